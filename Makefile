@@ -1,0 +1,49 @@
+# Two commands: `make demo` and `make test`. Each sets up what it needs; both need python3.11+ and a package index.
+PYTHON ?= python3
+VENV   ?= .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip install --disable-pip-version-check -q -c constraints.txt
+
+# One thread a process: two threads on two busy cores are many times slower than two processes of one.
+export OMP_NUM_THREADS = 1
+export MKL_NUM_THREADS = 1
+export TOKENIZERS_PARALLELISM = false
+export HF_HUB_DISABLE_TELEMETRY = 1
+
+.PHONY: demo test test-all lint types bench-smoke clean help
+help:            ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "orcamath needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+# torch first and by its exact version: a range would let pip pick a newer build with gigabytes of CUDA packages
+$(VENV)/.torch: $(VENV)/.python constraints.txt
+	$(PIP) "$$(grep '^torch==' constraints.txt)"
+	@touch $@
+$(VENV)/.demo: $(VENV)/.torch pyproject.toml
+	$(PIP) -e '.[student]'
+	@touch $@
+$(VENV)/.test: $(VENV)/.demo
+	$(PIP) -e '.[student,lora,gguf,hub,tensorboard,dev]'
+	@touch $@
+
+demo: $(VENV)/.demo   ## set up, then run the whole loop on the embedded classroom
+	$(PY) -m orcamath run classroom
+
+test: $(VENV)/.test lint types   ## set up, then tests, lint and types
+	$(PY) -m pytest -n 2 -q -m "not slow and not gpu and not live and not models"
+
+test-all: $(VENV)/.test lint types   ## the slow tests as well
+	$(PY) -m pytest -n 2 -q
+
+lint: $(VENV)/.test
+	$(PY) -m ruff check src tests benchmarks
+	$(PY) -m ruff format --check src tests benchmarks
+
+types: $(VENV)/.test
+	$(PY) -m mypy
+
+clean:           ## remove the environment and caches, never runs/ or store/
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

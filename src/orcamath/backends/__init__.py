@@ -1,0 +1,1 @@
+"""Models behind the Chat port, one file each."""

@@ -1,0 +1,126 @@
+"""What can stop a run, as one tree. The failure of one item is data (`records.Rejected`) and never raised.
+
+OrcamathError                 exit 1   anything this software raises on purpose
+├── UsageError                exit 2   a command or its arguments
+│   └── RecipeError           exit 2   an unknown key, a wrong value, a name that resolves to nothing
+├── DataError                 exit 1   a file or line that cannot be read
+├── ModelError                exit 1   weights, tokenizer or template that cannot be loaded
+├── TeacherRefused            exit 1   401, unknown model, out of quota: asking again cannot help
+├── RunBusy                   exit 1   another process holds the run folder or the last free ledger shard
+├── SchemaTooNew              exit 1   written by a newer version of this software
+├── TrainingDiverged          exit 1   a loss or gradient that is not finite
+├── BrokenBalance             exit 1   the books of a stage do not add up: a bug of ours
+├── TooManyRejects            exit 3   the run ended, but a stage kept too little
+└── Stopped                   exit 4   resumable: run the same command again
+    ├── CapReached            exit 4   the money set aside is spent
+    ├── WireDown              exit 4   the endpoint does not answer
+    ├── DiskFull              exit 4   no room to remember what would be paid for
+    └── BatchWaiting          exit 4   the provider is still working on a batch
+
+Every message says what happened, the value, where (file:line, key, record id), and what to do instead.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+__all__ = [
+    "BatchWaiting",
+    "BrokenBalance",
+    "CapReached",
+    "DataError",
+    "DiskFull",
+    "ModelError",
+    "OrcamathError",
+    "RecipeError",
+    "RunBusy",
+    "SchemaTooNew",
+    "Stopped",
+    "TeacherRefused",
+    "TooManyRejects",
+    "TrainingDiverged",
+    "UsageError",
+    "WireDown",
+    "nearest",
+]
+
+
+class OrcamathError(Exception):
+    """Base of everything raised on purpose; `exit_code` is what the command line ends with."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(OrcamathError):
+    """The command or its arguments make no sense."""
+
+    exit_code = 2
+
+
+class RecipeError(UsageError):
+    """A recipe has an unknown key, a wrong value, or a name that resolves to nothing."""
+
+
+class DataError(OrcamathError):
+    """A file, a line of it or a record cannot be read; the message has file and line."""
+
+
+class ModelError(OrcamathError):
+    """A model folder, hub name or GGUF file cannot be loaded."""
+
+
+class TeacherRefused(OrcamathError):
+    """The endpoint refuses every call (key, model name, quota); repeating would only cost time."""
+
+
+class RunBusy(OrcamathError):
+    """Another process works here; the message names it."""
+
+
+class SchemaTooNew(OrcamathError):
+    """A file was written by a newer version; it is left untouched."""
+
+
+class TrainingDiverged(OrcamathError):
+    """Loss or gradient is not finite; the message has the step and the ids of its batch."""
+
+
+class BrokenBalance(OrcamathError):
+    """A stage's books do not add up: please report it."""
+
+
+class TooManyRejects(OrcamathError):
+    """The stage ran to its end but kept less than the recipe demands."""
+
+    exit_code = 3
+
+
+class Stopped(OrcamathError):
+    """The run stopped on purpose and goes on where it was when started again."""
+
+    exit_code = 4
+
+
+class CapReached(Stopped):
+    """The spending cap leaves no room for the next call."""
+
+
+class WireDown(Stopped):
+    """The endpoint failed too often in a row."""
+
+
+class DiskFull(Stopped):
+    """The store cannot be written, so nothing more is sent."""
+
+
+class BatchWaiting(Stopped):
+    """A provider's batch is still open."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Say what exists instead of `name`: the closest spelling first, else the whole list."""
+    options = sorted(known)
+    close = difflib.get_close_matches(name, options, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean `{close[0]}`?"
+    return "known: " + (", ".join(f"`{option}`" for option in options) or "none")

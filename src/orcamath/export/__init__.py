@@ -1,0 +1,1 @@
+"""Writes the data in the shapes that other tools read."""

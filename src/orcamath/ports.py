@@ -1,0 +1,162 @@
+"""The seams: what a model, a judge and a screen look like from inside. One narrow interface each.
+
+A model is `Chat`: requests in, replies out, in any order, exactly one reply a request. Batching, retries, rate limits and
+GPUs are the backend's business. Agents, teacher and judges stay plain synchronous code.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Literal, NamedTuple, Protocol
+
+from orcamath.records import Outcome, canonical
+
+__all__ = [
+    "Chat",
+    "Comparison",
+    "Finding",
+    "Judge",
+    "Message",
+    "Progress",
+    "Reply",
+    "Request",
+    "Sampling",
+    "Usage",
+]
+
+
+class Message(NamedTuple):
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a reply is drawn. Temperature 0 is greedy and has one draw only."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 1024
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a model: chat `messages`, or a bare prompt as `token_ids` for a student of ours."""
+
+    messages: tuple[Message, ...] = ()
+    token_ids: tuple[int, ...] | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    draw: int = 0
+
+    def content(self) -> bytes:
+        """Return what the call says, apart from who answers and which draw it is."""
+        prompt = list(self.token_ids) if self.token_ids is not None else [[m.role, m.content] for m in self.messages]
+        s = self.sampling
+        # floats are spelled out so that 1 and 1.0 are one request
+        return canonical([prompt, float(s.temperature), float(s.top_p), s.max_tokens, list(s.stop)])
+
+    def key(self, fingerprint: str) -> bytes:
+        """Return the 16 bytes under which the answer of the model `fingerprint` is remembered."""
+        draw = 0 if self.sampling.temperature == 0 else self.draw
+        return blake2b(canonical([fingerprint, draw]) + self.content(), digest_size=16).digest()
+
+    def seed(self) -> int:
+        """Return a 63-bit seed from (request, draw): the same call draws the same numbers in any order or batch."""
+        return int.from_bytes(blake2b(canonical(self.draw) + self.content(), digest_size=8).digest(), "big") >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as billed; reasoning tokens are part of `completion_tokens`."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer, or one failure of the wire (`error` set, nothing else to read)."""
+
+    key: bytes
+    text: str = ""
+    finish_reason: Literal["stop", "length", "refused"] = "stop"
+    usage: Usage = field(default_factory=Usage)
+    token_ids: tuple[int, ...] | None = None
+    error: str | None = None
+    reasoning: str | None = None
+    """What a reasoning model thought before answering, where the server tells it apart; never parsed."""
+
+
+class Chat(Protocol):
+    """A model. Calling it pulls requests lazily (at most a window ahead) and yields one reply each, in any order.
+
+    Closing the iterator cancels and settles. Errors of one call are `Reply.error`; only what would fail every call raises
+    (`TeacherRefused`, `ModelError`, `Stopped`).
+    """
+
+    @property
+    def fingerprint(self) -> str:
+        """Name of the exact model: declared name and revision, or a hash of the weights."""
+        ...
+
+    @property
+    def chunk(self) -> int | None:
+        """Size of the fixed chunks in which calls are run and remembered whole; None where each call stands alone."""
+        ...
+
+    def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """Answer the requests."""
+        ...
+
+
+class Comparison(NamedTuple):
+    """One question for a judge: does `response` reach the answer that `reference` reaches?"""
+
+    question: str
+    reference: str
+    """The yardstick: a short answer, or a whole solution."""
+    response: str
+    kind: str = "number"
+    options: tuple[str, ...] = ()
+    finished: bool = True
+    """False where the response was cut off by the token limit."""
+
+
+class Finding(NamedTuple):
+    """What a judge says of one comparison. `unjudged` is never a negative."""
+
+    outcome: Outcome
+    by: str
+    reason: str = ""
+
+
+class Judge(Protocol):
+    """Decides comparisons, in order, one finding each."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Name of the exact rules or model that decide."""
+        ...
+
+    def __call__(self, comparisons: Iterable[Comparison]) -> Iterator[Finding]:
+        """Judge every comparison, in input order."""
+        ...
+
+
+class Progress(Protocol):
+    """Where a stage says how far it is. The terminal draws it; tests count it."""
+
+    def begin(self, what: str, total: int | None) -> None:
+        """Start a bar of `total` items (None: unknown)."""
+        ...
+
+    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
+        """Count `n` more items done, and money spent on them."""
+        ...
+
+    def end(self) -> None:
+        """Finish the bar."""
+        ...

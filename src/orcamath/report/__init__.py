@@ -1,0 +1,1 @@
+"""Folds a run's results into one self-contained page and a terminal table."""

@@ -1,0 +1,1 @@
+"""Where problems come from. One file is one source; each yields Problems with split and licence."""

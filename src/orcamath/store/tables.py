@@ -1,0 +1,95 @@
+"""Records to Parquet and back. The Arrow schema is derived from the record; name and version travel in the file.
+
+Files hold no timestamps and are written in the order given, so equal records make equal bytes.
+"""
+
+import itertools
+import types
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from orcamath.errors import DataError, SchemaTooNew
+from orcamath.records import SCHEMAS, Record
+
+__all__ = ["MIGRATIONS", "arrow_schema", "count_rows", "read_table", "write_table"]
+
+ROW_GROUP = 2_000
+R = TypeVar("R", bound=Record)
+
+MIGRATIONS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+"""(table, from version) → a function that turns such a row into one of the next version."""
+
+
+def _arrow_type(annotation: Any) -> pa.DataType:
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        (inner,) = [a for a in args if a is not type(None)]
+        return _arrow_type(inner)
+    if origin is Literal:
+        return pa.string()
+    if origin is tuple:
+        if args[-1] is not Ellipsis:  # a fixed pair such as tuple[int, int]
+            return pa.list_(_arrow_type(args[0]), len(args))
+        return pa.list_(_arrow_type(args[0]))
+    if isinstance(annotation, type) and issubclass(annotation, Record):
+        return pa.struct([(n, _arrow_type(f.annotation)) for n, f in annotation.model_fields.items()])
+    return {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}[annotation]
+
+
+def arrow_schema(table: str) -> pa.Schema:
+    """Return the Arrow schema of a table named in `records.SCHEMAS`, its name and version in the metadata."""
+    entry = SCHEMAS[table]
+    fields = [(name, _arrow_type(f.annotation)) for name, f in entry.record.model_fields.items()]
+    return pa.schema(fields, metadata={"orcamath.table": table, "orcamath.version": str(entry.version)})
+
+
+def write_table(path: Path, table: str, records: Iterable[Record]) -> int:
+    """Write records of one table in the given order; returns how many. Streams: one row group in memory."""
+    schema, n = arrow_schema(table), 0
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for group in _batched(records):
+            writer.write_table(pa.Table.from_pylist([r.row() for r in group], schema=schema))
+            n += len(group)
+    return n
+
+
+def _batched(records: Iterable[Record]) -> Iterator[tuple[Record, ...]]:  # itertools.batched is Python 3.12
+    source = iter(records)
+    while group := tuple(itertools.islice(source, ROW_GROUP)):
+        yield group
+
+
+def read_table(path: Path, record: type[R]) -> Iterator[R]:
+    """Read records back in file order; an older schema is migrated, a newer one refused by name."""
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, pa.ArrowInvalid) as e:
+        raise DataError(f"cannot read the table `{path}`: {e}; delete its folder and run again to rebuild it") from e
+    metadata = file.schema_arrow.metadata or {}
+    table, version = metadata.get(b"orcamath.table", b"?").decode(), int(metadata.get(b"orcamath.version", b"0"))
+    known = SCHEMAS.get(table)
+    if known is None or known.record is not record:
+        raise DataError(f"`{path}` holds the table `{table}`, not {record.__name__}")
+    if version > known.version:
+        raise SchemaTooNew(
+            f"`{path}` was written with version {version} of the table `{table}`; this software knows up to "
+            f"{known.version}. Upgrade orcamath, or point `--store` at another folder"
+        )
+    for batch in file.iter_batches(ROW_GROUP):
+        for row in batch.to_pylist():
+            for old in range(version, known.version):
+                row = MIGRATIONS[table, old](row)
+            try:
+                yield record.of(row)
+            except ValidationError as e:
+                raise DataError(f"`{path}` has a row that is no {record.__name__}: {e}") from e
+
+
+def count_rows(path: Path) -> int:
+    """Return the number of rows without reading them."""
+    return int(pq.ParquetFile(path).metadata.num_rows)

@@ -1,0 +1,1 @@
+"""The model that learns: encoding, preference groups, losses, the training loop. Torch lives here."""

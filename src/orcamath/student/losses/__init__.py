@@ -1,0 +1,1 @@
+"""Preference losses, one pure function a file."""

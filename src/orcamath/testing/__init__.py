@@ -1,0 +1,1 @@
+"""Doubles of the other side, for our tests and for strangers' own."""

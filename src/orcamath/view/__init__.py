@@ -1,0 +1,1 @@
+"""Looks at one problem's ancestry and all that came of it."""

@@ -1,0 +1,178 @@
+"""The house rules that nobody wins back later: layers, no cycles, where torch may be, sizes, names, honest surfaces."""
+
+import ast
+import importlib
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+SRC = ROOT / "src" / "orcamath"
+MODULES = {
+    ".".join(["orcamath", *p.relative_to(SRC).with_suffix("").parts]).removesuffix(".__init__"): p
+    for p in sorted(SRC.rglob("*.py"))
+}
+PACKAGES = {n for n, p in MODULES.items() if p.name == "__init__.py"}
+
+# Rooms in layers: a module imports from its own layer or a lower one. The longest prefix decides.
+LAYERS = [
+    ["records", "errors", "ports", "extend", "answers"],
+    ["store"],
+    ["sources", "agents", "prompts", "teach", "verify", "duplicates", "contamination", "judges", "preferences", "intervals"],
+    ["student"],
+    ["practice", "evaluate"],
+    ["settings", "recipe", "experiment", "plan", "recipes"],
+    ["report", "view", "export"],
+    ["backends", "classroom", "cluster", "testing"],
+    ["assemble", "cli", "__main__"],
+]  # fmt: skip
+LAYER = {room: i for i, rooms in enumerate(LAYERS, 1) for room in rooms}
+TORCH_ROOMS = (
+    "orcamath.student",
+    "orcamath.cluster",
+    "orcamath.backends.transformers_local",
+    "orcamath.classroom.pupil",
+    "orcamath.classroom.pretrain",
+)
+TORCH = {"torch", "transformers", "accelerate", "peft", "tokenizers", "safetensors"}
+MAX_FILE, MAX_FUNCTION, MAX_RECIPE = 320, 60, 200
+EMPTY_NAMES = {"utils", "util", "helpers", "common", "misc", "base", "manager", "handler"}
+
+
+def room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def tree(path: pathlib.Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def imports(path: pathlib.Path, *, everywhere: bool = True) -> set[str]:
+    """Names of imported modules; `everywhere` counts imports inside functions too."""
+    nodes = ast.walk(tree(path)) if everywhere else iter(tree(path).body)
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import; write it out"
+            found.add(node.module or "")
+            found |= {f"{node.module}.{a.name}" for a in node.names}
+    return found
+
+
+def ours(path: pathlib.Path) -> set[str]:
+    return {m for m in imports(path) if m in MODULES}
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if room(m)])
+def test_a_module_imports_only_from_its_own_layer_or_below(module: str) -> None:
+    assert room(module) in LAYER, f"{module} is in no room; give it one"
+    wrong = {m for m in ours(MODULES[module]) if room(m) and LAYER[room(m)] > LAYER[room(module)]}
+    assert not wrong, f"{module} (layer {LAYER[room(module)]}) imports from above: {wrong}"
+
+
+def test_imports_make_no_cycle() -> None:
+    graph = {m: ours(p) - {m} for m, p in MODULES.items()}
+    # `from package import member` names both; the package counts only where something of its own is meant
+    graph = {
+        m: {d for d in deps if not (d in PACKAGES and any(o.startswith(d + ".") for o in deps))}
+        for m, deps in graph.items()
+    }
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " → ".join([*trail[trail.index(module) :], module])
+        if module not in done:
+            for dependency in sorted(graph[module]):
+                visit(dependency, (*trail, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if not m.startswith(TORCH_ROOMS)])
+def test_torch_lives_in_its_rooms_only(module: str) -> None:
+    assert not {m.split(".")[0] for m in imports(MODULES[module])} & TORCH
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_sizes(module: str) -> None:
+    text = MODULES[module].read_text()
+    ceiling = MAX_RECIPE if module == "orcamath.recipe" else MAX_FILE
+    assert text.count("\n") <= ceiling, f"{module} has {text.count(chr(10))} lines; ceiling {ceiling}"
+    for node in ast.walk(tree(MODULES[module])):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            size = (node.end_lineno or 0) - node.lineno + 1
+            assert size <= MAX_FUNCTION, f"{module}.{node.name} has {size} lines"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_names_and_docstrings(module: str) -> None:
+    assert module.rsplit(".", 1)[-1] not in EMPTY_NAMES
+    assert ast.get_docstring(tree(MODULES[module])), f"{module} does not say what it is"
+
+
+@pytest.mark.parametrize("module", [m for m in MODULES if not m.endswith("__main__")])
+def test_every_module_imports_and_all_is_exactly_what_is_public(module: str) -> None:
+    if not hasattr(loaded := importlib.import_module(module), "__all__"):
+        own = [n for n in ast.iter_child_nodes(tree(MODULES[module])) if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+        assert not own, f"{module} defines things and has no __all__"
+        return
+    public = {
+        n.name for n in tree(MODULES[module]).body
+        if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and not n.name.startswith("_")
+        and not any("app.command" in ast.unparse(d) for d in n.decorator_list)  # typer's verbs
+    }  # fmt: skip
+    assert public <= set(loaded.__all__), f"{module}: public but not in __all__: {public - set(loaded.__all__)}"
+    for name in loaded.__all__:
+        assert hasattr(loaded, name), f"{module}.__all__ names `{name}`, which is not there"
+
+
+def test_dynamic_imports_are_in_assemble_only() -> None:
+    for module, path in MODULES.items():
+        if module != "orcamath.assemble":
+            assert "importlib.import_module" not in path.read_text(), module
+            assert "__import__(" not in path.read_text(), module
+
+
+HEAVY = {"torch", "transformers", "pydantic", "pyarrow", "aiohttp", "numpy", "sklearn", "jinja2", "ruamel"}
+
+
+def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom orcamath.cli import main\n"
+        "sys.argv = ['orcamath', '--help']\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        f"print('LOADED', sorted(set(sys.modules) & {HEAVY!r}))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "LOADED []" in out, out
+
+
+def test_commands_in_the_readme_exist() -> None:
+    from typer.main import get_command
+
+    from orcamath.cli import app
+
+    known = set(get_command(app).commands)  # type: ignore[attr-defined]
+    used = set(re.findall(r"^\s*(?:\$ )?orcamath ([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert used <= known, f"README uses {used - known}"
+
+
+def test_no_machine_path_or_registry_host_in_tracked_text() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    for name in listed:
+        path = ROOT / name
+        if (
+            path.suffix in {".py", ".md", ".yaml", ".toml", ".txt"}
+            and path.is_file()
+            and path != pathlib.Path(__file__)
+        ):
+            text = path.read_text(errors="replace")
+            assert not re.search(r"(?<![\w~.:/])/(?:work|root)/[.a-z]|--(?:extra-)?index-url", text), name
