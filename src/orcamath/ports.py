@@ -17,10 +17,12 @@ __all__ = [
     "Finding",
     "Judge",
     "Message",
+    "Pose",
     "Progress",
     "Reply",
     "Request",
     "Sampling",
+    "Screen",
     "Usage",
 ]
 
@@ -143,6 +145,32 @@ class Judge(Protocol):
 
     def __call__(self, comparisons: Iterable[Comparison]) -> Iterator[Finding]:
         """Judge every comparison, in input order."""
+        ...
+
+
+class Screen(Protocol):
+    """Says of a question why it must not be trained on; None lets it pass. Used by the contamination gate."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Name of the exact rule."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """The slug under which drops are counted."""
+        ...
+
+    def __call__(self, question: str) -> str | None:
+        """Return what the question collides with, or None."""
+        ...
+
+
+class Pose(Protocol):
+    """Turns a question into the request a given model is to answer (chat messages, or prompt ids of a student)."""
+
+    def __call__(self, question: str, sampling: Sampling, draw: int = 0) -> Request:
+        """Pose one question."""
         ...
 
 

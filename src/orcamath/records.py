@@ -15,6 +15,7 @@ __all__ = [
     "SCHEMAS",
     "AnswerKind",
     "Attempt",
+    "Exercise",
     "Lesson",
     "Outcome",
     "Preference",
@@ -179,6 +180,21 @@ class Attempt(Record):
         )  # fmt: skip
 
 
+class Exercise(Record):
+    """A problem as it is practised: what is asked, and the yardstick the answers are held against."""
+
+    problem_id: str
+    question: str
+    reference: str
+    """The short answer an attempt must reach."""
+    solution: str | None = None
+    """The teacher's whole solution, which joins q+; None where the teacher never solved the problem."""
+    answer_kind: AnswerKind = "number"
+    options: tuple[str, ...] = ()
+    label: Literal["teacher", "known_answer"]
+    """Whose answer the yardstick is: the teacher's (paper), or one known without it (our extension)."""
+
+
 class Verdict(Record):
     """Whether an attempt agrees with the yardstick (the teacher's final answer, or a known one), and who said so."""
 
@@ -254,6 +270,7 @@ class _Table(BaseModel):
 SCHEMAS: dict[str, _Table] = {
     "problems": _Table(record=Problem, version=1),
     "lessons": _Table(record=Lesson, version=1),
+    "exercises": _Table(record=Exercise, version=1),
     "attempts": _Table(record=Attempt, version=1),
     "verdicts": _Table(record=Verdict, version=1),
     "preferences": _Table(record=Preference, version=1),

@@ -1,0 +1,32 @@
+"""Settings that more than one room reads. Each stage's own settings live beside the stage."""
+
+from typing import Any
+
+from pydantic import Field
+
+from orcamath.records import Settings
+
+__all__ = ["ModelSettings"]
+
+
+class ModelSettings(Settings):
+    """A model and how to reach it. Only what changes its answers enters its fingerprint; transport never does."""
+
+    backend: str = "openai_compatible"
+    """`textbook`, `transformers_local`, `openai_compatible`, `openai_batch`, `recorded`, or the path of your own file."""
+    model: str = ""
+    """Name at the endpoint, hub name, local folder or GGUF file."""
+    revision: str | None = None
+    base_url: str | None = None
+    """Where the endpoint is, up to and including `/v1`."""
+    api_key_env: str | None = "OPENAI_API_KEY"
+    """Name of the environment variable that holds the key; the key itself is never written anywhere."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Extra headers; `${NAME}` stands for an environment variable."""
+    body: dict[str, Any] = Field(default_factory=dict)
+    """Extra fields of the request body; part of the fingerprint."""
+    concurrency: int = Field(64, ge=1)
+    timeout_s: float = Field(120.0, gt=0)
+    max_tries: int = Field(6, ge=1)
+    options: dict[str, Any] = Field(default_factory=dict)
+    """What only this backend knows (a textbook's carelessness, a local model's batch size)."""
