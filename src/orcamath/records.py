@@ -6,10 +6,12 @@ id in every run. Derived records keep `parents`. `SCHEMAS` maps a table's name t
 
 from collections.abc import Mapping
 from hashlib import blake2b
+from pathlib import PurePath
 from typing import Any, ClassVar, Literal, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.fields import FieldInfo
 
 __all__ = [
     "SCHEMAS",
@@ -30,6 +32,7 @@ __all__ = [
     "Verified",
     "canonical",
     "digest",
+    "outside_digest",
 ]
 
 Split = Literal["train", "dev", "test"]
@@ -52,6 +55,32 @@ class Settings(BaseModel):
     """Base of a stage's settings: frozen, unknown keys refused. Defaults live beside the stage they belong to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    def identity(self) -> dict[str, Any]:
+        """Return what enters a stage's digest: everything but the fields made with `outside_digest`."""
+        return {
+            name: _identity(getattr(self, name)) for name, f in type(self).model_fields.items() if not _is_outside(f)
+        }
+
+
+def outside_digest(default: Any, **constraints: Any) -> Any:
+    """Return a pydantic field that changes how fast or where from, never what comes out: paths, concurrency, logging."""
+    return Field(default, json_schema_extra={"outside_digest": True}, **constraints)
+
+
+def _is_outside(field: FieldInfo) -> bool:
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("outside_digest"))
+
+
+def _identity(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.identity()
+    if isinstance(value, Mapping):
+        return {k: _identity(v) for k, v in value.items()}
+    if isinstance(value, tuple | list):
+        return [_identity(v) for v in value]
+    return str(value) if isinstance(value, PurePath) else value
 
 
 class Record(BaseModel):

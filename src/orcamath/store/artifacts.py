@@ -183,7 +183,7 @@ class Store:
 
         Raises WireDown where calls failed on the wire: what came through is remembered, a new run asks the rest.
         """
-        shown = settings.model_dump(mode="json") if settings is not None else {}
+        shown = settings.identity() if settings is not None else {}
         names = identity(inputs)
         name = digest(stage, version, shown, names)
         if found := self.find(stage, name):
