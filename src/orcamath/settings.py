@@ -1,4 +1,4 @@
-"""Settings that more than one room reads. Each stage's own settings live beside the stage."""
+"""Settings that more than one room reads. Each stage's own settings live beside the stage; the whole is `recipe_settings`."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from orcamath.records import Settings
 
-__all__ = ["ModelSettings"]
+__all__ = ["ModelSettings", "StudentSettings"]
 
 
 class ModelSettings(Settings):
@@ -30,3 +30,13 @@ class ModelSettings(Settings):
     max_tries: int = Field(6, ge=1)
     options: dict[str, Any] = Field(default_factory=dict)
     """What only this backend knows (a textbook's carelessness, a local model's batch size)."""
+
+
+class StudentSettings(Settings):
+    """The base model that becomes M1."""
+
+    base: str = "classroom"
+    """`classroom` (ships with the package), a hub name, a local folder or a GGUF file."""
+    revision: str | None = None
+    options: dict[str, Any] = Field(default_factory=dict)
+    """How it samples on this machine: `chunk`, `dtype`, …, as for a `transformers_local` model."""

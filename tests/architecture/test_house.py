@@ -24,7 +24,7 @@ LAYERS = [
     ["sources", "agents", "prompts", "teach", "verify", "duplicates", "contamination", "judges", "preferences", "intervals"],
     ["student"],
     ["practice", "evaluate"],
-    ["settings", "recipe", "experiment", "plan", "recipes"],
+    ["settings", "recipe_settings", "recipe_file", "workshop", "recipe", "experiment", "plan", "recipes"],
     ["report", "view", "export"],
     ["backends", "classroom", "cluster", "testing"],
     ["assemble", "cli", "__main__"],
