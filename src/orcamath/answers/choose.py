@@ -1,0 +1,92 @@
+"""Which of several numbers in a sentence is its answer: `18 dollars (she started with 55)` → 18.
+
+The rules, first that applies: one distinct value; what follows the last `=` or `which is`; a number the sentence begins
+with; else a score (is it new or given in the question, does the asked noun follow it, is it money where money is asked, does
+a clause such as `after 5 weeks` own it). `Choice.sure` says whether the rule leaves a doubt.
+"""
+
+import re
+from fractions import Fraction
+from typing import NamedTuple
+
+from orcamath.answers.numbers import Quantity, quantities
+from orcamath.answers.units import asked, unit_after
+
+__all__ = ["Choice", "choose"]
+
+
+class Choice(NamedTuple):
+    """The chosen number, whether there is no doubt, and every number it stood beside."""
+
+    quantity: Quantity
+    sure: bool
+    among: tuple[Quantity, ...]
+
+
+_LINK = re.compile(
+    r"=|≈|\b(?:which is|that is|equals|is equal to|equal to|which equals|which makes|for a total of|i\.e\.)"
+)
+_CLAUSE = re.compile(
+    r"(?:\b(?:in|for|after|from|per|of|than|if|at|every|each|within|during|by|on|out of|and|with|to|over|the|these|those|"
+    r"a|are|all|his|her|their|same|first|last|next|age|step)|[x*×+/÷(])[ ]*$",
+    re.IGNORECASE,
+)
+_LEAD = re.compile(r"^[\s:*_\"'(\[~≈a-z]{0,3}$")
+_ASSERTS = re.compile(
+    r"(?:\b(?:is|are|was|be|has|have|had|needs?|total|answer|makes?|made|earn(?:s|ed)?|gets?|spends?|spent|takes?|costs?|"
+    r"about|approximately|only|exactly|can|will|equals?|left|paid|pays|received?s?|saves?|contains?)[ ]*(?:of |a total of |about )?|=[ ]*)$",
+    re.IGNORECASE,
+)
+
+
+def choose(sentence: str, question: str = "") -> Choice | None:
+    """Return the sentence's answer, or None where it has no number."""
+    every = quantities(sentence)
+    digits = [q for q in every if q.form not in ("word", "multiplier", "ordinal")]
+    among = digits or [q for q in every if q.form == "word"] or every
+    if not among:
+        return None
+    rest = tuple(among)
+    if all(q.value == among[0].value for q in among):
+        return Choice(among[0], len(digits) > 0 or len(every) == 1, rest)
+    link = None
+    for link in _LINK.finditer(sentence):
+        pass
+    if link is not None:
+        behind = [q for q in among if q.start >= link.end() - 1]
+        if behind:
+            return Choice(behind[0], len({q.value for q in behind}) == 1 or behind[0].start <= link.end() + 3, rest)
+    if _LEAD.match(sentence[: among[0].start]):
+        return Choice(among[0], True, rest)
+    return _by_score(sentence, question, rest)
+
+
+def _by_score(sentence: str, question: str, among: tuple[Quantity, ...]) -> Choice:
+    given: set[Fraction] = {q.value for q in quantities(question)} if question else set()
+    wanted = asked(question)
+    scored: list[tuple[float, int, Quantity]] = []
+    for i, q in enumerate(among):
+        before = sentence[max(q.start - 24, 0) : q.start]
+        word, unit, _ = unit_after(sentence, q.end)
+        score = 0.0
+        if question and q.value not in given:
+            score += 2
+        if word and word in wanted.nouns:
+            score += 2
+        if wanted.unit and unit and unit.dimension == wanted.unit.dimension:
+            score += 1
+        if wanted.money and (q.unit or (unit and unit.dimension == "money")):
+            score += 2
+        if wanted.percent and q.form == "percent":
+            score += 2
+        if wanted.time_of_day and q.form == "clock":
+            score += 2
+        if _ASSERTS.search(before):
+            score += 1.5
+        elif _CLAUSE.search(before):
+            score -= 1.5
+        scored.append((score, -i, q))
+    scored.sort(key=lambda s: (s[0], s[1]), reverse=True)
+    best = scored[0]
+    rival = next((s for s in scored[1:] if s[2].value != best[2].value), None)
+    return Choice(best[2], rival is None or best[0] - rival[0] >= 1.5, among)

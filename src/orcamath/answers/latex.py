@@ -1,0 +1,114 @@
+"""LaTeX and Markdown in a short answer to plain text: `\\frac{1}{2}` → `1/2`, `\\text{ p.m.}` → ` p.m.`, `**18**` → `18`.
+
+Meant for answers, not documents: what is longer than `MAX_CHARS` keeps its tail only. One pass over the commands, braces
+matched by counting, so nested or unbalanced braces cost linear time and never raise.
+"""
+
+import re
+
+__all__ = ["braced", "plain"]
+
+MAX_CHARS = 2_000
+
+_WORDS = {
+    "times": "*", "cdot": "*", "div": "/", "pi": "π", "circ": "°", "degree": "°", "approx": "≈", "pm": "±", "le": "≤",
+    "leq": "≤", "ge": "≥", "geq": "≥", "neq": "≠", "infty": "∞", "cup": "∪", "ldots": "…", "dots": "…", "to": "→",
+    "rightarrow": "→", "Rightarrow": "→", "implies": "→", "quad": " ", "qquad": " ", "newline": "\n", "sqrt": "sqrt", "theta": "θ",
+    "percent": "%", "euro": "€", "pounds": "£", "colon": ":", "ast": "*",
+}  # fmt: skip
+_WRAPPERS = {
+    "text", "mathrm", "mbox", "textbf", "mathbf", "textit", "mathit", "boxed", "fbox", "boldsymbol", "bm", "hbox", "texttt",
+    "operatorname", "emph", "underline", "mathsf", "overline", "textrm", "mathnormal", "displaystyle", "bf", "rm",
+}  # fmt: skip
+_FRACTIONS = {"frac", "dfrac", "tfrac", "cfrac"}
+_COMMAND = re.compile(r"\\([A-Za-z]+|.|\n)|\{,\}")
+_ATOM = re.compile(r"[0-9A-Za-z.]+")
+_MARKDOWN = re.compile(r"\*\*+|`+|__+|(?<=\s)\*(?=\s|$)")
+
+
+def braced(text: str, at: int) -> tuple[str, int]:
+    """Return the argument that begins at `at` (after blanks): the inside of `{…}`, or one character; and where it ends.
+
+    An unclosed brace runs to the end of the line, for answers that were cut off.
+    """
+    while at < len(text) and text[at] == " ":
+        at += 1
+    if at >= len(text):
+        return "", at
+    if text[at] != "{":
+        return text[at], at + 1
+    depth = 0
+    for i in range(at, len(text)):
+        if text[i] == "{":
+            depth += 1
+        elif text[i] == "}":
+            depth -= 1
+            if depth == 0:
+                return text[at + 1 : i], i + 1
+    end = text.find("\n", at)
+    end = len(text) if end < 0 else end
+    return text[at + 1 : end], end
+
+
+def plain(text: str) -> str:
+    """Return the text without LaTeX and Markdown markup; numbers and words stay as written."""
+    if len(text) > MAX_CHARS:
+        text = text[-MAX_CHARS:]
+    if "\\" in text or "{,}" in text:
+        text = _commands(text, 0).replace("{", "(").replace("}", ")") if "{" in text else _commands(text, 0)
+    if "*" in text or "`" in text or "__" in text:
+        text = _MARKDOWN.sub("", text)
+    return text.strip()
+
+
+def _commands(text: str, depth: int) -> str:
+    out: list[str] = []
+    at = 0
+    while match := _COMMAND.search(text, at):
+        out.append(text[at : match.start()])
+        name, at = match[1], match.end()
+        if name is None:
+            out.append(",")
+        elif name in _FRACTIONS and depth < 8:
+            top, at = braced(text, at)
+            below, at = braced(text, at)
+            before = out[-1][-1:] if out else ""
+            out.append(
+                (" " if before.isdigit() else "") + _fraction(_commands(top, depth + 1), _commands(below, depth + 1))
+            )
+        elif name in _WRAPPERS:
+            inside, end = braced(text, at)
+            if text[at : at + 1] == "{" and depth < 8:
+                out.append(_commands(inside, depth + 1))
+                at = end
+        elif name == "sqrt":
+            inside, at = braced(text, at)
+            out.append(f"sqrt({_commands(inside, depth + 1) if depth < 8 else inside})")
+        elif name in _WORDS:
+            if name == "circ" and out and out[-1].endswith("^"):
+                out[-1] = out[-1][:-1]
+            elif name == "circ" and out and out[-1].endswith("^{"):
+                out[-1] = out[-1][:-2]
+                at += text[at : at + 1] == "}"
+            out.append(_WORDS[name])
+        elif name in "$%&#_{}":
+            out.append(name)
+        elif name in ("!", "left", "right", "(", ")", "[", "]", "big", "Big", "displaystyle"):
+            out.append("")
+        elif name == ",":
+            # a thin space groups digits: 12\,000
+            digits = out[-1][-1:].isdigit() and text[at : at + 3].isdigit()
+            out.append("" if digits else " ")
+        else:
+            out.append(" ")
+    out.append(text[at:])
+    return "".join(out)
+
+
+def _fraction(top: str, below: str) -> str:
+    top, below = top.strip(), below.strip()
+    sign = "-" if top.startswith("-") and _ATOM.fullmatch(top[1:]) else ""
+    top = top[len(sign) :]
+    if _ATOM.fullmatch(top) and _ATOM.fullmatch(below):
+        return f"{sign}{top}/{below}"
+    return f"{sign}({top})/({below})"

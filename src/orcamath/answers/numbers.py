@@ -1,0 +1,293 @@
+"""Numbers in running text, exact: digits, fractions, percentages, number words, ratios, clock times, each with its span.
+
+`quantities` reads left to right in one pass and never looks back further than a few characters, so a line of a megabyte
+takes linear time. What counts as a number, and as which:
+
+    1,319  $60  -5  .5  3.0  1e3     the value written; a sign counts only where it cannot be a minus between two numbers
+    60%  60 percent                  3/5, form `percent` (`shown` is 60)
+    1/2  2 1/2  2 and 1/2  ½         form `fraction`
+    five  twenty-one  a dozen        form `word`; `1.5 million`, `2 dozen` multiply
+    half  two thirds  a quarter of   form `word`; a bare `third` is an ordinal and no quantity
+    twice  double  thrice  triple    2, 2, 3, 3, form `multiplier`: they scale, they are seldom an answer
+    3:4  16 : 9                      a / b, form `ratio`
+    4:30  4:30 pm  16:30             hours since midnight, form `clock`
+    5th  21st                        the value, form `ordinal`
+
+Left out: `one` as in `no one` or `this one` cannot be told from the number and is read as 1; digits glued behind a letter
+(`B12`), dates with slashes and numbers of more than 40 digits are no quantities.
+"""
+
+import re
+from fractions import Fraction
+from typing import Literal, NamedTuple
+
+__all__ = ["Form", "Quantity", "exact", "quantities"]
+
+Form = Literal["number", "fraction", "percent", "ratio", "clock", "word", "multiplier", "ordinal"]
+
+MAX_DIGITS = 40
+MAX_EXPONENT = 60
+
+
+class Quantity(NamedTuple):
+    """A number in a text. `text == source[start:end]`."""
+
+    value: Fraction
+    text: str
+    start: int
+    end: int
+    form: Form = "number"
+    unit: str = ""
+    """`$`, `€`, `£` or `%` where written; units in words are read by `units`."""
+
+    @property
+    def shown(self) -> Fraction:
+        """The number as it stands on the page: 60 for `60%`."""
+        return self.value * 100 if self.form == "percent" else self.value
+
+
+_UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen"]
+_SMALL = {w: i for i, w in enumerate([*_UNITS, "seventeen", "eighteen", "nineteen"])}
+_SMALL |= {w: 10 * i for i, w in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)}
+_BIG = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_BIG |= {"dozen": 12, "dozens": 12, "hundreds": 100, "thousands": 1000, "millions": 10**6}
+_PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
+_PARTS |= {"eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "hundredth": 100}
+_PARTS |= {w + "s": n for w, n in _PARTS.items() if w not in ("half", "halves")}
+_TIMES = {"twice": 2, "double": 2, "doubled": 2, "thrice": 3, "triple": 3, "tripled": 3}
+_GLYPHS = {c: Fraction(a, b) for c, a, b in (
+    ("½", 1, 2), ("⅓", 1, 3), ("⅔", 2, 3), ("¼", 1, 4), ("¾", 3, 4), ("⅕", 1, 5), ("⅖", 2, 5), ("⅗", 3, 5), ("⅘", 4, 5),
+    ("⅙", 1, 6), ("⅚", 5, 6), ("⅛", 1, 8), ("⅜", 3, 8), ("⅝", 5, 8), ("⅞", 7, 8),
+)}  # fmt: skip
+_STARTS = {*_SMALL, *_TIMES, "half", "a", "an", "dozen", "hundred", "thousand", "million"}
+
+_DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)"
+_DECIMAL = rf"(?:{_DIGITS}(?:\.[0-9]+)?|\.[0-9]+)"
+# one token: a word, or a number with what may be glued to it; every repetition is over disjoint characters
+_TOKEN = re.compile(
+    rf"(?P<word>[A-Za-z]+)|(?P<num>{_DECIMAL})(?P<exp>[eE][+-]?[0-9]{{1,3}}(?![\w.]))?(?P<ordinal>(?:st|nd|rd|th)\b)?"
+    rf"|(?P<glyph>[{''.join(_GLYPHS)}])"
+)
+_CLOCK = re.compile(r":([0-5][0-9])(?::[0-5][0-9])?(?![0-9:])[ ]{0,2}([AaPp]\.?[Mm]\b\.?)?")
+_HOUR = re.compile(r"[ ]{0,2}(?:([AaPp])(?:\.[Mm]\.|\.?[Mm]\b)|[Oo]['’]clock)")
+_RATIO = re.compile(rf"(?: : |:)({_DECIMAL})(?![:0-9])")
+_OVER = re.compile(rf"[ ]?[/⁄][ ]?({_DECIMAL})(?!\.?[0-9])(?![ ]?/[ ]?[0-9])")
+_MIXED = re.compile(r"(?: and |[ ]{1,2}|-(?=[0-9]/[0-9]{1,2} [A-Za-z]))([0-9]{1,3})[/⁄]([0-9]{1,3})(?![0-9.,/]*[0-9/])")
+_PERCENT = re.compile(r"[ ]{0,2}(?:%|\\%|(?:percent|per cent)\b)", re.IGNORECASE)
+_SCALE = re.compile(r"[ -]{1,2}(dozens?|hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
+_AND_HALF = re.compile(r"[ -]and[ -](?:a|one)[ -](half|third|quarter|fourth)\b", re.IGNORECASE)
+
+
+def exact(digits: str) -> Fraction | None:
+    """Read `1,319.50`, `.5`, `1e3` or `-7` exactly; None where it is no such number or longer than 40 digits."""
+    plain = digits.replace(",", "").strip()
+    mantissa, _, power = plain.lower().partition("e")
+    if not mantissa or len(mantissa) > MAX_DIGITS or len(power) > 4 or abs(int(power or 0)) > MAX_EXPONENT:
+        return None
+    try:
+        return Fraction(plain)
+    except ValueError:
+        return None
+
+
+def quantities(text: str) -> list[Quantity]:
+    """Return every number in `text`, left to right; spans never overlap."""
+    found: list[Quantity] = []
+    at = 0
+    scan = _TOKEN.search
+    while match := scan(text, at):
+        kind = match.lastgroup
+        if kind == "word":
+            word = match[0].lower()
+            quantity = _from_words(text, match) if word in _STARTS else None
+        elif kind == "glyph":
+            quantity = Quantity(_GLYPHS[match[0]], match[0], match.start(), match.end(), "fraction")
+        else:
+            quantity = _from_digits(text, match)
+        if quantity is None:
+            at = match.end()
+        else:
+            found.append(quantity)
+            at = max(quantity.end, match.end())
+    return found
+
+
+def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:
+    start, end = match.start("num"), match.end()
+    before = text[start - 1] if start else ""
+    if before.isalpha() and not _multiplies(text, start):
+        return None
+    value = exact(match["num"] + (match["exp"] or ""))
+    if value is None:
+        return None
+    if match["ordinal"]:
+        return Quantity(value, text[start:end], start, end, "ordinal")
+    form: Form = "number"
+    if (joined := _clock(text, match, value)) is not None:
+        return joined
+    if over := _OVER.match(text, end):
+        below = exact(over[1])
+        if below and not text[max(start - 1, 0) : start] == "/":
+            value, end, form = value / below, over.end(), "fraction"
+    elif "." not in match["num"] and (mixed := _MIXED.match(text, end)) and 0 < int(mixed[1]) < int(mixed[2]):
+        value, end, form = value + Fraction(int(mixed[1]), int(mixed[2])), mixed.end(), "fraction"
+    elif text[end : end + 1] in _GLYPHS and end < len(text):
+        value, end, form = value + _GLYPHS[text[end]], end + 1, "fraction"
+    elif half := _AND_HALF.match(text, end):
+        value, end, form = value + Fraction(1, _PARTS[half[1].lower()]), half.end(), "fraction"
+    elif ratio := _RATIO.match(text, end):
+        below = exact(ratio[1])
+        if below:
+            return Quantity(value / below, text[start : ratio.end()], start, ratio.end(), "ratio")
+    if scale := _SCALE.match(text, end):
+        value, end = value * _BIG[scale[1].lower()], scale.end()
+    unit = ""
+    if percent := _PERCENT.match(text, end):
+        value, end, form, unit = value / 100, percent.end(), "percent", "%"
+    start, value, currency = _in_front(text, start, value)
+    return Quantity(value, text[start:end], start, end, form, unit or currency)
+
+
+def _multiplies(text: str, start: int) -> bool:
+    """Tell `5x3` and `Rs 5`, `USD5` from `B12`: what stands before the letter decides."""
+    if text[start - 1] in "xX":
+        return start >= 2 and (text[start - 2].isdigit() or text[start - 2] in " )")
+    return text[max(start - 3, 0) : start].lower().endswith(("rs", "usd"))
+
+
+def _clock(text: str, match: re.Match[str], value: Fraction) -> Quantity | None:
+    start, end = match.start("num"), match.end()
+    if not (match["num"].isdigit() and len(match["num"]) <= 2 and value <= 24) or match["exp"]:
+        return None
+    minutes = _CLOCK.match(text, end)
+    hour = None if minutes else _HOUR.match(text, end)
+    if not minutes and not hour:
+        return None
+    half = (minutes[2] or "") if minutes else ((hour[1] or "") if hour else "")
+    if minutes:
+        value += Fraction(int(minutes[1]), 60)
+        end = minutes.end() if minutes[2] else minutes.end(1)
+        if not minutes[2] and text[end : end + 1] == ":":
+            end += 3
+    elif hour:
+        end = hour.end()
+    if half[:1] in ("p", "P") and value < 12:
+        value += 12
+    elif half[:1] in ("a", "A") and 12 <= value < 13:
+        value -= 12
+    return Quantity(value, text[start:end], start, end, "clock")
+
+
+def _in_front(text: str, start: int, value: Fraction) -> tuple[int, Fraction, str]:
+    """Take in currency and sign: `$5`, `-$5`, `$ 5`, `-5`, but not the minus of `7-5` or `7 - 5`."""
+    currency = ""
+    at = start
+    if at and text[at - 1] == "." and text[max(at - 3, 0) : at - 1].lower() == "rs":
+        return at - 3, value, "₹"
+    while at and text[at - 1] == " " and start - at < 2:
+        at -= 1
+    if at and text[at - 1] in "$€£₹":
+        currency = text[at - 1]
+        start = at - 1
+        if start and text[start - 1] == "\\":
+            start -= 1
+    at = start
+    if at and text[at - 1] in "-−–":
+        before = text[: at - 1][-12:].rstrip() if at > 1 else ""
+        spaced = at > 1 and text[at - 2] in " \t\n"
+        if not before or before[-1] in "=(:,*[{<>~≈$" or (spaced and not (before[-1].isdigit() or before[-1] in ")%")):
+            return at - 1, -value, currency
+    elif text[max(at - 9, 0) : at].lower() == "negative ":
+        return at - 9, -value, currency
+    return start, value, currency
+
+
+def _from_words(text: str, first: re.Match[str]) -> Quantity | None:
+    """Read a run of number words that begins at `first`."""
+    word = first[0].lower()
+    if word in _TIMES:
+        return Quantity(Fraction(_TIMES[word]), first[0], first.start(), first.end(), "multiplier")
+    if word == "half":
+        end = first.end()
+        if text[end : end + 8].lower() in (" a dozen",):
+            return Quantity(Fraction(6), text[first.start() : end + 8], first.start(), end + 8, "word")
+        return Quantity(Fraction(1, 2), first[0], first.start(), end, "word")
+    total, group, end, n, point = 0, 0, first.end(), 0, None
+    match: re.Match[str] | None = first
+    if word in ("a", "an"):
+        match = _next_word(text, end)
+        if match is None or (match[0].lower() not in _BIG and match[0].lower() not in _PARTS):
+            return None
+        if match[0].lower() in _PARTS:
+            return _part(text, first.start(), 1, match, needs_of=match[0].lower() not in ("half",))
+        group, n = 1, 1
+    fresh = True  # the last word was a scale or a ten: a small number may follow
+    while match is not None and n < 16:
+        word = match[0].lower()
+        if word in _SMALL:
+            small = _SMALL[word]
+            if not fresh or (group % 100 and not (group % 100 >= 20 and group % 10 == 0 and small < 10)):
+                break
+            group += small
+            fresh = small >= 20
+        elif word in _BIG:
+            scale = _BIG[word]
+            group = group or 1
+            total, group = (total, group * scale) if scale in (12, 100) else (total + group * scale, 0)
+            fresh = True
+        elif word == "and" and n and group % 100 == 0:
+            following = _next_word(text, match.end())
+            if following is None or following[0].lower() not in _SMALL:
+                break
+            match = following
+            continue
+        elif word in _PARTS and n and total + group and (word != "half" or total + group == 1):
+            return _part(text, first.start(), total + group, match)
+        else:
+            break
+        end, n = match.end(), n + 1
+        match = _next_word(text, end)
+    value = Fraction(total + group)
+    if n == 0:
+        return None
+    if match is not None and match[0].lower() == "point":
+        point, end = _decimals(text, match, end)
+        value += point
+    if half := _AND_HALF.match(text, end):
+        value, end = value + Fraction(1, _PARTS[half[1].lower()]), half.end()
+    start = first.start()
+    for sign in ("negative ", "minus "):
+        if text[max(start - len(sign), 0) : start].lower() == sign:
+            start, value = start - len(sign), -value
+    if percent := _PERCENT.match(text, end):
+        return Quantity(value / 100, text[start : percent.end()], start, percent.end(), "percent", "%")
+    return Quantity(value, text[start:end], start, end, "word")
+
+
+def _next_word(text: str, at: int) -> re.Match[str] | None:
+    """Return the word right behind, across one space or hyphen."""
+    gap = at
+    while gap < len(text) and text[gap] in " -\n" and gap - at < 3:
+        gap += 1
+    return _WORD.match(text, gap) if gap > at else None
+
+
+_WORD = re.compile(r"[A-Za-z]+")
+
+
+def _part(text: str, start: int, top: int, match: re.Match[str], *, needs_of: bool = False) -> Quantity | None:
+    """Read `two thirds`, `a half`, `a quarter of`; `a third` without `of` may be an ordinal."""
+    if needs_of and text[match.end() : match.end() + 4] != " of ":
+        return None
+    value = Fraction(top, _PARTS[match[0].lower()])
+    return Quantity(value, text[start : match.end()], start, match.end(), "word")
+
+
+def _decimals(text: str, point: re.Match[str], end: int) -> tuple[Fraction, int]:
+    """Read the digits of `fifty-two point six two`; nothing where none follow."""
+    value, scale = Fraction(0), Fraction(1, 10)
+    match = _next_word(text, point.end())
+    while match is not None and _SMALL.get(match[0].lower(), 10) < 10 and scale > Fraction(1, 10**12):
+        value, scale, end = value + _SMALL[match[0].lower()] * scale, scale / 10, match.end()
+        match = _next_word(text, end)
+    return value, end
