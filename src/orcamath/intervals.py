@@ -1,0 +1,144 @@
+"""How sure a score is: intervals and tests for shares of right answers. Pure arithmetic, nothing of models or files.
+
+In: counts, or outcomes per item in the same order for both models. Out: points and limits as shares in [0, 1], p-values.
+`wilson` for one model, `paired` for two models on the same items, `bootstrap` and `bootstrap_difference` where several
+seeds answered the same items. Seeds are averaged within an item before items are resampled: three seeds of 1,319 items are
+1,319 tests, never 3,957.
+"""
+
+from collections.abc import Sequence
+from math import comb, sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["Interval", "Paired", "Spread", "bootstrap", "bootstrap_difference", "mcnemar", "paired", "wilson"]
+
+Z95 = 1.959963984540054
+"""The 0.975 quantile of the standard normal."""
+RESAMPLES = 10_000
+BATCH = 250  # resamples drawn at once: 250 × 1,319 indices are 2.6 MB
+
+
+class Interval(NamedTuple):
+    """A share with its limits."""
+
+    point: float
+    low: float
+    high: float
+
+    @property
+    def excludes_zero(self) -> bool:
+        """True where the word "better" (or "worse") is allowed of a difference."""
+        return self.low > 0 or self.high < 0
+
+
+class Paired(NamedTuple):
+    """Two models on the same items: `difference` = second − first."""
+
+    n: int
+    first_only: int
+    """Items that only the first got right."""
+    second_only: int
+    difference: Interval
+    p: float
+    """Two-sided exact McNemar."""
+
+
+class Spread(NamedTuple):
+    """A score averaged over seeds, with each seed's own score beside it."""
+
+    interval: Interval
+    seeds: tuple[float, ...]
+
+
+def wilson(right: int, n: int, z: float = Z95) -> Interval:
+    """Wilson's score interval for `right` of `n` (Wilson 1927); with n = 0 nothing is known: (0, 0, 1).
+
+    Raises ValueError where the counts are no counts.
+    """
+    if not 0 <= right <= n:
+        raise ValueError(f"{right} right of {n} is no count")
+    if n == 0:
+        return Interval(0.0, 0.0, 1.0)
+    p, w = right / n, z * z / n
+    centre = (p + w / 2) / (1 + w)
+    half = z * sqrt(p * (1 - p) / n + w / (4 * n)) / (1 + w)
+    # rounding must not push a limit past the ends
+    low = 0.0 if right == 0 else max(0.0, centre - half)
+    high = 1.0 if right == n else min(1.0, centre + half)
+    return Interval(p, low, high)
+
+
+def mcnemar(first_only: int, second_only: int) -> float:
+    """Two-sided exact p that discordant items fall either way alike (McNemar 1947, binomial form); 1.0 without any."""
+    n = first_only + second_only
+    tail = sum(comb(n, k) for k in range(min(first_only, second_only) + 1))
+    return min(1.0, float(2 * tail / 2**n))  # integers until the last step, so no underflow at n in the thousands
+
+
+def paired(first: Sequence[bool], second: Sequence[bool], z: float = Z95) -> Paired:
+    """Compare two models on the same items, in the same order. Raises ValueError on unequal lengths or none.
+
+    The interval is Newcombe's hybrid score interval for paired shares (Statistics in Medicine 17, 1998, method 10): it
+    stays inside [−1, 1] and does not collapse to nothing where no item is discordant.
+    """
+    n = len(first)
+    if n == 0 or n != len(second):
+        raise ValueError(f"paired comparison needs the same items on both sides, not {n} and {len(second)}")
+    both = sum(a and b for a, b in zip(first, second, strict=True))
+    only_1 = sum(map(bool, first)) - both
+    only_2 = sum(map(bool, second)) - both
+    neither = n - both - only_1 - only_2
+    one, two = wilson(both + only_1, n, z), wilson(both + only_2, n, z)
+    phi = _correlation(both, only_1, only_2, neither)
+    # d = second − first: the lower limit pairs the second's lower with the first's upper margin
+    down_2, up_2, down_1, up_1 = two.point - two.low, two.high - two.point, one.point - one.low, one.high - one.point
+    below = sqrt(max(0.0, down_2**2 - 2 * phi * down_2 * up_1 + up_1**2))
+    above = sqrt(max(0.0, up_2**2 - 2 * phi * up_2 * down_1 + down_1**2))
+    point = (only_2 - only_1) / n
+    return Paired(n, only_1, only_2, Interval(point, point - below, point + above), mcnemar(only_1, only_2))
+
+
+def _correlation(both: int, only_1: int, only_2: int, neither: int) -> float:
+    """Phi of the 2 × 2 table, with Newcombe's continuity correction of a positive numerator."""
+    margins = (both + only_1) * (only_2 + neither) * (both + only_2) * (only_1 + neither)
+    if margins == 0:
+        return 0.0
+    excess = float(both * neither - only_1 * only_2)
+    if excess > 0:
+        excess = max(excess - (both + only_1 + only_2 + neither) / 2, 0.0)
+    return excess / sqrt(margins)
+
+
+def bootstrap(scores: Sequence[Sequence[float]], *, resamples: int = RESAMPLES, seed: int = 0) -> Spread:
+    """Percentile bootstrap over items of scores (seeds × items) in [0, 1], averaged over seeds within each item."""
+    table = _table(scores)
+    return Spread(_resampled(table.mean(axis=0), resamples, seed), tuple(float(s) for s in table.mean(axis=1)))
+
+
+def bootstrap_difference(
+    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], *, resamples: int = RESAMPLES, seed: int = 0
+) -> Interval:
+    """Second − first, each (its own number of seeds × the same items): items are resampled together."""
+    one, two = _table(first), _table(second)
+    if one.shape[1] != two.shape[1]:
+        raise ValueError(f"paired comparison needs the same items on both sides, not {one.shape[1]} and {two.shape[1]}")
+    return _resampled(two.mean(axis=0) - one.mean(axis=0), resamples, seed)
+
+
+def _table(scores: Sequence[Sequence[float]]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+    table = np.asarray([list(map(float, row)) for row in scores], dtype=np.float64)
+    if table.ndim != 2 or table.size == 0:
+        raise ValueError("scores must be seeds × items, with at least one of each")
+    return table
+
+
+def _resampled(items: "np.ndarray[tuple[int], np.dtype[np.float64]]", resamples: int, seed: int) -> Interval:
+    generator, n = np.random.default_rng(seed), len(items)
+    means = []
+    for start in range(0, resamples, BATCH):
+        rows = generator.integers(0, n, size=(min(BATCH, resamples - start), n), dtype=np.int32)
+        means.append(items[rows].mean(axis=1))
+    low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
+    return Interval(float(items.mean()), float(low), float(high))

@@ -1,0 +1,270 @@
+"""Right and wrong answers of each practised problem: q+ and q− (paper, section 3.1). No model is asked here.
+
+In: exercises with their attempts, and verdicts. Out: one `Preference` a problem. q+ is the teacher's solution and every
+sample that agrees with it, q− every sample that disagrees; a sample nobody could judge is in neither and is counted. Where
+q− is empty, one response each of other problems stands in as a synthetic negative. Pairs are q+ × q−.
+
+Deviations: equal samples become one response with a multiplicity, so that a student that repeats itself is not trained on
+the same text four times (`pairs` counts distinct ones); `max_pairs` caps the pairs of a problem; with the label
+`known_answer` the teacher's solution is no yardstick and joins neither side, so q+ may be empty. Such a problem is kept:
+a pair loss finds no pair in it, KTO may still use its negatives. From which side of the other problems the paper takes its
+synthetic negatives is not published; here it is one response of their q+, so that what makes it wrong is the topic alone.
+"""
+
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from math import lcm
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import orjson
+from pydantic import Field
+
+from orcamath.errors import DataError
+from orcamath.ports import Progress
+from orcamath.records import Attempt, Exercise, Outcome, Preference, Rejected, Response, Settings, Verdict, digest
+from orcamath.store.artifacts import Artifact, Output
+
+__all__ = [
+    "Judged",
+    "PreferSettings",
+    "Sides",
+    "capped_pairs",
+    "joined",
+    "prefer",
+    "sides",
+    "suspects_teacher",
+]
+
+VERSION = 1
+MAX_LISTED = 200
+"""How many problems with a doubtful teacher are listed by id in the facts; all of them are counted."""
+FACTS = (
+    "agrees", "disagrees", "unjudged", "truncated", "all_agree", "none_agree", "mixed", "no_negative", "no_positive",
+    "positives", "negatives", "synthetic_negatives", "pairs_possible", "pairs",
+)  # fmt: skip
+TRIES = 20  # donors drawn for one synthetic negative before the search is given up
+
+
+class PreferSettings(Settings):
+    """How q+ and q− become preferences."""
+
+    synthetic_negatives: int = Field(4, ge=0)
+    """How many other problems lend one response each where q− is empty; 0 turns synthetic negatives off (an ablation)."""
+    positives: Literal["all", "teacher"] = "all"
+    """`teacher`: agreeing samples are left out of q+ (the paper's ablation)."""
+    max_pairs: int | None = Field(None, ge=1)
+    """Pairs of one problem at most, spread evenly over its responses; None for the whole product."""
+    label_noise: Literal["keep", "drop"] = "keep"
+    """What becomes of a problem whose samples all agree with each other against the teacher, who is then probably wrong."""
+
+
+class Judged(NamedTuple):
+    """One sample and what was said of it."""
+
+    attempt: Attempt
+    outcome: Outcome
+
+
+class Sides(NamedTuple):
+    """q+ and q− as distinct responses, teacher first, then samples by text."""
+
+    positives: tuple[Response, ...]
+    negatives: tuple[Response, ...]
+
+
+def joined(
+    exercises: Iterable[Exercise], attempts: Iterable[Attempt], verdicts: Iterable[Verdict]
+) -> Iterator[tuple[Exercise, list[Judged]]]:
+    """Join three tables that are in the order of the first, holding one problem in memory.
+
+    An attempt without a verdict is `unjudged`. Raises DataError where a row belongs to nothing.
+    """
+    attempts, verdicts = iter(attempts), iter(verdicts)
+    attempt, verdict = next(attempts, None), next(verdicts, None)
+    for exercise in exercises:
+        judged: list[Judged] = []
+        while attempt is not None and attempt.problem_id == exercise.problem_id:
+            outcome: Outcome = "unjudged"
+            if verdict is not None and verdict.attempt_id == attempt.id:
+                outcome, verdict = verdict.outcome, next(verdicts, None)
+            judged.append(Judged(attempt, outcome))
+            attempt = next(attempts, None)
+        yield exercise, judged
+    if attempt is not None:
+        raise DataError(
+            f"attempt `{attempt.id}` is of problem `{attempt.problem_id}`, which has no exercise in its place"
+        )
+    if verdict is not None:
+        raise DataError(f"verdict of attempt `{verdict.attempt_id}` comes where no such attempt is; judge these again")
+
+
+def sides(exercise: Exercise, judged: Iterable[Judged], positives: Literal["all", "teacher"] = "all") -> Sides:
+    """Sort the answers of one problem. The order of the samples changes nothing."""
+    samples = {"agrees": Counter[tuple[str, bool]](), "disagrees": Counter[tuple[str, bool]]()}
+    ids: dict[tuple[str, bool], list[tuple[int, ...] | None]] = {}
+    for attempt, outcome in judged:
+        if outcome != "unjudged":
+            same = (attempt.text, attempt.finish_reason == "stop")
+            samples[outcome][same] += 1
+            ids.setdefault(same, []).append(attempt.token_ids)
+    right, wrong = samples["agrees"], samples["disagrees"]
+    teacher: tuple[Response, ...] = ()
+    if exercise.label == "teacher" and exercise.solution is not None:
+        # a sample in the teacher's own words adds to the teacher's response instead of repeating it
+        same = (exercise.solution, True)
+        teacher = (Response(text=exercise.solution, origin="teacher", multiplicity=1 + right.pop(same, 0)),)
+    if positives == "teacher":
+        right.clear()
+
+    def responses(counts: Counter[tuple[str, bool]]) -> tuple[Response, ...]:
+        return tuple(
+            Response(
+                text=text, token_ids=min((i for i in ids[text, done] if i is not None), default=None), finished=done,
+                origin="sample", multiplicity=n,
+            )
+            for (text, done), n in sorted(counts.items())
+        )  # fmt: skip
+
+    return Sides(teacher + responses(right), responses(wrong))
+
+
+def capped_pairs(n_positives: int, n_negatives: int, max_pairs: int | None) -> tuple[tuple[int, int], ...] | None:
+    """Choose at most `max_pairs` of the product, each response as often as any other (to within one round).
+
+    Walks the diagonals of the n+ × n− table, so a cap of max(n+, n−) or more leaves no response out. None for all pairs.
+    """
+    if max_pairs is None or n_positives * n_negatives <= max_pairs:
+        return None
+    lap = lcm(n_positives, n_negatives)
+    return tuple((k % n_positives, (k + k // lap) % n_negatives) for k in range(max_pairs))
+
+
+_MARKED = re.compile(r"####[ \t]*(\S[^\n]*)")
+
+
+def _short_answer(text: str) -> str | None:
+    found = _MARKED.findall(text)
+    return found[-1].strip() if found else None
+
+
+def suspects_teacher(exercise: Exercise, judged: Sequence[Judged]) -> bool:
+    """Tell whether all samples (two at least) give one and the same answer, and it is not the teacher's."""
+    if exercise.label != "teacher" or len(judged) < 2 or any(j.outcome != "disagrees" for j in judged):
+        return False
+    answers = {_short_answer(j.attempt.text) for j in judged}
+    return len(answers) == 1 and None not in answers
+
+
+class _Donors:
+    """One right response of every problem, on disk; in memory 8 bytes a problem."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("w+b")
+        self.starts = array("Q")
+
+    def add(self, exercise: Exercise, found: Sides) -> None:
+        self.starts.append(self.file.tell())
+        lent = None
+        if found.positives:
+            lent = found.positives[_number("donor", exercise.problem_id) % len(found.positives)].row()
+        self.file.write(orjson.dumps([exercise.reference, lent]) + b"\n")
+
+    def lend(self, index: int, exercise: Exercise, n: int) -> list[Response]:
+        """Return one response each of `n` other problems with other answers, drawn by the problem's id."""
+        tried, lent = {index}, list[Response]()
+        for draw in range(TRIES * n):
+            if len(lent) == n or len(tried) == len(self.starts):
+                break
+            donor = _number("off_topic", exercise.problem_id, draw) % len(self.starts)
+            if donor in tried:
+                continue
+            tried.add(donor)
+            self.file.seek(self.starts[donor])
+            reference, row = orjson.loads(self.file.readline())
+            # a response that happens to end in this problem's own answer would teach against the answer
+            if row is not None and reference != exercise.reference:
+                lent.append(Response.of({**row, "origin": "off_topic", "multiplicity": 1}))
+        return lent
+
+
+def _number(*parts: object) -> int:
+    return int(digest(*parts), 16)
+
+
+def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts: Artifact, progress: Progress) -> None:
+    """Write `preferences`, one row a practised problem, in the order of the exercises. Raises DataError (see `joined`).
+
+    Books a problem of which nothing can be learnt as `nothing_judged`, a dropped doubtful one as `label_noise`.
+    """
+    total = practised.count("exercises")
+    tally: Counter[str] = Counter()
+    doubtful: list[str] = []
+    donors = _Donors(out.scratch / "donors.jsonl")
+
+    def problems() -> Iterator[tuple[Exercise, list[Judged]]]:
+        return joined(practised.read(Exercise), practised.read(Attempt), verdicts.read(Verdict))
+
+    if settings.synthetic_negatives:
+        for exercise, judged in problems():
+            donors.add(exercise, sides(exercise, judged))
+
+    def preferences() -> Iterator[Preference]:
+        progress.begin("preferences", total)
+        for index, (exercise, judged) in enumerate(problems()):
+            progress.advance()
+            out.balance.results += 1
+            if suspects_teacher(exercise, judged):
+                doubtful.append(exercise.problem_id)
+                if settings.label_noise == "drop":
+                    out.reject(Rejected(item=exercise.problem_id, reason="label_noise", detail=exercise.reference))
+                    continue
+            found = sides(exercise, judged, settings.positives)
+            _count(tally, judged, found)
+            if not found.negatives and found.positives and settings.synthetic_negatives:
+                lent = donors.lend(index, exercise, settings.synthetic_negatives)
+                found = Sides(found.positives, tuple(lent))
+                tally["synthetic_negatives"] += len(lent)
+            if not found.positives and not found.negatives:
+                out.reject(Rejected(item=exercise.problem_id, reason="nothing_judged"))
+                continue
+            out.balance.kept += 1
+            yield _preference(exercise, found, settings.max_pairs, tally)
+        progress.end()
+
+    out.write("preferences", preferences())
+    donors.file.close()
+    out.facts.update(
+        {name: tally[name] for name in FACTS},
+        n_problems=total,
+        teacher_doubted=len(doubtful),
+        teacher_doubted_ids=doubtful[:MAX_LISTED],
+    )
+
+
+def _count(tally: Counter[str], judged: Sequence[Judged], found: Sides) -> None:
+    """Count samples by outcome, and problems by what their samples look like; `no_…` is before synthetic negatives."""
+    outcomes = Counter(j.outcome for j in judged)
+    tally.update(outcomes)
+    tally["truncated"] += sum(j.attempt.finish_reason == "length" for j in judged)
+    some_agree, some_disagree = outcomes["agrees"] > 0, outcomes["disagrees"] > 0
+    tally["mixed"] += some_agree and some_disagree
+    tally["all_agree"] += some_agree and not some_disagree
+    tally["none_agree"] += some_disagree and not some_agree
+    tally["no_negative"] += not found.negatives
+    tally["no_positive"] += not found.positives
+
+
+def _preference(exercise: Exercise, found: Sides, max_pairs: int | None, tally: Counter[str]) -> Preference:
+    n_positives, n_negatives = len(found.positives), len(found.negatives)
+    pairs = capped_pairs(n_positives, n_negatives, max_pairs)
+    tally["positives"] += n_positives
+    tally["negatives"] += n_negatives
+    tally["pairs_possible"] += n_positives * n_negatives
+    tally["pairs"] += n_positives * n_negatives if pairs is None else len(pairs)
+    return Preference(
+        problem_id=exercise.problem_id, question=exercise.question, positives=found.positives,
+        negatives=found.negatives, pairs=pairs,
+    )  # fmt: skip

@@ -1,0 +1,132 @@
+"""Intervals and tests of shares: hand-computed values, and laws over many tables."""
+
+from fractions import Fraction
+from math import comb
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orcamath.intervals import bootstrap, bootstrap_difference, mcnemar, paired, wilson
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "low", "high"),
+    [
+        # computed by hand from Wilson's formula, z = 1.95996
+        (81, 263, 0.2553, 0.3662),  # Newcombe 1998 (independent shares), table I: 81/263
+        (15, 148, 0.0624, 0.1605),  # 15/148
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+        (1075, 1319, 0.7932, 0.8350),  # the paper's 81.50 on GSM8K: ± 2.1 points
+    ],
+)
+def test_wilson_by_hand(right: int, n: int, low: float, high: float) -> None:
+    found = wilson(right, n)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
+    assert found.point == right / n
+
+
+def test_wilson_at_its_edges() -> None:
+    assert wilson(0, 0) == (0.0, 0.0, 1.0)
+    assert wilson(7, 7).high == 1.0
+    assert wilson(0, 7).low == 0.0
+    with pytest.raises(ValueError, match="no count"):
+        wilson(8, 7)
+
+
+@given(st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_holds_its_point_mirrors_and_narrows(case: tuple[int, int]) -> None:
+    right, n = case
+    found, mirror = wilson(right, n), wilson(n - right, n)
+    assert 0 <= found.low <= found.point <= found.high <= 1
+    assert found.low == pytest.approx(1 - mirror.high)
+    assert wilson(4 * right, 4 * n).high - wilson(4 * right, 4 * n).low < found.high - found.low
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "p"),
+    [(0, 0, 1.0), (5, 5, 1.0), (0, 1, 1.0), (0, 5, 2 / 32), (1, 9, 22 / 1024), (2, 8, 112 / 1024), (0, 6, 2 / 64)],
+)
+def test_mcnemar_by_hand(b: int, c: int, p: float) -> None:
+    assert mcnemar(b, c) == pytest.approx(p, abs=1e-12)
+    assert mcnemar(c, b) == mcnemar(b, c)
+
+
+def test_mcnemar_of_thousands_is_exact() -> None:
+    exact = min(Fraction(1), 2 * sum(Fraction(comb(1200, k), 2**1200) for k in range(551)))
+    assert mcnemar(550, 650) == pytest.approx(float(exact), rel=1e-12)
+
+
+def sides_of(both: int, only_1: int, only_2: int, neither: int) -> tuple[list[bool], list[bool]]:
+    return (
+        [True] * both + [True] * only_1 + [False] * only_2 + [False] * neither,
+        [True] * both + [False] * only_1 + [True] * only_2 + [False] * neither,
+    )
+
+
+def test_paired_counts_and_direction() -> None:
+    found = paired(*sides_of(both=40, only_1=2, only_2=12, neither=6))
+    assert (found.n, found.first_only, found.second_only) == (60, 2, 12)
+    assert found.difference.point == pytest.approx(10 / 60)
+    assert found.difference.excludes_zero
+    assert found.p == pytest.approx(2 * (1 + 14 + 91) / 2**14)
+
+
+@pytest.mark.parametrize(
+    ("cells", "low", "high"),
+    [
+        # both, first only, second only, neither → limits of second − first
+        # a worked example of the method (Newcombe 1998; also in Altman et al., Statistics with Confidence): 6 % to 33 %
+        ((20, 12, 2, 16), -0.3292, -0.0562),
+        # nothing discordant: an interval all the same
+        ((30, 0, 0, 0), -0.1135, 0.1135),
+    ],
+)
+def test_paired_interval_by_hand(cells: tuple[int, int, int, int], low: float, high: float) -> None:
+    found = paired(*sides_of(*cells)).difference
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-4)
+
+
+@settings(max_examples=150)
+@given(st.tuples(*[st.integers(0, 60)] * 4).filter(lambda t: sum(t) > 0))
+def test_paired_is_antisymmetric_and_stays_in_bounds(cells: tuple[int, int, int, int]) -> None:
+    first, second = sides_of(*cells)
+    there, back = paired(first, second), paired(second, first)
+    assert there.difference.point == pytest.approx(-back.difference.point)
+    assert there.difference.low == pytest.approx(-back.difference.high)
+    assert there.p == back.p
+    assert -1 - 1e-12 <= there.difference.low <= there.difference.point <= there.difference.high <= 1 + 1e-12
+
+
+def test_paired_needs_the_same_items() -> None:
+    with pytest.raises(ValueError, match="same items"):
+        paired([True], [True, False])
+
+
+def test_bootstrap_resamples_items_not_seeds() -> None:
+    items = [1.0, 0.0] * 100
+    one, three = bootstrap([items]), bootstrap([items, items, items])
+    # three seeds that say the same are no more evidence than one
+    assert three.interval == one.interval
+    assert three.seeds == (0.5, 0.5, 0.5)
+    half = 1.96 * (0.25 / 200) ** 0.5
+    assert one.interval.high - one.interval.low == pytest.approx(2 * half, rel=0.05)
+
+
+def test_bootstrap_is_seeded_and_shows_each_seed() -> None:
+    scores = [[1, 0, 1, 1, 0], [1, 1, 1, 1, 0]]
+    assert bootstrap(scores) == bootstrap(scores)
+    assert bootstrap(scores).seeds == (0.6, 0.8)
+    assert bootstrap(scores).interval.point == pytest.approx(0.7)
+
+
+def test_bootstrap_difference_is_paired_by_item() -> None:
+    first = [[float(i % 2) for i in range(200)]]
+    assert bootstrap_difference(first, first) == (0.0, 0.0, 0.0)
+    better = [[1.0 if i < 40 else v for i, v in enumerate(first[0])]]
+    found = bootstrap_difference(first, better)
+    assert found.point == pytest.approx(0.1)
+    assert found.low > 0
+    with pytest.raises(ValueError, match="same items"):
+        bootstrap_difference(first, [[1.0]])

@@ -1,0 +1,257 @@
+"""q+ and q−: what goes where, synthetic negatives, caps, doubtful teachers; and laws that hold for any samples."""
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orcamath.errors import DataError
+from orcamath.preferences import Judged, PreferSettings, capped_pairs, joined, prefer, sides, suspects_teacher
+from orcamath.records import Attempt, Exercise, Outcome, Preference, Rejected, Verdict
+from orcamath.store.artifacts import Artifact, Output, Store
+
+
+class Quiet:
+    def begin(self, what: str, total: int | None) -> None: ...
+    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None: ...
+    def end(self) -> None: ...
+
+
+def exercise(name: str = "p", **fields: object) -> Exercise:
+    shown = {"reference": "7", "solution": f"so {name}\n#### 7", "label": "teacher", **fields}
+    return Exercise(problem_id=name, question=f"Question of {name}?", **shown)
+
+
+def attempt(text: str, draw: int = 0, problem: str = "p", finish: str = "stop") -> Attempt:
+    return Attempt.make(problem, draw, text, "student", token_ids=(len(text), 2), finish_reason=finish)
+
+
+def judged(*pairs: tuple[str, Outcome]) -> list[Judged]:
+    return [Judged(attempt(text, draw), outcome) for draw, (text, outcome) in enumerate(pairs)]
+
+
+Case = tuple[Exercise, list[Judged]]
+
+
+def run(tmp_path: Path, cases: list[Case], **chosen: object) -> Artifact:
+    store = Store(tmp_path)
+
+    def practise(out: Output) -> None:
+        out.write("exercises", [e for e, _ in cases])
+        out.write("attempts", [j.attempt for _, js in cases for j in js])
+
+    def judge(out: Output) -> None:
+        out.write(
+            "verdicts",
+            [
+                Verdict(attempt_id=j.attempt.id, problem_id=e.problem_id, outcome=j.outcome, by="rules")
+                for e, js in cases
+                for j in js
+            ],
+        )
+
+    practised = store.stage("practice", 1, None, [], practise)
+    verdicts = store.stage("judge", 1, None, [], judge)
+    ways = PreferSettings(**chosen)
+    return store.stage("prefer", 1, ways, [], lambda out: prefer(out, ways, practised, verdicts, Quiet()))
+
+
+def test_teacher_and_agreeing_samples_are_liked_disagreeing_ones_disliked_unjudged_ones_neither() -> None:
+    found = sides(exercise(), judged(("a", "agrees"), ("b", "disagrees"), ("c", "unjudged"), ("a", "agrees")))
+    assert [(r.text, r.origin, r.multiplicity) for r in found.positives] == [
+        ("so p\n#### 7", "teacher", 1),
+        ("a", "sample", 2),
+    ]
+    assert [(r.text, r.origin) for r in found.negatives] == [("b", "sample")]
+    assert found.positives[0].token_ids is None
+    assert found.positives[1].token_ids == (1, 2)
+
+
+def test_a_sample_in_the_teachers_words_does_not_stand_beside_the_teacher() -> None:
+    found = sides(exercise(), judged(("so p\n#### 7", "agrees"), ("so p\n#### 7", "agrees")))
+    assert [(r.origin, r.multiplicity) for r in found.positives] == [("teacher", 3)]
+
+
+def test_truncated_samples_say_so_and_are_not_the_same_as_finished_ones() -> None:
+    cut, whole = Judged(attempt("a", 0, finish="length"), "disagrees"), Judged(attempt("a", 1), "disagrees")
+    assert [r.finished for r in sides(exercise(), [cut, whole]).negatives] == [False, True]
+
+
+def test_with_a_known_answer_the_teacher_joins_neither_side() -> None:
+    found = sides(exercise(label="known_answer"), judged(("a", "disagrees")))
+    assert found.positives == ()
+    assert len(found.negatives) == 1
+
+
+def test_teacher_only_positives_is_the_papers_ablation() -> None:
+    found = sides(exercise(), judged(("a", "agrees"), ("b", "disagrees")), "teacher")
+    assert [r.origin for r in found.positives] == ["teacher"]
+
+
+def test_synthetic_negatives_come_from_four_other_problems(tmp_path: Path) -> None:
+    cases = [(exercise(f"p{i}", reference=str(i)), []) for i in range(12)]
+    made = run(tmp_path, cases)
+    for row in made.read(Preference):
+        texts = [r.text for r in row.negatives]
+        assert len(set(texts)) == 4
+        assert {r.origin for r in row.negatives} == {"off_topic"}
+        assert f"so {row.problem_id}\n#### 7" not in texts
+    assert made.facts["synthetic_negatives"] == 48
+    assert made.facts["no_negative"] == 12
+    assert made.facts["pairs"] == 48
+
+
+def test_synthetic_negatives_depend_on_the_problem_alone_not_on_the_samples_of_others(tmp_path: Path) -> None:
+    cases = [(exercise(f"p{i}", reference=str(i)), []) for i in range(12)]
+    other = [*cases[:3], (cases[3][0], judged_of("p3", ("x", "disagrees"))), *cases[4:]]
+    first, second = run(tmp_path / "1", cases), run(tmp_path / "2", other)
+    rows = zip(first.read(Preference), second.read(Preference), strict=True)
+    assert [i for i, (a, b) in enumerate(rows) if a != b] == [3]
+
+
+def judged_of(problem: str, *pairs: tuple[str, Outcome]) -> list[Judged]:
+    return [Judged(attempt(text, draw, problem), outcome) for draw, (text, outcome) in enumerate(pairs)]
+
+
+def test_a_donor_with_the_same_answer_is_passed_over_and_few_problems_lend_few(tmp_path: Path) -> None:
+    cases = [(exercise("a"), []), (exercise("b"), []), (exercise("c", reference="9"), [])]
+    rows = {r.problem_id: r for r in run(tmp_path, cases).read(Preference)}
+    assert [r.text for r in rows["a"].negatives] == ["so c\n#### 7"]
+    assert len(rows["c"].negatives) == 2
+
+
+def test_synthetic_negatives_can_be_turned_off_and_then_nothing_to_learn_is_left_to_pairs(tmp_path: Path) -> None:
+    made = run(tmp_path, [(exercise("a"), []), (exercise("b", reference="1"), [])], synthetic_negatives=0)
+    assert [r.negatives for r in made.read(Preference)] == [(), ()]
+    assert made.facts["pairs"] == 0
+
+
+def test_empty_sides_are_counted_and_nothing_judged_is_rejected(tmp_path: Path) -> None:
+    cases = [
+        (exercise("a", label="known_answer"), judged_of("a", ("x", "disagrees"), ("y", "unjudged"))),
+        (exercise("b", label="known_answer"), judged_of("b", ("x", "unjudged"))),
+        (exercise("c", label="known_answer", reference="2"), judged_of("c", ("z", "agrees"))),
+    ]
+    made = run(tmp_path, cases)
+    assert [(r.problem_id, len(r.positives), len(r.negatives)) for r in made.read(Preference)] == [
+        ("a", 0, 1),
+        ("c", 1, 0),  # nobody else has a right answer to lend
+    ]
+    assert [(r.item, r.reason) for r in made.read(Rejected)] == [("b", "nothing_judged")]
+    assert made.balance["results"] == 3
+    assert made.balance["kept"] == 2
+    assert (made.facts["no_positive"], made.facts["unjudged"]) == (2, 2)
+
+
+def noise(*answers: str) -> list[Judged]:
+    return judged(*((f"thus\n#### {a}", "disagrees") for a in answers))
+
+
+@pytest.mark.parametrize(
+    ("case", "doubted"),
+    [
+        (noise("5", "5", "5", "5"), True),
+        (noise("5", "5"), True),
+        (noise("5"), False),  # one sample agrees with itself only
+        (noise("5", "6"), False),
+        (judged(("no mark", "disagrees"), ("no mark either", "disagrees")), False),
+        ([*noise("5", "5"), *judged(("#### 7", "agrees"))], False),
+        ([*noise("5", "5"), *judged(("?", "unjudged"))], False),
+    ],
+)
+def test_the_teacher_is_doubted_where_all_samples_agree_against_it(case: list[Judged], doubted: bool) -> None:
+    assert suspects_teacher(exercise(), case) is doubted
+    assert not suspects_teacher(exercise(label="known_answer"), case)
+
+
+def test_doubtful_problems_are_listed_and_dropped_on_demand(tmp_path: Path) -> None:
+    wrong = [Judged(attempt(f"way {d}\n#### 5", d, "a"), "disagrees") for d in range(4)]
+    cases: list[Case] = [(exercise("a"), wrong), (exercise("b", reference="1"), [])]
+    kept, dropped = run(tmp_path / "k", cases), run(tmp_path / "d", cases, label_noise="drop")
+    assert kept.facts["teacher_doubted_ids"] == dropped.facts["teacher_doubted_ids"] == ["a"]
+    assert [r.problem_id for r in kept.read(Preference)] == ["a", "b"]
+    assert [r.problem_id for r in dropped.read(Preference)] == ["b"]
+    assert dropped.balance["rejected"] == {"label_noise": 1}
+
+
+def test_rows_out_of_place_are_an_error_that_names_them() -> None:
+    other = attempt("x", problem="q")
+    with pytest.raises(DataError, match="problem `q`"):
+        list(joined([exercise("p")], [other], []))
+    lost = Verdict(attempt_id="gone", problem_id="p", outcome="agrees", by="rules")
+    with pytest.raises(DataError, match="verdict of attempt"):
+        list(joined([exercise("p")], [attempt("x")], [lost]))
+
+
+def test_an_attempt_without_a_verdict_is_unjudged() -> None:
+    tries = [attempt("x", 0), attempt("y", 1)]
+    said = Verdict(attempt_id=tries[1].id, problem_id="p", outcome="agrees", by="rules")
+    ((_, found),) = joined([exercise("p")], tries, [said])
+    assert [j.outcome for j in found] == ["unjudged", "agrees"]
+
+
+# Laws
+
+texts = st.sampled_from(["a", "b", "c", "so p\n#### 7", ""])
+outcomes = st.sampled_from(["agrees", "disagrees", "unjudged"])
+finishes = st.sampled_from(["stop", "length"])
+samples = st.lists(st.tuples(texts, outcomes, finishes), max_size=8)
+
+
+@given(samples, st.randoms(use_true_random=False), st.sampled_from(["teacher", "known_answer"]))
+def test_the_order_of_samples_changes_nothing(
+    drawn: list[tuple[str, Outcome, str]], rng: random.Random, label: str
+) -> None:
+    given_ = [Judged(attempt(t, d, finish=f), o) for d, (t, o, f) in enumerate(drawn)]
+    shuffled = rng.sample(given_, len(given_))
+    assert sides(exercise(label=label), given_) == sides(exercise(label=label), shuffled)
+
+
+@given(samples)
+def test_every_judged_sample_is_counted_once(drawn: list[tuple[str, Outcome, str]]) -> None:
+    given_ = [Judged(attempt(t, d, finish=f), o) for d, (t, o, f) in enumerate(drawn)]
+    found = sides(exercise(), given_)
+    counts = Counter(j.outcome for j in given_)
+    assert sum(r.multiplicity for r in found.positives) == 1 + counts["agrees"]  # the teacher's own
+    assert sum(r.multiplicity for r in found.negatives) == counts["disagrees"]
+    for side in found:
+        assert len({(r.text, r.finished) for r in side}) == len(side)
+
+
+@settings(max_examples=200)
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 100))
+def test_a_cap_takes_that_many_different_pairs_and_spreads_them(n_plus: int, n_minus: int, cap: int) -> None:
+    pairs = capped_pairs(n_plus, n_minus, cap)
+    if n_plus * n_minus <= cap:
+        assert pairs is None
+        return
+    assert pairs is not None
+    assert len(pairs) == len(set(pairs)) == cap
+    for axis, size in ((0, n_plus), (1, n_minus)):
+        uses = Counter(p[axis] for p in pairs)
+        assert set(uses) <= set(range(size))
+        assert max(uses.values()) - min(uses.get(i, 0) for i in range(size)) <= 1
+
+
+def test_no_cap_and_empty_sides_mean_the_whole_product() -> None:
+    assert capped_pairs(5, 4, None) is None
+    assert capped_pairs(0, 4, 2) is None
+
+
+def test_a_cap_shows_in_rows_and_facts(tmp_path: Path) -> None:
+    case = judged(("a", "agrees"), ("b", "agrees"), ("c", "disagrees"), ("d", "disagrees"))
+    made = run(tmp_path, [(exercise("p"), case)], max_pairs=4)
+    (row,) = made.read(Preference)
+    assert row.pairs == ((0, 0), (1, 1), (2, 0), (0, 1))
+    assert (made.facts["pairs"], made.facts["pairs_possible"]) == (4, 6)
+
+
+def test_the_papers_example_of_twenty_pairs_when_all_four_are_right(tmp_path: Path) -> None:
+    right = [Judged(attempt(f"way {d}", d, "p0"), "agrees") for d in range(4)]
+    cases: list[Case] = [(exercise("p0", reference="0"), right)]
+    cases += [(exercise(f"p{i}", reference=str(i)), []) for i in range(1, 8)]
+    row = next(iter(run(tmp_path, cases).read(Preference)))
+    assert (len(row.positives), len(row.negatives)) == (5, 4)
