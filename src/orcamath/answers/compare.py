@@ -14,7 +14,7 @@ from typing import NamedTuple
 from orcamath.answers.choose import choose
 from orcamath.answers.latex import plain
 from orcamath.answers.numbers import Quantity, exact, quantities
-from orcamath.answers.units import Unit, asked, unit_after
+from orcamath.answers.units import Unit, asked, measure
 from orcamath.records import AnswerKind
 
 __all__ = ["Reading", "kind_of", "read", "same"]
@@ -42,29 +42,8 @@ def read(text: str, question: str = "") -> Reading | None:
     if choice is None:
         return None
     q = choice.quantity
-    _, unit, end = unit_after(text, q.end)
-    value = q.value
-    if q.unit == "$":
-        unit = unit if unit and unit.dimension == "money" else Unit("money", Fraction(1))
-    if unit is not None and q.form in ("number", "word", "fraction"):
-        value, end = _compound(text, value, unit, end)
+    value, unit, _ = measure(text, q)
     return Reading(q, value, unit, choice.sure)
-
-
-def _compound(text: str, value: Fraction, unit: Unit, end: int) -> tuple[Fraction, int]:
-    """Add what follows in smaller units of the same dimension, in terms of the first unit."""
-    last = unit
-    for q in quantities(text[end : end + 60]):
-        gap = text[end : end + q.start] if q.start < 8 else None
-        word, smaller, after = unit_after(text, end + q.end)
-        if gap is None or gap.strip(" ,") not in ("", "and") or smaller is None:
-            break
-        if smaller.dimension != unit.dimension or smaller.size >= last.size or not word:
-            break
-        value += q.value * smaller.size / unit.size
-        last = smaller
-        break
-    return value, end
 
 
 def kind_of(answer: str, options: tuple[str, ...] = ()) -> AnswerKind:
@@ -90,7 +69,10 @@ def same(kind: AnswerKind, a: str, b: str, question: str = "", options: tuple[st
         return bool(a) or None
     if kind == "number":
         if _PLAIN.fullmatch(a) and _PLAIN.fullmatch(b):
-            return exact(a) == exact(b)
+            left, right = exact(a), exact(b)
+            if left is None or right is None:
+                return None
+            return left == right or _close(left, right, a, b)
         return _same_number(a, b, question)
     if kind == "set":
         return _same_set(a, b)
@@ -118,7 +100,7 @@ def _equal(left: Reading, right: Reading, question: str) -> bool:
     value, goal = left.value, right.value
     if left.unit and unit and left.unit.dimension == unit.dimension and left.unit.size != unit.size:
         return value * left.unit.size / unit.size == goal
-    if _close(value, goal, left.quantity, right.quantity):
+    if _close(value, goal, left.quantity.text, right.quantity.text):
         return True
     if left.quantity.form == "percent" or right.quantity.form == "percent":
         return left.quantity.shown == right.quantity.shown
@@ -127,13 +109,11 @@ def _equal(left: Reading, right: Reading, question: str) -> bool:
     return False
 
 
-def _close(value: Fraction, goal: Fraction, a: Quantity, b: Quantity) -> bool:
-    """Equal, or equal up to the noise of a binary float printed with ten or more decimals."""
+def _close(value: Fraction, goal: Fraction, a: str, b: str) -> bool:
+    """Equal, or equal up to the noise of a binary float printed with nine or more decimals."""
     if value == goal:
         return True
-    if min(len(a.text), len(b.text)) > 0 and max(_decimals(a.text), _decimals(b.text)) >= 9:
-        return abs(value - goal) <= abs(goal) * Fraction(1, 10**9)
-    return False
+    return max(_decimals(a), _decimals(b)) >= 9 and abs(value - goal) <= abs(goal) * Fraction(1, 10**9)
 
 
 def _decimals(text: str) -> int:

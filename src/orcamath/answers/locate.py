@@ -24,6 +24,8 @@ class Found(NamedTuple):
     how: How
     at: int
     """Where it begins in the solution."""
+    last: bool = True
+    """Nothing but blanks follows it."""
 
 
 _ANOTHER = re.compile(
@@ -136,24 +138,24 @@ def _phrase(text: str) -> Found | None:
 
 
 def _behind(text: str, at: int) -> str:
-    """Return the first sentence with a number behind `at`; else the first line that says anything."""
-    window = text[at : at + MAX_SEGMENT]
-    if another := _ANOTHER.search(window):
-        window = window[: another.start()]
-    first = ""
-    for line in window.split("\n"):
-        line = line.strip(" \t*$_`")
-        if line in ("", "\\[", "\\]", "\\(", ":"):
-            continue
-        first = first or line
+    """Return what stands behind an answer phrase.
+
+    On the same line: its first sentence with a number. On later lines only: a small solution of its own, whose last
+    sentence counts. Where there is no number, the first line that says anything.
+    """
+    line, _, rest = text[at : at + MAX_SEGMENT].partition("\n")
+    line = line.strip(" \t*_`")
+    if _SAYS.search(line):
         for sentence in _SENTENCE.split(line):
             if _NUMBERISH.search(sentence):
                 return sentence.strip()
-        if first is line and re.search(r"\w", line):
-            return first
-    return first
+        return line
+    rest = text[at : at + 4 * MAX_SEGMENT].partition("\n")[2]
+    found = _last_sentence("\n" + rest)
+    return found.text if found else ""
 
 
+_SAYS = re.compile(r"[^\W_]")
 _SENTENCE = re.compile(r"(?<=[.!?])[ ]+(?=[A-Z(\"'*])|(?<=[0-9a-z])\.(?=[A-Z])")
 
 

@@ -46,9 +46,29 @@ class Quantity(NamedTuple):
         return self.value * 100 if self.form == "percent" else self.value
 
 
-_UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen"]
+_UNITS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+]
 _SMALL = {w: i for i, w in enumerate([*_UNITS, "seventeen", "eighteen", "nineteen"])}
-_SMALL |= {w: 10 * i for i, w in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)}
+_SMALL |= {
+    w: 10 * i for i, w in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
+}
 _BIG = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _BIG |= {"dozen": 12, "dozens": 12, "hundreds": 100, "thousands": 1000, "millions": 10**6}
 _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
@@ -287,6 +307,11 @@ def _decimals(text: str, point: re.Match[str], end: int) -> tuple[Fraction, int]
     """Read the digits of `fifty-two point six two`; nothing where none follow."""
     value, scale = Fraction(0), Fraction(1, 10)
     match = _next_word(text, point.end())
+    if match is not None and (tens := _SMALL.get(match[0].lower(), 0)) >= 10:  # `point eighty-seven`
+        end, follower = match.end(), _next_word(text, match.end())
+        if tens >= 20 and follower is not None and 0 < (ones := _SMALL.get(follower[0].lower(), 0)) < 10:
+            tens, end = tens + ones, follower.end()
+        return Fraction(tens, 100), end
     while match is not None and _SMALL.get(match[0].lower(), 10) < 10 and scale > Fraction(1, 10**12):
         value, scale, end = value + _SMALL[match[0].lower()] * scale, scale / 10, match.end()
         match = _next_word(text, end)

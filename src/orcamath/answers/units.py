@@ -9,7 +9,9 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ["Asked", "Unit", "asked", "unit_after"]
+from orcamath.answers.numbers import Quantity, quantities
+
+__all__ = ["Asked", "Unit", "asked", "compound", "measure", "unit_after"]
 
 
 class Unit(NamedTuple):
@@ -67,7 +69,61 @@ _IN_UNIT = re.compile(
     re.IGNORECASE,
 )
 _STOP = frozenset(
-    ["a", "an", "the", "of", "in", "on", "at", "to", "is", "are", "was", "were", "will", "would", "does", "do", "did", "can", "could", "has", "have", "had", "he", "she", "it", "they", "i", "you", "we", "his", "her", "their", "its", "my", "your", "for", "with", "if", "and", "or", "more", "less", "total", "altogether", "left", "each", "all", "many", "much", "be", "been", "get", "got"]
+    [
+        "a",
+        "an",
+        "the",
+        "of",
+        "in",
+        "on",
+        "at",
+        "to",
+        "is",
+        "are",
+        "was",
+        "were",
+        "will",
+        "would",
+        "does",
+        "do",
+        "did",
+        "can",
+        "could",
+        "has",
+        "have",
+        "had",
+        "he",
+        "she",
+        "it",
+        "they",
+        "i",
+        "you",
+        "we",
+        "his",
+        "her",
+        "their",
+        "its",
+        "my",
+        "your",
+        "for",
+        "with",
+        "if",
+        "and",
+        "or",
+        "more",
+        "less",
+        "total",
+        "altogether",
+        "left",
+        "each",
+        "all",
+        "many",
+        "much",
+        "be",
+        "been",
+        "get",
+        "got",
+    ]
 )
 
 
@@ -110,3 +166,35 @@ def unit_after(text: str, end: int) -> tuple[str, Unit | None, int]:
         return "", None, end
     word = match[1].lower()
     return word, _UNITS.get(word), match.end()
+
+
+def compound(text: str, quantity: Quantity) -> int:
+    """Return where a measure that begins with `quantity` ends: behind its unit, or that of smaller parts that follow."""
+    return measure(text, quantity)[2]
+
+
+def measure(text: str, quantity: Quantity) -> tuple[Fraction, Unit | None, int]:
+    """Return value, unit and end of a measure: `3 hours 20 minutes` is 10/3 hours, `5 dollars and 30 cents` 53/10 dollars."""
+    value, end = quantity.value, quantity.end
+    if quantity.form in ("percent", "clock", "ratio", "ordinal"):
+        return value, None, end
+    word, unit, after = unit_after(text, end)
+    if quantity.unit == "$" and (unit is None or unit.dimension != "money"):
+        return value, _UNITS["$"], end
+    if unit is None:
+        return value, None, end
+    end, last = after, unit
+    for _ in range(3):
+        gap = _GAP.match(text, end)
+        following = quantities(text[gap.end() : gap.end() + 40])[:1] if gap else []
+        if not gap or not following or following[0].start:
+            break
+        word, smaller, after = unit_after(text, gap.end() + following[0].end)
+        if not word or smaller is None or smaller.dimension != unit.dimension or smaller.size >= last.size:
+            break
+        value += following[0].value * smaller.size / unit.size
+        end, last = after, smaller
+    return value, unit, end
+
+
+_GAP = re.compile(r",?[ ](?:and[ ])?")
