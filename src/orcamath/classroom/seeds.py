@@ -1,0 +1,61 @@
+"""The classroom as a data set: seeds from the grammar, and problems of held-out structure to measure with.
+
+Split `train` yields problems whose (theme, operation sequence) is not held out; `dev` and `test` yield a tenth of the
+structures each, disjoint. Options: `n` problems, `seed`, `max_steps` (1 to 6), `inverse` (share of problems that tell the
+result and ask for something given; 0 in `train`, where Ask-Me-Anything makes them, and 0.5 where is measured).
+"""
+
+import random
+from collections.abc import Iterator
+
+from pydantic import Field, ValidationError
+
+from orcamath.classroom.grammar import MAX_STEPS, render
+from orcamath.classroom.growing import split_of, stories
+from orcamath.classroom.solving import solve, structure
+from orcamath.errors import RecipeError, nearest
+from orcamath.records import Problem, Settings, Split
+from orcamath.sources.reading import SourceSettings
+
+__all__ = ["LICENCE", "SeedOptions", "read"]
+
+LICENCE = "CC0-1.0"
+_SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+
+
+class SeedOptions(Settings):
+    """What a recipe may say under `options`."""
+
+    n: int = Field(default=1000, ge=1)
+    seed: int = 0
+    max_steps: int = Field(default=4, ge=1, le=MAX_STEPS)
+    inverse: float | None = Field(default=None, ge=0, le=1)
+
+
+def read(settings: SourceSettings) -> Iterator[Problem]:
+    """Yield distinct problems with their answers; raises RecipeError for an unknown split or option."""
+    split = next((s for s in _SPLITS if s == (settings.split or "train")), None)
+    if split is None:
+        raise RecipeError(f"the classroom has no split `{settings.split}`; {nearest(str(settings.split), _SPLITS)}")
+    try:
+        options = SeedOptions.model_validate(settings.options)
+    except ValidationError as e:
+        first = e.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(f"`{name}`" for name in SeedOptions.model_fields)
+        raise RecipeError(f"source `{settings.name}`, option `{where}`: {first['msg']}; known: {known}") from e
+    inverse = options.inverse if options.inverse is not None else (0.0 if split == "train" else 0.5)
+    left = options.n if settings.limit is None else min(options.n, settings.limit)
+    seen: set[str] = set()
+    rng = random.Random(f"classroom {split} {options.seed}")  # a stream of its own for every split and seed
+    for story in stories(rng, max_steps=options.max_steps, inverse=inverse):
+        if left == 0:
+            return
+        text = render(story)
+        if split_of(structure(story)) == split and text not in seen:
+            seen.add(text)
+            left -= 1
+            yield Problem.make(
+                text, "seed", settings.name, split=split, licence=LICENCE, answer=str(solve(story).answer),
+                answer_from="gold",
+            )  # fmt: skip
