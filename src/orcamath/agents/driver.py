@@ -1,0 +1,217 @@
+"""The one driver: brings an agent's calls into the ledger in any order, then reads them back in input order.
+
+An agent is two pure halves around a call: `request(item, draw)` says what is asked, `parse(reply, item)` makes results of
+what came back, or says why not. Whatever went wrong with one item is a `Rejected`, never an exception; a failure of the
+wire goes into `out.wire_failures` and is asked again by the next run.
+
+Both balances are kept here. Calls: every draw asked was parsed or failed. Results: of a `final` agent every result is
+counted when it is handed out and must be booked as kept (`keep`) or rejected by the stage; of an agent whose results are
+only the input of another one, the rejected ones alone are counted.
+
+Deviation: the paper drives its agents with AutoGen. Agents here do not talk to each other but through finished results,
+so batches do the same at a twentieth of the cost (docs/decisions/agents.md).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import ClassVar, Protocol, TypeVar
+
+from pydantic import Field
+
+from orcamath.ports import Progress, Reply, Request, Sampling
+from orcamath.prompts import Prompt, load
+from orcamath.records import Problem, Rejected, Settings, outside_digest
+from orcamath.store.artifacts import Output
+from orcamath.store.ledger import Remembered
+
+__all__ = ["Agent", "CallSettings", "Item", "drive", "fill", "fold", "keep", "write"]
+
+
+class Item(Protocol):
+    """Anything an agent works on; its id names it among the rejected."""
+
+    @property
+    def id(self) -> str:
+        """Content hash of the item."""
+        ...
+
+
+In = TypeVar("In", bound=Item)
+Made = TypeVar("Made")
+In_contra = TypeVar("In_contra", bound=Item, contravariant=True)
+Made_co = TypeVar("Made_co", covariant=True)
+
+
+class Agent(Protocol[In_contra, Made_co]):
+    """Two pure halves around a model call."""
+
+    @property
+    def name(self) -> str:
+        """What tables and progress bars call it."""
+        ...
+
+    def request(self, item: In_contra, draw: int) -> Request:
+        """Say what is asked about an item; `draw` tells repeated calls apart."""
+        ...
+
+    def parse(self, reply: Reply, item: In_contra) -> Sequence[Made_co | Rejected] | Rejected:
+        """Read a reply: results and rejected results, or one Rejected for a reply that cannot be used at all."""
+        ...
+
+
+class CallSettings(Settings):
+    """How an agent calls its model."""
+
+    temperature: float = Field(default=0.7, ge=0)
+    """At 0 a call is asked once only: asking again would bring the same reply."""
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    max_new_tokens: int = Field(default=2048, ge=1)
+    tries: int = Field(default=2, ge=1)
+    """How often a call is asked at most, where the reply could not be read."""
+    prompt: str | None = outside_digest(None)
+    """Path of your own prompt file; what it says enters the digest, where it lies does not."""
+    examples: str | None = outside_digest(None)
+    """Path of your own worked examples."""
+
+    PROMPT: ClassVar[str] = ""
+    """Name of the prompt that ships."""
+
+    def loaded(self) -> Prompt:
+        """Return the prompt: ours, or the user's own; raises RecipeError for a file that is not there."""
+        return load(self.PROMPT, self.prompt, self.examples)
+
+    def prompt_fingerprints(self) -> list[str]:
+        """Return the hash of the prompt's text, which enters the digest of the stage."""
+        return [self.loaded().fingerprint]
+
+    def sampling(self) -> Sampling:
+        """Return the settings as a request carries them."""
+        return Sampling(self.temperature, self.top_p, self.max_new_tokens)
+
+
+def drive(
+    agent: Agent[In, Made],
+    items: Callable[[], Iterable[In]],
+    chat: Remembered,
+    out: Output,
+    progress: Progress,
+    *,
+    tries: int = 1,
+    final: bool = True,
+) -> Iterator[tuple[In, Made]]:
+    """Fill now, then hand out the folded results lazily, in input order. `items()` starts over from the first item."""
+    fill(agent, items, chat, out, progress, tries=tries)
+    return fold(agent, items, chat, out, tries=tries, final=final)
+
+
+def fill(
+    agent: Agent[In, Made],
+    items: Callable[[], Iterable[In]],
+    chat: Remembered,
+    out: Output,
+    progress: Progress,
+    *,
+    tries: int = 1,
+) -> None:
+    """Bring all calls into the ledger; what could not be read is asked again with the next draw."""
+    progress.begin(agent.name, None)
+    out.wire_failures += chat.fill((agent.request(item, 0) for item in items()), progress)
+    for draw in range(1, tries):
+        again = [r for item in items() if (r := _again(agent, item, chat, draw)) is not None]
+        if not again:
+            break
+        out.wire_failures += chat.fill(again, progress)
+    progress.end()
+
+
+def fold(
+    agent: Agent[In, Made],
+    items: Callable[[], Iterable[In]],
+    chat: Remembered,
+    out: Output | None,
+    *,
+    tries: int = 1,
+    final: bool = True,
+) -> Iterator[tuple[In, Made]]:
+    """Read remembered replies in input order and yield (item, result); `out=None` reads without keeping the books.
+
+    Items whose call never came through are left out: the stage is not sealed then.
+    """
+    books = Counter[str]() if out is None else out.facts.setdefault("agents", {}).setdefault(agent.name, Counter())
+    for item in items():
+        for draw in range(tries):
+            request = agent.request(item, draw)
+            if draw and request.sampling.temperature == 0:
+                break
+            reply = chat.reply(request)
+            if reply is None:
+                break
+            parsed = _read(agent, reply, item)
+            if out is not None:
+                _book(parsed, out, books, final)
+            if not isinstance(parsed, Rejected):
+                yield from ((item, made) for made in parsed if not isinstance(made, Rejected))
+                break
+
+
+def keep(out: Output) -> None:
+    """Book one result of a final agent as kept."""
+    out.balance.kept += 1
+
+
+def write(
+    agent: Agent[Problem, Problem],
+    problems: Callable[[], Iterable[Problem]],
+    chat: Remembered,
+    out: Output,
+    progress: Progress,
+    *,
+    tries: int = 1,
+) -> int:
+    """Run an agent that makes problems of problems and write the table `problems`; returns how many were kept."""
+
+    def kept() -> Iterator[Problem]:
+        for _, problem in drive(agent, problems, chat, out, progress, tries=tries):
+            keep(out)
+            yield problem
+
+    return out.write("problems", kept())
+
+
+def _read(agent: Agent[In, Made], reply: Reply, item: In) -> Sequence[Made | Rejected] | Rejected:
+    if reply.finish_reason == "refused":
+        return Rejected(item=item.id, reason="refused", detail="by the endpoint", text=reply.text)
+    if not reply.text.strip():
+        return Rejected(item=item.id, reason="cut_off" if reply.finish_reason == "length" else "empty_reply")
+    return agent.parse(reply, item)
+
+
+def _book(parsed: Sequence[object] | Rejected, out: Output, books: Counter[str], final: bool) -> None:
+    out.balance.asked += 1
+    books["asked"] += 1
+    if isinstance(parsed, Rejected):
+        books["failed"] += 1
+        out.reject(parsed, of_call=True)
+        return
+    out.balance.parsed += 1
+    books["parsed"] += 1
+    for made in parsed:
+        if isinstance(made, Rejected):
+            out.balance.results += 1
+            books["results_rejected"] += 1
+            out.reject(made)
+        else:
+            out.balance.results += final
+            books["results"] += 1
+
+
+def _again(agent: Agent[In, Made], item: In, chat: Remembered, draw: int) -> Request | None:
+    """Return the call to ask next where every draw before could not be read; a wire failure is not asked here."""
+    for earlier in range(draw):
+        request = agent.request(item, earlier)
+        reply = chat.reply(request)
+        if request.sampling.temperature == 0 or reply is None:
+            return None
+        if not isinstance(_read(agent, reply, item), Rejected):
+            return None
+    return agent.request(item, draw)

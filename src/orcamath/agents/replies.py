@@ -1,0 +1,93 @@
+"""What a model wrote, read without trusting it: tags, however untidy; what it thought aloud; whether it refused.
+
+Every search is linear in the length of the reply.
+"""
+
+import re
+from typing import NamedTuple
+
+from orcamath.ports import Reply
+from orcamath.records import Rejected
+
+__all__ = ["Piece", "Said", "failed", "said", "tagged"]
+
+_FENCE = re.compile(r"^[ \t]*(?:```|~~~)[\w-]*[ \t]*$", re.MULTILINE)
+_REFUSAL = re.compile(
+    r"\b(?:i(?: a|['’])m (?:really |very |so )?(?:sorry|afraid|unable)|"
+    r"i (?:can ?not|can['’]t|won['’]t|will not|am not able to|must decline)|"
+    r"as an? (?:ai|language model|assistant)|(?:cannot|can['’]t|unable to) (?:help|assist|comply|fulfil?l))\b",
+    re.IGNORECASE,
+)
+
+
+class Said(NamedTuple):
+    """A reply's own words: without the thinking in front and without code fences."""
+
+    text: str
+    cut_off: bool
+    """The token limit ended it, or it was still thinking when it ended."""
+
+
+class Piece(NamedTuple):
+    """The content of one tag."""
+
+    tag: str
+    text: str
+    whole: bool
+    """False where the reply ended before the tag was closed."""
+
+
+def said(reply: Reply) -> Said:
+    """Strip what is not the answer itself: `<think>…</think>` in front, code fences around."""
+    text, cut = reply.text, reply.finish_reason == "length"
+    end = text.rfind("</think>")
+    if end >= 0:
+        text = text[end + len("</think>") :]
+    elif text.lstrip().startswith("<think>"):
+        text, cut = "", True
+    return Said(_FENCE.sub("", text).strip(), cut)
+
+
+def tagged(text: str, *tags: str) -> list[Piece]:
+    """Return the contents of the named tags, in order.
+
+    Taken as meant: any case, spaces and attributes inside a tag, bold or numbers in front of it, `[tag]` for `<tag>`, a
+    tag that is closed by the next one. Not whole is only the last one, where nothing closes it.
+    """
+    names = "|".join(tags)
+    mark = re.compile(rf"[<\[]\s{{0,3}}(/?)\s{{0,3}}({names})(?:\s[^<>\[\]]{{0,40}})?\s{{0,3}}[>\]]", re.IGNORECASE)
+    found: list[Piece] = []
+    open_tag, start = "", 0
+    for match in mark.finditer(text):
+        closing, name = bool(match[1]), match[2].lower()
+        if open_tag:
+            found.append(Piece(open_tag, _clean(text[start : match.start()]), True))
+            open_tag = ""
+        if not closing:
+            open_tag, start = name, match.end()
+    if open_tag:
+        found.append(Piece(open_tag, _clean(text[start:]), False))
+    return [piece for piece in found if piece.text]
+
+
+def failed(item: str, words: Said, reply: Reply) -> Rejected:
+    """Say why a reply without any of the tags asked for is of no use."""
+    if words.cut_off:
+        reason = "cut_off"
+    elif not words.text:
+        reason = "empty_reply"
+    else:
+        # a refusal is said at once; "I can't" further down belongs to some story
+        reason = "refused" if _REFUSAL.search(words.text[:200]) else "wrong_format"
+    return Rejected(item=item, reason=reason, text=reply.text)
+
+
+def _clean(text: str) -> str:
+    """One line of plain text: quotes, bold and list marks around it are dropped."""
+    text = re.sub(r"\s+", " ", text).strip()
+    text = re.sub(r"^(?:[-*•]|\(?\d{1,2}[.)])\s+(?=\S)", "", text)
+    for mark in ("**", "__", "`", '"', "“"):
+        close = "”" if mark == "“" else mark
+        if len(text) > 2 * len(mark) and text.startswith(mark) and text.endswith(close):
+            text = text[len(mark) : -len(mark)].strip()
+    return text

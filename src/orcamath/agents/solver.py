@@ -1,0 +1,101 @@
+"""Solver: the teacher's worked solution to a problem and the short answer it ends in (paper, section 2.4)."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from orcamath.agents.driver import CallSettings
+from orcamath.agents.replies import failed, said
+from orcamath.answers import final_answer, quantities
+from orcamath.ports import Reply, Request
+from orcamath.prompts import Prompt, block
+from orcamath.records import Problem, Rejected
+
+__all__ = ["Posed", "Solution", "Solver", "SolverSettings", "make"]
+
+
+class SolverSettings(CallSettings):
+    """Settings of the teacher's calls."""
+
+    PROMPT = "solver"
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_new_tokens: int = 1024
+    tries: int = 1
+
+
+class Posed(NamedTuple):
+    """A problem put to the teacher for one of `n` solutions."""
+
+    problem: Problem
+    draw: int = 0
+    n: int = 1
+
+    @property
+    def id(self) -> str:
+        """The problem's."""
+        return self.problem.id
+
+
+class Solution(NamedTuple):
+    """What the teacher wrote, and the short answer found in it."""
+
+    text: str
+    final_answer: str
+    draw: int
+
+
+class Solver:
+    """The agent: one call a solution."""
+
+    name = "teacher"
+
+    def __init__(self, settings: SolverSettings, prompt: Prompt) -> None:
+        self.settings = settings
+        self.prompt = prompt
+
+    def request(self, item: Posed, draw: int) -> Request:
+        """Ask for a solution; repeated tries take draws that no other solution of the problem takes."""
+        values = {"problem": block("problem", _with_options(item.problem))}
+        return Request(self.prompt.messages(values), sampling=self.settings.sampling(), draw=item.draw + draw * item.n)
+
+    def parse(self, reply: Reply, item: Posed) -> Sequence[Solution | Rejected] | Rejected:
+        """Return the solution; a reply that was cut off or reaches no answer is no solution."""
+        words = said(reply)
+        if words.cut_off or not words.text:
+            return failed(item.id, words, reply)
+        problem = item.problem
+        short = final_answer(words.text, problem.answer_kind, problem.question, problem.options)
+        if short is None or (problem.answer_kind == "number" and not quantities(short)):
+            rejected = failed(item.id, words, reply)
+            if rejected.reason != "refused":
+                rejected = rejected.model_copy(
+                    update={"reason": "unsolvable" if _gives_up(short) else "no_final_answer"}
+                )
+            return rejected
+        return [Solution(words.text, short, item.draw)]
+
+
+def make(settings: SolverSettings) -> Solver:
+    """Build the agent with its prompt."""
+    return Solver(settings, settings.loaded())
+
+
+_NONE = re.compile(
+    r"\b(?:none|no (?:solution|answer)|cannot|can['’]t|impossible|not enough|insufficient|undefined)\b", re.IGNORECASE
+)
+
+
+def _gives_up(short: str | None) -> bool:
+    return short is not None and bool(_NONE.search(short))
+
+
+def _with_options(problem: Problem) -> str:
+    """Put the choices below the question, where it does not list them itself."""
+    missing = [o for o in problem.options if o not in problem.question]
+    if not missing:
+        return problem.question
+    lettered = [
+        o if re.match(r"\(?[A-Ja-j] ?[).:]", o) else f"{chr(65 + i)}) {o}" for i, o in enumerate(problem.options)
+    ]
+    return "\n".join([problem.question, "Answer choices:", *lettered])

@@ -1,0 +1,78 @@
+"""Suggester: says how a problem could be made harder, without writing the harder problem (paper, section 2.3)."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from orcamath.agents.driver import CallSettings
+from orcamath.agents.replies import failed, said, tagged
+from orcamath.agents.wellformed import asks, numbers
+from orcamath.ports import Reply, Request
+from orcamath.prompts import Prompt, block
+from orcamath.records import Problem, Rejected
+
+__all__ = ["Suggested", "Suggester", "SuggesterSettings", "make"]
+
+
+class SuggesterSettings(CallSettings):
+    """Settings of the suggester."""
+
+    PROMPT = "suggester"
+    max_new_tokens: int = 400
+    max_suggestions: int = 3
+    """Further ones are not passed on."""
+    max_chars: int = 400
+    """A longer suggestion writes the problem."""
+
+
+class Suggested(NamedTuple):
+    """A problem and what could be done with it: the editor's input."""
+
+    problem: Problem
+    suggestions: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """The problem's."""
+        return self.problem.id
+
+
+class Suggester:
+    """The agent: one call a problem, one `Suggested`."""
+
+    def __init__(self, settings: SuggesterSettings, prompt: Prompt, name: str = "suggester") -> None:
+        self.settings = settings
+        self.prompt = prompt
+        self.name = name
+
+    def request(self, item: Problem, draw: int) -> Request:
+        """Ask for suggestions."""
+        values = {"problem": block("problem", item.question)}
+        return Request(self.prompt.messages(values), sampling=self.settings.sampling(), draw=draw)
+
+    def parse(self, reply: Reply, item: Problem) -> Sequence[Suggested | Rejected] | Rejected:
+        """Return the usable suggestions together, and a Rejected for each one that is none."""
+        words = said(reply)
+        pieces = tagged(words.text, "suggestion")
+        if not pieces:
+            return failed(item.id, words, reply)
+        rejected = [
+            Rejected(item=item.id, reason=r, text=p.text) for p in pieces if (r := self._wrong(p.text, p.whole))
+        ]
+        good = [p.text for p in pieces if not self._wrong(p.text, p.whole)]
+        if not good:
+            return Rejected(item=item.id, reason=rejected[0].reason, text=reply.text)
+        return [Suggested(item, tuple(dict.fromkeys(good))[: self.settings.max_suggestions]), *rejected]
+
+    def _wrong(self, text: str, whole: bool) -> str | None:
+        if not whole and not text.rstrip().endswith((".", "!", "?")):
+            return "cut_off"
+        if len(text) > self.settings.max_chars or (
+            asks(text) and text.rstrip().endswith("?") and numbers(text).total() >= 2
+        ):
+            return "suggestion_writes_problem"
+        return "too_short" if len(text.split()) < 3 else None
+
+
+def make(settings: SuggesterSettings) -> Suggester:
+    """Build the agent with its prompt."""
+    return Suggester(settings, settings.loaded())

@@ -1,0 +1,96 @@
+"""Suggester & Editor: two agents in turn make a problem harder, for two rounds (paper, section 2.3).
+
+In: seeds. Out: the problems of every round with their lineage; `keep: last` leaves out a problem from which a later round
+made another. A round starts when the one before is whole; its problems wait in the stage's scratch folder, not in memory.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from orcamath.agents import editor as editors
+from orcamath.agents import suggester as suggesters
+from orcamath.agents.driver import drive, fill, fold, keep
+from orcamath.agents.editor import EditorSettings
+from orcamath.agents.suggester import Suggested, SuggesterSettings
+from orcamath.ports import Progress
+from orcamath.records import Problem, Rejected, Settings
+from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.ledger import Remembered
+from orcamath.store.tables import read_table, write_table
+
+__all__ = ["VERSION", "EditSettings", "edit"]
+
+VERSION = 1
+
+
+class EditSettings(Settings):
+    """Settings of Suggester & Editor."""
+
+    rounds: int = Field(default=2, ge=1)
+    keep: Literal["all", "last"] = "all"
+    """`last` keeps of every line of problems only the one of the latest round."""
+    suggester: SuggesterSettings = SuggesterSettings()
+    editor: EditorSettings = EditorSettings()
+
+    def prompt_fingerprints(self) -> list[str]:
+        """Return the hashes of both prompts' texts, which enter the digest of the stage."""
+        return [*self.suggester.prompt_fingerprints(), *self.editor.prompt_fingerprints()]
+
+
+def edit(out: Output, settings: EditSettings, seeds: Artifact, writer: Remembered, progress: Progress) -> None:
+    """Write the problems of all rounds."""
+    rounds: list[Path] = []
+    for n in range(1, settings.rounds + 1):
+        before = rounds[-1] if rounds else None
+        path = out.scratch / f"round-{n}.parquet"
+        made = _round(out, settings, n, seeds, before, writer, progress)
+        out.facts.setdefault("rounds", {})[str(n)] = write_table(path, "problems", made)
+        rounds.append(path)
+        if out.wire_failures:
+            break  # the next round would start from a part only
+    out.write("problems", _kept(out, settings, rounds))
+
+
+def _round(
+    out: Output,
+    settings: EditSettings,
+    n: int,
+    seeds: Artifact,
+    before: Path | None,
+    writer: Remembered,
+    progress: Progress,
+) -> Iterator[Problem]:
+    """Run both agents over the problems of the round before (the seeds in the first)."""
+    suggester, editor = suggesters.make(settings.suggester), editors.make(settings.editor)
+    suggester.name, editor.name = f"suggester_{n}", f"editor_{n}"
+
+    def problems() -> Iterable[Problem]:
+        return seeds.read(Problem) if before is None else read_table(before, Problem)
+
+    def suggested(book: Output | None = None) -> Iterator[Suggested]:
+        folded = fold(suggester, problems, writer, book, tries=settings.suggester.tries, final=False)
+        return (made for _, made in folded)
+
+    fill(suggester, problems, writer, out, progress, tries=settings.suggester.tries)
+    for _ in suggested(out):  # the books are kept in this pass only
+        pass
+    for _, problem in drive(editor, suggested, writer, out, progress, tries=settings.editor.tries):
+        yield problem
+
+
+def _kept(out: Output, settings: EditSettings, rounds: list[Path]) -> Iterator[Problem]:
+    """Hand out every round's problems in order, without those that were edited once more where only the last is kept."""
+    superseded: dict[str, str] = {}
+    if settings.keep == "last":
+        for path in rounds[1:]:
+            superseded |= {p.parents[0]: p.id for p in read_table(path, Problem)}
+    for path in rounds:
+        for problem in read_table(path, Problem):
+            if problem.id in superseded:
+                out.reject(Rejected(item=problem.id, reason="edited_again", detail=f"became {superseded[problem.id]}"))
+            else:
+                keep(out)
+                yield problem

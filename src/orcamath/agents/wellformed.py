@@ -1,0 +1,173 @@
+"""Is this text a word problem? One question, whole, its numbers in order, its answer not given away.
+
+The rules are for English and look at form only: whether a problem can be solved is for the teacher to find out.
+"""
+
+import re
+from collections import Counter
+from fractions import Fraction
+
+from orcamath.answers.numbers import Quantity, quantities
+
+__all__ = ["ask_of", "asks", "content_words", "contradiction", "flaw", "normal", "numbers", "sentences"]
+
+_SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)]{0,2}\s+(?=[\"'“‘(]?[A-Z0-9$])|\n+")
+_ABBREVIATION = re.compile(r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|approx|e\.g|i\.e|[A-Z])\.)$", re.IGNORECASE)
+_IMPERATIVE = re.compile(
+    r"^(?:please |then |now |so,? |and )?(?:find|calculate|compute|determine|work out|figure out|express|evaluate|solve|"
+    r"state|write|give|name|tell|how|what|which|who|when|where|by how|at what|in how|for how|to what)\b",
+    re.IGNORECASE,
+)
+_INSIDE = re.compile(
+    r", (?:how (?:many|much|long|far|old|tall|big|fast|often)|what|which|find|calculate|determine)\b", re.IGNORECASE
+)
+_GIVEN_AWAY = re.compile(
+    r"(?:####|\\boxed|</?answer|^\s*(?:final )?(?:answer|ans|solution)\s*[:=]|\b(?:the|final|correct) answer (?:is|would be|=)|"
+    r"\banswer:|\bsolution:|\bstep 1\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ENDS = (".", "!", "?", '."', '?"', "?”", ".”", ")", "?'", ".'", "?*", "]", "$")
+_FUNCTION_WORDS = """
+a an the of in on at to for from by with and or but if so that this these those there it its is are was were be been am do
+does did has have had will would can could should may might must he she they them his her their him i you your we our how
+many much what which who when where why total altogether number amount all now then than as
+"""
+_STOP = frozenset(_FUNCTION_WORDS.split())
+
+
+def numbers(text: str) -> Counter[Fraction]:
+    """Return the values of all numbers in a text with how often each stands there.
+
+    `one` as a word and `first`, `2nd` are left out: they mostly point (`each one`, `the other one`) and do not count.
+    """
+    return Counter(q.value for q in quantities(text) if _counts(q))
+
+
+def _counts(q: Quantity) -> bool:
+    return q.form != "ordinal" and not (q.form == "word" and q.text.lower() == "one")
+
+
+def normal(text: str) -> str:
+    """Reduce a text to its words and numbers, in lower case: what an exact duplicate shares."""
+    return " ".join(re.findall(r"[^\W_]+(?:[.,/:][0-9]+)*%?", text.casefold()))
+
+
+def sentences(text: str) -> list[str]:
+    """Split at ends of sentences; abbreviations and decimal points do not end one."""
+    parts: list[str] = []
+    for piece in _SENTENCE.split(text.strip()):
+        if parts and _ABBREVIATION.search(parts[-1]):
+            parts[-1] += f" {piece}"
+        elif piece.strip():
+            parts.append(piece.strip())
+    return parts
+
+
+def asks(text: str) -> list[str]:
+    """Return the sentences that ask something: with a question mark, or an order such as `Find …`."""
+    every = sentences(text)
+    marked = [s for s in every if "?" in s or "？" in s]
+    return marked or [s for s in every if _IMPERATIVE.match(s) or _INSIDE.search(s)]
+
+
+def ask_of(text: str) -> str:
+    """Return the sentence that asks, the last one where there are several, the last sentence where none does."""
+    found = asks(text) or sentences(text)
+    return found[-1] if found else ""
+
+
+def content_words(text: str) -> set[str]:
+    """Return the words that carry meaning, crudely stemmed, without numbers."""
+    words = re.findall(r"[^\W\d_]+", text.casefold())
+    return {_stem(w) for w in words if w not in _STOP and len(w) > 1}
+
+
+def _stem(word: str) -> str:
+    for ending in ("ies", "ing", "ed", "es", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)] + ("y" if ending == "ies" else "")
+    return word
+
+
+def flaw(text: str) -> str | None:
+    """Return the slug of what is wrong with the form of a problem, or None.
+
+    `too_short`, `answer_given_away`, `no_question`, `cut_off`, `several_questions`, `contradicts_itself`.
+    """
+    if len(content_words(text)) < 3:
+        return "too_short"
+    if _GIVEN_AWAY.search(text):
+        return "answer_given_away"
+    found = asks(text)
+    if not text.rstrip().endswith(_ENDS):
+        # a sentence that breaks off; a question mark that was merely forgotten is forgiven to a whole last question
+        return "cut_off" if found and "?" in text else ("no_question" if not found else "cut_off")
+    if not found:
+        return "no_question"
+    if text.count("?") + text.count("？") > 1 or len(found) > 1:
+        return "several_questions"
+    if _told_after(text):
+        return "answer_given_away"
+    return "contradicts_itself" if contradiction(text) else None
+
+
+def _told_after(text: str) -> bool:
+    """Tell whether numbers are stated behind the question: `How many…? She has 5 left.` gives the answer away."""
+    _, mark, behind = text.rpartition("?")
+    return (
+        bool(mark)
+        and bool(
+            re.match(
+                r"\s*(?:[=:]|(?:he|she|it|they|there|so|therefore|thus|the (?:total|answer))\b)", behind, re.IGNORECASE
+            )
+        )
+        and bool(numbers(behind))
+    )
+
+
+_OUT_OF = re.compile(
+    r"\b([0-9][0-9,]{0,9}) (?:out )?of (?:the |her |his |their |its |those |these )?([0-9][0-9,]{0,9})\b(?! ?%)",
+    re.IGNORECASE,
+)
+_SPLIT = re.compile(
+    r"\b(?:total of |has |have |had |are |were )?([0-9][0-9,]{0,9}) (\w+)[^.?!]{0,40}?[:,—–-] ?(?:of which |of whom |including )?"
+    r"([0-9][0-9,]{0,9}) (\w+(?: \w+)?) and ([0-9][0-9,]{0,9}) (\w+(?: \w+)?)[.,;]",
+    re.IGNORECASE,
+)
+_SHARE = re.compile(
+    r"\b([0-9]{1,3}(?:\.[0-9]+)?) ?(?:%|percent) (?:of (?:the|them|his|her|their|all|those|these)\b|are\b|were\b)",
+    re.IGNORECASE,
+)
+
+
+def contradiction(text: str) -> str | None:
+    """Return the words in which numbers contradict each other, or None. Only what is certain is named:
+
+    more taken of a set than it has (`12 of the 9 boys`), a part larger than its whole (`5/3 of the cake`), named parts that
+    exceed a named whole (`20 children: 15 boys and 10 girls`), shares of one whole above 100 %.
+    """
+    for match in _OUT_OF.finditer(text):
+        if _int(match[1]) > _int(match[2]):
+            return match[0]
+    for match in _SPLIT.finditer(text):
+        parts = _int(match[3]) + _int(match[5])
+        if ("which" in match[0] or "whom" in match[0] or ":" in match[0]) and parts > _int(match[1]):
+            return match[0]
+    for q in quantities(text):
+        whole = re.compile(r" of (?:the|them|his|her|their|its)\b")
+        if q.form == "fraction" and q.value > 1 and whole.match(text, q.end):
+            return f"{q.text} of"
+    return _shares(text)
+
+
+def _shares(text: str) -> str | None:
+    """Shares said to belong to one whole by `the rest` or `the remaining` in the same sentence exceed it."""
+    for sentence in sentences(text):
+        found = _SHARE.findall(sentence)
+        if len(found) > 1 and re.search(r"\bthe (?:rest|others?)\b", sentence) and sum(map(Fraction, found)) > 100:
+            return sentence
+    return None
+
+
+def _int(digits: str) -> int:
+    return int(digits.replace(",", ""))

@@ -1,0 +1,139 @@
+"""Teach: the teacher solves the collected problems (paper, section 2.4); a problem and a solution make a lesson.
+
+In: collected problems. Out: lessons, each with the short answer found in it and how far it is verified; and `problems`,
+those that were not chosen for teaching, so that a student can practise on problems the teacher never saw. Problems are
+chosen by a hash of their id, so that a larger `max_problems` only adds. Of Suggester & Editor's problems those with a
+solution of more than 1,800 characters are dropped, as in the paper.
+
+Deviation: answers are checked wherever one is known without the teacher (see `verify`).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import blake2b
+from itertools import groupby
+from typing import Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from orcamath.agents import solver as solvers
+from orcamath.agents.driver import drive, keep
+from orcamath.agents.solver import Posed, Solution, SolverSettings
+from orcamath.ports import Progress
+from orcamath.records import Lesson, Problem, Rejected
+from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.ledger import Remembered
+from orcamath.verify import Check, VerifySettings, verify
+
+__all__ = ["VERSION", "TeachSettings", "teach"]
+
+VERSION = 1
+MAX_LISTED = 1000
+
+
+class TeachSettings(SolverSettings):
+    """Settings of teaching."""
+
+    max_problems: int | None = None
+    """How many problems the teacher solves; None for all of them."""
+    solutions: int = Field(default=1, ge=1)
+    """How many solutions are asked for a problem; more than one needs a temperature above 0."""
+    keep: Literal["all", "first"] = "all"
+    """Whether every solution of a problem makes a lesson, or the first of the best verified only."""
+    max_answer_chars: int | None = 1800
+    """Longer solutions are dropped (paper: 1,800, for Suggester & Editor only)."""
+    max_answer_chars_origins: tuple[str, ...] = ("suggester_editor",)
+    verify: VerifySettings = VerifySettings()
+
+    @model_validator(mode="after")
+    def _several_need_temperature(self) -> "TeachSettings":
+        if self.solutions > 1 and self.temperature == 0:
+            raise ValueError(f"solutions: {self.solutions} with temperature: 0 would be the same text; set temperature")
+        return self
+
+
+def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered, progress: Progress) -> None:
+    """Write the lessons, and the problems that were left for practice."""
+    chosen = _choice(lambda: problems.read(Problem), settings.max_problems)
+
+    def posed() -> Iterator[Posed]:
+        n = settings.solutions
+        return (Posed(p, i, n) for p in problems.read(Problem) if chosen(p) for i in range(n))
+
+    solved = drive(solvers.make(settings), posed, teacher, out, progress, tries=settings.tries)
+    verified, held = Counter[str](), Counter[str]()
+    out.facts["disagreeing"] = []
+
+    def lessons() -> Iterator[Lesson]:
+        for _, group in groupby(solved, key=lambda pair: pair[0].problem.id):
+            pairs = list(group)
+            for lesson in _lessons(out, settings, pairs[0][0].problem, [s for _, s in pairs], teacher, held):
+                keep(out)
+                verified[lesson.verified] += 1
+                yield lesson
+
+    out.write("lessons", lessons())
+    out.write("problems", (p for p in problems.read(Problem) if not chosen(p)))
+    out.facts["verified"] = dict(sorted(verified.items()))
+    out.facts["checks"] = dict(sorted(held.items()))
+
+
+def _lessons(
+    out: Output,
+    settings: TeachSettings,
+    problem: Problem,
+    solutions: Sequence[Solution],
+    teacher: Remembered,
+    held: Counter[str],
+) -> Iterator[Lesson]:
+    """Check one problem's solutions and make lessons of those that stay."""
+    checks = verify(problem, [s.final_answer for s in solutions], settings.verify)
+    fit: list[tuple[Solution, Check]] = []
+    for solution, check in zip(solutions, checks, strict=True):
+        if check.against is not None:
+            word = {True: "agrees", False: "disagrees", None: "undecided"}[check.agrees]
+            held[f"{check.against}_{word}"] += 1
+            if check.agrees is False and len(out.facts["disagreeing"]) < MAX_LISTED:
+                out.facts["disagreeing"].append(problem.id)
+        if reason := _too_long(settings, problem, solution) or (check.reason if check.drop else None):
+            detail = f"teacher {solution.final_answer}, known {problem.answer}" if check.drop else ""
+            out.reject(Rejected(item=problem.id, reason=reason, detail=detail, text=solution.text))
+        else:
+            fit.append((solution, check))
+    best = next((i for i, (_, check) in enumerate(fit) if check.verified != "unverified"), 0)
+    for i, (solution, check) in enumerate(fit):
+        if settings.keep == "first" and i != best:
+            out.reject(Rejected(item=problem.id, reason="another_solution_kept", text=solution.text))
+            continue
+        yield Lesson.make(
+            problem,
+            solution.text,
+            solution.final_answer,
+            teacher.fingerprint,
+            verified=check.verified,
+            draw=solution.draw,
+        )
+
+
+def _too_long(settings: TeachSettings, problem: Problem, solution: Solution) -> str | None:
+    limit = settings.max_answer_chars
+    long = limit is not None and len(solution.text) > limit and problem.origin in settings.max_answer_chars_origins
+    return "answer_too_long" if long else None
+
+
+def _choice(problems: Callable[[], Iterable[Problem]], limit: int | None) -> Callable[[Problem], bool]:
+    """Return the test for "is taught": the `limit` problems whose hashed ids come first. 8 bytes a problem in memory."""
+    if limit is None:
+        return lambda _: True
+    ranks = np.fromiter((_rank(p) for p in problems()), dtype=np.uint64)
+    if limit >= len(ranks):
+        return lambda _: True
+    if limit == 0:
+        return lambda _: False
+    last = int(np.partition(ranks, limit - 1)[limit - 1])
+    return lambda problem: _rank(problem) <= last
+
+
+def _rank(problem: Problem) -> int:
+    return int.from_bytes(blake2b(f"taught {problem.id}".encode(), digest_size=8).digest(), "big")

@@ -1,0 +1,94 @@
+"""Which of the teacher's answers can be trusted, and who disagrees with whom. Pure functions; `teach` applies them.
+
+An answer known without the teacher outweighs everything: the seed's gold answer, or the number that Ask-Me-Anything hid.
+Where none is known, k solutions to one problem may vouch for each other.
+
+Deviation: the paper trusts its teacher, except on DMath, of which it keeps the problems where teacher and gold agree. That
+rule is `gold_sources`; the rest is ours. Agreement is not truth: a problem that misleads the teacher once misleads it again
+(docs/log.md has figures).
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from pydantic import Field
+
+from orcamath.answers import same
+from orcamath.records import Problem, Settings, Verified
+
+__all__ = ["Check", "VerifySettings", "verify"]
+
+Rule = Literal["off", "mark", "drop"]
+
+
+class VerifySettings(Settings):
+    """What each yardstick does: nothing, mark whom it confirms, or also drop whom it contradicts."""
+
+    gold: Rule = "mark"
+    """The answer that came with a seed."""
+    gold_sources: tuple[str, ...] = ("dmath",)
+    """Sources of which only problems are kept on which teacher and gold agree, whatever `gold` says (paper: DMath)."""
+    hidden_number: Rule = "mark"
+    """The number that Ask-Me-Anything hid."""
+    agreement: Rule = "mark"
+    """Solutions to the same problem; needs `solutions` ≥ 2."""
+    agreement_share: float = Field(default=0.75, gt=0.5, le=1)
+    """The share of solutions that must reach the same answer."""
+
+
+class Check(NamedTuple):
+    """What is known of one solution."""
+
+    verified: Verified
+    against: Literal["gold", "hidden_number", "agreement"] | None = None
+    """The yardstick it was held against, where there was one."""
+    agrees: bool | None = None
+    """None where there is no yardstick or the answers cannot be compared by rule."""
+    drop: bool = False
+
+    @property
+    def reason(self) -> str:
+        """The slug under which a dropped solution is counted."""
+        return "no_agreement" if self.against == "agreement" else f"disagrees_with_{self.against}"
+
+
+def verify(problem: Problem, answers: Sequence[str], settings: VerifySettings) -> list[Check]:
+    """Check the final answers of one problem's solutions, in order."""
+    rule: Rule = "off"
+    if problem.answer is not None and problem.answer_from is not None:
+        rule = settings.gold if problem.answer_from == "gold" else settings.hidden_number
+        if problem.answer_from == "gold" and problem.source in settings.gold_sources:
+            rule = "drop"
+    if rule != "off":
+        return [_against_known(problem, answer, rule) for answer in answers]
+    if settings.agreement != "off" and len(answers) > 1:
+        return _among_themselves(problem, answers, settings)
+    return [Check("unverified") for _ in answers]
+
+
+def _against_known(problem: Problem, answer: str, rule: Rule) -> Check:
+    assert problem.answer is not None
+    assert problem.answer_from is not None
+    agrees = same(problem.answer_kind, answer, problem.answer, problem.question, problem.options)
+    verified: Verified = problem.answer_from if agrees else "unverified"
+    # what cannot be compared is not confirmed, so the strict rule does not keep it either
+    return Check(verified, problem.answer_from, agrees, drop=rule == "drop" and not agrees)
+
+
+def _among_themselves(problem: Problem, answers: Sequence[str], settings: VerifySettings) -> list[Check]:
+    groups: list[list[int]] = []
+    for i, answer in enumerate(answers):
+        for group in groups:
+            if same(problem.answer_kind, answer, answers[group[0]], problem.question, problem.options):
+                group.append(i)
+                break
+        else:
+            groups.append([i])
+    largest = max(groups, key=len)
+    enough = len(largest) >= max(2, settings.agreement_share * len(answers))
+    checks = []
+    for i in range(len(answers)):
+        agrees = enough and i in largest
+        verified: Verified = "agreement" if agrees else "unverified"
+        checks.append(Check(verified, "agreement", agrees, drop=settings.agreement == "drop" and not agrees))
+    return checks
