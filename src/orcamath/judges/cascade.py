@@ -1,0 +1,85 @@
+"""Judges from cheap to dear: rules; on the rows they leave open math-verify; on what is still open a model, where given.
+
+Every later judge sees only what the earlier ones left `unjudged`. What nobody decides stays `unjudged`, with the last reason.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from orcamath.judges.math_verify import MathVerify
+from orcamath.judges.model import ModelJudge
+from orcamath.judges.model import make as make_model
+from orcamath.judges.rules import RulesJudge, Ruling, rule, short_reference
+from orcamath.judges.stage import JudgeSettings
+from orcamath.ports import Comparison, Finding
+from orcamath.records import digest
+from orcamath.store.ledger import Remembered
+
+__all__ = ["CascadeJudge", "make"]
+
+WINDOW = 4096
+COMPARABLE = frozenset({"unclear_form"})
+"""Doubts about two readable answers, which algebra may settle; doubts about *which* answer is meant it cannot."""
+
+
+class CascadeJudge:
+    """Rules, then math-verify, then a model; each only on what is left."""
+
+    def __init__(self, math_verify: MathVerify | None = None, model: ModelJudge | None = None) -> None:
+        self.math_verify = math_verify
+        self.model = model
+
+    @property
+    def fingerprint(self) -> str:
+        """Everyone who may decide, and in which order."""
+        return digest(
+            "cascade",
+            RulesJudge().fingerprint,
+            "math-verify" if self.math_verify else None,
+            self.model.fingerprint if self.model else None,
+        )
+
+    @property
+    def wire_failures(self) -> list[str]:
+        """Errors of model calls that did not come through."""
+        return self.model.wire_failures if self.model else []
+
+    @property
+    def model_calls(self) -> int:
+        """Distinct model calls that verdicts rest on."""
+        return self.model.model_calls if self.model else 0
+
+    def __call__(self, comparisons: Iterable[Comparison]) -> Iterator[Finding]:
+        """Judge in order, a window at a time."""
+        source = iter(comparisons)
+        while window := list(islice(source, WINDOW)):
+            findings = [self._without_model(c) for c in window]
+            left = [i for i, f in enumerate(findings) if f.outcome == "unjudged"]
+            if self.model is not None and left:
+                for i, finding in zip(left, self.model([window[i] for i in left]), strict=True):
+                    findings[i] = finding
+            yield from findings
+
+    def guess(self, comparison: Comparison) -> bool:
+        """Take a side, sure or not; no model is asked."""
+        return rule(comparison).guess
+
+    def _without_model(self, comparison: Comparison) -> Finding:
+        ruling = rule(comparison)
+        if ruling.agrees is None and self.math_verify is not None and ruling.reason in COMPARABLE:
+            return self._by_algebra(comparison, ruling)
+        return Finding(ruling.outcome, "rules", ruling.reason)
+
+    def _by_algebra(self, comparison: Comparison, ruling: Ruling) -> Finding:
+        reference = short_reference(comparison)
+        equal = self.math_verify(reference, ruling.answer) if self.math_verify and reference and ruling.answer else None
+        if equal:
+            # a `no` is not believed: sympy knows no units, clock times or rounding
+            return Finding("agrees", "math-verify", "equal")
+        return Finding("unjudged", "rules", ruling.reason)
+
+
+def make(settings: JudgeSettings, model: Remembered | None) -> CascadeJudge:
+    """Return the cascade; without a model it ends with math-verify."""
+    math_verify = MathVerify(settings.timeout_s) if settings.math_verify else None
+    return CascadeJudge(math_verify, make_model(settings, model) if model is not None else None)

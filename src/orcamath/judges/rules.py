@@ -1,0 +1,98 @@
+"""The first judge: rules only, no model, microseconds an answer. It decides where it is sure and says so where it is not.
+
+In: a comparison (question, reference, response). Out: `agrees`, `disagrees`, or `unjudged` with the doubt as reason. `guess`
+always takes a side; it is what forced accuracy is measured with.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from orcamath.answers import Answer, final_answer, find, kind_of, same
+from orcamath.ports import Comparison, Finding, Judge
+from orcamath.records import AnswerKind, Outcome
+
+__all__ = ["RULES_VERSION", "RulesJudge", "Ruling", "make", "rule", "short_reference"]
+
+RULES_VERSION = 1
+"""Raised whenever a verdict can change: it is part of what a sealed stage is called."""
+
+
+class Ruling(NamedTuple):
+    """What the rules say: a verdict (None in doubt), the side they would take, why, and the answer they read."""
+
+    agrees: bool | None
+    guess: bool
+    reason: str
+    answer: str | None
+
+    @property
+    def outcome(self) -> Outcome:
+        """The verdict as the records spell it."""
+        return "unjudged" if self.agrees is None else "agrees" if self.agrees else "disagrees"
+
+
+def short_reference(comparison: Comparison) -> str | None:
+    """Return the yardstick's short answer; a whole solution as reference is searched for its final answer."""
+    reference = comparison.reference.strip()
+    if "\n" not in reference and "####" not in reference and len(reference) <= 80:
+        return reference or None
+    return final_answer(reference, _kind(comparison), comparison.question, comparison.options)
+
+
+def _kind(comparison: Comparison) -> AnswerKind:
+    kinds: dict[str, AnswerKind] = {k: k for k in ("number", "set", "choice", "expression", "text")}
+    return kinds.get(comparison.kind) or kind_of(comparison.reference, comparison.options)
+
+
+def rule(comparison: Comparison) -> Ruling:
+    """Judge one comparison."""
+    kind = _kind(comparison)
+    reference = short_reference(comparison)
+    if reference is None:
+        return Ruling(None, False, "reference_unreadable", None)
+    if not comparison.response.strip():
+        return Ruling(False, False, "no_answer", None)
+    answer = find(comparison.response, kind, comparison.question)
+    if answer is None:
+        return Ruling(False, False, "no_answer", None)
+    if not comparison.finished and answer.how == "sentence":
+        return Ruling(False, False, "cut_off", answer.text)
+    verdict = same(kind, answer.text, reference, comparison.question, comparison.options)
+    if verdict is None:
+        return _in_doubt(answer, reference)
+    if verdict:
+        return Ruling(True, True, "same_answer", answer.text)
+    if not answer.sure:
+        return Ruling(None, False, "several_numbers", answer.text)
+    return Ruling(False, False, "other_answer", answer.text)
+
+
+def _in_doubt(answer: Answer, reference: str) -> Ruling:
+    """Take the likelier side where two answers are neither clearly the same nor clearly different."""
+    guess = same("number", answer.text, reference) is not False and bool(answer.among)
+    return Ruling(None, guess, "unclear_form", answer.text)
+
+
+class RulesJudge:
+    """The rules as a judge."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Name and version of the rules."""
+        return f"rules-{RULES_VERSION}"
+
+    def __call__(self, comparisons: Iterable[Comparison]) -> Iterator[Finding]:
+        """Judge in order; a doubt is `unjudged`, its reason the doubt."""
+        for comparison in comparisons:
+            ruling = rule(comparison)
+            yield Finding(ruling.outcome, "rules", ruling.reason)
+
+    def guess(self, comparison: Comparison) -> bool:
+        """Take a side, sure or not."""
+        return rule(comparison).guess
+
+
+def make(settings: object = None, model: object = None) -> Judge:
+    """Return the judge `rules`; it has no settings and needs no model."""
+    del settings, model
+    return RulesJudge()

@@ -1,0 +1,105 @@
+"""The stage `judge`: every attempt is held against its exercise's reference. In: exercises, attempts. Out: verdicts.
+
+Exercises and attempts are read side by side in the order in which practice wrote them, so memory stays flat. An attempt cut
+off by the token limit before it stated an answer disagrees; what a judge could not decide is `unjudged` and stays out of the
+preferences. Paper, section 3.1 (GPT4-based-Exact-Match); Deviation: rules decide first and a model is asked only where they
+are unsure.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import tee
+from typing import Literal
+
+from orcamath.errors import DataError
+from orcamath.ports import Comparison, Judge, Progress
+from orcamath.records import Attempt, Exercise, Settings, Verdict
+from orcamath.store.artifacts import Artifact, Output
+
+__all__ = ["VERSION", "JudgeSettings", "comparison", "judge"]
+
+VERSION = 1
+
+
+class JudgeSettings(Settings):
+    """Who judges, and how."""
+
+    name: str = "cascade"
+    """`rules`, `model`, `cascade` (rules, then math-verify, then the model where one is given), or your own file."""
+    form: Literal["verdict", "extract"] = "verdict"
+    """How a model is asked: for a verdict on the whole answer, or to extract the short answer that rules compare."""
+    math_verify: bool = True
+    """Ask math-verify, in a process of its own, before the model."""
+    timeout_s: float = 5.0
+    """Seconds math-verify gets for one pair before its process is killed."""
+    max_tokens: int = 300
+    """Token limit of the model's verdict."""
+    prompt: str | None = None
+    """A prompt file of your own in place of the one that ships."""
+
+
+def comparison(exercise: Exercise, attempt: Attempt) -> Comparison:
+    """Join an attempt with what it is held against."""
+    return Comparison(
+        exercise.question,
+        exercise.reference,
+        attempt.text,
+        exercise.answer_kind,
+        exercise.options,
+        attempt.finish_reason == "stop",
+    )
+
+
+def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judge, progress: Progress) -> None:
+    """Write one verdict an attempt, in the attempts' order.
+
+    Raises DataError where an attempt belongs to no exercise. A judge that calls a model may carry `wire_failures` (errors of
+    calls that did not come through: the stage is not sealed then) and `model_calls`.
+    """
+    del settings  # they are part of the stage's name; the judge was made with them
+    counts: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    deciders: Counter[str] = Counter()
+
+    def verdicts() -> Iterator[Verdict]:
+        joined, again = tee(_joined(practised))
+        findings = judge(comparison(exercise, attempt) for exercise, attempt in joined)
+        for (_, attempt), finding in zip(again, findings, strict=True):
+            counts[finding.outcome] += 1
+            reasons[finding.reason] += 1
+            deciders[finding.by] += 1
+            out.balance.results += 1
+            out.balance.kept += 1
+            progress.advance()
+            yield Verdict(
+                attempt_id=attempt.id,
+                problem_id=attempt.problem_id,
+                outcome=finding.outcome,
+                by=finding.by,
+                reason=finding.reason,
+            )
+
+    progress.begin("judge", practised.count("attempts"))
+    out.write("verdicts", verdicts())
+    progress.end()
+    out.wire_failures.extend(getattr(judge, "wire_failures", ()))
+    out.facts |= {
+        "outcomes": dict(sorted(counts.items())),
+        "reasons": dict(sorted(reasons.items())),
+        "by": dict(sorted(deciders.items())),
+        "model_calls": int(getattr(judge, "model_calls", 0)),
+    }
+
+
+def _joined(practised: Artifact) -> Iterator[tuple[Exercise, Attempt]]:
+    exercises = practised.read(Exercise)
+    exercise = next(exercises, None)
+    for attempt in practised.read(Attempt):
+        while exercise is not None and exercise.problem_id != attempt.problem_id:
+            exercise = next(exercises, None)
+        if exercise is None:
+            raise DataError(
+                f"`{practised.path}`: the attempt `{attempt.id}` belongs to no exercise, or attempts do not come in the "
+                f"order of their exercises; sort both by problem"
+            )
+        yield exercise, attempt
