@@ -1,0 +1,266 @@
+"""A model behind an OpenAI-style endpoint: OpenAI, Azure, vLLM, SGLang, llama.cpp, Ollama, gateways.
+
+Chat completions for messages, text completions for prompt ids, over aiohttp + orjson. One reply a request; what fails for
+good is `Reply.error`. A failed call is tried again up to `max_tries` times with full-jitter backoff; a throttled one waits
+as it is told to, without using up tries. What no retry can mend raises: TeacherRefused (key, model, quota), WireDown,
+CapReached. `Pace` holds concurrency and limits, `Quirks` what the model does not take, `Secrets` what must not be shown.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import aiohttp
+import orjson
+
+from orcamath.backends import wire_run
+from orcamath.backends.wire_keys import headers_of
+from orcamath.backends.wire_pace import Pace, backoff
+from orcamath.backends.wire_protocol import Fault, Parsed, body_of, fault_of, is_refusal_of_content, parse
+from orcamath.backends.wire_quirks import Quirks
+from orcamath.errors import CapReached, RecipeError, TeacherRefused, nearest
+from orcamath.ports import Reply, Request, Usage
+from orcamath.records import digest
+from orcamath.settings import ModelSettings
+from orcamath.store.budget import Meter, most_tokens
+
+__all__ = ["OpenAICompatible", "fingerprint_of", "open_chat"]
+
+OPENAI = "https://api.openai.com/v1"
+MAX_REPLY_BYTES = 16_000_000
+MAX_WAITS = 60
+"""How often one call lets itself be put off by a throttling endpoint."""
+BAD_REQUESTS = 3
+"""That many requests refused as malformed before any completion: it is the recipe, not the items."""
+_CONNECT_S = 15.0
+_OPTIONS = {
+    "requests_per_minute": None,
+    "tokens_per_minute": None,
+    "first_backoff_s": 0.5,
+    "pause_s": 1.0,
+    "trust_env": False,
+    "fingerprint": None,
+    "price": None,
+}
+
+
+def fingerprint_of(settings: ModelSettings) -> str:
+    """Return the name under which this model's answers are remembered: declared model, revision, extra body.
+
+    Host, price and speed are not in it, so a run may change endpoints. A student of ours is served under its own
+    fingerprint, which `options.fingerprint` then holds.
+    """
+    if declared := settings.options.get("fingerprint"):
+        return str(declared)
+    name = f"{settings.model}@{settings.revision or '-'}"
+    return f"{name}#{digest(settings.body)[:12]}" if settings.body else name
+
+
+def open_chat(settings: ModelSettings) -> "OpenAICompatible":
+    """Return the model as a Chat; nothing is sent yet. Raises RecipeError on a missing key or a wrong option."""
+    if not settings.model:
+        raise RecipeError("`model` is empty: give the name under which the endpoint serves the model")
+    for name in settings.options:
+        if name not in _OPTIONS:
+            raise RecipeError(f"unknown option `{name}` of backend `openai_compatible`; {nearest(name, _OPTIONS)}")
+    return OpenAICompatible(settings)
+
+
+class OpenAICompatible:
+    """The Chat. Set `meter` to have every call pass through a budget."""
+
+    chunk: int | None = None
+
+    def __init__(self, settings: ModelSettings) -> None:
+        self.settings = settings
+        self.fingerprint = fingerprint_of(settings)
+        self.base_url = settings.base_url or OPENAI
+        self.meter: Meter | None = None
+        self._options: dict[str, Any] = {**_OPTIONS, **settings.options}
+        self._headers, self._secrets = headers_of(settings, self.base_url)
+        self._chat_url = _join(self.base_url, "chat/completions")
+        self._text_url = _join(self.base_url, "completions")
+        self._quirks = Quirks(settings.model)
+        self._pace = Pace(
+            settings.concurrency,
+            requests_per_minute=self._options["requests_per_minute"],
+            tokens_per_minute=self._options["tokens_per_minute"],
+            pause_s=self._options["pause_s"],
+        )
+        self._session: aiohttp.ClientSession | None = None
+        self._flight = wire_run.Flight()
+        self._completions = self._bad_requests = 0
+        self._paying = 0
+        self._settled: asyncio.Event | None = None
+
+    def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """Answer the requests, in any order."""
+        self._flight = wire_run.Flight()
+        window = self.settings.concurrency
+        return wire_run.run(
+            self._ask, requests, self.fingerprint, window, self._flight, opening=self._open, closing=self._close
+        )
+
+    async def _open(self) -> None:
+        self._pace.start()
+        self._paying, self._settled = 0, asyncio.Event()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+            timeout=aiohttp.ClientTimeout(total=self.settings.timeout_s, sock_connect=_CONNECT_S),
+            headers={"Content-Type": "application/json", **self._headers},
+            trust_env=bool(self._options["trust_env"]),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def _close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _ask(self, request: Request, key: bytes) -> Reply:
+        tries = waits = 0
+        loop = asyncio.get_running_loop()
+        weight = sum(_both(most_tokens(request))) if self._options["tokens_per_minute"] else 0
+        while not self._flight.stopping:
+            held = await self._reserve(request)
+            sent_at = loop.time()
+            try:
+                reply = await self._once(request, key, weight, held)
+            except _AskDifferently:
+                continue
+            except Fault as fault:
+                message = self._secrets.hide(str(fault))
+                if fault.kind == "refused":
+                    raise TeacherRefused(f"model `{self.settings.model}` at {self.base_url}: {message}") from None
+                if fault.kind == "item":
+                    return self._bad_request(fault, message, key)
+                if fault.kind == "busy" and waits < MAX_WAITS:
+                    waits += 1
+                    self._pace.throttled(sent_at, loop.time(), fault.retry_after)
+                    if fault.retry_after is None:
+                        await asyncio.sleep(backoff(waits, self._options["first_backoff_s"]))
+                    continue
+                tries += 1
+                self._pace.failed(loop.time(), message)
+                if tries >= self.settings.max_tries:
+                    return Reply(key, error=f"{message} (tried {tries} times)")
+                await asyncio.sleep(max(fault.retry_after or 0.0, backoff(tries - 1, self._options["first_backoff_s"])))
+            else:
+                self._pace.answered()
+                return reply
+        raise asyncio.CancelledError
+
+    async def _once(self, request: Request, key: bytes, weight: int, held: int) -> Reply:
+        """Make one call on the wire. Raises Fault; settles with the meter whatever happens."""
+        sent, billed, task = False, None, asyncio.current_task()
+        try:
+            await self._pace.turn(weight)
+            try:
+                sent = True
+                self._flight.on_wire.add(task)
+                parsed = await self._post(request, key)
+                billed = parsed.billed
+                self._completions += 1
+                return self._clean(parsed.reply)
+            except _AskDifferently:
+                sent = False
+                raise
+            except Fault as fault:
+                sent = fault.billed
+                raise
+            finally:
+                self._flight.on_wire.discard(task)
+                self._pace.left()
+        finally:
+            self._settle(held, billed, sent=sent)
+
+    def _clean(self, reply: Reply) -> Reply:
+        """Take our key out of an answer that repeats it."""
+        text, reasoning = self._secrets.hide(reply.text), reply.reasoning and self._secrets.hide(reply.reasoning)
+        return (
+            reply
+            if (text, reasoning) == (reply.text, reply.reasoning)
+            else replace(reply, text=text, reasoning=reasoning)
+        )
+
+    async def _post(self, request: Request, key: bytes) -> Parsed:
+        assert self._session is not None
+        url = self._text_url if request.token_ids is not None else self._chat_url
+        body = self._quirks.apply(body_of(request, self.settings.model, self.settings.body))
+        try:
+            async with self._session.post(url, data=orjson.dumps(body)) as response:
+                payload = await _bounded(response)
+                status, headers = response.status, response.headers
+        except aiohttp.ClientConnectorError as e:
+            raise Fault("wire", f"cannot connect to {self.base_url}: {e}") from e
+        except TimeoutError:
+            raise Fault("wire", f"no answer within {self.settings.timeout_s:g} s", billed=True) from None
+        except (aiohttp.ClientError, OSError) as e:
+            raise Fault("wire", f"the connection broke: {type(e).__name__} {e}", billed=True) from e
+        if status == 200:
+            return parse(key, payload)
+        fault = fault_of(status, headers, payload)
+        if fault.kind == "item" and self._quirks.learn(body, payload):
+            raise _AskDifferently
+        raise fault
+
+    def _bad_request(self, fault: Fault, message: str, key: bytes) -> Reply:
+        """Judge a 400: a verdict on this text is data, else the item fails; raise where every call gets one."""
+        if is_refusal_of_content(fault):
+            return Reply(key, finish_reason="refused")
+        self._bad_requests += 1
+        if not self._completions and self._bad_requests >= BAD_REQUESTS:
+            raise TeacherRefused(
+                f"model `{self.settings.model}` at {self.base_url} takes no request of ours: {message}"
+            )
+        return Reply(key, error=message)
+
+    async def _reserve(self, request: Request) -> int:
+        """Hold the most this call can cost; waits for calls under way to settle, raises CapReached when none is."""
+        if self.meter is None:
+            return 0
+        assert self._settled is not None
+        while (held := self.meter.reserve(request)) is None:
+            if not self._paying:
+                raise CapReached("the spending cap leaves no room for the next call: raise `cap_usd`, or stop here")
+            self._settled.clear()
+            await self._settled.wait()
+        self._paying += 1
+        return held
+
+    def _settle(self, held: int, billed: Usage | None, *, sent: bool) -> None:
+        if self.meter is not None:
+            self._paying -= 1
+            self.meter.settle(held, billed, sent=sent)
+            if self._settled is not None:
+                self._settled.set()
+
+
+class _AskDifferently(Exception):
+    """A field that the model refuses was left out or renamed: ask again."""
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    """Read a body of at most MAX_REPLY_BYTES."""
+    length = response.content_length
+    if length is not None and length <= MAX_REPLY_BYTES and "Content-Encoding" not in response.headers:
+        return await response.read()
+    parts, n = [], 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        n += len(part)
+        if n > MAX_REPLY_BYTES:
+            raise Fault("wire", f"the answer is longer than {MAX_REPLY_BYTES} bytes", billed=True)
+    return b"".join(parts)
+
+
+def _join(base_url: str, path: str) -> str:
+    """Append a path, keeping a query such as Azure's `?api-version=`."""
+    parts = urlsplit(base_url)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{path}"))
+
+
+def _both(usage: Usage) -> tuple[int, int]:
+    return usage.prompt_tokens, usage.completion_tokens

@@ -1,0 +1,181 @@
+"""What goes over the wire and what comes back, as pure functions: request bodies, replies, and what a failure means.
+
+In: a `Request`, or the status, headers and bytes of an HTTP answer. Out: JSON bytes, or a `Reply` with what was billed, or a
+`Fault` that says what to do next. Chat completions for messages, text completions for prompt ids. Nothing here does I/O.
+"""
+
+import datetime as dt
+import email.utils
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import orjson
+
+from orcamath.ports import Reply, Request, Usage
+
+__all__ = ["Fault", "Parsed", "body_of", "fault_of", "is_refusal_of_content", "parse", "retry_after", "split_reasoning"]
+
+Kind = Literal["busy", "wire", "item", "refused"]
+_FINISH: dict[str, Literal["stop", "length", "refused"]] = {
+    "length": "length",
+    "max_tokens": "length",
+    "content_filter": "refused",
+    "refusal": "refused",
+}
+_QUOTA = re.compile(
+    r"insufficient_quota|billing_hard_limit|exceeded your current quota|insufficient balance", re.IGNORECASE
+)
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|maximum context length|maximum model length|prompt is too long", re.IGNORECASE
+)
+_FILTERED = re.compile(r"content_filter|content management policy|ResponsibleAIPolicy", re.IGNORECASE)
+_NO_MODEL = re.compile(r"model_not_found|deploymentnotfound|model\b.{0,80}\bdoes not exist", re.IGNORECASE | re.DOTALL)
+MAX_SHOWN = 2_000
+
+
+class Fault(Exception):
+    """One call that brought no completion.
+
+    `busy`: the endpoint is fine and asks for patience. `wire`: a retry may help. `item`: this request is at fault.
+    `refused`: every request will be. `billed` tells whether the provider may charge for it all the same.
+    """
+
+    def __init__(
+        self, kind: Kind, message: str, *, billed: bool = False, retry_after: float | None = None, status: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.kind, self.billed, self.retry_after, self.status = kind, billed, retry_after, status
+
+
+class Parsed(NamedTuple):
+    """A well-formed completion, and what the endpoint says it cost (None: it does not say)."""
+
+    reply: Reply
+    billed: Usage | None
+
+
+def body_of(request: Request, model: str, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON body of one request. `extra` is the recipe's and wins.
+
+    The seed is the request's own, cut to 31 bits because some servers take no more; greedy calls send none.
+    """
+    s = request.sampling
+    body: dict[str, Any] = {"model": model}
+    if request.token_ids is not None:
+        body["prompt"] = list(request.token_ids)
+    else:
+        body["messages"] = [{"role": m.role, "content": m.content} for m in request.messages]
+    body["temperature"] = s.temperature
+    body["max_tokens"] = s.max_tokens
+    if s.top_p != 1.0:
+        body["top_p"] = s.top_p
+    if s.stop:
+        body["stop"] = list(s.stop)
+    if s.temperature > 0:
+        body["seed"] = request.seed() & 0x7FFF_FFFF
+    body.update(extra)
+    return body
+
+
+def split_reasoning(text: str) -> tuple[str, str | None]:
+    """Part `<think>…</think>` at the start of an answer from the answer; an unclosed one is all reasoning."""
+    start = text.lstrip()
+    if not start.startswith("<think>"):
+        return text, None
+    thought, closed, answer = start.removeprefix("<think>").partition("</think>")
+    return (answer.lstrip("\n"), thought.strip()) if closed else ("", thought.strip())
+
+
+def parse(key: bytes, payload: bytes) -> Parsed:
+    """Read a 200 answer. Raises a `wire` Fault where it is no completion: the provider may have charged for it."""
+    try:
+        body = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        raise Fault("wire", f"the answer is no JSON: {_shown(payload)}", billed=True) from None
+    if isinstance(body, dict) and body.get("error"):  # some gateways wrap a failure in a 200
+        code = body["error"].get("code") if isinstance(body["error"], dict) else None
+        raise fault_of(code if isinstance(code, int) and code >= 400 else 502, {}, payload)
+    try:
+        choice = body["choices"][0]
+        message = choice.get("message")
+        text, thought, refusal = _content(choice if message is None else message)
+        finish = choice.get("finish_reason")
+        usage = _usage(body.get("usage"))
+        ids = choice.get("token_ids")
+    except (KeyError, IndexError, TypeError, AttributeError):
+        raise Fault("wire", f"the answer has not the shape of a completion: {_shown(payload)}", billed=True) from None
+    if thought is None:
+        text, thought = split_reasoning(text)
+    tokens = tuple(ids) if isinstance(ids, list) and all(type(i) is int for i in ids) else None
+    reason = "refused" if refusal else _FINISH.get(finish if isinstance(finish, str) else "", "stop")
+    return Parsed(Reply(key, text, reason, usage or Usage(), tokens, None, thought), usage)  # type: ignore[arg-type]
+
+
+def _content(part: dict[str, Any]) -> tuple[str, str | None, bool]:
+    """Return text, reasoning told apart by the server, and whether the model refused."""
+    content = part["text"] if "text" in part else part["content"]
+    if isinstance(content, list):  # parts; only text is read
+        content = "".join(p["text"] for p in content if p.get("type") == "text")
+    refusal = part.get("refusal")
+    if content is None:
+        content = refusal or ""
+    if not isinstance(content, str):
+        raise TypeError
+    thought = part.get("reasoning_content") or part.get("reasoning")
+    return content, thought if isinstance(thought, str) else None, bool(refusal)
+
+
+def _usage(usage: Any) -> Usage | None:
+    if not isinstance(usage, dict):
+        return None
+    n_in, n_out = usage.get("prompt_tokens"), usage.get("completion_tokens", 0)
+    if type(n_in) is not int or type(n_out) is not int or min(n_in, n_out) < 0:
+        return None
+    return Usage(n_in, n_out)
+
+
+def fault_of(status: int, headers: Mapping[str, str], payload: bytes) -> Fault:
+    """Say what an HTTP failure means. Nothing is charged for an answer that says no."""
+    said = _shown(payload)
+    message = f"HTTP {status}: {said}"
+    wait = retry_after(headers)
+    if _QUOTA.search(said):
+        return Fault("refused", f"{message}. The account is out of quota: add credit, then run again", status=status)
+    if status in (401, 403):
+        return Fault(
+            "refused", f"{message}. Check the key: `api_key_env` names the variable that holds it", status=status
+        )
+    if status == 404 or (status == 400 and _NO_MODEL.search(said)):
+        return Fault(
+            "refused", f"{message}. Check `model` and `base_url` (up to and including /v1) in the recipe", status=status
+        )
+    if status in (429, 529) or (status == 503 and wait is not None):
+        return Fault("busy", message, retry_after=wait, status=status)
+    if status in (408, 409, 425) or status >= 500:
+        return Fault("wire", message, retry_after=wait, status=status)
+    return Fault("item", message, status=status)
+
+
+def is_refusal_of_content(fault: Fault) -> bool:
+    """Tell whether a 400 is the provider's verdict on this very text: data, like a model's refusal."""
+    return fault.kind == "item" and bool(_FILTERED.search(str(fault)) or _TOO_LONG.search(str(fault)))
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds an answer asks to wait (`retry-after-ms`, or `Retry-After` in seconds or as a date)."""
+    try:
+        if (ms := headers.get("retry-after-ms")) is not None:
+            return max(float(ms) / 1000, 0.0)
+        if (value := headers.get("Retry-After")) is None:
+            return None
+        if value.strip().replace(".", "", 1).isdigit():
+            return float(value)
+        until = email.utils.parsedate_to_datetime(value)
+        return max((until - dt.datetime.now(tz=until.tzinfo or dt.UTC)).total_seconds(), 0.0)
+    except (ValueError, TypeError):
+        return None
+
+
+def _shown(payload: bytes) -> str:
+    return payload[:MAX_SHOWN].decode("utf-8", "replace").strip()

@@ -1,0 +1,165 @@
+"""One pass over a backend's requests: an event loop behind a plain iterator.
+
+The loop runs inside `next()`, in the caller's own thread: no queue between threads, no lock, and a request is pulled only
+when there is room for it (at most `concurrency` ahead of the replies). Equal keys in flight are sent once. On Ctrl-C, or
+when something makes further calls pointless, nothing new is sent, calls under way are waited for and handed on, and then
+the reason is raised; a second Ctrl-C leaves at once. Closing the iterator cancels.
+"""
+
+import asyncio
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from orcamath.ports import Reply, Request
+
+__all__ = ["GRACE_S", "Ask", "Flight", "run"]
+
+GRACE_S = 30.0
+"""How long calls under way are waited for when a run ends early."""
+
+
+@dataclass
+class Flight:
+    """What a run and its backend tell each other."""
+
+    on_wire: "set[asyncio.Task[Any] | None]" = field(default_factory=set)
+    """Tasks with a call under way, kept by the backend; only these are waited for when a run ends early."""
+    stopping: bool = False
+    """Set by the run: send nothing more."""
+
+
+Ask = Callable[[Request, bytes], Coroutine[Any, Any, Reply]]
+
+
+class _Run:
+    def __init__(self, ask: Ask, requests: Iterable[Request], fingerprint: str, window: int, flight: Flight) -> None:
+        self.ask, self.fingerprint, self.window, self.flight = ask, fingerprint, window, flight
+        self.source = iter(requests)
+        self.loop = asyncio.new_event_loop()
+        self.ready: deque[Reply] = deque()
+        self.flying: dict[bytes, int] = {}  # key → how many requests wait for it
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.more, self.closed = True, False
+        self.why: BaseException | None = None
+        self.owed = 0
+
+    def stop(self, why: BaseException) -> None:
+        """Send nothing new; give calls under way some time."""
+        self.more = False
+        if self.why is None:
+            self.why, self.flight.stopping = why, True
+            self.cancel(self.tasks - self.flight.on_wire)
+            self.loop.call_later(GRACE_S, self.cancel, self.tasks)
+
+    def cancel(self, tasks: set[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.cancel()
+
+    def interrupt(self, *_: Any) -> None:
+        if self.why is not None:  # the second time: leave
+            raise KeyboardInterrupt
+        self.loop.call_soon_threadsafe(self.stop, KeyboardInterrupt())
+
+    def launch(self) -> None:
+        """Pull requests while there is room."""
+        while self.more and self.owed < self.window:
+            try:
+                request = next(self.source)
+            except StopIteration:
+                self.more = False
+                return
+            key = request.key(self.fingerprint)
+            self.owed += 1
+            self.flying[key] = self.flying.get(key, 0) + 1
+            if self.flying[key] == 1:
+                task = self.loop.create_task(self.one(request, key))
+                self.tasks.add(task)
+                task.add_done_callback(self.done)
+
+    async def one(self, request: Request, key: bytes) -> None:
+        reply = await self.ask(request, key)
+        for _ in range(self.flying.pop(key)):
+            self.ready.append(reply)
+
+    def done(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.stop(error)
+        if not self.closed:
+            self.loop.stop()
+
+    def replies(self) -> Iterator[Reply]:
+        while True:
+            self.launch()
+            if not self.ready:
+                if not self.tasks:
+                    break
+                self.loop.run_forever()
+            while self.ready:
+                self.owed -= 1
+                yield self.ready.popleft()
+        if self.why is not None:
+            raise self.why
+
+    def close(self, closing: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Cancel what is left, let it settle, and let go of everything."""
+
+        self.closed = True
+
+        async def settle() -> None:
+            left = list(self.tasks)
+            self.cancel(self.tasks)
+            await asyncio.gather(*left, return_exceptions=True)
+            await closing()
+
+        try:
+            self.loop.run_until_complete(settle())
+        finally:
+            self.loop.close()
+            close = getattr(self.source, "close", None)
+            if close is not None:
+                close()
+
+
+@contextmanager
+def _interruptible(interrupt: Callable[..., None]) -> Iterator[None]:
+    """Let Ctrl-C settle first, where this is the main thread and nobody else handles it."""
+    ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )
+    if ours:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def run(
+    ask: Ask,
+    requests: Iterable[Request],
+    fingerprint: str,
+    window: int,
+    flight: Flight,
+    *,
+    opening: Callable[[], Coroutine[Any, Any, None]],
+    closing: Callable[[], Coroutine[Any, Any, None]],
+) -> Iterator[Reply]:
+    """Yield one reply a request, in any order. `opening` and `closing` run inside the loop, around all calls.
+
+    Raises what `ask` raises, after the calls under way have been handed on.
+    """
+    this = _Run(ask, requests, fingerprint, window, flight)
+    with _interruptible(this.interrupt):
+        try:
+            this.loop.run_until_complete(opening())
+            yield from this.replies()
+        finally:
+            this.close(closing)

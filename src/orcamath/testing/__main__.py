@@ -1,0 +1,56 @@
+"""The misbehaving server in a process of its own: `python -m orcamath.testing --reply textbook --faults '{"drop": 0.1}'`.
+
+Prints its base URL as the first line and serves until it is ended; `GET /stats` returns its books as JSON.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+
+from orcamath.settings import ModelSettings
+from orcamath.testing.faults import Faults
+from orcamath.testing.http import HttpServer
+from orcamath.testing.server import MisbehavingServer, Responder, of_chat, stub
+
+
+def _responder(name: str, options: str) -> Responder:
+    if name == "textbook":
+        from orcamath.classroom import textbook
+
+        return of_chat(textbook.open_chat(ModelSettings(backend="textbook", options=json.loads(options))))
+    return stub(name) if name else stub()
+
+
+def main() -> None:
+    """Serve until ended."""
+    parser = argparse.ArgumentParser(prog="python -m orcamath.testing", description=__doc__)
+    parser.add_argument("--reply", default="", help="`textbook`, or the text to answer everything with")
+    parser.add_argument("--options", default="{}", help="options of the textbook, as JSON")
+    parser.add_argument("--faults", default="{}", help="fields of `Faults`, as JSON")
+    parser.add_argument("--price", nargs=2, type=float, default=(0.0, 0.0), help="USD per million tokens, in and out")
+    parser.add_argument("--models", nargs="*", default=(), help="names it serves; any when left out")
+    parser.add_argument("--port", type=int, default=0)
+    arguments = parser.parse_args()
+    server = MisbehavingServer(
+        _responder(arguments.reply, arguments.options),
+        Faults(**json.loads(arguments.faults)),
+        price=tuple(arguments.price),
+        models=tuple(arguments.models),
+    )
+
+    async def run() -> None:
+        http = HttpServer(server)
+        await http.start(arguments.port)
+        sys.stdout.write(f"http://127.0.0.1:{http.port}/v1\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+    try:
+        asyncio.run(run())
+    except KeyboardInterrupt:
+        return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""The misbehaving server: any answering function behind both OpenAI protocols, with faults at set rates and a bill.
+
+In: a `Responder` (what a model would say to a call) and `Faults`. Out: a base URL, and `stats` of what was asked, served,
+spoilt and billed. It bills as providers do: for every completion it made, also where the client hung up, never for an
+error. `serve` runs it in a thread; `python -m orcamath.testing` in a process of its own, with the same stats at `/stats`.
+"""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import orjson
+
+from orcamath.ports import Chat, Message, Request, Sampling
+from orcamath.testing.faults import Faults
+from orcamath.testing.http import Answer, HttpServer, Incoming
+
+__all__ = ["Call", "MisbehavingServer", "Responder", "of_chat", "serve", "stub"]
+
+
+class Call(NamedTuple):
+    """What reached the server, decoded."""
+
+    messages: tuple[Message, ...]
+    token_ids: tuple[int, ...] | None
+    temperature: float
+    top_p: float
+    max_tokens: int
+    stop: tuple[str, ...]
+    seed: int | None
+
+
+Responder = Callable[[Call], str]
+
+
+def stub(text: str = "The answer is four.\n#### 4") -> Responder:
+    """Answer everything with the same text."""
+    return lambda _: text
+
+
+def of_chat(chat: Chat, most_draws: int = 64) -> Responder:
+    """Serve a Chat of ours. The draw, which is not on the wire, is found again through the seed it gave."""
+
+    def respond(call: Call) -> str:
+        sampling = Sampling(call.temperature, call.top_p, call.max_tokens, call.stop)
+        for draw in range(most_draws):
+            request = Request(call.messages, call.token_ids, sampling, draw)
+            if call.seed is None or request.seed() & 0x7FFF_FFFF == call.seed:
+                break
+        (reply,) = chat([request])
+        return reply.text
+
+    return respond
+
+
+class MisbehavingServer:
+    """The handler and its books. Prices are US dollars per million tokens; a token is four characters here."""
+
+    def __init__(
+        self,
+        respond: Responder,
+        faults: Faults | None = None,
+        *,
+        price: tuple[float, float] = (0.0, 0.0),
+        key: str | None = None,
+        models: tuple[str, ...] = (),
+        refuses: tuple[str, ...] = (),
+    ) -> None:
+        self.respond, self.faults, self.price = respond, faults or Faults(), price
+        self.key, self.models, self.refuses = key, models, refuses
+        self.counts: Counter[str] = Counter()
+        self.billed_usd = 0.0
+        self._seen: Counter[bytes] = Counter()
+        self._faulted: Counter[bytes] = Counter()
+        self._completed: Counter[bytes] = Counter()
+        self.base_url = ""
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """Calls, completions, those repeated for a request already completed, bill, and every fault by name."""
+        repeated = sum(n - 1 for n in self._completed.values())
+        return {**self.counts, "distinct": len(self._completed), "repeated": repeated, "billed_usd": self.billed_usd}
+
+    def __call__(self, incoming: Incoming) -> Answer:
+        """Handle one HTTP request."""
+        if incoming.path.startswith("/stats"):
+            return Answer(body=orjson.dumps(self.stats))
+        if incoming.path.startswith(("/health", "/v1/models")):
+            return Answer(body=orjson.dumps({"object": "list", "data": [{"id": m} for m in self.models]}))
+        self.counts["calls"] += 1
+        if self.key is not None and incoming.headers.get("authorization") != f"Bearer {self.key}":
+            return _error(401, f"Incorrect API key provided: {incoming.headers.get('authorization')}")
+        try:
+            body = orjson.loads(incoming.body)
+        except orjson.JSONDecodeError:
+            return _error(400, "the body is no JSON")
+        if self.models and body.get("model") not in self.models:
+            return _error(404, f"The model `{body.get('model')}` does not exist")
+        for name in self.refuses:
+            if name in body:
+                other = " Use 'max_completion_tokens' instead." if name == "max_tokens" else ""
+                return _error(400, f"Unsupported parameter: '{name}' is not supported with this model.{other}", name)
+        return self._complete(body, blake2b(incoming.body, digest_size=16).digest())
+
+    def _complete(self, body: dict[str, Any], key: bytes) -> Answer:
+        faults = self.faults
+        fault = faults.wire(key, self._seen[key], self._faulted[key])
+        self._seen[key] += 1
+        if fault is not None:
+            self._faulted[key] += 1
+            self.counts[fault] += 1
+        if fault == "throttle":
+            return _error(429, "slow down", headers=(("Retry-After", f"{faults.retry_after_s:g}"),))
+        if fault == "throttle_silent":
+            return _error(429, "slow down")
+        if fault == "server_error":
+            return _error((500, 502, 503)[key[0] % 3], "the server is not well", after_s=faults.latency_s)
+        call = _decode(body)
+        text, finish = self._spoil(self.respond(call), faults.content(key))
+        payload = self._bill(call, text, finish, key, chat=call.token_ids is None)
+        if fault == "wrong_shape":
+            payload = b'{"id": "x", "choices": []}'
+        elif fault == "invalid_json":
+            payload = payload[: len(payload) // 2]
+        how = {"hang": "hang", "drop": "drop", "cut_body": "cut"}.get(fault or "", "whole")
+        return Answer(body=payload, after_s=faults.latency_s, how=how)  # type: ignore[arg-type]
+
+    def _spoil(self, text: str, fault: str | None) -> tuple[str, str]:
+        if fault is not None:
+            self.counts[fault] += 1
+        match fault:
+            case "truncated":
+                return text[: len(text) // 2], "length"
+            case "empty":
+                return "", "stop"
+            case "refused":
+                return "", "content_filter"
+            case "absurd":
+                return (text + " ") * (200_000 // (len(text) + 1)), "length"
+            case "nonsense":
+                return "<statement></question> {0} \\boxed{ ###", "stop"
+        return text, "stop"
+
+    def _bill(self, call: Call, text: str, finish: str, key: bytes, *, chat: bool) -> bytes:
+        prompt = sum(len(m.content) // 4 + 4 for m in call.messages) + len(call.token_ids or ())
+        completion = min(call.max_tokens, len(text) // 4 + 1)
+        self._completed[key] += 1
+        self.counts["completions"] += 1
+        self.counts["prompt_tokens"] += prompt
+        self.counts["completion_tokens"] += completion
+        self.billed_usd += (prompt * self.price[0] + completion * self.price[1]) / 1e6
+        choice: dict[str, Any] = {"index": 0, "finish_reason": finish}
+        choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
+        usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+        return orjson.dumps({"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage})
+
+
+def _decode(body: dict[str, Any]) -> Call:
+    limit = body.get("max_completion_tokens", body.get("max_tokens", 1024))
+    return Call(
+        tuple(Message(m["role"], m["content"]) for m in body.get("messages", ())),
+        tuple(body["prompt"]) if "prompt" in body else None,
+        float(body.get("temperature", 1.0)),
+        float(body.get("top_p", 1.0)),
+        int(limit),
+        tuple(body.get("stop", ())),
+        body.get("seed"),
+    )
+
+
+def _error(
+    status: int,
+    message: str,
+    param: str | None = None,
+    headers: tuple[tuple[str, str], ...] = (),
+    after_s: float = 0.0,
+) -> Answer:
+    body = {"error": {"message": message, "type": "error", "param": param, "code": None}}
+    return Answer(status, orjson.dumps(body), headers, after_s)
+
+
+@contextmanager
+def serve(respond: Responder, faults: Faults | None = None, **options: Any) -> Iterator[MisbehavingServer]:
+    """Run the server in a thread while the block lasts; its `base_url` is ready, its `stats` may be read at any time."""
+    server = MisbehavingServer(respond, faults, **options)
+    loop = asyncio.new_event_loop()
+    http = HttpServer(server)
+    loop.run_until_complete(http.start())
+    server.base_url = f"http://127.0.0.1:{http.port}/v1"
+    thread = threading.Thread(target=loop.run_forever, daemon=True, name="misbehaving server")
+    thread.start()
+    try:
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(http.stop(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

@@ -1,0 +1,96 @@
+"""The misbehaving server: faults come at their rates, the same for the same request, and its books add up."""
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+from orcamath.backends.openai_compatible import open_chat
+from orcamath.ports import Message, Reply, Request, Sampling
+from orcamath.settings import ModelSettings
+from orcamath.testing import Faults, of_chat, serve, stub
+from orcamath.testing.faults import CONTENT_FAULTS, WIRE_FAULTS
+
+
+def ask(i: int) -> Request:
+    return Request((Message("user", f"question {i}"),))
+
+
+def test_faults_come_at_their_rates_and_never_more_than_allowed_to_one_request() -> None:
+    faults = Faults.every_wire(0.4, seed=7, max_per_key=2)
+    hits = [faults.wire(b"%d" % i, 0, 0) for i in range(4000)]
+    for name in WIRE_FAULTS:
+        assert hits.count(name) / 4000 == pytest.approx(0.05, abs=0.015)
+    assert all(faults.wire(b"%d" % i, 5, 2) is None for i in range(100))
+    assert hits == [faults.wire(b"%d" % i, 0, 0) for i in range(4000)]
+    assert hits != [faults.wire(b"%d" % i, 1, 0) for i in range(4000)]
+
+
+def test_content_faults_stay_with_their_request() -> None:
+    faults = Faults.every_content(0.5)
+    assert {faults.content(b"%d" % i) for i in range(200)} == {None, *CONTENT_FAULTS}
+
+
+def test_rates_above_one_are_refused() -> None:
+    with pytest.raises(ValueError, match="at most 1"):
+        Faults(hang=0.6, drop=0.6)
+
+
+def test_it_bills_every_completion_also_those_that_got_lost() -> None:
+    with serve(stub("x" * 40), Faults(drop=0.5, max_per_key=1), price=(1.0, 10.0)) as server:
+        model = open_chat(ModelSettings(model="m", base_url=server.base_url, options={"first_backoff_s": 0.001}))
+        assert len(list(model(ask(i) for i in range(40)))) == 40
+        stats = server.stats
+    assert stats["completions"] == 40 + stats["drop"]
+    assert stats["repeated"] == stats["drop"] > 5
+    expected = (stats["prompt_tokens"] * 1.0 + stats["completion_tokens"] * 10.0) / 1e6
+    assert stats["billed_usd"] == pytest.approx(expected)
+
+
+class Drawn:
+    """A chat of ours whose answer shows the draw."""
+
+    fingerprint = "drawn"
+    chunk = None
+
+    def __call__(self, requests):
+        for r in requests:
+            yield Reply(r.key("drawn"), f"draw {r.draw}, seed {r.seed()}")
+
+
+def test_a_chat_of_ours_says_the_same_over_http() -> None:
+    requests = [
+        Request((Message("user", "q"),), sampling=Sampling(t, 0.9, 50, ("a",)), draw=d)
+        for t in (0.0, 0.7)
+        for d in range(4)
+    ]
+    chat = Drawn()
+    straight = {r.key("drawn"): chat_text.text for r, chat_text in zip(requests, chat(requests), strict=True)}
+    with serve(of_chat(chat)) as server:
+        model = open_chat(
+            ModelSettings(model="m", base_url=server.base_url, concurrency=1, options={"fingerprint": "drawn"})
+        )
+        served = {r.key: r.text for r in model(requests)}
+    assert {k: v for k, v in served.items() if "draw 0" not in v} == {
+        k: v for k, v in straight.items() if "draw 0" not in v and v in served.values()
+    }
+    assert len(served) == 5  # one greedy, four drawn
+
+
+def test_it_runs_in_a_process_of_its_own() -> None:
+    command = [sys.executable, "-m", "orcamath.testing", "--reply", "hello", "--models", "m"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    ) as server:
+        try:
+            assert server.stdout is not None
+            url = server.stdout.readline().strip()
+            (reply,) = open_chat(ModelSettings(model="m", base_url=url))([ask(1)])
+            assert reply.text == "hello"
+            with urllib.request.urlopen(url.removesuffix("/v1") + "/stats") as answer:
+                assert json.load(answer)["completions"] == 1
+        finally:
+            server.terminate()
