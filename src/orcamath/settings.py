@@ -25,9 +25,9 @@ class ModelSettings(Settings):
     """Extra headers; `${NAME}` stands for an environment variable."""
     body: dict[str, Any] = Field(default_factory=dict)
     """Extra fields of the request body; part of the fingerprint."""
-    concurrency: int = Field(64, ge=1)
-    timeout_s: float = Field(120.0, gt=0)
-    max_tries: int = Field(6, ge=1)
+    concurrency: int = Field(default=64, ge=1)
+    timeout_s: float = Field(default=120.0, gt=0)
+    max_tries: int = Field(default=6, ge=1)
     options: dict[str, Any] = Field(default_factory=dict)
     """What only this backend knows (a textbook's carelessness, a local model's batch size)."""
 

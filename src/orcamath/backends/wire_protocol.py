@@ -109,7 +109,7 @@ def parse(key: bytes, payload: bytes) -> Parsed:
         text, thought = split_reasoning(text)
     tokens = tuple(ids) if isinstance(ids, list) and all(type(i) is int for i in ids) else None
     reason = "refused" if refusal else _FINISH.get(finish if isinstance(finish, str) else "", "stop")
-    return Parsed(Reply(key, text, reason, usage or Usage(), tokens, None, thought), usage)  # type: ignore[arg-type]
+    return Parsed(Reply(key, text, reason, usage or Usage(), tokens, None, thought), usage)
 
 
 def _content(part: dict[str, Any]) -> tuple[str, str | None, bool]:
