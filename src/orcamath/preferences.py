@@ -11,7 +11,6 @@ a pair loss finds no pair in it, KTO may still use its negatives. From which sid
 synthetic negatives is not published; here it is one response of their q+, so that what makes it wrong is the topic alone.
 """
 
-import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +21,7 @@ from typing import Literal, NamedTuple
 import orjson
 from pydantic import Field
 
+from orcamath.answers import final_answer, same
 from orcamath.errors import DataError
 from orcamath.ports import Progress
 from orcamath.records import Attempt, Exercise, Outcome, Preference, Rejected, Response, Settings, Verdict, digest
@@ -51,11 +51,11 @@ TRIES = 20  # donors drawn for one synthetic negative before the search is given
 class PreferSettings(Settings):
     """How q+ and q− become preferences."""
 
-    synthetic_negatives: int = Field(4, ge=0)
+    synthetic_negatives: int = Field(default=4, ge=0)
     """How many other problems lend one response each where q− is empty; 0 turns synthetic negatives off (an ablation)."""
     positives: Literal["all", "teacher"] = "all"
     """`teacher`: agreeing samples are left out of q+ (the paper's ablation)."""
-    max_pairs: int | None = Field(None, ge=1)
+    max_pairs: int | None = Field(default=None, ge=1)
     """Pairs of one problem at most, spread evenly over its responses; None for the whole product."""
     label_noise: Literal["keep", "drop"] = "keep"
     """What becomes of a problem whose samples all agree with each other against the teacher, who is then probably wrong."""
@@ -142,20 +142,15 @@ def capped_pairs(n_positives: int, n_negatives: int, max_pairs: int | None) -> t
     return tuple((k % n_positives, (k + k // lap) % n_negatives) for k in range(max_pairs))
 
 
-_MARKED = re.compile(r"####[ \t]*(\S[^\n]*)")
-
-
-def _short_answer(text: str) -> str | None:
-    found = _MARKED.findall(text)
-    return found[-1].strip() if found else None
-
-
 def suspects_teacher(exercise: Exercise, judged: Sequence[Judged]) -> bool:
     """Tell whether all samples (two at least) give one and the same answer, and it is not the teacher's."""
     if exercise.label != "teacher" or len(judged) < 2 or any(j.outcome != "disagrees" for j in judged):
         return False
-    answers = {_short_answer(j.attempt.text) for j in judged}
-    return len(answers) == 1 and None not in answers
+    kind, question, options = exercise.answer_kind, exercise.question, exercise.options
+    first, *others = [final_answer(j.attempt.text, kind, question, options) for j in judged]
+    return first is not None and all(
+        answer is not None and same(kind, first, answer, question, options) is True for answer in others
+    )
 
 
 class _Donors:

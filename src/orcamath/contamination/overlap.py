@@ -1,0 +1,84 @@
+"""Shared n-grams: Jaccard of given pairs (the paper's second step), and every pair above a threshold, searched exactly.
+
+Every pair: |a ∩ b| comes from one sparse product of 0/1 rows. Jaccard ≥ t needs |a ∩ b| ≥ t / (1 + t) · (|a| + |b|), hence a
+cosine of the 0/1 rows of at least 2t / (1 + t); what passes that bound is then counted exactly. Containment, the share of
+the test question's n-grams that the training row has, is such a product itself.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
+from sparse_dot_topn import sp_matmul_topn
+
+from orcamath.contamination.words import Block, Grams, Ints, grams
+
+__all__ = ["Hits", "Measure", "Overlap", "jaccard", "ngrams"]
+
+Measure = Literal["jaccard", "containment"]
+PARTNERS = 32
+"""Test questions kept for one training row; one is enough to flag it."""
+SLACK = 1e-9  # for rounding in the product; the exact count decides
+
+
+def ngrams(words: list[int], n: int) -> set[tuple[int, ...]]:
+    """Return the distinct n-grams of one text."""
+    return {tuple(words[i : i + n]) for i in range(len(words) - n + 1)}
+
+
+def jaccard(one: set[tuple[int, ...]], two: set[tuple[int, ...]]) -> float:
+    """Return |a ∩ b| / |a ∪ b|, 0 where both are empty."""
+    union = len(one | two)
+    return len(one & two) / union if union else 0.0
+
+
+class Hits(NamedTuple):
+    """Pairs at or above the threshold."""
+
+    rows: Ints
+    """Training rows, within the block."""
+    tests: Ints
+    scores: npt.NDArray[np.float64]
+
+
+class Overlap:
+    """Finds every training row that shares enough n-grams with some test question."""
+
+    def __init__(self, tests: Block, n: int, measure: Measure, threshold: float) -> None:
+        if not 0 < threshold <= 1:
+            raise ValueError(f"a threshold of {threshold} is not between 0 and 1")
+        found = grams(tests, n)
+        self.n, self.measure, self.threshold = n, measure, threshold
+        self.codes: Ints = np.unique(found.codes)
+        self.sizes = found.sizes
+        # containment: divided by the question's size; Jaccard: by the root of it, the other root is the row's
+        power = 1.0 if measure == "containment" else 0.5
+        self.tests = self._matrix(found, power).T.tocsr()
+        self.bound = threshold if measure == "containment" else 2 * threshold / (1 + threshold)
+
+    def __call__(self, block: Block) -> Hits:
+        """Return the pairs of one block."""
+        found = grams(block, self.n)
+        rows = self._matrix(found, 0.0 if self.measure == "containment" else 0.5)
+        near = sp_matmul_topn(rows, self.tests, top_n=PARTNERS, threshold=self.bound - SLACK, sort=False)
+        row = np.repeat(np.arange(block.n_rows), np.diff(near.indptr))
+        test = near.indices.astype(np.int64)
+        size, other = found.sizes[row], self.sizes[test]
+        if self.measure == "containment":
+            scores = np.rint(near.data * other) / other
+        else:
+            shared = np.rint(near.data * np.sqrt(size * other))
+            scores = shared / (size + other - shared)
+        keep = scores >= self.threshold
+        return Hits(row[keep], test[keep], scores[keep])
+
+    def _matrix(self, found: Grams, power: float) -> csr_matrix:
+        """0/1 rows over the test questions' n-grams, divided by the row's size to the given power."""
+        at = np.searchsorted(self.codes, found.codes)
+        at[at == len(self.codes)] = 0
+        known = self.codes[at] == found.codes if len(self.codes) else np.zeros(len(at), dtype=np.bool_)
+        rows, n_rows = found.rows[known], len(found.sizes)
+        data = 1.0 / found.sizes[rows].astype(np.float64) ** power
+        starts = np.searchsorted(rows, np.arange(n_rows + 1))
+        return csr_matrix((data, at[known].astype(np.int32), starts.astype(np.int32)), shape=(n_rows, len(self.codes)))

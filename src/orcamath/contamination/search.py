@@ -1,0 +1,208 @@
+"""The whole search of training texts against test questions: the paper's procedure, and two further looks.
+
+Two passes over the training texts, the second from a spool of word ids on disk, so that memory stays flat: the first counts
+document frequencies, the second searches. Looks:
+
+- `paper`      the ten nearest rows of each test question by TF-IDF cosine, then Jaccard of n-grams without stop words;
+- `every_pair` the same Jaccard over every pair, not only the nearest ten: ten copies of one question hide an eleventh;
+- `containment` the share of the question's long n-grams (8 words, stop words kept) that the row has: copies inside longer text;
+- `masked`     Jaccard of short n-grams, stop words kept, every number the same: the question with other numbers.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from tempfile import TemporaryFile
+from typing import Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from orcamath.contamination.neighbours import Nearest, frequencies, nearest
+from orcamath.contamination.overlap import Overlap, jaccard, ngrams
+from orcamath.contamination.words import Block, Vocabulary, content, masked
+from orcamath.records import Settings
+
+__all__ = ["Found", "Look", "Pair", "SearchSettings", "search"]
+
+Look = Literal["paper", "every_pair", "containment", "masked"]
+BLOCK = 10_000
+
+
+class SearchSettings(Settings):
+    """What counts as the same question."""
+
+    ngrams: tuple[int, ...] = (1, 2, 3)
+    """n-gram lengths for which the paper's procedure is reported."""
+    threshold: float = Field(default=0.5, gt=0, le=1)
+    """Jaccard from which (≥) or above which (>) a test question is flagged; both are reported."""
+    top: int = Field(default=10, ge=1)
+    """Nearest training rows looked at for each test question."""
+    containment_n: int = Field(default=8, ge=1)
+    containment_threshold: float = Field(default=0.5, gt=0, le=1)
+    masked_n: int = Field(default=2, ge=1)
+    masked_threshold: float = Field(default=0.5, gt=0, le=1)
+
+
+class Pair(NamedTuple):
+    """A training row and a test question that one look found too alike."""
+
+    look: Look
+    row: int
+    test: int
+    n: int
+    score: float
+    cosine: float = 0.0
+
+
+class Found(NamedTuple):
+    """What a search found."""
+
+    n_rows: int
+    n_tests: int
+    best: dict[int, list[float]]
+    """n → the paper's score of each test question: its largest Jaccard among its nearest rows."""
+    pairs: list[Pair]
+    """Sorted by look, test and row; for `paper` and `every_pair` at the shortest n."""
+    nearest: Nearest
+
+    def flagged(self, threshold: float, tests: Iterable[int] | None = None) -> dict[str, dict[str, int]]:
+        """Count flagged test questions, at (`ge`) and above (`gt`) the threshold, for every n."""
+        chosen = range(self.n_tests) if tests is None else list(tests)
+        return {
+            str(n): {
+                "ge": sum(scores[t] >= threshold for t in chosen),
+                "gt": sum(scores[t] > threshold for t in chosen),
+            }
+            for n, scores in self.best.items()
+        }
+
+    def of_look(self, look: Look) -> list[Pair]:
+        """Return the pairs of one look."""
+        return [p for p in self.pairs if p.look == look]
+
+
+def search(
+    training: Iterable[str],
+    tests: Sequence[str],
+    settings: SearchSettings,
+    looks: Sequence[Look] = ("paper", "every_pair", "containment", "masked"),
+    tick: Callable[[int], None] = lambda _: None,
+) -> Found:
+    """Search training texts, read once, for the test questions. `tick` is told how many rows were read."""
+    vocabulary = Vocabulary()
+    asked = vocabulary.encode(tests)
+    with _Spool() as spool:
+        frequency = np.zeros(len(vocabulary), dtype=np.int64)
+        for texts in _batches(training):
+            block = vocabulary.encode(texts)
+            spool.add(block)
+            frequency = np.pad(frequency, (0, len(vocabulary) - len(frequency)))
+            frequency += frequencies(content(block, vocabulary.n_stop), len(vocabulary))
+            tick(len(texts))
+        bare = content(asked, vocabulary.n_stop)
+        near = nearest(
+            bare, (content(b, vocabulary.n_stop) for b in spool.blocks()), frequency, spool.n_rows, settings.top
+        )
+        best, pairs = _papers_step(bare, near, spool, vocabulary.n_stop, settings)
+        pairs += _further_looks(asked, spool, vocabulary, settings, looks)
+        return Found(spool.n_rows, len(tests), best, sorted(pairs), near)
+
+
+class _Spool:
+    """Blocks of word ids in a file that vanishes: about 200 bytes a problem on disk, 8 a block in memory."""
+
+    def __init__(self) -> None:
+        self.file = TemporaryFile()  # noqa: SIM115 (closed by __exit__)
+        self.sizes: list[tuple[int, int]] = []
+
+    def __enter__(self) -> "_Spool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    @property
+    def n_rows(self) -> int:
+        return sum(n_rows for n_rows, _ in self.sizes)
+
+    def add(self, block: Block) -> None:
+        self.sizes.append((block.n_rows, len(block.ids)))
+        self.file.write(block.starts.tobytes() + block.ids.tobytes())
+
+    def blocks(self) -> Iterator[Block]:
+        at = 0
+        for n_rows, n_ids in self.sizes:
+            self.file.seek(at)
+            size = 8 * (n_rows + 1) + 4 * n_ids
+            data = self.file.read(size)
+            starts = np.frombuffer(data, dtype=np.int64, count=n_rows + 1)
+            yield Block(np.frombuffer(data, dtype=np.int32, offset=starts.nbytes), starts)
+            at += size
+
+
+def _papers_step(
+    tests: Block, near: Nearest, spool: _Spool, n_stop: int, settings: SearchSettings
+) -> tuple[dict[int, list[float]], list[Pair]]:
+    """Jaccard of each test question with its nearest rows, for every n; pairs at the shortest."""
+    wanted: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    for test, (rows, cosines) in enumerate(zip(near.rows.tolist(), near.cosines.tolist(), strict=True)):
+        for row, cosine in zip(rows, cosines, strict=True):
+            wanted[row].append((test, cosine))
+    best = {n: [0.0] * tests.n_rows for n in settings.ngrams}
+    shortest = min(settings.ngrams)
+    asked = [{n: ngrams(tests.row(t), n) for n in settings.ngrams} for t in range(tests.n_rows)]
+    pairs: list[Pair] = []
+    first = 0
+    for whole in spool.blocks():
+        block = content(whole, n_stop)
+        for row in range(first, first + block.n_rows):
+            if row not in wanted:
+                continue
+            words = block.row(row - first)
+            for n in settings.ngrams:
+                own = ngrams(words, n)
+                for test, cosine in wanted[row]:
+                    score = jaccard(asked[test][n], own)
+                    best[n][test] = max(best[n][test], score)
+                    if n == shortest and score >= settings.threshold:
+                        pairs.append(Pair("paper", row, test, n, score, cosine))
+        first += block.n_rows
+    return best, pairs
+
+
+def _further_looks(
+    asked: Block, spool: _Spool, vocabulary: Vocabulary, settings: SearchSettings, looks: Sequence[Look]
+) -> list[Pair]:
+    numbers = vocabulary.numbers()
+    ways: dict[Look, tuple[Callable[[Block], Block], Overlap]] = {}
+
+    def way(look: Look, seen: Callable[[Block], Block], overlap: Callable[[Block], Overlap]) -> None:
+        if look in looks:
+            ways[look] = (seen, overlap(seen(asked)))
+
+    s = settings
+    way(
+        "every_pair",
+        lambda b: content(b, vocabulary.n_stop),
+        lambda t: Overlap(t, min(s.ngrams), "jaccard", s.threshold),
+    )
+    way("containment", lambda b: b, lambda t: Overlap(t, s.containment_n, "containment", s.containment_threshold))
+    way("masked", lambda b: masked(b, numbers), lambda t: Overlap(t, s.masked_n, "jaccard", s.masked_threshold))
+    pairs: list[Pair] = []
+    first = 0
+    for block in spool.blocks() if ways else ():
+        for look, (seen, overlap) in ways.items():
+            hits = overlap(seen(block))
+            pairs += [
+                Pair(look, first + int(row), int(test), overlap.n, float(score))
+                for row, test, score in zip(*hits, strict=True)
+            ]
+        first += block.n_rows
+    return pairs
+
+
+def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
+    source = iter(texts)
+    while batch := list(islice(source, BLOCK)):
+        yield batch

@@ -1,0 +1,183 @@
+"""The recipe's gate: taught problems that are too like a benchmark question go no further.
+
+In: lessons and problems not taught, the benchmarks, screens. Out: `lessons` and `problems` that may be trained or practised
+on; facts for the report: the paper's counts, by origin and benchmark, the second looks, and pairs side by side.
+
+A screen (a rule of its own, such as the classroom's held-out structures) always drops what it hits. What similarity finds
+is dropped, stops the run, or is only reported. Deviation: the paper counts flagged test questions; the gate also says which
+training rows are to go, and for that compares every pair, since ten copies among a question's nearest rows hide others.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, TypeVar
+
+from orcamath.contamination.search import Found, Look, Pair, SearchSettings, search
+from orcamath.contamination.words import pieces, split_words, stop_words
+from orcamath.errors import DataError
+from orcamath.ports import Progress, Screen
+from orcamath.records import Lesson, Problem, Rejected
+from orcamath.store.artifacts import Artifact, Output
+
+__all__ = ["VERSION", "GateSettings", "gate", "side_by_side"]
+
+VERSION = 1
+MAX_PAIRS = 50
+"""Pairs that are shown in full in the facts; all are counted."""
+
+Row = TypeVar("Row", Lesson, Problem)
+
+
+class GateSettings(SearchSettings):
+    """What the gate does with what it finds."""
+
+    policy: Literal["drop", "stop", "report"] = "drop"
+    """`drop` the training row, `stop` the run, or only `report` it (template languages, where most texts are alike)."""
+    drop_on: tuple[Literal["every_pair", "containment", "masked"], ...] = ("every_pair",)
+    """The looks that `drop` and `stop` listen to; the others are reported."""
+    at: Literal["ge", "gt"] = "ge"
+    """Whether a score equal to the threshold counts (for dropping; both are reported)."""
+
+
+def gate(
+    out: Output,
+    settings: GateSettings,
+    taught: Artifact,
+    benchmarks: Artifact,
+    screens: Sequence[Screen],
+    progress: Progress,
+) -> None:
+    """Write what may be trained on. Raises DataError under the policy `stop` where something collides.
+
+    Books every lesson and problem as kept or rejected: with the screen's reason, or as `contaminated`.
+    """
+    tests = list(benchmarks.read(Problem))
+    progress.begin("contamination gate", taught.count("lessons") + taught.count("problems"))
+    screened = _screened(taught, screens)
+    rows = [(r.id, r.origin) for r in _rows(taught) if r.id not in screened]
+    training = (r.question for r in _rows(taught) if r.id not in screened)
+    found = search(training, [t.question for t in tests], settings, tick=progress.advance)
+    seeds = _seeds_only(taught, screened, tests, settings)
+    colliding = _colliding(found, settings)
+    shown = _shown(found, taught, rows, tests)
+    out.facts.update(_facts(settings, found, tests, seeds, shown))
+    out.facts["screened"] = dict(sorted(Counter(reason for reason, _ in screened.values()).items()))
+    out.facts["colliding_rows"] = len(colliding)
+    if settings.policy == "stop" and colliding:
+        raise DataError(
+            f"{len(colliding)} training problems are too like a benchmark question (first: "
+            f"`{rows[min(colliding)][0]}`). Take them out of the seeds, or set `gate.policy: drop`"
+        )
+    contaminated = {rows[i][0]: tests[t].id for i, t in colliding.items()} if settings.policy == "drop" else {}
+
+    def kept(table: Iterable[Row]) -> Iterator[Row]:
+        for row in table:
+            out.balance.results += 1
+            if row.id in screened:
+                reason, detail = screened[row.id]
+                out.reject(Rejected(item=row.id, reason=reason, detail=detail, text=row.question))
+            elif row.id in contaminated:
+                out.reject(Rejected(item=row.id, reason="contaminated", detail=contaminated[row.id], text=row.question))
+            else:
+                out.balance.kept += 1
+                yield row
+
+    out.write("lessons", kept(taught.read(Lesson)))
+    out.write("problems", kept(taught.read(Problem)))
+    progress.end()
+
+
+def _rows(taught: Artifact) -> Iterator[Lesson | Problem]:
+    yield from taught.read(Lesson)
+    yield from taught.read(Problem)
+
+
+def _screened(taught: Artifact, screens: Sequence[Screen]) -> dict[str, tuple[str, str]]:
+    """Return id → (reason, what it collides with) for every row that a screen hits; the first screen that does counts."""
+    hit: dict[str, tuple[str, str]] = {}
+    for row in _rows(taught) if screens else ():
+        for screen in screens:
+            collision = screen(row.question)
+            if collision is not None:
+                hit[row.id] = (screen.reason, collision)
+                break
+    return hit
+
+
+def _seeds_only(
+    taught: Artifact, screened: dict[str, tuple[str, str]], tests: Sequence[Problem], settings: GateSettings
+) -> Found:
+    """The paper's other count: against the seeds alone, with their own document frequencies."""
+    seeds = (r.question for r in _rows(taught) if r.id not in screened and r.origin == "seed")
+    return search(seeds, [t.question for t in tests], settings, looks=("paper",))
+
+
+def _colliding(found: Found, settings: GateSettings) -> dict[int, int]:
+    """Return training row → the test question it is most like, among the looks that count."""
+    thresholds: dict[Look, float] = {
+        "every_pair": settings.threshold,
+        "containment": settings.containment_threshold,
+        "masked": settings.masked_threshold,
+    }
+    worst: dict[int, Pair] = {}
+    for pair in found.pairs:
+        counts = pair.look in settings.drop_on and (settings.at == "ge" or pair.score > thresholds[pair.look])
+        if counts and (pair.row not in worst or pair.score > worst[pair.row].score):
+            worst[pair.row] = pair
+    return {row: pair.test for row, pair in sorted(worst.items())}
+
+
+def side_by_side(training: str, test: str) -> dict[str, Any]:
+    """Return both texts cut into pieces, `[text, shared]`, where shared words are marked (stop words never are)."""
+    shared = (set(split_words(training)) & set(split_words(test))) - set(stop_words())
+    return {"training": [list(p) for p in pieces(training, shared)], "test": [list(p) for p in pieces(test, shared)]}
+
+
+def _shown(
+    found: Found, taught: Artifact, rows: Sequence[tuple[str, str]], tests: Sequence[Problem]
+) -> list[dict[str, Any]]:
+    """The most alike pairs in full: each pair once, with every look that found it."""
+    looks: dict[tuple[int, int], dict[str, float]] = {}
+    for pair in found.pairs:
+        looks.setdefault((pair.row, pair.test), {})[pair.look] = round(pair.score, 4)
+    alike = sorted(looks.items(), key=lambda item: (-max(item[1].values()), item[0]))[:MAX_PAIRS]
+    wanted = {rows[row][0] for (row, _), _ in alike}
+    texts = {r.id: r.question for r in _rows(taught) if r.id in wanted}
+    return [
+        {
+            "id": rows[row][0],
+            "origin": rows[row][1],
+            "test_id": tests[test].id,
+            "benchmark": tests[test].source,
+            "scores": scores,
+            **side_by_side(texts[rows[row][0]], tests[test].question),
+        }
+        for (row, test), scores in alike
+    ]
+
+
+def _facts(
+    settings: GateSettings, found: Found, tests: Sequence[Problem], seeds: Found, shown: list[dict[str, Any]]
+) -> dict[str, Any]:
+    by_benchmark: dict[str, list[int]] = {}
+    for i, test in enumerate(tests):
+        by_benchmark.setdefault(test.source, []).append(i)
+    flagged = found.flagged(settings.threshold)
+    return {
+        "policy": settings.policy,
+        "threshold": settings.threshold,
+        "stop_words": f"NLTK's {len(stop_words())}",
+        "n_training": found.n_rows,
+        "n_tests": found.n_tests,
+        "flagged": flagged,
+        "by_origin": {"seed": seeds.flagged(settings.threshold), "all": flagged},
+        "by_benchmark": {name: found.flagged(settings.threshold, own) for name, own in sorted(by_benchmark.items())},
+        "looks": {
+            look: {
+                "tests": len({p.test for p in found.of_look(look)}),
+                "rows": len({p.row for p in found.of_look(look)}),
+            }
+            for look in ("paper", "every_pair", "containment", "masked")
+        },
+        "pairs": shown,
+    }
