@@ -1,0 +1,210 @@
+"""Collect: all problems in one table, each of them once, those that pass the filters of form.
+
+In: seeds and what agents made of them. Out: problems; every drop points to the record it repeats, and the first in input order
+stays. Three ways to repeat: the same text after normalising; nearly the same text with the same numbers and the same asked
+quantity; for siblings (Ask-Me-Anything's children of one seed) the same hidden number asked for by the same question,
+whatever their texts share. Siblings' drops are counted apart.
+
+Two passes over the input; in memory at most 100 bytes a problem (64 of them MinHash bands).
+
+Deviation: the paper does not say whether it removed duplicates; all of it is ours and can be turned off.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from orcamath.agents.driver import keep
+from orcamath.agents.wellformed import flaw, normal, numbers
+from orcamath.duplicates.likeness import Likeness, hidden_value, jaccard, likeness
+from orcamath.duplicates.minhash import BANDS, bands, candidates
+from orcamath.ports import Progress
+from orcamath.records import Problem, Rejected, Settings
+from orcamath.store.artifacts import Artifact, Output
+
+__all__ = ["VERSION", "CollectSettings", "collect", "looks_english"]
+
+VERSION = 2
+
+
+class CollectSettings(Settings):
+    """Settings of collecting."""
+
+    exact: bool = True
+    """Drop what has the same text as an earlier problem, but for case, punctuation and spaces."""
+    near: bool = True
+    """Drop near-duplicates: alike in text, with the same numbers, asking for the same quantity."""
+    near_jaccard: float = Field(default=0.7, gt=0, le=1)
+    """Share of three-word runs that near-duplicates have in common, names of people apart."""
+    siblings: bool = True
+    """Drop children of one seed that hide the same number and ask the same."""
+    language: str | None = None
+    """`en` drops what does not read as English; None lets every language pass."""
+    min_chars: int = 0
+    max_chars: int | None = None
+    solvable: bool = False
+    """Drop what cannot be solved by its form: no question, no number, cut off, numbers that contradict each other."""
+
+
+@dataclass
+class _Marks:
+    """What pass one keeps of all problems: arrays with one row a problem."""
+
+    text: npt.NDArray[np.uint32]
+    bands: npt.NDArray[np.uint32]
+    sibling: npt.NDArray[np.uint32]
+    dropped: dict[int, str] = field(default_factory=dict)
+    """Row → reason, for what the filters drop."""
+
+
+def collect(out: Output, settings: CollectSettings, parts: Sequence[Artifact], progress: Progress) -> None:
+    """Write every problem of the parts that passes the filters and repeats no earlier one."""
+    n = sum(part.count("problems") for part in parts)
+    progress.begin("collect", 2 * n)
+    marks = _mark(parts, settings, n, progress)
+    earlier = _earlier(marks, settings)
+    out.facts["problems_in"] = n
+    out.write("problems", _kept(out, settings, parts, marks, earlier, progress))
+    progress.end()
+
+
+def looks_english(text: str) -> bool:
+    """Tell English by its letters and its commonest words; short texts get the benefit of the doubt."""
+    letters = [c for c in text if c.isalpha()]
+    if not letters or sum(c.isascii() for c in letters) < 0.95 * len(letters):
+        return False
+    words = [w.strip(".,?!;:()\"'").lower() for w in text.split()]
+    return len(words) < 8 or sum(w in _ENGLISH for w in words) >= 0.15 * len(words)
+
+
+_ENGLISH_WORDS = """
+the a an of and in is to how many much what if he she it they his her has have had for at on each with are was that there
+"""
+_ENGLISH = frozenset(_ENGLISH_WORDS.split())
+
+
+def _mark(parts: Sequence[Artifact], settings: CollectSettings, n: int, progress: Progress) -> _Marks:
+    marks = _Marks(
+        np.zeros(n, np.uint32), np.zeros((n, BANDS if settings.near else 0), np.uint32), np.zeros(n, np.uint32)
+    )
+    for row, problem in enumerate(_read(parts)):
+        progress.advance()
+        if reason := _unfit(problem, settings):
+            marks.dropped[row] = reason
+            continue
+        marks.text[row] = crc32(normal(problem.question).encode())
+        if settings.near:
+            seen = likeness(problem.question)
+            marks.bands[row] = bands(seen.shingles, crc32(repr(seen.numbers).encode()))
+        if problem.target is not None:
+            name = "\0".join((*problem.parents, problem.origin, hidden_value(problem.target)))
+            marks.sibling[row] = crc32(name.encode()) | 1
+    return marks
+
+
+def _unfit(problem: Problem, settings: CollectSettings) -> str | None:
+    text = problem.question
+    if len(text) < settings.min_chars:
+        return "too_short"
+    if settings.max_chars is not None and len(text) > settings.max_chars:
+        return "too_long"
+    if settings.language == "en" and not looks_english(text):
+        return "other_language"
+    if settings.solvable:
+        return flaw(text) or ("no_number" if problem.answer_kind == "number" and not numbers(text) else None)
+    return None
+
+
+def _earlier(marks: _Marks, settings: CollectSettings) -> dict[int, list[int]]:
+    """Return for every row that may repeat something the earlier rows to compare it with, first ones first."""
+    usable = np.ones(len(marks.text), np.bool_)
+    usable[list(marks.dropped)] = False
+    found = defaultdict(set)
+    keys = [marks.text[:, None], *([marks.bands] if settings.near else [])]
+    for columns in keys:
+        for later, row in candidates(columns, usable):
+            found[int(later)].add(int(row))
+    if settings.siblings:
+        for later, row in candidates(marks.sibling[:, None], usable & (marks.sibling > 0)):
+            found[int(later)].add(int(row))
+    return {later: sorted(rows) for later, rows in found.items()}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A problem as it is compared; `stays` is the record that stands for it: itself, or what it repeats."""
+
+    id: str
+    text: str
+    like: Likeness
+    family: tuple[str, ...] | None
+    hidden: str | None
+    stays: str
+
+
+def _kept(
+    out: Output,
+    settings: CollectSettings,
+    parts: Sequence[Artifact],
+    marks: _Marks,
+    earlier: dict[int, list[int]],
+    progress: Progress,
+) -> Iterator[Problem]:
+    """Second pass: compare each row with the few earlier ones that it may repeat."""
+    last_use = {row: later for later, rows in sorted(earlier.items()) for row in rows}
+    seen: dict[int, _Seen] = {}
+    drops = Counter[str]()
+    for row, problem in enumerate(_read(parts)):
+        progress.advance()
+        out.balance.results += 1
+        if row in marks.dropped:
+            out.reject(Rejected(item=problem.id, reason=marks.dropped[row], text=problem.question))
+            continue
+        reason, stays = None, problem.id
+        if row in earlier or row in last_use:
+            me = _seen(problem)
+            for other in (seen[r] for r in earlier.get(row, ())):
+                if reason := _repeats(me, other, settings):
+                    stays = other.stays
+                    break
+            if row in last_use:
+                seen[row] = replace(me, stays=stays)
+            for used in earlier.get(row, ()):
+                if last_use[used] == row:
+                    del seen[used]
+        if reason:
+            drops["siblings" if reason == "repeats_sibling" else "others"] += 1
+            out.reject(Rejected(item=problem.id, reason=reason, text=problem.question, repeats=stays))
+        else:
+            keep(out)
+            yield problem
+    out.facts["duplicates"] = dict(sorted(drops.items()))
+
+
+def _seen(problem: Problem) -> _Seen:
+    family = (*problem.parents, problem.origin) if problem.target is not None else None
+    hidden = hidden_value(problem.target) if problem.target is not None else None
+    return _Seen(problem.id, normal(problem.question), likeness(problem.question), family, hidden, problem.id)
+
+
+def _repeats(me: _Seen, other: _Seen, settings: CollectSettings) -> str | None:
+    """Return the reason why `me` repeats `other`, or None."""
+    siblings = me.family is not None and me.family == other.family
+    if me.id == other.id or (settings.exact and me.text == other.text):
+        return "repeats_sibling" if siblings else "same_text"
+    if siblings:
+        same = settings.siblings and me.hidden == other.hidden and me.like.same_ask(other.like, 0.5)
+        return "repeats_sibling" if same else None
+    if not settings.near or me.like.numbers != other.like.numbers or not me.like.same_ask(other.like, 0.8):
+        return None
+    return "near_duplicate" if jaccard(me.like.shingles, other.like.shingles) >= settings.near_jaccard else None
+
+
+def _read(parts: Sequence[Artifact]) -> Iterator[Problem]:
+    for part in parts:
+        yield from part.read(Problem)

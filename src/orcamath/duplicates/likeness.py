@@ -1,0 +1,102 @@
+"""What makes two word problems the same: the same story whoever is in it, the same numbers, and the same thing asked.
+
+Children of one seed differ in little more than what is asked, and a problem with other numbers is another exercise; so
+likeness of text alone is no reason to drop anything.
+"""
+
+import re
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import NamedTuple
+from zlib import crc32
+
+from orcamath.agents.wellformed import ask_of, content_words, numbers, sentences
+from orcamath.answers import quantities
+
+__all__ = ["Likeness", "hidden_value", "jaccard", "likeness", "masked"]
+
+SHINGLE = 3
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+(?:[.,/:]\d+)*%?|[$€£]")
+_PRONOUNS = frozenset(
+    ["he", "she", "him", "her", "his", "hers", "himself", "herself", "they", "them", "their", "theirs", "themselves"]
+)
+_COMMON = """
+a about after afterwards again all also altogether although among an and another anyone approximately around as assume
+assuming at before because between both but by calculate compared consider currently determine due during each early
+eight eighteen eleven evaluate even eventually every everyone exactly fifteen fifty finally find first five following
+for four fourteen from given half he her here hers his how however i if in initially instead it its last later lastly
+let most next nine now of on once one only originally other otherwise our out over part please round second seven she
+similarly simplify since six solve some someone starting still such suppose ten that the their then there these they
+third this those three through thus to today together tomorrow total twelve twenty twice two under unfortunately until
+upon using was we were what when where whereas which while who with within without work write yesterday yet you your
+monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
+october november december
+"""
+_NOT_NAMES = frozenset(_COMMON.split())
+
+
+class Likeness(NamedTuple):
+    """What is compared of a problem."""
+
+    shingles: frozenset[int]
+    """Hashed runs of three words, people's names replaced by the order in which they appear."""
+    numbers: tuple[tuple[Fraction, int], ...]
+    """Values with how often each stands there, sorted."""
+    ask: frozenset[str]
+    """The meaning words of the question."""
+    people: frozenset[str]
+    """Whom the question names, by order of appearance."""
+
+    def same_ask(self, other: "Likeness", threshold: float) -> bool:
+        """Tell whether both ask for the same quantity of the same person."""
+        return self.people == other.people and jaccard(self.ask, other.ask) >= threshold
+
+
+def likeness(text: str) -> Likeness:
+    """Take a problem's text apart."""
+    names = _names(text)
+    tokens = masked(text, names)
+    width = min(SHINGLE, max(len(tokens), 1))
+    runs = {crc32(" ".join(tokens[i : i + width]).encode()) for i in range(len(tokens) - width + 1)}
+    ask = masked(ask_of(text), names)
+    return Likeness(
+        frozenset(runs),
+        tuple(sorted(numbers(text).items())),
+        frozenset(content_words(" ".join(t for t in ask if not t.startswith("@")))),
+        frozenset(t for t in ask if t.startswith("@")),
+    )
+
+
+def jaccard(a: frozenset[int] | frozenset[str], b: frozenset[int] | frozenset[str]) -> float:
+    """Return |a ∩ b| / |a ∪ b|; 1 for two empty sets."""
+    return len(a & b) / len(a | b) if a or b else 1.0
+
+
+def masked(text: str, names: Mapping[str, str] | None = None) -> list[str]:
+    """Return the words of a text in lower case, names as `@1`, `@2`, … and pronouns as one word."""
+    names = _names(text) if names is None else names
+    tokens = []
+    for match in _TOKEN.finditer(text):
+        word = re.split(r"['’]", match[0])[0]
+        lower = word.lower()
+        tokens.append("@" if lower in _PRONOUNS else names.get(word, lower))
+    return tokens
+
+
+def hidden_value(target: str) -> str:
+    """Return the value of a target, so that `5`, `five` and `$5` are one."""
+    found = quantities(target)
+    return str(found[0].value) if found else target.strip().lower()
+
+
+def _names(text: str) -> dict[str, str]:
+    """Find names: capitalised words that are neither common openings of a sentence nor written small elsewhere."""
+    small = set(re.findall(r"\b[^\W\d_A-Z][^\W\d_]*", text))
+    found: dict[str, str] = {}
+    for sentence in sentences(text):
+        for match in _TOKEN.finditer(sentence):
+            word = re.split(r"['’]", match[0])[0]
+            lower = word.lower()
+            if word[:1].isupper() and word[1:].islower() and lower not in _NOT_NAMES and lower not in small:
+                found.setdefault(word, f"@{len(found) + 1}")
+    return found

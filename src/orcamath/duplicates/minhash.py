@@ -1,0 +1,56 @@
+"""MinHash with banding (Broder 1997): whom to compare, found without comparing everyone with everyone.
+
+A problem's signature has BANDS × ROWS minima; two problems of Jaccard similarity s share at least one band with probability
+1 − (1 − s^ROWS)^BANDS: 0.999 at 0.7, 0.98 at 0.6. Only the bands' hashes are kept, 4 bytes each: 64 bytes a problem.
+"""
+
+from collections.abc import Collection
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["BANDS", "ROWS", "bands", "candidates"]
+
+BANDS = 16
+ROWS = 3
+LOOK_BACK = 4
+_DICE = np.random.Generator(np.random.PCG64(20140402))
+# multiply-shift hashing (Dietzfelbinger et al. 1997): odd multipliers, wrapping 64-bit arithmetic
+_FACTORS = _DICE.integers(0, 2**63, size=(BANDS * ROWS, 1), dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+_OFFSETS = _DICE.integers(0, 2**63, size=(BANDS * ROWS, 1), dtype=np.uint64)
+_MIX = _DICE.integers(0, 2**63, size=ROWS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+
+
+def bands(shingles: Collection[int], salt: int) -> npt.NDArray[np.uint32]:
+    """Return the hashes of a signature's bands, shape (BANDS,). `salt` (< 2**32) keeps apart what can never be the same."""
+    if not shingles:
+        shingles = (0,)
+    values = np.fromiter(shingles, dtype=np.uint64, count=len(shingles))
+    minima = ((_FACTORS * values + _OFFSETS) >> np.uint64(32)).min(axis=1).reshape(BANDS, ROWS)
+    mixed = (minima * _MIX).sum(axis=1, dtype=np.uint64) + np.uint64(salt * 0x9E3779B97F4A7C15 % 2**64)
+    mixed ^= mixed >> np.uint64(29)
+    keys: npt.NDArray[np.uint32] = ((mixed * np.uint64(0xBF58476D1CE4E5B9)) >> np.uint64(32)).astype(np.uint32)
+    return keys
+
+
+def candidates(keys: npt.NDArray[np.uint32], usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """Return pairs (later row, earlier row) that share a key in any column, sorted, shape (pairs, 2).
+
+    Of a bucket every row is paired with its first row and the LOOK_BACK rows before it: linear, however large it is.
+    """
+    pairs = np.empty((0, 2), dtype=np.int32)
+    rows = np.flatnonzero(usable).astype(np.int32)
+    for column in range(keys.shape[1]):
+        key = keys[rows, column]
+        order = np.argsort(key, kind="stable")
+        key, ordered = key[order], rows[order]
+        fresh = np.concatenate(([True], key[1:] != key[:-1])) if len(key) else np.empty(0, dtype=np.bool_)
+        first = np.maximum.accumulate(np.where(fresh, np.arange(len(key)), 0))
+        found = []
+        for back in range(LOOK_BACK + 1):
+            at = np.flatnonzero(~fresh) if back == 0 else np.arange(back, len(key))
+            earlier = first[at] if back == 0 else at - back
+            inside = earlier >= first[at]
+            found.append(np.stack((ordered[at[inside]], ordered[earlier[inside]]), axis=1))
+        pairs = np.unique(np.concatenate((pairs, *found)), axis=0)
+    return pairs
