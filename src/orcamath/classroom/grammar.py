@@ -24,7 +24,7 @@ from orcamath.classroom.words import (
     verb,
 )  # fmt: skip
 
-__all__ = ["MAX_STEPS", "Unreadable", "owners", "parse", "render", "state", "units"]
+__all__ = ["MAX_STEPS", "Unreadable", "owners", "parse", "render", "state", "units", "vocabulary"]
 
 MAX_STEPS = 6
 MAX_DIGITS = 6
@@ -254,3 +254,15 @@ class _Reader:
             if _question(story._replace(question=wording)) == question:
                 return story._replace(question=wording)
         raise Unreadable(question)
+
+
+def vocabulary() -> list[str]:
+    """Return every word and sign that a problem can hold, numbers apart, sorted."""
+    forms = [*_forms(), *NAMES, _capital(FRIENDS), FRIENDS, "So"]
+    for theme in THEMES:
+        for unit in range(len(UNITS)):
+            for wording in range(2):
+                for template in (START_QUESTION, *RESULT_QUESTIONS, *(k.asked for k in KINDS.values())):
+                    asked = _fill(template, theme, unit, wording, "", "", "")
+                    forms += [template.split()[0], asked]
+    return sorted({word for form in forms for word in re.findall(r"[^\W\d_]+|[.,?]", form)})

@@ -15,7 +15,7 @@ from orcamath.classroom.growing import split_of, stories
 from orcamath.classroom.solving import solve, structure
 from orcamath.errors import RecipeError, nearest
 from orcamath.records import Problem, Settings, Split
-from orcamath.sources.reading import SourceSettings
+from orcamath.sources.source import SourceSettings
 
 __all__ = ["LICENCE", "SeedOptions", "read"]
 
