@@ -1,0 +1,112 @@
+"""What a recipe says of its sources: which become seeds, which are measured on, and the names of their contents."""
+
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pydantic import Field
+
+from orcamath.errors import DataError
+from orcamath.records import Settings, Split
+from orcamath.sources.hub_rows import commit_of, hub_set
+from orcamath.sources.rows import FORMS
+from orcamath.sources.source import SourceSettings
+
+__all__ = ["GENERATED", "BenchmarksSettings", "Placed", "ReadingSettings", "SeedsSettings", "contents", "together"]
+
+GENERATED = ("classroom",)
+"""Sources written by a grammar: every problem is near some other, and they have a held-out rule of their own."""
+
+
+class ReadingSettings(Settings):
+    """What seeds and benchmarks have in common."""
+
+    sources: tuple[SourceSettings, ...] = ()
+    among: tuple[SourceSettings, ...] = ()
+    """Other sources that are clustered along: the benchmarks' for the seeds, and the other way round (`together`)."""
+    clusters: Literal["near", "exact"] = "near"
+    """Near-duplicates make one cluster; `exact` compares texts word for word, and reads each source once."""
+
+    @property
+    def named(self) -> tuple[SourceSettings, ...]:
+        """All sources that are read: whose readers are needed and whose contents enter the digest."""
+        return self.sources if self.clusters == "exact" else (*self.sources, *self.among)
+
+
+class SeedsSettings(ReadingSettings):
+    """The problems everything grows from."""
+
+    limit: int | None = Field(default=None, ge=1)
+    """At most so many in all, taken from the sources in turn; in file order within each."""
+    splits: tuple[Split, ...] = ("train", "dev")
+    """Splits that become seeds where a source does not name its own (paper: train and validation)."""
+    allow_test: tuple[str, ...] = ()
+    """Sources whose test split may become seeds, by name. Whoever names one must not measure on it."""
+
+
+class BenchmarksSettings(ReadingSettings):
+    """What students are measured on. The `source` of a problem is the benchmark's name."""
+
+    limit: int | None = Field(default=None, ge=1)
+    """At most so many of each benchmark, in file order."""
+    split: Split = "test"
+    """The split taken where a source does not name its own."""
+
+
+def together(seeds: SeedsSettings, tests: BenchmarksSettings) -> tuple[SeedsSettings, BenchmarksSettings]:
+    """Let seeds and benchmarks be clustered in one go, so that both see the same clusters and the same drawn splits."""
+
+    def whole(sources: Iterable[SourceSettings]) -> tuple[SourceSettings, ...]:
+        return tuple(s.model_copy(update={"limit": None}) for s in sources if s.name not in GENERATED)
+
+    return (
+        seeds.model_copy(update={"among": whole(tests.sources)}),
+        tests.model_copy(update={"among": whole(seeds.sources)}),
+    )
+
+
+class Placed(Protocol):
+    """Settings that may name a local file."""
+
+    @property
+    def path(self) -> str | None:
+        """Where it lies."""
+        ...
+
+
+def contents(settings: Iterable[Placed]) -> list[str]:
+    """Name the content of every source: a hash of local files (which their place is not part of), a hub set's commit.
+
+    Raises DataError where a path does not exist or the hub does not tell.
+    """
+    return [name for s in settings for name in _content(s)]
+
+
+def _content(settings: Placed) -> Iterator[str]:
+    own = getattr(settings, "name", "")
+    if str(own).endswith(".py") and Path(own).is_file():
+        yield _file_hash(Path(own))
+    if settings.path is not None:
+        path = Path(settings.path).expanduser()
+        if not path.exists():
+            raise DataError(f"`{path}` does not exist; mend the source's `path`")
+        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if _readable(p))
+        yield from (_file_hash(p) for p in files)
+    elif isinstance(settings, SourceSettings) and (hub := hub_set(settings)) is not None:
+        yield f"{hub.name}@{commit_of(hub.name, settings.revision)}"
+
+
+def _readable(path: Path) -> bool:
+    return path.is_file() and any(s.lower() in (*FORMS, ".xml") for s in path.suffixes)
+
+
+def _file_hash(path: Path) -> str:
+    hashed = blake2b(digest_size=16)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                hashed.update(block)
+    except OSError as e:
+        raise DataError(f"cannot read `{path}`: {e.strerror or e}; mend the path or its permissions") from e
+    return hashed.hexdigest()

@@ -1,0 +1,214 @@
+"""Near-duplicate clusters across all sources, and the split that a set without official splits gets from them.
+
+Word-problem sets copy from each other (111 texts of AddSub are in SingleEq, 154 of SingleOp in ASDiv), so one set's training
+half can be another's test. Two problems are near when their texts, numbers masked, share at least `NEAR` of their word
+pairs; a cluster is what hangs together by that. A cluster never straddles two splits that are drawn here: it is for testing
+if an official test problem is in it, else for training or development if an official one of these is, else by a hash of its
+name (20 % test, 10 % dev).
+
+Method: MinHash (Broder 1997) with 64 hashes of which one byte each is kept (b-bit MinHash, Li & König 2010), 16 bands of 4
+bytes to find candidates, the share of equal bytes to decide. Memory: `BYTES_A_PROBLEM` each; texts are not kept.
+"""
+
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from orcamath.records import Problem, Split
+
+__all__ = ["BYTES_A_PROBLEM", "Clusters", "Sketches", "exact_cluster", "hashed_split", "text_key", "words"]
+
+NEAR = 0.7
+HASHES, BAND = 64, 4
+BYTES_A_PROBLEM = 8 + 8 + HASHES + 2 + 1 + 8
+"""Problem id, text key, sketch, source, split, cluster."""
+TEST_SHARE, DEV_SHARE = 20, 10
+MAX_GROUP = 256
+
+_WORD = re.compile(r"\w+")
+_NUMBER = re.compile(r"\d+")
+_SPLITS: tuple[Split | None, ...] = (None, "train", "dev", "test")
+_rng = np.random.Generator(np.random.PCG64(20240216))
+_A = _rng.integers(1, 2**63, HASHES, dtype=np.uint64) | np.uint64(1)
+_B = _rng.integers(0, 2**63, HASHES, dtype=np.uint64)
+
+
+def words(text: str) -> list[str]:
+    """Return a text's words and numbers in lower case: what two spellings of one problem have in common."""
+    return _WORD.findall(text.lower())
+
+
+def text_key(text: str) -> int:
+    """Return 64 bits that name a text's words."""
+    return int.from_bytes(blake2b(" ".join(words(text)).encode(), digest_size=8).digest(), "big")
+
+
+def exact_cluster(text: str) -> str:
+    """Return the cluster of a text that is compared word for word only."""
+    return f"{text_key(text):016x}"
+
+
+def hashed_split(cluster: str) -> Split:
+    """Draw a split from a cluster's name: 20 % test, 10 % dev, the rest train; the same one in every run."""
+    place = int.from_bytes(blake2b(b"split" + cluster.encode(), digest_size=8).digest(), "big") % 100
+    return "test" if place < TEST_SHARE else "dev" if place < TEST_SHARE + DEV_SHARE else "train"
+
+
+def _sketch(text: str) -> bytes:
+    tokens = words(_NUMBER.sub("0", text))
+    pairs = {f"{a} {b}" for a, b in pairwise(tokens)} or set(tokens) or {""}
+    x = np.fromiter((crc32(p.encode()) for p in pairs), np.uint64, len(pairs))
+    least = (x[None, :] * _A[:, None] + _B[:, None]).min(axis=1)
+    kept = (least >> np.uint64(29)) & np.uint64(255)
+    return bytes(kept.astype(np.uint8))
+
+
+class Clusters(NamedTuple):
+    """What became of every problem that was sketched, by its place in the order they came in."""
+
+    names: npt.NDArray[np.uint64]
+    splits: list[Split]
+    ids: npt.NDArray[np.uint64]
+    overlap: dict[str, Any]
+
+    def name(self, place: int) -> str:
+        """Return a problem's cluster."""
+        return f"{int(self.names[place]):016x}"
+
+    def holds(self, place: int, problem: Problem) -> bool:
+        """Tell whether that problem stood at that place when it was sketched."""
+        return place < len(self.ids) and int(self.ids[place]) == int(problem.id[:16], 16)
+
+
+@dataclass
+class Sketches:
+    """The first pass: what is kept of each problem."""
+
+    ids: "array[int]" = field(default_factory=lambda: array("Q"))
+    keys: "array[int]" = field(default_factory=lambda: array("Q"))
+    bytes_: bytearray = field(default_factory=bytearray)
+    parts: "array[int]" = field(default_factory=lambda: array("H"))
+    official: "array[int]" = field(default_factory=lambda: array("B"))
+    part_names: list[str] = field(default_factory=list)
+
+    def add(self, problem: Problem, split: Split | None) -> None:
+        """Take one problem in; `split` is None where its set has none."""
+        part = f"{problem.source}/{split}" if split else problem.source
+        if part not in self.part_names:
+            self.part_names.append(part)
+        self.ids.append(int(problem.id[:16], 16))
+        self.keys.append(text_key(problem.question))
+        self.bytes_ += _sketch(problem.question)
+        self.parts.append(self.part_names.index(part))
+        self.official.append(_SPLITS.index(split))
+
+    def __len__(self) -> int:
+        """Return how many problems were taken in."""
+        return len(self.ids)
+
+    def cluster(self) -> Clusters:
+        """Join what is near, name every cluster by its least text, and give each problem its split."""
+        n = len(self)
+        keys = np.frombuffer(self.keys, np.uint64, n)
+        sketches = np.frombuffer(self.bytes_, np.uint8).reshape(n, HASHES)
+        roots = _join(keys, sketches)
+        names = np.full(n, np.iinfo(np.uint64).max, np.uint64)
+        np.minimum.at(names, roots, keys)
+        names = names[roots]
+        official = np.frombuffer(self.official, np.uint8, n)
+        ids = np.frombuffer(self.ids, np.uint64, n)
+        return Clusters(names, self._splits(names, official), ids, self._overlap(names, keys))
+
+    def _splits(self, names: npt.NDArray[np.uint64], official: npt.NDArray[np.uint8]) -> list[Split]:
+        # precedence inside a cluster: an official test problem, then train, then dev
+        rank = np.array([0, 2, 1, 3], np.uint8)
+        clusters, place = np.unique(names, return_inverse=True)
+        strongest = np.zeros(len(clusters), np.uint8)
+        np.maximum.at(strongest, place, rank[official])
+        by_rank: tuple[Split | None, ...] = (None, "dev", "train", "test")
+        drawn = [by_rank[r] or hashed_split(f"{int(c):016x}") for c, r in zip(clusters, strongest, strict=True)]
+        return [_SPLITS[o] or drawn[p] for o, p in zip(official, place, strict=True)]
+
+    def _overlap(self, names: npt.NDArray[np.uint64], keys: npt.NDArray[np.uint64]) -> dict[str, Any]:
+        """Count, for every two parts, the distinct texts (`same_text`) and the clusters (`near`) they have in common."""
+        parts = np.frombuffer(self.parts, np.uint16, len(self))
+        return {
+            "texts": {p: len(np.unique(keys[parts == i])) for i, p in enumerate(self.part_names)},
+            "same_text": self._shared(keys, parts),
+            "near": self._shared(names, parts),
+        }
+
+    def _shared(self, values: npt.NDArray[np.uint64], parts: npt.NDArray[np.uint16]) -> dict[str, int]:
+        seen: Counter[str] = Counter()
+        # unique (value, part), then the parts of each value, pairwise
+        order = np.lexsort((parts, values))
+        value, part = values[order], parts[order]
+        new = np.ones(len(order), np.bool_)
+        new[1:] = (value[1:] != value[:-1]) | (part[1:] != part[:-1])
+        value, part = value[new], part[new]
+        borders = np.flatnonzero(np.diff(value)) + 1
+        for group in np.split(part, borders):
+            if len(group) > 1:
+                for a, left in enumerate(group):
+                    for right in group[a + 1 :]:
+                        seen[" ∩ ".join(sorted((self.part_names[left], self.part_names[right])))] += 1
+        return dict(sorted(seen.items()))
+
+
+def _join(keys: npt.NDArray[np.uint64], sketches: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Return for every problem the first one of its cluster."""
+    parent = np.arange(len(keys))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = int(parent[i])
+        return i
+
+    for left, right in _candidates(keys, sketches):
+        a, b = root(left), root(right)
+        if a != b:
+            parent[max(a, b)] = min(a, b)
+    return np.array([root(i) for i in range(len(keys))], np.int64)
+
+
+def _candidates(keys: npt.NDArray[np.uint64], sketches: npt.NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
+    """Yield pairs that are near: equal texts, and those that share a band and enough of the whole sketch."""
+    # one byte agrees by chance once in 256, so the estimate of the shared part is (agreeing − 1/256) / (1 − 1/256)
+    least = int(np.ceil(HASHES * (NEAR * 255 / 256 + 1 / 256)))
+    for order, borders in _groups(keys):
+        yield from ((int(order[s]), int(i)) for s, e in borders for i in order[s + 1 : e])
+    bands = sketches.view(np.uint32).reshape(len(keys), HASHES // BAND)
+    for b in range(HASHES // BAND):
+        for order, borders in _groups(bands[:, b]):
+            for start, end in borders:
+                yield from _near_in(order[start:end], sketches, least)
+
+
+def _groups(values: npt.NDArray[Any]) -> Iterator[tuple[npt.NDArray[np.int64], list[tuple[int, int]]]]:
+    order = np.argsort(values, kind="stable")
+    edges = np.concatenate([[0], np.flatnonzero(np.diff(values[order])) + 1, [len(values)]])
+    yield order, [(int(s), int(e)) for s, e in pairwise(edges) if e - s > 1]
+
+
+def _near_in(members: npt.NDArray[np.int64], sketches: npt.NDArray[np.uint8], least: int) -> Iterator[tuple[int, int]]:
+    if len(members) > MAX_GROUP:  # one template, thousands of fillings: neighbours in sorted order hang together anyway
+        members = members[np.lexsort(sketches[members].T)]
+        blocks = [members[i : i + MAX_GROUP] for i in range(0, len(members), MAX_GROUP // 2)]
+    else:
+        blocks = [members]
+    for block in blocks:
+        rows = sketches[block]
+        for i in range(len(block) - 1):
+            agreeing = (rows[i + 1 :] == rows[i]).sum(axis=1)
+            for j in np.flatnonzero(agreeing >= least):
+                yield int(block[i]), int(block[i + 1 + j])

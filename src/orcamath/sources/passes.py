@@ -1,0 +1,136 @@
+"""One pass over the sources of a stage, or two where near-duplicates count: the first sketches, the second yields.
+
+Nothing is kept of a problem between the passes but its sketch, so the sources are read twice, in the same order.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from orcamath.errors import DataError
+from orcamath.ports import Progress
+from orcamath.records import Problem, Rejected, Split
+from orcamath.sources import clusters
+from orcamath.sources.choosing import GENERATED, ReadingSettings
+from orcamath.sources.source import Reader, SourceSettings, Unsplit
+from orcamath.store.artifacts import Output
+
+__all__ = ["Passes"]
+
+
+class Passes:
+    """Reads the sources of one stage and keeps its books."""
+
+    def __init__(
+        self,
+        out: Output,
+        settings: ReadingSettings,
+        readers: Mapping[str, Reader],
+        progress: Progress,
+        *,
+        needs_gold: bool = False,
+    ) -> None:
+        self.out, self.settings, self.readers, self.needs_gold = out, settings, readers, needs_gold
+        self.read: dict[str, Counter[str]] = {}
+        self.kept: Counter[str] = Counter()
+        self.licences: dict[str, Counter[str]] = {}
+        self.seen: set[int] = set()
+        self.starts: dict[int, int] = {}
+        self.clusters: clusters.Clusters | None = None
+        if settings.clusters == "near":
+            self._first_pass(progress)
+
+    def _first_pass(self, progress: Progress) -> None:
+        sketches = clusters.Sketches()
+        progress.begin("comparing", None)
+        done: dict[str, int] = {}
+        for source in self.settings.named:
+            if source.name in GENERATED:
+                continue
+            key = repr(source.model_copy(update={"limit": None}))
+            if key not in done:
+                done[key] = len(sketches)
+                for found in self._records(source.model_copy(update={"limit": None})):
+                    problem, split = (found.problem, None) if isinstance(found, Unsplit) else (found, found.split)
+                    sketches.add(problem, split)
+                    progress.advance()
+            self.starts[id(source)] = done[key]
+        progress.end()
+        self.clusters = sketches.cluster() if len(sketches) else None
+
+    def _records(self, source: SourceSettings, rejected: list[Rejected] | None = None) -> Iterator[Problem | Unsplit]:
+        """Yield what can be read; a bad line stops the run or is put on the list."""
+        if source.name not in self.readers:
+            raise DataError(f"no reader was given for the source `{source.name}`")
+        for found in self.readers[source.name](source):
+            if not isinstance(found, Rejected):
+                yield found
+            elif source.on_bad_line == "stop":
+                folder = f" (in `{source.path}`)" if source.path else ""
+                raise DataError(
+                    f"source `{source.name}`: {found.item}{folder} {found.detail}: {found.text[:200]!r}. Mend that line, or set "
+                    f"`on_bad_line: skip` on the source to leave such lines out, counted"
+                )
+            elif rejected is not None:
+                rejected.append(found)
+
+    def problems(self, source: SourceSettings, splits: Sequence[Split], limit: int | None) -> Iterator[Problem]:
+        """Yield the wanted problems of one source, with split and cluster, and book the ones left out."""
+        return islice(self._wanted(source, splits), limit)
+
+    def _wanted(self, source: SourceSettings, splits: Sequence[Split]) -> Iterator[Problem]:
+        skipped: list[Rejected] = []
+        asked = source if source.name in GENERATED else source.model_copy(update={"limit": None})
+        for place, found in enumerate(self._records(asked, skipped), start=self.starts.get(id(source), 0)):
+            problem = self._placed(found, place)
+            while skipped:
+                self._reject(skipped.pop(0))
+            self.read.setdefault(problem.source, Counter())[problem.split] += 1
+            if problem.split not in splits:
+                continue
+            if reason := self._unfit(problem):
+                self._reject(reason)
+                continue
+            self.kept[source.title] += 1
+            self.licences.setdefault(problem.source, Counter())[problem.licence] += 1
+            yield problem
+        while skipped:
+            self._reject(skipped.pop(0))
+
+    def _placed(self, found: Problem | Unsplit, place: int) -> Problem:
+        problem = found.problem if isinstance(found, Unsplit) else found
+        if self.clusters is not None and problem.source not in GENERATED:
+            if not self.clusters.holds(place, problem):
+                raise DataError(f"source `{problem.source}` changed while it was being read; run again")
+            return problem.model_copy(
+                update={"cluster": self.clusters.name(place), "split": self.clusters.splits[place]}
+            )
+        cluster = clusters.exact_cluster(problem.question)
+        split = clusters.hashed_split(cluster) if isinstance(found, Unsplit) else problem.split
+        return problem.model_copy(update={"cluster": cluster, "split": split})
+
+    def _unfit(self, problem: Problem) -> Rejected | None:
+        if self.needs_gold and problem.answer is None:
+            return Rejected(
+                item=problem.id, reason="no_gold", detail="a benchmark needs its answers", text=problem.question
+            )
+        key = int(problem.id[:16], 16)
+        if key in self.seen:
+            return Rejected(item=problem.id, reason="same_row", text=problem.question, repeats=problem.id)
+        self.seen.add(key)
+        return None
+
+    def _reject(self, rejected: Rejected) -> None:
+        self.out.balance.results += 1
+        self.out.reject(rejected)
+
+    def facts(self) -> dict[str, Any]:
+        """Return counts by source and split, licences, and the overlap matrix."""
+        by_source = {name: sum(c.values()) for name, c in sorted(self.licences.items())}
+        return {
+            "by_source": by_source,
+            "read": {name: dict(sorted(c.items())) for name, c in sorted(self.read.items())},
+            "licences": {name: dict(sorted(c.items())) for name, c in sorted(self.licences.items())},
+            "overlap": self.clusters.overlap if self.clusters is not None else None,
+        }

@@ -1,0 +1,190 @@
+"""Rows of a file, whatever its form: JSON Lines, JSON, CSV, TSV, Parquet; plain or gzipped. In → `Row` or `Rejected`.
+
+A line that cannot be read is a `Rejected` that names file and line; a file that cannot be opened raises DataError. Files are
+read as a stream, but for `.json`, which has no other way.
+"""
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, cast
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orcamath.errors import DataError
+from orcamath.records import Rejected, Split
+from orcamath.sources.source import Row, SourceSettings, split_named
+
+__all__ = ["FORMS", "files_of", "json_rows", "open_bytes", "rows"]
+
+FORMS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+
+
+def files_of(settings: SourceSettings, stems: Sequence[str], forms: Sequence[str] = FORMS) -> list[Path]:
+    """Return the files that `path` stands for: itself, or what lies in that folder under one of the set's file names.
+
+    `stems` are file names without ending, in lower case; `*` in one stands for a split (`gsm8k_*`). One stem a file, so
+    that a folder with both `train.jsonl` and `train.jsonl.gz` is read once. Raises DataError where nothing is there.
+    """
+    if settings.path is None:
+        raise DataError(f"source `{settings.name}` needs `path`: the file or folder with your copy of the set")
+    path = Path(settings.path).expanduser()
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise DataError(
+            f"source `{settings.name}`: `{path}` does not exist; mend `path`, or leave it out to use the hub"
+        )
+    found: dict[str, Path] = {}
+    for file in sorted(path.rglob("*")):
+        if file.is_file() and _form(file) in forms and _wanted(stem := _stem(file), stems):
+            found.setdefault(stem, file)
+    if not found:
+        raise DataError(
+            f"source `{settings.name}`: `{path}` holds none of {', '.join(f'`{s}`' for s in stems)} "
+            f"({', '.join(forms)}, plain or .gz); give the file itself as `path`"
+        )
+    return list(found.values())
+
+
+def _form(path: Path) -> str:
+    suffixes = [s.lower() for s in path.suffixes]
+    return suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes or [""])[-1]
+
+
+def _stem(path: Path) -> str:
+    name = path.name.lower().removesuffix(".gz").removesuffix(_form(path)).replace("-", "_")
+    return name.split("_00000_of_")[0]  # the hub's own file names
+
+
+def _wanted(stem: str, stems: Sequence[str]) -> bool:
+    for pattern in stems:
+        before, star, after = pattern.partition("*")
+        if not star and stem == pattern:
+            return True
+        if star and stem.startswith(before) and stem.endswith(after):
+            middle = stem[len(before) : len(stem) - len(after)]
+            if split_named(middle) is not None and "_" not in middle.strip("_"):
+                return True
+    return False
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """Open a file for reading, through gzip where its name ends so. Raises DataError."""
+    try:
+        return cast(IO[bytes], gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb"))
+    except OSError as e:
+        raise DataError(f"cannot open `{path}`: {e.strerror or e}; mend the path or its permissions") from e
+
+
+def rows(path: Path) -> Iterator[Row | Rejected]:
+    """Read a file by its ending. The split is what the file's name says. Raises DataError where it is no such file."""
+    form, split = _form(path), split_named(_stem(path))
+    if form not in FORMS:
+        raise DataError(
+            f"`{path}` is none of {', '.join(FORMS)} (plain or .gz); convert it, or rename it to what it is"
+        )
+    reader = {".csv": _csv, ".tsv": _csv, ".parquet": _parquet, ".json": _json}.get(form, _lines)
+    try:
+        for place, values in reader(path):
+            yield values if isinstance(values, Rejected) else Row(place, values, split)
+    except (OSError, EOFError, zlib.error) as e:  # gzip says so only while reading
+        raise DataError(f"`{path}` cannot be read to its end: {e}; fetch it again") from e
+
+
+def json_rows(values: Iterable[Any], place: str, split: Split | None = None) -> Iterator[Row | Rejected]:
+    """Number the records of a list that is in memory already; `place` is the file's name."""
+    for i, value in enumerate(values, start=1):
+        where = f"{place}:{i}"
+        yield Row(where, value, split) if isinstance(value, Mapping) else _bad(where, "is no JSON object", value)
+
+
+def _bad(place: str, detail: str, text: object) -> Rejected:
+    return Rejected(item=place, reason="bad_line", detail=detail, text=str(text)[:500])
+
+
+_Read = Iterator[tuple[str, Mapping[str, Any] | Rejected]]
+
+
+def _lines(path: Path) -> _Read:
+    with open_bytes(path) as file:
+        for i, line in enumerate(file, start=1):
+            line = line.removeprefix(b"\xef\xbb\xbf").strip()
+            if line:
+                yield f"{path.name}:{i}", _object(f"{path.name}:{i}", line)
+
+
+def _object(place: str, line: bytes) -> Mapping[str, Any] | Rejected:
+    text = line.decode("utf-8", "replace")
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as e:
+        try:
+            value = json.loads(line)  # NaN and the like, which Python's own writer lets through
+        except (ValueError, RecursionError):
+            return _bad(place, f"is not JSON: {e}", text)
+    if not isinstance(value, dict):
+        return _bad(place, f"is JSON, but a {type(value).__name__} and no object", text)
+    return value
+
+
+def _json(path: Path) -> _Read:
+    with open_bytes(path) as file:
+        content = file.read().removeprefix(b"\xef\xbb\xbf").strip()
+    try:
+        value = json.loads(content)
+    except UnicodeDecodeError as e:
+        raise DataError(f"`{path}` is not UTF-8: {e}; convert it") from e
+    except (ValueError, RecursionError) as e:
+        if content.startswith(b"{") and b"\n" in content:  # JSON Lines under another name
+            yield from _lines(path)
+            return
+        raise DataError(f"`{path}` is not JSON: {e}; mend that place, or give the file as JSON Lines") from e
+    if isinstance(value, dict):
+        lists = [v for v in value.values() if isinstance(v, list)]
+        value = lists[0] if len(lists) == 1 else [value]
+    for i, item in enumerate(value if isinstance(value, list) else [value], start=1):
+        place = f"{path.name}:record {i}"
+        yield place, item if isinstance(item, dict) else _bad(place, "is no JSON object", item)
+
+
+def _csv(path: Path) -> _Read:
+    with open_bytes(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="strict", newline="")
+        reader = csv.DictReader(text, delimiter="\t" if _form(path) == ".tsv" else ",", strict=True)
+        while True:
+            try:
+                values = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as e:
+                yield f"{path.name}:{reader.line_num}", _bad(f"{path.name}:{reader.line_num}", str(e), "")
+                continue
+            except UnicodeDecodeError as e:
+                raise DataError(f"`{path}`, near line {reader.line_num + 1}, is not UTF-8: {e}; convert it") from e
+            place = f"{path.name}:{reader.line_num}"
+            if None in values or any(v is None for v in values.values()):
+                yield (
+                    place,
+                    _bad(place, f"has another number of columns than the {len(reader.fieldnames or ())} named", ""),
+                )
+            else:
+                yield place, values
+
+
+def _parquet(path: Path) -> _Read:
+    try:
+        file = pq.ParquetFile(pa.BufferReader(open_bytes(path).read()) if path.suffix == ".gz" else path)
+    except (pa.ArrowInvalid, OSError) as e:
+        raise DataError(f"`{path}` is no Parquet file: {e}; fetch it again") from e
+    i = 0
+    for batch in file.iter_batches(2_000):
+        for values in batch.to_pylist():
+            i += 1
+            yield f"{path.name}:row {i}", values

@@ -1,0 +1,165 @@
+"""What a source is: settings in, problems out, one at a time. Every file of this package with a `read` is one.
+
+A reader yields `Problem` where the data set says which split it belongs to, `Unsplit` where it does not (the split is then
+drawn by near-duplicate cluster, see `clusters`), and `Rejected` for a line it cannot read: whether that stops the run is
+the user's choice (`on_bad_line`), not the reader's. Texts are kept as their authors wrote them, but for outer spaces.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+from pydantic import Field, ValidationError
+
+from orcamath.errors import DataError
+from orcamath.records import Problem, Rejected, Settings, Split, outside_digest
+
+__all__ = [
+    "Found",
+    "Reader",
+    "Row",
+    "SourceSettings",
+    "Unsplit",
+    "each",
+    "number_text",
+    "problem_from",
+    "split_named",
+    "unsplit",
+]
+
+
+class SourceSettings(Settings):
+    """One data set: which reader, where the copy is, and how much of it."""
+
+    name: str
+    """`gsm8k`, `svamp`, …, `file`, `hub`, or the path of your own `.py` file with a `read`."""
+    path: str | None = outside_digest(None)
+    """A file, or a folder that holds the set's files; left out, the set comes from the hub. Content enters the digest."""
+    called: str | None = None
+    """What its problems' `source` says; the reader's name where left out."""
+    split: Split | None = None
+    """The split wanted. It also names the split of a file whose own name does not say (`train`, `dev`, `test`)."""
+    limit: int | None = Field(default=None, ge=1)
+    """Only the first so many of the wanted split, in file order."""
+    revision: str | None = None
+    """Commit of a hub set; the newest is looked up, and written down, where left out."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """For `file` and `hub`: our column (`question`, `answer`, …) → yours."""
+    licence: str | None = None
+    """Overrides what the reader knows of the set's licence."""
+    on_bad_line: Literal["stop", "skip"] = "stop"
+    """A line that cannot be read stops the run, or is skipped and counted among the rejected."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """What only this reader knows."""
+
+    @property
+    def title(self) -> str:
+        """What its problems' `source` says."""
+        return self.called or Path(self.name).stem
+
+
+class Unsplit(NamedTuple):
+    """A problem of a set without official splits."""
+
+    problem: Problem
+
+
+Found = Problem | Unsplit | Rejected
+
+
+class Reader(Protocol):
+    """Reads one source, lazily and in the same order every time."""
+
+    def __call__(self, settings: SourceSettings) -> Iterator[Found]:
+        """Yield everything the copy holds, all splits; raises DataError where there is no copy to read."""
+        ...
+
+
+class Row(NamedTuple):
+    """One record of a file, before it is a problem."""
+
+    place: str
+    """`file:line`, without the folder: it ends up in data, which must not depend on where files lie."""
+    values: Mapping[str, Any]
+    split: Split | None = None
+
+    def bad(self, reason: str, detail: str) -> Rejected:
+        """Say why this row is no problem."""
+        return Rejected(item=self.place, reason=reason, detail=detail, text=str(dict(self.values))[:500])
+
+
+_SPLIT_WORDS: dict[str, Split] = {
+    "train": "train", "training": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+_WORDS = re.compile(r"[^a-z]+")
+
+
+def split_named(text: str) -> Split | None:
+    """Return the split that a file or split name speaks of (`gsm8k_train`, `validation`), or None."""
+    found = {_SPLIT_WORDS[w] for w in _WORDS.split(text.lower()) if w in _SPLIT_WORDS}
+    return found.pop() if len(found) == 1 else None
+
+
+def number_text(value: Any) -> str | None:
+    """Spell an answer as text: 51.0 is `51`, 2.5 is `2.5`, text stays; several values are joined by a comma and a space."""
+    if value is None or isinstance(value, bool | dict):
+        return None
+    if isinstance(value, list | tuple):
+        parts = [number_text(v) for v in value]
+        return ", ".join(p for p in parts if p) if parts and all(parts) else None
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else repr(value)
+    text = str(value).strip()
+    if re.fullmatch(r"-?\d{1,15}\.\d{1,15}", text):  # "39.0" and 39.0 are one answer
+        try:
+            exact = Decimal(text).normalize()
+        except InvalidOperation:
+            return text
+        return f"{exact:f}" if exact != 0 else "0"
+    return text or None
+
+
+def problem_from(
+    row: Row,
+    settings: SourceSettings,
+    question: Any,
+    answer: Any,
+    *,
+    licence: str,
+    split: Split | None = None,
+    needs_answer: bool = True,
+    **fields: Any,
+) -> Problem | Rejected:
+    """Build a seed out of a row's values, or say what is wrong with the row (never raises for one row)."""
+    text = question.strip() if isinstance(question, str) else ""
+    if not text:
+        return row.bad("no_question", "the question is missing or is not text")
+    gold = number_text(answer)
+    if gold is None and needs_answer:
+        return row.bad("no_answer", "the answer is missing or is no text, number or list of these")
+    named = split or row.split or settings.split
+    if named is None:
+        raise DataError(
+            f"source `{settings.name}`: cannot tell which split `{row.place.rsplit(':', 1)[0]}` is; add `split: train`, "
+            f"`dev` or `test` to the source, or name the file so"
+        )
+    try:
+        return Problem.make(
+            text, "seed", fields.pop("source", settings.title), split=named, licence=settings.licence or licence,
+            answer=gold, answer_from="gold" if gold is not None else None, **fields,
+        )  # fmt: skip
+    except ValidationError as e:
+        return row.bad("bad_row", "; ".join(f"{x['loc']}: {x['msg']}" for x in e.errors()))
+
+
+def unsplit(found: Problem | Rejected) -> Unsplit | Rejected:
+    """Mark a problem as one whose set has no official split."""
+    return Unsplit(found) if isinstance(found, Problem) else found
+
+
+def each(rows: Iterable[Row | Rejected], make: Callable[[Row], Found]) -> Iterator[Found]:
+    """Turn rows into what a reader yields; rows that were bad already pass through."""
+    return (row if isinstance(row, Rejected) else make(row) for row in rows)

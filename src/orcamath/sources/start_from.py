@@ -1,0 +1,264 @@
+"""Starting at a later stage, from a file of the user's own: problems, lessons, or verdicts on answers.
+
+In → one JSON Lines, JSON, CSV, TSV or Parquet file (plain or .gz) and a map of its columns; out → the tables which that stage
+would have written: `problems`; `lessons`; or `exercises`, `attempts` and `verdicts`. The models in it are not known, so the
+fingerprints say `own:` and the file's title.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import orjson
+from pydantic import Field
+
+from orcamath.answers import final_answer
+from orcamath.errors import DataError, nearest
+from orcamath.ports import Progress
+from orcamath.records import (
+    Attempt,
+    Exercise,
+    Lesson,
+    Outcome,
+    Problem,
+    Record,
+    Rejected,
+    Settings,
+    Split,
+    Verdict,
+    outside_digest,
+)  # fmt: skip
+from orcamath.sources.file import COLUMNS, problem_of
+from orcamath.sources.rows import rows
+from orcamath.sources.source import Row, SourceSettings, number_text
+from orcamath.store.artifacts import Output
+
+__all__ = ["VERSION", "StartSettings", "lessons_from", "outcome_of", "problems_from", "verdicts_from"]
+
+VERSION = 1
+T = TypeVar("T")
+P = TypeVar("P", Problem, Lesson)
+
+NEEDED: dict[str, tuple[str, ...]] = {
+    "problems": ("question",),
+    "lessons": ("question", "answer"),
+    "verdicts": ("question", "response", "label"),
+}
+OPTIONAL: dict[str, tuple[str, ...]] = {
+    "problems": tuple(c for c in COLUMNS if c != "question"),
+    "lessons": ("final_answer", "gold", "options", "kind", "split", "licence", "source", "teacher"),
+    "verdicts": ("answer", "solution", "finished", "options", "kind"),
+}
+_YES = {"yes", "y", "true", "t", "1", "1.0", "correct", "right", "agrees", "pass", "passed", "+"}
+_NO = {"no", "n", "false", "f", "0", "0.0", "incorrect", "wrong", "disagrees", "fail", "failed", "-", "-1"}
+_UNKNOWN = {"", "none", "null", "nan", "unjudged", "unknown", "?"}
+
+
+class StartSettings(Settings):
+    """A file that stands in for the stages before it."""
+
+    stage: Literal["problems", "lessons", "verdicts"]
+    """What the file holds: questions; questions with worked answers; or question, response and yes / no."""
+    path: str | None = outside_digest(None)
+    """The file. Its content enters the digest, its place does not."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Our column → yours, where the names differ."""
+    called: str = "own"
+    """What the rows' `source` says."""
+    licence: str | None = None
+    on_bad_line: Literal["stop", "skip"] = "stop"
+    limit: int | None = Field(default=None, ge=1)
+    """Only the first so many rows."""
+    split: Split = "train"
+
+    def source(self) -> SourceSettings:
+        """Return the same as settings of a source."""
+        return SourceSettings(
+            name="file", path=self.path, called=self.called, licence=self.licence, on_bad_line=self.on_bad_line,
+            split=self.split,
+        )  # fmt: skip
+
+
+def problems_from(out: Output, settings: StartSettings, progress: Progress) -> None:
+    """Write `problems` from a file of questions. Raises DataError for a bad line (unless skipped) or no row at all."""
+    names, source = _names(settings, "problems"), settings.source()
+    full = {c: names.get(c, c) for c in COLUMNS}
+
+    def make(row: Row) -> Problem | Rejected:
+        found = problem_of(row, source, full)
+        if isinstance(found, Problem) and found.split == "test":
+            return row.bad("test_split", "is of a test split; data is not grown from test problems")
+        return found if isinstance(found, Rejected | Problem) else found.problem
+
+    out.write("problems", _unique(out, _made(out, settings, make, progress)))
+
+
+def lessons_from(out: Output, settings: StartSettings, progress: Progress) -> None:
+    """Write `lessons` from questions with worked answers. Raises DataError for a bad line (unless skipped) or no row."""
+    names, source = _names(settings, "lessons"), settings.source()
+    problem_names = {c: names.get(c, c) for c in COLUMNS} | {"answer": names["gold"], "solution": ""}
+
+    def make(row: Row) -> Lesson | Rejected:
+        found = problem_of(row, source, problem_names)
+        if isinstance(found, Rejected):
+            return found
+        problem = found if isinstance(found, Problem) else found.problem
+        if problem.split == "test":
+            return row.bad("test_split", "is of a test split; test problems are not taught")
+        answer = row.values.get(names["answer"])
+        if not isinstance(answer, str) or not answer.strip():
+            return row.bad("no_answer", f"has no text in `{names['answer']}`")
+        short = number_text(row.values.get(names["final_answer"]))
+        short = short or final_answer(answer, problem.answer_kind, problem.question, problem.options)
+        teacher = str(row.values.get(names["teacher"]) or f"own:{settings.called}")
+        return Lesson.make(problem, answer.strip(), short, teacher)
+
+    out.write("lessons", _unique(out, _made(out, settings, make, progress)))
+
+
+def outcome_of(value: object) -> Outcome | None:
+    """Read a yes or no, in any of the usual spellings; None where it is neither, nor empty (which is `unjudged`)."""
+    text = "" if value is None else str(value).strip().lower()
+    if text in _YES:
+        return "agrees"
+    if text in _NO:
+        return "disagrees"
+    return "unjudged" if text in _UNKNOWN else None
+
+
+def verdicts_from(out: Output, settings: StartSettings, progress: Progress) -> None:
+    """Write `exercises`, `attempts` and `verdicts` from question, response, yes / no; rows of a question may lie apart.
+
+    Raises DataError for a bad line (unless skipped) or no row at all. Where the file has a `solution`, it joins q+ as the
+    teacher's would; without one q+ is made of the right responses only.
+    """
+    names = _names(settings, "verdicts")
+    student = f"own:{settings.called}"
+    with closing(sqlite3.connect(out.scratch / "verdicts.sqlite", isolation_level=None)) as db:
+        db.executescript(
+            "DROP TABLE IF EXISTS t; CREATE TABLE t (problem TEXT, n INTEGER PRIMARY KEY, row BLOB); BEGIN;"
+        )
+        order: dict[str, None] = {}  # as a set that keeps its order
+        for made in _made(out, settings, lambda row: _judged(row, names, settings), progress):
+            out.balance.kept += 1
+            order.setdefault(made.exercise.problem_id, None)
+            db.execute("INSERT INTO t(problem, row) VALUES (?,?)", (made.exercise.problem_id, orjson.dumps(made.row())))
+        db.execute("CREATE INDEX by_problem ON t(problem, n)")
+        db.execute("COMMIT")
+        out.write("exercises", (g[0].exercise for g in _groups(db, order)))
+        out.write("attempts", (a for g in _groups(db, order) for a in _attempts(g, student)))
+        n: Counter[str] = Counter()
+
+        def counted() -> Iterator[Verdict]:
+            for group in _groups(db, order):
+                for made, attempt in zip(group, _attempts(group, student), strict=True):
+                    n[made.outcome] += 1
+                    yield Verdict(
+                        attempt_id=attempt.id, problem_id=attempt.problem_id, outcome=made.outcome, by=student
+                    )
+
+        out.write("verdicts", counted())
+    out.facts |= {k: n[k] for k in ("agrees", "disagrees", "unjudged")}
+
+
+class _Judged(Record):
+    exercise: Exercise
+    response: str
+    finished: bool
+    outcome: Outcome
+
+    @property
+    def id(self) -> str:
+        return self.exercise.problem_id
+
+
+def _judged(row: Row, names: Mapping[str, str], settings: StartSettings) -> _Judged | Rejected:
+    value = {ours: row.values.get(theirs) for ours, theirs in names.items()}
+    full = {c: names.get(c, "") for c in COLUMNS}
+    problem = problem_of(row, settings.source(), full)
+    if isinstance(problem, Rejected):
+        return problem
+    assert isinstance(problem, Problem)
+    if not isinstance(value["response"], str) or not value["response"].strip():
+        return row.bad("no_response", f"has no text in `{names['response']}`")
+    outcome = outcome_of(value["label"])
+    if outcome is None:
+        return row.bad("bad_label", f"has `{value['label']}` in `{names['label']}`, which is neither yes nor no")
+    solution = value["solution"] if isinstance(value["solution"], str) and value["solution"].strip() else None
+    # one question is one exercise, whatever answer a row gives it
+    exercise = Exercise(
+        problem_id=Problem.make(problem.question, "seed", settings.called).id,
+        question=problem.question, reference=problem.answer or "", solution=solution, answer_kind=problem.answer_kind,
+        options=problem.options, label="teacher" if solution else "known_answer",
+    )  # fmt: skip
+    finished = outcome_of(value["finished"]) != "disagrees"
+    return _Judged(exercise=exercise, response=value["response"], finished=finished, outcome=outcome)
+
+
+def _groups(db: sqlite3.Connection, order: Iterable[str]) -> Iterator[list[_Judged]]:
+    for problem in order:
+        found = db.execute("SELECT row FROM t WHERE problem=? ORDER BY n", (problem,))
+        yield [_Judged.of(orjson.loads(row)) for (row,) in found]
+
+
+def _attempts(group: list[_Judged], student: str) -> list[Attempt]:
+    return [
+        Attempt.make(
+            g.exercise.problem_id, i, g.response, student, token_ids=None, finish_reason="stop" if g.finished else "length"
+        )
+        for i, g in enumerate(group)
+    ]  # fmt: skip
+
+
+def _names(settings: StartSettings, stage: str) -> dict[str, str]:
+    if settings.stage != stage:
+        raise DataError(f"start_from: the file is of the stage `{settings.stage}`, not `{stage}`")
+    ours = (*NEEDED[stage], *OPTIONAL[stage])
+    for name in settings.columns:
+        if name not in ours:
+            raise DataError(f"start_from: `columns` has no key `{name}` for `{stage}`; {nearest(name, ours)}")
+    return {name: settings.columns.get(name, name) for name in ours}
+
+
+def _made(out: Output, settings: StartSettings, make: Callable[[Row], T | Rejected], progress: Progress) -> Iterator[T]:
+    """Yield what the rows make, book them, and stop at a bad one unless told to skip. Equal ids are kept once."""
+    if settings.path is None:
+        raise DataError(f"start_from needs `path`: the file with your {settings.stage}")
+    file = Path(settings.path).expanduser()
+    if not file.is_file():
+        raise DataError(f"start_from: the file `{file}` does not exist; mend `path`")
+    progress.begin("reading", None)
+    n = 0
+    for row in islice(rows(file), settings.limit):
+        made = row if isinstance(row, Rejected) else make(row)
+        out.balance.results += 1
+        progress.advance()
+        if not isinstance(made, Rejected):
+            n += 1
+            yield made
+        elif settings.on_bad_line == "stop" and made.reason != "test_split":
+            raise DataError(
+                f"start_from: {made.item} (in `{file}`) {made.detail}: {made.text[:200]!r}. Mend that line, or set "
+                f"`on_bad_line: skip` to leave such lines out, counted"
+            )
+        else:
+            out.reject(made)
+    progress.end()
+    if not n:
+        raise DataError(f"start_from: `{file}` holds no row that can be used; rejected: {dict(out.balance.rejected)}")
+
+
+def _unique(out: Output, made: Iterator[P]) -> Iterator[P]:
+    """Let every id through once, and book each row as kept or as a repetition."""
+    seen: set[str] = set()
+    for record in made:
+        if record.id in seen:
+            out.reject(Rejected(item=record.id, reason="same_row", text=record.question, repeats=record.id))
+            continue
+        seen.add(record.id)
+        out.balance.kept += 1
+        yield record
