@@ -49,7 +49,8 @@ def _counts(q: Quantity) -> bool:
 
 def normal(text: str) -> str:
     """Reduce a text to its words and numbers, in lower case: what an exact duplicate shares."""
-    return " ".join(re.findall(r"[^\W_]+(?:[.,/:][0-9]+)*%?", text.casefold()))
+    plain = re.sub(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", "", text.casefold())
+    return " ".join(re.findall(r"[^\W_]+(?:[.,/:][0-9]+)*%?", plain))
 
 
 def sentences(text: str) -> list[str]:

@@ -6,11 +6,10 @@ likeness of text alone is no reason to drop anything.
 
 import re
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import NamedTuple
 from zlib import crc32
 
-from orcamath.agents.wellformed import ask_of, content_words, numbers, sentences
+from orcamath.agents.wellformed import ask_of, content_words, sentences
 from orcamath.answers import quantities
 
 __all__ = ["Likeness", "hidden_value", "jaccard", "likeness", "masked"]
@@ -40,8 +39,8 @@ class Likeness(NamedTuple):
 
     shingles: frozenset[int]
     """Hashed runs of three words, people's names replaced by the order in which they appear."""
-    numbers: tuple[tuple[Fraction, int], ...]
-    """Values with how often each stands there, sorted."""
+    numbers: tuple[str, ...]
+    """Every number as often as it stands there, sorted; ordinals and names such as `mp3` too, which are no quantities."""
     ask: frozenset[str]
     """The meaning words of the question."""
     people: frozenset[str]
@@ -61,7 +60,7 @@ def likeness(text: str) -> Likeness:
     ask = masked(ask_of(text), names)
     return Likeness(
         frozenset(runs),
-        tuple(sorted(numbers(text).items())),
+        _all_numbers(text),
         frozenset(content_words(" ".join(t for t in ask if not t.startswith("@")))),
         frozenset(t for t in ask if t.startswith("@")),
     )
@@ -87,6 +86,11 @@ def hidden_value(target: str) -> str:
     """Return the value of a target, so that `5`, `five` and `$5` are one."""
     found = quantities(target)
     return str(found[0].value) if found else target.strip().lower()
+
+
+def _all_numbers(text: str) -> tuple[str, ...]:
+    values = [str(q.value) for q in quantities(text) if q.text.lower() != "one"]
+    return tuple(sorted([*values, *re.findall(r"\b[A-Za-z]+[0-9]+", text.lower())]))
 
 
 def _names(text: str) -> dict[str, str]:
