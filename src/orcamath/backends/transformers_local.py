@@ -1,0 +1,101 @@
+"""A model on this machine, by transformers: batched sampling on CPU or one GPU.
+
+Requests are answered in fixed chunks of the request list, each chunk whole, so that samples depend on the weights and the
+requests and not on what an earlier run already had. Options: `chunk` (requests a chunk), `rows` (decoded side by side),
+`dtype`, `max_context`.
+"""
+
+import gc
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from orcamath.errors import RecipeError, nearest
+from orcamath.ports import Reply, Request, Usage
+from orcamath.settings import ModelSettings
+from orcamath.student.encode import Encoder
+from orcamath.student.model import Loaded, ModelFolder, load, open_folder, torch_dtype
+from orcamath.student.sampling import Asked, Sampled, sample_chunk
+
+__all__ = ["OPTIONS", "LocalChat", "open_chat"]
+
+OPTIONS: dict[str, Any] = {"chunk": 256, "rows": 64, "dtype": "auto", "max_context": None}
+
+
+def open_chat(settings: ModelSettings) -> "LocalChat":
+    """Find the model that `settings.model` names (folder, hub name or GGUF file). Weights are loaded at the first call.
+
+    Raises ModelError where there is none, RecipeError on an unknown option.
+    """
+    for name in settings.options:
+        if name not in OPTIONS:
+            raise RecipeError(f"`transformers_local` has no option `{name}`; {nearest(name, OPTIONS)}")
+    options = OPTIONS | settings.options
+    folder = open_folder(settings.model, settings.revision, options["dtype"])
+    return LocalChat(folder, **options)
+
+
+class LocalChat:
+    """The port `Chat` over local weights. Takes messages (through the chat template) or prompt ids."""
+
+    def __init__(
+        self,
+        folder: ModelFolder,
+        *,
+        chunk: int = 256,
+        rows: int = 64,
+        dtype: Any = "auto",
+        max_context: int | None = None,
+    ) -> None:
+        self.folder = folder
+        self.chunk: int | None = chunk
+        self.rows = rows
+        self.dtype = dtype
+        self.max_context = max_context
+        self._loaded: tuple[Loaded, Encoder] | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of weights, tokenizer, template, adapter and dtype."""
+        return self.folder.fingerprint
+
+    def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """Answer chunk after chunk; weights are let go of when the last one is done."""
+        source = iter(requests)
+        try:
+            while chunk := list(islice(source, self.chunk or 1)):
+                yield from self._answer(chunk)
+        finally:
+            self._loaded = None
+            gc.collect()  # the next model of the run needs the room
+
+    def _open(self) -> tuple[Loaded, Encoder]:
+        if self._loaded is None:
+            loaded = load(self.folder, dtype=torch_dtype(self.dtype))
+            self._loaded = (loaded, Encoder(loaded.tokenizer))
+        return self._loaded
+
+    def _answer(self, chunk: list[Request]) -> Iterator[Reply]:
+        loaded, encoder = self._open()
+        first = {r.key(self.fingerprint): r for r in chunk}  # equal requests are run once
+        context = self.max_context or getattr(loaded.model.config, "max_position_embeddings", None) or 1 << 20
+        asked = [self._asked(r, encoder, context) for r in first.values()]
+        sampled = sample_chunk(loaded.model, asked, encoder.stop_ids, encoder.decode, self.rows)
+        replies = {key: _reply(key, a, s, encoder) for key, a, s in zip(first, asked, sampled, strict=True)}
+        for request in chunk:
+            yield replies[request.key(self.fingerprint)]
+
+    def _asked(self, request: Request, encoder: Encoder, context: int) -> Asked:
+        prompt = request.token_ids if request.token_ids is not None else encoder.chat(request.messages)
+        s = request.sampling
+        room = max(
+            0, min(s.max_tokens, context - len(prompt))
+        )  # a prompt that fills the context is answered with nothing
+        return Asked(prompt, room, s.temperature, s.top_p, request.seed(), s.stop)
+
+
+def _reply(key: bytes, asked: Asked, sampled: Sampled, encoder: Encoder) -> Reply:
+    text = encoder.decode(sampled.ids)
+    for stop in asked.stop:
+        text = text.split(stop, 1)[0]
+    return Reply(key, text, sampled.finish, Usage(len(asked.prompt), len(sampled.ids)), token_ids=sampled.ids)

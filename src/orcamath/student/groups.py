@@ -1,0 +1,148 @@
+"""Preference groups: a problem with its distinct responses, each to be scored once, and the pairs made of them.
+
+A problem with 4 right answers has 20 pairs, 40 sequences where each pair is forwarded by itself, and 9 different
+responses. Every pair's loss is a function of two of nine log-probabilities, so nine are enough.
+"""
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+from orcamath.records import Preference, Response
+from orcamath.student.encode import Encoder
+
+__all__ = ["Group", "Skipped", "answer_ids", "encode_group", "encode_groups", "mismatches", "only"]
+
+
+class Group(NamedTuple):
+    """One problem, tokenised. Index i of a response is its place in `responses`, `desirable`, `weights`, `off_topic`."""
+
+    problem_id: str
+    prompt: tuple[int, ...]
+    responses: tuple[tuple[int, ...], ...]
+    """Answer ids, EOS included where the answer was finished."""
+    desirable: tuple[bool, ...]
+    weights: tuple[float, ...]
+    """1 each, or how often it was sampled."""
+    pairs: tuple[tuple[int, int, float], ...]
+    """(winner, loser, weight), as indices of responses."""
+    off_topic: tuple[bool, ...]
+    """True for a synthetic negative: a response to another problem."""
+    n_cut: int = 0
+    """Responses that were cut to fit."""
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of all rows where each response is forwarded with its prompt."""
+        return sum(len(self.prompt) + len(r) for r in self.responses)
+
+
+class Skipped(NamedTuple):
+    """A problem that cannot be trained on, and why."""
+
+    problem_id: str
+    reason: str
+
+
+def encode_group(preference: Preference, encoder: Encoder, *, multiplicity: bool = False) -> Group | Skipped:
+    """Tokenise one preference. q+ and q− are sets, so equal answers of one label become one response.
+
+    With `multiplicity` a response weighs as often as it was sampled, and a pair the product of its two.
+    """
+    prompt = encoder.prompt(preference.question)
+    index: dict[tuple[bool, tuple[int, ...]], int] = {}
+    weights: list[float] = []
+    off_topic: list[bool] = []
+    sides: list[list[int]] = []
+    times: list[list[float]] = []
+    n_cut = 0
+    for desirable, side in ((True, preference.positives), (False, preference.negatives)):
+        places, counts = [], []
+        for response in side:
+            encoded = encoder.join(prompt, answer_ids(response, encoder))
+            if encoded is None:
+                return Skipped(preference.problem_id, "no_room_for_an_answer")
+            n_cut += encoded.truncated
+            key = (desirable, encoded.ids[encoded.n_prompt :])
+            place = index.setdefault(key, len(index))
+            if place == len(weights):
+                weights.append(0.0)
+                off_topic.append(response.origin == "off_topic")
+            times_said = float(response.multiplicity) if multiplicity else 1.0
+            weights[place] += times_said
+            places.append(place)
+            counts.append(times_said)
+        sides.append(places)
+        times.append(counts)
+    return Group(
+        preference.problem_id, prompt, tuple(ids for _, ids in index), tuple(d for d, _ in index),
+        tuple(weights) if multiplicity else tuple(1.0 for _ in weights),
+        _pairs(preference, sides, times if multiplicity else None), tuple(off_topic), n_cut,
+    )  # fmt: skip
+
+
+def answer_ids(response: Response, encoder: Encoder) -> tuple[int, ...]:
+    """Return a response's ids: as sampled where they are known, else its text tokenised."""
+    if response.token_ids is not None:
+        return response.token_ids
+    return encoder.answer(response.text, finished=response.finished)
+
+
+def _pairs(
+    preference: Preference, sides: Sequence[Sequence[int]], times: Sequence[Sequence[float]] | None
+) -> tuple[tuple[int, int, float], ...]:
+    winners, losers = sides
+    chosen = preference.pairs
+    if chosen is None:
+        chosen = tuple((i, j) for i in range(len(winners)) for j in range(len(losers)))
+    total: dict[tuple[int, int], float] = {}
+    for i, j in chosen:
+        key = (winners[i], losers[j])
+        total[key] = 1.0 if times is None else total.get(key, 0.0) + times[0][i] * times[1][j]
+    return tuple((winner, loser, weight) for (winner, loser), weight in total.items())
+
+
+def encode_groups(
+    preferences: Iterable[Preference], encoder: Encoder, *, multiplicity: bool = False
+) -> tuple[list[Group], list[Skipped]]:
+    """Tokenise all preferences, in order."""
+    groups: list[Group] = []
+    skipped: list[Skipped] = []
+    for preference in preferences:
+        made = encode_group(preference, encoder, multiplicity=multiplicity)
+        if isinstance(made, Group):
+            groups.append(made)
+        else:
+            skipped.append(made)
+    return groups, skipped
+
+
+def only(group: Group, keep: Sequence[bool]) -> Group:
+    """Return the group without the responses that `keep` drops, and without their pairs."""
+    place = {old: new for new, old in enumerate(i for i, k in enumerate(keep) if k)}
+    take = list(place)
+    return group._replace(
+        responses=tuple(group.responses[i] for i in take),
+        desirable=tuple(group.desirable[i] for i in take),
+        weights=tuple(group.weights[i] for i in take),
+        off_topic=tuple(group.off_topic[i] for i in take),
+        pairs=tuple((place[w], place[b], x) for w, b, x in group.pairs if w in place and b in place),
+    )
+
+
+def mismatches(groups: Sequence[Group], per_group: int | None = None) -> dict[str, tuple[tuple[int, ...], ...]]:
+    """Give every problem of a step responses of *other* problems, for KTO's z0 (arXiv 2402.01306, section 4.1).
+
+    As many as it has responses of its own, or `per_group`. The assignment follows from the set of problems alone (they
+    are put in an order of their own first), so z0 depends neither on the order of a batch nor on how it is cut up.
+    A step with one problem has none: its z0 is 0.
+    """
+    ordered = sorted(groups, key=lambda g: blake2b(g.problem_id.encode(), digest_size=8).digest())
+    flat = [(n, r) for n, g in enumerate(ordered) for r in g.responses]
+    starts = [next((k for k, (n, _) in enumerate(flat) if n >= i), len(flat)) for i in range(len(ordered) + 1)]
+    out = {}
+    for n, group in enumerate(ordered):
+        others = [r for _, r in flat[starts[n + 1] :]] + [r for _, r in flat[: starts[n]]]
+        wanted = len(group.responses) if per_group is None else min(per_group, len(group.responses))
+        out[group.problem_id] = tuple(others[i % len(others)] for i in range(wanted)) if others else ()
+    return out

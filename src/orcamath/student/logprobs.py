@@ -1,0 +1,93 @@
+"""log π(y|x) of answers: summed over answer tokens, prompts excluded, padding masked by length.
+
+`score` takes problems with their answers and returns one number an answer, in order, with gradient where it is on. Hidden
+states become logits at answer positions only, in slices, so the vocabulary never multiplies the whole batch.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+__all__ = ["Posed", "answer_logp", "score", "score_rows", "split_head"]
+
+MAX_LOGITS = 1 << 25
+"""Logits held at once (128 MiB in float32); more are recomputed in the backward pass, slice by slice."""
+
+
+class Posed(NamedTuple):
+    """A prompt and the answers to score under it."""
+
+    prompt: tuple[int, ...]
+    answers: tuple[tuple[int, ...], ...]
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of all rows where each answer is forwarded with its prompt."""
+        return sum(len(self.prompt) + len(a) for a in self.answers)
+
+
+def score(model: Any, problems: Sequence[Posed]) -> Tensor:
+    """Return log π(y|x) of every answer of every problem, in order, [N] float32 or wider."""
+    return score_rows(model, [(p.prompt, a) for p in problems for a in p.answers])
+
+
+def score_rows(model: Any, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Tensor:
+    """Score (prompt, answer) rows, each forwarded whole and padded on the right, [N].
+
+    Causal attention never looks right, so padding needs no mask; its positions are simply not read.
+    """
+    device = model.device
+    lengths = [len(p) + len(a) for p, a in rows]
+    ids = torch.zeros(len(rows), max(lengths) - 1, dtype=torch.long)
+    where, targets, owner = [], [], []
+    width = ids.shape[1]
+    for i, (prompt, answer) in enumerate(rows):
+        whole = torch.tensor([*prompt, *answer])
+        ids[i, : len(whole) - 1] = whole[:-1]  # the last id is predicted, never read
+        first = i * width + len(prompt) - 1  # where the first answer token is predicted
+        where.append(torch.arange(first, first + len(answer)))
+        targets.append(whole[len(prompt) :])
+        owner.append(torch.full((len(answer),), i))
+    body, head = split_head(model)
+    hidden = body(input_ids=ids.to(device), use_cache=False).last_hidden_state
+    read = hidden.reshape(-1, hidden.shape[-1]).index_select(0, torch.cat(where).to(device))
+    per_token = answer_logp(head, read, torch.cat(targets).to(device))
+    return torch.zeros(len(rows), dtype=per_token.dtype, device=device).index_add(
+        0, torch.cat(owner).to(device), per_token
+    )
+
+
+def split_head(model: Any) -> tuple[Any, Any]:
+    """Return what makes hidden states, and what makes logits of them, of a (perhaps adapted) causal language model."""
+    plain = model.get_base_model() if hasattr(model, "get_base_model") else model
+    head = plain.get_output_embeddings()
+    cap = getattr(plain.config, "final_logit_softcapping", None)
+    if cap:
+        return plain.base_model, lambda h: torch.tanh(head(h) / cap) * cap
+    return plain.base_model, head
+
+
+def answer_logp(head: Any, hidden: Tensor, targets: Tensor) -> Tensor:
+    """Return log softmax(head(hidden))[targets]: hidden [N, d], targets [N] → [N], float32 or wider."""
+    vocabulary = getattr(head, "out_features", None) or 1 << 17
+    step = max(1, MAX_LOGITS // vocabulary)
+    if len(targets) <= step:
+        return _logp(head, hidden, targets)
+    parts = []
+    for h, t in zip(hidden.split(step), targets.split(step), strict=True):
+        if torch.is_grad_enabled():
+            parts.append(checkpoint(_logp, head, h, t, use_reentrant=False))
+        else:
+            parts.append(_logp(head, h, t))
+    return torch.cat(parts)
+
+
+def _logp(head: Any, hidden: Tensor, targets: Tensor) -> Tensor:
+    logits = head(hidden)
+    if logits.dtype in (torch.bfloat16, torch.float16):
+        logits = logits.float()
+    return -F.cross_entropy(logits, targets, reduction="none")

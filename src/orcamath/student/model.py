@@ -1,0 +1,200 @@
+"""Weights on disk and in memory: which model is it, load it, save it.
+
+A model is named by a local folder, a hub name or a GGUF file. `fingerprint` hashes what changes its answers: weights,
+configuration, tokenizer, chat template, adapter, dtype. Only safetensors (and GGUF) are read, never pickle, and code that
+comes with a model is never run.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from transformers.utils import logging as hf_logging
+
+from orcamath.errors import ModelError
+from orcamath.student.settings import Dtype
+
+__all__ = [
+    "Loaded",
+    "ModelFolder",
+    "fingerprint",
+    "load",
+    "load_tokenizer",
+    "locate",
+    "open_folder",
+    "save",
+    "torch_dtype",
+]
+
+_CHUNK = 1 << 22
+_PARTS = ("*.safetensors", "*.json", "*.jinja", "*.model", "merges.txt", "vocab.txt")
+_IGNORED = {"model.safetensors.index.json", "README.md"}
+
+
+class ModelFolder(NamedTuple):
+    """A model by place and by content. `path` is a folder, or a GGUF file."""
+
+    path: Path
+    fingerprint: str
+
+
+class Loaded(NamedTuple):
+    """A model ready to run, and its tokenizer."""
+
+    model: Any
+    tokenizer: Any
+
+
+def torch_dtype(name: Dtype) -> torch.dtype:
+    """Return the dtype to run in; `auto` is bfloat16 on a GPU that has it, else float32."""
+    if name == "auto":
+        return torch.bfloat16 if torch.cuda.is_available() and torch.cuda.is_bf16_supported() else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[name]
+
+
+def fingerprint(path: Path, dtype: Dtype = "auto") -> str:
+    """Hash what changes a model's answers: weights, configuration, tokenizer, template, adapter, and the dtype it runs in."""
+    h = blake2b(str(torch_dtype(dtype)).encode(), digest_size=16)
+    for file in _files(path):
+        h.update(f"\0{'' if path.is_file() else file.relative_to(path)}\0".encode())
+        with file.open("rb") as f:
+            while piece := f.read(_CHUNK):
+                h.update(piece)
+    return h.hexdigest()
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+        return
+    found = {f for pattern in _PARTS for f in path.glob(pattern) if f.name not in _IGNORED}
+    yield from sorted(found)
+
+
+def locate(name: str, revision: str | None = None) -> Path:
+    """Return the local folder or GGUF file behind a name; a hub name is fetched first. Raises ModelError."""
+    path = Path(name).expanduser()
+    if path.exists():
+        return path
+    if path.suffix == ".gguf" or path.is_absolute() or name.startswith((".", "~")) or name.count("/") != 1:
+        raise ModelError(
+            f"no model at `{name}`: no such folder or file. Give a folder with config.json, *.safetensors and "
+            f"tokenizer.json, a .gguf file, or a hub name such as `owner/model`"
+        )
+    try:
+        from huggingface_hub import snapshot_download
+
+        return Path(
+            snapshot_download(
+                name, revision=revision, allow_patterns=[*_PARTS, "tokenizer*"], ignore_patterns=["*.bin"]
+            )
+        )
+    except Exception as e:  # the hub's own errors are many; each means that the weights are not here
+        raise ModelError(
+            f"`{name}` is no local folder, and the hub did not give it ({type(e).__name__}: {str(e)[:200]}). "
+            f"Download it elsewhere and name the folder or a .gguf file instead"
+        ) from e
+
+
+def open_folder(name: str, revision: str | None = None, dtype: Dtype = "auto") -> ModelFolder:
+    """Find a model by name and say what exactly it is. Raises ModelError naming path and fix."""
+    path = locate(name, revision)
+    _check(path)
+    return ModelFolder(path, fingerprint(path, dtype))
+
+
+def _check(path: Path) -> None:
+    """Refuse early what could not be loaded later."""
+    if path.is_file():
+        if path.suffix != ".gguf":
+            raise ModelError(f"`{path}` is a file but not a .gguf; name the model's folder instead")
+        return
+    if not (path / "config.json").exists() and not (path / "adapter_config.json").exists():
+        raise ModelError(f"`{path}` has no config.json, so it is no model folder; name the folder that holds it")
+    if not any(path.glob("*.safetensors")):
+        pickled = [*path.glob("*.bin"), *path.glob("*.pt")]
+        fix = "convert the weights to safetensors first (pickles can run code, so they are not read)" if pickled else (
+            "copy the weights there"
+        )  # fmt: skip
+        raise ModelError(f"`{path}` has no *.safetensors; {fix}")
+
+
+def load(folder: ModelFolder | Path, *, dtype: torch.dtype = torch.float32, device: str | None = None) -> Loaded:
+    """Load weights and tokenizer, in evaluation mode. An adapter folder is joined to the base it names. Raises ModelError."""
+    path = folder.path if isinstance(folder, ModelFolder) else folder
+    _check(path)
+    hf_logging.disable_progress_bar()  # stages draw their own
+    try:
+        model = _load_adapter(path, dtype) if (path / "adapter_config.json").exists() else _load_weights(path, dtype)
+        tokenizer = load_tokenizer(path)
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError) as e:
+        raise ModelError(
+            f"the model in `{path}` cannot be loaded ({type(e).__name__}: {str(e)[:300]}). It needs config.json, intact "
+            f"*.safetensors and a tokenizer.json, or a .gguf of an architecture that transformers knows"
+        ) from e
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Loaded(model.to(device).eval(), tokenizer)
+
+
+def _load_weights(path: Path, dtype: torch.dtype) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    if path.is_file():
+        model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=dtype)
+        return _without_quantization(model)
+    return AutoModelForCausalLM.from_pretrained(
+        path, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
+    )
+
+
+def _without_quantization(model: Any) -> Any:
+    """Rebuild a model read from GGUF: its weights are plain now, but its config still says they are quantized."""
+    config = type(model.config).from_dict(
+        {k: v for k, v in model.config.to_dict().items() if k != "quantization_config"}
+    )
+    with torch.device("meta"):
+        plain = type(model)(config)
+    plain.load_state_dict(model.state_dict(), assign=True)
+    # rotary frequencies are buffers outside the state dict: take those that were computed at load
+    for name, module in plain.named_modules():
+        for key, buffer in list(module._buffers.items()):
+            if buffer is not None and buffer.is_meta:
+                module._buffers[key] = model.get_submodule(name)._buffers[key]
+    plain.tie_weights()
+    plain.generation_config = model.generation_config
+    return plain
+
+
+def _load_adapter(path: Path, dtype: torch.dtype) -> Any:
+    from peft import PeftModel
+
+    base = json.loads((path / "adapter_config.json").read_text())["base_model_name_or_path"]
+    return PeftModel.from_pretrained(_load_weights(locate(base), dtype), path, is_trainable=False)
+
+
+def load_tokenizer(path: Path) -> Any:
+    """Load a model's tokenizer alone."""
+    from transformers import AutoTokenizer
+
+    if path.is_file():
+        return AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+    return AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
+
+
+def save(model: Any, tokenizer: Any, path: Path, dtype: torch.dtype | None = None) -> None:
+    """Write a model as transformers does: safetensors, config, tokenizer with its chat template. Whole or not at all."""
+    temporary = path.with_name(path.name + ".writing")
+    shutil.rmtree(temporary, ignore_errors=True)
+    if dtype is not None:
+        model = model.to(dtype)
+    model.save_pretrained(temporary)
+    tokenizer.save_pretrained(temporary)
+    for extra in ("README.md",):  # peft writes a model card with placeholders
+        (temporary / extra).unlink(missing_ok=True)
+    shutil.rmtree(path, ignore_errors=True)
+    temporary.rename(path)

@@ -1,0 +1,170 @@
+"""Training on preferences: what `learn` does once torch is loaded.
+
+Reference log-probs are computed once a response, and the reference model is let go of before training begins.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from orcamath.errors import DataError
+from orcamath.ports import Progress
+from orcamath.records import Preference, Rejected
+from orcamath.store.artifacts import Artifact, Output
+from orcamath.student.encode import Encoder
+from orcamath.student.groups import Group, encode_groups, mismatches, only
+from orcamath.student.logprobs import Posed
+from orcamath.student.loop import Metric, StepReport, log, plan, train
+from orcamath.student.losses import Batch, Loss, needs_of
+from orcamath.student.model import ModelFolder, load, save, torch_dtype
+from orcamath.student.reference import reference_logprobs
+from orcamath.student.settings import LearnSettings
+from orcamath.student.steps import Objective, Referenced, gradients, score_all, z0
+
+__all__ = ["train_on_preferences", "usable"]
+
+
+def train_on_preferences(
+    out: Output,
+    settings: LearnSettings,
+    preferences: Artifact,
+    student: ModelFolder,
+    reference: ModelFolder,
+    loss: Callable[[Batch, Any], Loss],
+    progress: Progress,
+    metric: Metric,
+    store: Path | None = None,
+) -> None:
+    """Do the work of `learn.learn`."""
+    need = needs_of(loss)
+    model, tokenizer = load(student)
+    groups, dropped = _groups(out, settings, preferences, Encoder(tokenizer, settings.max_tokens), need)
+    steps = plan(len(groups), settings)
+    strangers = [mismatches([groups[k] for k in s], settings.z0_per_problem) if "z0" in need else {} for s in steps]
+    asked = list(_asked(groups, steps, strangers, need))
+    known = reference_logprobs(
+        asked, reference, student, model, settings, store or out.scratch / "reference", progress
+    ) if asked else {}  # fmt: skip
+    ready = [Referenced(g, known.get(_posed(g), (0.0,) * len(g.responses))) for g in groups]
+    objective = Objective(loss, settings, settings.nll_weight)
+    autocast = torch_dtype(settings.dtype) is torch.bfloat16
+
+    def step(i: int) -> StepReport:
+        baseline = 0.0
+        if "z0" in need:
+            other = [Posed(groups[k].prompt, strangers[i][groups[k].problem_id]) for k in steps[i]]
+            with torch.autocast(model.device.type, torch.bfloat16, enabled=autocast):
+                policy = score_all(model, other, settings.batch_tokens)
+            baseline = z0(policy, [known[p] if p.answers else () for p in other])
+        return gradients(model, [ready[k] for k in steps[i]], objective, baseline, settings.batch_tokens, autocast)
+
+    model.train()
+    watch = _Watch(metric)
+    ids = [[groups[k].problem_id for k in s] for s in steps]
+    done = train(model, ids, step, settings, out.scratch / "steps", progress, watch)
+    save(model, tokenizer, out.folder / "model")
+    trained = [groups[k] for s in steps for k in s]
+    out.facts |= {
+        "loss": settings.loss, "n_problems": len(groups), "dropped": dict(sorted(dropped.items())),
+        "n_responses": sum(len(g.responses) for g in groups), "n_pairs": sum(len(g.pairs) for g in groups),
+        "n_off_topic": sum(sum(g.off_topic) for g in groups), "n_cut": sum(g.n_cut for g in groups),
+        "n_steps": done.n_steps, "n_tokens": done.n_tokens,
+        "n_answer_tokens": sum(len(r) for g in trained for r in g.responses),
+        "n_tokens_without_gradient": sum(p.n_tokens for p in asked) if "z0" in need else 0,
+        "final_loss": done.final_loss, "warnings": watch.warnings(), "student": student.fingerprint,
+        "reference": reference.fingerprint,
+    }  # fmt: skip
+
+
+def _posed(group: Group) -> Posed:
+    return Posed(group.prompt, group.responses)
+
+
+def _asked(
+    groups: Sequence[Group], steps: Sequence[Sequence[int]], strangers: Sequence[dict[str, Any]], need: frozenset[str]
+) -> Iterator[Posed]:
+    """Say what the reference must score: every response, and KTO's mismatched ones."""
+    if "reference" in need:
+        yield from map(_posed, groups)
+    for step, other in zip(steps, strangers, strict=True):
+        yield from (
+            Posed(groups[k].prompt, other[groups[k].problem_id]) for k in step if other.get(groups[k].problem_id)
+        )
+
+
+def _groups(
+    out: Output, settings: LearnSettings, preferences: Artifact, encoder: Encoder, need: frozenset[str]
+) -> tuple[list[Group], Counter[str]]:
+    made, skipped = encode_groups(preferences.read(Preference), encoder, multiplicity=settings.multiplicity)
+    groups, dropped = usable(made, settings, need)
+    for problem_id, reason in [*skipped, *dropped]:
+        out.balance.results += 1
+        out.reject(Rejected(item=problem_id, reason=reason))
+    out.balance.results += len(groups)
+    out.balance.kept += len(groups)
+    counts = Counter(reason for _, reason in [*skipped, *dropped])
+    if not groups:
+        raise DataError(f"no preference is left to learn from; dropped: {dict(counts)}")
+    return groups, counts
+
+
+def usable(
+    groups: Sequence[Group], settings: LearnSettings, need: frozenset[str]
+) -> tuple[list[Group], list[tuple[str, str]]]:
+    """Keep what a loss can learn from, and say what was dropped and why.
+
+    Pair losses need a pair and read the responses in pairs; losses that read neither pairs nor a reference learn from
+    right answers only; others take each response, and problems without a right one only where `negative_only`.
+    """
+    kept: list[Group] = []
+    dropped: list[tuple[str, str]] = []
+    for group in groups:
+        if "pairs" in need:
+            paired = {i for w, loser, _ in group.pairs for i in (w, loser)}
+            nll = settings.nll_weight > 0
+            slim = only(group, [i in paired or (nll and d) for i, d in enumerate(group.desirable)])
+            reason = "" if paired else "no_pair"
+        elif "reference" not in need:
+            slim, reason = only(group, group.desirable), "" if any(group.desirable) else "no_right_answer"
+        else:
+            slim, reason = group, "" if any(group.desirable) or settings.negative_only else "no_right_answer"
+            if not group.responses:
+                reason = "no_answer"
+        if reason:
+            dropped.append((group.problem_id, reason))
+        else:
+            kept.append(slim)
+    return kept, dropped
+
+
+class _Watch:
+    """Passes metrics on and notices what usually means that a preference run goes wrong."""
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self.chosen: list[float] = []
+        self.z0: list[float] = []
+
+    def __call__(self, **numbers: float) -> None:
+        self.metric(**numbers)
+        if "reward_chosen" in numbers:
+            self.chosen.append(numbers["reward_chosen"])
+        if "z0" in numbers:
+            self.z0.append(numbers["z0"])
+
+    def warnings(self) -> list[str]:
+        """Return the warnings, each also logged once."""
+        found = []
+        tail = self.chosen[-max(1, len(self.chosen) // 10) :]
+        if len(self.chosen) >= 10 and sum(tail) < 0:
+            found.append("chosen_logp_fell")
+            log.warning(
+                "right answers became less likely than under the reference: add nll_weight, or lower learning_rate"
+            )
+        if len(self.z0) >= 10 and not any(self.z0):
+            found.append("z0_stayed_0")
+            log.warning("KTO's baseline z0 stayed 0: the student moved away from every answer it was not asked about")
+        return found

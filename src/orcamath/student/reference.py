@@ -1,0 +1,92 @@
+"""Reference log-probs: each response scored once under the reference model, and remembered.
+
+Kept in one SQLite file by (model, prompt ids, response ids), so they outlive a crash and serve again after a reshuffle, with
+another loss or another learning rate.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from orcamath.ports import Progress
+from orcamath.student.logprobs import Posed
+from orcamath.student.model import ModelFolder, load, torch_dtype
+from orcamath.student.settings import TrainSettings
+from orcamath.student.steps import score_all
+
+__all__ = ["reference_logprobs"]
+
+PIECE = 256
+"""Problems scored between two commits."""
+
+
+def _key(model: str, prompt: Sequence[int], answer: Sequence[int]) -> bytes:
+    h = blake2b(model.encode(), digest_size=16)
+    h.update(b"\0" + b" ".join(b"%d" % i for i in prompt) + b"\0" + b" ".join(b"%d" % i for i in answer))
+    return h.digest()
+
+
+def reference_logprobs(
+    asked: Sequence[Posed],
+    reference: ModelFolder,
+    student: ModelFolder,
+    loaded: Any,
+    settings: TrainSettings,
+    folder: Path,
+    progress: Progress,
+) -> dict[Posed, tuple[float, ...]]:
+    """Return log π_ref of every answer asked for; only what is not remembered yet is computed.
+
+    `loaded` is the student's model, which serves as its own reference before training; another reference is loaded, used
+    and dropped here.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{reference.fingerprint} {torch_dtype(settings.dtype)}"
+    db = sqlite3.connect(folder / "reference.sqlite", isolation_level=None, timeout=60)
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("CREATE TABLE IF NOT EXISTS logprobs (key BLOB PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID")
+        unique = list(dict.fromkeys(asked))
+        missing = [p for p in unique if _read(db, name, p) is None]
+        if missing:
+            model = loaded if reference.fingerprint == student.fingerprint else load(reference).model
+            _fill(db, name, model, missing, settings, progress)
+        return {p: v for p in unique if (v := _read(db, name, p)) is not None}
+    finally:
+        db.close()
+
+
+def _read(db: sqlite3.Connection, name: str, posed: Posed) -> tuple[float, ...] | None:
+    values = []
+    for answer in posed.answers:
+        row = db.execute("SELECT value FROM logprobs WHERE key=?", (_key(name, posed.prompt, answer),)).fetchone()
+        if row is None:
+            return None
+        values.append(row[0])
+    return tuple(values)
+
+
+def _fill(
+    db: sqlite3.Connection, name: str, model: Any, missing: Sequence[Posed], settings: TrainSettings, progress: Progress
+) -> None:
+    progress.begin("reference", len(missing))
+    for start in range(0, len(missing), PIECE):
+        piece = missing[start : start + PIECE]
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=torch_dtype(settings.dtype) is torch.bfloat16):
+            values = score_all(model, piece, settings.batch_tokens)
+        db.execute("BEGIN IMMEDIATE")
+        db.executemany(
+            "INSERT OR IGNORE INTO logprobs VALUES (?,?)",
+            [
+                (_key(name, p.prompt, a), v)
+                for p, vs in zip(piece, values, strict=True)
+                for a, v in zip(p.answers, vs, strict=True)
+            ],
+        )
+        db.execute("COMMIT")
+        progress.advance(len(piece))
+    progress.end()

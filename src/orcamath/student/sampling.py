@@ -1,0 +1,226 @@
+"""Sampling from a local model: a chunk of prompts in, generated ids out. Depends on the chunk and the weights, on nothing else.
+
+Equal prompts are prefilled once and their keys and values copied to each sample. Rows decode side by side in slots; a row
+that ends gives its slot to the next one of the *same* chunk. Each row draws from its own generator, so its numbers do not
+come from its neighbours. Shapes: R rows (slots), n of them active, L longest row, V vocabulary.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from orcamath.student.slots import Slots, use_slot_attention
+
+__all__ = ["Asked", "Sampled", "draw_tokens", "sample_chunk"]
+
+PREFILL_TOKENS = 8_192
+TOP = 1_024
+"""Candidates looked at first in large vocabularies; rows whose nucleus is wider are sorted whole."""
+
+
+class Asked(NamedTuple):
+    """One answer wanted."""
+
+    prompt: tuple[int, ...]
+    max_new: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+
+class Sampled(NamedTuple):
+    """One answer: its ids, the stop id included where it was emitted."""
+
+    ids: tuple[int, ...]
+    finish: Literal["stop", "length"]
+
+
+class _Row(NamedTuple):
+    place: int
+    asked: Asked
+    prefilled: "_Prompt"
+
+
+class _Prompt(NamedTuple):
+    """A prompt's keys and values, [layers, 2, heads, length, head_dim] as lists, and the logits after it, [V]."""
+
+    layers: list[tuple[Tensor, Tensor]]
+    logits: Tensor
+
+
+@torch.inference_mode()
+def sample_chunk(
+    model: Any,
+    chunk: Sequence[Asked],
+    stop_ids: frozenset[int],
+    decode: Callable[[Sequence[int]], str],
+    n_rows: int = 64,
+) -> list[Sampled]:
+    """Answer a chunk, in order. `n_rows` rows run at once; `decode` serves stop strings only."""
+    use_slot_attention(model)
+    out: list[Sampled] = [Sampled((), "length")] * len(chunk)
+    wanted = [i for i, a in enumerate(chunk) if a.max_new > 0]
+    if not wanted:
+        return out
+    longest = max(len(chunk[i].prompt) + chunk[i].max_new for i in wanted)
+    run = _Run(model, min(n_rows, len(wanted)), longest, max(chunk[i].max_new for i in wanted), stop_ids)
+    # long prompts first: the last rows to finish are then short ones
+    order = sorted(wanted, key=lambda i: (-len(chunk[i].prompt), chunk[i].prompt, i))
+    waiting = _prefilled(model, [(i, chunk[i]) for i in order], n_rows)
+    run.refill(waiting)
+    while run.n:
+        run.take(decode)
+        for place, sampled in run.finished():
+            out[place] = sampled
+        run.refill(waiting)
+        run.forward()
+    return out
+
+
+class _Run:
+    """The rows that decode side by side."""
+
+    def __init__(self, model: Any, n_rows: int, longest: int, max_new: int, stop_ids: frozenset[int]) -> None:
+        self.model, self.n = model, 0
+        self.slots = Slots(model.config, n_rows, longest, model.device, model.dtype)
+        self.rows: list[_Row] = []
+        self.stop = torch.tensor(sorted(stop_ids), device=model.device)
+        self.logits = torch.empty(n_rows, model.get_output_embeddings().out_features, device=model.device)
+        self.ids = torch.zeros(n_rows, max_new, dtype=torch.long, device=model.device)
+        self.uniform = torch.zeros(n_rows, max_new, device=model.device)
+        self.count = torch.zeros(n_rows, dtype=torch.long, device=model.device)
+        self.limit = torch.zeros_like(self.count)
+        self.temperature = torch.ones(n_rows, device=model.device)
+        self.top_p = torch.ones(n_rows, device=model.device)
+        self._ended: Tensor | None = None
+
+    def refill(self, waiting: Iterator[_Row]) -> None:
+        """Give free slots to waiting rows."""
+        while self.n < len(self.limit):
+            row = next(waiting, None)
+            if row is None:
+                return
+            r, asked = self.n, row.asked
+            self.slots.put(r, row.prefilled.layers)
+            self.logits[r] = row.prefilled.logits
+            if asked.temperature > 0:
+                generator = torch.Generator().manual_seed(asked.seed)
+                self.uniform[r, : asked.max_new] = torch.rand(asked.max_new, generator=generator)
+            self.count[r], self.limit[r] = 0, asked.max_new
+            self.temperature[r], self.top_p[r] = asked.temperature, asked.top_p
+            self.rows.append(row)
+            self.n += 1
+
+    def take(self, decode: Callable[[Sequence[int]], str]) -> None:
+        """Choose the next token of every active row."""
+        n, at = self.n, self.count[: self.n]
+        uniform = self.uniform[:n].gather(1, at[:, None]).squeeze(1)
+        ids = draw_tokens(self.logits[:n], self.temperature[:n], self.top_p[:n], uniform)
+        self.ids[:n].scatter_(1, at[:, None], ids[:, None])
+        at += 1
+        ended = torch.isin(ids, self.stop)
+        if any(row.asked.stop for row in self.rows):
+            for r, row in enumerate(self.rows):
+                text = decode(self.ids[r, : int(at[r])].tolist()) if row.asked.stop else ""
+                if any(s in text for s in row.asked.stop):
+                    ended[r] = True
+        self._ended = ended
+
+    def finished(self) -> Iterator[tuple[int, Sampled]]:
+        """Yield the rows that are done and close the gaps they leave."""
+        assert self._ended is not None
+        done = self._ended | (self.count[: self.n] >= self.limit[: self.n])
+        if not bool(done.any()):
+            return
+        stopped = self._ended.tolist()
+        for r in sorted(done.nonzero().flatten().tolist(), reverse=True):
+            row = self.rows[r]
+            yield (
+                row.place,
+                Sampled(tuple(self.ids[r, : int(self.count[r])].tolist()), "stop" if stopped[r] else "length"),
+            )
+            last = self.n - 1
+            if r != last:  # the last row moves into the gap
+                self.slots.move(last, r)
+                for t in (self.logits, self.ids, self.uniform, self.count, self.limit, self.temperature, self.top_p):
+                    t[r] = t[last]
+                self.rows[r] = self.rows[last]
+            self.rows.pop()
+            self.n = last
+
+    def forward(self) -> None:
+        """Feed the tokens just chosen and get the next logits. Rows that were just placed have theirs already."""
+        # a fresh row has chosen nothing yet; it is fed with the others one step later, from its own position
+        n = self.n
+        active = (self.count[:n] > 0).nonzero().flatten()
+        if not len(active):
+            return
+        last = self.ids[active].gather(1, (self.count[active] - 1)[:, None])
+        self.logits[active] = self.slots.forward(self.model, last, active).to(self.logits.dtype)
+
+
+def _prefilled(model: Any, asked: Sequence[tuple[int, Asked]], n_rows: int) -> Iterator[_Row]:
+    """Yield rows with their prompt's keys and values; equal prompts stand together and are computed once."""
+    pending = deque(asked)
+    while pending:
+        prompts: list[tuple[int, ...]] = []
+        batch: list[tuple[int, Asked]] = []
+        while pending and len(batch) < n_rows:
+            prompt = pending[0][1].prompt
+            if not prompts or prompt != prompts[-1]:
+                if prompts and len(prompts[0]) * (len(prompts) + 1) > PREFILL_TOKENS:
+                    break
+                prompts.append(prompt)
+            batch.append(pending.popleft())
+        ready = dict(zip(prompts, _prefill(model, prompts), strict=True))
+        for place, a in batch:
+            yield _Row(place, a, ready[a.prompt])
+
+
+def _prefill(model: Any, prompts: Sequence[tuple[int, ...]]) -> list[_Prompt]:
+    """Run prompts, padded on the right: causal attention never sees the padding, and what it computes is not kept."""
+    width = max(map(len, prompts))
+    ids = torch.zeros(len(prompts), width, dtype=torch.long)
+    for i, prompt in enumerate(prompts):
+        ids[i, : len(prompt)] = torch.tensor(prompt)
+    lengths = torch.tensor([len(p) for p in prompts], device=model.device)
+    result = model.base_model(input_ids=ids.to(model.device), use_cache=True)
+    hidden = result.last_hidden_state[torch.arange(len(prompts), device=model.device), lengths - 1]
+    logits = model.get_output_embeddings()(hidden)
+    layers = [(layer.keys, layer.values) for layer in result.past_key_values.layers]
+    return [
+        _Prompt([(k[i, :, : len(p)], v[i, :, : len(p)]) for k, v in layers], logits[i]) for i, p in enumerate(prompts)
+    ]
+
+
+def draw_tokens(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Tensor) -> Tensor:
+    """Choose a token a row, [n]: the likeliest where `temperature` is 0, else by inverse distribution from `uniform`.
+
+    `logits` [n, V]; `temperature`, `top_p`, `uniform` [n]. The nucleus holds the likeliest tokens up to and including the one
+    that reaches `top_p` (arXiv 1904.09751).
+    """
+    greedy = logits.argmax(-1)
+    warm = temperature > 0
+    if not bool(warm.any()):
+        return greedy
+    scaled = logits.float() / torch.where(warm, temperature, 1.0)[:, None]
+    if bool((top_p >= 1).all()):
+        cumulative = F.softmax(scaled, -1).cumsum(-1)
+        picked = (cumulative <= (uniform * cumulative[:, -1])[:, None]).sum(-1).clamp(max=logits.shape[-1] - 1)
+        return torch.where(warm, picked, greedy)
+    norm = scaled.logsumexp(-1, keepdim=True)
+    values, index = scaled.topk(min(TOP, logits.shape[-1]))
+    if bool(((values - norm).exp().sum(-1) < top_p).any()) and logits.shape[-1] > TOP:
+        values, index = scaled.sort(-1, descending=True)
+    p = (values - norm).exp()
+    cumulative = p.cumsum(-1)
+    kept = cumulative - p < top_p[:, None]
+    total = (p * kept).sum(-1)
+    place = ((cumulative <= (uniform * total)[:, None]) & kept).sum(-1)
+    place = torch.minimum(place, kept.sum(-1) - 1)
+    return torch.where(warm, index.gather(1, place[:, None]).squeeze(1), greedy)

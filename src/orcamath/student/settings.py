@@ -1,0 +1,72 @@
+"""Settings of training. They need no torch, so a recipe can be read and planned without it."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from orcamath.records import Settings, outside_digest
+
+__all__ = ["Dtype", "LearnSettings", "LossSettings", "SftSettings", "TrainSettings"]
+
+Dtype = Literal["auto", "float32", "bfloat16"]
+
+
+class LossSettings(Settings):
+    """What the losses read."""
+
+    beta: float = Field(default=0.1, gt=0)
+    """How far the student may move from the reference: larger is nearer (for IPO its τ)."""
+    desirable_weight: float = Field(default=1.0, ge=0)
+    """KTO's λ_D."""
+    undesirable_weight: float = Field(default=1.0, ge=0)
+    """KTO's λ_U."""
+    rpo_alpha: float = Field(default=1.0, ge=0)
+    """Weight of RPO's NLL on each pair's winner."""
+    ipo_per_token: bool = True
+    """Divide IPO's log-ratios by the responses' lengths."""
+
+
+class TrainSettings(Settings):
+    """What every training shares."""
+
+    learning_rate: float = Field(default=1e-6, gt=0)
+    schedule: Literal["linear", "cosine", "constant"] = "linear"
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    """Share of the steps in which the learning rate rises from 0."""
+    epochs: float = Field(default=1.0, gt=0)
+    batch_size: int = Field(default=32, ge=1)
+    """Problems in an optimizer step."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    max_tokens: int = Field(default=2048, ge=2)
+    """Prompt + answer; a longer answer is cut and then trained without EOS."""
+    dtype: Dtype = "auto"
+    """bfloat16 computes in it and keeps float32 weights; `auto` is bfloat16 where the GPU has it."""
+    seed: int = 0
+    """Order of the problems, and dropout."""
+    batch_tokens: int = outside_digest(16_384, ge=1)
+    """Tokens forwarded at once: what fits in memory. Does not change the result."""
+    checkpoint_steps: int = outside_digest(200, ge=1)
+    """Steps between checkpoints."""
+
+
+class SftSettings(TrainSettings):
+    """How the student imitates."""
+
+    train_tokens: int | None = Field(default=None, ge=1)
+    """Stop after this many forwarded tokens instead of after `epochs`: a control gets the tokens another run had."""
+
+
+class LearnSettings(TrainSettings, LossSettings):
+    """How the student learns from preferences."""
+
+    loss: str = "kto"
+    """`kto`, `dpo`, `rpo`, `ipo`, `apo_zero`, `nll` (right answers only), or the path of your own file."""
+    nll_weight: float = Field(default=0.0, ge=0)
+    """Adds this much of the right answers' NLL (mean per answer token) to any loss."""
+    negative_only: bool = False
+    """KTO: keep problems that have wrong answers only."""
+    multiplicity: bool = False
+    """Weigh a response by how often it was sampled, instead of each once."""
+    z0_per_problem: int | None = Field(default=None, ge=1)
+    """KTO: mismatched answers a problem for the baseline; None: as many as it has responses."""

@@ -1,0 +1,119 @@
+"""Keys and values of rows that decode side by side, each at its own length, behind transformers' cache and attention seams.
+
+A slot's row r holds its first `lengths[r]` positions; what lies beyond is old and masked by length. With one query a row,
+grouped-query attention needs no repeated keys: the heads of a group become the queries of one head.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.cache_utils import Cache, DynamicLayer
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+__all__ = ["Slots", "slot_attention", "use_slot_attention"]
+
+NAME = "orcamath_slots"
+
+
+def slot_attention(
+    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
+) -> tuple[Tensor, None]:
+    """Attend; where each row has one query, without repeating keys for grouped heads. query [n, Hq, q, D], key [n, H, L, D]."""
+    n, heads, n_queries, width = query.shape
+    if n_queries > 1 or heads == key.shape[1]:
+        if n_queries > 1:
+            return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+        out = F.scaled_dot_product_attention(query, key, value, attention_mask, scale=kwargs.get("scaling"))
+        return out.transpose(1, 2), None
+    grouped = query.reshape(n, key.shape[1], heads // key.shape[1], width)
+    mask = None if attention_mask is None else attention_mask.expand(n, 1, grouped.shape[2], key.shape[2])
+    out = F.scaled_dot_product_attention(grouped, key, value, mask, scale=kwargs.get("scaling"))
+    return out.reshape(n, 1, heads, width), None
+
+
+AttentionInterface.register(NAME, slot_attention)
+AttentionMaskInterface.register(NAME, sdpa_mask)
+
+
+def use_slot_attention(model: Any) -> None:
+    """Let a model attend through `slot_attention`, where it uses PyTorch's attention already."""
+    if model.config._attn_implementation == "sdpa":
+        model.set_attn_implementation(NAME)
+
+
+class Slots:
+    """One tensor of keys and one of values a layer: [rows, positions, heads, head_dim]."""
+
+    def __init__(self, config: Any, n_rows: int, longest: int, device: Any, dtype: Any) -> None:
+        head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        shape = (n_rows, longest, heads, head_dim)
+        self.lengths = torch.zeros(n_rows, dtype=torch.long, device=device)
+        self.columns = torch.arange(longest, device=device)
+        self.layers = [_Layer(shape, device, dtype, self) for _ in range(config.num_hidden_layers)]
+        self.cache = Cache(layers=self.layers)
+        self.rows = torch.arange(0, device=device)
+        self.width = 0
+
+    def put(self, row: int, layers: list[tuple[Tensor, Tensor]]) -> None:
+        """Start a row from a prompt's keys and values, each [heads, length, head_dim]."""
+        length = layers[0][0].shape[1]
+        for layer, (k, v) in zip(self.layers, layers, strict=True):
+            layer.store_keys[row, :length] = k.transpose(0, 1)
+            layer.store_values[row, :length] = v.transpose(0, 1)
+        self.lengths[row] = length
+
+    def move(self, source: int, target: int) -> None:
+        """Copy one row over another."""
+        length = int(self.lengths[source])
+        for layer in self.layers:
+            layer.store_keys[target, :length] = layer.store_keys[source, :length]
+            layer.store_values[target, :length] = layer.store_values[source, :length]
+        self.lengths[target] = length
+
+    def forward(self, model: Any, ids: Tensor, rows: Tensor) -> Tensor:
+        """Feed one token to each of `rows` ([n]); ids [n, 1]. Returns logits [n, V]."""
+        lengths = self.lengths[rows]
+        self.rows, self.width = rows, int(lengths.max()) + 1
+        mask = (self.columns[: self.width] <= lengths[:, None])[:, None, None, :]
+        hidden = model.base_model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=lengths[:, None],
+            past_key_values=self.cache,
+            use_cache=True,
+        ).last_hidden_state
+        self.lengths[rows] += 1
+        logits: Tensor = model.get_output_embeddings()(hidden[:, -1])
+        return logits
+
+
+class _Layer(DynamicLayer):
+    """One layer's slots as transformers wants to see them."""
+
+    def __init__(self, shape: tuple[int, ...], device: Any, dtype: Any, slots: Slots) -> None:
+        super().__init__()
+        self.store_keys = torch.zeros(shape, device=device, dtype=dtype)
+        self.store_values = torch.zeros(shape, device=device, dtype=dtype)
+        self.slots = slots
+        self.is_initialized = True
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """Write one position a row and return all of the rows' keys and values, [n, heads, L, head_dim]."""
+        rows, width = self.slots.rows, self.slots.width
+        at = self.slots.lengths[rows]
+        self.store_keys[rows, at] = key_states[:, :, 0]
+        self.store_values[rows, at] = value_states[:, :, 0]
+        if len(rows) == int(rows[-1]) + 1:  # all slots up to the last are in use: a view, no copy
+            keys, values = self.store_keys[: len(rows), :width], self.store_values[: len(rows), :width]
+        else:
+            keys, values = self.store_keys[rows, :width], self.store_values[rows, :width]
+        return keys.transpose(1, 2), values.transpose(1, 2)
+
+    def get_seq_length(self) -> int:
+        """Return the longest row."""
+        return self.slots.width

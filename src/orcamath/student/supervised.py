@@ -1,0 +1,74 @@
+"""Supervised training on lessons: what `imitate` does once torch is loaded."""
+
+import math
+
+import torch
+
+from orcamath.errors import DataError
+from orcamath.ports import Progress
+from orcamath.records import Lesson
+from orcamath.store.artifacts import Artifact, Output
+from orcamath.student.encode import Encoder
+from orcamath.student.groups import Group
+from orcamath.student.loop import Metric, plan, train
+from orcamath.student.losses.sft import loss as sft
+from orcamath.student.model import ModelFolder, load, save, torch_dtype
+from orcamath.student.settings import LossSettings, SftSettings
+from orcamath.student.steps import Objective, Referenced, gradients
+
+__all__ = ["lesson_groups", "train_on_lessons"]
+
+
+def train_on_lessons(
+    out: Output, settings: SftSettings, lessons: Artifact, base: ModelFolder, progress: Progress, metric: Metric
+) -> None:
+    """Do the work of `imitate.imitate`."""
+    model, tokenizer = load(base)
+    encoder = Encoder(tokenizer, settings.max_tokens)
+    groups, n_cut, n_long = lesson_groups(lessons, encoder)
+    if not groups:
+        raise DataError(f"there is no lesson to learn from ({n_long} do not fit max_tokens = {settings.max_tokens})")
+    steps = _steps(groups, settings)
+    objective = Objective(sft, LossSettings())
+    ready = [Referenced(g, (0.0,)) for g in groups]
+    autocast = torch_dtype(settings.dtype) is torch.bfloat16
+    model.train()
+    done = train(
+        model,
+        [[groups[k].problem_id for k in s] for s in steps],
+        lambda i: gradients(model, [ready[k] for k in steps[i]], objective, 0.0, settings.batch_tokens, autocast),
+        settings, out.scratch, progress, metric,
+    )  # fmt: skip
+    save(model, tokenizer, out.folder / "model")
+    out.facts |= {
+        "n_lessons": len(groups), "n_cut": n_cut, "n_too_long": n_long, "n_steps": done.n_steps, "n_tokens": done.n_tokens,
+        "n_answer_tokens": sum(len(groups[k].responses[0]) for s in steps for k in s), "final_loss": done.final_loss,
+        "base": base.fingerprint,
+    }  # fmt: skip
+
+
+def lesson_groups(lessons: Artifact, encoder: Encoder) -> tuple[list[Group], int, int]:
+    """Tokenise lessons: groups of one right answer, how many were cut, how many prompts leave no room at all."""
+    groups, n_cut, n_long = [], 0, 0
+    for lesson in lessons.read(Lesson):
+        encoded = encoder.join(encoder.prompt(lesson.question), encoder.answer(lesson.answer))
+        if encoded is None:
+            n_long += 1
+            continue
+        n_cut += encoded.truncated
+        prompt, answer = encoded.ids[: encoded.n_prompt], encoded.ids[encoded.n_prompt :]
+        groups.append(Group(lesson.id, prompt, (answer,), (True,), (1.0,), (), (False,)))
+    return groups, n_cut, n_long
+
+
+def _steps(groups: list[Group], settings: SftSettings) -> list[list[int]]:
+    if settings.train_tokens is None:
+        return plan(len(groups), settings)
+    epochs = math.ceil(settings.train_tokens / sum(g.n_tokens for g in groups))
+    steps, counted = [], 0
+    for step in plan(len(groups), settings.model_copy(update={"epochs": float(epochs)})):
+        if counted >= settings.train_tokens:
+            break
+        steps.append(step)
+        counted += sum(groups[k].n_tokens for k in step)
+    return steps
