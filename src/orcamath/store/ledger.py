@@ -4,136 +4,256 @@
 `reply` reads back one call. A stage fills first and then folds in its own input order, so what it writes does not depend on
 how the replies came in. Only well-formed completions are kept; a failure of the wire never is.
 
-Files: `ledger/shard-N.sqlite`, one writer a shard (by lock), any number of readers. Commits are grouped: at most
-`COMMIT_S` seconds or `COMMIT_N` replies are lost in a crash.
+Files: `ledger/shard-N.sqlite`, one writer a shard (by lock), any number of readers. Commits are grouped: a crash loses at
+most the last `COMMIT_S` seconds or `COMMIT_N` replies. When room runs short, sending stops before writing fails.
 """
 
 import fcntl
 import sqlite3
+import threading
 import time
-import zlib
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
-import orjson
+from orcamath.errors import DiskFull, RunBusy
+from orcamath.ports import Reply, Request
+from orcamath.store.ledger_format import (
+    LEDGER_VERSION,
+    Parts,
+    join,
+    open_shard,
+    pack_body,
+    pack_reply,
+    prefix_id,
+    split,
+    unpack_body,
+    unpack_reply,
+)
+from orcamath.store.remembered import Remembered
+from orcamath.store.room import room_bytes
 
-from orcamath.errors import DiskFull, RunBusy, SchemaTooNew
-from orcamath.ports import Chat, Progress, Reply, Request, Usage
+__all__ = ["COMMIT_N", "COMMIT_S", "LEDGER_VERSION", "Entry", "Ledger", "Remembered"]
 
-__all__ = ["COMMIT_N", "COMMIT_S", "LEDGER_VERSION", "Ledger", "Remembered"]
-
-LEDGER_VERSION = 1
 COMMIT_S = 0.025
 COMMIT_N = 64
 MAX_SHARDS = 64
+RECENT_PROMPTS = 16_384
+LOOK_EVERY_S = 1.0
+"""How often the folder is searched for shards that other processes began."""
 
-_SCHEMA = """
-CREATE TABLE models (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE);
-CREATE TABLE calls (key BLOB PRIMARY KEY, model INTEGER NOT NULL, draw INTEGER NOT NULL, prompt BLOB NOT NULL,
-                    reply BLOB NOT NULL) WITHOUT ROWID;
-"""
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=NORMAL")
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > LEDGER_VERSION:
-        raise SchemaTooNew(f"the ledger `{path}` is version {version}, this software knows {LEDGER_VERSION}: upgrade")
-    if version == 0:
-        db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={LEDGER_VERSION}; COMMIT;")
-    return db
+_GET = """SELECT c.reply, p.body, x.body FROM calls c JOIN prompts p ON p.id = c.prompt JOIN prefixes x ON x.id = p.prefix
+          WHERE c.key = ?"""
 
 
-def _pack(reply: Reply) -> bytes:
-    body = [
-        reply.text, reply.finish_reason, reply.usage.prompt_tokens, reply.usage.completion_tokens,
-        reply.token_ids, reply.reasoning,
-    ]  # fmt: skip
-    return zlib.compress(orjson.dumps(body), 6)
+class Entry(NamedTuple):
+    """One remembered call, whole."""
 
-
-def _unpack(key: bytes, packed: bytes) -> Reply:
-    text, finish, n_in, n_out, ids, reasoning = orjson.loads(zlib.decompress(packed))
-    return Reply(key, text, finish, Usage(n_in, n_out), None if ids is None else tuple(ids), None, reasoning)
+    fingerprint: str
+    request: Request
+    reply: Reply
 
 
 class Ledger:
-    """All shards for reading, one of its own for writing (taken when the first reply is put)."""
+    """All shards for reading, one of its own for writing (taken when the first reply is put).
 
-    def __init__(self, folder: Path) -> None:
+    `headroom_bytes`: `roomy` is False once less than this can be written.
+    """
+
+    def __init__(self, folder: Path, *, headroom_bytes: int = 32_000_000) -> None:
         self.folder = folder
+        self.headroom_bytes = headroom_bytes
         folder.mkdir(parents=True, exist_ok=True)
         self._readers: dict[Path, sqlite3.Connection] = {}
+        self._looked = -LOOK_EVERY_S
         self._writer: sqlite3.Connection | None = None
+        self._path = folder / "shard-0.sqlite"
         self._lock: IO[str] | None = None
+        self._guard = threading.RLock()
         self._pending = 0
         self._since = 0.0
+        self._held = 0
+        self._late: threading.Thread | None = None
+        self._begun = threading.Event()
+        self._failed: DiskFull | None = None
         self._models: dict[str, int] = {}
+        self._prefixes: dict[str, int] = {}
+        self._prompts: OrderedDict[bytes, int] = OrderedDict()
 
     def get(self, key: bytes) -> Reply | None:
         """Return what is remembered under a key, or None."""
-        for db in self._shards():
-            if row := db.execute("SELECT reply FROM calls WHERE key=?", (key,)).fetchone():
-                return _unpack(key, row[0])
+        with self._guard:
+            for db in self._shards():
+                if row := db.execute(_GET, (key,)).fetchone():
+                    packed, body, prefix = row
+                    text = prefix.startswith('["messages"')
+                    return unpack_reply(key, packed, unpack_body(prefix, body) if text else b"")
         return None
 
     def has(self, key: bytes) -> bool:
         """Tell whether a key is remembered."""
-        return any(db.execute("SELECT 1 FROM calls WHERE key=?", (key,)).fetchone() for db in self._shards())
+        with self._guard:
+            return any(db.execute("SELECT 1 FROM calls WHERE key=?", (key,)).fetchone() for db in self._shards())
 
     def put(self, request: Request, fingerprint: str, reply: Reply) -> None:
         """Remember one reply; durable after at most COMMIT_S seconds or COMMIT_N replies. Raises DiskFull."""
         assert reply.error is None, "a failure of the wire is never remembered"
-        db = self._own()
-        try:
-            if not self._pending:
-                db.execute("BEGIN IMMEDIATE")
-                self._since = time.monotonic()
-            db.execute(
-                "INSERT OR IGNORE INTO calls VALUES (?,?,?,?,?)",
-                (reply.key, self._model(db, fingerprint), request.draw, zlib.compress(request.content()), _pack(reply)),
-            )
-            self._pending += 1
-            if self._pending >= COMMIT_N or time.monotonic() - self._since > COMMIT_S:
-                self.commit()
-        except sqlite3.OperationalError as e:
-            raise self._full(e) from e
-
-    def commit(self) -> None:
-        """Make everything put so far durable."""
-        if self._pending and self._writer is not None:
+        parts = split(request)
+        packed = pack_reply(reply, parts)
+        with self._guard:
+            db = self._own()
             try:
-                self._writer.execute("COMMIT")
+                if not self._pending:
+                    db.execute("BEGIN IMMEDIATE")
+                    self._since = time.monotonic()
+                    self._begun.set()
+                self._pending += 1
+                model = self._model(db, fingerprint)
+                draw = 0 if request.sampling.temperature == 0 else request.draw
+                db.execute(
+                    "INSERT OR IGNORE INTO calls(key, model, prompt, draw, reply) VALUES (?,?,?,?,?)",
+                    (reply.key, model, self._prompt(db, parts), draw, packed),
+                )
+                if not self._held and (self._pending >= COMMIT_N or time.monotonic() - self._since > COMMIT_S):
+                    self.commit()
             except sqlite3.OperationalError as e:
                 raise self._full(e) from e
-            self._pending = 0
+
+    def commit(self) -> None:
+        """Make everything put so far durable. Raises DiskFull."""
+        with self._guard:
+            if self._failed is not None:
+                raise self._failed
+            if self._pending and self._writer is not None:
+                try:
+                    self._writer.execute("COMMIT")
+                except sqlite3.OperationalError as e:
+                    raise self._full(e) from e
+                self._pending = 0
+
+    def put_together(self, fingerprint: str, replies: Iterable[tuple[Request, Reply]]) -> None:
+        """Remember replies, durable at once: all or none. Raises DiskFull."""
+        with self._guard:
+            self.commit()
+            self._held += 1
+            try:
+                for request, reply in replies:
+                    self.put(request, fingerprint, reply)
+            finally:
+                self._held -= 1
+            self.commit()
+
+    def roomy(self) -> bool:
+        """Tell whether there is still room to remember what is being paid for."""
+        with self._guard:
+            return room_bytes(self._path, self._writer) >= self.headroom_bytes
+
+    def full(self) -> DiskFull:
+        """Return the error that says there is no room."""
+        return DiskFull(
+            f"the ledger in `{self.folder}` has less than {self.headroom_bytes // 1_000_000} MB left to grow. Nothing more "
+            "is sent, and every reply that came is kept: make room and run again"
+        )
+
+    def counts(self) -> dict[str, int]:
+        """Return how many calls of every model are remembered."""
+        found: dict[str, int] = {}
+        with self._guard:
+            for db in self._shards():
+                query = "SELECT fingerprint, count(*) FROM calls JOIN models m ON m.id = model GROUP BY model"
+                for fingerprint, n in db.execute(query):
+                    found[fingerprint] = found.get(fingerprint, 0) + n
+        return found
+
+    def entries(self, fingerprint: str | None = None) -> Iterator[Entry]:
+        """Yield every remembered call, of one model or of all, oldest first within a shard."""
+        query = """SELECT m.fingerprint, c.key, c.draw, p.body, x.body, c.reply FROM calls c JOIN models m ON m.id = c.model
+                   JOIN prompts p ON p.id = c.prompt JOIN prefixes x ON x.id = p.prefix ORDER BY c.id"""
+        with self._guard:
+            shards = list(self._shards())
+        for db in shards:
+            for name, key, draw, packed, prefix, reply in db.execute(query):
+                if fingerprint in (None, name):
+                    request = join(prefix, body := unpack_body(prefix, packed), draw)
+                    yield Entry(name, request, unpack_reply(key, reply, b"" if request.token_ids is not None else body))
+
+    def forget(self, fingerprints: Collection[str]) -> int:
+        """Drop every call of these models and give the space back; returns how many. Raises RunBusy while anyone writes."""
+        n = 0
+        self.close()
+        for path in sorted(self.folder.glob("shard-*.sqlite")):
+            with self._alone(path):
+                db = open_shard(path)
+                db.execute("BEGIN IMMEDIATE")
+                for name in fingerprints:
+                    n += db.execute(
+                        "DELETE FROM calls WHERE model=(SELECT id FROM models WHERE fingerprint=?)", (name,)
+                    ).rowcount
+                    db.execute("DELETE FROM models WHERE fingerprint=?", (name,))
+                db.execute("DELETE FROM prompts WHERE id NOT IN (SELECT prompt FROM calls)")
+                db.execute("DELETE FROM prefixes WHERE id NOT IN (SELECT prefix FROM prompts)")
+                db.execute("COMMIT")
+                db.execute("VACUUM")
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                db.close()
+        return n
 
     def close(self) -> None:
         """Commit and let go of all files."""
-        self.commit()
-        for db in {*self._readers.values()} | ({self._writer} if self._writer else set()):
-            db.close()
-        self._readers, self._writer = {}, None
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        with self._guard:
+            try:
+                if self._failed is None:
+                    self.commit()
+                elif self._writer is not None and self._writer.in_transaction:
+                    with suppress(sqlite3.OperationalError):  # what fits is kept
+                        self._writer.execute("COMMIT")
+            finally:
+                late, self._late = self._late, None
+                for db in {*self._readers.values()} | ({self._writer} if self._writer else set()):
+                    db.close()
+                self._readers, self._writer, self._pending, self._failed = {}, None, 0, None
+                for cache in (self._models, self._prefixes, self._prompts):
+                    cache.clear()
+                if self._lock is not None:
+                    self._lock.close()
+                    self._lock = None
+        if late is not None:
+            self._begun.set()
+            late.join()
+
+    def _commit_late(self) -> None:
+        """Commit what nobody else commits in time: the last replies before a long wait."""
+        while self._late is threading.current_thread():
+            self._begun.wait()
+            self._begun.clear()
+            time.sleep(COMMIT_S)
+            with self._guard:
+                if self._late is threading.current_thread() and self._pending and not self._held:
+                    try:
+                        self.commit()
+                    except DiskFull as e:
+                        self._failed = e  # the next put says so
 
     def _full(self, e: sqlite3.OperationalError) -> DiskFull:
-        return DiskFull(
-            f"the ledger in `{self.folder}` cannot be written ({e}). Nothing more was sent; make room and run again"
+        self._failed = DiskFull(
+            f"the ledger in `{self.folder}` cannot be written ({e}). Nothing more is sent; make room and run again"
         )
+        return self._failed
 
-    def _shards(self) -> Iterable[sqlite3.Connection]:
-        for path in sorted(self.folder.glob("shard-*.sqlite")):
-            if path not in self._readers:
-                self._readers[path] = _open(path)
+    def _shards(self) -> Collection[sqlite3.Connection]:
+        if time.monotonic() - self._looked > LOOK_EVERY_S or not self._readers:
+            self._looked = time.monotonic()
+            for path in sorted(self.folder.glob("shard-*.sqlite")):
+                if path not in self._readers:
+                    self._readers[path] = open_shard(path)
         return self._readers.values()
 
     def _own(self) -> sqlite3.Connection:
+        if self._failed is not None:
+            raise self._failed
         if self._writer is not None:
             return self._writer
         for i in range(MAX_SHARDS):
@@ -144,10 +264,21 @@ class Ledger:
                 lock.close()
                 continue
             path = self.folder / f"shard-{i}.sqlite"
-            self._lock, self._writer = lock, _open(path)
-            self._readers[path] = self._writer  # it sees its own uncommitted replies
-            return self._writer
+            self._path, self._lock = path, lock
+            self._writer = self._readers[path] = self._readers.get(path) or open_shard(path)
+            self._late = threading.Thread(target=self._commit_late, daemon=True, name="ledger commits")
+            self._late.start()
+            return self._writer  # as a reader, too: it sees its own uncommitted replies
         raise RunBusy(f"all {MAX_SHARDS} shards of the ledger `{self.folder}` are being written; end a run first")
+
+    @contextmanager
+    def _alone(self, path: Path) -> Iterator[None]:
+        with path.with_suffix(".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise RunBusy(f"the ledger `{path}` is being written by another process; try when it is done") from None
+            yield
 
     def _model(self, db: sqlite3.Connection, fingerprint: str) -> int:
         if fingerprint not in self._models:
@@ -156,67 +287,17 @@ class Ledger:
             self._models[fingerprint] = row[0]
         return self._models[fingerprint]
 
-
-class Remembered:
-    """A model with the ledger in front of it. What every stage holds instead of a bare model."""
-
-    def __init__(self, chat: Chat, ledger: Ledger) -> None:
-        self.chat = chat
-        self.ledger = ledger
-
-    @property
-    def fingerprint(self) -> str:
-        """The model's."""
-        return self.chat.fingerprint
-
-    def fill(self, requests: Iterable[Request], progress: Progress | None = None) -> list[str]:
-        """Bring every request into the ledger; returns the errors of those that failed on the wire.
-
-        Known calls are not sent, equal ones in flight are sent once. A model with fixed chunks gets a chunk whole or
-        not at all, so that its numbers do not depend on what an earlier run already had.
-        """
-        asked: dict[bytes, Request] = {}
-        failures: list[str] = []
-
-        def missing() -> Iterator[Request]:
-            for chunk in _chunks(requests, self.chat.chunk or 1):
-                keys = [r.key(self.fingerprint) for r in chunk]
-                known = [k in asked or self.ledger.has(k) for k in keys]
-                if all(known):
-                    if progress:
-                        progress.advance(len(chunk))
-                    continue
-                whole = self.chat.chunk is not None
-                for request, key, have in zip(chunk, keys, known, strict=True):
-                    if have and not whole:
-                        continue
-                    asked[key] = request
-                    yield request
-
-        replies = self.chat(missing())
-        try:
-            for reply in replies:
-                request = asked[reply.key]
-                if reply.error is not None:
-                    failures.append(reply.error)
-                    asked.pop(reply.key)
-                else:
-                    self.ledger.put(request, self.fingerprint, reply)
-                if progress:
-                    progress.advance()
-        finally:
-            close = getattr(replies, "close", None)
-            if close is not None:
-                close()
-            self.ledger.commit()
-        return failures
-
-    def reply(self, request: Request) -> Reply | None:
-        """Return the remembered reply to a request; None where it never came through."""
-        return self.ledger.get(request.key(self.fingerprint))
-
-
-def _chunks(requests: Iterable[Request], size: int) -> Iterator[list[Request]]:
-    source = iter(requests)
-    while chunk := list(islice(source, size)):
-        yield chunk
+    def _prompt(self, db: sqlite3.Connection, parts: Parts) -> int:
+        """Return the id of a prompt: that of a recent equal one, or a new one."""
+        name = blake2b(parts.body, key=blake2b(parts.prefix.encode(), digest_size=16).digest(), digest_size=16).digest()
+        if (known := self._prompts.get(name)) is not None:
+            return known
+        if parts.prefix not in self._prefixes:
+            self._prefixes[parts.prefix] = prefix_id(db, parts.prefix)
+        values = (self._prefixes[parts.prefix], pack_body(parts))
+        row = db.execute("INSERT INTO prompts(prefix, body) VALUES (?,?)", values).lastrowid
+        assert row is not None
+        self._prompts[name] = row
+        if len(self._prompts) > RECENT_PROMPTS:
+            self._prompts.popitem(last=False)
+        return row
