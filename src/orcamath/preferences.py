@@ -6,9 +6,10 @@ q− is empty, one response each of other problems stands in as a synthetic nega
 
 Deviations: equal samples become one response with a multiplicity, so that a student that repeats itself is not trained on
 the same text four times (`pairs` counts distinct ones); `max_pairs` caps the pairs of a problem; with the label
-`known_answer` the teacher's solution is no yardstick and joins neither side, so q+ may be empty. Such a problem is kept:
-a pair loss finds no pair in it, KTO may still use its negatives. From which side of the other problems the paper takes its
-synthetic negatives is not published; here it is one response of their q+, so that what makes it wrong is the topic alone.
+`known_answer` an exercise carries a teacher's solution only where that was found right, so q+ may be empty. Such a problem
+is kept: a pair loss finds no pair in it, KTO may still use its negatives. From which side of the other problems the paper
+takes its synthetic negatives is not published; here it is one response of their q+, so that what makes it wrong is the
+topic alone.
 """
 
 from array import array
@@ -112,7 +113,7 @@ def sides(exercise: Exercise, judged: Iterable[Judged], positives: Literal["all"
             ids.setdefault(same, []).append(attempt.token_ids)
     right, wrong = samples["agrees"], samples["disagrees"]
     teacher: tuple[Response, ...] = ()
-    if exercise.label == "teacher" and exercise.solution is not None:
+    if exercise.solution is not None:
         # a sample in the teacher's own words adds to the teacher's response instead of repeating it
         same = (exercise.solution, True)
         teacher = (Response(text=exercise.solution, origin="teacher", multiplicity=1 + right.pop(same, 0)),)

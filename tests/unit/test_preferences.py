@@ -80,10 +80,12 @@ def test_truncated_samples_say_so_and_are_not_the_same_as_finished_ones() -> Non
     assert [r.finished for r in sides(exercise(), [cut, whole]).negatives] == [False, True]
 
 
-def test_with_a_known_answer_the_teacher_joins_neither_side() -> None:
-    found = sides(exercise(label="known_answer"), judged(("a", "disagrees")))
+def test_without_a_solution_that_was_found_right_positives_may_be_empty() -> None:
+    found = sides(exercise(label="known_answer", solution=None), judged(("a", "disagrees")))
     assert found.positives == ()
     assert len(found.negatives) == 1
+    right = sides(exercise(label="known_answer"), judged(("a", "disagrees")))
+    assert [r.origin for r in right.positives] == ["teacher"]
 
 
 def test_teacher_only_positives_is_the_papers_ablation() -> None:
@@ -131,9 +133,9 @@ def test_synthetic_negatives_can_be_turned_off_and_then_nothing_to_learn_is_left
 
 def test_empty_sides_are_counted_and_nothing_judged_is_rejected(tmp_path: Path) -> None:
     cases = [
-        (exercise("a", label="known_answer"), judged_of("a", ("x", "disagrees"), ("y", "unjudged"))),
-        (exercise("b", label="known_answer"), judged_of("b", ("x", "unjudged"))),
-        (exercise("c", label="known_answer", reference="2"), judged_of("c", ("z", "agrees"))),
+        (exercise("a", label="known_answer", solution=None), judged_of("a", ("x", "disagrees"), ("y", "unjudged"))),
+        (exercise("b", label="known_answer", solution=None), judged_of("b", ("x", "unjudged"))),
+        (exercise("c", label="known_answer", solution=None, reference="2"), judged_of("c", ("z", "agrees"))),
     ]
     made = run(tmp_path, cases)
     assert [(r.problem_id, len(r.positives), len(r.negatives)) for r in made.read(Preference)] == [
@@ -164,7 +166,7 @@ def noise(*answers: str) -> list[Judged]:
 )
 def test_the_teacher_is_doubted_where_all_samples_agree_against_it(case: list[Judged], doubted: bool) -> None:
     assert suspects_teacher(exercise(), case) is doubted
-    assert not suspects_teacher(exercise(label="known_answer"), case)
+    assert not suspects_teacher(exercise(label="known_answer", solution=None), case)
 
 
 def test_doubtful_problems_are_listed_and_dropped_on_demand(tmp_path: Path) -> None:
@@ -201,13 +203,13 @@ finishes = st.sampled_from(["stop", "length"])
 samples = st.lists(st.tuples(texts, outcomes, finishes), max_size=8)
 
 
-@given(samples, st.randoms(use_true_random=False), st.sampled_from(["teacher", "known_answer"]))
+@given(samples, st.randoms(use_true_random=False), st.sampled_from(["so p\n#### 7", None]))
 def test_the_order_of_samples_changes_nothing(
-    drawn: list[tuple[str, Outcome, str]], rng: random.Random, label: str
+    drawn: list[tuple[str, Outcome, str]], rng: random.Random, solution: str | None
 ) -> None:
     given_ = [Judged(attempt(t, d, finish=f), o) for d, (t, o, f) in enumerate(drawn)]
     shuffled = rng.sample(given_, len(given_))
-    assert sides(exercise(label=label), given_) == sides(exercise(label=label), shuffled)
+    assert sides(exercise(solution=solution), given_) == sides(exercise(solution=solution), shuffled)
 
 
 @given(samples)

@@ -1,0 +1,225 @@
+"""The stage `evaluate`: a model answers benchmark problems, and a judge holds each answer against gold.
+
+In: benchmark problems, a model, the pose in which it was trained. Out: table `scored`, one row an answer, and facts a
+benchmark: greedy pass@1 with Wilson's interval, strict and flexible string matches beside the judged score, share of
+answers cut off, tokens and model calls an answer; with more samples maj@k and pass@k. Paper, section 4: GSM8K, greedy.
+
+Draw 0 is always the greedy answer and the one that pass@1 counts; sampled answers are draws 1 … k.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby, tee
+from typing import Any, NamedTuple
+
+from pydantic import Field, model_validator
+
+from orcamath.answers import final_answer
+from orcamath.errors import UsageError, nearest
+from orcamath.evaluate.scores import Sample, flexible, majority, pass_at_k, sizes, strict
+from orcamath.intervals import bootstrap, wilson
+from orcamath.ports import Comparison, Judge, Pose, Progress, Reply, Request, Sampling
+from orcamath.records import Problem, Scored, Settings
+from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.ledger import Remembered
+
+__all__ = ["VERSION", "EvaluateSettings", "evaluate"]
+
+VERSION = 1
+
+
+class EvaluateSettings(Settings):
+    """On what, and how, a model is measured."""
+
+    benchmarks: tuple[str, ...] = ()
+    """Names of the benchmarks to measure on; empty for all that were read."""
+    max_new_tokens: int = Field(default=512, ge=1)
+    samples: int = Field(default=1, ge=1)
+    """1: the greedy answer only. k > 1: k sampled answers besides, for maj@k and pass@k; k + 1 calls a problem."""
+    temperature: float = Field(default=0.0, ge=0)
+    """Of the sampled answers; must be above 0 where there are any."""
+    top_p: float = Field(default=0.95, gt=0, le=1)
+    limit: int | None = Field(default=None, ge=1)
+    """Only the first so many problems of each benchmark."""
+
+    @model_validator(mode="after")
+    def _sampled_answers_differ(self) -> "EvaluateSettings":
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError(
+                f"samples: {self.samples} needs a temperature above 0, or all answers are the same (try 0.7)"
+            )
+        return self
+
+
+class _Asked(NamedTuple):
+    problem: Problem
+    request: Request
+
+
+class _Answered(NamedTuple):
+    problem: Problem
+    draw: int
+    reply: Reply
+
+
+def evaluate(
+    out: Output,
+    settings: EvaluateSettings,
+    benchmarks: Artifact,
+    model: Remembered,
+    pose: Pose,
+    judge: Judge,
+    progress: Progress,
+) -> None:
+    """Write `scored` in the benchmarks' order, draws together. Raises what the model raises; wire failures are kept.
+
+    A refused answer is wrong; one that the judge leaves open is counted as not right, and shown as `unjudged`.
+    """
+    problems = _chosen(benchmarks, settings)
+
+    def asked() -> Iterator[_Asked]:
+        for problem in problems:
+            for request in _requests(problem, settings, pose):
+                yield _Asked(problem, request)
+
+    progress.begin("evaluate", len(problems) * (1 if settings.samples == 1 else settings.samples + 1))
+    out.wire_failures += model.fill((a.request for a in asked()), progress)
+    progress.end()
+    tallies: dict[str, _Tally] = {}
+
+    def scored() -> Iterator[Scored]:
+        answered, again = tee(_answered(asked(), model, out))
+        findings = judge(_comparison(a) for a in answered)
+        judged = (_scored(a, *finding[:2]) for a, finding in zip(again, findings, strict=True))
+        by_id = iter(problems)
+        for problem_id, rows in groupby(judged, key=lambda row: row.problem_id):
+            group = list(rows)
+            problem = next(p for p in by_id if p.id == problem_id)
+            tallies.setdefault(problem.source, _Tally()).add(problem, group)
+            yield from group
+
+    out.write("scored", scored())
+    out.wire_failures += getattr(judge, "wire_failures", ())
+    out.facts.update(
+        benchmarks={name: tally.facts(settings.samples) for name, tally in tallies.items()},
+        samples=settings.samples,
+        temperature=settings.temperature if settings.samples > 1 else 0.0,
+        max_new_tokens=settings.max_new_tokens,
+        judge_calls=int(getattr(judge, "model_calls", 0)),
+    )
+
+
+def _chosen(benchmarks: Artifact, settings: EvaluateSettings) -> list[Problem]:
+    """Return the problems to ask, each once. Raises UsageError for a benchmark that was not read."""
+    taken: Counter[str] = Counter()
+    known: set[str] = set()
+    chosen: dict[str, Problem] = {}
+    for problem in benchmarks.read(Problem):
+        known.add(problem.source)
+        wanted = not settings.benchmarks or problem.source in settings.benchmarks
+        if wanted and problem.answer is not None and (settings.limit is None or taken[problem.source] < settings.limit):
+            taken[problem.source] += 1
+            chosen[problem.id] = problem
+    for name in settings.benchmarks:
+        if name not in known:
+            raise UsageError(f"`evaluate.benchmarks` names `{name}`, which was not read; {nearest(name, known)}")
+    return list(chosen.values())
+
+
+def _requests(problem: Problem, settings: EvaluateSettings, pose: Pose) -> Iterator[Request]:
+    yield pose(problem.question, Sampling(max_tokens=settings.max_new_tokens), 0)
+    if settings.samples > 1:
+        sampling = Sampling(settings.temperature, settings.top_p, settings.max_new_tokens)
+        for draw in range(1, settings.samples + 1):
+            yield pose(problem.question, sampling, draw)
+
+
+def _answered(asked: Iterator[_Asked], model: Remembered, out: Output) -> Iterator[_Answered]:
+    for problem, request in asked:
+        reply = model.reply(request)
+        if reply is None:
+            continue  # its failure is among the wire failures, so the stage will not be sealed
+        out.balance.asked += 1
+        out.balance.parsed += 1
+        out.balance.results += 1
+        out.balance.kept += 1
+        yield _Answered(problem, request.draw, reply)
+
+
+def _comparison(answered: _Answered) -> Comparison:
+    problem, _, reply = answered
+    return Comparison(
+        problem.question, problem.answer or "", reply.text, problem.answer_kind, problem.options,
+        reply.finish_reason == "stop",
+    )  # fmt: skip
+
+
+def _scored(answered: _Answered, outcome: Any, by: str) -> Scored:
+    problem, draw, reply = answered
+    if reply.finish_reason == "refused":
+        outcome, by = "disagrees", "refused"
+    tokens = reply.usage.completion_tokens or (len(reply.token_ids) if reply.token_ids is not None else None)
+    return Scored(
+        problem_id=problem.id, benchmark=problem.source, draw=draw, text=reply.text,
+        final_answer=final_answer(reply.text, problem.answer_kind, problem.question, problem.options),
+        gold=problem.answer or "", outcome=outcome, by=by,
+        finish_reason="length" if reply.finish_reason == "length" else "stop", n_tokens=tokens,
+    )  # fmt: skip
+
+
+@dataclass
+class _Tally:
+    """What is counted of one benchmark while its answers go by."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    right_of_samples: list[int] = field(default_factory=list)
+    """Right sampled answers a problem."""
+
+    def add(self, problem: Problem, rows: Sequence[Scored]) -> None:
+        counts, gold = self.counts, problem.answer or ""
+        for row in rows:
+            if row.draw > 0:
+                counts["sampled"] += 1
+                counts["sampled_tokens"] += row.n_tokens or 0
+            else:
+                counts["n"] += 1
+                counts["tokens"] += row.n_tokens or 0
+                counts["truncated"] += row.finish_reason == "length"
+                counts["correct"] += row.outcome == "agrees"
+                counts["unjudged"] += row.outcome == "unjudged"
+                counts["strict"] += strict(row.text, gold)
+                counts["flexible"] += flexible(row.text, gold)
+        samples = [Sample(row.final_answer, row.outcome == "agrees") for row in rows if row.draw > 0]
+        if samples:
+            self.right_of_samples.append(sum(s.right for s in samples))
+            for k in sizes(len(samples)):
+                counts[f"maj@{k}"] += majority(samples[:k], problem.answer_kind, problem.question, problem.options)
+
+    def facts(self, samples: int) -> dict[str, Any]:
+        counts, n = self.counts, self.counts["n"]
+        facts: dict[str, Any] = {
+            "n": n,
+            "correct": counts["correct"],
+            "unjudged": counts["unjudged"],
+            **_interval(counts["correct"], n),
+            "strict": _interval(counts["strict"], n),
+            "flexible": _interval(counts["flexible"], n),
+            "truncated": counts["truncated"] / n,
+            "tokens_per_answer": counts["tokens"] / n,
+            "calls_per_answer": 1,
+        }
+        if samples > 1:
+            facts["tokens_per_sample"] = counts["sampled_tokens"] / counts["sampled"]
+            facts["maj"] = {str(k): {**_interval(counts[f"maj@{k}"], n), "calls_per_answer": k} for k in sizes(samples)}
+            facts["pass"] = {str(k): self._passed(samples, k) for k in sizes(samples)}
+        return facts
+
+    def _passed(self, samples: int, k: int) -> dict[str, float]:
+        spread = bootstrap([[pass_at_k(samples, right, k) for right in self.right_of_samples]]).interval
+        return {"score": spread.point, "low": spread.low, "high": spread.high, "calls_per_answer": k}
+
+
+def _interval(right: int, n: int) -> dict[str, float]:
+    interval = wilson(right, n)
+    return {"score": interval.point, "low": interval.low, "high": interval.high}

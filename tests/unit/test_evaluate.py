@@ -1,0 +1,217 @@
+"""Evaluation: scores by hand, and the stage with a model that answers from a list."""
+
+from collections.abc import Iterable, Iterator
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from orcamath.errors import UsageError
+from orcamath.evaluate import EvaluateSettings, evaluate
+from orcamath.evaluate.scores import Sample, flexible, majority, pass_at_k, sizes, strict
+from orcamath.judges.rules import RulesJudge
+from orcamath.ports import Message, Reply, Request, Sampling, Usage
+from orcamath.records import Problem, Scored
+from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.store.ledger import Ledger, Remembered
+
+
+class Quiet:
+    def begin(self, what: str, total: int | None) -> None: ...
+    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None: ...
+    def end(self) -> None: ...
+
+
+class Script:
+    """A model that says what a table says: (question, draw) → (text, finish reason)."""
+
+    fingerprint = "script"
+    chunk = None
+
+    def __init__(self, lines: dict[tuple[str, int], tuple[str, str]]) -> None:
+        self.lines = lines
+        self.asked = 0
+
+    def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        for request in requests:
+            self.asked += 1
+            text, finish = self.lines[request.messages[0].content, request.draw]
+            usage = Usage(10, len(text.split()))
+            yield Reply(request.key(self.fingerprint), text, finish, usage)  # type: ignore[arg-type]
+
+
+def pose(question: str, sampling: Sampling, draw: int = 0) -> Request:
+    return Request((Message("user", question),), sampling=sampling, draw=draw)
+
+
+def problems(*answers: str, source: str = "bench") -> list[Problem]:
+    return [
+        Problem.make(f"{source} question {i}: how many?", "seed", source, split="test", answer=a)
+        for i, a in enumerate(answers)
+    ]
+
+
+def run(tmp_path: Path, tests: list[Problem], script: Script, **chosen: object) -> Artifact:
+    store, ways = Store(tmp_path), EvaluateSettings(**chosen)  # type: ignore[arg-type]
+    read = store.stage("benchmarks", 1, None, [], lambda out: void(out.write("problems", tests)))
+    model = Remembered(script, Ledger(tmp_path / "ledger"))
+
+    def make(out: Output) -> None:
+        evaluate(out, ways, read, model, pose, RulesJudge(), Quiet())
+
+    return store.stage("evaluate", 1, ways, [], make)
+
+
+def void(_: object) -> None: ...
+
+
+def test_greedy_pass_at_1_with_its_interval_cost_and_string_matches(tmp_path: Path) -> None:
+    tests = problems("4", "5", "1319", "7")
+    q = [t.question for t in tests]
+    script = Script(
+        {
+            (q[0], 0): ("so 2 + 2\n#### 4", "stop"),
+            (q[1], 0): ("The answer is 5.", "stop"),  # right, but without the mark
+            (q[2], 0): ("#### 1,319", "stop"),
+            (q[3], 0): ("first we take 3 and then", "length"),
+        }
+    )
+    made = run(tmp_path, tests, script)
+    found = made.facts["benchmarks"]["bench"]
+    assert (found["n"], found["correct"]) == (4, 3)
+    assert found["score"] == 0.75
+    assert (found["low"], found["high"]) == pytest.approx((0.3006, 0.9544), abs=1e-4)
+    assert found["strict"]["score"] == 0.5
+    assert found["flexible"]["score"] == 0.75
+    assert found["truncated"] == 0.25
+    assert found["tokens_per_answer"] == (6 + 4 + 2 + 6) / 4
+    assert found["calls_per_answer"] == 1
+    rows = list(made.read(Scored))
+    assert [r.problem_id for r in rows] == [t.id for t in tests]
+    assert [r.final_answer for r in rows[:3]] == ["4", "5", "1,319"]
+    assert [r.finish_reason for r in rows] == ["stop", "stop", "stop", "length"]
+    assert {r.by for r in rows} == {"rules"}
+
+
+def test_several_benchmarks_a_choice_of_them_and_a_limit(tmp_path: Path) -> None:
+    tests = problems("1", "2", "3", source="one") + problems("1", "2", source="two")
+    script = Script({(t.question, 0): ("#### 1", "stop") for t in tests})
+    assert {n: b["n"] for n, b in run(tmp_path / "a", tests, script).facts["benchmarks"].items()} == {
+        "one": 3,
+        "two": 2,
+    }
+    limited = run(tmp_path / "b", tests, script, limit=1, benchmarks=("one",)).facts["benchmarks"]
+    assert {n: (b["n"], b["correct"]) for n, b in limited.items()} == {"one": (1, 1)}
+    with pytest.raises(UsageError, match="did you mean `one`"):
+        run(tmp_path / "c", tests, script, benchmarks=("onee",))
+
+
+def test_a_refused_answer_is_wrong_and_still_counted(tmp_path: Path) -> None:
+    tests = problems("4", "5")
+    script = Script({(tests[0].question, 0): ("#### 4", "refused"), (tests[1].question, 0): ("#### 5", "stop")})
+    made = run(tmp_path, tests, script)
+    assert (made.facts["benchmarks"]["bench"]["n"], made.facts["benchmarks"]["bench"]["correct"]) == (2, 1)
+    assert [r.by for r in made.read(Scored)] == ["refused", "rules"]
+
+
+def test_sampled_answers_give_maj_at_k_and_pass_at_k_and_leave_the_greedy_one_alone(tmp_path: Path) -> None:
+    tests = problems("4", "5")
+    said = {
+        0: ["#### 9", "#### 4", "#### 4.0", "#### 8", "#### 4"],
+        1: ["#### 5", "#### 1", "#### 1", "#### 5", "none"],
+    }
+    script = Script(
+        {(tests[i].question, d): (text, "stop") for i, texts in said.items() for d, text in enumerate(texts)}
+    )
+    found = run(tmp_path, tests, script, samples=4, temperature=0.7).facts["benchmarks"]["bench"]
+    assert found["correct"] == 1  # the greedy answers: 9 is wrong, 5 is right
+    assert found["maj"]["4"]["score"] == 0.5
+    assert found["maj"]["1"]["score"] == 0.5
+    assert found["pass"]["1"]["score"] == pytest.approx((3 / 4 + 1 / 4) / 2)
+    assert found["pass"]["2"]["score"] == pytest.approx((1 + 0.5) / 2)
+    assert found["pass"]["4"]["score"] == 1.0
+    assert found["pass"]["4"]["calls_per_answer"] == 4
+    assert script.asked == 10
+
+
+def test_asking_again_asks_nothing(tmp_path: Path) -> None:
+    tests = problems("4", "5")
+    script = Script({(t.question, 0): ("#### 4", "stop") for t in tests})
+    ledger = Ledger(tmp_path / "ledger")
+    store = Store(tmp_path)
+    read = store.stage("benchmarks", 1, None, [], lambda out: void(out.write("problems", tests)))
+    for name in ("first", "second"):
+        model = Remembered(script, ledger)
+        store.stage(
+            name,
+            1,
+            None,
+            [],
+            lambda out, m=model: evaluate(out, EvaluateSettings(), read, m, pose, RulesJudge(), Quiet()),
+        )  # type: ignore[misc]
+    assert script.asked == 2
+
+
+def test_samples_need_a_temperature() -> None:
+    with pytest.raises(ValidationError, match="temperature above 0"):
+        EvaluateSettings(samples=4)
+
+
+@pytest.mark.parametrize(
+    ("response", "gold", "is_strict", "is_flexible"),
+    [
+        ("#### 18", "18", True, True),
+        ("#### 18\nmore: 20", "18", True, False),
+        ("#### 1,319.", "1319", True, True),
+        ("#### $18", "18", False, True),  # the mark wants a digit after it
+        ("#### 18.00", "18", False, False),  # character by character: this is what the judge is for
+        ("It is 18", "18", False, True),
+        ("It is eighteen", "18", False, False),
+        ("#### -5", "-5", True, True),
+        ("#### 1\n#### 2", "1", True, False),  # the first mark counts
+        ("", "18", False, False),
+    ],
+)
+def test_string_matches(response: str, gold: str, is_strict: bool, is_flexible: bool) -> None:
+    assert strict(response, gold) is is_strict
+    assert flexible(response, gold) is is_flexible
+
+
+def votes(*said: tuple[str | None, bool]) -> list[Sample]:
+    return [Sample(*s) for s in said]
+
+
+@pytest.mark.parametrize(
+    ("cast", "right"),
+    [
+        (votes(("4", True), ("4.0", True), ("9", False)), True),
+        (votes(("9", False), ("9", False), ("4", True)), False),
+        (votes(("4", True), ("9", False)), True),  # a tie goes to the first
+        (votes(("9", False), ("4", True)), False),
+        (votes((None, False), (None, False), ("4", True)), True),  # silence has no vote
+        (votes((None, False)), False),
+    ],
+)
+def test_majority(cast: list[Sample], right: bool) -> None:
+    assert majority(cast) is right
+
+
+@given(st.integers(1, 8).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
+def test_pass_at_k_is_the_share_of_subsets_with_a_right_answer(case: tuple[int, int, int]) -> None:
+    n, right, k = case
+    chosen = list(combinations([True] * right + [False] * (n - right), k))
+    assert pass_at_k(n, right, k) == pytest.approx(sum(map(any, chosen)) / len(chosen))
+
+
+def test_pass_at_k_of_too_few_samples_is_refused() -> None:
+    with pytest.raises(ValueError, match="pass@5 needs 5 samples"):
+        pass_at_k(4, 2, 5)
+
+
+def test_reported_sizes() -> None:
+    assert sizes(1) == [1]
+    assert sizes(6) == [1, 2, 4, 6]
+    assert sizes(8) == [1, 2, 4, 8]
