@@ -221,7 +221,7 @@ def scale(n: int) -> None:
     _, peak = tracemalloc.get_traced_memory()
     seconds = time.monotonic() - began
     print(
-        f"{n} problems: {seconds:.0f} s under tracemalloc, heap peak {peak / n:.0f} bytes a problem, {made.count('problems')} kept"
+        f"{n} problems: {seconds:.0f} s under tracemalloc, heap peak {peak / 1e6:.1f} MB ({peak / n:.0f} bytes a problem), {made.count('problems')} kept"
     )
 
 

@@ -24,7 +24,7 @@ from orcamath.records import Problem, Rejected, Settings, outside_digest
 from orcamath.store.artifacts import Output
 from orcamath.store.ledger import Remembered
 
-__all__ = ["Agent", "CallSettings", "Item", "drive", "fill", "fold", "keep", "write"]
+__all__ = ["Agent", "CallSettings", "Item", "drive", "examine", "fill", "fold", "keep", "write"]
 
 
 class Item(Protocol):
@@ -146,7 +146,7 @@ def fold(
             reply = chat.reply(request)
             if reply is None:
                 break
-            parsed = _read(agent, reply, item)
+            parsed = examine(agent, reply, item)
             if out is not None:
                 _book(parsed, out, books, final)
             if not isinstance(parsed, Rejected):
@@ -178,7 +178,8 @@ def write(
     return out.write("problems", kept())
 
 
-def _read(agent: Agent[In, Made], reply: Reply, item: In) -> Sequence[Made | Rejected] | Rejected:
+def examine(agent: Agent[In, Made], reply: Reply, item: In) -> Sequence[Made | Rejected] | Rejected:
+    """Parse a reply, after what no agent can use: an endpoint's refusal, an empty text."""
     if reply.finish_reason == "refused":
         return Rejected(item=item.id, reason="refused", detail="by the endpoint", text=reply.text)
     if not reply.text.strip():
@@ -212,6 +213,6 @@ def _again(agent: Agent[In, Made], item: In, chat: Remembered, draw: int) -> Req
         reply = chat.reply(request)
         if request.sampling.temperature == 0 or reply is None:
             return None
-        if not isinstance(_read(agent, reply, item), Rejected):
+        if not isinstance(examine(agent, reply, item), Rejected):
             return None
     return agent.request(item, draw)

@@ -64,16 +64,17 @@ class Solver:
         words = said(reply)
         if words.cut_off or not words.text:
             return failed(item.id, words, reply)
-        problem = item.problem
-        short = final_answer(words.text, problem.answer_kind, problem.question, problem.options)
+        problem, text = item.problem, _one_solution(words.text)
+        short = final_answer(text, problem.answer_kind, problem.question, problem.options)
         if short is None or (problem.answer_kind == "number" and not quantities(short)):
             rejected = failed(item.id, words, reply)
             if rejected.reason != "refused":
-                rejected = rejected.model_copy(
-                    update={"reason": "unsolvable" if _gives_up(short) else "no_final_answer"}
+                reason = (
+                    "unsolvable" if _NONE.search(text[-MAX_LAST_LINE:].rpartition("####")[2]) else "no_final_answer"
                 )
+                rejected = rejected.model_copy(update={"reason": reason})
             return rejected
-        return [Solution(words.text, short, item.draw)]
+        return [Solution(text, short, item.draw)]
 
 
 def make(settings: SolverSettings) -> Solver:
@@ -81,13 +82,20 @@ def make(settings: SolverSettings) -> Solver:
     return Solver(settings, settings.loaded())
 
 
+MAX_LAST_LINE = 200
+_ONWARD = re.compile(
+    r"\n\s*(?:<problem>|(?:next |new )?(?:question|problem|example|exercise|task)\b[^\n]{0,20}:|Q:)", re.IGNORECASE
+)
 _NONE = re.compile(
     r"\b(?:none|no (?:solution|answer)|cannot|can['’]t|impossible|not enough|insufficient|undefined)\b", re.IGNORECASE
 )
 
 
-def _gives_up(short: str | None) -> bool:
-    return short is not None and bool(_NONE.search(short))
+def _one_solution(text: str) -> str:
+    """Cut off what a model writes on after its answer: the next problem of a series, with a solution of its own."""
+    answered = text.find("####")
+    onward = _ONWARD.search(text, answered) if answered >= 0 else None
+    return text[: onward.start()].rstrip() if onward else text
 
 
 def _with_options(problem: Problem) -> str:
