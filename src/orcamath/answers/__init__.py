@@ -4,8 +4,8 @@
 length of the text, and never raises on any string.
 """
 
-from orcamath.answers.compare import kind_of, same
+from orcamath.answers.compare import kind_of, likely, same
 from orcamath.answers.find import Answer, final_answer, find
 from orcamath.answers.numbers import Quantity, quantities
 
-__all__ = ["Answer", "Quantity", "final_answer", "find", "kind_of", "quantities", "same"]
+__all__ = ["Answer", "Quantity", "final_answer", "find", "kind_of", "likely", "quantities", "same"]

@@ -31,6 +31,7 @@ _CLAUSE = re.compile(
     r"a|are|all|his|her|their|same|first|last|next|age|step)|[x*×+/÷(])[ ]*$",
     re.IGNORECASE,
 )
+_ITEM = re.compile(r"[ \t]*(?:[Ss]tep )?\(?[0-9]{1,2}[.):][ \t]+(?=\S)")
 _LEAD = re.compile(r"^[\s:*_\"'(\[~≈a-z]{0,3}$")
 _ASSERTS = re.compile(
     r"(?:\b(?:is|are|was|be|has|have|had|needs?|total|answer|makes?|made|earn(?:s|ed)?|gets?|spends?|spent|takes?|costs?|"
@@ -42,6 +43,8 @@ _ASSERTS = re.compile(
 def choose(sentence: str, question: str = "") -> Choice | None:
     """Return the sentence's answer, or None where it has no number."""
     every = quantities(sentence)
+    if len(every) > 1 and (item := _ITEM.match(sentence)) and every[0].end <= item.end():
+        every = every[1:]
     digits = [q for q in every if q.form not in ("word", "multiplier", "ordinal")]
     among = digits or [q for q in every if q.form == "word"] or every
     if not among:
@@ -57,7 +60,8 @@ def choose(sentence: str, question: str = "") -> Choice | None:
         if behind:
             return Choice(behind[0], len({q.value for q in behind}) == 1 or behind[0].start <= link.end() + 3, rest)
     if _LEAD.match(sentence[: among[0].start]):
-        return Choice(among[0], True, rest)
+        word, _, _ = unit_after(sentence, among[0].end)
+        return Choice(among[0], word != "times" or "times" in question, rest)
     return _by_score(sentence, question, rest)
 
 

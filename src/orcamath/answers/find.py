@@ -1,15 +1,22 @@
 """The final answer of a solution, as short text, with what the finding rests on."""
 
+import re
+from itertools import islice
 from typing import NamedTuple
 
 from orcamath.answers.choose import choose
+from orcamath.answers.compare import calculation
 from orcamath.answers.latex import plain
-from orcamath.answers.locate import How, locate
-from orcamath.answers.numbers import Quantity
-from orcamath.answers.units import compound
+from orcamath.answers.locate import Found, How, locate, sentences
+from orcamath.answers.numbers import Quantity, quantities
+from orcamath.answers.units import measure
+from orcamath.answers.wording import letter
 from orcamath.records import AnswerKind
 
 __all__ = ["Answer", "final_answer", "find"]
+
+_MATH = re.compile(r"\$\$?([^$]{1,200})\$|\\\(([^\n]{1,200}?)\\\)|\\\[(.{1,200}?)\\\]", re.DOTALL)
+_NUMBERISH = re.compile(r"[0-9]")
 
 
 class Answer(NamedTuple):
@@ -21,27 +28,52 @@ class Answer(NamedTuple):
     """False where another number in the same stretch could be meant."""
     segment: str
     """The stretch it was chosen from, without markup."""
+    at: int
+    """Where that stretch begins in the solution."""
     among: tuple[Quantity, ...] = ()
     """Every number of the stretch that could have been meant."""
 
 
 def find(text: str, kind: AnswerKind = "number", question: str = "") -> Answer | None:
     """Find the final answer of a solution; None where nothing in it looks like one."""
-    found = locate(text)
+    found = locate(text, wants_number=kind in ("number", "set"))
     if found is None:
         return None
-    segment = plain(found.text).strip(" :").rstrip(".")
+    if kind == "set":
+        return _set(text, found)
+    if kind == "expression":
+        found = found._replace(text=_math(found))
+    segment = plain(found.text).strip(" :").rstrip(". ")
     if not segment:
         return None
     if kind != "number":
-        return Answer(segment, found.how, found.how != "sentence", segment)
+        return Answer(segment, found.how, found.how != "sentence", segment, found.at)
+    if (value := calculation(segment)) is not None:
+        return Answer(value, found.how, True, segment, found.at, tuple(quantities(value)))
     choice = choose(segment, question)
     if choice is None:
-        return Answer(segment, found.how, False, segment)
+        return Answer(segment, found.how, False, segment, found.at)
     q = choice.quantity
-    end = compound(segment, q)
-    sure = choice.sure and (found.how != "sentence" or len(choice.among) == 1 or found.last)
-    return Answer(segment[q.start : end].strip(), found.how, sure, segment, choice.among)
+    end = measure(segment, q)[2]
+    return Answer(segment[q.start : end].strip(), found.how, choice.sure, segment, found.at, choice.among)
+
+
+def _math(found: Found) -> str:
+    """Return the formula inside a sentence, where it holds one: what is set in `$…$` or `\\(…\\)`, last first."""
+    if found.how in ("box", "json"):
+        return found.text
+    last = max(_MATH.finditer(found.text), key=lambda m: m.start(), default=None)
+    return next(g for g in last.groups() if g) if last is not None else found.text
+
+
+def _set(text: str, found: Found) -> Answer | None:
+    """Several answers may stand in several sentences: without a marker the last three with numbers are taken together."""
+    segment = plain(found.text).strip(" :").rstrip(". ")
+    if found.how in ("sentence", "phrase") and len(quantities(segment)) < 2:
+        numbered = (s for s in sentences(text) if _NUMBERISH.search(s))
+        segment = plain(" ; ".join(reversed(list(islice(numbered, 3)))))
+    numbers = tuple(quantities(segment))
+    return Answer(segment, found.how, found.how != "sentence", segment, found.at, numbers) if segment else None
 
 
 def final_answer(
@@ -50,10 +82,12 @@ def final_answer(
     """Return the short answer that a solution ends in, None where there is none.
 
     For a number: the number as written with its currency, percent sign or unit (`$18`, `60%`, `3 hours 20 minutes`), chosen
-    in the context of its sentence; None where there is no number. For the other kinds the stretch behind the marker,
-    without markup; for a choice, the letter where `options` tell it.
+    in the context of its sentence; None where there is no number. For a choice with `options`, its letter. For the other
+    kinds the stretch behind the marker, without markup.
     """
     answer = find(text, kind, question)
     if answer is None or (kind == "number" and not answer.among):
         return None
+    if kind == "choice" and options and (named := letter(answer.text)):
+        return named
     return answer.text

@@ -55,7 +55,9 @@ def plain(text: str) -> str:
     if len(text) > MAX_CHARS:
         text = text[-MAX_CHARS:]
     if "\\" in text or "{,}" in text:
-        text = _commands(text, 0).replace("{", "(").replace("}", ")") if "{" in text else _commands(text, 0)
+        text = _commands(text, 0)
+    if "{" in text:
+        text = text.replace("{", "(").replace("}", ")")
     if "*" in text or "`" in text or "__" in text:
         text = _MARKDOWN.sub("", text)
     return text.strip()

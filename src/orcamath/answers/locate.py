@@ -1,20 +1,23 @@
 """Where in a solution its final answer stands. Searched from the end, so the length of what comes before costs little.
 
-Looked for: a JSON field `answer`; the last of `#### …`, `\\boxed{…}`, `answer is …`, `Answer: …`, `A: …`; else the last
-sentence with a number. What a model wrote on after its answer (a new `Q:` of its own) is cut off first.
+Looked for, first: a JSON field `answer`; then whichever comes last of `#### …`, `\\boxed{…}`, `answer is …`, `Answer: …` and
+`A: …`; else the last sentence (with a number, where one is wanted). What a model wrote on after its answer (a `Question:` of
+its own) is cut off first.
 """
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from orcamath.answers.latex import braced
 
-__all__ = ["Found", "locate"]
+__all__ = ["Found", "How", "locate", "sentences"]
 
 How = Literal["json", "marker", "box", "phrase", "sentence"]
 MAX_SEGMENT = 600
 LOOK_BACK = 8
+"""How many candidates of one kind are looked at, from the end, before it is given up."""
 
 
 class Found(NamedTuple):
@@ -24,68 +27,87 @@ class Found(NamedTuple):
     how: How
     at: int
     """Where it begins in the solution."""
-    last: bool = True
-    """Nothing but blanks follows it."""
 
 
 _ANOTHER = re.compile(
-    r"\n[ \t]*(?:Q|Question|Problem|Human|User|USER|Student|### ?Instruction|### ?Input|Let's think step by step)\b[^\n:]{0,20}[:.]"
+    r"\n[ \t]*(?:Q|Question|Problem|Human|User|USER|Student|### ?Instruction|### ?Input|Let's think step by step)\b"
+    r"[^\n:]{0,20}[:.]"
 )
-_JSON = re.compile(r"""["'](?:final[_ ]?)?answer["'][ \t\n]{0,8}:[ \t\n]{0,8}""", re.IGNORECASE)
+_JSON = re.compile(r"""\\?["'](?:final[_ ]?)?answer\\?["'][ \t\r\n]{0,8}:[ \t\r\n]{0,8}""", re.IGNORECASE)
+_BARE_VALUE = re.compile(r"""[^\n}\]"']*?(?=[ ]*(?:,[ \t]*(?:["'}\n]|$)|[\n}\]]|$))""")
 _PHRASE = re.compile(
-    r"answer\**\)?(?:[ ]?\([^()\n]{0,40}\))?(?:[ ](?:to|for|of|in|as|we|you|would|should|will|must|can|therefore|thus)\b[^.\n]{0,80}?)?"
-    r"(?:[ ]?\**[ ]?[:=]|[ ](?:is|are|was|be|equals|comes? (?:out )?to)\b)\**:?",
+    r"answer\**\)?(?:[ ]?\([^()\n]{0,40}\))?"
+    r"(?:[ ](?:to|for|of|in|as|we|you|would|should|will|must|can|therefore|thus)\b[^.\n]{0,80}?)?"
+    r"(?:[ ]?\**[ ]?[:=]|[ ](?:is|are|was|be|equals|comes? (?:out )?to)\b(?! not\b))\**:?",
     re.IGNORECASE,
 )
-_LABEL = re.compile(r"^[ \t]*(?:A|Ans|Solution|Result|Output)\.?:", re.MULTILINE)
+_LABEL = re.compile(r"^[ \t*]*(?:A|Ans|Solution|Result|Output)\.?\**:", re.MULTILINE)
 _NUMBERISH = re.compile(r"[0-9½¼¾⅓⅔]")
+_SAYS = re.compile(r"[^\W_]")
+_SENTENCE = re.compile(r"(?<=[.!?])[*)\"']{0,3}[ ]+(?=[A-Z(\"'*$\\])|(?<=[0-9a-z])\.(?=[A-Z])")
+_ASIDE = re.compile(
+    r"[\s*_#(]*(?:note|check|verif|i hope|hope|let me know|remember|tip|p\.?s\b|explanation|###)", re.IGNORECASE
+)
+_HEADING = re.compile(
+    r"(?:step|part|case|solution|calculation|explanation|given|find|method|answer|final|question|problem)\b"
+    r"[^0-9=]{0,40}(?:[0-9]{1,2}[:.)]|:?\**$)",
+    re.IGNORECASE,
+)
 
 
-def locate(text: str) -> Found | None:
+def locate(text: str, *, wants_number: bool = True) -> Found | None:
     """Return the stretch with the final answer; None where the text is blank."""
-    end = text.rfind("</think>")
-    if end >= 0:
-        text = text[end + 8 :]
+    thought = text.rfind("</think>")
+    if thought >= 0:
+        text = text[thought + 8 :]
     if not text or text.isspace():
         return None
     if found := _json(text):
         return found
     best: Found | None = None
-    for found in (_marker(text), _box(text), _phrase(text)):
+    for found in (_marker(text), _box(text), _phrase(text, wants_number)):
         if found is not None and (best is None or found.at > best.at):
             best = found
-    return best if best is not None else _last_sentence(text)
+    return best if best is not None else _last_sentence(text, 0, wants_number)
 
 
 def _json(text: str) -> Found | None:
     at = len(text)
     for _ in range(LOOK_BACK):
-        at = max(text.rfind('nswer"', 0, at), text.rfind("nswer'", 0, at))
+        at = max(text.rfind('nswer"', 0, at), text.rfind("nswer'", 0, at), text.rfind('nswer\\"', 0, at))
         if at < 0:
             return None
-        start = max(at - 8, 0)
-        for match in _JSON.finditer(text, start, min(at + 40, len(text))):
-            if match.end() > at:
-                return Found(_json_value(text, match.end()), "json", match.end())
+        for match in _JSON.finditer(text, max(at - 10, 0), min(at + 40, len(text))):
+            if match.end() > at and (value := _json_value(text, match.end())):
+                return Found(value, "json", match.end())
     return None
 
 
 def _json_value(text: str, at: int) -> str:
     window = text[at : at + MAX_SEGMENT]
+    if window[:1] == "\\":
+        window = window[1:].replace('\\"', '"')
     if window[:1] == '"':
         try:
             value, _ = json.JSONDecoder(strict=False).raw_decode(window)
             return str(value).strip()
-        except ValueError:
-            close = window.find('"', 1)
-            return window[1 : close if close > 0 else len(window)].partition("\n")[0].strip()
-    if window[:1] == "'":
-        close = window.find("'", 1)
-        return window[1 : close if close > 0 else len(window)].strip()
+        except (ValueError, RecursionError):
+            pass
+    if window[:1] in ('"', "'"):
+        close = window.find(window[0], 1)
+        return window[1 : close if close > 0 else len(window)].strip().partition("\n")[0].strip()
     if window[:1] == "[":
         return window[1 : window.find("]") if "]" in window else len(window)].replace('"', "").strip()
-    value = re.match(r"[^\n}]*", window)
-    return (value[0] if value else "").strip().rstrip(",").strip()
+    if window[:1] == "{":
+        inside, _ = braced(window, 0)
+        return (
+            inside.rpartition(":")[2].replace('"', "").strip()
+            if inside.count(":") == 1
+            else inside.replace('"', " ").strip()
+        )
+    value = _BARE_VALUE.match(window.split("\n", 1)[0])
+    said = value[0].strip() if value else ""
+    return "" if said == "null" else said
 
 
 def _marker(text: str) -> Found | None:
@@ -101,76 +123,75 @@ def _marker(text: str) -> Found | None:
     return None
 
 
-_HEADING = re.compile(
-    r"(?:step|part|case|solution|calculation|explanation|given|find|method|answer|final|question|problem)\b[^0-9=]{0,40}(?:[0-9]{1,2}[:.)]|:?\**$)",
-    re.IGNORECASE,
-)
-
-
 def _box(text: str) -> Found | None:
     at = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
     if at < 0:
         return None
     start = at + (6 if text.startswith("\\boxed", at) else 5)
-    window = text[start : start + MAX_SEGMENT]
-    inside, _ = braced(window, 0)
+    inside, _ = braced(text[start : start + MAX_SEGMENT], 0)
     return Found(inside.strip(), "box", at) if inside.strip() else None
 
 
-def _phrase(text: str) -> Found | None:
+def _phrase(text: str, wants_number: bool) -> Found | None:
     at = len(text)
     for _ in range(LOOK_BACK):
         at = max(text.rfind("nswer", 0, at), text.rfind("NSWER", 0, at))
         if at < 0:
             break
         match = _PHRASE.match(text, max(at - 1, 0), min(at + 200, len(text)))
-        if match:
-            segment = _behind(text, match.end())
-            if segment:
-                return Found(segment, "phrase", match.end())
-    tail_at = max(len(text) - MAX_SEGMENT, 0)
-    label = None
-    for label in _LABEL.finditer(text[tail_at:]):
-        pass
-    if label is not None and (segment := _behind(text, tail_at + label.end())):
-        return Found(segment, "phrase", tail_at + label.end())
-    return None
+        if match and (found := _behind(text, match.end(), wants_number)):
+            return _after_label(text, found, wants_number) if match[0].rstrip("*").endswith((":", "=")) else found
+    begin = max(len(text) - MAX_SEGMENT, 0)
+    label = max(_LABEL.finditer(text[begin:]), key=lambda m: m.start(), default=None)
+    found = _behind(text, begin + label.end(), wants_number) if label is not None else None
+    return _after_label(text, found, wants_number) if found else None
 
 
-def _behind(text: str, at: int) -> str:
+def _after_label(text: str, found: Found, wants_number: bool) -> Found:
+    """`Answer:` may stand before a whole solution: where more is said behind it, the last sentence counts."""
+    rest = text[found.at :]
+    if len(rest) - len(found.text) < 80 or _SHORT.match(found.text):
+        return found
+    return _last_sentence(text, found.at, wants_number) or found
+
+
+_SHORT = re.compile(r"[^A-Za-z]*[0-9][^A-Za-z]{0,20}(?:\s?[A-Za-z]+){0,3}[.!]?$")
+
+
+def _behind(text: str, at: int, wants_number: bool) -> Found | None:
     """Return what stands behind an answer phrase.
 
-    On the same line: its first sentence with a number. On later lines only: a small solution of its own, whose last
-    sentence counts. Where there is no number, the first line that says anything.
+    On the same line: its first sentence (with a number, where one is wanted). On later lines only: a small solution of its
+    own, whose last sentence counts.
     """
-    line, _, rest = text[at : at + MAX_SEGMENT].partition("\n")
-    line = line.strip(" \t*_`")
+    line = text[at : at + MAX_SEGMENT].partition("\n")[0].strip(" \t\r*_`")
     if _SAYS.search(line):
         for sentence in _SENTENCE.split(line):
-            if _NUMBERISH.search(sentence):
-                return sentence.strip()
-        return line
+            if _NUMBERISH.search(sentence) or not wants_number:
+                return Found(sentence.strip(), "phrase", at)
+        return Found(line, "phrase", at)
     rest = text[at : at + 4 * MAX_SEGMENT].partition("\n")[2]
-    found = _last_sentence("\n" + rest)
-    return found.text if found else ""
+    found = _last_sentence("\n" + rest, at, wants_number)
+    return found._replace(how="phrase") if found else None
 
 
-_SAYS = re.compile(r"[^\W_]")
-_SENTENCE = re.compile(r"(?<=[.!?])[ ]+(?=[A-Z(\"'*])|(?<=[0-9a-z])\.(?=[A-Z])")
-
-
-def _last_sentence(text: str) -> Found | None:
-    """Return the last sentence with a number, or the last line where no number is near the end."""
-    tail_at = max(len(text) - 4 * MAX_SEGMENT, 0)
-    tail = text[tail_at:].rstrip()
+def sentences(text: str) -> Iterator[str]:
+    """Yield the last sentences of a text, last first; what the model wrote on after its answer is left out."""
+    tail = text[-4 * MAX_SEGMENT :].rstrip()
     another = _ANOTHER.search(tail)
-    if another and _NUMBERISH.search(tail, 0, another.start()):
+    if another and _SAYS.search(tail, 0, another.start()):
         tail = tail[: another.start()]
-    lines = tail.split("\n")
-    for line in reversed(lines):
-        if _NUMBERISH.search(line):
-            for sentence in reversed(_SENTENCE.split(line)):
-                if _NUMBERISH.search(sentence):
-                    return Found(sentence.strip()[-MAX_SEGMENT:], "sentence", tail_at)
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return Found(last[-MAX_SEGMENT:], "sentence", tail_at) if last else None
+    for line in reversed(tail.split("\n")):
+        for sentence in reversed(_SENTENCE.split(line)):
+            if _SAYS.search(sentence):
+                yield sentence.strip()[-MAX_SEGMENT:]
+
+
+def _last_sentence(text: str, offset: int, wants_number: bool) -> Found | None:
+    """Return the last sentence that can be the answer; asides (`Note: …`) only where there is nothing else."""
+    last = None
+    for sentence in sentences(text):
+        last = last or sentence
+        if (_NUMBERISH.search(sentence) or not wants_number) and not _ASIDE.match(sentence):
+            return Found(sentence, "sentence", offset)
+    return Found(last, "sentence", offset) if last else None

@@ -7,7 +7,7 @@ always takes a side; it is what forced accuracy is measured with.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from orcamath.answers import Answer, final_answer, find, kind_of, same
+from orcamath.answers import Answer, final_answer, find, kind_of, likely, quantities, same
 from orcamath.ports import Comparison, Finding, Judge
 from orcamath.records import AnswerKind, Outcome
 
@@ -15,6 +15,9 @@ __all__ = ["RULES_VERSION", "RulesJudge", "Ruling", "make", "rule", "short_refer
 
 RULES_VERSION = 1
 """Raised whenever a verdict can change: it is part of what a sealed stage is called."""
+
+NEAR = 240
+"""Characters before the end of a response in which a number stands for what it may have been meant to answer."""
 
 
 class Ruling(NamedTuple):
@@ -58,19 +61,27 @@ def rule(comparison: Comparison) -> Ruling:
     if not comparison.finished and answer.how == "sentence":
         return Ruling(False, False, "cut_off", answer.text)
     verdict = same(kind, answer.text, reference, comparison.question, comparison.options)
-    if verdict is None:
-        return _in_doubt(answer, reference)
     if verdict:
         return Ruling(True, True, "same_answer", answer.text)
+    if verdict is None:
+        guess = likely(kind, answer.text, reference, comparison.question)
+        return Ruling(None, guess, "unclear_form", answer.text)
     if not answer.sure:
         return Ruling(None, False, "several_numbers", answer.text)
+    if (
+        answer.how in ("phrase", "sentence")
+        and kind == "number"
+        and _said_later(comparison.response, answer, reference)
+    ):
+        return Ruling(None, False, "said_elsewhere", answer.text)
     return Ruling(False, False, "other_answer", answer.text)
 
 
-def _in_doubt(answer: Answer, reference: str) -> Ruling:
-    """Take the likelier side where two answers are neither clearly the same nor clearly different."""
-    guess = same("number", answer.text, reference) is not False and bool(answer.among)
-    return Ruling(None, guess, "unclear_form", answer.text)
+def _said_later(response: str, answer: Answer, reference: str) -> bool:
+    """Whether the yardstick's number stands near the end, so that the number read may not be the one meant."""
+    goal = {q.value for q in quantities(reference)}
+    after = response[max(answer.at, len(response) - NEAR) :]
+    return any(q.value in goal for q in quantities(after[-NEAR:]))
 
 
 class RulesJudge:
