@@ -106,9 +106,9 @@ def test_screens_always_drop_whatever_the_policy(tmp_path: Path) -> None:
 def test_pairs_stand_side_by_side_with_shared_words_marked(tmp_path: Path) -> None:
     made = run(tmp_path, [lesson(MOVED)], [], policy="report")
     (pair,) = made.facts["pairs"]
-    assert "".join(text for text, _ in pair["training"]) == MOVED
-    assert "".join(text for text, _ in pair["test"]) == TEST
-    marked = {word for text, shared in pair["training"] if shared for word in text.split()}
+    assert "".join(text for text, _ in pair["texts"]["training"]) == MOVED
+    assert "".join(text for text, _ in pair["texts"]["test"]) == TEST
+    marked = {word for text, shared in pair["texts"]["training"] if shared for word in text.split()}
     assert "tulips" in marked
     assert "15" not in marked
     assert "of" not in marked  # stop words are never evidence

@@ -10,23 +10,21 @@ document frequencies, the second searches. Looks:
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from tempfile import TemporaryFile
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple
 
-import numpy as np
 from pydantic import Field
 
-from orcamath.contamination.neighbours import Nearest, frequencies, nearest
+from orcamath.contamination.neighbours import Nearest, nearest
 from orcamath.contamination.overlap import Overlap, jaccard, ngrams
+from orcamath.contamination.spool import Spool
 from orcamath.contamination.words import Block, Vocabulary, content, masked
 from orcamath.records import Settings
 
-__all__ = ["Found", "Look", "Pair", "SearchSettings", "search"]
+__all__ = ["LOOKS", "Found", "Look", "Pair", "SearchSettings", "search"]
 
 Look = Literal["paper", "every_pair", "containment", "masked"]
-BLOCK = 10_000
+LOOKS: tuple[Look, ...] = ("paper", "every_pair", "containment", "masked")
 
 
 class SearchSettings(Settings):
@@ -86,63 +84,23 @@ def search(
     training: Iterable[str],
     tests: Sequence[str],
     settings: SearchSettings,
-    looks: Sequence[Look] = ("paper", "every_pair", "containment", "masked"),
+    looks: Sequence[Look] = LOOKS,
     tick: Callable[[int], None] = lambda _: None,
 ) -> Found:
     """Search training texts, read once, for the test questions. `tick` is told how many rows were read."""
     vocabulary = Vocabulary()
     asked = vocabulary.encode(tests)
-    with _Spool() as spool:
-        frequency = np.zeros(len(vocabulary), dtype=np.int64)
-        for texts in _batches(training):
-            block = vocabulary.encode(texts)
-            spool.add(block)
-            frequency = np.pad(frequency, (0, len(vocabulary) - len(frequency)))
-            frequency += frequencies(content(block, vocabulary.n_stop), len(vocabulary))
-            tick(len(texts))
-        bare = content(asked, vocabulary.n_stop)
-        near = nearest(
-            bare, (content(b, vocabulary.n_stop) for b in spool.blocks()), frequency, spool.n_rows, settings.top
-        )
+    bare = content(asked, vocabulary.n_stop)
+    with Spool() as spool:
+        frequency = spool.read(training, vocabulary, tick)
+        near = nearest(bare, spool.content(vocabulary.n_stop), frequency, spool.n_rows, settings.top)
         best, pairs = _papers_step(bare, near, spool, vocabulary.n_stop, settings)
         pairs += _further_looks(asked, spool, vocabulary, settings, looks)
         return Found(spool.n_rows, len(tests), best, sorted(pairs), near)
 
 
-class _Spool:
-    """Blocks of word ids in a file that vanishes: about 200 bytes a problem on disk, 8 a block in memory."""
-
-    def __init__(self) -> None:
-        self.file = TemporaryFile()  # noqa: SIM115 (closed by __exit__)
-        self.sizes: list[tuple[int, int]] = []
-
-    def __enter__(self) -> "_Spool":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
-
-    @property
-    def n_rows(self) -> int:
-        return sum(n_rows for n_rows, _ in self.sizes)
-
-    def add(self, block: Block) -> None:
-        self.sizes.append((block.n_rows, len(block.ids)))
-        self.file.write(block.starts.tobytes() + block.ids.tobytes())
-
-    def blocks(self) -> Iterator[Block]:
-        at = 0
-        for n_rows, n_ids in self.sizes:
-            self.file.seek(at)
-            size = 8 * (n_rows + 1) + 4 * n_ids
-            data = self.file.read(size)
-            starts = np.frombuffer(data, dtype=np.int64, count=n_rows + 1)
-            yield Block(np.frombuffer(data, dtype=np.int32, offset=starts.nbytes), starts)
-            at += size
-
-
 def _papers_step(
-    tests: Block, near: Nearest, spool: _Spool, n_stop: int, settings: SearchSettings
+    tests: Block, near: Nearest, spool: Spool, n_stop: int, settings: SearchSettings
 ) -> tuple[dict[int, list[float]], list[Pair]]:
     """Jaccard of each test question with its nearest rows, for every n; pairs at the shortest."""
     wanted: dict[int, list[tuple[int, float]]] = defaultdict(list)
@@ -154,8 +112,7 @@ def _papers_step(
     asked = [{n: ngrams(tests.row(t), n) for n in settings.ngrams} for t in range(tests.n_rows)]
     pairs: list[Pair] = []
     first = 0
-    for whole in spool.blocks():
-        block = content(whole, n_stop)
+    for block in spool.content(n_stop):
         for row in range(first, first + block.n_rows):
             if row not in wanted:
                 continue
@@ -172,7 +129,7 @@ def _papers_step(
 
 
 def _further_looks(
-    asked: Block, spool: _Spool, vocabulary: Vocabulary, settings: SearchSettings, looks: Sequence[Look]
+    asked: Block, spool: Spool, vocabulary: Vocabulary, settings: SearchSettings, looks: Sequence[Look]
 ) -> list[Pair]:
     numbers = vocabulary.numbers()
     ways: dict[Look, tuple[Callable[[Block], Block], Overlap]] = {}
@@ -200,9 +157,3 @@ def _further_looks(
             ]
         first += block.n_rows
     return pairs
-
-
-def _batches(texts: Iterable[str]) -> Iterator[list[str]]:
-    source = iter(texts)
-    while batch := list(islice(source, BLOCK)):
-        yield batch

@@ -12,14 +12,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
+from orcamath.contamination.pairs import looks_found, most_alike, side_by_side
 from orcamath.contamination.search import Found, Look, Pair, SearchSettings, search
-from orcamath.contamination.words import pieces, split_words, stop_words
+from orcamath.contamination.words import stop_words
 from orcamath.errors import DataError
 from orcamath.ports import Progress, Screen
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.store.artifacts import Artifact, Output
 
-__all__ = ["VERSION", "GateSettings", "gate", "side_by_side"]
+__all__ = ["VERSION", "GateSettings", "gate"]
 
 VERSION = 1
 MAX_PAIRS = 50
@@ -127,21 +128,12 @@ def _colliding(found: Found, settings: GateSettings) -> dict[int, int]:
     return {row: pair.test for row, pair in sorted(worst.items())}
 
 
-def side_by_side(training: str, test: str) -> dict[str, Any]:
-    """Return both texts cut into pieces, `[text, shared]`, where shared words are marked (stop words never are)."""
-    shared = (set(split_words(training)) & set(split_words(test))) - set(stop_words())
-    return {"training": [list(p) for p in pieces(training, shared)], "test": [list(p) for p in pieces(test, shared)]}
-
-
 def _shown(
     found: Found, taught: Artifact, rows: Sequence[tuple[str, str]], tests: Sequence[Problem]
 ) -> list[dict[str, Any]]:
     """The most alike pairs in full: each pair once, with every look that found it."""
-    looks: dict[tuple[int, int], dict[str, float]] = {}
-    for pair in found.pairs:
-        looks.setdefault((pair.row, pair.test), {})[pair.look] = round(pair.score, 4)
-    alike = sorted(looks.items(), key=lambda item: (-max(item[1].values()), item[0]))[:MAX_PAIRS]
-    wanted = {rows[row][0] for (row, _), _ in alike}
+    alike = most_alike(found, MAX_PAIRS)
+    wanted = {rows[row][0] for row, _, _ in alike}
     texts = {r.id: r.question for r in _rows(taught) if r.id in wanted}
     return [
         {
@@ -150,9 +142,9 @@ def _shown(
             "test_id": tests[test].id,
             "benchmark": tests[test].source,
             "scores": scores,
-            **side_by_side(texts[rows[row][0]], tests[test].question),
+            "texts": side_by_side(texts[rows[row][0]], tests[test].question),
         }
-        for (row, test), scores in alike
+        for row, test, scores in alike
     ]
 
 
@@ -172,12 +164,6 @@ def _facts(
         "flagged": flagged,
         "by_origin": {"seed": seeds.flagged(settings.threshold), "all": flagged},
         "by_benchmark": {name: found.flagged(settings.threshold, own) for name, own in sorted(by_benchmark.items())},
-        "looks": {
-            look: {
-                "tests": len({p.test for p in found.of_look(look)}),
-                "rows": len({p.row for p in found.of_look(look)}),
-            }
-            for look in ("paper", "every_pair", "containment", "masked")
-        },
+        "looks": looks_found(found),
         "pairs": shown,
     }

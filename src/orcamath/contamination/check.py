@@ -1,0 +1,141 @@
+"""Two heaps of files against each other: what `orcamath check TRAIN… --against TEST…` calls.
+
+In: files of training problems and of test questions (JSON Lines, JSON, CSV, Parquet, plain or gzipped). Out: the paper's
+counts, by origin where asked, the further looks, and the most alike pairs side by side. Training files are streamed.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orcamath.contamination.pairs import looks_found, most_alike, side_by_side
+from orcamath.contamination.search import Found, SearchSettings, search
+from orcamath.contamination.words import stop_words
+from orcamath.errors import DataError, UsageError, nearest
+from orcamath.records import Rejected
+from orcamath.sources.rows import rows
+
+__all__ = ["QUESTION_COLUMNS", "Checked", "check_files", "questions"]
+
+QUESTION_COLUMNS = ("question", "problem", "sQuestion", "original_text", "Problem", "input", "text", "instruction")
+"""Where a question is looked for, first match first; SVAMP's `Body` and `Question` are joined."""
+MAX_PAIRS = 200
+
+
+class Checked(NamedTuple):
+    """What a check found."""
+
+    found: Found
+    by: dict[str, Found]
+    """Value of the column asked for → the same search over these rows alone, `seed` first."""
+    settings: SearchSettings
+    pairs: list[dict[str, Any]]
+
+    @property
+    def flagged(self) -> dict[str, dict[str, int]]:
+        """n → test questions flagged at (`ge`) and above (`gt`) the threshold, over all rows."""
+        return self.found.flagged(self.settings.threshold)
+
+    def plain(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        threshold = self.settings.threshold
+        return {
+            "n_training": self.found.n_rows,
+            "n_tests": self.found.n_tests,
+            "threshold": threshold,
+            "stop_words": f"NLTK's {len(stop_words())}",
+            "flagged": self.flagged,
+            "by": {v: {"n_training": f.n_rows, "flagged": f.flagged(threshold)} for v, f in self.by.items()},
+            "looks": looks_found(self.found),
+            "pairs": self.pairs,
+        }
+
+
+def check_files(
+    training: Sequence[Path],
+    tests: Sequence[Path],
+    settings: SearchSettings | None = None,
+    *,
+    by: str | None = None,
+    column: str | None = None,
+    max_pairs: int = MAX_PAIRS,
+    tick: Callable[[int], None] = lambda _: None,
+) -> Checked:
+    """Search the training files for the test questions.
+
+    `column` names the question's column where it is none of QUESTION_COLUMNS; `by` is a column of the training files (such
+    as `origin`) by whose values the counts are repeated. Raises DataError for an unreadable line, UsageError for a column
+    that is not there or a file that holds nothing.
+    """
+    settings = settings or SearchSettings()
+    asked = [(path, text) for path, text, _ in questions(tests, column)]
+    if not asked:
+        raise UsageError(f"{', '.join(map(str, tests))}: no test questions in there")
+    texts = [text for _, text in asked]
+    found = search((text for _, text, _ in questions(training, column)), texts, settings, tick=tick)
+    if not found.n_rows:
+        raise UsageError(f"{', '.join(map(str, training))}: no training problems in there")
+    parts = _by_value(training, column, by, texts, settings) if by else {}
+    return Checked(found, parts, settings, _pairs(found, training, column, asked, max_pairs))
+
+
+def questions(paths: Iterable[Path], column: str | None = None) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
+    """Stream (file, question, row) of every row. Raises DataError with the place, UsageError for a missing column."""
+    for path in paths:
+        if not path.is_file():
+            raise DataError(f"there is no file `{path}`")
+        for row in rows(path):
+            if isinstance(row, Rejected):
+                raise DataError(f"{row.item} {row.detail}; mend or remove that line")
+            yield path, _question(path, row.values, column), row.values
+
+
+def _question(path: Path, values: Mapping[str, Any], column: str | None) -> str:
+    if column is None and "Body" in values and "Question" in values:
+        return f"{values['Body']} {values['Question']}"
+    name = column or next((c for c in QUESTION_COLUMNS if c in values), None)
+    if name is None or name not in values:
+        wanted = f"no column `{name}`" if name else f"none of the columns {', '.join(QUESTION_COLUMNS)}"
+        raise UsageError(
+            f"`{path}` has {wanted}; {nearest(name or 'question', map(str, values))}. Name it with --column"
+        )
+    return str(values[name] if values[name] is not None else "")
+
+
+def _by_value(
+    training: Sequence[Path], column: str | None, by: str, tests: Sequence[str], settings: SearchSettings
+) -> dict[str, Found]:
+    """Repeat the paper's procedure for the rows of each value, each with its own document frequencies."""
+    values: set[str] = set()
+    for path, _, row in questions(training, column):
+        if by not in row:
+            raise UsageError(f"`{path}` has no column `{by}`; {nearest(by, map(str, row))}")
+        values.add(str(row[by]))
+    return {
+        value: search(
+            (text for _, text, row in questions(training, column) if str(row[by]) == value),
+            tests,
+            settings,
+            looks=("paper",),
+        )
+        for value in sorted(values, key=lambda v: (v != "seed", v))
+    }
+
+
+def _pairs(
+    found: Found, training: Sequence[Path], column: str | None, asked: Sequence[tuple[Path, str]], limit: int
+) -> list[dict[str, Any]]:
+    alike = most_alike(found, limit)
+    wanted = {row for row, _, _ in alike}
+    texts = {i: (path, text) for i, (path, text, _) in enumerate(questions(training, column)) if i in wanted}
+    return [
+        {
+            "row": row + 1,
+            "file": texts[row][0].name,
+            "test": test + 1,
+            "test_file": asked[test][0].name,
+            "scores": scores,
+            "texts": side_by_side(texts[row][1], asked[test][1]),
+        }
+        for row, test, scores in alike
+    ]
