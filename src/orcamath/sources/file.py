@@ -11,7 +11,17 @@ from typing import Any, get_args
 from orcamath.errors import DataError, nearest
 from orcamath.records import AnswerKind
 from orcamath.sources.rows import FORMS, files_of, rows
-from orcamath.sources.source import Found, Row, SourceSettings, each, number_text, problem_from, split_named
+from orcamath.sources.source import (
+    Found,
+    Row,
+    SourceSettings,
+    each,
+    gold_kind,
+    number_text,
+    problem_from,
+    split_named,
+    text_of,
+)
 
 __all__ = ["COLUMNS", "mapped", "problem_of", "read"]
 
@@ -52,16 +62,16 @@ def problem_of(row: Row, settings: SourceSettings, names: dict[str, str]) -> Fou
     options = value["options"] or ()
     if not isinstance(options, list | tuple):
         return row.bad("bad_options", "has options that are no list")
-    kind = value["kind"] or ("choice" if options else "number")
-    if kind not in get_args(AnswerKind):
-        return row.bad("bad_kind", f"has the answer kind `{kind}`; {nearest(str(kind), get_args(AnswerKind))}")
     answer = value["answer"]
     if isinstance(answer, str) and "####" in answer:  # GSM8K's way, which many files share
         value["solution"] = value["solution"] or answer
         answer = answer.rpartition("####")[2]
+    kind = value["kind"] or ("choice" if options else gold_kind(number_text(answer)))
+    if kind not in get_args(AnswerKind):
+        return row.bad("bad_kind", f"has the answer kind `{kind}`; {nearest(str(kind), get_args(AnswerKind))}")
     return problem_from(
         row, settings, value["question"], number_text(answer), licence=str(value["licence"] or "not stated"),
         split=split or row.split or settings.split or "train", needs_answer=False, answer_kind=kind,
-        options=tuple(str(o) for o in options), solution=number_text(value["solution"]),
+        options=tuple(str(o) for o in options), solution=text_of(value["solution"]),
         source=str(value["source"] or settings.title),
     )  # fmt: skip

@@ -26,8 +26,6 @@ class HubSet(NamedTuple):
     """Empty for the only one there is."""
 
 
-_LILA = "allenai/lila"
-
 KNOWN: dict[str, HubSet] = {
     "gsm8k": HubSet("openai/gsm8k", ("main",)),
     "svamp": HubSet("ChilleD/SVAMP"),
@@ -36,7 +34,9 @@ KNOWN: dict[str, HubSet] = {
     "mathqa": HubSet("allenai/math_qa"),
     "gsm_hard": HubSet("reasoning-machines/gsm-hard"),
     "gsm_plus": HubSet("qintongli/GSM-Plus"),
-    "lila": HubSet(_LILA),
+    "lila": HubSet("allenai/lila"),
+    "numglue": HubSet("HHazard/numglue"),
+    "dmath": HubSet("philschmid/DMath"),
 }
 """Where the hub has a copy of a set that has a reader here: source name → hub set."""
 

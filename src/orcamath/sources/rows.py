@@ -147,8 +147,12 @@ def _json(path: Path) -> _Read:
             return
         raise DataError(f"`{path}` is not JSON: {e}; mend that place, or give the file as JSON Lines") from e
     if isinstance(value, dict):
-        lists = [v for v in value.values() if isinstance(v, list)]
-        value = lists[0] if len(lists) == 1 else [value]
+        inner = list(value.values())
+        lists = [v for v in inner if isinstance(v, list)]
+        if inner and all(isinstance(v, dict) for v in inner):  # numbered problems
+            value = inner
+        elif len(lists) == 1 and set(value) != {"Instances"} and all(isinstance(v, dict) for v in lists[0]):
+            value = lists[0]
     for i, item in enumerate(value if isinstance(value, list) else [value], start=1):
         place = f"{path.name}:record {i}"
         yield place, item if isinstance(item, dict) else _bad(place, "is no JSON object", item)

@@ -13,8 +13,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from pydantic import Field, ValidationError
 
+from orcamath.answers import kind_of
 from orcamath.errors import DataError
-from orcamath.records import Problem, Rejected, Settings, Split, outside_digest
+from orcamath.records import AnswerKind, Problem, Rejected, Settings, Split, outside_digest
 
 __all__ = [
     "Found",
@@ -23,9 +24,11 @@ __all__ = [
     "SourceSettings",
     "Unsplit",
     "each",
+    "gold_kind",
     "number_text",
     "problem_from",
     "split_named",
+    "text_of",
     "unsplit",
 ]
 
@@ -122,6 +125,21 @@ def number_text(value: Any) -> str | None:
     return text or None
 
 
+def text_of(value: Any) -> str | None:
+    """Return a text without outer spaces; None for what is no text, or an empty one."""
+    return (value.strip() or None) if isinstance(value, str) else None
+
+
+def gold_kind(answer: str | None) -> AnswerKind:
+    """Say what kind of answer a word problem's gold is: without a digit it is text (`Mrs. Hilt`, `Purple`, `Yes`)."""
+    if answer is None:
+        return "number"
+    if not any(c.isdigit() for c in answer):
+        return "text"
+    kind = kind_of(answer)
+    return kind if kind in ("number", "set") else "text"
+
+
 def problem_from(
     row: Row,
     settings: SourceSettings,
@@ -131,9 +149,14 @@ def problem_from(
     licence: str,
     split: Split | None = None,
     needs_answer: bool = True,
+    unofficial: bool = False,
     **fields: Any,
 ) -> Problem | Rejected:
-    """Build a seed out of a row's values, or say what is wrong with the row (never raises for one row)."""
+    """Build a seed out of a row's values, or say what is wrong with the row.
+
+    `unofficial` sets have no split of their own. Raises DataError where one is needed and cannot be told, for that is no
+    fault of the row.
+    """
     text = question.strip() if isinstance(question, str) else ""
     if not text:
         return row.bad("no_question", "the question is missing or is not text")
@@ -141,6 +164,8 @@ def problem_from(
     if gold is None and needs_answer:
         return row.bad("no_answer", "the answer is missing or is no text, number or list of these")
     named = split or row.split or settings.split
+    if named is None and unofficial:
+        named = "train"  # a placeholder: see `Unsplit`
     if named is None:
         raise DataError(
             f"source `{settings.name}`: cannot tell which split `{row.place.rsplit(':', 1)[0]}` is; add `split: train`, "

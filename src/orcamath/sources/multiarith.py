@@ -1,0 +1,13 @@
+"""MultiArith (Roy and Roth 2015): 600 two-step problems of all four operations, in the MAWPS form."""
+
+from collections.abc import Iterator
+
+from orcamath.sources import mawps
+from orcamath.sources.source import Found, SourceSettings
+
+__all__ = ["read"]
+
+
+def read(settings: SourceSettings) -> Iterator[Found]:
+    """Yield all problems, in file order; the set has no official split."""
+    return mawps.problems(settings, ("multiarith",))
