@@ -198,9 +198,9 @@ def _repeats(me: _Seen, other: _Seen, settings: CollectSettings) -> str | None:
     if me.id == other.id or (settings.exact and me.text == other.text):
         return "repeats_sibling" if siblings else "same_text"
     if siblings:
-        same = settings.siblings and me.hidden == other.hidden and me.like.same_ask(other.like, 0.5)
+        same = settings.siblings and me.hidden == other.hidden and me.like.like_ask(other.like)
         return "repeats_sibling" if same else None
-    if not settings.near or me.like.numbers != other.like.numbers or not me.like.same_ask(other.like, 0.8):
+    if not settings.near or me.like.numbers != other.like.numbers or not me.like.same_ask(other.like):
         return None
     return "near_duplicate" if jaccard(me.like.shingles, other.like.shingles) >= settings.near_jaccard else None
 

@@ -15,6 +15,8 @@ from orcamath.answers import quantities
 __all__ = ["Likeness", "hidden_value", "jaccard", "likeness", "masked"]
 
 SHINGLE = 3
+SAME_ASK = 0.8
+LIKE_ASK = 0.5
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+(?:[.,/:]\d+)*%?|[$€£]")
 _PRONOUNS = frozenset(
     ["he", "she", "him", "her", "his", "hers", "himself", "herself", "they", "them", "their", "theirs", "themselves"]
@@ -46,9 +48,14 @@ class Likeness(NamedTuple):
     people: frozenset[str]
     """Whom the question names, by order of appearance."""
 
-    def same_ask(self, other: "Likeness", threshold: float) -> bool:
-        """Tell whether both ask for the same quantity of the same person."""
-        return self.people == other.people and jaccard(self.ask, other.ask) >= threshold
+    def same_ask(self, other: "Likeness") -> bool:
+        """Tell whether both ask for the same quantity of the same person, in nearly the same words."""
+        return self.people == other.people and jaccard(self.ask, other.ask) >= SAME_ASK
+
+    def like_ask(self, other: "Likeness") -> bool:
+        """Tell whether both may ask for the same quantity, in words of their own; other names are other quantities."""
+        ours, theirs = self.people - {"@"}, other.people - {"@"}
+        return (not ours or not theirs or ours == theirs) and jaccard(self.ask, other.ask) >= LIKE_ASK
 
 
 def likeness(text: str) -> Likeness:

@@ -1,0 +1,131 @@
+"""Every agent with a real model on real seeds: acceptance per stage, rejections by reason with an example, share verified.
+
+    python benchmarks/real_agents.py --model FOLDER_OR_GGUF [--seeds 40] [--solutions 3] [--out FOLDER]
+    python benchmarks/real_agents.py --base-url http://localhost:8000/v1 --model NAME …
+
+Seeds are the first GSM8K train problems in hashed order, from the folder named by ORCAMATH_TEST_DATA. Run it twice with the same
+--out and only what is new is asked.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from orcamath.agents.ask_me_anything import AskSettings, ask
+from orcamath.agents.suggester_editor import EditSettings, edit
+from orcamath.backends import openai_compatible, transformers_local
+from orcamath.duplicates import CollectSettings, collect
+from orcamath.records import Lesson, Problem, Rejected, digest
+from orcamath.settings import ModelSettings
+from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.store.ledger import Ledger, Remembered
+from orcamath.teach import TeachSettings, teach
+
+
+class Quiet:
+    """A progress that shows nothing."""
+
+    def begin(self, what: str, total: int | None) -> None:
+        """Nothing."""
+
+    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
+        """Nothing."""
+
+    def end(self) -> None:
+        """Nothing."""
+
+
+def gsm8k(n: int) -> Iterator[Problem]:
+    """Yield n train problems in hashed order."""
+    path = Path(os.environ["ORCAMATH_TEST_DATA"], "original", "gsm8k_train.jsonl.gz")
+    with gzip.open(path, "rt") as lines:
+        rows = [json.loads(line) for line in lines]
+    for row in sorted(rows, key=lambda r: digest(r["question"]))[:n]:
+        yield Problem.make(
+            row["question"], "seed", "gsm8k", answer=row["answer"].rpartition("####")[2].strip(), answer_from="gold",
+            licence="MIT",
+        )  # fmt: skip
+
+
+def report(made: Artifact, seconds: float, examples: int) -> None:
+    """Print a stage's books, and an example of every reason."""
+    print(f"\n== {made.stage}: {made.balance} in {seconds:.0f} s")
+    for name, books in made.facts.get("agents", {}).items():
+        print(f"   {name}: {books['parsed']}/{books['asked']} replies read")
+    for key in ("failed_calls", "verified", "checks", "duplicates", "rounds"):
+        if key in made.facts:
+            print(f"   {key}: {made.facts[key]}")
+    shown = Counter[str]()
+    for rejected in made.read(Rejected):
+        shown[rejected.reason] += 1
+        if shown[rejected.reason] <= examples:
+            print(f"   - {rejected.reason} {rejected.detail}: {' / '.join(rejected.text.split(chr(10)))[:700]}")
+
+
+def main(args: argparse.Namespace) -> None:
+    """Run the stages in turn."""
+    options: dict[str, Any] = {}
+    if args.base_url:
+        settings = ModelSettings(model=args.model, base_url=args.base_url, api_key_env=None)
+        model = openai_compatible.open_chat(settings)
+    else:
+        options = {"chunk": args.chunk, "rows": args.chunk}
+        settings = ModelSettings(backend="transformers_local", model=args.model, options=options)
+        model = transformers_local.open_chat(settings)
+    store = Store(Path(args.out))
+    chat = Remembered(model, Ledger(Path(args.out) / "ledger"))
+    few, n = args.max_new_tokens, args.solutions
+
+    def seeds(out: Output) -> None:
+        out.write("problems", gsm8k(args.seeds))
+
+    a = AskSettings(max_new_tokens=2 * few)
+    e = EditSettings.model_validate({"suggester": {"max_new_tokens": 150}, "editor": {"max_new_tokens": few}})
+    t = TeachSettings(max_new_tokens=few, solutions=n, temperature=0.7 if n > 1 else 0.0)
+    quiet = Quiet()
+    source = store.stage("seeds", 1, None, [str(args.seeds)], seeds)
+    began = time.monotonic()
+    if "ask" in args.stages:
+        asked = store.stage(
+            "ask", 1, a, [source, chat, *a.prompt_fingerprints()], lambda o: ask(o, a, source, chat, quiet)
+        )
+        report(asked, time.monotonic() - began, args.examples)
+    began = time.monotonic()
+    if "edit" in args.stages:
+        edited = store.stage(
+            "edit", 1, e, [source, chat, *e.prompt_fingerprints()], lambda o: edit(o, e, source, chat, quiet)
+        )
+        report(edited, time.monotonic() - began, args.examples)
+    if "teach" not in args.stages:
+        return
+    parts = [source, asked, edited]
+    collected = store.stage("collect", 1, None, parts, lambda o: collect(o, CollectSettings(), parts, quiet))
+    report(collected, 0, args.examples)
+    began = time.monotonic()
+    inputs = [collected, chat, *t.prompt_fingerprints()]
+    taught = store.stage("teach", 1, t, inputs, lambda o: teach(o, t, collected, chat, quiet))
+    report(taught, time.monotonic() - began, args.examples)
+    by_origin = Counter((lesson.origin, lesson.verified) for lesson in taught.read(Lesson))
+    print("\nlessons by origin and verification:", dict(sorted(by_origin.items())))
+    for i, problem in enumerate(p for p in collected.read(Problem) if p.origin != "seed"):
+        print(f"{i + 1}. [{problem.origin} {problem.round}] {problem.question} → {problem.answer}")
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--model", required=True)
+    arguments.add_argument("--base-url")
+    arguments.add_argument("--seeds", type=int, default=40)
+    arguments.add_argument("--solutions", type=int, default=1)
+    arguments.add_argument("--max-new-tokens", type=int, default=300)
+    arguments.add_argument("--chunk", type=int, default=32)
+    arguments.add_argument("--examples", type=int, default=1)
+    arguments.add_argument("--stages", nargs="*", default=["ask", "edit", "teach"])
+    arguments.add_argument("--out", default="runs/real-agents")
+    main(arguments.parse_args())

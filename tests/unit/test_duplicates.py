@@ -1,0 +1,152 @@
+"""Duplicates: copies and renamed stories go, siblings and other numbers stay; every drop names what it repeats."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orcamath.duplicates import CollectSettings, collect, likeness
+from orcamath.duplicates.collecting import looks_english
+from orcamath.duplicates.minhash import BANDS, bands, candidates
+from orcamath.records import Problem, Rejected
+from orcamath.store.artifacts import Artifact
+from scripted import Bench, Quiet, seed
+
+STORY = (
+    "Tom picks 12 apples in the morning and 9 apples in the afternoon. He gives 5 apples to Mary and shares the others "
+    "with his two brothers. How many apples does Tom get?"
+)
+
+
+def collected(tmp_path: Path, *parts: list[Problem], **settings: Any) -> Artifact:
+    bench = Bench(tmp_path)
+    tables = [bench.table(part) for part in parts]
+    return bench.run(lambda out: collect(out, CollectSettings(**settings), tables, Quiet()))
+
+
+def drops(made: Artifact) -> list[tuple[str, str, str | None]]:
+    return [(r.item, r.reason, r.repeats) for r in made.read(Rejected)]
+
+
+@pytest.mark.parametrize(
+    ("second", "reason"),
+    [
+        (STORY.upper().replace(". ", " .  "), "same_text"),
+        (STORY.replace("Tom", "Lucia").replace("He ", "She ").replace("his", "her").replace("Mary", "Oscar"), "near_duplicate"),
+        (STORY.replace("picks", "gathers"), "near_duplicate"),
+        (STORY.replace("12", "13"), None),
+        (STORY.replace("How many apples does Tom get?", "How many apples does Mary get?"), None),
+        (STORY.replace("How many apples does Tom get?", "How many apples do the brothers get together?"), None),
+        (STORY.replace("two brothers", "three brothers"), None),
+    ],
+)  # fmt: skip
+def test_what_repeats_a_problem(tmp_path: Path, second: str, reason: str | None) -> None:
+    first, again = seed(STORY), seed(second)
+    made = collected(tmp_path, [first], [again])
+    assert drops(made) == ([(again.id, reason, first.id)] if reason else [])
+    assert made.balance["results"] == 2
+
+
+def child(question: str, target: str, parent: str = "p") -> Problem:
+    return Problem.make(question, "ask_me_anything", "test", parents=(parent,), target=target, answer=target)
+
+
+def test_siblings_are_compared_by_target_only(tmp_path: Path) -> None:
+    a = child("Tom has some apples and 5 pears, together 12. How many apples has he?", "7")
+    b = child("Tom has 7 apples and some pears, together 12. How many pears has he?", "5")
+    c = child("Of Tom's 12 fruits 5 are pears and the others are apples. How many apples are there?", "seven")
+    other = child("Ines caught some fish and 5 crabs, 12 animals in all. How many fish did she catch?", "7", parent="q")
+    made = collected(tmp_path, [a, b, c, other])
+    assert drops(made) == [(c.id, "repeats_sibling", a.id)]
+    assert made.facts["duplicates"] == {"siblings": 1}
+
+
+def test_equal_numbers_that_count_different_things_are_two_siblings(tmp_path: Path) -> None:
+    a = child("Tom has some apples and 5 pears, together 10. How many apples has he?", "5")
+    b = child("Tom has 5 apples and some pears, together 10. How many pears has he?", "5")
+    assert drops(collected(tmp_path, [a, b])) == []
+
+
+def test_a_chain_points_to_the_one_that_stays(tmp_path: Path) -> None:
+    first, renamed = seed(STORY), seed(STORY.replace("Tom", "Ben"))
+    copy = seed(STORY.replace("Tom", "Ben").lower())
+    made = collected(tmp_path, [first, renamed, copy])
+    assert [d[2] for d in drops(made)] == [first.id, first.id]
+    assert [p.id for p in made.read(Problem)] == [first.id]
+
+
+def test_the_same_record_twice_is_dropped_even_where_copies_may_stay(tmp_path: Path) -> None:
+    first = seed(STORY)
+    made = collected(tmp_path, [first], [first, seed(STORY, source="other")], exact=False, near=False)
+    assert len(drops(made)) == 1
+    assert made.count("problems") == 2
+
+
+def test_many_copies_are_all_found(tmp_path: Path) -> None:
+    copies = [
+        seed(STORY.replace("Tom", name))
+        for name in ["Abe", "Ben", "Cid", "Dan", "Eli", "Fay", "Gus", "Hal", "Ida", "Jon", "Kim", "Lou"]
+    ]
+    made = collected(tmp_path, copies)
+    assert made.count("problems") == 1
+    assert {d[2] for d in drops(made)} == {copies[0].id}
+
+
+@pytest.mark.parametrize(
+    ("settings", "text", "reason"),
+    [
+        ({"min_chars": 40}, "How many is 2 and 3 apples?", "too_short"),
+        ({"max_chars": 40}, STORY, "too_long"),
+        ({"language": "en"}, "Tom a 5 pommes et il en mange 2 avec son frère. Combien en reste-t-il à Tom ?", "other_language"),
+        ({"language": "en"}, "小明有5个苹果，吃了2个，还剩几个？", "other_language"),
+        ({"language": "en"}, STORY, None),
+        ({"solvable": True}, "Tom picks apples and eats some of the apples.", "no_question"),
+        ({"solvable": True}, "Tom picks apples and eats some. How many apples are left?", "no_number"),
+        ({"solvable": True}, "Of the 12 apples, 15 of the 12 apples are red. How many apples are green?", "contradicts_itself"),
+        ({}, "小明有5个苹果，吃了2个，还剩几个？", None),
+    ],
+)  # fmt: skip
+def test_filters(tmp_path: Path, settings: dict[str, Any], text: str, reason: str | None) -> None:
+    made = collected(tmp_path, [seed(text)], **settings)
+    assert [d[1] for d in drops(made)] == ([reason] if reason else [])
+
+
+def test_what_a_filter_drops_is_repeated_by_nobody(tmp_path: Path) -> None:
+    broken, whole = seed(STORY.rstrip("?")), seed(STORY)
+    made = collected(tmp_path, [broken, whole], solvable=True)
+    assert [p.id for p in made.read(Problem)] == [whole.id]
+
+
+@given(st.sets(st.integers(0, 2**32 - 1), min_size=1, max_size=80), st.integers(0, 2**32 - 1))
+def test_bands_depend_on_the_set_and_the_salt_only(shingles: set[int], salt: int) -> None:
+    again = bands(sorted(shingles, reverse=True), salt)
+    assert np.array_equal(bands(shingles, salt), again)
+    assert again.shape == (BANDS,)
+
+
+def test_bands_find_similar_sets_as_often_as_the_formula_says() -> None:
+    rng = np.random.default_rng(0)
+    found = 0
+    for _ in range(200):
+        shared, a, b = np.split(rng.integers(0, 2**32, 100), [60, 80])
+        found += bool((bands([*shared, *a], 1) == bands([*shared, *b], 1)).any())
+    # Jaccard 60 / 100: 1 − (1 − 0.6³)¹⁶ = 0.98
+    assert 0.94 <= found / 200 <= 1
+
+
+@given(st.lists(st.integers(0, 4), max_size=30))
+def test_candidates_are_earlier_rows_of_the_same_bucket(keys: list[int]) -> None:
+    pairs = candidates(np.array(keys, np.uint32).reshape(-1, 1), np.ones(len(keys), np.bool_))
+    assert all(late > early and keys[late] == keys[early] for late, early in pairs)
+    firsts = {(i, keys.index(k)) for i, k in enumerate(keys) if keys.index(k) != i}
+    assert firsts <= {(int(a), int(b)) for a, b in pairs}
+
+
+@given(st.text(max_size=300))
+def test_likeness_and_language_take_any_text(text: str) -> None:
+    seen = likeness(text)
+    assert seen == likeness(text)
+    assert isinstance(looks_english(text), bool)

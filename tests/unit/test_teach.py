@@ -1,0 +1,137 @@
+"""Teaching: lessons with their short answers, k solutions, the paper's length rule, who is not taught, what is dropped."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from orcamath.ports import Reply, Request
+from orcamath.records import Lesson, Problem, Rejected
+from orcamath.store.artifacts import Artifact
+from orcamath.teach import TeachSettings, teach
+from orcamath.verify import VerifySettings
+from scripted import Bench, Quiet, Scripted, seed, user_text
+
+GOLD = seed("Ann has 3 pens and buys 4. How many pens has she?", "7", licence="CC0", solution="3 + 4 = 7")
+HIDDEN = Problem.make(
+    "Ann has some pens and buys 4. She has 7. How many had she?", "ask_me_anything", "test", answer="3",
+    answer_from="hidden_number", target="3", parents=(GOLD.id,), round=1,
+)  # fmt: skip
+EDITED = Problem.make(
+    "Ann has 3 pens, buys 4, loses 2. How many has she?", "suggester_editor", "test", parents=(GOLD.id,)
+)
+
+
+def taught(tmp_path: Path, say, problems=(GOLD, HIDDEN, EDITED), **settings) -> Artifact:
+    bench = Bench(tmp_path)
+    table, model = bench.table(problems), bench.model(Scripted(say))
+    return bench.run(lambda out: teach(out, TeachSettings(**settings), table, model, Quiet()))
+
+
+def by_question(answers: dict[str, str]):
+    def say(request: Request) -> str:
+        return next(a for q, a in answers.items() if q in user_text(request))
+
+    return say
+
+
+def test_a_lesson_carries_problem_solution_short_answer_and_verification(tmp_path: Path) -> None:
+    say = by_question(
+        {"3 pens and buys": "3 + 4 = 7.\n#### 7", "some pens": "7 - 4 = 4\n#### 4", "loses 2": "So 5.\n#### 5 pens"}
+    )
+    made = taught(tmp_path, say)
+    gold, hidden, edited = made.read(Lesson)
+    assert (gold.answer, gold.final_answer, gold.gold, gold.verified) == ("3 + 4 = 7.\n#### 7", "7", "7", "gold")
+    assert (gold.licence, gold.teacher, gold.problem_id, gold.source) == ("CC0", "scripted", GOLD.id, "test")
+    assert (hidden.final_answer, hidden.gold, hidden.verified, hidden.parents) == ("4", "3", "unverified", (GOLD.id,))
+    assert (edited.verified, edited.gold) == ("unverified", None)
+    assert made.facts["verified"] == {"gold": 1, "unverified": 2}
+    assert made.facts["checks"] == {"gold_agrees": 1, "hidden_number_disagrees": 1}
+    assert made.facts["disagreeing"] == [HIDDEN.id]
+
+
+def test_who_disagrees_is_dropped_only_where_a_setting_says_so(tmp_path: Path) -> None:
+    made = taught(tmp_path, lambda r: "#### 4", verify=VerifySettings(gold="drop", hidden_number="drop"))
+    assert [x.problem_id for x in made.read(Lesson)] == [EDITED.id]
+    assert {r.item: (r.reason, r.detail) for r in made.read(Rejected)} == {
+        GOLD.id: ("disagrees_with_gold", "teacher 4, known 7"),
+        HIDDEN.id: ("disagrees_with_hidden_number", "teacher 4, known 3"),
+    }
+
+
+@pytest.mark.parametrize(("n_chars", "kept"), [(1800, 3), (1801, 2)])
+def test_long_solutions_are_dropped_of_suggester_editors_problems_only(tmp_path: Path, n_chars: int, kept: int) -> None:
+    solution = "x" * (n_chars - len("\n#### 3")) + "\n#### 3"
+    made = taught(tmp_path, lambda r: solution)
+    assert len(list(made.read(Lesson))) == kept
+    assert made.balance["rejected"] == ({} if kept == 3 else {"answer_too_long": 1})
+
+
+def test_k_solutions_make_k_lessons_and_agreement(tmp_path: Path) -> None:
+    made = taught(tmp_path, lambda r: f"#### {5 if r.draw % 4 else 6}", [EDITED], solutions=4, temperature=0.7)
+    lessons = list(made.read(Lesson))
+    assert [(x.draw, x.final_answer, x.verified) for x in lessons] == [
+        (0, "6", "unverified"), (1, "5", "agreement"), (2, "5", "agreement"), (3, "5", "agreement"),
+    ]  # fmt: skip
+    assert made.facts["checks"] == {"agreement_agrees": 3, "agreement_disagrees": 1}
+
+
+def test_of_k_solutions_the_first_verified_one_may_be_kept_alone(tmp_path: Path) -> None:
+    made = taught(
+        tmp_path, lambda r: f"#### {5 if r.draw % 4 else 6}", [EDITED], solutions=4, temperature=0.7, keep="first"
+    )
+    assert [x.draw for x in made.read(Lesson)] == [1]
+    assert made.balance["rejected"] == {"another_solution_kept": 3}
+
+
+def test_several_solutions_at_temperature_0_are_an_error_that_says_what_to_do() -> None:
+    with pytest.raises(ValidationError, match="set temperature"):
+        TeachSettings(solutions=2)
+
+
+def test_a_repeated_try_takes_a_draw_that_no_other_solution_takes(tmp_path: Path) -> None:
+    draws: list[int] = []
+
+    def say(request: Request) -> str:
+        draws.append(request.draw)
+        return "no idea"
+
+    taught(tmp_path, say, [EDITED], solutions=2, temperature=0.7, tries=2)
+    assert sorted(draws) == [0, 1, 2, 3]
+
+
+def test_the_teacher_gets_as_many_problems_as_it_may_and_the_rest_is_left_for_practice(tmp_path: Path) -> None:
+    many = [seed(f"Ann has {i} pens and buys 4. How many pens has she?", str(i + 4)) for i in range(50)]
+    few = taught(tmp_path / "few", lambda r: "#### 1", many, max_problems=10)
+    more = taught(tmp_path / "more", lambda r: "#### 1", many, max_problems=30)
+    first, then = ({x.problem_id for x in made.read(Lesson)} for made in (few, more))
+    assert len(first) == 10
+    assert len(then) == 30
+    assert first < then, "a larger number only adds"
+    assert {p.id for p in few.read(Problem)} == {p.id for p in many} - first
+    assert taught(tmp_path / "none", lambda r: "", many, max_problems=0).count("problems") == 50
+
+
+def test_unsolved_cut_off_and_refused_problems_are_counted_by_reason(tmp_path: Path) -> None:
+    replies = {
+        "3 pens and buys": Reply(b"", "3 + 4 = 7\n#### 7", "length"),
+        "some pens": "I'm sorry, I can't.",
+        "loses 2": "It cannot be known.\n#### none",
+    }
+    made = taught(tmp_path, by_question(replies))  # type: ignore[arg-type]
+    assert made.facts["failed_calls"] == {"cut_off": 1, "refused": 1, "unsolvable": 1}
+    assert made.balance["asked"] == made.balance["failed"] == 3
+    assert made.count("lessons") == 0
+
+
+def test_choices_are_shown_to_the_teacher(tmp_path: Path) -> None:
+    problem = seed("What is 12 × 2?", "B", answer_kind="choice", options=("20", "24"))
+    seen: list[str] = []
+
+    def say(request: Request) -> str:
+        seen.append(user_text(request))
+        return "#### 24"
+
+    (lesson,) = taught(tmp_path, say, [problem]).read(Lesson)
+    assert "A) 20\nB) 24" in seen[0]
+    assert lesson.verified == "gold", "the option's value names its letter"
