@@ -125,25 +125,26 @@ class OpenAICompatible:
         weight = sum(_both(most_tokens(request))) if self._options["tokens_per_minute"] else 0
         while not self._flight.stopping:
             held = await self._reserve(request)
-            sent_at = loop.time()
             try:
                 reply = await self._once(request, key, weight, held)
             except _AskDifferently:
+                self._pace.alive()
                 continue
             except Fault as fault:
                 message = self._secrets.hide(str(fault))
                 if fault.kind == "refused":
                     raise TeacherRefused(f"model `{self.settings.model}` at {self.base_url}: {message}") from None
                 if fault.kind == "item":
+                    self._pace.alive()
                     return self._bad_request(fault, message, key)
                 if fault.kind == "busy" and waits < MAX_WAITS:
                     waits += 1
-                    self._pace.throttled(sent_at, loop.time(), fault.retry_after)
+                    self._pace.throttled(fault.sent_at, loop.time(), fault.retry_after)
                     if fault.retry_after is None:
                         await asyncio.sleep(backoff(waits, self._options["first_backoff_s"]))
                     continue
                 tries += 1
-                self._pace.failed(loop.time(), message)
+                self._pace.failed(fault.sent_at, loop.time(), message)
                 if tries >= self.settings.max_tries:
                     return Reply(key, error=f"{message} (tried {tries} times)")
                 await asyncio.sleep(max(fault.retry_after or 0.0, backoff(tries - 1, self._options["first_backoff_s"])))
@@ -156,7 +157,7 @@ class OpenAICompatible:
         """Make one call on the wire. Raises Fault; settles with the meter whatever happens."""
         sent, billed, task = False, None, asyncio.current_task()
         try:
-            await self._pace.turn(weight)
+            sent_at = await self._pace.turn(weight)
             try:
                 sent = True
                 self._flight.on_wire.add(task)
@@ -168,7 +169,7 @@ class OpenAICompatible:
                 sent = False
                 raise
             except Fault as fault:
-                sent = fault.billed
+                sent, fault.sent_at = fault.billed, sent_at
                 raise
             finally:
                 self._flight.on_wire.discard(task)

@@ -58,6 +58,7 @@ class Pace:
         self._tokens = Bucket(tokens_per_minute) if tokens_per_minute else None
         self.failures = 0
         self.down = False
+        self._down_at = 0.0
         self._probing = False
         self._probes = 0
 
@@ -67,8 +68,8 @@ class Pace:
         self._waiters.clear()
         self._paused_until = self._cut_at = -1.0  # loop clocks may differ
 
-    async def turn(self, n_tokens: int) -> None:
-        """Wait until one call may be sent, and take its slot (give it back with `left`)."""
+    async def turn(self, n_tokens: int) -> float:
+        """Wait until one call may be sent, and take its slot (give it back with `left`); returns the loop's time."""
         loop = asyncio.get_running_loop()
         if self._requests or self._tokens:
             now = loop.time()
@@ -88,6 +89,7 @@ class Pace:
                 break
         self._probing = self.down
         self.sending += 1
+        return loop.time()
 
     def left(self) -> None:
         """Give a slot back."""
@@ -96,12 +98,18 @@ class Pace:
 
     def answered(self) -> None:
         """Count a completion: the endpoint is well."""
-        self.failures = 0
         if self.limit < self.ceiling:
             self.limit = min(self.ceiling, self.limit + 1 / self.limit)
             self._wake(1)
+        self.alive()
+
+    def alive(self) -> None:
+        """Note that the endpoint answers, whatever it says."""
+        self.failures = 0
         if self.down:
-            self._up()
+            self.down = self._probing = False
+            self._probes = 0
+            self._wake(len(self._waiters))
 
     def throttled(self, sent_at: float, now: float, retry_after: float | None) -> None:
         """Slow down: cut the limit (once for all calls sent before the cut) and wait as long as is asked."""
@@ -111,19 +119,19 @@ class Pace:
             if retry_after > LONGEST_WAIT_S:
                 raise WireDown(f"the endpoint asks to wait {retry_after / 60:.0f} minutes: run again after that")
             self._paused_until = max(self._paused_until, now + retry_after)
-        self.failures = 0  # it answers
-        if self.down:
-            self._up()
+        self.alive()
 
-    def failed(self, now: float, message: str) -> None:
+    def failed(self, sent_at: float, now: float, message: str) -> None:
         """Count a failure of the wire. Raises WireDown when even single probes fail."""
         self.failures += 1
-        if self.down and self._probing:
+        if self.down and sent_at < self._down_at:
+            return  # it was under way when the rest failed: no probe
+        if self.down:
             self._probing = False
             self._probes += 1
             self._wake(1)
         elif self.failures >= MAX_FAILURES:
-            self.down, self._probes = True, 0
+            self.down, self._probes, self._down_at = True, 0, now
         if self.down:
             if self._probes >= MAX_PROBES:
                 raise WireDown(
@@ -131,11 +139,6 @@ class Pace:
                     "What came through is remembered; run again when the endpoint is back"
                 )
             self._paused_until = max(self._paused_until, now + self.pause_s * 2**self._probes)
-
-    def _up(self) -> None:
-        self.down = self._probing = False
-        self._probes = 0
-        self._wake(len(self._waiters))
 
     def _wake(self, n: int) -> None:
         while n and self._waiters:

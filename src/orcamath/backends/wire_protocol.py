@@ -46,6 +46,7 @@ class Fault(Exception):
     ) -> None:
         super().__init__(message)
         self.kind, self.billed, self.retry_after, self.status = kind, billed, retry_after, status
+        self.sent_at = 0.0
 
 
 class Parsed(NamedTuple):

@@ -1,0 +1,60 @@
+"""What a model's tokens cost: from the recipe, or from the dated file `prices.json`. A price nobody knows is refused.
+
+Free without being told: backends that are no service (a local model, the textbook, recorded replies) and endpoints on this
+machine.
+"""
+
+import json
+import re
+from functools import cache
+from importlib import resources
+from typing import Any
+from urllib.parse import urlsplit
+
+from orcamath.errors import RecipeError, nearest
+from orcamath.store.budget import Price
+
+__all__ = ["price_of", "prices"]
+
+FREE = Price(0.0, 0.0)
+_PAID_BACKENDS = ("openai_compatible", "openai_batch")
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$|-\d{4}$")
+
+
+@cache
+def prices() -> dict[str, Any]:
+    """Return the shipped price list: `as_of`, `batch_factor`, `models`."""
+    text = resources.files("orcamath.store").joinpath("prices.json").read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def price_of(backend: str, model: str, base_url: str | None, declared: object = None) -> Price:
+    """Return the price of one model. `declared` is the recipe's `options.price: [prompt, completion]`, and it wins.
+
+    Raises RecipeError where the price is not known or the declared one makes no sense.
+    """
+    if declared is not None:
+        if (
+            isinstance(declared, list | tuple)
+            and len(declared) == 2
+            and all(isinstance(x, int | float) and x >= 0 for x in declared)
+        ):
+            return Price(float(declared[0]), float(declared[1]))
+        raise RecipeError(
+            f"`options.price` of model `{model}` is {declared!r}: give two numbers, USD per million tokens [prompt, completion]"
+        )
+    host = urlsplit(base_url).hostname if base_url else "api.openai.com"
+    if backend not in _PAID_BACKENDS or host in _THIS_MACHINE:
+        return FREE
+    known = prices()["models"]
+    listed = known.get(model) or known.get(_DATED.sub("", model))
+    if listed is None or not (host or "").endswith("openai.com"):
+        hint = nearest(model, known) if listed is None else "the list that ships is OpenAI's own"
+        raise RecipeError(
+            f"the price of model `{model}` at {host} is not known ({hint}). Say it in the recipe, in USD per million tokens: "
+            "`options: {price: [2.5, 10]}`, or `[0, 0]` for a server of your own"
+        )
+    factor = prices()["batch_factor"] if backend == "openai_batch" else 1.0
+    return Price(listed[0] * factor, listed[1] * factor)
