@@ -1,0 +1,295 @@
+"""From what a run left behind to what a reader wants to know. Pure: artifacts in, one `Results` out, nothing drawn.
+
+Rows are students; each has its score with Wilson's interval, and paired differences against M1 and against the control
+that saw as many tokens, on the same held-out problems.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orcamath.errors import UsageError
+from orcamath.intervals import Interval, Paired, paired, wilson
+from orcamath.records import Lesson, Problem, Rejected, Scored
+from orcamath.report.training import Training, training_of
+from orcamath.store.artifacts import Artifact, Store
+
+__all__ = ["Contrast", "Example", "Origin", "Results", "Row", "StageRow", "fold", "load_artifact"]
+
+MAX_EXAMPLES = 3
+MAX_EXAMPLE_CHARS = 600
+GROWING = ("seeds", "ask", "edit")
+
+
+class StageRow(NamedTuple):
+    """A stage as the table shows it."""
+
+    arm: str
+    label: str
+    seconds: float
+    rows: dict[str, int]
+    kept: int
+    rejected: dict[str, int]
+    failed: dict[str, int]
+    """Whole replies that could not be used, by reason."""
+    balance: dict[str, int]
+    """Calls: asked = parsed + failed. Results: results = kept + rejected."""
+    key: str
+    """Where `Results.facts` has what the stage says of itself."""
+
+
+class Origin(NamedTuple):
+    """Where problems came from and what became of them."""
+
+    origin: str
+    problems: int
+    taught: int
+    trained_on: int
+
+
+class Contrast(NamedTuple):
+    """A row held against another one."""
+
+    against: str
+    result: Paired
+
+
+class Row(NamedTuple):
+    """One student on one benchmark."""
+
+    arm: str
+    model: str
+    iteration: int
+    benchmark: str
+    n: int
+    right: int
+    score: Interval
+    unjudged: int
+    cut_off: int
+    """Answers that ran into the token limit."""
+    trained_tokens: int
+    contrasts: tuple[Contrast, ...]
+    training: Training
+    """How its last iteration was trained."""
+    measures: dict[str, Any]
+    """What the evaluation said of this benchmark besides: string matches, tokens an answer, maj@k and pass@k."""
+
+    @property
+    def name(self) -> str:
+        """The arm it belongs to, or what it is where the run has no arms."""
+        return self.arm or ("imitate the teacher" if self.iteration == 1 else self.training.method or "the recipe")
+
+
+class Example(NamedTuple):
+    """One rejected thing, as it was written."""
+
+    stage: str
+    reason: str
+    n: int
+    detail: str
+    text: str
+    """At most `MAX_EXAMPLE_CHARS` of it."""
+    n_chars: int
+    """Length of the whole text."""
+
+
+class Results(NamedTuple):
+    """All that a report shows."""
+
+    name: str
+    about: str
+    origins: tuple[Origin, ...]
+    stages: tuple[StageRow, ...]
+    rows: tuple[Row, ...]
+    examples: tuple[Example, ...]
+    licences: dict[str, int]
+    facts: dict[str, dict[str, Any]]
+    """Stage (for an arm's own: `ARM: STAGE`) → what the stage said of itself."""
+    metrics: dict[str, list[dict[str, Any]]]
+    """Arm → training steps as `metrics.jsonl` has them, each with the `label` of its stage."""
+    recipe: str
+    """The resolved recipe, YAML."""
+
+
+class _Arm(NamedTuple):
+    name: str
+    folder: Path
+    pointers: dict[str, Any]
+    recipe: dict[str, Any]
+
+
+def load_artifact(store: Store, pointer: str) -> Artifact:
+    """Return the sealed artifact that a run points to. Raises UsageError where it is gone."""
+    stage, _, name = pointer.rpartition("-")
+    found = store.find(stage, name)
+    if found is None:
+        raise UsageError(f"`{pointer}` is no longer in `{store.artifacts}`; run the recipe again to make it")
+    return found
+
+
+def fold(folder: Path, store: Store) -> Results:
+    """Read a run folder (and its arms) and fold it. Raises UsageError where nothing was run there."""
+    arms = list(_arms(folder))
+    base = {s["label"]: load_artifact(store, s["artifact"]) for s in arms[0].pointers["stages"]}
+    examples = [e for label, a in base.items() for e in _examples(label, a)]
+    gated = base.get("gate")
+    licences = Counter(x.licence or "not stated" for x in gated.read(Lesson)) if gated is not None else Counter[str]()
+    return Results(
+        folder.name,
+        str(arms[0].recipe.get("about") or ""),
+        tuple(_origins(base)),
+        tuple(_stages(arms, store)),
+        tuple(_rows(arms, store)),
+        tuple(examples),
+        dict(licences.most_common()),
+        dict(_facts(arms, store)),
+        {arm.name: _metrics(arm) for arm in arms},
+        (folder / "recipe.yaml").read_text(encoding="utf-8"),
+    )
+
+
+def _recipe(folder: Path) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+
+    return dict(YAML(typ="safe", pure=True).load((folder / "recipe.yaml").read_text(encoding="utf-8")))
+
+
+def _arms(folder: Path) -> Iterator[_Arm]:
+    """Yield the base, then its arms in the recipe's order; folders of arms it no longer names are left out."""
+    if not (folder / "stages.json").exists():
+        raise UsageError(f"nothing was run in `{folder}` yet; start with `orcamath run`")
+    base = _arm("", folder)
+    yield base
+    ran = sorted(path.parent for path in (folder / "arms").glob("*/stages.json"))
+    found = {arm.name: arm for arm in (_arm(None, path) for path in ran)}
+    yield from (found[name] for name in base.recipe.get("variants") or {} if name in found)
+
+
+def _arm(name: str | None, folder: Path) -> _Arm:
+    recipe = _recipe(folder)
+    pointers = json.loads((folder / "stages.json").read_text(encoding="utf-8"))
+    return _Arm(str(recipe.get("name") or folder.name) if name is None else name, folder, pointers, recipe)
+
+
+def _metrics(arm: _Arm) -> list[dict[str, Any]]:
+    """Read the training steps in order; of a step that was repeated after a crash the last counts."""
+    labels = [s["label"] for s in arm.pointers["stages"]]
+    path = arm.folder / "metrics.jsonl"
+    steps: dict[tuple[int, int], dict[str, Any]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            numbers = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # a line that a crash tore
+        if isinstance(numbers, dict):
+            stage = numbers.get("stage", 0)
+            label = labels[stage] if stage < len(labels) else f"stage {stage}"
+            steps[stage, numbers.get("step", len(steps))] = {**numbers, "label": label}
+    return [steps[key] for key in sorted(steps)]
+
+
+def _made(arms: Iterable[_Arm], store: Store) -> Iterator[tuple[str, str, float, Artifact]]:
+    """Yield (arm, label, seconds, artifact), what arms share only once."""
+    seen: set[str] = set()
+    for arm in arms:
+        for s in arm.pointers["stages"]:
+            if s["artifact"] not in seen:
+                seen.add(s["artifact"])
+                yield arm.name, s["label"], s["seconds"], load_artifact(store, s["artifact"])
+
+
+def _key(arm: str, label: str) -> str:
+    return f"{arm}: {label}" if arm else label
+
+
+def _facts(arms: Iterable[_Arm], store: Store) -> Iterator[tuple[str, dict[str, Any]]]:
+    for arm, label, _, a in _made(arms, store):
+        yield _key(arm, label), a.facts
+
+
+def _stages(arms: Iterable[_Arm], store: Store) -> Iterator[StageRow]:
+    for arm, label, seconds, a in _made(arms, store):
+        tables = {t: n for t, n in a.manifest["tables"].items() if t != "rejected"}
+        books = {k: n for k, n in a.balance.items() if isinstance(n, int)}
+        books["rejected"] = sum(a.balance["rejected"].values())
+        failed = a.facts.get("failed_calls") or {}
+        yield StageRow(
+            arm, label, seconds, tables, a.balance["kept"], a.balance["rejected"], failed, books, _key(arm, label)
+        )
+
+
+def _origins(base: Mapping[str, Artifact]) -> Iterator[Origin]:
+    grown: Counter[str] = Counter()
+    for label in GROWING:
+        if label in base:
+            grown.update(p.origin for p in base[label].read(Problem))
+    if not grown and "problems" in base:
+        grown.update(p.origin for p in base["problems"].read(Problem))
+    lessons = base.get("teach") or base.get("lessons")
+    taught = Counter(x.origin for x in lessons.read(Lesson)) if lessons is not None else Counter[str]()
+    trained = Counter(x.origin for x in base["gate"].read(Lesson)) if "gate" in base else Counter[str]()
+    for origin in [*grown, *(o for o in taught if o not in grown)]:
+        yield Origin(origin, grown[origin], taught[origin], trained[origin])
+
+
+def _examples(label: str, artifact: Artifact) -> Iterator[Example]:
+    counts: Counter[str] = Counter()
+    shown: dict[str, list[Rejected]] = defaultdict(list)
+    for rejected in artifact.read(Rejected):
+        counts[rejected.reason] += 1
+        if len(shown[rejected.reason]) < MAX_EXAMPLES:
+            shown[rejected.reason].append(rejected)
+    for reason, n in counts.most_common():
+        for r in shown[reason]:
+            yield Example(label, reason, n, r.detail[:MAX_EXAMPLE_CHARS], r.text[:MAX_EXAMPLE_CHARS], len(r.text))
+
+
+def _rows(arms: list[_Arm], store: Store) -> Iterator[Row]:
+    """Score every student once; M1 is shared, so it is the base's and not each arm's."""
+    outcomes: dict[tuple[str, str, str], list[bool]] = {}
+    answers: dict[tuple[str, str, str], list[Scored]] = defaultdict(list)
+    measures: dict[tuple[str, str], dict[str, Any]] = {}
+    students = []
+    for arm in arms:
+        for s in arm.pointers["students"]:
+            if arm.name and s["iteration"] == 1:
+                continue
+            students.append((arm.name, s))
+            scored = load_artifact(store, s["scored"])
+            measures[arm.name, s["name"]] = scored.facts.get("benchmarks") or {}
+            for row in scored.read(Scored):
+                if row.draw == 0:
+                    answers[arm.name, s["name"], row.benchmark].append(row)
+    for key, rows in answers.items():
+        outcomes[key] = [r.outcome == "agrees" for r in rows]
+    for arm_name, s in students:
+        for key in [k for k in answers if k[:2] == (arm_name, s["name"])]:
+            yield _row(key, s, answers[key], outcomes, arms)._replace(measures=measures[key[:2]].get(key[2], {}))
+
+
+def _row(
+    key: tuple[str, str, str],
+    student: Mapping[str, Any],
+    rows: list[Scored],
+    outcomes: Mapping[Any, list[bool]],
+    arms: list[_Arm],
+) -> Row:
+    arm, model, benchmark = key
+    right = outcomes[key]
+    references = [("M1", ("", "M1", benchmark)), *_controls(arms, key)]
+    contrasts = [Contrast(name, paired(outcomes[k], right)) for name, k in references if k in outcomes and k != key]
+    return Row(
+        arm, model, student["iteration"], benchmark, len(right), sum(right), wilson(sum(right), len(right)),
+        sum(r.outcome == "unjudged" for r in rows), sum(r.finish_reason == "length" for r in rows),
+        student["trained_tokens"], tuple(contrasts),
+        training_of(next(a.recipe for a in arms if a.name == arm), student["iteration"]), {},
+    )  # fmt: skip
+
+
+def _controls(arms: list[_Arm], key: tuple[str, str, str]) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """Name the arms whose recipe says `match_tokens_of`: they are what compute alone would have bought."""
+    for arm in arms:
+        if arm.name and arm.name != key[0] and arm.recipe.get("match_tokens_of"):
+            yield arm.name, (arm.name, key[1], key[2])

@@ -1,0 +1,72 @@
+"""One self-contained HTML page of a run: no script, nothing fetched, readable for years. The drawing is `plot`'s.
+
+In: `Results`. Out: one file. All text goes through `visible` and jinja2's escaping, because models, files and endpoints wrote
+most of it. The same results make the same bytes; a date is shown only where one is given.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from orcamath.report import sections
+from orcamath.report.curves import curves
+from orcamath.report.fold import Results
+from orcamath.report.visible import clip, visible
+
+__all__ = ["render", "write"]
+
+MAX_RECIPE_CHARS = 200_000
+MAX_TEXT_CHARS = 2_000
+"""Of any other text that is shown as it was written."""
+
+
+def write(results: Results, path: Path, *, made: str = "") -> None:
+    """Write the page whole (a reader sees the old or the new one). `made`: when, in words, to be shown at the foot."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(render(results, made=made), encoding="utf-8", newline="\n")
+    temporary.replace(path)
+
+
+def render(results: Results, *, made: str = "") -> str:
+    """Return the page as text."""
+    return _template().render(
+        r=results,
+        made=made,
+        head=sections.head(results),
+        findings=sections.findings(results),
+        boards=sections.boards(results),
+        funnel=sections.funnel(results),
+        rejects=sections.rejects(results),
+        books=sections.books(results),
+        practice=sections.practice(results),
+        gate=sections.contamination(results),
+        curves=curves(results),
+        stages=sections.stages(results),
+        said=sections.said(results),
+        max_recipe=MAX_RECIPE_CHARS,
+    )
+
+
+def _template() -> Template:
+    # `finalize` sees every value on its way into the page, so no text can forget to be made visible
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, finalize=_shown,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters |= {"count": _count, "clip": _clip}
+    return environment.get_template("page.html")
+
+
+def _shown(value: Any) -> Any:
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _count(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _clip(text: object, limit: int = MAX_TEXT_CHARS, whole: int | None = None) -> str:
+    return clip(str(text), limit, whole)

@@ -1,0 +1,84 @@
+"""Bars for people: rate, time left and money, on stderr, one a stage. Plain lines where there is no terminal."""
+
+import sys
+import time
+from typing import Any
+
+__all__ = ["Bars", "Silent"]
+
+PLAIN_EVERY_S = 15.0
+
+
+class Silent:
+    """Progress that nobody watches (tests, and arms that run side by side)."""
+
+    def begin(self, what: str, total: int | None) -> None:
+        """Take no notice."""
+
+    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
+        """Take no notice."""
+
+    def end(self) -> None:
+        """Take no notice."""
+
+
+class Bars:
+    """A rich bar on a terminal, a line now and then elsewhere. Nothing is shown for what takes under two seconds."""
+
+    def __init__(self, *, show_after_s: float = 2.0) -> None:
+        self._after = show_after_s
+        self._bar: Any = None
+        self._reset("", None)
+
+    def _reset(self, what: str, total: int | None) -> None:
+        self._what, self._total = what, total
+        self._n, self._spent = 0, 0.0
+        self._began = self._said = time.monotonic()
+
+    def begin(self, what: str, total: int | None) -> None:
+        """Start counting `total` items."""
+        self.end()
+        self._reset(what, total)
+
+    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
+        """Count `n` items, and draw once it is worth it."""
+        self._n += n
+        self._spent += spent_usd
+        now = time.monotonic()
+        if now - self._began < self._after:
+            return
+        if sys.stderr.isatty():
+            self._draw()
+        elif now - self._said > PLAIN_EVERY_S:
+            self._said = now
+            sys.stderr.write(self._line(now) + "\n")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        """Take the bar away; the stage's summary line follows."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def _draw(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+                TextColumn("{task.fields[note]}", markup=False), TimeRemainingColumn(),
+                console=Console(stderr=True), transient=True,
+            )  # fmt: skip
+            self._task = self._bar.add_task(self._what, total=self._total, note="")
+            self._bar.start()
+        rate = self._n / max(time.monotonic() - self._began, 1e-9)
+        money = f" ${self._spent:.2f}" if self._spent else ""
+        self._bar.update(self._task, completed=self._n, note=f"{rate:,.1f}/s{money}")
+
+    def _line(self, now: float) -> str:
+        rate = self._n / max(now - self._began, 1e-9)
+        of = f" of {self._total:,}" if self._total else ""
+        left = f", {(self._total - self._n) / rate:,.0f} s left" if self._total and rate else ""
+        money = f", ${self._spent:.2f} spent" if self._spent else ""
+        return f"  {self._what}: {self._n:,}{of}, {rate:,.1f}/s{left}{money}"

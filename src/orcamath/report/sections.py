@@ -1,0 +1,288 @@
+"""What the page says, section by section, as plain values and drawings: `Results` in, nothing of HTML.
+
+Facts are read with care: a run may have begun at a later stage, stopped early, or be of an older version, so a section
+whose facts are missing is empty and the page leaves it out.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from orcamath.intervals import Interval, Paired
+from orcamath.report.fold import Contrast, Example, Results, Row, StageRow
+from orcamath.report.plot import Lane, bars, intervals
+from orcamath.report.table import difference, percent
+
+__all__ = [
+    "Board", "Cell", "Finding", "Practised", "Rejects", "ScoreRow", "Timed", "boards", "books", "contamination",
+    "findings", "funnel", "head", "minus", "p_value", "practice", "rejects", "said", "stages",
+]  # fmt: skip
+
+MAX_PAIRS = 5
+OUTCOMES = ("agrees", "disagrees", "unjudged")
+VERDICT_SERIES = (0, 1, 6)
+
+
+class Finding(NamedTuple):
+    """One sentence that the intervals allow."""
+
+    benchmark: str
+    kind: str
+    """`better`, `worse` or `open`."""
+    text: str
+
+
+class Cell(NamedTuple):
+    """A row against another one, in words."""
+
+    words: str
+    result: Paired | None
+    p: str
+
+
+class ScoreRow(NamedTuple):
+    """A row of the score table."""
+
+    row: Row
+    series: int
+    percent: str
+    cells: tuple[Cell, ...]
+
+
+class Board(NamedTuple):
+    """All of one benchmark."""
+
+    benchmark: str
+    n: int
+    against: tuple[str, ...]
+    rows: tuple[ScoreRow, ...]
+    measures: tuple[tuple[str, tuple[str, ...]], ...]
+    """Besides the judged score: (row, its figures in the order of `measured`)."""
+    measured: tuple[str, ...]
+    scores: Markup
+    differences: tuple[tuple[str, Markup], ...]
+
+
+class Rejects(NamedTuple):
+    """One reason in one stage, with examples."""
+
+    stage: str
+    reason: str
+    n: int
+    examples: tuple[Example, ...]
+
+
+class Practised(NamedTuple):
+    """What judging and pairing came to."""
+
+    plot: Markup
+    rows: tuple[tuple[str, Mapping[str, Any]], ...]
+    """(stage, judge facts)."""
+    preferences: tuple[tuple[str, Mapping[str, Any]], ...]
+
+
+class Timed(NamedTuple):
+    """One stage with its time and tokens."""
+
+    stage: StageRow
+    share: float
+    """Of the longest one, in percent."""
+    tokens: tuple[tuple[str, int], ...]
+    warnings: tuple[str, ...]
+
+
+def head(results: Results) -> list[tuple[str, str]]:
+    """Return the few figures that stand at the top."""
+    figures = [(f"held-out problems, {b}", f"{n:,}") for b, n in {r.benchmark: r.n for r in results.rows}.items()]
+    lessons = sum(o.trained_on or o.taught for o in results.origins)
+    if lessons:
+        figures.append(("lessons", f"{lessons:,}"))
+    if results.rows:
+        figures.append(("students", f"{len({(r.arm, r.model) for r in results.rows}):,}"))
+    figures.append(("time to make, all stages", _duration(sum(s.seconds for s in results.stages))))
+    return figures
+
+
+def findings(results: Results) -> list[Finding]:
+    """Say of each arm's last student what its paired intervals show; "better" only where one excludes zero."""
+    last: dict[tuple[str, str], Row] = {}
+    for row in results.rows:
+        if row.contrasts:
+            last[row.arm, row.benchmark] = row
+    return [_finding(row, c) for row in last.values() for c in row.contrasts]
+
+
+def _finding(row: Row, contrast: Contrast) -> Finding:
+    d, r = contrast.result.difference, contrast.result
+    kind = "open" if not d.excludes_zero else "better" if d.point > 0 else "worse"
+    verb = {"open": "shows no difference from", "better": "is better than", "worse": "is worse than"}[kind]
+    figures = (
+        f"{minus(difference(contrast)).removesuffix(' *')} points, {r.second_only:,} gained and {r.first_only:,} lost"
+    )
+    return Finding(
+        row.benchmark, kind, f"{row.name} ({row.model}) {verb} {contrast.against}: {figures}, p {p_value(r.p)}."
+    )
+
+
+def minus(figures: str) -> str:
+    """Write a true minus sign before digits."""
+    return re.sub(r"-(?=[0-9])", "−", figures)
+
+
+def p_value(p: float) -> str:
+    """Write McNemar's p; no more digits than it is good for."""
+    return "<\u00a00.001" if p < 0.001 else f"=\u00a0{p:.3f}"
+
+
+def boards(results: Results) -> list[Board]:
+    """Return the score table and drawings of every benchmark."""
+    series = {name: i for i, name in enumerate(dict.fromkeys(r.name for r in results.rows))}
+    out = []
+    for number, benchmark in enumerate(dict.fromkeys(r.benchmark for r in results.rows)):
+        rows = [r for r in results.rows if r.benchmark == benchmark]
+        against = tuple(dict.fromkeys(c.against for r in rows for c in r.contrasts))
+        shown = tuple(ScoreRow(r, series[r.name], percent(r.score), _cells(r, against)) for r in rows)
+        plots = tuple((name, _differences(f"d{number}-{i}", name, shown)) for i, name in enumerate(against))
+        measured = _measured(rows)
+        table = tuple((_label(r), tuple(words(r.measures) for words in measured.values())) for r in rows if r.measures)
+        drawn = _scores(f"b{number}", benchmark, shown)
+        out.append(Board(benchmark, rows[0].n, against, shown, table, tuple(measured), drawn, plots))
+    return out
+
+
+def _measured(rows: Sequence[Row]) -> dict[str, Callable[[Mapping[str, Any]], str]]:
+    """Return the columns of the second table: heading → what a row's measures say there."""
+    columns: dict[str, Callable[[Mapping[str, Any]], str]] = {
+        "judged": _share, "strict match": lambda m: _share(m.get("strict")), "last number": lambda m: _share(m.get("flexible")),
+    }  # fmt: skip
+    for what in ("maj", "pass"):
+        for k in dict.fromkeys(k for r in rows for k in r.measures.get(what) or {}):
+            columns[f"{what}@{k}"] = lambda m, what=what, k=k: _share((m.get(what) or {}).get(k))  # type: ignore[misc]
+    columns["tokens an answer"] = lambda m: f"{m['tokens_per_answer']:,.1f}" if "tokens_per_answer" in m else "–"
+    columns["cut off"] = lambda m: f"{100 * m['truncated']:.1f} %" if "truncated" in m else "–"
+    return columns
+
+
+def _share(found: Mapping[str, Any] | None) -> str:
+    known = found is not None and {"score", "low", "high"} <= found.keys()
+    return percent(Interval(found["score"], found["low"], found["high"])) if known and found is not None else "–"
+
+
+def _cells(row: Row, against: Sequence[str]) -> tuple[Cell, ...]:
+    return tuple(_cell(next((c for c in row.contrasts if c.against == name), None)) for name in against)
+
+
+def _cell(contrast: Contrast | None) -> Cell:
+    words = minus(difference(contrast))
+    return Cell(words, None, "") if contrast is None else Cell(words, contrast.result, p_value(contrast.result.p))
+
+
+def _label(row: Row) -> str:
+    return f"{row.name} · {row.model}"
+
+
+def _lane(label: str, share: Interval, series: int, strong: bool = True) -> Lane:
+    return Lane(label, 100 * share.point, 100 * share.low, 100 * share.high, series, strong)
+
+
+def _scores(name: str, benchmark: str, rows: Sequence[ScoreRow]) -> Markup:
+    lanes = [_lane(_label(r.row), r.row.score, r.series) for r in rows]
+    first = next((100 * r.row.score.point for r in rows if r.row.iteration == 1), None)
+    about = "; ".join(f"{_label(r.row)}: {r.percent} percent" for r in rows)
+    return intervals(
+        name, f"{benchmark}: share right", about, lanes, unit="% right, with 95 % interval", reference=first
+    )
+
+
+def _differences(name: str, against: str, rows: Sequence[ScoreRow]) -> Markup:
+    lanes, words = [], []
+    for r in rows:
+        found = next((c.result.difference for c in r.row.contrasts if c.against == against), None)
+        if found is not None:
+            lanes.append(_lane(_label(r.row), found, r.series, found.excludes_zero))
+            words.append(f"{_label(r.row)}: {100 * found.point:+.1f} points")
+    unit = f"points over {against}, same problems, 95 % paired interval"
+    return intervals(name, f"Difference from {against}", "; ".join(words), lanes, unit=unit, reference=0.0)
+
+
+def funnel(results: Results) -> Markup:
+    """Draw what became of the problems of each origin."""
+    groups = [
+        (o.origin, [("kept", o.problems), ("taught", o.taught), ("in the lessons", o.trained_on)])
+        for o in results.origins
+    ]
+    about = "; ".join(
+        f"{o.origin}: {o.problems} kept, {o.taught} taught, {o.trained_on} in the lessons" for o in results.origins
+    )
+    return bars("funnel", "Problems by origin", about, groups)
+
+
+def rejects(results: Results) -> list[Rejects]:
+    """Group the examples by stage and reason, most frequent first within a stage."""
+    grouped = groupby(results.examples, key=lambda e: (e.stage, e.reason))
+    return [Rejects(stage, reason, (shown := tuple(group))[0].n, shown) for (stage, reason), group in grouped]
+
+
+def books(results: Results) -> list[tuple[StageRow, bool]]:
+    """Return every stage that kept books, and whether they balance: asked = parsed + failed, results = kept + rejected."""
+    return [(s, _balanced(s.balance)) for s in results.stages if any(s.balance.values())]
+
+
+def _balanced(b: Mapping[str, int]) -> bool:
+    n = {k: b.get(k, 0) for k in ("asked", "parsed", "failed", "results", "kept", "rejected")}
+    return n["asked"] == n["parsed"] + n["failed"] and n["results"] == n["kept"] + n["rejected"]
+
+
+def practice(results: Results) -> Practised:
+    """Gather verdicts and preferences of every iteration."""
+    judged = [(s.key, results.facts[s.key]) for s in results.stages if "outcomes" in results.facts.get(s.key, {})]
+    judged = [(key, f) for key, f in judged if isinstance(f["outcomes"], dict)]
+    groups = [(key, [(o, int(f["outcomes"].get(o, 0))) for o in OUTCOMES]) for key, f in judged]
+    about = "; ".join(f"{key}: " + ", ".join(f"{n} {what}" for what, n in counts) for key, counts in groups)
+    drawn = bars("verdicts", "Verdicts on the samples", about, groups, series=VERDICT_SERIES, stacked=True)
+    preferred = [
+        (s.key, results.facts[s.key]) for s in results.stages if "pairs_possible" in results.facts.get(s.key, {})
+    ]
+    return Practised(drawn, tuple(judged), tuple(preferred))
+
+
+def contamination(results: Results) -> dict[str, Any]:
+    """Return the gate's facts ready for tables: one row of counts each for all data, seeds alone and every benchmark."""
+    facts = results.facts.get("gate") or {}
+    if "flagged" not in facts:
+        return {}
+    counts = [("all training questions", facts["flagged"])]
+    counts += [("seeds only", v) for k, v in (facts.get("by_origin") or {}).items() if k == "seed"]
+    counts += [(f"{name} only", v) for name, v in (facts.get("by_benchmark") or {}).items()]
+    return {**facts, "counts": counts, "shown": (facts.get("pairs") or [])[:MAX_PAIRS], "sizes": list(facts["flagged"])}
+
+
+def stages(results: Results) -> list[Timed]:
+    """Return every stage with its share of time, the tokens it counted and what it warned of."""
+    longest = max((s.seconds for s in results.stages), default=0.0) or 1.0
+    return [_timed(s, longest, results.facts.get(s.key, {})) for s in results.stages]
+
+
+def _timed(stage: StageRow, longest: float, facts: Mapping[str, Any]) -> Timed:
+    tokens = tuple((k, v) for k, v in facts.items() if "tokens" in k and isinstance(v, int))
+    warnings = facts.get("warnings")
+    return Timed(
+        stage, 100 * stage.seconds / longest, tokens, tuple(map(str, warnings)) if isinstance(warnings, list) else ()
+    )
+
+
+def said(results: Results) -> list[tuple[str, str]]:
+    """Return all facts of all stages as indented JSON, the pairs of the gate (shown above) left out."""
+    plain = {key: {k: v for k, v in facts.items() if k != "pairs"} for key, facts in results.facts.items()}
+    return [(key, json.dumps(facts, indent=1, ensure_ascii=False)) for key, facts in plain.items() if facts]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

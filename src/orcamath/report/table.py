@@ -1,0 +1,101 @@
+"""The results as tables for a terminal. What models or files wrote is plain text here, never markup."""
+
+from collections.abc import Iterable, Iterator
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from orcamath.intervals import Interval
+from orcamath.report.fold import Contrast, Results, Row, StageRow
+
+__all__ = ["difference", "percent", "printable", "show", "tables"]
+
+
+def printable(text: object) -> str:
+    """Drop control characters, so that text from a model cannot move the cursor or colour the terminal."""
+    return "".join(c for c in str(text) if c.isprintable() or c == "\n")
+
+
+def percent(score: Interval) -> str:
+    """Write a share with its limits, in percent."""
+    return f"{100 * score.point:.1f} [{100 * score.low:.1f}, {100 * score.high:.1f}]"
+
+
+def difference(contrast: Contrast | None) -> str:
+    """Write a paired difference in points; a star where its interval excludes zero."""
+    if contrast is None:
+        return "–"
+    d = contrast.result.difference
+    return f"{100 * d.point:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]{' *' if d.excludes_zero else ''}"
+
+
+def show(results: Results, console: Console) -> None:
+    """Print every table."""
+    for table in tables(results):
+        console.print(table)
+
+
+def tables(results: Results) -> Iterator[RenderableType]:
+    """Yield the tables in reading order: problems, rejects, students, time."""
+    yield _table(
+        "Problems by origin", ["origin", "kept", "taught", "in the lessons"],
+        ([o.origin, f"{o.problems:,}", f"{o.taught:,}", f"{o.trained_on:,}"] for o in results.origins),
+    )  # fmt: skip
+    yield _table(
+        "Kept and rejected", ["stage", "kept", "rejected", "reasons"],
+        (
+            [_label(s.arm, s.label), f"{s.kept:,}", f"{_lost(s):,}", _reasons(s.rejected | s.failed)]
+            for s in results.stages if s.kept or _lost(s)
+        ),
+    )  # fmt: skip
+    for benchmark in dict.fromkeys(r.benchmark for r in results.rows):
+        rows = [r for r in results.rows if r.benchmark == benchmark]
+        yield _scores(benchmark, rows)
+    yield _table(
+        "Time per stage", ["stage", "made", "seconds"],
+        (
+            [_label(s.arm, s.label), ", ".join(f"{n:,} {t}" for t, n in s.rows.items()), f"{s.seconds:,.1f}"]
+            for s in results.stages
+        ),
+    )  # fmt: skip
+
+
+def _scores(benchmark: str, rows: list[Row]) -> RenderableType:
+    others = list(dict.fromkeys(c.against for r in rows for c in r.contrasts))
+    table = _table(
+        f"{benchmark}: greedy pass@1, {rows[0].n:,} held-out problems, one model call an answer",
+        ["", "student", "practised on", "% right [95 %]", *(f"points over {o} [95 %, paired]" for o in others), "tokens trained"],
+        (
+            [
+                r.name, r.model, r.training.practice or "–", percent(r.score),
+                *(difference(next((c for c in r.contrasts if c.against == o), None)) for o in others),
+                f"{r.trained_tokens:,}",
+            ]
+            for r in rows
+        ),
+    )  # fmt: skip
+    table.caption = "* the paired 95 % interval excludes zero"
+    return table
+
+
+def _table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, caption_justify="left")
+    for i, name in enumerate(columns):
+        table.add_column(Text(name), justify="left" if i == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return table
+
+
+def _label(arm: str, label: str) -> str:
+    return f"{arm}: {label}" if arm else label
+
+
+def _lost(stage: StageRow) -> int:
+    return sum(stage.rejected.values()) + sum(stage.failed.values())
+
+
+def _reasons(reasons: dict[str, int]) -> str:
+    return ", ".join(f"{r} {n:,}" for r, n in sorted(reasons.items(), key=lambda x: -x[1]))

@@ -1,0 +1,25 @@
+"""Text that models, files and endpoints wrote, made fit to be looked at: nothing hidden, nothing reordered, nothing endless.
+
+Escaping is the page's business (jinja2 does it); this is about characters that a browser would obey or swallow: controls,
+bidirectional overrides, zero-width characters and lone surrogates become visible marks, and long text is cut with its count.
+"""
+
+import re
+
+__all__ = ["clip", "visible"]
+
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
+    "\ud800-\udfff\U000e0000-\U000e0fff]"
+)
+
+
+def visible(text: str) -> str:
+    """Replace what cannot be seen by `⟨U+XXXX⟩`; tabs and newlines stay, a carriage return before a newline goes."""
+    return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text.replace("\r\n", "\n"))
+
+
+def clip(text: str, limit: int, whole: int | None = None) -> str:
+    """Cut text to `limit` characters and say so; `whole` is its true length where `text` is already a part of it."""
+    n = len(text) if whole is None else whole
+    return text if n <= limit else f"{text[:limit]} … [cut here: {limit:,} of {n:,} characters shown]"
