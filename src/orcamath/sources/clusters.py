@@ -2,9 +2,9 @@
 
 Word-problem sets copy from each other (111 texts of AddSub are in SingleEq, 154 of SingleOp in ASDiv), so one set's training
 half can be another's test. Two problems are near when their texts, numbers masked, share at least `NEAR` of their word
-pairs; a cluster is what hangs together by that. A cluster never straddles two splits that are drawn here: it is for testing
-if an official test problem is in it, else for training or development if an official one of these is, else by a hash of its
-name (20 % test, 10 % dev).
+pairs (Jaccard); a cluster is what hangs together by that. It never straddles two splits that are drawn here: it is for
+testing if an official test problem is in it, else for training or development if an official one of these is, else by a hash
+of its name (20 % test, 10 % dev).
 
 Method: MinHash (Broder 1997) with 64 hashes of which one byte each is kept (b-bit MinHash, Li & König 2010), 16 bands of 4
 bytes to find candidates, the share of equal bytes to decide. Memory: `BYTES_A_PROBLEM` each; texts are not kept.
@@ -33,6 +33,7 @@ BYTES_A_PROBLEM = 8 + 8 + HASHES + 2 + 1 + 8
 """Problem id, text key, sketch, source, split, cluster."""
 TEST_SHARE, DEV_SHARE = 20, 10
 MAX_GROUP = 256
+FEW_WORDS = 5
 
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+")
@@ -64,7 +65,9 @@ def hashed_split(cluster: str) -> Split:
 
 
 def _sketch(text: str) -> bytes:
-    tokens = words(_NUMBER.sub("0", text))
+    tokens = words(text)
+    if sum(not t[0].isdigit() for t in tokens) >= FEW_WORDS:  # else the numbers are all there is, as in `387 x 387 = ?`
+        tokens = [_NUMBER.sub("0", t) for t in tokens]
     pairs = {f"{a} {b}" for a, b in pairwise(tokens)} or set(tokens) or {""}
     x = np.fromiter((crc32(p.encode()) for p in pairs), np.uint64, len(pairs))
     least = (x[None, :] * _A[:, None] + _B[:, None]).min(axis=1)

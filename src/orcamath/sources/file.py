@@ -41,7 +41,7 @@ def read(settings: SourceSettings) -> Iterator[Found]:
     names = mapped(settings)
 
     def rows_read() -> Iterator[Any]:
-        for path in files_of(settings, ("*", "data", "problems", "seeds"), FORMS):
+        for path in files_of(settings, None, FORMS):
             yield from rows(path)
 
     return each(rows_read(), lambda row: problem_of(row, settings, names))

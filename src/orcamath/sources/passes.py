@@ -81,7 +81,9 @@ class Passes:
 
     def _wanted(self, source: SourceSettings, splits: Sequence[Split]) -> Iterator[Problem]:
         skipped: list[Rejected] = []
-        asked = source if source.name in GENERATED else source.model_copy(update={"limit": None})
+        # a grammar writes what is asked of it; a file holds what it holds
+        update = {"split": source.split or splits[0]} if source.name in GENERATED else {"limit": None}
+        asked = source.model_copy(update=update)
         for place, found in enumerate(self._records(asked, skipped), start=self.starts.get(id(source), 0)):
             problem = self._placed(found, place)
             while skipped:

@@ -26,11 +26,12 @@ __all__ = ["FORMS", "files_of", "json_rows", "open_bytes", "rows"]
 FORMS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
 
-def files_of(settings: SourceSettings, stems: Sequence[str], forms: Sequence[str] = FORMS) -> list[Path]:
+def files_of(settings: SourceSettings, stems: Sequence[str] | None, forms: Sequence[str] = FORMS) -> list[Path]:
     """Return the files that `path` stands for: itself, or what lies in that folder under one of the set's file names.
 
     `stems` are file names without ending, in lower case; `*` in one stands for a split (`gsm8k_*`). One stem a file, so
-    that a folder with both `train.jsonl` and `train.jsonl.gz` is read once. Raises DataError where nothing is there.
+    that a folder with both `train.jsonl` and `train.jsonl.gz` is read once. None takes every readable file. Raises DataError
+    where nothing is there.
     """
     if settings.path is None:
         raise DataError(f"source `{settings.name}` needs `path`: the file or folder with your copy of the set")
@@ -43,11 +44,11 @@ def files_of(settings: SourceSettings, stems: Sequence[str], forms: Sequence[str
         )
     found: dict[str, Path] = {}
     for file in sorted(path.rglob("*")):
-        if file.is_file() and _form(file) in forms and _wanted(stem := _stem(file), stems):
-            found.setdefault(stem, file)
+        if file.is_file() and _form(file) in forms and (stems is None or _wanted(_stem(file), stems)):
+            found.setdefault(_stem(file), file)
     if not found:
         raise DataError(
-            f"source `{settings.name}`: `{path}` holds none of {', '.join(f'`{s}`' for s in stems)} "
+            f"source `{settings.name}`: `{path}` holds none of {', '.join(f'`{s}`' for s in stems or ['any file'])} "
             f"({', '.join(forms)}, plain or .gz); give the file itself as `path`"
         )
     return list(found.values())
