@@ -43,7 +43,7 @@ def seeds(bench: Bench, settings: SeedsSettings, own: Mapping[str, Reader] | Non
     return bench.run(lambda out: gather(out, settings, own or readers(settings), Quiet()))
 
 
-def tested(bench: Bench, settings: BenchmarksSettings, own: Mapping[str, Reader] | None = None) -> Artifact:
+def measured(bench: Bench, settings: BenchmarksSettings, own: Mapping[str, Reader] | None = None) -> Artifact:
     return bench.run(lambda out: benchmarks(out, settings, own or readers(settings), Quiet()))
 
 
@@ -183,20 +183,20 @@ def test_test_problems_are_no_seeds_unless_named(bench: Bench, tmp_path: Path) -
         seeds(bench, SeedsSettings(sources=one(path=path, split="test")))
     named = seeds(bench, SeedsSettings(sources=one(path=path, split="test"), allow_test=("file",)))
     assert [p.question for p in problems(named)] == ["1+3?"]
-    assert [p.question for p in problems(tested(bench, BenchmarksSettings(sources=one(path=path))))] == ["1+3?"]
+    assert [p.question for p in problems(measured(bench, BenchmarksSettings(sources=one(path=path))))] == ["1+3?"]
 
 
 def test_a_source_with_nothing_of_the_wanted_split_says_what_it_has(bench: Bench, tmp_path: Path) -> None:
     path = lines(tmp_path / "own.jsonl", {"question": "1+1?", "answer": "2"})
     with pytest.raises(DataError, match=r"`file`.*'train': 1.*`split:`"):
-        tested(bench, BenchmarksSettings(sources=one(path=path)))
+        measured(bench, BenchmarksSettings(sources=one(path=path)))
     with pytest.raises(DataError, match="no source is named"):
         seeds(bench, SeedsSettings())
 
 
 def test_benchmarks_need_gold(bench: Bench, tmp_path: Path) -> None:
     path = lines(tmp_path / "own.jsonl", {"question": "Why?"}, {"question": "1+1?", "answer": "2"})
-    made = tested(bench, BenchmarksSettings(sources=one(path=path, split="test")))
+    made = measured(bench, BenchmarksSettings(sources=one(path=path, split="test")))
     assert [p.question for p in problems(made)] == ["1+1?"]
     assert made.balance["rejected"] == {"no_gold": 1}
 
@@ -261,7 +261,7 @@ def test_a_drawn_split_is_the_same_in_seeds_and_benchmarks_and_never_straddles(b
     s, t = together(
         SeedsSettings(sources=(SourceSettings(name="a"),)), BenchmarksSettings(sources=(SourceSettings(name="b"),))
     )
-    train, test = problems(seeds(bench, s, own)), problems(tested(bench, t, own))
+    train, test = problems(seeds(bench, s, own)), problems(measured(bench, t, own))
     assert train
     assert test
     assert not {p.cluster for p in train} & {p.cluster for p in test}
@@ -277,7 +277,7 @@ def test_near_texts_are_one_cluster_whatever_their_numbers_and_follow_an_officia
         SeedsSettings(sources=(SourceSettings(name="a"),)), BenchmarksSettings(sources=(SourceSettings(name="b"),))
     )
     assert STORY.format(3, 4) not in [p.question for p in problems(seeds(bench, s, own))]
-    (gold,) = problems(tested(bench, t, own))
+    (gold,) = problems(measured(bench, t, own))
     allowed = s.model_copy(update={"allow_test": ("a",)})
     (twin,) = [p for p in problems(seeds(bench, allowed, own)) if p.question == STORY.format(3, 4)]
     assert (twin.split, twin.cluster) == ("test", gold.cluster)
@@ -334,7 +334,7 @@ def test_the_classroom_is_read_as_a_stream_and_left_out_of_near_duplicates(bench
         SeedsSettings(sources=(SourceSettings(name="classroom", options={"n": 30}),), limit=7),
         BenchmarksSettings(sources=(SourceSettings(name="classroom", options={"n": 30}, limit=5),)),
     )
-    train, test = problems(seeds(bench, s)), problems(tested(bench, t))
+    train, test = problems(seeds(bench, s)), problems(measured(bench, t))
     assert (len(train), {p.split for p in train}) == (7, {"train"})
     assert (len(test), {p.split for p in test}) == (5, {"test"})
 
