@@ -1,4 +1,12 @@
-"""The verbs. No logic: each command gathers its arguments and calls the room that does the work."""
+"""The verbs. No logic: each command gathers its arguments and calls the room that does the work.
+
+stdout is the result, stderr is progress. Exit codes: 0 done, 1 failed, 2 bad usage or recipe, 3 finished with too many
+rejects, 4 stopped resumable, 130 interrupted. Everything heavy is imported inside the command that needs it.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -6,10 +14,185 @@ __all__ = ["app", "main"]
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
+RunArg = Annotated[str, typer.Argument(help="Name of a run, or its folder.")]
+StoreOpt = Annotated[Path, typer.Option("--store", help="Where calls and artifacts are kept; shared by all runs.")]
+RunsOpt = Annotated[Path, typer.Option("--runs", help="Where run folders are.")]
+JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+SetOpt = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting: learn.beta=0.2")
+]
+STORE, RUNS = Path("store"), Path("runs")
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
 
 @app.callback()
 def _orcamath() -> None:
     """Grow word problems, teach, practise, judge, learn, report: Orca-Math (arXiv 2402.14830) end to end."""
+
+
+@app.command()
+def run(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe file, or the name of one that ships: classroom, gsm8k-small.")
+    ],
+    name: Annotated[str | None, typer.Option(help="Name of the run folder; the recipe's name where left out.")] = None,
+    until: Annotated[str | None, typer.Option(help="Stop after this stage, for example teach or `practice 2`.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take only this many seeds.")] = None,
+    overrides: SetOpt = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for a run that holds the folder.")] = False,
+    store: StoreOpt = STORE,
+    runs: RunsOpt = RUNS,
+) -> None:
+    """Run a recipe from the top. What is sealed is reused, so running again is resuming."""
+    from orcamath.commands.runs import run_in_folder
+
+    run_in_folder(
+        recipe, runs=runs, store=store, name=name, until=until, limit=limit, overrides=overrides or [], wait=wait
+    )
+
+
+@app.command()
+def init(
+    seeds: Annotated[Path, typer.Option(help="Your seed problems: JSONL, CSV or Parquet with a `question` column.")],
+    teacher: Annotated[str, typer.Option(help="Model name at the endpoint, or a local folder / GGUF file.")],
+    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible endpoint of the teacher.")] = None,
+    student: Annotated[
+        str, typer.Option(help="Base model to train: hub name, folder or GGUF.")
+    ] = "HuggingFaceTB/SmolLM2-135M-Instruct",
+    out: Annotated[Path, typer.Option(help="Where to write the recipe.")] = Path("recipe.yaml"),
+) -> None:
+    """Write a commented recipe for your own seeds."""
+    from orcamath.commands.starter import write_starter
+
+    write_starter(out, seeds=seeds, teacher=teacher, base_url=base_url, student=student)
+    _say(f"wrote {out}; next: orcamath doctor {out}, then orcamath run {out} --limit 10")
+
+
+@app.command()
+def status(run: RunArg, runs: RunsOpt = RUNS, store: StoreOpt = STORE, json: JsonOpt = False) -> None:
+    """Tell which stages of a run are sealed and what they hold."""
+    from orcamath.commands.runs import status_of
+
+    typer.echo(status_of(_folder(run, runs), store, as_json=json))
+
+
+@app.command()
+def report(run: RunArg, runs: RunsOpt = RUNS, store: StoreOpt = STORE, json: JsonOpt = False) -> None:
+    """Fold a run's results again: tables here, and report.html in its folder."""
+    from orcamath.commands.runs import report_on
+
+    report_on(_folder(run, runs), store, as_json=json)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(help="A folder, hub name, GGUF file, or a run's student such as classroom/M2.")
+    ],
+    on: Annotated[str, typer.Option(help="Benchmarks, comma-separated: gsm8k,svamp or NAME=FILE.")],
+    data: Annotated[Path | None, typer.Option(help="Folder with the benchmarks' own files.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only this many problems of each.")] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Answers a problem; more than one adds maj@k and pass@k.")] = 1,
+    max_new_tokens: Annotated[int, typer.Option(min=1)] = 512,
+    base_url: Annotated[str | None, typer.Option(help="Ask a server instead of loading the model.")] = None,
+    temperature: Annotated[float, typer.Option(min=0, help="Of the sampled answers, where there are several.")] = 0.7,
+    store: StoreOpt = STORE,
+    runs: RunsOpt = RUNS,
+    json: JsonOpt = False,
+) -> None:
+    """Measure a model on benchmarks: greedy pass@1 with its interval."""
+    from orcamath.commands.models import evaluate_model
+    from orcamath.evaluate import EvaluateSettings
+
+    settings = EvaluateSettings(
+        max_new_tokens=max_new_tokens, samples=samples, temperature=temperature if samples > 1 else 0.0, limit=limit
+    )  # fmt: skip
+    typer.echo(
+        evaluate_model(
+            model, on.split(","), data=data, settings=settings, base_url=base_url, runs=runs, store=store, as_json=json
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def ask(
+    model: Annotated[
+        str, typer.Argument(help="A folder, hub name, GGUF file, or a run's student such as classroom/M2.")
+    ],
+    question: Annotated[str, typer.Argument()],
+    base_url: Annotated[str | None, typer.Option(help="Ask a server instead of loading the model.")] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1)] = 512,
+    store: StoreOpt = STORE,
+    runs: RunsOpt = RUNS,
+) -> None:
+    """Ask a model one question and print its answer."""
+    from orcamath.commands.models import answer_of
+
+    typer.echo(answer_of(model, question, base_url=base_url, max_new_tokens=max_new_tokens, store=store, runs=runs))
+
+
+@app.command()
+def judge(
+    file: Annotated[
+        Path, typer.Argument(help="JSONL or Parquet, plain or .gz: question, gold or reference, response.")
+    ],
+    name: Annotated[
+        str, typer.Option("--judge", help="rules, cascade, model, or the path of your own .py file.")
+    ] = "cascade",
+    column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="Names of your columns.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model asked where rules are unsure.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="The model's OpenAI-compatible endpoint.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write one verdict a row here, as JSON lines.")] = None,
+    offending: Annotated[bool, typer.Option("--offending", help="Also list rows that contradict the label.")] = False,
+    store: StoreOpt = STORE,
+    json: JsonOpt = False,
+) -> None:
+    """Judge a file of answers against their references."""
+    from orcamath.commands import files
+
+    typer.echo(
+        files.judge(
+            file, name=name, columns=column or [], model=model, base_url=base_url, out=out, offending=offending,
+            store=store, as_json=json,
+        )
+    )  # fmt: skip
+
+
+@app.command()
+def check(
+    training: Annotated[
+        list[Path], typer.Argument(metavar="TRAIN...", help="Training problems: JSONL, CSV or Parquet.")
+    ],
+    against: Annotated[list[Path], typer.Option("--against", metavar="TEST", help="Test questions; may be repeated.")],
+    by: Annotated[str | None, typer.Option(help="Repeat the counts by this column, for example origin.")] = None,
+    column: Annotated[str | None, typer.Option(help="Name of the question column.")] = None,
+    n: Annotated[
+        list[int] | None, typer.Option("-n", min=1, help="Sizes of n-grams; 1, 2 and 3 where left out.")
+    ] = None,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Jaccard similarity from which a pair counts.")] = 0.5,
+    json: JsonOpt = False,
+) -> None:
+    """Search training problems for benchmark questions, as the paper did (TF-IDF top 10, then Jaccard)."""
+    from orcamath.commands import files
+
+    typer.echo(files.check(training, against, by=by, column=column, n=n or [], threshold=threshold, as_json=json))
+
+
+@app.command()
+def doctor(
+    recipe: Annotated[str | None, typer.Argument(help="Also make one real call to this recipe's teacher.")] = None,
+) -> None:
+    """Check the environment, and with a recipe make one real call to its teacher."""
+    from orcamath.commands.doctor import check_up
+
+    report, healthy = check_up(recipe)
+    typer.echo(report)
+    if not healthy:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -20,6 +203,32 @@ def version() -> None:
     typer.echo(__version__)
 
 
+def _folder(name: str, runs: Path) -> Path:
+    path = Path(name)
+    return path if path.is_dir() and (path / "stages.json").exists() else runs / name
+
+
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; errors of ours are one message and an exit code, never a traceback."""
+    from orcamath.errors import OrcamathError
+
+    try:
+        app()
+    except KeyboardInterrupt:
+        _say("interrupted; all that was finished is kept, the same command goes on from there")
+        sys.exit(130)
+    except OrcamathError as e:
+        _say(str(e) if e.exit_code == 0 else f"error: {e}")
+        sys.exit(e.exit_code)
+    except OSError as e:
+        _say(f"error: {_disk(e)}")
+        sys.exit(4 if e.errno in _FULL else 1)
+
+
+_FULL = {28, 122, 27}  # no space left, quota used up, file size limit
+
+
+def _disk(e: OSError) -> Any:
+    if e.errno in _FULL:
+        return f"the disk is full ({e}). What was sealed is kept; make room and run the same command again"
+    return e

@@ -27,7 +27,7 @@ LAYERS = [
     ["settings", "recipe_settings", "recipe_file", "workshop", "recipe", "experiment", "plan", "recipes"],
     ["report", "view", "export"],
     ["backends", "classroom", "cluster", "testing"],
-    ["assemble", "cli", "__main__"],
+    ["assemble", "commands", "cli", "__main__"],
 ]  # fmt: skip
 LAYER = {room: i for i, rooms in enumerate(LAYERS, 1) for room in rooms}
 TORCH_ROOMS = (

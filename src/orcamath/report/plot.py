@@ -215,7 +215,8 @@ def _short(label: str, limit: int = LABEL_CHARS) -> str:
 
 
 def _number(value: float) -> str:
-    return (f"{value:.0e}" if value and abs(value) < 1e-3 else f"{value:,.6g}").replace("-", "−", 1 if value < 0 else 0)
+    words = f"{abs(value):,.6g}"
+    return f"−{words}" if value < 0 else words
 
 
 def _n(value: float) -> str:

@@ -124,8 +124,12 @@ def _finding(row: Row, contrast: Contrast) -> Finding:
         f"{minus(difference(contrast)).removesuffix(' *')} points, {r.second_only:,} gained and {r.first_only:,} lost"
     )
     return Finding(
-        row.benchmark, kind, f"{row.name} ({row.model}) {verb} {contrast.against}: {figures}, p {p_value(r.p)}."
+        row.benchmark, kind, f"{row.name} ({row.model}) {verb} {contrast.against}: {figures}, {_p(r.p)}."
     )
+
+
+def _p(p: float) -> str:
+    return "p\u00a0" + ("" if p < 0.001 else "=\u00a0") + p_value(p)
 
 
 def minus(figures: str) -> str:
@@ -134,8 +138,8 @@ def minus(figures: str) -> str:
 
 
 def p_value(p: float) -> str:
-    """Write McNemar's p; no more digits than it is good for."""
-    return "<\u00a00.001" if p < 0.001 else f"=\u00a0{p:.3f}"
+    """Write McNemar's p with no more digits than it is good for."""
+    return "<\u00a00.001" if p < 0.001 else f"{p:.3f}"
 
 
 def boards(results: Results) -> list[Board]:

@@ -1,0 +1,202 @@
+"""Where names become things: the only room with dynamic imports. It builds the workshop and runs a recipe in a folder."""
+
+import importlib
+import importlib.util
+import itertools
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from orcamath.errors import RecipeError, Stopped, nearest
+from orcamath.experiment import run_arms
+from orcamath.extend import FAMILIES
+from orcamath.ports import Judge, Screen
+from orcamath.recipe_file import arms, dump
+from orcamath.recipe_settings import Recipe
+from orcamath.records import digest
+from orcamath.report.progress import Bars, Silent
+from orcamath.settings import ModelSettings, StudentSettings
+from orcamath.sources.reading import Reader, SourceSettings
+from orcamath.store.artifacts import Artifact, Store
+from orcamath.store.ledger import Ledger, Remembered
+from orcamath.store.run_folder import RunFolder
+from orcamath.workshop import Player, Workshop
+
+__all__ = ["Assembled", "find", "members", "run_recipe", "slug"]
+
+
+def members(family: str) -> list[str]:
+    """Return the names found in a family's package, and those that live in another room."""
+    import pkgutil
+
+    where = FAMILIES[family]
+    package = importlib.import_module(where.package)
+    names = [m.name for m in pkgutil.iter_modules(package.__path__)]
+    return sorted([n for n in names if _defines(f"{where.package}.{n}", where.entry)] + list(where.also))
+
+
+def _defines(module: str, entry: str) -> bool:
+    spec = importlib.util.find_spec(module)
+    return spec is not None and spec.origin is not None and f"def {entry}(" in Path(spec.origin).read_text("utf-8")
+
+
+def find(family: str, name: str) -> ModuleType:
+    """Return the member of a family: by name, or by the path of a `.py` file. Raises RecipeError naming the nearest."""
+    where = FAMILIES[family]
+    if name.endswith(".py"):
+        return _from_file(family, Path(name))
+    known = members(family)
+    if name not in known:
+        raise RecipeError(f"there is no {family} `{name}`; {nearest(name, known)} (or give the path of a .py file)")
+    return importlib.import_module(where.also.get(name, f"{where.package}.{name}"))
+
+
+def _from_file(family: str, path: Path) -> ModuleType:
+    where = FAMILIES[family]
+    if not path.is_file():
+        raise RecipeError(f"{family} file `{path}` does not exist")
+    content = digest(path.read_text(encoding="utf-8"))
+    spec = importlib.util.spec_from_file_location(f"orcamath_own_{family}_{content[:12]}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    if not hasattr(module, where.entry):
+        raise RecipeError(f"{family} file `{path}` defines no `{where.entry}`. It must have: {where.contract}")
+    return module
+
+
+class Assembled:
+    """The tools of a workshop (see `workshop.Tools`), everything opened once."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.ledger = Ledger(store.root / "ledger")
+        self._chats: dict[str, Remembered] = {}
+
+    def chat(self, settings: ModelSettings) -> Remembered:
+        """Open a model by its backend's name, the ledger in front of it."""
+        key = digest(settings.model_dump(mode="json"))
+        if key not in self._chats:
+            opened = find("backend", settings.backend).open_chat(settings)
+            self._chats[key] = Remembered(opened, self.ledger)
+        return self._chats[key]
+
+    def base(self, settings: StudentSettings) -> Any:
+        """Return the base model's folder: the shipped pupil, a local folder or GGUF file, or a hub name."""
+        from orcamath.student.model import open_folder
+
+        if settings.base == "classroom":
+            return open_folder(str(Path(__file__).parent / "classroom" / "base"), None)
+        return open_folder(settings.base, settings.revision)
+
+    def model_of(self, trained: Artifact) -> Any:
+        """Return the model folder inside a sealed training stage."""
+        from orcamath.student.model import open_folder
+
+        return open_folder(str(trained.path / "model"), None)
+
+    def player(self, settings: StudentSettings, model: Any) -> Player:
+        """Open a student's folder for sampling; its prompts are the training prompts, token for token."""
+        from orcamath.student.encode import Encoder
+
+        chat = self.chat(ModelSettings(backend="transformers_local", model=str(model.path), options=settings.options))
+        return Player(chat, Encoder.of(model).pose)
+
+    def judge(self, recipe: Recipe) -> Judge:
+        """Open the judge; rules decide alone where the recipe names no `judge_model`."""
+        model = self.chat(recipe.judge_model) if recipe.judge_model is not None else None
+        judge: Judge = find("judge", recipe.judge.name).make(recipe.judge, model)
+        return judge
+
+    def readers(self, sources: Iterable[SourceSettings]) -> Mapping[str, Reader]:
+        """Find each source's reader."""
+        return {s.name: find("source", s.name).read for s in sources}
+
+    def screens(self, names: Iterable[str]) -> list[Screen]:
+        """Find the screens named; `classroom` is the only one that ships."""
+        from orcamath.classroom.held_out import HeldOut
+
+        unknown = [n for n in names if n != "classroom"]
+        if unknown:
+            raise RecipeError(f"there is no screen `{unknown[0]}`; {nearest(unknown[0], ['classroom'])}")
+        return [HeldOut() for _ in names]
+
+    def loss(self, name: str) -> Any:
+        """Find a loss."""
+        return find("loss", name).loss
+
+
+def run_recipe(
+    recipe: Recipe,
+    folder: RunFolder,
+    store: Store,
+    *,
+    until: str | None = None,
+    announce: Callable[[str], None] = lambda _: None,
+    quiet: bool = False,
+) -> None:
+    """Run a recipe, and its arms where it has some, inside a run folder that is held; leave pointers for the report."""
+    from orcamath.recipe import run
+
+    folder.write_text("recipe.yaml", dump(recipe))
+    tools = Assembled(store)
+    shop = Workshop(store, folder, tools, Silent() if quiet else Bars(), until, announce)
+    try:
+        run(recipe, shop)
+    finally:
+        shop.progress.end()
+        tools.ledger.close()
+        folder.write_json("stages.json", _pointers(shop))
+    own = arms(recipe)
+    if own:
+        for arm in run_arms(own, _ArmRunner(folder.path, store.root, announce), recipe.workers):
+            announce(f"arm `{arm.name}` done")
+
+
+def _pointers(shop: Workshop) -> dict[str, Any]:
+    return {
+        "stages": [
+            {"label": d.label, "artifact": d.artifact.path.name, "seconds": d.seconds, "reused": d.artifact.reused}
+            for d in shop.done
+        ],
+        "students": [
+            {
+                "name": m.name, "iteration": m.iteration, "model": m.model.path.name, "scored": m.scored.path.name,
+                "trained_tokens": m.trained_tokens,
+            }
+            for m in shop.measured
+        ],
+    }  # fmt: skip
+
+
+class _ArmRunner:
+    """Runs one arm in a process of its own; picklable."""
+
+    def __init__(self, folder: Path, store: Path, _announce: object) -> None:
+        self.folder, self.store = folder, store
+
+    def __call__(self, name: str, recipe: Recipe) -> tuple[int, ...]:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+        def say(line: str) -> None:
+            sys.stderr.write(f"  [{name}] {line}\n")
+            sys.stderr.flush()
+
+        path = self.folder / "arms" / slug(name)
+        with RunFolder(path, wait=True) as folder:
+            run_recipe(recipe, folder, Store(self.store), announce=say, quiet=True)
+            students = folder.read_json("stages.json")["students"]
+        if not students:
+            raise Stopped(f"arm `{name}` trained no student; see `{path}/log.txt`")
+        totals = [0] + [s["trained_tokens"] for s in students]
+        return tuple(b - a for a, b in itertools.pairwise(totals))
+
+
+def slug(name: str) -> str:
+    """Return a folder name for an arm: letters, digits and dashes."""
+    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())

@@ -1,0 +1,59 @@
+"""Is this machine fit, and does the teacher answer? `orcamath doctor`."""
+
+import os
+import platform
+import shutil
+from importlib.metadata import PackageNotFoundError, version
+
+from orcamath.errors import OrcamathError
+from orcamath.ports import Request, Sampling
+
+__all__ = ["check_up"]
+
+
+def check_up(recipe: str | None) -> tuple[str, bool]:
+    """Check the environment; with a recipe also its files and one real call to its teacher. Returns (report, healthy)."""
+    lines, healthy = [f"python {platform.python_version()} on {platform.system()} {platform.machine()}"], True
+    for package in ("torch", "transformers", "pyarrow", "aiohttp", "peft", "datasets", "gguf"):
+        try:
+            lines.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            lines.append(f"{package}: not installed{_needed_for(package)}")
+    free = shutil.disk_usage(".").free / 1e9
+    lines.append(f"{free:,.0f} GB free here, {os.cpu_count()} processors")
+    if free < 2:
+        lines.append("problem: less than 2 GB free; checkpoints and samples may not fit")
+        healthy = False
+    if recipe is not None:
+        said, answered = _teacher_says(recipe)
+        lines.append(said)
+        healthy = healthy and answered
+    return "\n".join(lines), healthy
+
+
+def _needed_for(package: str) -> str:
+    extra = {"torch": "student", "transformers": "student", "peft": "lora", "datasets": "hub", "gguf": "gguf"}.get(
+        package
+    )
+    return f" (pip install 'orcamath[{extra}]')" if extra else ""
+
+
+def _teacher_says(recipe: str) -> tuple[str, bool]:
+    """Make one real call, past the ledger: a check that answers from memory checks nothing."""
+    from orcamath.assemble import find
+    from orcamath.prompts import block
+    from orcamath.prompts import load as load_prompt
+    from orcamath.recipe_file import load
+
+    loaded = load(recipe)
+    question = "Tom has 3 apples and buys 4 more. How many apples does Tom have now?"
+    try:
+        chat = find("backend", loaded.teacher.backend).open_chat(loaded.teacher)
+        messages = load_prompt("solver").messages({"problem": block("problem", question)})
+        (reply,) = chat([Request(messages, sampling=Sampling(max_tokens=400))])
+    except OrcamathError as e:
+        return f"problem: the teacher of `{loaded.name}` cannot be asked: {e}", False
+    if reply.error is not None:
+        return f"problem: the teacher of `{loaded.name}` did not answer: {reply.error}", False
+    n = reply.usage.completion_tokens
+    return f"teacher of `{loaded.name}` ({chat.fingerprint}) answered with {n} tokens: {reply.text[-80:]!r}", True

@@ -1,0 +1,68 @@
+"""Commands on runs: run, report, status."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from orcamath.assemble import run_recipe, slug
+from orcamath.store.artifacts import Store
+from orcamath.store.run_folder import RunFolder
+
+__all__ = ["report_on", "run_in_folder", "status_of"]
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def run_in_folder(
+    recipe: str, *, runs: Path, store: Path, name: str | None, until: str | None, limit: int | None,
+    overrides: Sequence[str], wait: bool,
+) -> None:  # fmt: skip
+    """Load a recipe, hold its run folder, run it, and leave the report; the tables go to stdout."""
+    from orcamath.recipe_file import load
+
+    loaded = load(recipe, overrides, limit=limit)
+    path = runs / (slug(name) if name else loaded.name)
+    with RunFolder(path, wait=wait) as folder:
+        run_recipe(loaded, folder, Store(store), until=until, announce=_say)
+        if until is None:
+            report_on(path, store)
+
+
+def report_on(path: Path, store: Path, *, as_json: bool = False) -> None:
+    """Fold a run's results, write report.html into its folder, and print the tables (or JSON) to stdout."""
+    from rich.console import Console
+
+    from orcamath.report.fold import fold
+    from orcamath.report.page import write
+    from orcamath.report.table import show
+
+    results = fold(path, Store(store))
+    page = path / "report.html"
+    write(results, page)
+    if as_json:
+        rows = [r._asdict() for r in results.rows]
+        sys.stdout.write(json.dumps({"name": results.name, "rows": rows, "report": str(page)}, indent=1) + "\n")
+        return
+    width = None if sys.stdout.isatty() else 160
+    show(results, Console(width=width))
+    sys.stdout.write(f"report: {page}\n")
+
+
+def status_of(path: Path, store: Path, *, as_json: bool = False) -> str:
+    """Tell which stages of a run (and its arms) are sealed."""
+    from orcamath.report.fold import fold
+
+    stages = fold(path, Store(store)).stages
+    if as_json:
+        return json.dumps([s._asdict() for s in stages], indent=1)
+    lines = []
+    for s in stages:
+        made = ", ".join(f"{n:,} {t}" for t, n in s.rows.items()) or "sealed"
+        rejected = sum(s.rejected.values()) + sum(s.failed.values())
+        note = f", {rejected:,} rejected" if rejected else ""
+        lines.append(f"{s.arm + ': ' if s.arm else ''}{s.label:<16} {made}{note} ({s.seconds:.1f} s)")
+    return "\n".join(lines)

@@ -1,0 +1,67 @@
+"""Many recipes over shared stages: the base first, then its arms, a few at a time, each in a process of its own.
+
+Sharing needs no plan: arms that ask for the same stage get the same digest, and the second finds it sealed (or waits for
+the first). A control that must see as many tokens as another arm runs after it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing import get_context
+from typing import NamedTuple
+
+from orcamath.recipe_settings import Recipe
+
+__all__ = ["Arm", "matched", "run_arms"]
+
+
+class Arm(NamedTuple):
+    """One arm's recipe and, once it ran, the counted tokens of each of its training stages (iteration 1 first)."""
+
+    name: str
+    recipe: Recipe
+    tokens: tuple[int, ...] = ()
+
+
+def matched(recipe: Recipe, tokens: tuple[int, ...]) -> Recipe:
+    """Return a control's recipe with each iteration's `more_sft` set to see exactly the other arm's counted tokens."""
+    steps = []
+    for step, budget in zip(recipe.iterations, tokens[1:], strict=True):
+        sft = step.more_sft
+        steps.append(
+            step
+            if sft is None
+            else step.model_copy(update={"more_sft": sft.model_copy(update={"train_tokens": budget})})
+        )
+    return recipe.model_copy(update={"iterations": tuple(steps)})
+
+
+def run_arms(
+    recipes: Mapping[str, Recipe], run_one: Callable[[str, Recipe], tuple[int, ...]], workers: int
+) -> Iterator[Arm]:
+    """Run every arm and yield it when it is done, controls after what they are matched to.
+
+    `run_one(name, recipe)` must be picklable; it returns the counted tokens of the arm's training stages. The first
+    error stops handing out arms, lets the running ones reach a sealed stage or fail, and is raised.
+    """
+    waiting = dict(recipes)
+    done: dict[str, Arm] = {}
+    running: dict[Future[tuple[int, ...]], Arm] = {}
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        while waiting or running:
+            for name, recipe in list(waiting.items()):
+                target = recipe.match_tokens_of
+                if len(running) < workers and (target is None or target in done):
+                    ready = recipe if target is None else matched(recipe, done[target].tokens)
+                    running[pool.submit(run_one, name, ready)] = Arm(name, ready)
+                    del waiting[name]
+            if not running:
+                raise AssertionError(f"arms wait for each other: {sorted(waiting)}")
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                arm = running.pop(future)
+                try:
+                    done[arm.name] = arm._replace(tokens=future.result())
+                except BaseException:
+                    for other in running:
+                        other.cancel()
+                    raise
+                yield done[arm.name]

@@ -1,0 +1,116 @@
+"""The program, top to bottom: from seeds to measured students (paper, sections 2 and 3).
+
+    seeds ─ ask-me-anything ─┐
+       └── suggest & edit ───┴─ teach ─ contamination gate ─ M1 = SFT
+                                                               │
+              ┌──────────── practise (4 samples) ◄─────────────┤
+              └─ judge ─ preferences (q+, q−) ─ KTO/DPO ─► M2, M3, …
+                                                               └─ evaluate
+
+Every line that says `stage` is made once and found again by its digest, so running this from the top is resuming it.
+"""
+
+from orcamath.agents.ask_me_anything import ask
+from orcamath.agents.suggester_editor import edit
+from orcamath.contamination import gate
+from orcamath.duplicates import collect
+from orcamath.evaluate import evaluate
+from orcamath.judges.stage import judge
+from orcamath.practice import practise
+from orcamath.preferences import prefer
+from orcamath.recipe_settings import Iteration, Recipe
+from orcamath.sources.reading import SeedsSettings, contents, gather, together
+from orcamath.sources.reading import benchmarks as read_benchmarks
+from orcamath.sources.start_from import lessons_from, problems_from, verdicts_from
+from orcamath.store.artifacts import Artifact
+from orcamath.student.imitate import imitate
+from orcamath.student.learn import learn
+from orcamath.teach import teach
+from orcamath.workshop import Measured, Workshop
+
+__all__ = ["run"]
+
+
+def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
+    """Make everything the recipe asks for and return the students, measured, in the order they were trained.
+
+    Raises Stopped where a run can be resumed, UntilReached at `--until`, and other OrcamathErrors with what to mend.
+    """
+    tools = shop.tools
+    # seeds and benchmarks are clustered together, so that a text and its twin in another set fall on the same side
+    wanted, measured_on = together(recipe.seeds, recipe.benchmarks)
+    sources = measured_on.named
+    tests = shop.stage("benchmarks", read_benchmarks, measured_on, tools.readers(sources), also=contents(sources))
+    taught = _taught(recipe, wanted, shop)
+    lessons = shop.stage("gate", gate, recipe.gate, taught, tests, tools.screens(recipe.screens))
+
+    # Iteration 1: imitate the teacher
+    trained = shop.stage("imitate", imitate, recipe.imitate, lessons, tools.base(recipe.student), metric=shop.metric)
+    _measure("M1", 1, recipe, shop, trained, tests)
+
+    # Iterations 2, 3, …: practise, be judged, learn from right and wrong answers
+    first = trained
+    for number, step in enumerate(recipe.iterations, start=2):
+        if step.more_sft is not None:
+            model = tools.model_of(trained)
+            trained = shop.stage(f"imitate {number}", imitate, step.more_sft, lessons, model, metric=shop.metric)
+        else:
+            reference = first if recipe.reference == "first" else trained
+            trained = _iterate(number, step, recipe, shop, lessons, trained, reference)
+        _measure(f"M{number}", number, recipe, shop, trained, tests)
+    return shop.measured
+
+
+def _taught(recipe: Recipe, wanted: SeedsSettings, shop: Workshop) -> Artifact:
+    """Grow problems out of the seeds and have them solved, or take the user's own."""
+    start, tools = recipe.start_from, shop.tools
+    own = contents([start]) if start is not None else []
+    if start is not None and start.stage == "lessons":
+        return shop.stage("lessons", lessons_from, start, also=own)
+    teacher = tools.chat(recipe.teacher)
+    if start is not None and start.stage == "problems":
+        problems = shop.stage("problems", problems_from, start, also=own)
+    else:
+        seeds = shop.stage("seeds", gather, wanted, tools.readers(wanted.named), also=contents(wanted.named))
+        writer = tools.chat(recipe.writer) if recipe.writer is not None else teacher
+        parts = [seeds]
+        if recipe.ask_me_anything is not None:
+            parts.append(shop.stage("ask", ask, recipe.ask_me_anything, seeds, writer))
+        if recipe.suggester_editor is not None:
+            parts.append(shop.stage("edit", edit, recipe.suggester_editor, seeds, writer))
+        problems = shop.stage("collect", collect, recipe.collect, parts)
+    return shop.stage("teach", teach, recipe.teach, problems, teacher)
+
+
+def _iterate(
+    number: int,
+    step: Iteration,
+    recipe: Recipe,
+    shop: Workshop,
+    lessons: Artifact,
+    student: Artifact,
+    reference: Artifact,
+) -> Artifact:
+    """One round of practice: four samples a problem, each judged, the student trained on what was right and wrong."""
+    tools, start = shop.tools, recipe.start_from
+    if number == 2 and start is not None and start.stage == "verdicts":
+        practised = verdicts = shop.stage("verdicts", verdicts_from, start, also=contents([start]))
+    else:
+        chat, pose = tools.player(recipe.student, tools.model_of(student))
+        practised = shop.stage(f"practice {number}", practise, step.practice, lessons, chat, pose=pose)
+        verdicts = shop.stage(f"judge {number}", judge, recipe.judge, practised, tools.judge(recipe))
+    preferences = shop.stage(f"preferences {number}", prefer, step.preferences, practised, verdicts)
+    return shop.stage(
+        f"learn {number}", learn, step.learn, preferences, tools.model_of(student), tools.model_of(reference),
+        loss=tools.loss(step.learn.loss), metric=shop.metric,
+    )  # fmt: skip
+
+
+def _measure(name: str, iteration: int, recipe: Recipe, shop: Workshop, trained: Artifact, tests: Artifact) -> None:
+    """Greedy answers on the held-out benchmarks, judged against gold (one model call an answer)."""
+    chat, pose = shop.tools.player(recipe.student, shop.tools.model_of(trained))
+    scored = shop.stage(
+        f"evaluate {name}", evaluate, recipe.evaluate, tests, chat, pose=pose, judge=shop.tools.judge(recipe)
+    )
+    tokens = int(trained.facts["n_tokens"]) + (shop.measured[-1].trained_tokens if shop.measured else 0)
+    shop.measured.append(Measured(name, iteration, trained, scored, tokens))

@@ -1,0 +1,184 @@
+"""A recipe from YAML 1.2: overrides, arms, and errors that name the file, the line, the key and the nearest known one."""
+
+import copy
+import io
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+from orcamath.errors import RecipeError, nearest
+from orcamath.recipe_settings import Recipe
+
+__all__ = ["arms", "dump", "load", "shipped"]
+
+SECTIONS = ("practice", "preferences", "learn")
+
+
+def shipped() -> list[str]:
+    """Return the names of the recipes inside the package."""
+    folder = resources.files("orcamath.recipes")
+    return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml"))
+
+
+def load(name: str, overrides: Sequence[str] = (), *, limit: int | None = None) -> Recipe:
+    """Read a recipe by file or by the name it ships under, apply `key=value` overrides, and check every key and value.
+
+    Raises RecipeError with file, line and key, and the nearest known name.
+    """
+    text, where = _text(name)
+    raw, lines = _parse(text, where)
+    for override in overrides:
+        _set(raw, override)
+    if limit is not None:
+        raw.setdefault("seeds", {})["limit"] = limit
+    return _build(raw, where, lines)
+
+
+def arms(recipe: Recipe) -> dict[str, Recipe]:
+    """Return the recipe of every arm: the base with the arm's overrides, sharing all that they leave alone."""
+    base = recipe.model_dump(mode="json", exclude={"variants"})
+    out = {}
+    for name, overrides in recipe.variants.items():
+        raw = _merge(base, {**overrides, "name": name})
+        out[name] = _build(raw, f"variants.{name} of {recipe.name}", {})
+        target = out[name].match_tokens_of
+        if target is not None and target not in recipe.variants:
+            raise RecipeError(f"variant `{name}`: match_tokens_of `{target}`; {nearest(target, recipe.variants)}")
+    return out
+
+
+def dump(recipe: Recipe) -> str:
+    """Write a resolved recipe as YAML: every default spelled out; reading it back gives the same recipe."""
+    stream = io.StringIO()
+    yaml = YAML()
+    yaml.width = 120
+    yaml.dump(recipe.model_dump(mode="json"), stream)
+    return stream.getvalue()
+
+
+def _text(name: str) -> tuple[str, str]:
+    path = Path(name)
+    if path.suffix in {".yaml", ".yml"} or path.is_file():
+        if not path.is_file():
+            raise RecipeError(f"recipe file `{path}` does not exist; recipes that ship: {', '.join(shipped())}")
+        try:
+            return path.read_text(encoding="utf-8"), str(path)
+        except UnicodeDecodeError as e:
+            raise RecipeError(f"recipe file `{path}` is not UTF-8 text (byte {e.start})") from e
+    if name not in shipped():
+        raise RecipeError(f"there is no recipe `{name}`; {nearest(name, shipped())} Or give the path of a .yaml file")
+    return (resources.files("orcamath.recipes") / f"{name}.yaml").read_text(encoding="utf-8"), f"recipe {name}"
+
+
+def _parse(text: str, where: str) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
+    try:
+        loaded = YAML(typ="rt").load(text)
+        plain = YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as e:
+        line = e.problem_mark.line + 1 if e.problem_mark is not None else "?"
+        raise RecipeError(f"{where}:{line}: not YAML: {e.problem}") from e
+    if not isinstance(plain, dict):
+        raise RecipeError(f"{where}: a recipe is a mapping of keys to values, this is {type(plain).__name__}")
+    return plain, _lines(loaded)
+
+
+def _lines(node: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
+    found: dict[tuple[str, ...], int] = {}
+    if isinstance(node, CommentedMap):
+        for key, value in node.items():
+            found[*path, str(key)] = node.lc.key(key)[0] + 1
+            found |= _lines(value, (*path, str(key)))
+    elif isinstance(node, CommentedSeq):
+        for i, value in enumerate(node):
+            found[*path, str(i)] = node.lc.item(i)[0] + 1
+            found |= _lines(value, (*path, str(i)))
+    return found
+
+
+def _set(raw: dict[str, Any], override: str) -> None:
+    key, sign, value = override.partition("=")
+    if not sign:
+        raise RecipeError(f"--set `{override}` has no `=`; write --set key.sub=value, for example --set teach.k=2")
+    node: Any = raw
+    *parents, last = key.strip().split(".")
+    for part in parents:
+        if isinstance(node, list):
+            node = node[_position(node, part, key)]
+            continue
+        node = node.setdefault(part, {})
+        if node is None or not isinstance(node, dict | list):
+            raise RecipeError(f"--set {key}: `{part}` is a value, not a section")
+    parsed = YAML(typ="safe", pure=True).load(value) if value else None
+    if isinstance(node, list):
+        node[_position(node, last, key)] = parsed
+    else:
+        node[last] = parsed
+
+
+def _position(items: list[Any], part: str, key: str) -> int:
+    if not part.isdigit() or int(part) >= len(items):
+        raise RecipeError(f"--set {key}: `{part}` is no position in a list of {len(items)} (they count from 0)")
+    return int(part)
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    out = copy.deepcopy(dict(base))
+    for key, value in over.items():
+        mine = out.get(key)
+        out[key] = _merge(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else copy.deepcopy(value)
+    return out
+
+
+def _build(raw: dict[str, Any], where: str, lines: Mapping[tuple[str, ...], int]) -> Recipe:
+    """Give every iteration the sections it does not override, then validate."""
+    resolved = dict(raw)
+    iterations = raw.get("iterations") or []
+    if isinstance(iterations, list):
+        resolved["iterations"] = [_iteration(raw, it) if isinstance(it, dict | None) else it for it in iterations]
+    try:
+        return Recipe.model_validate(resolved)
+    except ValidationError as e:
+        raise RecipeError("\n".join(_explain(error, where, lines) for error in e.errors())) from e
+
+
+def _iteration(raw: Mapping[str, Any], own: Mapping[str, Any] | None) -> dict[str, Any]:
+    own = dict(own or {})
+    for section in SECTIONS:
+        own[section] = _merge(raw.get(section) or {}, own.get(section) or {})
+    if own.get("more_sft") is not None:
+        own["more_sft"] = _merge(raw.get("imitate") or {}, own["more_sft"])
+    return own
+
+
+def _explain(error: Any, where: str, lines: Mapping[tuple[str, ...], int]) -> str:
+    location = tuple(str(part) for part in error["loc"])
+    at = location
+    while at and at not in lines:
+        at = at[:-1]
+    place = f"{where}:{lines[at]}" if at else where
+    key = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        return f"{place}: unknown key `{key}`; {nearest(location[-1], _fields(Recipe, location[:-1]))}"
+    return f"{place}: `{key}` = {error.get('input')!r:.80}: {error['msg']}"
+
+
+def _fields(model: Any, path: Sequence[str]) -> list[str]:
+    """Return the keys known at a place in the recipe, for the nearest-name hint."""
+    for part in path:
+        if part.isdigit():
+            continue
+        field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
+        model = _model_in(field.annotation) if field is not None else None
+    return list(model.model_fields) if model is not None else []
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((m for a in getattr(annotation, "__args__", ()) if (m := _model_in(a)) is not None), None)

@@ -1,0 +1,75 @@
+"""The recipe as one typed value: every stage's own settings, gathered. Reading it from a file is `recipe_file`.
+
+A stage's settings and their defaults live beside the stage; here is only what belongs to the run as a whole.
+"""
+
+from typing import Any, Literal
+
+from orcamath.agents.ask_me_anything import AskSettings
+from orcamath.agents.suggester_editor import EditSettings
+from orcamath.contamination import GateSettings
+from orcamath.duplicates import CollectSettings
+from orcamath.evaluate import EvaluateSettings
+from orcamath.judges.stage import JudgeSettings
+from orcamath.practice import PracticeSettings
+from orcamath.preferences import PreferSettings
+from orcamath.records import Settings, outside_digest
+from orcamath.settings import ModelSettings, StudentSettings
+from orcamath.sources.reading import BenchmarksSettings, SeedsSettings
+from orcamath.sources.start_from import StartSettings
+from orcamath.student.imitate import SftSettings
+from orcamath.student.learn import LearnSettings
+from orcamath.teach import TeachSettings
+
+__all__ = ["Iteration", "Recipe"]
+
+
+class Iteration(Settings):
+    """One round after M1: practise, be judged, learn. Or, as a control, more of the first lesson."""
+
+    practice: PracticeSettings = PracticeSettings()
+    preferences: PreferSettings = PreferSettings()
+    learn: LearnSettings = LearnSettings()
+    more_sft: SftSettings | None = None
+    """Instead of practising: go on imitating the same lessons. The control for the compute that practice takes."""
+
+
+class Recipe(Settings):
+    """From seeds to report. What is here is the whole program's input (with the files and models it names)."""
+
+    name: str
+    about: str = outside_digest("")
+    """What the report says at its top."""
+    start_from: StartSettings | None = None
+    """Begin at a later stage, from the user's own file."""
+    seeds: SeedsSettings = SeedsSettings()
+    benchmarks: BenchmarksSettings = BenchmarksSettings()
+    writer: ModelSettings | None = None
+    """The model that plays the agents; the teacher where left out."""
+    teacher: ModelSettings = ModelSettings()
+    ask_me_anything: AskSettings | None = AskSettings()
+    suggester_editor: EditSettings | None = EditSettings()
+    collect: CollectSettings = CollectSettings()
+    teach: TeachSettings = TeachSettings()
+    gate: GateSettings = GateSettings()
+    screens: tuple[str, ...] = ()
+    """Further rules a question must pass to be trained on; `classroom` is the grammar's held-out structures."""
+    student: StudentSettings = StudentSettings()
+    imitate: SftSettings = SftSettings()
+    """Iteration 1: supervised fine-tuning on the lessons."""
+    practice: PracticeSettings = PracticeSettings()
+    judge: JudgeSettings = JudgeSettings()
+    judge_model: ModelSettings | None = None
+    preferences: PreferSettings = PreferSettings()
+    learn: LearnSettings = LearnSettings()
+    iterations: tuple[Iteration, ...] = ()
+    """Iterations 2, 3, …; each starts from the sections above and overrides what it names."""
+    reference: Literal["previous", "first"] = "previous"
+    """The reference model of iteration 3 and later; the paper does not say which it used."""
+    evaluate: EvaluateSettings = EvaluateSettings()
+    variants: dict[str, dict[str, Any]] = outside_digest({})
+    """Arms that share stages with each other: name → what it overrides."""
+    match_tokens_of: str | None = None
+    """For a control arm: train on as many counted tokens, iteration by iteration, as that arm did."""
+    workers: int = outside_digest(2, ge=1)
+    """Arms that run side by side, one process each."""

@@ -1,0 +1,158 @@
+"""What a recipe works with: the store, the models, and one way to run a stage. Built by `assemble`, handed to `recipe`.
+
+The recipe says what is made of what; the workshop keeps the books of which stage came out of where and how long it took.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from orcamath.errors import OrcamathError
+from orcamath.ports import Judge, Pose, Progress, Screen
+from orcamath.recipe_settings import Recipe
+from orcamath.records import Settings
+from orcamath.settings import ModelSettings, StudentSettings
+from orcamath.sources.reading import Reader, SourceSettings
+from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.store.ledger import Remembered
+from orcamath.store.run_folder import RunFolder
+
+__all__ = ["Measured", "Player", "StageDone", "Tools", "UntilReached", "Workshop"]
+
+
+class UntilReached(OrcamathError):
+    """The stage named by `--until` is sealed; the run ends here, on purpose."""
+
+    exit_code = 0
+
+
+class Player(NamedTuple):
+    """A student ready to answer: its remembered samples and how a question is posed to it."""
+
+    chat: Remembered
+    pose: Pose
+
+
+class Measured(NamedTuple):
+    """One student and what it scored."""
+
+    name: str
+    iteration: int
+    model: Artifact
+    scored: Artifact
+    trained_tokens: int
+    """Counted tokens it was trained on since the base, all iterations together."""
+
+
+class StageDone(NamedTuple):
+    """A stage's result as the run folder remembers it."""
+
+    label: str
+    artifact: Artifact
+    seconds: float
+    """Wall time when it was made, in this run or an earlier one."""
+
+
+class Tools(Protocol):
+    """What only the top layer can resolve: names to models, readers, judges, losses."""
+
+    def chat(self, settings: ModelSettings) -> Remembered:
+        """Open a model, the ledger in front of it."""
+        ...
+
+    def base(self, settings: StudentSettings) -> Any:
+        """Find the base student: a folder and its fingerprint."""
+        ...
+
+    def player(self, settings: StudentSettings, model: Any) -> Player:
+        """Let a student answer."""
+        ...
+
+    def model_of(self, trained: Artifact) -> Any:
+        """Return the model folder inside a sealed training stage."""
+        ...
+
+    def judge(self, recipe: Recipe) -> Judge:
+        """Open the judge."""
+        ...
+
+    def readers(self, sources: Iterable[SourceSettings]) -> Mapping[str, Reader]:
+        """Find the reader of every source named."""
+        ...
+
+    def screens(self, names: Iterable[str]) -> list[Screen]:
+        """Find the screens named."""
+        ...
+
+    def loss(self, name: str) -> Any:
+        """Find a loss by name."""
+        ...
+
+
+@dataclass
+class Workshop:
+    """Runs stages, and remembers for the report which were run, with what result, and how long they took."""
+
+    store: Store
+    folder: RunFolder
+    tools: Tools
+    progress: Progress
+    until: str | None = None
+    announce: Callable[[str], None] = lambda _: None
+    done: list[StageDone] = field(default_factory=list)
+    measured: list[Measured] = field(default_factory=list)
+
+    def stage(
+        self,
+        label: str,
+        make: Callable[..., None],
+        settings: Settings | None,
+        *inputs: Any,
+        also: Iterable[str] = (),
+        **resources: Any,
+    ) -> Artifact:
+        """Return the sealed result of `make(out, settings, *inputs, progress=…, **resources)`.
+
+        The digest is made of the stage's name, its module's VERSION, the settings, the fingerprints of the inputs, and
+        `also`. Resources (a loss function, a metric sink) are not inputs. A label such as `practice 3` names the stage
+        `practice` and its round.
+        """
+        name = label.split(" ")[0]
+        version = sys.modules[make.__module__].VERSION
+        began = time.monotonic()
+
+        def run(out: Output) -> None:
+            self.announce(f"{label} …")
+            make(out, settings, *inputs, progress=self.progress, **resources)
+
+        prompts: list[str] = getattr(
+            settings, "prompt_fingerprints", list
+        )()  # a prompt's text is part of what made a thing
+        artifact = self.store.stage(name, version, settings, [*_named(inputs), *also, *prompts], run)
+        self.done.append(StageDone(label, artifact, artifact.seconds))
+        how = "reused" if artifact.reused else f"{time.monotonic() - began:.1f} s"
+        self.folder.log(f"{label}: {artifact.path.name} ({how})")
+        self.announce(f"{label}: {_summary(artifact)} ({how})")
+        if self.until in {name, label}:
+            raise UntilReached(f"stopped after `{label}`, as `--until` asked; the same command without it goes on")
+        return artifact
+
+    def metric(self, **numbers: Any) -> None:
+        """Append numbers of a training step to the run's `metrics.jsonl`."""
+        self.folder.metric(stage=len(self.done), **numbers)
+
+
+def _named(inputs: Iterable[Any]) -> Iterator[Any]:
+    for thing in inputs:
+        if isinstance(thing, list | tuple):
+            yield from _named(thing)
+        elif isinstance(thing, str) or hasattr(thing, "fingerprint"):
+            yield thing
+
+
+def _summary(artifact: Artifact) -> str:
+    tables = [f"{n:,} {table}" for table, n in artifact.manifest["tables"].items() if table != "rejected"]
+    rejected = artifact.manifest["tables"].get("rejected", 0)
+    return ", ".join([*tables, *([f"{rejected:,} rejected"] if rejected else [])]) or "sealed"
