@@ -12,6 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from orcamath.student.attention import can_pack
+from orcamath.student.packing import pack
+
 __all__ = ["Posed", "answer_logp", "score", "score_rows", "split_head"]
 
 MAX_LOGITS = 1 << 25
@@ -30,9 +33,48 @@ class Posed(NamedTuple):
         return sum(len(self.prompt) + len(a) for a in self.answers)
 
 
-def score(model: Any, problems: Sequence[Posed]) -> Tensor:
-    """Return log π(y|x) of every answer of every problem, in order, [N] float32 or wider."""
-    return score_rows(model, [(p.prompt, a) for p in problems for a in p.answers])
+def score(model: Any, problems: Sequence[Posed], *, share: bool = True) -> Tensor:
+    """Return log π(y|x) of every answer of every problem, in order, [N] float32 or wider.
+
+    `share`: compute a prompt once for all its answers. Same numbers either way, and on padded rows for architectures that
+    cannot be packed.
+    """
+    longest = max(len(p.prompt) + len(a) for p in problems for a in p.answers)
+    if not can_pack(model, longest):
+        return score_rows(model, [(p.prompt, a) for p in problems for a in p.answers])
+    dtype = torch.get_autocast_dtype(model.device.type) if torch.is_autocast_enabled(model.device.type) else model.dtype
+    line = pack(problems, share=share, device=model.device, dtype=dtype)
+    body, head = split_head(model)
+    hidden = body(
+        input_ids=line.ids,
+        position_ids=line.positions,
+        attention_mask=line.layout.mask,
+        layout=line.layout,
+        use_cache=False,
+    ).last_hidden_state
+    read = torch.cat([hidden[0].index_select(0, line.first), _Once.apply(hidden[0], line.later)])
+    return _summed(answer_logp(head, read, line.targets), line.owner, line.n_answers)
+
+
+class _Once(torch.autograd.Function):
+    """x[index] where no index repeats: the gradient is written, not added up."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, index: Tensor) -> Tensor:
+        ctx.save_for_backward(index)
+        ctx.n = len(x)
+        return x.index_select(0, index)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (index,) = ctx.saved_tensors
+        out = grads[0].new_zeros(ctx.n, grads[0].shape[1])
+        out[index] = grads[0]
+        return out, None
+
+
+def _summed(per_token: Tensor, owner: Tensor, n: int) -> Tensor:
+    return torch.zeros(n, dtype=per_token.dtype, device=per_token.device).index_add(0, owner, per_token)
 
 
 def score_rows(model: Any, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Tensor:
@@ -56,9 +98,7 @@ def score_rows(model: Any, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) 
     hidden = body(input_ids=ids.to(device), use_cache=False).last_hidden_state
     read = hidden.reshape(-1, hidden.shape[-1]).index_select(0, torch.cat(where).to(device))
     per_token = answer_logp(head, read, torch.cat(targets).to(device))
-    return torch.zeros(len(rows), dtype=per_token.dtype, device=device).index_add(
-        0, torch.cat(owner).to(device), per_token
-    )
+    return _summed(per_token, torch.cat(owner).to(device), len(rows))
 
 
 def split_head(model: Any) -> tuple[Any, Any]:

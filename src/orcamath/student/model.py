@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from transformers.utils import logging as hf_logging
@@ -123,13 +123,27 @@ def _check(path: Path) -> None:
         raise ModelError(f"`{path}` has no *.safetensors; {fix}")
 
 
-def load(folder: ModelFolder | Path, *, dtype: torch.dtype = torch.float32, device: str | None = None) -> Loaded:
-    """Load weights and tokenizer, in evaluation mode. An adapter folder is joined to the base it names. Raises ModelError."""
+def load(
+    folder: ModelFolder | Path,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: str | None = None,
+    quantize: Literal["none", "4bit"] = "none",
+) -> Loaded:
+    """Load weights and tokenizer, in evaluation mode. An adapter folder is joined to the base it names.
+
+    `quantize` holds the weights in NF4 (QLoRA). Raises ModelError.
+    """
     path = folder.path if isinstance(folder, ModelFolder) else folder
     _check(path)
     hf_logging.disable_progress_bar()  # stages draw their own
     try:
-        model = _load_adapter(path, dtype) if (path / "adapter_config.json").exists() else _load_weights(path, dtype)
+        if (path / "adapter_config.json").exists():
+            model = _load_adapter(path, dtype)
+        elif quantize == "4bit":
+            model = _load_quantized(path, dtype)
+        else:
+            model = _load_weights(path, dtype)
         tokenizer = load_tokenizer(path)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError) as e:
         raise ModelError(
@@ -138,7 +152,7 @@ def load(folder: ModelFolder | Path, *, dtype: torch.dtype = torch.float32, devi
         ) from e
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Loaded(model.to(device).eval(), tokenizer)
+    return Loaded((model if quantize == "4bit" else model.to(device)).eval(), tokenizer)
 
 
 def _load_weights(path: Path, dtype: torch.dtype) -> Any:
@@ -149,6 +163,17 @@ def _load_weights(path: Path, dtype: torch.dtype) -> Any:
         return _without_quantization(model)
     return AutoModelForCausalLM.from_pretrained(
         path, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
+    )
+
+
+def _load_quantized(path: Path, dtype: torch.dtype) -> Any:
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    scheme = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+    )
+    return AutoModelForCausalLM.from_pretrained(
+        path, dtype=dtype, quantization_config=scheme, use_safetensors=True, local_files_only=True, device_map={"": 0}
     )
 
 

@@ -8,21 +8,21 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from orcamath.errors import DataError
 from orcamath.ports import Progress
 from orcamath.records import Preference, Rejected
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.student.adapters import training_dtype
 from orcamath.student.encode import Encoder
+from orcamath.student.fit import fit, prepared
 from orcamath.student.groups import Group, encode_groups, mismatches, only
 from orcamath.student.logprobs import Posed
-from orcamath.student.loop import Metric, StepReport, log, plan, train
+from orcamath.student.loop import Metric, log, plan
 from orcamath.student.losses import Batch, Loss, needs_of
-from orcamath.student.model import ModelFolder, load, save, torch_dtype
+from orcamath.student.model import ModelFolder, load
 from orcamath.student.reference import reference_logprobs
 from orcamath.student.settings import LearnSettings
-from orcamath.student.steps import Objective, Referenced, gradients, score_all, z0
+from orcamath.student.steps import Objective, Referenced, score_all, z0
 
 __all__ = ["train_on_preferences", "usable"]
 
@@ -40,32 +40,34 @@ def train_on_preferences(
 ) -> None:
     """Do the work of `learn.learn`."""
     need = needs_of(loss)
-    model, tokenizer = load(student)
-    groups, dropped = _groups(out, settings, preferences, Encoder(tokenizer, settings.max_tokens), need)
+    quantize = settings.adapter.quantize if settings.adapter else "none"
+    loaded = load(student, dtype=training_dtype(settings), quantize=quantize)
+    groups, dropped = _groups(out, settings, preferences, Encoder(loaded.tokenizer, settings.max_tokens), need)
     steps = plan(len(groups), settings)
     strangers = [mismatches([groups[k] for k in s], settings.z0_per_problem) if "z0" in need else {} for s in steps]
     asked = list(_asked(groups, steps, strangers, need))
-    known = reference_logprobs(
-        asked, reference, student, model, settings, store or out.scratch / "reference", progress
-    ) if asked else {}  # fmt: skip
+    known = (
+        reference_logprobs(
+            asked, reference, student, loaded.model, settings, store or out.scratch / "reference", progress
+        )
+        if asked
+        else {}
+    )
     ready = [Referenced(g, known.get(_posed(g), (0.0,) * len(g.responses))) for g in groups]
-    objective = Objective(loss, settings, settings.nll_weight)
-    autocast = torch_dtype(settings.dtype) is torch.bfloat16
+    model = prepared(loaded, settings)
 
-    def step(i: int) -> StepReport:
-        baseline = 0.0
-        if "z0" in need:
-            other = [Posed(groups[k].prompt, strangers[i][groups[k].problem_id]) for k in steps[i]]
-            with torch.autocast(model.device.type, torch.bfloat16, enabled=autocast):
-                policy = score_all(model, other, settings.batch_tokens)
-            baseline = z0(policy, [known[p] if p.answers else () for p in other])
-        return gradients(model, [ready[k] for k in steps[i]], objective, baseline, settings.batch_tokens, autocast)
+    def baseline(i: int, tokens: int) -> float:
+        if "z0" not in need:
+            return 0.0
+        other = [Posed(groups[k].prompt, strangers[i][groups[k].problem_id]) for k in steps[i]]
+        policy = score_all(model, other, tokens, share=settings.share_prompt)
+        return z0(policy, [known[p] if p.answers else () for p in other])
 
-    model.train()
     watch = _Watch(metric)
-    ids = [[groups[k].problem_id for k in s] for s in steps]
-    done = train(model, ids, step, settings, out.scratch / "steps", progress, watch)
-    save(model, tokenizer, out.folder / "model")
+    objective = Objective(loss, settings, settings.nll_weight)
+    done = fit(
+        out, settings, loaded, student, model, ready, steps, objective, baseline, progress, watch, out.scratch / "steps"
+    )
     trained = [groups[k] for s in steps for k in s]
     out.facts |= {
         "loss": settings.loss, "n_problems": len(groups), "dropped": dict(sorted(dropped.items())),

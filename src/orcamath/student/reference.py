@@ -6,13 +6,14 @@ another loss or another learning rate.
 
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from orcamath.ports import Progress
+from orcamath.student.adapters import training_dtype
+from orcamath.student.fit import Room, quietly
 from orcamath.student.logprobs import Posed
 from orcamath.student.model import ModelFolder, load, torch_dtype
 from orcamath.student.settings import TrainSettings
@@ -53,7 +54,11 @@ def reference_logprobs(
         unique = list(dict.fromkeys(asked))
         missing = [p for p in unique if _read(db, name, p) is None]
         if missing:
-            model = loaded if reference.fingerprint == student.fingerprint else load(reference).model
+            model = (
+                loaded
+                if reference.fingerprint == student.fingerprint
+                else load(reference, dtype=training_dtype(settings)).model
+            )
             _fill(db, name, model, missing, settings, progress)
         return {p: v for p in unique if (v := _read(db, name, p)) is not None}
     finally:
@@ -74,10 +79,11 @@ def _fill(
     db: sqlite3.Connection, name: str, model: Any, missing: Sequence[Posed], settings: TrainSettings, progress: Progress
 ) -> None:
     progress.begin("reference", len(missing))
+    room = Room(settings.batch_tokens)
     for start in range(0, len(missing), PIECE):
         piece = missing[start : start + PIECE]
-        with torch.autocast(model.device.type, torch.bfloat16, enabled=torch_dtype(settings.dtype) is torch.bfloat16):
-            values = score_all(model, piece, settings.batch_tokens)
+        with quietly(model, settings):
+            values = room.within(partial(score_all, model, piece, share=settings.share_prompt))
         db.execute("BEGIN IMMEDIATE")
         db.executemany(
             "INSERT OR IGNORE INTO logprobs VALUES (?,?)",

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from orcamath.records import Settings, outside_digest
 
-__all__ = ["Dtype", "LearnSettings", "LossSettings", "SftSettings", "TrainSettings"]
+__all__ = ["AdapterSettings", "Dtype", "LearnSettings", "LossSettings", "SftSettings", "TrainSettings"]
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 
@@ -24,6 +24,18 @@ class LossSettings(Settings):
     """Weight of RPO's NLL on each pair's winner."""
     ipo_per_token: bool = True
     """Divide IPO's log-ratios by the responses' lengths."""
+
+
+class AdapterSettings(Settings):
+    """Train low-rank adapters instead of all weights; they are merged when training is done."""
+
+    rank: int = Field(default=16, ge=1)
+    alpha: float = Field(default=32.0, gt=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: str = "all-linear"
+    """Names of the modules to adapt, with commas between."""
+    quantize: Literal["none", "4bit"] = "none"
+    """`4bit` holds the frozen weights in NF4 (needs a GPU and the package `bitsandbytes`)."""
 
 
 class TrainSettings(Settings):
@@ -46,6 +58,12 @@ class TrainSettings(Settings):
     """Order of the problems, and dropout."""
     batch_tokens: int = outside_digest(16_384, ge=1)
     """Tokens forwarded at once: what fits in memory. Does not change the result."""
+    adapter: AdapterSettings | None = None
+    """LoRA or QLoRA; all weights are trained where left out."""
+    share_prompt: bool = outside_digest(True)
+    """Compute a prompt's keys and values once for all its answers."""
+    gradient_checkpointing: bool = outside_digest(False)
+    """Keep fewer activations and compute them again: about a third slower, much less memory."""
     checkpoint_steps: int = outside_digest(200, ge=1)
     """Steps between checkpoints."""
 

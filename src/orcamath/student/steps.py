@@ -5,7 +5,6 @@ order, or how rows were padded.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -18,7 +17,7 @@ from orcamath.student.losses import Batch, Loss, Totals, needs_of
 from orcamath.student.losses.nll import nll
 from orcamath.student.settings import LossSettings
 
-__all__ = ["Objective", "Referenced", "cut", "gradients", "score_all", "totals", "z0"]
+__all__ = ["Objective", "Referenced", "cut", "gradients", "score_all", "slices", "totals", "z0"]
 
 
 class Referenced(NamedTuple):
@@ -45,37 +44,50 @@ def totals(groups: Sequence[Group]) -> Totals:
     )
 
 
-def cut(sizes: Sequence[tuple[int, int]], budget: int) -> list[list[int]]:
-    """Cut items into micro-batches of at most `budget` padded tokens; an item that is larger stands alone.
+def cut(problems: Sequence[Posed], budget: int) -> list[list[int]]:
+    """Cut problems into micro-batches of at most `budget` tokens, a prompt counted with each answer.
 
-    `sizes`: (rows, longest row) of each item. Items of like length come together, so little is padding.
+    A larger problem stands alone. Problems of like length come together, so that little is padding.
     """
+    longest = [len(p.prompt) + max(map(len, p.answers)) for p in problems]
     batches: list[list[int]] = []
-    rows = longest = 0
-    for i in sorted(range(len(sizes)), key=lambda i: (-sizes[i][1], i)):
-        rows, longest = rows + sizes[i][0], max(longest, sizes[i][1])
-        if not batches or rows * longest > budget:
+    tokens = 0
+    for i in sorted(range(len(problems)), key=lambda i: (-longest[i], i)):
+        tokens += problems[i].n_tokens
+        if not batches or tokens > budget:
             batches.append([])
-            rows, longest = sizes[i]
+            tokens = problems[i].n_tokens
         batches[-1].append(i)
     return batches
 
 
-def _size(posed: Posed) -> tuple[int, int]:
-    return len(posed.answers), len(posed.prompt) + max(map(len, posed.answers))
+def slices(problem: Posed, budget: int) -> list[Posed]:
+    """Cut one problem's answers into runs of at most `budget` tokens, each with the prompt; one answer at least."""
+    out: list[list[tuple[int, ...]]] = [[]]
+    tokens = 0
+    for answer in problem.answers:
+        size = len(problem.prompt) + len(answer)
+        if out[-1] and tokens + size > budget:
+            out.append([])
+            tokens = 0
+        out[-1].append(answer)
+        tokens += size
+    return [Posed(problem.prompt, tuple(answers)) for answers in out]
 
 
 @torch.no_grad()
-def score_all(model: Any, problems: Sequence[Posed], budget: int) -> list[tuple[float, ...]]:
+def score_all(model: Any, problems: Sequence[Posed], budget: int, *, share: bool = True) -> list[tuple[float, ...]]:
     """Return the log-probs of every problem's answers, without gradient, in order."""
     out: list[tuple[float, ...]] = [()] * len(problems)
-    asked = [i for i, p in enumerate(problems) if p.answers]
-    for batch in cut([_size(problems[i]) for i in asked], budget):
-        chosen = [asked[k] for k in batch]
-        values = score(model, [problems[i] for i in chosen]).tolist()
-        for i in chosen:
-            n = len(problems[i].answers)
-            out[i], values = tuple(values[:n]), values[n:]
+    pieces = [(i, s) for i, p in enumerate(problems) if p.answers for s in slices(p, budget)]
+    found: list[list[float]] = [[] for _ in pieces]
+    for batch in cut([s for _, s in pieces], budget):
+        values = score(model, [pieces[k][1] for k in batch], share=share).tolist()
+        for k in batch:
+            n = len(pieces[k][1].answers)
+            found[k], values = values[:n], values[n:]
+    for (i, _), values in zip(pieces, found, strict=True):
+        out[i] += tuple(values)
     return out
 
 
@@ -86,19 +98,38 @@ def z0(policy: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) 
 
 
 def gradients(
-    model: Any, groups: Sequence[Referenced], objective: Objective, baseline: float, budget: int, autocast: bool = False
+    model: Any,
+    groups: Sequence[Referenced],
+    objective: Objective,
+    baseline: float,
+    budget: int,
+    *,
+    share: bool = True,
 ) -> StepReport:
-    """Add the gradient of the step's loss to the parameters and report what was seen."""
+    """Add the gradient of the step's loss to the parameters and report what was seen.
+
+    A problem larger than `budget` is scored in slices without gradient first. What the loss then says of each log-prob is
+    all that its slices need, one after the other, to add up to the same gradient.
+    """
     whole = totals([g.group for g in groups])
     loss = 0.0
     seen: list[tuple[Referenced, list[float]]] = []
     posed = [Posed(g.group.prompt, g.group.responses) for g in groups]
-    for micro in cut([_size(p) for p in posed], budget):
+    for micro in cut(posed, budget):
         part = [groups[i] for i in micro]
-        with torch.autocast(model.device.type, torch.bfloat16) if autocast else nullcontext():
-            logp = score(model, [posed[i] for i in micro])
+        pieces = slices(posed[micro[0]], budget) if len(micro) == 1 else []
+        if len(pieces) > 1:
+            with torch.no_grad():
+                logp = torch.cat([score(model, [p], share=share) for p in pieces])
+            logp.requires_grad_()
+        else:
+            logp = score(model, [posed[i] for i in micro], share=share)
         value = _value(logp, part, objective, baseline, whole)
         value.backward()
+        if len(pieces) > 1:
+            assert logp.grad is not None
+            for piece, coefficient in zip(pieces, logp.grad.split([len(p.answers) for p in pieces]), strict=True):
+                (coefficient * score(model, [piece], share=share)).sum().backward()
         loss += float(value.detach())
         values = logp.detach().tolist()
         for g in part:

@@ -2,19 +2,19 @@
 
 import math
 
-import torch
-
 from orcamath.errors import DataError
 from orcamath.ports import Progress
 from orcamath.records import Lesson
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.student.adapters import training_dtype
 from orcamath.student.encode import Encoder
+from orcamath.student.fit import fit, prepared
 from orcamath.student.groups import Group
-from orcamath.student.loop import Metric, plan, train
+from orcamath.student.loop import Metric, plan
 from orcamath.student.losses.sft import loss as sft
-from orcamath.student.model import ModelFolder, load, save, torch_dtype
+from orcamath.student.model import ModelFolder, load
 from orcamath.student.settings import LossSettings, SftSettings
-from orcamath.student.steps import Objective, Referenced, gradients
+from orcamath.student.steps import Objective, Referenced
 
 __all__ = ["lesson_groups", "train_on_lessons"]
 
@@ -23,23 +23,30 @@ def train_on_lessons(
     out: Output, settings: SftSettings, lessons: Artifact, base: ModelFolder, progress: Progress, metric: Metric
 ) -> None:
     """Do the work of `imitate.imitate`."""
-    model, tokenizer = load(base)
-    encoder = Encoder(tokenizer, settings.max_tokens)
-    groups, n_cut, n_long = lesson_groups(lessons, encoder)
+    loaded = load(
+        base, dtype=training_dtype(settings), quantize=settings.adapter.quantize if settings.adapter else "none"
+    )
+    groups, n_cut, n_long = lesson_groups(lessons, Encoder(loaded.tokenizer, settings.max_tokens))
     if not groups:
         raise DataError(f"there is no lesson to learn from ({n_long} do not fit max_tokens = {settings.max_tokens})")
     steps = _steps(groups, settings)
-    objective = Objective(sft, LossSettings())
     ready = [Referenced(g, (0.0,)) for g in groups]
-    autocast = torch_dtype(settings.dtype) is torch.bfloat16
-    model.train()
-    done = train(
+    objective = Objective(sft, LossSettings())
+    model = prepared(loaded, settings)
+    done = fit(
+        out,
+        settings,
+        loaded,
+        base,
         model,
-        [[groups[k].problem_id for k in s] for s in steps],
-        lambda i: gradients(model, [ready[k] for k in steps[i]], objective, 0.0, settings.batch_tokens, autocast),
-        settings, out.scratch, progress, metric,
-    )  # fmt: skip
-    save(model, tokenizer, out.folder / "model")
+        ready,
+        steps,
+        objective,
+        lambda *_: 0.0,
+        progress,
+        metric,
+        out.scratch / "steps",
+    )
     out.facts |= {
         "n_lessons": len(groups), "n_cut": n_cut, "n_too_long": n_long, "n_steps": done.n_steps, "n_tokens": done.n_tokens,
         "n_answer_tokens": sum(len(groups[k].responses[0]) for s in steps for k in s), "final_loss": done.final_loss,

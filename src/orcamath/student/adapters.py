@@ -1,0 +1,54 @@
+"""Low-rank adapters (LoRA, arXiv 2106.09685; QLoRA, arXiv 2305.14314) by `peft`, and how what was trained is written.
+
+The reference of an adapted student is the student without its adapter, which is what the model is before training begins: its
+log-probs are computed then, so no second model is held. A trained adapter is merged into its base, so that every student is a
+plain folder that anything can load.
+"""
+
+import gc
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from orcamath.errors import ModelError
+from orcamath.student.model import ModelFolder, load, save, torch_dtype
+from orcamath.student.settings import AdapterSettings, TrainSettings
+
+__all__ = ["adapted", "save_trained", "training_dtype"]
+
+
+def training_dtype(settings: TrainSettings) -> torch.dtype:
+    """Return the dtype weights are held in: float32 where they are trained, as computed in where they stay frozen."""
+    return torch_dtype(settings.dtype) if settings.adapter else torch.float32
+
+
+def adapted(model: Any, settings: AdapterSettings) -> Any:
+    """Return the model with fresh adapters, which do nothing yet. Raises ModelError where `peft` is missing."""
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError as e:
+        raise ModelError("adapters need the package `peft`: install the extra `lora`") from e
+    config = LoraConfig(
+        r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, task_type="CAUSAL_LM",
+        target_modules=settings.targets if settings.targets == "all-linear" else settings.targets.split(","),
+    )  # fmt: skip
+    return get_peft_model(model, config, autocast_adapter_dtype=True)
+
+
+def save_trained(model: Any, tokenizer: Any, source: ModelFolder, path: Path, settings: TrainSettings) -> None:
+    """Write the trained model; an adapter is merged first, into a base that was read anew where it was quantized."""
+    if settings.adapter is None:
+        save(model, tokenizer, path)
+        return
+    if settings.adapter.quantize == "none":
+        save(model.merge_and_unload(), tokenizer, path)
+        return
+    from peft import PeftModel
+
+    model.save_pretrained(path.with_name("adapter"))
+    del model
+    gc.collect()
+    base = load(source, dtype=torch_dtype(settings.dtype)).model
+    merged = PeftModel.from_pretrained(base, path.with_name("adapter")).merge_and_unload()
+    save(merged, tokenizer, path)

@@ -1,0 +1,155 @@
+"""One attention for all that is done with a student, behind transformers' seam: packed training rows, decoding slots, plain rows.
+
+Packed rows: a micro-batch is one line of T tokens without padding; every problem's prompt stands in it once and its answers
+after it. Projections and MLPs see T tokens. Only here are prompts and answers laid out as padded rows: a prompt attends to
+itself, an answer to its prompt and to itself, so a prompt's keys and values are computed once however many answers it has.
+
+Decoding: with one query a row, grouped-query attention needs no repeated keys, since the heads of a group can be the queries of
+one head.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+__all__ = ["PACKABLE", "Layout", "attend", "can_pack", "use_attention"]
+
+NAME = "orcamath"
+PACKABLE = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3", "granite", "olmo2"})
+"""Architectures whose attention is nothing but softmax(QKᵀ)V over rotary positions, through transformers' attention seam."""
+
+
+class Layout(NamedTuple):
+    """Where the T packed tokens stand in padded rows: P prompt rows of Lp, R answer rows of Lr."""
+
+    prompts: Tensor
+    """[P·Lp] packed index of each place; padding points anywhere."""
+    answers: Tensor
+    """[R·Lr], as `prompts`."""
+    back: Tensor
+    """[T] place of each packed token among the P·Lp + R·Lr places."""
+    prompt_of: Tensor
+    """[R] the prompt row an answer row belongs to."""
+    mask: Tensor
+    """[R, 1, Lr, Lp + Lr] additive: what an answer token sees of its prompt and of its own row."""
+    shape: tuple[int, int, int, int]
+    """P, Lp, R, Lr; R = 0 where every row is a prompt row."""
+
+
+class _Place(torch.autograd.Function):
+    """x[index] whose gradient is a gather as well: `index` reaches every row of x at `back`, the rest is padding."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, index: Tensor, back: Tensor) -> Tensor:
+        ctx.save_for_backward(back)
+        return x.index_select(0, index)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (back,) = ctx.saved_tensors
+        return grads[0].index_select(0, back), None, None
+
+
+class _Copies(torch.autograd.Function):
+    """x[owner] over the first dimension; the gradient is a matrix product, which is faster than adding up row by row."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, owner: Tensor) -> Tensor:
+        ctx.save_for_backward(owner)
+        ctx.n = len(x)
+        return x.index_select(0, owner)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (owner,) = ctx.saved_tensors
+        which = F.one_hot(owner, ctx.n).to(grads[0].dtype)
+        return (which.T @ grads[0].reshape(len(owner), -1)).view(ctx.n, *grads[0].shape[1:]), None
+
+
+class _Back(torch.autograd.Function):
+    """y[back]: out of padded places into packed order. Padding gets no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, index: Tensor, back: Tensor) -> Tensor:
+        ctx.save_for_backward(back)
+        ctx.n = len(index)
+        return y.index_select(0, back)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (back,) = ctx.saved_tensors
+        out = grads[0].new_zeros(ctx.n, grads[0].shape[1])
+        out[back] = grads[0]
+        return out, None, None
+
+
+def attend(
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    layout: Layout | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, None]:
+    """Attend, the way the call needs it. query [n, Hq, q, D], key and value [n, H, L, D] → [n, q, Hq, D]."""
+    if layout is not None:
+        return _packed(query, key, value, layout, kwargs.get("scaling")), None
+    if query.shape[2] > 1 or attention_mask is None:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    n, heads, _, width = query.shape
+    grouped = query.reshape(n, key.shape[1], heads // key.shape[1], width)
+    mask = attention_mask.expand(n, 1, grouped.shape[2], key.shape[2])
+    out = F.scaled_dot_product_attention(grouped, key, value, mask, scale=kwargs.get("scaling"))
+    return out.reshape(n, 1, heads, width), None
+
+
+def _packed(query: Tensor, key: Tensor, value: Tensor, layout: Layout, scale: float | None) -> Tensor:
+    """Attend in packed order: query [1, Hq, T, D], key and value [1, H, T, D] → [1, T, Hq, D]."""
+    n_prompts, longest, n_answers, longest_answer = layout.shape
+    heads, n_tokens, width = query.shape[1:]
+    shared = key.shape[1]
+    line = torch.cat([x[0].transpose(0, 1).reshape(n_tokens, -1) for x in (query, key, value)], 1)
+    index = torch.cat([layout.prompts, layout.answers])
+    placed = _Place.apply(line, index, layout.back)
+    cut = n_prompts * longest
+
+    def rows(part: Tensor, n: int, length: int) -> list[Tensor]:
+        q, k, v = part.split([heads * width, shared * width, shared * width], 1)
+        return [x.reshape(n, length, -1, width).transpose(1, 2) for x in (q, k, v)]
+
+    grouped = heads != shared
+    q, k, v = rows(placed[:cut], n_prompts, longest)
+    out = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=grouped)
+    flat = out.transpose(1, 2).reshape(cut, heads * width)
+    if n_answers:
+        q, own_k, own_v = rows(placed[cut:], n_answers, longest_answer)
+        k = torch.cat([_Copies.apply(k, layout.prompt_of), own_k], 2)
+        v = torch.cat([_Copies.apply(v, layout.prompt_of), own_v], 2)
+        out = F.scaled_dot_product_attention(q, k, v, layout.mask, scale=scale, enable_gqa=grouped)
+        flat = torch.cat([flat, out.transpose(1, 2).reshape(-1, heads * width)])
+    return _Back.apply(flat, index, layout.back).view(1, n_tokens, heads, width)
+
+
+AttentionInterface.register(NAME, attend)
+AttentionMaskInterface.register(NAME, sdpa_mask)
+
+
+def use_attention(model: Any) -> bool:
+    """Let a model attend through `attend`, where it uses PyTorch's attention anyway; tell whether it does."""
+    config = model.config
+    if config._attn_implementation == "sdpa":
+        model.set_attn_implementation(NAME)
+    return bool(config._attn_implementation == NAME)
+
+
+def can_pack(model: Any, longest: int) -> bool:
+    """Tell whether a model's rows may be packed: a plain architecture, no window shorter than the longest row."""
+    config = model.config
+    window = getattr(config, "sliding_window", None)
+    return config.model_type in PACKABLE and (window is None or longest <= window) and use_attention(model)
