@@ -15,7 +15,7 @@ from sparse_dot_topn import sp_matmul_topn
 
 from orcamath.contamination.words import Block, Ints
 
-__all__ = ["Nearest", "counts", "frequencies", "nearest"]
+__all__ = ["Nearest", "counts", "nearest"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,28 +35,28 @@ def counts(block: Block, n_words: int) -> csr_matrix:
     return matrix
 
 
-def frequencies(block: Block, n_words: int) -> Ints:
-    """Return in how many rows each word occurs. Shape (n_words,)."""
-    found: Ints = np.bincount(counts(block, n_words).indices, minlength=n_words)
-    return found
+def nearest(
+    tests: csr_matrix, training: Iterable[csr_matrix], document_frequency: Ints, n_rows: int, top: int
+) -> Nearest:
+    """Search all training rows for the `top` nearest of each test question; both sides as counts without stop words.
 
-
-def nearest(tests: Block, training: Iterable[Block], document_frequency: Ints, n_rows: int, top: int) -> Nearest:
-    """Search all training blocks. `document_frequency` counts words over the `n_rows` training rows; stop words removed."""
+    `document_frequency` says in how many of the `n_rows` training rows each word is. The matrices are changed in place.
+    """
     n_words = len(document_frequency)
     weight = np.log((1 + n_rows) / (1 + document_frequency)) + 1
     weight[document_frequency == 0] = 0  # as in scikit-learn, a word that no training row has does not count
-    queries = _weighted(counts(tests, n_words), weight)
+    queries = _weighted(tests, weight)
     used = np.zeros(n_words, dtype=np.bool_)
     used[queries.indices] = True
     queries = _columns(queries, used)
-    best = Nearest(np.full((tests.n_rows, top), -1, dtype=np.int64), np.zeros((tests.n_rows, top)))
+    n_tests = tests.shape[0]
+    best = Nearest(np.full((n_tests, top), -1, dtype=np.int64), np.zeros((n_tests, top)))
     first = 0
     for block in training:
-        rows = _columns(_weighted(counts(block, n_words), weight), used)
+        rows = _columns(_weighted(block, weight), used)
         found = sp_matmul_topn(queries, rows.T.tocsr(), top_n=top, threshold=0.0, sort=False)
         best = _merged(best, found, first, top)
-        first += block.n_rows
+        first += block.shape[0]
     return best
 
 

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from orcamath.contamination.neighbours import Nearest, nearest
+from orcamath.contamination.neighbours import Nearest, counts, nearest
 from orcamath.contamination.overlap import Overlap, jaccard, ngrams
 from orcamath.contamination.spool import Spool
 from orcamath.contamination.words import Block, Vocabulary, content, masked
@@ -93,7 +93,8 @@ def search(
     bare = content(asked, vocabulary.n_stop)
     with Spool() as spool:
         frequency = spool.read(training, vocabulary, tick)
-        near = nearest(bare, spool.content(vocabulary.n_stop), frequency, spool.n_rows, settings.top)
+        n_words = len(vocabulary)
+        near = nearest(counts(bare, n_words), spool.counts(n_words), frequency, spool.n_rows, settings.top)
         best, pairs = _papers_step(bare, near, spool, vocabulary.n_stop, settings)
         pairs += _further_looks(asked, spool, vocabulary, settings, looks)
         return Found(spool.n_rows, len(tests), best, sorted(pairs), near)
