@@ -1,0 +1,271 @@
+"""The page: says what the intervals allow, shows hostile text as text, fetches nothing, is the same for the same results."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from orcamath.intervals import Interval, Paired, paired, wilson
+from orcamath.report import sections
+from orcamath.report.fold import Contrast, Example, Origin, Results, Row, StageRow, fold
+from orcamath.report.page import render, write
+from orcamath.report.training import Training
+from report_run import make_run
+
+HOSTILE = "<script>alert('x')</script><img src=//evil onerror=go()> \" ' {{ 7*7 }} {% raw %} \x00\x1b[2J \u202egnp \ud800 </pre>"
+VOID = {"meta", "br", "img", "link"}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return fold(*make_run(tmp_path_factory.mktemp("run"), n=300))
+
+
+@pytest.fixture(scope="module")
+def page(results: Results) -> str:
+    return render(results)
+
+
+class Reader(HTMLParser):
+    """Reads a page strictly: every element closed in order; collects ids, links, text and what would be fetched or run."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.dangerous: list[str] = []
+        self.pre: list[str] = []
+        self.words: list[str] = []
+        self.feed(page)
+        self.close()
+        assert not self.open, f"left open: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value or "")
+            if name == "href":
+                self.links.append(value or "")
+            if name.startswith("on") or name in {"src", "action", "data"}:
+                self.dangerous.append(f"{tag} {name}={value}")
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "pre":
+            self.pre.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+        if "pre" in self.open:
+            self.pre[-1] += data
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+def test_the_page_is_well_formed_and_its_links_lead_somewhere(page: str) -> None:
+    read = Reader(page)
+    assert len(read.ids) == len(set(read.ids))
+    assert {link.removeprefix("#") for link in read.links} <= set(read.ids)
+    assert {
+        "scores",
+        "problems",
+        "rejects",
+        "practice",
+        "contamination",
+        "training",
+        "time",
+        "books",
+        "card",
+        "recipe",
+    } <= set(read.ids)
+
+
+def test_nothing_is_fetched_and_nothing_runs(page: str) -> None:
+    read = Reader(page)
+    assert not read.tags & {"script", "iframe", "object", "embed", "link", "img", "form", "base"}
+    assert read.dangerous == []
+    assert not re.search(r"url\(|@import|https?://", page)
+    assert "default-src 'none'" in page
+
+
+def test_every_drawing_can_be_heard(page: str) -> None:
+    drawings = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert len(drawings) > 8
+    for drawing in drawings:
+        assert re.search(r"<title id=\"[^\"]+\">[^<]+</title><desc id=\"[^\"]+\">[^<]+</desc>", drawing)
+
+
+def test_scores_are_there_with_intervals_and_paired_differences(page: str, results: Results) -> None:
+    text = Reader(page).text
+    row = next(r for r in results.rows if r.arm == "KTO + NLL" and r.model == "M3")
+    against = next(c.result for c in row.contrasts if c.against == "M1")
+    assert f"{100 * row.score.point:.1f} [{100 * row.score.low:.1f}, {100 * row.score.high:.1f}]" in text
+    assert f"{100 * against.difference.point:+.1f} [" in text
+    assert f"+{against.second_only} / −{against.first_only}" in text
+    assert "KTO + 10 NLL" in text
+    assert "fresh / known_answer" in text
+    assert "points over M1" in text
+    assert "points over more SFT" in text
+
+
+def contrast(first: list[bool], second: list[bool]) -> Contrast:
+    return Contrast("M1", paired(first, second))
+
+
+def a_row(found: Contrast, arm: str = "KTO") -> Row:
+    n, right = found.result.n, found.result.n // 2
+    return Row(arm, "M2", 2, "gsm8k", n, right, wilson(right, n), 0, 0, 10, (found,), Training("KTO", "", ""), {})
+
+
+@pytest.mark.parametrize(
+    ("gained", "lost", "kind", "verb"),
+    [
+        (60, 10, "better", "is better than"),
+        (10, 60, "worse", "is worse than"),
+        (12, 10, "open", "shows no difference from"),
+    ],
+)
+def test_better_is_said_only_where_the_interval_excludes_zero(gained: int, lost: int, kind: str, verb: str) -> None:
+    first = [False] * gained + [True] * lost + [True] * 100
+    second = [True] * gained + [False] * lost + [True] * 100
+    row = a_row(contrast(first, second))
+    (said,) = sections.findings(empty()._replace(rows=(row,)))
+    assert said.kind == kind
+    assert f"KTO (M2) {verb} M1" in said.text
+    assert f"{gained} gained and {lost} lost" in said.text
+    shown = render(empty()._replace(rows=(row,)))
+    assert ("★</span>" in shown) == (kind != "open")
+
+
+def test_the_hollow_dot_and_the_star_agree_with_the_interval() -> None:
+    touching = Paired(10, 1, 2, Interval(0.1, 0.0, 0.2), 0.5)  # a limit at zero does not exclude it
+    shown = render(empty()._replace(rows=(a_row(Contrast("M1", touching)),)))
+    assert "dot hollow" in shown
+    assert "★</span>" not in shown
+
+
+@pytest.mark.parametrize(
+    ("p", "words"), [(0.0, "<\u00a00.001"), (0.0004, "<\u00a00.001"), (0.0316, "0.032"), (1.0, "1.000")]
+)
+def test_p_is_written_with_the_digits_it_is_good_for(p: float, words: str) -> None:
+    assert sections.p_value(p) == words
+
+
+def test_hostile_text_is_shown_and_not_obeyed(tmp_path: Path) -> None:
+    hostile = fold(
+        *make_run(
+            tmp_path,
+            n=20,
+            about=HOSTILE.replace("\x00", "").replace("\ud800", ""),
+            hostile=HOSTILE.replace("\ud800", ""),
+        )
+    )
+    arm = hostile.rows[1]._replace(
+        arm=HOSTILE, model=HOSTILE, contrasts=tuple(c._replace(against=HOSTILE) for c in hostile.rows[1].contrasts)
+    )
+    hostile = hostile._replace(
+        name=HOSTILE, about=HOSTILE, rows=(hostile.rows[0], arm), recipe=HOSTILE, licences={HOSTILE: 3},
+        origins=(Origin(HOSTILE, 3, 2, 1),), examples=(Example(HOSTILE, HOSTILE, 1, HOSTILE, HOSTILE, len(HOSTILE)),),
+        metrics={HOSTILE: [{"stage": 1, "step": i, "loss": 1.0 / (i + 1), "label": HOSTILE} for i in range(4)]},
+        facts={**hostile.facts, HOSTILE: {HOSTILE: [HOSTILE]}},
+    )  # fmt: skip
+    shown = render(hostile)
+    read = Reader(shown)
+    assert not read.tags & {"script", "img"}
+    assert read.dangerous == []
+    assert "<script>alert('x')</script>" in read.text
+    assert "{{ 7*7 }}" in read.text
+    assert "⟨U+202E⟩gnp" in read.text
+    assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\ud800-\udfff]", shown)
+    assert any(HOSTILE[:30] in text for text in read.pre)
+
+
+def test_a_megabyte_is_cut_where_all_can_see_it(results: Results) -> None:
+    long = Example("ask", "no_question", 1, "y" * 1_000_000, "x" * 600, 1_048_576)
+    shown = render(results._replace(examples=(long,), about="z" * 1_000_000, name="n" * 1_000_000))
+    assert "600 of 1,048,576 characters shown" in shown
+    assert "of 1,000,000 characters shown" in shown
+    assert len(shown) < len(render(results)) + 20_000
+
+
+def test_the_same_results_make_the_same_bytes_and_a_date_only_where_given(results: Results, tmp_path: Path) -> None:
+    write(results, tmp_path / "a" / "report.html")
+    write(results, tmp_path / "b.html")
+    first = (tmp_path / "a" / "report.html").read_bytes()
+    assert first == (tmp_path / "b.html").read_bytes()
+    assert b"\r" not in first
+    assert [p.name for p in (tmp_path / "a").iterdir()] == ["report.html"]
+    assert "Sunday" not in first.decode()
+    assert "Made on a Sunday." in render(results, made="Made on a Sunday.")
+
+
+def test_a_run_folded_twice_makes_the_same_page(tmp_path: Path) -> None:
+    folder, store = make_run(tmp_path, n=20)
+    assert render(fold(folder, store)) == render(fold(folder, store))
+
+
+def test_accounts_that_do_not_balance_are_called_out(results: Results) -> None:
+    good = {"asked": 5, "parsed": 4, "failed": 1, "results": 4, "kept": 3, "rejected": 1}
+    stages = tuple(
+        StageRow("", label, 1.0, {}, 3, {"x": 1}, {}, books, label)
+        for label, books in [("ask", good), ("edit", {**good, "kept": 4})]
+    )
+    assert [holds for _, holds in sections.books(results._replace(stages=stages))] == [True, False]
+    assert "does not hold" in render(results._replace(stages=stages))
+    assert "does not hold" not in render(results)
+
+
+def test_rejects_are_grouped_with_their_count_and_their_words(page: str) -> None:
+    read = Reader(page)
+    assert "numbers_lost in edit: 2" in read.text
+    assert any(text.startswith("Ada has seven baskets.") and "of 1,380 characters shown" in text for text in read.pre)
+
+
+def test_contamination_is_told_with_the_policy(page: str, results: Results) -> None:
+    text = Reader(page).text
+    assert "reported, not enforced" in text
+    assert "Dropped by a screen: 2 held_out_structure" in text
+    dropping = render(results._replace(facts={**results.facts, "gate": {**results.facts["gate"], "policy": "drop"}}))
+    assert "reported, not enforced" not in dropping
+
+
+def test_curves_break_between_iterations_and_leave_out_what_is_not_there(page: str) -> None:
+    drawn = {
+        c[0]: c[1] for c in re.findall(r'<svg[^>]*aria-labelledby="(c\d+-\w+)-t[^>]*>(.*?)</svg>', page, re.DOTALL)
+    }
+    assert "c0-margin" not in drawn  # imitation has no margin
+    assert "c0-z0" not in drawn
+    assert drawn["c1-loss"].count('class="curve') == 2  # learn 2 and learn 3 are not joined
+    assert drawn["c1-logp"].count('class="curve') == 4
+    assert "learn 3" in drawn["c1-loss"]
+
+
+def empty() -> Results:
+    return Results("bare", "", (), (), (), (), {}, {}, {}, "name: bare\n")
+
+
+def test_a_run_that_stopped_early_still_has_a_page() -> None:
+    text = Reader(render(empty())).text
+    assert "No student was measured yet" in text
+    assert "orcamath run recipe.yaml" in text
+
+
+@pytest.mark.parametrize("missing", ["gate", "imitate", "evaluate M1", "seeds"])
+def test_facts_of_another_version_or_a_later_start_leave_sections_out(results: Results, missing: str) -> None:
+    Reader(render(results._replace(facts={k: v for k, v in results.facts.items() if k != missing})))
+    Reader(render(results._replace(facts={k: {} for k in results.facts})))
+
+
+def test_bare_facts_of_judge_and_gate_are_enough(results: Results) -> None:
+    bare = {"gate": {"flagged": {}}, "KTO + NLL: judge 2": {"outcomes": {"agrees": 1}}}
+    assert "KTO + NLL: judge 2" in Reader(render(results._replace(facts=bare))).text
