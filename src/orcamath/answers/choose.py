@@ -35,7 +35,9 @@ _ITEM = re.compile(r"[ \t]*(?:[Ss]tep )?\(?[0-9]{1,2}[.):][ \t]+(?=\S)")
 _LEAD = re.compile(r"^[\s:*_\"'(\[~≈a-z]{0,3}$")
 _ASSERTS = re.compile(
     r"(?:\b(?:is|are|was|be|has|have|had|needs?|total|answer|makes?|made|earn(?:s|ed)?|gets?|spends?|spent|takes?|costs?|"
-    r"about|approximately|only|exactly|can|will|equals?|left|paid|pays|received?s?|saves?|contains?)[ ]*(?:of |a total of |about )?|=[ ]*)$",
+    r"about|approximately|only|exactly|can|will|equals?|left|paid|pays|received?s?|saves?|contains?)[ ]*"
+    r"(?:of |a total of |about )?"
+    r"|=[ ]*)$",
     re.IGNORECASE,
 )
 
@@ -51,18 +53,30 @@ def choose(sentence: str, question: str = "") -> Choice | None:
         return None
     rest = tuple(among)
     if all(q.value == among[0].value for q in among):
-        return Choice(among[0], len(digits) > 0 or len(every) == 1, rest)
-    link = None
-    for link in _LINK.finditer(sentence):
-        pass
+        return Choice(
+            among[0], (len(digits) > 0 or len(every) == 1) and not _scales(sentence, among[0], question), rest
+        )
+    link = max(_LINK.finditer(sentence), key=lambda m: m.start(), default=None)
     if link is not None:
         behind = [q for q in among if q.start >= link.end() - 1]
         if behind:
             return Choice(behind[0], len({q.value for q in behind}) == 1 or behind[0].start <= link.end() + 3, rest)
     if _LEAD.match(sentence[: among[0].start]):
-        word, _, _ = unit_after(sentence, among[0].end)
-        return Choice(among[0], word != "times" or "times" in question, rest)
+        if sentence[among[0].end : among[1].start].strip() == "or":
+            return _alternatives(among[0], among[1], rest)
+        return Choice(among[0], not _scales(sentence, among[0], question), rest)
     return _by_score(sentence, question, rest)
+
+
+def _scales(sentence: str, quantity: Quantity, question: str) -> bool:
+    """`3 times the number of pages` names no number yet, unless the question asks how many times."""
+    return sentence.startswith(" times", quantity.end) and "times" not in asked(question).nouns
+
+
+def _alternatives(a: Quantity, b: Quantity, among: tuple[Quantity, ...]) -> Choice:
+    """`0.33 or 0.3333333`: one value, written twice, of which the longer is the more exact; `5 or 6` is a doubt."""
+    alike = abs(a.value - b.value) <= abs(a.value) / 50
+    return Choice(max(a, b, key=lambda q: len(q.text)) if alike else a, alike, among)
 
 
 def _by_score(sentence: str, question: str, among: tuple[Quantity, ...]) -> Choice:

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from orcamath.answers.choose import choose
-from orcamath.answers.expressions import parse, same_expression, value_of
+from orcamath.answers.expressions import Expression, parse, same_expression, value_of
 from orcamath.answers.latex import plain
 from orcamath.answers.numbers import Quantity, exact, quantities
 from orcamath.answers.units import Asked, Unit, asked, measure
@@ -24,7 +24,12 @@ _PLAIN = re.compile(r"[-$]{0,2}[0-9][0-9,]{0,30}(?:\.[0-9]{1,30})?")
 _NAME_IS = re.compile(r"^[ (]*(?:[A-Za-z]|[a-z]\([a-z]\)|[A-Za-z ]{2,30})[ ]*=[ ]*(?=[^=]+$)")
 _ROUND = re.compile(r"\b(?:round|nearest|approximat|about how|decimal place|estimat)", re.IGNORECASE)
 _CALCULATION = re.compile(r"[0-9)πa-z][ ]?[-+*/^×÷·−][ ]?[-(0-9πs]|sqrt|√|π")
+_TIMES = re.compile(r"(?<=[0-9)])[ ]?[xX][ ]?(?=[0-9(])")
 _BRACKETS = re.compile(r"[(\[{].*[)\]}]", re.DOTALL)
+_FORMULA = re.compile(r"\bsqrt|√|π|[0-9)a-z]\^")
+_LETTERS_ONLY = re.compile(
+    r"^(?=[^ ]*[a-z])(?!.*[A-Za-z]{3})(?![0-9.,]+ ?(?:st|nd|rd|th|[ap]m|[ck]?m|[mk]?g|[mc]?l|ft|in|lb|oz|hr?)s?$)[^ ]+$"
+)
 _PARTS = re.compile(r",(?![0-9]{3}(?![0-9]))|;|∪|\band\b|\bor\b")
 
 
@@ -61,7 +66,7 @@ def read(text: str, question: str = "") -> Reading | None:
 
 def calculation(text: str) -> str | None:
     """Return `3 + 4`, `2^10` or `3√2` where a text, or what follows its last `=`, is one; None for numbers and words."""
-    core = text.rpartition("=")[2].strip(" $.")
+    core = _TIMES.sub("*", text.rpartition("=")[2].strip(" $.")[:100])
     if len(core) > 80 or not _CALCULATION.search(core):
         return None
     expression = parse(core)
@@ -88,10 +93,9 @@ def kind_of(answer: str, options: tuple[str, ...] = ()) -> AnswerKind:
     parts = [p for p in _PARTS.split(text) if p.strip()]
     if len(parts) > 1 and all(exact(p.strip("$ ")) is not None for p in parts):
         return "set"
-    expression = parse(_NAME_IS.sub("", text))
-    if expression is not None and expression.letters and " " not in text.strip() or "sqrt" in text or "π" in text:
+    if _FORMULA.search(text) or (_LETTERS_ONLY.search(text) and parse(_NAME_IS.sub("", text)) is not None):
         return "expression"
-    return "number" if quantities(text) else "text"
+    return "number" if any(q.form != "ordinal" for q in quantities(text)) else "text"
 
 
 def same(kind: AnswerKind, a: str, b: str, question: str = "", options: tuple[str, ...] = ()) -> bool | None:
@@ -188,7 +192,7 @@ def _rounded(left: Reading, right: Reading) -> bool:
     for fine, coarse in ((left, right), (right, left)):
         text = coarse.quantity.text if coarse.quantity else ""
         places, digits = _decimals(text), sum(c.isdigit() for c in text)
-        if "/" in text or not (places or digits >= 3):
+        if coarse.quantity is None or coarse.quantity.form != "number" or not (places or digits >= 3):
             continue
         if _near(fine.value, coarse.value, Fraction(1, 2 * 10**places)):
             return True
@@ -238,7 +242,7 @@ def _same_set(a: str, b: str, question: str) -> bool | None:
         return same_text(a, b)
     given = {q.value for q in quantities(question)}
     if not missing:
-        extra = [r for r in left if r.value not in given]
+        extra = [r for r in left if r.value not in given and r.quantity and r.quantity.form != "word"]
         return True if not extra else None
     if any(_rounded(r, target) for r in left for target in missing):
         return None
@@ -279,12 +283,20 @@ def _same_form(a: str, b: str) -> bool | None:
         return True
     left, right = parse(a), parse(b)
     if left is not None and right is not None:
-        return same_expression(left, right)
+        return same_expression(left, right) or _unless_rounded(left, right)
     if (pairs := _elementwise(a, b)) is not None:
         return pairs
     if left is None and right is None and not quantities(a) and not quantities(b):
         return same_text(a, b)
     return None
+
+
+def _unless_rounded(a: Expression, b: Expression) -> bool | None:
+    """False for different values; None where one may be the other, rounded: `14.14` for `10√2`."""
+    left, right = value_of(a), value_of(b)
+    if left is None or right is None:
+        return False
+    return None if _near(left, right, abs(Fraction(right)) / 1000) else False
 
 
 def _elementwise(a: str, b: str) -> bool | None:

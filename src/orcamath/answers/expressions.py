@@ -37,7 +37,7 @@ class _Unreadable(Exception):
 
 
 class _Reader:
-    """Reads tokens left to right; one token of look-ahead."""
+    """Reads tokens left to right; one piece of look-ahead."""
 
     def __init__(self, text: str) -> None:
         self.tokens: list[str] = []
@@ -56,9 +56,9 @@ class _Reader:
         return self.tokens[self.at] if self.at < len(self.tokens) else ""
 
     def take(self) -> str:
-        token = self.peek()
+        piece = self.peek()
         self.at += 1
-        return token
+        return piece
 
     def sum(self, depth: int) -> Node:
         if depth > MAX_DEPTH:
@@ -71,12 +71,12 @@ class _Reader:
 
     def product(self, depth: int) -> Node:
         node = self.signed(depth)
-        while token := self.peek():
-            if token in "*·×÷/" and len(token) == 1:
+        while piece := self.peek():
+            if piece in "*·×÷/" and len(piece) == 1:
                 self.take()
-                node = ("/" if token in "/÷" else "*", node, self.signed(depth))
-            elif token[0].isalnum() or token in "(√π":
-                if token[0].isdigit() and self.tokens[self.at - 1][0].isdigit():
+                node = ("/" if piece in "/÷" else "*", node, self.signed(depth))
+            elif piece[0].isalnum() or piece in "(√π":
+                if piece[0].isdigit() and self.tokens[self.at - 1][0].isdigit():
                     raise _Unreadable  # `3 5` is two numbers; a mixed number was read before
                 node = ("*", node, self.power(depth))
             else:
@@ -104,25 +104,25 @@ class _Reader:
         return node
 
     def atom(self, depth: int) -> Node:
-        token = self.take()
-        if not token:
+        piece = self.take()
+        if not piece:
             raise _Unreadable
-        if token == "(":
+        if piece == "(":
             node = self.sum(depth + 1)
             if self.take() != ")":
                 raise _Unreadable
             return node
-        if token in ("sqrt", "√"):
+        if piece in ("sqrt", "√"):
             return ("sqrt", self.atom(depth + 1) if depth < MAX_DEPTH else None, None)
-        if token in ("π", "pi"):
+        if piece in ("π", "pi"):
             return ("number", math.pi, None)
-        if token[0].isdigit() or token[0] == ".":
-            if len(token) > 40:
+        if piece[0].isdigit() or piece[0] == ".":
+            if len(piece) > 40:
                 raise _Unreadable
-            return ("number", Fraction(token.replace(",", "")), None)
-        if token[0].isalpha():
-            self.letters.add(token)
-            return ("letter", token, None)
+            return ("number", Fraction(piece.replace(",", "")), None)
+        if piece[0].isalpha():
+            self.letters.add(piece)
+            return ("letter", piece, None)
         raise _Unreadable
 
 

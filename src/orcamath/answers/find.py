@@ -17,6 +17,9 @@ __all__ = ["Answer", "final_answer", "find"]
 
 _MATH = re.compile(r"\$\$?([^$]{1,200})\$|\\\(([^\n]{1,200}?)\\\)|\\\[(.{1,200}?)\\\]", re.DOTALL)
 _NUMBERISH = re.compile(r"[0-9]")
+_WORDS = re.compile(r"[A-Za-z]+")
+SHORT = 80
+"""A response of so few characters is all answer."""
 
 
 class Answer(NamedTuple):
@@ -47,7 +50,8 @@ def find(text: str, kind: AnswerKind = "number", question: str = "") -> Answer |
     if not segment:
         return None
     if kind != "number":
-        return Answer(segment, found.how, found.how != "sentence", segment, found.at)
+        sure = found.how != "sentence" or len(text) <= SHORT
+        return Answer(segment, found.how, sure, segment, found.at)
     if (value := calculation(segment)) is not None:
         return Answer(value, found.how, True, segment, found.at, tuple(quantities(value)))
     choice = choose(segment, question)
@@ -73,7 +77,8 @@ def _set(text: str, found: Found) -> Answer | None:
         numbered = (s for s in sentences(text) if _NUMBERISH.search(s))
         segment = plain(" ; ".join(reversed(list(islice(numbered, 3)))))
     numbers = tuple(quantities(segment))
-    return Answer(segment, found.how, found.how != "sentence", segment, found.at, numbers) if segment else None
+    sure = found.how != "sentence" or len(_WORDS.findall(segment)) <= 6
+    return Answer(segment, found.how, sure, segment, found.at, numbers) if segment else None
 
 
 def final_answer(

@@ -13,8 +13,8 @@ MAX_CHARS = 2_000
 _WORDS = {
     "times": "*", "cdot": "*", "div": "/", "pi": "π", "circ": "°", "degree": "°", "approx": "≈", "pm": "±", "le": "≤",
     "leq": "≤", "ge": "≥", "geq": "≥", "neq": "≠", "infty": "∞", "cup": "∪", "ldots": "…", "dots": "…", "to": "→",
-    "rightarrow": "→", "Rightarrow": "→", "implies": "→", "quad": " ", "qquad": " ", "newline": "\n", "sqrt": "sqrt", "theta": "θ",
-    "percent": "%", "euro": "€", "pounds": "£", "colon": ":", "ast": "*",
+    "rightarrow": "→", "Rightarrow": "→", "implies": "→", "quad": " ", "qquad": " ", "newline": "\n", "sqrt": "sqrt",
+    "theta": "θ", "percent": "%", "euro": "€", "pounds": "£", "colon": ":", "ast": "*",
 }  # fmt: skip
 _WRAPPERS = {
     "text", "mathrm", "mbox", "textbf", "mathbf", "textit", "mathit", "boxed", "fbox", "boldsymbol", "bm", "hbox", "texttt",
@@ -23,7 +23,7 @@ _WRAPPERS = {
 _FRACTIONS = {"frac", "dfrac", "tfrac", "cfrac"}
 _COMMAND = re.compile(r"\\([A-Za-z]+|.|\n)|\{,\}")
 _ATOM = re.compile(r"[0-9A-Za-z.]+")
-_MARKDOWN = re.compile(r"\*\*+|`+|__+|(?<=\s)\*(?=\s|$)")
+_MARKDOWN = re.compile(r"\*\*+|`+|__+")
 
 
 def braced(text: str, at: int) -> tuple[str, int]:

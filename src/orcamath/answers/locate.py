@@ -44,7 +44,10 @@ _PHRASE = re.compile(
 _LABEL = re.compile(r"^[ \t*]*(?:A|Ans|Solution|Result|Output)\.?\**:", re.MULTILINE)
 _NUMBERISH = re.compile(r"[0-9½¼¾⅓⅔]")
 _SAYS = re.compile(r"[^\W_]")
-_SENTENCE = re.compile(r"(?<=[.!?])[*)\"']{0,3}[ ]+(?=[A-Z(\"'*$\\])|(?<=[0-9a-z])\.(?=[A-Z])")
+_SENTENCE = re.compile(
+    r"(?<=[.!?])(?<!Mr\.)(?<!Mrs\.)(?<!Ms\.)(?<!Dr\.)(?<!St\.)(?<!vs\.)(?<!Rs\.)(?<!No\.)[*)\"']{0,3}[ ]+(?=[A-Z(\"'*$\\])"
+    r"|(?<=[0-9a-z])\.(?=[A-Z])"
+)
 _ASIDE = re.compile(
     r"[\s*_#(]*(?:note|check|verif|i hope|hope|let me know|remember|tip|p\.?s\b|explanation|###)", re.IGNORECASE
 )
@@ -150,7 +153,7 @@ def _phrase(text: str, wants_number: bool) -> Found | None:
 def _after_label(text: str, found: Found, wants_number: bool) -> Found:
     """`Answer:` may stand before a whole solution: where more is said behind it, the last sentence counts."""
     rest = text[found.at :]
-    if len(rest) - len(found.text) < 80 or _SHORT.match(found.text):
+    if len(rest) - len(found.text) < 20 or _SHORT.match(found.text):
         return found
     return _last_sentence(text, found.at, wants_number) or found
 

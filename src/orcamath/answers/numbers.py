@@ -3,7 +3,7 @@
 `quantities` reads left to right in one pass and never looks back further than a few characters, so a line of a megabyte
 takes linear time. What counts as a number, and as which:
 
-    1,319  $60  -5  .5  3.0  1e3     the value written; a sign counts only where it cannot be a minus between two numbers
+    1,319  $60  -5  .5  3.0  1e3     the value written, `3.2 × 10^4` too; a sign only where it is no minus between numbers
     60%  60 percent                  3/5, form `percent` (`shown` is 60)
     1/2  2 1/2  2 and 1/2  ½         form `fraction`
     five  twenty-one  a dozen        form `word`; `1.5 million`, `2 dozen` multiply
@@ -93,6 +93,8 @@ _HOUR = re.compile(r"[ ]{0,2}(?:([AaPp])(?:\.[Mm]\.|\.?[Mm]\b)|[Oo]['’]clock)"
 _RATIO = re.compile(rf"(?: : |:)({_DECIMAL})(?![:0-9])")
 _OVER = re.compile(rf"[ ]?[/⁄][ ]?({_DECIMAL})(?!\.?[0-9])(?![ ]?/[ ]?[0-9])")
 _MIXED = re.compile(r"(?: and |[ ]{1,2}|-(?=[0-9]/[0-9]{1,2} [A-Za-z]))([0-9]{1,3})[/⁄]([0-9]{1,3})(?![0-9.,/]*[0-9/])")
+_EXACT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,3}))?")
+_TEN_TO = re.compile(r"[ ]?[x×*·][ ]{0,2}10\^[({]?([-−]?[0-9]{1,2})[)}]?(?![0-9])")
 _PERCENT = re.compile(r"[ ]{0,2}(?:%|\\%|(?:percent|per cent)\b)", re.IGNORECASE)
 _SCALE = re.compile(r"[ -]{1,2}(dozens?|hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
 _AND_HALF = re.compile(r"[ -]and[ -](?:a|one)[ -](half|third|quarter|fourth)\b", re.IGNORECASE)
@@ -101,13 +103,10 @@ _AND_HALF = re.compile(r"[ -]and[ -](?:a|one)[ -](half|third|quarter|fourth)\b",
 def exact(digits: str) -> Fraction | None:
     """Read `1,319.50`, `.5`, `1e3` or `-7` exactly; None where it is no such number or longer than 40 digits."""
     plain = digits.replace(",", "").strip()
-    mantissa, _, power = plain.lower().partition("e")
-    if not mantissa or len(mantissa) > MAX_DIGITS or len(power) > 4 or abs(int(power or 0)) > MAX_EXPONENT:
+    match = _EXACT.fullmatch(plain) if len(plain) <= 2 * MAX_DIGITS else None
+    if match is None or len(match[1]) > MAX_DIGITS or abs(int(match[2] or 0)) > MAX_EXPONENT:
         return None
-    try:
-        return Fraction(plain)
-    except ValueError:
-        return None
+    return Fraction(plain)
 
 
 def quantities(text: str) -> list[Quantity]:
@@ -147,7 +146,7 @@ def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:
         return joined
     if over := _OVER.match(text, end):
         below = exact(over[1])
-        if below and not text[max(start - 1, 0) : start] == "/":
+        if below and text[max(start - 1, 0) : start] != "/":
             value, end, form = value / below, over.end(), "fraction"
     elif "." not in match["num"] and (mixed := _MIXED.match(text, end)) and 0 < int(mixed[1]) < int(mixed[2]):
         value, end, form = value + Fraction(int(mixed[1]), int(mixed[2])), mixed.end(), "fraction"
@@ -159,6 +158,8 @@ def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:
         below = exact(ratio[1])
         if below:
             return Quantity(value / below, text[start : ratio.end()], start, ratio.end(), "ratio")
+    if form == "number" and (ten := _TEN_TO.match(text, end)):
+        value, end = value * Fraction(10) ** int(ten[1].replace("−", "-")), ten.end()
     if scale := _SCALE.match(text, end):
         value, end = value * _BIG[scale[1].lower()], scale.end()
     unit = ""
@@ -213,7 +214,7 @@ def _in_front(text: str, start: int, value: Fraction) -> tuple[int, Fraction, st
             start -= 1
     at = start
     if at and text[at - 1] in "-−–":
-        before = text[: at - 1][-12:].rstrip() if at > 1 else ""
+        before = text[max(at - 13, 0) : at - 1].rstrip()
         spaced = at > 1 and text[at - 2] in " \t\n"
         if not before or before[-1] in "=(:,*[{<>~≈$" or (spaced and not (before[-1].isdigit() or before[-1] in ")%")):
             return at - 1, -value, currency
@@ -229,7 +230,7 @@ def _from_words(text: str, first: re.Match[str]) -> Quantity | None:
         return Quantity(Fraction(_TIMES[word]), first[0], first.start(), first.end(), "multiplier")
     if word == "half":
         end = first.end()
-        if text[end : end + 8].lower() in (" a dozen",):
+        if text[end : end + 8].lower() == " a dozen":
             return Quantity(Fraction(6), text[first.start() : end + 8], first.start(), end + 8, "word")
         return Quantity(Fraction(1, 2), first[0], first.start(), end, "word")
     total, group, end, n, point = 0, 0, first.end(), 0, None
@@ -239,7 +240,7 @@ def _from_words(text: str, first: re.Match[str]) -> Quantity | None:
         if match is None or (match[0].lower() not in _BIG and match[0].lower() not in _PARTS):
             return None
         if match[0].lower() in _PARTS:
-            return _part(text, first.start(), 1, match, needs_of=match[0].lower() not in ("half",))
+            return _part(text, first.start(), 1, match, needs_of=match[0].lower() != "half")
         group, n = 1, 1
     fresh = True  # the last word was a scale or a ten: a small number may follow
     while match is not None and n < 16:

@@ -63,8 +63,8 @@ class Asked(NamedTuple):
 
 _HOW_MANY = re.compile(r"how (?:many|much)((?: [\w'-]+){1,4})", re.IGNORECASE)
 _IN_UNIT = re.compile(
-    r"\bin (?:terms of )?(?:the )?(dollars?|cents?|pennies|seconds?|minutes?|hours?|days?|weeks?|months?|years?|inches|feet|yards?|"
-    r"miles?|centimeters?|meters?|kilometers?|millimeters?|cm|mm|km|ounces?|pounds?|grams?|kilograms?|kg|liters?|"
+    r"\bin (?:terms of )?(?:the )?(dollars?|cents?|pennies|seconds?|minutes?|hours?|days?|weeks?|months?|years?|inches|"
+    r"feet|yards?|miles?|centimeters?|meters?|kilometers?|millimeters?|cm|mm|km|ounces?|pounds?|grams?|kilograms?|kg|liters?|"
     r"milliliters?|ml|gallons?|quarts?|pints?|cups?)\b(?! (?:\d|a |an |the |each|per))",
     re.IGNORECASE,
 )

@@ -13,7 +13,20 @@ _FIRST = re.compile(r"[(\[ ]*([A-Ja-j])(?:[ ]?[).:\]]|[ ]*$)")
 _NAMED = re.compile(r"\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer(?: is)?:?)[ ]+\(?([A-Ja-j])\b")
 _BRACKETED = re.compile(r"\(([A-J])\)")
 _ALONE = re.compile(r"\b([A-J])\b(?!['’])")
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
+_ORDINALS = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+]
 _SPELLED = {
     w: f"{i}{'st' if i == 1 else 'nd' if i == 2 else 'rd' if i == 3 else 'th'}" for i, w in enumerate(_ORDINALS, 1)
 }
@@ -42,11 +55,13 @@ def same_text(a: str, b: str) -> bool | None:
 
 @lru_cache(maxsize=4096)
 def letter(text: str) -> str | None:
-    """Return the one letter a choice is named by; None where there is none or several are named."""
-    text = plain(text)
+    """Return the letter a choice is named by: first, or behind `option` or `answer`, or the only one; None otherwise."""
+    text = plain(text).strip(" \"'")
     if first := _FIRST.match(text):
         return first[1].upper()
-    for pattern in (_NAMED, _BRACKETED, _ALONE):
+    if named := _NAMED.findall(text):
+        return str(named[-1]).upper()
+    for pattern in (_BRACKETED, _ALONE):
         said = {m[1].upper() for m in pattern.finditer(text)}
         if pattern is _ALONE:
             said -= {"A", "I"} if len(text) > 20 else set()  # in a sentence these are words
