@@ -9,13 +9,16 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import IO, Any, Protocol, TypeVar
+
+import orjson
 
 from orcamath.errors import BrokenBalance, SchemaTooNew, WireDown
 from orcamath.records import SCHEMAS, Record, Rejected, Settings, digest
@@ -128,7 +131,7 @@ class Output:
     tables: dict[str, int] = field(default_factory=dict)
     wire_failures: list[str] = field(default_factory=list)
     """Errors of calls that never came through: the stage is not sealed while there are any."""
-    _rejected: list[Rejected] = field(default_factory=list)
+    _rejected: IO[bytes] | None = None  # a nameless file: there may be as many rejects as results
 
     def write(self, table: str, records: Iterable[Record]) -> int:
         """Write one table, streaming; returns the number of rows."""
@@ -142,12 +145,16 @@ class Output:
             self.facts.setdefault("failed_calls", Counter())[rejected.reason] += 1
         else:
             self.balance.rejected[rejected.reason] += 1
-        self._rejected.append(rejected)
+        if self._rejected is None:
+            self._rejected = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 — closed when the stage is
+        self._rejected.write(orjson.dumps(rejected.row()) + b"\n")
 
     def _close(self, stage: str) -> None:
         self.balance.check(stage)
-        if self._rejected:
-            self.write("rejected", self._rejected)
+        if self._rejected is not None:
+            self._rejected.seek(0)
+            self.write("rejected", (Rejected.of(orjson.loads(line)) for line in self._rejected))
+            self._rejected.close()
 
 
 class Store:
