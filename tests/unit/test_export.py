@@ -1,0 +1,142 @@
+"""Exported lessons: the columns of the released set and ours, forms other tools open, and a card that counts."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orcamath.errors import UsageError
+from orcamath.export.card import plain_cell
+from orcamath.export.lessons import COLUMNS, export
+from orcamath.records import Lesson, Problem, Rejected
+from orcamath.store.artifacts import Artifact, Output
+from scripted import Bench
+
+NASTY = 'A "quoted", {braced} | piped <b>bold</b> [link](http://x)\nsecond line, ½ of 3 × 4 = ?'
+
+
+def lesson(i: int, **fields: Any) -> Lesson:
+    made = {"origin": "seed", "source": "gsm8k", "licence": "MIT", "answer": "4", "answer_from": "gold"} | fields
+    problem = Problem.make(made.pop("question", f"What is {i} + 1?"), made.pop("origin"), made.pop("source"), **made)
+    return Lesson.make(problem, f"{i} + 1 = {i + 1}\n#### {i + 1}", str(i + 1), "teacher-1", verified="gold")
+
+
+LESSONS = [
+    *(lesson(i) for i in range(3)),
+    lesson(9, question=NASTY, source="asdiv", licence="CC BY-NC 4.0 (x)"),
+    lesson(10, origin="ask_me_anything", parents=("a" * 32, "b" * 32), round=1, target="9", source="own", licence=""),
+]
+
+
+@pytest.fixture
+def taught(tmp_path: Path) -> Artifact:
+    def make(out: Output) -> None:
+        out.balance.asked, out.balance.parsed, out.balance.failed = 8, 7, 1
+        out.facts["failed_calls"] = {"truncated": 1}
+        out.balance.results, out.balance.kept = 7, 5
+        out.reject(Rejected(item="x", reason="no_final_answer"))
+        out.reject(Rejected(item="y", reason="no_final_answer"))
+        out.write("lessons", LESSONS)
+
+    return Bench(tmp_path / "bench").run(make)
+
+
+def test_json_lines_have_the_released_columns_first_and_ours_after(taught: Artifact, tmp_path: Path) -> None:
+    made = export(taught, tmp_path / "out" / "lessons.jsonl")
+    rows = [json.loads(line) for line in made.path.read_text("utf-8").splitlines()]
+    assert made.n == len(rows) == 5
+    assert all(list(r) == list(COLUMNS) for r in rows)
+    assert list(COLUMNS)[:2] == ["question", "answer"]
+    assert rows[3]["question"] == NASTY
+    assert (
+        rows[0] | {"question": "What is 0 + 1?", "final_answer": "1", "verified": "gold", "teacher": "teacher-1"}
+        == rows[0]
+    )
+    assert (rows[4]["parents"], rows[4]["round"], rows[4]["target"]) == (["a" * 32, "b" * 32], 1, "9")
+    assert len({r["id"] for r in rows}) == 5
+
+
+def test_chat_messages(taught: Artifact, tmp_path: Path) -> None:
+    made = export(taught, tmp_path / "chat.jsonl", "chat", system="Be brief.")
+    first = json.loads(made.path.read_text("utf-8").splitlines()[0])
+    assert first["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "What is 0 + 1?"},
+        {"role": "assistant", "content": "0 + 1 = 1\n#### 1"},
+    ]
+
+
+def test_the_hub_folder_opens_with_datasets(taught: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    datasets = pytest.importorskip("datasets", reason="the extra `hub` is not installed")
+    made = export(taught, tmp_path / "hub", "hub", stages=[taught], title="Mine")
+    loaded = datasets.load_dataset(os.fspath(made.path), cache_dir=os.fspath(tmp_path / "cache"))
+    assert list(loaded) == ["train"]
+    assert loaded["train"].column_names == list(COLUMNS)
+    assert loaded["train"].num_rows == 5
+    assert loaded["train"][3]["question"] == NASTY
+    assert loaded["train"][4]["parents"] == ["a" * 32, "b" * 32]
+    messages = export(taught, tmp_path / "chat.jsonl", "chat").path
+    chat = datasets.load_dataset("json", data_files=os.fspath(messages), cache_dir=os.fspath(tmp_path / "cache"))
+    assert [m["role"] for m in chat["train"][0]["messages"]] == ["user", "assistant"]
+
+
+def test_the_card_lists_licences_with_counts_the_teachers_terms_and_what_was_thrown_away(
+    taught: Artifact, tmp_path: Path
+) -> None:
+    text = (
+        export(taught, tmp_path / "hub", "hub", stages=[taught], title="Mine: a {set}").path / "README.md"
+    ).read_text("utf-8")
+    assert "| gsm8k | MIT | 3 |" in text
+    assert "| asdiv | CC BY-NC 4.0 (x) | 1 |" in text
+    assert "| own | not stated | 1 |" in text
+    assert "1 rows come from sources that allow no commercial use" in text
+    assert "1 rows come from sources that state no licence" in text
+    assert "| teacher-1 | 5 |" in text
+    assert "provider's terms" in text
+    assert "| seed | 4 |" in text
+    assert "| ask\\_me\\_anything | 1 |" in text
+    assert "| 8 | 1 | 7 | 5 | no\\_final\\_answer 2, truncated 1 |" in text
+
+
+def test_the_cards_header_is_yaml_whatever_the_title(taught: Artifact, tmp_path: Path) -> None:
+    from ruamel.yaml import YAML
+
+    title = 'A "title": with\n--- lines\n# and {braces} \x1b[31m'
+    text = (export(taught, tmp_path / "hub", "hub", title=title).path / "README.md").read_text("utf-8")
+    header = YAML(typ="safe").load(text.split("\n---\n")[0].removeprefix("---\n"))
+    assert header["pretty_name"].startswith('A "title": with\n--- lines')
+    assert header["license"] == "other"
+    assert header["configs"] == [{"config_name": "default", "data_files": [{"split": "train", "path": "data/train-*"}]}]
+    assert "\x1b" not in text
+
+
+def test_a_cell_shows_markup_and_controls_as_text() -> None:
+    assert plain_cell("a|b\n<i>*x*</i>\x1b[31m") == "a\\|b \\<i\\>\\*x\\*\\</i\\>⟨U+001B⟩\\[31m"
+
+
+def test_the_same_lessons_make_the_same_bytes(taught: Artifact, tmp_path: Path) -> None:
+    one, other = (export(taught, tmp_path / n, "hub", stages=[taught]).path for n in ("one", "other"))
+    files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
+    assert files == [Path("README.md"), Path("data/train-00000-of-00001.parquet")]
+    assert all((one / f).read_bytes() == (other / f).read_bytes() for f in files)
+
+
+def test_nothing_is_overwritten_unasked_and_a_wrong_form_offers_the_nearest(taught: Artifact, tmp_path: Path) -> None:
+    target = tmp_path / "lessons.jsonl"
+    target.write_text("precious")
+    with pytest.raises(UsageError, match="exists already"):
+        export(taught, target)
+    assert target.read_text() == "precious"
+    assert export(taught, target, replace=True).n == 5
+    with pytest.raises(UsageError, match="did you mean `jsonl`"):
+        export(taught, tmp_path / "x", "json")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bench", "lessons.jsonl"]
+
+
+def test_a_stage_without_lessons_cannot_be_exported(tmp_path: Path) -> None:
+    problems = Bench(tmp_path).table([Problem.make("1+1?", "seed", "x")])
+    with pytest.raises(UsageError, match="no lessons"):
+        export(problems, tmp_path / "x.jsonl")
