@@ -118,7 +118,7 @@ def test_pairs_stand_side_by_side_with_shared_words_marked(tmp_path: Path) -> No
 
 def test_which_looks_drop_is_a_setting(tmp_path: Path) -> None:
     longer = CLEAN + " " + OTHER + " " + TEST  # a copy inside a longer text: Jaccard is small, containment is 1
-    assert run(tmp_path / "a", [lesson(longer)], []).count("lessons") == 1
+    assert run(tmp_path / "a", [lesson(longer)], [], drop_on=("every_pair",)).count("lessons") == 1
     assert run(tmp_path / "b", [lesson(longer)], [], drop_on=("containment",)).count("lessons") == 0
 
 

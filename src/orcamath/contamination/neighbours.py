@@ -80,7 +80,7 @@ def _columns(matrix: csr_matrix, used: npt.NDArray[np.bool_]) -> csr_matrix:
 
 
 def _merged(best: Nearest, found: csr_matrix, first: int, top: int) -> Nearest:
-    """Keep the best of two lists a question. Equal cosines: the earlier row, so that blocks of any size agree."""
+    """Keep the best of two lists a question; among equal cosines of two blocks the earlier row."""
     width = np.diff(found.indptr)
     rows = np.full((len(width), top), -1, dtype=np.int64)
     cosines = np.zeros((len(width), top))

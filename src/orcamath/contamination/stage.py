@@ -34,8 +34,9 @@ class GateSettings(SearchSettings):
 
     policy: Literal["drop", "stop", "report"] = "drop"
     """`drop` the training row, `stop` the run, or only `report` it (template languages, where most texts are alike)."""
-    drop_on: tuple[Literal["every_pair", "containment", "masked"], ...] = ("every_pair",)
-    """The looks that `drop` and `stop` listen to; the others are reported."""
+    drop_on: tuple[Literal["every_pair", "containment", "masked"], ...] = ("every_pair", "containment", "masked")
+    """The looks that `drop` and `stop` listen to; the others are reported. All three together cost about one innocent
+    problem in a thousand (docs/decisions/contamination.md)."""
     at: Literal["ge", "gt"] = "ge"
     """Whether a score equal to the threshold counts (for dropping; both are reported)."""
 

@@ -5,7 +5,6 @@ The paper's preprocessing: lower case, punctuation removed, split at white space
 """
 
 import string
-import sys
 import unicodedata
 from collections.abc import Iterable, Set
 from functools import lru_cache
@@ -35,7 +34,7 @@ def stop_words() -> tuple[str, ...]:
 @lru_cache
 def _removed() -> dict[int, None]:
     # ASCII punctuation as Python counts it (with $ + < = > ^ ` | ~), and what Unicode calls punctuation: curly quotes, dashes
-    unicode_marks = (i for i in range(128, sys.maxunicode + 1) if unicodedata.category(chr(i)).startswith("P"))
+    unicode_marks = (i for i in range(128, 0x10000) if unicodedata.category(chr(i)).startswith("P"))
     return dict.fromkeys([*map(ord, string.punctuation), *unicode_marks])
 
 
@@ -127,9 +126,13 @@ def grams(block: Block, n: int) -> Grams:
     row = np.repeat(np.arange(block.n_rows, dtype=np.int64), counts)
     at = np.arange(len(row), dtype=np.int64) - np.repeat(_starts(counts)[:-1] - block.starts[:-1], counts)
     ids = block.ids.astype(np.int64) + 1  # the mask's -1 becomes 0
-    code = ids[at] if n else np.zeros(0, dtype=np.int64)
-    for k in range(1, n):
-        code = (code << _EXACT_BITS) | ids[at + k] if n == 2 else _mix(code, ids[at + k])
+    code = ids[at]
+    if n == 2:
+        code = (code << _EXACT_BITS) | ids[at + 1]
+    elif n > 2:
+        code = _mix(np.zeros_like(code), code)  # else the first two words could change places
+        for k in range(1, n):
+            code = _mix(code, ids[at + k])
     keys = np.unique((row << CODE_BITS) | (code & _CODE_MASK))
     rows = keys >> CODE_BITS
     return Grams(rows, keys & _CODE_MASK, np.bincount(rows, minlength=block.n_rows).astype(np.int64))

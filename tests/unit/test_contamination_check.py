@@ -1,0 +1,86 @@
+"""`orcamath check`: files in many forms against files, by origin, with clear errors."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from orcamath.contamination import SearchSettings, check_files
+from orcamath.errors import DataError, UsageError
+
+TEST = "Nadia plants 12 rows of tulips with 8 bulbs in each row; a storm ruins 20 bulbs. How many bulbs survive?"
+CLEAN = "A bakery sells 40 loaves a day at 3 dollars each and pays 25 dollars rent. What is its profit after 5 days?"
+
+
+def jsonl(path: Path, *rows: dict[str, object]) -> Path:
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    if path.suffix == ".gz":
+        path.write_bytes(gzip.compress(text.encode()))
+    else:
+        path.write_text(text)
+    return path
+
+
+def test_counts_pairs_and_where_they_are(tmp_path: Path) -> None:
+    first = jsonl(tmp_path / "a.jsonl.gz", {"question": CLEAN})
+    second = jsonl(tmp_path / "b.jsonl", {"problem": CLEAN + " And after 6?"}, {"problem": TEST})
+    tests = jsonl(tmp_path / "test.jsonl", {"question": "Two and two?"}, {"question": TEST})
+    found = check_files([first, second], [tests]).plain()
+    assert (found["n_training"], found["n_tests"]) == (3, 2)
+    assert found["flagged"]["1"] == {"ge": 1, "gt": 1}
+    assert found["stop_words"] == "NLTK's 179"
+    (pair,) = found["pairs"]
+    assert (pair["file"], pair["row"], pair["test_file"], pair["test"]) == ("b.jsonl", 3, "test.jsonl", 2)
+    assert "".join(t for t, _ in pair["texts"]["test"]) == TEST
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_by_origin_seeds_come_first_and_each_is_searched_alone(tmp_path: Path) -> None:
+    rows = [("ask_me_anything", TEST), ("seed", CLEAN), ("suggester_editor", CLEAN + " In euros?")]
+    training = jsonl(tmp_path / "train.jsonl", *({"origin": o, "question": q} for o, q in rows))
+    tests = jsonl(tmp_path / "test.jsonl", {"question": TEST})
+    found = check_files([training], [tests], by="origin").plain()["by"]
+    assert list(found) == ["seed", "ask_me_anything", "suggester_editor"]
+    assert found["seed"] == {"n_training": 1, "flagged": {n: {"ge": 0, "gt": 0} for n in "123"}}
+    assert found["ask_me_anything"]["flagged"]["3"] == {"ge": 1, "gt": 1}
+
+
+def test_threshold_and_n_are_settings(tmp_path: Path) -> None:
+    training = jsonl(tmp_path / "train.jsonl", {"question": TEST.replace("tulips", "roses").replace("20", "9")})
+    tests = jsonl(tmp_path / "test.jsonl", {"question": TEST})
+    # 13 distinct words without stop words on each side, two of them different: 11 / 15
+    strict = check_files([training], [tests], SearchSettings(threshold=0.74, ngrams=(1, 4)))
+    loose = check_files([training], [tests], SearchSettings(threshold=0.73, ngrams=(1, 4)))
+    assert strict.flagged["1"] == {"ge": 0, "gt": 0}
+    assert loose.flagged["1"] == {"ge": 1, "gt": 1}
+    assert set(loose.flagged) == {"1", "4"}
+
+
+def test_csv_svamps_two_columns_and_a_column_by_name(tmp_path: Path) -> None:
+    table = tmp_path / "train.csv"
+    table.write_text(f'id,my words\n1,"{TEST}"\n')
+    svamp = tmp_path / "SVAMP.json"
+    body, _, question = TEST.partition("; ")
+    svamp.write_text(json.dumps([{"Body": body, "Question": question}]))
+    assert check_files([svamp], [jsonl(tmp_path / "t.jsonl", {"question": TEST})]).flagged["3"]["ge"] == 1
+    with pytest.raises(UsageError, match=r"train.csv.*--column"):
+        check_files([table], [svamp])
+    both = jsonl(tmp_path / "t2.jsonl", {"my words": TEST})
+    assert check_files([table], [both], column="my words").flagged["1"]["ge"] == 1
+
+
+def test_errors_name_the_place(tmp_path: Path) -> None:
+    good = jsonl(tmp_path / "good.jsonl", {"question": TEST})
+    (tmp_path / "bad.jsonl").write_text('{"question": "a"}\n{"question": \n')
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(DataError, match=r"bad.jsonl:2"):
+        check_files([tmp_path / "bad.jsonl"], [good])
+    with pytest.raises(DataError, match=r"no file .*gone.jsonl"):
+        check_files([tmp_path / "gone.jsonl"], [good])
+    with pytest.raises(UsageError, match="no training problems"):
+        check_files([tmp_path / "empty.jsonl"], [good])
+    with pytest.raises(UsageError, match="no test questions"):
+        check_files([good], [tmp_path / "empty.jsonl"])
+    with pytest.raises(UsageError, match="no column `origin`"):
+        check_files([good], [good], by="origin")

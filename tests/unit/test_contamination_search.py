@@ -1,0 +1,174 @@
+"""The search: words and n-grams by hand, neighbours against scikit-learn, overlaps against counting every pair."""
+
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from orcamath.contamination import SearchSettings, check_files, search, spool
+from orcamath.contamination.overlap import Measure, Overlap, jaccard, ngrams
+from orcamath.contamination.words import Vocabulary, content, grams, masked, pieces, split_words, stop_words
+
+
+def test_the_stop_words_are_nltks_179() -> None:
+    assert len(stop_words()) == len(set(stop_words())) == 179
+    assert {"i", "wouldn't", "the", "ma", "how"} <= set(stop_words())
+    assert not {"many", "much", "would", "one"} & set(stop_words())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Weng earns $12 an hour.", ["weng", "earns", "12", "an", "hour"]),
+        ("1,319 — “two-thirds” of Tom’s 3.5%", ["1319", "twothirds", "of", "toms", "35"]),
+        ("Don't", ["dont"]),  # punctuation goes first, so the stop word `don't` is not met
+        ("a\tb\n\n c", ["a", "b", "c"]),
+        ("", []),
+        ("?!", []),
+    ],
+)
+def test_words(text: str, words: list[str]) -> None:
+    assert split_words(text) == words
+
+
+def test_a_block_gives_rows_back_without_stop_words_and_with_numbers_masked() -> None:
+    vocabulary = Vocabulary()
+    block = vocabulary.encode(["the cat has 3 hats", "", "of the", "3 cats and 4 hats"])
+    names = vocabulary.words()
+    bare = content(block, vocabulary.n_stop)
+    assert [[names[i] for i in bare.row(r)] for r in range(4)] == [
+        ["cat", "3", "hats"],
+        [],
+        [],
+        ["3", "cats", "4", "hats"],
+    ]
+    hidden = masked(bare, vocabulary.numbers())
+    assert [["#" if i < 0 else names[i] for i in hidden.row(r)] for r in (0, 3)] == [
+        ["cat", "#", "hats"],
+        ["#", "cats", "#", "hats"],
+    ]
+
+
+def test_jaccard_by_hand() -> None:
+    one, two = ngrams([1, 2, 3, 2], 1), ngrams([2, 3, 4], 1)
+    assert jaccard(one, two) == 2 / 4
+    assert jaccard(ngrams([1, 2, 3], 2), ngrams([2, 3, 4], 2)) == 1 / 3
+    assert jaccard(ngrams([1], 2), ngrams([1], 2)) == 0  # no bigrams on either side
+
+
+words = st.sampled_from(["apple", "pear", "plum", "3", "4", "57", "many", "the", "of"])
+texts = st.lists(st.lists(words, max_size=9).map(" ".join), max_size=7)
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts, st.integers(1, 4))
+def test_distinct_grams_are_counted_row_by_row(rows: list[str], n: int) -> None:
+    vocabulary = Vocabulary()
+    block = vocabulary.encode(rows)
+    found = grams(block, n)
+    assert list(found.sizes) == [len(ngrams(block.row(i), n)) for i in range(len(rows))]
+    assert len(found.rows) == len(found.codes) == sum(found.sizes)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    texts, texts, st.integers(1, 3), st.sampled_from(["jaccard", "containment"]), st.sampled_from([0.2, 0.5, 0.75, 1.0])
+)
+def test_overlap_finds_exactly_what_counting_every_pair_finds(
+    rows: list[str], tests: list[str], n: int, measure: Measure, threshold: float
+) -> None:
+    vocabulary = Vocabulary()
+    asked, block = vocabulary.encode(tests), vocabulary.encode(rows)
+    expected = {}
+    for i in range(len(rows)):
+        for j in range(len(tests)):
+            one, two = ngrams(block.row(i), n), ngrams(asked.row(j), n)
+            score = jaccard(one, two) if measure == "jaccard" else len(one & two) / len(two) if two else 0
+            if score >= threshold:
+                expected[i, j] = pytest.approx(score)
+    hits = Overlap(asked, n, measure, threshold)(block)
+    assert {(int(r), int(t)): float(s) for r, t, s in zip(*hits, strict=True)} == expected
+
+
+def made_up(n: int, seed: int) -> list[str]:
+    rng = random.Random(seed)
+    words = [f"word{i}" for i in range(300)]
+    weights = [1 / (i + 2) for i in range(300)]
+    return [" ".join(rng.choices(words, weights, k=rng.randint(4, 30))) for _ in range(n)]
+
+
+def test_neighbours_are_scikit_learns() -> None:
+    rows, tests = made_up(400, 1), made_up(30, 2)
+    found = search(rows, tests, SearchSettings(), looks=("paper",)).nearest
+    vectorizer = TfidfVectorizer(analyzer=split_words)
+    matrix = vectorizer.fit_transform(rows)
+    dense = (vectorizer.transform(tests) @ matrix.T).toarray()
+    best = np.sort(dense, axis=1)[:, ::-1][:, :10]
+    assert np.allclose(found.cosines, best, atol=1e-12)
+    assert np.allclose(np.take_along_axis(dense, found.rows, 1), best, atol=1e-12)
+
+
+def test_the_size_of_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, tests = made_up(300, 3), made_up(20, 4)
+    whole = search(rows, tests, SearchSettings(threshold=0.2))
+    monkeypatch.setattr(spool, "BLOCK", 7)
+    small = search(iter(rows), tests, SearchSettings(threshold=0.2))
+    assert whole.pairs == small.pairs
+    assert whole.best == small.best
+    assert np.allclose(whole.nearest.cosines, small.nearest.cosines, atol=1e-12)
+
+
+def test_fewer_rows_than_neighbours_and_no_rows_at_all() -> None:
+    assert search(["six red hats"], ["six red hats", "blue"], SearchSettings()).flagged(0.5)["1"] == {"ge": 1, "gt": 1}
+    assert search([], ["six red hats"], SearchSettings()).flagged(0.5)["1"] == {"ge": 0, "gt": 0}
+    assert search(["six red hats"], [], SearchSettings()).flagged(0.5)["1"] == {"ge": 0, "gt": 0}
+
+
+QUESTION = (
+    "Nadia plants 12 rows of tulips with 8 bulbs in each row and then a storm ruins 20 bulbs. How many bulbs survive?"
+)
+BURIED = (
+    f"A train leaves at noon with 300 people; 20 get off at each of four stops. Write that down. {QUESTION} "
+    "Then tell how old the driver is if he was 31 years old seven years ago and how far the train has come."
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "looks"),
+    [
+        (QUESTION, {"paper", "every_pair", "containment", "masked"}),
+        (QUESTION.replace("12", "31").replace("8", "5").replace("20", "17"), {"paper", "every_pair", "masked"}),
+        (BURIED, {"containment"}),
+        ("A bakery sells 40 loaves at 3 dollars each. What does it earn?", set()),
+    ],
+)  # fmt: skip
+def test_what_each_look_sees(row: str, looks: set[str]) -> None:
+    assert {p.look for p in search([row], [QUESTION], SearchSettings()).pairs} == looks
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=60), st.sets(st.sampled_from(["a", "b", "12"])))
+def test_pieces_join_to_the_text(text: str, shared: set[str]) -> None:
+    assert "".join(piece for piece, _ in pieces(text, shared)) == text
+
+
+@pytest.fixture
+def data() -> Path:
+    folder = os.environ.get("ORCAMATH_TEST_DATA")
+    if folder is None:
+        pytest.skip("ORCAMATH_TEST_DATA names no folder with the real problem sets")
+    return Path(folder) / "original"
+
+
+def test_gsm8k_train_against_test_flags_seven_and_six(data: Path) -> None:
+    checked = check_files([data / "gsm8k_train.jsonl.gz"], [data / "gsm8k_test.jsonl.gz"])
+    assert checked.plain()["flagged"] == {
+        "1": {"ge": 7, "gt": 6},
+        "2": {"ge": 1, "gt": 0},
+        "3": {"ge": 0, "gt": 0},
+    }
+    assert (checked.found.n_rows, checked.found.n_tests) == (7473, 1319)
