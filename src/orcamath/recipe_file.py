@@ -46,11 +46,38 @@ def arms(recipe: Recipe) -> dict[str, Recipe]:
     out = {}
     for name, overrides in recipe.variants.items():
         raw = _merge(base, {**overrides, "name": name})
+        if "iterations" not in overrides:
+            raw["iterations"] = [_override(step, overrides) for step in base["iterations"]]
         out[name] = _build(raw, f"variants.{name} of {recipe.name}", {})
-        target = out[name].match_tokens_of
-        if target is not None and target not in recipe.variants:
-            raise RecipeError(f"variant `{name}`: match_tokens_of `{target}`; {nearest(target, recipe.variants)}")
+    for name in out:
+        _check_target(name, out)
     return out
+
+
+def _override(step: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Let an arm's sections reach into iterations that it takes over: these are resolved and would hide them."""
+    known = {s: overrides[s] for s in SECTIONS if isinstance(overrides.get(s), dict)}
+    if step["more_sft"] is not None and isinstance(overrides.get("imitate"), dict):
+        known["more_sft"] = overrides["imitate"]
+    return _merge(step, known)
+
+
+def _check_target(name: str, found: Mapping[str, Recipe]) -> None:
+    """Raise RecipeError where a control is matched to nothing, to itself in a circle, or to another number of iterations."""
+    target, trail = found[name].match_tokens_of, [name]
+    while target is not None:
+        if target not in found:
+            raise RecipeError(f"variant `{name}`: match_tokens_of `{target}`; {nearest(target, found)}")
+        if target in trail:
+            raise RecipeError(f"variant `{name}`: match_tokens_of goes in a circle: {' → '.join([*trail, target])}")
+        n, wanted = len(found[trail[-1]].iterations), len(found[target].iterations)
+        if n != wanted:
+            raise RecipeError(
+                f"variant `{trail[-1]}` has {n} iterations and `{target}`, whose tokens it matches, has {wanted}; "
+                f"give it as many `more_sft` iterations"
+            )
+        trail.append(target)
+        target = found[target].match_tokens_of
 
 
 def dump(recipe: Recipe) -> str:
@@ -111,10 +138,15 @@ def _set(raw: dict[str, Any], override: str) -> None:
         if isinstance(node, list):
             node = node[_position(node, part, key)]
             continue
-        node = node.setdefault(part, {})
-        if node is None or not isinstance(node, dict | list):
+        if node.get(part) is None:
+            node[part] = {}
+        node = node[part]
+        if not isinstance(node, dict | list):
             raise RecipeError(f"--set {key}: `{part}` is a value, not a section")
-    parsed = YAML(typ="safe", pure=True).load(value) if value else None
+    try:
+        parsed = YAML(typ="safe", pure=True).load(value) if value else None
+    except MarkedYAMLError as e:
+        raise RecipeError(f"--set {key}: `{value}` is not YAML: {e.problem}; quote it if it is meant as text") from e
     if isinstance(node, list):
         node[_position(node, last, key)] = parsed
     else:
@@ -144,16 +176,34 @@ def _build(raw: dict[str, Any], where: str, lines: Mapping[tuple[str, ...], int]
     try:
         return Recipe.model_validate(resolved)
     except ValidationError as e:
-        raise RecipeError("\n".join(_explain(error, where, lines) for error in e.errors())) from e
+        raise RecipeError("\n".join(_explain(error, where, lines) for error in _own(e.errors()))) from e
 
 
 def _iteration(raw: Mapping[str, Any], own: Mapping[str, Any] | None) -> dict[str, Any]:
     own = dict(own or {})
     for section in SECTIONS:
-        own[section] = _merge(raw.get(section) or {}, own.get(section) or {})
+        own[section] = _joined(raw.get(section), own.get(section))
     if own.get("more_sft") is not None:
-        own["more_sft"] = _merge(raw.get("imitate") or {}, own["more_sft"])
+        own["more_sft"] = _joined(raw.get("imitate"), own["more_sft"])
     return own
+
+
+def _joined(shared: Any, own: Any) -> Any:
+    """Lay an iteration's own section over the shared one; what is no section at all is left for validation to name."""
+    wrong = [s for s in (own, shared) if s is not None and not isinstance(s, dict)]
+    return wrong[0] if wrong else _merge(shared or {}, own or {})
+
+
+def _own(errors: Sequence[Any]) -> list[Any]:
+    """Leave out what an iteration only inherited from a section above: it is reported there."""
+    above = {error["loc"] for error in errors}
+
+    def shared(loc: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        if loc[0] != "iterations" or len(loc) < 3:
+            return None
+        return ("imitate", *loc[3:]) if loc[2] == "more_sft" else loc[2:]
+
+    return [error for error in errors if shared(error["loc"]) not in above]
 
 
 def _explain(error: Any, where: str, lines: Mapping[tuple[str, ...], int]) -> str:

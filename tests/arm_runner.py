@@ -1,0 +1,50 @@
+"""What the tests of arms run in other processes: it notes when it began and ended, and what it was given."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from orcamath.errors import Stopped
+from orcamath.recipe_settings import Recipe
+
+__all__ = ["Runner", "ran"]
+
+
+@dataclass
+class Runner:
+    """Picklable; `fails` raises, `waits` ends only after it did."""
+
+    folder: Path
+    tokens: Mapping[str, tuple[int, ...]]
+    fails: str | None = None
+    waits: str | None = None
+
+    def __call__(self, name: str, recipe: Recipe) -> tuple[int, ...]:
+        """Run one arm."""
+        self.note(f"begin {name}")
+        budgets = [s.more_sft.train_tokens for s in recipe.iterations if s.more_sft is not None]
+        (self.folder / f"{name}.tokens").write_text(str(budgets))
+        failed = self.folder / "failed"
+        if name == self.waits:
+            failed.open().close()  # a pipe: opening it blocks until the other side opens it too
+        if name == self.fails:
+            if self.waits:
+                failed.open("w").close()
+            raise Stopped("the disk is full")
+        self.note(f"end {name}")
+        return self.tokens[name]
+
+    def __post_init__(self) -> None:
+        if self.waits and not (self.folder / "failed").exists():
+            os.mkfifo(self.folder / "failed")
+
+    def note(self, line: str) -> None:
+        """Append one line; short appends do not mix."""
+        with (self.folder / "log").open("a") as f:
+            f.write(line + "\n")
+
+
+def ran(folder: Path) -> list[str]:
+    """Return what was noted, in order."""
+    return (folder / "log").read_text().splitlines()

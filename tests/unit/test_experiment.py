@@ -1,0 +1,73 @@
+"""Arms in processes of their own: controls after what they are matched to, tokens handed on, errors that come through."""
+
+from pathlib import Path
+
+import pytest
+
+from arm_runner import Runner, ran
+from orcamath.errors import Stopped
+from orcamath.experiment import Arm, matched, run_arms
+from orcamath.recipe_settings import Iteration, Recipe
+from orcamath.student.settings import SftSettings
+
+MORE = Iteration(more_sft=SftSettings(epochs=2))
+
+
+def arm(name: str, *steps: Iteration, match: str | None = None) -> Recipe:
+    return Recipe(name=name, iterations=steps, match_tokens_of=match)
+
+
+def test_a_control_sees_the_other_arms_tokens_iteration_by_iteration() -> None:
+    control = matched(arm("control", MORE, Iteration(), MORE, match="kto"), (500, 70, 60, 50))
+    first, practised, last = control.iterations
+    assert first.more_sft == SftSettings(
+        epochs=2, train_tokens=70
+    )  # the tokens of iteration 1 are shared and not matched
+    assert practised == Iteration()
+    assert last.more_sft == SftSettings(epochs=2, train_tokens=50)
+
+
+def test_a_control_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        matched(arm("control", MORE, MORE), (500, 70))
+
+
+def test_controls_run_after_what_they_are_matched_to_and_with_its_tokens(tmp_path: Path) -> None:
+    recipes = {
+        "control": arm("control", MORE, MORE, match="kto"),
+        "kto": arm("kto", Iteration(), Iteration()),
+        "dpo": arm("dpo", Iteration()),
+    }
+    tokens = {"kto": (500, 70, 60), "control": (500, 71, 59), "dpo": (500, 40)}
+    done = list(run_arms(recipes, Runner(tmp_path, tokens), workers=2))
+    assert {a.name: a.tokens for a in done} == tokens
+    names = [a.name for a in done]
+    assert names.index("kto") < names.index("control")
+    assert ran(tmp_path).index("end kto") < ran(tmp_path).index("begin control")
+    control = next(a for a in done if a.name == "control")
+    assert control == Arm("control", matched(recipes["control"], tokens["kto"]), tokens["control"])
+    assert (tmp_path / "control.tokens").read_text() == "[70, 60]"  # what its own process was given
+
+
+def test_one_at_a_time_keeps_the_recipes_order(tmp_path: Path) -> None:
+    recipes = {name: arm(name) for name in ("b", "a")}
+    assert [a.name for a in run_arms(recipes, Runner(tmp_path, {"a": (1,), "b": (2,)}), workers=1)] == ["b", "a"]
+    assert ran(tmp_path) == ["begin b", "end b", "begin a", "end a"]
+
+
+def test_an_error_in_one_arm_comes_through_and_starts_no_other(tmp_path: Path) -> None:
+    recipes = {name: arm(name) for name in ("bad", "later")}
+    with pytest.raises(Stopped, match="the disk is full"):
+        list(run_arms(recipes, Runner(tmp_path, {"later": (1,)}, fails="bad"), workers=1))
+    assert ran(tmp_path) == ["begin bad"]
+
+
+def test_an_error_in_one_arm_lets_the_running_end(tmp_path: Path) -> None:
+    recipes = {name: arm(name) for name in ("bad", "slow")}
+    with pytest.raises(Stopped, match="the disk is full"):
+        list(run_arms(recipes, Runner(tmp_path, {"slow": (1,)}, fails="bad", waits="slow"), workers=2))
+    assert ran(tmp_path)[-1] == "end slow"
+
+
+def test_no_arms_is_no_work(tmp_path: Path) -> None:
+    assert list(run_arms({}, Runner(tmp_path, {}), workers=2)) == []
