@@ -75,7 +75,7 @@ def main(args: argparse.Namespace) -> None:
         settings = ModelSettings(model=args.model, base_url=args.base_url, api_key_env=None)
         model = openai_compatible.open_chat(settings)
     else:
-        options = {"chunk": args.chunk, "rows": args.chunk}
+        options = {"chunk": args.chunk, "rows": args.chunk, "dtype": args.dtype}
         settings = ModelSettings(backend="transformers_local", model=args.model, options=options)
         model = transformers_local.open_chat(settings)
     store = Store(Path(args.out))
@@ -125,6 +125,7 @@ if __name__ == "__main__":
     arguments.add_argument("--solutions", type=int, default=1)
     arguments.add_argument("--max-new-tokens", type=int, default=300)
     arguments.add_argument("--chunk", type=int, default=32)
+    arguments.add_argument("--dtype", default="auto")
     arguments.add_argument("--examples", type=int, default=1)
     arguments.add_argument("--stages", nargs="*", default=["ask", "edit", "teach"])
     arguments.add_argument("--out", default="runs/real-agents")

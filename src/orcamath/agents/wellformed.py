@@ -11,7 +11,7 @@ from orcamath.answers.numbers import Quantity, quantities
 
 __all__ = ["ask_of", "asks", "content_words", "contradiction", "flaw", "normal", "numbers", "sentences"]
 
-_SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)]{0,2}\s+(?=[\"'“‘(]?[A-Z0-9$])|\n+")
+_SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)]{0,2}\s+(?=[\"'“‘(]?[A-Z0-9$])|(?<=\s[.!?])\s+|\n+")
 _ABBREVIATION = re.compile(r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|approx|e\.g|i\.e|[A-Z])\.)$", re.IGNORECASE)
 _IMPERATIVE = re.compile(
     r"^(?:please |then |now |so,? |and )?(?:find|calculate|compute|determine|work out|figure out|express|evaluate|solve|"
@@ -19,7 +19,8 @@ _IMPERATIVE = re.compile(
     re.IGNORECASE,
 )
 _INSIDE = re.compile(
-    r", (?:how (?:many|much|long|far|old|tall|big|fast|often)|what|which|find|calculate|determine)\b", re.IGNORECASE
+    r", (?:then )?(?:how (?:many|much|long|far|old|tall|big|fast|often)|what|find|calculate|compute|determine)\b",
+    re.IGNORECASE,
 )
 _GIVEN_AWAY = re.compile(
     r"(?:####|\\boxed|</?answer|^\s*(?:final )?(?:answer|ans|solution)\s*[:=]|\b(?:the|final|correct) answer (?:is|would be|=)|"
@@ -57,7 +58,7 @@ def sentences(text: str) -> list[str]:
     """Split at ends of sentences; abbreviations and decimal points do not end one."""
     parts: list[str] = []
     for piece in _SENTENCE.split(text.strip()):
-        if parts and _ABBREVIATION.search(parts[-1]):
+        if parts and _ABBREVIATION.search(parts[-1]) and not _IMPERATIVE.match(piece):
             parts[-1] += f" {piece}"
         elif piece.strip():
             parts.append(piece.strip())
@@ -105,7 +106,8 @@ def flaw(text: str) -> str | None:
         return "cut_off" if found and "?" in text else ("no_question" if not found else "cut_off")
     if not found:
         return "no_question"
-    if text.count("?") + text.count("？") > 1 or len(found) > 1:
+    # the question marks of a title in quotes ask nothing
+    if len(re.findall(r"[?？]+(?![\"”’'])", text)) > 1 or len(found) > 1:
         return "several_questions"
     if _told_after(text):
         return "answer_given_away"
@@ -118,9 +120,7 @@ def _told_after(text: str) -> bool:
     return (
         bool(mark)
         and bool(
-            re.match(
-                r"\s*(?:[=:]|(?:he|she|it|they|there|so|therefore|thus|the (?:total|answer))\b)", behind, re.IGNORECASE
-            )
+            re.match(r"\s*(?:[=:]|(?:he|she|it|they|so|therefore|thus|the (?:total|answer))\b)", behind, re.IGNORECASE)
         )
         and bool(numbers(behind))
     )
@@ -134,6 +134,10 @@ _SPLIT = re.compile(
     r"\b(?:total of |has |have |had |are |were )?([0-9][0-9,]{0,9}) (\w+)[^.?!]{0,40}?[:,—–-] ?(?:of which |of whom |including )?"
     r"([0-9][0-9,]{0,9}) (\w+(?: \w+)?) and ([0-9][0-9,]{0,9}) (\w+(?: \w+)?)[.,;]",
     re.IGNORECASE,
+)
+# 5/4 of a price or a length is in order, 5/4 of the cake is not
+_OF_WHOLE = re.compile(
+    r" of (?:the|them|his|her|their|its)\b(?! (?:\w{1,20} )?(?:price|cost|amount|size|length|speed|number)\b)"
 )
 _SHARE = re.compile(
     r"\b([0-9]{1,3}(?:\.[0-9]+)?) ?(?:%|percent) (?:of (?:the|them|his|her|their|all|those|these)\b|are\b|were\b)",
@@ -155,8 +159,7 @@ def contradiction(text: str) -> str | None:
         if ("which" in match[0] or "whom" in match[0] or ":" in match[0]) and parts > _int(match[1]):
             return match[0]
     for q in quantities(text):
-        whole = re.compile(r" of (?:the|them|his|her|their|its)\b")
-        if q.form == "fraction" and q.value > 1 and whole.match(text, q.end):
+        if q.form == "fraction" and q.value > 1 and _OF_WHOLE.match(text, q.end):
             return f"{q.text} of"
     return _shares(text)
 

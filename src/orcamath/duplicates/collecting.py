@@ -79,11 +79,12 @@ def looks_english(text: str) -> bool:
     if not letters or sum(c.isascii() for c in letters) < 0.95 * len(letters):
         return False
     words = [w.strip(".,?!;:()\"'").lower() for w in text.split()]
-    return len(words) < 8 or sum(w in _ENGLISH for w in words) >= 0.15 * len(words)
+    return len(words) < 8 or sum(w in _ENGLISH for w in words) >= 0.1 * len(words)
 
 
 _ENGLISH_WORDS = """
 the a an of and in is to how many much what if he she it they his her has have had for at on each with are was that there
+did do be by from than more as will were when then this but or not one all some old
 """
 _ENGLISH = frozenset(_ENGLISH_WORDS.split())
 
