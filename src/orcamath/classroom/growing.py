@@ -14,8 +14,8 @@ from orcamath.records import Split
 
 __all__ = ["MAX_OPERAND", "MAX_VALUE", "asking", "grow", "harden", "held_out", "n_steps", "split_of", "stories"]
 
-MAX_VALUE = 60
-MAX_OPERAND = 20
+MAX_VALUE = 50
+MAX_OPERAND = 10
 MAX_FACTOR = 9
 
 
@@ -49,7 +49,7 @@ def grow(rng: random.Random, steps: int) -> Story:
     """Draw one forward story whose solution takes that many operations."""
     while True:
         story = Story(
-            rng.choice(list(THEMES)), (rng.choice(NAMES),), int(rng.random() < 0.2), rng.randint(2, 30), (), 1,
+            rng.choice(list(THEMES)), (rng.choice(NAMES),), int(rng.random() < 0.2), rng.randint(2, 20), (), 1,
             rng.randrange(len(STARTS)), 0, rng.randrange(len(RESULT_QUESTIONS)),
         )  # fmt: skip
         while (left := steps - sum(len(KINDS[s.kind].signs) for s in story.steps)) > 0:

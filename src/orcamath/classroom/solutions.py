@@ -21,7 +21,7 @@ def written(solution: Solution, style: int) -> str:
 
 
 def _lines(sums: Sequence[str], _: Sequence[Operation]) -> str:
-    return "\n".join(sums)
+    return "\n".join(f"Now {s}" for s in sums)  # no line begins with a bare digit, which would be another token
 
 
 def _narrated(sums: Sequence[str], _: Sequence[Operation]) -> str:
