@@ -91,10 +91,16 @@ def _content(settings: Placed) -> Iterator[str]:
         path = Path(settings.path).expanduser()
         if not path.exists():
             raise DataError(f"`{path}` does not exist; mend the source's `path`")
-        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if _readable(p))
-        yield from (_file_hash(p) for p in files)
+        yield from (_file_hash(p) for p in _files(path))
     elif isinstance(settings, SourceSettings) and (hub := hub_set(settings)) is not None:
-        yield f"{hub.name}@{commit_of(hub.name, settings.revision)}"
+        if Path(hub.name).exists():
+            yield from (_file_hash(p) for p in _files(Path(hub.name)))
+        else:
+            yield f"{hub.name}@{commit_of(hub.name, settings.revision)}"
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(p for p in path.rglob("*") if _readable(p))
 
 
 def _readable(path: Path) -> bool:

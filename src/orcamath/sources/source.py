@@ -160,7 +160,9 @@ def problem_from(
     text = question.strip() if isinstance(question, str) else ""
     if not text:
         return row.bad("no_question", "the question is missing or is not text")
-    gold = number_text(answer)
+    gold = (
+        text_of(answer) if fields.get("answer_kind") == "choice" else number_text(answer)
+    )  # an option as it is written
     if gold is None and needs_answer:
         return row.bad("no_answer", "the answer is missing or is no text, number or list of these")
     named = split or row.split or settings.split
