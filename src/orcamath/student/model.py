@@ -8,11 +8,13 @@ comes with a model is never run.
 import json
 import shutil
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from transformers.utils import logging as hf_logging
 
 from orcamath.errors import ModelError
@@ -145,7 +147,7 @@ def load(
         else:
             model = _load_weights(path, dtype)
         tokenizer = load_tokenizer(path)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError) as e:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError, SafetensorError) as e:
         raise ModelError(
             f"the model in `{path}` cannot be loaded ({type(e).__name__}: {str(e)[:300]}). It needs config.json, intact "
             f"*.safetensors and a tokenizer.json, or a .gguf of an architecture that transformers knows"
@@ -207,8 +209,16 @@ def load_tokenizer(path: Path) -> Any:
     from transformers import AutoTokenizer
 
     if path.is_file():
-        return AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+        return _gguf_tokenizer(path, path.stat().st_mtime_ns)
     return AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
+
+
+@lru_cache(maxsize=4)
+def _gguf_tokenizer(path: Path, _mtime: int) -> Any:
+    """Read once a process: a GGUF's vocabulary takes many seconds."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
 
 
 def save(model: Any, tokenizer: Any, path: Path, dtype: torch.dtype | None = None) -> None:

@@ -1,0 +1,135 @@
+"""Practice: which problems, against whose answer, and what is booked."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+from tiny_student import Quiet, sealed
+
+from orcamath.errors import WireDown
+from orcamath.ports import Message, Reply, Request, Sampling, Usage
+from orcamath.practice import VERSION, PracticeSettings, practise
+from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected
+from orcamath.store.artifacts import Artifact, Store
+from orcamath.store.ledger import Ledger, Remembered
+
+
+class Parrot:
+    """A model that repeats the question and the draw; may refuse, cut off, or fail on the wire."""
+
+    fingerprint = "parrot"
+    chunk = None
+
+    def __init__(self, **finish: str) -> None:
+        self.finish, self.asked = finish, 0
+
+    def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        for request in requests:
+            self.asked += 1
+            question = request.messages[0].content
+            finish = next((f for word, f in self.finish.items() if word in question), "stop")
+            key = request.key(self.fingerprint)
+            if finish == "error":
+                yield Reply(key, error="no route")
+            else:
+                yield Reply(key, f"{question} {request.draw}", finish, Usage(5, 3), token_ids=(1, 2))  # type: ignore[arg-type]
+
+
+def pose(question: str, sampling: Sampling, draw: int = 0) -> Request:
+    return Request(messages=(Message("user", question),), sampling=sampling, draw=draw)
+
+
+def problem(text: str, answer: str | None = None) -> Problem:
+    return Problem.make(text, "seed", "t", answer=answer)
+
+
+ONE, TWO, NEW, OPEN = problem("one", "1"), problem("two"), problem("new", "7"), problem("open")
+LESSONS = [
+    Lesson.make(ONE, "it is 1", "1", "teacher", verified="gold"),
+    Lesson.make(ONE, "so 1", "1", "teacher", draw=1),
+    Lesson.make(TWO, "well", None, "teacher"),
+]
+
+
+@pytest.fixture
+def gated(tmp_path: Path) -> Artifact:
+    return sealed(tmp_path, "gate", lessons=LESSONS, problems=[NEW, OPEN])
+
+
+def practised(tmp_path: Path, gated: Artifact, model: Parrot | None = None, **settings: object) -> Artifact:
+    chosen = PracticeSettings(**settings)  # type: ignore[arg-type]
+    chat = Remembered(model or Parrot(), Ledger(tmp_path / "ledger"))
+    return Store(tmp_path / "store").stage(
+        "practice", VERSION, chosen, [gated, chat.fingerprint],
+        lambda out: practise(out, chosen, gated, chat, pose=pose, progress=Quiet()),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("problems", "label", "asked", "rejected"),
+    [
+        ("lessons", "teacher", ["one"], {"no_final_answer": 1}),
+        ("lessons", "known_answer", ["one"], {"no_known_answer": 1}),
+        ("fresh", "known_answer", ["new"], {"no_known_answer": 1}),
+        ("fresh", "teacher", [], {"no_teacher_answer": 2}),
+        ("all", "known_answer", ["one", "new"], {"no_known_answer": 2}),
+    ],
+)
+def test_problems_and_labels(
+    tmp_path: Path, gated: Artifact, problems: str, label: str, asked: list[str], rejected: dict[str, int]
+) -> None:
+    made = practised(tmp_path, gated, problems=problems, label=label)
+    assert [e.question for e in made.read(Exercise)] == asked
+    assert made.balance["rejected"] == rejected
+    assert made.count("attempts") == 4 * len(asked) == made.balance["kept"]
+    assert len(list(made.read(Rejected))) == sum(rejected.values())
+
+
+def test_the_yardstick_and_the_teachers_solution(tmp_path: Path, gated: Artifact) -> None:
+    (by_teacher,) = practised(tmp_path, gated).read(Exercise)
+    assert (by_teacher.reference, by_teacher.solution, by_teacher.label) == ("1", "it is 1", "teacher")
+    fresh = next(iter(practised(tmp_path, gated, problems="fresh", label="known_answer").read(Exercise)))
+    assert (fresh.reference, fresh.solution) == ("7", None)
+
+
+def test_against_a_known_answer_only_a_checked_solution_is_an_example(tmp_path: Path) -> None:
+    unchecked = sealed(tmp_path, "gate", lessons=[Lesson.make(ONE, "it is 5", "5", "teacher")])
+    (exercise,) = practised(tmp_path, unchecked, label="known_answer").read(Exercise)
+    assert (exercise.reference, exercise.solution) == ("1", None)
+
+
+def test_attempts_keep_draw_ids_and_reason(tmp_path: Path, gated: Artifact) -> None:
+    made = practised(tmp_path, gated, Parrot(one="length"))
+    attempts = list(made.read(Attempt))
+    assert [a.draw for a in attempts] == [0, 1, 2, 3]
+    assert {(a.token_ids, a.finish_reason, a.student) for a in attempts} == {((1, 2), "length", "parrot")}
+    assert made.facts["n_cut_off"] == 4
+
+
+def test_greedy_practice_asks_once(tmp_path: Path, gated: Artifact) -> None:
+    assert practised(tmp_path, gated, temperature=0).count("attempts") == 1
+
+
+def test_a_refusal_is_a_failed_call_and_a_wire_failure_leaves_the_stage_open(tmp_path: Path, gated: Artifact) -> None:
+    made = practised(tmp_path, gated, Parrot(one="refused"))
+    assert (made.balance["asked"], made.balance["failed"], made.balance["parsed"]) == (4, 4, 0)
+    with pytest.raises(WireDown, match="no route"):
+        practised(tmp_path / "other", gated, Parrot(one="error"))
+
+
+def test_a_second_practice_asks_nothing_again(tmp_path: Path, gated: Artifact) -> None:
+    model = Parrot()
+    practised(tmp_path, gated, model)
+    practised(tmp_path, gated, model, samples=2)
+    assert model.asked == 4
+
+
+def test_a_larger_limit_keeps_the_smaller_ones_choice_in_input_order(tmp_path: Path) -> None:
+    many = sealed(tmp_path, "gate", problems=[problem(f"q{i}", str(i)) for i in range(40)])
+    chosen = {
+        n: [e.question for e in practised(tmp_path, many, problems="fresh", label="known_answer", max_problems=n).read(Exercise)]
+        for n in (5, 15, 100)
+    }  # fmt: skip
+    assert [len(v) for v in chosen.values()] == [5, 15, 40]
+    assert set(chosen[5]) < set(chosen[15])
+    assert chosen[15] == [q for q in chosen[100] if q in chosen[15]]

@@ -1,0 +1,152 @@
+"""A step's loss and gradient: the same however the batch is cut, ordered, padded or packed, and as a naive loop has them."""
+
+import random
+from collections.abc import Callable
+from itertools import product
+
+import pytest
+import torch
+import torch.nn.functional as F
+from tiny_student import tiny_model
+
+from orcamath.student.attention import can_pack
+from orcamath.student.groups import Group, mismatches
+from orcamath.student.logprobs import Posed, score, score_rows
+from orcamath.student.losses import dpo, kto, sft
+from orcamath.student.settings import LearnSettings
+from orcamath.student.steps import Objective, Referenced, gradients, score_all, slices, z0
+
+BETA = 0.3
+
+
+def ids(r: random.Random, n: int) -> tuple[int, ...]:
+    return tuple(r.randrange(3, 30) for _ in range(n))
+
+
+def some_groups(seed: int, n: int = 5) -> list[Referenced]:
+    r = random.Random(seed)
+    out = []
+    for i in range(n):
+        good, bad = r.randint(1, 3), r.randint(1, 3)
+        responses = tuple(ids(r, r.randint(1, 9)) for _ in range(good + bad))
+        pairs = tuple((w, good + b, 1.0) for w, b in product(range(good), range(bad)))
+        group = Group(
+            f"p{i}", ids(r, r.randint(1, 12)), responses, (True,) * good + (False,) * bad, (1.0,) * (good + bad), pairs,
+            (False,) * (good + bad),
+        )  # fmt: skip
+        out.append(Referenced(group, tuple(r.uniform(-30, -5) for _ in responses)))
+    return out
+
+
+def one_by_one(model: torch.nn.Module, prompt: tuple[int, ...], answer: tuple[int, ...]) -> torch.Tensor:
+    """Score one answer in the plainest way there is: whole logits, a Python loop over tokens."""
+    whole = torch.tensor([[*prompt, *answer]])
+    logits = model(whole).logits[0]
+    logps = [F.log_softmax(logits[len(prompt) - 1 + k], -1)[t] for k, t in enumerate(answer)]
+    return torch.stack(logps).sum()
+
+
+def ran(
+    model: torch.nn.Module, groups: list[Referenced], loss: Callable, budget: int = 10_000, **options: object
+) -> tuple:
+    model.zero_grad()
+    settings = LearnSettings(beta=BETA)
+    objective = Objective(loss, settings, options.pop("nll_weight", 0.0))  # type: ignore[arg-type]
+    report = gradients(model, groups, objective, options.pop("z0", 0.4), budget, **options)  # type: ignore[arg-type]
+    return report, torch.cat([p.grad.flatten().clone() for p in model.parameters() if p.grad is not None])
+
+
+@pytest.mark.parametrize("kv_heads", [4, 2, 1])
+def test_packed_shared_and_padded_rows_score_alike(kv_heads: int) -> None:
+    model = tiny_model(kv_heads=kv_heads).double()
+    problems = [Posed(g.group.prompt, g.group.responses) for g in some_groups(kv_heads)]
+    rows = [(p.prompt, a) for p in problems for a in p.answers]
+    naive = torch.stack([one_by_one(model, p, a) for p, a in rows])
+    for scored in (score_rows(model, rows), score(model, problems), score(model, problems, share=False)):
+        assert scored.tolist() == pytest.approx(naive.tolist(), abs=1e-9)
+
+
+def test_dpo_is_the_naive_loop_over_pairs_in_float64() -> None:
+    model, groups = tiny_model().double(), some_groups(1)
+    total = torch.zeros((), dtype=torch.float64)
+    n_pairs = 0
+    for g in groups:
+        for w, b, _ in g.group.pairs:
+            won = one_by_one(model, g.group.prompt, g.group.responses[w]) - g.reference[w]
+            lost = one_by_one(model, g.group.prompt, g.group.responses[b]) - g.reference[b]
+            total = total - F.logsigmoid(BETA * (won - lost))
+            n_pairs += 1
+    naive = total / n_pairs
+    report, gradient = ran(model, groups, dpo.loss)
+    assert report.loss == pytest.approx(naive.item(), abs=1e-9)
+    model.zero_grad()
+    naive.backward()
+    expected = torch.cat([p.grad.flatten() for p in model.parameters()])
+    assert float((gradient - expected).norm() / expected.norm()) < 1e-6  # the model's norms compute in float32
+
+
+def test_kto_is_the_naive_loop_with_z0_from_other_problems() -> None:
+    model, groups = tiny_model().double(), some_groups(2)
+    strangers = mismatches([g.group for g in groups])
+    other = [Posed(g.group.prompt, strangers[g.group.problem_id]) for g in groups]
+    reference = [tuple(-20.0 for _ in p.answers) for p in other]
+    ratios = [float(one_by_one(model, p.prompt, a)) + 20.0 for p in other for a in p.answers]
+    baseline = z0(score_all(model, other, 200), reference)
+    assert baseline == pytest.approx(max(0.0, sum(ratios) / len(ratios)), abs=1e-9)
+    terms = []
+    for g in groups:
+        for response, desirable, ref in zip(g.group.responses, g.group.desirable, g.reference, strict=True):
+            r = float(one_by_one(model, g.group.prompt, response)) - ref
+            gain = BETA * (r - baseline)
+            terms.append(1 - torch.sigmoid(torch.tensor(gain if desirable else -gain, dtype=torch.float64)).item())
+    report, _ = ran(model, groups, kto.loss, z0=baseline)
+    assert report.loss == pytest.approx(sum(terms) / len(terms), abs=1e-9)
+
+
+@pytest.mark.parametrize("loss", [dpo.loss, kto.loss, sft.loss])
+def test_neither_cutting_nor_order_nor_packing_changes_a_step(loss: Callable) -> None:
+    model, groups = tiny_model(), some_groups(3)
+    report, gradient = ran(model, groups, loss, nll_weight=0.5)
+    assert report.loss > 0
+    for budget, order, share in [(10_000, -1, True), (60, 1, True), (60, -1, False), (1, 1, True), (1, -1, False)]:
+        again, other = ran(model, groups[::order], loss, budget, share=share, nll_weight=0.5)
+        assert again.loss == pytest.approx(report.loss, abs=2e-6)
+        assert float((other - gradient).norm() / gradient.norm()) < 1e-5
+
+
+def test_a_group_that_does_not_fit_is_cut_into_slices_of_its_answers() -> None:
+    posed = Posed((3, 4), ((5, 6), (7,), (8, 9, 10)))
+    assert [p.answers for p in slices(posed, 7)] == [((5, 6), (7,)), ((8, 9, 10),)]
+    assert [len(p.answers) for p in slices(posed, 1)] == [1, 1, 1]
+
+
+def test_gradient_checkpointing_changes_nothing() -> None:
+    model, groups = tiny_model(), some_groups(4)
+    _, gradient = ran(model.train(), groups, dpo.loss)
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    _, again = ran(model, groups, dpo.loss)
+    assert torch.allclose(again, gradient, atol=1e-6)
+
+
+def test_a_short_window_is_not_packed() -> None:
+    model = tiny_model()
+    assert can_pack(model, 100)
+    model.config.sliding_window = 50
+    assert not can_pack(model, 100)
+    assert can_pack(model, 50)
+
+
+def test_large_vocabularies_are_scored_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, groups = tiny_model(), some_groups(5)
+    _, gradient = ran(model, groups, dpo.loss)
+    monkeypatch.setattr("orcamath.student.logprobs.MAX_LOGITS", 64)
+    _, again = ran(model, groups, dpo.loss)
+    assert torch.allclose(again, gradient, atol=1e-6)
+    scored = score_all(model, [Posed(g.group.prompt, g.group.responses) for g in groups], 100)
+    assert all(len(s) == len(g.group.responses) for s, g in zip(scored, groups, strict=True))
+
+
+def test_z0_is_never_negative_and_0_without_mismatches() -> None:
+    assert z0([(-3.0,)], [(-1.0,)]) == 0.0
+    assert z0([(-1.0, -3.0)], [(-2.0, -3.0)]) == 0.5
+    assert z0([()], [()]) == 0.0

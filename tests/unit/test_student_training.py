@@ -1,0 +1,231 @@
+"""Training runs: they learn, resume to the same weights, stop with a reason, and remember reference log-probs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_student import Quiet, sealed, tiny_folder
+
+from orcamath.errors import DataError, ModelError, TrainingDiverged
+from orcamath.records import Lesson, Preference, Problem, Response
+from orcamath.store.artifacts import Artifact, Output
+from orcamath.student.fit import Room
+from orcamath.student.imitate import imitate
+from orcamath.student.learn import learn
+from orcamath.student.loop import learning_rate, plan
+from orcamath.student.losses import dpo, kto
+from orcamath.student.model import ModelFolder, load, open_folder
+from orcamath.student.settings import AdapterSettings, LearnSettings, SftSettings, TrainSettings
+
+
+class Killed(Exception):
+    pass
+
+
+class Metrics:
+    """Keeps what a run says; may end it after so many steps, as a crash would."""
+
+    def __init__(self, die_after: int | None = None) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.die_after = die_after
+
+    def __call__(self, **numbers: Any) -> None:
+        self.rows.append(numbers)
+        if len(self.rows) == self.die_after:
+            raise Killed
+
+
+def output(path: Path) -> Output:
+    for name in ("folder", "scratch"):
+        (path / name).mkdir(parents=True, exist_ok=True)
+    return Output(path / "folder", path / "scratch")
+
+
+def weights(out: Output) -> dict[str, torch.Tensor]:
+    return load_file(out.folder / "model" / "model.safetensors")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
+    return tiny_folder(tmp_path_factory.mktemp("base") / "model")
+
+
+@pytest.fixture
+def lessons(tmp_path: Path) -> Artifact:
+    made = []
+    for i in range(12):
+        problem = Problem.make(f"Tom has {i} apples .", "seed", "t", answer=str(i))
+        made.append(Lesson.make(problem, f"{i} = {i} #### {i}", str(i), "teacher"))
+    return sealed(tmp_path, "gate", lessons=made)
+
+
+@pytest.fixture
+def preferences(tmp_path: Path) -> Artifact:
+    made = [
+        Preference(
+            problem_id=f"p{i}", question=f"Tom has {i} apples .",
+            positives=(Response(text=f"#### {i}", origin="teacher"),),
+            negatives=(Response(text=f"#### {i + 1}", origin="sample"), Response(text="how", origin="off_topic")),
+        )
+        for i in range(12)
+    ]  # fmt: skip
+    return sealed(tmp_path, "preferences", preferences=made)
+
+
+SFT = SftSettings(learning_rate=3e-3, epochs=2, batch_size=4, max_tokens=64, checkpoint_steps=2)
+LEARN = LearnSettings(learning_rate=1e-3, epochs=2, batch_size=4, max_tokens=64, checkpoint_steps=2)
+
+
+def test_imitation_lowers_the_loss_and_leaves_a_folder_anyone_can_load(
+    tmp_path: Path, base: ModelFolder, lessons: Artifact
+) -> None:
+    out, metrics = output(tmp_path), Metrics()
+    imitate(out, SFT.model_copy(update={"epochs": 6}), lessons, base, Quiet(), metrics)
+    assert metrics.rows[-1]["loss"] < 0.7 * metrics.rows[0]["loss"]
+    assert out.facts["n_steps"] == len(metrics.rows) == 18
+    config = json.loads((out.folder / "model" / "config.json").read_text())
+    assert "orcamath" not in json.dumps(config)
+    trained = open_folder(str(out.folder / "model"))
+    assert trained.fingerprint != base.fingerprint
+    assert "ASSISTANT" in load(trained).tokenizer.chat_template
+
+
+def test_a_run_killed_in_mid_epoch_resumes_to_the_same_weights(
+    tmp_path: Path, base: ModelFolder, lessons: Artifact
+) -> None:
+    whole = output(tmp_path / "whole")
+    imitate(whole, SFT, lessons, base, Quiet(), Metrics())
+    broken = output(tmp_path / "broken")
+    with pytest.raises(Killed):
+        imitate(broken, SFT, lessons, base, Quiet(), Metrics(die_after=5))
+    assert len(list((broken.scratch / "steps").glob("step-*"))) == 2
+    metrics = Metrics()
+    imitate(broken, SFT, lessons, base, Quiet(), metrics)
+    assert metrics.rows[0]["step"] == 4
+    assert all(torch.equal(weights(whole)[k], w) for k, w in weights(broken).items())
+    assert broken.facts == whole.facts
+
+
+def test_train_tokens_stop_a_control_run(tmp_path: Path, base: ModelFolder, lessons: Artifact) -> None:
+    out = output(tmp_path)
+    imitate(out, SFT.model_copy(update={"train_tokens": 700}), lessons, base, Quiet(), Metrics())
+    assert 700 <= out.facts["n_tokens"] < 800
+    assert 0 < out.facts["n_answer_tokens"] < out.facts["n_tokens"]
+
+
+def test_dpo_widens_the_margin_and_kto_reports_its_baseline(
+    tmp_path: Path, base: ModelFolder, preferences: Artifact
+) -> None:
+    for name, loss in (("dpo", dpo.loss), ("kto", kto.loss)):
+        out, metrics = output(tmp_path / name), Metrics()
+        learn(
+            out, LEARN.model_copy(update={"loss": name, "epochs": 8}), preferences, base, base, loss, Quiet(), metrics
+        )
+        assert metrics.rows[0]["margin"] == pytest.approx(0, abs=1e-5)
+        assert metrics.rows[-1]["margin"] > 0.1
+        assert metrics.rows[0]["off_topic_share"] == pytest.approx(1 / 3)
+        assert ("z0" in metrics.rows[0]) == (name == "kto")
+        assert out.facts["n_problems"] == 12
+        assert out.facts["n_responses"] == 36
+        assert out.facts["n_pairs"] == 24
+        out.balance.check(name)
+
+
+def test_reference_logprobs_are_remembered_and_reused_after_a_reshuffle(
+    tmp_path: Path, base: ModelFolder, preferences: Artifact
+) -> None:
+    store = tmp_path / "reference"
+
+    def seen(seed: int) -> list[str]:
+        bars: list[str] = []
+
+        class Bars(Quiet):
+            def begin(self, what: str, total: int | None) -> None:
+                bars.append(what)
+
+        settings = LEARN.model_copy(update={"loss": "dpo", "seed": seed})
+        learn(output(tmp_path / str(seed)), settings, preferences, base, base, dpo.loss, Bars(), Metrics(), store)
+        return bars
+
+    assert seen(1) == ["reference", "train"]
+    assert seen(2) == ["train"]
+
+
+def test_another_reference_than_the_student_is_used(tmp_path: Path, base: ModelFolder, preferences: Artifact) -> None:
+    other = tiny_folder(tmp_path / "other", seed=7)
+    metrics = Metrics()
+    settings = LEARN.model_copy(update={"loss": "dpo"})
+    learn(output(tmp_path), settings, preferences, base, other, dpo.loss, Quiet(), metrics)
+    assert abs(metrics.rows[0]["margin"]) > 0.01
+
+
+def test_an_adapter_is_trained_and_merged(tmp_path: Path, base: ModelFolder, preferences: Artifact) -> None:
+    out, metrics = output(tmp_path), Metrics()
+    settings = LEARN.model_copy(
+        update={"adapter": AdapterSettings(rank=4), "epochs": 6, "gradient_checkpointing": True}
+    )
+    learn(out, settings, preferences, base, base, kto.loss, Quiet(), metrics)
+    assert metrics.rows[0]["margin"] == pytest.approx(0, abs=1e-5)
+    assert metrics.rows[-1]["margin"] > 0.01
+    before, after = load(base).model.state_dict(), weights(out)
+    assert set(after) <= set(before)
+    assert not torch.equal(before["model.layers.0.mlp.up_proj.weight"], after["model.layers.0.mlp.up_proj.weight"])
+
+
+def test_divergence_stops_with_step_and_ids(tmp_path: Path, base: ModelFolder, lessons: Artifact) -> None:
+    settings = SFT.model_copy(update={"learning_rate": 1e30, "schedule": "constant"})
+    with pytest.raises(TrainingDiverged, match=r"step [12]: .*Problems of the step: \w{32}.*smaller learning_rate"):
+        imitate(output(tmp_path), settings, lessons, base, Quiet(), Metrics())
+
+
+def test_nothing_to_learn_from_says_why(tmp_path: Path, base: ModelFolder) -> None:
+    only_bad = Preference(
+        problem_id="p", question="how", positives=(), negatives=(Response(text="#### 1", origin="sample"),)
+    )  # fmt: skip
+    with pytest.raises(DataError, match="no_right_answer"):
+        learn(output(tmp_path), LEARN, sealed(tmp_path, "preferences", preferences=[only_bad]), base, base, kto.loss, Quiet(), Metrics())  # noqa: E501  # fmt: skip
+
+
+def test_out_of_memory_halves_the_budget_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    room, undone = Room(1000), []
+
+    def work(tokens: int) -> int:
+        if tokens > 300:
+            raise torch.OutOfMemoryError
+        return tokens
+
+    assert room.within(work, lambda: undone.append(1)) == 250
+    assert (room.tokens, len(undone)) == (250, 2)
+    assert "250 tokens" in caplog.text
+
+    def never(tokens: int) -> None:
+        raise torch.OutOfMemoryError
+
+    with pytest.raises(ModelError, match="gradient_checkpointing"):
+        room.within(never)
+
+
+def test_the_plan_covers_every_problem_once_an_epoch() -> None:
+    steps = plan(10, TrainSettings(batch_size=4, epochs=2))
+    assert [len(s) for s in steps] == [4, 4, 2, 4, 4, 2]
+    assert sorted(sum(steps[:3], [])) == list(range(10))
+    assert steps[:3] != steps[3:]
+    assert len(plan(10, TrainSettings(batch_size=4, epochs=0.5))) == 2
+
+
+def test_schedules() -> None:
+    def rates(**settings: Any) -> list[float]:
+        return [round(learning_rate(i, 8, TrainSettings(learning_rate=1.0, **settings)), 3) for i in range(8)]
+
+    assert rates(warmup=0.25) == [0.333, 0.667, 1.0, 0.833, 0.667, 0.5, 0.333, 0.167]
+    assert rates(warmup=0, schedule="constant") == [1.0] * 8
+    assert rates(warmup=0, schedule="cosine")[4] == 0.5
+
+
+def test_settings_that_only_change_speed_stay_out_of_the_digest() -> None:
+    fast = LEARN.model_copy(update={"batch_tokens": 7, "share_prompt": False, "gradient_checkpointing": True})
+    assert fast.identity() == LEARN.identity()
+    assert LEARN.model_copy(update={"beta": 0.7}).identity() != LEARN.identity()
