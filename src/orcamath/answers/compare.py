@@ -20,6 +20,8 @@ from orcamath.records import AnswerKind
 
 __all__ = ["Reading", "calculation", "kind_of", "likely", "read", "same"]
 
+MAX_QUESTION = 4_000
+"""Of a longer question only the end is read: that is where it asks."""
 _PLAIN = re.compile(r"[-$]{0,2}[0-9][0-9,]{0,30}(?:\.[0-9]{1,30})?")
 _NAME_IS = re.compile(r"^[ (]*(?:[A-Za-z]|[a-z]\([a-z]\)|[A-Za-z ]{2,30})[ ]*=[ ]*(?=[^=]+$)")
 _ROUND = re.compile(r"\b(?:round|nearest|approximat|about how|decimal place|estimat)", re.IGNORECASE)
@@ -30,6 +32,7 @@ _FORMULA = re.compile(r"\bsqrt|√|π|[0-9)a-z]\^")
 _LETTERS_ONLY = re.compile(
     r"^(?=[^ ]*[a-z])(?!.*[A-Za-z]{3})(?![0-9.,]+ ?(?:st|nd|rd|th|[ap]m|[ck]?m|[mk]?g|[mc]?l|ft|in|lb|oz|hr?)s?$)[^ ]+$"
 )
+_OF_SET = re.compile(r"^\s*\\?\{(?=[^{}]*\}\s*$)|(?<=[0-9a-z])\s*\\?\}\s*$")
 _PARTS = re.compile(r",(?![0-9]{3}(?![0-9]))|;|∪|\band\b|\bor\b")
 
 
@@ -100,7 +103,7 @@ def kind_of(answer: str, options: tuple[str, ...] = ()) -> AnswerKind:
 
 def same(kind: AnswerKind, a: str, b: str, question: str = "", options: tuple[str, ...] = ()) -> bool | None:
     """Compare answer `a` with the yardstick `b`; None where rules cannot decide it."""
-    a, b = a.strip(), b.strip()
+    a, b, question = a.strip(), b.strip(), question[-MAX_QUESTION:]
     if kind == "number" and _PLAIN.fullmatch(a) and _PLAIN.fullmatch(b):
         left, right = exact(a.replace("$", "")), exact(b.replace("$", ""))
         if left is not None and right is not None and (left == right or not _decimals(a) + _decimals(b)):
@@ -278,12 +281,13 @@ def _same_option(text: str, option: str) -> bool:
 
 def _same_form(a: str, b: str) -> bool | None:
     """Compare expressions, ordered pairs, intervals, unions."""
-    a, b = (_NAME_IS.sub("", plain(text).replace("$", "").strip(" .")) for text in (a, b))
+    a, b = (_NAME_IS.sub("", plain(_OF_SET.sub("", text)).replace("$", "").strip(" .")) for text in (a, b))
     if a.replace(" ", "") == b.replace(" ", ""):
         return True
     left, right = parse(a), parse(b)
     if left is not None and right is not None:
-        return same_expression(left, right) or _unless_rounded(left, right)
+        said = same_expression(left, right)
+        return _unless_rounded(left, right) if said is False else said
     if (pairs := _elementwise(a, b)) is not None:
         return pairs
     if left is None and right is None and not quantities(a) and not quantities(b):

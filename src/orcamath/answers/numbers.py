@@ -136,7 +136,10 @@ def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:
     before = text[start - 1] if start else ""
     if before.isalpha() and not _multiplies(text, start):
         return None
-    value = exact(match["num"] + (match["exp"] or ""))
+    digits = match["num"] + (match["exp"] or "")
+    if digits[0] == "." and text[max(start - 2, 0) : start].lower() == "rs":
+        start, digits = start + 1, digits[1:]  # `Rs.500` is no half
+    value = exact(digits)
     if value is None:
         return None
     if match["ordinal"]:
@@ -298,7 +301,7 @@ _WORD = re.compile(r"[A-Za-z]+")
 
 def _part(text: str, start: int, top: int, match: re.Match[str], *, needs_of: bool = False) -> Quantity | None:
     """Read `two thirds`, `a half`, `a quarter of`; `a third` without `of` may be an ordinal."""
-    if needs_of and text[match.end() : match.end() + 4] != " of ":
+    if needs_of and text[match.end() : match.end() + 4].rstrip() != " of":
         return None
     value = Fraction(top, _PARTS[match[0].lower()])
     return Quantity(value, text[start : match.end()], start, match.end(), "word")

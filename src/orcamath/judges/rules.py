@@ -16,6 +16,8 @@ __all__ = ["RULES_VERSION", "RulesJudge", "Ruling", "make", "rule", "short_refer
 RULES_VERSION = 1
 """Raised whenever a verdict can change: it is part of what a sealed stage is called."""
 
+MAX_QUESTION = 4_000
+"""Of a longer question only the end is read."""
 NEAR = 240
 """Characters before the end of a response in which a number stands for what it may have been meant to answer."""
 
@@ -49,6 +51,8 @@ def _kind(comparison: Comparison) -> AnswerKind:
 
 def rule(comparison: Comparison) -> Ruling:
     """Judge one comparison."""
+    if len(comparison.question) > MAX_QUESTION:
+        comparison = comparison._replace(question=comparison.question[-MAX_QUESTION:])
     kind = _kind(comparison)
     reference = short_reference(comparison)
     if reference is None:
@@ -68,11 +72,7 @@ def rule(comparison: Comparison) -> Ruling:
         return Ruling(None, guess, "unclear_form", answer.text)
     if not answer.sure:
         return Ruling(None, False, "several_numbers", answer.text)
-    if (
-        answer.how in ("phrase", "sentence")
-        and kind == "number"
-        and _said_later(comparison.response, answer, reference)
-    ):
+    if answer.how == "sentence" and kind == "number" and _said_later(comparison.response, answer, reference):
         return Ruling(None, False, "said_elsewhere", answer.text)
     return Ruling(False, False, "other_answer", answer.text)
 

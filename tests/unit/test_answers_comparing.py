@@ -1,0 +1,152 @@
+"""Comparing short answers: units, percentages, rounding, sets, choices, expressions; laws; hostile text."""
+
+import random
+import time
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orcamath.answers import final_answer, kind_of, quantities, same
+from orcamath.answers.expressions import parse, same_expression, value_of
+from orcamath.judges.rules import rule
+from orcamath.ports import Comparison
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "question", "verdict"),
+    [
+        ("180 minutes", "3", "How many hours does he drive?", True),
+        ("180 minutes", "3", "How long does he drive?", None),  # nothing says that hours are meant
+        ("3 minutes", "3", "How many hours does he drive?", None),  # the right number with the wrong unit
+        ("3 minutes", "3", "How long does he drive?", True),
+        ("3 hours 20 minutes", "200", "How many minutes does it last?", True),
+        ("3 hours 20 minutes", "3", "How many hours does it last?", False),
+        ("50 cents", "0.5", "How much is it, in dollars?", True),
+        ("2 feet 6 inches", "30", "How many inches is it?", True),
+        ("1 yard", "36", "How many inches is it?", True),
+        ("25%", "25", "", True),
+        ("25%", "0.25", "What percent is that?", True),
+        ("70%", "0.7", "How long is the worm?", None),
+        ("1/4", "25", "What percent is that?", None),
+        ("0.333", "0.3333333333333333", "", None),
+        ("0.33", "0.3333333333333333", "Round to the nearest hundredth.", True),
+        ("1/3", "0.3333333333333333", "", True),
+        ("0.3333333333333334", "0.3333333333333333", "", True),
+        ("12 5/6", "77/6", "", True),
+        ("4:30", "4:30 pm", "", True),
+        ("4:30 am", "4:30 pm", "", False),
+        ("2:00 pm", "2", "What time does she start?", True),
+        ("-5", "5", "", False),
+        ("5", "5.0", "", True),
+        ("five", "5", "", True),
+        ("", "5", "", None),
+    ],
+)
+def test_numbers(a: str, b: str, question: str, verdict: bool | None) -> None:
+    assert same("number", a, b, question) is verdict
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "verdict"),
+    [
+        ("24 and 14", "14, 24", True),
+        ("14, 25", "14, 24", False),
+        ("14", "14, 24", None),
+        ("118.92 and 81.08", "118.918918919, 81.0810810811", None),
+        ("x = 5, y = 5", "5, 5", True),
+        ("5", "5, 5", None),
+    ],
+)
+def test_sets(a: str, b: str, verdict: bool | None) -> None:
+    assert same("set", a, b) is verdict
+
+
+OPTIONS = ("a ) 24", "b ) 120", "c ) 625", "d ) 3 / 8")
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "verdict"),
+    [("c", "C", True), ("(B)", "c", False), ("625", "c", True), ("0.375", "d", True), ("option c", "625", True),
+     ("the answer is d", "a", False), ("7", "c", None)],
+)  # fmt: skip
+def test_choices_by_letter_or_value(a: str, b: str, verdict: bool | None) -> None:
+    assert same("choice", a, b, "", OPTIONS) is verdict
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "verdict"),
+    [("2(x+1)", "2x+2", True), ("2x+3", "2x+2", False), ("y = x/2", "0.5x", True), ("\\frac{7\\sqrt{3}}{2}", "3.5\\sqrt3", True),
+     ("x^2", "x", False), ("(1, 2)", "(1,2)", True), ("(2, 1)", "(1, 2)", False), ("[1, 2)", "[1,2]", False),
+     ("{1, 2}", "{2, 1}", True), ("a+b", "b+a", True), ("x", "y", None), ("even", "even", True)],
+)  # fmt: skip
+def test_expressions(a: str, b: str, verdict: bool | None) -> None:
+    assert same("expression", a, b) is verdict
+
+
+def test_expressions_stay_small() -> None:
+    huge = parse("9^9^9")
+    assert huge is None or value_of(huge) is None
+    assert parse("(" * 60 + "1" + ")" * 60) is None
+    left, right = parse("2^64"), parse("18446744073709551616")
+    assert left and right and same_expression(left, right)
+
+
+numbers = st.fractions(min_value=-(10**6), max_value=10**6, max_denominator=1000)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    numbers, st.sampled_from(["{}", "${}", "#### {}", "The answer is {}.", "\\boxed{{{}}}", "x = {}", "So it is {}."])
+)
+def test_a_number_is_found_again_however_it_is_introduced(value: Fraction, frame: str) -> None:
+    text = frame.format(f"{value.numerator}/{value.denominator}")
+    found = final_answer(text)
+    assert found is not None
+    assert same("number", found, str(value)) is True
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(-(10**9), 10**9), st.integers(-(10**9), 10**9))
+def test_integers_agree_exactly_when_equal_and_symmetrically(a: int, b: int) -> None:
+    assert same("number", f"{a:,}", str(b)) is (a == b)
+    assert same("number", str(b), f"{a:,}") is (a == b)
+
+
+PIECES = [
+    *"0123456789..,,//  \n\n--+=*^()[]{}$%\\\"':;xyzabceE", "answer", "\\boxed{", "\\frac{", "\\frac", "####", "The answer is ",
+    "Answer:", "\\text{", 'answer":', "half", "two", "hundred", "point", "and a half", "dozen", "½", "٣", "²", "\x00", "\ud800",
+    "😀", "1e999", "9" * 50, "$\\", "\\[", "\\]", "percent", "am", "pm", ":30", "o'clock", "sqrt", "π", "\\sqrt{", "x10^",
+    "negative ", "minus ", "<think>", "</think>", "{,}", "\\,", "Option A", "(B)", "\u2028", "İ", " hours ", "\nQ: ",
+]  # fmt: skip
+
+
+def test_twenty_thousand_hostile_strings_raise_nothing() -> None:
+    draw = random.Random(7)
+    kinds = ("number", "set", "choice", "expression", "text")
+
+    def text() -> str:
+        return "".join(draw.choice(PIECES) for _ in range(draw.randrange(40)))
+
+    for i in range(20_000):
+        response, gold = text(), text()
+        question = text() if i % 4 == 0 else ""
+        ruling = rule(Comparison(question, gold, response, draw.choice(kinds)))
+        assert ruling.agrees in (True, False, None)
+        if i % 10 == 0:
+            kind_of(gold)
+            assert all(response[q.start : q.end] == q.text for q in quantities(response))
+
+
+UNITS = ["9", "1,111", "(", "{", "\\boxed{", "####", "\n ", "-5 ", "answer is ", '"answer": ', "two hundred and ", "\\frac{",
+         "1/2/", "\\", "$5$ ", "\nQ:", "5 = ", "5 or ", "4:30 pm ", "He has 5. "]  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_megabyte_takes_a_moment(unit: str) -> None:
+    text = unit * (1_000_000 // len(unit))
+    began = time.process_time()
+    rule(Comparison("How many?", "7", text))
+    rule(Comparison("How many?", "7", text + "\nThe answer is 7."))
+    assert time.process_time() - began < 1.0
