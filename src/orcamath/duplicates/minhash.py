@@ -43,14 +43,18 @@ def candidates(keys: npt.NDArray[np.uint32], usable: npt.NDArray[np.bool_]) -> n
     for column in range(keys.shape[1]):
         key = keys[rows, column]
         order = np.argsort(key, kind="stable")
-        key, ordered = key[order], rows[order]
-        fresh = np.concatenate(([True], key[1:] != key[:-1])) if len(key) else np.empty(0, dtype=np.bool_)
-        first = np.maximum.accumulate(np.where(fresh, np.arange(len(key)), 0))
-        found = []
-        for back in range(LOOK_BACK + 1):
-            at = np.flatnonzero(~fresh) if back == 0 else np.arange(back, len(key))
-            earlier = first[at] if back == 0 else at - back
-            inside = earlier >= first[at]
-            found.append(np.stack((ordered[at[inside]], ordered[earlier[inside]]), axis=1))
+        key = key[order]
+        again = np.zeros(len(key), np.bool_)
+        again[1:] = key[1:] == key[:-1]
+        shared = again.copy()
+        shared[:-1] |= again[1:]
+        # few rows share a bucket: everything below is small
+        members, again = rows[order[shared]], again[shared]
+        first = np.maximum.accumulate(np.where(again, 0, np.arange(len(members))))
+        found = [np.stack((members[again], members[first[again]]), axis=1)]
+        for back in range(1, LOOK_BACK + 1):
+            at = np.arange(back, len(members))
+            at = at[at - back > first[at]]
+            found.append(np.stack((members[at], members[at - back]), axis=1))
         pairs = np.unique(np.concatenate((pairs, *found)), axis=0)
     return pairs
