@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from tiny_student import Quiet, sealed
 
 from orcamath.errors import WireDown
 from orcamath.ports import Message, Reply, Request, Sampling, Usage
@@ -12,6 +11,7 @@ from orcamath.practice import VERSION, PracticeSettings, practise
 from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Ledger, Remembered
+from tiny_student import Quiet, sealed
 
 
 class Parrot:

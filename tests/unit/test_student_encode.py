@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from tiny_student import tiny_folder, tiny_tokenizer
 
 from orcamath.errors import ModelError
 from orcamath.ports import Message, Sampling
 from orcamath.student.encode import Encoder
 from orcamath.student.model import load_tokenizer
+from tiny_student import tiny_folder, tiny_tokenizer
 
 CHATML = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<eos>\n{% endfor %}"
@@ -76,7 +76,9 @@ def test_the_template_says_what_ends_a_turn() -> None:
 
 def test_a_template_without_system_turns_has_it_joined_to_the_question() -> None:
     tokenizer = tiny_tokenizer()
-    tokenizer.chat_template = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + CHATML
+    tokenizer.chat_template = (
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + CHATML
+    )
     encoder = Encoder(tokenizer)
     both = encoder.chat([Message("system", "Tom"), Message("user", "Ann")])
     assert both == encoder.chat([Message("user", "Tom\n\nAnn")])

@@ -1,13 +1,12 @@
 """Preferences become groups: distinct responses, pairs, mismatches."""
 
-from tiny_student import tiny_tokenizer
-
 from orcamath.records import Preference, Response
 from orcamath.student.encode import Encoder
 from orcamath.student.groups import Group, Skipped, encode_group, mismatches, only
 from orcamath.student.losses import dpo, kto, needs_of, nll
 from orcamath.student.preference import usable
 from orcamath.student.settings import LearnSettings
+from tiny_student import tiny_tokenizer
 
 ENCODER = Encoder(tiny_tokenizer(), max_tokens=64)
 

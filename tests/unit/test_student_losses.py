@@ -76,5 +76,7 @@ def test_kto_of_an_untrained_student_is_half_of_each_weight() -> None:
 
 
 def test_ipo_as_printed_does_not_divide_by_length() -> None:
-    value = ipo.loss(batch(torch.tensor(LOGP, dtype=torch.float64)), SETTINGS.model_copy(update={"ipo_per_token": False}))
+    value = ipo.loss(
+        batch(torch.tensor(LOGP, dtype=torch.float64)), SETTINGS.model_copy(update={"ipo_per_token": False})
+    )
     assert float(value.total) == pytest.approx(sum((RATIO[w] - RATIO[n] - 1 / 0.6) ** 2 for w, n in PAIRS) / 4)

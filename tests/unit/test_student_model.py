@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_student import tiny_folder, tiny_model, tiny_tokenizer
 
 from orcamath.errors import ModelError
 from orcamath.student.model import fingerprint, load, open_folder, save
+from tiny_student import tiny_folder, tiny_model, tiny_tokenizer
 
 
 def test_a_fingerprint_is_content_not_place(tmp_path: Path) -> None:

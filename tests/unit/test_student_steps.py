@@ -7,7 +7,6 @@ from itertools import product
 import pytest
 import torch
 import torch.nn.functional as F
-from tiny_student import tiny_model
 
 from orcamath.student.attention import can_pack
 from orcamath.student.groups import Group, mismatches
@@ -15,6 +14,7 @@ from orcamath.student.logprobs import Posed, score, score_rows
 from orcamath.student.losses import dpo, kto, sft
 from orcamath.student.settings import LearnSettings
 from orcamath.student.steps import Objective, Referenced, gradients, score_all, slices, z0
+from tiny_student import tiny_model
 
 BETA = 0.3
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_student import Quiet, sealed, tiny_folder
 
 from orcamath.errors import DataError, ModelError, TrainingDiverged
 from orcamath.records import Lesson, Preference, Problem, Response
@@ -19,6 +18,7 @@ from orcamath.student.loop import learning_rate, plan
 from orcamath.student.losses import dpo, kto
 from orcamath.student.model import ModelFolder, load, open_folder
 from orcamath.student.settings import AdapterSettings, LearnSettings, SftSettings, TrainSettings
+from tiny_student import Quiet, sealed, tiny_folder
 
 
 class Killed(Exception):
@@ -211,7 +211,7 @@ def test_out_of_memory_halves_the_budget_and_goes_on(caplog: pytest.LogCaptureFi
 def test_the_plan_covers_every_problem_once_an_epoch() -> None:
     steps = plan(10, TrainSettings(batch_size=4, epochs=2))
     assert [len(s) for s in steps] == [4, 4, 2, 4, 4, 2]
-    assert sorted(sum(steps[:3], [])) == list(range(10))
+    assert sorted(k for s in steps[:3] for k in s) == list(range(10))
     assert steps[:3] != steps[3:]
     assert len(plan(10, TrainSettings(batch_size=4, epochs=0.5))) == 2
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_student import tiny_folder, tiny_model
 
 from orcamath.backends.transformers_local import LocalChat, open_chat
 from orcamath.errors import ModelError, RecipeError
@@ -13,6 +12,7 @@ from orcamath.settings import ModelSettings
 from orcamath.student.encode import Encoder
 from orcamath.student.model import ModelFolder
 from orcamath.student.sampling import Asked, draw_tokens, sample_chunk
+from tiny_student import tiny_folder, tiny_model
 
 QUESTIONS = [f"Tom has {i} apples and gives {i % 3} ." for i in range(9)] + ["how many ?"]
 
