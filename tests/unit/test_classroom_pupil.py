@@ -1,0 +1,93 @@
+"""The pupil: its tokenizer loses nothing, its base weights are small, whole, and made from structures that are not held out."""
+
+import json
+import random
+from itertools import islice
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orcamath.classroom.grammar import parse, render
+from orcamath.classroom.growing import held_out, stories
+from orcamath.classroom.pretrain import Plan, reading, seen
+from orcamath.classroom.pupil import END, base, pupil, tokenizer
+from orcamath.classroom.solutions import STYLES, written
+from orcamath.classroom.solving import solve
+
+WORDS = tokenizer()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(max_size=60))
+def test_any_text_survives_encoding(text: str) -> None:
+    assert WORDS.decode(WORDS(text)["input_ids"]) == text
+
+
+def test_a_word_is_one_token_and_a_number_one_a_digit() -> None:
+    for story in islice(stories(random.Random(8)), 200):
+        for text in [render(story), *(written(solve(story), style) for style in range(STYLES))]:
+            tokens = WORDS.convert_ids_to_tokens(WORDS(text)["input_ids"])
+            joined = [t.lstrip("Ġ") for t in tokens]
+            assert not [t for t in joined if t.isdigit() and len(t) > 1]
+            words = "".join(c if c.isalpha() else " " for c in text).split()
+            assert [t for t in joined if t.isalpha() and t != "Ċ"] == words
+
+
+def test_the_prompt_is_a_prefix_of_what_is_trained() -> None:
+    asked = [{"role": "user", "content": "Mia had 12 apples."}]
+    prompt = WORDS.apply_chat_template(asked, tokenize=False, add_generation_prompt=True)
+    whole = WORDS.apply_chat_template([*asked, {"role": "assistant", "content": "#### 3"}], tokenize=False)
+    assert prompt == "USER: Mia had 12 apples.\nASSISTANT:\n"
+    assert whole == prompt + "#### 3" + END
+
+
+def test_pre_training_never_sees_a_held_out_structure() -> None:
+    assert not any(held_out(story) for story in islice(seen(random.Random(3)), 2000))
+    questions = [question for question, _ in reading(Plan(problems=500))]
+    assert len(questions) == 500
+    assert not any(held_out(parse(question)) for question in questions)
+
+
+def test_the_shipped_base_is_small_and_says_how_it_was_made() -> None:
+    files = {p.name: p.stat().st_size for p in base().iterdir()}
+    assert files["model.safetensors"] <= 8_000_000
+    assert not [name for name in files if name.endswith((".bin", ".pt", ".pkl"))]
+    made = json.loads((base() / "provenance.json").read_text())
+    assert made["plan"] == {k: list(v) if isinstance(v, tuple) else v for k, v in Plan()._asdict().items()}
+    assert made["held_out_structures_seen"] == 0
+    config = json.loads((base() / "config.json").read_text())
+    assert config["vocab_size"] == len(WORDS)
+
+
+def test_the_shipped_tokenizer_is_the_one_the_classroom_builds() -> None:
+    from transformers import AutoTokenizer
+
+    shipped = AutoTokenizer.from_pretrained(base())
+    assert shipped.get_vocab() == WORDS.get_vocab()
+    assert shipped.chat_template == WORDS.chat_template
+
+
+def test_a_fresh_pupil_is_reproducible_and_about_half_a_million_parameters() -> None:
+    one, same, other = (pupil(WORDS, seed) for seed in (1, 1, 2))
+    assert 400_000 < sum(p.numel() for p in one.parameters()) < 600_000
+    first = [next(m.parameters()) for m in (one, same, other)]
+    assert bool((first[0] == first[1]).all())
+    assert not bool((first[0] == first[2]).all())
+
+
+@pytest.mark.slow
+def test_the_base_knows_something_and_leaves_something_to_learn() -> None:
+    from transformers import LlamaForCausalLM
+
+    model = LlamaForCausalLM.from_pretrained(base()).eval()
+    rows = [s for s in islice(stories(random.Random(6)), 400) if held_out(s)][:60]
+    right = 0
+    for story in rows:
+        prompt = WORDS.apply_chat_template(
+            [{"role": "user", "content": render(story)}], tokenize=True, add_generation_prompt=True, return_tensors="pt"
+        )
+        ids = model.generate(**prompt, max_new_tokens=96, do_sample=False)
+        text = WORDS.decode(ids[0, prompt["input_ids"].shape[1] :], skip_special_tokens=True)
+        right += text.rsplit("####")[-1].strip() == str(solve(story).answer)
+    assert 0.1 < right / len(rows) < 0.7
