@@ -1,0 +1,46 @@
+"""Published results: facts of the data file, and protocols that are never mixed."""
+
+import pytest
+
+from orcamath.evaluate.published import Published, ours, placed, published
+
+
+def test_rows_say_where_they_come_from_and_are_possible_scores() -> None:
+    rows = published()
+    assert len({(r.model, r.size, r.protocol) for r in rows}) == len(rows)
+    for row in rows:
+        assert row.source
+        assert 0 < row.score < 100
+        assert (row.calls_per_answer == 1) == (row.protocol == "pass@1")
+
+
+def test_the_papers_own_row_of_steps() -> None:
+    steps = {r.model.removeprefix("Orca-Math "): r.score for r in published("GSM8K") if r.model.startswith("Orca-Math")}
+    assert steps == {
+        "SFT (M1)": 79.91, "SFT, SFT": 81.5, "SFT, SFT, SFT": 80.44, "SFT, DPO": 84.23, "SFT, KTO": 85.06,
+        "SFT, KTO, DPO": 84.91, "SFT, KTO, KTO": 86.81,
+    }  # fmt: skip
+    for score in steps.values():  # each is a count of 1,319, rounded
+        assert min(abs(score - 100 * k / 1319) for k in range(1320)) < 0.005
+
+
+def names(rows: list[Published]) -> list[str]:
+    return [r.model for r in rows]
+
+
+def test_ours_stand_among_their_own_protocol_only() -> None:
+    greedy = ours("M3", "GSM8K", 1319, 0.83)
+    voted = ours("M3 maj@8", "GSM8K", 1319, 0.86, protocol="maj@8", calls=8)
+    few = ours("M3", "GSM8K", 30, 0.9)
+    groups = placed([greedy, voted, few])
+    assert list(groups) == ["GSM8K, 1,319 items, pass@1", "GSM8K, 1,319 items, maj@8", "GSM8K, 30 items, pass@1"]
+    first = groups["GSM8K, 1,319 items, pass@1"]
+    assert {r.protocol for r in first} == {"pass@1"}
+    assert [r.score for r in first] == sorted((r.score for r in first), reverse=True)
+    assert names(first).index("Orca-Math SFT, DPO") < names(first).index("M3") < names(first).index("MetaMath")
+    assert [r.is_ours for r in groups["GSM8K, 1,319 items, maj@8"]] == [True]
+    assert names(groups["GSM8K, 30 items, pass@1"]) == ["M3"]
+
+
+def test_a_share_becomes_percent() -> None:
+    assert ours("x", "GSM8K", 4, 0.75).score == pytest.approx(75.0)
