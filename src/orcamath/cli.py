@@ -89,6 +89,40 @@ def report(run: RunArg, runs: RunsOpt = RUNS, store: StoreOpt = STORE, json: Jso
 
 
 @app.command()
+def show(
+    record: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a problem, lesson or attempt, or the start of one.")
+    ],
+    run: Annotated[str, typer.Option(help="Name of the run to look in.")] = "classroom",
+    runs: RunsOpt = RUNS,
+    store: StoreOpt = STORE,
+    full: Annotated[bool, typer.Option("--full", help="Do not cut texts short.")] = False,
+    json: JsonOpt = False,
+) -> None:
+    """Show a problem's ancestry and all that came of it."""
+    from orcamath.commands.runs import ancestry_of
+
+    typer.echo(ancestry_of(record, _folder(run, runs), store, full=full, as_json=json))
+
+
+@app.command()
+def export(
+    run: RunArg,
+    target: Annotated[Path, typer.Argument(help="The file to write, or the folder for `hub`.")],
+    form: Annotated[
+        str, typer.Option("--as", help="jsonl, chat (messages), or hub (Parquet and a data card).")
+    ] = "jsonl",
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite what is there.")] = False,
+    runs: RunsOpt = RUNS,
+    store: StoreOpt = STORE,
+) -> None:
+    """Write a run's lessons for other tools."""
+    from orcamath.commands.runs import export_from
+
+    typer.echo(export_from(_folder(run, runs), store, target, form, replace=replace))
+
+
+@app.command()
 def evaluate(
     model: Annotated[
         str, typer.Argument(help="A folder, hub name, GGUF file, or a run's student such as classroom/M2.")

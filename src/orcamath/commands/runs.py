@@ -9,7 +9,7 @@ from orcamath.assemble import run_recipe, slug
 from orcamath.store.artifacts import Store
 from orcamath.store.run_folder import RunFolder
 
-__all__ = ["report_on", "run_in_folder", "status_of"]
+__all__ = ["ancestry_of", "export_from", "report_on", "run_in_folder", "status_of"]
 
 
 def _say(line: str) -> None:
@@ -66,3 +66,27 @@ def status_of(path: Path, store: Path, *, as_json: bool = False) -> str:
         note = f", {rejected:,} rejected" if rejected else ""
         lines.append(f"{s.arm + ': ' if s.arm else ''}{s.label:<16} {made}{note} ({s.seconds:.1f} s)")
     return "\n".join(lines)
+
+
+def ancestry_of(record: str, path: Path, store: Path, *, full: bool, as_json: bool) -> str:
+    """Show a problem's ancestry and all that came of it, in this run and its arms."""
+    from orcamath.report.fold import artifacts_of
+    from orcamath.view.ancestry import ancestry
+    from orcamath.view.text import rendered
+
+    found = ancestry(artifacts_of(path, Store(store)), record)
+    return json.dumps(found.plain(), indent=1, ensure_ascii=False) if as_json else rendered(found, full=full)
+
+
+def export_from(path: Path, store: Path, target: Path, form: str, *, replace: bool) -> str:
+    """Write a run's lessons, as the gate let them through, in a form that other tools read."""
+    from orcamath.errors import UsageError
+    from orcamath.export.lessons import export
+    from orcamath.report.fold import artifacts_of
+
+    stages = artifacts_of(path, Store(store))
+    lessons = [a for a in stages if a.has("lessons")]
+    if not lessons:
+        raise UsageError(f"run `{path}` has no lessons yet; run it until `gate`")
+    done = export(lessons[-1], target, form, stages=stages, title=f"{path.name} lessons", replace=replace)
+    return f"wrote {done.n:,} lessons to {done.path}"

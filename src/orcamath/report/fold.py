@@ -16,7 +16,7 @@ from orcamath.records import Lesson, Problem, Rejected, Scored
 from orcamath.report.training import Training, training_of
 from orcamath.store.artifacts import Artifact, Store
 
-__all__ = ["Contrast", "Example", "Origin", "Results", "Row", "StageRow", "fold", "load_artifact"]
+__all__ = ["Contrast", "Example", "Origin", "Results", "Row", "StageRow", "artifacts_of", "fold", "load_artifact"]
 
 MAX_EXAMPLES = 3
 MAX_EXAMPLE_CHARS = 600
@@ -127,6 +127,12 @@ def load_artifact(store: Store, pointer: str) -> Artifact:
     if found is None:
         raise UsageError(f"`{pointer}` is no longer in `{store.artifacts}`; run the recipe again to make it")
     return found
+
+
+def artifacts_of(folder: Path, store: Store) -> list[Artifact]:
+    """Return every artifact a run and its arms point to, once each, in the order they were made."""
+    pointers = [s["artifact"] for arm in _arms(folder) for s in arm.pointers["stages"]]
+    return [load_artifact(store, p) for p in dict.fromkeys(pointers)]
 
 
 def fold(folder: Path, store: Store) -> Results:
