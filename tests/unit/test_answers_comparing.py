@@ -90,7 +90,9 @@ def test_expressions_stay_small() -> None:
     assert huge is None or value_of(huge) is None
     assert parse("(" * 60 + "1" + ")" * 60) is None
     left, right = parse("2^64"), parse("18446744073709551616")
-    assert left and right and same_expression(left, right)
+    assert left is not None
+    assert right is not None
+    assert same_expression(left, right)
 
 
 numbers = st.fractions(min_value=-(10**6), max_value=10**6, max_denominator=1000)

@@ -4,7 +4,7 @@ import gzip
 import json
 import os
 import pathlib
-from fractions import Fraction as F
+from fractions import Fraction
 
 import pytest
 
@@ -19,19 +19,22 @@ GOLDEN = [json.loads(line) for line in (pathlib.Path(__file__).parents[1] / "gol
     ("text", "values"),
     [
         ("1,319 and $60", [1319, 60]),
-        ("60% or 60 percent", [F(3, 5), F(3, 5)]),
-        ("1/2, 2 1/2, 2½ and 2 and a half", [F(1, 2), F(5, 2), F(5, 2), F(5, 2)]),
-        ("3.0, .5, 1e3, 3.2 × 10^4", [3, F(1, 2), 1000, 32000]),
+        ("60% or 60 percent", [Fraction(3, 5), Fraction(3, 5)]),
+        ("1/2, 2 1/2, 2½ and 2 and a half", [Fraction(1, 2), Fraction(5, 2), Fraction(5, 2), Fraction(5, 2)]),
+        ("3.0, .5, 1e3, 3.2 × 10^4", [3, Fraction(1, 2), 1000, 32000]),
         ("five of twenty-one", [5, 21]),
         ("one hundred twenty-three thousand and five", [123005]),
         ("a dozen, two dozen, half a dozen, 2 dozen", [12, 24, 6, 24]),
-        ("half of it, two thirds, one-half, a quarter of", [F(1, 2), F(2, 3), F(1, 2), F(1, 4)]),
+        (
+            "half of it, two thirds, one-half, a quarter of",
+            [Fraction(1, 2), Fraction(2, 3), Fraction(1, 2), Fraction(1, 4)],
+        ),
         ("a third friend", []),
         ("twice as many", [2]),
         ("1.5 million", [1500000]),
-        ("fifty-two point six two", [F("52.62")]),
-        ("4:30 pm, 16:30, 4 p.m.", [F(33, 2), F(33, 2), 16]),
-        ("3:4 and 16 : 9", [F(3, 4), F(16, 9)]),
+        ("fifty-two point six two", [Fraction("52.62")]),
+        ("4:30 pm, 16:30, 4 p.m.", [Fraction(33, 2), Fraction(33, 2), 16]),
+        ("3:4 and 16 : 9", [Fraction(3, 4), Fraction(16, 9)]),
         ("step 2: 5 apples", [2, 5]),
         ("-5, (-3), -$4, $-6, negative 7", [-5, -3, -4, -6, -7]),
         ("10 - 5, 10-5, 10 -5", [10, 5, 10, 5, 10, 5]),
@@ -44,7 +47,7 @@ GOLDEN = [json.loads(line) for line in (pathlib.Path(__file__).parents[1] / "gol
         ("1e999", []),
     ],
 )
-def test_numbers_are_read_exactly(text: str, values: list[F | int]) -> None:
+def test_numbers_are_read_exactly(text: str, values: list[Fraction | int]) -> None:
     found = quantities(text)
     assert [q.value for q in found] == values
     assert [text[q.start : q.end] for q in found] == [q.text for q in found]
@@ -52,7 +55,12 @@ def test_numbers_are_read_exactly(text: str, values: list[F | int]) -> None:
 
 def test_percentages_know_what_is_on_the_page() -> None:
     (quantity,) = quantities("about 12.5% of them")
-    assert (quantity.value, quantity.shown, quantity.unit, quantity.form) == (F(1, 8), F(25, 2), "%", "percent")
+    assert (quantity.value, quantity.shown, quantity.unit, quantity.form) == (
+        Fraction(1, 8),
+        Fraction(25, 2),
+        "%",
+        "percent",
+    )
 
 
 @pytest.mark.parametrize("row", GOLDEN, ids=[f"{i}-{r['response'][-24:]!r}" for i, r in enumerate(GOLDEN)])

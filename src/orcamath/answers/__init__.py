@@ -4,8 +4,9 @@
 length of the text, and never raises on any string.
 """
 
-from orcamath.answers.compare import kind_of, likely, same
+from orcamath.answers.compare import likely, same
 from orcamath.answers.find import Answer, final_answer, find
+from orcamath.answers.kinds import kind_of
 from orcamath.answers.numbers import Quantity, quantities
 
 __all__ = ["Answer", "Quantity", "final_answer", "find", "kind_of", "likely", "quantities", "same"]

@@ -7,98 +7,21 @@ what. Floats printed with nine or more decimals are equal up to 1e-9 of their si
 
 import re
 from fractions import Fraction
-from functools import lru_cache
-from typing import NamedTuple
 
-from orcamath.answers.choose import choose
-from orcamath.answers.expressions import Expression, parse, same_expression, value_of
+from orcamath.answers.forms import PARTS, same_form
 from orcamath.answers.latex import plain
-from orcamath.answers.numbers import Quantity, exact, quantities
-from orcamath.answers.units import Asked, Unit, asked, measure
+from orcamath.answers.numbers import exact, quantities
+from orcamath.answers.readings import Reading, near, read
+from orcamath.answers.units import Asked, asked
 from orcamath.answers.wording import letter, same_text
 from orcamath.records import AnswerKind
 
-__all__ = ["Reading", "calculation", "kind_of", "likely", "read", "same"]
+__all__ = ["likely", "same"]
 
 MAX_QUESTION = 4_000
 """Of a longer question only the end is read: that is where it asks."""
 _PLAIN = re.compile(r"[-$]{0,2}[0-9][0-9,]{0,30}(?:\.[0-9]{1,30})?")
-_NAME_IS = re.compile(r"^[ (]*(?:[A-Za-z]|[a-z]\([a-z]\)|[A-Za-z ]{2,30})[ ]*=[ ]*(?=[^=]+$)")
 _ROUND = re.compile(r"\b(?:round|nearest|approximat|about how|decimal place|estimat)", re.IGNORECASE)
-_CALCULATION = re.compile(r"[0-9)πa-z][ ]?[-+*/^×÷·−][ ]?[-(0-9πs]|sqrt|√|π")
-_TIMES = re.compile(r"(?<=[0-9)])[ ]?[xX][ ]?(?=[0-9(])")
-_BRACKETS = re.compile(r"[(\[{].*[)\]}]", re.DOTALL)
-_FORMULA = re.compile(r"\bsqrt|√|π|[0-9)a-z]\^")
-_LETTERS_ONLY = re.compile(
-    r"^(?=[^ ]*[a-z])(?!.*[A-Za-z]{3})(?![0-9.,]+ ?(?:st|nd|rd|th|[ap]m|[ck]?m|[mk]?g|[mc]?l|ft|in|lb|oz|hr?)s?$)[^ ]+$"
-)
-_OF_SET = re.compile(r"^\s*\\?\{(?=[^{}]*\}\s*$)|(?<=[0-9a-z])\s*\\?\}\s*$")
-_PARTS = re.compile(r",(?![0-9]{3}(?![0-9]))|;|∪|\band\b|\bor\b")
-
-
-class Reading(NamedTuple):
-    """A short answer, read as a number."""
-
-    quantity: Quantity | None
-    """As written; None for the value of an expression."""
-    value: Fraction | float
-    """In terms of `unit`, smaller parts added in."""
-    unit: Unit | None
-    sure: bool
-    compound: bool = False
-
-    @property
-    def shown(self) -> Fraction | float:
-        """The number on the page: 60 for `60%`, 3 for `3 hours`."""
-        return self.quantity.shown if self.quantity else self.value
-
-
-@lru_cache(maxsize=8192)
-def read(text: str, question: str = "") -> Reading | None:
-    """Read a short answer's number with its unit; compounds (`3 hours 20 minutes`) are added up."""
-    text = plain(text)
-    if (value := _calculated(text)) is not None:
-        return Reading(None, value, None, True)
-    choice = choose(text, question)
-    if choice is None:
-        return None
-    value, unit, end = measure(text, choice.quantity)
-    inside = quantities(text[choice.quantity.end : end]) if unit else []
-    return Reading(choice.quantity, value, unit, choice.sure, bool(inside))
-
-
-def calculation(text: str) -> str | None:
-    """Return `3 + 4`, `2^10` or `3√2` where a text, or what follows its last `=`, is one; None for numbers and words."""
-    core = _TIMES.sub("*", text.rpartition("=")[2].strip(" $.")[:100])
-    if len(core) > 80 or not _CALCULATION.search(core):
-        return None
-    expression = parse(core)
-    return core if expression is not None and value_of(expression) is not None else None
-
-
-def _calculated(text: str) -> Fraction | float | None:
-    core = calculation(text)
-    expression = parse(core) if core else None
-    return value_of(expression) if expression is not None else None
-
-
-def kind_of(answer: str, options: tuple[str, ...] = ()) -> AnswerKind:
-    """Guess the kind of a gold answer that comes without one."""
-    text = plain(answer)
-    if options:
-        return "choice"
-    if _PLAIN.fullmatch(text):
-        return "number"
-    if re.fullmatch(r"\(?[A-E]\)?\.?", text):
-        return "choice"
-    if _BRACKETS.fullmatch(text) and "," in text and quantities(text):
-        return "expression"
-    parts = [p for p in _PARTS.split(text) if p.strip()]
-    if len(parts) > 1 and all(exact(p.strip("$ ")) is not None for p in parts):
-        return "set"
-    if _FORMULA.search(text) or (_LETTERS_ONLY.search(text) and parse(_NAME_IS.sub("", text)) is not None):
-        return "expression"
-    return "number" if any(q.form != "ordinal" for q in quantities(text)) else "text"
 
 
 def same(kind: AnswerKind, a: str, b: str, question: str = "", options: tuple[str, ...] = ()) -> bool | None:
@@ -116,7 +39,7 @@ def same(kind: AnswerKind, a: str, b: str, question: str = "", options: tuple[st
         return _same_set(a, b, question)
     if kind == "choice":
         return _same_choice(a, b, options)
-    return _same_form(a, b) if kind == "expression" else same_text(a, b)
+    return same_form(a, b) if kind == "expression" else same_text(a, b)
 
 
 def likely(kind: AnswerKind, a: str, b: str, question: str = "") -> bool:
@@ -187,7 +110,7 @@ def _close(left: Reading, right: Reading) -> bool:
         max(_decimals(q.text) for r in (left, right) if (q := r.quantity)) if left.quantity or right.quantity else 0
     )
     rough = printed >= 9 or isinstance(left.value, float) or isinstance(right.value, float)
-    return rough and _near(left.value, right.value, abs(Fraction(right.value)) / 10**9)
+    return rough and near(left.value, right.value, abs(Fraction(right.value)) / 10**9)
 
 
 def _rounded(left: Reading, right: Reading) -> bool:
@@ -197,13 +120,9 @@ def _rounded(left: Reading, right: Reading) -> bool:
         places, digits = _decimals(text), sum(c.isdigit() for c in text)
         if coarse.quantity is None or coarse.quantity.form != "number" or not (places or digits >= 3):
             continue
-        if _near(fine.value, coarse.value, Fraction(1, 2 * 10**places)):
+        if near(fine.value, coarse.value, Fraction(1, 2 * 10**places)):
             return True
     return False
-
-
-def _near(a: Fraction | float, b: Fraction | float, within: Fraction) -> bool:
-    return abs(Fraction(a) - Fraction(b)) <= within
 
 
 def _converted(left: Reading, right: Reading) -> bool:
@@ -232,7 +151,7 @@ def _decimals(text: str) -> int:
 
 
 def _same_set(a: str, b: str, question: str) -> bool | None:
-    said, goal = quantities(plain(a)), [r for part in _PARTS.split(plain(b)) if (r := read(part.strip())) is not None]
+    said, goal = quantities(plain(a)), [r for part in PARTS.split(plain(b)) if (r := read(part.strip())) is not None]
     left = [Reading(q, q.value, None, True) for q in said]
     missing = []
     for target in goal:
@@ -277,56 +196,3 @@ def _same_option(text: str, option: str) -> bool:
         return True
     left, right = read(text), read(option)
     return left is not None and right is not None and left.sure and right.sure and _close(left, right)
-
-
-def _same_form(a: str, b: str) -> bool | None:
-    """Compare expressions, ordered pairs, intervals, unions."""
-    a, b = (_NAME_IS.sub("", plain(_OF_SET.sub("", text)).replace("$", "").strip(" .")) for text in (a, b))
-    if a.replace(" ", "") == b.replace(" ", ""):
-        return True
-    left, right = parse(a), parse(b)
-    if left is not None and right is not None:
-        said = same_expression(left, right)
-        return _unless_rounded(left, right) if said is False else said
-    if (pairs := _elementwise(a, b)) is not None:
-        return pairs
-    if left is None and right is None and not quantities(a) and not quantities(b):
-        return same_text(a, b)
-    return None
-
-
-def _unless_rounded(a: Expression, b: Expression) -> bool | None:
-    """False for different values; None where one may be the other, rounded: `14.14` for `10√2`."""
-    left, right = value_of(a), value_of(b)
-    if left is None or right is None:
-        return False
-    return None if _near(left, right, abs(Fraction(right)) / 1000) else False
-
-
-def _elementwise(a: str, b: str) -> bool | None:
-    """Compare lists part by part: `(3, 5)` and `[2, 5)` in order and with their brackets, bare lists in any order."""
-    left, right = [p.strip() for p in _PARTS.split(a)], [p.strip() for p in _PARTS.split(b)]
-    if len(left) < 2 and len(right) < 2:
-        return None
-    if len(left) != len(right):
-        return False
-    if [p.strip("([{}])") == p for p in left] != [p.strip("([{}])") == p for p in right]:
-        return None
-    ordered = a[:1] in "([" and b[:1] in "(["
-    if (
-        ordered
-        and [p[:1] + p[-1:] for p in left if p[:1] in "([" or p[-1:] in ")]"]
-        and a[-1:] + a[:1] != b[-1:] + b[:1]
-    ):
-        return False
-    cores = [[p.strip("([{}]) ") for p in side] for side in (left, right)]
-    if not ordered:
-        cores = [sorted(side, key=_order) for side in cores]
-    said = [_same_form(x, y) for x, y in zip(*cores, strict=True)]
-    return None if None in said else all(said)
-
-
-def _order(text: str) -> tuple[float, str]:
-    expression = parse(text)
-    value = value_of(expression) if expression is not None else None
-    return (float(value) if value is not None else 0.0, text)

@@ -5,10 +5,11 @@ from itertools import islice
 from typing import NamedTuple
 
 from orcamath.answers.choose import choose
-from orcamath.answers.compare import calculation
 from orcamath.answers.latex import plain
 from orcamath.answers.locate import Found, How, locate, sentences
-from orcamath.answers.numbers import Quantity, quantities
+from orcamath.answers.numbers import quantities
+from orcamath.answers.quantity import Quantity
+from orcamath.answers.readings import calculation
 from orcamath.answers.units import measure
 from orcamath.answers.wording import letter
 from orcamath.records import AnswerKind

@@ -19,67 +19,20 @@ Left out: `one` as in `no one` or `this one` cannot be told from the number and 
 
 import re
 from fractions import Fraction
-from typing import Literal, NamedTuple
+
+from orcamath.answers.number_words import AND_HALF, PERCENT, SCALES, STARTS, from_words, part_of
+from orcamath.answers.quantity import Form, Quantity
 
 __all__ = ["Form", "Quantity", "exact", "quantities"]
-
-Form = Literal["number", "fraction", "percent", "ratio", "clock", "word", "multiplier", "ordinal"]
 
 MAX_DIGITS = 40
 MAX_EXPONENT = 60
 
 
-class Quantity(NamedTuple):
-    """A number in a text. `text == source[start:end]`."""
-
-    value: Fraction
-    text: str
-    start: int
-    end: int
-    form: Form = "number"
-    unit: str = ""
-    """`$`, `€`, `£` or `%` where written; units in words are read by `units`."""
-
-    @property
-    def shown(self) -> Fraction:
-        """The number as it stands on the page: 60 for `60%`."""
-        return self.value * 100 if self.form == "percent" else self.value
-
-
-_UNITS = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-]
-_SMALL = {w: i for i, w in enumerate([*_UNITS, "seventeen", "eighteen", "nineteen"])}
-_SMALL |= {
-    w: 10 * i for i, w in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], 2)
-}
-_BIG = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_BIG |= {"dozen": 12, "dozens": 12, "hundreds": 100, "thousands": 1000, "millions": 10**6}
-_PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
-_PARTS |= {"eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "hundredth": 100}
-_PARTS |= {w + "s": n for w, n in _PARTS.items() if w not in ("half", "halves")}
-_TIMES = {"twice": 2, "double": 2, "doubled": 2, "thrice": 3, "triple": 3, "tripled": 3}
 _GLYPHS = {c: Fraction(a, b) for c, a, b in (
     ("½", 1, 2), ("⅓", 1, 3), ("⅔", 2, 3), ("¼", 1, 4), ("¾", 3, 4), ("⅕", 1, 5), ("⅖", 2, 5), ("⅗", 3, 5), ("⅘", 4, 5),
     ("⅙", 1, 6), ("⅚", 5, 6), ("⅛", 1, 8), ("⅜", 3, 8), ("⅝", 5, 8), ("⅞", 7, 8),
 )}  # fmt: skip
-_STARTS = {*_SMALL, *_TIMES, "half", "a", "an", "dozen", "hundred", "thousand", "million"}
 
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)"
 _DECIMAL = rf"(?:{_DIGITS}(?:\.[0-9]+)?|\.[0-9]+)"
@@ -95,9 +48,7 @@ _OVER = re.compile(rf"[ ]?[/⁄][ ]?({_DECIMAL})(?!\.?[0-9])(?![ ]?/[ ]?[0-9])")
 _MIXED = re.compile(r"(?: and |[ ]{1,2}|-(?=[0-9]/[0-9]{1,2} [A-Za-z]))([0-9]{1,3})[/⁄]([0-9]{1,3})(?![0-9.,/]*[0-9/])")
 _EXACT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,3}))?")
 _TEN_TO = re.compile(r"[ ]?[x×*·][ ]{0,2}10\^[({]?([-−]?[0-9]{1,2})[)}]?(?![0-9])")
-_PERCENT = re.compile(r"[ ]{0,2}(?:%|\\%|(?:percent|per cent)\b)", re.IGNORECASE)
 _SCALE = re.compile(r"[ -]{1,2}(dozens?|hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
-_AND_HALF = re.compile(r"[ -]and[ -](?:a|one)[ -](half|third|quarter|fourth)\b", re.IGNORECASE)
 
 
 def exact(digits: str) -> Fraction | None:
@@ -118,7 +69,7 @@ def quantities(text: str) -> list[Quantity]:
         kind = match.lastgroup
         if kind == "word":
             word = match[0].lower()
-            quantity = _from_words(text, match) if word in _STARTS else None
+            quantity = from_words(text, match) if word in STARTS else None
         elif kind == "glyph":
             quantity = Quantity(_GLYPHS[match[0]], match[0], match.start(), match.end(), "fraction")
         else:
@@ -155,8 +106,8 @@ def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:
         value, end, form = value + Fraction(int(mixed[1]), int(mixed[2])), mixed.end(), "fraction"
     elif text[end : end + 1] in _GLYPHS and end < len(text):
         value, end, form = value + _GLYPHS[text[end]], end + 1, "fraction"
-    elif half := _AND_HALF.match(text, end):
-        value, end, form = value + Fraction(1, _PARTS[half[1].lower()]), half.end(), "fraction"
+    elif half := AND_HALF.match(text, end):
+        value, end, form = value + Fraction(1, part_of(half[1])), half.end(), "fraction"
     elif ratio := _RATIO.match(text, end):
         below = exact(ratio[1])
         if below:
@@ -164,9 +115,9 @@ def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:
     if form == "number" and (ten := _TEN_TO.match(text, end)):
         value, end = value * Fraction(10) ** int(ten[1].replace("−", "-")), ten.end()
     if scale := _SCALE.match(text, end):
-        value, end = value * _BIG[scale[1].lower()], scale.end()
+        value, end = value * SCALES[scale[1].lower()], scale.end()
     unit = ""
-    if percent := _PERCENT.match(text, end):
+    if percent := PERCENT.match(text, end):
         value, end, form, unit = value / 100, percent.end(), "percent", "%"
     start, value, currency = _in_front(text, start, value)
     return Quantity(value, text[start:end], start, end, form, unit or currency)
@@ -224,99 +175,3 @@ def _in_front(text: str, start: int, value: Fraction) -> tuple[int, Fraction, st
     elif text[max(at - 9, 0) : at].lower() == "negative ":
         return at - 9, -value, currency
     return start, value, currency
-
-
-def _from_words(text: str, first: re.Match[str]) -> Quantity | None:
-    """Read a run of number words that begins at `first`."""
-    word = first[0].lower()
-    if word in _TIMES:
-        return Quantity(Fraction(_TIMES[word]), first[0], first.start(), first.end(), "multiplier")
-    if word == "half":
-        end = first.end()
-        if text[end : end + 8].lower() == " a dozen":
-            return Quantity(Fraction(6), text[first.start() : end + 8], first.start(), end + 8, "word")
-        return Quantity(Fraction(1, 2), first[0], first.start(), end, "word")
-    total, group, end, n, point = 0, 0, first.end(), 0, None
-    match: re.Match[str] | None = first
-    if word in ("a", "an"):
-        match = _next_word(text, end)
-        if match is None or (match[0].lower() not in _BIG and match[0].lower() not in _PARTS):
-            return None
-        if match[0].lower() in _PARTS:
-            return _part(text, first.start(), 1, match, needs_of=match[0].lower() != "half")
-        group, n = 1, 1
-    fresh = True  # the last word was a scale or a ten: a small number may follow
-    while match is not None and n < 16:
-        word = match[0].lower()
-        if word in _SMALL:
-            small = _SMALL[word]
-            if not fresh or (group % 100 and not (group % 100 >= 20 and group % 10 == 0 and small < 10)):
-                break
-            group += small
-            fresh = small >= 20
-        elif word in _BIG:
-            scale = _BIG[word]
-            group = group or 1
-            total, group = (total, group * scale) if scale in (12, 100) else (total + group * scale, 0)
-            fresh = True
-        elif word == "and" and n and group % 100 == 0:
-            following = _next_word(text, match.end())
-            if following is None or following[0].lower() not in _SMALL:
-                break
-            match = following
-            continue
-        elif word in _PARTS and n and total + group and (word != "half" or total + group == 1):
-            return _part(text, first.start(), total + group, match)
-        else:
-            break
-        end, n = match.end(), n + 1
-        match = _next_word(text, end)
-    value = Fraction(total + group)
-    if n == 0:
-        return None
-    if match is not None and match[0].lower() == "point":
-        point, end = _decimals(text, match, end)
-        value += point
-    if half := _AND_HALF.match(text, end):
-        value, end = value + Fraction(1, _PARTS[half[1].lower()]), half.end()
-    start = first.start()
-    for sign in ("negative ", "minus "):
-        if text[max(start - len(sign), 0) : start].lower() == sign:
-            start, value = start - len(sign), -value
-    if percent := _PERCENT.match(text, end):
-        return Quantity(value / 100, text[start : percent.end()], start, percent.end(), "percent", "%")
-    return Quantity(value, text[start:end], start, end, "word")
-
-
-def _next_word(text: str, at: int) -> re.Match[str] | None:
-    """Return the word right behind, across one space or hyphen."""
-    gap = at
-    while gap < len(text) and text[gap] in " -\n" and gap - at < 3:
-        gap += 1
-    return _WORD.match(text, gap) if gap > at else None
-
-
-_WORD = re.compile(r"[A-Za-z]+")
-
-
-def _part(text: str, start: int, top: int, match: re.Match[str], *, needs_of: bool = False) -> Quantity | None:
-    """Read `two thirds`, `a half`, `a quarter of`; `a third` without `of` may be an ordinal."""
-    if needs_of and text[match.end() : match.end() + 4].rstrip() != " of":
-        return None
-    value = Fraction(top, _PARTS[match[0].lower()])
-    return Quantity(value, text[start : match.end()], start, match.end(), "word")
-
-
-def _decimals(text: str, point: re.Match[str], end: int) -> tuple[Fraction, int]:
-    """Read the digits of `fifty-two point six two`; nothing where none follow."""
-    value, scale = Fraction(0), Fraction(1, 10)
-    match = _next_word(text, point.end())
-    if match is not None and (tens := _SMALL.get(match[0].lower(), 0)) >= 10:  # `point eighty-seven`
-        end, follower = match.end(), _next_word(text, match.end())
-        if tens >= 20 and follower is not None and 0 < (ones := _SMALL.get(follower[0].lower(), 0)) < 10:
-            tens, end = tens + ones, follower.end()
-        return Fraction(tens, 100), end
-    while match is not None and _SMALL.get(match[0].lower(), 10) < 10 and scale > Fraction(1, 10**12):
-        value, scale, end = value + _SMALL[match[0].lower()] * scale, scale / 10, match.end()
-        match = _next_word(text, end)
-    return value, end

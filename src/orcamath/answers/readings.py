@@ -1,0 +1,69 @@
+"""A short answer read as a number, with its unit: `$18`, `3 hours 20 minutes`, `2^10`, `x = 4`."""
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple
+
+from orcamath.answers.choose import choose
+from orcamath.answers.expressions import parse, value_of
+from orcamath.answers.latex import plain
+from orcamath.answers.numbers import quantities
+from orcamath.answers.quantity import Quantity
+from orcamath.answers.units import Unit, measure
+
+__all__ = ["Reading", "calculation", "near", "read"]
+
+_CALCULATION = re.compile(r"[0-9)πa-z][ ]?[-+*/^×÷·−][ ]?[-(0-9πs]|sqrt|√|π")
+_TIMES = re.compile(r"(?<=[0-9)])[ ]?[xX][ ]?(?=[0-9(])")
+
+
+class Reading(NamedTuple):
+    """A short answer, read as a number."""
+
+    quantity: Quantity | None
+    """As written; None for the value of an expression."""
+    value: Fraction | float
+    """In terms of `unit`, smaller parts added in."""
+    unit: Unit | None
+    sure: bool
+    compound: bool = False
+
+    @property
+    def shown(self) -> Fraction | float:
+        """The number on the page: 60 for `60%`, 3 for `3 hours`."""
+        return self.quantity.shown if self.quantity else self.value
+
+
+@lru_cache(maxsize=8192)
+def read(text: str, question: str = "") -> Reading | None:
+    """Read a short answer's number with its unit; compounds (`3 hours 20 minutes`) are added up."""
+    text = plain(text)
+    if (value := _calculated(text)) is not None:
+        return Reading(None, value, None, True)
+    choice = choose(text, question)
+    if choice is None:
+        return None
+    value, unit, end = measure(text, choice.quantity)
+    inside = quantities(text[choice.quantity.end : end]) if unit else []
+    return Reading(choice.quantity, value, unit, choice.sure, bool(inside))
+
+
+def calculation(text: str) -> str | None:
+    """Return `3 + 4`, `2^10` or `3√2` where a text, or what follows its last `=`, is one; None for numbers and words."""
+    core = _TIMES.sub("*", text.rpartition("=")[2].strip(" $.")[:100])
+    if len(core) > 80 or not _CALCULATION.search(core):
+        return None
+    expression = parse(core)
+    return core if expression is not None and value_of(expression) is not None else None
+
+
+def _calculated(text: str) -> Fraction | float | None:
+    core = calculation(text)
+    expression = parse(core) if core else None
+    return value_of(expression) if expression is not None else None
+
+
+def near(a: Fraction | float, b: Fraction | float, within: Fraction) -> bool:
+    """Tell whether two numbers are at most `within` apart, exactly."""
+    return abs(Fraction(a) - Fraction(b)) <= within
