@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from orcamath.ports import Chat, Message, Request, Sampling
+from orcamath.testing.batches import BatchDesk
 from orcamath.testing.faults import Faults
 from orcamath.testing.http import Answer, HttpServer, Incoming
 
@@ -69,9 +70,11 @@ class MisbehavingServer:
         key: str | None = None,
         models: tuple[str, ...] = (),
         refuses: tuple[str, ...] = (),
+        batches: BatchDesk | None = None,
     ) -> None:
         self.respond, self.faults, self.price = respond, faults or Faults(), price
         self.key, self.models, self.refuses = key, models, refuses
+        self.batches = batches or BatchDesk()
         self.counts: Counter[str] = Counter()
         self.billed_usd = 0.0
         self._seen: Counter[bytes] = Counter()
@@ -94,6 +97,8 @@ class MisbehavingServer:
         self.counts["calls"] += 1
         if self.key is not None and incoming.headers.get("authorization") != f"Bearer {self.key}":
             return _error(401, f"Incorrect API key provided: {incoming.headers.get('authorization')}")
+        if (answer := self.batches.handle(incoming, self._in_batch)) is not None:
+            return answer
         try:
             body = orjson.loads(incoming.body)
         except orjson.JSONDecodeError:
@@ -105,6 +110,13 @@ class MisbehavingServer:
                 other = " Use 'max_completion_tokens' instead." if name == "max_tokens" else ""
                 return _error(400, f"Unsupported parameter: '{name}' is not supported with this model.{other}", name)
         return self._complete(body, blake2b(incoming.body, digest_size=16).digest())
+
+    def _in_batch(self, body: dict[str, Any]) -> Any:
+        """Complete one request of a batch: content faults only."""
+        key = blake2b(orjson.dumps(body), digest_size=16).digest()
+        call = _decode(body)
+        text, finish = self._spoil(self.respond(call), self.faults.content(key))
+        return orjson.loads(self._bill(call, text, finish, key, chat=True))
 
     def _complete(self, body: dict[str, Any], key: bytes) -> Answer:
         faults = self.faults

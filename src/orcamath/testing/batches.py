@@ -1,0 +1,68 @@
+"""The batch half of the misbehaving server: files, batches by nonce, results after some polls, requests that expire."""
+
+import re
+from typing import Any
+
+import orjson
+
+from orcamath.testing.http import Answer, Incoming
+
+__all__ = ["BatchDesk"]
+
+
+class BatchDesk:
+    """Keeps files and batches. `answer(body)` completes one request and returns status and completion.
+
+    A batch ends at its `polls`-th look; the last `lost` requests of every batch are then missing, as if they had expired.
+    """
+
+    def __init__(self, *, polls: int = 1, lost: int = 0) -> None:
+        self.polls, self.lost = polls, lost
+        self.files: dict[str, bytes] = {}
+        self.batches: dict[str, dict[str, Any]] = {}
+        self.looks: dict[str, int] = {}
+
+    def handle(self, incoming: Incoming, answer: Any) -> Answer | None:
+        """Handle a call on /v1/files or /v1/batches; None for any other path."""
+        path = incoming.path.partition("?")[0].removeprefix("/v1")
+        if path == "/files":
+            return self._file(incoming)
+        if match := re.fullmatch(r"/files/([\w-]+)/content", path):
+            return Answer(body=self.files[match[1]])
+        if path == "/batches" and incoming.method == "POST":
+            return self._make(orjson.loads(incoming.body), answer)
+        if path == "/batches":
+            return Answer(body=orjson.dumps({"data": list(self.batches.values()), "has_more": False}))
+        if match := re.fullmatch(r"/batches/([\w-]+)", path):
+            return self._look(match[1])
+        return None
+
+    def _file(self, incoming: Incoming) -> Answer:
+        boundary = incoming.headers["content-type"].partition("boundary=")[2].strip('"').encode()
+        parts = incoming.body.split(b"--" + boundary)
+        content = next(p for p in parts if b'name="file"' in p).partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
+        name = f"file-{len(self.files)}"
+        self.files[name] = content
+        return Answer(body=orjson.dumps({"id": name}))
+
+    def _make(self, body: dict[str, Any], answer: Any) -> Answer:
+        name = f"batch-{len(self.batches)}"
+        rows = [orjson.loads(line) for line in self.files[body["input_file_id"]].splitlines() if line.strip()]
+        kept = rows[: len(rows) - self.lost]
+        out = b"\n".join(
+            orjson.dumps({"custom_id": r["custom_id"], "response": {"status_code": 200, "body": answer(r["body"])}})
+            for r in kept
+        )
+        self.files[f"{name}-out"] = out
+        self.batches[name] = {
+            "id": name, "status": "in_progress", "metadata": body.get("metadata"), "output_file_id": f"{name}-out",
+            "request_counts": {"total": len(rows), "completed": 0},
+        }  # fmt: skip
+        return Answer(body=orjson.dumps(self.batches[name]))
+
+    def _look(self, name: str) -> Answer:
+        batch = self.batches[name]
+        self.looks[name] = self.looks.get(name, 0) + 1
+        if self.looks[name] >= self.polls:
+            batch["status"] = "expired" if self.lost else "completed"
+        return Answer(body=orjson.dumps(batch))

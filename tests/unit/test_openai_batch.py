@@ -1,0 +1,129 @@
+"""Batches: nothing is paid twice through crashes, nothing is lost when they expire, and a run can switch to them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orcamath.backends import openai_batch, openai_compatible
+from orcamath.backends.batch_files import Desk
+from orcamath.errors import BatchWaiting, CapReached, RecipeError
+from orcamath.ports import Message, Request, Sampling
+from orcamath.settings import ModelSettings
+from orcamath.store.budget import Budget, Price
+from orcamath.store.ledger import Ledger, Remembered
+from orcamath.testing import Call, serve
+from orcamath.testing.batches import BatchDesk
+
+
+def ask(i: int) -> Request:
+    return Request((Message("user", f"question {i}"),), sampling=Sampling(0.7, 0.9, 50))
+
+
+def echo(call: Call) -> str:
+    return f"echo {call.messages[-1].content}"
+
+
+def batch(base_url: str, folder: Path, **options: Any) -> openai_batch.OpenAIBatch:
+    given = {"poll_s": 0.001, "first_backoff_s": 0.001, "folder": str(folder), **options}
+    return openai_batch.open_chat(ModelSettings(model="m", base_url=base_url, options=given))
+
+
+def test_every_request_is_answered_in_batches_of_the_allowed_size(tmp_path: Path) -> None:
+    with serve(echo, batches=BatchDesk(polls=3)) as server:
+        replies = {r.key: r.text for r in batch(server.base_url, tmp_path, max_lines=4)(ask(i) for i in range(10))}
+        assert len(server.batches.batches) == 3
+    assert replies == {ask(i).key("m@-"): f"echo question {i}" for i in range(10)}
+
+
+def test_keys_are_those_of_the_plain_wire_so_a_run_can_switch(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    with serve(echo) as server:
+        plain = openai_compatible.open_chat(ModelSettings(model="m", base_url=server.base_url))
+        Remembered(plain, ledger).fill(ask(i) for i in range(5))
+        Remembered(batch(server.base_url, tmp_path / "b"), ledger).fill(ask(i) for i in range(8))
+        assert server.stats["completions"] == 8
+
+
+def test_detached_the_run_ends_waiting_and_the_next_one_collects(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    with serve(echo, batches=BatchDesk(polls=2)) as server:
+        model = Remembered(batch(server.base_url, tmp_path / "b", detach=True), ledger)
+        with pytest.raises(BatchWaiting, match="Run the same command again"):
+            model.fill(ask(i) for i in range(6))
+        assert BatchWaiting.exit_code == 4
+        again = Remembered(batch(server.base_url, tmp_path / "b", detach=True), ledger)
+        assert again.fill(ask(i) for i in range(6)) == []
+        assert server.stats["completions"] == 6
+        assert len(server.batches.batches) == 1
+
+
+@pytest.mark.parametrize("crash_after", ["intent", "upload", "download"])
+def test_after_a_crash_a_batch_is_found_again_not_paid_again(tmp_path: Path, crash_after: str) -> None:
+    with serve(echo) as server:
+        model = batch(server.base_url, tmp_path)
+        requests = [ask(i) for i in range(5)]
+        if crash_after == "intent":
+            keys = [r.key("m@-").hex() for r in requests]
+            model._desk.intend([model._line(k, r) for k, r in zip(keys, requests, strict=True)], keys)
+        else:
+            replies = model(requests)
+            next(replies)
+            replies.close()  # type: ignore[attr-defined]
+            if crash_after == "upload":  # made, but the process died before it wrote that down
+                (intent,) = model._desk.intents()
+                for path in model._desk.folder.glob("*.out.jsonl"):
+                    path.unlink()
+                intent.batch_id, intent.status = None, "intended"
+                model._desk.save(intent)
+        found = list(batch(server.base_url, tmp_path)(requests))
+        assert sorted(r.text for r in found) == [f"echo question {i}" for i in range(5)]
+        assert server.stats["completions"] == 5
+        assert len(server.batches.batches) == 1
+
+
+def test_what_expired_is_an_error_and_only_that_is_handed_in_again(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    desk = BatchDesk(lost=2)
+    with serve(echo, batches=desk) as server:
+        failures = Remembered(batch(server.base_url, tmp_path / "b"), ledger).fill(ask(i) for i in range(6))
+        assert len(failures) == 2
+        assert "expired" in failures[0]
+        desk.lost = 0
+        assert Remembered(batch(server.base_url, tmp_path / "b"), ledger).fill(ask(i) for i in range(6)) == []
+        assert server.stats["completions"] == 6
+
+
+def test_a_cap_limits_what_is_handed_in(tmp_path: Path) -> None:
+    with serve(echo, price=(1000.0, 1000.0)) as server:
+        model = batch(server.base_url, tmp_path / "b")
+        budget = Budget(tmp_path / "money.sqlite", 1.0)
+        model.meter = budget.meter("teach", Price(1000, 1000))
+        replies = []
+
+        def run() -> None:
+            replies.extend(model(ask(i) for i in range(1000)))
+
+        with pytest.raises(CapReached):
+            run()
+        assert len(replies) == 10  # ten times 9.2 cents may cost 92 cents
+        assert server.billed_usd <= 1.0
+        budget.close()
+
+
+def test_prompts_of_ids_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="openai_compatible"):
+        list(batch("http://127.0.0.1:9/v1", tmp_path)([Request(token_ids=(1,))]))
+
+
+def test_an_intent_is_whole_or_absent(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    intent = desk.intend([b"{}"], ["aa", "bb"])
+    assert [i.keys for i in Desk(tmp_path).intents()] == [["aa", "bb"]]
+    desk.keep_results(
+        intent, b'{"custom_id": "aa", "response": {"status_code": 200}}\n{"custom_id": "bb", "error": {}}', "completed"
+    )
+        intent, b'{"custom_id": "aa", "response": {"status_code": 200}}\n{"custom_id": "bb", "error": {}}', "completed"
+    )
+    assert set(desk.results(intent)) == {"aa"}
+    assert not desk.lines_of(intent).exists()
