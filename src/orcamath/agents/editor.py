@@ -54,7 +54,7 @@ class Editor:
             return [Rejected(item=item.id, reason=reason, detail=detail, text=text)]
         return [
             Problem.make(
-                text, "suggester_editor", parent.source, split=parent.split, licence=parent.licence,
+                text, "suggester_editor", parent.source, split=parent.split, licence=parent.licence, cluster=parent.cluster,
                 parents=(parent.id,), round=parent.round + 1,
             )
         ]  # fmt: skip
