@@ -123,7 +123,5 @@ def test_an_intent_is_whole_or_absent(tmp_path: Path) -> None:
     desk.keep_results(
         intent, b'{"custom_id": "aa", "response": {"status_code": 200}}\n{"custom_id": "bb", "error": {}}', "completed"
     )
-        intent, b'{"custom_id": "aa", "response": {"status_code": 200}}\n{"custom_id": "bb", "error": {}}', "completed"
-    )
     assert set(desk.results(intent)) == {"aa"}
     assert not desk.lines_of(intent).exists()

@@ -1,0 +1,172 @@
+"""A student behind an inference server on this machine, started for one stage's samples and stopped after them.
+
+In: a command such as `vllm serve {model} --served-model-name {name} --port {port}`, and the checkpoint. The server is
+started when the first sample is really needed, waited for until healthy, asked whether it serves what the weights' hash
+says, and stopped when the last reply is in, so that training finds the GPU free. Prompts go out as our own token ids.
+
+A server keeps no fixed chunks, so equal weights give equal samples only in distribution; each is remembered all the same.
+"""
+
+import contextlib
+import ctypes
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+import orjson
+from pydantic import Field
+
+from orcamath.backends.openai_compatible import OpenAICompatible
+from orcamath.errors import ModelError, RecipeError
+from orcamath.ports import Reply, Request
+from orcamath.records import Settings
+from orcamath.settings import ModelSettings
+
+__all__ = ["ServerSettings", "StudentServer"]
+
+_MARKS = ("{model}", "{name}", "{port}")
+_LAST_LINES = 20
+
+
+class ServerSettings(Settings):
+    """`practice.server` of a recipe. None of it changes what is sampled from, so none of it enters a digest."""
+
+    command: str
+    """How to start the server; `{model}`, `{name}` and `{port}` are put in. No shell reads it."""
+    start_timeout_s: float = Field(default=900.0, gt=0)
+    timeout_s: float = Field(default=300.0, gt=0)
+    concurrency: int = Field(default=256, ge=1)
+
+
+class StudentServer:
+    """The Chat of one checkpoint. `eos_id` closes the ids of a finished sample where the server leaves it out."""
+
+    chunk: int | None = None
+
+    def __init__(
+        self, settings: ServerSettings, model: Path, fingerprint: str, *, eos_id: int | None, log: Path | None = None
+    ) -> None:
+        self.settings, self.model, self.fingerprint = settings, model, fingerprint
+        self.eos_id, self.log = eos_id, log
+        self.name = f"orcamath-{fingerprint[-16:]}"
+        """Under which the weights must be served: another checkpoint's server is never taken for this one's."""
+        missing = [mark for mark in _MARKS if mark not in settings.command]
+        if missing:
+            raise RecipeError(f"`practice.server.command` lacks {', '.join(missing)}: {settings.command}")
+
+    def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        """Answer the requests; the server runs from the first to the last."""
+        source = iter(requests)
+        first = next(source, None)
+        if first is None:
+            return
+        with self._running() as base_url:
+            chat = OpenAICompatible(
+                ModelSettings(
+                    model=self.name, base_url=base_url, api_key_env=None, concurrency=self.settings.concurrency,
+                    timeout_s=self.settings.timeout_s, body={"return_token_ids": True},
+                    options={"fingerprint": self.fingerprint},
+                )
+            )  # fmt: skip
+            replies = chat(chain([first], source))
+            try:
+                for reply in replies:
+                    yield self._closed(reply)
+            finally:
+                replies.close()  # type: ignore[attr-defined]
+
+    def _closed(self, reply: Reply) -> Reply:
+        """Put the end-of-sequence id where the sample ended by itself, and nowhere else."""
+        ids = reply.token_ids
+        if ids is None or self.eos_id is None:
+            return reply
+        bare = ids[:-1] if ids and ids[-1] == self.eos_id else ids
+        wanted = (*bare, self.eos_id) if reply.finish_reason == "stop" else bare
+        return reply if wanted == ids else replace(reply, token_ids=wanted)
+
+    @contextlib.contextmanager
+    def _running(self) -> Iterator[str]:
+        port = _free_port()
+        values = zip(_MARKS, (str(self.model), self.name, str(port)), strict=True)
+        words = shlex.split(self.settings.command)
+        for mark, value in values:
+            words = [word.replace(mark, value) for word in words]
+        log = self.log or self.model.parent / "server.log"
+        with log.open("wb") as out:
+            try:
+                server = subprocess.Popen(
+                    words, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_end_with_parent
+                )
+            except OSError as e:
+                raise ModelError(
+                    f"the student's server cannot be started: {e}. `practice.server.command` names it"
+                ) from e
+            try:
+                self._wait(server, port, log)
+                yield f"http://127.0.0.1:{port}/v1"
+            finally:
+                _stop(server)
+
+    def _wait(self, server: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+        """Return once the server is healthy and serves these weights. Raises ModelError."""
+        until = time.monotonic() + self.settings.start_timeout_s
+        while (names := _served(port)) is None:
+            if server.poll() is not None:
+                raise ModelError(f"the student's server ended with code {server.returncode}:\n{_tail(log)}")
+            if time.monotonic() > until:
+                raise ModelError(
+                    f"the student's server was not healthy within {self.settings.start_timeout_s:g} s:\n{_tail(log)}"
+                )
+            time.sleep(0.05)
+        if self.name not in names:
+            raise ModelError(
+                f"the student's server serves {names}, not `{self.name}`: pass `{{name}}` as its served model name"
+            )
+
+
+def _served(port: int) -> list[str] | None:
+    """Return the names a healthy server lists; None while it is not up."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5) as answer:
+            return [str(m["id"]) for m in orjson.loads(answer.read())["data"]]
+    except (OSError, urllib.error.URLError, orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+
+
+def _free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end the server when this process is killed: it would hold the GPU (Linux only)."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    """End the server and whatever it started."""
+    for sign, wait_s in ((signal.SIGTERM, 20.0), (signal.SIGKILL, 20.0)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, sign)
+        try:
+            server.wait(wait_s)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:])

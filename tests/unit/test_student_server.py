@@ -1,0 +1,72 @@
+"""A student behind a server: started when needed, checked by name, stopped after the last sample."""
+
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from orcamath.backends.student_server import ServerSettings, StudentServer
+from orcamath.errors import ModelError, RecipeError
+from orcamath.ports import Reply, Request, Sampling, Usage
+
+FAKE = f"{sys.executable} -m orcamath.testing --reply hello --port {{port}} --models"
+
+
+def student(tmp_path: Path, command: str, **settings: float) -> StudentServer:
+    model = tmp_path / "model"
+    model.mkdir(exist_ok=True)
+    given = ServerSettings(command=command, **settings)  # type: ignore[arg-type]
+    return StudentServer(given, model, "weights-0123456789abcdef", eos_id=2)
+
+
+def test_a_server_runs_from_the_first_sample_to_the_last(tmp_path: Path) -> None:
+    model = student(tmp_path, f"{FAKE} {{name}} other --options {{model}}")
+    requests = [Request(token_ids=(1, 2, 3), sampling=Sampling(0.7), draw=d) for d in range(3)]
+    replies = model(requests)
+    first = next(replies)
+    assert first.text == "hello"
+    assert {first.key, *(r.key for r in replies)} == {r.key("weights-0123456789abcdef") for r in requests}
+    log = (tmp_path / "server.log").read_text()
+    port = log.split("127.0.0.1:")[1].split("/")[0]
+    with pytest.raises(OSError):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/health")
+
+
+def test_nothing_to_ask_starts_nothing(tmp_path: Path) -> None:
+    assert list(student(tmp_path, "no-such-program {model} {name} {port}")([])) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (f"{FAKE} another-checkpoint --options {{model}} --faults {{name}}", "ended with code"),
+        (f"{FAKE} another-checkpoint {{model}}-x{{name}}", "not `orcamath-0123456789abcdef`"),
+        ("no-such-program {model} {name} {port}", "cannot be started"),
+        (f"{sys.executable} -c 'print(\"CUDA out of memory\")' {{model}} {{name}} {{port}}", "CUDA out of memory"),
+    ],
+)
+def test_a_server_that_is_not_this_students_is_refused(tmp_path: Path, command: str, says: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        list(student(tmp_path, command)([Request(token_ids=(1,))]))
+    assert says in str(caught.value)
+
+
+def test_a_server_that_never_gets_well_is_given_up_and_ended(tmp_path: Path) -> None:
+    command = f"{sys.executable} -c 'import time; time.sleep(60)' {{model}} {{name}} {{port}}"
+    with pytest.raises(ModelError, match="not healthy within"):
+        list(student(tmp_path, command, start_timeout_s=0.2)([Request(token_ids=(1,))]))
+
+
+def test_a_command_without_the_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"\{name\}"):
+        student(tmp_path, "vllm serve {model} --port {port}")
+
+
+@pytest.mark.parametrize(
+    ("ids", "finish", "closed"),
+    [((5, 6), "stop", (5, 6, 2)), ((5, 6, 2), "stop", (5, 6, 2)), ((5, 6, 2), "length", (5, 6)), (None, "stop", None)],
+)
+def test_the_end_is_marked_only_where_the_sample_ended_by_itself(tmp_path, ids, finish, closed) -> None:
+    model = student(tmp_path, "x {model} {name} {port}")
+    assert model._closed(Reply(b"k", "t", finish, Usage(), ids)).token_ids == closed
