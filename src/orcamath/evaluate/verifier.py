@@ -1,0 +1,121 @@
+"""verifier@k: of k sampled answers the one that a model scores highest is given. Any model can be the verifier.
+
+In: the `scored` table of an evaluation with samples, its benchmarks, a model. Out: facts a benchmark, verifier@k beside its
+price in calls. The verifier sees problem and answer, never the gold answer. A score that cannot be read is the lowest, and
+is counted. Deviation: published verifiers are models trained to score (Cobbe et al. 2021); here a model is asked to.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from pydantic import Field
+
+from orcamath.evaluate.scores import sizes
+from orcamath.intervals import wilson
+from orcamath.ports import Pose, Progress, Request, Sampling
+from orcamath.prompts import block, load
+from orcamath.records import Problem, Rejected, Scored, Settings
+from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.ledger import Remembered
+
+__all__ = ["VERSION", "VerifierSettings", "best_of", "read_score", "verified_at_k"]
+
+VERSION = 1
+_SCORE = re.compile(
+    r"[ \t*_#>-]{0,8}score[ \t*_]{0,4}:[ \t*_]{0,4}([0-9]{1,3})(?:[ ]?/[ ]?100)?[ \t*_.]{0,4}", re.IGNORECASE
+)
+
+
+class VerifierSettings(Settings):
+    """How a model is asked for scores."""
+
+    max_new_tokens: int = Field(default=400, ge=1)
+    prompt: str | None = None
+    """A prompt file of your own, with `{{problem}}` and `{{solution}}`."""
+
+
+def read_score(text: str) -> int | None:
+    """Read the last line that is a score from 0 to 100; None where there is none."""
+    for line in reversed(text.split("\n")):
+        found = _SCORE.fullmatch(line.strip()[:80])
+        if found is not None and int(found[1]) <= 100:
+            return int(found[1])
+    return None
+
+
+def best_of(scores: Sequence[int | None]) -> int:
+    """Return the index of the highest score, the first of equals; unreadable ones come last."""
+    return max(range(len(scores)), key=lambda i: -1 if (s := scores[i]) is None else s)
+
+
+def verified_at_k(
+    out: Output,
+    settings: VerifierSettings,
+    scored: Artifact,
+    benchmarks: Artifact,
+    verifier: Remembered,
+    pose: Pose,
+    progress: Progress,
+) -> None:
+    """Ask the verifier about every distinct sampled answer; facts hold verifier@k for each benchmark and k.
+
+    Books each distinct score as parsed or, where it cannot be read, as failed (`no_score`).
+    """
+    prompt = load("verifier", settings.prompt)
+    questions = {p.id: p.question for p in benchmarks.read(Problem)}
+    sampling = Sampling(max_tokens=settings.max_new_tokens)
+
+    def request(row: Scored) -> Request:
+        values = {"problem": block("problem", questions[row.problem_id]), "solution": block("solution", row.text)}
+        return pose("\n\n".join(m.content for m in prompt.messages(values)), sampling)
+
+    def samples() -> Iterator[Scored]:
+        return (row for row in scored.read(Scored) if row.draw > 0)
+
+    progress.begin("verify", None)
+    out.wire_failures += verifier.fill((request(row) for row in samples()), progress)
+    progress.end()
+    counts: dict[str, Counter[str]] = {}
+    seen: set[bytes] = set()
+    largest = 0
+    for _, rows in groupby(samples(), key=lambda row: row.problem_id):
+        group = list(rows)
+        largest = max(largest, len(group))
+        scores = [_score(out, row, request(row), verifier, seen) for row in group]
+        tally = counts.setdefault(group[0].benchmark, Counter())
+        tally["n"] += 1
+        for k in sizes(len(group)):
+            tally[f"@{k}"] += group[best_of(scores[:k])].outcome == "agrees"
+    out.facts["benchmarks"] = {name: _facts(tally, largest) for name, tally in counts.items()}
+
+
+def _score(out: Output, row: Scored, request: Request, verifier: Remembered, seen: set[bytes]) -> int | None:
+    reply = verifier.reply(request)
+    if reply is None:
+        return None  # among the wire failures: the stage will not be sealed
+    score = read_score(reply.text) if reply.finish_reason == "stop" else None
+    if reply.key not in seen:
+        seen.add(reply.key)
+        out.balance.asked += 1
+        if score is None:
+            out.reject(Rejected(item=row.problem_id, reason="no_score", text=reply.text), of_call=True)
+        else:
+            out.balance.parsed += 1
+    return score
+
+
+def _facts(tally: Counter[str], largest: int) -> dict[str, Any]:
+    n = tally["n"]
+    at_k = {}
+    for k in sizes(largest):
+        interval = wilson(tally[f"@{k}"], n)
+        at_k[str(k)] = {
+            "score": interval.point,
+            "low": interval.low,
+            "high": interval.high,
+            "calls_per_answer": 2 * k,  # k answers and k scores
+        }
+    return {"n": n, "verifier": at_k}
