@@ -162,3 +162,18 @@ def test_seeds_without_an_answer_are_counted_and_a_solution_will_do(tmp_path: Pa
 )
 def test_the_form_of_a_problem(text: str, expected: str | None) -> None:
     assert wellformed.flaw(text) == expected
+
+
+@pytest.mark.parametrize("answer", ["B", "7"])
+def test_a_multiple_choice_seed_with_a_numeric_answer_will_do(tmp_path: Path, answer: str) -> None:
+    bench = Bench(tmp_path)
+    question = "Ann has 3 pens and buys 4. How many pens has she now?"
+    seeds = bench.table([seed(question, answer, answer_kind="choice", options=("6", "7", "8"))])
+    hidden = "Ann has some pens and buys 4. She has 7 pens now. How many had she at first?"
+    reply = (
+        f"<statement>Ann has 3 pens and buys 4. She has 7.</statement><target>3</target><question>{hidden}</question>"
+    )
+    chat = Scripted(lambda r: reply)
+    made = bench.run(lambda out: ask(out, AskSettings(), seeds, bench.model(chat), Quiet()))
+    assert "<answer>\n7\n</answer>" in user_text(chat.asked[0])
+    assert [(p.answer, p.answer_kind, p.options) for p in made.read(Problem)] == [("3", "number", ())]

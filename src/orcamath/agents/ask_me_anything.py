@@ -27,6 +27,7 @@ from orcamath.store.ledger import Remembered
 __all__ = ["VERSION", "AskMeAnything", "AskSettings", "ask", "make"]
 
 VERSION = 1
+LETTERS = "ABCDEFGHIJ"
 
 
 class AskSettings(CallSettings):
@@ -49,7 +50,7 @@ class AskMeAnything:
         """Ask for statement, targets and questions."""
         values = {
             "problem": block("problem", item.question),
-            "answer": block("answer", item.answer or item.solution or ""),
+            "answer": block("answer", (item.solution if item.answer is None else _short(item)) or ""),
         }
         return Request(self.prompt.messages(values), sampling=self.settings.sampling(), draw=draw)
 
@@ -92,18 +93,26 @@ def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered,
 
 
 def _unfit(seed: Problem) -> str | None:
-    if seed.answer_kind != "number":
+    if seed.answer_kind not in ("number", "choice"):
         return "answer_is_no_number"
     if not numbers(seed.question):
         return "no_number_in_problem"
-    return "no_answer_known" if _answer(seed) is None else None
+    if _short(seed) is None:
+        return "no_answer_known"
+    return "answer_is_no_number" if _answer(seed) is None else None
+
+
+def _short(seed: Problem) -> str | None:
+    """Return the seed's short answer: what stands behind the letter of a choice, the end of a solution where no answer came."""
+    if seed.answer is not None and len(seed.answer) == 1 and seed.answer.upper() in LETTERS[: len(seed.options)]:
+        return seed.options[LETTERS.index(seed.answer.upper())]
+    return seed.answer or final_answer(seed.solution or "", kind="number", question=seed.question)
 
 
 def _answer(seed: Problem) -> Fraction | None:
-    """Return the value of the seed's answer, from its solution where no short answer came with it."""
-    short = seed.answer or final_answer(seed.solution or "", kind="number", question=seed.question)
-    found = quantities(short or "")
-    return found[0].value if found else None
+    """Return the value of the seed's answer, None where it is not exactly one number."""
+    found = quantities(_short(seed) or "")
+    return found[0].value if len(found) == 1 else None
 
 
 def _changed(statement: str, seed: Problem, answer: Fraction | None) -> tuple[str, str] | None:
