@@ -1,0 +1,53 @@
+"""Reading and clustering seeds at the paper's size: seconds and peak memory for N problems in one JSON Lines file.
+
+    python benchmarks/sources_at_size.py [N]
+
+Texts are GSM8K-like in length (45 words, drawn from 4,000), a tenth of them near copies of another with other numbers.
+"""
+
+import json
+import random
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from orcamath.report.progress import Silent
+from orcamath.sources import file
+from orcamath.sources.reading import SeedsSettings, SourceSettings, gather
+from orcamath.store.artifacts import Store
+
+
+def main(n: int) -> None:
+    """Make the file, read it both ways, print what it took."""
+    rng = random.Random(0)
+    vocabulary = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(2, 9))) for _ in range(4_000)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "seeds.jsonl"
+        last: list[str] = []
+        with path.open("w") as out:
+            for i in range(n):
+                if not last or rng.random() > 0.1:
+                    last = [
+                        str(rng.randint(2, 99)) if rng.random() < 0.08 else rng.choice(vocabulary) for _ in range(45)
+                    ]
+                else:
+                    last = [str(rng.randint(2, 99)) if w.isdigit() else w for w in last]
+                out.write(json.dumps({"question": " ".join(last) + "?", "answer": str(i)}) + "\n")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for clusters in ("exact", "near"):
+            settings = SeedsSettings(sources=(SourceSettings(name="file", path=str(path)),), clusters=clusters)
+            began = time.perf_counter()
+            made = Store(Path(folder) / clusters).stage(
+                "seeds", 1, settings, [], lambda o, s=settings: gather(o, s, {"file": file.read}, Silent())
+            )
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            print(
+                f"{clusters}: {made.count('problems'):,} problems in {time.perf_counter() - began:.1f} s, "
+                f"peak {peak / 1024:.0f} MB (before {before / 1024:.0f})"
+            )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)
