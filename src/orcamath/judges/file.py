@@ -247,7 +247,7 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
                     raise DataError(f"{path}:{number}: expected an object, got `{line[:40].strip()}`")
                 yield row
         except (ValueError, OSError, EOFError) as e:
-            raise DataError(f"{path}:{number + 1}: not JSON, one object a line ({e})") from e
+            raise DataError(f"{path}:{max(number, 1)}: not JSON, one object a line ({e})") from e
 
 
 def _parquet(path: Path) -> Iterator[dict[str, Any]]:

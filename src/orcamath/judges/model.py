@@ -70,9 +70,9 @@ class ModelJudge:
     def request(self, comparison: Comparison) -> Request:
         """Ask about one comparison."""
         values = {
-            "problem": block("problem", _whole_question(comparison)),
-            "reference": block("reference", comparison.reference),
-            "student": block("student", comparison.response),
+            "problem": block("problem", _sendable(_whole_question(comparison))),
+            "reference": block("reference", _sendable(comparison.reference)),
+            "student": block("student", _sendable(comparison.response)),
         }
         messages: tuple[Message, ...] = self.prompt.messages(values)
         return Request(messages=messages, sampling=self.sampling)
@@ -111,6 +111,11 @@ class ModelJudge:
             return Finding("unjudged", self.by, "reference_unreadable")
         ruling = rule(comparison._replace(response=extracted, reference=reference, finished=True))
         return Finding(ruling.outcome, self.by, f"extracted_{ruling.reason}")
+
+
+def _sendable(text: str) -> str:
+    """Replace lone surrogates, which JSON files may hold and no wire can carry."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _whole_question(comparison: Comparison) -> str:

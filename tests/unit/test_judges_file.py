@@ -1,0 +1,115 @@
+"""Judging files: JSONL and Parquet, mapped columns, labels and what is counted from them; the bar on real answers."""
+
+import gzip
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from orcamath.errors import DataError, UsageError
+from orcamath.judges.file import Summary, judge_file
+from orcamath.judges.rules import RulesJudge, rule
+from orcamath.ports import Comparison
+
+ROWS: list[dict[str, Any]] = [
+    {"question": "How many?", "gold": "9", "response": "#### 9", "label": True},
+    {"question": "How many?", "gold": "9", "response": "#### 8", "label": False},
+    {"question": "How many?", "gold": "9", "response": "#### 9", "label": False},
+    {"question": "How many?", "gold": "9", "response": "#### 8", "label": True},
+    {"question": "How long is it?", "gold": "0.7", "response": "The answer is 70%.", "label": True},
+]
+
+
+def written(tmp_path: Path, form: str, rows: list[dict[str, Any]]) -> Path:
+    path = tmp_path / f"rows.{form}"
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    if form == "jsonl":
+        path.write_text(text)
+    elif form == "jsonl.gz":
+        path.write_bytes(gzip.compress(text.encode()))
+    else:
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
+@pytest.mark.parametrize("form", ["jsonl", "jsonl.gz", "parquet"])
+def test_verdicts_and_summary(tmp_path: Path, form: str) -> None:
+    summary = Summary()
+    judged = list(judge_file(written(tmp_path, form, ROWS), RulesJudge(), summary=summary, keep=True))
+    assert [j.finding.outcome for j in judged] == ["agrees", "disagrees", "agrees", "disagrees", "unjudged"]
+    assert [j.row for j in judged] == [1, 2, 3, 4, 5]
+    assert summary.plain() == {
+        "n": 5, "agrees": 2, "disagrees": 2, "unjudged": 1, "model_calls": 0, "labelled": 5, "forced_accuracy": 3 / 5,
+        "decided_accuracy": 2 / 4, "undecided_share": 1 / 5, "false_agree": 1 / 5, "false_disagree": 1 / 5,
+    }  # fmt: skip
+    assert [j.row for j in summary.offending] == [3, 4, 5]
+
+
+def test_columns_may_have_any_name_and_labels_may_be_absent(tmp_path: Path) -> None:
+    rows = [{"q": "How many?", "truth": 9, "said": "nine", "id": "x1"}]
+    columns = {"question": "q", "reference": "truth", "response": "said"}
+    summary = Summary()
+    (judged,) = judge_file(written(tmp_path, "jsonl", rows), RulesJudge(), columns, summary)
+    assert (judged.finding.outcome, judged.id, judged.label) == ("agrees", "x1", None)
+    assert summary.plain() == {"n": 1, "agrees": 1, "disagrees": 0, "unjudged": 0, "model_calls": 0}
+
+
+def test_a_reference_may_be_a_whole_solution(tmp_path: Path) -> None:
+    rows = [{"question": "?", "answer": "2 and 2 make 4.\nThen 4 + 5 = 9.\n#### 9", "response": "It is 9."}]
+    (judged,) = judge_file(written(tmp_path, "jsonl", rows), RulesJudge())
+    assert judged.finding.outcome == "agrees"
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "message"),
+    [
+        ('{"gold": "1", "response": "1"}\nnonsense\n', {}, r"rows.jsonl:2"),
+        ("[1]\n", {}, "expected an object"),
+        ('{"gold": "1", "response": "1", "label": "maybe"}\n', {}, "row 1.*neither right nor wrong"),
+        ('{"gold": "1", "response": "1"}\n{"gold": "1"}\n', {}, "row 2: no column `response`"),
+        ('{"gold": "1"}\n', {}, "no column for the response"),
+        ('{"gold": "1", "response": "1"}\n', {"response": "respons"}, "did you mean `response`"),
+        ('{"gold": "1", "response": "1"}\n', {"respons": "response"}, "did you mean `response`"),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path: Path, text: str, columns: dict[str, str], message: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(text)
+    with pytest.raises((DataError, UsageError), match=message):
+        list(judge_file(path, RulesJudge(), columns))
+
+
+def test_a_missing_file_and_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no file"):
+        list(judge_file(tmp_path / "none.jsonl", RulesJudge()))
+    (tmp_path / "empty.jsonl").write_text("")
+    assert list(judge_file(tmp_path / "empty.jsonl", RulesJudge())) == []
+
+
+def test_a_cut_off_answer_disagrees_unless_it_was_stated() -> None:
+    assert rule(Comparison("?", "9", "so 4 + 5 = 9 and", finished=False)).reason == "cut_off"
+    assert rule(Comparison("?", "9", "The answer is 9. Let me", finished=False)).agrees is True
+
+
+GROUPS = ("openai", "kojima", "kojima_direct", "gsmplus_half", "qwen_half")
+
+
+def test_the_bar_on_real_labelled_answers() -> None:
+    folder = os.environ.get("ORCAMATH_TEST_DATA")
+    if not folder:
+        pytest.skip("needs real data: set ORCAMATH_TEST_DATA to its folder")
+    pooled = Summary()
+    for name in GROUPS:
+        group = Summary()
+        for judged in judge_file(Path(folder) / "judge" / f"judge_{name}.jsonl.gz", RulesJudge(), summary=group):
+            pooled.add(judged)
+        assert group.plain()["forced_accuracy"] >= 0.97, name
+    figures = pooled.plain()
+    assert figures["forced_accuracy"] >= 0.990
+    assert figures["decided_accuracy"] >= 0.995
+    assert figures["undecided_share"] <= 0.03
+    assert figures["false_disagree"] <= 0.005
