@@ -5,7 +5,8 @@ import importlib.util
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +22,9 @@ from orcamath.report.progress import Bars, Silent
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.reading import Reader, SourceSettings
 from orcamath.store.artifacts import Artifact, Store
+from orcamath.store.budget import Budget
 from orcamath.store.ledger import Ledger, Remembered
+from orcamath.store.prices import price_of
 from orcamath.store.run_folder import RunFolder
 from orcamath.workshop import Player, Workshop
 
@@ -73,10 +76,12 @@ def _from_file(family: str, path: Path) -> ModuleType:
 class Assembled:
     """The tools of a workshop (see `workshop.Tools`), everything opened once."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, budget: Budget | None = None) -> None:
         self.store = store
+        self.budget = budget
         self.ledger = Ledger(store.root / "ledger")
         self._chats: dict[str, Remembered] = {}
+        self._settings: dict[int, ModelSettings] = {}
 
     def chat(self, settings: ModelSettings) -> Remembered:
         """Open a model by its backend's name, the ledger in front of it."""
@@ -84,7 +89,27 @@ class Assembled:
         if key not in self._chats:
             opened = find("backend", settings.backend).open_chat(settings)
             self._chats[key] = Remembered(opened, self.ledger)
+            self._settings[id(self._chats[key])] = settings
         return self._chats[key]
+
+    @contextmanager
+    def metered(self, stage: str, inputs: Iterable[Any]) -> Iterator[None]:
+        """Put every paid model among the inputs (or inside a judge among them) on the budget while a stage is made."""
+        paid = [m for x in inputs if (m := _model_behind(x)) is not None and hasattr(m.chat, "meter")]
+        leases = []
+        for model in paid if self.budget is not None else []:
+            settings = self._settings[id(model)]
+            price = price_of(settings.backend, settings.model, settings.base_url, settings.options.get("price"))
+            assert self.budget is not None
+            lease = self.budget.meter(stage, price)
+            model.chat.meter = lease  # type: ignore[attr-defined]
+            leases.append((model, lease))
+        try:
+            yield
+        finally:
+            for model, lease in leases:
+                model.chat.meter = None  # type: ignore[attr-defined]
+                lease.close()
 
     def base(self, settings: StudentSettings) -> Any:
         """Return the base model's folder: the shipped pupil, a local folder or GGUF file, or a hub name."""
@@ -119,16 +144,23 @@ class Assembled:
 
     def screens(self, names: Iterable[str]) -> list[Screen]:
         """Find the screens named; `classroom` is the only one that ships."""
-        from orcamath.classroom.held_out import HeldOut
+        from orcamath.classroom.held_out import HeldOut, Unreadable
 
         unknown = [n for n in names if n != "classroom"]
         if unknown:
             raise RecipeError(f"there is no screen `{unknown[0]}`; {nearest(unknown[0], ['classroom'])}")
-        return [HeldOut() for _ in names]
+        return [screen for _ in names for screen in (Unreadable(), HeldOut())]
 
     def loss(self, name: str) -> Any:
         """Find a loss."""
         return find("loss", name).loss
+
+
+def _model_behind(thing: Any) -> Remembered | None:
+    """Return a model, or the one that a judge asks; None for anything else."""
+    while thing is not None and not isinstance(thing, Remembered):
+        thing = getattr(thing, "model", None)
+    return thing
 
 
 def run_recipe(
@@ -141,16 +173,20 @@ def run_recipe(
     quiet: bool = False,
 ) -> None:
     """Run a recipe, and its arms where it has some, inside a run folder that is held; leave pointers for the report."""
+    if recipe.threads is not None:
+        os.environ.setdefault("OMP_NUM_THREADS", str(recipe.threads))  # read by torch when it is first imported
     from orcamath.recipe import run
 
     folder.write_text("recipe.yaml", dump(recipe))
-    tools = Assembled(store)
+    budget = Budget(folder.path / "budget.sqlite", recipe.budget.cap_usd, recipe.budget.stages_usd)
+    tools = Assembled(store, budget)
     shop = Workshop(store, folder, tools, Silent() if quiet else Bars(), until, announce)
     try:
         run(recipe, shop)
     finally:
         shop.progress.end()
         tools.ledger.close()
+        budget.close()
         folder.write_json("stages.json", _pointers(shop))
     own = arms(recipe)
     if own:
@@ -181,8 +217,6 @@ class _ArmRunner:
         self.folder, self.store = folder, store
 
     def __call__(self, name: str, recipe: Recipe) -> tuple[int, ...]:
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
-
         def say(line: str) -> None:
             sys.stderr.write(f"  [{name}] {line}\n")
             sys.stderr.flush()

@@ -56,6 +56,32 @@ def run(
 
 
 @app.command()
+def plan(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of one that ships.")],
+    overrides: SetOpt = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take only this many seeds.")] = None,
+    store: StoreOpt = STORE,
+    json: JsonOpt = False,
+) -> None:
+    """Say what a recipe will cost before it is paid: calls, tokens, dollars, hours and disk per stage."""
+    from orcamath.commands.costs import plan_of
+
+    typer.echo(plan_of(recipe, overrides=overrides or [], limit=limit, store=store, as_json=json))
+
+
+@app.command()
+def gc(
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    runs: RunsOpt = RUNS,
+    store: StoreOpt = STORE,
+) -> None:
+    """Drop remembered samples of students that no run names. Teachers' replies always stay."""
+    from orcamath.commands.costs import collect_garbage
+
+    typer.echo(collect_garbage(runs, store, dry=dry))
+
+
+@app.command()
 def init(
     seeds: Annotated[Path, typer.Option(help="Your seed problems: JSONL, CSV or Parquet with a `question` column.")],
     teacher: Annotated[str, typer.Option(help="Model name at the endpoint, or a local folder / GGUF file.")],

@@ -21,7 +21,7 @@ from orcamath.student.imitate import SftSettings
 from orcamath.student.learn import LearnSettings
 from orcamath.teach import TeachSettings
 
-__all__ = ["Iteration", "Recipe"]
+__all__ = ["BudgetSettings", "Iteration", "Recipe"]
 
 
 class Iteration(Settings):
@@ -34,6 +34,15 @@ class Iteration(Settings):
     """Instead of practising: go on imitating the same lessons. The control for the compute that practice takes."""
 
 
+class BudgetSettings(Settings):
+    """What a run may spend on models that cost money. Local models and servers of your own cost nothing."""
+
+    cap_usd: float | None = outside_digest(None, ge=0)
+    """Hard cap of the whole run in US dollars; None: no limit, spending is booked all the same."""
+    stages_usd: dict[str, float] = outside_digest({})
+    """Caps of single stages: `ask`, `edit`, `teach`, `judge`."""
+
+
 class Recipe(Settings):
     """From seeds to report. What is here is the whole program's input (with the files and models it names)."""
 
@@ -44,6 +53,7 @@ class Recipe(Settings):
     """Begin at a later stage, from the user's own file."""
     seeds: SeedsSettings = SeedsSettings()
     benchmarks: BenchmarksSettings = BenchmarksSettings()
+    budget: BudgetSettings = BudgetSettings()
     writer: ModelSettings | None = None
     """The model that plays the agents; the teacher where left out."""
     teacher: ModelSettings = ModelSettings()
@@ -71,5 +81,7 @@ class Recipe(Settings):
     """Arms that share stages with each other: name → what it overrides."""
     match_tokens_of: str | None = None
     """For a control arm: train on as many counted tokens, iteration by iteration, as that arm did."""
+    threads: int | None = outside_digest(None, ge=1)
+    """CPU threads a process; None leaves it to torch. A small model is fastest on one, and arms share the cores."""
     workers: int = outside_digest(2, ge=1)
     """Arms that run side by side, one process each."""

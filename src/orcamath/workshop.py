@@ -6,6 +6,7 @@ The recipe says what is made of what; the workshop keeps the books of which stag
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -90,6 +91,10 @@ class Tools(Protocol):
         """Find a loss by name."""
         ...
 
+    def metered(self, stage: str, inputs: Iterable[Any]) -> AbstractContextManager[None]:
+        """Book on the run's budget what the models among a stage's inputs cost while it is made. Raises CapReached."""
+        ...
+
 
 @dataclass
 class Workshop:
@@ -125,7 +130,8 @@ class Workshop:
 
         def run(out: Output) -> None:
             self.announce(f"{label} …")
-            make(out, settings, *inputs, progress=self.progress, **resources)
+            with self.tools.metered(name, [*inputs, *resources.values()]):
+                make(out, settings, *inputs, progress=self.progress, **resources)
 
         prompts: list[str] = getattr(
             settings, "prompt_fingerprints", list
