@@ -114,15 +114,15 @@ def test_a_prompt_of_the_users_own_changes_the_fingerprint_and_its_path_does_not
 
     ours = AskSettings()
     for name in ("a.md", "b.md"):
-        (tmp_path / name).write_text("Task: ask_me_anything\nMine. {{examples}}\n---\n{{problem}} {{answer}}")
+        (tmp_path / name).write_text("Task: ask_me_anything\nMine.\n---\n{{problem}} {{answer}}")
     a, b = (AskSettings(prompt=str(tmp_path / n)) for n in ("a.md", "b.md"))
     assert a.identity() == b.identity() == ours.identity()
     assert a.prompt_fingerprints() == b.prompt_fingerprints() != ours.prompt_fingerprints()
-    (tmp_path / "examples.md").write_text("An example with {braces} and {{problem}}.")
+    (tmp_path / "examples.md").write_text("An example with {braces} and {{problem}}.\n---\nIts reply.")
     mine = AskSettings(prompt=a.prompt, examples=str(tmp_path / "examples.md"))
     assert mine.prompt_fingerprints() != a.prompt_fingerprints()
-    system = mine.loaded().messages({"problem": "P", "answer": "A"})[0].content
-    assert system.endswith("Mine. An example with {braces} and {{problem}}.")
+    messages = mine.loaded().messages({"problem": "P", "answer": "A"})
+    assert [m.content for m in messages[1:]] == ["An example with {braces} and {{problem}}.", "Its reply.", "P A"]
 
 
 def test_a_prompt_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from orcamath.agents.driver import CallSettings, write
 from orcamath.agents.replies import Piece, Said, failed, said, tagged
-from orcamath.agents.wellformed import ask_of, content_words, flaw, normal, numbers
+from orcamath.agents.wellformed import ask_of, content_words, counts, flaw, normal, numbers
 from orcamath.answers import final_answer
 from orcamath.answers.numbers import quantities
 from orcamath.ports import Progress, Reply, Request
@@ -48,9 +48,12 @@ class AskMeAnything:
 
     def request(self, item: Problem, draw: int) -> Request:
         """Ask for statement, targets and questions."""
+        answer = (item.solution if item.answer is None else _short(item)) or ""
+        listed = [q.text for q in quantities(item.question) if counts(q)] + [_short(item) or ""]
         values = {
             "problem": block("problem", item.question),
-            "answer": block("answer", (item.solution if item.answer is None else _short(item)) or ""),
+            "answer": block("answer", answer),
+            "numbers": block("numbers", "\n".join(listed)),
         }
         return Request(self.prompt.messages(values), sampling=self.settings.sampling(), draw=draw)
 
@@ -174,7 +177,9 @@ def _result(
     have = numbers(piece.text)
     if have[value] > rest[value]:
         return no("target_not_hidden")
-    if lost := [str(v) for v in rest if v not in have and rest[v] >= total[v]]:
+    more = any(have[v] > total[v] for v in have)
+    # a target that stands there twice may name one quantity, and go altogether; not where another number came in for it
+    if lost := [str(v) for v in rest if v not in have and (v != value or more)]:
         return no("question_lost_number", f"lost {lost}")
     if added := [str(v) for v in have if v not in total]:
         return no("question_added_number", f"added {added}")

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from orcamath.answers.numbers import Quantity, quantities
 
-__all__ = ["ask_of", "asks", "content_words", "contradiction", "flaw", "normal", "numbers", "sentences"]
+__all__ = ["ask_of", "asks", "content_words", "contradiction", "counts", "flaw", "normal", "numbers", "sentences"]
 
 _SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)]{0,2}\s+(?=[\"'“‘(]?[A-Z0-9$])|(?<=\s[.!?])\s+|\n+")
 _ABBREVIATION = re.compile(r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|approx|e\.g|i\.e|[A-Z])\.)$", re.IGNORECASE)
@@ -37,14 +37,12 @@ _STOP = frozenset(_FUNCTION_WORDS.split())
 
 
 def numbers(text: str) -> Counter[Fraction]:
-    """Return the values of all numbers in a text with how often each stands there.
-
-    `one` as a word and `first`, `2nd` are left out: they mostly point (`each one`, `the other one`) and do not count.
-    """
-    return Counter(q.value for q in quantities(text) if _counts(q))
+    """Return the values of all numbers in a text that count something, with how often each stands there."""
+    return Counter(q.value for q in quantities(text) if counts(q))
 
 
-def _counts(q: Quantity) -> bool:
+def counts(q: Quantity) -> bool:
+    """Tell whether a number says how many: `one` as a word and ordinals mostly point."""
     return q.form != "ordinal" and not (q.form == "word" and q.text.lower() == "one")
 
 

@@ -1,12 +1,14 @@
 """Prompts are `.md` files in this folder: a system part, a line `---`, a user part; `{{name}}` marks what is filled in.
 
-Worked examples stand in `NAME.examples.md` beside the prompt and are filled in at `{{examples}}`, so that either can be
-replaced by a file of the user's. Filling is one pass: what is inserted is never looked at again, so braces and markers in
-a problem survive as they are. Problems stand in blocks (`<problem>…</problem>`), apart from the instructions.
+Worked examples stand in `NAME.examples.md` beside the prompt, `===` between them and `---` between what is asked and the
+reply; they become turns of the conversation, which small models follow far better than examples inside the instructions.
+Either file can be replaced by one of the user's own. Filling is one pass: what is inserted is never looked at again, so
+braces and markers in a problem survive as they are. Problems stand in blocks (`<problem>…</problem>`), apart from the
+instructions.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from importlib import resources
 from pathlib import Path
@@ -18,7 +20,8 @@ from orcamath.ports import Message
 __all__ = ["Prompt", "block", "load"]
 
 _MARK = re.compile(r"\{\{(\w+)\}\}")
-_SEPARATOR = re.compile(r"^---\s*$", re.MULTILINE)
+_SEPARATOR = re.compile(r"^---[ \t]*$", re.MULTILINE)
+_NEXT = re.compile(r"^===[ \t]*$", re.MULTILINE)
 
 
 class Prompt(NamedTuple):
@@ -27,25 +30,26 @@ class Prompt(NamedTuple):
     name: str
     system: str
     user: str
-    examples: str = ""
+    examples: tuple[tuple[str, str], ...] = ()
+    """(what is asked, the reply), in order."""
 
     @property
     def fingerprint(self) -> str:
         """Hash of the text: part of the digest of every stage that uses it."""
-        text = f"{self.system}\0{self.user}\0{self.examples}"
-        return blake2b(text.encode(), digest_size=16).hexdigest()
+        parts = [self.system, self.user, *(turn for example in self.examples for turn in example)]
+        return blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
     def messages(self, values: Mapping[str, str]) -> tuple[Message, ...]:
         """Fill every mark; raises RecipeError where the prompt wants a value that nobody gives."""
-        given = {"examples": self.examples, **values}
 
         def value(match: re.Match[str]) -> str:
-            if match[1] not in given:
-                raise RecipeError(f"prompt `{self.name}` has `{{{{{match[1]}}}}}`; {nearest(match[1], given)}")
-            return given[match[1]]
+            if match[1] not in values:
+                raise RecipeError(f"prompt `{self.name}` has `{{{{{match[1]}}}}}`; {nearest(match[1], values)}")
+            return values[match[1]]
 
-        filled = [_MARK.sub(value, part).strip() for part in (self.system, self.user)]
-        return tuple(Message(role, text) for role, text in zip(("system", "user"), filled, strict=True) if text)  # type: ignore[arg-type]
+        system, user = (_MARK.sub(value, part).strip() for part in (self.system, self.user))
+        shown = [m for asked, reply in self.examples for m in (Message("user", asked), Message("assistant", reply))]
+        return (*([Message("system", system)] if system else []), *shown, Message("user", user))
 
 
 def block(tag: str, text: str) -> str:
@@ -66,7 +70,15 @@ def load(name: str, override: str | Path | None = None, examples: str | Path | N
     parts = _SEPARATOR.split(text, maxsplit=1)
     system, user = parts if len(parts) == 2 else ("", parts[0])
     shown = _own(examples) if examples is not None else _shipped(f"{name}.examples", "")
-    return Prompt(name, system.strip(), user.strip(), shown.strip())
+    return Prompt(name, system.strip(), user.strip(), tuple(_examples(shown, str(examples or name))))
+
+
+def _examples(text: str, where: str) -> Iterator[tuple[str, str]]:
+    for n, example in enumerate(_NEXT.split(text) if text.strip() else (), 1):
+        asked, *replies = _SEPARATOR.split(example)
+        if len(replies) != 1:
+            raise RecipeError(f"example {n} of `{where}` needs one line `---` between what is asked and the reply")
+        yield asked.strip(), replies[0].strip()
 
 
 def _own(path: str | Path) -> str:
