@@ -266,6 +266,32 @@ def test_facts_of_another_version_or_a_later_start_leave_sections_out(results: R
     Reader(render(results._replace(facts={k: {} for k in results.facts})))
 
 
+def on_gsm8k(n: int) -> Results:
+    row = a_row(contrast([True] * 100 + [False] * (n - 100), [True] * 200 + [False] * (n - 200)))
+    majority = {"8": {"score": 0.5, "low": 0.4, "high": 0.6, "calls_per_answer": 8}}
+    return empty()._replace(rows=(row._replace(measures={"maj": majority}),))
+
+
+def test_published_scores_stand_beside_the_whole_test_by_protocol() -> None:
+    shown = render(on_gsm8k(1319))
+    text = Reader(shown).text
+    assert "Beside published scores: GSM8K, 1,319 items, pass@1" in text
+    assert "86.81" in text
+    assert "did not measure all" not in text
+    table = shown[shown.index("Beside published scores") : shown.index("How to read the rows")]
+    figures = [float(x) for x in re.findall(r"<td>(\d+\.\d\d)</td>", table.split("<h3>")[0])]
+    assert figures == sorted(figures, reverse=True)
+    assert "49.96" in table  # 659 of 1,319
+    assert len(re.findall('class="ours"', table.split("<h3>")[0])) == 1
+
+
+def test_a_part_of_the_test_is_not_placed_among_published_scores(page: str) -> None:
+    text = Reader(render(on_gsm8k(300))).text
+    assert "Beside published scores" not in text
+    assert "did not measure all of gsm8k" in text
+    assert "published" not in Reader(page).text  # the classroom has none
+
+
 def test_bare_facts_of_judge_and_gate_are_enough(results: Results) -> None:
     bare = {"gate": {"flagged": {}}, "KTO + NLL: judge 2": {"outcomes": {"agrees": 1}}}
     assert "KTO + NLL: judge 2" in Reader(render(results._replace(facts=bare))).text

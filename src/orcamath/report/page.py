@@ -13,6 +13,7 @@ from markupsafe import Markup
 from orcamath.report import sections
 from orcamath.report.curves import curves
 from orcamath.report.fold import Results
+from orcamath.report.others import beside, partly_measured
 from orcamath.report.visible import clip, visible
 
 __all__ = ["render", "write"]
@@ -38,6 +39,8 @@ def render(results: Results, *, made: str = "") -> str:
         head=sections.head(results),
         findings=sections.findings(results),
         boards=sections.boards(results),
+        others=beside(results),
+        partly=partly_measured(results),
         funnel=sections.funnel(results),
         rejects=sections.rejects(results),
         books=sections.books(results),
@@ -56,7 +59,7 @@ def _template() -> Template:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, finalize=_shown,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"count": _count, "clip": _clip}
+    environment.filters |= {"count": _count, "clip": _clip, "spoken": _spoken}
     return environment.get_template("page.html")
 
 
@@ -66,6 +69,11 @@ def _shown(value: Any) -> Any:
 
 def _count(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _spoken(name: str) -> str:
+    """Turn the name of a fact into words: `n_sampled_tokens` → `sampled tokens`."""
+    return name.removeprefix("n_").replace("_", " ")
 
 
 def _clip(text: object, limit: int = MAX_TEXT_CHARS, whole: int | None = None) -> str:

@@ -16,7 +16,7 @@ from orcamath.report.visible import visible
 __all__ = ["Lane", "Line", "bars", "intervals", "lines", "thinned", "ticks"]
 
 LANE, TOP = 26, 14
-LABEL_CHARS = 40
+LABEL_CHARS = 38
 MAX_POINTS = 160
 
 
@@ -72,7 +72,7 @@ def intervals(
         return Markup("")
     ends = [v for lane in lanes for v in (lane.low, lane.high)] + ([] if reference is None else [reference])
     low, high = _padded(min(ends), max(ends))
-    left, width = 270, 1080
+    left, width = 296, 1080
     height = TOP + LANE * len(lanes) + 40
 
     def x(value: float) -> float:
@@ -148,7 +148,7 @@ def bars(
     """Draw counts as horizontal bars: beneath each other in a group, or end to end (`stacked`, each group to its own sum)."""
     if not any(n for _, counts in groups for _, n in counts):
         return Markup("")
-    left, width = 270, 1080
+    left, width = 296, 1080
     room = width - left - 84
     bar = 16 if stacked else 12
     high = max(sum(n for _, n in c) if stacked else max((n for _, n in c), default=0) for _, c in groups)

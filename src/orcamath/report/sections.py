@@ -123,9 +123,7 @@ def _finding(row: Row, contrast: Contrast) -> Finding:
     figures = (
         f"{minus(difference(contrast)).removesuffix(' *')} points, {r.second_only:,} gained and {r.first_only:,} lost"
     )
-    return Finding(
-        row.benchmark, kind, f"{row.name} ({row.model}) {verb} {contrast.against}: {figures}, {_p(r.p)}."
-    )
+    return Finding(row.benchmark, kind, f"{row.name} ({row.model}) {verb} {contrast.against}: {figures}, {_p(r.p)}.")
 
 
 def _p(p: float) -> str:
