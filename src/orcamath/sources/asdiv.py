@@ -94,6 +94,6 @@ def _xml(content: bytes, name: str) -> Iterator[Row]:
     parser.CharacterDataHandler, parser.EntityDeclHandler = text.append, no_entities
     try:
         parser.Parse(content, True)
-    except expat.ExpatError as e:
-        raise DataError(f"`{name}:{e.lineno}` is not XML: {e}; fetch the authors' file again") from e
+    except (expat.ExpatError, LookupError, ValueError) as e:  # an unknown encoding is a LookupError
+        raise DataError(f"`{name}:{parser.CurrentLineNumber}` is not XML: {e}; fetch the authors' file again") from e
     yield from found

@@ -7,7 +7,8 @@ the user's choice (`on_bad_line`), not the reader's. Texts are kept as their aut
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -114,13 +115,12 @@ def number_text(value: Any) -> str | None:
         parts = [number_text(v) for v in value]
         return ", ".join(p for p in parts if p) if parts and all(parts) else None
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else repr(value)
+        if not isfinite(value):
+            return None
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     text = str(value).strip()
     if re.fullmatch(r"-?\d{1,15}\.\d{1,15}", text):  # "39.0" and 39.0 are one answer
-        try:
-            exact = Decimal(text).normalize()
-        except InvalidOperation:
-            return text
+        exact = Decimal(text).normalize()
         return f"{exact:f}" if exact != 0 else "0"
     return text or None
 

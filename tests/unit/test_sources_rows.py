@@ -1,0 +1,159 @@
+"""Files of rows and spellings of answers: whatever the bytes, a rejection or a DataError, never another exception."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from orcamath.errors import DataError
+from orcamath.records import Rejected
+from orcamath.sources.asdiv import answer_of
+from orcamath.sources.clusters import hashed_split
+from orcamath.sources.file import read as read_own
+from orcamath.sources.mathqa import options_of
+from orcamath.sources.rows import rows
+from orcamath.sources.source import Row, SourceSettings, gold_kind, number_text, split_named
+from orcamath.sources.svamp import joined
+
+FORMS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".jsonl.gz")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(content=b"\xff\xfe{")
+@example(content=b"[" * 5_000)
+@example(content=b'{"a": ' * 5_000)
+@example(content=b'"open quote\n' * 3)
+@example(content=b"question\n" + b"x" * 200_000)
+@given(content=st.binary(max_size=200))
+def test_any_bytes_are_rows_rejections_or_one_error(form: str, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / f"x{form}"
+    path.write_bytes(content)
+    try:
+        found = list(rows(path))
+    except DataError as e:
+        found, said = [], str(e)
+    else:
+        said = path.name
+    assert path.name in said
+    assert all(isinstance(f, Row | Rejected) for f in found)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    row=st.dictionaries(
+        st.sampled_from(["question", "answer", "options", "split", "kind", "solution", "licence"]),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20), st.lists, max_leaves=5
+        ),
+    )
+)
+def test_any_record_is_one_problem_or_one_rejection(tmp_path: Path, row: dict[str, Any]) -> None:
+    path = tmp_path / "own.jsonl"
+    path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    assert len(list(read_own(SourceSettings(name="file", path=os.fspath(path))))) == 1
+
+
+def test_a_file_called_json_may_hold_lines_a_list_or_numbered_records(tmp_path: Path) -> None:
+    records = [{"q": 1}, {"q": 2}]
+    texts = [
+        "\n".join(map(json.dumps, records)), json.dumps(records), json.dumps({"version": 1, "data": records}),
+        json.dumps({"1": records[0], "2": records[1]}), "\ufeff" + json.dumps(records),
+    ]  # fmt: skip
+    for text in texts:
+        (tmp_path / "x.json").write_text(text, encoding="utf-8")
+        assert [r.values for r in rows(tmp_path / "x.json") if isinstance(r, Row)] == records
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (51.0, "51"), (2.5, "2.5"), (0.1, "0.1"), ("39.0", "39"), (" 43 ", "43"), ("0.50", "0.5"), ("-0.0", "0"), (-3, "-3"),
+        ([12.0, 22.0], "12, 22"), (["3"], "3"), ("1,319", "1,319"), ("3/4", "3/4"), ("$18.00", "$18.00"), (1e22, "1e+22"),
+        (None, None), ("", None), ([], None), ([1, None], None), (True, None), (float("nan"), None), ({"a": 1}, None),
+        (2.14285714286, "2.14285714286"), ("1.10.2", "1.10.2"),
+    ],
+)  # fmt: skip
+def test_answers_are_spelt_one_way(value: object, text: str | None) -> None:
+    assert number_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ("9", "number"),
+        ("2.5", "number"),
+        ("17, 12", "set"),
+        ("Mrs. Hilt", "text"),
+        ("Yes", "text"),
+        (None, "number"),
+        ("6th", "text"),
+    ],
+)
+def test_kinds_of_gold(answer: str | None, kind: str) -> None:
+    assert gold_kind(answer) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("gsm8k_train", "train"), ("valid", "dev"), ("validation-00000-of-00001", "dev"), ("Test", "test"), ("testmini", None),
+        ("train_test", None), ("restrained", None), ("", None),
+    ],
+)  # fmt: skip
+def test_splits_are_read_from_whole_words_only(name: str, split: str | None) -> None:
+    assert split_named(name) == split
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("a ) 24 , b ) 120 , c ) 1,024", ("24", "120", "1,024")),
+        ("['a ) 4', 'b ) 4 π']", ("4", "4 π")),
+        ("a ) a ) 2 , b ) b ) 5", ("2", "5")),
+        ("a ) 1 : 5 , b ) rs . 600", ("1 : 5", "rs . 600")),
+        ("b ) 1 , a ) 2", ()), ("none", ()), ("", ()),
+    ],
+)  # fmt: skip
+def test_options_of_mathqa(text: str, options: tuple[str, ...]) -> None:
+    assert options_of(text) == options
+
+
+def test_units_are_dropped_from_asdivs_answers() -> None:
+    assert answer_of("9 (apples)") == "9"
+    assert answer_of("17 (years old); 12 (years old)") == "17, 12"
+    assert answer_of("8 (ft); 128 (sq. ft)") == "8, 128"
+    assert answer_of("-(1/3)") == "-(1/3)"
+    assert answer_of("Mrs. Hilt") == "Mrs. Hilt"
+
+
+def test_stories_and_questions_are_joined_by_a_full_stop_only_where_one_is_missing() -> None:
+    assert joined("Dan had 4 dollars", "How many?") == "Dan had 4 dollars. How many?"
+    assert joined("Dan had 4. ", " How many?") == "Dan had 4. How many?"
+    assert joined('He read "Facts."', "How many?") == 'He read "Facts." How many?'
+    assert joined("", "How many?") == "How many?"
+    assert joined("Dan", None) is None
+
+
+def test_drawn_splits_are_fixed_for_ever_and_near_their_shares() -> None:
+    drawn = [hashed_split(f"{i:016x}") for i in range(5_000)]
+    assert drawn[:12] == [
+        "train",
+        "dev",
+        "train",
+        "dev",
+        "train",
+        "train",
+        "test",
+        "test",
+        "train",
+        "test",
+        "train",
+        "train",
+    ]  # golden: a change here moves problems across splits
+    assert 0.18 < drawn.count("test") / 5_000 < 0.22
+    assert 0.08 < drawn.count("dev") / 5_000 < 0.12
