@@ -99,7 +99,7 @@ def _taught(store: Store, hostile: str) -> tuple[dict[str, Artifact], Artifact]:
     ], failed=[Rejected(item="w", reason="empty_reply")]))  # fmt: skip
     repeat = Rejected(item="ask1", reason="duplicate_text", text=seeds[1].question, repeats=seeds[0].id)
     stages["collect"] = seal(store, "collect", _problems([*seeds, *asked, *edited][:-1], [repeat]))
-    stages["teach"] = seal(store, "teach", _lessons(lessons, []))
+    stages["teach"] = seal(store, "teach", _lessons(lessons, [], verified={"gold": 24, "unverified": 25}))
     stages["gate"] = seal(store, "gate", _gated(lessons[2:], hostile))
     return stages, stages["gate"]
 
@@ -115,9 +115,10 @@ def _problems(
     return make
 
 
-def _lessons(kept: Sequence[Lesson], rejected: Sequence[Rejected]) -> Callable[[Output], None]:
+def _lessons(kept: Sequence[Lesson], rejected: Sequence[Rejected], **facts: Any) -> Callable[[Output], None]:
     def make(out: Output) -> None:
         out.write("lessons", kept)
+        out.facts |= facts
         _book(out, len(kept), rejected)
 
     return make

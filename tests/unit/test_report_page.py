@@ -231,6 +231,10 @@ def test_rejects_are_grouped_with_their_count_and_their_words(page: str) -> None
     assert any(text.startswith("Ada has seven baskets.") and "of 1,380 characters shown" in text for text in read.pre)
 
 
+def test_the_teacher_is_not_taken_at_its_word(page: str) -> None:
+    assert "Teacher’s solutions by how far they are verified: 24 gold, 25 unverified" in Reader(page).text
+
+
 def test_contamination_is_told_with_the_policy(page: str, results: Results) -> None:
     text = Reader(page).text
     assert "reported, not enforced" in text
