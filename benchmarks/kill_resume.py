@@ -1,0 +1,200 @@
+"""SIGKILL anywhere, run again: the same sealed bytes, and hardly a call paid twice.
+
+A small classroom run is made once, its teacher behind the misbehaving server (in this process, which counts completions).
+Then every stage is killed `--kills` times: all that comes before it is copied from the first run, `orcamath run --until STAGE`
+is started and killed inside the stage (at a random moment; while it folds, that is, while its tables are being written; when
+a checkpoint was just left), started again, and its sealed files are compared byte for byte. `wasted`: completions the server
+made for a call it had already answered. `wasted_allowed`: concurrency plus one commit window.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from hashlib import blake2b
+from pathlib import Path
+from typing import NamedTuple
+
+from orcamath.classroom import textbook
+from orcamath.settings import ModelSettings
+from orcamath.store.ledger import COMMIT_N
+from orcamath.testing import Faults, of_chat, serve
+
+CONCURRENCY = 8
+RECIPE = f"""
+name: killed
+seeds: {{sources: [{{name: classroom, split: train, options: {{n: 40, seed: 0}}}}]}}
+benchmarks: {{sources: [{{name: classroom, split: test, options: {{n: 40, seed: 0}}}}]}}
+teacher: {{backend: openai_compatible, model: m, concurrency: {CONCURRENCY}}}
+suggester_editor: {{rounds: 2}}
+collect: {{near: false}}
+teach: {{max_problems: 120}}
+gate: {{policy: report}}
+screens: [classroom]
+student: {{base: classroom, options: {{chunk: 32}}}}
+imitate: {{epochs: 2, batch_size: 16, learning_rate: 1.0e-3, schedule: linear, max_tokens: 320, checkpoint_steps: 3}}
+practice: {{problems: fresh, label: known_answer, samples: 2, max_new_tokens: 64, max_problems: 40}}
+learn: {{loss: kto, learning_rate: 1.0e-4, batch_size: 4, epochs: 2, max_tokens: 320, checkpoint_steps: 1}}
+evaluate: {{max_new_tokens: 64}}
+iterations: [{{}}]
+"""
+MOMENTS = ("anywhere", "fold", "checkpoint")
+
+
+class Made(NamedTuple):
+    """One stage of the first run."""
+
+    label: str
+    artifact: str
+    seconds: float
+
+
+def command(folder: Path, url: str, until: str | None) -> list[str]:
+    """Return the command line of one run."""
+    words = [
+        sys.executable,
+        "-m",
+        "orcamath",
+        "run",
+        str(folder.parent / "killed.yaml"),
+        "--set",
+        f"teacher.base_url={url}",
+    ]
+    words += ["--runs", str(folder / "runs"), "--store", str(folder / "store")]
+    return words + (["--until", until] if until else [])
+
+
+def start(folder: Path, url: str, until: str | None) -> "subprocess.Popen[str]":
+    """Start a run; its messages come line by line on stderr."""
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    return subprocess.Popen(
+        command(folder, url, until), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=env
+    )
+
+
+def finish(folder: Path, url: str, until: str | None) -> None:
+    """Run to the end; raises with the run's own words where it fails."""
+    run = start(folder, url, until)
+    _, said = run.communicate()
+    if run.returncode != 0:
+        raise SystemExit(f"the run ended with {run.returncode}:\n{said}")
+
+
+def contents(artifact: Path) -> dict[str, str]:
+    """Return the hash of every sealed file."""
+    return {
+        str(f.relative_to(artifact)): blake2b(f.read_bytes(), digest_size=16).hexdigest()
+        for f in sorted(artifact.rglob("*")) if f.is_file()
+    }  # fmt: skip
+
+
+def kill_inside(folder: Path, url: str, stage: Made, moment: str, rng: random.Random) -> bool:
+    """Start the stage and kill it inside; False where it was quicker."""
+    run = start(folder, url, stage.label)
+    assert run.stderr is not None
+    while (line := run.stderr.readline()) and not line.startswith(f"{stage.label} …"):
+        pass
+    until = time.monotonic() + rng.uniform(0, stage.seconds) * 0.8
+    name = stage.label.split(" ")[0]
+    artifacts, scratch = folder / "store" / "artifacts", folder / "store" / "scratch"
+    while run.poll() is None:
+        if moment == "fold" and any(artifacts.glob(f".{name}-*.making/*")):
+            break
+        if moment == "checkpoint" and any(p.is_file() for p in scratch.glob(f"{name}-*/**/*")):
+            break
+        if moment == "anywhere" and time.monotonic() > until:
+            break
+        time.sleep(0.0005)
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+    return run.returncode == -signal.SIGKILL and not (artifacts / stage.artifact / "manifest.json").exists()
+
+
+def trial(
+    root: Path, first: Path, before: list[Made], stage: Made, moment: str, seed: int
+) -> tuple[list[str], int] | None:
+    """Kill one stage and run it again; returns the files that differ and the calls paid twice, None where the kill missed."""
+    folder = root / "trial"
+    shutil.rmtree(folder, ignore_errors=True)
+    artifacts = folder / "store" / "artifacts"
+    artifacts.mkdir(parents=True)
+    for made in before:
+        shutil.copytree(first / "store" / "artifacts" / made.artifact, artifacts / made.artifact, dirs_exist_ok=True)
+    with serve(of_chat(textbook.open_chat(ModelSettings(backend="textbook"))), Faults(latency_s=0.02)) as server:
+        if not kill_inside(folder, server.base_url, stage, moment, random.Random(seed)):
+            return None
+        finish(folder, server.base_url, stage.label)
+        wasted = server.stats["repeated"]
+    want, have = contents(first / "store" / "artifacts" / stage.artifact), contents(artifacts / stage.artifact)
+    return sorted(name for name in want.keys() | have.keys() if want.get(name) != have.get(name)), wasted
+
+
+def stages_of(first: Path) -> list[Made]:
+    """Return the stages of a finished run, in the order they were made."""
+    stages = json.loads((first / "runs" / "killed" / "stages.json").read_text())["stages"]
+    return [Made(s["label"], s["artifact"], s["seconds"]) for s in stages]
+
+
+def moments_of(stage: Made, kills: int) -> list[str]:
+    """Return when to kill a stage: anywhere, in its fold, and where it trains at a checkpoint."""
+    trains = stage.label.split(" ")[0] in ("imitate", "learn")
+    kinds = ["anywhere", "checkpoint" if trains else "fold"]
+    return [kinds[i % 2] for i in range(kills)]
+
+
+def run(root: Path, kills: int, only: set[str]) -> dict[str, object]:
+    """Make the first run, kill every stage, and return the figures."""
+    (root / "killed.yaml").write_text(RECIPE)
+    first = root / "first"
+    with serve(of_chat(textbook.open_chat(ModelSettings(backend="textbook"))), Faults(latency_s=0.02)) as server:
+        finish(first, server.base_url, None)
+    stages = stages_of(first)
+    per_stage, at, differing, wasted, missed = Counter[str](), Counter[str](), [], [], 0
+    for n, stage in enumerate(stages):
+        if only and stage.label not in only:
+            continue
+        for i, wanted in enumerate(moments_of(stage, kills)):
+            for attempt in range(12):
+                moment = wanted if attempt < 6 else "anywhere"
+                found = trial(root, first, stages[:n], stage, moment, seed=1000 * n + 100 * i + attempt)
+                if found is not None:
+                    break
+                missed += 1
+            else:
+                continue
+            per_stage[stage.label] += 1
+            at[moment] += 1
+            wasted.append(found[1])
+            differing += [f"{stage.label}: {name}" for name in found[0]] or []
+            sys.stderr.write(f"{stage.label} killed ({moment}): {found[0] or 'identical'}, {found[1]} wasted\n")
+            if found[0]:
+                at["differing"] += 1
+    total = per_stage.total()
+    return {
+        "kills": total, "identical": total - at["differing"], "wasted_max": max(wasted, default=0),
+        "wasted_allowed": CONCURRENCY + COMMIT_N, "per_stage_min": min(per_stage.values(), default=0),
+        "per_stage": dict(per_stage), "moments": {m: at[m] for m in MOMENTS}, "missed": missed, "differing": differing,
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--kills", type=int, default=3, help="per stage")
+    parser.add_argument("--only", nargs="*", default=(), help="labels of stages, such as `practice 2`")
+    a = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        figures = run(Path(folder), a.kills, set(a.only))
+    print(json.dumps(figures) if a.json else "\n".join(f"{k:16} {v}" for k, v in figures.items()))
+
+
+if __name__ == "__main__":
+    main()
