@@ -64,7 +64,7 @@ class AskMeAnything:
         statement = next((p.text for p in pieces if p.tag == "statement" and p.whole), None)
         if statement is None or not any(p.tag == "question" for p in pieces):
             return failed(item.id, words, reply)
-        answer = _answer(item)
+        answer = _as_told(_answer(item), statement)
         if wrong := _changed(statement, item, answer):
             return Rejected(item=item.id, reason=wrong[0], detail=wrong[1], text=reply.text)
         return list(_pairs(pieces, words, item, answer))
@@ -116,6 +116,14 @@ def _answer(seed: Problem) -> Fraction | None:
     """Return the value of the seed's answer, None where it is not exactly one number."""
     found = quantities(_short(seed) or "")
     return found[0].value if len(found) == 1 else None
+
+
+def _as_told(answer: Fraction | None, statement: str) -> Fraction | None:
+    """Return the answer as the statement tells it: an answer of 25 to "what percentage" stands there as 25%."""
+    if answer is not None and answer not in numbers(statement):
+        percentages = {q.value for q in quantities(statement) if q.form == "percent"}
+        return answer / 100 if answer / 100 in percentages else answer
+    return answer
 
 
 def _changed(statement: str, seed: Problem, answer: Fraction | None) -> tuple[str, str] | None:
