@@ -5,6 +5,8 @@ rejects, 4 stopped resumable, 130 interrupted. Everything heavy is imported insi
 """
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +31,16 @@ def _say(line: str) -> None:
     sys.stderr.flush()
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Say what an interrupt means; typer would only say that it aborted."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say("interrupted; all that was finished is kept, the same command goes on from there")
+        raise typer.Exit(130) from None
+
+
 @app.callback()
 def _orcamath() -> None:
     """Grow word problems, teach, practise, judge, learn, report: Orca-Math (arXiv 2402.14830) end to end."""
@@ -50,9 +62,10 @@ def run(
     """Run a recipe from the top. What is sealed is reused, so running again is resuming."""
     from orcamath.commands.runs import run_in_folder
 
-    run_in_folder(
-        recipe, runs=runs, store=store, name=name, until=until, limit=limit, overrides=overrides or [], wait=wait
-    )
+    with _interruptible():
+        run_in_folder(
+            recipe, runs=runs, store=store, name=name, until=until, limit=limit, overrides=overrides or [], wait=wait
+        )
 
 
 @app.command()
@@ -171,11 +184,12 @@ def evaluate(
     settings = EvaluateSettings(
         max_new_tokens=max_new_tokens, samples=samples, temperature=temperature if samples > 1 else 0.0, limit=limit
     )  # fmt: skip
-    typer.echo(
-        evaluate_model(
-            model, on.split(","), data=data, settings=settings, base_url=base_url, runs=runs, store=store, as_json=json
-        )
-    )  # fmt: skip
+    with _interruptible():
+        typer.echo(
+            evaluate_model(
+                model, on.split(","), data=data, settings=settings, base_url=base_url, runs=runs, store=store, as_json=json
+            )
+        )  # fmt: skip
 
 
 @app.command()
@@ -274,9 +288,6 @@ def main() -> None:
 
     try:
         app()
-    except KeyboardInterrupt:
-        _say("interrupted; all that was finished is kept, the same command goes on from there")
-        sys.exit(130)
     except OrcamathError as e:
         _say(str(e) if e.exit_code == 0 else f"error: {e}")
         sys.exit(e.exit_code)

@@ -1,0 +1,202 @@
+"""A run as its user lives it: to the report, again in no time, killed and resumed, stopped early, told what is wrong."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from orcamath.cli import main
+from orcamath.store.run_folder import RunFolder
+
+STAGES = ["benchmarks", "seeds", "ask", "edit", "collect", "teach", "gate", "imitate", "evaluate M1", "practice 2",
+          "judge 2", "preferences 2", "learn 2", "evaluate M2"]  # fmt: skip
+
+
+class Ended(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def orcamath(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """The command line in this process, in an empty folder: as a user calls it, without paying for torch each time."""
+
+    def call(*args: str, cwd: Path = tmp_path) -> Ended:
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", ["orcamath", *args])
+        capsys.readouterr()
+        code = 0
+        try:
+            main()
+        except SystemExit as e:
+            code = e.code if isinstance(e.code, int) else 0
+        out, err = capsys.readouterr()
+        return Ended(code, out, err)
+
+    return call
+
+
+def flags(overrides: list[str]) -> list[str]:
+    return [part for o in overrides for part in ("--set", o)]
+
+
+def sealed_data(store: Path) -> dict[str, str]:
+    """Hash of every sealed table, by stage and digest (weights are left out: training is the same to rounding)."""
+    return {
+        str(p.relative_to(store)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted((store / "artifacts").glob("[a-z]*/*.parquet"))
+    }
+
+
+def test_seeds_to_report_and_again_in_no_time(orcamath, tmp_path: Path, small: list[str]) -> None:
+    done = orcamath("run", "classroom", *flags(small))
+    assert done.returncode == 0, done.stderr
+    assert "report: runs/classroom/report.html" in done.stdout
+    assert "ask_me_anything" in done.stdout
+    assert (tmp_path / "runs/classroom/report.html").stat().st_size > 10_000
+    pointers = json.loads((tmp_path / "runs/classroom/stages.json").read_text())
+    assert [s["label"] for s in pointers["stages"]] == STAGES
+    assert [s["name"] for s in pointers["students"]] == ["M1", "M2"]
+
+    before = sealed_data(tmp_path / "store")
+    again = orcamath("run", "classroom", *flags(small))
+    assert again.returncode == 0
+    assert all("(reused)" in line for line in again.stderr.splitlines() if line.startswith(tuple(STAGES)))
+    assert sealed_data(tmp_path / "store") == before
+
+    status = orcamath("status", "classroom", "--json")
+    assert {s["label"] for s in json.loads(status.stdout)} == set(STAGES)
+    answer = orcamath("ask", "classroom/M2", "At the start Ada had 18 beads. How many?")
+    assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize(
+    "after", ["teach", "practice 2", *(pytest.param(s, marks=pytest.mark.slow) for s in ("ask", "imitate", "learn 2"))]
+)
+def test_killed_in_a_stage_the_same_command_ends_with_the_same_data(
+    orcamath, tmp_path: Path, small: list[str], after: str
+) -> None:
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    assert orcamath("run", "classroom", *flags(small), "--until", "teach", cwd=whole).returncode == 0
+    command = [sys.executable, "-m", "orcamath", "run", "classroom", *flags(small)]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as run:
+        assert run.stderr is not None
+        for line in run.stderr:
+            if line.startswith(f"{after} …"):
+                break
+        run.send_signal(signal.SIGKILL)
+    resumed = orcamath("run", "classroom", *flags(small))
+    assert resumed.returncode == 0, resumed.stderr
+    uninterrupted = sealed_data(whole / "store")
+    assert uninterrupted.items() <= sealed_data(tmp_path / "store").items()
+
+
+def test_interrupt_leaves_a_resumable_run(orcamath, tmp_path: Path, small: list[str]) -> None:
+    command = [sys.executable, "-m", "orcamath", "run", "classroom", *flags(small)]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as run:
+        assert run.stderr is not None
+        while not run.stderr.readline().startswith("imitate …"):
+            pass
+        run.send_signal(signal.SIGINT)
+        rest = run.stderr.read()
+        assert run.wait(30) == 130, rest
+    assert "the same command goes on" in rest
+    assert "Traceback" not in rest
+    assert orcamath("run", "classroom", *flags(small), "--until", "imitate").returncode == 0
+
+
+def test_until_and_limit_stop_where_they_say(orcamath, tmp_path: Path, small: list[str]) -> None:
+    done = orcamath("run", "classroom", *flags(small), "--until", "teach", "--limit", "7")
+    assert done.returncode == 0
+    labels = [s["label"] for s in json.loads((tmp_path / "runs/classroom/stages.json").read_text())["stages"]]
+    assert labels[-1] == "teach"
+    assert "seeds: 7 problems" in done.stderr
+
+
+def test_arms_share_stages_and_the_control_matches_tokens(orcamath, tmp_path: Path, small: list[str]) -> None:
+    arms = "{KTO: {iterations: [{}]}, more: {match_tokens_of: KTO, iterations: [{more_sft: {}}]}}"
+    overrides = [o for o in small if not o.startswith(("variants", "iterations"))] + [f"variants={arms}"]
+    done = orcamath("run", "classroom", *flags(overrides))
+    assert done.returncode == 0, done.stderr
+    tokens = {}
+    for arm in ("kto", "more"):
+        students = json.loads((tmp_path / f"runs/classroom/arms/{arm}/stages.json").read_text())["students"]
+        tokens[arm] = students[1]["trained_tokens"] - students[0]["trained_tokens"]
+    assert tokens["more"] >= tokens["KTO".lower()]
+    assert tokens["more"] - tokens["kto"] < 2_000  # at most one step over
+    assert "more" in done.stdout
+    imitated = list((tmp_path / "store/artifacts").glob("imitate-*[0-9a-f]"))
+    assert len(imitated) == 2  # M1 once for both arms, and the control's second
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["run", "clasroom"], 2, "did you mean `classroom`?"),
+        (["run", "classroom", "--set", "learn.betta=1"], 2, "unknown key `learn.betta`; did you mean `beta`?"),
+        (["run", "classroom", "--set", "teach"], 2, "has no `=`"),
+        (["run", "missing.yaml"], 2, "`missing.yaml` does not exist"),
+        (["run", "classroom", "--set", "student.base=nowhere/at/all"], 1, "nowhere/at/all"),
+        (["run", "classroom", "--set", "teacher.backend=textbok"], 2, "did you mean `textbook`?"),
+        (["run", "classroom", "--set", "seeds.sources.0.name=nosuch"], 2, "no source `nosuch`"),
+        (["report", "never-run"], 2, "nothing was run in"),
+    ],
+)
+def test_bad_input_is_one_clear_message(
+    orcamath, tmp_path: Path, small: list[str], args: list[str], code: int, said: str
+) -> None:
+    shrink = flags([s for s in small if "student.base" not in s]) if args[1] == "classroom" else []
+    done = orcamath(*args[:2], *shrink, *args[2:])
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_malformed_seed_line_is_named_and_nothing_is_lost(orcamath, tmp_path: Path, small: list[str]) -> None:
+    (tmp_path / "mine.jsonl").write_text('{"question": "What is 1 + 1?", "answer": "2"}\n{"question": oops}\n')
+    own = "seeds.sources=[{name: file, path: mine.jsonl, split: train}]"
+    done = orcamath("run", "classroom", *flags([*small, own, "screens=[]"]), "--until", "seeds")
+    assert done.returncode == 1
+    assert "mine.jsonl:2" in done.stderr
+    skip = "seeds.sources=[{name: file, path: mine.jsonl, split: train, on_bad_line: skip}]"
+    done = orcamath("run", "classroom", *flags([*small, skip, "screens=[]"]), "--until", "seeds")
+    assert done.returncode == 0, done.stderr
+    assert "1 rejected" in done.stderr
+
+
+def test_a_second_run_in_the_same_folder_is_told_who_holds_it(orcamath, tmp_path: Path, small: list[str]) -> None:
+    with RunFolder(tmp_path / "runs" / "classroom"):
+        done = orcamath("run", "classroom", *flags(small))
+    assert done.returncode == 1
+    assert f"process {os.getpid()}" in done.stderr
+    assert "--wait" in done.stderr
+
+
+def test_a_full_disk_stops_resumably(orcamath, tmp_path: Path, small: list[str]) -> None:
+    limited = f"ulimit -f 40; exec {sys.executable} -m orcamath run classroom --until teach " + " ".join(
+        f"--set '{o}'" for o in small
+    )
+    done = subprocess.run(["bash", "-c", limited], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 4, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "run" in done.stderr.splitlines()[-1]
+    assert orcamath("run", "classroom", *flags(small), "--until", "teach").returncode == 0
+
+
+def test_help_is_quick(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    began = time.process_time()
+    monkeypatch.setattr(sys, "argv", ["orcamath", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    assert "doctor" in capsys.readouterr().out
+    assert time.process_time() - began < 1.0
