@@ -187,8 +187,13 @@ def _practised(store: Store, stages: dict[str, Artifact], number: int, arm: str,
     stages[key] = seal(store, "practice", practice, student)
     stages[f"judge {number}"] = seal(store, "judge", judged, stages[key])
     stages[f"preferences {number}"] = seal(store, "preferences", preferred, stages[f"judge {number}"])
-    said = _facts(n_tokens=60_000, n_steps=40, loss="kto", warnings=["z0_stayed_0"] if number == 3 else [])
-    stages[f"learn {number}"] = seal(store, "learn", said, arm, stages[f"preferences {number}"])
+    told = _facts(n_tokens=60_000, n_steps=40, loss="kto", warnings=["z0_stayed_0"] if number == 3 else [])
+
+    def learnt(out: Output) -> None:
+        told(out)
+        _book(out, 900, [Rejected(item="0f1e2d", reason="no_right_answer")])
+
+    stages[f"learn {number}"] = seal(store, "learn", learnt, arm, stages[f"preferences {number}"])
     return stages[f"learn {number}"]
 
 

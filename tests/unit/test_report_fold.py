@@ -120,6 +120,12 @@ def test_examples_say_how_long_the_whole_was(results: Results) -> None:
     assert (example.n, len(example.text), example.n_chars) == (2, 600, 23 * 60)
 
 
+def test_examples_are_of_all_arms(results: Results) -> None:
+    learnt = [e for e in results.examples if e.reason == "no_right_answer"]
+    assert [e.stage for e in learnt if e.stage.startswith("KTO")] == ["KTO + NLL: learn 2", "KTO + NLL: learn 3"]
+    assert {e.item for e in learnt} == {"0f1e2d"}
+
+
 def test_metrics_survive_a_torn_line_and_a_repeated_step(tmp_path: Path) -> None:
     folder, store = make_run(tmp_path, n=10)
     with (folder / "metrics.jsonl").open("a") as f:

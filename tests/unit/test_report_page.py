@@ -175,7 +175,7 @@ def test_hostile_text_is_shown_and_not_obeyed(tmp_path: Path) -> None:
     )
     hostile = hostile._replace(
         name=HOSTILE, about=HOSTILE, rows=(hostile.rows[0], arm), recipe=HOSTILE, licences={HOSTILE: 3},
-        origins=(Origin(HOSTILE, 3, 2, 1),), examples=(Example(HOSTILE, HOSTILE, 1, HOSTILE, HOSTILE, len(HOSTILE)),),
+        origins=(Origin(HOSTILE, 3, 2, 1),), examples=(Example(HOSTILE, HOSTILE, 1, HOSTILE, HOSTILE, len(HOSTILE), HOSTILE),),
         metrics={HOSTILE: [{"stage": 1, "step": i, "loss": 1.0 / (i + 1), "label": HOSTILE} for i in range(4)]},
         facts={**hostile.facts, HOSTILE: {HOSTILE: [HOSTILE]}},
     )  # fmt: skip
@@ -191,7 +191,7 @@ def test_hostile_text_is_shown_and_not_obeyed(tmp_path: Path) -> None:
 
 
 def test_a_megabyte_is_cut_where_all_can_see_it(results: Results) -> None:
-    long = Example("ask", "no_question", 1, "y" * 1_000_000, "x" * 600, 1_048_576)
+    long = Example("ask", "no_question", 1, "y" * 1_000_000, "x" * 600, 1_048_576, "id")
     shown = render(results._replace(examples=(long,), about="z" * 1_000_000, name="n" * 1_000_000))
     assert "600 of 1,048,576 characters shown" in shown
     assert "of 1,000,000 characters shown" in shown

@@ -93,6 +93,8 @@ class Example(NamedTuple):
     """At most `MAX_EXAMPLE_CHARS` of it."""
     n_chars: int
     """Length of the whole text."""
+    item: str
+    """Id of the record that was being worked on."""
 
 
 class Results(NamedTuple):
@@ -139,7 +141,7 @@ def fold(folder: Path, store: Store) -> Results:
     """Read a run folder (and its arms) and fold it. Raises UsageError where nothing was run there."""
     arms = list(_arms(folder))
     base = {s["label"]: load_artifact(store, s["artifact"]) for s in arms[0].pointers["stages"]}
-    examples = [e for label, a in base.items() for e in _examples(label, a)]
+    examples = [e for arm, label, _, a in _made(arms, store) for e in _examples(_key(arm, label), a)]
     gated = base.get("gate")
     licences = Counter(x.licence or "not stated" for x in gated.read(Lesson)) if gated is not None else Counter[str]()
     return Results(
@@ -249,7 +251,9 @@ def _examples(label: str, artifact: Artifact) -> Iterator[Example]:
             shown[rejected.reason].append(rejected)
     for reason, n in counts.most_common():
         for r in shown[reason]:
-            yield Example(label, reason, n, r.detail[:MAX_EXAMPLE_CHARS], r.text[:MAX_EXAMPLE_CHARS], len(r.text))
+            yield Example(
+                label, reason, n, r.detail[:MAX_EXAMPLE_CHARS], r.text[:MAX_EXAMPLE_CHARS], len(r.text), r.item
+            )
 
 
 def _rows(arms: list[_Arm], store: Store) -> Iterator[Row]:
