@@ -10,6 +10,7 @@ What a batch left out (expired, cancelled) is an error of those calls: the next 
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -72,11 +73,11 @@ class OpenAIBatch:
 
     def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
         """Hand in what no batch holds, then wait for all. Raises BatchWaiting where told not to wait."""
-        wanted: set[str] = set()
+        wanted = Counter[str]()
         try:
             capped = self._hand_in(requests, wanted)
             for intent in self._desk.intents():
-                if wanted.intersection(intent.keys):
+                if any(key in wanted for key in intent.keys):
                     yield from self._collect(intent, wanted)
         finally:
             for held in self._held.values():  # handed in and not back: the provider may charge for all of it
@@ -86,7 +87,7 @@ class OpenAIBatch:
         if capped:
             raise CapReached("the spending cap leaves no room for the next call: raise `cap_usd`, or stop here")
 
-    def _hand_in(self, requests: Iterable[Request], wanted: set[str]) -> bool:
+    def _hand_in(self, requests: Iterable[Request], wanted: Counter[str]) -> bool:
         """Gather requests into batches and upload them; tells whether the cap cut them short."""
         intents = self._desk.intents()
         for intent in intents:
@@ -99,6 +100,7 @@ class OpenAIBatch:
         for request in requests:
             key = request.key(self.fingerprint).hex()
             if key in wanted:
+                wanted[key] += 1
                 continue
             if key not in known:
                 if self.meter is not None:
@@ -116,7 +118,7 @@ class OpenAIBatch:
                 lines.append(line)
                 keys.append(key)
                 size += len(line) + 1
-            wanted.add(key)
+            wanted[key] = 1
         if lines:
             self._upload(self._desk.intend(lines, keys))
         return capped
@@ -153,7 +155,7 @@ class OpenAIBatch:
                 return None
             after = f"&after={page['data'][-1]['id']}"
 
-    def _collect(self, intent: Intent, wanted: set[str]) -> Iterator[Reply]:
+    def _collect(self, intent: Intent, wanted: Counter[str]) -> Iterator[Reply]:
         """Wait for one batch, keep its results, and hand on those that are asked for now.
 
         What a batch that ended before this run left out is in a newer batch, and not reported here.
@@ -176,8 +178,8 @@ class OpenAIBatch:
         results = self._desk.results(intent)
         for key in intent.keys:
             if key in wanted and (was_open or key in results):
-                wanted.discard(key)
-                yield self._reply(bytes.fromhex(key), results.get(key), intent)
+                reply = self._reply(bytes.fromhex(key), results.get(key), intent)
+                yield from [reply] * wanted.pop(key)
 
     def _reply(self, key: bytes, line: bytes | None, intent: Intent) -> Reply:
         held, billed, sent = self._held.pop(key.hex(), None), None, False
