@@ -25,7 +25,18 @@ import numpy.typing as npt
 
 from orcamath.records import Problem, Split
 
-__all__ = ["BYTES_A_PROBLEM", "Clusters", "Sketches", "exact_cluster", "hashed_split", "text_key", "words"]
+__all__ = [
+    "BYTES_A_PROBLEM",
+    "NEAR",
+    "Clusters",
+    "Sketches",
+    "exact_cluster",
+    "hashed_split",
+    "near_pairs",
+    "shingles",
+    "text_key",
+    "words",
+]
 
 NEAR = 0.7
 HASHES, BAND = 64, 4
@@ -38,9 +49,11 @@ FEW_WORDS = 5
 _WORD = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+")
 _SPLITS: tuple[Split | None, ...] = (None, "train", "dev", "test")
-_rng = np.random.Generator(np.random.PCG64(20240216))
-_A = _rng.integers(1, 2**63, HASHES, dtype=np.uint64) | np.uint64(1)
-_B = _rng.integers(0, 2**63, HASHES, dtype=np.uint64)
+# the 64 hash functions: fixed by name, since a generator's stream may differ between versions of numpy
+_HASHED = np.frombuffer(
+    b"".join(blake2b(f"minhash {i}".encode(), digest_size=16).digest() for i in range(HASHES)), "<u8"
+)
+_A, _B = _HASHED[0::2] | np.uint64(1), _HASHED[1::2]
 
 
 def words(text: str) -> list[str]:
@@ -64,11 +77,16 @@ def hashed_split(cluster: str) -> Split:
     return "test" if place < TEST_SHARE else "dev" if place < TEST_SHARE + DEV_SHARE else "train"
 
 
-def _sketch(text: str) -> bytes:
+def shingles(text: str) -> set[str]:
+    """Return what texts are compared by: pairs of words, numbers masked unless they are all there is (`387 x 387 = ?`)."""
     tokens = words(text)
-    if sum(not t[0].isdigit() for t in tokens) >= FEW_WORDS:  # else the numbers are all there is, as in `387 x 387 = ?`
+    if sum(not t[0].isdigit() for t in tokens) >= FEW_WORDS:
         tokens = [_NUMBER.sub("0", t) for t in tokens]
-    pairs = {f"{a} {b}" for a, b in pairwise(tokens)} or set(tokens) or {""}
+    return {f"{a} {b}" for a, b in pairwise(tokens)} or set(tokens) or {""}
+
+
+def _sketch(text: str) -> bytes:
+    pairs = shingles(text)
     x = np.fromiter((crc32(p.encode()) for p in pairs), np.uint64, len(pairs))
     least = (x[None, :] * _A[:, None] + _B[:, None]).min(axis=1)
     kept = (least >> np.uint64(29)) & np.uint64(255)
@@ -165,6 +183,13 @@ class Sketches:
                     for right in group[a + 1 :]:
                         seen[" ∩ ".join(sorted((self.part_names[left], self.part_names[right])))] += 1
         return dict(sorted(seen.items()))
+
+
+def near_pairs(sketches: Sketches) -> Iterator[tuple[int, int]]:
+    """Yield the places of all pairs that are near; a pair may come more than once."""
+    n = len(sketches)
+    found = np.frombuffer(sketches.bytes_, np.uint8).reshape(n, HASHES)
+    return _candidates(np.frombuffer(sketches.keys, np.uint64, n), found)
 
 
 def _join(keys: npt.NDArray[np.uint64], sketches: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
