@@ -21,6 +21,8 @@ class Choice(NamedTuple):
     quantity: Quantity
     sure: bool
     among: tuple[Quantity, ...]
+    several: bool = False
+    """The sentence is a list of numbers, none of them more the answer than another."""
 
 
 _LINK = re.compile(
@@ -33,6 +35,9 @@ _CLAUSE = re.compile(
 )
 _ITEM = re.compile(r"[ \t]*(?:[Ss]tep )?\(?[0-9]{1,2}[.):][ \t]+(?=\S)")
 _LEAD = re.compile(r"^[\s:*_\"'(\[~≈a-z]{0,3}$")
+_SAYS_MORE = re.compile(
+    r"^[^(,;]*\b(?:is|are|was|were|costs?|makes?|gives?|gets?|earns?|equals?|will|would|can)\b", re.IGNORECASE
+)
 _ASSERTS = re.compile(
     r"(?:\b(?:is|are|was|be|has|have|had|needs?|total|answer|makes?|made|earn(?:s|ed)?|gets?|spends?|spent|takes?|costs?|"
     r"about|approximately|only|exactly|can|will|equals?|left|paid|pays|received?s?|saves?|contains?)[ ]*"
@@ -61,9 +66,12 @@ def choose(sentence: str, question: str = "") -> Choice | None:
         behind = [q for q in among if q.start >= link.end() - 1]
         if behind:
             return Choice(behind[0], len({q.value for q in behind}) == 1 or behind[0].start <= link.end() + 3, rest)
-    if _LEAD.match(sentence[: among[0].start]):
-        if sentence[among[0].end : among[1].start].strip() == "or":
+    if _LEAD.match(sentence[: among[0].start]) and not _SAYS_MORE.search(sentence[among[0].end : among[-1].start]):
+        gap = sentence[among[0].end : among[1].start].strip()
+        if gap == "or":
             return _alternatives(among[0], among[1], rest)
+        if gap in ("and", ",", ";", "&", "to", ", and", "-", "–"):
+            return Choice(among[0], False, rest, several=True)
         return Choice(among[0], not _scales(sentence, among[0], question), rest)
     return _by_score(sentence, question, rest)
 

@@ -15,6 +15,7 @@ __all__ = ["Expression", "parse", "same_expression", "value_of"]
 MAX_CHARS = 200
 MAX_DEPTH = 24
 MAX_POWER = 64
+MAX_FACTORIAL = 100
 MAX_BITS = 4096
 POINTS = (Fraction(7, 3), Fraction(-11, 5), Fraction(13, 7))
 
@@ -92,8 +93,9 @@ class _Reader:
 
     def power(self, depth: int) -> Node:
         node = self.atom(depth)
-        while self.peek() == "°":
-            self.take()
+        while self.peek() in ("°", "!"):
+            if self.take() == "!":
+                node = ("!", node, None)
         if self.peek() in ("^", "**"):
             self.take()
             if depth + 1 > MAX_DEPTH:
@@ -191,6 +193,10 @@ def _walk(node: Node, letters: dict[str, Number]) -> Number:
     a = _walk(left, letters)
     if name == "sqrt":
         return _root(a)
+    if name == "!":
+        if not isinstance(a, Fraction) or a.denominator != 1 or not 0 <= a <= MAX_FACTORIAL:
+            raise _Unreadable
+        return Fraction(math.factorial(int(a)))
     b = _walk(right, letters)
     if name == "^":
         return _power(a, b)

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from orcamath.answers.choose import choose
+from orcamath.answers.forms import UNREAD
 from orcamath.answers.latex import plain
 from orcamath.answers.locate import Found, How, locate, sentences
 from orcamath.answers.numbers import quantities
@@ -35,6 +36,10 @@ class Answer(NamedTuple):
     at: int
     """Where that stretch begins in the solution."""
     among: tuple[Quantity, ...] = ()
+    several: bool = False
+    """More than one answer is given."""
+    raw: str = ""
+    """The stretch with its markup, for who can read LaTeX."""
     """Every number of the stretch that could have been meant."""
 
 
@@ -43,13 +48,18 @@ def find(text: str, kind: AnswerKind = "number", question: str = "") -> Answer |
     found = locate(text, wants_number=kind in ("number", "set"))
     if found is None:
         return None
-    if kind == "set":
-        return _set(text, found)
     if kind == "expression":
         found = found._replace(text=_math(found))
+    answer = _set(text, found) if kind == "set" else _one(text, found, kind, question)
+    return answer._replace(raw=found.text) if answer else None
+
+
+def _one(text: str, found: Found, kind: AnswerKind, question: str) -> Answer | None:
     segment = plain(found.text).strip(" :").rstrip(". ")
     if not segment:
         return None
+    if kind == "expression" and UNREAD.search(found.text):
+        return Answer(found.text, found.how, found.how != "sentence", segment, found.at)
     if kind != "number":
         sure = found.how != "sentence" or len(text) <= SHORT
         return Answer(segment, found.how, sure, segment, found.at)
@@ -60,7 +70,9 @@ def find(text: str, kind: AnswerKind = "number", question: str = "") -> Answer |
         return Answer(segment, found.how, False, segment, found.at)
     q = choice.quantity
     end = measure(segment, q)[2]
-    return Answer(segment[q.start : end].strip(), found.how, choice.sure, segment, found.at, choice.among)
+    return Answer(
+        segment[q.start : end].strip(), found.how, choice.sure, segment, found.at, choice.among, choice.several
+    )
 
 
 def _math(found: Found) -> str:

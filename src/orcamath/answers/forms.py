@@ -9,18 +9,38 @@ from orcamath.answers.numbers import quantities
 from orcamath.answers.readings import near
 from orcamath.answers.wording import same_text
 
-__all__ = ["NAME_IS", "PARTS", "same_form"]
+__all__ = ["NAME_IS", "PARTS", "UNREAD", "same_form", "without_units"]
 
-NAME_IS = re.compile(r"^[ (]*(?:[A-Za-z]|[a-z]\([a-z]\)|[A-Za-z ]{2,30})[ ]*=[ ]*(?=[^=]+$)")
+NAME_IS = re.compile(r"^[ (]*(?:[A-Za-z]|[a-z]\([a-z]\)|[A-Za-z ]{2,30})[ ]*[=∈][ ]*(?=[^=]+$)")
 """The `x =` or `f(x) =` in front of an expression."""
+UNREAD = re.compile(r"\\(?:begin|log|ln|sin|cos|tan|binom|sum|int|vec|pm)(?![a-z])|±|[0-9]_[{0-9]|[0-9.]\\overline")
+"""Notation that `expressions` does not read: such answers are the same as written, or in doubt."""
+_SPACING = re.compile(r"\\(?:left|right|,|;|!|:| )|[\s{}$]")
 PARTS = re.compile(r",(?![0-9]{3}(?![0-9]))|;|∪|\band\b|\bor\b")
 """What stands between the parts of a list; a comma inside 1,319 does not."""
+_UNIT = re.compile(
+    r"(?<=[0-9)π])[ ]+(?:(?:square|cubic|per)[ ]+)?(?:[a-z]{3,14}|[ck]?m|in|ft|yd|mm)(?:[ ][a-z]{2,14}){0,2}"
+    r"(?:[ ]?\^[ ]?\(?[23]\)?)?[ .]*$",
+    re.IGNORECASE,
+)
 _OF_SET = re.compile(r"^\s*\\?\{(?=[^{}]*\}\s*$)|(?<=[0-9a-z])\s*\\?\}\s*$")
+
+
+def without_units(text: str) -> str:
+    """Return plain text without the words behind its last number: `10√2 inches` → `10√2`, `12 cm^2` → `12`."""
+    return _UNIT.sub("", text)
+
+
+def _bare(text: str) -> str:
+    text = without_units(plain(_OF_SET.sub("", text)).replace("$", "").strip(" ."))
+    return NAME_IS.sub("", text).strip()
 
 
 def same_form(a: str, b: str) -> bool | None:
     """Compare expressions, ordered pairs, intervals, unions."""
-    a, b = (NAME_IS.sub("", plain(_OF_SET.sub("", text)).replace("$", "").strip(" .")) for text in (a, b))
+    if UNREAD.search(a) or UNREAD.search(b):
+        return _SPACING.sub("", a) == _SPACING.sub("", b) or None
+    a, b = (_bare(text) for text in (a, b))
     if a.replace(" ", "") == b.replace(" ", ""):
         return True
     left, right = parse(a), parse(b)

@@ -12,7 +12,7 @@ MAX_CHARS = 2_000
 
 _WORDS = {
     "times": "*", "cdot": "*", "div": "/", "pi": "π", "circ": "°", "degree": "°", "approx": "≈", "pm": "±", "le": "≤",
-    "leq": "≤", "ge": "≥", "geq": "≥", "neq": "≠", "infty": "∞", "cup": "∪", "ldots": "…", "dots": "…", "to": "→",
+    "leq": "≤", "ge": "≥", "geq": "≥", "neq": "≠", "infty": "∞", "cup": "∪", "ldots": "…", "dots": "…", "to": "→", "in": "∈",
     "rightarrow": "→", "Rightarrow": "→", "implies": "→", "quad": " ", "qquad": " ", "newline": "\n", "sqrt": "sqrt",
     "theta": "θ", "percent": "%", "euro": "€", "pounds": "£", "colon": ":", "ast": "*",
 }  # fmt: skip
@@ -22,6 +22,7 @@ _WRAPPERS = {
 }  # fmt: skip
 _FRACTIONS = {"frac", "dfrac", "tfrac", "cfrac"}
 _COMMAND = re.compile(r"\\([A-Za-z]+|.|\n)|\{,\}")
+_INDEX = re.compile(r"\[([0-9a-z])\]")
 _ATOM = re.compile(r"[0-9A-Za-z.]+")
 _MARKDOWN = re.compile(r"\*\*+|`+|__+")
 
@@ -84,7 +85,11 @@ def _commands(text: str, depth: int) -> str:
                 out.append(_commands(inside, depth + 1))
                 at = end
         elif name == "sqrt":
-            inside, at = braced(text, at)
+            root = _INDEX.match(text, at)
+            inside, at = braced(text, root.end() if root else at)
+            if root:
+                out.append(f"({inside if depth >= 8 else _commands(inside, depth + 1)})^(1/{root[1]})")
+                continue
             out.append(f"sqrt({_commands(inside, depth + 1) if depth < 8 else inside})")
         elif name in _WORDS:
             if name == "circ" and out and out[-1].endswith("^"):

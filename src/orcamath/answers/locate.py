@@ -1,8 +1,8 @@
 """Where in a solution its final answer stands. Searched from the end, so the length of what comes before costs little.
 
-Looked for, first: a JSON field `answer`; then whichever comes last of `#### …`, `\\boxed{…}`, `answer is …`, `Answer: …` and
-`A: …`; else the last sentence (with a number, where one is wanted). What a model wrote on after its answer (a `Question:` of
-its own) is cut off first.
+Looked for, first: a JSON field `answer`; then whichever comes last of `#### …`, `<answer>…`, `\\boxed{…}`, `answer is …`,
+`Answer: …` and `A: …`; else the last sentence (with a number, where one is wanted). What a model wrote on after its answer
+(a `Question:` of its own) is cut off first.
 """
 
 import json
@@ -34,6 +34,9 @@ _ANOTHER = re.compile(
     r"[^\n:]{0,20}[:.]"
 )
 _JSON = re.compile(r"""\\?["'](?:final[_ ]?)?answer\\?["'][ \t\r\n]{0,8}:[ \t\r\n]{0,8}""", re.IGNORECASE)
+_UNESCAPED = re.compile(
+    r"(?<!\\)\\(?=(?:[dt]?frac|boxed|fbox|text|times|sqrt|cdot|left|right|mathrm|approx|div|pi|%|\$|,|\(|\)|\[|\])(?![a-z]))"
+)
 _BARE_VALUE = re.compile(r"""[^\n}\]"']*?(?=[ ]*(?:,[ \t]*(?:["'}\n]|$)|[\n}\]]|$))""")
 _PHRASE = re.compile(
     r"answer\**\)?(?:[ ]?\([^()\n]{0,40}\))?"
@@ -68,7 +71,7 @@ def locate(text: str, *, wants_number: bool = True) -> Found | None:
     if found := _json(text):
         return found
     best: Found | None = None
-    for found in (_marker(text), _box(text), _phrase(text, wants_number)):
+    for found in (_marker(text), _tag(text), _box(text), _phrase(text, wants_number)):
         if found is not None and (best is None or found.at > best.at):
             best = found
     return best if best is not None else _last_sentence(text, 0, wants_number)
@@ -92,7 +95,8 @@ def _json_value(text: str, at: int) -> str:
         window = window[1:].replace('\\"', '"')
     if window[:1] == '"':
         try:
-            value, _ = json.JSONDecoder(strict=False).raw_decode(window)
+            # many models forget to escape the backslash of `\\frac`, which JSON then reads as a form feed
+            value, _ = json.JSONDecoder(strict=False).raw_decode(_UNESCAPED.sub(r"\\\\", window))
             return str(value).strip()
         except (ValueError, RecursionError):
             pass
@@ -124,6 +128,16 @@ def _marker(text: str) -> Found | None:
         if line and not _HEADING.match(line):
             return Found(line, "marker", begin)
     return None
+
+
+def _tag(text: str) -> Found | None:
+    """Return what stands in the last `<answer>…</answer>`."""
+    at = text.rfind("<answer>")
+    if at < 0:
+        return None
+    inside = text[at + 8 : at + 8 + MAX_SEGMENT].partition("</")[0].strip()
+    boxed = _box(inside)
+    return Found(boxed.text if boxed else inside, "marker", at + 8) if inside else None
 
 
 def _box(text: str) -> Found | None:

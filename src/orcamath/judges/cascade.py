@@ -72,7 +72,8 @@ class CascadeJudge:
 
     def _by_algebra(self, comparison: Comparison, ruling: Ruling) -> Finding:
         reference = short_reference(comparison)
-        equal = self.math_verify(reference, ruling.answer) if self.math_verify and reference and ruling.answer else None
+        readable = reference and ruling.raw and "_" not in reference + ruling.raw  # it drops the base of 101_2
+        equal = self.math_verify(reference, ruling.raw) if self.math_verify and reference and readable else None
         if equal:
             # a `no` is not believed: sympy knows no units, clock times or rounding
             return Finding("agrees", "math-verify", "equal")

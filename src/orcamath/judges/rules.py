@@ -29,6 +29,8 @@ class Ruling(NamedTuple):
     guess: bool
     reason: str
     answer: str | None
+    raw: str = ""
+    """The answer as written, LaTeX and all, where it was found but is in doubt."""
 
     @property
     def outcome(self) -> Outcome:
@@ -65,16 +67,32 @@ def rule(comparison: Comparison) -> Ruling:
     if not comparison.finished and answer.how == "sentence":
         return Ruling(False, False, "cut_off", answer.text)
     verdict = same(kind, answer.text, reference, comparison.question, comparison.options)
+    if verdict and answer.several:
+        return Ruling(None, True, "several_answers", answer.text)
     if verdict:
         return Ruling(True, True, "same_answer", answer.text)
     if verdict is None:
         guess = likely(kind, answer.text, reference, comparison.question)
-        return Ruling(None, guess, "unclear_form", answer.text)
-    if not answer.sure:
-        return Ruling(None, False, "several_numbers", answer.text)
+        reason = "unclear_value" if kind == "number" else "unclear_form"
+        return Ruling(None, guess, reason, answer.text, answer.raw)
+    if not answer.sure and (answer.how == "sentence" or _could_be(answer, reference)):
+        return Ruling(None, _new_number(answer, reference, comparison.question), "several_numbers", answer.text)
     if answer.how == "sentence" and kind == "number" and _said_later(comparison.response, answer, reference):
         return Ruling(None, False, "said_elsewhere", answer.text)
     return Ruling(False, False, "other_answer", answer.text)
+
+
+def _could_be(answer: Answer, reference: str) -> bool:
+    """Whether another number of the answer's stretch is the yardstick's, or the one number in it is doubtful."""
+    goal = {q.value for q in quantities(reference)}
+    values = {q.value for q in answer.among}
+    return len(values) < 2 or bool(goal & values)
+
+
+def _new_number(answer: Answer, reference: str, question: str) -> bool:
+    """Guess: an answer that holds the yardstick's number among others means it, unless the question gave that number."""
+    goal = {q.value for q in quantities(reference)} & {q.value for q in answer.among}
+    return bool(goal - {q.value for q in quantities(question)})
 
 
 def _said_later(response: str, answer: Answer, reference: str) -> bool:
