@@ -148,7 +148,7 @@ def _gated(lessons: Sequence[Lesson], hostile: str) -> Callable[[Output], None]:
             "looks": {"paper": {"tests": 7, "rows": 21}, "masked": {"tests": 3, "rows": 4}},
             "screened": {"held_out_structure": 2}, "colliding_rows": 21,
             "pairs": [{"id": "a", "origin": "seed", "test_id": "b", "benchmark": "classroom",
-                       "scores": {"paper": 0.71}, "training": words, "test": words}],
+                       "scores": {"paper": 0.71}, "texts": {"training": words, "test": words}}],
         }  # fmt: skip
 
     return make

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from orcamath.contamination import GateSettings, gate
 from orcamath.intervals import Interval, Paired, paired, wilson
+from orcamath.records import Lesson, Problem
 from orcamath.report import sections
 from orcamath.report.fold import Contrast, Example, Origin, Results, Row, StageRow, fold
 from orcamath.report.page import render, write
+from orcamath.report.progress import Silent
 from orcamath.report.training import Training
-from report_run import make_run
+from orcamath.store.artifacts import Output, Store
+from report_run import make_run, seal
 
 HOSTILE = "<script>alert('x')</script><img src=//evil onerror=go()> \" ' {{ 7*7 }} {% raw %} \x00\x1b[2J \u202egnp \ud800 </pre>"
 VOID = {"meta", "br", "img", "link"}
@@ -241,6 +245,28 @@ def test_contamination_is_told_with_the_policy(page: str, results: Results) -> N
     assert "Dropped by a screen: 2 held_out_structure" in text
     dropping = render(results._replace(facts={**results.facts, "gate": {**results.facts["gate"], "policy": "drop"}}))
     assert "reported, not enforced" not in dropping
+
+
+def test_pairs_of_the_real_gate_are_shown_side_by_side(results: Results, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    lesson = Problem.make("Ada has seven red apples and eats two pears.", "seed", "mine", answer="7")
+    test = Problem.make("Ben has seven red apples and eats two plums.", "seed", "gsm8k", split="test", answer="7")
+    taught = seal(store, "teach", lambda out: out.write("lessons", [Lesson.make(lesson, "#### 7", "7", "teacher")]))
+    tests = seal(store, "benchmarks", lambda out: out.write("problems", [test]))
+
+    def make(out: Output) -> None:
+        gate(out, GateSettings(policy="report"), taught, tests, [], Silent())
+
+    facts = seal(store, "gate", make, taught, tests).facts
+    shown = render(results._replace(facts={**results.facts, "gate": facts}))
+    part = shown[shown.index('<h2 id="contamination">') : shown.index('<h2 id="training">')]
+    read = Reader(part)
+    assert "1 training questions were compared with 1 benchmark questions" in read.text
+    marked = " ".join(re.findall(r"<mark>(.*?)</mark>", part))
+    assert all(word in marked for word in ("seven", "red", "apples", "eats"))
+    assert "Ada" not in marked
+    assert "pears" in read.text
+    assert "plums" in read.text
 
 
 def test_curves_break_between_iterations_and_leave_out_what_is_not_there(page: str) -> None:
