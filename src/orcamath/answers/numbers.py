@@ -54,6 +54,8 @@ _SCALE = re.compile(r"[ -]{1,2}(dozens?|hundred|thousand|million|billion|trillio
 def exact(digits: str) -> Fraction | None:
     """Read `1,319.50`, `.5`, `1e3` or `-7` exactly; None where it is no such number or longer than 40 digits."""
     plain = digits.replace(",", "").strip()
+    if len(plain) <= MAX_DIGITS and plain.isdigit() and plain.isascii():
+        return Fraction(int(plain))
     match = _EXACT.fullmatch(plain) if len(plain) <= 2 * MAX_DIGITS else None
     if match is None or len(match[1]) > MAX_DIGITS or abs(int(match[2] or 0)) > MAX_EXPONENT:
         return None
