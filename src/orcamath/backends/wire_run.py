@@ -7,6 +7,7 @@ the reason is raised; a second Ctrl-C leaves at once. Closing the iterator cance
 """
 
 import asyncio
+import logging
 import signal
 import threading
 from collections import deque
@@ -19,6 +20,7 @@ from orcamath.ports import Reply, Request
 
 __all__ = ["GRACE_S", "Ask", "Flight", "run"]
 
+_log = logging.getLogger("orcamath.wire")
 GRACE_S = 30.0
 """How long calls under way are waited for when a run ends early."""
 
@@ -63,6 +65,7 @@ class _Run:
     def interrupt(self, *_: Any) -> None:
         if self.why is not None:  # the second time: leave
             raise KeyboardInterrupt
+        _log.warning("stopping: waiting for %d calls under way; Ctrl-C again leaves at once", len(self.flight.on_wire))
         self.loop.call_soon_threadsafe(self.stop, KeyboardInterrupt())
 
     def launch(self) -> None:

@@ -1,0 +1,87 @@
+"""Ctrl-C: the first settles what is under way and keeps it, the second leaves at once. A canary key is on no disk."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from orcamath.ports import Message, Request
+from orcamath.store.ledger import Ledger
+from orcamath.testing import Faults, serve, stub
+
+FILL = """
+import sys
+from pathlib import Path
+from orcamath.backends.openai_compatible import open_chat
+from orcamath.ports import Message, Request
+from orcamath.settings import ModelSettings
+from orcamath.store.ledger import Ledger, Remembered
+chat = open_chat(ModelSettings(model="m", base_url=sys.argv[1], concurrency=8, timeout_s=60))
+model = Remembered(chat, Ledger(Path(sys.argv[2])))
+print("ready", flush=True)
+try:
+    model.fill(Request((Message("user", f"question {i}"),)) for i in range(1000))
+except KeyboardInterrupt:
+    model.ledger.close()
+    print("interrupted", flush=True)
+"""
+
+
+def start(url: str, folder: Path) -> "subprocess.Popen[str]":
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", FILL, url, str(folder)]
+    fill = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    assert fill.stdout is not None
+    assert fill.stdout.readline() == "ready\n"
+    return fill
+
+
+def until(done, seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_the_first_interrupt_keeps_every_call_that_was_under_way(tmp_path: Path) -> None:
+    with serve(stub(), Faults(latency_s=0.3)) as server:
+        fill = start(server.base_url, tmp_path)
+        until(lambda: server.counts["calls"] >= 8)
+        fill.send_signal(signal.SIGINT)
+        said, error = fill.communicate(timeout=20)
+        assert said == "interrupted\n", error
+        assert "Ctrl-C again leaves at once" in error
+        ledger = Ledger(tmp_path)
+        assert ledger.counts()["m@-"] == server.stats["completions"] < 100
+        ledger.close()
+
+
+def test_the_second_interrupt_leaves_at_once(tmp_path: Path) -> None:
+    with serve(stub(), Faults(hang=1.0)) as server:
+        fill = start(server.base_url, tmp_path)
+        until(lambda: server.counts["calls"] >= 8)
+        fill.send_signal(signal.SIGINT)
+        time.sleep(0.3)
+        assert fill.poll() is None  # it waits for what is under way
+        fill.send_signal(signal.SIGINT)
+        fill.communicate(timeout=10)
+
+
+def test_a_key_is_in_no_file_of_a_run(tmp_path: Path, monkeypatch) -> None:
+    from orcamath.backends.openai_compatible import open_chat
+    from orcamath.settings import ModelSettings
+    from orcamath.store.ledger import Remembered
+
+    canary = "sk-canary-9f8e7d6c"
+    monkeypatch.setenv("CANARY", canary)
+    with serve(lambda _: f"you sent {canary}", key=canary) as server:
+        settings = ModelSettings(model="m", base_url=server.base_url, api_key_env="CANARY")
+        model = Remembered(open_chat(settings), Ledger(tmp_path))
+        request = Request((Message("user", "q"),))
+        assert model.fill([request]) == []
+        assert model.reply(request).text == "you sent ***"  # type: ignore[union-attr]
+        model.ledger.close()  # type: ignore[attr-defined]
+    assert canary not in settings.model_dump_json()
+    assert not any(canary.encode() in f.read_bytes() for f in tmp_path.rglob("*") if f.is_file())
