@@ -1,0 +1,177 @@
+"""Sampling four answers a problem against transformers' batched `generate(num_return_sequences=4)`; CPU seconds of one thread.
+
+    python benchmarks/sampling.py [--repeats 3] [--models DIR] [--json]
+
+`pupil`: a model of the classroom pupil's shape, trained for a moment so that its answers end at different places (an untrained
+one never ends). `lm135`: SmolLM2-135M-Instruct from `--models` (its GGUF file), in which 16 problems are asked for at most 96
+tokens. Each run is its own process; sides take turns; transformers runs at the best of three batch sizes, found first.
+The figure is generated tokens a CPU second, ours through theirs. `greedy_equal`: share of greedy outputs that are equal, and
+`greedy_explained`: that are equal or part where the top two logits differ by less than 1e-4.
+"""
+
+import argparse
+import json
+import random
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from orcamath.student.groups import Group
+from orcamath.student.loop import plan, train
+from orcamath.student.losses import sft
+from orcamath.student.sampling import Asked, sample_chunk
+from orcamath.student.settings import LossSettings, SftSettings
+from orcamath.student.steps import Objective, Referenced, gradients
+from pupil_shape import EOS, Clock, alternate, make_model, settle, words
+
+BATCHES = {"pupil": (32, 64, 128), "lm135": (4, 8, 16)}
+ROWS = {"pupil": 128, "lm135": 32}
+PROBLEMS = {"pupil": 256, "lm135": 16}
+MAX_NEW = {"pupil": 64, "lm135": 96}
+
+
+class _Quiet:
+    def begin(self, what: str, total: int | None) -> None:
+        """Say nothing."""
+
+    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
+        """Say nothing."""
+
+    def end(self) -> None:
+        """Say nothing."""
+
+
+def pupil() -> tuple[Any, list[tuple[int, ...]], int]:
+    """Return a pupil that answers a prompt of n tokens with some of them and EOS, prompts, and its EOS."""
+    rng, model = random.Random(0), make_model()
+    groups = []
+    for i in range(2048):
+        prompt = words(rng, 22, 50)
+        groups.append(Group(f"p{i}", prompt, ((*prompt[: rng.randint(20, 40)], EOS),), (True,), (1.0,), (), (False,)))
+    settings = SftSettings(learning_rate=3e-3, batch_size=32, dtype="float32")
+    steps, ready = plan(len(groups), settings), [Referenced(g, (0.0,)) for g in groups]
+    with tempfile.TemporaryDirectory() as scratch:
+        train(
+            model.train(), [["-"] for _ in steps],
+            lambda i: gradients(model, [ready[k] for k in steps[i]], Objective(sft.loss, LossSettings()), 0.0, 16_384),
+            settings, Path(scratch), _Quiet(), lambda **_: None,
+        )  # fmt: skip
+    return model.eval(), [words(rng, 22, 50) for _ in range(PROBLEMS["pupil"])], EOS
+
+
+def lm135(folder: str) -> tuple[Any, list[tuple[int, ...]], int]:
+    """Return SmolLM2-135M-Instruct, word problems as its prompts, and its EOS."""
+    from orcamath.student.encode import Encoder
+    from orcamath.student.model import load, open_folder
+
+    (file,) = Path(folder).glob("smollm2-135m-instruct*.gguf")
+    loaded = load(open_folder(str(file)))
+    encoder = Encoder(loaded.tokenizer)
+    rng = random.Random(0)
+    asked = [
+        f"{name} has {rng.randint(5, 60)} {thing} and gives {rng.randint(1, 4)} to each of {rng.randint(2, 5)} friends"
+        + (", then buys twice as many as are left" if rng.random() < 0.5 else "") + ". How many are left?"
+        for name in ("Tom", "Ann", "Mia", "Ben") for thing in ("apples", "red pencils", "stickers", "eggs")
+    ]  # fmt: skip
+    return loaded.model, [encoder.prompt(q) for q in asked], encoder.eos_id
+
+
+def setting(name: str, folder: str | None) -> tuple[Any, list[tuple[int, ...]], int]:
+    """Return model, prompts and EOS of a case."""
+    return pupil() if name == "pupil" else lm135(folder or "")
+
+
+def ours(name: str, folder: str | None) -> float:
+    """Return generated tokens a CPU second."""
+    model, prompts, eos = setting(name, folder)
+    asked = [Asked(p, MAX_NEW[name], 0.7, 0.95, i * 4 + d) for i, p in enumerate(prompts) for d in range(4)]
+    clock = Clock()
+    sampled = sample_chunk(model, asked, frozenset({eos}), str, ROWS[name])
+    return sum(len(s.ids) for s in sampled) / clock.seconds
+
+
+def theirs(name: str, folder: str | None, batch: int) -> float:
+    """Return generated tokens a CPU second, of prompts sorted by length and padded on the left."""
+    model, prompts, eos = setting(name, folder)
+    order = sorted(prompts, key=len)
+    torch.manual_seed(0)
+    clock, n_tokens = Clock(), 0
+    for start in range(0, len(order), batch):
+        n_tokens += _count(_generate(model, order[start : start + batch], eos, MAX_NEW[name], sample=True), eos)
+    return n_tokens / clock.seconds
+
+
+@torch.inference_mode()
+def _generate(model: Any, prompts: list[tuple[int, ...]], eos: int, max_new: int, *, sample: bool) -> torch.Tensor:
+    width = max(map(len, prompts))
+    ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in prompts])
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+    how = {"do_sample": True, "temperature": 0.7, "top_p": 0.95, "top_k": 0, "num_return_sequences": 4} if sample else {"do_sample": False}  # noqa: E501  # fmt: skip
+    out = model.generate(ids, attention_mask=mask, max_new_tokens=max_new, eos_token_id=eos, pad_token_id=0, **how)
+    return out[:, width:]
+
+
+def _count(rows: torch.Tensor, eos: int) -> int:
+    return sum((r.index(eos) + 1) if eos in r else len(r) for r in rows.tolist())
+
+
+def greedy(name: str, folder: str | None) -> dict[str, float]:
+    """Compare greedy outputs with transformers', one prompt at a time there."""
+    model, prompts, eos = setting(name, folder)
+    prompts = prompts[:32]
+    sampled = sample_chunk(model, [Asked(p, MAX_NEW[name]) for p in prompts], frozenset({eos}), str, ROWS[name])
+    model.set_attn_implementation("sdpa")
+    equal = explained = 0
+    for prompt, s in zip(prompts, sampled, strict=True):
+        expected = _generate(model, [prompt], eos, MAX_NEW[name], sample=False)[0].tolist()
+        expected = expected[: expected.index(eos) + 1] if eos in expected else expected
+        same = tuple(expected) == s.ids
+        equal += same
+        explained += same or _near_tie(model, prompt, expected, s.ids)
+    return {"greedy_equal": equal / len(prompts), "greedy_explained": explained / len(prompts)}
+
+
+def _near_tie(model: Any, prompt: tuple[int, ...], one: list[int], other: tuple[int, ...]) -> bool:
+    at = next(i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    with torch.inference_mode():
+        top = model(torch.tensor([[*prompt, *one[:at]]])).logits[0, -1].topk(2).values
+    return float(top[0] - top[1]) < 1e-4
+
+
+def main() -> None:
+    """Run as a program."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--models", help="folder with the GGUF file of SmolLM2-135M-Instruct; without it only `pupil` is run"
+    )
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--job", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    settle()
+    if args.job:
+        job = json.loads(args.job)
+        side = {"ours": ours, "theirs": theirs, "greedy": greedy}[job.pop("side")]
+        print(json.dumps(side(**job)))
+        return
+    result: dict[str, Any] = {}
+    for name in ("pupil", "lm135") if args.models else ("pupil",):
+        case = {"name": name, "folder": args.models}
+        tries = {str(b): {"side": "theirs", "batch": b, **case} for b in BATCHES[name]}
+        found = {b: runs[0] for b, runs in alternate(__file__, tries, 1).items()}
+        best = max(found, key=found.__getitem__)
+        jobs = {"ours": {"side": "ours", **case}, "theirs": tries[best]}
+        speeds = {side: sorted(runs) for side, runs in alternate(__file__, jobs, args.repeats).items()}
+        middle = {side: runs[len(runs) // 2] for side, runs in speeds.items()}
+        result[name] = round(middle["ours"] / middle["theirs"], 2)
+        result[f"{name}_tokens_per_cpu_s"] = speeds
+        result[f"{name}_best_batch"] = int(best)
+        agreed = alternate(__file__, {"greedy": {"side": "greedy", **case}}, 1)["greedy"][0]
+        result |= {f"{name}_{k}": v for k, v in agreed.items()}
+    print(json.dumps(result) if args.json else json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
