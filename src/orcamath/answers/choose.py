@@ -2,7 +2,7 @@
 
 The rules, first that applies: one distinct value; what follows the last `=` or `which is`; a number the sentence begins
 with; else a score (is it new or given in the question, does the asked noun follow it, is it money where money is asked, does
-a clause such as `after 5 weeks` own it). `Choice.sure` says whether the rule leaves a doubt.
+a clause such as `after 5 weeks` own it). `Choice.sure` says whether the rule leaves a doubt; a score always does.
 """
 
 import re
@@ -26,7 +26,12 @@ class Choice(NamedTuple):
 
 
 _LINK = re.compile(
-    r"=|≈|\b(?:which is|that is|equals|is equal to|equal to|which equals|which makes|for a total of|i\.e\.)"
+    r"=|≈|\b(?:which is|that is|equals|is equal to|equal to|which equals|which makes|which means|meaning|leaving|leaves|"
+    r"for a total of|i\.e\.)"
+)
+_ASIDE = re.compile(r"(?<=\s)\((?=[^()]*[A-Za-z=])[^()]*\)")
+_CONDITION = re.compile(
+    r"^(?:(?:so|now|and|but|then|therefore|thus)\b,? )?(?:if|when|since|because|after|as|given)\b[^,]*,", re.IGNORECASE
 )
 _CLAUSE = re.compile(
     r"(?:\b(?:in|for|after|from|per|of|than|if|at|every|each|within|during|by|on|out of|and|with|to|over|the|these|those|"
@@ -41,10 +46,10 @@ _SAYS_MORE = re.compile(
 _ASSERTS = re.compile(
     r"(?:\b(?:is|are|was|be|has|have|had|needs?|total|answer|makes?|made|earn(?:s|ed)?|gets?|spends?|spent|takes?|costs?|"
     r"about|approximately|only|exactly|can|will|equals?|left|paid|pays|received?s?|saves?|contains?)[ ]*"
-    r"(?:of |a total of |about )?"
-    r"|=[ ]*)$",
+    r"(?:of |a total of |about )?|=[ ]*)$",
     re.IGNORECASE,
 )
+_LISTING = frozenset({"and", ",", ";", "&", "to", ", and", "-", "–"})
 
 
 def choose(sentence: str, question: str = "") -> Choice | None:
@@ -61,19 +66,42 @@ def choose(sentence: str, question: str = "") -> Choice | None:
         return Choice(
             among[0], (len(digits) > 0 or len(every) == 1) and not _scales(sentence, among[0], question), rest
         )
+    if "(" in sentence and (aside := _ASIDE.search(sentence)):
+        # `5 shelves (4 on each, and 4*5=20)`: what stands in brackets explains a number before it
+        outside = [q for q in among if not aside.start() < q.start < aside.end()]
+        if outside and outside[0].start < aside.start():
+            among, sentence = (
+                outside,
+                sentence[: aside.start()] + " " * (aside.end() - aside.start()) + sentence[aside.end() :],
+            )
     link = max(_LINK.finditer(sentence), key=lambda m: m.start(), default=None)
-    if link is not None:
-        behind = [q for q in among if q.start >= link.end() - 1]
-        if behind:
-            return Choice(behind[0], len({q.value for q in behind}) == 1 or behind[0].start <= link.end() + 3, rest)
-    if _LEAD.match(sentence[: among[0].start]) and not _SAYS_MORE.search(sentence[among[0].end : among[-1].start]):
-        gap = sentence[among[0].end : among[1].start].strip()
+    behind = [q for q in among if q.start >= link.end() - 1] if link else []
+    if behind and link and (behind[0].start <= link.end() + 3 or len({q.value for q in behind}) == 1):
+        return _first_of(sentence, behind, question, rest)
+    if len(among) > 1 and _LEAD.match(sentence[: among[0].start]) and not _says_more(sentence, among):
+        return _first_of(sentence, among, question, rest)
+    if (condition := _CONDITION.match(sentence)) and any(q.start > condition.end() for q in among):
+        among = [q for q in among if q.start > condition.end()]
+    return _by_score(sentence, question, behind or among, rest)
+
+
+def _says_more(sentence: str, among: list[Quantity]) -> bool:
+    """`9 eggs at $2 each is $18` begins with a number that is not its answer."""
+    return bool(_SAYS_MORE.search(sentence[among[0].end : among[-1].start]))
+
+
+def _first_of(sentence: str, among: list[Quantity], question: str, rest: tuple[Quantity, ...]) -> Choice:
+    """Take the first number, unless what follows makes it one of several."""
+    first = among[0]
+    if len(among) > 1:
+        gap = sentence[first.end : among[1].start].strip()
         if gap == "or":
-            return _alternatives(among[0], among[1], rest)
-        if gap in ("and", ",", ";", "&", "to", ", and", "-", "–"):
-            return Choice(among[0], False, rest, several=True)
-        return Choice(among[0], not _scales(sentence, among[0], question), rest)
-    return _by_score(sentence, question, rest)
+            return _alternatives(first, among[1], rest)
+        if gap in _LISTING:
+            return Choice(first, False, rest, several=True)
+        if gap.endswith(" or"):  # `1/20th of an hour, or 3 minutes`
+            return Choice(first, False, rest)
+    return Choice(first, not _scales(sentence, first, question), rest)
 
 
 def _scales(sentence: str, quantity: Quantity, question: str) -> bool:
@@ -84,35 +112,32 @@ def _scales(sentence: str, quantity: Quantity, question: str) -> bool:
 def _alternatives(a: Quantity, b: Quantity, among: tuple[Quantity, ...]) -> Choice:
     """`0.33 or 0.3333333`: one value, written twice, of which the longer is the more exact; `5 or 6` is a doubt."""
     alike = abs(a.value - b.value) <= abs(a.value) / 50
-    return Choice(max(a, b, key=lambda q: len(q.text)) if alike else a, alike, among)
+    return Choice(max(a, b, key=lambda q: len(q.text)) if alike else a, alike, among, several=not alike)
 
 
-def _by_score(sentence: str, question: str, among: tuple[Quantity, ...]) -> Choice:
+def _by_score(sentence: str, question: str, among: list[Quantity], rest: tuple[Quantity, ...]) -> Choice:
     given: set[Fraction] = {q.value for q in quantities(question)} if question else set()
     wanted = asked(question)
-    scored: list[tuple[float, int, Quantity]] = []
-    for i, q in enumerate(among):
+
+    def score(q: Quantity) -> float:
         before = sentence[max(q.start - 24, 0) : q.start]
         word, unit, _ = unit_after(sentence, q.end)
-        score = 0.0
+        points = 0.0
         if question and q.value not in given:
-            score += 2
+            points += 2
         if word and word in wanted.nouns:
-            score += 2
+            points += 2
         if wanted.unit and unit and unit.dimension == wanted.unit.dimension:
-            score += 1
+            points += 1
         if wanted.money and (q.unit or (unit and unit.dimension == "money")):
-            score += 2
+            points += 2
         if wanted.percent and q.form == "percent":
-            score += 2
+            points += 2
         if wanted.time_of_day and q.form == "clock":
-            score += 2
+            points += 2
         if _ASSERTS.search(before):
-            score += 1.5
-        elif _CLAUSE.search(before):
-            score -= 1.5
-        scored.append((score, -i, q))
-    scored.sort(key=lambda s: (s[0], s[1]), reverse=True)
-    best = scored[0]
-    rival = next((s for s in scored[1:] if s[2].value != best[2].value), None)
-    return Choice(best[2], rival is None or best[0] - rival[0] >= 1.5, among)
+            return points + 1.5
+        return points - 1.5 if _CLAUSE.search(before) else points
+
+    best = max(among, key=score)  # the first of equals
+    return Choice(best, len({q.value for q in among}) == 1, rest)

@@ -21,6 +21,8 @@ __all__ = ["likely", "same"]
 MAX_QUESTION = 4_000
 """Of a longer question only the end is read: that is where it asks."""
 _PLAIN = re.compile(r"[-$]{0,2}[0-9][0-9,]{0,30}(?:\.[0-9]{1,30})?")
+_SCALED = re.compile(r"([0-9][0-9,.]*)[ -](dozen|hundred|thousand|million|billion)s?$", re.IGNORECASE)
+"""`7 dozens` is 7 where the question asks how many dozens."""
 _ROUND = re.compile(r"\b(?:round|nearest|approximat|about how|decimal place|estimat)", re.IGNORECASE)
 
 
@@ -70,6 +72,8 @@ def _same_number(a: str, b: str, question: str) -> bool | None:
     wanted = asked(question)
     if (said := _equal(left, right, wanted)) is not None:
         return said
+    if left.quantity and (scaled := _SCALED.search(left.quantity.text)) and exact(scaled[1]) == right.value:
+        return True if scaled[2].lower() in question.lower() else None
     if _rounded(left, right):
         return True if _ROUND.search(question) else None
     if left.shown == right.shown and not left.compound:

@@ -4,6 +4,7 @@ In: a comparison (question, reference, response). Out: `agrees`, `disagrees`, or
 always takes a side; it is what forced accuracy is measured with.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -18,6 +19,9 @@ RULES_VERSION = 1
 
 MAX_QUESTION = 4_000
 """Of a longer question only the end is read."""
+_CONCLUDES = re.compile(
+    r"\W*(?:therefore|thus|so|hence|in total|altogether|in conclusion|finally|this means|that means)\b", re.IGNORECASE
+)
 NEAR = 240
 """Characters before the end of a response in which a number stands for what it may have been meant to answer."""
 
@@ -75,9 +79,9 @@ def rule(comparison: Comparison) -> Ruling:
         guess = likely(kind, answer.text, reference, comparison.question)
         reason = "unclear_value" if kind == "number" else "unclear_form"
         return Ruling(None, guess, reason, answer.text, answer.raw)
-    if not answer.sure and (answer.how == "sentence" or _could_be(answer, reference)):
+    if not answer.sure and _could_be(answer, reference):
         return Ruling(None, _new_number(answer, reference, comparison.question), "several_numbers", answer.text)
-    if answer.how == "sentence" and kind == "number" and _said_later(comparison.response, answer, reference):
+    if answer.how == "sentence" and kind == "number" and _said_before(comparison.response, answer, reference):
         return Ruling(None, False, "said_elsewhere", answer.text)
     return Ruling(False, False, "other_answer", answer.text)
 
@@ -95,11 +99,12 @@ def _new_number(answer: Answer, reference: str, question: str) -> bool:
     return bool(goal - {q.value for q in quantities(question)})
 
 
-def _said_later(response: str, answer: Answer, reference: str) -> bool:
-    """Whether the yardstick's number stands near the end, so that the number read may not be the one meant."""
+def _said_before(response: str, answer: Answer, reference: str) -> bool:
+    """Whether the yardstick's number stands near the end, where the last sentence does not sound like a conclusion."""
+    if _CONCLUDES.match(answer.segment):
+        return False
     goal = {q.value for q in quantities(reference)}
-    after = response[max(answer.at, len(response) - NEAR) :]
-    return any(q.value in goal for q in quantities(after[-NEAR:]))
+    return any(q.value in goal for q in quantities(response[-NEAR:]))
 
 
 class RulesJudge:
