@@ -215,8 +215,14 @@ def _evaluated(store: Store, name: str, right: Sequence[bool], model: Artifact, 
         ))  # fmt: skip
         share = sum(right) / len(right)
         judged = {"score": share, "low": share - 0.03, "high": share + 0.03}
-        out.facts["benchmarks"] = {"classroom": {**judged, "strict": judged, "flexible": judged, "truncated": 0.012,
-                                                 "tokens_per_answer": 41.25, "calls_per_answer": 1}}  # fmt: skip
+        besides = {
+            "strict": judged,
+            "flexible": judged,
+            "truncated": 0.012,
+            "tokens_per_answer": 41.25,
+            "calls_per_answer": 1,
+        }
+        out.facts["benchmarks"] = {"classroom": {**judged, "n": len(right), **besides}}
 
     return seal(store, "evaluate", make, name, model)
 

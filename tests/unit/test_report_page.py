@@ -235,6 +235,15 @@ def test_rejects_are_grouped_with_their_count_and_their_words(page: str) -> None
     assert any(text.startswith("Ada has seven baskets.") and "of 1,380 characters shown" in text for text in read.pre)
 
 
+def test_tokens_are_counted_and_limits_are_not(results: Results) -> None:
+    facts = {**results.facts["evaluate M1"], "max_new_tokens": 128}
+    timed = sections.stages(results._replace(facts={**results.facts, "evaluate M1": facts}))
+    found = {t.stage.key: dict(t.tokens) for t in timed}
+    assert found["evaluate M1"] == {"n_generated_tokens": 300 * 41.25}
+    assert found["imitate"] == {"n_tokens": 90_000}
+    assert found["KTO + NLL: practice 3"] == {"n_sampled_tokens": 12_000}
+
+
 def test_the_teacher_is_not_taken_at_its_word(page: str) -> None:
     assert "Teacher’s solutions by how far they are verified: 24 gold, 25 unverified" in Reader(page).text
 

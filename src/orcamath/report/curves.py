@@ -46,7 +46,7 @@ def _curves(number: int, arm: str, steps: Sequence[Mapping[str, Any]]) -> Curves
         breaks.append((offset, label))
         parts.append([(offset + float(s.get("step", i)) + 1, s) for i, s in enumerate(group)])
         offset = max(x for x, _ in parts[-1])
-    title = arm or "imitate the teacher"
+    title = arm or ("imitate the teacher" if len(parts) < 2 else "the recipe’s own students")
     drawings = []
     for name, what, keys in PANELS:
         shown = [

@@ -129,6 +129,9 @@ def lines(
         )
         parts.append(_text(x(at) + 4, 29, _short(label), "tick", "start"))
     for curve in drawn:
+        if len(curve.points) == 1:  # a path of one point cannot be seen
+            parts.append(Markup('<circle class="dot s{}" cx="{}" cy="{}" r="2"/>').format(
+                curve.series % 8, _n(x(curve.points[0][0])), _n(y(curve.points[0][1]))))  # fmt: skip
         path = "M" + "L".join(f"{_n(x(a))} {_n(y(b))}" for a, b in curve.points) if curve.points else ""
         dashes = " dashed" if curve.series % 2 else ""
         parts.append(Markup('<path class="curve s{}{}" d="{}"><title>{}</title></path>').format(

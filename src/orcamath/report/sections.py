@@ -270,10 +270,17 @@ def stages(results: Results) -> list[Timed]:
 
 
 def _timed(stage: StageRow, longest: float, facts: Mapping[str, Any]) -> Timed:
-    tokens = tuple((k, v) for k, v in facts.items() if "tokens" in k and isinstance(v, int))
+    tokens = [(k, v) for k, v in facts.items() if k.startswith("n_") and "tokens" in k and isinstance(v, int)]
+    measured = facts.get("benchmarks")
+    if isinstance(measured, dict) and measured:
+        answered = sum(m.get("n", 0) * m.get("tokens_per_answer", 0.0) for m in measured.values())
+        tokens.append(("n_generated_tokens", round(answered)))
     warnings = facts.get("warnings")
     return Timed(
-        stage, 100 * stage.seconds / longest, tokens, tuple(map(str, warnings)) if isinstance(warnings, list) else ()
+        stage,
+        100 * stage.seconds / longest,
+        tuple(tokens),
+        tuple(map(str, warnings)) if isinstance(warnings, list) else (),
     )
 
 
