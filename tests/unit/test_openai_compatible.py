@@ -109,6 +109,12 @@ def test_equal_requests_in_flight_are_sent_once() -> None:
     assert {r.text for r in replies} == {"echo same"}
 
 
+def test_a_connection_closed_while_the_call_went_out_costs_no_try() -> None:
+    with serve(echo, Faults(drop=1.0, max_per_key=1)) as server:
+        replies = list(chat(server.base_url, max_tries=1)(ask(f"question {i}") for i in range(30)))
+    assert all(r.error is None for r in replies)
+
+
 def test_closing_the_iterator_cancels_what_is_under_way() -> None:
     with serve(echo, Faults(hang=0.5, seed=1)) as server:
         replies = chat(server.base_url, timeout_s=30)(ask(f"question {i}") for i in range(40))
@@ -215,6 +221,11 @@ def test_the_default_key_goes_to_openai_and_this_machine_only(monkeypatch) -> No
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(RecipeError, match="OPENAI_API_KEY"):
         headers_of(settings, "https://api.openai.com/v1")
+
+
+def test_a_key_written_into_the_recipe_is_refused() -> None:
+    with pytest.raises(RecipeError, match="environment variable"):
+        open_chat(ModelSettings(model="m", headers={"X-Api-Key": "sk-written-out"}))
 
 
 @pytest.mark.parametrize(

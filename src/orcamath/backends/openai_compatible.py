@@ -35,6 +35,7 @@ MAX_WAITS = 60
 BAD_REQUESTS = 3
 """That many requests refused as malformed before any completion: it is the recipe, not the items."""
 _CONNECT_S = 15.0
+_KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers close an idle connection
 _OPTIONS = {
     "requests_per_minute": None,
     "tokens_per_minute": None,
@@ -107,7 +108,7 @@ class OpenAICompatible:
         self._pace.start()
         self._paying, self._settled = 0, asyncio.Event()
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
+            connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=_KEEP_ALIVE_S),
             timeout=aiohttp.ClientTimeout(total=self.settings.timeout_s, sock_connect=_CONNECT_S),
             headers={"Content-Type": "application/json", **self._headers},
             trust_env=bool(self._options["trust_env"]),
@@ -120,7 +121,7 @@ class OpenAICompatible:
             self._session = None
 
     async def _ask(self, request: Request, key: bytes) -> Reply:
-        tries = waits = 0
+        tries, waits, raced = 0, 0, False
         loop = asyncio.get_running_loop()
         weight = sum(_both(most_tokens(request))) if self._options["tokens_per_minute"] else 0
         while not self._flight.stopping:
@@ -142,6 +143,9 @@ class OpenAICompatible:
                     self._pace.throttled(fault.sent_at, loop.time(), fault.retry_after)
                     if fault.retry_after is None:
                         await asyncio.sleep(backoff(waits, self._options["first_backoff_s"]))
+                    continue
+                if fault.kind == "race" and not raced and not self._pace.down:
+                    raced = True
                     continue
                 tries += 1
                 self._pace.failed(fault.sent_at, loop.time(), message)
@@ -198,6 +202,8 @@ class OpenAICompatible:
             raise Fault("wire", f"cannot connect to {self.base_url}: {e}") from e
         except TimeoutError:
             raise Fault("wire", f"no answer within {self.settings.timeout_s:g} s", billed=True) from None
+        except aiohttp.ServerDisconnectedError as e:
+            raise Fault("race", f"the connection broke: {e}", billed=True) from e
         except (aiohttp.ClientError, OSError) as e:
             raise Fault("wire", f"the connection broke: {type(e).__name__} {e}", billed=True) from e
         if status == 200:

@@ -15,6 +15,7 @@ from orcamath.settings import ModelSettings
 __all__ = ["Secrets", "headers_of"]
 
 _NAME = re.compile(r"\$\{(\w+)\}")
+_IS_KEY = re.compile(r"authorization|api-?key|token|secret", re.IGNORECASE)
 _OPENAI_HOSTS = (".openai.com", ".openai.azure.com", "localhost", "127.0.0.1", "::1")
 MIN_HIDDEN = 6  # a shorter value is no key, and hiding it would garble text
 
@@ -45,6 +46,12 @@ def headers_of(settings: ModelSettings, base_url: str) -> tuple[dict[str, str], 
         secrets.append(found)
         return found
 
+    for name, text in settings.headers.items():
+        if _IS_KEY.search(name) and not _NAME.search(text):
+            raise RecipeError(
+                f"header `{name}` of model `{settings.model}` looks like a key written out: a recipe is copied to disk. Put the "
+                "key into an environment variable and write `${NAME}`"
+            )
     headers = {name: _NAME.sub(value, text) for name, text in settings.headers.items()}
     named = settings.api_key_env
     if named and not {h.lower() for h in headers} & {"authorization", "api-key"}:

@@ -16,7 +16,7 @@ from orcamath.ports import Reply, Request, Usage
 
 __all__ = ["Fault", "Parsed", "body_of", "fault_of", "is_refusal_of_content", "parse", "retry_after", "split_reasoning"]
 
-Kind = Literal["busy", "wire", "item", "refused"]
+Kind = Literal["busy", "wire", "race", "item", "refused"]
 _FINISH: dict[str, Literal["stop", "length", "refused"]] = {
     "length": "length",
     "max_tokens": "length",
@@ -37,7 +37,8 @@ MAX_SHOWN = 2_000
 class Fault(Exception):
     """One call that brought no completion.
 
-    `busy`: the endpoint is fine and asks for patience. `wire`: a retry may help. `item`: this request is at fault.
+    `busy`: the endpoint is fine and asks for patience. `wire`: a retry may help. `race`: so
+    probably will one at once, the connection was closed while the call went out. `item`: this request is at fault.
     `refused`: every request will be. `billed` tells whether the provider may charge for it all the same.
     """
 
