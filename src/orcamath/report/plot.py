@@ -127,7 +127,8 @@ def lines(
         parts.append(
             Markup('<line class="ref" x1="{0}" x2="{0}" y1="20" y2="{1}"/>').format(_n(x(at)), height - bottom)
         )
-        parts.append(_text(x(at) + 4, 29, _short(label), "tick", "start"))
+        near_end = x(at) > 0.8 * width  # its name goes where there is room
+        parts.append(_text(x(at) + (-4 if near_end else 4), 29, _short(label), "tick", "end" if near_end else "start"))
     for curve in drawn:
         if len(curve.points) == 1:  # a path of one point cannot be seen
             parts.append(Markup('<circle class="dot s{}" cx="{}" cy="{}" r="2"/>').format(
