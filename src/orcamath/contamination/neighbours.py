@@ -1,8 +1,12 @@
 """The nearest training rows of every test question by TF-IDF cosine (the paper's first step), block by block.
 
 Weights are scikit-learn's default: raw counts × (ln((1 + N) / (1 + df)) + 1), rows of length 1, frequencies counted over
-the training rows. A block's product with the test questions keeps its own ten best; the bests are merged, so memory does
-not grow with the number of rows.
+the training rows. The best of a block are merged into the best so far, so memory does not grow with the number of rows.
+
+Most pairs share nothing but common words such as `many`, and a sparse product spends most of its time on them. Once ten
+neighbours are known, the worst of them is a floor: a question q = light + common words, with |common| < floor, can only
+meet a row above the floor if light · row > floor − |common| (Cauchy-Schwarz, rows have length 1). So the product is taken
+with the light words only, and what passes that bound is scored in full. The result is exact.
 """
 
 from collections.abc import Iterable
@@ -18,6 +22,10 @@ from orcamath.contamination.words import Block, Ints
 __all__ = ["Nearest", "counts", "nearest"]
 
 Floats = npt.NDArray[np.float64]
+COMMON_SHARE = 0.4
+"""How much of the floor the common words of a question may be worth: more prunes the product, and scores more in full."""
+PARTNERS = 64
+SLACK = 1e-9  # for rounding
 
 
 class Nearest(NamedTuple):
@@ -48,16 +56,45 @@ def nearest(
     queries = _weighted(tests, weight)
     used = np.zeros(n_words, dtype=np.bool_)
     used[queries.indices] = True
-    queries = _columns(queries, used)
-    n_tests = tests.shape[0]
-    best = Nearest(np.full((n_tests, top), -1, dtype=np.int64), np.zeros((n_tests, top)))
+    queries, common = _columns(queries, used), document_frequency[used]
+    best = Nearest(np.full((tests.shape[0], top), -1, dtype=np.int64), np.zeros((tests.shape[0], top)))
     first = 0
     for block in training:
         rows = _columns(_weighted(block, weight), used)
-        found = sp_matmul_topn(queries, rows.T.tocsr(), top_n=top, threshold=0.0, sort=False)
-        best = _merged(best, found, first, top)
+        hits = _above(best.cosines[:, -1], queries, common, rows) if first else None
+        if hits is None:
+            found = sp_matmul_topn(queries, rows.T.tocsr(), top_n=top, threshold=0.0, sort=False).tocoo()
+            hits = _Hits(found.row, found.col, found.data)
+        best = _merged(best, hits, first)
         first += block.shape[0]
     return best
+
+
+class _Hits(NamedTuple):
+    tests: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int32]
+    cosines: Floats
+
+
+def _above(floor: Floats, queries: csr_matrix, common: Ints, rows: csr_matrix) -> _Hits | None:
+    """Return every pair at or above the floor of its question; None where too many pass the bound."""
+    test = np.repeat(np.arange(queries.shape[0]), np.diff(queries.indptr))
+    floor = np.maximum(floor, 1e-6)  # no shared word weighs as little as that
+    order = np.lexsort((-common[queries.indices], test))
+    square = np.cumsum(queries.data[order] ** 2)
+    before = np.concatenate([[0.0], square])[queries.indptr[:-1]]  # what earlier questions add up to
+    is_common = np.zeros(len(order), dtype=np.bool_)
+    is_common[order] = square - before[test] < (COMMON_SHARE * floor[test]) ** 2
+    left_out = np.sqrt(np.bincount(test, weights=np.where(is_common, queries.data**2, 0.0), minlength=len(floor)))
+    light = queries.copy()
+    light.data = np.where(is_common, 0.0, queries.data) / (floor - left_out)[test]
+    light.eliminate_zeros()
+    found = sp_matmul_topn(rows, light.T.tocsr(), top_n=PARTNERS, threshold=1 - SLACK, sort=False).tocoo()
+    if len(found.row) and np.bincount(found.row).max() == PARTNERS:
+        return None
+    cosine = np.asarray(queries[found.col].multiply(rows[found.row]).sum(axis=1), dtype=np.float64).ravel()
+    kept = cosine >= floor[found.col] - SLACK
+    return _Hits(found.col[kept], found.row[kept], cosine[kept])
 
 
 def _weighted(matrix: csr_matrix, weight: Floats) -> csr_matrix:
@@ -79,15 +116,18 @@ def _columns(matrix: csr_matrix, used: npt.NDArray[np.bool_]) -> csr_matrix:
     return csr_matrix((matrix.data[kept], new_index[matrix.indices[kept]], starts), shape=shape)
 
 
-def _merged(best: Nearest, found: csr_matrix, first: int, top: int) -> Nearest:
-    """Keep the best of two lists a question; among equal cosines of two blocks the earlier row."""
-    width = np.diff(found.indptr)
-    rows = np.full((len(width), top), -1, dtype=np.int64)
-    cosines = np.zeros((len(width), top))
-    question = np.repeat(np.arange(len(width)), width)
-    place = np.arange(len(found.indices)) - np.repeat(found.indptr[:-1], width)
-    rows[question, place] = found.indices + first
-    cosines[question, place] = found.data
-    both_rows, both = np.hstack([best.rows, rows]), np.hstack([best.cosines, cosines])
-    order = np.lexsort((np.where(both_rows < 0, np.iinfo(np.int64).max, both_rows), -both), axis=1)[:, :top]
-    return Nearest(np.take_along_axis(both_rows, order, 1), np.take_along_axis(both, order, 1))
+def _merged(best: Nearest, hits: _Hits, first: int) -> Nearest:
+    """Keep the best of what was known and a block's hits; among equal cosines the earlier row."""
+    n_tests, top = best.rows.shape
+    known = best.rows >= 0
+    test = np.concatenate([np.nonzero(known)[0], hits.tests])
+    row = np.concatenate([best.rows[known], hits.rows.astype(np.int64) + first])
+    cosine = np.concatenate([best.cosines[known], hits.cosines])
+    order = np.lexsort((row, -cosine, test))
+    test, row, cosine = test[order], row[order], cosine[order]
+    place = np.arange(len(test)) - np.searchsorted(test, test)
+    kept = place < top
+    merged = Nearest(np.full((n_tests, top), -1, dtype=np.int64), np.zeros((n_tests, top)))
+    merged.rows[test[kept], place[kept]] = row[kept]
+    merged.cosines[test[kept], place[kept]] = cosine[kept]
+    return merged

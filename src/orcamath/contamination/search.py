@@ -107,7 +107,7 @@ def _papers_step(
     wanted: dict[int, list[tuple[int, float]]] = defaultdict(list)
     for test, (rows, cosines) in enumerate(zip(near.rows.tolist(), near.cosines.tolist(), strict=True)):
         for row, cosine in zip(rows, cosines, strict=True):
-            wanted[row].append((test, cosine))
+            wanted[row].append((test, round(cosine, 9)))
     best = {n: [0.0] * tests.n_rows for n in settings.ngrams}
     shortest = min(settings.ngrams)
     asked = [{n: ngrams(tests.row(t), n) for n in settings.ngrams} for t in range(tests.n_rows)]
