@@ -22,6 +22,7 @@ from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.sources.reading import SeedsSettings, contents, gather, together
 from orcamath.sources.reading import benchmarks as read_benchmarks
 from orcamath.sources.start_from import lessons_from, problems_from, verdicts_from
+from orcamath.sources.unseen import unseen
 from orcamath.store.artifacts import Artifact
 from orcamath.student.imitate import imitate
 from orcamath.student.learn import learn
@@ -43,6 +44,7 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
     tests = shop.stage("benchmarks", read_benchmarks, measured_on, tools.readers(sources), also=contents(sources))
     taught = _taught(recipe, wanted, shop)
     lessons = shop.stage("gate", gate, recipe.gate, taught, tests, tools.screens(recipe.screens))
+    tests = shop.stage("unseen", unseen, recipe.unseen, tests, lessons)
 
     # Iteration 1: imitate the teacher
     trained = shop.stage("imitate", imitate, recipe.imitate, lessons, tools.base(recipe.student), metric=shop.metric)

@@ -17,6 +17,7 @@ from orcamath.records import Settings, outside_digest
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.reading import BenchmarksSettings, SeedsSettings
 from orcamath.sources.start_from import StartSettings
+from orcamath.sources.unseen import UnseenSettings
 from orcamath.student.imitate import SftSettings
 from orcamath.student.learn import LearnSettings
 from orcamath.teach import TeachSettings
@@ -62,6 +63,8 @@ class Recipe(Settings):
     collect: CollectSettings = CollectSettings()
     teach: TeachSettings = TeachSettings()
     gate: GateSettings = GateSettings()
+    unseen: UnseenSettings = UnseenSettings()
+    """Benchmark problems of near-duplicate clusters that were trained on are left out, or kept."""
     screens: tuple[str, ...] = ()
     """Further rules a question must pass to be trained on; `classroom` is the grammar's held-out structures."""
     student: StudentSettings = StudentSettings()

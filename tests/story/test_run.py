@@ -15,7 +15,7 @@ import pytest
 from orcamath.cli import main
 from orcamath.store.run_folder import RunFolder
 
-STAGES = ["benchmarks", "seeds", "ask", "edit", "collect", "teach", "gate", "imitate", "evaluate M1", "practice 2",
+STAGES = ["benchmarks", "seeds", "ask", "edit", "collect", "teach", "gate", "unseen", "imitate", "evaluate M1", "practice 2",
           "judge 2", "preferences 2", "learn 2", "evaluate M2"]  # fmt: skip
 
 
