@@ -90,6 +90,37 @@ def test_a_missing_file_and_an_empty_one(tmp_path: Path) -> None:
     assert list(judge_file(tmp_path / "empty.jsonl", RulesJudge())) == []
 
 
+def test_a_gold_answer_in_words_is_read_as_words_whatever_its_set_says() -> None:
+    comparison = Comparison("Does she have enough?", "Yes", "Yes, she has 3 left.", "number")
+    assert rule(comparison).agrees is True
+    assert rule(comparison._replace(response="No, she needs 3 more.")).agrees is False
+
+
+def test_several_answers_are_not_one() -> None:
+    assert rule(Comparison("How many?", "18", "The answer is 18 or 20.")).agrees is None
+    assert rule(Comparison("How many?", "18", "#### 18, 20")).agrees is None
+    assert rule(Comparison("How many?", "18", "#### 17, 20")).agrees is False
+
+
+@pytest.mark.parametrize(
+    ("question", "response", "gold"),
+    [
+        ("How many dozens of eggs does she eat?", "She eats 84/12=7 dozens of eggs.", "7"),
+        ("How many shelves do they need?", "They need 5 shelves for 20 books (4 a shelf, and 4*5=20).", "5"),
+        ("8 students came to a class of 3. How many now?", "8 came, which means there are 11 students.", "11"),
+        (
+            "A pen costs $1 less than a magazine. How much is the pen?",
+            "So if a magazine costs $2, then a pen costs $1.",
+            "1",
+        ),
+        ("How far?", "9 steps of 2 feet are 18 feet.", "18"),
+        ("How many weeks?", "It takes her 8 more weeks to collect 200.", "8"),
+    ],
+)
+def test_the_number_meant_in_a_sentence(question: str, response: str, gold: str) -> None:
+    assert rule(Comparison(question, gold, response)).agrees is True
+
+
 def test_a_cut_off_answer_disagrees_unless_it_was_stated() -> None:
     assert rule(Comparison("?", "9", "so 4 + 5 = 9 and", finished=False)).reason == "cut_off"
     assert rule(Comparison("?", "9", "The answer is 9. Let me", finished=False)).agrees is True

@@ -8,7 +8,7 @@ from orcamath.answers.choose import choose
 from orcamath.answers.forms import UNREAD
 from orcamath.answers.latex import plain
 from orcamath.answers.locate import Found, How, locate, sentences
-from orcamath.answers.numbers import quantities
+from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import calculation
 from orcamath.answers.units import measure
@@ -18,6 +18,7 @@ from orcamath.records import AnswerKind
 __all__ = ["Answer", "final_answer", "find"]
 
 _MATH = re.compile(r"\$\$?([^$]{1,200})\$|\\\(([^\n]{1,200}?)\\\)|\\\[(.{1,200}?)\\\]", re.DOTALL)
+_BARE = re.compile(r"\s{0,8}(-?[0-9]{1,15}(?:\.[0-9]{1,15})?)[\s.]{0,8}")
 _NUMBERISH = re.compile(r"[0-9]")
 _WORDS = re.compile(r"[A-Za-z]+")
 SHORT = 80
@@ -55,6 +56,10 @@ def find(text: str, kind: AnswerKind = "number", question: str = "") -> Answer |
 
 
 def _one(text: str, found: Found, kind: AnswerKind, question: str) -> Answer | None:
+    if kind == "number" and (bare := _BARE.fullmatch(found.text)) and (exactly := exact(bare[1])) is not None:
+        # the common case, without looking for anything else
+        number = Quantity(exactly, bare[1], 0, len(bare[1]))
+        return Answer(bare[1], found.how, True, bare[1], found.at, (number,))
     segment = plain(found.text).strip(" :").rstrip(". ")
     if not segment:
         return None

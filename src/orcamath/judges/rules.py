@@ -19,6 +19,7 @@ RULES_VERSION = 1
 
 MAX_QUESTION = 4_000
 """Of a longer question only the end is read."""
+_DIGIT = re.compile(r"[0-9]")
 _CONCLUDES = re.compile(
     r"\W*(?:therefore|thus|so|hence|in total|altogether|in conclusion|finally|this means|that means)\b", re.IGNORECASE
 )
@@ -63,6 +64,8 @@ def rule(comparison: Comparison) -> Ruling:
     reference = short_reference(comparison)
     if reference is None:
         return Ruling(None, False, "reference_unreadable", None)
+    if kind == "number" and not _DIGIT.search(reference) and not quantities(reference):
+        kind = kind_of(reference, comparison.options)  # some sets hold `Yes` among their numbers
     if not comparison.response.strip():
         return Ruling(False, False, "no_answer", None)
     answer = find(comparison.response, kind, comparison.question)
