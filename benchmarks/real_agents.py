@@ -85,8 +85,9 @@ def main(args: argparse.Namespace) -> None:
     def seeds(out: Output) -> None:
         out.write("problems", gsm8k(args.seeds))
 
-    a = AskSettings(max_new_tokens=2 * few)
-    e = EditSettings.model_validate({"suggester": {"max_new_tokens": 150}, "editor": {"max_new_tokens": few}})
+    a = AskSettings(max_new_tokens=2 * few, tries=args.tries)
+    short = {"max_new_tokens": 120, "tries": args.tries}
+    e = EditSettings.model_validate({"suggester": short, "editor": {"max_new_tokens": few, "tries": args.tries}})
     t = TeachSettings(max_new_tokens=few, solutions=n, temperature=0.7 if n > 1 else 0.0)
     quiet = Quiet()
     source = store.stage("seeds", 1, None, [str(args.seeds)], seeds)
@@ -123,6 +124,7 @@ if __name__ == "__main__":
     arguments.add_argument("--base-url")
     arguments.add_argument("--seeds", type=int, default=40)
     arguments.add_argument("--solutions", type=int, default=1)
+    arguments.add_argument("--tries", type=int, default=2)
     arguments.add_argument("--max-new-tokens", type=int, default=300)
     arguments.add_argument("--chunk", type=int, default=32)
     arguments.add_argument("--dtype", default="auto")
