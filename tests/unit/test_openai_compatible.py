@@ -1,5 +1,6 @@
 """The wire: one reply a request whatever the endpoint does, and clear words where no retry helps."""
 
+import asyncio
 import logging
 import threading
 import time
@@ -136,6 +137,23 @@ def test_what_no_retry_can_mend_ends_the_run_with_the_fix(server_options, settin
         with pytest.raises(TeacherRefused, match=says):
             list(chat(server.base_url, **settings)(ask(f"question {i}") for i in range(100)))
         assert server.stats["calls"] <= 16
+
+
+def test_inside_a_running_event_loop_it_works_as_well() -> None:
+    """A notebook's cells run in one."""
+
+    async def cell(url: str) -> list[str]:
+        model = chat(url)
+        first = next(model([ask("one")]))
+        early = model(ask(f"question {i}") for i in range(100))
+        next(early)
+        early.close()  # type: ignore[attr-defined]
+        return [first.text, *(r.text for r in model([ask("two")]))]
+
+    with serve(echo) as server:
+        assert asyncio.run(cell(server.base_url)) == ["echo one", "echo two"]
+    with pytest.raises(WireDown):
+        asyncio.run(cell("http://127.0.0.1:9/v1"))
 
 
 def test_a_dead_endpoint_stops_the_run_resumable() -> None:

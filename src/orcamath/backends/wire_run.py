@@ -8,11 +8,12 @@ the reason is raised; a second Ctrl-C leaves at once. Closing the iterator cance
 
 import asyncio
 import logging
+import queue
 import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,7 @@ class Flight:
 
 
 Ask = Callable[[Request, bytes], Coroutine[Any, Any, Reply]]
+Step = Callable[[], Coroutine[Any, Any, None]]
 
 
 class _Run:
@@ -109,7 +111,7 @@ class _Run:
         if self.why is not None:
             raise self.why
 
-    def close(self, closing: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def close(self, closing: Step) -> None:
         """Cancel what is left, let it settle, and let go of everything."""
 
         self.closed = True
@@ -152,17 +154,66 @@ def run(
     window: int,
     flight: Flight,
     *,
-    opening: Callable[[], Coroutine[Any, Any, None]],
-    closing: Callable[[], Coroutine[Any, Any, None]],
+    opening: Step,
+    closing: Step,
 ) -> Iterator[Reply]:
     """Yield one reply a request, in any order. `opening` and `closing` run inside the loop, around all calls.
 
     Raises what `ask` raises, after the calls under way have been handed on.
     """
-    this = _Run(ask, requests, fingerprint, window, flight)
+    replies = _here(lambda: _Run(ask, requests, fingerprint, window, flight), opening, closing)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return replies
+    return _in_thread(replies, window)  # a notebook: its own loop holds this thread
+
+
+def _here(begin: Callable[[], _Run], opening: Step, closing: Step) -> Iterator[Reply]:
+    this = begin()
     with _interruptible(this.interrupt):
         try:
             this.loop.run_until_complete(opening())
             yield from this.replies()
         finally:
             this.close(closing)
+
+
+def _in_thread(replies: Iterator[Reply], window: int) -> Iterator[Reply]:
+    """Yield what an iterator yields in a thread of its own, at most a window ahead."""
+    came: queue.Queue[Reply | BaseException | None] = queue.Queue(window)
+    left = threading.Event()
+
+    def hand(thing: Reply | BaseException | None) -> None:
+        handed = False
+        while not handed and not left.is_set():
+            with suppress(queue.Full):
+                came.put(thing, timeout=0.1)
+                handed = True
+
+    def work() -> None:
+        try:
+            for reply in replies:
+                hand(reply)
+                if left.is_set():
+                    break
+            hand(None)
+        except BaseException as e:
+            hand(e)
+        finally:
+            replies.close()  # type: ignore[attr-defined]
+
+    thread = threading.Thread(target=work, daemon=True, name="orcamath wire")
+
+    def yielded() -> Iterator[Reply]:
+        thread.start()
+        try:
+            while (thing := came.get()) is not None:
+                if isinstance(thing, BaseException):
+                    raise thing
+                yield thing
+        finally:
+            left.set()
+            thread.join()
+
+    return yielded()
