@@ -30,8 +30,7 @@ class Found(NamedTuple):
 
 
 _ANOTHER = re.compile(
-    r"\n[ \t]*(?:Q|Question|Problem|Human|User|USER|Student|### ?Instruction|### ?Input|Let's think step by step)\b"
-    r"[^\n:]{0,20}[:.]"
+    r"\n[ \t#*]*(?:(?:Q|Question|Problem|Human|User|USER|Instruction|Input)\b(?: ?[0-9]{1,3})?\**[:.]|Let's think step by step)"
 )
 _JSON = re.compile(r"""\\?["'](?:final[_ ]?)?answer\\?["'][ \t\r\n]{0,8}:[ \t\r\n]{0,8}""", re.IGNORECASE)
 _UNESCAPED = re.compile(
@@ -49,7 +48,7 @@ _NUMBERISH = re.compile(r"[0-9½¼¾⅓⅔]")
 _SAYS = re.compile(r"[^\W_]")
 _SENTENCE = re.compile(
     r"(?<=[.!?])(?<!Mr\.)(?<!Mrs\.)(?<!Ms\.)(?<!Dr\.)(?<!St\.)(?<!vs\.)(?<!Rs\.)(?<!No\.)[*)\"']{0,3}[ ]+(?=[A-Z(\"'*$\\])"
-    r"|(?<=[0-9a-z])\.(?=[A-Z])"
+    r"|(?<=[0-9a-z])\.(?=[A-Z])|(?<=[。！？])"
 )
 _ASIDE = re.compile(
     r"[\s*_#(]*(?:note|check|verif|i hope|hope|let me know|remember|tip|p\.?s\b|explanation|###)", re.IGNORECASE
@@ -68,6 +67,7 @@ def locate(text: str, *, wants_number: bool = True) -> Found | None:
         text = text[thought + 8 :]
     if not text or text.isspace():
         return None
+    text = _own(text)
     if found := _json(text):
         return found
     best: Found | None = None
@@ -75,6 +75,15 @@ def locate(text: str, *, wants_number: bool = True) -> Found | None:
         if found is not None and (best is None or found.at > best.at):
             best = found
     return best if best is not None else _last_sentence(text, 0, wants_number)
+
+
+def _own(text: str) -> str:
+    """Cut off a further problem that the model wrote for itself after it had answered this one."""
+    stated = min((at for at in (text.find("####"), text.find("\\boxed"), text.find("nswer")) if at >= 0), default=-1)
+    if stated < 0:
+        return text
+    another = _ANOTHER.search(text, stated)
+    return text[: another.start()] if another and _NUMBERISH.search(text, stated, another.start()) else text
 
 
 def _json(text: str) -> Found | None:
