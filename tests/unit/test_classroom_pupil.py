@@ -3,6 +3,7 @@
 import json
 import random
 from itertools import islice
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from orcamath.classroom.grammar import parse, render
 from orcamath.classroom.growing import held_out, stories
-from orcamath.classroom.pretrain import Plan, reading, seen
+from orcamath.classroom.pretrain import Phase, Plan, pretrain, reading, seen
 from orcamath.classroom.pupil import END, base, pupil, tokenizer
 from orcamath.classroom.solutions import STYLES, written
 from orcamath.classroom.solving import solve
@@ -44,7 +45,7 @@ def test_the_prompt_is_a_prefix_of_what_is_trained() -> None:
 
 def test_pre_training_never_sees_a_held_out_structure() -> None:
     assert not any(held_out(story) for story in islice(seen(random.Random(3)), 2000))
-    questions = [question for question, _ in reading(Plan(problems=500))]
+    questions = [question for question, _ in reading(Phase(500, 11, 1e-3))]
     assert len(questions) == 500
     assert not any(held_out(parse(question)) for question in questions)
 
@@ -54,7 +55,8 @@ def test_the_shipped_base_is_small_and_says_how_it_was_made() -> None:
     assert files["model.safetensors"] <= 8_000_000
     assert not [name for name in files if name.endswith((".bin", ".pt", ".pkl"))]
     made = json.loads((base() / "provenance.json").read_text())
-    assert made["plan"] == {k: list(v) if isinstance(v, tuple) else v for k, v in Plan()._asdict().items()}
+    assert [Phase(**p) for p in made["plan"]["phases"]] == list(Plan().phases)
+    assert (made["plan"]["weights_seed"], made["parameters"]) == (Plan().weights_seed, 488_576)
     assert made["held_out_structures_seen"] == 0
     config = json.loads((base() / "config.json").read_text())
     assert config["vocab_size"] == len(WORDS)
@@ -74,6 +76,14 @@ def test_a_fresh_pupil_is_reproducible_and_about_half_a_million_parameters() -> 
     first = [next(m.parameters()) for m in (one, same, other)]
     assert bool((first[0] == first[1]).all())
     assert not bool((first[0] == first[2]).all())
+
+
+def test_the_script_makes_a_folder_that_loads(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer, LlamaForCausalLM
+
+    pretrain(Plan(phases=(Phase(48, 1, 1e-3), Phase(16, 2, 1e-3, 0.1))), tmp_path)
+    assert json.loads((tmp_path / "provenance.json").read_text())["steps"] == 4
+    assert LlamaForCausalLM.from_pretrained(tmp_path).config.vocab_size == len(AutoTokenizer.from_pretrained(tmp_path))
 
 
 @pytest.mark.slow

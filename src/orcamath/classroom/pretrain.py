@@ -21,19 +21,24 @@ from orcamath.classroom.pupil import pupil, tokenizer
 from orcamath.classroom.solutions import STYLES, written
 from orcamath.classroom.solving import Story, solve
 
-__all__ = ["Plan", "main", "pretrain", "reading", "seen"]
+__all__ = ["Phase", "Plan", "main", "pretrain", "reading", "seen"]
+
+
+class Phase(NamedTuple):
+    """One stretch of reading, each problem once; the learning rate falls on a line to a share of itself."""
+
+    problems: int
+    seed: int
+    learning_rate: float
+    final_rate: float = 0.0
 
 
 class Plan(NamedTuple):
-    """Every constant of the pre-training."""
+    """Every constant of the pre-training. A later phase is a warm restart on new problems."""
 
-    problems: int = 24_000
-    """Each is seen once."""
-    seed: int = 11
+    phases: tuple[Phase, ...] = (Phase(24_000, 11, 3e-3), Phase(16_000, 12, 2e-3, 0.1))
     weights_seed: int = 0
     batch_size: int = 16
-    learning_rate: float = 3e-3
-    """Falls to 0 on a line; a checkpoint that has not decayed looks dreadful."""
     warmup_steps: int = 20
     betas: tuple[float, float] = (0.9, 0.98)
     max_grad_norm: float = 1.0
@@ -44,41 +49,46 @@ def seen(rng: random.Random) -> Iterator[Story]:
     return (story for story in stories(rng, max_steps=4, inverse=0.5) if not held_out(story))
 
 
-def reading(plan: Plan) -> Iterator[tuple[str, str]]:
+def reading(phase: Phase) -> Iterator[tuple[str, str]]:
     """Yield (question, solution), the solution in a style drawn anew each time."""
-    rng = random.Random(plan.seed)
-    for story, _ in zip(seen(rng), range(plan.problems), strict=False):
+    rng = random.Random(phase.seed)
+    for story, _ in zip(seen(rng), range(phase.problems), strict=False):
         yield render(story), written(solve(story), rng.randrange(STYLES))
 
 
 def pretrain(plan: Plan, out: Path) -> float:
     """Train from random weights, save model, tokenizer and provenance below `out`; returns the last mean loss."""
     words = tokenizer()
-    examples = [_encoded(words, question, solution) for question, solution in reading(plan)]
     model = pupil(words, plan.weights_seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.learning_rate, betas=plan.betas, weight_decay=0.0)
-    batches = _batches(examples, plan.batch_size)
-    losses = []
-    for step, batch in enumerate(batches):
-        rate = plan.learning_rate * min(1, (step + 1) / plan.warmup_steps) * (1 - step / len(batches))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss = _loss(model, [examples[i] for i in batch], int(words.pad_token_id))
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), plan.max_grad_norm)
-        optimizer.step()
-        losses.append(loss.item())
-    final = sum(losses[-50:]) / len(losses[-50:])
+    losses = [loss for phase in plan.phases for loss in _read(model, words, phase, plan)]
+    final = sum(losses[-200:]) / len(losses[-200:])
     model.save_pretrained(out)
     words.save_pretrained(out)
     made = {
-        "made_by": "python -m orcamath.classroom.pretrain", "plan": plan._asdict(), "steps": len(batches),
+        "made_by": "python -m orcamath.classroom.pretrain",
+        "plan": {**plan._asdict(), "phases": [phase._asdict() for phase in plan.phases]}, "steps": len(losses),
         "final_loss": round(final, 4), "torch": torch.__version__, "parameters": sum(p.numel() for p in model.parameters()),
         "held_out_structures_seen": 0, "licence": "Apache-2.0",
     }  # fmt: skip
     (out / "provenance.json").write_text(json.dumps(made, indent=1) + "\n")
     return final
+
+
+def _read(model: Any, words: Any, phase: Phase, plan: Plan) -> Iterator[float]:
+    """Run one phase, yielding the loss of each step."""
+    examples = [_encoded(words, question, solution) for question, solution in reading(phase)]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=phase.learning_rate, betas=plan.betas, weight_decay=0.0)
+    batches = _batches(examples, plan.batch_size)
+    for step, batch in enumerate(batches):
+        fall = 1 - (1 - phase.final_rate) * step / len(batches)
+        for group in optimizer.param_groups:
+            group["lr"] = phase.learning_rate * min(1, (step + 1) / plan.warmup_steps) * fall
+        loss = _loss(model, [examples[i] for i in batch], int(words.pad_token_id))
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), plan.max_grad_norm)
+        optimizer.step()
+        yield loss.item()
 
 
 def _encoded(words: Any, question: str, solution: str) -> tuple[list[int], list[int]]:
@@ -118,10 +128,9 @@ def main() -> None:
     """Run as a script."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="folder for the weights")
-    parser.add_argument("--problems", type=int, default=Plan().problems)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    pretrain(Plan(problems=asked.problems), asked.out)
+    pretrain(Plan(), asked.out)
 
 
 if __name__ == "__main__":
