@@ -4,6 +4,7 @@ Every later judge sees only what the earlier ones left `unjudged`. What nobody d
 """
 
 from collections.abc import Iterable, Iterator
+from importlib.metadata import version
 from itertools import islice
 
 from orcamath.judges.math_verify import MathVerify
@@ -35,7 +36,7 @@ class CascadeJudge:
         return digest(
             "cascade",
             RulesJudge().fingerprint,
-            "math-verify" if self.math_verify else None,
+            f"math-verify {version('math-verify')}" if self.math_verify else None,
             self.model.fingerprint if self.model else None,
         )
 

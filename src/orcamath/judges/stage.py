@@ -13,7 +13,7 @@ from typing import Literal
 
 from orcamath.errors import DataError
 from orcamath.ports import Comparison, Judge, Progress
-from orcamath.records import Attempt, Exercise, Settings, Verdict
+from orcamath.records import Attempt, Exercise, Settings, Verdict, outside_digest
 from orcamath.store.artifacts import Artifact, Output
 
 __all__ = ["VERSION", "JudgeSettings", "comparison", "judge"]
@@ -34,8 +34,8 @@ class JudgeSettings(Settings):
     """Seconds math-verify gets for one pair before its process is killed."""
     max_tokens: int = 300
     """Token limit of the model's verdict."""
-    prompt: str | None = None
-    """A prompt file of your own in place of the one that ships."""
+    prompt: str | None = outside_digest(None)
+    """A prompt file of your own in place of the one that ships; its text enters the judge's name."""
 
 
 def comparison(exercise: Exercise, attempt: Attempt) -> Comparison:
