@@ -366,3 +366,11 @@ def test_lila_is_told_beside_the_papers_count(bench: Bench, tmp_path: Path) -> N
     assert all("via Lila" in p.licence for p in problems(made))
     narrow = SourceSettings(name="lila", path=str(tmp_path / "lila.jsonl"), options={"parts": ["gsm8k"]})
     assert seeds(bench, SeedsSettings(sources=(narrow,))).facts["by_source"] == {"gsm8k": 1}
+
+
+def test_a_test_file_given_as_seeds_says_what_is_meant(bench: Bench, tmp_path: Path) -> None:
+    good = lines(tmp_path / "good.jsonl", {"question": "1+1?", "answer": "2"})
+    path = lines(tmp_path / "own_test.jsonl", {"question": "1+3?", "answer": "4"})
+    sources = (SourceSettings(name="file", path=good, called="a"), SourceSettings(name="file", path=path, called="b"))
+    with pytest.raises(DataError, match=r"`b`.*allow_test: \[b\]"):
+        seeds(bench, SeedsSettings(sources=sources))

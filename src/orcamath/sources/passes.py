@@ -13,7 +13,7 @@ from orcamath.ports import Progress
 from orcamath.records import Problem, Rejected, Split
 from orcamath.sources import clusters
 from orcamath.sources.choosing import GENERATED, ReadingSettings
-from orcamath.sources.source import Reader, SourceSettings, Unsplit
+from orcamath.sources.source import Reader, SourceSettings, Unsplit, place_of
 from orcamath.store.artifacts import Output
 
 __all__ = ["Passes"]
@@ -67,9 +67,9 @@ class Passes:
             if not isinstance(found, Rejected):
                 yield found
             elif source.on_bad_line == "stop":
-                folder = f" (in `{source.path}`)" if source.path else ""
+                place = place_of(source.path, found.item)
                 raise DataError(
-                    f"source `{source.name}`: {found.item}{folder} {found.detail}: {found.text[:200]!r}. Mend that line, or set "
+                    f"source `{source.name}`: `{place}` {found.detail}: {found.text[:200]!r}. Mend that line, or set "
                     f"`on_bad_line: skip` on the source to leave such lines out, counted"
                 )
             elif rejected is not None:

@@ -50,8 +50,9 @@ def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader], 
     out.facts |= reading.facts()
     if any(s.name == "lila" for s in settings.sources):
         out.facts["mixture"] = mixture.note(out.facts["by_source"])
-    if not n:
-        raise DataError(_nothing("seeds", settings.sources, out.facts))
+    empty = [s for s in settings.sources if not reading.kept[s.title]]
+    if not n or (empty and (settings.limit or len(settings.sources)) >= len(settings.sources)):
+        raise DataError(_nothing("seeds", empty, out.facts))
 
 
 def benchmarks(out: Output, settings: BenchmarksSettings, readers: Mapping[str, Reader], progress: Progress) -> None:
@@ -107,7 +108,8 @@ def _nothing(what: str, sources: Iterable[SourceSettings], facts: Mapping[str, A
     names = ", ".join(f"`{s.title}`" for s in sources)
     if not names:
         return f"{what}: no source is named; add one under `{what}: sources:`"
-    return (
-        f"{what}: nothing to take from {names}. What the files hold, by source and split: {facts['read']}. "
-        f"Name the split wanted with `split:`, or mend the `path`"
-    )
+    read = {s.title: facts["read"].get(s.title, {}) for s in sources}
+    way_out = "Name the split wanted with `split:`, or mend the `path`"
+    if what == "seeds" and all(set(splits) == {"test"} for splits in read.values()):
+        way_out = f"Test problems become seeds only where `allow_test: [{', '.join(read)}]` says so; name another file instead"
+    return f"{what}: nothing to take from {names}. What is there, by source and split: {read}. {way_out}"

@@ -129,7 +129,7 @@ def _object(place: str, line: bytes) -> Mapping[str, Any] | Rejected:
         try:
             value = json.loads(line)  # NaN and the like, which Python's own writer lets through
         except (ValueError, RecursionError):
-            return _bad(place, f"is not JSON: {e}", text)
+            return _bad(place, f"is not JSON: {e.msg} (column {e.colno})", text)
     if not isinstance(value, dict):
         return _bad(place, f"is JSON, but a {type(value).__name__} and no object", text)
     return value

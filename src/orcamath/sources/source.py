@@ -27,6 +27,7 @@ __all__ = [
     "each",
     "gold_kind",
     "number_text",
+    "place_of",
     "problem_from",
     "split_named",
     "text_of",
@@ -185,6 +186,14 @@ def problem_from(
 def unsplit(found: Problem | Rejected) -> Unsplit | Rejected:
     """Mark a problem as one whose set has no official split."""
     return Unsplit(found) if isinstance(found, Problem) else found
+
+
+def place_of(path: str | None, item: str) -> str:
+    """Return where a rejected line stands, with the folder that `Row.place` leaves out: `folder/file:line`."""
+    if path is None:
+        return item
+    where = Path(path).expanduser()
+    return str((where if where.is_dir() else where.parent) / item)
 
 
 def each(rows: Iterable[Row | Rejected], make: Callable[[Row], Found]) -> Iterator[Found]:

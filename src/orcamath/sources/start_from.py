@@ -34,7 +34,7 @@ from orcamath.records import (
 )  # fmt: skip
 from orcamath.sources.file import COLUMNS, problem_of
 from orcamath.sources.rows import rows
-from orcamath.sources.source import Row, SourceSettings, number_text
+from orcamath.sources.source import Row, SourceSettings, number_text, place_of
 from orcamath.store.artifacts import Output
 
 __all__ = ["VERSION", "StartSettings", "lessons_from", "outcome_of", "problems_from", "verdicts_from"]
@@ -242,7 +242,7 @@ def _made(out: Output, settings: StartSettings, make: Callable[[Row], T | Reject
             yield made
         elif settings.on_bad_line == "stop" and made.reason != "test_split":
             raise DataError(
-                f"start_from: {made.item} (in `{file}`) {made.detail}: {made.text[:200]!r}. Mend that line, or set "
+                f"start_from: `{place_of(settings.path, made.item)}` {made.detail}: {made.text[:200]!r}. Mend that line, or set "
                 f"`on_bad_line: skip` to leave such lines out, counted"
             )
         else:
