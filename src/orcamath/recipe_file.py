@@ -36,7 +36,8 @@ def load(name: str, overrides: Sequence[str] = (), *, limit: int | None = None) 
     for override in overrides:
         _set(raw, override)
     if limit is not None:
-        raw.setdefault("seeds", {})["limit"] = limit
+        seeds = raw.get("seeds", {})
+        raw["seeds"] = {**(seeds if isinstance(seeds, dict) else {"sources": [seeds]}), "limit": limit}
     return _build(raw, where, lines)
 
 

@@ -374,3 +374,11 @@ def test_a_test_file_given_as_seeds_says_what_is_meant(bench: Bench, tmp_path: P
     sources = (SourceSettings(name="file", path=good, called="a"), SourceSettings(name="file", path=path, called="b"))
     with pytest.raises(DataError, match=r"`b`.*allow_test: \[b\]"):
         seeds(bench, SeedsSettings(sources=sources))
+
+
+def test_a_name_stands_for_a_source_and_for_all_of_the_seeds() -> None:
+    lila = SeedsSettings(sources=(SourceSettings(name="lila"),))
+    assert SeedsSettings.model_validate("lila") == lila
+    assert SeedsSettings.model_validate({"sources": ["lila"]}) == lila
+    two = BenchmarksSettings.model_validate({"sources": ["gsm8k", {"name": "svamp", "limit": 3}], "limit": 9})
+    assert [(s.name, s.limit) for s in two.sources] == [("gsm8k", None), ("svamp", 3)]

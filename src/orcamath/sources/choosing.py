@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from orcamath.errors import DataError
 from orcamath.records import Settings, Split
@@ -27,6 +27,16 @@ class ReadingSettings(Settings):
     """Other sources that are clustered along: the benchmarks' for the seeds, and the other way round (`together`)."""
     clusters: Literal["near", "exact"] = "near"
     """Near-duplicates make one cluster; `exact` compares texts word for word, and reads each source once."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        """Take `seeds: lila` for `seeds: {sources: [{name: lila}]}`, and a source's name for a source."""
+        if isinstance(value, str | list):
+            value = {"sources": [value] if isinstance(value, str) else value}
+        if isinstance(value, dict) and isinstance(value.get("sources"), list):
+            value = value | {"sources": [{"name": s} if isinstance(s, str) else s for s in value["sources"]]}
+        return value
 
     @property
     def named(self) -> tuple[SourceSettings, ...]:
