@@ -10,10 +10,13 @@
 Every line that says `stage` is made once and found again by its digest, so running this from the top is resuming it.
 """
 
+from typing import Any
+
 from orcamath.agents.ask_me_anything import ask
 from orcamath.agents.suggester_editor import edit
 from orcamath.contamination import gate
 from orcamath.duplicates import collect
+from orcamath.errors import RecipeError
 from orcamath.evaluate import evaluate
 from orcamath.judges.stage import judge
 from orcamath.practice import practise
@@ -21,7 +24,7 @@ from orcamath.preferences import prefer
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.sources.reading import SeedsSettings, contents, gather, together
 from orcamath.sources.reading import benchmarks as read_benchmarks
-from orcamath.sources.start_from import lessons_from, problems_from, verdicts_from
+from orcamath.sources.start_from import StartSettings, lessons_from, problems_from, verdicts_from
 from orcamath.sources.unseen import unseen
 from orcamath.store.artifacts import Artifact
 from orcamath.student.imitate import imitate
@@ -42,6 +45,8 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
     wanted, measured_on = together(recipe.seeds, recipe.benchmarks)
     sources = measured_on.named
     tests = shop.stage("benchmarks", read_benchmarks, measured_on, tools.readers(sources), also=contents(sources))
+    if recipe.start_from is not None and recipe.start_from.stage == "verdicts":
+        return _from_verdicts(recipe.start_from, recipe, shop, tests)
     taught = _taught(recipe, wanted, shop)
     lessons = shop.stage("gate", gate, recipe.gate, taught, tests, tools.screens(recipe.screens))
     tests = shop.stage("unseen", unseen, recipe.unseen, tests, lessons)
@@ -94,18 +99,37 @@ def _iterate(
     reference: Artifact,
 ) -> Artifact:
     """One round of practice: four samples a problem, each judged, the student trained on what was right and wrong."""
-    tools, start = shop.tools, recipe.start_from
-    if number == 2 and start is not None and start.stage == "verdicts":
-        practised = verdicts = shop.stage("verdicts", verdicts_from, start, also=contents([start]))
-    else:
-        chat, pose = tools.player(recipe.student, tools.model_of(student))
-        practised = shop.stage(f"practice {number}", practise, step.practice, lessons, chat, pose=pose)
-        verdicts = shop.stage(f"judge {number}", judge, recipe.judge, practised, tools.judge(recipe))
+    tools = shop.tools
+    model = tools.model_of(student)
+    chat, pose = tools.player(recipe.student, model)
+    practised = shop.stage(f"practice {number}", practise, step.practice, lessons, chat, pose=pose)
+    verdicts = shop.stage(f"judge {number}", judge, recipe.judge, practised, tools.judge(recipe))
+    return _learn(number, step, shop, practised, verdicts, model, tools.model_of(reference))
+
+
+def _from_verdicts(start: StartSettings, recipe: Recipe, shop: Workshop, tests: Artifact) -> list[Measured]:
+    """Learn from the user's own judged answers; the base model is the student that gave them."""
+    if len(recipe.iterations) > 1:
+        raise RecipeError(
+            "start_from verdicts has one iteration: for the next, judged answers of the new student are needed"
+        )
+    step = recipe.iterations[0] if recipe.iterations else Iteration(preferences=recipe.preferences, learn=recipe.learn)
+    base = shop.tools.base(recipe.student)
+    verdicts = shop.stage("verdicts", verdicts_from, start, also=contents([start]))
+    trained = _learn(2, step, shop, verdicts, verdicts, base, base)
+    _measure("M2", 2, recipe, shop, trained, tests)
+    return shop.measured
+
+
+def _learn(
+    number: int, step: Iteration, shop: Workshop, practised: Artifact, verdicts: Artifact, student: Any, reference: Any
+) -> Artifact:
+    """Build q+ and q− and train on them."""
     preferences = shop.stage(f"preferences {number}", prefer, step.preferences, practised, verdicts)
+    loss = shop.tools.loss(step.learn.loss)
     return shop.stage(
-        f"learn {number}", learn, step.learn, preferences, tools.model_of(student), tools.model_of(reference),
-        loss=tools.loss(step.learn.loss), metric=shop.metric,
-    )  # fmt: skip
+        f"learn {number}", learn, step.learn, preferences, student, reference, loss=loss, metric=shop.metric
+    )
 
 
 def _measure(name: str, iteration: int, recipe: Recipe, shop: Workshop, trained: Artifact, tests: Artifact) -> None:

@@ -200,3 +200,42 @@ def test_help_is_quick(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.M
     assert ended.value.code == 0
     assert "doctor" in capsys.readouterr().out
     assert time.process_time() - began < 1.0
+
+
+def test_data_can_be_grown_without_torch(tmp_path: Path, small: list[str]) -> None:
+    args = ["run", "classroom", *flags([o for o in small if "student.base" not in o]), "--until", "gate"]
+    code = (
+        "import sys\n"
+        "for name in ('torch', 'transformers', 'tokenizers', 'safetensors'): sys.modules[name] = None\n"
+        f"sys.argv = ['orcamath', *{args!r}]\n"
+        "from orcamath.cli import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "gate:" in done.stderr
+
+
+def test_starting_from_lessons_of_ones_own(orcamath, tmp_path: Path, small: list[str]) -> None:
+    rows = [
+        {"question": f"Ada had {i} beads. She got 2 more. How many?", "answer": f"{i} + 2\n#### {i + 2}"}
+        for i in range(20)
+    ]
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    own = ["start_from={stage: lessons, path: mine.jsonl}", "screens=[]", "iterations=[]"]
+    done = orcamath("run", "classroom", *flags([*small, *own]))
+    assert done.returncode == 0, done.stderr
+    labels = [s["label"] for s in json.loads((tmp_path / "runs/classroom/stages.json").read_text())["stages"]]
+    assert labels == ["benchmarks", "lessons", "gate", "unseen", "imitate", "evaluate M1"]
+
+
+def test_starting_from_judged_answers_of_ones_own(orcamath, tmp_path: Path, small: list[str]) -> None:
+    rows = [
+        {"question": f"Ada had {i} beads. She got 2 more.", "response": f"#### {i + k}", "label": "yes" if k == 2 else "no"}
+        for i in range(8) for k in (2, 3)
+    ]  # fmt: skip
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    own = ["start_from={stage: verdicts, path: mine.jsonl}"]
+    done = orcamath("run", "classroom", *flags([*small, *own]))
+    assert done.returncode == 0, done.stderr
+    labels = [s["label"] for s in json.loads((tmp_path / "runs/classroom/stages.json").read_text())["stages"]]
+    assert labels == ["benchmarks", "verdicts", "preferences 2", "learn 2", "evaluate M2"]
