@@ -32,11 +32,11 @@ __all__ = [
     "Judged",
     "PreferSettings",
     "Sides",
+    "answer_against_teacher",
     "capped_pairs",
     "joined",
     "prefer",
     "sides",
-    "suspects_teacher",
 ]
 
 VERSION = 1
@@ -59,7 +59,8 @@ class PreferSettings(Settings):
     max_pairs: int | None = Field(default=None, ge=1)
     """Pairs of one problem at most, spread evenly over its responses; None for the whole product."""
     label_noise: Literal["keep", "drop"] = "keep"
-    """What becomes of a problem whose samples all agree with each other against the teacher, who is then probably wrong."""
+    """What becomes of a problem whose samples all agree with each other against the teacher, who is then probably wrong.
+    To ask the teacher again first, see `reask`."""
 
 
 class Judged(NamedTuple):
@@ -143,15 +144,16 @@ def capped_pairs(n_positives: int, n_negatives: int, max_pairs: int | None) -> t
     return tuple((k % n_positives, (k + k // lap) % n_negatives) for k in range(max_pairs))
 
 
-def suspects_teacher(exercise: Exercise, judged: Sequence[Judged]) -> bool:
-    """Tell whether all samples (two at least) give one and the same answer, and it is not the teacher's."""
+def answer_against_teacher(exercise: Exercise, judged: Sequence[Judged]) -> str | None:
+    """Return the one answer that all samples (two at least) give against the teacher; None where they do not."""
     if exercise.label != "teacher" or len(judged) < 2 or any(j.outcome != "disagrees" for j in judged):
-        return False
+        return None
     kind, question, options = exercise.answer_kind, exercise.question, exercise.options
     first, *others = [final_answer(j.attempt.text, kind, question, options) for j in judged]
-    return first is not None and all(
-        answer is not None and same(kind, first, answer, question, options) is True for answer in others
-    )
+    if first is None:
+        return None
+    agree = all(other is not None and same(kind, first, other, question, options) is True for other in others)
+    return first if agree else None
 
 
 class _Donors:
@@ -212,7 +214,7 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
         for index, (exercise, judged) in enumerate(problems()):
             progress.advance()
             out.balance.results += 1
-            if suspects_teacher(exercise, judged):
+            if answer_against_teacher(exercise, judged) is not None:
                 doubtful.append(exercise.problem_id)
                 if settings.label_noise == "drop":
                     out.reject(Rejected(item=exercise.problem_id, reason="label_noise", detail=exercise.reference))

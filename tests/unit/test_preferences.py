@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orcamath.errors import DataError
-from orcamath.preferences import Judged, PreferSettings, capped_pairs, joined, prefer, sides, suspects_teacher
+from orcamath.preferences import Judged, PreferSettings, answer_against_teacher, capped_pairs, joined, prefer, sides
 from orcamath.records import Attempt, Exercise, Outcome, Preference, Rejected, Verdict
 from orcamath.store.artifacts import Artifact, Output, Store
 
@@ -165,8 +165,8 @@ def noise(*answers: str) -> list[Judged]:
     ],
 )
 def test_the_teacher_is_doubted_where_all_samples_agree_against_it(case: list[Judged], doubted: bool) -> None:
-    assert suspects_teacher(exercise(), case) is doubted
-    assert not suspects_teacher(exercise(label="known_answer", solution=None), case)
+    assert (answer_against_teacher(exercise(), case) is not None) is doubted
+    assert answer_against_teacher(exercise(label="known_answer", solution=None), case) is None
 
 
 def test_doubtful_problems_are_listed_and_dropped_on_demand(tmp_path: Path) -> None:

@@ -1,0 +1,133 @@
+"""Asking the teacher again where a student's samples all agree with each other against it (label noise).
+
+In: exercises, attempts and verdicts of one practice. Out: the same three tables. For a doubtful problem the teacher solves it
+a few more times: where most of the new solutions reach the student's answer, that becomes the reference, with the first such
+solution in place of the old one, and the samples agree; where most reach the old answer, all stays; else the problem goes
+(`teacher_unsure`), since nobody knows its answer. All other problems pass untouched, and nothing is asked for them.
+
+Deviation: the paper takes the teacher's one answer as the truth throughout.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from pydantic import Field, model_validator
+
+from orcamath.agents import solver
+from orcamath.agents.driver import drive
+from orcamath.agents.solver import Posed, Solution, SolverSettings
+from orcamath.answers import same
+from orcamath.ports import Progress
+from orcamath.preferences import Judged, answer_against_teacher, joined
+from orcamath.records import Attempt, Exercise, Problem, Rejected, Verdict
+from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.ledger import Remembered
+
+__all__ = ["VERSION", "ReaskSettings", "Ruling", "reask", "settle"]
+
+VERSION = 1
+
+
+class ReaskSettings(SolverSettings):
+    """How the teacher is asked again."""
+
+    temperature: float = 0.7
+    top_p: float = 0.95
+    solutions: int = Field(default=5, ge=1)
+    """New solutions of each doubtful problem; more than half of them have to agree."""
+
+    @model_validator(mode="after")
+    def _solutions_differ(self) -> "ReaskSettings":
+        if self.solutions > 1 and self.temperature == 0:
+            raise ValueError(f"solutions: {self.solutions} with temperature: 0 would be the same text; set temperature")
+        return self
+
+
+class Ruling(NamedTuple):
+    """What comes of one doubtful problem."""
+
+    outcome: Literal["student_was_right", "teacher_was_right", "teacher_unsure"]
+    solution: Solution | None = None
+    """The teacher's new solution, where the student was right."""
+
+
+def settle(exercise: Exercise, student: str, solutions: list[Solution], n: int) -> Ruling:
+    """Decide between the student's answer and the teacher's first by more than half of `n` new solutions."""
+
+    def reaching(answer: str) -> list[Solution]:
+        kind, question, options = exercise.answer_kind, exercise.question, exercise.options
+        return [s for s in solutions if same(kind, s.final_answer, answer, question, options) is True]
+
+    with_student = reaching(student)
+    if 2 * len(with_student) > n:
+        return Ruling("student_was_right", with_student[0])
+    if 2 * len(reaching(exercise.reference)) > n:
+        return Ruling("teacher_was_right")
+    return Ruling("teacher_unsure")
+
+
+def reask(
+    out: Output,
+    settings: ReaskSettings,
+    practised: Artifact,
+    verdicts: Artifact,
+    teacher: Remembered,
+    progress: Progress,
+) -> None:
+    """Write `exercises`, `attempts` and `verdicts` with doubtful problems settled; both inputs of `prefer` at once."""
+
+    def rows() -> Iterator[tuple[Exercise, list[Judged]]]:
+        return joined(practised.read(Exercise), practised.read(Attempt), verdicts.read(Verdict))
+
+    doubtful = {e.problem_id: (e, answer) for e, js in rows() if (answer := answer_against_teacher(e, js)) is not None}
+
+    def posed() -> Iterator[Posed]:
+        for exercise, _ in doubtful.values():
+            for draw in range(settings.solutions):
+                yield Posed(_problem(exercise), draw, settings.solutions)
+
+    found: dict[str, list[Solution]] = {}
+    agent = solver.make(settings)
+    for item, solution in drive(agent, posed, teacher, out, progress, tries=settings.tries, final=False):
+        found.setdefault(item.id, []).append(solution)
+    rulings = {
+        name: settle(exercise, answer, found.get(name, []), settings.solutions)
+        for name, (exercise, answer) in doubtful.items()
+    }
+    gone = {name for name, ruling in rulings.items() if ruling.outcome == "teacher_unsure"}
+    right = {name: r.solution for name, r in rulings.items() if r.solution is not None}
+
+    out.write("exercises", (_settled(e, right.get(e.problem_id)) for e in _kept(out, practised, gone)))
+    out.write("attempts", (a for a in practised.read(Attempt) if a.problem_id not in gone))
+    out.write("verdicts", (_agreed(v, right) for v in verdicts.read(Verdict) if v.problem_id not in gone))
+    out.facts["reasked"] = dict(sorted(Counter(r.outcome for r in rulings.values()).items()))
+
+
+def _problem(exercise: Exercise) -> Problem:
+    return Problem(
+        id=exercise.problem_id, question=exercise.question, origin="reask", source="reask",
+        answer_kind=exercise.answer_kind, options=exercise.options,
+    )  # fmt: skip
+
+
+def _kept(out: Output, practised: Artifact, gone: set[str]) -> Iterator[Exercise]:
+    for exercise in practised.read(Exercise):
+        out.balance.results += 1
+        if exercise.problem_id in gone:
+            out.reject(Rejected(item=exercise.problem_id, reason="teacher_unsure", detail=exercise.reference))
+        else:
+            out.balance.kept += 1
+            yield exercise
+
+
+def _settled(exercise: Exercise, solution: Solution | None) -> Exercise:
+    if solution is None:
+        return exercise
+    return exercise.model_copy(update={"reference": solution.final_answer, "solution": solution.text})
+
+
+def _agreed(verdict: Verdict, right: dict[str, Solution]) -> Verdict:
+    if verdict.problem_id not in right:
+        return verdict
+    return verdict.model_copy(update={"outcome": "agrees", "by": "reask", "reason": "teacher_came_round"})

@@ -1,0 +1,128 @@
+"""Asking the teacher again: what is settled how, and that nothing else is touched or paid for."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from orcamath.agents.solver import Solution
+from orcamath.ports import Reply, Request
+from orcamath.preferences import PreferSettings, prefer
+from orcamath.reask import ReaskSettings, reask, settle
+from orcamath.records import Attempt, Exercise, Outcome, Preference, Rejected, Verdict
+from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.store.ledger import Ledger, Remembered
+
+
+class Quiet:
+    def begin(self, what: str, total: int | None) -> None: ...
+    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None: ...
+    def end(self) -> None: ...
+
+
+class Teacher:
+    """Answers by a table: part of the question → one answer a draw."""
+
+    fingerprint = "teacher"
+    chunk = None
+
+    def __init__(self, says: dict[str, list[str]]) -> None:
+        self.says = says
+        self.asked = 0
+
+    def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+        for request in requests:
+            self.asked += 1
+            shown = request.messages[-1].content
+            answers = next(a for part, a in self.says.items() if part in shown)
+            text = f"so it is {answers[request.draw]}\n#### {answers[request.draw]}"
+            yield Reply(request.key(self.fingerprint), text)
+
+
+def exercise(name: str) -> Exercise:
+    return Exercise(
+        problem_id=name, question=f"Question {name}: how many?", reference="7", solution="old\n#### 7", label="teacher"
+    )
+
+
+def solutions(*answers: str) -> list[Solution]:
+    return [Solution(f"new\n#### {a}", a, i) for i, a in enumerate(answers)]
+
+
+@pytest.mark.parametrize(
+    ("answers", "outcome"),
+    [
+        (("5", "5.0", "5", "7", "7"), "student_was_right"),
+        (("7", "7", "5", "7", "1"), "teacher_was_right"),
+        (("5", "5", "7", "7", "1"), "teacher_unsure"),
+        (("5", "5"), "teacher_unsure"),  # three of five could not be read: two are no majority
+        ((), "teacher_unsure"),
+    ],
+)
+def test_settled_by_more_than_half(answers: tuple[str, ...], outcome: str) -> None:
+    assert settle(exercise("p"), "5", solutions(*answers), 5).outcome == outcome
+
+
+def test_only_doubtful_problems_are_asked_about_and_three_tables_come_back(tmp_path: Path) -> None:
+    said: dict[str, list[tuple[str, Outcome]]] = {
+        "right": [("#### 5", "disagrees"), ("so\n#### 5", "disagrees")],
+        "wrong": [("#### 5", "disagrees"), ("so\n#### 5", "disagrees")],
+        "unsure": [("#### 5", "disagrees"), ("so\n#### 5", "disagrees")],
+        "mixed": [("#### 5", "disagrees"), ("#### 7", "agrees")],
+    }
+    teacher = Teacher(
+        {"Question right": ["5", "5", "7"], "Question wrong": ["7", "7", "5"], "Question unsure": ["1", "5", "7"]}
+    )
+    store = Store(tmp_path)
+    attempts = [
+        (Attempt.make(name, d, text, "student", token_ids=None, finish_reason="stop"), outcome)
+        for name, rows in said.items()
+        for d, (text, outcome) in enumerate(rows)
+    ]
+
+    def practise(out: Output) -> None:
+        out.write("exercises", [exercise(name) for name in said])
+        out.write("attempts", [a for a, _ in attempts])
+        out.write(
+            "verdicts", [Verdict(attempt_id=a.id, problem_id=a.problem_id, outcome=o, by="rules") for a, o in attempts]
+        )
+
+    practised = store.stage("practice", 1, None, [], practise)
+    ways = ReaskSettings(solutions=3)
+    remembered = Remembered(teacher, Ledger(tmp_path / "ledger"))
+    made = store.stage("reask", 1, ways, [], lambda out: reask(out, ways, practised, practised, remembered, Quiet()))
+
+    assert teacher.asked == 9
+    assert made.facts["reasked"] == {"student_was_right": 1, "teacher_unsure": 1, "teacher_was_right": 1}
+    exercises = {e.problem_id: e for e in made.read(Exercise)}
+    assert list(exercises) == ["right", "wrong", "mixed"]
+    assert exercises["right"].reference == "5"
+    assert (exercises["right"].solution or "").endswith("#### 5")
+    assert exercises["wrong"] == exercise("wrong")
+    assert [(v.problem_id, v.outcome) for v in made.read(Verdict)] == [
+        ("right", "agrees"), ("right", "agrees"), ("wrong", "disagrees"), ("wrong", "disagrees"), ("mixed", "disagrees"),
+        ("mixed", "agrees"),
+    ]  # fmt: skip
+    assert [(r.item, r.reason) for r in made.read(Rejected)] == [("unsure", "teacher_unsure")]
+    assert (made.balance["results"], made.balance["kept"], made.balance["asked"]) == (4, 3, 9)
+    liked = preferences_of(store, made)
+    assert [r.text for r in liked["right"].positives][1:] == ["#### 5", "so\n#### 5"]
+
+
+def preferences_of(store: Store, made: Artifact) -> dict[str, Preference]:
+    ways = PreferSettings()
+    sealed = store.stage("prefer", 1, ways, [], lambda out: prefer(out, ways, made, made, Quiet()))
+    return {p.problem_id: p for p in sealed.read(Preference)}
+
+
+def test_nothing_doubtful_asks_nothing(tmp_path: Path) -> None:
+    store, teacher = Store(tmp_path), Teacher({})
+    practised = store.stage("practice", 1, None, [], lambda out: void(out.write("exercises", [exercise("p")])))
+    ways = ReaskSettings()
+    remembered = Remembered(teacher, Ledger(tmp_path / "ledger"))
+    made = store.stage("reask", 1, ways, [], lambda out: reask(out, ways, practised, practised, remembered, Quiet()))
+    assert teacher.asked == 0
+    assert list(made.read(Exercise)) == [exercise("p")]
+
+
+def void(_: object) -> None: ...
