@@ -11,7 +11,7 @@ import pytest
 from orcamath.errors import DataError
 from orcamath.records import Problem
 from orcamath.sources import gsm8k, hub, svamp
-from orcamath.sources.hub_rows import KNOWN, commit_of
+from orcamath.sources.hub_rows import KNOWN, commit_of, converted_files
 from orcamath.sources.reading import SourceSettings, contents
 from orcamath.sources.source import Unsplit
 
@@ -98,3 +98,26 @@ def test_a_set_without_any_copy_says_so() -> None:
 
     with pytest.raises(DataError, match=r"`draw` is on no hub.*`path`"):
         next(draw.read(SourceSettings(name="draw")))
+
+
+def test_the_hubs_parquet_copies_of_scripted_sets_are_found_by_configuration_and_split() -> None:
+    listing = [
+        "README.md", "addsub/train/0001.parquet", "addsub/train/0000.parquet", "addsub/test/0000.parquet",
+        "addsub/test/index.duckdb", "asdiv/lila-validation.parquet", "big/partial-train/0000.parquet",
+    ]  # fmt: skip
+    assert converted_files(listing, "addsub") == {
+        "test": ["addsub/test/0000.parquet"], "train": ["addsub/train/0000.parquet", "addsub/train/0001.parquet"],
+    }  # fmt: skip
+    assert converted_files(listing, "asdiv") == {"dev": ["asdiv/lila-validation.parquet"]}
+    with pytest.raises(DataError, match="no whole split"):
+        converted_files(listing, "big")
+    with pytest.raises(DataError, match="no configuration `default`"):
+        converted_files(listing, None)
+
+
+def test_a_set_that_cannot_be_loaded_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    settings = SourceSettings(name="gsm8k", revision="0123456789abcdef0123456789abcdef01234567")
+    with pytest.raises(DataError, match=r"cannot load `openai/gsm8k`.*`path`"):
+        next(gsm8k.read(settings))

@@ -5,7 +5,7 @@ new data instead of a silent mixture. `copies` is what readers call: the user's 
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,9 @@ from orcamath.records import Rejected
 from orcamath.sources.rows import FORMS, files_of, rows
 from orcamath.sources.source import Row, SourceSettings, split_named
 
-__all__ = ["KNOWN", "HubSet", "commit_of", "copies", "hub_set", "rows_of"]
+__all__ = ["KNOWN", "HubSet", "commit_of", "converted_files", "copies", "hub_set", "rows_of"]
+
+CONVERTED = "refs/convert/parquet"
 
 
 class HubSet(NamedTuple):
@@ -84,17 +86,54 @@ def rows_of(hub: HubSet, revision: str | None) -> Iterator[Row | Rejected]:
         raise _no_library(hub.name) from e
     commit = commit_of(hub.name, revision)
     for config in hub.configs or (None,):
-        try:
-            loaded: Any = datasets.load_dataset(hub.name, config, revision=None if commit == "local" else commit)
-        except Exception as e:  # as above; its message names what is missing
-            raise DataError(
-                f"cannot load `{hub.name}` from the hub: {type(e).__name__}: {e}. Give a `path` instead"
-            ) from e
+        loaded = _loaded(datasets, hub.name, config, commit)
         label = "/".join([hub.name.split("/")[-1], *([config] if config else [])])
         order = {"train": 0, "dev": 1, "test": 2}
         for name in sorted(loaded, key=lambda s: (order.get(split_named(s) or "", 3), s)):
             for i, values in enumerate(loaded[name], start=1):
                 yield Row(f"{label}/{name}:row {i}", values, split_named(name))
+
+
+def _loaded(datasets: Any, name: str, config: str | None, commit: str) -> Any:
+    """Load one configuration, all splits; a set that is a loading script is read from the hub's own Parquet copy of it."""
+    try:
+        try:
+            return datasets.load_dataset(name, config, revision=None if commit == "local" else commit)
+        except RuntimeError as e:
+            if "script" not in str(e):
+                raise
+        from huggingface_hub import HfApi
+
+        listing = HfApi().list_repo_files(name, repo_type="dataset", revision=CONVERTED)
+        files = converted_files(listing, config)
+        where = {s: [f"hf://datasets/{name}@{CONVERTED}/{f}" for f in found] for s, found in files.items()}
+        return datasets.load_dataset("parquet", data_files=where)
+    except DataError:
+        raise
+    except Exception as e:  # the library raises its own, requests' and httpx' errors
+        raise DataError(f"cannot load `{name}` from the hub: {type(e).__name__}: {e}. Give a `path` instead") from e
+
+
+def converted_files(listing: Iterable[str], config: str | None) -> dict[str, list[str]]:
+    """Return split → files of one configuration, in the layouts that the hub's converter has used.
+
+    `addsub/train/0000.parquet` and, before, `addsub/lila-train.parquet`. Raises DataError where there are none, or only a
+    part of a large set was converted.
+    """
+    found: dict[str, list[str]] = {}
+    for path in sorted(listing):
+        folder, _, rest = path.partition("/")
+        if folder != (config or "default") or not rest.endswith(".parquet"):
+            continue
+        split = split_named(rest.rsplit(".", 1)[0].split("/")[0])
+        if split is None or "partial" in rest:
+            raise DataError(
+                f"the hub's Parquet copy has `{path}`, which is no whole split; give your own copy as `path`"
+            )
+        found.setdefault(split, []).append(path)
+    if not found:
+        raise DataError(f"the hub's Parquet copy has no configuration `{config or 'default'}`")
+    return found
 
 
 def copies(settings: SourceSettings, stems: Sequence[str], forms: Sequence[str] = FORMS) -> Iterator[Row | Rejected]:
