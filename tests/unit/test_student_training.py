@@ -17,6 +17,7 @@ from orcamath.student.learn import learn
 from orcamath.student.loop import learning_rate, plan
 from orcamath.student.losses import dpo, kto
 from orcamath.student.model import ModelFolder, load, open_folder
+from orcamath.student.processes import World, deal
 from orcamath.student.settings import AdapterSettings, LearnSettings, SftSettings, TrainSettings
 from tiny_student import Quiet, sealed, tiny_folder
 
@@ -229,3 +230,44 @@ def test_settings_that_only_change_speed_stay_out_of_the_digest() -> None:
     fast = LEARN.model_copy(update={"batch_tokens": 7, "share_prompt": False, "gradient_checkpointing": True})
     assert fast.identity() == LEARN.identity()
     assert LEARN.model_copy(update={"beta": 0.7}).identity() != LEARN.identity()
+
+
+def test_work_is_dealt_out_evenly() -> None:
+    sizes = [90, 10, 30, 30, 20, 60, 50, 10]
+    hands = deal(sizes, 3)
+    assert sorted(i for hand in hands for i in hand) == list(range(8))
+    assert [sum(sizes[i] for i in hand) for hand in hands] == [100, 100, 100]
+
+
+def test_a_wrong_number_of_processes_is_noticed() -> None:
+    with pytest.raises(ModelError, match="2 training processes were asked for and 1 are here"):
+        World.join(2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["kto", "sft"])
+def test_two_processes_train_what_one_trains(
+    tmp_path: Path, base: ModelFolder, preferences: Artifact, lessons: Artifact, name: str
+) -> None:
+    found = {}
+    for n in (1, 2):
+        out, metrics = output(tmp_path / str(n)), Metrics()
+        if name == "sft":
+            imitate(out, SFT.model_copy(update={"processes": n}), lessons, base, Quiet(), metrics)
+        else:
+            learn(out, LEARN.model_copy(update={"processes": n}), preferences, base, base, kto.loss, Quiet(), metrics)
+        found[n] = (weights(out), [row["loss"] for row in metrics.rows], out.facts)
+    assert found[2][1] == pytest.approx(found[1][1], abs=1e-5)
+    assert all(torch.allclose(found[1][0][k], w, atol=1e-3) for k, w in found[2][0].items())
+    assert found[2][2]["n_tokens"] == found[1][2]["n_tokens"]
+
+
+@pytest.mark.slow
+def test_another_number_of_processes_refuses_the_checkpoint(
+    tmp_path: Path, base: ModelFolder, lessons: Artifact
+) -> None:
+    out = output(tmp_path)
+    with pytest.raises(Killed):
+        imitate(out, SFT, lessons, base, Quiet(), Metrics(die_after=5))
+    with pytest.raises(ModelError, match="written by 1 processes and this run has 2"):
+        imitate(out, SFT.model_copy(update={"processes": 2}), lessons, base, Quiet(), Metrics())

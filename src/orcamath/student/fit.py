@@ -1,6 +1,7 @@
 """From an objective and a plan to trained weights on disk: what supervised and preference training share."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,8 +13,9 @@ from orcamath.store.artifacts import Output
 from orcamath.student.adapters import adapted, save_trained
 from orcamath.student.loop import Done, Metric, StepReport, log, train
 from orcamath.student.model import Loaded, ModelFolder, torch_dtype
+from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
-from orcamath.student.steps import Objective, Referenced, gradients
+from orcamath.student.steps import Objective, Referenced, gradients, totals
 
 __all__ = ["Room", "fit", "prepared", "quietly"]
 
@@ -69,27 +71,39 @@ def fit(
     groups: Sequence[Referenced],
     steps: Sequence[Sequence[int]],
     objective: Objective,
-    baseline: Callable[[int, int], float],
+    mismatched: Callable[[int, Sequence[int], int], tuple[float, int]] | None,
     progress: Progress,
     metric: Metric,
     scratch: Path,
+    world: World = ALONE,
 ) -> Done:
     """Train `model` (`prepared` from `loaded`) and write it to `out.folder/model`.
 
-    `baseline(step, tokens)` is KTO's z0, computed with `tokens` forwarded at once; 0 for other losses.
+    `mismatched(step, items, tokens)` returns what KTO's z0 is the mean of, for these items of a step: sum and count.
     """
     room = Room(settings.batch_tokens)
 
     def step(i: int) -> StepReport:
-        chosen = [groups[k] for k in steps[i]]
+        sizes = [groups[k].group.n_tokens for k in steps[i]]
+        mine = [steps[i][place] for place in world.mine(sizes)]
+        chosen, whole = [groups[k] for k in mine], totals([groups[k].group for k in steps[i]])
+        with quietly(model, settings):
+            baseline = 0.0
+            if mismatched is not None:
+                total, n = world.total(*room.within(partial(mismatched, i, mine)))
+                baseline = max(0.0, total / n) if n else 0.0
 
-        def work(tokens: int) -> StepReport:
-            with quietly(model, settings):
-                return gradients(model, chosen, objective, baseline(i, tokens), tokens, share=settings.share_prompt)
+            def work(tokens: int) -> StepReport:
+                return gradients(model, chosen, objective, baseline, tokens, share=settings.share_prompt, whole=whole)
 
-        return room.within(work, lambda: model.zero_grad(set_to_none=True))
+            report = room.within(work, lambda: model.zero_grad(set_to_none=True))
+        world.add_gradients(model)
+        (loss,) = world.total(report.loss)
+        return report._replace(loss=loss, n_tokens=sum(sizes))
 
     ids = [[groups[k].group.problem_id for k in s] for s in steps]
-    done = train(model, ids, step, settings, scratch, progress, metric)
-    save_trained(model, loaded.tokenizer, source, out.folder / "model", settings)
+    done = train(model, ids, step, settings, scratch, progress, metric, world)
+    if world.rank == 0:
+        save_trained(model, loaded.tokenizer, source, out.folder / "model", settings)
+    world.wait()
     return done

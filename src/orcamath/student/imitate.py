@@ -23,6 +23,11 @@ def imitate(
 ) -> None:
     """Fine-tune `base` on all lessons; writes the folder `model`. Raises ModelError, DataError, TrainingDiverged."""
     # here and not above: a run that ends before training needs no torch
+    if settings.processes > 1:
+        from orcamath.student.launch import launch
+
+        launch(out, settings, lessons, {"base": base}, metric)
+        return
     from orcamath.student.supervised import train_on_lessons
 
     train_on_lessons(out, settings, lessons, base, progress, metric)

@@ -38,6 +38,12 @@ def learn(
     TrainingDiverged.
     """
     # here and not above: a run that ends before training needs no torch
+    if settings.processes > 1:
+        from orcamath.student.launch import launch
+
+        models = {"student": student, "reference": reference}
+        launch(out, settings, preferences, models, metric, loss=loss.__module__, store=str(store) if store else "")
+        return
     from orcamath.student.preference import train_on_preferences
 
     train_on_preferences(out, settings, preferences, student, reference, loss, progress, metric, store)

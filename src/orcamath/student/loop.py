@@ -18,6 +18,7 @@ from torch.optim import AdamW
 from orcamath.errors import TrainingDiverged
 from orcamath.ports import Progress
 from orcamath.student import checkpoint
+from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
 
 __all__ = ["Done", "Metric", "StepReport", "learning_rate", "plan", "train"]
@@ -73,6 +74,7 @@ def train(
     scratch: Path,
     progress: Progress,
     metric: Metric,
+    world: World = ALONE,
 ) -> Done:
     """Run every step, from the newest checkpoint in `scratch` if there is one.
 
@@ -82,7 +84,7 @@ def train(
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
     torch.manual_seed(settings.seed)
-    begun = checkpoint.resume(scratch, model, optimizer)
+    begun = checkpoint.resume(scratch, model, optimizer, world.size)
     first = begun.step if begun else 0
     losses: list[float] = begun.state["losses"] if begun else []
     n_tokens: int = begun.state["n_tokens"] if begun else 0
@@ -108,7 +110,9 @@ def train(
         progress.advance()
         if (i + 1) % settings.checkpoint_steps == 0 and i + 1 < len(steps):
             state = {"losses": losses, "n_tokens": n_tokens}
-            checkpoint.save_checkpoint(scratch, i + 1, model, optimizer, state)
+            if world.rank == 0:
+                checkpoint.save_checkpoint(scratch, i + 1, model, optimizer, state, world.size)
+            world.wait()
     progress.end()
     tail = losses[-max(1, len(losses) // 10) :]
     return Done(len(steps), n_tokens, sum(tail) / len(tail))

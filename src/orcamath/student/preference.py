@@ -20,9 +20,10 @@ from orcamath.student.logprobs import Posed
 from orcamath.student.loop import Metric, log, plan
 from orcamath.student.losses import Batch, Loss, needs_of
 from orcamath.student.model import ModelFolder, load
+from orcamath.student.processes import ALONE, World
 from orcamath.student.reference import reference_logprobs
 from orcamath.student.settings import LearnSettings
-from orcamath.student.steps import Objective, Referenced, score_all, z0
+from orcamath.student.steps import Objective, Referenced, ratio_sum, score_all
 
 __all__ = ["train_on_preferences", "usable"]
 
@@ -37,6 +38,7 @@ def train_on_preferences(
     progress: Progress,
     metric: Metric,
     store: Path | None = None,
+    world: World = ALONE,
 ) -> None:
     """Do the work of `learn.learn`."""
     need = needs_of(loss)
@@ -48,7 +50,7 @@ def train_on_preferences(
     asked = list(_asked(groups, steps, strangers, need))
     known = (
         reference_logprobs(
-            asked, reference, student, loaded.model, settings, store or out.scratch / "reference", progress
+            asked, reference, student, loaded.model, settings, store or out.scratch / "reference", progress, world
         )
         if asked
         else {}
@@ -56,18 +58,17 @@ def train_on_preferences(
     ready = [Referenced(g, known.get(_posed(g), (0.0,) * len(g.responses))) for g in groups]
     model = prepared(loaded, settings)
 
-    def baseline(i: int, tokens: int) -> float:
-        if "z0" not in need:
-            return 0.0
-        other = [Posed(groups[k].prompt, strangers[i][groups[k].problem_id]) for k in steps[i]]
+    def mismatched(i: int, mine: Sequence[int], tokens: int) -> tuple[float, int]:
+        other = [Posed(groups[k].prompt, strangers[i][groups[k].problem_id]) for k in mine]
         policy = score_all(model, other, tokens, share=settings.share_prompt)
-        return z0(policy, [known[p] if p.answers else () for p in other])
+        return ratio_sum(policy, [known[p] if p.answers else () for p in other])
 
     watch = _Watch(metric)
     objective = Objective(loss, settings, settings.nll_weight)
     done = fit(
-        out, settings, loaded, student, model, ready, steps, objective, baseline, progress, watch, out.scratch / "steps"
-    )
+        out, settings, loaded, student, model, ready, steps, objective, mismatched if "z0" in need else None, progress, watch,
+        out.scratch / "steps", world,
+    )  # fmt: skip
     trained = [groups[k] for s in steps for k in s]
     out.facts |= {
         "loss": settings.loss, "n_problems": len(groups), "dropped": dict(sorted(dropped.items())),

@@ -16,6 +16,7 @@ from orcamath.student.adapters import training_dtype
 from orcamath.student.fit import Room, quietly
 from orcamath.student.logprobs import Posed
 from orcamath.student.model import ModelFolder, load, torch_dtype
+from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
 from orcamath.student.steps import score_all
 
@@ -39,6 +40,7 @@ def reference_logprobs(
     settings: TrainSettings,
     folder: Path,
     progress: Progress,
+    world: World = ALONE,
 ) -> dict[Posed, tuple[float, ...]]:
     """Return log π_ref of every answer asked for; only what is not remembered yet is computed.
 
@@ -53,6 +55,8 @@ def reference_logprobs(
         db.execute("CREATE TABLE IF NOT EXISTS logprobs (key BLOB PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID")
         unique = list(dict.fromkeys(asked))
         missing = [p for p in unique if _read(db, name, p) is None]
+        world.wait()  # everyone has looked before anyone writes, so that all deal out the same list
+        missing = [missing[k] for k in world.mine([p.n_tokens for p in missing])]
         if missing:
             model = (
                 loaded
@@ -60,6 +64,7 @@ def reference_logprobs(
                 else load(reference, dtype=training_dtype(settings)).model
             )
             _fill(db, name, model, missing, settings, progress)
+        world.wait()
         return {p: v for p in unique if (v := _read(db, name, p)) is not None}
     finally:
         db.close()

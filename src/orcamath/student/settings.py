@@ -64,6 +64,8 @@ class TrainSettings(Settings):
     """Compute a prompt's keys and values once for all its answers."""
     gradient_checkpointing: bool = outside_digest(False)
     """Keep fewer activations and compute them again: about a third slower, much less memory."""
+    processes: int = outside_digest(1, ge=1)
+    """Training processes, started by torchrun: one a GPU, or several on one CPU."""
     checkpoint_steps: int = outside_digest(200, ge=1)
     """Steps between checkpoints."""
 

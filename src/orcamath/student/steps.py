@@ -17,7 +17,7 @@ from orcamath.student.losses import Batch, Loss, Totals, needs_of
 from orcamath.student.losses.nll import nll
 from orcamath.student.settings import LossSettings
 
-__all__ = ["Objective", "Referenced", "cut", "gradients", "score_all", "slices", "totals", "z0"]
+__all__ = ["Objective", "Referenced", "cut", "gradients", "ratio_sum", "score_all", "slices", "totals", "z0"]
 
 
 class Referenced(NamedTuple):
@@ -91,10 +91,16 @@ def score_all(model: Any, problems: Sequence[Posed], budget: int, *, share: bool
     return out
 
 
+def ratio_sum(policy: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) -> tuple[float, int]:
+    """Return the sum of log π/π_ref over answers, and how many they are."""
+    ratios = [p - r for ps, rs in zip(policy, reference, strict=True) for p, r in zip(ps, rs, strict=True)]
+    return sum(ratios), len(ratios)
+
+
 def z0(policy: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) -> float:
     """Return KTO's baseline, max(0, mean of log π/π_ref over mismatched answers); 0 where there are none."""
-    ratios = [p - r for ps, rs in zip(policy, reference, strict=True) for p, r in zip(ps, rs, strict=True)]
-    return max(0.0, sum(ratios) / len(ratios)) if ratios else 0.0
+    total, n = ratio_sum(policy, reference)
+    return max(0.0, total / n) if n else 0.0
 
 
 def gradients(
@@ -105,13 +111,15 @@ def gradients(
     budget: int,
     *,
     share: bool = True,
+    whole: Totals | None = None,
 ) -> StepReport:
     """Add the gradient of the step's loss to the parameters and report what was seen.
 
     A problem larger than `budget` is scored in slices without gradient first. What the loss then says of each log-prob is
-    all that its slices need, one after the other, to add up to the same gradient.
+    all that its slices need, one after the other, to add up to the same gradient. `whole`: the step's counts, where `groups`
+    are only one process's part of it.
     """
-    whole = totals([g.group for g in groups])
+    whole = whole or totals([g.group for g in groups])
     loss = 0.0
     seen: list[tuple[Referenced, list[float]]] = []
     posed = [Posed(g.group.prompt, g.group.responses) for g in groups]

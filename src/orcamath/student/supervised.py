@@ -13,6 +13,7 @@ from orcamath.student.groups import Group
 from orcamath.student.loop import Metric, plan
 from orcamath.student.losses.sft import loss as sft
 from orcamath.student.model import ModelFolder, load
+from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import LossSettings, SftSettings
 from orcamath.student.steps import Objective, Referenced
 
@@ -20,7 +21,13 @@ __all__ = ["lesson_groups", "train_on_lessons"]
 
 
 def train_on_lessons(
-    out: Output, settings: SftSettings, lessons: Artifact, base: ModelFolder, progress: Progress, metric: Metric
+    out: Output,
+    settings: SftSettings,
+    lessons: Artifact,
+    base: ModelFolder,
+    progress: Progress,
+    metric: Metric,
+    world: World = ALONE,
 ) -> None:
     """Do the work of `imitate.imitate`."""
     loaded = load(
@@ -42,10 +49,11 @@ def train_on_lessons(
         ready,
         steps,
         objective,
-        lambda *_: 0.0,
+        None,
         progress,
         metric,
         out.scratch / "steps",
+        world,
     )
     out.facts |= {
         "n_lessons": len(groups), "n_cut": n_cut, "n_too_long": n_long, "n_steps": done.n_steps, "n_tokens": done.n_tokens,

@@ -1,0 +1,87 @@
+"""Several processes on one training: every step's problems are dealt out so that each has equal work, gradients are added up.
+
+A step's losses are divided by the step's own counts before anything is added, so the sum over processes is the step's gradient,
+whatever their number. Every process keeps all weights (no sharding).
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from orcamath.errors import ModelError
+
+__all__ = ["ALONE", "World", "deal"]
+
+
+def deal(sizes: Sequence[int], n: int) -> list[list[int]]:
+    """Deal items out to `n` hands of nearly equal sums: the largest first, always to the lightest hand."""
+    hands: list[list[int]] = [[] for _ in range(n)]
+    loads = [0] * n
+    for i in sorted(range(len(sizes)), key=lambda i: (-sizes[i], i)):
+        lightest = loads.index(min(loads))
+        hands[lightest].append(i)
+        loads[lightest] += sizes[i]
+    return hands
+
+
+class World:
+    """The processes that train together; one alone where nothing was launched."""
+
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        self.rank = rank
+        self.size = size
+
+    @classmethod
+    def join(cls, expected: int) -> "World":
+        """Meet the other processes that `torchrun` started. Raises ModelError where they are not as many as expected."""
+        size = int(os.environ.get("WORLD_SIZE", "1"))
+        if size != expected:
+            raise ModelError(
+                f"{expected} training processes were asked for and {size} are here: some launchers start one process "
+                f"silently; use torchrun, or `processes: 1`"
+            )
+        if size > 1:
+            backend = "nccl" if torch.cuda.is_available() else "gloo"
+            dist.init_process_group(backend, timeout=timedelta(minutes=30))
+            if torch.cuda.is_available():
+                torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        return cls(int(os.environ.get("RANK", "0")), size)
+
+    def leave(self) -> None:
+        """Part from the others."""
+        if self.size > 1:
+            dist.destroy_process_group()
+
+    def mine(self, sizes: Sequence[int]) -> list[int]:
+        """Return the places of the items that this process works on, in order."""
+        return sorted(deal(sizes, self.size)[self.rank])
+
+    def add_gradients(self, model: Any) -> None:
+        """Make every process's gradients the sum over all of them."""
+        if self.size == 1:
+            return
+        trained = [p for p in model.parameters() if p.requires_grad]
+        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in trained])
+        dist.all_reduce(flat)
+        for p, part in zip(trained, flat.split([p.numel() for p in trained]), strict=True):
+            p.grad = part.view_as(p).clone()
+
+    def wait(self) -> None:
+        """Go on when every process has come this far."""
+        self.total(0.0)
+
+    def total(self, *values: float) -> list[float]:
+        """Return each value summed over all processes."""
+        if self.size == 1:
+            return list(values)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        summed = torch.tensor(values, dtype=torch.float64, device=device)
+        dist.all_reduce(summed)
+        return summed.tolist()
+
+
+ALONE = World()
