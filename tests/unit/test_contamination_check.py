@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from orcamath.contamination import SearchSettings, check_files
 from orcamath.errors import DataError, UsageError
@@ -84,3 +85,22 @@ def test_errors_name_the_place(tmp_path: Path) -> None:
         check_files([good], [tmp_path / "empty.jsonl"])
     with pytest.raises(UsageError, match="no column `origin`"):
         check_files([good], [good], by="origin")
+
+
+def test_asdivs_xml(tmp_path: Path) -> None:
+    body, _, question = TEST.partition("; ")
+    problem = (
+        f'<Problem ID="nluds-0001" Grade="1" Source="x"><Body>{body}.</Body><Question>{question}</Question>'
+        "<Solution-Type>Subtraction</Solution-Type><Answer>76 (bulbs)</Answer><Formula>12*8-20=76</Formula></Problem>"
+    )
+    (tmp_path / "ASDiv.xml").write_text(
+        f"<Machine-Reading-Corpus-File><ProblemSet>{problem}</ProblemSet></Machine-Reading-Corpus-File>"
+    )
+    tests = jsonl(tmp_path / "t.jsonl", {"question": TEST})
+    assert check_files([tmp_path / "ASDiv.xml"], [tests]).flagged["2"]["ge"] == 1
+
+
+def test_settings_that_make_no_sense_are_refused() -> None:
+    for wrong in ({"ngrams": ()}, {"ngrams": (0,)}, {"threshold": 0}, {"threshold": 1.5}, {"top": 0}):
+        with pytest.raises(ValidationError):
+            SearchSettings(**wrong)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """Two heaps of files against each other: what `orcamath check TRAIN… --against TEST…` calls.
 
-In: files of training problems and of test questions (JSON Lines, JSON, CSV, Parquet, plain or gzipped). Out: the paper's
+In: files of training problems and of test questions (JSON Lines, JSON, CSV, Parquet, ASDiv's XML;
+plain or gzipped). Out: the paper's
 counts, by origin where asked, the further looks, and the most alike pairs side by side. Training files are streamed.
 """
 
@@ -12,8 +13,10 @@ from orcamath.contamination.pairs import looks_found, most_alike, side_by_side
 from orcamath.contamination.search import Found, SearchSettings, search
 from orcamath.contamination.words import stop_words
 from orcamath.errors import DataError, UsageError, nearest
-from orcamath.records import Rejected
+from orcamath.records import Problem, Rejected
+from orcamath.sources import asdiv
 from orcamath.sources.rows import rows
+from orcamath.sources.source import SourceSettings, Unsplit
 
 __all__ = ["QUESTION_COLUMNS", "Checked", "check_files", "questions"]
 
@@ -84,10 +87,17 @@ def questions(paths: Iterable[Path], column: str | None = None) -> Iterator[tupl
     for path in paths:
         if not path.is_file():
             raise DataError(f"there is no file `{path}`")
-        for row in rows(path):
+        for row in _asdiv(path) if ".xml" in path.suffixes else rows(path):
             if isinstance(row, Rejected):
                 raise DataError(f"{row.item} {row.detail}; mend or remove that line")
-            yield path, _question(path, row.values, column), row.values
+            values = row.row() if isinstance(row, Problem) else row.values
+            yield path, _question(path, values, column), values
+
+
+def _asdiv(path: Path) -> Iterator[Problem | Rejected]:
+    """ASDiv is the one set among the paper's that its authors publish as XML."""
+    for found in asdiv.read(SourceSettings(name="asdiv", path=str(path))):
+        yield found.problem if isinstance(found, Unsplit) else found
 
 
 def _question(path: Path, values: Mapping[str, Any], column: str | None) -> str:

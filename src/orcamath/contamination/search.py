@@ -11,7 +11,7 @@ document frequencies, the second searches. Looks:
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -30,7 +30,7 @@ LOOKS: tuple[Look, ...] = ("paper", "every_pair", "containment", "masked")
 class SearchSettings(Settings):
     """What counts as the same question."""
 
-    ngrams: tuple[int, ...] = (1, 2, 3)
+    ngrams: tuple[Annotated[int, Field(ge=1)], ...] = Field(default=(1, 2, 3), min_length=1)
     """n-gram lengths for which the paper's procedure is reported."""
     threshold: float = Field(default=0.5, gt=0, le=1)
     """Jaccard from which (≥) or above which (>) a test question is flagged; both are reported."""
