@@ -151,6 +151,7 @@ def test_what_each_look_sees(row: str, looks: set[str]) -> None:
     assert {p.look for p in search([row], [QUESTION], SearchSettings()).pairs} == looks
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=60), st.sets(st.sampled_from(["a", "b", "12"])))
 def test_pieces_join_to_the_text(text: str, shared: set[str]) -> None:
     assert "".join(piece for piece, _ in pieces(text, shared)) == text

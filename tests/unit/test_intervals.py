@@ -35,6 +35,7 @@ def test_wilson_at_its_edges() -> None:
         wilson(8, 7)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_holds_its_point_mirrors_and_narrows(case: tuple[int, int]) -> None:
     right, n = case
@@ -88,7 +89,7 @@ def test_paired_interval_by_hand(cells: tuple[int, int, int, int], low: float, h
     assert (found.low, found.high) == pytest.approx((low, high), abs=5e-4)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.tuples(*[st.integers(0, 60)] * 4).filter(lambda t: sum(t) > 0))
 def test_paired_is_antisymmetric_and_stays_in_bounds(cells: tuple[int, int, int, int]) -> None:
     first, second = sides_of(*cells)

@@ -203,6 +203,7 @@ finishes = st.sampled_from(["stop", "length"])
 samples = st.lists(st.tuples(texts, outcomes, finishes), max_size=8)
 
 
+@settings(deadline=None)
 @given(samples, st.randoms(use_true_random=False), st.sampled_from(["so p\n#### 7", None]))
 def test_the_order_of_samples_changes_nothing(
     drawn: list[tuple[str, Outcome, str]], rng: random.Random, solution: str | None
@@ -212,6 +213,7 @@ def test_the_order_of_samples_changes_nothing(
     assert sides(exercise(solution=solution), given_) == sides(exercise(solution=solution), shuffled)
 
 
+@settings(deadline=None)
 @given(samples)
 def test_every_judged_sample_is_counted_once(drawn: list[tuple[str, Outcome, str]]) -> None:
     given_ = [Judged(attempt(t, d, finish=f), o) for d, (t, o, f) in enumerate(drawn)]
@@ -223,7 +225,7 @@ def test_every_judged_sample_is_counted_once(drawn: list[tuple[str, Outcome, str
         assert len({(r.text, r.finished) for r in side}) == len(side)
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 100))
 def test_a_cap_takes_that_many_different_pairs_and_spreads_them(n_plus: int, n_minus: int, cap: int) -> None:
     pairs = capped_pairs(n_plus, n_minus, cap)
