@@ -7,10 +7,13 @@ what is found.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from orcamath.errors import UsageError
 from orcamath.records import (
@@ -26,7 +29,7 @@ from orcamath.records import (
     Verdict,
 )  # fmt: skip
 from orcamath.store.artifacts import Artifact
-from orcamath.store.tables import read_table
+from orcamath.store.tables import Where, read_table
 
 __all__ = ["Ancestry", "Practised", "Seen", "ancestry"]
 
@@ -128,9 +131,19 @@ def _where(stage: Artifact, record: type[R], column: str, values: Iterable[str])
             return pc.is_in(held, wanted)
         hits = pc.is_in(pc.list_flatten(held), wanted)
         rows = pc.filter(pc.list_parent_indices(held), hits)
-        return pc.is_in(pa.array(range(len(batch)), rows.type), rows)
+        return pc.is_in(pa.array(np.arange(len(batch)), rows.type), rows)
 
-    return read_table(stage.path / f"{table}.parquet", record, mask)
+    return _rows(stage.path / f"{table}.parquet", record, column, mask)
+
+
+def _rows(path: Path, record: type[R], column: str, mask: Where) -> Iterator[R]:
+    """Yield the rows a mask chooses by one column; that column alone is read first, since most tables have no such row."""
+    try:
+        batches = pq.ParquetFile(path).iter_batches(50_000, columns=[column])
+        hit = any(pc.any(mask(b)).as_py() for b in batches)
+    except (OSError, pa.ArrowInvalid):
+        hit = True  # `read_table` says what is wrong with the file
+    return read_table(path, record, mask) if hit else iter(())
 
 
 def _starting(stage: Artifact, record: type[R], column: str, prefix: str) -> Iterator[R]:
@@ -138,7 +151,7 @@ def _starting(stage: Artifact, record: type[R], column: str, prefix: str) -> Ite
     if not stage.has(table):
         return iter(())
     path = stage.path / f"{table}.parquet"
-    return read_table(path, record, lambda batch: pc.starts_with(batch.column(column), pattern=prefix))
+    return _rows(path, record, column, lambda batch: pc.starts_with(batch.column(column), pattern=prefix))
 
 
 def _resolve(stages: Sequence[Artifact], prefix: str) -> str:
