@@ -59,7 +59,7 @@ def test_a_prompt_of_ids_goes_to_text_completions() -> None:
 
 def test_one_call_in_two_fails_on_the_wire_and_every_request_is_answered() -> None:
     with serve(echo, Faults.every_wire(0.5, seed=3, max_per_key=5, retry_after_s=0.002)) as server:
-        model = chat(server.base_url, timeout_s=0.4)
+        model = chat(server.base_url, timeout_s=0.4, max_tries=12)
         replies = list(model(ask(f"question {i}") for i in range(60)))
     assert len(replies) == 60
     assert all(r.error is None and r.text.startswith("echo question") for r in replies)
