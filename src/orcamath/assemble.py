@@ -5,6 +5,8 @@ import importlib.util
 import itertools
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -217,6 +219,8 @@ class _ArmRunner:
         self.folder, self.store = folder, store
 
     def __call__(self, name: str, recipe: Recipe) -> tuple[int, ...]:
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
         def say(line: str) -> None:
             sys.stderr.write(f"  [{name}] {line}\n")
             sys.stderr.flush()
@@ -229,6 +233,13 @@ class _ArmRunner:
             raise Stopped(f"arm `{name}` trained no student; see `{path}/log.txt`")
         totals = [0] + [s["trained_tokens"] for s in students]
         return tuple(b - a for a, b in itertools.pairwise(totals))
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent is gone: a killed run leaves no arm behind that goes on alone."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def slug(name: str) -> str:

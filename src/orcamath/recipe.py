@@ -21,6 +21,7 @@ from orcamath.evaluate import evaluate
 from orcamath.judges.stage import judge
 from orcamath.practice import practise
 from orcamath.preferences import prefer
+from orcamath.reask import reask
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.sources.reading import SeedsSettings, contents, gather, together
 from orcamath.sources.reading import benchmarks as read_benchmarks
@@ -104,6 +105,9 @@ def _iterate(
     chat, pose = tools.player(recipe.student, model)
     practised = shop.stage(f"practice {number}", practise, step.practice, lessons, chat, pose=pose)
     verdicts = shop.stage(f"judge {number}", judge, recipe.judge, practised, tools.judge(recipe))
+    if recipe.reask is not None:
+        teacher = tools.chat(recipe.teacher)
+        practised = verdicts = shop.stage(f"reask {number}", reask, recipe.reask, practised, verdicts, teacher)
     return _learn(number, step, shop, practised, verdicts, model, tools.model_of(reference))
 
 

@@ -13,6 +13,7 @@ from orcamath.evaluate import EvaluateSettings
 from orcamath.judges.stage import JudgeSettings
 from orcamath.practice import PracticeSettings
 from orcamath.preferences import PreferSettings
+from orcamath.reask import ReaskSettings
 from orcamath.records import Settings, outside_digest
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.reading import BenchmarksSettings, SeedsSettings
@@ -73,6 +74,8 @@ class Recipe(Settings):
     practice: PracticeSettings = PracticeSettings()
     judge: JudgeSettings = JudgeSettings()
     judge_model: ModelSettings | None = None
+    reask: ReaskSettings | None = None
+    """Ask the teacher again where all of a problem's samples agree with each other and not with it."""
     preferences: PreferSettings = PreferSettings()
     learn: LearnSettings = LearnSettings()
     iterations: tuple[Iteration, ...] = ()
