@@ -71,7 +71,7 @@ def reply(messages: Sequence[Message], draw: int = 0, options: TextbookOptions |
 
 
 def draw_of(request: Request) -> int:
-    """Name a request's draw as a server sees it: the seed it is sent, or 0 where temperature is 0."""
+    """Name a request's draw by one integer: the seed that (request, draw) gives, or 0 where temperature is 0."""
     return 0 if request.sampling.temperature == 0 else request.seed()
 
 
