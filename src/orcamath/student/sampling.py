@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from orcamath.student.slots import Slots, use_slot_attention
+from orcamath.student.attention import use_attention
+from orcamath.student.slots import Slots
 
 __all__ = ["Asked", "Sampled", "draw_tokens", "sample_chunk"]
 
@@ -62,7 +63,7 @@ def sample_chunk(
     n_rows: int = 64,
 ) -> list[Sampled]:
     """Answer a chunk, in order. `n_rows` rows run at once; `decode` serves stop strings only."""
-    use_slot_attention(model)
+    use_attention(model)
     out: list[Sampled] = [Sampled((), "length")] * len(chunk)
     wanted = [i for i, a in enumerate(chunk) if a.max_new > 0]
     if not wanted:

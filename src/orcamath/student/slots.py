@@ -1,48 +1,15 @@
-"""Keys and values of rows that decode side by side, each at its own length, behind transformers' cache and attention seams.
+"""Keys and values of rows that decode side by side, each at its own length, behind transformers' cache seam.
 
-A slot's row r holds its first `lengths[r]` positions; what lies beyond is old and masked by length. With one query a row,
-grouped-query attention needs no repeated keys: the heads of a group become the queries of one head.
+A slot's row r holds its first `lengths[r]` positions; what lies beyond is old and masked by length.
 """
 
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
-from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.cache_utils import Cache, DynamicLayer
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
 
-__all__ = ["Slots", "slot_attention", "use_slot_attention"]
-
-NAME = "orcamath_slots"
-
-
-def slot_attention(
-    module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **kwargs: Any
-) -> tuple[Tensor, None]:
-    """Attend; where each row has one query, without repeating keys for grouped heads. query [n, Hq, q, D], key [n, H, L, D]."""
-    n, heads, n_queries, width = query.shape
-    if n_queries > 1 or heads == key.shape[1]:
-        if n_queries > 1:
-            return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
-        out = F.scaled_dot_product_attention(query, key, value, attention_mask, scale=kwargs.get("scaling"))
-        return out.transpose(1, 2), None
-    grouped = query.reshape(n, key.shape[1], heads // key.shape[1], width)
-    mask = None if attention_mask is None else attention_mask.expand(n, 1, grouped.shape[2], key.shape[2])
-    out = F.scaled_dot_product_attention(grouped, key, value, mask, scale=kwargs.get("scaling"))
-    return out.reshape(n, 1, heads, width), None
-
-
-AttentionInterface.register(NAME, slot_attention)
-AttentionMaskInterface.register(NAME, sdpa_mask)
-
-
-def use_slot_attention(model: Any) -> None:
-    """Let a model attend through `slot_attention`, where it uses PyTorch's attention already."""
-    if model.config._attn_implementation == "sdpa":
-        model.set_attn_implementation(NAME)
+__all__ = ["Slots"]
 
 
 class Slots:
