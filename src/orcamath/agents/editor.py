@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from orcamath.agents.driver import CallSettings
 from orcamath.agents.replies import failed, said, tagged
 from orcamath.agents.suggester import Suggested
-from orcamath.agents.wellformed import content_words, contradiction, flaw, normal, numbers
+from orcamath.agents.wellformed import ask_of, content_words, contradiction, flaw, normal, numbers
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block
 from orcamath.records import Problem, Rejected
@@ -77,8 +77,10 @@ def make(settings: EditorSettings) -> Editor:
 
 
 def _reworded(text: str, before: str) -> bool:
-    """Tell whether an edit only says the same in nearly the same words: equal numbers, nine tenths of the words shared."""
-    if numbers(text) != numbers(before):
+    """Tell whether an edit adds nothing: no number, hardly a word, and it asks for the same."""
+    if numbers(text) - numbers(before):
         return False
     ours, theirs = content_words(text), content_words(before)
-    return len(ours & theirs) >= 0.9 * len(ours | theirs)
+    asked, before_asked = content_words(ask_of(text)), content_words(ask_of(before))
+    same_ask = len(asked & before_asked) >= 0.6 * len(asked | before_asked)
+    return same_ask and len(ours & theirs) >= 0.9 * len(ours)
