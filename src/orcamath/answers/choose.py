@@ -49,6 +49,8 @@ _ASSERTS = re.compile(
     r"(?:of |a total of |about )?|=[ ]*)$",
     re.IGNORECASE,
 )
+_GLUED = re.compile(r"[kKM]\b|!$")
+_AND_A = re.compile(r"[a-z] and $")
 _LISTING = frozenset({"and", ",", ";", "&", "to", ", and", "-", "–"})
 
 
@@ -64,7 +66,7 @@ def choose(sentence: str, question: str = "") -> Choice | None:
     rest = tuple(among)
     if all(q.value == among[0].value for q in among):
         return Choice(
-            among[0], (len(digits) > 0 or len(every) == 1) and not _scales(sentence, among[0], question), rest
+            among[0], (len(digits) > 0 or len(every) == 1) and not _doubtful(sentence, among[0], question), rest
         )
     if "(" in sentence and (aside := _ASIDE.search(sentence)):
         # `5 shelves (4 on each, and 4*5=20)`: what stands in brackets explains a number before it
@@ -101,12 +103,16 @@ def _first_of(sentence: str, among: list[Quantity], question: str, rest: tuple[Q
             return Choice(first, False, rest, several=True)
         if gap.endswith(" or"):  # `1/20th of an hour, or 3 minutes`
             return Choice(first, False, rest)
-    return Choice(first, not _scales(sentence, first, question), rest)
+    return Choice(first, not _doubtful(sentence, first, question), rest)
 
 
-def _scales(sentence: str, quantity: Quantity, question: str) -> bool:
-    """`3 times the number of pages` names no number yet, unless the question asks how many times."""
-    return sentence.startswith(" times", quantity.end) and "times" not in asked(question).nouns
+def _doubtful(sentence: str, quantity: Quantity, question: str) -> bool:
+    """`3 times the number of pages` names no number yet (unless times are asked); `5k`, `3!`, `an hour and a half` say more."""
+    if sentence.startswith(" times", quantity.end) and "times" not in asked(question).nouns:
+        return True
+    return bool(
+        _GLUED.match(sentence, quantity.end) or (quantity.form == "word" and _AND_A.search(sentence[: quantity.start]))
+    )
 
 
 def _alternatives(a: Quantity, b: Quantity, among: tuple[Quantity, ...]) -> Choice:

@@ -94,7 +94,7 @@ def _equal(left: Reading, right: Reading, wanted: Asked) -> bool | None:
         if left.shown == right.shown:
             return True
         # 70% for a length of 0.7 is a doubt; where a percentage is asked or given it is the same
-        return True if left.value == right.value and (b in percents or wanted.percent) else None
+        return True if left.value == right.value and (b in percents or wanted.percent or wanted.share) else None
     if _close(left, right):
         return True
     clocks = [q for q in (a, b) if q is not None and q.form == "clock"]
@@ -122,8 +122,9 @@ def _rounded(left: Reading, right: Reading) -> bool:
     for fine, coarse in ((left, right), (right, left)):
         text = coarse.quantity.text if coarse.quantity else ""
         places, digits = _decimals(text), sum(c.isdigit() for c in text)
-        if coarse.quantity is None or coarse.quantity.form != "number" or not (places or digits >= 3):
+        if coarse.quantity is None or coarse.quantity.form not in ("number", "percent") or not (places or digits >= 3):
             continue
+        places += 2 * (coarse.quantity.form == "percent")
         if near(fine.value, coarse.value, Fraction(1, 2 * 10**places)):
             return True
     return False

@@ -14,7 +14,7 @@ from orcamath.answers.units import Unit, measure
 
 __all__ = ["Reading", "calculation", "near", "read"]
 
-_CALCULATION = re.compile(r"[0-9)πa-z][ ]?[-+*/^×÷·−][ ]?[-(0-9πs]|[0-9]!|sqrt|√|π")
+_CALCULATION = re.compile(r"[0-9)πa-z][ ]?[-+*/^×÷·−][ ]?[-(0-9πs]|sqrt|√|π")
 _RANGE = re.compile(r"([0-9]{1,12})[ ]?[-–][ ]?([0-9]{1,12})")
 _TIMES = re.compile(r"(?<=[0-9)])[ ]?[xX][ ]?(?=[0-9(])")
 

@@ -59,6 +59,8 @@ class Asked(NamedTuple):
     money: bool
     percent: bool
     time_of_day: bool
+    share: bool
+    """A fraction, probability or other part of one, which a percentage may stand for."""
 
 
 _HOW_MANY = re.compile(r"how (?:many|much)((?: [\w'-]+){1,4})", re.IGNORECASE)
@@ -156,7 +158,8 @@ def asked(question: str) -> Asked:
     percent = "percent" in low or "%" in low
     time_of_day = "what time" in low or low.startswith("when ") or "time of day" in low
     money = "$" in question and unit is None and ("much" in low or "cost" in low or "price" in low or "pay" in low)
-    return Asked(unit, frozenset(nouns), money, percent, time_of_day)
+    share = any(word in low for word in ("fraction", "probability", "proportion", "chance", "portion"))
+    return Asked(unit, frozenset(nouns), money, percent, time_of_day, share)
 
 
 def unit_after(text: str, end: int) -> tuple[str, Unit | None, int]:
