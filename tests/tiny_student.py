@@ -9,7 +9,30 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from orcamath.store.artifacts import Artifact
 from orcamath.student.model import ModelFolder, open_folder, save
 
-WORDS = "USER: ASSISTANT: has apples pears Tom Ann gives each and how many left the answer is #### + - = . ?".split()
+WORDS = [
+    "USER:",
+    "ASSISTANT:",
+    "has",
+    "apples",
+    "pears",
+    "Tom",
+    "Ann",
+    "gives",
+    "each",
+    "and",
+    "how",
+    "many",
+    "left",
+    "the",
+    "answer",
+    "is",
+    "####",
+    "+",
+    "-",
+    "=",
+    ".",
+    "?",
+]
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:

@@ -17,6 +17,7 @@ from orcamath.errors import RecipeError, Stopped, nearest
 from orcamath.experiment import run_arms
 from orcamath.extend import FAMILIES
 from orcamath.ports import Judge, Screen
+from orcamath.practice import ServerSettings
 from orcamath.recipe_file import arms, dump
 from orcamath.recipe_settings import Recipe
 from orcamath.records import digest
@@ -89,6 +90,9 @@ class Assembled:
         """Open a model by its backend's name, the ledger in front of it."""
         key = digest(settings.model_dump(mode="json"))
         if key not in self._chats:
+            if settings.backend == "openai_batch":  # its desk lies with the ledger, wherever the store is
+                folder = {"folder": str(self.store.root / "batches")}
+                settings = settings.model_copy(update={"options": folder | settings.options})
             opened = find("backend", settings.backend).open_chat(settings)
             self._chats[key] = Remembered(opened, self.ledger)
             self._settings[id(self._chats[key])] = settings
@@ -127,10 +131,17 @@ class Assembled:
 
         return open_folder(str(trained.path / "model"), None)
 
-    def player(self, settings: StudentSettings, model: Any) -> Player:
+    def player(self, settings: StudentSettings, model: Any, server: ServerSettings | None = None) -> Player:
         """Open a student's folder for sampling; its prompts are the training prompts, token for token."""
         from orcamath.student.encode import Encoder
 
+        if server is not None:
+            from orcamath.backends.student_server import StudentServer
+
+            encoder = Encoder.of(model)
+            log = self.store.root / "student-server.log"
+            served = StudentServer(server, model.path, model.fingerprint, eos_id=encoder.eos_id, log=log)
+            return Player(Remembered(served, self.ledger), encoder.pose)
         chat = self.chat(ModelSettings(backend="transformers_local", model=str(model.path), options=settings.options))
         return Player(chat, Encoder.of(model).pose)
 
@@ -173,6 +184,7 @@ def run_recipe(
     until: str | None = None,
     announce: Callable[[str], None] = lambda _: None,
     quiet: bool = False,
+    budget_path: Path | None = None,
 ) -> None:
     """Run a recipe, and its arms where it has some, inside a run folder that is held; leave pointers for the report."""
     if recipe.threads is not None:
@@ -180,7 +192,8 @@ def run_recipe(
     from orcamath.recipe import run
 
     folder.write_text("recipe.yaml", dump(recipe))
-    budget = Budget(folder.path / "budget.sqlite", recipe.budget.cap_usd, recipe.budget.stages_usd)
+    budget_path = budget_path or folder.path / "budget.sqlite"  # arms share their run's
+    budget = Budget(budget_path, recipe.budget.cap_usd, recipe.budget.stages_usd)
     tools = Assembled(store, budget)
     shop = Workshop(store, folder, tools, Silent() if quiet else Bars(), until, announce)
     try:
@@ -227,7 +240,9 @@ class _ArmRunner:
 
         path = self.folder / "arms" / slug(name)
         with RunFolder(path, wait=True) as folder:
-            run_recipe(recipe, folder, Store(self.store), announce=say, quiet=True)
+            run_recipe(
+                recipe, folder, Store(self.store), announce=say, quiet=True, budget_path=self.folder / "budget.sqlite"
+            )
             students = folder.read_json("stages.json")["students"]
         if not students:
             raise Stopped(f"arm `{name}` trained no student; see `{path}/log.txt`")

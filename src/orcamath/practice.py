@@ -13,13 +13,23 @@ from typing import Literal
 from pydantic import Field
 
 from orcamath.ports import Pose, Progress, Request, Sampling
-from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Settings, digest
+from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Settings, digest, outside_digest
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
 
-__all__ = ["VERSION", "PracticeSettings", "practise"]
+__all__ = ["VERSION", "PracticeSettings", "ServerSettings", "practise"]
 
 VERSION = 1
+
+
+class ServerSettings(Settings):
+    """A server that samples the student, one checkpoint at a time (vLLM, SGLang, …): started before, stopped after."""
+
+    command: str
+    """How to start the server; `{model}`, `{name}` and `{port}` are put in. No shell reads it."""
+    start_timeout_s: float = Field(default=900.0, gt=0)
+    timeout_s: float = Field(default=300.0, gt=0)
+    concurrency: int = Field(default=256, ge=1)
 
 
 class PracticeSettings(Settings):
@@ -35,6 +45,8 @@ class PracticeSettings(Settings):
     max_new_tokens: int = Field(512, ge=1)
     max_problems: int | None = Field(None, ge=1)
     """Practise on this many at most, chosen by hash: a larger number keeps the smaller one's choice."""
+    server: ServerSettings | None = outside_digest(None)
+    """Sample from a server instead of in this process."""
     seed: int = 0
     """Chooses another subset."""
 

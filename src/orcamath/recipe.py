@@ -102,7 +102,7 @@ def _iterate(
     """One round of practice: four samples a problem, each judged, the student trained on what was right and wrong."""
     tools = shop.tools
     model = tools.model_of(student)
-    chat, pose = tools.player(recipe.student, model)
+    chat, pose = tools.player(recipe.student, model, step.practice.server)
     practised = shop.stage(f"practice {number}", practise, step.practice, lessons, chat, pose=pose)
     verdicts = shop.stage(f"judge {number}", judge, recipe.judge, practised, tools.judge(recipe))
     if recipe.reask is not None:

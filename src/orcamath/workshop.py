@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 from orcamath.errors import OrcamathError
 from orcamath.ports import Judge, Pose, Progress, Screen
+from orcamath.practice import ServerSettings
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Settings
 from orcamath.settings import ModelSettings, StudentSettings
@@ -67,8 +68,8 @@ class Tools(Protocol):
         """Find the base student: a folder and its fingerprint."""
         ...
 
-    def player(self, settings: StudentSettings, model: Any) -> Player:
-        """Let a student answer."""
+    def player(self, settings: StudentSettings, model: Any, server: ServerSettings | None = None) -> Player:
+        """Let a student answer, in this process or behind a server of its own."""
         ...
 
     def model_of(self, trained: Artifact) -> Any:

@@ -21,7 +21,10 @@ PACKAGES = {n for n, p in MODULES.items() if p.name == "__init__.py"}
 LAYERS = [
     ["records", "errors", "ports", "extend", "answers"],
     ["store"],
-    ["sources", "agents", "prompts", "teach", "verify", "duplicates", "contamination", "judges", "preferences", "reask", "intervals"],
+    [
+        "sources", "agents", "prompts", "teach", "verify",
+        "duplicates", "contamination", "judges", "preferences", "reask", "intervals",
+    ],
     ["student"],
     ["practice", "evaluate"],
     ["settings", "recipe_settings", "recipe_file", "workshop", "recipe", "experiment", "plan", "recipes"],

@@ -24,28 +24,17 @@ from itertools import chain
 from pathlib import Path
 
 import orjson
-from pydantic import Field
 
 from orcamath.backends.openai_compatible import OpenAICompatible
 from orcamath.errors import ModelError, RecipeError
 from orcamath.ports import Reply, Request
-from orcamath.records import Settings
+from orcamath.practice import ServerSettings
 from orcamath.settings import ModelSettings
 
-__all__ = ["ServerSettings", "StudentServer"]
+__all__ = ["StudentServer"]
 
 _MARKS = ("{model}", "{name}", "{port}")
 _LAST_LINES = 20
-
-
-class ServerSettings(Settings):
-    """`practice.server` of a recipe. None of it changes what is sampled from, so none of it enters a digest."""
-
-    command: str
-    """How to start the server; `{model}`, `{name}` and `{port}` are put in. No shell reads it."""
-    start_timeout_s: float = Field(default=900.0, gt=0)
-    timeout_s: float = Field(default=300.0, gt=0)
-    concurrency: int = Field(default=256, ge=1)
 
 
 class StudentServer:
