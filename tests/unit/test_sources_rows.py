@@ -157,3 +157,13 @@ def test_drawn_splits_are_fixed_for_ever_and_near_their_shares() -> None:
     ]  # golden: a change here moves problems across splits
     assert 0.18 < drawn.count("test") / 5_000 < 0.22
     assert 0.08 < drawn.count("dev") / 5_000 < 0.12
+
+
+def test_half_a_character_is_refused_where_it_stands(tmp_path: Path) -> None:
+    file = tmp_path / "mine.jsonl"
+    file.write_text('{"question": "fine 😀"}\n{"question": "broken \\ud83d"}\n', encoding="utf-8")
+    fine, broken = rows(file)
+    assert isinstance(fine, Row)
+    assert isinstance(broken, Rejected)
+    assert (broken.item, broken.reason) == ("mine.jsonl:2", "bad_line")
+    assert "lone surrogate" in broken.detail

@@ -8,6 +8,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ from orcamath.records import Rejected, Split
 from orcamath.sources.source import Row, SourceSettings, split_named
 
 __all__ = ["FORMS", "files_of", "json_rows", "open_bytes", "rows"]
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 FORMS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
@@ -94,7 +97,7 @@ def rows(path: Path) -> Iterator[Row | Rejected]:
     reader = {".csv": _csv, ".tsv": _csv, ".parquet": _parquet, ".json": _json}.get(form, _lines)
     try:
         for place, values in reader(path):
-            yield values if isinstance(values, Rejected) else Row(place, values, split)
+            yield values if isinstance(values, Rejected) else _whole(Row(place, values, split))
     except (OSError, EOFError, zlib.error) as e:  # gzip says so only while reading
         raise DataError(f"`{path}` cannot be read to its end: {e}; fetch it again") from e
 
@@ -104,6 +107,16 @@ def json_rows(values: Iterable[Any], place: str, split: Split | None = None) -> 
     for i, value in enumerate(values, start=1):
         where = f"{place}:{i}"
         yield Row(where, value, split) if isinstance(value, Mapping) else _bad(where, "is no JSON object", value)
+
+
+def _whole(row: Row) -> Row | Rejected:
+    """Refuse half characters (`\\ud800` alone in JSON): no UTF-8 file, request or table could hold them."""
+    for name, value in row.values.items():
+        if isinstance(value, str) and not value.isascii() and _HALF.search(value):
+            return _bad(
+                row.place, f"has half a character (a lone surrogate) in `{name}`; mend its encoding", ascii(value)
+            )
+    return row
 
 
 def _bad(place: str, detail: str, text: object) -> Rejected:
