@@ -36,7 +36,7 @@ class Phase(NamedTuple):
 class Plan(NamedTuple):
     """Every constant of the pre-training. A later phase is a warm restart on new problems."""
 
-    phases: tuple[Phase, ...] = (Phase(24_000, 11, 3e-3), Phase(16_000, 12, 2e-3, 0.1))
+    phases: tuple[Phase, ...] = (Phase(24_000, 11, 3e-3), Phase(16_000, 12, 2e-3, 0.1), Phase(16_000, 13, 2e-3, 0.1))
     weights_seed: int = 0
     batch_size: int = 16
     warmup_steps: int = 20
