@@ -205,7 +205,7 @@ def run_recipe(
         folder.write_json("stages.json", _pointers(shop))
     own = arms(recipe)
     if own:
-        for arm in run_arms(own, _ArmRunner(folder.path, store.root, announce), recipe.workers):
+        for arm in run_arms(own, _ArmRunner(folder.path, store.root), recipe.workers):
             announce(f"arm `{arm.name}` done")
 
 
@@ -228,7 +228,7 @@ def _pointers(shop: Workshop) -> dict[str, Any]:
 class _ArmRunner:
     """Runs one arm in a process of its own; picklable."""
 
-    def __init__(self, folder: Path, store: Path, _announce: object) -> None:
+    def __init__(self, folder: Path, store: Path) -> None:
         self.folder, self.store = folder, store
 
     def __call__(self, name: str, recipe: Recipe) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -299,7 +299,7 @@ def main() -> None:
 _FULL = {28, 122, 27}  # no space left, quota used up, file size limit
 
 
-def _disk(e: OSError) -> Any:
+def _disk(e: OSError) -> str:
     if e.errno in _FULL:
         return f"the disk is full ({e}). What was sealed is kept; make room and run the same command again"
-    return e
+    return str(e)

@@ -7,7 +7,7 @@ id in every run. Derived records keep `parents`. `SCHEMAS` maps a table's name t
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import PurePath
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -286,8 +286,6 @@ class Rejected(Record):
     """What was rejected, as the model wrote it."""
     repeats: str | None = None
     """For duplicates: the id of the record that stays."""
-
-    REASON_IS_SLUG: ClassVar[str] = r"[a-z0-9_]+"
 
 
 class _Table(BaseModel):
