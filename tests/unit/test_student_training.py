@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from orcamath.errors import DataError, ModelError, TrainingDiverged
 from orcamath.records import Lesson, Preference, Problem, Response
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.student.checkpoint import discard_after, resume, save_checkpoint
 from orcamath.student.fit import Room
 from orcamath.student.imitate import imitate
 from orcamath.student.learn import learn
@@ -262,12 +263,47 @@ def test_two_processes_train_what_one_trains(
     assert found[2][2]["n_tokens"] == found[1][2]["n_tokens"]
 
 
+def test_the_last_epochs_checkpoint_outlives_the_last_two(tmp_path: Path) -> None:
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.AdamW(model.parameters())
+    for step in range(1, 9):
+        with torch.no_grad():
+            model.weight.fill_(step)
+        save_checkpoint(tmp_path, step, model, optimizer, {}, 2, epoch_ends=step % 3 == 0)
+    kept = [p.name for p in sorted(tmp_path.iterdir())]
+    assert kept == ["step-00000006-epoch", "step-00000007", "step-00000008"]
+
+    with pytest.raises(
+        ModelError, match=r"by 2 processes and this run has 1.*processes: 2.*resume: epoch.*step 6, the end"
+    ):
+        resume(tmp_path, model, optimizer, 1)
+    same = resume(tmp_path, model, optimizer, 2, how="epoch")
+    assert (same.step, float(model.weight.detach()[0, 0])) == (8, 8.0)  # type: ignore[union-attr]
+    other = resume(tmp_path, model, optimizer, 1, how="epoch")
+    assert (other.step, float(model.weight.detach()[0, 0])) == (6, 6.0)  # type: ignore[union-attr]
+    discard_after(tmp_path, 6)
+    assert [p.name for p in tmp_path.iterdir()] == ["step-00000006-epoch"]
+
+
+def test_where_no_epoch_ended_another_number_of_processes_begins_anew(tmp_path: Path) -> None:
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.AdamW(model.parameters())
+    save_checkpoint(tmp_path, 5, model, optimizer, {}, 4)
+    with pytest.raises(ModelError, match=r"resume: epoch.*the beginning"):
+        resume(tmp_path, model, optimizer, 2)
+    assert resume(tmp_path, model, optimizer, 2, how="epoch") is None
+
+
 @pytest.mark.slow
-def test_another_number_of_processes_refuses_the_checkpoint(
-    tmp_path: Path, base: ModelFolder, lessons: Artifact
-) -> None:
-    out = output(tmp_path)
-    with pytest.raises(Killed):
-        imitate(out, SFT, lessons, base, Quiet(), Metrics(die_after=5))
-    with pytest.raises(ModelError, match="written by 1 processes and this run has 2"):
-        imitate(out, SFT.model_copy(update={"processes": 2}), lessons, base, Quiet(), Metrics())
+def test_two_processes_go_on_as_one_from_the_last_epoch(tmp_path: Path, base: ModelFolder, lessons: Artifact) -> None:
+    settings = SFT.model_copy(update={"epochs": 3})
+    out = output(tmp_path / "broken")
+    two = Metrics()
+    imitate(out, settings.model_copy(update={"processes": 2}), lessons, base, Quiet(), two)  # leaves its checkpoints
+    with pytest.raises(ModelError, match="written by 2 processes and this run has 1"):
+        imitate(out, settings, lessons, base, Quiet(), Metrics())
+    metrics = Metrics()
+    imitate(out, settings.model_copy(update={"resume": "epoch"}), lessons, base, Quiet(), metrics)
+    assert [row["step"] for row in metrics.rows] == [6, 7, 8]
+    assert [row["loss"] for row in metrics.rows] == pytest.approx([row["loss"] for row in two.rows[6:]], abs=1e-4)
+    assert out.facts["n_steps"] == 9

@@ -1,15 +1,19 @@
-"""Checkpoints of a training run: whole or absent, the last two kept, safetensors and JSON only.
+"""Checkpoints of a training run: whole or absent, the last two and the last epoch's kept, safetensors and JSON only.
 
 A checkpoint holds the trained weights, the optimizer's state, the random state and the number of steps done. The plan of
 batches follows from seed and data, so the step is the cursor. On one CPU a resumed run ends with the same weights.
+
+Another number of processes adds gradients up in another order, so such a run is no longer the one that was begun: it is
+refused, unless the user says to go on from the last finished epoch.
 """
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -17,9 +21,11 @@ from torch import Tensor
 
 from orcamath.errors import ModelError
 
-__all__ = ["KEPT", "Resumed", "resume", "save_checkpoint"]
+__all__ = ["KEPT", "Resumed", "discard_after", "resume", "save_checkpoint"]
 
 KEPT = 2
+EPOCH = "-epoch"
+log = logging.getLogger("orcamath")
 
 
 class Resumed(NamedTuple):
@@ -31,10 +37,17 @@ class Resumed(NamedTuple):
 
 
 def save_checkpoint(
-    folder: Path, step: int, model: Any, optimizer: torch.optim.Optimizer, state: dict[str, Any], world_size: int = 1
+    folder: Path,
+    step: int,
+    model: Any,
+    optimizer: torch.optim.Optimizer,
+    state: dict[str, Any],
+    world_size: int = 1,
+    *,
+    epoch_ends: bool = False,
 ) -> None:
-    """Write a checkpoint after `step` steps and drop all but the newest two."""
-    target = folder / f"step-{step:08d}"
+    """Write a checkpoint after `step` steps; drop all but the newest two and the newest at an epoch's end."""
+    target = folder / f"step-{step:08d}{EPOCH if epoch_ends else ''}"
     temporary = folder / f".{target.name}.writing"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -59,25 +72,66 @@ def save_checkpoint(
     shutil.rmtree(target, ignore_errors=True)
     temporary.rename(target)
     _sync(folder)
-    for old in sorted(folder.glob("step-*"))[:-KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
+    found = _found(folder)
+    kept = {*found[-KEPT:], *_epochs(found)[-1:]}
+    for old in found:
+        if old not in kept:
+            shutil.rmtree(old, ignore_errors=True)
 
 
-def resume(folder: Path, model: Any, optimizer: torch.optim.Optimizer, world_size: int = 1) -> Resumed | None:
-    """Bring model, optimizer and random state back from the newest checkpoint; None where there is none.
+def discard_after(folder: Path, step: int) -> None:
+    """Remove checkpoints later than `step`: a run that goes on from there writes its own."""
+    for path in _found(folder):
+        if _step(path) > step:
+            shutil.rmtree(path, ignore_errors=True)
 
-    Raises ModelError where it was written by another number of processes: their random states would not fit.
+
+def _found(folder: Path) -> list[Path]:
+    return sorted(folder.glob("step-*"))
+
+
+def _epochs(found: list[Path]) -> list[Path]:
+    return [p for p in found if p.name.endswith(EPOCH)]
+
+
+def _step(path: Path) -> int:
+    return int(path.name.removesuffix(EPOCH).removeprefix("step-"))
+
+
+def resume(
+    folder: Path,
+    model: Any,
+    optimizer: torch.optim.Optimizer,
+    world_size: int = 1,
+    *,
+    how: Literal["exact", "epoch"] = "exact",
+) -> Resumed | None:
+    """Bring model, optimizer and random state back from the newest checkpoint; None where the run begins anew.
+
+    Where it was written by another number of processes: `exact` raises ModelError, `epoch` goes back to the end of the last
+    finished epoch, or to the beginning where none was finished.
     """
-    found = sorted(folder.glob("step-*"))
+    found = _found(folder)
     if not found:
         return None
     path = found[-1]
     content = json.loads((path / "state.json").read_text())
-    if content["world_size"] != world_size:
-        raise ModelError(
-            f"the checkpoint `{path}` was written by {content['world_size']} processes and this run has {world_size}: "
-            f"start it with {content['world_size']} again, or delete `{folder}` to begin this training anew"
+    wrote = content["world_size"]
+    if wrote != world_size:
+        ended = _epochs(found)[-1:]
+        back = (
+            f"step {_step(ended[0])}, the end of the last finished epoch" if ended else "the beginning (no epoch ended)"
         )
+        if how == "exact":
+            raise ModelError(
+                f"the checkpoint `{path}` was written by {wrote} processes and this run has {world_size}: start it with "
+                f"`processes: {wrote}` again, or set `resume: epoch` to go on from {back}"
+            )
+        log.warning("%d processes wrote the last checkpoint, now %d: going on from %s", wrote, world_size, back)
+        if not ended:
+            return None
+        path = ended[0]
+        content = json.loads((path / "state.json").read_text())
     weights = load_file(path / "weights.safetensors")
     with torch.no_grad():
         for name, parameter in _trained(model):

@@ -11,7 +11,7 @@ from orcamath.errors import ModelError
 from orcamath.ports import Progress
 from orcamath.store.artifacts import Output
 from orcamath.student.adapters import adapted, save_trained
-from orcamath.student.loop import Done, Metric, StepReport, log, train
+from orcamath.student.loop import Done, Metric, StepReport, epoch_steps, log, train
 from orcamath.student.model import Loaded, ModelFolder, torch_dtype
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
@@ -102,7 +102,8 @@ def fit(
         return report._replace(loss=loss, n_tokens=sum(sizes))
 
     ids = [[groups[k].group.problem_id for k in s] for s in steps]
-    done = train(model, ids, step, settings, scratch, progress, metric, world)
+    epoch = epoch_steps(len(groups), settings)
+    done = train(model, ids, step, settings, scratch, progress, metric, world, epoch)
     if world.rank == 0:
         save_trained(model, loaded.tokenizer, source, out.folder / "model", settings)
     world.wait()

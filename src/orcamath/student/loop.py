@@ -21,7 +21,7 @@ from orcamath.student import checkpoint
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
 
-__all__ = ["Done", "Metric", "StepReport", "learning_rate", "plan", "train"]
+__all__ = ["Done", "Metric", "StepReport", "epoch_steps", "learning_rate", "plan", "train"]
 
 Metric = Callable[..., None]
 log = logging.getLogger("orcamath")
@@ -48,12 +48,17 @@ class Done(NamedTuple):
 def plan(n: int, settings: TrainSettings) -> list[list[int]]:
     """Return the steps as lists of item numbers: each epoch its own shuffle, a last short step kept."""
     steps: list[list[int]] = []
-    wanted = max(1, math.ceil(settings.epochs * math.ceil(n / settings.batch_size)))
+    wanted = max(1, math.ceil(settings.epochs * epoch_steps(n, settings)))
     for epoch in range(math.ceil(settings.epochs)):
         order = list(range(n))
         random.Random(f"{settings.seed}/{epoch}").shuffle(order)
         steps += [order[i : i + settings.batch_size] for i in range(0, n, settings.batch_size)]
     return steps[:wanted]
+
+
+def epoch_steps(n: int, settings: TrainSettings) -> int:
+    """Return the steps of one epoch over `n` problems."""
+    return math.ceil(n / settings.batch_size)
 
 
 def learning_rate(step: int, n_steps: int, settings: TrainSettings) -> float:
@@ -75,17 +80,22 @@ def train(
     progress: Progress,
     metric: Metric,
     world: World = ALONE,
+    epoch: int | None = None,
 ) -> Done:
     """Run every step, from the newest checkpoint in `scratch` if there is one.
 
-    `steps`: the ids in each step, for messages; `step(i)` must leave the gradients of step i in the parameters.
-    Raises TrainingDiverged with step and ids where loss or gradient is not finite.
+    `steps`: the ids in each step, for messages; `step(i)` must leave the gradients of step i in the parameters. `epoch`: steps
+    of one epoch, at whose end a checkpoint is kept. Raises TrainingDiverged with step and ids where loss or gradient is not
+    finite, ModelError where a checkpoint does not fit (see `checkpoint.resume`).
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
     torch.manual_seed(settings.seed)
-    begun = checkpoint.resume(scratch, model, optimizer, world.size)
+    begun = checkpoint.resume(scratch, model, optimizer, world.size, how=settings.resume)
     first = begun.step if begun else 0
+    world.wait()  # everyone has read
+    if world.rank == 0:
+        checkpoint.discard_after(scratch, first)
     losses: list[float] = begun.state["losses"] if begun else []
     n_tokens: int = begun.state["n_tokens"] if begun else 0
     progress.begin("train", len(steps))
@@ -108,10 +118,11 @@ def train(
             **report.numbers,
         )  # fmt: skip
         progress.advance()
-        if (i + 1) % settings.checkpoint_steps == 0 and i + 1 < len(steps):
+        ends = epoch is not None and (i + 1) % epoch == 0
+        if (ends or (i + 1) % settings.checkpoint_steps == 0) and i + 1 < len(steps):
             state = {"losses": losses, "n_tokens": n_tokens}
             if world.rank == 0:
-                checkpoint.save_checkpoint(scratch, i + 1, model, optimizer, state, world.size)
+                checkpoint.save_checkpoint(scratch, i + 1, model, optimizer, state, world.size, epoch_ends=ends)
             world.wait()
     progress.end()
     tail = losses[-max(1, len(losses) // 10) :]

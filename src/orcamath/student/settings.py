@@ -67,7 +67,10 @@ class TrainSettings(Settings):
     processes: int = outside_digest(1, ge=1)
     """Training processes, started by torchrun: one a GPU, or several on one CPU."""
     checkpoint_steps: int = outside_digest(200, ge=1)
-    """Steps between checkpoints."""
+    """Steps between checkpoints; one more at every epoch's end."""
+    resume: Literal["exact", "epoch"] = outside_digest("exact")
+    """A broken-off training that is continued with another number of processes is refused (`exact`), or goes back to the end
+    of its last finished epoch (`epoch`). With the same number it always goes on where it was."""
 
 
 class SftSettings(TrainSettings):
