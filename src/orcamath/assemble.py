@@ -26,6 +26,7 @@ from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.reading import Reader, SourceSettings
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.budget import Budget
+from orcamath.store.event_files import EventFiles
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.prices import price_of
 from orcamath.store.run_folder import RunFolder
@@ -191,15 +192,19 @@ def run_recipe(
         os.environ.setdefault("OMP_NUM_THREADS", str(recipe.threads))  # read by torch when it is first imported
     from orcamath.recipe import run
 
+    events = EventFiles(folder.path / "tensorboard") if recipe.tensorboard else None
     folder.write_text("recipe.yaml", dump(recipe))
     budget_path = budget_path or folder.path / "budget.sqlite"  # arms share their run's
     budget = Budget(budget_path, recipe.budget.cap_usd, recipe.budget.stages_usd)
     tools = Assembled(store, budget)
     shop = Workshop(store, folder, tools, Silent() if quiet else Bars(), until, announce)
+    shop.events = events
     try:
         run(recipe, shop)
     finally:
         shop.progress.end()
+        if events is not None:
+            events.close()
         tools.ledger.close()
         budget.close()
         folder.write_json("stages.json", _pointers(shop))

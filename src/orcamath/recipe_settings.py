@@ -89,5 +89,7 @@ class Recipe(Settings):
     """For a control arm: train on as many counted tokens, iteration by iteration, as that arm did."""
     threads: int | None = outside_digest(None, ge=1)
     """CPU threads a process; None leaves it to torch. A small model is fastest on one, and arms share the cores."""
+    tensorboard: bool = outside_digest(False)
+    """Write the training's numbers as TensorBoard event files too (needs the package `tensorboard`)."""
     workers: int = outside_digest(2, ge=1)
     """Arms that run side by side, one process each."""

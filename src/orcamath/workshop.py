@@ -18,6 +18,7 @@ from orcamath.records import Settings
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.reading import Reader, SourceSettings
 from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.store.event_files import EventFiles
 from orcamath.store.ledger import Remembered
 from orcamath.store.run_folder import RunFolder
 
@@ -109,6 +110,10 @@ class Workshop:
     announce: Callable[[str], None] = lambda _: None
     done: list[StageDone] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
+    events: EventFiles | None = None
+    """Where a training's numbers go besides `metrics.jsonl`."""
+    label: str = ""
+    """The stage under way."""
 
     def stage(
         self,
@@ -128,6 +133,7 @@ class Workshop:
         name = label.split(" ")[0]
         version = sys.modules[make.__module__].VERSION
         began = time.monotonic()
+        self.label = label
 
         def run(out: Output) -> None:
             self.announce(f"{label} …")
@@ -147,8 +153,10 @@ class Workshop:
         return artifact
 
     def metric(self, **numbers: Any) -> None:
-        """Append numbers of a training step to the run's `metrics.jsonl`."""
+        """Append numbers of a training step to the run's `metrics.jsonl`, and to its event files where it keeps some."""
         self.folder.metric(stage=len(self.done), **numbers)
+        if self.events is not None:
+            self.events.add(self.label, numbers)
 
 
 def _named(inputs: Iterable[Any]) -> Iterator[Any]:

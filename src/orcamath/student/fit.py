@@ -16,6 +16,7 @@ from orcamath.student.model import Loaded, ModelFolder, torch_dtype
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
 from orcamath.student.steps import Objective, Referenced, gradients, totals
+from orcamath.student.watch import Sums
 
 __all__ = ["Room", "fit", "prepared", "quietly"]
 
@@ -98,8 +99,8 @@ def fit(
 
             report = room.within(work, lambda: model.zero_grad(set_to_none=True))
         world.add_gradients(model)
-        (loss,) = world.total(report.loss)
-        return report._replace(loss=loss, n_tokens=sum(sizes))
+        loss, *sums = world.total(report.loss, *report.sums)
+        return StepReport(loss, sum(sizes), objective.numbers(Sums(*sums), baseline))
 
     ids = [[groups[k].group.problem_id for k in s] for s in steps]
     epoch = epoch_steps(len(groups), settings)

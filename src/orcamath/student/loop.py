@@ -20,6 +20,7 @@ from orcamath.ports import Progress
 from orcamath.student import checkpoint
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
+from orcamath.student.watch import Sums
 
 __all__ = ["Done", "Metric", "StepReport", "epoch_steps", "learning_rate", "plan", "train"]
 
@@ -34,6 +35,8 @@ class StepReport(NamedTuple):
     n_tokens: int
     """Forwarded with gradient, every answer counted with its prompt."""
     numbers: dict[str, float]
+    sums: Sums = Sums()
+    """What the numbers were made of."""
 
 
 class Done(NamedTuple):

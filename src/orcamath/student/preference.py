@@ -17,13 +17,14 @@ from orcamath.student.encode import Encoder
 from orcamath.student.fit import fit, prepared
 from orcamath.student.groups import Group, encode_groups, mismatches, only
 from orcamath.student.logprobs import Posed
-from orcamath.student.loop import Metric, log, plan
+from orcamath.student.loop import Metric, plan
 from orcamath.student.losses import Batch, Loss, needs_of
 from orcamath.student.model import ModelFolder, load
 from orcamath.student.processes import ALONE, World
 from orcamath.student.reference import reference_logprobs
 from orcamath.student.settings import LearnSettings
 from orcamath.student.steps import Objective, Referenced, ratio_sum, score_all
+from orcamath.student.watch import Watch
 
 __all__ = ["train_on_preferences", "usable"]
 
@@ -63,7 +64,7 @@ def train_on_preferences(
         policy = score_all(model, other, tokens, share=settings.share_prompt)
         return ratio_sum(policy, [known[p] if p.answers else () for p in other])
 
-    watch = _Watch(metric)
+    watch = Watch(metric, len(steps))
     objective = Objective(loss, settings, settings.nll_weight)
     done = fit(
         out, settings, loaded, student, model, ready, steps, objective, mismatched if "z0" in need else None, progress, watch,
@@ -77,7 +78,7 @@ def train_on_preferences(
         "n_steps": done.n_steps, "n_tokens": done.n_tokens,
         "n_answer_tokens": sum(len(r) for g in trained for r in g.responses),
         "n_tokens_without_gradient": sum(p.n_tokens for p in asked) if "z0" in need else 0,
-        "final_loss": done.final_loss, "warnings": watch.warnings(), "student": student.fingerprint,
+        "final_loss": done.final_loss, "warnings": watch.said, "student": student.fingerprint,
         "reference": reference.fingerprint,
     }  # fmt: skip
 
@@ -141,33 +142,3 @@ def usable(
         else:
             kept.append(slim)
     return kept, dropped
-
-
-class _Watch:
-    """Passes metrics on and notices what usually means that a preference run goes wrong."""
-
-    def __init__(self, metric: Metric) -> None:
-        self.metric = metric
-        self.chosen: list[float] = []
-        self.z0: list[float] = []
-
-    def __call__(self, **numbers: float) -> None:
-        self.metric(**numbers)
-        if "reward_chosen" in numbers:
-            self.chosen.append(numbers["reward_chosen"])
-        if "z0" in numbers:
-            self.z0.append(numbers["z0"])
-
-    def warnings(self) -> list[str]:
-        """Return the warnings, each also logged once."""
-        found = []
-        tail = self.chosen[-max(1, len(self.chosen) // 10) :]
-        if len(self.chosen) >= 10 and sum(tail) < 0:
-            found.append("chosen_logp_fell")
-            log.warning(
-                "right answers became less likely than under the reference: add nll_weight, or lower learning_rate"
-            )
-        if len(self.z0) >= 10 and not any(self.z0):
-            found.append("z0_stayed_0")
-            log.warning("KTO's baseline z0 stayed 0: the student moved away from every answer it was not asked about")
-        return found

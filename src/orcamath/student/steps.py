@@ -16,6 +16,7 @@ from orcamath.student.loop import StepReport
 from orcamath.student.losses import Batch, Loss, Totals, needs_of
 from orcamath.student.losses.nll import nll
 from orcamath.student.settings import LossSettings
+from orcamath.student.watch import Sums, looked_at, watched
 
 __all__ = ["Objective", "Referenced", "cut", "gradients", "ratio_sum", "score_all", "slices", "totals", "z0"]
 
@@ -33,6 +34,11 @@ class Objective(NamedTuple):
     loss: Callable[[Batch, Any], Loss]
     settings: LossSettings
     nll_weight: float = 0.0
+
+    def numbers(self, sums: Sums, baseline: float) -> dict[str, float]:
+        """Return a step's numbers for people out of its sums."""
+        need = needs_of(self.loss)
+        return watched(sums, self.settings.beta, baseline if "z0" in need else None, reference="reference" in need)
 
 
 def totals(groups: Sequence[Group]) -> Totals:
@@ -120,8 +126,7 @@ def gradients(
     are only one process's part of it.
     """
     whole = whole or totals([g.group for g in groups])
-    loss = 0.0
-    seen: list[tuple[Referenced, list[float]]] = []
+    loss, sums = 0.0, Sums()
     posed = [Posed(g.group.prompt, g.group.responses) for g in groups]
     for micro in cut(posed, budget):
         part = [groups[i] for i in micro]
@@ -142,9 +147,9 @@ def gradients(
         values = logp.detach().tolist()
         for g in part:
             n = len(g.reference)
-            seen.append((g, values[:n]))
+            sums = sums.plus(looked_at(g.group, values[:n], g.reference))
             values = values[n:]
-    return StepReport(loss, sum(g.group.n_tokens for g in groups), _numbers(seen, baseline, objective))
+    return StepReport(loss, sum(g.group.n_tokens for g in groups), objective.numbers(sums, baseline), sums)
 
 
 def _value(logp: Tensor, part: Sequence[Referenced], objective: Objective, baseline: float, whole: Totals) -> Tensor:
@@ -176,37 +181,3 @@ def _batch(logp: Tensor, part: Sequence[Referenced], baseline: float, whole: Tot
         row([baseline]).squeeze(0),
         whole,
     )
-
-
-def _numbers(seen: Sequence[tuple[Referenced, list[float]]], baseline: float, objective: Objective) -> dict[str, float]:
-    """Return what a person watches: log-probs of right and wrong answers, margins, z0, share of off-topic answers."""
-    good: list[float] = []
-    bad: list[float] = []
-    good_ratio: list[float] = []
-    bad_ratio: list[float] = []
-    off = 0
-    for g, values in seen:
-        for v, r, d, o in zip(values, g.reference, g.group.desirable, g.group.off_topic, strict=True):
-            (good if d else bad).append(v)
-            (good_ratio if d else bad_ratio).append(v - r)
-            off += o
-    beta = objective.settings.beta
-    need = needs_of(objective.loss)
-    numbers = {"z0": baseline} if "z0" in need else {}
-    if good:
-        numbers["logp_chosen"] = _mean(good)
-    if bad:
-        numbers |= {"logp_rejected": _mean(bad), "off_topic_share": off / (len(good) + len(bad))}
-    if "reference" not in need:
-        return numbers
-    if good:
-        numbers["reward_chosen"] = beta * _mean(good_ratio)
-    if bad:
-        numbers["reward_rejected"] = beta * _mean(bad_ratio)
-    if good and bad:
-        numbers["margin"] = numbers["reward_chosen"] - numbers["reward_rejected"]
-    return numbers
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

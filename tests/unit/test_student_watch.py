@@ -1,0 +1,95 @@
+"""What is watched in training: hand-computed numbers, warnings, TensorBoard files that say what metrics.jsonl says."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+from orcamath.errors import RecipeError
+from orcamath.store.artifacts import Store
+from orcamath.store.event_files import EventFiles
+from orcamath.store.run_folder import RunFolder
+from orcamath.student.groups import Group
+from orcamath.student.watch import Sums, Watch, looked_at, watched
+from orcamath.workshop import Workshop
+from tiny_student import Quiet
+
+GROUP = Group(
+    "p", (1,), ((2,), (3,), (4,)), (True, False, False), (1.0, 1.0, 1.0), ((0, 1, 1.0), (0, 2, 1.0)), (False, False, True)
+)  # fmt: skip
+
+
+def test_a_steps_numbers_by_hand() -> None:
+    sums = looked_at(GROUP, (-2.0, -5.0, -30.0), (-3.0, -4.0, -20.0))
+    numbers = watched(sums.plus(Sums()), 0.5, 0.25, reference=True)
+    assert numbers == pytest.approx(
+        {
+            "z0": 0.25, "logp_chosen": -2.0, "logp_rejected": -17.5, "off_topic_share": 1 / 3, "off_topic_pairs": 0.5,
+            "reward_chosen": 0.5, "reward_rejected": 0.5 * (-1 - 10) / 2, "margin": 0.5 + 2.75, "kl": 0.0,
+        }
+    )  # fmt: skip
+    assert watched(sums, 0.5, None, reference=False).keys() == {
+        "logp_chosen", "logp_rejected", "off_topic_share", "off_topic_pairs"
+    }  # fmt: skip
+    assert watched(Sums(), 0.5, None, reference=True) == {}
+
+
+def test_the_numbers_of_two_parts_add_up_to_the_whole() -> None:
+    first, second = looked_at(GROUP, (-2, -5, -30), (-3, -4, -20)), looked_at(GROUP, (-1, -1, -1), (-2, -2, -2))
+    both = watched(first.plus(second), 1.0, None, reference=True)
+    assert both["logp_chosen"] == -1.5
+    assert both["kl"] == pytest.approx((-1 + 1 - 1 - 1) / 4)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ({"reward_chosen": -0.1, "z0": 0.2}, ["chosen_logp_fell"]),
+        ({"reward_chosen": 0.1, "z0": 0.0}, ["z0_stayed_0"]),
+        ({"reward_chosen": 0.1, "z0": 0.2}, []),
+        ({"loss": 1.0}, []),
+    ],
+)
+def test_what_goes_wrong_is_said_once_and_not_at_the_start(
+    numbers: dict[str, float], said: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = Watch(lambda **_: None, 80)
+    with caplog.at_level(logging.WARNING, "orcamath"):
+        for _ in range(19):
+            watch(**numbers)
+        assert watch.said == []
+        for _ in range(40):
+            watch(**numbers)
+    assert watch.said == said
+    assert len(caplog.records) == len(said)
+
+
+def test_a_right_answer_that_recovers_is_not_warned_of() -> None:
+    watch = Watch(lambda **_: None, 40)
+    for i in range(40):
+        watch(reward_chosen=-0.1 if i < 5 else 0.2, z0=0.0 if i < 5 else 0.1)
+    assert watch.said == []
+
+
+def test_tensorboard_has_what_metrics_jsonl_has(tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    with RunFolder(tmp_path / "run") as folder:
+        shop = Workshop(Store(tmp_path / "store"), folder, None, Quiet())  # type: ignore[arg-type]
+        shop.events, shop.label = EventFiles(folder.path / "tensorboard"), "learn 2"
+        for step in range(3):
+            shop.metric(step=step, loss=1.0 / (step + 1), margin=0.5 * step)
+        shop.events.close()
+    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    events = accumulator.EventAccumulator(str(tmp_path / "run/tensorboard/learn-2")).Reload()
+    for tag in ("loss", "margin"):
+        found = [(e.step, e.tensor_proto.float_val[0]) for e in events.Tensors(tag)]
+        assert found == [(line["step"], pytest.approx(line[tag])) for line in lines]
+    assert set(events.Tags()["tensors"]) == {"loss", "margin"}
+
+
+def test_without_the_package_event_files_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard.summary", None)
+    with pytest.raises(RecipeError, match=r"tensorboard: true.*needs the package `tensorboard`"):
+        EventFiles(tmp_path)
