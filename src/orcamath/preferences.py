@@ -5,16 +5,19 @@ sample that agrees with it, q− every sample that disagrees; a sample nobody co
 q− is empty, one response each of other problems stands in as a synthetic negative. Pairs are q+ × q−.
 
 Deviations: equal samples become one response with a multiplicity, so that a student that repeats itself is not trained on
-the same text four times (`pairs` counts distinct ones); `max_pairs` caps the pairs of a problem; with the label
+the same text four times (`pairs` counts distinct ones); `max_pairs` caps the pairs of a problem and `max_off_topic_share`
+those with a synthetic negative (both are about pairs: losses that take each response once still see all); with the label
 `known_answer` an exercise carries a teacher's solution only where that was found right, so q+ may be empty. Such a problem
 is kept: a pair loss finds no pair in it, KTO may still use its negatives. From which side of the other problems the paper
 takes its synthetic negatives is not published; here it is one response of their q+, so that what makes it wrong is the
 topic alone.
 """
 
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from math import lcm
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -32,6 +35,7 @@ __all__ = [
     "Judged",
     "PreferSettings",
     "Sides",
+    "allotted",
     "answer_against_teacher",
     "capped_pairs",
     "joined",
@@ -44,7 +48,7 @@ MAX_LISTED = 200
 """How many problems with a doubtful teacher are listed by id in the facts; all of them are counted."""
 FACTS = (
     "agrees", "disagrees", "unjudged", "truncated", "all_agree", "none_agree", "mixed", "no_negative", "no_positive",
-    "positives", "negatives", "synthetic_negatives", "pairs_possible", "pairs",
+    "positives", "negatives", "synthetic_negatives", "pairs_possible", "pairs", "off_topic_pairs",
 )  # fmt: skip
 TRIES = 20  # donors drawn for one synthetic negative before the search is given up
 
@@ -58,6 +62,9 @@ class PreferSettings(Settings):
     """`teacher`: agreeing samples are left out of q+ (the paper's ablation)."""
     max_pairs: int | None = Field(default=None, ge=1)
     """Pairs of one problem at most, spread evenly over its responses; None for the whole product."""
+    max_off_topic_share: float = Field(default=1.0, ge=0, le=1)
+    """Share of all pairs whose loser may be a synthetic negative; what is too much is left out evenly over its problems.
+    With four right samples of four a problem has 20 such pairs, so without a cap they are most of all pairs."""
     label_noise: Literal["keep", "drop"] = "keep"
     """What becomes of a problem whose samples all agree with each other against the teacher, who is then probably wrong.
     To ask the teacher again first, see `reask`."""
@@ -144,6 +151,23 @@ def capped_pairs(n_positives: int, n_negatives: int, max_pairs: int | None) -> t
     return tuple((k % n_positives, (k + k // lap) % n_negatives) for k in range(max_pairs))
 
 
+def allotted(wanted: Sequence[int], total: int) -> Iterator[int]:
+    """Share out `total` as evenly as can be among those who want so many each, none more than it wants; in order."""
+    low, high = 0, max(wanted, default=0)
+    while low < high:  # the highest level that all can have
+        level = (low + high + 1) // 2
+        low, high = (level, high) if sum(min(n, level) for n in wanted) <= total else (low, level - 1)
+    over = sum(n > low for n in wanted)
+    rest, place = total - sum(min(n, low) for n in wanted), 0
+    for n in wanted:
+        if n <= low:
+            yield n
+            continue
+        # one more for `rest` of those above the level, spread over the whole list
+        yield low + ((place + 1) * rest // over > place * rest // over)
+        place += 1
+
+
 def answer_against_teacher(exercise: Exercise, judged: Sequence[Judged]) -> str | None:
     """Return the one answer that all samples (two at least) give against the teacher; None where they do not."""
     if exercise.label != "teacher" or len(judged) < 2 or any(j.outcome != "disagrees" for j in judged):
@@ -208,6 +232,7 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
     if settings.synthetic_negatives:
         for exercise, judged in problems():
             donors.add(exercise, sides(exercise, judged))
+    caps = _off_topic_caps(problems(), settings)
 
     def preferences() -> Iterator[Preference]:
         progress.begin("preferences", total)
@@ -221,15 +246,17 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
                     continue
             found = sides(exercise, judged, settings.positives)
             _count(tally, judged, found)
+            cap = settings.max_pairs
             if not found.negatives and found.positives and settings.synthetic_negatives:
                 lent = donors.lend(index, exercise, settings.synthetic_negatives)
                 found = Sides(found.positives, tuple(lent))
                 tally["synthetic_negatives"] += len(lent)
+                cap = cap if caps is None else next(caps)
             if not found.positives and not found.negatives:
                 out.reject(Rejected(item=exercise.problem_id, reason="nothing_judged"))
                 continue
             out.balance.kept += 1
-            yield _preference(exercise, found, settings.max_pairs, tally)
+            yield _preference(exercise, found, cap, tally)
         progress.end()
 
     out.write("preferences", preferences())
@@ -240,6 +267,27 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
         teacher_doubted=len(doubtful),
         teacher_doubted_ids=doubtful[:MAX_LISTED],
     )
+
+
+def _off_topic_caps(
+    problems: Iterable[tuple[Exercise, list[Judged]]], settings: PreferSettings
+) -> Iterator[int] | None:
+    """Return how many pairs each problem that needs synthetic negatives may have, in order; None where no share is set."""
+    if settings.max_off_topic_share == 1 or not settings.synthetic_negatives:
+        return None
+    wanted, on_topic = array("L"), 0
+    for exercise, judged in problems:
+        if settings.label_noise == "drop" and answer_against_teacher(exercise, judged) is not None:
+            continue
+        found = sides(exercise, judged, settings.positives)
+        n_negatives = len(found.negatives) or settings.synthetic_negatives
+        n = min(len(found.positives) * n_negatives, settings.max_pairs or sys.maxsize)
+        if found.negatives:
+            on_topic += n
+        elif found.positives:
+            wanted.append(n)
+    share = Fraction(settings.max_off_topic_share).limit_denominator(10**6)
+    return allotted(wanted, int(on_topic * share / (1 - share)))
 
 
 def _count(tally: Counter[str], judged: Sequence[Judged], found: Sides) -> None:
@@ -261,7 +309,9 @@ def _preference(exercise: Exercise, found: Sides, max_pairs: int | None, tally: 
     tally["positives"] += n_positives
     tally["negatives"] += n_negatives
     tally["pairs_possible"] += n_positives * n_negatives
-    tally["pairs"] += n_positives * n_negatives if pairs is None else len(pairs)
+    n_pairs = n_positives * n_negatives if pairs is None else len(pairs)
+    tally["pairs"] += n_pairs
+    tally["off_topic_pairs"] += n_pairs if any(r.origin == "off_topic" for r in found.negatives) else 0
     return Preference(
         problem_id=exercise.problem_id, question=exercise.question, positives=found.positives,
         negatives=found.negatives, pairs=pairs,

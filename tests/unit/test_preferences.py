@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orcamath.errors import DataError
-from orcamath.preferences import Judged, PreferSettings, answer_against_teacher, capped_pairs, joined, prefer, sides
+from orcamath.preferences import (
+    Judged,
+    PreferSettings,
+    allotted,
+    answer_against_teacher,
+    capped_pairs,
+    joined,
+    prefer,
+    sides,
+)  # fmt: skip
 from orcamath.records import Attempt, Exercise, Outcome, Preference, Rejected, Verdict
 from orcamath.store.artifacts import Artifact, Output, Store
 
@@ -259,3 +268,47 @@ def test_the_papers_example_of_twenty_pairs_when_all_four_are_right(tmp_path: Pa
     cases += [(exercise(f"p{i}", reference=str(i)), []) for i in range(1, 8)]
     row = next(iter(run(tmp_path, cases).read(Preference)))
     assert (len(row.positives), len(row.negatives)) == (5, 4)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "total", "given_out"),
+    [
+        ([4, 4, 4, 4], 8, [2, 2, 2, 2]),
+        ([4, 1, 4], 6, [2, 1, 3]),
+        ([4, 4, 4, 4], 2, [0, 1, 0, 1]),
+        ([2, 3], 99, [2, 3]),
+        ([2, 3], 0, [0, 0]),
+        ([], 5, []),
+    ],
+)
+def test_pairs_are_shared_out_evenly(wanted: list[int], total: int, given_out: list[int]) -> None:
+    assert list(allotted(wanted, total)) == given_out
+
+
+@given(st.lists(st.integers(0, 30), max_size=30), st.integers(0, 300))
+def test_sharing_out_gives_all_there_is_and_no_more(wanted: list[int], total: int) -> None:
+    got = list(allotted(wanted, total))
+    assert sum(got) == min(total, sum(wanted))
+    assert all(0 <= g <= w for g, w in zip(got, wanted, strict=True))
+    cut = [g for g, w in zip(got, wanted, strict=True) if g < w]
+    assert not cut or max(got) - min(cut) <= 1
+
+
+def test_off_topic_pairs_are_held_to_their_share(tmp_path: Path) -> None:
+    cases: list[Case] = []
+    for n in range(
+        6
+    ):  # half of the problems have a wrong answer of their own: 2 × 2 pairs; the others 3 × 4 synthetic ones
+        name = f"p{n}"
+        answers: list[tuple[str, Outcome]] = [("a", "agrees"), ("b", "agrees")]
+        if n % 2:
+            answers = [("a", "agrees"), ("x", "disagrees"), ("y", "disagrees")]
+        cases.append((exercise(name, reference=str(n)), judged_of(name, *answers)))
+    for share, pairs in ((1.0, [12, 12, 12]), (0.5, [4, 4, 4]), (0.25, [1, 1, 2]), (0.0, [0, 0, 0])):
+        made = run(tmp_path, cases, max_off_topic_share=share)
+        rows = list(made.read(Preference))
+        off = [len(r.positives) * len(r.negatives) if r.pairs is None else len(r.pairs) for r in rows[::2]]
+        assert sorted(off) == pairs, share
+        assert made.facts["off_topic_pairs"] == sum(pairs) <= share * made.facts["pairs"] + 1e-9
+        assert all(r.pairs is None for r in rows[1::2])  # pairs on the topic stay
+        assert all(len(r.negatives) == 4 for r in rows[::2])  # and KTO still has every response
