@@ -30,9 +30,10 @@ from orcamath.store.event_files import EventFiles
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.prices import price_of
 from orcamath.store.run_folder import RunFolder
+from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.workshop import Player, Workshop
 
-__all__ = ["Assembled", "find", "members", "run_recipe", "slug"]
+__all__ = ["Assembled", "find", "members", "run_recipe", "size_of", "slug"]
 
 
 def members(family: str) -> list[str]:
@@ -122,9 +123,7 @@ class Assembled:
         """Return the base model's folder: the shipped pupil, a local folder or GGUF file, or a hub name."""
         from orcamath.student.model import open_folder
 
-        if settings.base == "classroom":
-            return open_folder(str(Path(__file__).parent / "classroom" / "base"), None)
-        return open_folder(settings.base, settings.revision)
+        return open_folder(_base(settings), settings.revision)
 
     def model_of(self, trained: Artifact) -> Any:
         """Return the model folder inside a sealed training stage."""
@@ -170,6 +169,16 @@ class Assembled:
         return find("loss", name).loss
 
 
+def size_of(settings: StudentSettings) -> ModelSize | None:
+    """Return how large a student is: read where it lies here, by its name where it is on a hub, None where nothing tells."""
+    path = Path(_base(settings)).expanduser()
+    return size_on_disk(path) if path.exists() else size_by_name(settings.base)
+
+
+def _base(settings: StudentSettings) -> str:
+    return str(Path(__file__).parent / "classroom" / "base") if settings.base == "classroom" else settings.base
+
+
 def _model_behind(thing: Any) -> Remembered | None:
     """Return a model, or the one that a judge asks; None for anything else."""
     while thing is not None and not isinstance(thing, Remembered):
@@ -197,7 +206,7 @@ def run_recipe(
     budget_path = budget_path or folder.path / "budget.sqlite"  # arms share their run's
     budget = Budget(budget_path, recipe.budget.cap_usd, recipe.budget.stages_usd)
     tools = Assembled(store, budget)
-    shop = Workshop(store, folder, tools, Silent() if quiet else Bars(), until, announce)
+    shop = Workshop(store, folder, tools, Silent() if quiet else Bars(left_usd=budget.left_usd), until, announce)
     shop.events = events
     try:
         run(recipe, shop)

@@ -56,6 +56,9 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="Take only this many seeds.")] = None,
     overrides: SetOpt = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for a run that holds the folder.")] = False,
+    pay_again: Annotated[
+        bool, typer.Option("--pay-again", help="Do not ask before a changed recipe pays again for over 5 % of the cap.")
+    ] = False,
     store: StoreOpt = STORE,
     runs: RunsOpt = RUNS,
 ) -> None:
@@ -64,8 +67,9 @@ def run(
 
     with _interruptible():
         run_in_folder(
-            recipe, runs=runs, store=store, name=name, until=until, limit=limit, overrides=overrides or [], wait=wait
-        )
+            recipe, runs=runs, store=store, name=name, until=until, limit=limit, overrides=overrides or [], wait=wait,
+            pay_again=pay_again,
+        )  # fmt: skip
 
 
 @app.command()
@@ -73,13 +77,16 @@ def plan(
     recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of one that ships.")],
     overrides: SetOpt = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Take only this many seeds.")] = None,
+    tflops: Annotated[float, typer.Option(min=0.001, help="Your GPU's peak in 16 bits: A100 312, H100 989.")] = 312.0,
     store: StoreOpt = STORE,
     json: JsonOpt = False,
 ) -> None:
-    """Say what a recipe will cost before it is paid: calls, tokens, dollars, hours and disk per stage."""
+    """Say what a recipe will take before it is paid: calls, tokens, dollars, hours and disk; memory and GPU hours."""
     from orcamath.commands.costs import plan_of
 
-    typer.echo(plan_of(recipe, overrides=overrides or [], limit=limit, store=store, as_json=json))
+    typer.echo(
+        plan_of(recipe, overrides=overrides or [], limit=limit, store=store, tflops=tflops, as_json=json)
+    )  # fmt: skip
 
 
 @app.command()

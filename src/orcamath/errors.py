@@ -15,7 +15,8 @@ OrcamathError                 exit 1   anything this software raises on purpose
     ├── CapReached            exit 4   the money set aside is spent
     ├── WireDown              exit 4   the endpoint does not answer
     ├── DiskFull              exit 4   no room to remember what would be paid for
-    └── BatchWaiting          exit 4   the provider is still working on a batch
+    ├── BatchWaiting          exit 4   the provider is still working on a batch
+    └── PaysAgain             exit 4   going on would pay a second time, and nobody said so
 
 Every message says what happened, the value, where (file:line, key, record id), and what to do instead.
 """
@@ -32,6 +33,7 @@ __all__ = [
     "DiskFull",
     "ModelError",
     "OrcamathError",
+    "PaysAgain",
     "RecipeError",
     "RunBusy",
     "SchemaTooNew",
@@ -115,6 +117,10 @@ class DiskFull(Stopped):
 
 class BatchWaiting(Stopped):
     """A provider's batch is still open."""
+
+
+class PaysAgain(Stopped):
+    """Going on would pay again for what was paid for; it has to be confirmed."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

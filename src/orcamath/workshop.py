@@ -130,8 +130,8 @@ class Workshop:
         `also`. Resources (a loss function, a metric sink) are not inputs. A label such as `practice 3` names the stage
         `practice` and its round.
         """
-        name = label.split(" ")[0]
-        version = sys.modules[make.__module__].VERSION
+        what = _what(label, make, settings, inputs, also)
+        name = what[0]
         began = time.monotonic()
         self.label = label
 
@@ -140,10 +140,7 @@ class Workshop:
             with self.tools.metered(name, [*inputs, *resources.values()]):
                 make(out, settings, *inputs, progress=self.progress, **resources)
 
-        prompts: list[str] = getattr(
-            settings, "prompt_fingerprints", list
-        )()  # a prompt's text is part of what made a thing
-        artifact = self.store.stage(name, version, settings, [*_named(inputs), *also, *prompts], run)
+        artifact = self.store.stage(*what, run)
         self.done.append(StageDone(label, artifact, artifact.seconds))
         how = "reused" if artifact.reused else f"{time.monotonic() - began:.1f} s"
         self.folder.log(f"{label}: {artifact.path.name} ({how})")
@@ -152,11 +149,26 @@ class Workshop:
             raise UntilReached(f"stopped after `{label}`, as `--until` asked; the same command without it goes on")
         return artifact
 
+    def sealed(
+        self, label: str, make: Callable[..., None], settings: Settings | None, *inputs: Any, also: Iterable[str] = ()
+    ) -> Artifact | None:
+        """Return what `stage` would find, or None where it would have to make it."""
+        name, version, shown, inputs_named = _what(label, make, settings, inputs, also)
+        return self.store.find(name, self.store.digest_of(name, version, shown, inputs_named))
+
     def metric(self, **numbers: Any) -> None:
         """Append numbers of a training step to the run's `metrics.jsonl`, and to its event files where it keeps some."""
         self.folder.metric(stage=len(self.done), **numbers)
         if self.events is not None:
             self.events.add(self.label, numbers)
+
+
+def _what(
+    label: str, make: Callable[..., None], settings: Settings | None, inputs: Iterable[Any], also: Iterable[str]
+) -> tuple[str, int, Settings | None, list[Any]]:
+    """Return what the digest is made of: name, version, settings, and inputs with the texts of the prompts."""
+    prompts: list[str] = getattr(settings, "prompt_fingerprints", list)()
+    return label.split(" ")[0], sys.modules[make.__module__].VERSION, settings, [*_named(inputs), *also, *prompts]
 
 
 def _named(inputs: Iterable[Any]) -> Iterator[Any]:

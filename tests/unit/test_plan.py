@@ -1,86 +1,262 @@
 """The plan: exact where calls are remembered, a wide range where they are not, nothing to pay when all is there."""
 
+import json
+import shutil
+import struct
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-from orcamath.agents import ask_me_anything, solver
-from orcamath.agents.ask_me_anything import AskSettings
-from orcamath.classroom import seeds as classroom
+from orcamath.assemble import Assembled, run_recipe, size_of
 from orcamath.classroom import textbook
-from orcamath.plan import Plan, Range, asks_first, plan, training
+from orcamath.commands.costs import confirm_paying_again, plan_of
+from orcamath.errors import ModelError, PaysAgain
+from orcamath.plan import Plan, Range, StagePlan, paid_before, plan
+from orcamath.plan.training import memory_gb
 from orcamath.recipe_settings import Recipe
-from orcamath.settings import ModelSettings
-from orcamath.sources.source import SourceSettings
+from orcamath.report.progress import Silent
+from orcamath.settings import ModelSettings, StudentSettings
+from orcamath.store.artifacts import Store
 from orcamath.store.budget import Price
-from orcamath.store.ledger import Ledger, Remembered
-from orcamath.teach import TeachSettings
+from orcamath.store.run_folder import RunFolder
+from orcamath.student.settings import AdapterSettings, SftSettings
+from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
+from orcamath.testing import of_chat, serve
+from orcamath.workshop import UntilReached
 
-PROBLEMS = list(classroom.read(SourceSettings(name="classroom", options={"n": 40})))
-
-
-def of(recipe: Recipe, model: Remembered, price: Price = Price(2.5, 10)) -> Plan:  # noqa: B008
-    return plan(recipe, lambda: PROBLEMS, lambda _: model, lambda _: price)
-
-
-@pytest.fixture
-def model(tmp_path: Path) -> Remembered:
-    return Remembered(textbook.open_chat(ModelSettings(backend="textbook")), Ledger(tmp_path))
+SEEDS = {"sources": [{"name": "classroom", "options": {"n": 40}}]}
+TEACHER = {"backend": "textbook"}
+SEVEN_B = ModelSize(7.2e9, 4096, 32, 32_000, tied=False)
 
 
-def test_nothing_remembered_gives_the_papers_growth_and_a_wide_range(model) -> None:
-    found = of(Recipe(name="r", suggester_editor=None), model)
+def recipe(**more: object) -> Recipe:
+    found = {"name": "r", "seeds": SEEDS, "benchmarks": SEEDS_TEST, "teacher": TEACHER, "suggester_editor": None}
+    return Recipe.model_validate(found | more)
+
+
+SEEDS_TEST = {"sources": [{"name": "classroom", "split": "test", "options": {"n": 10}}]}
+
+
+def of(r: Recipe, root: Path, price: Price = Price(2.5, 10)) -> Plan:  # noqa: B008
+    store = Store(root)
+    tools = Assembled(store)
+    try:
+        return plan(r, store, tools, lambda _: price, size_of, Silent())
+    finally:
+        tools.ledger.close()
+
+
+def run(r: Recipe, root: Path, until: str) -> None:
+    with RunFolder(root / "run") as folder, pytest.raises(UntilReached):
+        run_recipe(r, folder, Store(root), until=until, quiet=True)
+
+
+def unseal(root: Path, stage: str) -> None:
+    for path in (root / "artifacts").glob(f"{stage}-*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def stages(found: Plan) -> dict[str, StagePlan]:
+    return {s.stage: s for s in found.stages}
+
+
+def test_nothing_remembered_gives_the_papers_growth_and_a_wide_range(tmp_path: Path) -> None:
+    found = of(recipe(), tmp_path)
     ask, teach = found.stages
     assert ask.calls == Range(40, 40) == ask.to_pay
     assert ask.remembered == 0
-    assert teach.calls == Range(40 + 100, 40 + 180)
+    assert teach.calls == Range(40 + 100 * 0.8, 40 + 180)
     assert 0 < found.usd.low < found.usd.high
     expected = (ask.prompt_tokens.high * 2.5 + ask.completion_tokens.high * 10) / 1e6
     assert ask.usd.high == pytest.approx(expected)
 
 
-def test_what_is_remembered_costs_nothing_and_calibrates_the_rest(model) -> None:
-    recipe = Recipe(name="r", suggester_editor=None)
-    agent = ask_me_anything.make(AskSettings())
-    model.fill(agent.request(p, 0) for p in PROBLEMS)
-    ask, teach = of(recipe, model).stages
-    assert ask.remembered == 40
-    assert ask.to_pay == Range(0, 0)
-    assert ask.usd == Range(0, 0)
-    made = sum(len(list(agent.parse(model.reply(agent.request(p, 0)), p))) for p in PROBLEMS)  # type: ignore[arg-type]
-    assert teach.calls.low < 40 + made
-    assert teach.calls.high - teach.calls.low < 80  # was 80 without measurement
-    teacher = solver.make(TeachSettings())
-    before = teach.usd.high
-    model.fill(teacher.request(solver.Posed(p), 0) for p in PROBLEMS)
-    again = of(recipe, model).stages[1]
-    assert again.remembered == 40
-    assert again.usd.high < before
+def test_planning_sends_nothing_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    of(recipe(), tmp_path)
+    assert of(recipe(), tmp_path) == of(recipe(), tmp_path)
+    assert {p.name.split("-")[0] for p in (tmp_path / "artifacts").iterdir() if p.is_dir()} == {"seeds", "benchmarks"}
+    assert not list((tmp_path / "scratch").glob("plan-*"))
 
 
-def test_a_limit_on_lessons_limits_the_bill(model) -> None:
-    recipe = Recipe(name="r", ask_me_anything=None, suggester_editor=None, teach=TeachSettings(max_problems=10))
-    (teach,) = of(recipe, model).stages
+@pytest.mark.parametrize("more", [{}, {"suggester_editor": {"rounds": 2}}])
+def test_once_everything_was_asked_the_plan_is_exact_and_free_sealed_or_not(tmp_path: Path, more: dict) -> None:
+    r = recipe(**more)
+    run(r, tmp_path, "teach")
+    calls = sum(json.loads(p.read_text())["balance"]["asked"] for p in (tmp_path / "artifacts").glob("*/manifest.json"))
+    sealed = of(r, tmp_path)
+    assert sealed.usd == Range(0, 0)
+    assert sum(s.remembered for s in sealed.stages) == calls
+    for stage in ("ask", "edit", "collect", "teach"):
+        unseal(tmp_path, stage)
+    found = of(r, tmp_path)
+    assert found.usd == Range(0, 0)
+    assert sum(s.remembered for s in found.stages) == calls  # second rounds and all
+    assert all(s.to_pay == Range(0, 0) for s in found.stages)
+    assert found.stages[0].remembered_usd > 0
+
+
+def test_what_is_remembered_calibrates_the_rest(tmp_path: Path) -> None:
+    before = stages(of(recipe(), tmp_path))["teach"]
+    run(recipe(), tmp_path, "ask")
+    unseal(tmp_path, "ask")
+    found = stages(of(recipe(), tmp_path))
+    assert found["ask"].remembered == 40
+    assert found["ask"].usd == Range(0, 0)
+    assert found["teach"].calls.low == found["teach"].calls.high < before.calls.high
+    more = Recipe.model_validate(
+        recipe().model_dump() | {"seeds": {"sources": [{"name": "classroom", "options": {"n": 80}}]}}
+    )
+    wider = stages(of(more, tmp_path))  # forty seeds known, forty not: the forty's own growth, ± 15 %
+    assert wider["ask"].remembered == 40
+    low, high = wider["teach"].calls
+    assert low < 2 * found["teach"].calls.low < high
+    assert high < before.calls.high * 2
+
+
+def test_a_limit_on_lessons_limits_the_bill(tmp_path: Path) -> None:
+    (teach,) = of(recipe(ask_me_anything=None, teach={"max_problems": 10}), tmp_path).stages
     assert teach.calls == Range(10, 10)
 
 
-def test_editing_takes_two_calls_a_problem_and_round(model) -> None:
-    found = of(Recipe(name="r", ask_me_anything=None), model)
-    suggest, edit, _ = found.stages
-    assert suggest.calls == Range(40 + 16, 40 + 40)
-    assert edit.calls == suggest.calls
+def test_editing_takes_two_calls_a_problem_and_round(tmp_path: Path) -> None:
+    edit, _ = of(recipe(ask_me_anything=None, suggester_editor={"rounds": 2}), tmp_path).stages
+    assert edit.calls == Range(2 * (40 + 16), 2 * (40 + 40))
 
 
-def test_paying_again_asks_first(model) -> None:
-    now = of(Recipe(name="r"), model, Price(1000, 1000))
-    assert asks_first(now, spent_before_usd=10.0, cap_usd=100.0)
-    assert not asks_first(now, spent_before_usd=4.0, cap_usd=100.0)
-    assert not asks_first(now, spent_before_usd=10.0, cap_usd=None)
-    assert not asks_first(Plan(()), spent_before_usd=10.0, cap_usd=100.0)
+def test_starting_from_lessons_asks_nobody(tmp_path: Path) -> None:
+    own = tmp_path / "own.jsonl"
+    own.write_text('{"question": "Ann has 2 apples and 3 pears. How many fruits?", "answer": "2 + 3 = 5\\n#### 5"}\n')
+    r = recipe(start_from={"stage": "lessons", "path": str(own)})
+    found = of(r, tmp_path)
+    assert found.stages == ()
+    assert [t.stage for t in found.training] == ["imitate"]
+    assert 28 < found.training[0].tokens.low < 40  # one lesson: 62 bytes, and 16 tokens of template
 
 
-def test_a_7b_model_needs_more_than_one_gpu_and_lora_less() -> None:
-    full, lora = training(7e9, 60e6), training(7e9, 60e6, lora_share=0.01)
-    assert 130 < full.memory_gb < 150  # 16 bytes a parameter and a quarter more
-    assert lora.memory_gb < 20
-    assert full.gpu_hours.low == pytest.approx(6 * 7e9 * 60e6 / 200e12 / 3600)
+def test_calls_about_students_answers_are_counted_and_said_to_be_unknown(tmp_path: Path) -> None:
+    r = recipe(
+        ask_me_anything=None, judge_model=TEACHER, reask={"solutions": 5}, iterations=[{"practice": {"samples": 4}}]
+    )  # fmt: skip
+    found = stages(of(r, tmp_path))
+    assert found["judge"].calls == Range(0, 160)
+    assert found["reask"].calls == Range(0, 40 * 0.1 * 5)
+    assert not found["judge"].rehearsed
+
+
+def test_arms_share_what_is_the_same(tmp_path: Path) -> None:
+    round_of = {"practice": {"samples": 2}, "learn": {"loss": "kto"}}
+    r = recipe(
+        ask_me_anything=None, iterations=[round_of],
+        variants={"dpo": {"iterations": [round_of | {"learn": {"loss": "dpo"}}]}, "longer": {"teach": {"max_new_tokens": 99}}},
+    )  # fmt: skip
+    found = of(r, tmp_path)
+    assert [(s.arm, s.stage) for s in found.stages] == [("", "teach"), ("longer", "teach")]
+    assert [(t.arm, t.stage) for t in found.training] == [
+        ("", "imitate"), ("", "practice 2"), ("", "learn 2"), ("dpo", "learn 2"),
+        ("longer", "imitate"), ("longer", "practice 2"), ("longer", "learn 2"),
+    ]  # fmt: skip
+
+
+def test_training_rows_follow_from_tokens_and_size(tmp_path: Path) -> None:
+    found = of(recipe(ask_me_anything=None, imitate={"epochs": 3, "train_tokens": 5000}), tmp_path)
+    (row,) = found.training
+    assert row.tokens == Range(5000, 5000)
+    n = size_on_disk(Path("src/orcamath/classroom/base")).n_params
+    assert row.gpu_hours is not None
+    assert row.gpu_hours.low == pytest.approx(6 * n * 5000 / (312e12 * 3600) / 0.5)
+    assert 400_000 < n < 700_000
+    unknown = of(recipe(ask_me_anything=None, student={"base": "owner/nameless"}), tmp_path).training[0]
+    assert unknown.memory_gb is None
+
+
+def test_a_7b_model_needs_more_than_one_gpu_and_adapters_less() -> None:
+    full = memory_gb(SftSettings(dtype="bfloat16", gradient_checkpointing=True), SEVEN_B)
+    lora = memory_gb(SftSettings(dtype="bfloat16", adapter=AdapterSettings(), gradient_checkpointing=True), SEVEN_B)
+    small = SftSettings(
+        dtype="bfloat16", adapter=AdapterSettings(quantize="4bit"), gradient_checkpointing=True, batch_tokens=4096
+    )  # fmt: skip
+    quantized = memory_gb(small, SEVEN_B)
+    assert full is not None
+    assert lora is not None
+    assert quantized is not None
+    assert full.low > 7.2 * 16  # 16 bytes a parameter and more
+    assert 14.4 < lora.low < lora.high < 40
+    assert quantized.high < 12
+
+
+def test_sizes_are_read_from_headers_or_names(tmp_path: Path) -> None:
+    assert size_by_name("owner/Some-Model-7B-v0.1").n_params == 7e9  # type: ignore[union-attr]
+    assert size_by_name("SmolLM2-135M-Instruct").n_params == 135e6  # type: ignore[union-attr]
+    assert size_by_name("Qwen2.5-Coder-0.5B").n_params == 0.5e9  # type: ignore[union-attr]
+    assert size_by_name("owner/gpt2") is None
+    assert abs(size_by_name("m-7b").hidden - 4096) < 300  # type: ignore[union-attr]
+    (tmp_path / "config.json").write_text('{"hidden_size": 8, "num_hidden_layers": 2, "vocab_size": 10}')
+    header = json.dumps({"a": {"dtype": "F32", "shape": [3, 4], "data_offsets": [0, 48]}, "__metadata__": {}}).encode()
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(48))
+    assert size_on_disk(tmp_path) == ModelSize(12, 8, 2, 10, tied=False)
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", 1 << 60))
+    with pytest.raises(ModelError, match=r"model\.safetensors"):
+        size_on_disk(tmp_path)
+    assert size_of(StudentSettings()).hidden == 128  # type: ignore[union-attr]
+
+
+# --- paying again ------------------------------------------------------------------------------------------------------
+
+
+def paid(to_pay_usd: float, remembered_usd: float, stage: str = "teach") -> StagePlan:
+    zero = Range(0, 0)
+    return StagePlan("", stage, "m", zero, 0, remembered_usd, zero, zero, zero, Range(0, to_pay_usd), zero, zero)
+
+
+@pytest.mark.parametrize(
+    ("to_pay", "remembered", "spent", "again"),
+    [
+        (90.0, 0.0, 10.0, 10.0),  # the prompt was edited: all that was spent is spent again
+        (4.0, 0.0, 50.0, None),  # at most 4 are paid again
+        (90.0, 10.0, 10.0, None),  # a crash: what was spent is remembered
+        (90.0, 7.0, 13.0, 6.0),  # a part of it is
+        (0.0, 0.0, 50.0, None),  # sealed: nothing to pay
+    ],
+)
+def test_paying_again_is_noticed(to_pay: float, remembered: float, spent: float, again: float | None) -> None:
+    now = Plan((paid(to_pay, remembered),), ())
+    found = paid_before(now, lambda _: spent, 100.0)
+    assert (None if found is None else found.usd) == again
+    assert paid_before(now, lambda _: spent, None) is None
+
+
+def test_an_edited_prompt_asks_first_and_a_plain_resume_does_not(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    store, book = Store(tmp_path), tmp_path / "run" / "budget.sqlite"
+    with serve(of_chat(textbook.open_chat(ModelSettings(**TEACHER)))) as server:
+        teacher = {"model": "m", "base_url": server.base_url, "options": {"price": [100, 100]}}
+        r = recipe(ask_me_anything=None, teacher=teacher, budget={"cap_usd": 10})
+        confirm_paying_again(r, book, store, Silent(), None)  # a first run
+        run(r, tmp_path, "teach")
+        unseal(tmp_path, "teach")
+        confirm_paying_again(r, book, store, Silent(), None)  # a crash before the stage was sealed: all is remembered
+        mine = tmp_path / "solver.md"
+        mine.write_text(
+            (files("orcamath.prompts") / "solver.md").read_text("utf-8").replace("solve", "work out"), "utf-8"
+        )
+        edited = recipe(ask_me_anything=None, teacher=teacher, budget={"cap_usd": 10}, teach={"prompt": str(mine)})
+        sent, asked = server.stats, []
+        with pytest.raises(PaysAgain, match=r"`teach`.*--pay-again"):
+            confirm_paying_again(edited, book, store, Silent(), None)
+        with pytest.raises(PaysAgain):
+            confirm_paying_again(edited, book, store, Silent(), lambda question: bool(asked.append(question)))
+        confirm_paying_again(edited, book, store, Silent(), lambda _: True)
+        assert server.stats == sent
+    assert len(asked) == 1
+    assert "would pay that again" in asked[0]
+
+
+def test_the_command_shows_both_tables(tmp_path: Path) -> None:
+    few = [f"{part}.sources.0.options.n=20" for part in ("seeds", "benchmarks")]
+    shown = plan_of("classroom", overrides=few, limit=None, store=tmp_path, tflops=312, as_json=False)
+    assert "memory GB" in shown
+    assert "KTO (plain): learn 2" in shown
+    assert "in all: $0.00 to $0.00" in shown
+    plain = json.loads(plan_of("classroom", overrides=few, limit=None, store=tmp_path, tflops=312, as_json=True))
+    assert plain["gpu_hours"][1] > 0

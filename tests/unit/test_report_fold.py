@@ -201,12 +201,11 @@ def test_bars_stay_silent_for_what_is_quick_and_count_for_what_is_not(capsys: py
 def test_a_plain_line_tells_rate_time_left_and_money(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = iter([0.0, 20.0, 21.0])
+    clock = iter([0.0, 0.0, 20.0, 21.0])
     monkeypatch.setattr("orcamath.report.progress.time.monotonic", lambda: next(clock))
-    bars = Bars.__new__(Bars)
-    bars._after, bars._bar = 2.0, None
-    bars._reset("teach", 100)
+    bars = Bars(left_usd=lambda: 1234.5)
+    bars.begin("teach", 100)
     bars.advance(40, spent_usd=1.5)
-    assert capsys.readouterr().err == "  teach: 40 of 100, 2.0/s, 30 s left, $1.50 spent\n"
+    assert capsys.readouterr().err == "  teach: 40 of 100, 2.0/s, 30 s left, $1.50 spent, $1,234.50 left\n"
     bars.advance(1)  # a line now and then, not one an item
     assert capsys.readouterr().err == ""

@@ -1,67 +1,129 @@
 """Commands on money and room: what a recipe will cost, and what the ledger no longer needs."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from orcamath.assemble import Assembled
-from orcamath.plan import Plan, Range, plan
+from orcamath.assemble import Assembled, size_of
+from orcamath.errors import PaysAgain
+from orcamath.plan import Plan, Range, paid_before, plan
+from orcamath.ports import Progress
 from orcamath.recipe_file import load
-from orcamath.records import Problem
-from orcamath.sources.reading import contents, gather, together
-from orcamath.store.artifacts import Output, Store
+from orcamath.recipe_settings import Recipe
+from orcamath.settings import ModelSettings
+from orcamath.store.artifacts import Store
+from orcamath.store.budget import Budget, Price
 from orcamath.store.prices import price_of
 
-__all__ = ["collect_garbage", "plan_of"]
+__all__ = ["collect_garbage", "confirm_paying_again", "plan_of"]
 
 
-def plan_of(recipe: str, *, overrides: Sequence[str], limit: int | None, store: Path, as_json: bool) -> str:
+def plan_of(
+    recipe: str, *, overrides: Sequence[str], limit: int | None, store: Path, tflops: float, as_json: bool
+) -> str:
     """Say what every stage will still cost, from the seeds themselves and what is remembered."""
-    from orcamath.report.progress import Silent
-    from orcamath.sources import reading
+    from orcamath.report.progress import Bars
 
     loaded = load(recipe, overrides, limit=limit)
-    where = Store(store)
-    tools = Assembled(where)
-    wanted, _ = together(loaded.seeds, loaded.benchmarks)
-
-    def read(out: Output) -> None:
-        gather(out, wanted, tools.readers(wanted.named), progress=Silent())
-
-    try:
-        seeds = where.stage("seeds", reading.VERSION, wanted, contents(wanted.named), read)
-        found = plan(
-            loaded,
-            lambda: seeds.read(Problem),
-            tools.chat,
-            lambda m: price_of(m.backend, m.model, m.base_url, m.options.get("price")),
-        )
-    finally:
-        tools.ledger.close()
+    found = _planned(loaded, Store(store), Bars(), tflops)
     if as_json:
         return json.dumps(found.plain(), indent=1)
-    return _table(loaded.name, found, loaded.budget.cap_usd)
+    return _tables(loaded, found, tflops)
 
 
-def _table(name: str, found: Plan, cap_usd: float | None) -> str:
+def _planned(recipe: Recipe, store: Store, progress: Progress, tflops: float = 312.0) -> Plan:
+    tools = Assembled(store)
+    try:
+        return plan(recipe, store, tools, _price, size_of, progress, tflops=tflops)
+    finally:
+        tools.ledger.close()
+
+
+def _price(model: ModelSettings) -> Price:
+    return price_of(model.backend, model.model, model.base_url, model.options.get("price"))
+
+
+def confirm_paying_again(
+    recipe: Recipe, budget_path: Path, store: Store, progress: Progress, confirm: Callable[[str], bool] | None
+) -> None:
+    """Stop before a run pays again, by more than 5 % of its cap, for what it paid for already (an edited prompt does that).
+
+    `confirm` asks whoever sits there; None where nobody does. Raises PaysAgain. Looks only where a cap is set and something
+    was spent.
+    """
+    cap = recipe.budget.cap_usd
+    if cap is None or not budget_path.exists():
+        return
+    budget = Budget(budget_path, cap)
+    try:
+        if not budget.spent_usd():
+            return
+        found = paid_before(_planned(recipe, store, progress), budget.spent_usd, cap)
+    finally:
+        budget.close()
+    if found is None:
+        return
+    said = (
+        f"this run spent ${found.usd:,.2f} (cap: ${cap:,.2f}) on calls of {', '.join(f'`{s}`' for s in found.stages)} that "
+        f"the recipe no longer makes, and would pay that again. A changed prompt, setting or model does this; the old "
+        f"replies stay remembered for the old recipe"
+    )
+    if confirm is None or not confirm(f"{said}. Go on?"):
+        raise PaysAgain(f"{said}. Undo the change, or say `--pay-again`")
+
+
+def _tables(recipe: Recipe, found: Plan, tflops: float) -> str:
+    console = Console(width=170)
+    with console.capture() as shown:
+        if found.stages:
+            console.print(_calls(recipe.name, found))
+        if found.training:
+            console.print(_training(found, tflops))
+    cap = recipe.budget.cap_usd
+    against = f"; the cap is ${cap:,.2f}" if cap is not None else "; no cap is set (budget.cap_usd)"
+    return f"{shown.get()}in all: ${found.usd.low:,.2f} to ${found.usd.high:,.2f}{against}"
+
+
+def _calls(name: str, found: Plan) -> Table:
     table = Table(title=Text(f"What `{name}` will still cost (a range, before anything is sent)"), title_justify="left")
-    for column in ("stage", "model", "calls", "remembered", "to pay", "tokens in", "tokens out", "USD", "hours", "MB"):
-        table.add_column(column, justify="left" if column in {"stage", "model"} else "right")
+    _columns(
+        table, "stage", "model", "calls", "remembered", "to pay", "tokens in", "tokens out", "USD", "hours", "disk MB"
+    )
     for s in found.stages:
         spans = (s.to_pay, s.prompt_tokens, s.completion_tokens)
+        remembered = f"{s.remembered:,}" if s.rehearsed else "not known yet"
         table.add_row(
-            s.stage, Text(s.model), _span(s.calls), f"{s.remembered:,}", *map(_span, spans), _span(s.usd, 2),
+            _label(s.arm, s.stage), Text(s.model), _span(s.calls), remembered, *map(_span, spans), _span(s.usd, 2),
             _span(s.hours, 1), _span(s.disk_mb),
         )  # fmt: skip
-    console = Console(width=160)
-    with console.capture() as shown:
-        console.print(table)
-    cap = f"; the cap is ${cap_usd:,.2f}" if cap_usd is not None else "; no cap is set (budget.cap_usd)"
-    return f"{shown.get()}in all: ${found.usd.low:,.2f} to ${found.usd.high:,.2f}{cap}"
+    return table
+
+
+def _training(found: Plan, tflops: float) -> Table:
+    title = f"Training and practice, all of it (sealed or not), on one GPU of {tflops:,.0f} TFLOPS in 16 bits"
+    table = Table(title=Text(title), title_justify="left")
+    _columns(table, "stage", "tokens", "memory GB", "GPU hours", "disk MB")
+    for t in found.training:
+        spans = (_maybe(t.memory_gb, 1), _maybe(t.gpu_hours, 2), _maybe(t.disk_mb))
+        table.add_row(_label(t.arm, t.stage), _span(t.tokens), *spans)
+    return table
+
+
+def _columns(table: Table, *names: str) -> None:
+    for name in names:
+        table.add_column(name, justify="left" if name in {"stage", "model"} else "right")
+
+
+def _label(arm: str, stage: str) -> Text:
+    return Text(f"{arm}: {stage}" if arm else stage)
+
+
+def _maybe(span: Range | None, digits: int = 0) -> str:
+    return "size not known" if span is None else _span(span, digits)
 
 
 def _span(span: Range, digits: int = 0) -> str:

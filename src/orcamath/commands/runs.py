@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orcamath.assemble import run_recipe, slug
@@ -19,17 +19,35 @@ def _say(line: str) -> None:
 
 def run_in_folder(
     recipe: str, *, runs: Path, store: Path, name: str | None, until: str | None, limit: int | None,
-    overrides: Sequence[str], wait: bool,
+    overrides: Sequence[str], wait: bool, pay_again: bool = False,
 ) -> None:  # fmt: skip
-    """Load a recipe, hold its run folder, run it, and leave the report; the tables go to stdout."""
+    """Load a recipe, hold its run folder, run it, and leave the report; the tables go to stdout.
+
+    Raises PaysAgain where a changed recipe would pay again for much of what it paid for, unless `pay_again`.
+    """
+    from orcamath.commands.costs import confirm_paying_again
     from orcamath.recipe_file import load
+    from orcamath.report.progress import Bars
 
     loaded = load(recipe, overrides, limit=limit)
     path = runs / (slug(name) if name else loaded.name)
     with RunFolder(path, wait=wait) as folder:
+        if not pay_again:
+            confirm_paying_again(loaded, path / "budget.sqlite", Store(store), Bars(), _asker())
         run_recipe(loaded, folder, Store(store), until=until, announce=_say)
         if until is None:
             report_on(path, store)
+
+
+def _asker() -> Callable[[str], bool] | None:
+    if not sys.stdin.isatty() or not sys.stderr.isatty():
+        return None
+
+    def ask(question: str) -> bool:
+        _say(question + " [y/N]")
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+    return ask
 
 
 def report_on(path: Path, store: Path, *, as_json: bool = False) -> None:

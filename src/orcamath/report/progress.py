@@ -2,11 +2,13 @@
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 __all__ = ["Bars", "Silent"]
 
 PLAIN_EVERY_S = 15.0
+PRICED_EVERY_S = 0.5
 
 
 class Silent:
@@ -25,8 +27,10 @@ class Silent:
 class Bars:
     """A rich bar on a terminal, a line now and then elsewhere. Nothing is shown for what takes under two seconds."""
 
-    def __init__(self, *, show_after_s: float = 2.0) -> None:
+    def __init__(self, *, show_after_s: float = 2.0, left_usd: Callable[[], float | None] = lambda: None) -> None:
+        """`left_usd` tells what of the cap is left; None where there is no cap."""
         self._after = show_after_s
+        self._left_usd = left_usd
         self._bar: Any = None
         self._reset("", None)
 
@@ -34,6 +38,7 @@ class Bars:
         self._what, self._total = what, total
         self._n, self._spent = 0, 0.0
         self._began = self._said = time.monotonic()
+        self._money, self._priced = "", 0.0
 
     def begin(self, what: str, total: int | None) -> None:
         """Start counting `total` items."""
@@ -73,12 +78,19 @@ class Bars:
             self._task = self._bar.add_task(self._what, total=self._total, note="")
             self._bar.start()
         rate = self._n / max(time.monotonic() - self._began, 1e-9)
-        money = f" ${self._spent:.2f}" if self._spent else ""
-        self._bar.update(self._task, completed=self._n, note=f"{rate:,.1f}/s{money}")
+        now = time.monotonic()
+        if now - self._priced > PRICED_EVERY_S:
+            self._money, self._priced = self._of_money(), now
+        self._bar.update(self._task, completed=self._n, note=f"{rate:,.1f}/s{self._money}")
 
     def _line(self, now: float) -> str:
         rate = self._n / max(now - self._began, 1e-9)
         of = f" of {self._total:,}" if self._total else ""
         left = f", {(self._total - self._n) / rate:,.0f} s left" if self._total and rate else ""
-        money = f", ${self._spent:.2f} spent" if self._spent else ""
-        return f"  {self._what}: {self._n:,}{of}, {rate:,.1f}/s{left}{money}"
+        return f"  {self._what}: {self._n:,}{of}, {rate:,.1f}/s{left}{self._of_money()}"
+
+    def _of_money(self) -> str:
+        if not self._spent:
+            return ""
+        left = self._left_usd()
+        return f", ${self._spent:,.2f} spent" + (f", ${left:,.2f} left" if left is not None else "")

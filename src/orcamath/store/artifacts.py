@@ -178,6 +178,13 @@ class Store:
             raise SchemaTooNew(f"`{manifest}` is version {content['manifest_version']}, known is {MANIFEST_VERSION}")
         return Artifact(path, stage, name, content, reused)
 
+    @staticmethod
+    def digest_of(
+        stage: str, version: int, settings: Settings | None, inputs: Sequence[Identified | str | None]
+    ) -> str:
+        """Return the name of what a stage makes of these inputs."""
+        return digest(stage, version, _shown(settings), identity(inputs))
+
     def stage(
         self,
         stage: str,
@@ -190,9 +197,8 @@ class Store:
 
         Raises WireDown where calls failed on the wire: what came through is remembered, a new run asks the rest.
         """
-        shown = settings.identity() if settings is not None else {}
-        names = identity(inputs)
-        name = digest(stage, version, shown, names)
+        shown, names = _shown(settings), identity(inputs)
+        name = self.digest_of(stage, version, settings, inputs)
         if found := self.find(stage, name):
             return found
         with self._alone(stage, name):
@@ -246,6 +252,10 @@ class Store:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
             # the file stays: removing it would let a third process lock a file nobody else sees
+
+
+def _shown(settings: Settings | None) -> dict[str, Any]:
+    return settings.identity() if settings is not None else {}
 
 
 def _sync(path: Path) -> None:

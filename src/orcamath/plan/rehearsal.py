@@ -1,0 +1,171 @@
+"""The recipe run with nothing sent: every stage up to the lessons is made aside, of remembered replies alone.
+
+So the plan asks the ledger for the very calls the run would make, through the stages' own code: second tries, second rounds
+and all. What is not remembered is counted, and where it would have led to is for `calls` to estimate.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orcamath.ports import Progress, Reply, Request
+from orcamath.recipe import run
+from orcamath.recipe_settings import Recipe
+from orcamath.records import Lesson, Problem, Settings
+from orcamath.store.artifacts import Artifact, Store
+from orcamath.store.ledger import Remembered
+from orcamath.store.run_folder import RunFolder
+from orcamath.workshop import Tools, Workshop
+
+__all__ = ["Rehearsal", "Seen", "Tally", "rehearse"]
+
+READ = {"benchmarks", "seeds", "problems", "lessons", "verdicts"}
+"""Stages that only read files: really run and sealed."""
+ASKED = {"ask", "edit", "collect", "teach"}
+"""Stages run aside where they are not sealed."""
+
+
+@dataclass
+class Tally:
+    """What a stage's calls come to: those remembered, and those that would be sent."""
+
+    known: int = 0
+    unknown: int = 0
+    known_bytes: int = 0
+    unknown_bytes: int = 0
+    """UTF-8 bytes of the prompts."""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    """Of the remembered ones, as billed."""
+
+    def add(self, request: Request, reply: Reply | None) -> None:
+        """Count one call."""
+        size = sum(len(m.content.encode("utf-8", "surrogatepass")) for m in request.messages)
+        if reply is None:
+            self.unknown += 1
+            self.unknown_bytes += size
+        else:
+            self.known += 1
+            self.known_bytes += size
+            self.prompt_tokens += reply.usage.prompt_tokens
+            self.completion_tokens += reply.usage.completion_tokens
+
+
+@dataclass
+class Seen:
+    """One stage of the rehearsal."""
+
+    label: str
+    sealed: bool
+    n_in: int
+    """Problems it works on, as far as they exist."""
+    n_out: int
+    """Problems, or lessons, that came of what is remembered."""
+    question_bytes: float
+    """Mean UTF-8 bytes of the questions it works on, or holds."""
+    answer_bytes: float
+    """Mean UTF-8 bytes of the solutions it holds; 0 where there are none."""
+    calls: Tally = field(default_factory=Tally)
+
+
+@dataclass
+class Rehearsal:
+    """The stages, by name, up to the lessons."""
+
+    seen: dict[str, Seen] = field(default_factory=dict)
+
+
+class _Enough(Exception):
+    """What comes now depends on students that are not trained yet."""
+
+
+class _Counted(Remembered):
+    """A model that answers what is remembered, and counts instead of asking."""
+
+    def __init__(self, model: Remembered, tally: Tally) -> None:
+        super().__init__(model.chat, model.ledger)
+        self._tally = tally
+        self._met: set[bytes] = set()
+
+    def fill(self, requests: Iterable[Request], progress: Progress | None = None) -> list[str]:
+        """Count every request once."""
+        for request in requests:
+            key = request.key(self.fingerprint)
+            if key not in self._met:
+                self._met.add(key)
+                self._tally.add(request, self.ledger.get(key))
+            if progress is not None:
+                progress.advance()
+        return []
+
+
+@dataclass
+class _Aside(Workshop):
+    """A workshop that finds what is sealed, reads files, makes the rest aside, and stops where students begin."""
+
+    aside: Store = field(kw_only=True)
+    rehearsal: Rehearsal = field(kw_only=True, default_factory=Rehearsal)
+
+    def stage(
+        self,
+        label: str,
+        make: Callable[..., None],
+        settings: Settings | None,
+        *inputs: Any,
+        also: Iterable[str] = (),
+        **resources: Any,
+    ) -> Artifact:
+        name, also = label.split(" ")[0], list(also)
+        if name not in READ | ASKED:
+            raise _Enough
+        if name in READ:
+            read = super().stage(label, make, settings, *inputs, also=also, **resources)
+            self.rehearsal.seen[name] = _seen(label, read, [read], Tally(), sealed=True)
+            return read
+        sealed = self.sealed(label, make, settings, *inputs, also=also)
+        tally = Tally()
+        if sealed is None:
+            counted = [_Counted(x, tally) if isinstance(x, Remembered) else x for x in inputs]
+            real, self.store = self.store, self.aside
+            try:
+                made = super().stage(label, make, settings, *counted, also=also, **resources)
+            finally:
+                self.store = real
+        else:
+            made, tally.known = sealed, int(sealed.balance["asked"])
+        parts = inputs[0] if isinstance(inputs[0], list) else [inputs[0]]
+        self.rehearsal.seen[name] = _seen(label, made, parts, tally, sealed=sealed is not None)
+        return made
+
+
+def _seen(label: str, made: Artifact, parts: Iterable[Artifact], tally: Tally, *, sealed: bool) -> Seen:
+    questions = [_size(p.question) for part in parts for p in part.read(Problem)]
+    lessons = [(_size(x.question), _size(x.answer)) for x in made.read(Lesson)]
+    n_out = next((made.count(t) for t in ("lessons", "exercises", "problems") if made.has(t)), 0)
+    question_bytes = _mean(questions or [q for q, _ in lessons])
+    return Seen(label, sealed, len(questions), n_out, question_bytes, _mean([a for _, a in lessons]), tally)
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _mean(sizes: Sequence[int]) -> float:
+    return sum(sizes) / len(sizes) if sizes else 0.0
+
+
+def rehearse(recipe: Recipe, store: Store, tools: Tools, progress: Progress) -> Rehearsal:
+    """Go through a recipe up to its lessons without sending anything; files are read, and sealed stages are left alone.
+
+    Raises what reading the recipe's files raises (RecipeError, DataError).
+    """
+    with tempfile.TemporaryDirectory(dir=store.scratch, prefix="plan-") as folder:
+        aside = Path(folder)
+        shop = _Aside(store, RunFolder(aside / "run"), tools, progress, aside=Store(aside / "store"))
+        shop.folder.path.mkdir()
+        with suppress(_Enough):
+            run(recipe, shop)
+        return shop.rehearsal

@@ -1,0 +1,178 @@
+"""What training and practice will need: tokens, memory, GPU hours and disk of each stage, from sizes and counts alone.
+
+Memory: weights, gradients and AdamW's moments by parameter; activations a token and layer after Korthikanti et al. 2022
+(arXiv 2205.05198, eq. 2 without attention scores: 34 bytes × hidden size in 16 bits, 2 with checkpointing). Time: 6 FLOPs a
+parameter and token (Kaplan et al. 2020, section 2.1), 2 of them for the weights' own gradient, which adapters do not need; 2
+more where activations are computed again, and 2 for a reference.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from orcamath.plan.ranges import Range
+from orcamath.recipe_settings import Iteration, Recipe
+from orcamath.records import digest
+from orcamath.student.settings import AdapterSettings, SftSettings, TrainSettings
+from orcamath.student.sizes import ModelSize
+
+__all__ = ["Lengths", "TrainingPlan", "memory_gb", "training_of"]
+
+TRAIN_SHARE, SAMPLE_SHARE, SERVED_SHARE = Range(0.2, 0.5), Range(0.02, 0.1), Range(0.1, 0.4)
+"""How much of the GPU's peak is reached: training, sampling in this process, sampling behind a server."""
+LOGITS_BYTES = (1 << 25) * 4  # logits are made in parts of at most this size, see student.logprobs
+SLACK = Range(0.9, 1.4)
+SAMPLE_BYTES = Range(300, 1000)
+CHECKPOINTS = 2
+
+
+class Lengths(NamedTuple):
+    """How many lessons there will be, and how long they are, in tokens."""
+
+    lessons: Range
+    unlearned: Range
+    """Problems that are left over for practice on fresh ones."""
+    question: Range
+    answer: Range
+
+
+class TrainingPlan(NamedTuple):
+    """One stage on the student. None where the student's size is not known."""
+
+    arm: str
+    stage: str
+    tokens: Range
+    """Forwarded in training, or sampled in practice."""
+    memory_gb: Range | None
+    gpu_hours: Range | None
+    disk_mb: Range | None
+
+
+def training_of(
+    arm: str, recipe: Recipe, lengths: Lengths, size: ModelSize | None, tflops: float, done: set[str], data: str
+) -> list[TrainingPlan]:
+    """Return a recipe's stages on its student: imitation, then every round of practice and learning.
+
+    `tflops`: the GPU's peak in the dtype of training (A100 in bfloat16: 312). `done`: names of the stages that other arms have
+    listed already (arms share them); this recipe's are added. `data` names what the lessons are made of.
+    """
+    rows: list[TrainingPlan] = []
+
+    def listed(rest: Callable[[], TrainingPlan], *made_of: object) -> str:
+        name = digest(*made_of)
+        if name not in done:
+            done.add(name)
+            rows.append(rest())
+        return name
+
+    student = digest(data, recipe.gate.identity(), recipe.student.identity())
+    if recipe.start_from is None or recipe.start_from.stage != "verdicts":
+        student = listed(
+            lambda: _imitation(arm, "imitate", recipe.imitate, lengths, size, tflops),
+            student,
+            recipe.imitate.identity(),
+        )
+    for n, step in enumerate(recipe.iterations, start=2):
+        if (more := step.more_sft) is not None:
+            make = partial(_imitation, arm, f"imitate {n}", more, lengths, size, tflops)
+            student = listed(make, student, more.identity())
+        else:
+            make = partial(_practice, arm, f"practice {n}", step, lengths, size, tflops)
+            practised = listed(make, student, step.practice.identity())
+            make = partial(_learning, arm, f"learn {n}", step, lengths, size, tflops)
+            student = listed(make, practised, step.preferences.identity(), step.learn.identity(), recipe.reference)
+    return rows
+
+
+def _imitation(
+    arm: str, stage: str, settings: SftSettings, lengths: Lengths, size: ModelSize | None, tflops: float
+) -> TrainingPlan:
+    tokens = lengths.lessons.times(lengths.question.plus(lengths.answer)).times(settings.epochs)
+    if settings.train_tokens is not None:
+        tokens = Range(settings.train_tokens, settings.train_tokens)
+    return _trained(arm, stage, settings, tokens, size, tflops, more_flops=0)
+
+
+def _practice(
+    arm: str, stage: str, step: Iteration, lengths: Lengths, size: ModelSize | None, tflops: float
+) -> TrainingPlan:
+    attempts = _exercises(step, lengths).times(step.practice.samples)
+    sampled = attempts.times(lengths.answer.at_most(step.practice.max_new_tokens))
+    share = SAMPLE_SHARE if step.practice.server is None else SERVED_SHARE
+    disk = attempts.times(SAMPLE_BYTES).times(1e-6)
+    return TrainingPlan(arm, stage, sampled, _at_rest(size), _hours(2, sampled, size, tflops, share), disk)
+
+
+def _learning(
+    arm: str, stage: str, step: Iteration, lengths: Lengths, size: ModelSize | None, tflops: float
+) -> TrainingPlan:
+    """Each problem's prompt once, and its distinct responses: the teacher's, the samples, or borrowed ones."""
+    responses = Range(2, 1 + step.practice.samples + step.preferences.synthetic_negatives)
+    answers = responses.times(lengths.answer.at_most(step.practice.max_new_tokens))
+    tokens = _exercises(step, lengths).times(lengths.question.plus(answers)).times(step.learn.epochs)
+    kto = 2 if step.learn.loss == "kto" else 0  # the mismatched responses of z0
+    return _trained(arm, stage, step.learn, tokens, size, tflops, more_flops=2 + kto)
+
+
+def _exercises(step: Iteration, lengths: Lengths) -> Range:
+    problems = {"lessons": lengths.lessons, "fresh": lengths.unlearned, "all": lengths.lessons.plus(lengths.unlearned)}
+    return problems[step.practice.problems].at_most(step.practice.max_problems)
+
+
+def _trained(
+    arm: str,
+    stage: str,
+    settings: TrainSettings,
+    tokens: Range,
+    size: ModelSize | None,
+    tflops: float,
+    *,
+    more_flops: int,
+) -> TrainingPlan:
+    flops = (4 if settings.adapter else 6) + (2 if settings.gradient_checkpointing else 0) + more_flops
+    disk = None
+    if size is not None:
+        weights = size.n_params * (4 if settings.adapter is None else 2)
+        kept = CHECKPOINTS * _trained_params(settings.adapter, size) * 12  # weights and both moments
+        disk = Range(weights, weights + kept).times(1e-6)
+    hours = _hours(flops, tokens, size, tflops, TRAIN_SHARE)
+    return TrainingPlan(arm, stage, tokens, memory_gb(settings, size), hours, disk)
+
+
+def memory_gb(settings: TrainSettings, size: ModelSize | None) -> Range | None:
+    """Return what one process needs to train, in GB (10⁹ bytes); None where the model's size is not known."""
+    if size is None:
+        return None
+    narrow = settings.dtype != "float32"
+    trained = _trained_params(settings.adapter, size)
+    if settings.adapter is None:
+        weights = size.n_params * (6 if narrow else 4)  # float32, and a 16-bit copy while computing
+    elif settings.adapter.quantize == "4bit":
+        embedded = size.vocabulary * size.hidden * (1 if size.tied else 2)
+        weights = (size.n_params - embedded) * 0.56 + embedded * 2 + trained * 4
+    else:
+        weights = size.n_params * (2 if narrow else 4) + trained * 4
+    a_layer = 34 * size.hidden * (1 if narrow else 2)
+    per_token = size.layers * a_layer
+    if settings.gradient_checkpointing:
+        per_token = size.layers * 2 * size.hidden * (1 if narrow else 2) + a_layer
+    logits = min(LOGITS_BYTES, settings.batch_tokens * size.vocabulary * 4.0) * 2
+    whole = weights + trained * 12 + settings.batch_tokens * per_token + logits
+    return SLACK.times(whole / 1e9)
+
+
+def _trained_params(adapter: AdapterSettings | None, size: ModelSize) -> float:
+    """All parameters, or the adapters': rank × (inputs + outputs) of seven matrices a layer, about 20 hidden sizes."""
+    return size.n_params if adapter is None else 20.0 * size.hidden * size.layers * adapter.rank
+
+
+def _at_rest(size: ModelSize | None) -> Range | None:
+    """Weights in 16 or 32 bits, a tenth more for keys and values."""
+    return None if size is None else Range(2.2, 4.4).times(size.n_params / 1e9)
+
+
+def _hours(flops: float, tokens: Range, size: ModelSize | None, tflops: float, share: Range) -> Range | None:
+    if size is None:
+        return None
+    low, high = tokens.times(flops * size.n_params / (tflops * 1e12 * 3600))
+    return Range(low / share.high, high / share.low)

@@ -1,0 +1,145 @@
+"""The plan of a recipe and its arms: the calls of each stage, then what training them takes."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from orcamath.plan.calls import ANSWER_TOKENS, BYTES_A_TOKEN, StagePlan, follow_ups, grown, put_together
+from orcamath.plan.ranges import Range
+from orcamath.plan.rehearsal import Rehearsal, Tally, rehearse
+from orcamath.plan.training import Lengths, TrainingPlan, training_of
+from orcamath.ports import Progress
+from orcamath.recipe_file import arms
+from orcamath.recipe_settings import Recipe
+from orcamath.records import digest
+from orcamath.settings import ModelSettings, StudentSettings
+from orcamath.store.artifacts import Store
+from orcamath.store.budget import Price
+from orcamath.student.sizes import ModelSize
+from orcamath.workshop import Tools
+
+__all__ = ["Plan", "plan"]
+
+TEMPLATE_TOKENS = 16
+NOT_DUPLICATES = Range(0.8, 1.0)
+DOUBTFUL = 0.1  # at most this share of exercises is asked again
+ON_DATA = ("start_from", "seeds", "writer", "teacher", "ask_me_anything", "suggester_editor", "collect", "teach")
+"""What decides on the calls up to the lessons: arms that share all of it share the calls."""
+
+
+class Plan(NamedTuple):
+    """All stages of a recipe and its arms."""
+
+    stages: tuple[StagePlan, ...]
+    training: tuple[TrainingPlan, ...]
+
+    @property
+    def usd(self) -> Range:
+        """Dollars still to pay, of all stages."""
+        return Range(sum(s.usd.low for s in self.stages), sum(s.usd.high for s in self.stages))
+
+    @property
+    def gpu_hours(self) -> Range:
+        """GPU hours of all training and practice whose student's size is known."""
+        known = [t.gpu_hours for t in self.training if t.gpu_hours is not None]
+        return Range(sum(h.low for h in known), sum(h.high for h in known))
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        stages, training = [s._asdict() for s in self.stages], [t._asdict() for t in self.training]
+        return {"stages": stages, "usd": self.usd, "training": training, "gpu_hours": self.gpu_hours}
+
+
+def plan(
+    recipe: Recipe,
+    store: Store,
+    tools: Tools,
+    price_of: Callable[[ModelSettings], Price],
+    size_of: Callable[[StudentSettings], ModelSize | None],
+    progress: Progress,
+    *,
+    tflops: float = 312.0,
+) -> Plan:
+    """Return what every stage of a recipe and of its arms will still take; nothing is sent.
+
+    `tflops`: the GPU's peak in 16 bits. Raises RecipeError where a price is not known or the recipe's files make no sense.
+    """
+    stages: list[StagePlan] = []
+    training: list[TrainingPlan] = []
+    rehearsed: dict[str, Rehearsal] = {}
+    trained: set[str] = set()
+    for arm, own in {"": recipe, **arms(recipe)}.items():
+        key = digest({name: own.model_dump(mode="json")[name] for name in ON_DATA})
+        new = key not in rehearsed
+        if new:
+            rehearsed[key] = rehearse(own, store, tools, progress)
+        found = _Found(own, rehearsed[key])
+        stages += [s for s in _stages(arm, found, price_of) if new or not s.rehearsed]
+        training += training_of(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
+    return Plan(tuple(stages), tuple(training))
+
+
+class _Found:
+    """What a rehearsal tells of the problems to come."""
+
+    def __init__(self, recipe: Recipe, rehearsal: Rehearsal) -> None:
+        self.recipe, self.seen = recipe, rehearsal.seen
+        seen = self.seen
+        self.missing = Range(0, 0)
+        for name in ("ask", "edit"):
+            if name in seen:
+                self.missing = self.missing.plus(grown(seen[name], recipe).plus(-seen[name].n_out))
+        entry = next((seen[n] for n in ("collect", "problems", "lessons", "verdicts") if n in seen), None)
+        self.here = entry.n_out if entry is not None else 0
+        self.problems = self.missing.times(NOT_DUPLICATES).plus(self.here)
+        self.taught = self.problems.at_most(recipe.teach.max_problems) if "teach" in seen else self.problems
+        read = seen.get("teach") or entry
+        question = _tokens(read.question_bytes if read is not None else 0.0).plus(TEMPLATE_TOKENS)
+        measured = read.answer_bytes if read is not None else 0.0
+        answer = _tokens(measured) if measured else ANSWER_TOKENS["teach"]
+        each_problem = recipe.teach.solutions if recipe.teach.keep == "all" and "teach" in seen else 1
+        left = Range(*(max(p - t, 0) for p, t in zip(self.problems, self.taught, strict=True)))
+        self.lengths = Lengths(self.taught.times(each_problem), left, question, answer)
+
+
+def _tokens(n_bytes: float) -> Range:
+    return Range(n_bytes / BYTES_A_TOKEN.high, n_bytes / BYTES_A_TOKEN.low)
+
+
+def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) -> list[StagePlan]:
+    recipe, seen, rows = found.recipe, found.seen, []
+    writer = recipe.writer or recipe.teacher
+    longest = {
+        "ask": recipe.ask_me_anything.max_new_tokens if recipe.ask_me_anything else 0,
+        "edit": recipe.suggester_editor.editor.max_new_tokens if recipe.suggester_editor else 0,
+        "teach": recipe.teach.max_new_tokens,
+    }
+    for name, model in (("ask", writer), ("edit", writer), ("teach", recipe.teacher)):
+        if name not in seen:
+            continue
+        more = follow_ups(seen[name], recipe)
+        if name == "teach" and not seen[name].sealed:
+            begun = min(found.here, found.taught.high)
+            more = Range(*(max(t - begun, 0) * recipe.teach.solutions for t in found.taught))
+        rows.append(
+            put_together(
+                arm, name, seen[name].calls, more, model, price_of(model), longest=longest[name], rehearsed=True
+            )
+        )
+    return rows + _later(arm, found, price_of)
+
+
+def _later(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) -> list[StagePlan]:
+    """Calls about students' answers: none where rules decide everything, one an answer where they decide nothing."""
+    recipe, rows = found.recipe, []
+    practised = [i.practice for i in recipe.iterations if i.more_sft is None]
+    exercises = [found.taught.at_most(p.max_problems).high for p in practised]
+    attempts = sum(n * p.samples for n, p in zip(exercises, practised, strict=True))
+    if recipe.judge_model is not None and attempts:
+        judge = recipe.judge_model
+        calls = Range(0, attempts)
+        rows.append(put_together(arm, "judge", Tally(), calls, judge, price_of(judge), longest=150, rehearsed=False))
+    if recipe.reask is not None and attempts:
+        calls = Range(0, sum(exercises) * DOUBTFUL * recipe.reask.solutions)
+        price, longest = price_of(recipe.teacher), recipe.reask.max_new_tokens
+        rows.append(put_together(arm, "reask", Tally(), calls, recipe.teacher, price, longest=longest, rehearsed=False))
+    return rows
