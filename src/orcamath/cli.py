@@ -59,6 +59,9 @@ def run(
     pay_again: Annotated[
         bool, typer.Option("--pay-again", help="Do not ask before a changed recipe pays again for over 5 % of the cap.")
     ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Hand in batches and end with code 4; the same command later collects them.")
+    ] = False,
     store: StoreOpt = STORE,
     runs: RunsOpt = RUNS,
 ) -> None:
@@ -68,7 +71,7 @@ def run(
     with _interruptible():
         run_in_folder(
             recipe, runs=runs, store=store, name=name, until=until, limit=limit, overrides=overrides or [], wait=wait,
-            pay_again=pay_again,
+            pay_again=pay_again, detach=detach,
         )  # fmt: skip
 
 

@@ -11,9 +11,11 @@ import pytest
 from orcamath.assemble import Assembled, run_recipe, size_of
 from orcamath.classroom import textbook
 from orcamath.commands.costs import confirm_paying_again, plan_of
-from orcamath.errors import ModelError, PaysAgain
+from orcamath.commands.runs import run_in_folder
+from orcamath.errors import BatchWaiting, ModelError, PaysAgain, UsageError
 from orcamath.plan import Plan, Range, StagePlan, paid_before, plan
 from orcamath.plan.training import memory_gb
+from orcamath.recipe_file import dump
 from orcamath.recipe_settings import Recipe
 from orcamath.report.progress import Silent
 from orcamath.settings import ModelSettings, StudentSettings
@@ -23,6 +25,7 @@ from orcamath.store.run_folder import RunFolder
 from orcamath.student.settings import AdapterSettings, SftSettings
 from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.testing import of_chat, serve
+from orcamath.testing.batches import BatchDesk
 from orcamath.workshop import UntilReached
 
 SEEDS = {"sources": [{"name": "classroom", "options": {"n": 40}}]}
@@ -250,6 +253,33 @@ def test_an_edited_prompt_asks_first_and_a_plain_resume_does_not(tmp_path: Path,
         assert server.stats == sent
     assert len(asked) == 1
     assert "would pay that again" in asked[0]
+
+
+def test_a_detached_batch_is_neither_paid_for_again_nor_asked_about(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    file = tmp_path / "r.yaml"
+    with serve(of_chat(textbook.open_chat(ModelSettings(**TEACHER))), batches=BatchDesk(polls=2)) as server:
+        options = {"price": [100, 100], "poll_s": 0.001, "first_backoff_s": 0.001}
+        teacher = {"backend": "openai_batch", "model": "m", "base_url": server.base_url, "options": options}
+        file.write_text(dump(recipe(ask_me_anything=None, teacher=teacher, budget={"cap_usd": 10})))
+
+        def once(*, detach: bool = True) -> None:
+            run_in_folder(
+                str(file), runs=tmp_path / "runs", store=tmp_path, name=None, until="teach", limit=None, overrides=(),
+                wait=False, detach=detach,
+            )  # fmt: skip
+
+        with pytest.raises(BatchWaiting):
+            once()
+        planned = json.loads(plan_of(str(file), overrides=(), limit=None, store=tmp_path, tflops=312, as_json=True))
+        assert planned["stages"][0]["waiting"] == 40
+        assert planned["usd"] == [0, 0]
+        with pytest.raises(UntilReached):
+            once()
+        assert server.stats["completions"] == 40
+    file.write_text(dump(recipe()))
+    with pytest.raises(UsageError, match="--detach"):
+        once()
 
 
 def test_the_command_shows_both_tables(tmp_path: Path) -> None:

@@ -87,13 +87,16 @@ class OpenAIBatch:
         if capped:
             raise CapReached("the spending cap leaves no room for the next call: raise `cap_usd`, or stop here")
 
+    def handed_in(self) -> set[str]:
+        """Return the keys (hex) that an open batch holds or that have come back: paid for, whether remembered yet or not."""
+        return {key for i in self._desk.intents() for key in (i.keys if i.is_open else self._desk.results(i))}
+
     def _hand_in(self, requests: Iterable[Request], wanted: Counter[str]) -> bool:
         """Gather requests into batches and upload them; tells whether the cap cut them short."""
-        intents = self._desk.intents()
-        for intent in intents:
+        for intent in self._desk.intents():
             if intent.status == "intended":
                 self._upload(intent)
-        known = {key for i in intents for key in (i.keys if i.is_open else self._desk.results(i))}
+        known = self.handed_in()
         lines: list[bytes] = []
         keys: list[str] = []
         size, capped = 0, False

@@ -96,6 +96,7 @@ def _calls(name: str, found: Plan) -> Table:
     for s in found.stages:
         spans = (s.to_pay, s.prompt_tokens, s.completion_tokens)
         remembered = f"{s.remembered:,}" if s.rehearsed else "not known yet"
+        remembered += f", {s.waiting:,} in a batch" if s.waiting else ""
         table.add_row(
             _label(s.arm, s.stage), Text(s.model), _span(s.calls), remembered, *map(_span, spans), _span(s.usd, 2),
             _span(s.hours, 1), _span(s.disk_mb),

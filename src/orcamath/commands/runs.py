@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orcamath.assemble import run_recipe, slug
+from orcamath.errors import UsageError
+from orcamath.recipe_settings import Recipe
 from orcamath.store.artifacts import Store
 from orcamath.store.run_folder import RunFolder
 
@@ -19,17 +21,19 @@ def _say(line: str) -> None:
 
 def run_in_folder(
     recipe: str, *, runs: Path, store: Path, name: str | None, until: str | None, limit: int | None,
-    overrides: Sequence[str], wait: bool, pay_again: bool = False,
+    overrides: Sequence[str], wait: bool, pay_again: bool = False, detach: bool = False,
 ) -> None:  # fmt: skip
     """Load a recipe, hold its run folder, run it, and leave the report; the tables go to stdout.
 
-    Raises PaysAgain where a changed recipe would pay again for much of what it paid for, unless `pay_again`.
+    Raises PaysAgain where a changed recipe would pay again for much of what it paid for, unless `pay_again`; BatchWaiting where
+    a batch is not done and `detach` says not to wait for it.
     """
     from orcamath.commands.costs import confirm_paying_again
     from orcamath.recipe_file import load
     from orcamath.report.progress import Bars
 
     loaded = load(recipe, overrides, limit=limit)
+    loaded = _detached(loaded) if detach else loaded
     path = runs / (slug(name) if name else loaded.name)
     with RunFolder(path, wait=wait) as folder:
         if not pay_again:
@@ -37,6 +41,18 @@ def run_in_folder(
         run_recipe(loaded, folder, Store(store), until=until, announce=_say)
         if until is None:
             report_on(path, store)
+
+
+def _detached(recipe: Recipe) -> Recipe:
+    """Tell every model behind a batch API not to wait. Raises UsageError where there is none."""
+    models = {role: getattr(recipe, role) for role in ("writer", "teacher", "judge_model")}
+    batches = {role: m for role, m in models.items() if m is not None and m.backend == "openai_batch"}
+    if not batches:
+        raise UsageError(
+            f"`--detach` is for models behind a batch API; none of `{recipe.name}` has `backend: openai_batch`"
+        )
+    told = {role: m.model_copy(update={"options": {**m.options, "detach": True}}) for role, m in batches.items()}
+    return recipe.model_copy(update=told)
 
 
 def _asker() -> Callable[[str], bool] | None:
@@ -98,7 +114,6 @@ def ancestry_of(record: str, path: Path, store: Path, *, full: bool, as_json: bo
 
 def export_from(path: Path, store: Path, target: Path, form: str, *, replace: bool) -> str:
     """Write a run's lessons, as the gate let them through, in a form that other tools read."""
-    from orcamath.errors import UsageError
     from orcamath.export.lessons import export
     from orcamath.report.fold import artifacts_of
 

@@ -30,7 +30,7 @@ def paid_before(now: Plan, spent_usd: Callable[[str], float], cap_usd: float | N
         return None
     stages: dict[str, list[StagePlan]] = {}
     for s in now.stages:
-        if s.rehearsed:  # of the others nobody knows yet what is remembered
+        if s.rehearsed and not s.waiting:  # of the others nobody knows yet what is remembered, or what it cost
             stages.setdefault(s.stage, []).append(s)
     again = {}
     for name, parts in stages.items():

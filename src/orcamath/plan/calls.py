@@ -43,13 +43,16 @@ class StagePlan(NamedTuple):
     usd: Range
     hours: Range
     disk_mb: Range
+    waiting: int = 0
+    """Calls that lie in a provider's batch: paid for, not here yet; not among those to pay."""
     rehearsed: bool = True
     """Whether `remembered` was looked up; False for stages whose calls depend on students not yet trained."""
 
 
 def grown(seen: Seen, recipe: Recipe) -> Range:
-    """Return how many problems an agents' stage will have made in the end. An unknown call is an item not yet done."""
-    done, missing = seen.n_in - seen.calls.unknown, seen.calls.unknown
+    """Return how many problems an agents' stage will have made in the end. A call not remembered is an item not yet done."""
+    missing = seen.calls.unknown + seen.calls.waiting
+    done = seen.n_in - missing
     if seen.sealed or not missing:
         return Range(seen.n_out, seen.n_out)
     if done >= ENOUGH:
@@ -66,7 +69,7 @@ def follow_ups(seen: Seen, recipe: Recipe) -> Range:
     if seen.sealed or seen.label != "edit":
         return Range(0, 0)
     calls = _sum_of_rounds(recipe, first=0).times(2)
-    return Range(calls.low - 1, calls.high - 1).times(seen.calls.unknown)
+    return Range(calls.low - 1, calls.high - 1).times(seen.calls.unknown + seen.calls.waiting)
 
 
 def _sum_of_rounds(recipe: Recipe, first: int) -> Range:
@@ -97,9 +100,10 @@ def put_together(
     n_in, n_out = n_bytes.times(_tokens_a_byte(tally)), to_pay.times(_tokens_an_answer(tally, stage).at_most(longest))
     usd = Range(*((i * price.prompt + o * price.completion) / 1e6 for i, o in zip(n_in, n_out, strict=True)))
     known_usd = (tally.prompt_tokens * price.prompt + tally.completion_tokens * price.completion) / 1e6
+    calls = to_pay.plus(tally.known + tally.waiting)
     return StagePlan(
-        arm, stage, settings.model or settings.backend, to_pay.plus(tally.known), tally.known, known_usd, to_pay, n_in, n_out,
-        usd, to_pay.times(_hours_a_call(settings)), to_pay.times(CALL_BYTES).times(1e-6), rehearsed,
+        arm, stage, settings.model or settings.backend, calls, tally.known, known_usd, to_pay, n_in, n_out, usd,
+        to_pay.times(_hours_a_call(settings)), to_pay.times(CALL_BYTES).times(1e-6), tally.waiting, rehearsed,
     )  # fmt: skip
 
 

@@ -40,6 +40,8 @@ class Tally:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     """Of the remembered ones, as billed."""
+    waiting: int = 0
+    """Calls that lie in a provider's batch: paid for, not here yet."""
 
     def add(self, request: Request, reply: Reply | None) -> None:
         """Count one call."""
@@ -89,6 +91,8 @@ class _Counted(Remembered):
         super().__init__(model.chat, model.ledger)
         self._tally = tally
         self._met: set[bytes] = set()
+        handed_in: Callable[[], set[str]] = getattr(model.chat, "handed_in", set)
+        self._waiting = {bytes.fromhex(key) for key in handed_in()}
 
     def fill(self, requests: Iterable[Request], progress: Progress | None = None) -> list[str]:
         """Count every request once."""
@@ -96,7 +100,11 @@ class _Counted(Remembered):
             key = request.key(self.fingerprint)
             if key not in self._met:
                 self._met.add(key)
-                self._tally.add(request, self.ledger.get(key))
+                reply = self.ledger.get(key)
+                if reply is None and key in self._waiting:
+                    self._tally.waiting += 1
+                else:
+                    self._tally.add(request, reply)
             if progress is not None:
                 progress.advance()
         return []
