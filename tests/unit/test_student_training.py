@@ -8,12 +8,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from orcamath.assemble import find
 from orcamath.errors import DataError, ModelError, TrainingDiverged
 from orcamath.records import Lesson, Preference, Problem, Response
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.student.checkpoint import discard_after, resume, save_checkpoint
 from orcamath.student.fit import Room
 from orcamath.student.imitate import imitate
+from orcamath.student.launch import loss_name
 from orcamath.student.learn import learn
 from orcamath.student.loop import learning_rate, plan
 from orcamath.student.losses import dpo, kto
@@ -292,6 +294,52 @@ def test_where_no_epoch_ended_another_number_of_processes_begins_anew(tmp_path: 
     with pytest.raises(ModelError, match=r"resume: epoch.*the beginning"):
         resume(tmp_path, model, optimizer, 2)
     assert resume(tmp_path, model, optimizer, 2, how="epoch") is None
+
+
+OWN_LOSS = """
+from orcamath.student.losses import Loss, needs
+
+@needs("pairs", "reference")
+def loss(batch, settings):
+    winner, loser = batch.pairs.T
+    ratio = batch.logp - batch.reference
+    gain = settings.beta * (ratio[winner] - ratio[loser])
+    return Loss(((1 - gain).relu() * batch.pair_weight).sum() / batch.totals.pairs)
+"""
+
+
+def test_a_loss_is_known_to_other_processes_by_name_or_by_file(tmp_path: Path) -> None:
+    assert loss_name(dpo.loss) == "dpo"
+    (tmp_path / "hinge.py").write_text(OWN_LOSS)
+    assert loss_name(find("loss", str(tmp_path / "hinge.py")).loss) == str(tmp_path / "hinge.py")
+    with pytest.raises(ModelError, match="processes: 1"):
+        loss_name(lambda batch, settings: None)
+
+
+@pytest.mark.slow
+def test_a_loss_from_a_users_file_trains_in_two_processes_and_tells_its_steps_as_they_come(
+    tmp_path: Path, base: ModelFolder, preferences: Artifact
+) -> None:
+    (tmp_path / "hinge.py").write_text(OWN_LOSS)
+    loss = find("loss", str(tmp_path / "hinge.py")).loss
+    found = {}
+    for n in (1, 2):
+        out, metrics = output(tmp_path / str(n)), Metrics()
+        settings = LEARN.model_copy(update={"loss": str(tmp_path / "hinge.py"), "processes": n})
+        learn(out, settings, preferences, base, base, loss, Quiet(), metrics)
+        found[n] = metrics.rows
+    for key in ("loss", "margin", "logp_chosen", "off_topic_pairs", "kl"):
+        assert [r[key] for r in found[2]] == pytest.approx([r[key] for r in found[1]], abs=1e-4)
+
+    out = output(tmp_path / "broken")
+    with pytest.raises(Killed):  # the process that launched the others ends in mid-run, and they with it
+        learn(out, settings, preferences, base, base, loss, Quiet(), Metrics(die_after=5))
+    metrics = Metrics()
+    learn(out, settings, preferences, base, base, loss, Quiet(), metrics)
+    assert metrics.rows[0]["step"] == 4
+    assert [r["loss"] for r in metrics.rows] == pytest.approx(
+        [r["loss"] for r in found[2][-len(metrics.rows) :]], abs=1e-5
+    )
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ def imitate(
     if settings.processes > 1:
         from orcamath.student.launch import launch
 
-        launch(out, settings, lessons, {"base": base}, metric)
+        launch(out, settings, lessons, {"base": base}, progress, metric)
         return
     from orcamath.student.supervised import train_on_lessons
 

@@ -1,6 +1,8 @@
-"""Runs a training stage in several processes: the stage starts `torchrun` on this very module and takes over what it leaves.
+"""Runs a training stage in several processes: the stage starts `torchrun` on this room's worker and takes over what it leaves.
 
-Job and result are JSON files in the stage's scratch; the first process writes the model and the metrics.
+The job is a JSON file in the stage's scratch. The first process tells of steps and progress as they come, a marked line of JSON
+each on its standard output; it writes the model, and at the end its books. The worker's entry is `commands/train_process.py`,
+because finding a loss by name or file belongs to `assemble`.
 """
 
 import json
@@ -14,13 +16,30 @@ from pathlib import Path
 from typing import Any
 
 from orcamath.errors import ModelError, OrcamathError, TrainingDiverged
+from orcamath.ports import Progress
 from orcamath.records import Rejected
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.student.settings import LearnSettings, SftSettings
+from orcamath.student.watch import warn
 
-__all__ = ["Job", "launch", "main"]
+__all__ = ["Job", "launch", "loss_name", "work"]
 
 Job = dict[str, Any]
+MARK = "orcamath: "
+LOSSES = "orcamath.student.losses."
+
+
+def loss_name(loss: Callable[..., Any]) -> str:
+    """Return what another process finds a loss by: its short name, or the file it was read from. Raises ModelError."""
+    module = sys.modules[loss.__module__]
+    if loss.__module__.startswith(LOSSES):
+        return loss.__module__.removeprefix(LOSSES)
+    if getattr(module, "loss", None) is not loss or not getattr(module, "__file__", None):
+        raise ModelError(
+            f"the loss `{loss.__qualname__}` is not the `loss` of a file, so no other process can find it: put it into a "
+            f"file of its own, or set `processes: 1`"
+        )
+    return str(Path(str(module.__file__)).resolve())
 
 
 def launch(
@@ -28,36 +47,62 @@ def launch(
     settings: SftSettings | LearnSettings,
     data: Artifact,
     models: dict[str, Any],
+    progress: Progress,
     metric: Callable[..., None],
     **more: Any,
 ) -> None:
-    """Train in `settings.processes` processes and take facts, books and metrics over. Raises what the first one raised."""
+    """Train in `settings.processes` processes and take facts and books over; metrics and progress come as they are made.
+
+    Raises what the first process raised, and ModelError where the processes ended without a word.
+    """
     job = {
         "settings": settings.model_dump(mode="json"), "data": [str(data.path), data.stage, data.digest, data.manifest],
         "models": {k: [str(m.path), m.fingerprint] for k, m in models.items()},
         "folder": str(out.folder), "scratch": str(out.scratch), **more,
     }  # fmt: skip
-    path = out.scratch / "job.json"
+    path, result, said = out.scratch / "job.json", out.scratch / "done.json", out.scratch / "processes.log"
     path.write_text(json.dumps(job))
-    (out.scratch / "done.json").unlink(missing_ok=True)
+    result.unlink(missing_ok=True)
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={settings.processes}",
-        "-m", "orcamath.student.launch", str(path),
+        "-m", "orcamath.commands.train_process", str(path),
     ]  # fmt: skip
-    ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
-    result = out.scratch / "done.json"
+    with (
+        said.open("w") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as running,
+    ):
+        assert running.stdout is not None
+        try:
+            for line in running.stdout:
+                if line.startswith(MARK):
+                    _tell(json.loads(line.removeprefix(MARK)), progress, metric)
+        except BaseException:
+            running.terminate()  # torchrun ends its workers
+            raise
     if not result.exists():
-        raise ModelError(f"training in {settings.processes} processes failed: {ended.stderr.strip()[-500:]}")
-    _take(out, json.loads(result.read_text()), metric)
+        raise ModelError(f"training in {settings.processes} processes failed: {said.read_text()[-500:].strip()}")
+    _take(out, json.loads(result.read_text()))
 
 
-def _take(out: Output, done: dict[str, Any], metric: Callable[..., None]) -> None:
+def _tell(told: dict[str, Any], progress: Progress, metric: Callable[..., None]) -> None:
+    match told:
+        case {"metric": numbers}:
+            metric(**numbers)
+        case {"begin": [what, total]}:
+            progress.begin(what, total)
+        case {"advance": n}:
+            progress.advance(n)
+        case {"end": _}:
+            progress.end()
+
+
+def _take(out: Output, done: dict[str, Any]) -> None:
     if "error" in done:
         kind = TrainingDiverged if done["kind"] == "TrainingDiverged" else ModelError
         raise kind(done["error"])
-    for numbers in done["metrics"]:
-        metric(**numbers)
     out.facts |= done["facts"]
+    for warning in out.facts.get("warnings", []):
+        warn(warning)  # a worker's log goes to a file
     books = done["balance"]
     out.balance.results, out.balance.kept = books["results"], books["kept"]
     for row in done["rejected"]:
@@ -75,17 +120,31 @@ class _Noted(Output):
         super().reject(rejected, of_call=of_call)
 
 
-class _Silent:
-    """A Progress that says nothing: the bars belong to the process that launched this one."""
+class _Told:
+    """Progress and metrics of a worker, told to the process that launched it; only the first worker speaks."""
 
-    def begin(self, what: str, total: int | None) -> None: ...
+    def __init__(self, speaks: bool) -> None:
+        self.speaks = speaks
 
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None: ...
+    def tell(self, **what: Any) -> None:
+        if self.speaks:
+            sys.stdout.write(f"{MARK}{json.dumps(what)}\n")
+            sys.stdout.flush()
 
-    def end(self) -> None: ...
+    def metric(self, **numbers: Any) -> None:
+        self.tell(metric=numbers)
+
+    def begin(self, what: str, total: int | None) -> None:
+        self.tell(begin=[what, total])
+
+    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
+        self.tell(advance=n, spent_usd=spent_usd)
+
+    def end(self) -> None:
+        self.tell(end=True)
 
 
-def main(path: Path) -> None:
+def work(path: Path, find_loss: Callable[[str], Any]) -> None:
     """Do one process's part of a job. The first process leaves `done.json`."""
     from orcamath.student.model import ModelFolder
     from orcamath.student.processes import World
@@ -95,15 +154,14 @@ def main(path: Path) -> None:
     folder = Path(job["folder"]) if rank == 0 else scratch / f"rank-{rank}"
     folder.mkdir(exist_ok=True)
     out = _Noted(folder, scratch)
-    metrics: list[dict[str, Any]] = []
     place, stage, name, manifest = job["data"]
     data = Artifact(Path(place), stage, name, manifest)
     models = {k: ModelFolder(Path(p), f) for k, (p, f) in job["models"].items()}
     world = World.join(job["settings"]["processes"])
     done: dict[str, Any]
     try:
-        _train(job, out, data, models, lambda **numbers: metrics.append(numbers), world)
-        done = {"facts": _plain(out.facts), "balance": out.balance.plain(), "metrics": metrics, "rejected": out.rows}
+        _train(job, out, data, models, _Told(rank == 0), world, find_loss)
+        done = {"facts": _plain(out.facts), "balance": out.balance.plain(), "rejected": out.rows}
     except OrcamathError as e:
         done = {"error": str(e), "kind": type(e).__name__}
     if rank == 0:
@@ -115,26 +173,25 @@ def _plain(facts: dict[str, Any]) -> dict[str, Any]:
     return {k: dict(v) if isinstance(v, Counter) else v for k, v in facts.items()}
 
 
-def _train(job: Job, out: Output, data: Artifact, models: dict[str, Any], metric: Any, world: Any) -> None:
+def _train(
+    job: Job,
+    out: Output,
+    data: Artifact,
+    models: dict[str, Any],
+    told: _Told,
+    world: Any,
+    find_loss: Callable[[str], Any],
+) -> None:
     if "base" in models:
         from orcamath.student.supervised import train_on_lessons
 
         taught = SftSettings.model_validate(job["settings"])
-        train_on_lessons(out, taught, data, models["base"], _Silent(), metric, world)
+        train_on_lessons(out, taught, data, models["base"], told, told.metric, world)
         return
-    from orcamath.student.losses import apo_zero, dpo, ipo, kto, nll, rpo, sft
     from orcamath.student.preference import train_on_preferences
 
     settings = LearnSettings.model_validate(job["settings"])
     store = Path(job["store"]) if job["store"] else None
-    ours = {m.loss.__module__: m.loss for m in (apo_zero, dpo, ipo, kto, nll, rpo, sft)}
-    if job["loss"] not in ours:
-        raise ModelError("a loss from your own file trains in one process only: set `processes: 1`")
-    loss = ours[job["loss"]]
     train_on_preferences(
-        out, settings, data, models["student"], models["reference"], loss, _Silent(), metric, store, world
-    )
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+        out, settings, data, models["student"], models["reference"], find_loss(job["loss"]), told, told.metric, store, world
+    )  # fmt: skip

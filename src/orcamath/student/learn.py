@@ -39,10 +39,11 @@ def learn(
     """
     # here and not above: a run that ends before training needs no torch
     if settings.processes > 1:
-        from orcamath.student.launch import launch
+        from orcamath.student.launch import launch, loss_name
 
         models = {"student": student, "reference": reference}
-        launch(out, settings, preferences, models, metric, loss=loss.__module__, store=str(store) if store else "")
+        place = str(store.resolve()) if store else ""
+        launch(out, settings, preferences, models, progress, metric, loss=loss_name(loss), store=place)
         return
     from orcamath.student.preference import train_on_preferences
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from orcamath.student.groups import Group
 
-__all__ = ["WARNINGS", "Sums", "Watch", "looked_at", "watched"]
+__all__ = ["WARNINGS", "Sums", "Watch", "looked_at", "warn", "watched"]
 
 WARNINGS = {
     "chosen_logp_fell": "right answers have become less likely than under the reference: add nll_weight, or lower learning_rate",
@@ -109,4 +109,9 @@ class Watch:
     def _say(self, what: str) -> None:
         if what not in self.said:
             self.said.append(what)
-            log.warning("step %d: %s", self.seen, WARNINGS[what])
+            warn(what)
+
+
+def warn(what: str) -> None:
+    """Log one of the warnings in words."""
+    log.warning("%s", WARNINGS[what])

@@ -1,0 +1,18 @@
+"""One of several training processes, as `torchrun` starts it (see `student/launch.py`): finds the loss and does its part."""
+
+import sys
+from pathlib import Path
+
+from orcamath.assemble import find
+from orcamath.student.launch import work
+
+__all__ = ["main"]
+
+
+def main(job: Path) -> None:
+    """Do this process's part of the job."""
+    work(job, lambda name: find("loss", name).loss)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
