@@ -1,21 +1,41 @@
 """How right and how fast the rules are on real labelled answers.
 
     python benchmarks/judging.py FOLDER [--json] [--rows]
+    python benchmarks/judging.py FOLDER --hostile 1000000
 
 FOLDER holds `*.jsonl.gz` files with question, gold, response, label (real model answers, judged by someone else); each
 file is a group. `answers_per_cpu_second` is measured over all rows, in CPU time, one thread, with empty caches.
+
+`--hostile N` judges N strings instead, glued (seeded) from torn pieces of these questions and answers and from what readers of
+text stumble over; the first exception ends it. They also go through the parsers of a model judge's and a verifier's replies.
 """
 
 import argparse
 import json
+import random
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from orcamath.answers.readings import read
 from orcamath.answers.units import asked
 from orcamath.answers.wording import letter
+from orcamath.evaluate.verifier import read_score
 from orcamath.judges.file import Summary, judge_rows, read_rows
+from orcamath.judges.model import read_extract, read_verdict
 from orcamath.judges.rules import RulesJudge, rule
+from orcamath.ports import Comparison
+
+STUMBLES = [
+    *"0123456789..,,//  \n\n--+=*^()[]{}$%\\\"':;<>|&_~`xyzabceE\t\r",
+    "\\boxed{", "\\frac{", "\\frac", "\\text{", "\\sqrt{", "\\[", "\\]", "$$", "{,}", "^^", "x10^", "2^9999", "####", "**",
+    "The answer is ", '{"answer":', "<answer>", "</answer>", "<think>", "</think>", "Final Verdict:", "Correct", "Score: ",
+    "half", "hundred", "a dozen", "percent", "%%", "4:30 pm", ":99", "(A)", "A) ", "None", "null", "nan", "inf",
+    "½", "٣", "²", "Ⅷ", "一", "𝟙", "İ", "ß", "😀", "e\u0301", "\x00", "\x1b[2J", "\ud800", "\udfff", "\u202e", "\u200b",
+    "\ufeff", "\u2028", "1e999", "1e-400", "-0", "+-1", "0/0", "9" * 50, "9" * 400, "{0}", "{{x}}", "%s", "[/foo]",
+]  # fmt: skip
+"""What has broken readers of numbers, LaTeX, JSON, markup and Unicode."""
 
 
 def main() -> None:
@@ -26,7 +46,12 @@ def main() -> None:
     parser.add_argument(
         "--rows", action="store_true", help="list every row where judge and label differ, or no verdict"
     )
+    parser.add_argument("--hostile", type=int, metavar="N", help="judge N hostile strings instead")
     arguments = parser.parse_args()
+    if arguments.hostile:
+        files = sorted(arguments.folder.glob("*.jsonl*"))
+        print(json.dumps(hostile(arguments.hostile, [r for path in files for r in read_rows(path)])))
+        return
     pooled, groups, every = Summary(), {}, []
     for path in sorted(arguments.folder.glob("*.jsonl*")):
         rows, group = list(read_rows(path)), Summary()
@@ -48,6 +73,34 @@ def main() -> None:
                 print(f"{name}:{j.row} label={j.label} {j.finding} guess={j.guess} gold={j.comparison.reference!r}")
                 print("    …" + repr(j.comparison.response[-200:]))
     print(json.dumps(figures, indent=None if arguments.json else 1))
+
+
+def hostile(n: int, rows: Sequence[dict[str, object]], seed: int = 0) -> dict[str, object]:
+    """Judge `n` glued strings; returns how they came out and the CPU seconds. Whatever raises ends it."""
+    draw = random.Random(seed)
+    texts = [str(row[key]) for row in rows for key in ("question", "gold", "response") if row.get(key)]
+
+    def piece() -> str:
+        if not texts or draw.random() < 0.7:
+            return draw.choice(STUMBLES)
+        text = draw.choice(texts)
+        start = draw.randrange(len(text))
+        return text[start : start + draw.randrange(1, 30)]
+
+    def text() -> str:
+        return "".join(piece() for _ in range(draw.randrange(40)))
+
+    kinds = ("number", "set", "choice", "expression", "text")
+    outcomes: Counter[str] = Counter()
+    began = time.process_time()
+    for i in range(n):
+        response = text()
+        options = tuple(text() for _ in range(draw.randrange(5))) if i % 8 == 0 else ()
+        gold = response if i % 8 == 1 else text()
+        comparison = Comparison(text() if i % 4 else "", gold, response, draw.choice(kinds), options, i % 16 > 0)
+        outcomes[rule(comparison).outcome] += 1
+        read_verdict(response), read_extract(response), read_score(response)
+    return {"hostile": n, "exceptions": 0, **outcomes, "cpu_s": round(time.process_time() - began, 1)}
 
 
 if __name__ == "__main__":

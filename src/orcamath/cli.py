@@ -174,32 +174,36 @@ def export(
 @app.command()
 def evaluate(
     model: Annotated[
-        str, typer.Argument(help="A folder, hub name, GGUF file, or a run's student such as classroom/M2.")
+        str, typer.Argument(help="A folder, hub name, GGUF file, a run's student such as classroom/M2, or NAME@URL.")
     ],
     on: Annotated[str, typer.Option(help="Benchmarks, comma-separated: gsm8k,svamp or NAME=FILE.")],
     data: Annotated[Path | None, typer.Option(help="Folder with the benchmarks' own files.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only this many problems of each.")] = None,
     samples: Annotated[int, typer.Option(min=1, help="Answers a problem; more than one adds maj@k and pass@k.")] = 1,
+    verifier: Annotated[str | None, typer.Option(help="Model that scores the samples: adds verifier@k.")] = None,
+    compare: Annotated[str | None, typer.Option(help="A second model: paired difference on the same problems.")] = None,
+    judge: Annotated[str, typer.Option(help="rules, cascade, model, or your own .py file.")] = "cascade",
+    judge_model: Annotated[str | None, typer.Option(help="Model asked where rules are unsure.")] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1)] = 512,
-    base_url: Annotated[str | None, typer.Option(help="Ask a server instead of loading the model.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="Where MODEL is served; the same as MODEL@URL.")] = None,
     temperature: Annotated[float, typer.Option(min=0, help="Of the sampled answers, where there are several.")] = 0.7,
     store: StoreOpt = STORE,
     runs: RunsOpt = RUNS,
     json: JsonOpt = False,
 ) -> None:
-    """Measure a model on benchmarks: greedy pass@1 with its interval."""
-    from orcamath.commands.models import evaluate_model
+    """Measure a model on benchmarks: greedy pass@1 with its interval, and what it costs.
+
+    Every MODEL may be a local one, a run's student, or NAME@URL for one behind a server.
+    """
+    from orcamath.commands.measuring import Wanted, evaluate_models
     from orcamath.evaluate import EvaluateSettings
 
     settings = EvaluateSettings(
         max_new_tokens=max_new_tokens, samples=samples, temperature=temperature if samples > 1 else 0.0, limit=limit
-    )  # fmt: skip
+    )
+    wanted = Wanted(on.split(","), settings, data, base_url, judge, judge_model, verifier, compare)
     with _interruptible():
-        typer.echo(
-            evaluate_model(
-                model, on.split(","), data=data, settings=settings, base_url=base_url, runs=runs, store=store, as_json=json
-            )
-        )  # fmt: skip
+        typer.echo(evaluate_models(model, wanted, runs=runs, store=store, as_json=json))
 
 
 @app.command()

@@ -1,31 +1,28 @@
-"""Commands on models: ask one question, measure on benchmarks."""
+"""Commands on models: open one by whatever names it, ask it one question."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from orcamath.assemble import Assembled, find, slug
+from orcamath.assemble import Assembled, slug
 from orcamath.errors import OrcamathError, UsageError, nearest
-from orcamath.evaluate import VERSION as EVALUATE_VERSION
-from orcamath.evaluate import EvaluateSettings, evaluate
-from orcamath.intervals import wilson
 from orcamath.ports import Message, Pose, Request, Sampling
-from orcamath.records import Scored
-from orcamath.report.progress import Bars
 from orcamath.settings import ModelSettings, StudentSettings
-from orcamath.sources import reading
-from orcamath.sources.reading import BenchmarksSettings, SourceSettings, contents
-from orcamath.store.artifacts import Output, Store
+from orcamath.store.artifacts import Store
 from orcamath.store.ledger import Remembered
 
-__all__ = ["answer_of", "evaluate_model", "open_model", "pose_as_chat"]
+__all__ = ["answer_of", "open_model", "pose_as_chat"]
 
 
 def open_model(
     name: str, tools: Assembled, runs: Path, store: Store, base_url: str | None = None
 ) -> tuple[Remembered, Pose]:
-    """Open a model by folder, hub name, GGUF file, server, or as a run's student (`classroom/M1`, `classroom/kto-nll/M3`)."""
+    """Open a model by folder, hub name, GGUF file, or as a run's student (`classroom/M1`, `classroom/kto-nll/M3`).
+
+    One behind a server is named with its `base_url`, or as `NAME@URL`.
+    """
+    served, at, url = name.rpartition("@")
+    if base_url is None and at and url.startswith(("http://", "https://")):
+        name, base_url = served, url
     if base_url is not None:
         return tools.chat(ModelSettings(model=name, base_url=base_url)), pose_as_chat
     settings = StudentSettings(base=_student_folder(name, runs, store) or name)
@@ -67,56 +64,3 @@ def answer_of(model: str, question: str, *, base_url: str | None, max_new_tokens
     if reply is None:
         raise OrcamathError(f"`{model}` did not answer: {failures[-1] if failures else 'no reply'}")
     return printable(reply.text)
-
-
-def evaluate_model(
-    model: str, on: Sequence[str], *, data: Path | None, settings: EvaluateSettings, base_url: str | None, runs: Path,
-    store: Path, as_json: bool,
-) -> str:  # fmt: skip
-    """Measure a model on benchmarks; returns a table or JSON. Resumable: answers are remembered, scores sealed."""
-    where = Store(store)
-    tools, bars = Assembled(where), Bars()
-    sources = tuple(_source(name, data) for name in on)
-    wanted = BenchmarksSettings(sources=sources)
-    readers = {s.name: find("source", s.name).read for s in sources}
-    try:
-        chat, pose = open_model(model, tools, runs, where, base_url)
-        judge = find("judge", "rules").make(None, None)
-
-        def read(out: Output) -> None:
-            reading.benchmarks(out, wanted, readers, progress=bars)
-
-        def measure(out: Output) -> None:
-            evaluate(out, settings, tests, chat, pose=pose, judge=judge, progress=bars)
-
-        tests = where.stage("benchmarks", reading.VERSION, wanted, contents(sources), read)
-        scored = where.stage("evaluate", EVALUATE_VERSION, settings, [tests, chat, judge], measure)
-    finally:
-        bars.end()
-        tools.ledger.close()
-    return _scores(model, list(scored.read(Scored)), scored.facts, as_json=as_json)
-
-
-def _source(name: str, data: Path | None) -> SourceSettings:
-    """Read `gsm8k` (from the folder `data`, or the hub) or `NAME=FILE`."""
-    called, sign, path = name.strip().partition("=")
-    if sign:
-        return SourceSettings(name="file", called=called, path=path, split="test")
-    return SourceSettings(name=called, path=None if data is None else str(data))
-
-
-def _scores(model: str, rows: list[Scored], facts: dict[str, Any], *, as_json: bool) -> str:
-    if as_json:
-        return json.dumps({"model": model, **facts}, indent=1)
-    lines = []
-    for benchmark in dict.fromkeys(r.benchmark for r in rows):
-        greedy = [r for r in rows if r.benchmark == benchmark and r.draw == 0]
-        right = sum(r.outcome == "agrees" for r in greedy)
-        score, n = wilson(right, len(greedy)), len(greedy)
-        cut = sum(r.finish_reason == "length" for r in greedy)
-        tokens = sum(r.n_tokens or 0 for r in greedy) / max(n, 1)
-        lines.append(
-            f"{benchmark}: {100 * score.point:.1f} % [{100 * score.low:.1f}, {100 * score.high:.1f}] greedy pass@1, n = {n}, "
-            f"one call an answer, {tokens:.0f} tokens an answer, {cut} cut off"
-        )
-    return "\n".join(lines)

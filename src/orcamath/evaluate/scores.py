@@ -10,9 +10,10 @@ from math import comb
 from typing import NamedTuple
 
 from orcamath.answers import same
+from orcamath.ports import Reply
 from orcamath.records import AnswerKind
 
-__all__ = ["Sample", "flexible", "majority", "pass_at_k", "sizes", "strict"]
+__all__ = ["Sample", "flexible", "generated", "majority", "pass_at_k", "sizes", "strict"]
 
 _STRICT = re.compile(r"#### (-?[0-9.,]+)")
 _FLEXIBLE = re.compile(r"-?[$0-9.,]{2,}|-?[0-9]+")
@@ -76,3 +77,8 @@ def pass_at_k(n: int, right: int, k: int) -> float:
 def sizes(samples: int) -> list[int]:
     """Return the k that are reported for so many samples: powers of two, and all of them."""
     return sorted({samples, *(2**i for i in range(samples.bit_length()) if 2**i <= samples)})
+
+
+def generated(reply: Reply) -> int | None:
+    """Return the tokens a reply took, as billed or else as counted; None where nobody tells."""
+    return reply.usage.completion_tokens or (len(reply.token_ids) if reply.token_ids is not None else None)

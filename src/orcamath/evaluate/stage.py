@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from orcamath.answers import final_answer
 from orcamath.errors import UsageError, nearest
-from orcamath.evaluate.scores import Sample, flexible, majority, pass_at_k, sizes, strict
+from orcamath.evaluate.scores import Sample, flexible, generated, majority, pass_at_k, sizes, strict
 from orcamath.intervals import bootstrap, wilson
 from orcamath.ports import Comparison, Judge, Pose, Progress, Reply, Request, Sampling
 from orcamath.records import Problem, Scored, Settings
@@ -26,7 +26,7 @@ from orcamath.store.ledger import Remembered
 
 __all__ = ["VERSION", "EvaluateSettings", "evaluate"]
 
-VERSION = 1
+VERSION = 2
 
 
 class EvaluateSettings(Settings):
@@ -83,9 +83,10 @@ def evaluate(
             for request in _requests(problem, settings, pose):
                 yield _Asked(problem, request)
 
-    progress.begin("evaluate", len(problems) * (1 if settings.samples == 1 else settings.samples + 1))
+    n_answers = len(problems) * (1 if settings.samples == 1 else settings.samples + 1)
+    progress.begin("evaluate", n_answers)
     out.wire_failures += model.fill((a.request for a in asked()), progress)
-    progress.end()
+    progress.begin("judge", n_answers)
     tallies: dict[str, _Tally] = {}
 
     def scored() -> Iterator[Scored]:
@@ -95,11 +96,13 @@ def evaluate(
         by_id = iter(problems)
         for problem_id, rows in groupby(judged, key=lambda row: row.problem_id):
             group = list(rows)
+            progress.advance(len(group))
             problem = next(p for p in by_id if p.id == problem_id)
             tallies.setdefault(problem.source, _Tally()).add(problem, group)
             yield from group
 
     out.write("scored", scored())
+    progress.end()
     out.wire_failures += getattr(judge, "wire_failures", ())
     out.facts.update(
         benchmarks={name: tally.facts(settings.samples) for name, tally in tallies.items()},
@@ -159,12 +162,11 @@ def _scored(answered: _Answered, outcome: Any, by: str) -> Scored:
     problem, draw, reply = answered
     if reply.finish_reason == "refused":
         outcome, by = "disagrees", "refused"
-    tokens = reply.usage.completion_tokens or (len(reply.token_ids) if reply.token_ids is not None else None)
     return Scored(
         problem_id=problem.id, benchmark=problem.source, draw=draw, text=reply.text,
         final_answer=final_answer(reply.text, problem.answer_kind, problem.question, problem.options),
         gold=problem.answer or "", outcome=outcome, by=by,
-        finish_reason="length" if reply.finish_reason == "length" else "stop", n_tokens=tokens,
+        finish_reason="length" if reply.finish_reason == "length" else "stop", n_tokens=generated(reply),
     )  # fmt: skip
 
 
@@ -211,13 +213,16 @@ class _Tally:
         }
         if samples > 1:
             facts["tokens_per_sample"] = counts["sampled_tokens"] / counts["sampled"]
-            facts["maj"] = {str(k): {**_interval(counts[f"maj@{k}"], n), "calls_per_answer": k} for k in sizes(samples)}
-            facts["pass"] = {str(k): self._passed(samples, k) for k in sizes(samples)}
+            price = {
+                k: {"calls_per_answer": k, "tokens_per_answer": k * facts["tokens_per_sample"]} for k in sizes(samples)
+            }
+            facts["maj"] = {str(k): {**_interval(counts[f"maj@{k}"], n), **price[k]} for k in price}
+            facts["pass"] = {str(k): {**self._passed(samples, k), **price[k]} for k in price}
         return facts
 
     def _passed(self, samples: int, k: int) -> dict[str, float]:
         spread = bootstrap([[pass_at_k(samples, right, k) for right in self.right_of_samples]]).interval
-        return {"score": spread.point, "low": spread.low, "high": spread.high, "calls_per_answer": k}
+        return {"score": spread.point, "low": spread.low, "high": spread.high}
 
 
 def _interval(right: int, n: int) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """verifier@k: of k sampled answers the one that a model scores highest is given. Any model can be the verifier.
 
 In: the `scored` table of an evaluation with samples, its benchmarks, a model. Out: facts a benchmark, verifier@k beside its
-price in calls. The verifier sees problem and answer, never the gold answer. A score that cannot be read is the lowest, and
-is counted. Deviation: published verifiers are models trained to score (Cobbe et al. 2021); here a model is asked to.
+price in calls and tokens, the verifier's own among them. The verifier sees problem and answer, never the gold answer. A
+score that cannot be read is the lowest, and is counted. Deviation: published verifiers are models trained to score (Cobbe
+et al. 2021); here a model is asked to.
 """
 
 import re
@@ -13,7 +14,7 @@ from typing import Any
 
 from pydantic import Field
 
-from orcamath.evaluate.scores import sizes
+from orcamath.evaluate.scores import generated, sizes
 from orcamath.intervals import wilson
 from orcamath.ports import Pose, Progress, Request, Sampling
 from orcamath.prompts import block, load
@@ -23,7 +24,7 @@ from orcamath.store.ledger import Remembered
 
 __all__ = ["VERSION", "VerifierSettings", "best_of", "read_score", "verified_at_k"]
 
-VERSION = 1
+VERSION = 2
 _SCORE = re.compile(
     r"[ \t*_#>-]{0,8}score[ \t*_]{0,4}:[ \t*_]{0,4}([0-9]{1,3})(?:[ ]?/[ ]?100)?[ \t*_.]{0,4}", re.IGNORECASE
 )
@@ -75,7 +76,7 @@ def verified_at_k(
     def samples() -> Iterator[Scored]:
         return (row for row in scored.read(Scored) if row.draw > 0)
 
-    progress.begin("verify", None)
+    progress.begin("verify", sum(1 for _ in samples()))
     out.wire_failures += verifier.fill((request(row) for row in samples()), progress)
     progress.end()
     counts: dict[str, Counter[str]] = {}
@@ -84,18 +85,22 @@ def verified_at_k(
     for _, rows in groupby(samples(), key=lambda row: row.problem_id):
         group = list(rows)
         largest = max(largest, len(group))
-        scores = [_score(out, row, request(row), verifier, seen) for row in group]
+        scores, tokens = zip(*(_score(out, row, request(row), verifier, seen) for row in group), strict=True)
         tally = counts.setdefault(group[0].benchmark, Counter())
         tally["n"] += 1
         for k in sizes(len(group)):
             tally[f"@{k}"] += group[best_of(scores[:k])].outcome == "agrees"
+            tally[f"tokens@{k}"] += sum(tokens[:k])
     out.facts["benchmarks"] = {name: _facts(tally, largest) for name, tally in counts.items()}
 
 
-def _score(out: Output, row: Scored, request: Request, verifier: Remembered, seen: set[bytes]) -> int | None:
+def _score(
+    out: Output, row: Scored, request: Request, verifier: Remembered, seen: set[bytes]
+) -> tuple[int | None, int]:
+    """Return the score of an answer, and the tokens that both took."""
     reply = verifier.reply(request)
     if reply is None:
-        return None  # among the wire failures: the stage will not be sealed
+        return None, 0  # among the wire failures: the stage will not be sealed
     score = read_score(reply.text) if reply.finish_reason == "stop" else None
     if reply.key not in seen:
         seen.add(reply.key)
@@ -104,7 +109,7 @@ def _score(out: Output, row: Scored, request: Request, verifier: Remembered, see
             out.reject(Rejected(item=row.problem_id, reason="no_score", text=reply.text), of_call=True)
         else:
             out.balance.parsed += 1
-    return score
+    return score, (row.n_tokens or 0) + (generated(reply) or 0)
 
 
 def _facts(tally: Counter[str], largest: int) -> dict[str, Any]:
@@ -117,5 +122,6 @@ def _facts(tally: Counter[str], largest: int) -> dict[str, Any]:
             "low": interval.low,
             "high": interval.high,
             "calls_per_answer": 2 * k,  # k answers and k scores
+            "tokens_per_answer": tally[f"tokens@{k}"] / n,
         }
     return {"n": n, "verifier": at_k}

@@ -1,31 +1,54 @@
-"""What others published on a benchmark that this run was measured on, beside its own rows: same items, same protocol only."""
+"""What others published on a benchmark that was measured here, beside our own rows: same items, same protocol only."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from orcamath.evaluate.published import Published, ours, placed, published
 from orcamath.report.fold import Results, Row
 
-__all__ = ["beside", "partly_measured"]
+__all__ = ["beside", "partly_measured", "placed_beside"]
+
+SEVERAL = ("maj", "verifier", "pass")
+
+
+def placed_beside(measured: Iterable[tuple[str, str, Mapping[str, Any]]]) -> dict[str, list[Published]]:
+    """Return the groups (benchmark, items, protocol) that hold rows of ours and of others, best first.
+
+    `measured`: (model, benchmark, facts with `n`, `score` and perhaps `maj`, `pass`, `verifier`).
+    """
+    rows = [p for model, benchmark, facts in measured if _known(benchmark) for p in _ours(model, benchmark, facts)]
+    return {name: found for name, found in placed(rows).items() if not all(r.is_ours for r in found)}
 
 
 def beside(results: Results) -> dict[str, list[Published]]:
-    """Return the groups (benchmark, items, protocol) that hold rows of ours and of others, best first."""
-    groups = placed([p for row in results.rows if _known(row) for p in _ours(row)])
-    return {name: rows for name, rows in groups.items() if not all(r.is_ours for r in rows)}
+    """Place the rows of a run."""
+    return placed_beside(
+        (f"{row.name} · {row.model}", row.benchmark, {**row.measures, "n": row.n, "score": row.score.point})
+        for row in results.rows
+    )
 
 
 def partly_measured(results: Results) -> list[str]:
     """Name benchmarks with published rows of which this run measured another number of items: nothing is placed there."""
     whole = {(p.benchmark, p.n_items) for p in published()}
-    return list(dict.fromkeys(r.benchmark for r in results.rows if (n := _known(r)) and (n, r.n) not in whole))
+    return list(dict.fromkeys(r.benchmark for r in results.rows if not _whole(r, whole)))
 
 
-def _known(row: Row) -> str | None:
-    """Return the name under which the benchmark of a row was published; data sets are named without regard to case."""
-    return next((p.benchmark for p in published() if p.benchmark.lower() == row.benchmark.lower()), None)
+def _whole(row: Row, whole: set[tuple[str, int]]) -> bool:
+    name = _known(row.benchmark)
+    return name is None or (name, row.n) in whole
 
 
-def _ours(row: Row) -> list[Published]:
-    benchmark, name = _known(row) or row.benchmark, f"{row.name} · {row.model}"
-    rows = [ours(name, benchmark, row.n, row.score.point)]
-    for k, found in (row.measures.get("maj") or {}).items():
-        rows.append(ours(name, benchmark, row.n, found["score"], protocol=f"maj@{k}", calls=int(k)))
+def _known(benchmark: str) -> str | None:
+    """Return the name under which a benchmark was published; data sets are named without regard to case."""
+    return next((p.benchmark for p in published() if p.benchmark.lower() == benchmark.lower()), None)
+
+
+def _ours(model: str, benchmark: str, facts: Mapping[str, Any]) -> list[Published]:
+    name, n = _known(benchmark) or benchmark, facts["n"]
+    rows = [ours(model, name, n, facts["score"])]
+    for what in SEVERAL:
+        for k, found in (facts.get(what) or {}).items():
+            calls = found.get("calls_per_answer", int(k))
+            rows.append(ours(model, name, n, found["score"], protocol=f"{what}@{k}", calls=calls))
     return rows

@@ -10,7 +10,7 @@ from rich.text import Text
 from orcamath.intervals import Interval
 from orcamath.report.fold import Contrast, Results, Row, StageRow
 
-__all__ = ["difference", "percent", "printable", "show", "tables"]
+__all__ = ["difference", "percent", "printable", "show", "table", "tables"]
 
 
 def printable(text: object) -> str:
@@ -18,9 +18,10 @@ def printable(text: object) -> str:
     return "".join(c for c in str(text) if c.isprintable() or c == "\n")
 
 
-def percent(score: Interval) -> str:
-    """Write a share with its limits, in percent."""
-    return f"{100 * score.point:.1f} [{100 * score.low:.1f}, {100 * score.high:.1f}]"
+def percent(share: Interval, *, signed: bool = False) -> str:
+    """Write a share with its limits, in percent; `signed` for a difference."""
+    form = "+.1f" if signed else ".1f"
+    return f"{100 * share.point:{form}} [{100 * share.low:{form}}, {100 * share.high:{form}}]"
 
 
 def difference(contrast: Contrast | None) -> str:
@@ -28,7 +29,7 @@ def difference(contrast: Contrast | None) -> str:
     if contrast is None:
         return "–"
     d = contrast.result.difference
-    return f"{100 * d.point:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]{' *' if d.excludes_zero else ''}"
+    return percent(d, signed=True) + (" *" if d.excludes_zero else "")
 
 
 def show(results: Results, console: Console) -> None:
@@ -39,11 +40,11 @@ def show(results: Results, console: Console) -> None:
 
 def tables(results: Results) -> Iterator[RenderableType]:
     """Yield the tables in reading order: problems, rejects, students, time."""
-    yield _table(
+    yield table(
         "Problems by origin", ["origin", "kept", "taught", "in the lessons"],
         ([o.origin, f"{o.problems:,}", f"{o.taught:,}", f"{o.trained_on:,}"] for o in results.origins),
     )  # fmt: skip
-    yield _table(
+    yield table(
         "Kept and rejected", ["stage", "kept", "rejected", "reasons"],
         (
             [_label(s.arm, s.label), f"{s.kept:,}", f"{_lost(s):,}", _reasons(s.rejected | s.failed)]
@@ -53,7 +54,7 @@ def tables(results: Results) -> Iterator[RenderableType]:
     for benchmark in dict.fromkeys(r.benchmark for r in results.rows):
         rows = [r for r in results.rows if r.benchmark == benchmark]
         yield _scores(benchmark, rows)
-    yield _table(
+    yield table(
         "Time per stage", ["stage", "made", "seconds"],
         (
             [_label(s.arm, s.label), ", ".join(f"{n:,} {t}" for t, n in s.rows.items()), f"{s.seconds:,.1f}"]
@@ -64,7 +65,7 @@ def tables(results: Results) -> Iterator[RenderableType]:
 
 def _scores(benchmark: str, rows: list[Row]) -> RenderableType:
     others = list(dict.fromkeys(c.against for r in rows for c in r.contrasts))
-    table = _table(
+    made = table(
         f"{benchmark}: greedy pass@1, {rows[0].n:,} held-out problems, one model call an answer",
         ["", "student", "practised on", "% right [95 %]", *(f"points over {o} [95 %, paired]" for o in others), "tokens trained"],
         (
@@ -76,17 +77,20 @@ def _scores(benchmark: str, rows: list[Row]) -> RenderableType:
             for r in rows
         ),
     )  # fmt: skip
-    table.caption = "* the paired 95 % interval excludes zero"
-    return table
+    made.caption = "* the paired 95 % interval excludes zero"
+    return made
 
 
-def _table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, caption_justify="left")
+def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]], *, left: int = 1) -> Table:
+    """Make a table of plain text; its first `left` columns hold words, the others figures."""
+    made = Table(
+        title=Text(printable(title)), title_justify="left", box=box.SIMPLE_HEAD, caption_justify="left", min_width=100
+    )
     for i, name in enumerate(columns):
-        table.add_column(Text(name), justify="left" if i == 0 else "right", overflow="fold")
+        made.add_column(Text(name), justify="left" if i < left else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    return table
+        made.add_row(*(Text(printable(cell)) for cell in row))
+    return made
 
 
 def _label(arm: str, label: str) -> str:

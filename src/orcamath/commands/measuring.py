@@ -1,0 +1,153 @@
+"""The command `evaluate`: one model on benchmarks, or two of them on the same problems."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orcamath.assemble import Assembled, find
+from orcamath.commands.models import open_model
+from orcamath.errors import UsageError
+from orcamath.evaluate import VERSION as EVALUATE_VERSION
+from orcamath.evaluate import EvaluateSettings, evaluate
+from orcamath.evaluate import verifier as verifying
+from orcamath.intervals import Paired, paired
+from orcamath.judges.stage import JudgeSettings
+from orcamath.ports import Judge
+from orcamath.records import Scored
+from orcamath.report.measured import Measured, text_of
+from orcamath.report.progress import Bars
+from orcamath.sources import reading
+from orcamath.sources.reading import BenchmarksSettings, SourceSettings, contents
+from orcamath.store.artifacts import Artifact, Output, Store
+
+__all__ = ["Wanted", "evaluate_models"]
+
+
+class Wanted(NamedTuple):
+    """What is to be measured, and with whose help."""
+
+    on: Sequence[str]
+    """Benchmarks: `gsm8k`, or `NAME=FILE`."""
+    settings: EvaluateSettings
+    data: Path | None = None
+    """Folder with the benchmarks' own files; the hub where there is none."""
+    base_url: str | None = None
+    """Where the model to be measured is served, if it is not named as `NAME@URL`."""
+    judge: str = "cascade"
+    judge_model: str | None = None
+    verifier: str | None = None
+    """Model that scores the samples, for verifier@k."""
+    compare: str | None = None
+    """A second model, held against the first on the same problems."""
+
+
+def evaluate_models(model: str, wanted: Wanted, *, runs: Path, store: Path, as_json: bool) -> str:
+    """Measure, and return tables or JSON. Resumable: answers and scores are remembered, stages sealed.
+
+    Raises UsageError for a verifier without samples, and what models and readers raise.
+    """
+    if wanted.verifier is not None and wanted.settings.samples < 2:
+        raise UsageError("verifier@k chooses among sampled answers: give --samples 4, say, beside --verifier")
+    where = Store(store)
+    bench = _Bench(wanted, where, Assembled(where), runs)
+    try:
+        tests = bench.tests()
+        first = bench.measure(model, tests, wanted.base_url)
+        second = bench.measure(wanted.compare, tests) if wanted.compare is not None else None
+    finally:
+        bench.bars.end()
+        bench.tools.ledger.close()
+    differences = {} if second is None else _differences(first.scored, second.scored)
+    shown = [m.shown for m in (first, second) if m is not None]
+    return json.dumps(_plain(shown, differences), indent=1) if as_json else text_of(shown, differences)
+
+
+class _Made(NamedTuple):
+    shown: Measured
+    scored: Artifact
+
+
+class _Bench:
+    """Where models are measured: everything that two of them share."""
+
+    def __init__(self, wanted: Wanted, store: Store, tools: Assembled, runs: Path) -> None:
+        self.wanted, self.store, self.tools, self.runs, self.bars = wanted, store, tools, runs, Bars()
+        self.judge = self._judge()
+
+    def _judge(self) -> Judge:
+        model = None
+        if self.wanted.judge_model is not None:
+            model, _ = open_model(self.wanted.judge_model, self.tools, self.runs, self.store)
+        # paper, section 4: on benchmarks a model only extracts the short answer
+        judge: Judge = find("judge", self.wanted.judge).make(
+            JudgeSettings(name=self.wanted.judge, form="extract"), model
+        )
+        return judge
+
+    def tests(self) -> Artifact:
+        """Read the benchmarks."""
+        sources = tuple(_source(name, self.wanted.data) for name in self.wanted.on)
+        settings = BenchmarksSettings(sources=sources)
+        readers = {s.name: find("source", s.name).read for s in sources}
+
+        def read(out: Output) -> None:
+            reading.benchmarks(out, settings, readers, progress=self.bars)
+
+        return self.store.stage("benchmarks", reading.VERSION, settings, contents(sources), read)
+
+    def measure(self, name: str, tests: Artifact, base_url: str | None = None) -> _Made:
+        """Let one model answer, and the verifier score its samples."""
+        settings = self.wanted.settings
+        chat, pose = open_model(name, self.tools, self.runs, self.store, base_url)
+
+        def answer(out: Output) -> None:
+            evaluate(out, settings, tests, chat, pose=pose, judge=self.judge, progress=self.bars)
+
+        scored = self.store.stage("evaluate", EVALUATE_VERSION, settings, [tests, chat, self.judge], answer)
+        verified = self._verified(scored, tests)
+        order = dict.fromkeys(row.benchmark for row in scored.read(Scored))
+        benchmarks = {b: {**scored.facts["benchmarks"][b], **verified.get(b, {})} for b in order}
+        facts = {**scored.facts, "judge": self.wanted.judge, "verifier": self.wanted.verifier, "benchmarks": benchmarks}
+        return _Made(Measured(name, facts), scored)
+
+    def _verified(self, scored: Artifact, tests: Artifact) -> dict[str, Any]:
+        if self.wanted.verifier is None:
+            return {}
+        settings = verifying.VerifierSettings()
+        chat, pose = open_model(self.wanted.verifier, self.tools, self.runs, self.store)
+
+        def score(out: Output) -> None:
+            verifying.verified_at_k(out, settings, scored, tests, chat, pose, self.bars)
+
+        made = self.store.stage("verifier", verifying.VERSION, settings, [scored, tests, chat], score)
+        found: dict[str, Any] = made.facts["benchmarks"]
+        return found
+
+
+def _source(name: str, data: Path | None) -> SourceSettings:
+    """Read `gsm8k` (from the folder `data`, or the hub) or `NAME=FILE`."""
+    called, sign, path = name.strip().partition("=")
+    if sign:
+        return SourceSettings(name="file", called=called, path=path, split="test")
+    return SourceSettings(name=called, path=None if data is None else str(data))
+
+
+def _differences(first: Artifact, second: Artifact) -> dict[str, Paired]:
+    """Second − first on every benchmark: greedy answers to the same problems."""
+    sides = [
+        {(r.benchmark, r.problem_id): r.outcome == "agrees" for r in scored.read(Scored) if r.draw == 0}
+        for scored in (first, second)
+    ]
+    found: dict[str, list[tuple[bool, bool]]] = {}
+    for key, right in sides[0].items():
+        found.setdefault(key[0], []).append((right, sides[1][key]))
+    return {name: paired([a for a, _ in pairs], [b for _, b in pairs]) for name, pairs in found.items()}
+
+
+def _plain(shown: Sequence[Measured], differences: dict[str, Paired]) -> dict[str, Any]:
+    first, *rest = ({"model": m.model, **m.facts} for m in shown)
+    if not rest:
+        return first
+    against = {name: {**p._asdict(), "difference": p.difference._asdict()} for name, p in differences.items()}
+    return {**first, "compared": {**rest[0], "differences": against}}

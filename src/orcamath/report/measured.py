@@ -1,0 +1,120 @@
+"""What `orcamath evaluate` prints: every measure of every benchmark beside its price, two models side by side.
+
+In: facts of evaluations (see `evaluate.stage`) and, for two models, their paired differences. Out: text for a terminal. Scores
+by another protocol are other rows, and published ones stand beside ours only where benchmark, items and protocol are the same.
+"""
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from rich.console import Console, RenderableType
+
+from orcamath.evaluate.published import Published
+from orcamath.intervals import Interval, Paired
+from orcamath.report.others import placed_beside
+from orcamath.report.table import percent, table
+
+__all__ = ["Measured", "text_of"]
+
+WIDTH = 150
+SEVERAL = ("maj", "pass", "verifier")
+
+
+class Measured(NamedTuple):
+    """One model on its benchmarks."""
+
+    model: str
+    facts: Mapping[str, Any]
+    """What the stage `evaluate` says of itself; `benchmarks` holds a mapping for each."""
+
+
+def text_of(models: Sequence[Measured], differences: Mapping[str, Paired]) -> str:
+    """Return the tables as text; `differences` (benchmark → second − first) where there are two models."""
+    out = io.StringIO()
+    console = Console(file=out, width=WIDTH, no_color=True)
+    for shown in _tables(models, differences):
+        console.print(shown)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
+
+
+def _tables(models: Sequence[Measured], differences: Mapping[str, Paired]) -> Iterator[RenderableType]:
+    for model in models:
+        yield _greedy(model)
+        if model.facts["samples"] > 1:
+            yield _sampled(model)
+    if differences:
+        yield _compared(models, differences)
+    measured = [(m.model, name, facts) for m in models for name, facts in m.facts["benchmarks"].items()]
+    for group, rows in placed_beside(measured).items():
+        yield _beside(group, rows)
+
+
+def _greedy(model: Measured) -> RenderableType:
+    made = table(
+        f"{model.model}: greedy pass@1, one model call an answer",
+        ["benchmark", "problems", "% right [95 %]", "#### number", "last number", "unjudged", "cut off", "tokens an answer"],
+        [
+            [
+                name, f"{x['n']:,}", _share(x), f"{100 * x['strict']['score']:.1f}", f"{100 * x['flexible']['score']:.1f}",
+                f"{x['unjudged']:,}", f"{100 * x['truncated']:.1f} %", f"{x['tokens_per_answer']:,.0f}",
+            ]
+            for name, x in model.facts["benchmarks"].items()
+        ],
+    )  # fmt: skip
+    made.caption = (
+        "“#### number” and “last number” are the same answers matched as strings; unjudged counts as not right"
+    )
+    return made
+
+
+def _sampled(model: Measured) -> RenderableType:
+    """Show scores that take several calls an answer, each with its price."""
+    facts = model.facts["benchmarks"]
+    kinds = [kind for kind in SEVERAL if any(kind in x for x in facts.values())]
+    headings = [words for kind in kinds for words in (f"{kind}@k [95 %]", "calls", "tokens")]
+    rows = [
+        [name, k, *(words for kind in kinds for words in _priced(x[kind][k]))]
+        for name, x in facts.items() for k in sorted(x["maj"], key=int)
+    ]  # fmt: skip
+    temperature = model.facts["temperature"]
+    made = table(
+        f"{model.model}: of k sampled answers, temperature {temperature:g}", ["benchmark", "k", *headings], rows
+    )
+    about = "; a verifier’s own calls and tokens are counted" if "verifier" in kinds else ""
+    made.caption = f"calls and tokens: of models, an answer{about}"
+    return made
+
+
+def _priced(found: Mapping[str, Any]) -> tuple[str, str, str]:
+    return _share(found), f"{found['calls_per_answer']:,}", f"{found['tokens_per_answer']:,.0f}"
+
+
+def _share(found: Mapping[str, Any]) -> str:
+    return percent(Interval(found["score"], found["low"], found["high"]))
+
+
+def _compared(models: Sequence[Measured], differences: Mapping[str, Paired]) -> RenderableType:
+    rows = [
+        [
+            benchmark, f"{p.n:,}", percent(p.difference, signed=True) + (" *" if p.difference.excludes_zero else ""),
+            f"{p.second_only:,} / {p.first_only:,}", "< 0.001" if p.p < 0.001 else f"{p.p:.3f}",
+        ]
+        for benchmark, p in differences.items()
+    ]  # fmt: skip
+    made = table(
+        f"{models[1].model} against {models[0].model}: greedy answers to the same problems",
+        ["benchmark", "problems", "points [95 %, paired]", "gained / lost", "McNemar’s p"], rows,
+    )  # fmt: skip
+    made.caption = "* the paired 95 % interval excludes zero"
+    return made
+
+
+def _beside(name: str, rows: Sequence[Published]) -> RenderableType:
+    return table(
+        f"Beside published scores: {name}", ["model", "size", "format", "source", "calls", "% right"],
+        [
+            [("→ " if p.is_ours else "") + p.model, p.size or "–", p.format, p.source, f"{p.calls_per_answer}", f"{p.score:.2f}"]
+            for p in rows
+        ], left=4,
+    )  # fmt: skip

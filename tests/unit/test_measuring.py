@@ -1,0 +1,148 @@
+"""The command `evaluate`, against a real server: scores by every protocol with their price, two models, resuming."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orcamath.commands.measuring import Wanted, evaluate_models
+from orcamath.errors import UsageError
+from orcamath.evaluate import EvaluateSettings
+from orcamath.evaluate.published import published
+from orcamath.ports import Sampling
+from orcamath.report.measured import Measured, text_of
+from orcamath.testing import MisbehavingServer, serve
+from orcamath.testing.server import Call
+
+ANSWERS = {"two and two": "4", "ten less three": "7", "six times seven": "42"}
+SAMPLED = {  # by question, in the order of draws 1 to 4
+    "two and two": ["5", "5", "4", "5"],
+    "ten less three": ["7", "7", "3", "7"],
+    "six times seven": ["42", "9", "8", "42"],
+}
+
+
+def respond(call: Call) -> str:
+    """A strong and a weak model, a verifier that knows the answers, and a judge, told apart by what they are asked."""
+    text = "\n".join(m.content for m in call.messages)
+    question = next(q for q in ANSWERS if q in text)
+    if text.startswith("Task: verifier"):
+        return "Score: 95" if f"#### {ANSWERS[question]}" in text else "Score: 5"
+    if text.startswith("Task: judge_extract"):
+        return f"<answer>{ANSWERS[question]}</answer>"
+    if call.temperature == 0:
+        return f"So it is {ANSWERS[question]}."
+    return f"#### {SAMPLED[question][draw_of(text, call.seed)]}"
+
+
+def draw_of(text: str, seed: int | None) -> int:
+    """Find the draw again through the seed that it gave, and count from 0."""
+    from orcamath.commands.models import pose_as_chat
+
+    sampling = Sampling(0.7, 0.95, 64)
+    return next(d for d in range(1, 5) if pose_as_chat(text, sampling, d).seed() & 0x7FFF_FFFF == seed) - 1
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MisbehavingServer]:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with serve(respond) as running:
+        yield running
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> str:
+    rows = [{"question": f"What is {q}?", "answer": a} for q, a in ANSWERS.items()]
+    path = tmp_path / "mine.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return f"mine={path}"
+
+
+def measured(model: str, wanted: Wanted, tmp_path: Path) -> dict[str, object]:
+    shown = evaluate_models(model, wanted, runs=tmp_path / "runs", store=tmp_path / "store", as_json=True)
+    found: dict[str, object] = json.loads(shown)
+    return found
+
+
+def four(on: str, **more: str | None) -> Wanted:
+    return Wanted([on], EvaluateSettings(max_new_tokens=64, samples=4, temperature=0.7), **more)  # type: ignore[arg-type]
+
+
+def test_every_protocol_has_its_score_and_its_price(server: MisbehavingServer, mine: str, tmp_path: Path) -> None:
+    at = f"@{server.base_url}"
+    found = measured(f"student{at}", four(mine, verifier=f"verifier{at}"), tmp_path)
+    facts = found["benchmarks"]["mine"]  # type: ignore[index]
+    assert (facts["n"], facts["score"], facts["strict"]["score"], facts["flexible"]["score"]) == (3, 1.0, 0.0, 1.0)
+    assert facts["maj"]["4"]["score"] == pytest.approx(2 / 3)  # 5 outvotes 4
+    assert facts["verifier"]["4"]["score"] == 1.0  # a right one is among the four, and it is chosen
+    assert facts["verifier"]["1"]["score"] == pytest.approx(2 / 3)  # of one sample there is nothing to choose
+    assert facts["pass"]["4"]["score"] == 1.0
+    calls = {what: facts[what]["4"]["calls_per_answer"] for what in ("maj", "pass", "verifier")}
+    assert calls == {"maj": 4, "pass": 4, "verifier": 8}
+    # the server bills a token for every four characters, and one more: `#### 5` is 2 tokens, `Score: 5` is 3
+    assert facts["maj"]["4"]["tokens_per_answer"] == pytest.approx(4 * 2)
+    assert facts["verifier"]["4"]["tokens_per_answer"] == pytest.approx(4 * 2 + 4 * 3)
+    # 15 answers, and a score for each of the distinct sampled answers: 2 + 2 + 3
+    assert server.stats["distinct"] == 15 + 7
+
+
+def test_asking_again_asks_nothing_and_more_samples_ask_only_for_these(
+    server: MisbehavingServer, mine: str, tmp_path: Path
+) -> None:
+    model = f"student@{server.base_url}"
+    measured(model, Wanted([mine], EvaluateSettings(max_new_tokens=64)), tmp_path)
+    assert server.stats["distinct"] == 3
+    first = measured(model, four(mine), tmp_path)
+    assert server.stats["distinct"] == 15
+    assert measured(model, four(mine), tmp_path) == first
+    assert server.stats["calls"] == 15
+
+
+def test_two_models_are_compared_on_the_same_problems(server: MisbehavingServer, mine: str, tmp_path: Path) -> None:
+    with serve(lambda call: "#### 4") as weak:
+        wanted = Wanted([mine], EvaluateSettings(max_new_tokens=64), compare=f"weak@{weak.base_url}")
+        found = measured(f"strong@{server.base_url}", wanted, tmp_path)
+        shown = evaluate_models(
+            f"strong@{server.base_url}", wanted, runs=tmp_path, store=tmp_path / "store", as_json=False
+        )
+    compared = found["compared"]
+    assert compared["benchmarks"]["mine"]["score"] == pytest.approx(1 / 3)  # type: ignore[index]
+    difference = compared["differences"]["mine"]  # type: ignore[index]
+    assert difference["difference"]["point"] == pytest.approx(-2 / 3)
+    assert (difference["n"], difference["first_only"], difference["second_only"], difference["p"]) == (3, 2, 0, 0.5)
+    line = next(line for line in shown.splitlines() if "0 / 2" in line)
+    assert "-66.7" in line
+    assert "0.500" in line
+
+
+def test_a_model_extracts_where_the_rules_are_unsure(
+    mine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    doubtful = "It is either 4 or 7 or 42."
+    with serve(lambda call: doubtful if not call.messages[0].content.startswith("Task:") else respond(call)) as server:
+        at = f"@{server.base_url}"
+        without = measured(f"unsure{at}", Wanted([mine], EvaluateSettings(max_new_tokens=64)), tmp_path)
+        assert without["benchmarks"]["mine"]["unjudged"] > 0  # type: ignore[index]
+        wanted = Wanted([mine], EvaluateSettings(max_new_tokens=64), judge_model=f"judge{at}")
+        asked = measured(f"unsure{at}", wanted, tmp_path)
+    assert asked["benchmarks"]["mine"]["unjudged"] == 0  # type: ignore[index]
+    assert asked["judge_calls"] == without["benchmarks"]["mine"]["unjudged"]  # type: ignore[index]
+
+
+def test_a_verifier_needs_samples(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="give --samples 4"):
+        evaluate_models(
+            "m", Wanted(["gsm8k"], EvaluateSettings(), verifier="v"), runs=tmp_path, store=tmp_path, as_json=True
+        )
+
+
+def test_published_scores_stand_beside_the_whole_benchmark_only() -> None:
+    share = {"score": 0.8, "low": 0.7, "high": 0.9}
+    price = {"calls_per_answer": 1, "tokens_per_answer": 90.0}
+    for n, there in ((1319, True), (1318, False)):
+        facts = {**share, **price, "n": n, "strict": share, "flexible": share, "unjudged": 0, "truncated": 0.0}
+        shown = text_of([Measured("mine", {"samples": 1, "benchmarks": {"gsm8k": facts}})], {})
+        assert ("Beside published scores: GSM8K, 1,319 items, pass@1" in shown) is there
+        assert (published("GSM8K")[0].model in shown) is there
