@@ -132,8 +132,9 @@ def _learn(
     preferences = shop.stage(f"preferences {number}", prefer, step.preferences, practised, verdicts)
     loss = shop.tools.loss(step.learn.loss)
     return shop.stage(
-        f"learn {number}", learn, step.learn, preferences, student, reference, loss=loss, metric=shop.metric
-    )
+        f"learn {number}", learn, step.learn, preferences, student, reference, loss=loss, metric=shop.metric,
+        store=shop.store.root / "reference",
+    )  # fmt: skip
 
 
 def _measure(name: str, iteration: int, recipe: Recipe, shop: Workshop, trained: Artifact, tests: Artifact) -> None:

@@ -72,6 +72,13 @@ def test_seeds_to_report_and_again_in_no_time(orcamath, tmp_path: Path, small: l
     assert all("(reused)" in line for line in again.stderr.splitlines() if line.startswith(tuple(STAGES)))
     assert sealed_data(tmp_path / "store") == before
 
+    # another beta is another training, but the reference's log-probs are those remembered in the store
+    remembered = tmp_path / "store/reference/reference.sqlite"
+    known = remembered.stat().st_size
+    other = orcamath("run", "classroom", *flags([*small, "learn.beta=0.7"]), "--name", "other", "--until", "learn")
+    assert "learn 2" in other.stderr
+    assert remembered.stat().st_size == known
+
     status = orcamath("status", "classroom", "--json")
     assert {s["label"] for s in json.loads(status.stdout)} == set(STAGES)
     answer = orcamath("ask", "classroom/M2", "At the start Ada had 18 beads. How many?")

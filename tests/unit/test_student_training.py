@@ -18,7 +18,7 @@ from orcamath.student.imitate import imitate
 from orcamath.student.launch import loss_name
 from orcamath.student.learn import learn
 from orcamath.student.loop import learning_rate, plan
-from orcamath.student.losses import dpo, kto
+from orcamath.student.losses import dpo, ipo, kto
 from orcamath.student.model import ModelFolder, load, open_folder
 from orcamath.student.processes import World, deal
 from orcamath.student.settings import AdapterSettings, LearnSettings, SftSettings, TrainSettings
@@ -143,19 +143,24 @@ def test_reference_logprobs_are_remembered_and_reused_after_a_reshuffle(
 ) -> None:
     store = tmp_path / "reference"
 
-    def seen(seed: int) -> list[str]:
-        bars: list[str] = []
+    def scored(name: str, loss: Any = dpo.loss, **settings: Any) -> int:
+        """Train, and count the problems that the reference scored for it."""
+        n: list[int | None] = []
 
         class Bars(Quiet):
             def begin(self, what: str, total: int | None) -> None:
-                bars.append(what)
+                n.extend([total] if what == "reference" else [])
 
-        settings = LEARN.model_copy(update={"loss": "dpo", "seed": seed})
-        learn(output(tmp_path / str(seed)), settings, preferences, base, base, dpo.loss, Bars(), Metrics(), store)
-        return bars
+        chosen = LEARN.model_copy(update={"loss": "dpo"} | settings)
+        learn(output(tmp_path / name), chosen, preferences, base, base, loss, Bars(), Metrics(), store)
+        return sum(x or 0 for x in n)
 
-    assert seen(1) == ["reference", "train"]
-    assert seen(2) == ["train"]
+    assert scored("first", seed=1) == 12
+    assert scored("reshuffled", seed=2) == 0
+    assert scored("another beta", beta=0.7) == 0
+    assert scored("another loss", loss=ipo.loss) == 0
+    assert 0 < scored("kto", loss=kto.loss, epochs=1) <= 12  # its mismatched answers only
+    assert scored("kto again", loss=kto.loss, epochs=1, beta=0.7) == 0
 
 
 def test_another_reference_than_the_student_is_used(tmp_path: Path, base: ModelFolder, preferences: Artifact) -> None:

@@ -7,7 +7,7 @@ plain folder that anything can load.
 
 import gc
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -15,12 +15,17 @@ from orcamath.errors import ModelError
 from orcamath.student.model import ModelFolder, load, save, torch_dtype
 from orcamath.student.settings import AdapterSettings, TrainSettings
 
-__all__ = ["adapted", "save_trained", "training_dtype"]
+__all__ = ["adapted", "quantize_of", "save_trained", "training_dtype"]
 
 
 def training_dtype(settings: TrainSettings) -> torch.dtype:
     """Return the dtype weights are held in: float32 where they are trained, as computed in where they stay frozen."""
     return torch_dtype(settings.dtype) if settings.adapter else torch.float32
+
+
+def quantize_of(settings: TrainSettings) -> Literal["none", "4bit"]:
+    """Return how frozen weights are held."""
+    return settings.adapter.quantize if settings.adapter else "none"
 
 
 def adapted(model: Any, settings: AdapterSettings) -> Any:

@@ -34,8 +34,8 @@ def learn(
 ) -> None:
     """Train `student` on preferences against `reference`; writes the folder `model`.
 
-    `store`: folder of remembered reference log-probs (default: this stage's scratch). Raises ModelError, DataError,
-    TrainingDiverged.
+    `store`: folder of remembered reference log-probs, which runs may share (default: this stage's scratch). Raises
+    ModelError, DataError, TrainingDiverged.
     """
     # here and not above: a run that ends before training needs no torch
     if settings.processes > 1:

@@ -12,7 +12,7 @@ from orcamath.errors import DataError
 from orcamath.ports import Progress
 from orcamath.records import Preference, Rejected
 from orcamath.store.artifacts import Artifact, Output
-from orcamath.student.adapters import training_dtype
+from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.encode import Encoder
 from orcamath.student.fit import fit, prepared
 from orcamath.student.groups import Group, encode_groups, mismatches, only
@@ -43,8 +43,7 @@ def train_on_preferences(
 ) -> None:
     """Do the work of `learn.learn`."""
     need = needs_of(loss)
-    quantize = settings.adapter.quantize if settings.adapter else "none"
-    loaded = load(student, dtype=training_dtype(settings), quantize=quantize)
+    loaded = load(student, dtype=training_dtype(settings), quantize=quantize_of(settings))
     groups, dropped = _groups(out, settings, preferences, Encoder(loaded.tokenizer, settings.max_tokens), need)
     steps = plan(len(groups), settings)
     strangers = [mismatches([groups[k] for k in s], settings.z0_per_problem) if "z0" in need else {} for s in steps]
@@ -56,7 +55,7 @@ def train_on_preferences(
         if asked
         else {}
     )
-    ready = [Referenced(g, known.get(_posed(g), (0.0,) * len(g.responses))) for g in groups]
+    ready = [Referenced(g, known[_posed(g)] if "reference" in need else (0.0,) * len(g.responses)) for g in groups]
     model = prepared(loaded, settings)
 
     def mismatched(i: int, mine: Sequence[int], tokens: int) -> tuple[float, int]:

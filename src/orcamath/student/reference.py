@@ -1,7 +1,7 @@
 """Reference log-probs: each response scored once under the reference model, and remembered.
 
-Kept in one SQLite file by (model, prompt ids, response ids), so they outlive a crash and serve again after a reshuffle, with
-another loss or another learning rate.
+Kept in one SQLite file by (model and how it is held, prompt ids, response ids), so they outlive a crash and serve again after a
+reshuffle, with another loss or another learning rate, in any run over the same store.
 """
 
 import sqlite3
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from orcamath.ports import Progress
-from orcamath.student.adapters import training_dtype
+from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.fit import Room, quietly
 from orcamath.student.logprobs import Posed
 from orcamath.student.model import ModelFolder, load, torch_dtype
@@ -48,20 +48,22 @@ def reference_logprobs(
     and dropped here.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{reference.fingerprint} {torch_dtype(settings.dtype)}"
+    held = "4bit" if quantize_of(settings) == "4bit" else training_dtype(settings)
+    name = f"{reference.fingerprint} {held} {torch_dtype(settings.dtype)}"
     db = sqlite3.connect(folder / "reference.sqlite", isolation_level=None, timeout=60)
     try:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("CREATE TABLE IF NOT EXISTS logprobs (key BLOB PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID")
         unique = list(dict.fromkeys(asked))
-        missing = [p for p in unique if _read(db, name, p) is None]
-        world.wait()  # everyone has looked before anyone writes, so that all deal out the same list
+        # one looks for all, so that everyone deals out the same list while another run writes to the same file
+        known = world.agreed([_read(db, name, p) is not None for p in unique])
+        missing = [p for p, k in zip(unique, known, strict=True) if not k]
         missing = [missing[k] for k in world.mine([p.n_tokens for p in missing])]
         if missing:
             model = (
                 loaded
                 if reference.fingerprint == student.fingerprint
-                else load(reference, dtype=training_dtype(settings)).model
+                else load(reference, dtype=training_dtype(settings), quantize=quantize_of(settings)).model
             )
             _fill(db, name, model, missing, settings, progress)
         world.wait()

@@ -6,7 +6,7 @@ from orcamath.errors import DataError
 from orcamath.ports import Progress
 from orcamath.records import Lesson
 from orcamath.store.artifacts import Artifact, Output
-from orcamath.student.adapters import training_dtype
+from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.encode import Encoder
 from orcamath.student.fit import fit, prepared
 from orcamath.student.groups import Group
@@ -30,9 +30,7 @@ def train_on_lessons(
     world: World = ALONE,
 ) -> None:
     """Do the work of `imitate.imitate`."""
-    loaded = load(
-        base, dtype=training_dtype(settings), quantize=settings.adapter.quantize if settings.adapter else "none"
-    )
+    loaded = load(base, dtype=training_dtype(settings), quantize=quantize_of(settings))
     groups, n_cut, n_long = lesson_groups(lessons, Encoder(loaded.tokenizer, settings.max_tokens))
     if not groups:
         raise DataError(f"there is no lesson to learn from ({n_long} do not fit max_tokens = {settings.max_tokens})")
@@ -41,20 +39,8 @@ def train_on_lessons(
     objective = Objective(sft, LossSettings())
     model = prepared(loaded, settings)
     done = fit(
-        out,
-        settings,
-        loaded,
-        base,
-        model,
-        ready,
-        steps,
-        objective,
-        None,
-        progress,
-        metric,
-        out.scratch / "steps",
-        world,
-    )
+        out, settings, loaded, base, model, ready, steps, objective, None, progress, metric, out.scratch / "steps", world
+    )  # fmt: skip
     out.facts |= {
         "n_lessons": len(groups), "n_cut": n_cut, "n_too_long": n_long, "n_steps": done.n_steps, "n_tokens": done.n_tokens,
         "n_answer_tokens": sum(len(groups[k].responses[0]) for s in steps for k in s), "final_loss": done.final_loss,
