@@ -1,17 +1,18 @@
 """Many recipes over shared stages: the base first, then its arms, a few at a time, each in a process of its own.
 
 Sharing needs no plan: arms that ask for the same stage get the same digest, and the second finds it sealed (or waits for
-the first). A control that must see as many tokens as another arm runs after it.
+the first). A control that must see as many tokens as another arm runs after it. Several seeds of training are arms as well:
+the base and each arm again, with another seed from M1 on.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from orcamath.recipe_settings import Recipe
 
-__all__ = ["Arm", "matched", "run_arms"]
+__all__ = ["Arm", "matched", "once_more", "run_arms", "seeded"]
 
 
 class Arm(NamedTuple):
@@ -33,6 +34,22 @@ def matched(recipe: Recipe, tokens: tuple[int, ...]) -> Recipe:
             else step.model_copy(update={"more_sft": sft.model_copy(update={"train_tokens": budget})})
         )
     return recipe.model_copy(update={"iterations": tuple(steps)})
+
+
+def once_more(arm: str, seed: int) -> str:
+    """Name an arm (or the base, which has no name) that is trained with another seed."""
+    return f"{arm} · seed {seed}" if arm else f"seed {seed}"
+
+
+def seeded(recipe: Recipe, seed: int) -> Recipe:
+    """Return the recipe with this seed in all of its training; problems, lessons and benchmarks stay what they are."""
+
+    def sown(settings: Any) -> Any:
+        return None if settings is None else settings.model_copy(update={"seed": seed})
+
+    steps = [i.model_copy(update={"learn": sown(i.learn), "more_sft": sown(i.more_sft)}) for i in recipe.iterations]
+    update = {"imitate": sown(recipe.imitate), "learn": sown(recipe.learn), "iterations": tuple(steps)}
+    return recipe.model_copy(update=update)
 
 
 def run_arms(

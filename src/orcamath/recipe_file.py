@@ -13,6 +13,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError
 
 from orcamath.errors import RecipeError, nearest
+from orcamath.experiment import once_more, seeded
 from orcamath.recipe_settings import Recipe
 
 __all__ = ["arms", "dump", "load", "shipped"]
@@ -38,12 +39,16 @@ def load(name: str, overrides: Sequence[str] = (), *, limit: int | None = None) 
     if limit is not None:
         seeds = raw.get("seeds", {})
         raw["seeds"] = {**(seeds if isinstance(seeds, dict) else {"sources": [seeds]}), "limit": limit}
-    return _build(raw, where, lines)
+    recipe = _build(raw, where, lines)
+    return seeded(recipe, recipe.repeat[0]) if recipe.repeat else recipe
 
 
 def arms(recipe: Recipe) -> dict[str, Recipe]:
-    """Return the recipe of every arm: the base with the arm's overrides, sharing all that they leave alone."""
-    base = recipe.model_dump(mode="json", exclude={"variants"})
+    """Return the recipe of every arm: the base with the arm's overrides, sharing all that they leave alone.
+
+    Where `repeat` names several seeds, the first is the base's and its arms'; the base and each arm come again with the others.
+    """
+    base = recipe.model_dump(mode="json", exclude={"variants", "repeat"})
     out = {}
     for name, overrides in recipe.variants.items():
         raw = _merge(base, {**overrides, "name": name})
@@ -52,7 +57,24 @@ def arms(recipe: Recipe) -> dict[str, Recipe]:
         out[name] = _build(raw, f"variants.{name} of {recipe.name}", {})
     for name in out:
         _check_target(name, out)
-    return out
+    if not recipe.repeat:
+        return out
+    alone = recipe.model_copy(update={"variants": {}, "repeat": ()})
+    first = {name: seeded(arm, recipe.repeat[0]) for name, arm in out.items()}
+    return first | _repeated({"": alone, **out}, recipe.repeat[1:])
+
+
+def _repeated(found: Mapping[str, Recipe], seeds: Sequence[int]) -> dict[str, Recipe]:
+    """Return every recipe again with each of the seeds; a control is matched to the arm of its own seed."""
+    again = {}
+    for seed in seeds:
+        for name, arm in found.items():
+            target = arm.match_tokens_of and once_more(arm.match_tokens_of, seed)
+            update = {"name": once_more(name, seed), "match_tokens_of": target}
+            again[once_more(name, seed)] = seeded(arm, seed).model_copy(update=update)
+    if clash := again.keys() & found.keys():
+        raise RecipeError(f"variant `{min(clash)}` is called as `repeat` calls a seed; give it another name")
+    return again
 
 
 def _override(step: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,8 @@ A stage's settings and their defaults live beside the stage; here is only what b
 
 from typing import Any, Literal
 
+from pydantic import field_validator
+
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.agents.suggester_editor import EditSettings
 from orcamath.contamination import GateSettings
@@ -87,9 +89,19 @@ class Recipe(Settings):
     """Arms that share stages with each other: name → what it overrides."""
     match_tokens_of: str | None = None
     """For a control arm: train on as many counted tokens, iteration by iteration, as that arm did."""
+    repeat: tuple[int, ...] = outside_digest(())
+    """Seeds of training, such as [0, 1, 2]: M1 and every arm are trained once with each, and the report averages over them
+    problem by problem. Empty: once, with the seeds that the sections name."""
     threads: int | None = outside_digest(None, ge=1)
     """CPU threads a process; None leaves it to torch. A small model is fastest on one, and arms share the cores."""
     tensorboard: bool = outside_digest(False)
     """Write the training's numbers as TensorBoard event files too (needs the package `tensorboard`)."""
     workers: int = outside_digest(2, ge=1)
     """Arms that run side by side, one process each."""
+
+    @field_validator("repeat")
+    @classmethod
+    def _each_seed_once(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("names a seed twice; the same seed trains the same student")
+        return seeds

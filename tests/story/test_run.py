@@ -145,6 +145,27 @@ def test_arms_share_stages_and_the_control_matches_tokens(orcamath, tmp_path: Pa
     assert len(imitated) == 2  # M1 once for both arms, and the control's second
 
 
+def test_several_seeds_train_everything_again_and_the_report_averages_them(
+    orcamath, tmp_path: Path, small: list[str]
+) -> None:
+    overrides = [o for o in small if not o.startswith(("variants", "iterations"))]
+    overrides += ["variants={KTO: {iterations: [{}]}}", "repeat=[0, 1]"]
+    done = orcamath("run", "classroom", *flags(overrides))
+    assert done.returncode == 0, done.stderr
+    assert "seeds 0, 1" in done.stdout
+    made = {
+        stage: len(list((tmp_path / "store/artifacts").glob(f"{stage}-*[0-9a-f]")))
+        for stage in ("teach", "imitate", "learn")
+    }
+    assert made == {"teach": 1, "imitate": 2, "learn": 2}
+    shown = json.loads(orcamath("report", "classroom", "--json").stdout)
+    assert [(row["arm"], row["model"], set(row["seeds"])) for row in shown["rows"]] == [
+        ("", "M1", {"0", "1"}), ("KTO", "M2", {"0", "1"}),
+    ]  # fmt: skip
+    m1 = shown["rows"][0]
+    assert m1["score"][0] == pytest.approx(sum(m1["seeds"].values()) / 2)
+
+
 @pytest.mark.parametrize(
     ("args", "code", "said"),
     [

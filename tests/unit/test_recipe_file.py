@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orcamath.errors import RecipeError
+from orcamath.experiment import seeded
 from orcamath.recipe_file import arms, dump, load, shipped
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.student.settings import SftSettings
@@ -214,6 +215,35 @@ def test_an_arms_imitation_reaches_the_controls_it_takes_over(tmp_path: Path) ->
 def test_a_bad_arm_is_named(tmp_path: Path, variants: str, message: str) -> None:
     base = read(tmp_path, f"name: x\niterations: [{{}}]\nvariants:\n  {variants}\n")
     with pytest.raises(RecipeError, match=message):
+        arms(base)
+
+
+def test_repeat_trains_the_base_and_every_arm_again_with_each_seed(tmp_path: Path) -> None:
+    base = read(tmp_path, "repeat: [3, 4]\n" + ARMS)
+    once = arms(read(tmp_path, ARMS))
+    made = arms(base)
+    assert list(made) == [*once, "seed 4", "dpo · seed 4", "short · seed 4", "control · seed 4"]
+    assert (base.imitate.seed, {s.learn.seed for s in base.iterations}) == (3, {3})
+    for name, arm in made.items():
+        seed = 4 if name.endswith("seed 4") else 3
+        assert (arm.name, arm.repeat, arm.variants) == (name, (), {})
+        assert arm.imitate.seed == seed
+        assert {(s.more_sft or s.learn).seed for s in arm.iterations} == {seed}
+    # but for its seed an arm is what it was, so problems, lessons and benchmarks are shared
+    assert made["dpo"] == seeded(once["dpo"], 3)
+    again = seeded(once["dpo"], 4).model_copy(update={"name": "dpo · seed 4"})
+    assert made["dpo · seed 4"] == again
+    assert made["control"].match_tokens_of == "dpo"
+    assert made["control · seed 4"].match_tokens_of == "dpo · seed 4"
+    assert arms(read(tmp_path, "name: x\nrepeat: [7]\n")) == {}
+
+
+def test_a_seed_named_twice_or_an_arm_called_like_one_is_refused(tmp_path: Path) -> None:
+    assert "mine.yaml:2: `repeat` = [1, 1]: Value error, names a seed twice" in refused(
+        tmp_path, "name: x\nrepeat: [1, 1]\n"
+    )
+    base = read(tmp_path, "name: x\nrepeat: [0, 1]\nvariants: {'seed 1': {}}\n")
+    with pytest.raises(RecipeError, match="variant `seed 1` is called as `repeat` calls a seed"):
         arms(base)
 
 

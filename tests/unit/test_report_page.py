@@ -10,9 +10,10 @@ from orcamath.contamination import GateSettings, gate
 from orcamath.intervals import Interval, Paired, paired, wilson
 from orcamath.records import Lesson, Problem
 from orcamath.report import sections
-from orcamath.report.fold import Contrast, Example, Origin, Results, Row, StageRow, fold
+from orcamath.report.fold import Example, Origin, Results, StageRow, fold
 from orcamath.report.page import render, write
 from orcamath.report.progress import Silent
+from orcamath.report.rows import Contrast, Row
 from orcamath.report.training import Training
 from orcamath.store.artifacts import Output, Store
 from report_run import make_run, seal
@@ -128,7 +129,7 @@ def contrast(first: list[bool], second: list[bool]) -> Contrast:
 
 def a_row(found: Contrast, arm: str = "KTO") -> Row:
     n, right = found.result.n, found.result.n // 2
-    return Row(arm, "M2", 2, "gsm8k", n, right, wilson(right, n), 0, 0, 10, (found,), Training("KTO", "", ""), {})
+    return Row(arm, "M2", 2, "gsm8k", n, right, wilson(right, n), 0, 0, 10, (found,), Training("KTO", "", ""), {}, {})
 
 
 @pytest.mark.parametrize(
@@ -290,7 +291,7 @@ def test_curves_break_between_iterations_and_leave_out_what_is_not_there(page: s
 
 
 def empty() -> Results:
-    return Results("bare", "", (), (), (), (), {}, {}, {}, "name: bare\n")
+    return Results("bare", "", (), (), (), (), {}, {}, {}, (), "name: bare\n")
 
 
 def test_a_run_that_stopped_early_still_has_a_page() -> None:

@@ -35,8 +35,9 @@ class Curves(NamedTuple):
 
 
 def curves(results: Results) -> list[Curves]:
-    """Draw each arm's training, its stages one after the other."""
-    return [c for i, (arm, steps) in enumerate(results.metrics.items()) if (c := _curves(i, arm, steps)).drawings]
+    """Draw each arm's training with its first seed, its stages one after the other."""
+    shown = ((arm, steps) for arm, steps in results.metrics.items() if arm not in results.again)
+    return [c for i, (arm, steps) in enumerate(shown) if (c := _curves(i, arm, steps)).drawings]
 
 
 def _curves(number: int, arm: str, steps: Sequence[Mapping[str, Any]]) -> Curves:

@@ -1,7 +1,6 @@
 """From what a run left behind to what a reader wants to know. Pure: artifacts in, one `Results` out, nothing drawn.
 
-Rows are students; each has its score with Wilson's interval, and paired differences against M1 and against the control
-that saw as many tokens, on the same held-out problems.
+The rows of the score tables are `rows`; here is what became of problems, which stages ran and what they said of themselves.
 """
 
 import json
@@ -11,12 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orcamath.errors import UsageError
-from orcamath.intervals import Interval, Paired, paired, wilson
+from orcamath.experiment import once_more
 from orcamath.records import Lesson, Problem, Rejected, Scored
-from orcamath.report.training import Training, training_of
+from orcamath.report.rows import Row, Student, rows
 from orcamath.store.artifacts import Artifact, Store
 
-__all__ = ["Contrast", "Example", "Origin", "Results", "Row", "StageRow", "artifacts_of", "fold", "load_artifact"]
+__all__ = ["Example", "Origin", "Results", "StageRow", "artifacts_of", "fold", "load_artifact"]
 
 MAX_EXAMPLES = 3
 MAX_EXAMPLE_CHARS = 600
@@ -49,39 +48,6 @@ class Origin(NamedTuple):
     trained_on: int
 
 
-class Contrast(NamedTuple):
-    """A row held against another one."""
-
-    against: str
-    result: Paired
-
-
-class Row(NamedTuple):
-    """One student on one benchmark."""
-
-    arm: str
-    model: str
-    iteration: int
-    benchmark: str
-    n: int
-    right: int
-    score: Interval
-    unjudged: int
-    cut_off: int
-    """Answers that ran into the token limit."""
-    trained_tokens: int
-    contrasts: tuple[Contrast, ...]
-    training: Training
-    """How its last iteration was trained."""
-    measures: dict[str, Any]
-    """What the evaluation said of this benchmark besides: string matches, tokens an answer, maj@k and pass@k."""
-
-    @property
-    def name(self) -> str:
-        """The arm it belongs to, or what it is where the run has no arms."""
-        return self.arm or ("imitate the teacher" if self.iteration == 1 else self.training.method or "the recipe")
-
-
 class Example(NamedTuple):
     """One rejected thing, as it was written."""
 
@@ -111,12 +77,19 @@ class Results(NamedTuple):
     """Stage (for an arm's own: `ARM: STAGE`) → what the stage said of itself."""
     metrics: dict[str, list[dict[str, Any]]]
     """Arm → training steps as `metrics.jsonl` has them, each with the `label` of its stage."""
+    again: tuple[str, ...]
+    """Those of them that train the base or an arm once more, with another seed."""
     recipe: str
     """The resolved recipe, YAML."""
 
 
 class _Arm(NamedTuple):
     name: str
+    """Of its folder and stages; empty for the base."""
+    variant: str
+    """The arm whatever its seed."""
+    seed: int | None
+    """None where the recipe does not repeat."""
     folder: Path
     pointers: dict[str, Any]
     recipe: dict[str, Any]
@@ -141,7 +114,9 @@ def fold(folder: Path, store: Store) -> Results:
     """Read a run folder (and its arms) and fold it. Raises UsageError where nothing was run there."""
     arms = list(_arms(folder))
     base = {s["label"]: load_artifact(store, s["artifact"]) for s in arms[0].pointers["stages"]}
-    examples = [e for arm, label, _, a in _made(arms, store) for e in _examples(_key(arm, label), a)]
+    again = tuple(arm.name for arm in arms if arm.seed not in (None, arms[0].seed))
+    shown = [arm for arm in arms if arm.name not in again]
+    examples = [e for arm, label, _, a in _made(shown, store) for e in _examples(_key(arm, label), a)]
     gated = base.get("gate")
     licences = Counter(x.licence or "not stated" for x in gated.read(Lesson)) if gated is not None else Counter[str]()
     return Results(
@@ -149,11 +124,12 @@ def fold(folder: Path, store: Store) -> Results:
         str(arms[0].recipe.get("about") or ""),
         tuple(_origins(base)),
         tuple(_stages(arms, store)),
-        tuple(_rows(arms, store)),
+        tuple(rows(list(_students(arms, store)))),
         tuple(examples),
         dict(licences.most_common()),
         dict(_facts(arms, store)),
         {arm.name: _metrics(arm) for arm in arms},
+        again,
         (folder / "recipe.yaml").read_text(encoding="utf-8"),
     )
 
@@ -168,17 +144,21 @@ def _arms(folder: Path) -> Iterator[_Arm]:
     """Yield the base, then its arms in the recipe's order; folders of arms it no longer names are left out."""
     if not (folder / "stages.json").exists():
         raise UsageError(f"nothing was run in `{folder}` yet; start with `orcamath run`")
-    base = _arm("", folder)
-    yield base
-    ran = sorted(path.parent for path in (folder / "arms").glob("*/stages.json"))
-    found = {arm.name: arm for arm in (_arm(None, path) for path in ran)}
-    yield from (found[name] for name in base.recipe.get("variants") or {} if name in found)
-
-
-def _arm(name: str | None, folder: Path) -> _Arm:
     recipe = _recipe(folder)
-    pointers = json.loads((folder / "stages.json").read_text(encoding="utf-8"))
-    return _Arm(str(recipe.get("name") or folder.name) if name is None else name, folder, pointers, recipe)
+    first, *others = recipe.get("repeat") or [None]
+    variants = list(recipe.get("variants") or {})
+    yield _Arm("", "", first, folder, _pointers(folder), recipe)
+    ran = {str(_recipe(p.parent).get("name")): p.parent for p in sorted((folder / "arms").glob("*/stages.json"))}
+    wanted = [(name, name, first) for name in variants]
+    wanted += [(once_more(name, seed), name, seed) for seed in others for name in ["", *variants]]
+    for name, variant, seed in wanted:
+        if name in ran:
+            yield _Arm(name, variant, seed, ran[name], _pointers(ran[name]), _recipe(ran[name]))
+
+
+def _pointers(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "stages.json").read_text(encoding="utf-8"))
+    return found
 
 
 def _metrics(arm: _Arm) -> list[dict[str, Any]]:
@@ -256,50 +236,20 @@ def _examples(label: str, artifact: Artifact) -> Iterator[Example]:
             )
 
 
-def _rows(arms: list[_Arm], store: Store) -> Iterator[Row]:
-    """Score every student once; M1 is shared, so it is the base's and not each arm's."""
-    outcomes: dict[tuple[str, str, str], list[bool]] = {}
-    answers: dict[tuple[str, str, str], list[Scored]] = defaultdict(list)
-    measures: dict[tuple[str, str], dict[str, Any]] = {}
-    students = []
+def _students(arms: Iterable[_Arm], store: Store) -> Iterator[Student]:
+    """Yield every student once: an arm that only shares its seed's M1 does not bring it again."""
+    seen: set[tuple[int | None, str]] = set()
     for arm in arms:
         for s in arm.pointers["students"]:
-            if arm.name and s["iteration"] == 1:
+            if s["iteration"] == 1 and (arm.seed, s["scored"]) in seen:
                 continue
-            students.append((arm.name, s))
+            seen.add((arm.seed, s["scored"]))
             scored = load_artifact(store, s["scored"])
-            measures[arm.name, s["name"]] = scored.facts.get("benchmarks") or {}
+            answers: dict[str, dict[str, Scored]] = defaultdict(dict)
             for row in scored.read(Scored):
                 if row.draw == 0:
-                    answers[arm.name, s["name"], row.benchmark].append(row)
-    for key, rows in answers.items():
-        outcomes[key] = [r.outcome == "agrees" for r in rows]
-    for arm_name, s in students:
-        for key in [k for k in answers if k[:2] == (arm_name, s["name"])]:
-            yield _row(key, s, answers[key], outcomes, arms)._replace(measures=measures[key[:2]].get(key[2], {}))
-
-
-def _row(
-    key: tuple[str, str, str],
-    student: Mapping[str, Any],
-    rows: list[Scored],
-    outcomes: Mapping[Any, list[bool]],
-    arms: list[_Arm],
-) -> Row:
-    arm, model, benchmark = key
-    right = outcomes[key]
-    references = [("M1", ("", "M1", benchmark)), *_controls(arms, key)]
-    contrasts = [Contrast(name, paired(outcomes[k], right)) for name, k in references if k in outcomes and k != key]
-    return Row(
-        arm, model, student["iteration"], benchmark, len(right), sum(right), wilson(sum(right), len(right)),
-        sum(r.outcome == "unjudged" for r in rows), sum(r.finish_reason == "length" for r in rows),
-        student["trained_tokens"], tuple(contrasts),
-        training_of(next(a.recipe for a in arms if a.name == arm), student["iteration"]), {},
-    )  # fmt: skip
-
-
-def _controls(arms: list[_Arm], key: tuple[str, str, str]) -> Iterator[tuple[str, tuple[str, str, str]]]:
-    """Name the arms whose recipe says `match_tokens_of`: they are what compute alone would have bought."""
-    for arm in arms:
-        if arm.name and arm.name != key[0] and arm.recipe.get("match_tokens_of"):
-            yield arm.name, (arm.name, key[1], key[2])
+                    answers[row.benchmark][row.problem_id] = row
+            measures = scored.facts.get("benchmarks") or {}
+            yield Student(
+                arm.variant, arm.seed, s["name"], s["iteration"], s["trained_tokens"], arm.recipe, answers, measures
+            )

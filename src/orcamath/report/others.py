@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from orcamath.evaluate.published import Published, ours, placed, published
-from orcamath.report.fold import Results, Row
+from orcamath.report.fold import Results
+from orcamath.report.rows import Row
 
 __all__ = ["beside", "partly_measured", "placed_beside"]
 

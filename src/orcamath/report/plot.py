@@ -30,6 +30,8 @@ class Lane(NamedTuple):
     series: int = 0
     strong: bool = True
     """False draws it hollow: its interval holds the reference value."""
+    seeds: tuple[float, ...] = ()
+    """Single seeds that the point averages: small ticks on the whisker."""
 
 
 class Line(NamedTuple):
@@ -70,7 +72,9 @@ def intervals(
     """
     if not lanes:
         return Markup("")
-    ends = [v for lane in lanes for v in (lane.low, lane.high)] + ([] if reference is None else [reference])
+    ends = [v for lane in lanes for v in (lane.low, lane.high, *lane.seeds)] + (
+        [] if reference is None else [reference]
+    )
     low, high = _padded(min(ends), max(ends))
     left, width = 296, 1080
     height = TOP + LANE * len(lanes) + 40
@@ -97,6 +101,10 @@ def _lane(lane: Lane, y: float, left: float, x: Callable[[float], float], unit: 
     dot = Markup('<circle class="{} s{}" cx="{}" cy="{}" r="5"/>').format(
         "dot" if lane.strong else "dot hollow", lane.series % 8, _n(x(lane.point)), _n(y)
     )
+    if lane.seeds:
+        words += "; seeds " + ", ".join(f"{seed:.1f}" for seed in lane.seeds)
+        ticked = "".join(f"M{_n(x(seed))} {_n(y - 7)}v14" for seed in lane.seeds)
+        whisker += Markup('<path class="whisker s{}" d="{}"/>').format(lane.series % 8, ticked)
     label = _text(left - 14, y + 4, _short(lane.label), "label", "end")
     return Markup("<g><title>{}</title>{}{}{}</g>").format(visible(words), label, whisker, dot)
 

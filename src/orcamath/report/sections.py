@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from orcamath.intervals import Interval, Paired
-from orcamath.report.fold import Contrast, Example, Results, Row, StageRow
+from orcamath.intervals import Interval
+from orcamath.report.fold import Example, Results, StageRow
 from orcamath.report.plot import Lane, bars, intervals
-from orcamath.report.table import difference, percent
+from orcamath.report.rows import Contrast, Row
+from orcamath.report.table import difference, each_seed, percent
 
 __all__ = [
     "Board", "Cell", "Finding", "Practised", "Rejects", "ScoreRow", "Timed", "boards", "books", "contamination",
@@ -40,8 +41,9 @@ class Cell(NamedTuple):
     """A row against another one, in words."""
 
     words: str
-    result: Paired | None
+    contrast: Contrast | None
     p: str
+    """McNemar's; empty where several seeds are averaged."""
 
 
 class ScoreRow(NamedTuple):
@@ -50,6 +52,7 @@ class ScoreRow(NamedTuple):
     row: Row
     series: int
     percent: str
+    seeds: str
     cells: tuple[Cell, ...]
 
 
@@ -58,6 +61,8 @@ class Board(NamedTuple):
 
     benchmark: str
     n: int
+    seeds: tuple[str, ...]
+    """Seeds of training that the rows average over; empty where each was trained once."""
     against: tuple[str, ...]
     rows: tuple[ScoreRow, ...]
     measures: tuple[tuple[str, tuple[str, ...]], ...]
@@ -102,7 +107,9 @@ def head(results: Results) -> list[tuple[str, str]]:
     if lessons:
         figures.append(("lessons", f"{lessons:,}"))
     if results.rows:
-        figures.append(("students", f"{len({(r.arm, r.model) for r in results.rows}):,}"))
+        figures.append(
+            ("students", f"{sum({(r.arm, r.model): max(1, len(r.seeds)) for r in results.rows}.values()):,}")
+        )
     figures.append(("time to make, all stages", _duration(sum(s.seconds for s in results.stages))))
     return figures
 
@@ -117,13 +124,15 @@ def findings(results: Results) -> list[Finding]:
 
 
 def _finding(row: Row, contrast: Contrast) -> Finding:
-    d, r = contrast.result.difference, contrast.result
+    d, r = contrast.difference, contrast.result
     kind = "open" if not d.excludes_zero else "better" if d.point > 0 else "worse"
     verb = {"open": "shows no difference from", "better": "is better than", "worse": "is worse than"}[kind]
-    figures = (
-        f"{minus(difference(contrast)).removesuffix(' *')} points, {r.second_only:,} gained and {r.first_only:,} lost"
-    )
-    return Finding(row.benchmark, kind, f"{row.name} ({row.model}) {verb} {contrast.against}: {figures}, {_p(r.p)}.")
+    points = f"{minus(difference(contrast)).removesuffix(' *')} points"
+    if r is None:
+        more = f"mean of {len(row.seeds)} seeds of training"
+    else:
+        more = f"{r.second_only:,} gained and {r.first_only:,} lost, {_p(r.p)}"
+    return Finding(row.benchmark, kind, f"{row.name} ({row.model}) {verb} {contrast.against}: {points}, {more}.")
 
 
 def _p(p: float) -> str:
@@ -147,12 +156,13 @@ def boards(results: Results) -> list[Board]:
     for number, benchmark in enumerate(dict.fromkeys(r.benchmark for r in results.rows)):
         rows = [r for r in results.rows if r.benchmark == benchmark]
         against = tuple(dict.fromkeys(c.against for r in rows for c in r.contrasts))
-        shown = tuple(ScoreRow(r, series[r.name], percent(r.score), _cells(r, against)) for r in rows)
+        shown = tuple(ScoreRow(r, series[r.name], percent(r.score), each_seed(r), _cells(r, against)) for r in rows)
         plots = tuple((name, _differences(f"d{number}-{i}", name, shown)) for i, name in enumerate(against))
         measured = _measured(rows)
         table = tuple((_label(r), tuple(words(r.measures) for words in measured.values())) for r in rows if r.measures)
         drawn = _scores(f"b{number}", benchmark, shown)
-        out.append(Board(benchmark, rows[0].n, against, shown, table, tuple(measured), drawn, plots))
+        seeds = tuple(dict.fromkeys(seed for r in rows for seed in r.seeds))
+        out.append(Board(benchmark, rows[0].n, seeds, against, shown, table, tuple(measured), drawn, plots))
     return out
 
 
@@ -170,8 +180,11 @@ def _measured(rows: Sequence[Row]) -> dict[str, Callable[[Mapping[str, Any]], st
 
 
 def _share(found: Mapping[str, Any] | None) -> str:
-    known = found is not None and {"score", "low", "high"} <= found.keys()
-    return percent(Interval(found["score"], found["low"], found["high"])) if known and found is not None else "–"
+    if found is None or "score" not in found:
+        return "–"
+    if not {"low", "high"} <= found.keys():  # a mean over seeds
+        return f"{100 * found['score']:.1f}"
+    return percent(Interval(found["score"], found["low"], found["high"]))
 
 
 def _cells(row: Row, against: Sequence[str]) -> tuple[Cell, ...]:
@@ -179,8 +192,8 @@ def _cells(row: Row, against: Sequence[str]) -> tuple[Cell, ...]:
 
 
 def _cell(contrast: Contrast | None) -> Cell:
-    words = minus(difference(contrast))
-    return Cell(words, None, "") if contrast is None else Cell(words, contrast.result, p_value(contrast.result.p))
+    p = p_value(contrast.result.p) if contrast is not None and contrast.result is not None else ""
+    return Cell(minus(difference(contrast)), contrast, p)
 
 
 def _label(row: Row) -> str:
@@ -192,7 +205,10 @@ def _lane(label: str, share: Interval, series: int, strong: bool = True) -> Lane
 
 
 def _scores(name: str, benchmark: str, rows: Sequence[ScoreRow]) -> Markup:
-    lanes = [_lane(_label(r.row), r.row.score, r.series) for r in rows]
+    lanes = [
+        _lane(_label(r.row), r.row.score, r.series)._replace(seeds=tuple(100 * x for x in r.row.seeds.values()))
+        for r in rows
+    ]
     first = next((100 * r.row.score.point for r in rows if r.row.iteration == 1), None)
     about = "; ".join(f"{_label(r.row)}: {r.percent} percent" for r in rows)
     return intervals(
@@ -203,7 +219,7 @@ def _scores(name: str, benchmark: str, rows: Sequence[ScoreRow]) -> Markup:
 def _differences(name: str, against: str, rows: Sequence[ScoreRow]) -> Markup:
     lanes, words = [], []
     for r in rows:
-        found = next((c.result.difference for c in r.row.contrasts if c.against == against), None)
+        found = next((c.difference for c in r.row.contrasts if c.against == against), None)
         if found is not None:
             lanes.append(_lane(_label(r.row), found, r.series, found.excludes_zero))
             words.append(f"{_label(r.row)}: {100 * found.point:+.1f} points")

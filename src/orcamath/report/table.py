@@ -8,9 +8,10 @@ from rich.table import Table
 from rich.text import Text
 
 from orcamath.intervals import Interval
-from orcamath.report.fold import Contrast, Results, Row, StageRow
+from orcamath.report.fold import Results, StageRow
+from orcamath.report.rows import Contrast, Row
 
-__all__ = ["difference", "percent", "printable", "show", "table", "tables"]
+__all__ = ["difference", "each_seed", "percent", "printable", "show", "table", "tables"]
 
 
 def printable(text: object) -> str:
@@ -28,7 +29,7 @@ def difference(contrast: Contrast | None) -> str:
     """Write a paired difference in points; a star where its interval excludes zero."""
     if contrast is None:
         return "–"
-    d = contrast.result.difference
+    d = contrast.difference
     return percent(d, signed=True) + (" *" if d.excludes_zero else "")
 
 
@@ -63,14 +64,22 @@ def tables(results: Results) -> Iterator[RenderableType]:
     )  # fmt: skip
 
 
+def each_seed(row: Row) -> str:
+    """Write the score of every seed, in percent; empty where there is one."""
+    return " · ".join(f"{100 * share:.1f}" for share in row.seeds.values())
+
+
 def _scores(benchmark: str, rows: list[Row]) -> RenderableType:
     others = list(dict.fromkeys(c.against for r in rows for c in r.contrasts))
+    seeds = list(dict.fromkeys(seed for r in rows for seed in r.seeds))
+    single = [f"seeds {', '.join(seeds)}"] if seeds else []
+    points = [f"points over {other} [95 %, paired]" for other in others]
     made = table(
         f"{benchmark}: greedy pass@1, {rows[0].n:,} held-out problems, one model call an answer",
-        ["", "student", "practised on", "% right [95 %]", *(f"points over {o} [95 %, paired]" for o in others), "tokens trained"],
+        ["", "student", "practised on", "% right [95 %]", *single, *points, "tokens trained"],
         (
             [
-                r.name, r.model, r.training.practice or "–", percent(r.score),
+                r.name, r.model, r.training.practice or "–", percent(r.score), *(each_seed(r) or "–" for _ in single),
                 *(difference(next((c for c in r.contrasts if c.against == o), None)) for o in others),
                 f"{r.trained_tokens:,}",
             ]
@@ -78,6 +87,8 @@ def _scores(benchmark: str, rows: list[Row]) -> RenderableType:
         ),
     )  # fmt: skip
     made.caption = "* the paired 95 % interval excludes zero"
+    if seeds:
+        made.caption += "; seeds of training averaged within each problem, problems bootstrapped"
     return made
 
 

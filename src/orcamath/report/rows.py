@@ -1,0 +1,154 @@
+"""The rows of the score tables: one student on one benchmark, averaged over the seeds it was trained with.
+
+In: students with their judged answers. Out: rows with a score and its interval, held against M1 and against the control that
+saw as many tokens, on the same held-out problems. One seed: Wilson's interval, Newcombe's for the paired difference, McNemar's
+p. Several: seeds are averaged within each problem, then problems are bootstrapped; seeds are never pooled as problems.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from orcamath.intervals import Interval, Paired, bootstrap, bootstrap_difference, paired, wilson
+from orcamath.records import Scored
+from orcamath.report.training import Training, training_of
+
+__all__ = ["Contrast", "Row", "Student", "rows"]
+
+
+class Student(NamedTuple):
+    """One trained student and its greedy answers."""
+
+    arm: str
+    seed: int | None
+    name: str
+    """M1, M2, …"""
+    iteration: int
+    trained_tokens: int
+    recipe: Mapping[str, Any]
+    answers: Mapping[str, Mapping[str, Scored]]
+    """Benchmark → problem → answer."""
+    measures: Mapping[str, Mapping[str, Any]]
+    """Benchmark → what the evaluation says of it besides."""
+
+
+class Contrast(NamedTuple):
+    """A row held against another one."""
+
+    against: str
+    result: Paired | None
+    """Of one student against one; None where several seeds are averaged."""
+    averaged: Interval | None = None
+    """The bootstrapped difference, where several seeds are averaged."""
+
+    @property
+    def difference(self) -> Interval:
+        """Share right, this row minus the other."""
+        return self.result.difference if self.result is not None else self.averaged or Interval(0.0, 0.0, 0.0)
+
+
+class Row(NamedTuple):
+    """One student on one benchmark. Where it was trained with several seeds, counts are means over these, rounded."""
+
+    arm: str
+    model: str
+    iteration: int
+    benchmark: str
+    n: int
+    """Problems, whatever the number of seeds."""
+    right: int
+    score: Interval
+    unjudged: int
+    cut_off: int
+    """Answers that ran into the token limit."""
+    trained_tokens: int
+    contrasts: tuple[Contrast, ...]
+    training: Training
+    """How its last iteration was trained."""
+    measures: dict[str, Any]
+    """What the evaluation said of this benchmark besides: string matches, tokens an answer, maj@k and pass@k."""
+    seeds: dict[str, float]
+    """Seed → share right; empty where it was trained once."""
+
+    @property
+    def name(self) -> str:
+        """The arm it belongs to, or what it is where the run has no arms."""
+        return self.arm or ("imitate the teacher" if self.iteration == 1 else self.training.method or "the recipe")
+
+
+Group = list[Student]
+"""The same student, once a seed."""
+
+
+def rows(students: Sequence[Student]) -> Iterator[Row]:
+    """Yield the rows in the students' order, benchmark by benchmark."""
+    groups: dict[tuple[str, str], Group] = {}
+    for student in students:
+        groups.setdefault((student.arm, student.name), []).append(student)
+    controls = list(dict.fromkeys(s.arm for s in students if s.arm and s.recipe.get("match_tokens_of")))
+    for (arm, name), group in groups.items():
+        others = [("M1", groups.get(("", "M1"), [])), *((c, groups.get((c, name), [])) for c in controls if c != arm)]
+        for benchmark in dict.fromkeys(b for s in group for b in s.answers):
+            against = [(other, found) for other, found in others if found and found is not group]
+            yield _row([s for s in group if benchmark in s.answers], benchmark, against)
+
+
+def _row(group: Group, benchmark: str, others: Sequence[tuple[str, Group]]) -> Row:
+    first, several = group[0], len(group) > 1
+    table = _table(group, benchmark, _shared(group, benchmark))
+    n, right = len(table[0]), [sum(row) for row in table]
+    answers = [list(s.answers[benchmark].values()) for s in group]
+    contrasts = (_contrast(name, found, group, benchmark) for name, found in others)
+    return Row(
+        first.arm, first.name, first.iteration, benchmark, n, _mean(right),
+        bootstrap(table).interval if several else wilson(right[0], n),
+        _mean([sum(a.outcome == "unjudged" for a in given) for given in answers]),
+        _mean([sum(a.finish_reason == "length" for a in given) for given in answers]),
+        _mean([s.trained_tokens for s in group]), tuple(c for c in contrasts if c is not None),
+        training_of(first.recipe, first.iteration),
+        _averaged([s.measures.get(benchmark, {}) for s in group]) if several else dict(first.measures.get(benchmark, {})),
+        {str(s.seed): sum(row) / n for s, row in zip(group, table, strict=True)} if several else {},
+    )  # fmt: skip
+
+
+def _contrast(name: str, first: Group, second: Group, benchmark: str) -> Contrast | None:
+    """Compare seed by seed where both have the same seeds; None where they share no problem."""
+    seeds = {s.seed for s in first} & {s.seed for s in second}
+    one = [s for s in first if s.seed in seeds and benchmark in s.answers]
+    two = [s for s in second if s.seed in seeds and benchmark in s.answers]
+    problems = _shared([*one, *two], benchmark)
+    if not one or not two or not problems:
+        return None
+    before, after = _table(one, benchmark, problems), _table(two, benchmark, problems)
+    if len(before) == len(after) == 1:
+        return Contrast(name, paired(before[0], after[0]))
+    return Contrast(name, None, bootstrap_difference(before, after))
+
+
+def _shared(group: Group, benchmark: str) -> list[str]:
+    """Return the problems that all of them answered, in the first one's order."""
+    if not group:
+        return []
+    first, *others = (s.answers[benchmark] for s in group)
+    return [problem for problem in first if all(problem in answers for answers in others)]
+
+
+def _table(group: Group, benchmark: str, problems: Sequence[str]) -> list[list[bool]]:
+    """Return seeds × problems, True where the answer is right."""
+    return [[s.answers[benchmark][p].outcome == "agrees" for p in problems] for s in group]
+
+
+def _mean(counts: Sequence[int]) -> int:
+    return round(sum(counts) / len(counts))
+
+
+def _averaged(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Average figures over seeds, and leave out the limits: an interval is no mean of intervals."""
+    keys = [k for k in found[0] if k not in {"low", "high"} and all(k in other for other in found)]
+    out: dict[str, Any] = {}
+    for key in keys:
+        values = [other[key] for other in found]
+        if all(isinstance(v, Mapping) for v in values):
+            out[key] = _averaged(values)
+        elif all(isinstance(v, int | float) for v in values):
+            out[key] = values[0] if len(set(values)) == 1 else sum(values) / len(values)
+    return out

@@ -1,0 +1,120 @@
+"""Rows of several seeds: averaged within a problem, bootstrapped over problems, each seed shown, never pooled."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from orcamath.intervals import Interval, bootstrap, bootstrap_difference, paired, wilson
+from orcamath.records import Scored
+from orcamath.report.fold import Results
+from orcamath.report.page import render
+from orcamath.report.rows import Row, Student, rows
+from orcamath.report.sections import findings
+from orcamath.report.table import show
+
+RIGHT = {  # (arm, seed) → which of ten problems are answered rightly
+    ("", 0): "1111100000",
+    ("", 1): "1111111000",
+    ("KTO", 0): "1111111100",
+    ("KTO", 1): "1111111110",
+    ("more SFT", 0): "1110000000",
+    ("more SFT", 1): "1111100000",
+}
+
+
+def student(arm: str, seed: int | None, right: str, **measures: object) -> Student:
+    answers = {
+        f"p{i}": Scored(problem_id=f"p{i}", benchmark="b", draw=0, text="", final_answer="1", gold="1",
+                        outcome="agrees" if r == "1" else "unjudged", by="rules", finish_reason="stop", n_tokens=1)
+        for i, r in enumerate(right)
+    }  # fmt: skip
+    recipe = {"iterations": [{"more_sft": {}}], "match_tokens_of": "KTO"} if arm == "more SFT" else {"iterations": [{}]}
+    name, iteration = ("M2", 2) if arm else ("M1", 1)
+    return Student(arm, seed, name, iteration, 100 + (seed or 0), recipe, {"b": answers}, {"b": measures})
+
+
+def made(right: dict[tuple[str, int], str]) -> dict[str, Row]:
+    return {
+        row.arm: row for row in rows([student(*key, said, n=10, score=0.5, low=0.4) for key, said in right.items()])
+    }
+
+
+def table(arm: str) -> list[list[float]]:
+    return [[float(c) for c in RIGHT[arm, seed]] for seed in (0, 1)]
+
+
+def test_seeds_are_averaged_within_each_problem_and_each_is_shown() -> None:
+    row = made(RIGHT)["KTO"]
+    assert row.seeds == {"0": 0.8, "1": 0.9}
+    assert (row.n, row.right, row.unjudged, row.trained_tokens) == (10, 8, 2, 100)  # means over the seeds, rounded
+    assert row.score == bootstrap(table("KTO")).interval
+    assert row.score.point == pytest.approx(0.85)
+    assert row.measures == {"n": 10, "score": 0.5}  # a mean of intervals would be no interval
+
+
+def test_seeds_are_never_pooled_as_problems() -> None:
+    alike = {("", s): "1111100000" for s in range(5)}
+    interval = made(alike)[""].score
+    assert interval == bootstrap([[float(c) for c in alike["", 0]]]).interval  # five copies say no more than one
+    pooled = wilson(25, 50)
+    assert interval.high - interval.low > 1.5 * (pooled.high - pooled.low)
+
+
+def test_differences_are_of_the_same_seeds_on_the_same_problems() -> None:
+    row = made(RIGHT)["KTO"]
+    assert [c.against for c in row.contrasts] == ["M1", "more SFT"]
+    over_m1, over_control = row.contrasts
+    assert (over_m1.result, over_control.result) == (None, None)
+    assert over_m1.difference == bootstrap_difference(table(""), table("KTO"))
+    assert over_m1.difference.point == pytest.approx(0.25)
+    assert over_control.difference.point == pytest.approx(0.45)
+
+
+def test_a_seed_that_is_not_there_yet_is_left_out_on_both_sides() -> None:
+    part = {key: said for key, said in RIGHT.items() if key != ("KTO", 1)}
+    row = made(part)["KTO"]
+    assert row.seeds == {}
+    assert row.score == wilson(8, 10)
+    m1, kto = ([c == "1" for c in RIGHT[arm, 0]] for arm in ("", "KTO"))
+    assert row.contrasts[0].result == paired(m1, kto)
+
+
+def test_one_seed_is_measured_as_ever() -> None:
+    found = made({("", 0): "1100", ("KTO", 0): "1110"})
+    assert found[""].score == wilson(2, 4)
+    assert found["KTO"].contrasts[0].result == paired([True, True, False, False], [True, True, True, False])
+    assert found["KTO"].measures["low"] == 0.4
+
+
+def test_students_with_other_problems_are_compared_on_those_they_share() -> None:
+    first, second = student("", 0, "1111"), student("KTO", 0, "000000")
+    m1, kto = rows([first, second])
+    assert (m1.n, kto.n) == (4, 6)
+    assert kto.contrasts[0].result == paired([True] * 4, [False] * 4)
+
+
+def test_table_and_page_show_every_seed_and_say_what_the_interval_is_of() -> None:
+    found = tuple(made(RIGHT).values())
+    results = Results("trial", "", (), (), found, (), {}, {}, {}, (), "name: trial\n")
+    out = io.StringIO()
+    show(results, Console(file=out, width=200, no_color=True))
+    assert "seeds 0, 1" in out.getvalue()
+    assert "80.0 · 90.0" in out.getvalue()
+    page = render(results)
+    assert "80.0 · 90.0" in page
+    assert "trained 2 times" in page
+    assert "McNemar" not in page
+    low, high = found[1].contrasts[0].difference[1:]
+    words = (
+        f"KTO (M2) is better than M1: +25.0 [+{100 * low:.1f}, +{100 * high:.1f}] points, mean of 2 seeds of training."
+    )
+    assert words in [f.text for f in findings(results)]
+
+
+def test_a_page_of_single_runs_says_that_a_seed_may_move_it() -> None:
+    found = tuple(rows([student("", None, "1100"), student("KTO", None, "1110")]))
+    page = render(Results("trial", "", (), (), found, (), {}, {}, {}, (), "name: trial\n"))
+    assert "One training run a row" in page
+    assert "Small ticks" not in page
+    assert Interval(0.25, 0.0, 0.0).point == found[1].contrasts[0].difference.point
