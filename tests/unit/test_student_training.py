@@ -22,6 +22,7 @@ from orcamath.student.losses import dpo, ipo, kto
 from orcamath.student.model import ModelFolder, load, open_folder
 from orcamath.student.processes import World, deal
 from orcamath.student.settings import AdapterSettings, LearnSettings, SftSettings, TrainSettings
+from orcamath.student.sharding import shards
 from tiny_student import Quiet, sealed, tiny_folder
 
 
@@ -253,21 +254,55 @@ def test_a_wrong_number_of_processes_is_noticed() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["kto", "sft"])
+@pytest.mark.parametrize(("name", "sharding"), [("sft", "none"), ("kto", "none"), ("kto", "fsdp2")])
 def test_two_processes_train_what_one_trains(
-    tmp_path: Path, base: ModelFolder, preferences: Artifact, lessons: Artifact, name: str
+    tmp_path: Path, base: ModelFolder, preferences: Artifact, lessons: Artifact, name: str, sharding: str
 ) -> None:
     found = {}
     for n in (1, 2):
         out, metrics = output(tmp_path / str(n)), Metrics()
+        # few tokens at once: the two run unequal numbers of forwards, and slice what does not fit
+        options = {"processes": n, "sharding": sharding, "batch_tokens": 64 if n == 2 else 16_384}
         if name == "sft":
-            imitate(out, SFT.model_copy(update={"processes": n}), lessons, base, Quiet(), metrics)
+            imitate(out, SFT.model_copy(update=options), lessons, base, Quiet(), metrics)
         else:
-            learn(out, LEARN.model_copy(update={"processes": n}), preferences, base, base, kto.loss, Quiet(), metrics)
-        found[n] = (weights(out), [row["loss"] for row in metrics.rows], out.facts)
-    assert found[2][1] == pytest.approx(found[1][1], abs=1e-5)
+            learn(out, LEARN.model_copy(update=options), preferences, base, base, kto.loss, Quiet(), metrics)
+        found[n] = (weights(out), metrics.rows, out.facts)
+    for key in found[1][1][0].keys() - {"tokens_per_s"}:
+        assert [r[key] for r in found[2][1]] == pytest.approx([r[key] for r in found[1][1]], abs=1e-5, rel=1e-5), key
+    assert found[1][0].keys() == found[2][0].keys()
     assert all(torch.allclose(found[1][0][k], w, atol=1e-3) for k, w in found[2][0].items())
     assert found[2][2]["n_tokens"] == found[1][2]["n_tokens"]
+
+
+@pytest.mark.slow
+def test_a_sharded_step_is_the_whole_step_and_resumes_from_its_checkpoint(
+    tmp_path: Path, base: ModelFolder, lessons: Artifact
+) -> None:
+    # a rate at which AdamW's first steps are no larger than what is compared
+    settings = SFT.model_copy(update={"learning_rate": 1e-5, "epochs": 1, "gradient_checkpointing": True})
+    alone, sharded = output(tmp_path / "1"), output(tmp_path / "2")
+    two = settings.model_copy(update={"processes": 2, "sharding": "fsdp2"})
+    one_metrics, two_metrics = Metrics(), Metrics()
+    imitate(alone, settings, lessons, base, Quiet(), one_metrics)
+    imitate(sharded, two, lessons, base, Quiet(), two_metrics)
+    for key in ("loss", "grad_norm", "logp_chosen"):
+        ours = [r[key] for r in two_metrics.rows]
+        assert ours == pytest.approx([r[key] for r in one_metrics.rows], rel=1e-6), key
+    assert all(torch.allclose(weights(alone)[k], w, rtol=0, atol=1e-6) for k, w in weights(sharded).items())
+    # the checkpoint at step 2 of 3 is still there: a second attempt goes on from it, as the first went on
+    again = Metrics()
+    imitate(sharded, two, lessons, base, Quiet(), again)
+    assert [(r["step"], r["loss"]) for r in again.rows] == [(2, pytest.approx(two_metrics.rows[2]["loss"], abs=1e-6))]
+    assert all(torch.allclose(weights(alone)[k], w, rtol=0, atol=1e-6) for k, w in weights(sharded).items())
+
+
+def test_adapters_are_not_sharded() -> None:
+    settings = TrainSettings(processes=2, sharding="fsdp2", adapter=AdapterSettings())
+    with pytest.raises(ModelError, match="adapters are not sharded"):
+        shards(settings, World(0, 2))
+    assert not shards(settings.model_copy(update={"sharding": "auto"}), World(0, 2))
+    assert not shards(TrainSettings(sharding="fsdp2"), World())
 
 
 def test_the_last_epochs_checkpoint_outlives_the_last_two(tmp_path: Path) -> None:
@@ -276,7 +311,7 @@ def test_the_last_epochs_checkpoint_outlives_the_last_two(tmp_path: Path) -> Non
     for step in range(1, 9):
         with torch.no_grad():
             model.weight.fill_(step)
-        save_checkpoint(tmp_path, step, model, optimizer, {}, 2, epoch_ends=step % 3 == 0)
+        save_checkpoint(tmp_path, step, model, optimizer, {}, World(0, 2), epoch_ends=step % 3 == 0)
     kept = [p.name for p in sorted(tmp_path.iterdir())]
     assert kept == ["step-00000006-epoch", "step-00000007", "step-00000008"]
 
@@ -295,7 +330,7 @@ def test_the_last_epochs_checkpoint_outlives_the_last_two(tmp_path: Path) -> Non
 def test_where_no_epoch_ended_another_number_of_processes_begins_anew(tmp_path: Path) -> None:
     model = torch.nn.Linear(2, 1)
     optimizer = torch.optim.AdamW(model.parameters())
-    save_checkpoint(tmp_path, 5, model, optimizer, {}, 4)
+    save_checkpoint(tmp_path, 5, model, optimizer, {}, World(0, 4))
     with pytest.raises(ModelError, match=r"resume: epoch.*the beginning"):
         resume(tmp_path, model, optimizer, 2)
     assert resume(tmp_path, model, optimizer, 2, how="epoch") is None

@@ -6,6 +6,7 @@ plain folder that anything can load.
 """
 
 import gc
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,8 +42,23 @@ def adapted(model: Any, settings: AdapterSettings) -> Any:
     return get_peft_model(model, config, autocast_adapter_dtype=True)
 
 
-def save_trained(model: Any, tokenizer: Any, source: ModelFolder, path: Path, settings: TrainSettings) -> None:
-    """Write the trained model; an adapter is merged first, into a base that was read anew where it was quantized."""
+def save_trained(
+    model: Any,
+    tokenizer: Any,
+    source: ModelFolder,
+    path: Path,
+    settings: TrainSettings,
+    weights: Mapping[str, torch.Tensor] | None = None,
+) -> None:
+    """Write the trained model; an adapter is merged first, into a base that was read anew where it was quantized.
+
+    `weights`: what a sharded model was gathered to; they are written into its base, read anew.
+    """
+    if weights is not None:
+        model = load(source, device="cpu").model
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(weights[name])
     if settings.adapter is None:
         save(model, tokenizer, path)
         return

@@ -20,6 +20,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from orcamath.errors import ModelError
+from orcamath.student.processes import ALONE, World
+from orcamath.student.sharding import gathered, like
 
 __all__ = ["KEPT", "Resumed", "discard_after", "resume", "save_checkpoint"]
 
@@ -42,30 +44,30 @@ def save_checkpoint(
     model: Any,
     optimizer: torch.optim.Optimizer,
     state: dict[str, Any],
-    world_size: int = 1,
+    world: World = ALONE,
     *,
     epoch_ends: bool = False,
 ) -> None:
-    """Write a checkpoint after `step` steps; drop all but the newest two and the newest at an epoch's end."""
+    """Write a checkpoint after `step` steps; drop all but the newest two and the newest at an epoch's end.
+
+    Every process calls this, since a sharded model is gathered from all; the first one writes.
+    """
+    writes = world.rank == 0
+    weights = gathered(_trained(model), keep=writes)
+    moments = gathered(_moments(optimizer), keep=writes)
+    if not writes:
+        return
     target = folder / f"step-{step:08d}{EPOCH if epoch_ends else ''}"
     temporary = folder / f".{target.name}.writing"
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    names = [n for n, p in model.named_parameters() if p.requires_grad]
-    save_file({n: p.detach().contiguous() for n, p in _trained(model)}, temporary / "weights.safetensors")
-    moments = optimizer.state_dict()
-    tensors = {
-        f"{names_of}|{key}": value.contiguous()
-        for names_of, slots in moments["state"].items()
-        for key, value in slots.items()
-        if isinstance(value, Tensor)
-    }
-    save_file(tensors, temporary / "optimizer.safetensors")
+    save_file(weights, temporary / "weights.safetensors")
+    save_file(moments, temporary / "optimizer.safetensors")
     random = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         random["cuda"] = torch.cuda.get_rng_state()
     save_file(random, temporary / "random.safetensors")
-    content = {"step": step, "world_size": world_size, "names": names, "state": state}
+    content = {"step": step, "world_size": world.size, "names": list(weights), "state": state}
     (temporary / "state.json").write_text(json.dumps(content))
     for path in [*temporary.iterdir(), temporary]:
         _sync(path)
@@ -135,12 +137,13 @@ def resume(
     weights = load_file(path / "weights.safetensors")
     with torch.no_grad():
         for name, parameter in _trained(model):
-            parameter.copy_(weights[name])
+            parameter.copy_(like(weights[name], parameter))
     moments = optimizer.state_dict()
     state: dict[int, dict[str, Tensor]] = {}
+    owners = [p for _, p in _trained(model)]
     for key, value in load_file(path / "optimizer.safetensors").items():
         index, slot = key.split("|")
-        state.setdefault(int(index), {})[slot] = value
+        state.setdefault(int(index), {})[slot] = like(value, owners[int(index)])
     moments["state"] = state
     optimizer.load_state_dict(moments)
     random = load_file(path / "random.safetensors")
@@ -152,6 +155,11 @@ def resume(
 
 def _trained(model: Any) -> Iterator[tuple[str, Tensor]]:
     return ((n, p) for n, p in model.named_parameters() if p.requires_grad)
+
+
+def _moments(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+    for number, slots in optimizer.state_dict()["state"].items():
+        yield from ((f"{number}|{key}", value) for key, value in slots.items() if isinstance(value, Tensor))
 
 
 def _sync(path: Path) -> None:

@@ -15,6 +15,7 @@ from orcamath.student.loop import Done, Metric, StepReport, epoch_steps, log, tr
 from orcamath.student.model import Loaded, ModelFolder, torch_dtype
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
+from orcamath.student.sharding import even, gathered, is_sharded, shard, shards
 from orcamath.student.steps import Objective, Referenced, gradients, totals
 from orcamath.student.watch import Sums
 
@@ -26,8 +27,10 @@ T = TypeVar("T")
 class Room:
     """How many tokens are forwarded at once. Halves when memory runs out, and stays there."""
 
-    def __init__(self, tokens: int) -> None:
+    def __init__(self, tokens: int, *, alone: bool = True) -> None:
         self.tokens = tokens
+        self.alone = alone
+        """Whether other processes do not wait for this one in the midst of its work: else it cannot repeat it."""
 
     def within(self, work: Callable[[int], T], again: Callable[[], None] = lambda: None) -> T:
         """Run `work(tokens)`; where memory runs out, undo with `again` and repeat with half. Raises ModelError at the end."""
@@ -37,6 +40,11 @@ class Room:
             except (torch.OutOfMemoryError, RuntimeError) as e:
                 if not isinstance(e, torch.OutOfMemoryError) and "allocate memory" not in str(e):
                     raise
+                if not self.alone:
+                    raise ModelError(
+                        f"memory ran out with {self.tokens} tokens at once, and a sharded training cannot halve that by itself: "
+                        f"set `batch_tokens: {self.tokens // 2}`, or `gradient_checkpointing: true`, and run again"
+                    ) from e
                 if self.tokens < 64:
                     raise ModelError(
                         "memory runs out even with 64 tokens at once: use a smaller model, an `adapter`, "
@@ -49,12 +57,15 @@ class Room:
             log.warning("out of memory: going on with %d tokens at once (batch_tokens)", self.tokens)
 
 
-def prepared(loaded: Loaded, settings: TrainSettings) -> Any:
-    """Return the model as it will be trained: with its adapter if there is one, checkpointing switched on, in training mode."""
+def prepared(loaded: Loaded, settings: TrainSettings, world: World = ALONE) -> Any:
+    """Return the model as it will be trained: with its adapter if there is one, checkpointing switched on, sharded, in training
+    mode."""
     model = adapted(loaded.model, settings.adapter) if settings.adapter else loaded.model
     if settings.gradient_checkpointing:
         model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()  # adapters leave the embeddings frozen
+    if shards(settings, world):
+        shard(model, settings, world)
     return model.train()
 
 
@@ -82,7 +93,7 @@ def fit(
 
     `mismatched(step, items, tokens)` returns what KTO's z0 is the mean of, for these items of a step: sum and count.
     """
-    room = Room(settings.batch_tokens)
+    room = Room(settings.batch_tokens, alone=not is_sharded(model))
 
     def step(i: int) -> StepReport:
         sizes = [groups[k].group.n_tokens for k in steps[i]]
@@ -95,17 +106,21 @@ def fit(
                 baseline = max(0.0, total / n) if n else 0.0
 
             def work(tokens: int) -> StepReport:
-                return gradients(model, chosen, objective, baseline, tokens, share=settings.share_prompt, whole=whole)
+                return gradients(
+                    model, chosen, objective, baseline, tokens, share=settings.share_prompt, whole=whole, even=even(model, world)
+                )  # fmt: skip
 
             report = room.within(work, lambda: model.zero_grad(set_to_none=True))
-        world.add_gradients(model)
+        if not is_sharded(model):
+            world.add_gradients(model)
         loss, *sums = world.total(report.loss, *report.sums)
         return StepReport(loss, sum(sizes), objective.numbers(Sums(*sums), baseline))
 
     ids = [[groups[k].group.problem_id for k in s] for s in steps]
     epoch = epoch_steps(len(groups), settings)
     done = train(model, ids, step, settings, scratch, progress, metric, world, epoch)
+    weights = gathered(model.named_parameters(), keep=world.rank == 0) if is_sharded(model) else None
     if world.rank == 0:
-        save_trained(model, loaded.tokenizer, source, out.folder / "model", settings)
+        save_trained(model, loaded.tokenizer, source, out.folder / "model", settings, weights)
     world.wait()
     return done

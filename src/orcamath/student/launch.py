@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orcamath.errors import ModelError, OrcamathError, TrainingDiverged
+from orcamath.errors import DataError, ModelError, OrcamathError, TrainingDiverged
 from orcamath.ports import Progress
 from orcamath.records import Rejected
 from orcamath.store.artifacts import Artifact, Output
@@ -62,7 +62,8 @@ def launch(
     }  # fmt: skip
     path, result, said = out.scratch / "job.json", out.scratch / "done.json", out.scratch / "processes.log"
     path.write_text(json.dumps(job))
-    result.unlink(missing_ok=True)
+    for old in [result, *out.scratch.glob("error-*.json")]:
+        old.unlink(missing_ok=True)
     command = [
         sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={settings.processes}",
         "-m", "orcamath.commands.train_process", str(path),
@@ -79,6 +80,8 @@ def launch(
         except BaseException:
             running.terminate()  # torchrun ends its workers
             raise
+    for error in sorted(out.scratch.glob("error-*.json")):
+        _raise(json.loads(error.read_text()))
     if not result.exists():
         raise ModelError(f"training in {settings.processes} processes failed: {said.read_text()[-500:].strip()}")
     _take(out, json.loads(result.read_text()))
@@ -96,10 +99,12 @@ def _tell(told: dict[str, Any], progress: Progress, metric: Callable[..., None])
             progress.end()
 
 
+def _raise(error: dict[str, Any]) -> None:
+    kinds: dict[str, type[OrcamathError]] = {"TrainingDiverged": TrainingDiverged, "DataError": DataError}
+    raise kinds.get(error["kind"], ModelError)(error["error"])
+
+
 def _take(out: Output, done: dict[str, Any]) -> None:
-    if "error" in done:
-        kind = TrainingDiverged if done["kind"] == "TrainingDiverged" else ModelError
-        raise kind(done["error"])
     out.facts |= done["facts"]
     for warning in out.facts.get("warnings", []):
         warn(warning)  # a worker's log goes to a file
@@ -145,7 +150,8 @@ class _Told:
 
 
 def work(path: Path, find_loss: Callable[[str], Any]) -> None:
-    """Do one process's part of a job. The first process leaves `done.json`."""
+    """Do one process's part of a job. The first process leaves `done.json`; one that cannot go on leaves `error-RANK.json` and
+    ends, so that torchrun ends the others, who may be waiting for it."""
     from orcamath.student.model import ModelFolder
     from orcamath.student.processes import World
 
@@ -158,13 +164,13 @@ def work(path: Path, find_loss: Callable[[str], Any]) -> None:
     data = Artifact(Path(place), stage, name, manifest)
     models = {k: ModelFolder(Path(p), f) for k, (p, f) in job["models"].items()}
     world = World.join(job["settings"]["processes"])
-    done: dict[str, Any]
     try:
         _train(job, out, data, models, _Told(rank == 0), world, find_loss)
-        done = {"facts": _plain(out.facts), "balance": out.balance.plain(), "rejected": out.rows}
     except OrcamathError as e:
-        done = {"error": str(e), "kind": type(e).__name__}
+        (scratch / f"error-{rank}.json").write_text(json.dumps({"error": str(e), "kind": type(e).__name__}))
+        sys.exit(1)
     if rank == 0:
+        done = {"facts": _plain(out.facts), "balance": out.balance.plain(), "rejected": out.rows}
         (scratch / "done.json").write_text(json.dumps(done))
     world.leave()
 

@@ -39,6 +39,13 @@ def score(model: Any, problems: Sequence[Posed], *, share: bool = True) -> Tenso
     `share`: compute a prompt once for all its answers. Same numbers either way, and on padded rows for architectures that
     cannot be packed.
     """
+    gathered = getattr(model, "gathered", None)  # a sharded model (`sharding`)
+    if gathered is not None:
+        return gathered(lambda: _score(model, problems, share))
+    return _score(model, problems, share)
+
+
+def _score(model: Any, problems: Sequence[Posed], share: bool) -> Tensor:
     longest = max(len(p.prompt) + len(a) for p in problems for a in p.answers)
     if not can_pack(model, longest):
         return score_rows(model, [(p.prompt, a) for p in problems for a in p.answers])

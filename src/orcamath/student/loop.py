@@ -20,6 +20,7 @@ from orcamath.ports import Progress
 from orcamath.student import checkpoint
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
+from orcamath.student.sharding import whole
 from orcamath.student.watch import Sums
 
 __all__ = ["Done", "Metric", "StepReport", "epoch_steps", "learning_rate", "plan", "train"]
@@ -109,7 +110,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate
         report = step(i)
-        norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))
+        norm = float(whole(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)))
         _check(report.loss, norm, i, steps[i], settings)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
@@ -124,8 +125,7 @@ def train(
         ends = epoch is not None and (i + 1) % epoch == 0
         if (ends or (i + 1) % settings.checkpoint_steps == 0) and i + 1 < len(steps):
             state = {"losses": losses, "n_tokens": n_tokens}
-            if world.rank == 0:
-                checkpoint.save_checkpoint(scratch, i + 1, model, optimizer, state, world.size, epoch_ends=ends)
+            checkpoint.save_checkpoint(scratch, i + 1, model, optimizer, state, world, epoch_ends=ends)
             world.wait()
     progress.end()
     tail = losses[-max(1, len(losses) // 10) :]

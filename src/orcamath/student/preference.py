@@ -23,6 +23,7 @@ from orcamath.student.model import ModelFolder, load
 from orcamath.student.processes import ALONE, World
 from orcamath.student.reference import reference_logprobs
 from orcamath.student.settings import LearnSettings
+from orcamath.student.sharding import even
 from orcamath.student.steps import Objective, Referenced, ratio_sum, score_all
 from orcamath.student.watch import Watch
 
@@ -56,11 +57,11 @@ def train_on_preferences(
         else {}
     )
     ready = [Referenced(g, known[_posed(g)] if "reference" in need else (0.0,) * len(g.responses)) for g in groups]
-    model = prepared(loaded, settings)
+    model = prepared(loaded, settings, world)
 
     def mismatched(i: int, mine: Sequence[int], tokens: int) -> tuple[float, int]:
         other = [Posed(groups[k].prompt, strangers[i][groups[k].problem_id]) for k in mine]
-        policy = score_all(model, other, tokens, share=settings.share_prompt)
+        policy = score_all(model, other, tokens, share=settings.share_prompt, even=even(model, world))
         return ratio_sum(policy, [known[p] if p.answers else () for p in other])
 
     watch = Watch(metric, len(steps))

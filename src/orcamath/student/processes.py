@@ -1,7 +1,7 @@
 """Several processes on one training: every step's problems are dealt out so that each has equal work, gradients are added up.
 
 A step's losses are divided by the step's own counts before anything is added, so the sum over processes is the step's gradient,
-whatever their number. Every process keeps all weights (no sharding).
+whatever their number. Every process keeps all weights, or its share of them (`sharding`).
 """
 
 import os
@@ -81,6 +81,14 @@ class World:
         told = torch.tensor(flags, dtype=torch.uint8, device="cuda" if torch.cuda.is_available() else "cpu")
         dist.broadcast(told, 0)
         return [bool(x) for x in told.tolist()]
+
+    def most(self, n: int) -> int:
+        """Return the largest of all processes' numbers."""
+        if self.size == 1:
+            return n
+        told = torch.tensor(n, device="cuda" if torch.cuda.is_available() else "cpu")
+        dist.all_reduce(told, dist.ReduceOp.MAX)
+        return int(told)
 
     def total(self, *values: float) -> list[float]:
         """Return each value summed over all processes."""

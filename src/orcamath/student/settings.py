@@ -66,6 +66,9 @@ class TrainSettings(Settings):
     """Keep fewer activations and compute them again: about a third slower, much less memory."""
     processes: int = outside_digest(1, ge=1)
     """Training processes, started by torchrun: one a GPU, or several on one CPU."""
+    sharding: Literal["auto", "none", "fsdp2"] = outside_digest("auto")
+    """With several processes: `fsdp2` deals weights and moments out over them, `none` lets each hold all; `auto` is `fsdp2`
+    on GPUs where all weights are trained."""
     checkpoint_steps: int = outside_digest(200, ge=1)
     """Steps between checkpoints; one more at every epoch's end."""
     resume: Literal["exact", "epoch"] = outside_digest("exact")

@@ -4,7 +4,7 @@ Every sum is divided by the step's own counts, so the step's loss and gradient d
 order, or how rows were padded.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -18,7 +18,11 @@ from orcamath.student.losses.nll import nll
 from orcamath.student.settings import LossSettings
 from orcamath.student.watch import Sums, looked_at, watched
 
-__all__ = ["Objective", "Referenced", "cut", "gradients", "ratio_sum", "score_all", "slices", "totals", "z0"]
+__all__ = ["IDLE", "Objective", "Referenced", "cut", "gradients", "ratio_sum", "score_all", "slices", "totals", "z0"]
+
+
+IDLE = Posed((0,), ((0,),))
+"""The least that can be scored: one token after one."""
 
 
 class Referenced(NamedTuple):
@@ -82,16 +86,21 @@ def slices(problem: Posed, budget: int) -> list[Posed]:
 
 
 @torch.no_grad()
-def score_all(model: Any, problems: Sequence[Posed], budget: int, *, share: bool = True) -> list[tuple[float, ...]]:
-    """Return the log-probs of every problem's answers, without gradient, in order."""
+def score_all(
+    model: Any, problems: Sequence[Posed], budget: int, *, share: bool = True, even: Callable[[int], int] = int
+) -> list[tuple[float, ...]]:
+    """Return the log-probs of every problem's answers, without gradient, in order. `even`: see `gradients`."""
     out: list[tuple[float, ...]] = [()] * len(problems)
     pieces = [(i, s) for i, p in enumerate(problems) if p.answers for s in slices(p, budget)]
     found: list[list[float]] = [[] for _ in pieces]
-    for batch in cut([s for _, s in pieces], budget):
+    batches = cut([s for _, s in pieces], budget)
+    for batch in batches:
         values = score(model, [pieces[k][1] for k in batch], share=share).tolist()
         for k in batch:
             n = len(pieces[k][1].answers)
             found[k], values = values[:n], values[n:]
+    for _ in range(even(len(batches)) - len(batches)):
+        score(model, [IDLE], share=share)
     for (i, _), values in zip(pieces, found, strict=True):
         out[i] += tuple(values)
     return out
@@ -118,38 +127,55 @@ def gradients(
     *,
     share: bool = True,
     whole: Totals | None = None,
+    even: Callable[[int], int] = int,
 ) -> StepReport:
     """Add the gradient of the step's loss to the parameters and report what was seen.
 
     A problem larger than `budget` is scored in slices without gradient first. What the loss then says of each log-prob is
     all that its slices need, one after the other, to add up to the same gradient. `whole`: the step's counts, where `groups`
-    are only one process's part of it.
+    are only one process's part of it. `even`: how many forwards are to be run where n are needed (a sharded model's processes
+    all run the same number).
     """
     whole = whole or totals([g.group for g in groups])
     loss, sums = 0.0, Sums()
     posed = [Posed(g.group.prompt, g.group.responses) for g in groups]
-    for micro in cut(posed, budget):
-        part = [groups[i] for i in micro]
-        pieces = slices(posed[micro[0]], budget) if len(micro) == 1 else []
-        if len(pieces) > 1:
-            with torch.no_grad():
-                logp = torch.cat([score(model, [p], share=share) for p in pieces])
-            logp.requires_grad_()
-        else:
-            logp = score(model, [posed[i] for i in micro], share=share)
+    micros = cut(posed, budget)
+    large = {m[0]: pieces for m in micros if len(m) == 1 and len(pieces := slices(posed[m[0]], budget)) > 1}
+    known = _without_gradient(model, large, share, even)
+    n = 0
+    for micro in micros:
+        part, pieces = [groups[i] for i in micro], large.get(micro[0], [])
+        logp = known[micro[0]] if pieces else score(model, [posed[i] for i in micro], share=share)
         value = _value(logp, part, objective, baseline, whole)
         value.backward()
-        if len(pieces) > 1:
+        n += len(pieces) or 1
+        if pieces:
             assert logp.grad is not None
             for piece, coefficient in zip(pieces, logp.grad.split([len(p.answers) for p in pieces]), strict=True):
                 (coefficient * score(model, [piece], share=share)).sum().backward()
         loss += float(value.detach())
         values = logp.detach().tolist()
         for g in part:
-            n = len(g.reference)
-            sums = sums.plus(looked_at(g.group, values[:n], g.reference))
-            values = values[n:]
+            size = len(g.reference)
+            sums = sums.plus(looked_at(g.group, values[:size], g.reference))
+            values = values[size:]
+    for _ in range(even(n) - n):
+        (0.0 * score(model, [IDLE], share=share)).sum().backward()
     return StepReport(loss, sum(g.group.n_tokens for g in groups), objective.numbers(sums, baseline), sums)
+
+
+@torch.no_grad()
+def _without_gradient(
+    model: Any, large: Mapping[int, Sequence[Posed]], share: bool, even: Callable[[int], int]
+) -> dict[int, Tensor]:
+    """Score sliced problems, as leaves that the loss can be differentiated with respect to."""
+    n = sum(map(len, large.values()))
+    known = {
+        i: torch.cat([score(model, [p], share=share) for p in pieces]).requires_grad_() for i, pieces in large.items()
+    }
+    for _ in range(even(n) - n):
+        score(model, [IDLE], share=share)
+    return known
 
 
 def _value(logp: Tensor, part: Sequence[Referenced], objective: Objective, baseline: float, whole: Totals) -> Tensor:

@@ -37,7 +37,7 @@ def train_on_lessons(
     steps = _steps(groups, settings)
     ready = [Referenced(g, (0.0,)) for g in groups]
     objective = Objective(sft, LossSettings())
-    model = prepared(loaded, settings)
+    model = prepared(loaded, settings, world)
     done = fit(
         out, settings, loaded, base, model, ready, steps, objective, None, progress, metric, out.scratch / "steps", world
     )  # fmt: skip
