@@ -7,7 +7,8 @@ from orcamath.evaluate.published import Published, ours, placed, published
 
 def test_rows_say_where_they_come_from_and_are_possible_scores() -> None:
     rows = published()
-    assert len({(r.model, r.size, r.protocol) for r in rows}) == len(rows)
+    assert len({(r.benchmark, r.model, r.size, r.protocol) for r in rows}) == len(rows)
+    assert {r.format for r in rows} == {"natural language", "code", "words and code", "not stated"}
     for row in rows:
         assert row.source
         assert 0 < row.score < 100

@@ -22,7 +22,7 @@ class Published(NamedTuple):
     model: str
     size: str
     format: str
-    """`natural language`, `code` (the model writes a program that is run) or `not stated`."""
+    """`natural language`, `code` (the model writes a program that is run), `words and code`, or `not stated`."""
     protocol: str
     """`pass@1` (one greedy answer), `maj@k`, `verifier@k`, …"""
     calls_per_answer: int

@@ -18,6 +18,8 @@ from orcamath.report.table import percent, table
 __all__ = ["Measured", "text_of"]
 
 WIDTH = 150
+NEAR = 4
+"""Published rows shown above and below ours, and at the top."""
 SEVERAL = ("maj", "pass", "verifier")
 
 
@@ -111,10 +113,14 @@ def _compared(models: Sequence[Measured], differences: Mapping[str, Paired]) -> 
 
 
 def _beside(name: str, rows: Sequence[Published]) -> RenderableType:
+    """Show the best rows and those around each of ours."""
+    near = {i + d for i, p in enumerate(rows) if p.is_ours for d in range(-NEAR, NEAR + 1)} | set(range(NEAR))
+    shown = [p for i, p in enumerate(rows) if i in near]
     return table(
-        f"Beside published scores: {name}", ["model", "size", "format", "source", "calls", "% right"],
+        f"Beside published scores: {name} ({len(shown)} of {len(rows)} rows: the best, and those around ours)",
+        ["model", "size", "format", "source", "calls", "% right"],
         [
             [("→ " if p.is_ours else "") + p.model, p.size or "–", p.format, p.source, f"{p.calls_per_answer}", f"{p.score:.2f}"]
-            for p in rows
+            for p in shown
         ], left=4,
     )  # fmt: skip
