@@ -10,7 +10,7 @@ from orcamath.classroom import seeds, textbook
 from orcamath.classroom.held_out import HeldOut, Unreadable
 from orcamath.contamination import GateSettings, gate
 from orcamath.recipe import run
-from orcamath.recipe_file import load
+from orcamath.recipe_file import load, shipped
 from orcamath.records import Lesson, Problem, Rejected, Settings
 from orcamath.report.progress import Silent
 from orcamath.settings import ModelSettings
@@ -84,7 +84,7 @@ def _write(out: Output, problems: list[Problem]) -> None:
     out.balance.results = out.balance.kept = out.write("problems", problems)
 
 
-@pytest.mark.parametrize("name", ["classroom", "gsm8k-small"])
+@pytest.mark.parametrize("name", shipped())
 def test_every_line_with_a_number_says_where_it_comes_from(name: str) -> None:
     text = (Path(__file__).parents[2] / f"src/orcamath/recipes/{name}.yaml").read_text()
     _, _, body = text.partition("\nseeds:")

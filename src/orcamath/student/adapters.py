@@ -70,6 +70,6 @@ def save_trained(
     model.save_pretrained(path.with_name("adapter"))
     del model
     gc.collect()
-    base = load(source, dtype=torch_dtype(settings.dtype)).model
+    base = load(source, dtype=torch_dtype(settings.dtype), device="cpu").model  # the GPU still holds the quantized one
     merged = PeftModel.from_pretrained(base, path.with_name("adapter")).merge_and_unload()
     save(merged, tokenizer, path)
