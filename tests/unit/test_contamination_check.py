@@ -32,7 +32,7 @@ def test_counts_pairs_and_where_they_are(tmp_path: Path) -> None:
     assert found["flagged"]["1"] == {"ge": 1, "gt": 1}
     assert found["stop_words"] == "NLTK's 179"
     (pair,) = found["pairs"]
-    assert (pair["file"], pair["row"], pair["test_file"], pair["test"]) == ("b.jsonl", 3, "test.jsonl", 2)
+    assert (pair["file"], pair["row"], pair["test_file"], pair["test"]) == ("b.jsonl", 2, "test.jsonl", 2)
     assert "".join(t for t, _ in pair["texts"]["test"]) == TEST
     assert json.loads(json.dumps(found)) == found
 

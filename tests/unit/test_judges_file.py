@@ -49,9 +49,10 @@ def test_verdicts_and_summary(tmp_path: Path, form: str) -> None:
     assert [j.row for j in summary.offending] == [3, 4, 5]
 
 
-def test_columns_may_have_any_name_and_labels_may_be_absent(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ours", [("question", "reference", "response"), ("problem", "gold", "completion")])
+def test_columns_may_have_any_name_and_labels_may_be_absent(tmp_path: Path, ours: tuple[str, str, str]) -> None:
     rows = [{"q": "How many?", "truth": 9, "said": "nine", "id": "x1"}]
-    columns = {"question": "q", "reference": "truth", "response": "said"}
+    columns = dict(zip(ours, ("q", "truth", "said"), strict=True))
     summary = Summary()
     (judged,) = judge_file(written(tmp_path, "jsonl", rows), RulesJudge(), columns, summary)
     assert (judged.finding.outcome, judged.id, judged.label) == ("agrees", "x1", None)

@@ -21,6 +21,8 @@ from orcamath.store.artifacts import Store
 __all__ = ["check", "judge"]
 
 SHOWN_PAIRS = 10
+SHOWN_CHARS = 160
+"""Of the end of a response that the judge and its label differ about."""
 
 
 def judge(
@@ -38,6 +40,8 @@ def judge(
     judged_by = find("judge", name).make(JudgeSettings(name=name), chat)
     summary, bars = Summary(), Bars()
     bars.begin("judge", None)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
     sink = out.open("wb") if out is not None else None
     try:
         for verdict in judge_file(path, judged_by, _mapping(columns), summary, keep=offending):
@@ -61,6 +65,7 @@ def judge(
         lines.append(
             printable(f"row {r['row']}: {r['outcome']} ({r['reason']}), label {r['label']}; reference {r['reference']}")
         )
+        lines.append(printable("  …" + " ".join(r["response"][-SHOWN_CHARS:].split())))
     return "\n".join(lines)
 
 
@@ -91,6 +96,10 @@ def _told(found: Checked) -> list[str]:
     lines = [
         f"{plain['n_training']:,} training problems, {plain['n_tests']:,} test questions, stop words {plain['stop_words']}",
         *_counts("test questions flagged", plain["flagged"], plain["threshold"]),
+    ]
+    lines += [
+        f"look `{look}`: {n['tests']:,} test questions, {n['rows']:,} training problems"
+        for look, n in plain["looks"].items()
     ]
     for value, part in plain["by"].items():
         lines += _counts(f"from `{value}` alone ({part['n_training']:,})", part["flagged"], plain["threshold"])

@@ -71,15 +71,30 @@ def check_files(
     that is not there or a file that holds nothing.
     """
     settings = settings or SearchSettings()
-    asked = [(path, text) for path, text, _ in questions(tests, column)]
+    asked = list(_placed(tests, column))
     if not asked:
         raise UsageError(f"{', '.join(map(str, tests))}: no test questions in there")
-    texts = [text for _, text in asked]
+    texts = [question.text for question in asked]
     found = search((text for _, text, _ in questions(training, column)), texts, settings, tick=tick)
     if not found.n_rows:
         raise UsageError(f"{', '.join(map(str, training))}: no training problems in there")
     parts = _by_value(training, column, by, texts, settings) if by else {}
     return Checked(found, parts, settings, _pairs(found, training, column, asked, max_pairs))
+
+
+class _Placed(NamedTuple):
+    """A question and where it stands."""
+
+    file: str
+    row: int
+    """In its file, from 1."""
+    text: str
+
+
+def _placed(paths: Iterable[Path], column: str | None) -> Iterator[_Placed]:
+    for path in paths:
+        for row, (_, text, _) in enumerate(questions([path], column), 1):
+            yield _Placed(path.name, row, text)
 
 
 def questions(paths: Iterable[Path], column: str | None = None) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
@@ -133,19 +148,19 @@ def _by_value(
 
 
 def _pairs(
-    found: Found, training: Sequence[Path], column: str | None, asked: Sequence[tuple[Path, str]], limit: int
+    found: Found, training: Sequence[Path], column: str | None, asked: Sequence[_Placed], limit: int
 ) -> list[dict[str, Any]]:
     alike = most_alike(found, limit)
     wanted = {row for row, _, _ in alike}
-    texts = {i: (path, text) for i, (path, text, _) in enumerate(questions(training, column)) if i in wanted}
+    placed = {i: question for i, question in enumerate(_placed(training, column)) if i in wanted}
     return [
         {
-            "row": row + 1,
-            "file": texts[row][0].name,
-            "test": test + 1,
-            "test_file": asked[test][0].name,
+            "row": placed[row].row,
+            "file": placed[row].file,
+            "test": asked[test].row,
+            "test_file": asked[test].file,
             "scores": scores,
-            "texts": side_by_side(texts[row][1], asked[test][1]),
+            "texts": side_by_side(placed[row].text, asked[test].text),
         }
         for row, test, scores in alike
     ]

@@ -33,6 +33,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "id": ("id",),
 }
 """What a judge needs, and the column names under which it is looked for, first match first."""
+_ALIASES = {candidate: ours for ours, candidates in COLUMNS.items() for candidate in candidates}
 _TRUE = {"true", "yes", "1", "correct", "right", "1.0", "agrees"}
 _FALSE = {"false", "no", "0", "incorrect", "wrong", "0.0", "disagrees"}
 
@@ -184,6 +185,7 @@ def comparison_of(row: Mapping[str, Any], names: Mapping[str, str]) -> Compariso
 
 
 def _resolve(columns: Mapping[str, str], present: Sequence[str], where: str) -> dict[str, str]:
+    columns = {_ALIASES.get(ours, ours): theirs for ours, theirs in columns.items()}
     for ours, theirs in columns.items():
         if ours not in COLUMNS:
             raise UsageError(f"there is no column `{ours}` to map; {nearest(ours, COLUMNS)}")
@@ -199,7 +201,7 @@ def _resolve(columns: Mapping[str, str], present: Sequence[str], where: str) -> 
         if ours not in names:
             raise UsageError(
                 f"{where} has no column for the {ours} (looked for {', '.join(COLUMNS[ours])}; it has "
-                f"{', '.join(present)}): name it, as in `{ours}=my_column`"
+                f"{', '.join(present)}): name it, as in `--column {ours}=my_column`"
             )
     return names
 

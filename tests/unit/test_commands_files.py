@@ -1,0 +1,59 @@
+"""`orcamath judge` and `orcamath check` as a reader sees them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orcamath.commands.files import check, judge
+from orcamath.errors import UsageError
+
+TEST = "Nadia plants 12 rows of tulips with 8 bulbs in each row; a storm ruins 20 bulbs. How many bulbs survive?"
+
+
+def written(path: Path, *rows: dict[str, object]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def judged(path: Path, tmp_path: Path, **more: object) -> str:
+    wanted = {"name": "rules", "columns": [], "model": None, "base_url": None, "out": None, "offending": False}
+    return judge(path, store=tmp_path, **{**wanted, "as_json": False, **more})  # type: ignore[arg-type]
+
+
+def test_judge_sums_up_and_lists_what_contradicts_the_label(tmp_path: Path) -> None:
+    rows = [
+        {"question": "2 + 2?", "gold": "4", "response": "It is 4.", "label": True},
+        {"question": "2 + 3?", "gold": "5", "response": "First \x1b[31mI add.\nSo it is 5.", "label": False},
+    ]
+    path = written(tmp_path / "answers.jsonl", *rows)
+    shown = judged(path, tmp_path, offending=True, out=tmp_path / "new" / "verdicts.jsonl").splitlines()
+    assert shown[:2] == ["n: 2", "agrees: 2"]
+    assert "forced_accuracy: 0.5000" in shown
+    assert shown[-2:] == [
+        "row 2: agrees (same_answer), label False; reference 5",
+        "  …First [31mI add. So it is 5.",  # no model's text may colour the terminal
+    ]
+    verdicts = (tmp_path / "new" / "verdicts.jsonl").read_text().splitlines()
+    assert [json.loads(v)["outcome"] for v in verdicts] == ["agrees", "agrees"]
+    plain = json.loads(judged(path, tmp_path, as_json=True))
+    assert (plain["n"], plain["agrees"], plain["false_agree"], "offending" in plain) == (2, 2, 0.5, False)
+
+
+def test_a_column_without_a_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="write --column response=my_column"):
+        judged(tmp_path / "any.jsonl", tmp_path, columns=["response"])
+
+
+def test_check_tells_counts_every_look_and_the_pairs_with_shared_words_marked(tmp_path: Path) -> None:
+    training = written(tmp_path / "train.jsonl", {"question": "A dog runs."}, {"question": TEST.replace("20", "31")})
+    tests = written(tmp_path / "test.jsonl", {"question": TEST})
+    shown = check([training], [tests], by=None, column=None, n=[], threshold=0.5, as_json=False).splitlines()
+    assert shown[0] == "2 training problems, 1 test questions, stop words NLTK's 179"
+    assert "test questions flagged, 1-grams: 1 at ≥ 0.5, 1 above it" in shown
+    assert "look `masked`: 1 test questions, 1 training problems" in shown
+    assert "look `containment`: 1 test questions, 1 training problems" in shown
+    (pair,) = [i for i, line in enumerate(shown) if line.startswith("row ")]
+    assert shown[pair].startswith("row 2 of train.jsonl, row 1 of test.jsonl: ")
+    assert "a [storm ruins] 31 [bulbs.]" in shown[pair + 1]
+    assert "a [storm ruins] 20 [bulbs.]" in shown[pair + 2]
