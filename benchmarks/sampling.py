@@ -1,10 +1,10 @@
 """Sampling four answers a problem against transformers' batched `generate(num_return_sequences=4)`; CPU seconds of one thread.
 
-    python benchmarks/sampling.py [--repeats 3] [--models DIR] [--json]
+    python benchmarks/sampling.py [--repeats 3] [--models DIR] [--only NAME] [--json]
 
 `pupil`: a model of the classroom pupil's shape, trained for a moment so that its answers end at different places (an untrained
-one never ends). `lm135`: SmolLM2-135M-Instruct from `--models` (its GGUF file), in which 16 problems are asked for at most 96
-tokens. Each run is its own process; sides take turns; transformers runs at the best of three batch sizes, found first.
+one never ends). `lm135`: SmolLM2-135M-Instruct from `--models` (a folder smollm2-135m…, or its GGUF file), in which 16 problems
+are asked for at most 96 tokens. Each run is its own process; sides take turns; transformers runs at the best of three batch sizes, found first.
 The figure is generated tokens a CPU second, ours through theirs. `greedy_equal`: share of greedy outputs that are equal, and
 `greedy_explained`: that are equal or part where the top two logits differ by less than 1e-4.
 """
@@ -66,7 +66,8 @@ def lm135(folder: str) -> tuple[Any, list[tuple[int, ...]], int]:
     from orcamath.student.encode import Encoder
     from orcamath.student.model import load, open_folder
 
-    (file,) = Path(folder).glob("smollm2-135m-instruct*.gguf")
+    plain = sorted(Path(folder).glob("smollm2-135m*/config.json"))  # quicker to open than the GGUF file
+    file = plain[0].parent if plain else next(iter(Path(folder).glob("smollm2-135m-instruct*.gguf")))
     loaded = load(open_folder(str(file)))
     encoder = Encoder(loaded.tokenizer)
     rng = random.Random(0)
@@ -147,6 +148,7 @@ def main() -> None:
     parser.add_argument(
         "--models", help="folder with the GGUF file of SmolLM2-135M-Instruct; without it only `pupil` is run"
     )
+    parser.add_argument("--only", choices=("pupil", "lm135"), help="measure one of them")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -157,7 +159,7 @@ def main() -> None:
         print(json.dumps(side(**job)))
         return
     result: dict[str, Any] = {}
-    for name in ("pupil", "lm135") if args.models else ("pupil",):
+    for name in (args.only,) if args.only else ("pupil", "lm135") if args.models else ("pupil",):
         case = {"name": name, "folder": args.models}
         tries = {str(b): {"side": "theirs", "batch": b, **case} for b in BATCHES[name]}
         found = {b: runs[0] for b, runs in alternate(__file__, tries, 1).items()}

@@ -18,7 +18,7 @@ from orcamath.student.imitate import imitate
 from orcamath.student.launch import loss_name
 from orcamath.student.learn import learn
 from orcamath.student.loop import learning_rate, plan
-from orcamath.student.losses import dpo, ipo, kto
+from orcamath.student.losses import dpo, ipo, kto, needs
 from orcamath.student.model import ModelFolder, load, open_folder
 from orcamath.student.processes import World, deal
 from orcamath.student.settings import AdapterSettings, LearnSettings, SftSettings, TrainSettings
@@ -216,6 +216,30 @@ def test_out_of_memory_halves_the_budget_and_goes_on(caplog: pytest.LogCaptureFi
 
     with pytest.raises(ModelError, match="gradient_checkpointing"):
         room.within(never)
+
+
+def test_a_step_that_ran_out_of_memory_is_repeated_and_changes_nothing(
+    tmp_path: Path, base: ModelFolder, preferences: Artifact, caplog: pytest.LogCaptureFixture
+) -> None:
+    sizes: list[int] = []
+
+    @needs("pairs", "reference")
+    def tight(batch: Any, settings: Any) -> Any:
+        sizes.append(len(batch.logp))
+        if len(sizes) == 4:
+            raise torch.OutOfMemoryError
+        return dpo.loss(batch, settings)
+
+    rows = {}
+    for name, loss in (("roomy", dpo.loss), ("tight", tight)):
+        metrics = Metrics()
+        settings = LEARN.model_copy(update={"batch_tokens": 150, "epochs": 1})
+        learn(output(tmp_path / name), settings, preferences, base, base, loss, Quiet(), metrics)
+        rows[name] = [(r["loss"], r["grad_norm"]) for r in metrics.rows]
+    assert len(sizes) > 4
+    assert "out of memory: going on with 75 tokens at once" in caplog.text
+    for a, b in zip(rows["roomy"], rows["tight"], strict=True):
+        assert a == pytest.approx(b, abs=1e-5)
 
 
 def test_the_plan_covers_every_problem_once_an_epoch() -> None:
