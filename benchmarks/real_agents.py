@@ -1,7 +1,8 @@
 """Every agent with a real model on real seeds: acceptance per stage, rejections by reason with an example, share verified.
 
     python benchmarks/real_agents.py --model FOLDER_OR_GGUF [--seeds 40] [--solutions 3] [--out FOLDER]
-    python benchmarks/real_agents.py --base-url http://localhost:8000/v1 --model NAME …
+    python benchmarks/real_agents.py --model FOLDER --http …                                     the same behind our server
+    python benchmarks/real_agents.py --base-url http://localhost:8000/v1 --model NAME …         any other server
 
 Seeds are the first GSM8K train problems in hashed order, from the folder named by ORCAMATH_TEST_DATA. Run it twice with the same
 --out and only what is new is asked.
@@ -14,6 +15,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from orcamath.settings import ModelSettings
 from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.teach import TeachSettings, teach
+from orcamath.testing import of_chat, serve
 
 
 class Quiet:
@@ -68,16 +71,31 @@ def report(made: Artifact, seconds: float, examples: int) -> None:
             print(f"   - {rejected.reason} {rejected.detail}: {' / '.join(rejected.text.split(chr(10)))[:700]}")
 
 
+def opened(args: argparse.Namespace, until: ExitStack) -> Any:
+    """Open the model: here, here behind a server of ours, or behind another server."""
+    base_url = args.base_url
+    if not base_url:
+        options: dict[str, Any] = {"chunk": args.chunk, "rows": args.chunk, "dtype": args.dtype}
+        local = transformers_local.open_chat(
+            ModelSettings(backend="transformers_local", model=args.model, options=options)
+        )
+        if not args.http:
+            return local
+        base_url = until.enter_context(serve(of_chat(local, batch=args.chunk), threads=args.chunk)).base_url
+    wire = {"concurrency": args.chunk, "timeout_s": 3600.0, "api_key_env": None}
+    return openai_compatible.open_chat(
+        ModelSettings.model_validate({"model": args.model, "base_url": base_url, **wire})
+    )
+
+
 def main(args: argparse.Namespace) -> None:
+    """Open the model and run the stages."""
+    with ExitStack() as until:
+        run(args, opened(args, until))
+
+
+def run(args: argparse.Namespace, model: Any) -> None:
     """Run the stages in turn."""
-    options: dict[str, Any] = {}
-    if args.base_url:
-        settings = ModelSettings(model=args.model, base_url=args.base_url, api_key_env=None)
-        model = openai_compatible.open_chat(settings)
-    else:
-        options = {"chunk": args.chunk, "rows": args.chunk, "dtype": args.dtype}
-        settings = ModelSettings(backend="transformers_local", model=args.model, options=options)
-        model = transformers_local.open_chat(settings)
     store = Store(Path(args.out))
     chat = Remembered(model, Ledger(Path(args.out) / "ledger"))
     few, n = args.max_new_tokens, args.solutions
@@ -85,9 +103,14 @@ def main(args: argparse.Namespace) -> None:
     def seeds(out: Output) -> None:
         out.write("problems", gsm8k(args.seeds))
 
-    a = AskSettings(max_new_tokens=2 * few, tries=args.tries)
-    short = {"max_new_tokens": 120, "tries": args.tries}
-    e = EditSettings.model_validate({"suggester": short, "editor": {"max_new_tokens": few, "tries": args.tries}})
+    told = {"max_new_tokens": 80, "tries": args.tries}
+    asked_for = {"max_new_tokens": 50, "tries": args.tries}
+    a = AskSettings.model_validate(
+        {"max_new_tokens": 2 * few, "tries": args.tries, "calls": args.calls, "statement": told, "question": asked_for}
+    )
+    short = {"max_new_tokens": 120, "tries": args.tries, "ideas": args.edits == "added"}
+    edits = {"max_new_tokens": few, "tries": args.tries, "writes": args.edits}
+    e = EditSettings.model_validate({"suggester": short, "editor": edits})
     t = TeachSettings(max_new_tokens=few, solutions=n, temperature=0.7 if n > 1 else 0.0)
     quiet = Quiet()
     source = store.stage("seeds", 1, None, [str(args.seeds)], seeds)
@@ -122,9 +145,12 @@ if __name__ == "__main__":
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--model", required=True)
     arguments.add_argument("--base-url")
+    arguments.add_argument("--http", action="store_true", help="put our own server between the agents and the model")
     arguments.add_argument("--seeds", type=int, default=40)
     arguments.add_argument("--solutions", type=int, default=1)
     arguments.add_argument("--tries", type=int, default=2)
+    arguments.add_argument("--calls", choices=["one", "each"], default="each", help="how Ask-Me-Anything asks")
+    arguments.add_argument("--edits", choices=["whole", "added"], default="added", help="what the editor writes")
     arguments.add_argument("--max-new-tokens", type=int, default=300)
     arguments.add_argument("--chunk", type=int, default=32)
     arguments.add_argument("--dtype", default="auto")

@@ -94,3 +94,40 @@ def test_it_runs_in_a_process_of_its_own() -> None:
                 assert json.load(answer)["completions"] == 1
         finally:
             server.terminate()
+
+
+class Batched(Drawn):
+    """A chat that remembers how many calls it got at once, and cuts its second word off."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    def __call__(self, requests):
+        requests = list(requests)
+        self.sizes.append(len(requests))
+        for r in reversed(requests):
+            yield Reply(r.key("drawn"), f"{r.messages[-1].content} and", "length")
+
+
+def test_calls_that_wait_together_are_answered_together() -> None:
+    chat = Batched()
+    with serve(of_chat(chat, batch=16), threads=16) as server:
+        model = open_chat(ModelSettings(model="m", base_url=server.base_url, concurrency=16))
+        requests = [ask(i) for i in range(48)]
+        served = {r.key: r for r in model(requests)}
+    assert [served[r.key(model.fingerprint)].text for r in requests] == [f"question {i} and" for i in range(48)]
+    assert {r.finish_reason for r in served.values()} == {"length"}
+    assert sum(chat.sizes) == 48
+    assert max(chat.sizes) > 4
+
+
+def test_a_model_that_breaks_is_an_error_of_the_servers() -> None:
+    def broken(requests):
+        raise RuntimeError("out of memory")
+
+    broken.fingerprint = "broken"  # type: ignore[attr-defined]
+    with serve(of_chat(broken, batch=4), threads=4) as server:  # type: ignore[arg-type]
+        options = {"first_backoff_s": 0.001}
+        model = open_chat(ModelSettings(model="m", base_url=server.base_url, max_tries=2, options=options))
+        (reply,) = model([ask(1)])
+    assert reply.error

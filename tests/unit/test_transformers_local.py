@@ -104,11 +104,24 @@ def test_a_prompt_that_fills_the_context_is_answered_with_nothing(folder: ModelF
     assert some.usage.completion_tokens <= 6
 
 
-def test_closing_early_lets_go(folder: ModelFolder) -> None:
-    chat = LocalChat(folder, chunk=4)
+def test_closing_early_lets_go_of_what_is_not_to_be_kept(folder: ModelFolder) -> None:
+    chat = LocalChat(folder, chunk=4, keep_gb=0)
     replies = chat(iter(requests(folder, WARM)))
     next(replies)
     replies.close()  # type: ignore[attr-defined]
+    assert chat._loaded is None
+
+
+def test_weights_stay_for_the_next_call_until_another_model_wants_the_room(folder: ModelFolder) -> None:
+    asked = requests(folder, WARM)
+    chat, fresh = LocalChat(folder), LocalChat(folder, keep_gb=0)
+    first = answers(chat, asked[:8])
+    kept = chat._loaded
+    assert kept is not None
+    assert answers(chat, asked[8:]) | first == answers(fresh, asked)
+    assert chat._loaded is None  # the other one took its place
+    assert answers(chat, asked[:8]) == first
+    chat.close()
     assert chat._loaded is None
 
 

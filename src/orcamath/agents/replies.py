@@ -52,7 +52,8 @@ def tagged(text: str, *tags: str) -> list[Piece]:
     """Return the contents of the named tags, in order.
 
     Taken as meant: any case, spaces and attributes inside a tag, bold or numbers in front of it, `[tag]` for `<tag>`, a
-    tag that is closed by the next one. Not whole is only the last one, where nothing closes it.
+    tag that is closed by the next one; and headings (`**Statement:** …`) where there is no tag at all. Not whole is only
+    the last one, where nothing closes it.
     """
     names = "|".join(tags)
     mark = re.compile(rf"[<\[]\s{{0,3}}(/?)\s{{0,3}}({names})(?:\s[^<>\[\]]{{0,40}})?\s{{0,3}}[>\]]", re.IGNORECASE)
@@ -67,7 +68,22 @@ def tagged(text: str, *tags: str) -> list[Piece]:
             open_tag, start = name, match.end()
     if open_tag:
         found.append(Piece(open_tag, _clean(text[start:]), False))
-    return [piece for piece in found if piece.text]
+    return [piece for piece in found or _headed(text, tags) if piece.text]
+
+
+def _headed(text: str, tags: tuple[str, ...]) -> list[Piece]:
+    """Read `Statement: …`, `**Question 2:** …`, `### Edited problem` as if they were tags; each must begin its line."""
+    names = "|".join(tag.replace("_", "[_ ]") for tag in tags)
+    mark = re.compile(
+        rf"^[ \t]{{0,4}}[#*_>]{{0,4}}[ \t]?({names})(?:[ \t][0-9]{{1,2}})?[*_]{{0,2}}(?:[ \t]?:[*_]{{0,2}}|[ \t]*$)",
+        re.IGNORECASE | re.MULTILINE,
+    )
+    marks = list(mark.finditer(text))
+    ends = [m.start() for m in marks[1:]] + [len(text)]  # one more than marks where there is none
+    return [
+        Piece(m[1].lower().replace(" ", "_"), _clean(text[m.end() : end]), end < len(text))
+        for m, end in zip(marks, ends, strict=False)
+    ]
 
 
 def failed(item: str, words: Said, reply: Reply) -> Rejected:

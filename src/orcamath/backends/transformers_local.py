@@ -2,13 +2,17 @@
 
 Requests are answered in fixed chunks of the request list, each chunk whole, so that samples depend on the weights and the
 requests and not on what an earlier run already had. Options: `chunk` (requests a chunk), `rows` (decoded side by side),
-`dtype`, `max_context`.
+`dtype`, `max_context`, `keep_gb`.
+
+Weights of up to `keep_gb` gigabytes stay in main memory from one call to the next, those of the model used last only: the
+agents come back to the same small model a dozen times. On a GPU they are let go of, since training wants the room.
 """
 
 import gc
+import weakref
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from orcamath.errors import RecipeError, nearest
 from orcamath.ports import Reply, Request, Usage
@@ -19,7 +23,7 @@ from orcamath.student.sampling import Asked, Sampled, sample_chunk
 
 __all__ = ["OPTIONS", "LocalChat", "open_chat"]
 
-OPTIONS: dict[str, Any] = {"chunk": 256, "rows": 64, "dtype": "auto", "max_context": None}
+OPTIONS: dict[str, Any] = {"chunk": 256, "rows": 64, "dtype": "auto", "max_context": None, "keep_gb": 4.0}
 
 
 def open_chat(settings: ModelSettings) -> "LocalChat":
@@ -38,6 +42,9 @@ def open_chat(settings: ModelSettings) -> "LocalChat":
 class LocalChat:
     """The port `Chat` over local weights. Takes messages (through the chat template) or prompt ids."""
 
+    _last: ClassVar["weakref.ref[LocalChat] | None"] = None
+    """The one whose weights may still be in memory."""
+
     def __init__(
         self,
         folder: ModelFolder,
@@ -46,12 +53,14 @@ class LocalChat:
         rows: int = 64,
         dtype: Any = "auto",
         max_context: int | None = None,
+        keep_gb: float = 4.0,
     ) -> None:
         self.folder = folder
         self.chunk: int | None = chunk
         self.rows = rows
         self.dtype = dtype
         self.max_context = max_context
+        self.keep_gb = keep_gb
         self._loaded: tuple[Loaded, Encoder] | None = None
 
     @property
@@ -60,17 +69,33 @@ class LocalChat:
         return self.folder.fingerprint
 
     def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
-        """Answer chunk after chunk; weights are let go of when the last one is done."""
+        """Answer chunk after chunk; weights too large to be kept are let go of when the last one is done."""
         source = iter(requests)
         try:
             while chunk := list(islice(source, self.chunk or 1)):
                 yield from self._answer(chunk)
         finally:
-            self._loaded = None
-            gc.collect()  # the next model of the run needs the room
+            if not self._may_stay():
+                self.close()
+
+    def close(self) -> None:
+        """Let go of the weights; the next call loads them again."""
+        self._loaded = None
+        gc.collect()  # the next model of the run needs the room
+
+    def _may_stay(self) -> bool:
+        if self._loaded is None:
+            return True
+        model = self._loaded[0].model
+        n_bytes = sum(p.numel() * p.element_size() for p in model.parameters())
+        return model.device.type == "cpu" and n_bytes <= self.keep_gb * 1e9
 
     def _open(self) -> tuple[Loaded, Encoder]:
         if self._loaded is None:
+            before = LocalChat._last() if LocalChat._last is not None else None
+            if before is not None:
+                before.close()
+            LocalChat._last = weakref.ref(self)
             loaded = load(self.folder, dtype=torch_dtype(self.dtype))
             self._loaded = (loaded, Encoder(loaded.tokenizer))
         return self._loaded

@@ -6,6 +6,7 @@ connection. Written on asyncio protocols because a server in a benchmark must co
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Literal, NamedTuple
 
 __all__ = ["Answer", "Handler", "HttpServer", "Incoming"]
@@ -35,8 +36,8 @@ Handler = Callable[[Incoming], Answer]
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, handler: Handler) -> None:
-        self.handler = handler
+    def __init__(self, handler: Handler, threads: Executor | None = None) -> None:
+        self.handler, self.threads = handler, threads
         self.buffer = b""
         self.transport: asyncio.Transport | None = None
 
@@ -59,7 +60,19 @@ class _Connection(asyncio.Protocol):
             return
         self.buffer = rest[length:]
         method, path, _ = first.split(" ", 2)
-        answer = self.handler(Incoming(method, path, headers, rest[:length]))
+        incoming = Incoming(method, path, headers, rest[:length])
+        if self.threads is None:
+            self.schedule(self.handler(incoming))
+        else:
+            loop = asyncio.get_running_loop()
+            loop.run_in_executor(self.threads, self.handler, incoming).add_done_callback(self.handled)
+
+    def handled(self, made: "asyncio.Future[Answer]") -> None:
+        """Send what a thread has made of a request; a handler that raised is an error of the server's."""
+        if not made.cancelled():
+            self.schedule(Answer(500) if made.exception() is not None else made.result())
+
+    def schedule(self, answer: Answer) -> None:
         if answer.how != "hang":
             asyncio.get_running_loop().call_later(answer.after_s, self.answer, answer)
 
@@ -83,16 +96,17 @@ class _Connection(asyncio.Protocol):
 
 
 class HttpServer:
-    """Listens on the loopback; `port` is known once `start` has returned."""
+    """Listens on the loopback; `port` is known once `start` has returned. `threads` handle that many requests at once."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, threads: int = 0) -> None:
         self.handler = handler
+        self._threads = ThreadPoolExecutor(threads) if threads else None
         self.port = 0
         self._server: asyncio.Server | None = None
         self._open: set[_Connection] = set()
 
     def _connection(self) -> _Connection:
-        connection = _Connection(self.handler)
+        connection = _Connection(self.handler, self._threads)
         self._open.add(connection)
         return connection
 
@@ -109,4 +123,6 @@ class HttpServer:
         for connection in self._open:
             if connection.transport is not None:
                 connection.transport.abort()
+        if self._threads is not None:
+            self._threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.sleep(0)

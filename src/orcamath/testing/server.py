@@ -6,16 +6,18 @@ error. `serve` runs it in a thread; `python -m orcamath.testing` in a process of
 """
 
 import asyncio
+import queue
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import orjson
 
-from orcamath.ports import Chat, Message, Request, Sampling
+from orcamath.ports import Chat, Message, Reply, Request, Sampling
 from orcamath.testing.batches import BatchDesk
 from orcamath.testing.faults import Faults
 from orcamath.testing.http import Answer, HttpServer, Incoming
@@ -35,7 +37,8 @@ class Call(NamedTuple):
     seed: int | None
 
 
-Responder = Callable[[Call], str]
+Responder = Callable[[Call], str | Reply]
+"""Says what a model would; a Reply also says whether the token limit ended it."""
 
 
 def stub(text: str = "The answer is four.\n#### 4") -> Responder:
@@ -43,19 +46,53 @@ def stub(text: str = "The answer is four.\n#### 4") -> Responder:
     return lambda _: text
 
 
-def of_chat(chat: Chat, most_draws: int = 64) -> Responder:
-    """Serve a Chat of ours. The draw, which is not on the wire, is found again through the seed it gave."""
+def of_chat(chat: Chat, most_draws: int = 64, batch: int = 1) -> Responder:
+    """Serve a Chat of ours. The draw, which is not on the wire, is found again through the seed it gave.
 
-    def respond(call: Call) -> str:
+    With `batch` above 1, calls that wait together are answered together; `serve` then wants as many `threads`.
+    """
+    answer = _Together(chat, batch) if batch > 1 else lambda request: next(iter(chat([request])))
+
+    def respond(call: Call) -> Reply:
         sampling = Sampling(call.temperature, call.top_p, call.max_tokens, call.stop)
         for draw in range(most_draws):
             request = Request(call.messages, call.token_ids, sampling, draw)
             if call.seed is None or request.seed() & 0x7FFF_FFFF == call.seed:
                 break
-        (reply,) = chat([request])
-        return reply.text
+        return answer(request)
 
     return respond
+
+
+class _Together:
+    """Gathers what many threads ask of one model: while it answers, the next batch comes together."""
+
+    def __init__(self, chat: Chat, most: int, gather_s: float = 0.1) -> None:
+        self.chat, self.most, self.gather_s = chat, most, gather_s
+        self.waiting: queue.SimpleQueue[tuple[Request, Future[Reply]]] = queue.SimpleQueue()
+        threading.Thread(target=self._run, daemon=True, name="batches of a served model").start()
+
+    def __call__(self, request: Request) -> Reply:
+        future: Future[Reply] = Future()
+        self.waiting.put((request, future))
+        return future.result()
+
+    def _run(self) -> None:
+        while True:
+            batch = [self.waiting.get()]
+            try:
+                while len(batch) < self.most:
+                    batch.append(self.waiting.get(timeout=self.gather_s))
+            except queue.Empty:
+                pass
+            try:
+                replies = {reply.key: reply for reply in self.chat([request for request, _ in batch])}
+                for request, future in batch:
+                    future.set_result(replies[request.key(self.chat.fingerprint)])
+            except Exception as e:  # whatever it is, those who wait must hear of it
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(e)
 
 
 class MisbehavingServer:
@@ -81,6 +118,7 @@ class MisbehavingServer:
         self._faulted: Counter[bytes] = Counter()
         self._completed: Counter[bytes] = Counter()
         self.base_url = ""
+        self._books = threading.RLock()
 
     @property
     def stats(self) -> dict[str, Any]:
@@ -94,11 +132,13 @@ class MisbehavingServer:
             return Answer(body=orjson.dumps(self.stats))
         if incoming.path.startswith(("/health", "/v1/models")):
             return Answer(body=orjson.dumps({"object": "list", "data": [{"id": m} for m in self.models]}))
-        self.counts["calls"] += 1
+        with self._books:
+            self.counts["calls"] += 1
         if self.key is not None and incoming.headers.get("authorization") != f"Bearer {self.key}":
             return _error(401, f"Incorrect API key provided: {incoming.headers.get('authorization')}")
-        if (answer := self.batches.handle(incoming, self._in_batch)) is not None:
-            return answer
+        with self._books:
+            if (answer := self.batches.handle(incoming, self._in_batch)) is not None:
+                return answer
         try:
             body = orjson.loads(incoming.body)
         except orjson.JSONDecodeError:
@@ -120,11 +160,12 @@ class MisbehavingServer:
 
     def _complete(self, body: dict[str, Any], key: bytes) -> Answer:
         faults = self.faults
-        fault = faults.wire(key, self._seen[key], self._faulted[key])
-        self._seen[key] += 1
-        if fault is not None:
-            self._faulted[key] += 1
-            self.counts[fault] += 1
+        with self._books:
+            fault = faults.wire(key, self._seen[key], self._faulted[key])
+            self._seen[key] += 1
+            if fault is not None:
+                self._faulted[key] += 1
+                self.counts[fault] += 1
         if fault == "throttle":
             return _error(429, "slow down", headers=(("Retry-After", f"{faults.retry_after_s:g}"),))
         if fault == "throttle_silent":
@@ -132,8 +173,10 @@ class MisbehavingServer:
         if fault == "server_error":
             return _error((500, 502, 503)[key[0] % 3], "the server is not well", after_s=faults.latency_s)
         call = _decode(body)
-        text, finish = self._spoil(self.respond(call), faults.content(key))
-        payload = self._bill(call, text, finish, key, chat=call.token_ids is None)
+        said = self.respond(call)
+        with self._books:
+            text, finish = self._spoil(said, faults.content(key))
+            payload = self._bill(call, text, finish, key, chat=call.token_ids is None)
         if fault == "wrong_shape":
             payload = b'{"id": "x", "choices": []}'
         elif fault == "invalid_json":
@@ -141,7 +184,8 @@ class MisbehavingServer:
         how = {"hang": "hang", "drop": "drop", "cut_body": "cut"}.get(fault or "", "whole")
         return Answer(body=payload, after_s=faults.latency_s, how=how)  # type: ignore[arg-type]
 
-    def _spoil(self, text: str, fault: str | None) -> tuple[str, str]:
+    def _spoil(self, said: str | Reply, fault: str | None) -> tuple[str, str]:
+        text, finish = (said.text, said.finish_reason) if isinstance(said, Reply) else (said, "stop")
         if fault is not None:
             self.counts[fault] += 1
         match fault:
@@ -155,7 +199,7 @@ class MisbehavingServer:
                 return (text + " ") * (200_000 // (len(text) + 1)), "length"
             case "nonsense":
                 return "<statement></question> {0} \\boxed{ ###", "stop"
-        return text, "stop"
+        return text, "content_filter" if finish == "refused" else finish
 
     def _bill(self, call: Call, text: str, finish: str, key: bytes, *, chat: bool) -> bytes:
         prompt = sum(len(m.content) // 4 + 4 for m in call.messages) + len(call.token_ids or ())
@@ -196,11 +240,16 @@ def _error(
 
 
 @contextmanager
-def serve(respond: Responder, faults: Faults | None = None, **options: Any) -> Iterator[MisbehavingServer]:
-    """Run the server in a thread while the block lasts; its `base_url` is ready, its `stats` may be read at any time."""
+def serve(
+    respond: Responder, faults: Faults | None = None, *, threads: int = 0, **options: Any
+) -> Iterator[MisbehavingServer]:
+    """Run the server in a thread while the block lasts; its `base_url` is ready, its `stats` may be read at any time.
+
+    A responder that takes its time blocks all others, unless `threads` answer that many calls at once.
+    """
     server = MisbehavingServer(respond, faults, **options)
     loop = asyncio.new_event_loop()
-    http = HttpServer(server)
+    http = HttpServer(server, threads)
     loop.run_until_complete(http.start())
     server.base_url = f"http://127.0.0.1:{http.port}/v1"
     thread = threading.Thread(target=loop.run_forever, daemon=True, name="misbehaving server")

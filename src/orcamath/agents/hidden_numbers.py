@@ -1,0 +1,137 @@
+"""Numbers that were hidden in a statement: did statement and question keep all the others, and what is the answer then?
+
+Shared by both ways of Ask-Me-Anything (one call a seed, one call a number).
+"""
+
+from collections import Counter
+from fractions import Fraction
+
+from orcamath.agents.replies import Piece
+from orcamath.agents.wellformed import ask_of, content_words, flaw, normal, numbers
+from orcamath.answers import final_answer
+from orcamath.answers.numbers import quantities
+from orcamath.records import Problem, Rejected
+
+__all__ = ["answer_value", "as_told", "changed", "hidden", "short_answer"]
+
+LETTERS = "ABCDEFGHIJ"
+
+
+def short_answer(seed: Problem) -> str | None:
+    """Return the seed's short answer: what stands behind the letter of a choice, the end of a solution where no answer came."""
+    if seed.answer is not None and len(seed.answer) == 1 and seed.answer.upper() in LETTERS[: len(seed.options)]:
+        return seed.options[LETTERS.index(seed.answer.upper())]
+    return seed.answer or final_answer(seed.solution or "", kind="number", question=seed.question)
+
+
+def answer_value(seed: Problem) -> Fraction | None:
+    """Return the value of the seed's answer, None where it is not exactly one number."""
+    found = quantities(short_answer(seed) or "")
+    return found[0].value if len(found) == 1 else None
+
+
+def as_told(answer: Fraction | None, statement: str) -> Fraction | None:
+    """Return the answer as the statement tells it: an answer of 25 to "what percentage" stands there as 25%."""
+    if answer is not None and answer not in numbers(statement):
+        percentages = {q.value for q in quantities(statement) if q.form == "percent"}
+        return answer / 100 if answer / 100 in percentages else answer
+    return answer
+
+
+def changed(statement: str, seed: Problem, answer: Fraction | None) -> tuple[str, str] | None:
+    """Compare the statement's numbers with those of seed and answer; (slug, what) where one is missing or new."""
+    have, given = numbers(statement), numbers(seed.question)
+    lost = [str(v) for v in given if v not in have]
+    added = [str(v) for v in have if v not in given and v != answer]
+    if lost:
+        return ("statement_changed_number" if added else "statement_lost_number"), f"lost {lost}, added {added}"
+    if answer is not None and answer not in have:
+        return "statement_lacks_answer", str(answer)
+    return ("statement_added_number", f"added {added}") if added else None
+
+
+def hidden(
+    piece: Piece, target: str, seed: Problem, answer: Fraction | None, total: Counter[Fraction], last: bool
+) -> Problem | Rejected:
+    """Make a problem of one pair, or say what is wrong with it."""
+
+    def no(reason: str, detail: str = "") -> Rejected:
+        return Rejected(item=seed.id, reason=reason, detail=detail, text=f"{target} | {piece.text}")
+
+    value = _value(target, total)
+    if value is None:
+        return no("target_is_no_number")
+    if _restates(piece.text, value, seed, answer, total, last):
+        return no("restates_seed")
+    if not piece.whole:
+        return no("cut_off")
+    if value not in total:
+        return no("target_not_in_statement")
+    if wrong := flaw(piece.text):
+        return no(wrong)
+    rest = total - Counter([value])
+    have = numbers(piece.text)
+    if have[value] > rest[value]:
+        return no("target_not_hidden")
+    more = any(have[v] > total[v] for v in have)
+    # a target that stands there twice may name one quantity, and go altogether; not where another number came in for it
+    if lost := [str(v) for v in rest if v not in have and (v != value or more)]:
+        return no("question_lost_number", f"lost {lost}")
+    if added := [str(v) for v in have if v not in total]:
+        return no("question_added_number", f"added {added}")
+    return Problem.make(
+        piece.text, "ask_me_anything", seed.source, split=seed.split, licence=seed.licence, cluster=seed.cluster,
+        answer=_plain(value, target, seed.question), answer_from="hidden_number", parents=(seed.id,), round=1, target=target,
+    )  # fmt: skip
+
+
+def _value(target: str, total: Counter[Fraction]) -> Fraction | None:
+    """Read a target: exactly one number, whatever words stand around it; `25` is meant for the `25%` of the statement."""
+    found = quantities(target)
+    if len(found) != 1:
+        return None
+    value = found[0].value
+    return value / 100 if value not in total and value / 100 in total else value
+
+
+def _restates(
+    text: str, value: Fraction, seed: Problem, answer: Fraction | None, total: Counter[Fraction], last: bool
+) -> bool:
+    """Tell whether a pair asks for the seed's own answer.
+
+    Its target is the answer. Where the answer's value also stands among the given numbers, the question decides: the seed's
+    own text, the place at the end, or a question about the seed's thing.
+    """
+    if normal(text) == normal(seed.question):
+        return True
+    if value != answer:
+        return False
+    if total[value] == 1 or last:
+        return True
+    ours, theirs = content_words(ask_of(text)), content_words(ask_of(seed.question))
+    return len(ours & theirs) >= 0.75 * max(len(ours | theirs), 1)
+
+
+def _plain(value: Fraction, target: str, question: str) -> str:
+    """Spell a hidden number as an answer: `60%` stays a percentage, words and digits become one number."""
+    forms = {q.form for q in quantities(f"{target} | {question}") if q.value == value}
+    if "percent" in forms:
+        return f"{_decimal(value * 100)}%"
+    return _decimal(value)
+
+
+def _decimal(value: Fraction) -> str:
+    """Write a fraction as an integer or a finite decimal where it is one, else as p/q."""
+    denominator = value.denominator
+    for prime in (2, 5):
+        while denominator % prime == 0:
+            denominator //= prime
+    if value.denominator == 1:
+        return str(value.numerator)
+    if denominator != 1 or value.denominator > 10**6:
+        return f"{value.numerator}/{value.denominator}"
+    digits = 0
+    while (value * 10**digits).denominator != 1:
+        digits += 1
+    whole = str(abs(int(value * 10**digits))).rjust(digits + 1, "0")
+    return f"{'-' if value < 0 else ''}{whole[:-digits]}.{whole[-digits:]}"

@@ -1,0 +1,217 @@
+"""Ask-Me-Anything in small steps and the editor that only adds: what is put together here out of short replies."""
+
+from pathlib import Path
+
+import pytest
+
+from orcamath.agents import editor, suggester
+from orcamath.agents.ask_me_anything import AskSettings, ask
+from orcamath.agents.editor import EditorSettings
+from orcamath.agents.gaps import asks_for, gaps, question_of, without
+from orcamath.agents.suggester import Suggested, SuggesterSettings, idea_for
+from orcamath.agents.suggester_editor import EditSettings, edit
+from orcamath.agents.wellformed import ask_of
+from orcamath.answers import quantities
+from orcamath.ports import Reply, Request
+from orcamath.records import Problem, Rejected
+from scripted import Bench, Quiet, Scripted, seed, user_text
+
+PENS = "Ann has 3 pens and buys 4 at $2 each. How many pens has she now?"
+
+
+@pytest.mark.parametrize(
+    ("statement", "n", "expected"),
+    [
+        ("A ferry carries 48 cars on each trip.", 0, "A ferry carries some cars on each trip."),
+        ("Mila makes $10 an hour.", 0, "Mila makes some dollars an hour."),
+        ("30% of them are boys.", 0, "A certain percentage of them are boys."),
+        ("She ate half of the plums.", 0, "She ate a certain fraction of the plums."),
+        ("He is 1/2 the age of Al.", 0, "He is a certain fraction of the age of Al."),
+        ("It flew twice as far.", 0, "It flew a certain number of times as far."),
+        ("She has 3 times more bunnies.", 0, "She has a certain number of times more bunnies."),
+        ("The 4 boys and Ann's 5 cats ran.", 0, "The boys and Ann's 5 cats ran."),
+        ("The 4 boys and Ann's 5 cats ran.", 1, "The 4 boys and Ann's cats ran."),
+        ("The first 3 days were cold.", 0, "The first days were cold."),
+        ("The four episodes last 4 hours.", 1, "The four episodes last some hours."),
+        ("He pays with an $80 note.", 0, "He pays with a note."),
+        ("Grandma gave her $125 to save.", 0, "Grandma gave her some dollars to save."),
+        ("They won 1 game and drew 3.", 0, "They won some games and drew 3."),
+        ("They won 1 game and drew 3.", 1, "They won 1 game and drew some."),
+        ("It costs less than 9 dollars.", 0, "It costs less than a certain number of dollars."),
+        ("She takes another 5 steps.", 0, "She takes some more steps."),
+        ("5 cats sleep.", 0, "Some cats sleep."),
+    ],
+)
+def test_a_statement_without_one_of_its_numbers(statement: str, n: int, expected: str) -> None:
+    assert without(statement, quantities(statement)[n]) == expected
+
+
+@pytest.mark.parametrize(
+    ("statement", "marked"),
+    [
+        ("Al is 30. Si is 5 years older.", ["Al is [30].", "Si is [5] years older."]),
+        ("A 20-foot rope of 3 colours, at 7 pm, in 2015.", ["A 20-foot rope of [3] colours, at 7 pm, in 2015."]),
+        ("Eggs come by the dozen.  One owl ate 250ml, or every 3 days 1st.", []),
+        ("Mr. Smith has 5 hens.\nHe sells 2.", ["Mr. Smith has [5] hens.", "He sells [2]."]),
+    ],
+)
+def test_the_numbers_that_can_be_hidden(statement: str, marked: list[str]) -> None:
+    assert [g.marked for g in gaps(statement)] == marked
+
+
+@pytest.mark.parametrize(
+    ("marked", "question", "fits"),
+    [
+        ("Agnes works [8] hours each week.", "How many hours does Agnes work each week?", True),
+        ("Agnes works [8] hours each week.", "How long does Agnes work each week?", True),
+        ("Mila makes [$10] an hour while Agnes makes $15 an hour.", "How much does Mila make per hour?", True),
+        ("Mila makes $10 an hour while Agnes makes [$15] an hour.", "How much does Mila make an hour?", False),
+        ("The class had [12] girls and 13 boys.", "How many girls were in the class?", True),
+        ("The class had 12 girls and [13] boys.", "How many girls were in the class?", False),
+        ("The team has won 2 games and tied [2].", "How many games did the team win?", False),
+        ("The team won [1] game and drew 3.", "How many games did the team win?", True),
+        ("At the party [30%] of them are boys.", "How many of them are boys at the party?", False),
+        ("At the party [30%] of them are boys.", "What percentage of them are boys at the party?", True),
+        ("The four episodes last [4] hours.", "How many hours does each episode last?", False),
+        ("She has [5] teddies, 3 times more bunnies, and a bear.", "How many teddies does she have?", True),
+        ("Al is [30] years old and Si is 5 years older.", "How many years is Si older?", False),
+        ("Al is [30] years old and Si is 5 years older.", "How old is Al?", True),
+        ("She pays [$5] for a hat.", "Who pays for a hat?", False),
+        ("She pays [$5] for a hat.", "How much does Zoe pay for a hat?", False),
+        ("It flew [twice] as far as the car.", "How many times as far as the car did it fly?", True),
+    ],
+)
+def test_whether_a_question_asks_for_the_number_marked(marked: str, question: str, fits: bool) -> None:
+    plain = marked.replace("[", "").replace("]", "")
+    gap = next(g for g in gaps(plain) if g.marked == marked)
+    assert asks_for(question, gap, plain) is fits
+
+
+@pytest.mark.parametrize(
+    ("problem", "told", "ask"),
+    [
+        (PENS, "Ann has 3 pens and buys 4 at $2 each.", "How many pens has she now?"),
+        ("Ann has 3 pens. If she buys 4, how many has she?", "Ann has 3 pens. She buys 4.", "How many has she?"),
+        ("How old is Al? He is 3 years younger than Bo, 9.", "He is 3 years younger than Bo, 9.", "How old is Al?"),
+    ],
+)
+def test_what_a_problem_tells_and_what_it_asks(problem: str, told: str, ask: str) -> None:
+    assert question_of(problem, ask_of(problem)) == (told, ask)
+
+
+def answers(*replies: tuple[str, str]) -> Scripted:
+    """Answer by what the user part holds; the first that fits."""
+    return Scripted(lambda r: next((reply for part, reply in replies if part in user_text(r)), "no idea"))
+
+
+def test_every_number_but_the_answer_is_asked_for_in_the_problems_own_words(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    chat = answers(
+        ("<answer>\n7\n", "<statement>She has 7 pens now.</statement>"),
+        ("[3]", "<question>How many pens has Ann?</question>"),
+        ("[4]", "<question>How many pens does she buy?</question>"),
+        ("[$2]", "<question>How much does each pen cost?"),
+    )
+    seeds = bench.table([seed(PENS, "7", licence="MIT")])
+    made = bench.run(lambda out: ask(out, AskSettings(calls="each"), seeds, bench.model(chat), Quiet()))
+    assert [(p.question, p.answer, p.target) for p in made.read(Problem)] == [
+        ("Ann has some pens and buys 4 at $2 each. She has 7 pens now. How many pens has Ann?", "3", "3"),
+        ("Ann has 3 pens and buys some at $2 each. She has 7 pens now. How many pens does she buy?", "4", "4"),
+        ("Ann has 3 pens and buys 4 at some dollars each. She has 7 pens now. How much does each pen cost?", "2", "$2"),
+    ]
+    (parent,) = seeds.read(Problem)
+    for p in made.read(Problem):
+        assert (p.parents, p.licence, p.answer_from, p.round) == ((parent.id,), "MIT", "hidden_number", 1)
+    assert len(chat.asked) == 4
+    assert made.facts["targets"] == 3
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        ("<statement>How many pens has she now? 7</statement>", "statement_asks"),
+        ("<statement>She has many pens now.</statement>", "statement_lacks_answer"),
+        ("<statement>She has 7 pens now, 5 of them red.</statement>", "statement_added_number"),
+        ("<statement>The weather costs 7.</statement>", "statement_tells_something_else"),
+        ("She has seven.", "wrong_format"),
+        ("<statement>She has €7 of pens now", None),
+    ],
+)
+def test_a_sentence_that_does_not_tell_the_answer_is_asked_for_again(
+    tmp_path: Path, reply: str, reason: str | None
+) -> None:
+    bench = Bench(tmp_path)
+    chat = Scripted(lambda r: reply if "<answer>" in user_text(r) else "<question>hm</question>")
+    settings = AskSettings.model_validate({"calls": "each", "statement": {"tries": 2}})
+    seeds = bench.table([seed(PENS, "7")])
+    made = bench.run(lambda out: ask(out, settings, seeds, bench.model(chat), Quiet()))
+    assert made.count("problems") == 0
+    if reason is not None:
+        assert made.facts["failed_calls"] == {reason: 2}
+
+
+def test_money_in_a_statement_must_be_spoken_of_in_the_problem(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    seeds = bench.table([seed("Ann has 3 pens and buys 4. How many pens has she now?", "7")])
+    chat = Scripted(lambda r: "<statement>She has $7 in pens now.</statement>")
+    made = bench.run(lambda out: ask(out, AskSettings(calls="each"), seeds, bench.model(chat), Quiet()))
+    assert set(made.facts["failed_calls"]) == {"statement_changed_unit"}
+
+
+def added(reply: str, problem: str = PENS) -> str | None:
+    """Return the edited problem, or the reason why there is none."""
+    agent = editor.make(EditorSettings(writes="added"))
+    made = agent.parse(Reply(b"", reply), Suggested(seed(problem), ("Harder.",)))
+    if isinstance(made, Rejected):
+        return made.reason
+    (one,) = made
+    return one.reason if isinstance(one, Rejected) else one.question
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        (
+            "<added>She gives 2 of her pens away.</added><question>How many pens are left to her?</question>",
+            "Ann has 3 pens and buys 4 at $2 each. She gives 2 of her pens away. How many pens are left to her?",
+        ),
+        ("<added>She has 9 pens now.</added><question>How many pens are red?</question>", "answer_given_away"),
+        ("<added>She gives some away.</added><question>How many pens are left to her?</question>", "adds_no_number"),
+        ("<added>She gives 2 away.</added><question>How many pens has she now?</question>", "unchanged"),
+        ("<added>Has she 2 bags?</added><question>How many pens are in a bag?</question>", "several_questions"),
+        ("<added>She has 3 + 4 = 7.</added><question>How many pens are in a bag?</question>", "answer_given_away"),
+        ("<added>She shares them among 2 friends.</added><question>How many does Zoe get?</question>", "asks_something_else"),
+        ("<added>She gives 2 of her pens away.</added>", "wrong_format"),
+        ("I am sorry, I cannot.", "refused"),
+    ],
+)  # fmt: skip
+def test_an_addition_goes_on_from_the_problem(reply: str, expected: str) -> None:
+    assert added(reply) == expected
+
+
+def test_small_writers_get_an_idea_that_fits_the_question(tmp_path: Path) -> None:
+    asked: list[Request] = []
+
+    def say(r: Request) -> str:
+        asked.append(r)
+        if "<idea>" in user_text(r):
+            return "<suggestion>Let her give away 2 and ask how many are left.</suggestion>"
+        return "<added>She gives 2 of her pens away.</added>\n<question>How many pens are left to her?</question>"
+
+    bench = Bench(tmp_path)
+    settings = EditSettings.model_validate({"rounds": 1, "suggester": {"ideas": True}, "editor": {"writes": "added"}})
+    seeds = bench.table([seed(PENS, "7")])
+    made = bench.run(lambda out: edit(out, settings, seeds, bench.model(Scripted(say)), Quiet()))
+    assert [p.question.split("each. ")[1] for p in made.read(Problem)] == [
+        "She gives 2 of her pens away. How many pens are left to her?"
+    ]
+    assert all("<question>\nHow many pens has she now?\n</question>" in user_text(r) for r in asked)
+    assert "years" in idea_for(seed("Al is 3. How old is Bo?")) or "old" in idea_for(seed("Al is 3. How old is Bo?"))
+
+
+def test_prompts_for_small_writers_have_fingerprints_of_their_own() -> None:
+    assert AskSettings().prompt_fingerprints() != AskSettings(calls="each").prompt_fingerprints()
+    assert len(AskSettings(calls="each").prompt_fingerprints()) == 2
+    whole, only_added = EditorSettings(), EditorSettings(writes="added")
+    assert whole.prompt_fingerprints() != only_added.prompt_fingerprints()
+    assert suggester.make(SuggesterSettings(ideas=True)).prompt.name == "suggester_idea"
