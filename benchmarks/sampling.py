@@ -3,8 +3,9 @@
     python benchmarks/sampling.py [--repeats 3] [--models DIR] [--only NAME] [--json]
 
 `pupil`: a model of the classroom pupil's shape, trained for a moment so that its answers end at different places (an untrained
-one never ends). `lm135`: SmolLM2-135M-Instruct from `--models` (a folder smollm2-135m…, or its GGUF file), in which 16 problems
-are asked for at most 96 tokens. Each run is its own process; sides take turns; transformers runs at the best of three batch sizes, found first.
+one never ends). `lm135`: SmolLM2-135M-Instruct from `--models` (a folder smollm2-135m…, or its GGUF file), in which 16
+problems are asked for at most 96 tokens. Each run is its own process; sides take turns; transformers runs at the best of three
+batch sizes, found first.
 The figure is generated tokens a CPU second, ours through theirs. `greedy_equal`: share of greedy outputs that are equal, and
 `greedy_explained`: that are equal or part where the top two logits differ by less than 1e-4.
 """
