@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from orcamath.errors import UsageError
 from orcamath.experiment import once_more
 from orcamath.records import Lesson, Problem, Rejected, Scored
+from orcamath.report.provenance import models, spent
 from orcamath.report.rows import Row, Student, rows
+from orcamath.report.samples import Sample, samples
 from orcamath.store.artifacts import Artifact, Store
 
 __all__ = ["Example", "Origin", "Results", "StageRow", "artifacts_of", "fold", "load_artifact"]
@@ -81,6 +83,11 @@ class Results(NamedTuple):
     """Those of them that train the base or an arm once more, with another seed."""
     recipe: str
     """The resolved recipe, YAML."""
+    samples: tuple[Sample, ...] = ()
+    models: tuple[tuple[str, str], ...] = ()
+    """(role, the model that played it)."""
+    spent: tuple[tuple[str, float], ...] = ()
+    """(stage, US dollars), of the run and all its arms."""
 
 
 class _Arm(NamedTuple):
@@ -119,18 +126,23 @@ def fold(folder: Path, store: Store) -> Results:
     examples = [e for arm, label, _, a in _made(shown, store) for e in _examples(_key(arm, label), a)]
     gated = base.get("gate")
     licences = Counter(x.licence or "not stated" for x in gated.read(Lesson)) if gated is not None else Counter[str]()
+    students = list(_students(arms, store))
+    facts, stages = dict(_facts(arms, store)), tuple(_stages(arms, store))
     return Results(
         folder.name,
         str(arms[0].recipe.get("about") or ""),
         tuple(_origins(base)),
-        tuple(_stages(arms, store)),
-        tuple(rows(list(_students(arms, store)))),
+        stages,
+        tuple(rows(students)),
         tuple(examples),
         dict(licences.most_common()),
-        dict(_facts(arms, store)),
+        facts,
         {arm.name: _metrics(arm) for arm in arms},
         again,
         (folder / "recipe.yaml").read_text(encoding="utf-8"),
+        tuple(samples(base, students)),
+        tuple(models(arms[0].recipe, facts)),
+        tuple(spent(folder, (s.label for s in stages)).items()),
     )
 
 

@@ -14,6 +14,7 @@ from orcamath.report import sections
 from orcamath.report.curves import curves
 from orcamath.report.fold import Results
 from orcamath.report.others import beside, partly_measured
+from orcamath.report.provenance import origins
 from orcamath.report.visible import clip, visible
 
 __all__ = ["render", "write"]
@@ -40,6 +41,7 @@ def render(results: Results, *, made: str = "") -> str:
         findings=sections.findings(results),
         boards=sections.boards(results),
         others=beside(results),
+        sources=origins(results.facts),
         partly=partly_measured(results),
         funnel=sections.funnel(results),
         rejects=sections.rejects(results),

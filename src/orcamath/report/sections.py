@@ -110,6 +110,8 @@ def head(results: Results) -> list[tuple[str, str]]:
         figures.append(
             ("students", f"{sum({(r.arm, r.model): max(1, len(r.seeds)) for r in results.rows}.values()):,}")
         )
+    if results.spent:
+        figures.append(("spent on models", f"${sum(usd for _, usd in results.spent):,.2f}"))
     figures.append(("time to make, all stages", _duration(sum(s.seconds for s in results.stages))))
     return figures
 

@@ -1,0 +1,79 @@
+"""Where a run's figures come from: which models, which data, what it cost. Pure reading of recipe, facts and books.
+
+In: a run's resolved recipe, its stages and what they said of themselves. Out: plain rows for the page.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orcamath.store.budget import Budget
+
+__all__ = ["Origins", "models", "origins", "spent"]
+
+READING = ("seeds", "problems", "lessons", "benchmarks")
+
+
+class Origins(NamedTuple):
+    """What the sources held, and what they hold of each other."""
+
+    rows: tuple[tuple[str, str, str, int, str], ...]
+    """(stage, source, what was read by split, kept, licences)."""
+    overlap: tuple[tuple[str, str, int, int], ...]
+    """(stage, two parts, texts that both have, near-duplicate clusters that both have)."""
+    texts: tuple[tuple[str, str, int], ...]
+    """(stage, part, its distinct texts)."""
+    mixture: Mapping[str, Any]
+    """The paper's seed mixture beside ours, where it was asked for."""
+
+
+def models(recipe: Mapping[str, Any], facts: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Name every model that wrote, taught, judged or was trained."""
+    found = []
+    for role in ("writer", "teacher", "judge_model"):
+        settings = recipe.get(role)
+        if isinstance(settings, Mapping):
+            found.append((role.replace("_", " "), _model(settings)))
+    judge = recipe.get("judge")
+    if isinstance(judge, Mapping) and judge.get("name"):
+        found.append(("judge", str(judge["name"])))
+    student = recipe.get("student")
+    if isinstance(student, Mapping) and student.get("base"):
+        base = (facts.get("imitate") or {}).get("base")
+        found.append(("student’s base", str(student["base"]) + (f", fingerprint {base}" if base else "")))
+    return found
+
+
+def _model(settings: Mapping[str, Any]) -> str:
+    parts = [str(settings[k]) for k in ("backend", "model", "revision", "base_url") if settings.get(k)]
+    return " · ".join(parts) or "not stated"
+
+
+def origins(facts: Mapping[str, Mapping[str, Any]]) -> Origins:
+    """Gather what the reading stages counted; a stage without such facts is left out."""
+    rows, overlap, texts = [], [], []
+    for stage in READING:
+        said = facts.get(stage) or {}
+        read, licences = said.get("read") or {}, said.get("licences") or {}
+        for source, kept in (said.get("by_source") or {}).items():
+            splits = ", ".join(f"{split} {n:,}" for split, n in (read.get(source) or {}).items())
+            rows.append((stage, source, splits, kept, ", ".join(x or "not stated" for x in licences.get(source) or {})))
+        shared = said.get("overlap") or {}
+        same, near = shared.get("same_text") or {}, shared.get("near") or {}
+        overlap += [(stage, pair, same.get(pair, 0), near.get(pair, 0)) for pair in dict.fromkeys([*same, *near])]
+        texts += [(stage, part, n) for part, n in (shared.get("texts") or {}).items()]
+    mixture = (facts.get("seeds") or {}).get("mixture") or {}
+    return Origins(tuple(rows), tuple(overlap), tuple(texts), mixture)
+
+
+def spent(folder: Path, stages: Iterable[str]) -> dict[str, float]:
+    """Return US dollars booked by stage, of a run and all its arms; empty where nothing was paid."""
+    path = folder / "budget.sqlite"
+    if not path.exists():
+        return {}
+    budget = Budget(path, None)
+    try:
+        booked = {name: budget.spent_usd(name) for name in dict.fromkeys(label.split(" ")[0] for label in stages)}
+    finally:
+        budget.close()
+    return {name: usd for name, usd in booked.items() if usd}

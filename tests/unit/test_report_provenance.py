@@ -1,0 +1,99 @@
+"""What the page says of sources, models, money, and the rows behind its figures."""
+
+import html
+from pathlib import Path
+
+import pytest
+
+from orcamath.ports import Message, Request, Sampling, Usage
+from orcamath.report.fold import Results, fold
+from orcamath.report.page import render
+from orcamath.report.provenance import models, origins, spent
+from orcamath.sources import mixture
+from orcamath.store.budget import Budget, Price
+from report_run import make_run
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return fold(*make_run(tmp_path_factory.mktemp("run"), n=60))
+
+
+FACTS = {
+    "seeds": {
+        "by_source": {"addsub": 300, "singleeq": 400},
+        "read": {"addsub": {"test": 90, "train": 305}, "singleeq": {"train": 508}},
+        "licences": {"addsub": {"none stated": 300}, "singleeq": {"": 400}},
+        "overlap": {
+            "texts": {"addsub": 390, "singleeq": 508},
+            "same_text": {"addsub ∩ singleeq": 111},
+            "near": {"addsub ∩ singleeq": 118},
+        },
+        "mixture": mixture.note({"addsub": 300, "singleeq": 400}),
+    },
+    "benchmarks": {"by_source": {"gsm8k": 1319}, "read": {"gsm8k": {"test": 1319}}, "licences": {"gsm8k": {"MIT": 1319}},
+                   "overlap": None},
+}  # fmt: skip
+
+
+def test_sources_are_told_with_what_was_read_kept_and_shared() -> None:
+    found = origins(FACTS)
+    assert found.rows == (
+        ("seeds", "addsub", "test 90, train 305", 300, "none stated"),
+        ("seeds", "singleeq", "train 508", 400, "not stated"),
+        ("benchmarks", "gsm8k", "test 1,319", 1319, "MIT"),
+    )
+    assert found.overlap == (("seeds", "addsub ∩ singleeq", 111, 118),)
+    assert found.mixture["paper"] == 36_217
+    assert origins({}) == ((), (), (), {})
+
+
+def test_the_page_shows_overlap_mixture_and_licences(results: Results) -> None:
+    page = html.unescape(render(results._replace(facts={**results.facts, **FACTS})))
+    assert "addsub ∩ singleeq</th><td>111</td><td>118</td>" in page
+    assert "The paper took 36,217 seeds from these sets; here they are 700 (-35,517)" in page
+    for choice in mixture.OURS:
+        assert choice in page
+    assert "test 1,319" in page
+
+
+def test_models_are_named_with_their_backend_and_the_base_with_its_fingerprint() -> None:
+    recipe = {
+        "writer": None, "teacher": {"backend": "openai_compatible", "model": "gpt-4.1", "base_url": "https://x/v1"},
+        "judge": {"name": "cascade"}, "judge_model": None, "student": {"base": "mistral-7b"},
+    }  # fmt: skip
+    assert models(recipe, {"imitate": {"base": "abc"}}) == [
+        ("teacher", "openai_compatible · gpt-4.1 · https://x/v1"), ("judge", "cascade"),
+        ("student’s base", "mistral-7b, fingerprint abc"),
+    ]  # fmt: skip
+    assert models({}, {}) == []
+
+
+def test_money_is_what_the_budget_booked_by_stage(tmp_path: Path, results: Results) -> None:
+    assert spent(tmp_path, ["teach"]) == {}
+    budget = Budget(tmp_path / "budget.sqlite", 10.0)
+    lease = budget.meter("teach", Price(1.0, 2.0))
+    held = lease.reserve(Request((Message("user", "How many?"),), sampling=Sampling(max_tokens=100)))
+    assert held is not None
+    lease.settle(held, Usage(1_000_000, 250_000), sent=True)
+    budget.close()
+    assert spent(tmp_path, ["ask", "teach", "judge 2", "judge 3"]) == {"teach": pytest.approx(1.5)}
+    page = render(results._replace(spent=(("teach", 1.5),)))
+    assert "<strong>$1.50</strong> teach" in page
+    assert "No model of this run was paid for" in render(results)
+
+
+def test_samples_are_the_first_rows_of_each_kind(results: Results) -> None:
+    groups = [s.group for s in results.samples]
+    lessons = [g for g in groups if g.startswith("lesson from ")]
+    assert lessons == [f"lesson from {o}" for o in ("seed", "ask_me_anything", "suggester_editor") for _ in range(2)]
+    assert {g for g in groups if g not in lessons} == {
+        f"classroom: M3 of KTO + NLL, {outcome}" for outcome in ("agrees", "disagrees")
+    }
+    lesson = results.samples[0]
+    assert lesson.question.startswith("Chen has 2 apples")
+    assert lesson.text == "Add them.\n#### 6"
+    assert lesson.note == "unverified, known answer 6"
+    page = render(results)
+    assert "Chen has 2 apples" in page
+    assert "gold 3, read 3, agrees by rules" in page
