@@ -1,0 +1,120 @@
+"""What the plan says training needs in memory, against what it took: a random Llama on the CPU in float32, one process a case.
+
+    python benchmarks/training_memory.py [--hidden 512] [--layers 12] [--json]
+
+`measured_gb` is the peak resident memory less what was resident before the model was made; `planned_gb` the range of
+`orcamath plan`; `inside` whether it lies in it. A GPU's allocator keeps less than a process does, and more than the plan's
+sum: this shows that the terms are right, not what a GPU will report.
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+VOCABULARY, HEADS = 8192, 8
+CASES: dict[str, dict[str, Any]] = {
+    "full": {},
+    "full, twice the tokens": {"batch_tokens": 8192},
+    "full, checkpointing": {"gradient_checkpointing": True},
+    "LoRA": {"adapter": {"rank": 16}},
+    "LoRA, checkpointing": {"adapter": {"rank": 16}, "gradient_checkpointing": True},
+}
+
+
+class _Quiet:
+    def begin(self, what: str, total: int | None) -> None:
+        """Say nothing."""
+
+    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
+        """Say nothing."""
+
+    def end(self) -> None:
+        """Say nothing."""
+
+
+def resident(what: str) -> float:
+    """Return VmRSS or VmHWM of this process, in GB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) * 1024 / 1e9
+
+
+def measure(case: str, hidden: int, layers: int) -> dict[str, Any]:
+    """Train one step here."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from orcamath.plan.training import memory_gb
+    from orcamath.student.fit import prepared
+    from orcamath.student.groups import Group
+    from orcamath.student.loop import train
+    from orcamath.student.losses import sft
+    from orcamath.student.model import Loaded
+    from orcamath.student.settings import LossSettings, SftSettings
+    from orcamath.student.sizes import ModelSize
+    from orcamath.student.steps import Objective, Referenced, gradients
+
+    settings = SftSettings.model_validate({"dtype": "float32", "batch_tokens": 4096, "batch_size": 32} | CASES[case])
+    torch.zeros(8, 8).requires_grad_().matmul(torch.zeros(8, 8)).sum().backward()  # what torch itself sets up
+    before = resident("VmRSS")
+    config = LlamaConfig(
+        vocab_size=VOCABULARY, hidden_size=hidden, intermediate_size=hidden * 8 // 3, num_hidden_layers=layers,
+        num_attention_heads=HEADS, num_key_value_heads=HEADS, tie_word_embeddings=True,
+    )  # fmt: skip
+    bare = LlamaForCausalLM(config)
+    n = sum(p.numel() for p in bare.parameters())
+    model = prepared(Loaded(bare, None), settings)
+    rng = random.Random(0)
+
+    def ids(length: int) -> tuple[int, ...]:
+        return tuple(rng.randrange(VOCABULARY) for _ in range(length))
+
+    groups = [Group(f"p{i}", ids(90), (ids(166),), (True,), (1.0,), (), (False,)) for i in range(32)]
+    ready, steps = [Referenced(g, (0.0,)) for g in groups], [list(range(32))]
+    objective = Objective(sft.loss, LossSettings())
+    with tempfile.TemporaryDirectory() as scratch:
+        train(
+            model, [[groups[k].problem_id for k in s] for s in steps],
+            lambda i: gradients(model, [ready[k] for k in steps[i]], objective, 0.0, settings.batch_tokens),
+            settings, Path(scratch), _Quiet(), lambda **_: None,
+        )  # fmt: skip
+    planned = memory_gb(settings, ModelSize(n, hidden, layers, VOCABULARY, tied=True))
+    assert planned is not None
+    took = resident("VmHWM") - before
+    inside = planned.low <= took <= planned.high
+    return {"case": case, "measured_gb": round(took, 2), "planned_gb": [round(x, 2) for x in planned], "inside": inside}
+
+
+def main() -> None:
+    """Run every case in its own process and print them."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--hidden", type=int, default=512)
+    parser.add_argument("--layers", type=int, default=12)
+    parser.add_argument("--only", nargs="*", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--here", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.here:
+        print(json.dumps(measure(args.here, args.hidden, args.layers)))
+        return
+    sizes = ["--hidden", str(args.hidden), "--layers", str(args.layers)]
+    rows = []
+    for case in args.only:
+        command = [sys.executable, __file__, *sizes, "--here", case]
+        given_back = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}  # freed tensors leave the process at once
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=given_back)
+        rows.append(json.loads(done.stdout.splitlines()[-1]))
+        if not args.json:
+            low, high = rows[-1]["planned_gb"]
+            print(f"{case}: measured {rows[-1]['measured_gb']:.2f} GB, planned {low:.2f} to {high:.2f}", flush=True)
+    if args.json:
+        print(json.dumps({"cases": rows, "inside": sum(r["inside"] for r in rows)}))
+
+
+if __name__ == "__main__":
+    main()
