@@ -210,11 +210,13 @@ def best_of_trl(kind: str, shape: dict[str, Any]) -> dict[str, Any]:
     return jobs[min(found, key=found.__getitem__)] | {"shape": shape}
 
 
-def measure(shape: dict[str, Any], repeats: int, kinds: tuple[str, ...]) -> dict[str, Any]:
-    """Measure one shape of preference set."""
+def measure(
+    shape: dict[str, Any], repeats: int, kinds: tuple[str, ...], known: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Measure one shape of preference set; `known`: TRL's best setting, where it was searched already."""
     jobs: dict[str, dict[str, Any]] = {}
     for kind in kinds:
-        jobs[f"trl_{kind}"] = best_of_trl(kind, shape)
+        jobs[f"trl_{kind}"] = (known or best_of_trl(kind, shape)) | {"shape": shape}
     for loss in {k[:3] for k in kinds}:
         for share in (False, True):
             jobs[f"{loss}{'_shared' if share else ''}"] = {"side": "ours", "kind": loss, "share": share, "shape": shape}
@@ -235,7 +237,7 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
-        "--table", action="store_true", help="also right-answer rates .5 / .8 / .95, capped and not (DPO)"
+        "--table", action="store_true", help="instead, right-answer rates .5 / .8 / .95, capped at 4 and not (DPO)"
     )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--job", help=argparse.SUPPRESS)
@@ -253,11 +255,13 @@ def main() -> None:
             print(json.dumps(theirs(groups, job["kind"], job["batch"], job["precompute"])))
         return
     shape = {"n": args.problems, "right": 0.8, "cap": None}
-    result = measure(shape, args.repeats, ("dpo", "kto_pairs", "kto_unique"))
-    result |= alternate(__file__, {"agreement": {"side": "agreement"}}, 1)["agreement"][0]
     if args.table:
+        best = best_of_trl("dpo", shape)  # once, at the middle shape
         shapes = [{"n": args.problems, "right": r, "cap": c} for r in (0.5, 0.8, 0.95) for c in (None, 4)]
-        result["table"] = [measure(s, args.repeats, ("dpo",)) for s in shapes]
+        result: dict[str, Any] = {"table": [measure(s, args.repeats, ("dpo",), best) for s in shapes]}
+    else:
+        result = measure(shape, args.repeats, ("dpo", "kto_pairs", "kto_unique"))
+        result |= alternate(__file__, {"agreement": {"side": "agreement"}}, 1)["agreement"][0]
     print(json.dumps(result) if args.json else json.dumps(result, indent=1))
 
 

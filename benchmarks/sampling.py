@@ -85,19 +85,20 @@ def setting(name: str, folder: str | None) -> tuple[Any, list[tuple[int, ...]], 
     return pupil() if name == "pupil" else lm135(folder or "")
 
 
-def ours(name: str, folder: str | None) -> float:
+def ours(name: str, folder: str | None, problems: int | None = None) -> float:
     """Return generated tokens a CPU second."""
     model, prompts, eos = setting(name, folder)
+    prompts = prompts[:problems]
     asked = [Asked(p, MAX_NEW[name], 0.7, 0.95, i * 4 + d) for i, p in enumerate(prompts) for d in range(4)]
     clock = Clock()
     sampled = sample_chunk(model, asked, frozenset({eos}), str, ROWS[name])
     return sum(len(s.ids) for s in sampled) / clock.seconds
 
 
-def theirs(name: str, folder: str | None, batch: int) -> float:
+def theirs(name: str, folder: str | None, batch: int, problems: int | None = None) -> float:
     """Return generated tokens a CPU second, of prompts sorted by length and padded on the left."""
     model, prompts, eos = setting(name, folder)
-    order = sorted(prompts, key=len)
+    order = sorted(prompts[:problems], key=len)
     torch.manual_seed(0)
     clock, n_tokens = Clock(), 0
     for start in range(0, len(order), batch):
@@ -119,10 +120,10 @@ def _count(rows: torch.Tensor, eos: int) -> int:
     return sum((r.index(eos) + 1) if eos in r else len(r) for r in rows.tolist())
 
 
-def greedy(name: str, folder: str | None) -> dict[str, float]:
+def greedy(name: str, folder: str | None, problems: int | None = None) -> dict[str, float]:
     """Compare greedy outputs with transformers', one prompt at a time there."""
     model, prompts, eos = setting(name, folder)
-    prompts = prompts[:32]
+    prompts = prompts[: min(32, problems or 32)]
     sampled = sample_chunk(model, [Asked(p, MAX_NEW[name]) for p in prompts], frozenset({eos}), str, ROWS[name])
     model.set_attn_implementation("sdpa")
     equal = explained = 0
@@ -149,6 +150,7 @@ def main() -> None:
     parser.add_argument(
         "--models", help="folder with the GGUF file of SmolLM2-135M-Instruct; without it only `pupil` is run"
     )
+    parser.add_argument("--problems", type=int, help="fewer problems (default: 256 and 16)")
     parser.add_argument("--only", choices=("pupil", "lm135"), help="measure one of them")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--job", help=argparse.SUPPRESS)
@@ -161,7 +163,7 @@ def main() -> None:
         return
     result: dict[str, Any] = {}
     for name in (args.only,) if args.only else ("pupil", "lm135") if args.models else ("pupil",):
-        case = {"name": name, "folder": args.models}
+        case = {"name": name, "folder": args.models, "problems": args.problems}
         tries = {str(b): {"side": "theirs", "batch": b, **case} for b in BATCHES[name]}
         found = {b: runs[0] for b, runs in alternate(__file__, tries, 1).items()}
         best = max(found, key=found.__getitem__)
