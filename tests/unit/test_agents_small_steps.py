@@ -40,6 +40,8 @@ PENS = "Ann has 3 pens and buys 4 at $2 each. How many pens has she now?"
         ("It costs less than 9 dollars.", 0, "It costs less than a certain number of dollars."),
         ("She takes another 5 steps.", 0, "She takes some more steps."),
         ("5 cats sleep.", 0, "Some cats sleep."),
+        ("It has 3 spots and 1 wine stain.", 1, "It has 3 spots and some wine stain."),
+        ("A friend brought her 20 pairs of socks.", 0, "A friend brought her some pairs of socks."),
     ],
 )
 def test_a_statement_without_one_of_its_numbers(statement: str, n: int, expected: str) -> None:
@@ -76,6 +78,13 @@ def test_the_numbers_that_can_be_hidden(statement: str, marked: list[str]) -> No
         ("She has [5] teddies, 3 times more bunnies, and a bear.", "How many teddies does she have?", True),
         ("Al is [30] years old and Si is 5 years older.", "How many years is Si older?", False),
         ("Al is [30] years old and Si is 5 years older.", "How old is Al?", True),
+        ("Al is [30] years old and Si is 5 years older.", "How old is Si?", False),
+        ("He slept half a day on Monday, [4] hours on Tuesday.", "How many hours did he sleep on Monday?", False),
+        ("They won [1] game and drew 3.", "What game did they win?", False),
+        ("He has [5] more than triple the stamps of Ed.", "How many stamps has he?", False),
+        ("He has [5] more stamps than Ed.", "How many more stamps than Ed has he?", True),
+        ("The total number of cases in [2] weeks is 21000.", "What is the total number of cases?", False),
+        ("Each owl costs [28] gold.", "What is the cost of each owl?", True),
         ("She pays [$5] for a hat.", "Who pays for a hat?", False),
         ("She pays [$5] for a hat.", "How much does Zoe pay for a hat?", False),
         ("It flew [twice] as far as the car.", "How many times as far as the car did it fly?", True),
@@ -150,12 +159,27 @@ def test_a_sentence_that_does_not_tell_the_answer_is_asked_for_again(
         assert made.facts["failed_calls"] == {reason: 2}
 
 
-def test_money_in_a_statement_must_be_spoken_of_in_the_problem(tmp_path: Path) -> None:
+def test_a_word_that_is_a_number_only_in_its_sentence_is_hidden_too(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    chat = answers(
+        ("<answer>", "<statement>He sold 5 pears.</statement>"),
+        ("[a quarter]", "<question>What fraction of the pears did he sell?</question>"),
+    )
+    seeds = bench.table([seed("Jo sold a quarter of the 20 pears. How many pears did he sell?", "5")])
+    made = bench.run(lambda out: ask(out, AskSettings(calls="each"), seeds, bench.model(chat), Quiet()))
+    assert [(p.question, p.answer) for p in made.read(Problem)] == [
+        ("Jo sold a certain fraction of the 20 pears. He sold 5 pears. What fraction of the pears did he sell?", "0.25")
+    ]
+
+
+def test_a_statement_has_no_unit_that_the_problem_has_not(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     seeds = bench.table([seed("Ann has 3 pens and buys 4. How many pens has she now?", "7")])
-    chat = Scripted(lambda r: "<statement>She has $7 in pens now.</statement>")
-    made = bench.run(lambda out: ask(out, AskSettings(calls="each"), seeds, bench.model(chat), Quiet()))
-    assert set(made.facts["failed_calls"]) == {"statement_changed_unit"}
+    for told in ("She has $7 in pens now.", "She has 7 days of pens now."):
+        chat = Scripted(lambda r, told=told: f"<statement>{told}</statement>")
+        chat.fingerprint = told
+        made = bench.run(lambda out, chat=chat: ask(out, AskSettings(calls="each"), seeds, bench.model(chat), Quiet()))
+        assert set(made.facts["failed_calls"]) == {"statement_changed_unit"}
 
 
 def added(reply: str, problem: str = PENS) -> str | None:

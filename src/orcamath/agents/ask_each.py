@@ -112,16 +112,28 @@ class Teller:
         return [Told(item, statement, len(story))]
 
 
+_MONEY = re.compile(r"[$€£]|\b(?:dollars?|euros?|cents?|pence)\b", re.IGNORECASE)
+_ASKS_MONEY = re.compile(r"how much\b[^?]*\b(?:pay|cost|spend|spent|earn|make|money|charge|change|owe)", re.IGNORECASE)
+_UNITS = re.compile(
+    r"\b(cent|dollar|second|minute|hour|day|week|month|year|inch|foot|feet|yard|mile|meter|kilometer|liter|gallon|ounce|"
+    r"pound|gram|kilogram)(?:e?s)?\b",
+    re.IGNORECASE,
+)
+
+
 def _strays(told: str, ask: str, seed: Problem) -> tuple[str, str] | None:
-    """A sentence that tells something else than was asked, or tells it in money where none was spoken of."""
+    """A sentence that tells something else than was asked, or tells it in a unit of its own."""
     wanted, have = content_words(ask), content_words(told)
-    if len(wanted & have) < min(2, len(wanted)):
+    if len(wanted & have) < min(2, max(1, len(wanted) // 2)):
         return "statement_tells_something_else", ask
-    money = re.compile(r"[$€£]|dollar|euro|pound", re.IGNORECASE)
+    money, spoken = _MONEY.search(told), _MONEY.search(seed.question)
     cents = "cent" in ask.casefold() and "cent" not in told.casefold()
-    if money.search(told) and (cents or not money.search(seed.question)):
+    if (money and (cents or not spoken)) or (spoken and not money and _ASKS_MONEY.search(ask)):
         return "statement_changed_unit", told
-    return None
+    known = {u.lower() for u in _UNITS.findall(seed.question)} | {"year" if re.search(r"\b(?:old|age)", ask) else ""}
+    known |= {"dollar"} if "$" in seed.question else set()
+    strange = {u.lower() for u in _UNITS.findall(told)} - known
+    return ("statement_changed_unit", told) if strange else None
 
 
 class Asker:
@@ -149,7 +161,8 @@ class Asker:
         answer = as_told(answer_value(seed), statement)
         total = numbers(seed.question) + Counter([answer] if answer is not None else [])
         text = f"{without(statement, q)} {question}"
-        made = hidden(Piece("question", text, pieces[0].whole or not words.cut_off), q.text, seed, answer, total, False)
+        whole = pieces[0].whole or not words.cut_off
+        made = hidden(Piece("question", text, whole), q.text, seed, answer, total, last=False, value=q.value)
         if isinstance(made, Problem):
             reason = "asks_something_else" if not asks_for(question, item.gap, statement) else None
             if numbers(question) - numbers(item.gap.sentence):

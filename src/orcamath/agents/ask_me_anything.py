@@ -141,7 +141,7 @@ def _pairs(
         last = i == len(pairs) - 1 and not words.cut_off
         if not words.cut_off:
             piece = piece._replace(whole=True)  # a tag that was merely not closed
-        yield hidden(piece, target, seed, answer, total, last)
+        yield hidden(piece, target, seed, answer, total, last=last)
         target = None
     if target is not None:
         yield Rejected(item=seed.id, reason="cut_off" if words.cut_off else "target_without_question", text=target)

@@ -24,7 +24,8 @@ _DETERMINER = frozenset(
 # what stands in front of a number that can simply be left out: `the 3 boys`, `Ann's 5 cats`, `the first 4 days`
 _DETERMINED = re.compile(
     r"(?:^|[^A-Za-z])(?:an?|the|this|these|those|his|its|their|my|our|your|[A-Za-z]{1,20}(?:['’]s|s['’])|(?<!give )(?<!gave )"
-    r"(?<!gives )(?<!pay )(?<!paid )(?<!pays )(?<!cost )(?<!costs )(?<!sent )(?<!sends )(?<!buys )(?<!bought )her)"
+    r"(?<!gives )(?<!pay )(?<!paid )(?<!pays )(?<!cost )(?<!costs )(?<!sent )(?<!sends )(?<!buys )(?<!bought )(?<!brought )"
+    r"(?<!brings )(?<!bring )(?<!lent )(?<!left )(?<!made )(?<!handed )(?<!owes )(?<!owed )her)"
     r"(?: (?:first|last|next|other|remaining))?$",
     re.IGNORECASE,
 )
@@ -43,7 +44,13 @@ _MONEY = re.compile(
     r"salary|wages?|spend|spends|spent|bill|budget|value|amount)\b",
     re.IGNORECASE,
 )
+_ASKING = frozenset(["fraction", "percentag", "percent", "number", "money", "dollar", "price", "cost", "part", "shar"])
 _NO_NUMBER = ("who", "which", "when", "where", "why", "is ", "are ", "does ", "do ", "did ")
+_COMPARED = frozenset(["more", "less", "fewer", "additional", "extra"])
+_WHAT_NUMBER = re.compile(
+    r"what (?:is|are|was|were|will|percent|percentage|fraction|share|part|portion|number|amount|price|cost|does|did|do)\b",
+    re.IGNORECASE,
+)
 _HOW_MANY = re.compile(r"\bhow many (?:of (?:the|his|her|their) )?([A-Za-z]+)(?: ([A-Za-z]+))?", re.IGNORECASE)
 
 
@@ -133,7 +140,11 @@ def without(statement: str, q: Quantity) -> str:
         hidden = f"some {_CURRENCY.get(q.unit, 'money')}"
     else:
         hidden = "a certain number of" if (noun == "times" or word in _COMPARING) and noun else "some"
-    if q.value == 1 and noun and not noun.endswith("s") and hidden == "some":
+    if (
+        q.value == 1
+        and hidden == "some"
+        and re.match(r" [a-z]+[a-rt-z](?: (?:a|and|for|in|to|of|on|at|per|than)\b|[.,;]|$)", after)
+    ):
         after = re.sub(rf"^( ?{noun})", r"\1s", after, flags=re.IGNORECASE)
     if not before or before.endswith((".", "!", "?")):
         hidden = _capital(hidden)
@@ -149,6 +160,8 @@ def asks_for(question: str, gap: Gap, statement: str) -> bool:
     sentence = gap.sentence
     if question.lower().startswith(_NO_NUMBER):
         return False
+    if question.lower().startswith("what") and not _WHAT_NUMBER.match(question):
+        return False
     if {w.lower() for w in _WORKED_OUT.findall(question)} - {w.lower() for w in _WORKED_OUT.findall(sentence)}:
         return False
     if not _kind_fits(question, gap):
@@ -157,29 +170,47 @@ def asks_for(question: str, gap: Gap, statement: str) -> bool:
     if names - set(re.findall(r"[A-Za-z]+", statement)):
         return False
     words = _words(question) & _words(sentence)
-    if len(words) < min(2, len(_words(question))):
+    if len(words) < max(1, min(2, len(_words(question) - _ASKING) // 2)):
         return False
-    scores = {g.at: _nearness(words, g) for g in gaps(sentence)}
-    best = max((s for at, s in scores.items() if at != gap.at), default=Fraction(0))
+    every = gaps(sentence)
+    named = _words(" ".join(names)) & words
+    if named and not any(max(every, key=lambda g: _nearness({name}, g)).at == gap.at for name in named):
+        return False
+    rivals = (g for g in every if g.at != gap.at and _kind(g) == _kind(gap))
+    best = max((_nearness(words, g) for g in rivals), default=Fraction(0))
     return _nearness(words, gap) >= best
+
+
+def _kind(gap: Gap) -> str:
+    """Return what sort of number it is: a share, a multiple, money, or a plain one."""
+    q = gap.quantity
+    if q.form == "percent" or (q.value < 1 and q.form in ("fraction", "word")):
+        return "share"
+    if q.form == "multiplier" or re.match(r" times\b", gap.sentence[gap.at + len(q.text) :]):
+        return "multiple"
+    return "money" if q.unit else "plain"
 
 
 def _kind_fits(question: str, gap: Gap) -> bool:
     """Tell whether the question asks for a share where the number is one, for money where it is money, for its noun."""
     q = gap.quantity
     after = re.findall(r"[A-Za-z]+", gap.sentence[gap.at + len(q.text) :])
-    if q.form == "percent" or (q.value < 1 and q.form in ("fraction", "word")):
-        return bool(_SHARE.search(question))
-    if q.form == "multiplier" or (after and after[0].lower() == "times"):
-        return bool(_TIMES.search(question))
-    if q.unit:
-        return bool(_MONEY.search(question))
+    special = {"share": _SHARE, "multiple": _TIMES, "money": _MONEY}.get(_kind(gap))
+    if special is not None:
+        return bool(special.search(question))
     if _SHARE.search(question) or ("how many" not in question.lower() and _TIMES.search(question)):
         return False
     asked = _HOW_MANY.search(question)
-    if asked is None:
-        return True
     near = _words(" ".join(after[:4])) or _words(gap.sentence)
+    if after and after[0].lower() in _COMPARED and after[0].lower() not in question.lower():
+        return False
+    if asked is None:
+        by_what = question.lower().startswith("what")
+        return (
+            not by_what
+            or bool(near & _words(question))
+            or bool(_MONEY.search(question) and _MONEY.search(gap.sentence))
+        )
     beside = gap.sentence[gap.at + len(q.text) :].lstrip()[:1].isalpha()
     elided = not beside or not content_words(after[0]) or after[0].lower() in ("each", "more", "per")
     wanted = _words(f"{asked[1]} {asked[2] or ''}")

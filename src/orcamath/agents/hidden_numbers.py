@@ -51,14 +51,21 @@ def changed(statement: str, seed: Problem, answer: Fraction | None) -> tuple[str
 
 
 def hidden(
-    piece: Piece, target: str, seed: Problem, answer: Fraction | None, total: Counter[Fraction], last: bool
+    piece: Piece,
+    target: str,
+    seed: Problem,
+    answer: Fraction | None,
+    total: Counter[Fraction],
+    *,
+    last: bool,
+    value: Fraction | None = None,
 ) -> Problem | Rejected:
-    """Make a problem of one pair, or say what is wrong with it."""
+    """Make a problem of one pair, or say what is wrong with it. `value` is the target's, where that is known already."""
 
     def no(reason: str, detail: str = "") -> Rejected:
         return Rejected(item=seed.id, reason=reason, detail=detail, text=f"{target} | {piece.text}")
 
-    value = _value(target, total)
+    value = _value(target, total) if value is None else value
     if value is None:
         return no("target_is_no_number")
     if _restates(piece.text, value, seed, answer, total, last):
