@@ -16,7 +16,7 @@ from orcamath.agents.driver import CallSettings
 from orcamath.agents.gaps import question_of
 from orcamath.agents.replies import Piece, failed, said, tagged
 from orcamath.agents.suggester import Suggested
-from orcamath.agents.wellformed import ask_of, content_words, contradiction, flaw, normal, numbers
+from orcamath.agents.wellformed import ask_of, content_words, contradiction, flaw, normal, numbers, units
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block, load
 from orcamath.records import Problem, Rejected
@@ -116,6 +116,9 @@ _RELATES = re.compile(
 )
 
 
+_PRONOUNS = (re.compile(r"\b(?:he|his|him)\b", re.IGNORECASE), re.compile(r"\b(?:she|hers?)\b", re.IGNORECASE))
+
+
 def _adds_nothing(added: str, question: str, before: str) -> str | None:
     """Say why an addition makes no harder problem: nothing new is told, the old question is answered or asked again."""
     old = content_words(ask_of(before))
@@ -130,5 +133,10 @@ def _adds_nothing(added: str, question: str, before: str) -> str | None:
         return "unchanged"
     if len(told & old) >= 0.6 * len(told) and not _RELATES.search(added):
         return "answer_given_away"  # of the old question, and most likely another than it has
+    if units(question) - units(f"{before} {added}"):
+        return "asks_something_else"
+    for someone in _PRONOUNS:
+        if someone.search(f"{added} {question}") and not someone.search(before):
+            return "unclear_who"
     names = set(re.findall(r"(?<=[a-z,] )[A-Z][a-z]+", f"{question} {added}"))
     return "asks_something_else" if names - set(re.findall(r"[A-Za-z]+", f"{before} {added[:30]}")) else None

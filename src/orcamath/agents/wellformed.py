@@ -9,7 +9,18 @@ from fractions import Fraction
 
 from orcamath.answers.numbers import Quantity, quantities
 
-__all__ = ["ask_of", "asks", "content_words", "contradiction", "counts", "flaw", "normal", "numbers", "sentences"]
+__all__ = [
+    "ask_of",
+    "asks",
+    "content_words",
+    "contradiction",
+    "counts",
+    "flaw",
+    "normal",
+    "numbers",
+    "sentences",
+    "units",
+]
 
 _SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)]{0,2}\s+(?=[\"'“‘(]?[A-Z0-9$])|(?<=\s[.!?])\s+|\n+")
 _ABBREVIATION = re.compile(r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|approx|e\.g|i\.e|[A-Z])\.)$", re.IGNORECASE)
@@ -169,6 +180,19 @@ def _shares(text: str) -> str | None:
         if len(found) > 1 and re.search(r"\bthe (?:rest|others?)\b", sentence) and sum(map(Fraction, found)) > 100:
             return sentence
     return None
+
+
+_UNITS = re.compile(
+    r"\b(cent|dollar|second|minute|hour|day|week|month|year|inch|foot|feet|yard|mile|meter|kilometer|liter|gallon|ounce|"
+    r"pound|gram|kilogram)(?:e?s)?\b",
+    re.IGNORECASE,
+)
+
+
+def units(text: str) -> set[str]:
+    """Return the units of money, time, length, volume and weight that a text names; ages are in years."""
+    found = {u.lower() for u in _UNITS.findall(text)}
+    return found | ({"dollar"} if "$" in text else set()) | ({"year"} if re.search(r"\b(?:old|age)\b", text) else set())
 
 
 def _int(digits: str) -> int:
