@@ -1,11 +1,17 @@
 """What a GPU should show first: the same laws in bfloat16, on the device."""
 
+from pathlib import Path
+
 import pytest
 import torch
 
+from orcamath.records import Lesson, Problem
+from orcamath.store.artifacts import Output
+from orcamath.student.imitate import imitate
 from orcamath.student.logprobs import Posed, score, score_rows
 from orcamath.student.sampling import Asked, sample_chunk
-from tiny_student import tiny_model
+from orcamath.student.settings import SftSettings
+from tiny_student import Quiet, sealed, tiny_folder, tiny_model
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
@@ -32,3 +38,21 @@ def test_samples_do_not_depend_on_their_neighbours() -> None:
     together = sample_chunk(model, asked, frozenset({2}), str, 8)
     alone = [sample_chunk(model, [a], frozenset({2}), str, 1)[0] for a in asked]
     assert together == alone
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_two_gpus_share_the_weights_and_train_what_one_trains(tmp_path: Path, dtype: str) -> None:
+    problems = [Problem.make(f"Tom has {i} apples .", "seed", "t", answer=str(i)) for i in range(12)]
+    lessons = sealed(tmp_path, "gate", lessons=[Lesson.make(p, f"#### {p.answer}", "1", "teacher") for p in problems])
+    base = tiny_folder(tmp_path / "base")
+    losses: dict[int, list[float]] = {}
+    for n in (1, 2):  # `sharding: auto` is fsdp2 here
+        out = Output(tmp_path / f"{n}/folder", tmp_path / f"{n}/scratch")
+        out.folder.mkdir(parents=True)
+        out.scratch.mkdir()
+        losses[n] = []
+        settings = SftSettings(learning_rate=1e-4, epochs=2, batch_size=4, dtype=dtype, processes=n)  # type: ignore[arg-type]
+        imitate(out, settings, lessons, base, Quiet(), lambda n=n, **numbers: losses[n].append(numbers["loss"]))
+        assert (out.folder / "model" / "model.safetensors").exists()
+    assert losses[2] == pytest.approx(losses[1], rel=1e-4 if dtype == "float32" else 0.05)

@@ -14,9 +14,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from orcamath.errors import ModelError
 from orcamath.student.model import torch_dtype
@@ -37,6 +34,10 @@ def shards(settings: TrainSettings, world: World) -> bool:
 
 def shard(model: Any, settings: TrainSettings, world: World) -> None:
     """Deal a model out, in place: block by block, then what is left (embeddings, last norm, head)."""
+    # here and not above: these take a second to import, and most trainings need none of them
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
+
     mesh = init_device_mesh("cuda" if torch.cuda.is_available() else "cpu", (world.size,))
     low = torch_dtype(settings.dtype) is torch.bfloat16
     policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if low else MixedPrecisionPolicy()
@@ -55,7 +56,7 @@ def shard(model: Any, settings: TrainSettings, world: World) -> None:
 
 def is_sharded(model: Any) -> bool:
     """Tell whether `shard` was here."""
-    return isinstance(model, FSDPModule)
+    return hasattr(model, "gathered")
 
 
 def even(model: Any, world: World) -> Callable[[int], int]:
@@ -66,7 +67,7 @@ def even(model: Any, world: World) -> Callable[[int], int]:
 def whole(tensor: Tensor) -> Tensor:
     """Return a tensor as if it had never been sharded; all processes must ask. Without gradient."""
     plain = tensor.detach()
-    return plain.full_tensor() if isinstance(plain, DTensor) else plain
+    return plain.full_tensor() if hasattr(plain, "full_tensor") else plain
 
 
 def gathered(tensors: Iterable[tuple[str, Tensor]], *, keep: bool) -> dict[str, Tensor]:
@@ -79,10 +80,12 @@ def gathered(tensors: Iterable[tuple[str, Tensor]], *, keep: bool) -> dict[str, 
     return found
 
 
-def like(value: Tensor, parameter: Tensor) -> Tensor:
+def like(value: Tensor, parameter: Any) -> Tensor:
     """Return a whole tensor as this process holds the parameter it is of (or belongs to)."""
-    if not isinstance(parameter, DTensor) or value.shape != parameter.shape:
+    if not hasattr(parameter, "placements") or value.shape != parameter.shape:
         return value
+    from torch.distributed.tensor import distribute_tensor
+
     return distribute_tensor(
         value.to(parameter.device), parameter.device_mesh, parameter.placements, src_data_rank=None
     )  # fmt: skip
