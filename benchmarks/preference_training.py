@@ -1,6 +1,6 @@
 """Preference training against TRL: the same model, the same set, the same number of optimizer steps; CPU seconds of one thread.
 
-    python benchmarks/preference_training.py [--problems 64] [--repeats 3] [--table] [--json]
+    python benchmarks/preference_training.py [--problems 64] [--repeats 3] [--table [--trl-batch 4]] [--json]
 
 Each run is its own process; sides take turns; the figure is the median. TRL runs at the best of batch size {2, 4, 8, 16} and
 precomputed or live reference, found on a smaller set first. Tokenisation is counted on neither side, reference log-probs on
@@ -14,6 +14,7 @@ import argparse
 import json
 import logging
 import math
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,9 @@ def main() -> None:
     parser.add_argument(
         "--table", action="store_true", help="instead, right-answer rates .5 / .8 / .95, capped at 4 and not (DPO)"
     )
+    parser.add_argument(
+        "--trl-batch", type=int, help="in the table: TRL's batch size, not searched; its reference is live"
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--job", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -256,9 +260,14 @@ def main() -> None:
         return
     shape = {"n": args.problems, "right": 0.8, "cap": None}
     if args.table:
-        best = best_of_trl("dpo", shape)  # once, at the middle shape
-        shapes = [{"n": args.problems, "right": r, "cap": c} for r in (0.5, 0.8, 0.95) for c in (None, 4)]
-        result: dict[str, Any] = {"table": [measure(s, args.repeats, ("dpo",), best) for s in shapes]}
+        best = {"side": "theirs", "kind": "dpo", "batch": args.trl_batch, "precompute": False}
+        if args.trl_batch is None:
+            best = best_of_trl("dpo", shape)  # once, at the middle shape
+        result: dict[str, Any] = {"table": []}
+        for right, cap in ((r, c) for r in (0.5, 0.8, 0.95) for c in (None, 4)):
+            row = measure({"n": args.problems, "right": right, "cap": cap}, args.repeats, ("dpo",), best)
+            print(json.dumps(row), file=sys.stderr, flush=True)
+            result["table"].append(row)
     else:
         result = measure(shape, args.repeats, ("dpo", "kto_pairs", "kto_unique"))
         result |= alternate(__file__, {"agreement": {"side": "agreement"}}, 1)["agreement"][0]
