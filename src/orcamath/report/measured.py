@@ -8,7 +8,8 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rich.console import Console, RenderableType
+from rich.console import Console
+from rich.table import Table
 
 from orcamath.evaluate.published import Published
 from orcamath.intervals import Interval, Paired
@@ -17,7 +18,7 @@ from orcamath.report.table import percent, table
 
 __all__ = ["Measured", "text_of"]
 
-WIDTH = 150
+WIDTH, MIN_WIDTH = 150, 100
 NEAR = 4
 """Published rows shown above and below ours, and at the top."""
 SEVERAL = ("maj", "pass", "verifier")
@@ -36,11 +37,12 @@ def text_of(models: Sequence[Measured], differences: Mapping[str, Paired]) -> st
     out = io.StringIO()
     console = Console(file=out, width=WIDTH, no_color=True)
     for shown in _tables(models, differences):
+        shown.min_width = MIN_WIDTH  # titles and captions are longer than some tables are wide
         console.print(shown)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
 
 
-def _tables(models: Sequence[Measured], differences: Mapping[str, Paired]) -> Iterator[RenderableType]:
+def _tables(models: Sequence[Measured], differences: Mapping[str, Paired]) -> Iterator[Table]:
     for model in models:
         yield _greedy(model)
         if model.facts["samples"] > 1:
@@ -52,7 +54,7 @@ def _tables(models: Sequence[Measured], differences: Mapping[str, Paired]) -> It
         yield _beside(group, rows)
 
 
-def _greedy(model: Measured) -> RenderableType:
+def _greedy(model: Measured) -> Table:
     made = table(
         f"{model.model}: greedy pass@1, one model call an answer",
         ["benchmark", "problems", "% right [95 %]", "#### number", "last number", "unjudged", "cut off", "tokens an answer"],
@@ -70,7 +72,7 @@ def _greedy(model: Measured) -> RenderableType:
     return made
 
 
-def _sampled(model: Measured) -> RenderableType:
+def _sampled(model: Measured) -> Table:
     """Show scores that take several calls an answer, each with its price."""
     facts = model.facts["benchmarks"]
     kinds = [kind for kind in SEVERAL if any(kind in x for x in facts.values())]
@@ -96,7 +98,7 @@ def _share(found: Mapping[str, Any]) -> str:
     return percent(Interval(found["score"], found["low"], found["high"]))
 
 
-def _compared(models: Sequence[Measured], differences: Mapping[str, Paired]) -> RenderableType:
+def _compared(models: Sequence[Measured], differences: Mapping[str, Paired]) -> Table:
     rows = [
         [
             benchmark, f"{p.n:,}", percent(p.difference, signed=True) + (" *" if p.difference.excludes_zero else ""),
@@ -112,7 +114,7 @@ def _compared(models: Sequence[Measured], differences: Mapping[str, Paired]) -> 
     return made
 
 
-def _beside(name: str, rows: Sequence[Published]) -> RenderableType:
+def _beside(name: str, rows: Sequence[Published]) -> Table:
     """Show the best rows and those around each of ours."""
     near = {i + d for i, p in enumerate(rows) if p.is_ours for d in range(-NEAR, NEAR + 1)} | set(range(NEAR))
     shown = [p for i, p in enumerate(rows) if i in near]

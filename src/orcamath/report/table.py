@@ -94,9 +94,7 @@ def _scores(benchmark: str, rows: list[Row]) -> RenderableType:
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]], *, left: int = 1) -> Table:
     """Make a table of plain text; its first `left` columns hold words, the others figures."""
-    made = Table(
-        title=Text(printable(title)), title_justify="left", box=box.SIMPLE_HEAD, caption_justify="left", min_width=100
-    )
+    made = Table(title=Text(printable(title)), title_justify="left", box=box.SIMPLE_HEAD, caption_justify="left")
     for i, name in enumerate(columns):
         made.add_column(Text(name), justify="left" if i < left else "right", overflow="fold")
     for row in rows:
