@@ -169,8 +169,8 @@ def _trained_params(adapter: AdapterSettings | None, size: ModelSize) -> float:
 
 
 def _at_rest(size: ModelSize | None) -> Range | None:
-    """Weights in 16 or 32 bits, a tenth more for keys and values."""
-    return None if size is None else Range(2.2, 4.4).times(size.n_params / 1e9)
+    """Weights in 16 bits, and a tenth to a half more for keys and values."""
+    return None if size is None else Range(2.2, 3.0).times(size.n_params / 1e9)
 
 
 def _hours(flops: float, tokens: Range, size: ModelSize | None, tflops: float, share: Range) -> Range | None:
