@@ -127,6 +127,11 @@ def test_editing_takes_two_calls_a_problem_and_round(tmp_path: Path) -> None:
     assert edit.calls == Range(2 * (40 + 16), 2 * (40 + 40))
 
 
+def test_a_call_for_every_number_is_planned_for_statements_not_yet_written(tmp_path: Path) -> None:
+    ask, _ = of(recipe(ask_me_anything={"calls": "each"}), tmp_path).stages
+    assert ask.calls == Range(40 + 40 * 2, 40 + 40 * 6)
+
+
 def test_starting_from_lessons_asks_nobody(tmp_path: Path) -> None:
     own = tmp_path / "own.jsonl"
     own.write_text('{"question": "Ann has 2 apples and 3 pears. How many fruits?", "answer": "2 + 3 = 5\\n#### 5"}\n')

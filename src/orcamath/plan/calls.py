@@ -23,6 +23,8 @@ ANSWER_TOKENS = {
 SECONDS_A_CALL = Range(3.0, 20.0)
 ASK_GROWTH = Range(2.5, 4.5)  # problems a seed; paper: 3.33
 EDIT_GROWTH = Range(0.4, 1.0)  # problems a seed and round; paper: 1.03 in two
+A_NUMBER_GROWTH = Range(0.3, 1.0)  # problems a number, asked for by itself
+NUMBERS_A_STATEMENT = Range(2.0, 6.0)
 ENOUGH = 20
 CALL_BYTES = Range(500, 3000)
 
@@ -57,19 +59,31 @@ def grown(seen: Seen, recipe: Recipe) -> Range:
         return Range(seen.n_out, seen.n_out)
     if done >= ENOUGH:
         rate = around(seen.n_out / done)
-    elif seen.label == "ask":
-        rate = ASK_GROWTH
-    else:
+    elif seen.label == "edit":
         rate = _sum_of_rounds(recipe, first=1)
+    elif _not_begun(seen):
+        rate = ASK_GROWTH
+    else:  # a call for each number, and the statements are there
+        rate = A_NUMBER_GROWTH
     return rate.times(missing).plus(seen.n_out)
 
 
 def follow_ups(seen: Seen, recipe: Recipe) -> Range:
-    """Return the calls that come after the unknown ones: an editor after its suggester, a second round after a first."""
-    if seen.sealed or seen.label != "edit":
+    """Return the calls that come after the unknown ones: an editor after its suggester, a second round after a first, a
+    question for every number of a statement."""
+    if seen.sealed:
         return Range(0, 0)
-    calls = _sum_of_rounds(recipe, first=0).times(2)
-    return Range(calls.low - 1, calls.high - 1).times(seen.calls.unknown + seen.calls.waiting)
+    if seen.label == "edit":
+        calls = _sum_of_rounds(recipe, first=0).times(2)
+        return Range(calls.low - 1, calls.high - 1).times(seen.calls.unknown + seen.calls.waiting)
+    if seen.label == "ask" and recipe.ask_me_anything is not None and recipe.ask_me_anything.calls == "each":
+        return NUMBERS_A_STATEMENT.times(_not_begun(seen))
+    return Range(0, 0)
+
+
+def _not_begun(seen: Seen) -> int:
+    """Return how many items have not even their first call."""
+    return min(max(seen.n_in - seen.calls.known, 0), seen.calls.unknown + seen.calls.waiting)
 
 
 def _sum_of_rounds(recipe: Recipe, first: int) -> Range:
