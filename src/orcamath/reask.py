@@ -89,7 +89,10 @@ def reask(
 
     found: dict[str, list[Solution]] = {}
     agent = solver.make(settings)
-    for item, solution in drive(agent, posed, teacher, out, progress, tries=settings.tries, final=False):
+    total = len(doubtful) * settings.solutions
+    for item, solution in drive(
+        agent, posed, teacher, out, progress, tries=settings.tries, final=False, total=total
+    ):  # fmt: skip
         found.setdefault(item.id, []).append(solution)
     rulings = {
         name: settle(exercise, answer, found.get(name, []), settings.solutions)

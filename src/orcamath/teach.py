@@ -8,6 +8,7 @@ solution of more than 1,800 characters are dropped, as in the paper.
 Deviation: answers are checked wherever one is known without the teacher (see `verify`).
 """
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
@@ -61,7 +62,8 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
         n = settings.solutions
         return (Posed(p, i, n) for p in problems.read(Problem) if chosen(p) for i in range(n))
 
-    solved = drive(solvers.make(settings), posed, teacher, out, progress, tries=settings.tries)
+    n_chosen = min(problems.count("problems"), settings.max_problems or sys.maxsize) * settings.solutions
+    solved = drive(solvers.make(settings), posed, teacher, out, progress, tries=settings.tries, total=n_chosen)
     verified, held = Counter[str](), Counter[str]()
     out.facts["disagreeing"] = []
 

@@ -179,6 +179,7 @@ def ask_each(
     statement: StatementSettings,
     question: QuestionSettings,
     seeds: Callable[[], Iterable[Problem]],
+    n_seeds: int,
     writer: Remembered,
     progress: Progress,
 ) -> None:
@@ -189,12 +190,12 @@ def ask_each(
         for _, told in fold(teller, seeds, writer, book, tries=statement.tries, final=False):
             yield from targets(told)
 
-    fill(teller, seeds, writer, out, progress, tries=statement.tries)
+    fill(teller, seeds, writer, out, progress, tries=statement.tries, total=n_seeds)
     n_targets = sum(1 for _ in all_targets(out))  # the books of the statements are kept in this pass only
     out.facts["targets"] = n_targets
 
     def kept() -> Iterator[Problem]:
-        for _, problem in drive(asker, all_targets, writer, out, progress, tries=question.tries):
+        for _, problem in drive(asker, all_targets, writer, out, progress, tries=question.tries, total=n_targets):
             keep(out)
             yield problem
 

@@ -105,10 +105,11 @@ def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered,
     def fit() -> Iterable[Problem]:
         return (seed for seed in seeds.read(Problem) if not _unfit(seed))
 
+    n_fit = seeds.count("problems") - unfit.total()
     if settings.calls == "each":
-        ask_each(out, settings.statement, settings.question, fit, writer, progress)
+        ask_each(out, settings.statement, settings.question, fit, n_fit, writer, progress)
     else:
-        write(make(settings), fit, writer, out, progress, tries=settings.tries)
+        write(make(settings), fit, writer, out, progress, tries=settings.tries, total=n_fit)
 
 
 def _unfit(seed: Problem) -> str | None:

@@ -98,9 +98,13 @@ def drive(
     *,
     tries: int = 1,
     final: bool = True,
+    total: int | None = None,
 ) -> Iterator[tuple[In, Made]]:
-    """Fill now, then hand out the folded results lazily, in input order. `items()` starts over from the first item."""
-    fill(agent, items, chat, out, progress, tries=tries)
+    """Fill now, then hand out the folded results lazily, in input order. `items()` starts over from the first item.
+
+    `total`: how many items there are, for the progress bar.
+    """
+    fill(agent, items, chat, out, progress, tries=tries, total=total)
     return fold(agent, items, chat, out, tries=tries, final=final)
 
 
@@ -112,14 +116,16 @@ def fill(
     progress: Progress,
     *,
     tries: int = 1,
+    total: int | None = None,
 ) -> None:
     """Bring all calls into the ledger; what could not be read is asked again with the next draw."""
-    progress.begin(agent.name, None)
+    progress.begin(agent.name, total)
     out.wire_failures += chat.fill((agent.request(item, 0) for item in items()), progress)
     for draw in range(1, tries):
         again = [r for item in items() if (r := _again(agent, item, chat, draw)) is not None]
         if not again:
             break
+        progress.begin(f"{agent.name}, try {draw + 1}", len(again))
         out.wire_failures += chat.fill(again, progress)
     progress.end()
 
@@ -167,11 +173,12 @@ def write(
     progress: Progress,
     *,
     tries: int = 1,
+    total: int | None = None,
 ) -> int:
     """Run an agent that makes problems of problems and write the table `problems`; returns how many were kept."""
 
     def kept() -> Iterator[Problem]:
-        for _, problem in drive(agent, problems, chat, out, progress, tries=tries):
+        for _, problem in drive(agent, problems, chat, out, progress, tries=tries, total=total):
             keep(out)
             yield problem
 

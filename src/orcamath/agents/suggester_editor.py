@@ -74,10 +74,12 @@ def _round(
         folded = fold(suggester, problems, writer, book, tries=settings.suggester.tries, final=False)
         return (made for _, made in folded)
 
-    fill(suggester, problems, writer, out, progress, tries=settings.suggester.tries)
-    for _ in suggested(out):  # the books are kept in this pass only
-        pass
-    for _, problem in drive(editor, suggested, writer, out, progress, tries=settings.editor.tries):
+    before_n = seeds.count("problems") if before is None else out.facts["rounds"][str(n - 1)]
+    fill(suggester, problems, writer, out, progress, tries=settings.suggester.tries, total=before_n)
+    n_suggested = sum(1 for _ in suggested(out))  # the books are kept in this pass only
+    for _, problem in drive(
+        editor, suggested, writer, out, progress, tries=settings.editor.tries, total=n_suggested
+    ):  # fmt: skip
         yield problem
 
 
