@@ -84,6 +84,7 @@ def test_the_numbers_that_can_be_hidden(statement: str, marked: list[str]) -> No
         ("He has [5] more than triple the stamps of Ed.", "How many stamps has he?", False),
         ("He has [5] more stamps than Ed.", "How many more stamps than Ed has he?", True),
         ("The total number of cases in [2] weeks is 21000.", "What is the total number of cases?", False),
+        ("Rooms cost twice as much as cars, but only [two] rooms are let.", "What is the cost of the rooms?", False),
         ("Each owl costs [28] gold.", "What is the cost of each owl?", True),
         ("She pays [$5] for a hat.", "Who pays for a hat?", False),
         ("She pays [$5] for a hat.", "How much does Zoe pay for a hat?", False),
@@ -213,6 +214,12 @@ def added(reply: str, problem: str = PENS) -> str | None:
 )  # fmt: skip
 def test_an_addition_goes_on_from_the_problem(reply: str, expected: str) -> None:
     assert added(reply) == expected
+
+
+def test_a_number_of_the_old_question_must_not_go_with_it() -> None:
+    before = "Ann has 3 pens and buys some. How many pens has she if she buys 4?"
+    reply = "<added>She gives 2 of her pens away.</added><question>How many pens are left to her?</question>"
+    assert added(reply, before) == "edit_lost_number"
 
 
 def test_small_writers_get_an_idea_that_fits_the_question(tmp_path: Path) -> None:

@@ -63,7 +63,9 @@ class Editor:
                 return failed(item.id, words, reply)
             if reason := _adds_nothing(pieces[0].text, pieces[1].text, item.problem.question):
                 return [Rejected(item=item.id, reason=reason, text=f"{pieces[0].text} {pieces[1].text}")]
-            story, _ = question_of(item.problem.question, ask_of(item.problem.question))
+            story, ask = question_of(item.problem.question, ask_of(item.problem.question))
+            if numbers(ask) - numbers(f"{story} {pieces[0].text} {pieces[1].text}"):
+                return [Rejected(item=item.id, reason="edit_lost_number", text=f"{pieces[0].text} {pieces[1].text}")]
             pieces = [Piece("edited_problem", f"{story} {pieces[0].text} {pieces[1].text}", pieces[1].whole)]
         else:
             pieces = tagged(words.text, "edited_problem")

@@ -51,6 +51,7 @@ _WHAT_NUMBER = re.compile(
     r"what (?:is|are|was|were|will|percent|percentage|fraction|share|part|portion|number|amount|price|cost|does|did|do)\b",
     re.IGNORECASE,
 )
+_PRICE = re.compile(r"what (?:is|are|was|were) the (?:\w{1,20} )?(?:cost|price|fee|rate|value)\b", re.IGNORECASE)
 _HOW_MANY = re.compile(r"\bhow many (?:of (?:the|his|her|their) )?([A-Za-z]+)(?: ([A-Za-z]+))?", re.IGNORECASE)
 
 
@@ -205,12 +206,10 @@ def _kind_fits(question: str, gap: Gap) -> bool:
     if after and after[0].lower() in _COMPARED and after[0].lower() not in question.lower():
         return False
     if asked is None:
-        by_what = question.lower().startswith("what")
-        return (
-            not by_what
-            or bool(near & _words(question))
-            or bool(_MONEY.search(question) and _MONEY.search(gap.sentence))
-        )
+        costs = _MONEY.search(question) and _MONEY.search(gap.sentence, max(gap.at - 20, 0), gap.at)
+        if _PRICE.match(question):
+            return bool(costs)
+        return not question.lower().startswith("what") or bool(near & _words(question)) or bool(costs)
     beside = gap.sentence[gap.at + len(q.text) :].lstrip()[:1].isalpha()
     elided = not beside or not content_words(after[0]) or after[0].lower() in ("each", "more", "per")
     wanted = _words(f"{asked[1]} {asked[2] or ''}")
