@@ -85,6 +85,8 @@ def _tables(recipe: Recipe, found: Plan, tflops: float) -> str:
             console.print(_training(found, tflops))
     cap = recipe.budget.cap_usd
     against = f"; the cap is ${cap:,.2f}" if cap is not None else "; no cap is set (budget.cap_usd)"
+    if cap is not None and found.usd.high > cap:
+        against += f" and {'would' if found.usd.low > cap else 'may'} stop the run, which a higher one lets go on"
     return f"{shown.get()}in all: ${found.usd.low:,.2f} to ${found.usd.high:,.2f}{against}"
 
 
