@@ -17,6 +17,9 @@ __all__ = ["app", "main"]
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 RunArg = Annotated[str, typer.Argument(help="Name of a run, or its folder.")]
+ModelArg = Annotated[
+    str, typer.Argument(help="A folder, hub name, GGUF file, a run's student such as classroom/M2, or NAME@URL.")
+]
 StoreOpt = Annotated[Path, typer.Option("--store", help="Where calls and artifacts are kept; shared by all runs.")]
 RunsOpt = Annotated[Path, typer.Option("--runs", help="Where run folders are.")]
 JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -60,7 +63,8 @@ def run(
         bool, typer.Option("--pay-again", help="Do not ask before a changed recipe pays again for over 5 % of the cap.")
     ] = False,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Hand in batches and end with code 4; the same command later collects them.")
+        bool,
+        typer.Option("--detach", help="Hand in batches and end with code 4; the same command later collects them."),
     ] = False,
     store: StoreOpt = STORE,
     runs: RunsOpt = RUNS,
@@ -173,12 +177,11 @@ def export(
 
 @app.command()
 def evaluate(
-    model: Annotated[
-        str, typer.Argument(help="A folder, hub name, GGUF file, a run's student such as classroom/M2, or NAME@URL.")
-    ],
+    model: ModelArg,
     on: Annotated[str, typer.Option(help="Benchmarks, comma-separated: gsm8k,svamp or NAME=FILE.")],
     data: Annotated[Path | None, typer.Option(help="Folder with the benchmarks' own files.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only this many problems of each.")] = None,
+    held_out: Annotated[bool, typer.Option("--held-out", help="Sets without official splits: a part.")] = False,
     samples: Annotated[int, typer.Option(min=1, help="Answers a problem; more than one adds maj@k and pass@k.")] = 1,
     verifier: Annotated[str | None, typer.Option(help="Model that scores the samples: adds verifier@k.")] = None,
     compare: Annotated[str | None, typer.Option(help="A second model: paired difference on the same problems.")] = None,
@@ -201,16 +204,14 @@ def evaluate(
     settings = EvaluateSettings(
         max_new_tokens=max_new_tokens, samples=samples, temperature=temperature if samples > 1 else 0.0, limit=limit
     )
-    wanted = Wanted(on.split(","), settings, data, base_url, judge, judge_model, verifier, compare)
+    wanted = Wanted(on.split(","), settings, data, base_url, judge, judge_model, verifier, compare, held_out)
     with _interruptible():
         typer.echo(evaluate_models(model, wanted, runs=runs, store=store, as_json=json))
 
 
 @app.command()
 def ask(
-    model: Annotated[
-        str, typer.Argument(help="A folder, hub name, GGUF file, or a run's student such as classroom/M2.")
-    ],
+    model: ModelArg,
     question: Annotated[str, typer.Argument()],
     base_url: Annotated[str | None, typer.Option(help="Ask a server instead of loading the model.")] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1)] = 512,

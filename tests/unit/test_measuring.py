@@ -1,6 +1,7 @@
 """The command `evaluate`, against a real server: scores by every protocol with their price, two models, resuming."""
 
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,6 +130,25 @@ def test_a_model_extracts_where_the_rules_are_unsure(
         asked = measured(f"unsure{at}", wanted, tmp_path)
     assert asked["benchmarks"]["mine"]["unjudged"] == 0  # type: ignore[index]
     assert asked["judge_calls"] == without["benchmarks"]["mine"]["unjudged"]  # type: ignore[index]
+
+
+def test_a_set_without_official_splits_is_measured_whole_or_in_its_drawn_part(tmp_path: Path) -> None:
+    dice = random.Random(3)
+    stories = [" ".join("".join(dice.choices("abcdeiou", k=5)) for _ in range(12)) for _ in range(48)]
+    rows = [
+        {"ID": f"chal-{i}", "Body": story, "Question": "How many are left?", "Answer": 3.0, "Equation": "( 6.0 - 3.0 )"}
+        for i, story in enumerate(stories)
+    ]  # no two of them near each other
+    (tmp_path / "SVAMP.json").write_text(json.dumps(rows))
+    sizes = []
+    with serve(lambda call: "#### 3") as server:
+        for held_out in (False, True):
+            settings = EvaluateSettings(max_new_tokens=64)
+            wanted = Wanted(["svamp"], settings, data=tmp_path, held_out=held_out, base_url=server.base_url)
+            found = measured("m", wanted, tmp_path)
+            sizes.append(found["benchmarks"]["svamp"]["n"])  # type: ignore[index]
+    assert sizes[0] == 48
+    assert 0 < sizes[1] < 48
 
 
 def test_a_verifier_needs_samples(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The command `evaluate`: one model on benchmarks, or two of them on the same problems."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,8 @@ from orcamath.records import Scored
 from orcamath.report.measured import Measured, text_of
 from orcamath.report.progress import Bars
 from orcamath.sources import reading
-from orcamath.sources.reading import BenchmarksSettings, SourceSettings, contents
+from orcamath.sources.reading import BenchmarksSettings, Reader, SourceSettings, contents
+from orcamath.sources.source import Found, Unsplit
 from orcamath.store.artifacts import Artifact, Output, Store
 
 __all__ = ["Wanted", "evaluate_models"]
@@ -40,6 +41,8 @@ class Wanted(NamedTuple):
     """Model that scores the samples, for verifier@k."""
     compare: str | None = None
     """A second model, held against the first on the same problems."""
+    held_out: bool = False
+    """Take only the drawn test part of a set without official splits, not all of it."""
 
 
 def evaluate_models(model: str, wanted: Wanted, *, runs: Path, store: Path, as_json: bool) -> str:
@@ -89,12 +92,15 @@ class _Bench:
         """Read the benchmarks."""
         sources = tuple(_source(name, self.wanted.data) for name in self.wanted.on)
         settings = BenchmarksSettings(sources=sources)
-        readers = {s.name: find("source", s.name).read for s in sources}
+        readers: dict[str, Reader] = {s.name: find("source", s.name).read for s in sources}
+        if not self.wanted.held_out:
+            readers = {name: _whole(read) for name, read in readers.items()}
+        part = "held out" if self.wanted.held_out else "whole"
 
         def read(out: Output) -> None:
             reading.benchmarks(out, settings, readers, progress=self.bars)
 
-        return self.store.stage("benchmarks", reading.VERSION, settings, contents(sources), read)
+        return self.store.stage("benchmarks", reading.VERSION, settings, [*contents(sources), part], read)
 
     def measure(self, name: str, tests: Artifact, base_url: str | None = None) -> _Made:
         """Let one model answer, and the verifier score its samples."""
@@ -123,6 +129,16 @@ class _Bench:
         made = self.store.stage("verifier", verifying.VERSION, settings, [scored, tests, chat], score)
         found: dict[str, Any] = made.facts["benchmarks"]
         return found
+
+
+def _whole(read: Reader) -> Reader:
+    """Read a set without official splits as if all of it were for testing; others stay as they are."""
+
+    def whole(settings: SourceSettings) -> Iterator[Found]:
+        for found in read(settings):
+            yield found.problem.model_copy(update={"split": "test"}) if isinstance(found, Unsplit) else found
+
+    return whole
 
 
 def _source(name: str, data: Path | None) -> SourceSettings:
