@@ -75,9 +75,13 @@ def test_seeds_to_report_and_again_in_no_time(orcamath, tmp_path: Path, small: l
     # another beta is another training, but the reference's log-probs are those remembered in the store
     remembered = tmp_path / "store/reference/reference.sqlite"
     known = remembered.stat().st_size
-    other = orcamath("run", "classroom", *flags([*small, "learn.beta=0.7"]), "--name", "other", "--until", "learn")
+    own = [*small, "learn.beta=0.7", "tensorboard=true"]
+    other = orcamath("run", "classroom", *flags(own), "--name", "other", "--until", "learn")
     assert "learn 2" in other.stderr
     assert remembered.stat().st_size == known
+    assert [p.name for p in (tmp_path / "runs/other/tensorboard").iterdir()] == [
+        "learn-2"
+    ]  # what was trained, not reused
 
     status = orcamath("status", "classroom", "--json")
     assert {s["label"] for s in json.loads(status.stdout)} == set(STAGES)
