@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from orcamath.ports import Message, Request, Sampling, Usage
+from orcamath.records import Attempt, Exercise
 from orcamath.report.fold import Results, fold
 from orcamath.report.page import render
 from orcamath.report.provenance import models, origins, spent
+from orcamath.report.samples import Sample, doubted
 from orcamath.sources import mixture
+from orcamath.store.artifacts import Output, Store
 from orcamath.store.budget import Budget, Price
-from report_run import make_run
+from report_run import make_run, seal
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +100,26 @@ def test_samples_are_the_first_rows_of_each_kind(results: Results) -> None:
     page = render(results)
     assert "Chen has 2 apples" in page
     assert "gold 3, read 3, agrees by rules" in page
+
+
+def test_problems_whose_teacher_is_doubted_are_shown_with_what_the_samples_say(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    exercise = Exercise(problem_id="p7", question="5 + 5?", reference="9", label="teacher")
+    attempts = [
+        Attempt.make("p7", d, f"Way {d}.\n#### 10", "s", token_ids=None, finish_reason="stop") for d in range(4)
+    ]
+
+    def practised(out: Output) -> None:
+        out.write("exercises", [exercise])
+        out.write("attempts", attempts)
+
+    def preferred(out: Output) -> None:
+        out.facts["teacher_doubted_ids"] = ["p7"]
+
+    made = {"practice 2": seal(store, "practice", practised), "preferences 2": seal(store, "preferences", preferred)}
+    (found,) = doubted("KTO", made)
+    assert found == Sample(
+        "KTO: preferences 2, the teacher is doubted", "5 + 5?", "Way 0.\n#### 10",
+        "the teacher’s answer: 9; orcamath show p7",
+    )  # fmt: skip
+    assert list(doubted("", {"preferences 2": made["preferences 2"]})) == []

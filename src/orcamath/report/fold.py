@@ -14,7 +14,7 @@ from orcamath.experiment import once_more
 from orcamath.records import Lesson, Problem, Rejected, Scored
 from orcamath.report.provenance import models, spent
 from orcamath.report.rows import Row, Student, rows
-from orcamath.report.samples import Sample, samples
+from orcamath.report.samples import Sample, doubted, samples
 from orcamath.store.artifacts import Artifact, Store
 
 __all__ = ["Example", "Origin", "Results", "StageRow", "artifacts_of", "fold", "load_artifact"]
@@ -120,13 +120,16 @@ def artifacts_of(folder: Path, store: Store) -> list[Artifact]:
 def fold(folder: Path, store: Store) -> Results:
     """Read a run folder (and its arms) and fold it. Raises UsageError where nothing was run there."""
     arms = list(_arms(folder))
-    base = {s["label"]: load_artifact(store, s["artifact"]) for s in arms[0].pointers["stages"]}
+    base = dict(_own(arms[0], store))
     again = tuple(arm.name for arm in arms if arm.seed not in (None, arms[0].seed))
     shown = [arm for arm in arms if arm.name not in again]
     examples = [e for arm, label, _, a in _made(shown, store) for e in _examples(_key(arm, label), a)]
     gated = base.get("gate")
     licences = Counter(x.licence or "not stated" for x in gated.read(Lesson)) if gated is not None else Counter[str]()
     students = list(_students(arms, store))
+    # arms may share an iteration: what the first shows, the others do not repeat
+    found = (d for arm in reversed(shown) for d in doubted(arm.name, dict(_own(arm, store))))
+    doubtful = {(d.question, d.text): d for d in found}.values()
     facts, stages = dict(_facts(arms, store)), tuple(_stages(arms, store))
     return Results(
         folder.name,
@@ -140,7 +143,7 @@ def fold(folder: Path, store: Store) -> Results:
         {arm.name: _metrics(arm) for arm in arms},
         again,
         (folder / "recipe.yaml").read_text(encoding="utf-8"),
-        tuple(samples(base, students)),
+        (*samples(base, students), *doubtful),
         tuple(models(arms[0].recipe, facts)),
         tuple(spent(folder, (s.label for s in stages)).items()),
     )
@@ -188,6 +191,12 @@ def _metrics(arm: _Arm) -> list[dict[str, Any]]:
             label = labels[stage] if stage < len(labels) else f"stage {stage}"
             steps[stage, numbers.get("step", len(steps))] = {**numbers, "label": label}
     return [steps[key] for key in sorted(steps)]
+
+
+def _own(arm: _Arm, store: Store) -> Iterator[tuple[str, Artifact]]:
+    """Yield what an arm's labels point to, shared stages among them."""
+    for s in arm.pointers["stages"]:
+        yield s["label"], load_artifact(store, s["artifact"])
 
 
 def _made(arms: Iterable[_Arm], store: Store) -> Iterator[tuple[str, str, float, Artifact]]:

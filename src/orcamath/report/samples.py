@@ -4,19 +4,22 @@ Pure: artifacts and students in, samples out. Always the first in stored order, 
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from orcamath.records import Lesson, Problem
+from orcamath.records import Attempt, Exercise, Lesson, Problem
 from orcamath.report.rows import Student
 from orcamath.store.artifacts import Artifact
 
-__all__ = ["Sample", "samples"]
+__all__ = ["Sample", "doubted", "samples"]
 
 MAX_LESSONS = 2
 """Of each origin."""
 MAX_ANSWERS = 2
 """Of each verdict."""
+MAX_DOUBTED = 5
+"""Problems of an iteration whose teacher is probably wrong."""
 
 
 class Sample(NamedTuple):
@@ -68,3 +71,26 @@ def _answers(tests: Artifact, student: Student) -> Iterator[Sample]:
     asked = {p.id: p.question for p in tests.read(Problem) if p.id in chosen}
     found = [s._replace(question=asked.get(problem, "")) for problem, s in chosen.items()]
     yield from sorted(found, key=lambda s: s.group)
+
+
+def doubted(arm: str, made: Mapping[str, Artifact]) -> Iterator[Sample]:
+    """Yield problems whose samples all agree with each other, against the teacher; `made`: an arm's stages by label."""
+    for label, preferred in made.items():
+        kind, _, number = label.partition(" ")
+        practised = made.get(f"reask {number}") or made.get(f"practice {number}")
+        ids = preferred.facts.get("teacher_doubted_ids") or []
+        if kind == "preferences" and practised is not None and ids:
+            where = f"{arm}: {label}" if arm else label
+            yield from _against_teacher(f"{where}, the teacher is doubted", practised, ids[:MAX_DOUBTED])
+
+
+def _against_teacher(group: str, practised: Artifact, ids: Iterable[str]) -> Iterator[Sample]:
+    wanted = set(ids)
+    said: dict[str, str] = {}
+    for attempt in practised.read(Attempt):
+        if attempt.problem_id in wanted:
+            said.setdefault(attempt.problem_id, attempt.text)
+    exercises = (e for e in practised.read(Exercise) if e.problem_id in wanted)
+    for e in islice(exercises, len(wanted)):
+        note = f"the teacher’s answer: {e.reference}; orcamath show {e.problem_id}"
+        yield Sample(group, e.question, said.get(e.problem_id, ""), note)
