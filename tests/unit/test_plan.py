@@ -130,6 +130,7 @@ def test_editing_takes_two_calls_a_problem_and_round(tmp_path: Path) -> None:
 def test_a_call_for_every_number_is_planned_for_statements_not_yet_written(tmp_path: Path) -> None:
     ask, _ = of(recipe(ask_me_anything={"calls": "each"}), tmp_path).stages
     assert ask.calls == Range(40 + 40 * 2, 40 + 40 * 6)
+    assert ask.completion_tokens == Range(ask.calls.low * 10, ask.calls.high * 40)
 
 
 def test_starting_from_lessons_asks_nobody(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ __all__ = ["StagePlan", "follow_ups", "grown", "put_together"]
 
 BYTES_A_TOKEN = Range(3.0, 4.5)
 ANSWER_TOKENS = {
-    "ask": Range(300, 900), "edit": Range(50, 250), "teach": Range(120, 450), "judge": Range(40, 150),
+    "ask": Range(300, 900), "ask_each": Range(10, 40), "edit": Range(50, 250), "teach": Range(120, 450), "judge": Range(40, 150),
     "reask": Range(120, 450),
 }  # fmt: skip
 SECONDS_A_CALL = Range(3.0, 20.0)
@@ -103,15 +103,19 @@ def put_together(
     *,
     longest: int,
     rehearsed: bool,
+    kind: str | None = None,
 ) -> StagePlan:
     """Put a stage together: the calls looked up, and `more` that can only be counted.
 
-    `longest`: most tokens of an answer (`max_new_tokens`).
+    `longest`: most tokens of an answer (`max_new_tokens`). `kind`: whose usual answers, where not the stage's own.
     """
     length = (tally.known_bytes + tally.unknown_bytes) / max(tally.known + tally.unknown, 1) or 2000.0
     to_pay = more.plus(tally.unknown)
     n_bytes = more.times(length).plus(tally.unknown_bytes)
-    n_in, n_out = n_bytes.times(_tokens_a_byte(tally)), to_pay.times(_tokens_an_answer(tally, stage).at_most(longest))
+    n_in, n_out = (
+        n_bytes.times(_tokens_a_byte(tally)),
+        to_pay.times(_tokens_an_answer(tally, kind or stage).at_most(longest)),
+    )
     usd = Range(*((i * price.prompt + o * price.completion) / 1e6 for i, o in zip(n_in, n_out, strict=True)))
     known_usd = (tally.prompt_tokens * price.prompt + tally.completion_tokens * price.completion) / 1e6
     calls = to_pay.plus(tally.known + tally.waiting)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.plan.calls import ANSWER_TOKENS, BYTES_A_TOKEN, StagePlan, follow_ups, grown, put_together
 from orcamath.plan.ranges import Range
 from orcamath.plan.rehearsal import Rehearsal, Tally, rehearse
@@ -109,9 +110,11 @@ def _tokens(n_bytes: float) -> Range:
 def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) -> list[StagePlan]:
     recipe, seen, rows = found.recipe, found.seen, []
     writer = recipe.writer or recipe.teacher
+    asking, editing = recipe.ask_me_anything, recipe.suggester_editor
+    each = asking is not None and asking.calls == "each"
     longest = {
-        "ask": recipe.ask_me_anything.max_new_tokens if recipe.ask_me_anything else 0,
-        "edit": recipe.suggester_editor.editor.max_new_tokens if recipe.suggester_editor else 0,
+        "ask": _longest_of_asking(asking) if asking is not None else 0,
+        "edit": editing.editor.max_new_tokens if editing is not None else 0,
         "teach": recipe.teach.max_new_tokens,
     }
     for name, model in (("ask", writer), ("edit", writer), ("teach", recipe.teacher)):
@@ -121,12 +124,18 @@ def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price])
         if name == "teach" and not seen[name].sealed:
             begun = min(found.here, found.taught.high)
             more = Range(*(max(t - begun, 0) * recipe.teach.solutions for t in found.taught))
-        rows.append(
-            put_together(
-                arm, name, seen[name].calls, more, model, price_of(model), longest=longest[name], rehearsed=True
-            )
+        kind, price = "ask_each" if each and name == "ask" else None, price_of(model)
+        row = put_together(
+            arm, name, seen[name].calls, more, model, price, longest=longest[name], rehearsed=True, kind=kind
         )
+        rows.append(row)
     return rows + _later(arm, found, price_of)
+
+
+def _longest_of_asking(settings: AskSettings) -> int:
+    if settings.calls == "one":
+        return settings.max_new_tokens
+    return max(settings.statement.max_new_tokens, settings.question.max_new_tokens)
 
 
 def _later(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) -> list[StagePlan]:
