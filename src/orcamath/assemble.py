@@ -145,10 +145,17 @@ class Assembled:
         chat = self.chat(ModelSettings(backend="transformers_local", model=str(model.path), options=settings.options))
         return Player(chat, Encoder.of(model).pose)
 
-    def judge(self, recipe: Recipe) -> Judge:
-        """Open the judge; rules decide alone where the recipe names no `judge_model`."""
+    def judge(self, recipe: Recipe, *, on_benchmarks: bool = False) -> Judge:
+        """Open the judge; rules decide alone where the recipe names no `judge_model`.
+
+        On benchmarks a model extracts the answer, which is then compared; in practice it gives a verdict (both as in the paper).
+        A prompt of the user's own is for one form, which is kept.
+        """
         model = self.chat(recipe.judge_model) if recipe.judge_model is not None else None
-        judge: Judge = find("judge", recipe.judge.name).make(recipe.judge, model)
+        settings = recipe.judge
+        if on_benchmarks and settings.prompt is None:
+            settings = settings.model_copy(update={"form": "extract"})
+        judge: Judge = find("judge", recipe.judge.name).make(settings, model)
         return judge
 
     def readers(self, sources: Iterable[SourceSettings]) -> Mapping[str, Reader]:

@@ -140,8 +140,8 @@ def _learn(
 def _measure(name: str, iteration: int, recipe: Recipe, shop: Workshop, trained: Artifact, tests: Artifact) -> None:
     """Greedy answers on the held-out benchmarks, judged against gold (one model call an answer)."""
     chat, pose = shop.tools.player(recipe.student, shop.tools.model_of(trained))
-    scored = shop.stage(
-        f"evaluate {name}", evaluate, recipe.evaluate, tests, chat, pose=pose, judge=shop.tools.judge(recipe)
-    )
+    judge = shop.tools.judge(recipe, on_benchmarks=True)
+    also = [judge.fingerprint]
+    scored = shop.stage(f"evaluate {name}", evaluate, recipe.evaluate, tests, chat, also=also, pose=pose, judge=judge)
     tokens = int(trained.facts["n_tokens"]) + (shop.measured[-1].trained_tokens if shop.measured else 0)
     shop.measured.append(Measured(name, iteration, trained, scored, tokens))

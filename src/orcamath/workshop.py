@@ -77,8 +77,8 @@ class Tools(Protocol):
         """Return the model folder inside a sealed training stage."""
         ...
 
-    def judge(self, recipe: Recipe) -> Judge:
-        """Open the judge."""
+    def judge(self, recipe: Recipe, *, on_benchmarks: bool = False) -> Judge:
+        """Open the judge, in its form for practice or for benchmarks."""
         ...
 
     def readers(self, sources: Iterable[SourceSettings]) -> Mapping[str, Reader]:
