@@ -111,7 +111,7 @@ def run(args: argparse.Namespace, model: Any) -> None:
     short = {"max_new_tokens": 120, "tries": args.tries, "ideas": args.edits == "added"}
     edits = {"max_new_tokens": few, "tries": args.tries, "writes": args.edits}
     e = EditSettings.model_validate({"suggester": short, "editor": edits})
-    t = TeachSettings(max_new_tokens=few, solutions=n, temperature=0.7 if n > 1 else 0.0)
+    t = TeachSettings(max_new_tokens=args.solution_tokens or few, solutions=n, temperature=0.7 if n > 1 else 0.0)
     quiet = Quiet()
     source = store.stage("seeds", 1, None, [str(args.seeds)], seeds)
     began = time.monotonic()
@@ -152,6 +152,7 @@ if __name__ == "__main__":
     arguments.add_argument("--calls", choices=["one", "each"], default="each", help="how Ask-Me-Anything asks")
     arguments.add_argument("--edits", choices=["whole", "added"], default="added", help="what the editor writes")
     arguments.add_argument("--max-new-tokens", type=int, default=300)
+    arguments.add_argument("--solution-tokens", type=int, help="of the teacher; as --max-new-tokens where left out")
     arguments.add_argument("--chunk", type=int, default=32)
     arguments.add_argument("--dtype", default="auto")
     arguments.add_argument("--examples", type=int, default=1)
