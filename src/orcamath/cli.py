@@ -52,7 +52,8 @@ def _orcamath() -> None:
 @app.command()
 def run(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe file, or the name of one that ships: classroom, gsm8k-small.")
+        str,
+        typer.Argument(help="A recipe file, or one that ships: classroom, gsm8k-small, gsm8k-7b-24gb, gsm8k-7b-80gb."),
     ],
     name: Annotated[str | None, typer.Option(help="Name of the run folder; the recipe's name where left out.")] = None,
     until: Annotated[str | None, typer.Option(help="Stop after this stage, for example teach or `practice 2`.")] = None,

@@ -1,5 +1,7 @@
 """The recipes inside the package: each loads, and those named for a GPU fit it by the plan's own figures."""
 
+import inspect
+
 import pytest
 
 from orcamath.plan.training import memory_gb
@@ -31,3 +33,10 @@ def test_the_7b_recipes_take_the_papers_rates_times_ten_for_adapters() -> None:
         recipe = load(name)
         assert [recipe.imitate.learning_rate, *(s.learn.learning_rate for s in recipe.iterations)] == [1e-5, 1e-5, 1e-6]
         assert {s.learn.beta for s in recipe.iterations} == {0.3}
+
+
+def test_the_command_line_names_every_recipe_that_ships() -> None:
+    from orcamath import cli
+
+    source = inspect.getsource(cli.run)
+    assert [name for name in shipped() if name not in source] == []

@@ -25,7 +25,7 @@ KEPT_A_LAYER = 24
 """Numbers kept a token, layer and hidden unit for the backward pass."""
 SLACK = Range(0.8, 1.3)
 SAMPLE_BYTES = Range(300, 1000)
-CHECKPOINTS = 2
+CHECKPOINTS = 3  # the last two, and the last end of an epoch
 
 
 class Lengths(NamedTuple):

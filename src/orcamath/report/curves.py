@@ -17,12 +17,16 @@ PANELS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     ("logp", "Log-probability of an answer", (("logp_chosen", "right"), ("logp_rejected", "wrong"))),
     ("reward", "Implicit reward (β · log-ratio)", (("reward_chosen", "right"), ("reward_rejected", "wrong"))),
     ("margin", "Margin (right − wrong)", (("margin", "margin"),)),
-    ("z0", "z0, the estimated KL to the reference", (("z0", "z0"),)),
-    ("off_topic", "Share of off-topic answers", (("off_topic_share", "off-topic"),)),
+    ("kl", "Distance to the reference, two estimates of the KL", (("kl", "mean log-ratio"), ("z0", "z0 (KTO)"))),
+    (
+        "off_topic",
+        "Share of off-topic answers and pairs",
+        (("off_topic_share", "answers"), ("off_topic_pairs", "pairs")),
+    ),
     ("grad_norm", "Gradient norm", (("grad_norm", "gradient norm"),)),
     ("learning_rate", "Learning rate", (("learning_rate", "learning rate"),)),
 )
-PREFERENCE_ONLY = {"z0", "off_topic"}
+PREFERENCE_ONLY = {"kl", "off_topic"}
 
 
 class Curves(NamedTuple):
