@@ -4,13 +4,12 @@ stdout is the result, stderr is progress. Exit codes: 0 done, 1 failed, 2 bad us
 rejects, 4 stopped resumable, 130 interrupted. Everything heavy is imported inside the command that needs it.
 """
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from orcamath.commands.ending import ended, interruptible, say
 
 __all__ = ["app", "main"]
 
@@ -27,26 +26,6 @@ SetOpt = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting: learn.beta=0.2")
 ]
 STORE, RUNS = Path("store"), Path("runs")
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Say what an interrupt means; typer would only say that it aborted."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        _say("interrupted; all that was finished is kept, the same command goes on from there")
-        raise typer.Exit(130) from None
-
-
-@app.callback()
-def _orcamath() -> None:
-    """Grow word problems, teach, practise, judge, learn, report: Orca-Math (arXiv 2402.14830) end to end."""
 
 
 @app.command()
@@ -73,7 +52,7 @@ def run(
     """Run a recipe from the top. What is sealed is reused, so running again is resuming."""
     from orcamath.commands.runs import run_in_folder
 
-    with _interruptible():
+    with interruptible():
         run_in_folder(
             recipe, runs=runs, store=store, name=name, until=until, limit=limit, overrides=overrides or [], wait=wait,
             pay_again=pay_again, detach=detach,
@@ -123,7 +102,7 @@ def init(
     from orcamath.commands.starter import write_starter
 
     write_starter(out, seeds=seeds, teacher=teacher, base_url=base_url, student=student)
-    _say(f"wrote {out}; next: orcamath doctor {out}, then orcamath run {out} --limit 10")
+    say(f"wrote {out}; next: orcamath doctor {out}, then orcamath run {out} --limit 10")
 
 
 @app.command()
@@ -206,7 +185,7 @@ def evaluate(
         max_new_tokens=max_new_tokens, samples=samples, temperature=temperature if samples > 1 else 0.0, limit=limit
     )
     wanted = Wanted(on.split(","), settings, data, base_url, judge, judge_model, verifier, compare, held_out)
-    with _interruptible():
+    with interruptible():
         typer.echo(evaluate_models(model, wanted, runs=runs, store=store, as_json=json))
 
 
@@ -300,22 +279,4 @@ def _folder(name: str, runs: Path) -> Path:
 
 def main() -> None:
     """Run the command line; errors of ours are one message and an exit code, never a traceback."""
-    from orcamath.errors import OrcamathError
-
-    try:
-        app()
-    except OrcamathError as e:
-        _say(str(e) if e.exit_code == 0 else f"error: {e}")
-        sys.exit(e.exit_code)
-    except OSError as e:
-        _say(f"error: {_disk(e)}")
-        sys.exit(4 if e.errno in _FULL else 1)
-
-
-_FULL = {28, 122, 27}  # no space left, quota used up, file size limit
-
-
-def _disk(e: OSError) -> str:
-    if e.errno in _FULL:
-        return f"the disk is full ({e}). What was sealed is kept; make room and run the same command again"
-    return str(e)
+    ended(app)
