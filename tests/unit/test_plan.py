@@ -294,7 +294,7 @@ def test_the_command_shows_both_tables(tmp_path: Path) -> None:
     few = [f"{part}.sources.0.options.n=20" for part in ("seeds", "benchmarks")]
     shown = plan_of("classroom", overrides=few, limit=None, store=tmp_path, tflops=312, as_json=False)
     assert "memory GB" in shown
-    assert "KTO (plain): learn 2" in shown
+    assert "NLL on right samples only: learn 2" in shown
     assert "in all: $0.00 to $0.00" in shown
     plain = json.loads(plan_of("classroom", overrides=few, limit=None, store=tmp_path, tflops=312, as_json=True))
     assert plain["gpu_hours"][1] > 0

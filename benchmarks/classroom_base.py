@@ -1,0 +1,52 @@
+"""What the classroom's base scores before any lesson: greedy, on the problems of the recipe's test split (or dev).
+
+    python benchmarks/classroom_base.py [--split test] [--json]
+
+The demo's students must be read beside this: M1 is the base after its lessons.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+from orcamath.assemble import Assembled
+from orcamath.evaluate import evaluate
+from orcamath.intervals import wilson
+from orcamath.recipe_file import load
+from orcamath.records import Scored
+from orcamath.report.progress import Silent
+from orcamath.sources.reading import benchmarks, together
+from orcamath.store.artifacts import Store
+
+
+def main() -> None:
+    """Evaluate the base that ships."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--split", default="test", choices=["dev", "test"])
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    recipe = load("classroom", [f"benchmarks.sources.0.split={args.split}"])
+    _, wanted = together(recipe.seeds, recipe.benchmarks)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        tools = Assembled(store)
+        readers = tools.readers(wanted.named)
+        tests = store.stage(
+            "benchmarks", 1, wanted, [], lambda out: benchmarks(out, wanted, readers, progress=Silent())
+        )
+        chat, pose = tools.player(recipe.student, tools.base(recipe.student))
+        judge, settings = tools.judge(recipe, on_benchmarks=True), recipe.evaluate
+        made = store.stage(
+            "evaluate", 1, settings, [tests, chat],
+            lambda out: evaluate(out, settings, tests, chat, pose=pose, judge=judge, progress=Silent()),
+        )  # fmt: skip
+        right = [row.outcome == "agrees" for row in made.read(Scored) if row.draw == 0]
+        tools.ledger.close()
+    score, low, high = wilson(sum(right), len(right))
+    found = {"split": args.split, "n": len(right), "score": score, "low": low, "high": high}
+    print(json.dumps(found) if args.json else f"{found['score']:.1%} [{low:.1%}, {high:.1%}], n = {len(right)}")
+
+
+if __name__ == "__main__":
+    main()
