@@ -6,17 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orcamath.assemble import run_recipe, slug
+from orcamath.commands.ending import say
 from orcamath.errors import UsageError
 from orcamath.recipe_settings import Recipe
 from orcamath.store.artifacts import Store
 from orcamath.store.run_folder import RunFolder
 
 __all__ = ["ancestry_of", "export_from", "report_on", "run_in_folder", "status_of"]
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
 
 
 def run_in_folder(
@@ -38,7 +34,7 @@ def run_in_folder(
     with RunFolder(path, wait=wait) as folder:
         if not pay_again:
             confirm_paying_again(loaded, path / "budget.sqlite", Store(store), Bars(), _asker())
-        run_recipe(loaded, folder, Store(store), until=until, announce=_say)
+        run_recipe(loaded, folder, Store(store), until=until, announce=say)
         if until is None:
             report_on(path, store)
 
@@ -60,7 +56,7 @@ def _asker() -> Callable[[str], bool] | None:
         return None
 
     def ask(question: str) -> bool:
-        _say(question + " [y/N]")
+        say(question + " [y/N]")
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
     return ask

@@ -112,10 +112,8 @@ def put_together(
     length = (tally.known_bytes + tally.unknown_bytes) / max(tally.known + tally.unknown, 1) or 2000.0
     to_pay = more.plus(tally.unknown)
     n_bytes = more.times(length).plus(tally.unknown_bytes)
-    n_in, n_out = (
-        n_bytes.times(_tokens_a_byte(tally)),
-        to_pay.times(_tokens_an_answer(tally, kind or stage).at_most(longest)),
-    )
+    n_in = n_bytes.times(_tokens_a_byte(tally))
+    n_out = to_pay.times(_tokens_an_answer(tally, kind or stage).at_most(longest))
     usd = Range(*((i * price.prompt + o * price.completion) / 1e6 for i, o in zip(n_in, n_out, strict=True)))
     known_usd = (tally.prompt_tokens * price.prompt + tally.completion_tokens * price.completion) / 1e6
     calls = to_pay.plus(tally.known + tally.waiting)

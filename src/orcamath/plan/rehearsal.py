@@ -20,7 +20,7 @@ from orcamath.store.ledger import Remembered
 from orcamath.store.run_folder import RunFolder
 from orcamath.workshop import Tools, Workshop
 
-__all__ = ["Rehearsal", "Seen", "Tally", "rehearse"]
+__all__ = ["Seen", "Tally", "rehearse"]
 
 READ = {"benchmarks", "seeds", "problems", "lessons", "verdicts"}
 """Stages that only read files: really run and sealed."""
@@ -73,13 +73,6 @@ class Seen:
     calls: Tally = field(default_factory=Tally)
 
 
-@dataclass
-class Rehearsal:
-    """The stages, by name, up to the lessons."""
-
-    seen: dict[str, Seen] = field(default_factory=dict)
-
-
 class _Enough(Exception):
     """What comes now depends on students that are not trained yet."""
 
@@ -115,7 +108,7 @@ class _Aside(Workshop):
     """A workshop that finds what is sealed, reads files, makes the rest aside, and stops where students begin."""
 
     aside: Store = field(kw_only=True)
-    rehearsal: Rehearsal = field(kw_only=True, default_factory=Rehearsal)
+    seen: dict[str, Seen] = field(kw_only=True, default_factory=dict)
 
     def stage(
         self,
@@ -131,7 +124,7 @@ class _Aside(Workshop):
             raise _Enough
         if name in READ:
             read = super().stage(label, make, settings, *inputs, also=also, **resources)
-            self.rehearsal.seen[name] = _seen(label, read, [read], Tally(), sealed=True)
+            self.seen[name] = _seen(label, read, [read], Tally(), sealed=True)
             return read
         sealed = self.sealed(label, make, settings, *inputs, also=also)
         tally = Tally()
@@ -145,7 +138,7 @@ class _Aside(Workshop):
         else:
             made, tally.known = sealed, int(sealed.balance["asked"])
         parts = inputs[0] if isinstance(inputs[0], list) else [inputs[0]]
-        self.rehearsal.seen[name] = _seen(label, made, parts, tally, sealed=sealed is not None)
+        self.seen[name] = _seen(label, made, parts, tally, sealed=sealed is not None)
         return made
 
 
@@ -165,8 +158,10 @@ def _mean(sizes: Sequence[int]) -> float:
     return sum(sizes) / len(sizes) if sizes else 0.0
 
 
-def rehearse(recipe: Recipe, store: Store, tools: Tools, progress: Progress) -> Rehearsal:
-    """Go through a recipe up to its lessons without sending anything; files are read, and sealed stages are left alone.
+def rehearse(recipe: Recipe, store: Store, tools: Tools, progress: Progress) -> dict[str, Seen]:
+    """Go through a recipe without sending anything and return its stages, by name, up to the lessons.
+
+    Files are read, and sealed stages are left alone.
 
     Raises what reading the recipe's files raises (RecipeError, DataError).
     """
@@ -176,4 +171,4 @@ def rehearse(recipe: Recipe, store: Store, tools: Tools, progress: Progress) -> 
         shop.folder.path.mkdir()
         with suppress(_Enough):
             run(recipe, shop)
-        return shop.rehearsal
+        return shop.seen

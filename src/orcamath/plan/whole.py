@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.plan.calls import ANSWER_TOKENS, BYTES_A_TOKEN, StagePlan, follow_ups, grown, put_together
 from orcamath.plan.ranges import Range
-from orcamath.plan.rehearsal import Rehearsal, Tally, rehearse
+from orcamath.plan.rehearsal import Seen, Tally, rehearse
 from orcamath.plan.training import Lengths, TrainingPlan, training_of
 from orcamath.ports import Progress
 from orcamath.recipe_file import arms
@@ -67,7 +67,7 @@ def plan(
     """
     stages: list[StagePlan] = []
     training: list[TrainingPlan] = []
-    rehearsed: dict[str, Rehearsal] = {}
+    rehearsed: dict[str, dict[str, Seen]] = {}
     trained: set[str] = set()
     for arm, own in {"": recipe, **arms(recipe)}.items():
         key = digest({name: own.model_dump(mode="json")[name] for name in ON_DATA})
@@ -83,9 +83,8 @@ def plan(
 class _Found:
     """What a rehearsal tells of the problems to come."""
 
-    def __init__(self, recipe: Recipe, rehearsal: Rehearsal) -> None:
-        self.recipe, self.seen = recipe, rehearsal.seen
-        seen = self.seen
+    def __init__(self, recipe: Recipe, seen: dict[str, Seen]) -> None:
+        self.recipe, self.seen = recipe, seen
         self.missing = Range(0, 0)
         for name in ("ask", "edit"):
             if name in seen:
@@ -146,8 +145,9 @@ def _later(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) 
     attempts = sum(n * p.samples for n, p in zip(exercises, practised, strict=True))
     if recipe.judge_model is not None and attempts:
         judge = recipe.judge_model
+        price, longest = price_of(judge), recipe.judge.max_tokens
         calls = Range(0, attempts * (UNDECIDED if recipe.judge.name == "cascade" else 1.0))
-        rows.append(put_together(arm, "judge", Tally(), calls, judge, price_of(judge), longest=150, rehearsed=False))
+        rows.append(put_together(arm, "judge", Tally(), calls, judge, price, longest=longest, rehearsed=False))
     if recipe.reask is not None and attempts:
         calls = Range(0, sum(exercises) * DOUBTFUL * recipe.reask.solutions)
         price, longest = price_of(recipe.teacher), recipe.reask.max_new_tokens
