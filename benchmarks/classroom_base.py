@@ -11,12 +11,13 @@ import tempfile
 from pathlib import Path
 
 from orcamath.assemble import Assembled
-from orcamath.evaluate import evaluate
 from orcamath.intervals import wilson
 from orcamath.recipe_file import load
 from orcamath.records import Scored
 from orcamath.report.progress import Silent
-from orcamath.sources.reading import benchmarks, together
+from orcamath.sources.choosing import together
+from orcamath.stages.benchmarks import benchmarks
+from orcamath.stages.evaluate import evaluate
 from orcamath.store.artifacts import Store
 
 

@@ -24,8 +24,8 @@ from orcamath.agents.wellformed import ask_of, normal
 from orcamath.classroom.grammar import render
 from orcamath.classroom.growing import asking, stories
 from orcamath.classroom.solving import solve
-from orcamath.duplicates import CollectSettings, collect
 from orcamath.records import Problem, Rejected
+from orcamath.stages.collect import CollectSettings, collect
 from orcamath.store.artifacts import Artifact, Output, Store
 
 _WOMEN = "Amara Bettina Chiyo Dolores Esra Farida Greta Hanneke Ilse Jana Katrin Leila Mireille Noor Odile Pia"

@@ -17,17 +17,18 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from orcamath.agents.ask_me_anything import AskSettings, ask
-from orcamath.agents.suggester_editor import EditSettings, edit
+from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.backends.openai_compatible import open_chat
 from orcamath.classroom import seeds as classroom
 from orcamath.records import Problem, Rejected
 from orcamath.report.progress import Silent
 from orcamath.settings import ModelSettings
 from orcamath.sources.source import SourceSettings
+from orcamath.stages.ask import ask
+from orcamath.stages.edit import EditSettings, edit
+from orcamath.stages.teach import TeachSettings, teach
 from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.store.ledger import Ledger, Remembered
-from orcamath.teach import TeachSettings, teach
 from orcamath.testing import Faults
 
 MAX_TRIES = 4

@@ -21,11 +21,11 @@ from pathlib import Path
 from orcamath.answers.readings import read
 from orcamath.answers.units import asked
 from orcamath.answers.wording import letter
-from orcamath.evaluate.verifier import read_score
 from orcamath.judges.file import Summary, judge_rows, read_rows
 from orcamath.judges.model import read_extract, read_verdict
 from orcamath.judges.rules import RulesJudge, rule
 from orcamath.ports import Comparison
+from orcamath.stages.verifier import read_score
 
 STUMBLES = [
     *"0123456789..,,//  \n\n--+=*^()[]{}$%\\\"':;<>|&_~`xyzabceE\t\r",

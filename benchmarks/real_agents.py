@@ -19,15 +19,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from orcamath.agents.ask_me_anything import AskSettings, ask
-from orcamath.agents.suggester_editor import EditSettings, edit
+from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.backends import openai_compatible, transformers_local
-from orcamath.duplicates import CollectSettings, collect
 from orcamath.records import Lesson, Problem, Rejected, digest
 from orcamath.settings import ModelSettings
+from orcamath.stages.ask import ask
+from orcamath.stages.collect import CollectSettings, collect
+from orcamath.stages.edit import EditSettings, edit
+from orcamath.stages.teach import TeachSettings, teach
 from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.store.ledger import Ledger, Remembered
-from orcamath.teach import TeachSettings, teach
 from orcamath.testing import of_chat, serve
 
 

@@ -37,11 +37,12 @@ def named(i: int) -> str:
 
 def run(n: int, url: str) -> dict[str, Any]:
     """Run the stage here; returns peak memory and what was made."""
-    from orcamath.agents.ask_me_anything import AskSettings, ask
+    from orcamath.agents.ask_me_anything import AskSettings
     from orcamath.backends.openai_compatible import open_chat
     from orcamath.records import Problem
     from orcamath.report.progress import Silent
     from orcamath.settings import ModelSettings
+    from orcamath.stages.ask import ask
     from orcamath.store.artifacts import Output, Store
     from orcamath.store.ledger import Ledger, Remembered
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from orcamath.report.progress import Silent
 from orcamath.sources import file
-from orcamath.sources.reading import SeedsSettings, SourceSettings, gather
+from orcamath.sources.choosing import SeedsSettings
+from orcamath.sources.source import SourceSettings
+from orcamath.stages.seeds import gather
 from orcamath.store.artifacts import Store
 
 

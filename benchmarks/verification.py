@@ -13,18 +13,19 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from orcamath.agents.ask_me_anything import AskSettings, ask
-from orcamath.agents.suggester_editor import EditSettings, edit
+from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.classroom.grammar import parse, render
 from orcamath.classroom.growing import stories
 from orcamath.classroom.solving import solve
 from orcamath.classroom.textbook import open_chat
-from orcamath.duplicates import CollectSettings, collect
 from orcamath.records import Lesson, Problem
 from orcamath.settings import ModelSettings
+from orcamath.stages.ask import ask
+from orcamath.stages.collect import CollectSettings, collect
+from orcamath.stages.edit import EditSettings, edit
+from orcamath.stages.teach import TeachSettings, teach
 from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.store.ledger import Ledger, Remembered
-from orcamath.teach import TeachSettings, teach
 from orcamath.verify import VerifySettings
 
 

@@ -17,13 +17,13 @@ from orcamath.errors import RecipeError, Stopped, nearest
 from orcamath.experiment import run_arms
 from orcamath.extend import FAMILIES
 from orcamath.ports import Judge, Screen
-from orcamath.practice import ServerSettings
 from orcamath.recipe_file import arms, dump
 from orcamath.recipe_settings import Recipe
 from orcamath.records import digest
 from orcamath.report.progress import Bars, Silent
 from orcamath.settings import ModelSettings, StudentSettings
-from orcamath.sources.reading import Reader, SourceSettings
+from orcamath.sources.source import Reader, SourceSettings
+from orcamath.stages.practice import ServerSettings
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.budget import Budget
 from orcamath.store.event_files import EventFiles

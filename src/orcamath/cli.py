@@ -179,7 +179,7 @@ def evaluate(
     Every MODEL may be a local one, a run's student, or NAME@URL for one behind a server.
     """
     from orcamath.commands.measuring import Wanted, evaluate_models
-    from orcamath.evaluate import EvaluateSettings
+    from orcamath.stages.evaluate import EvaluateSettings
 
     settings = EvaluateSettings(
         max_new_tokens=max_new_tokens, samples=samples, temperature=temperature if samples > 1 else 0.0, limit=limit

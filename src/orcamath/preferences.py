@@ -1,73 +1,18 @@
-"""Right and wrong answers of each practised problem: q+ and q− (paper, section 3.1). No model is asked here.
+"""Who stands against whom: q+ and q− of one problem, and which of its pairs are taken (paper, section 3.1).
 
-In: exercises with their attempts, and verdicts. Out: one `Preference` a problem. q+ is the teacher's solution and every
-sample that agrees with it, q− every sample that disagrees; a sample nobody could judge is in neither and is counted. Where
-q− is empty, one response each of other problems stands in as a synthetic negative. Pairs are q+ × q−.
-
-Deviations: equal samples become one response with a multiplicity, so that a student that repeats itself is not trained on
-the same text four times (`pairs` counts distinct ones); `max_pairs` caps the pairs of a problem and `max_off_topic_share`
-those with a synthetic negative (both are about pairs: losses that take each response once still see all); with the label
-`known_answer` an exercise carries a teacher's solution only where that was found right, so q+ may be empty. Such a problem
-is kept: a pair loss finds no pair in it, KTO may still use its negatives. From which side of the other problems the paper
-takes its synthetic negatives is not published; here it is one response of their q+, so that what makes it wrong is the
-topic alone.
+Pure functions over attempts and verdicts; the stage `preferences` applies them.
 """
 
-import sys
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from fractions import Fraction
 from math import lcm
-from pathlib import Path
 from typing import Literal, NamedTuple
-
-import orjson
-from pydantic import Field
 
 from orcamath.answers import final_answer, same
 from orcamath.errors import DataError
-from orcamath.ports import Progress
-from orcamath.records import Attempt, Exercise, Outcome, Preference, Rejected, Response, Settings, Verdict, digest
-from orcamath.store.artifacts import Artifact, Output
+from orcamath.records import Attempt, Exercise, Outcome, Response, Verdict
 
-__all__ = [
-    "Judged",
-    "PreferSettings",
-    "Sides",
-    "allotted",
-    "answer_against_teacher",
-    "capped_pairs",
-    "joined",
-    "prefer",
-    "sides",
-]
-
-VERSION = 1
-MAX_LISTED = 200
-"""How many problems with a doubtful teacher are listed by id in the facts; all of them are counted."""
-FACTS = (
-    "agrees", "disagrees", "unjudged", "truncated", "all_agree", "none_agree", "mixed", "no_negative", "no_positive",
-    "positives", "negatives", "synthetic_negatives", "pairs_possible", "pairs", "off_topic_pairs",
-)  # fmt: skip
-TRIES = 20  # donors drawn for one synthetic negative before the search is given up
-
-
-class PreferSettings(Settings):
-    """How q+ and q− become preferences."""
-
-    synthetic_negatives: int = Field(default=4, ge=0)
-    """How many other problems lend one response each where q− is empty; 0 turns synthetic negatives off (an ablation)."""
-    positives: Literal["all", "teacher"] = "all"
-    """`teacher`: agreeing samples are left out of q+ (the paper's ablation)."""
-    max_pairs: int | None = Field(default=None, ge=1)
-    """Pairs of one problem at most, spread evenly over its responses; None for the whole product."""
-    max_off_topic_share: float = Field(default=1.0, ge=0, le=1)
-    """Share of all pairs whose loser may be a synthetic negative; what is too much is left out evenly over its problems.
-    With four right samples of four a problem has 20 such pairs, so without a cap they are most of all pairs."""
-    label_noise: Literal["keep", "drop"] = "keep"
-    """What becomes of a problem whose samples all agree with each other against the teacher, who is then probably wrong.
-    To ask the teacher again first, see `reask`."""
+__all__ = ["Judged", "Sides", "allotted", "answer_against_teacher", "capped_pairs", "joined", "sides"]
 
 
 class Judged(NamedTuple):
@@ -178,141 +123,3 @@ def answer_against_teacher(exercise: Exercise, judged: Sequence[Judged]) -> str 
         return None
     agree = all(other is not None and same(kind, first, other, question, options) is True for other in others)
     return first if agree else None
-
-
-class _Donors:
-    """One right response of every problem, on disk; in memory 8 bytes a problem."""
-
-    def __init__(self, path: Path) -> None:
-        self.file = path.open("w+b")
-        self.starts = array("Q")
-
-    def add(self, exercise: Exercise, found: Sides) -> None:
-        self.starts.append(self.file.tell())
-        lent = None
-        if found.positives:
-            lent = found.positives[_number("donor", exercise.problem_id) % len(found.positives)].row()
-        self.file.write(orjson.dumps([exercise.reference, lent]) + b"\n")
-
-    def lend(self, index: int, exercise: Exercise, n: int) -> list[Response]:
-        """Return one response each of `n` other problems with other answers, drawn by the problem's id."""
-        tried, lent = {index}, list[Response]()
-        for draw in range(TRIES * n):
-            if len(lent) == n or len(tried) == len(self.starts):
-                break
-            donor = _number("off_topic", exercise.problem_id, draw) % len(self.starts)
-            if donor in tried:
-                continue
-            tried.add(donor)
-            self.file.seek(self.starts[donor])
-            reference, row = orjson.loads(self.file.readline())
-            # a response that happens to end in this problem's own answer would teach against the answer
-            if row is not None and reference != exercise.reference:
-                lent.append(Response.of({**row, "origin": "off_topic", "multiplicity": 1}))
-        return lent
-
-
-def _number(*parts: object) -> int:
-    return int(digest(*parts), 16)
-
-
-def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts: Artifact, progress: Progress) -> None:
-    """Write `preferences`, one row a practised problem, in the order of the exercises. Raises DataError (see `joined`).
-
-    Books a problem of which nothing can be learnt as `nothing_judged`, a dropped doubtful one as `label_noise`.
-    """
-    total = practised.count("exercises")
-    tally: Counter[str] = Counter()
-    doubtful: list[str] = []
-    donors = _Donors(out.scratch / "donors.jsonl")
-
-    def problems() -> Iterator[tuple[Exercise, list[Judged]]]:
-        return joined(practised.read(Exercise), practised.read(Attempt), verdicts.read(Verdict))
-
-    if settings.synthetic_negatives:
-        for exercise, judged in problems():
-            donors.add(exercise, sides(exercise, judged))
-    caps = _off_topic_caps(problems(), settings)
-
-    def preferences() -> Iterator[Preference]:
-        progress.begin("preferences", total)
-        for index, (exercise, judged) in enumerate(problems()):
-            progress.advance()
-            out.balance.results += 1
-            if answer_against_teacher(exercise, judged) is not None:
-                doubtful.append(exercise.problem_id)
-                if settings.label_noise == "drop":
-                    out.reject(Rejected(item=exercise.problem_id, reason="label_noise", detail=exercise.reference))
-                    continue
-            found = sides(exercise, judged, settings.positives)
-            _count(tally, judged, found)
-            cap = settings.max_pairs
-            if not found.negatives and found.positives and settings.synthetic_negatives:
-                lent = donors.lend(index, exercise, settings.synthetic_negatives)
-                found = Sides(found.positives, tuple(lent))
-                tally["synthetic_negatives"] += len(lent)
-                cap = cap if caps is None else next(caps)
-            if not found.positives and not found.negatives:
-                out.reject(Rejected(item=exercise.problem_id, reason="nothing_judged"))
-                continue
-            out.balance.kept += 1
-            yield _preference(exercise, found, cap, tally)
-        progress.end()
-
-    out.write("preferences", preferences())
-    donors.file.close()
-    out.facts.update(
-        {name: tally[name] for name in FACTS},
-        n_problems=total,
-        teacher_doubted=len(doubtful),
-        teacher_doubted_ids=doubtful[:MAX_LISTED],
-    )
-
-
-def _off_topic_caps(
-    problems: Iterable[tuple[Exercise, list[Judged]]], settings: PreferSettings
-) -> Iterator[int] | None:
-    """Return how many pairs each problem that needs synthetic negatives may have, in order; None where no share is set."""
-    if settings.max_off_topic_share == 1 or not settings.synthetic_negatives:
-        return None
-    wanted, on_topic = array("L"), 0
-    for exercise, judged in problems:
-        if settings.label_noise == "drop" and answer_against_teacher(exercise, judged) is not None:
-            continue
-        found = sides(exercise, judged, settings.positives)
-        n_negatives = len(found.negatives) or settings.synthetic_negatives
-        n = min(len(found.positives) * n_negatives, settings.max_pairs or sys.maxsize)
-        if found.negatives:
-            on_topic += n
-        elif found.positives:
-            wanted.append(n)
-    share = Fraction(settings.max_off_topic_share).limit_denominator(10**6)
-    return allotted(wanted, int(on_topic * share / (1 - share)))
-
-
-def _count(tally: Counter[str], judged: Sequence[Judged], found: Sides) -> None:
-    """Count samples by outcome, and problems by what their samples look like; `no_…` is before synthetic negatives."""
-    outcomes = Counter(j.outcome for j in judged)
-    tally.update(outcomes)
-    tally["truncated"] += sum(j.attempt.finish_reason == "length" for j in judged)
-    some_agree, some_disagree = outcomes["agrees"] > 0, outcomes["disagrees"] > 0
-    tally["mixed"] += some_agree and some_disagree
-    tally["all_agree"] += some_agree and not some_disagree
-    tally["none_agree"] += some_disagree and not some_agree
-    tally["no_negative"] += not found.negatives
-    tally["no_positive"] += not found.positives
-
-
-def _preference(exercise: Exercise, found: Sides, max_pairs: int | None, tally: Counter[str]) -> Preference:
-    n_positives, n_negatives = len(found.positives), len(found.negatives)
-    pairs = capped_pairs(n_positives, n_negatives, max_pairs)
-    tally["positives"] += n_positives
-    tally["negatives"] += n_negatives
-    tally["pairs_possible"] += n_positives * n_negatives
-    n_pairs = n_positives * n_negatives if pairs is None else len(pairs)
-    tally["pairs"] += n_pairs
-    tally["off_topic_pairs"] += n_pairs if any(r.origin == "off_topic" for r in found.negatives) else 0
-    return Preference(
-        problem_id=exercise.problem_id, question=exercise.question, positives=found.positives,
-        negatives=found.negatives, pairs=pairs,
-    )  # fmt: skip

@@ -12,25 +12,26 @@ Every line that says `stage` is made once and found again by its digest, so runn
 
 from typing import Any
 
-from orcamath.agents.ask_me_anything import ask
-from orcamath.agents.suggester_editor import edit
-from orcamath.contamination import gate
-from orcamath.duplicates import collect
 from orcamath.errors import RecipeError
-from orcamath.evaluate import evaluate
-from orcamath.judges.stage import judge
-from orcamath.practice import practise
-from orcamath.preferences import prefer
-from orcamath.reask import reask
 from orcamath.recipe_settings import Iteration, Recipe
-from orcamath.sources.reading import SeedsSettings, contents, gather, together
-from orcamath.sources.reading import benchmarks as read_benchmarks
-from orcamath.sources.start_from import StartSettings, lessons_from, problems_from, verdicts_from
-from orcamath.sources.unseen import unseen
+from orcamath.sources.choosing import SeedsSettings, contents, together
+from orcamath.stages.ask import ask
+from orcamath.stages.benchmarks import benchmarks as read_benchmarks
+from orcamath.stages.collect import collect
+from orcamath.stages.edit import edit
+from orcamath.stages.evaluate import evaluate
+from orcamath.stages.gate import gate
+from orcamath.stages.imitate import imitate
+from orcamath.stages.judge import judge
+from orcamath.stages.learn import learn
+from orcamath.stages.practice import practise
+from orcamath.stages.preferences import prefer
+from orcamath.stages.reask import reask
+from orcamath.stages.seeds import gather
+from orcamath.stages.start_from import StartSettings, lessons_from, problems_from, verdicts_from
+from orcamath.stages.teach import teach
+from orcamath.stages.unseen import unseen
 from orcamath.store.artifacts import Artifact
-from orcamath.student.imitate import imitate
-from orcamath.student.learn import learn
-from orcamath.teach import teach
 from orcamath.workshop import Measured, Workshop
 
 __all__ = ["run"]

@@ -8,22 +8,22 @@ from typing import Any, Literal
 from pydantic import field_validator
 
 from orcamath.agents.ask_me_anything import AskSettings
-from orcamath.agents.suggester_editor import EditSettings
-from orcamath.contamination import GateSettings
-from orcamath.duplicates import CollectSettings
-from orcamath.evaluate import EvaluateSettings
-from orcamath.judges.stage import JudgeSettings
-from orcamath.practice import PracticeSettings
-from orcamath.preferences import PreferSettings
-from orcamath.reask import ReaskSettings
+from orcamath.judges.settings import JudgeSettings
 from orcamath.records import Settings, outside_digest
 from orcamath.settings import ModelSettings, StudentSettings
-from orcamath.sources.reading import BenchmarksSettings, SeedsSettings
-from orcamath.sources.start_from import StartSettings
-from orcamath.sources.unseen import UnseenSettings
-from orcamath.student.imitate import SftSettings
-from orcamath.student.learn import LearnSettings
-from orcamath.teach import TeachSettings
+from orcamath.sources.choosing import BenchmarksSettings, SeedsSettings
+from orcamath.stages.collect import CollectSettings
+from orcamath.stages.edit import EditSettings
+from orcamath.stages.evaluate import EvaluateSettings
+from orcamath.stages.gate import GateSettings
+from orcamath.stages.imitate import SftSettings
+from orcamath.stages.learn import LearnSettings
+from orcamath.stages.practice import PracticeSettings
+from orcamath.stages.preferences import PreferSettings
+from orcamath.stages.reask import ReaskSettings
+from orcamath.stages.start_from import StartSettings
+from orcamath.stages.teach import TeachSettings
+from orcamath.stages.unseen import UnseenSettings
 
 __all__ = ["BudgetSettings", "Iteration", "Recipe"]
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple, Protocol
 
 from orcamath.errors import OrcamathError
 from orcamath.ports import Judge, Pose, Progress, Screen
-from orcamath.practice import ServerSettings
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Settings
 from orcamath.settings import ModelSettings, StudentSettings
-from orcamath.sources.reading import Reader, SourceSettings
+from orcamath.sources.source import Reader, SourceSettings
+from orcamath.stages.practice import ServerSettings
 from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.store.event_files import EventFiles
 from orcamath.store.ledger import Remembered

@@ -19,23 +19,22 @@ PACKAGES = {n for n, p in MODULES.items() if p.name == "__init__.py"}
 
 # Rooms in layers: a module imports from its own layer or a lower one. The longest prefix decides.
 LAYERS = [
-    ["records", "errors", "ports", "extend", "answers"],
+    ["records", "errors", "ports", "extend", "intervals", "settings", "answers"],
     ["store"],
     [
-        "sources", "agents", "prompts", "teach", "verify",
-        "duplicates", "contamination", "judges", "preferences", "reask", "intervals",
+        "sources", "agents", "prompts", "judges", "contamination", "duplicates",
+        "verify", "preferences", "evaluate",
     ],
     ["student"],
-    ["practice", "evaluate"],
-    ["settings", "recipe_settings", "recipe_file", "workshop", "recipe", "experiment", "plan", "recipes"],
+    ["stages"],
+    ["recipe_settings", "recipe_file", "workshop", "recipe", "experiment", "plan", "recipes"],
     ["report", "view", "export"],
-    ["backends", "classroom", "cluster", "testing"],
+    ["backends", "classroom", "testing"],
     ["assemble", "commands", "cli", "__main__"],
 ]  # fmt: skip
 LAYER = {room: i for i, rooms in enumerate(LAYERS, 1) for room in rooms}
 TORCH_ROOMS = (
     "orcamath.student",
-    "orcamath.cluster",
     "orcamath.backends.transformers_local",
     "orcamath.classroom.pupil",
     "orcamath.classroom.pretrain",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orcamath.assemble import find, members
-from orcamath.judges.stage import JudgeSettings
+from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Judge, Request
 from scripted import Bench, Scripted, user_text
 

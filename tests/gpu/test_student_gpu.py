@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from orcamath.records import Lesson, Problem
+from orcamath.stages.imitate import imitate
 from orcamath.store.artifacts import Output
-from orcamath.student.imitate import imitate
 from orcamath.student.logprobs import Posed, score, score_rows
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import SftSettings

@@ -8,13 +8,13 @@ import pytest
 from orcamath.assemble import Assembled
 from orcamath.classroom import seeds, textbook
 from orcamath.classroom.held_out import HeldOut, Unreadable
-from orcamath.contamination import GateSettings, gate
 from orcamath.recipe import run
 from orcamath.recipe_file import load, shipped
 from orcamath.records import Lesson, Problem, Rejected, Settings
 from orcamath.report.progress import Silent
 from orcamath.settings import ModelSettings
 from orcamath.sources.source import SourceSettings
+from orcamath.stages.gate import GateSettings, gate
 from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.store.run_folder import RunFolder
 from orcamath.testing import of_chat, serve

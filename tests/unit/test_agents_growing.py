@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from orcamath.agents import wellformed
-from orcamath.agents.ask_me_anything import AskSettings, ask
-from orcamath.agents.suggester_editor import EditSettings, edit
+from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.answers import quantities
 from orcamath.classroom.grammar import parse, render
 from orcamath.classroom.growing import n_steps, stories
@@ -16,6 +15,8 @@ from orcamath.classroom.solving import solve
 from orcamath.classroom.textbook import open_chat
 from orcamath.records import Problem, Rejected
 from orcamath.settings import ModelSettings
+from orcamath.stages.ask import ask
+from orcamath.stages.edit import EditSettings, edit
 from orcamath.store.artifacts import Artifact
 from scripted import Bench, Quiet, Scripted, seed, user_text
 

@@ -5,15 +5,16 @@ from pathlib import Path
 import pytest
 
 from orcamath.agents import editor, suggester
-from orcamath.agents.ask_me_anything import AskSettings, ask
+from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.agents.editor import EditorSettings
 from orcamath.agents.gaps import asks_for, gaps, question_of, without
 from orcamath.agents.suggester import Suggested, SuggesterSettings, idea_for
-from orcamath.agents.suggester_editor import EditSettings, edit
 from orcamath.agents.wellformed import ask_of
 from orcamath.answers import quantities
 from orcamath.ports import Reply, Request
 from orcamath.records import Problem, Rejected
+from orcamath.stages.ask import ask
+from orcamath.stages.edit import EditSettings, edit
 from scripted import Bench, Quiet, Scripted, seed, user_text
 
 PENS = "Ann has 3 pens and buys 4 at $2 each. How many pens has she now?"

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.contamination import GateSettings, gate
 from orcamath.errors import DataError
 from orcamath.records import Lesson, Problem, Rejected
+from orcamath.stages.gate import GateSettings, gate
 from orcamath.store.artifacts import Artifact, Output, Store
 
 TEST = "Nadia plants 12 rows of tulips with 8 bulbs in each row; a storm ruins 20 bulbs. How many bulbs survive?"

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orcamath.duplicates import CollectSettings, collect, likeness
-from orcamath.duplicates.collecting import looks_english
+from orcamath.duplicates import likeness
 from orcamath.duplicates.minhash import BANDS, bands, candidates
 from orcamath.records import Problem, Rejected
+from orcamath.stages.collect import CollectSettings, collect, looks_english
 from orcamath.store.artifacts import Artifact
 from scripted import Bench, Quiet, seed
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.evaluate.verifier import VerifierSettings, best_of, read_score, verified_at_k
 from orcamath.ports import Message, Reply, Request, Sampling
 from orcamath.records import Problem, Rejected, Scored
+from orcamath.stages.verifier import VerifierSettings, best_of, read_score, verified_at_k
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.ledger import Ledger, Remembered
 

@@ -12,9 +12,10 @@ from orcamath.judges.cascade import make as make_cascade
 from orcamath.judges.math_verify import MathVerify
 from orcamath.judges.model import make as make_model
 from orcamath.judges.rules import RulesJudge
-from orcamath.judges.stage import VERSION, JudgeSettings, judge
+from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Judge, Request
 from orcamath.records import Attempt, Exercise, Verdict
+from orcamath.stages.judge import VERSION, judge
 from orcamath.store.artifacts import Artifact, Output
 from scripted import Bench, Quiet, Scripted, user_text
 

@@ -6,7 +6,7 @@ import pytest
 
 from orcamath.errors import RecipeError
 from orcamath.judges.model import ModelJudge, make, read_extract, read_verdict
-from orcamath.judges.stage import JudgeSettings
+from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Reply, Request
 from scripted import Bench, Scripted, user_text
 

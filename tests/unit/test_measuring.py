@@ -9,10 +9,10 @@ import pytest
 
 from orcamath.commands.measuring import Wanted, evaluate_models
 from orcamath.errors import UsageError
-from orcamath.evaluate import EvaluateSettings
 from orcamath.evaluate.published import published
 from orcamath.ports import Sampling
 from orcamath.report.measured import Measured, text_of
+from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.testing import MisbehavingServer, serve
 from orcamath.testing.server import Call
 

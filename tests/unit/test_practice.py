@@ -7,8 +7,8 @@ import pytest
 
 from orcamath.errors import WireDown
 from orcamath.ports import Message, Reply, Request, Sampling, Usage
-from orcamath.practice import VERSION, PracticeSettings, practise
 from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected
+from orcamath.stages.practice import VERSION, PracticeSettings, practise
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Ledger, Remembered
 from tiny_student import Quiet, sealed

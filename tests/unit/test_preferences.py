@@ -9,17 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orcamath.errors import DataError
-from orcamath.preferences import (
-    Judged,
-    PreferSettings,
-    allotted,
-    answer_against_teacher,
-    capped_pairs,
-    joined,
-    prefer,
-    sides,
-)  # fmt: skip
+from orcamath.preferences import Judged, allotted, answer_against_teacher, capped_pairs, joined, sides
 from orcamath.records import Attempt, Exercise, Outcome, Preference, Rejected, Verdict
+from orcamath.stages.preferences import PreferSettings, prefer
 from orcamath.store.artifacts import Artifact, Output, Store
 
 

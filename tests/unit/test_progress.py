@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from orcamath.agents.ask_me_anything import AskSettings, ask
-from orcamath.agents.suggester_editor import EditSettings, edit
+from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.classroom import seeds as classroom
 from orcamath.classroom import textbook
 from orcamath.settings import ModelSettings
 from orcamath.sources.source import SourceSettings
+from orcamath.stages.ask import ask
+from orcamath.stages.edit import EditSettings, edit
+from orcamath.stages.teach import TeachSettings, teach
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.ledger import Ledger, Remembered
-from orcamath.teach import TeachSettings, teach
 
 
 class Watched:

@@ -7,9 +7,9 @@ import pytest
 
 from orcamath.agents.solver import Solution
 from orcamath.ports import Reply, Request
-from orcamath.preferences import PreferSettings, prefer
-from orcamath.reask import ReaskSettings, reask, settle
 from orcamath.records import Attempt, Exercise, Outcome, Preference, Rejected, Verdict
+from orcamath.stages.preferences import PreferSettings, prefer
+from orcamath.stages.reask import ReaskSettings, reask, settle
 from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.store.ledger import Ledger, Remembered
 

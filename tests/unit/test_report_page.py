@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.contamination import GateSettings, gate
 from orcamath.intervals import Interval, Paired, paired, wilson
 from orcamath.records import Lesson, Problem
 from orcamath.report import sections
@@ -15,6 +14,7 @@ from orcamath.report.page import render, write
 from orcamath.report.progress import Silent
 from orcamath.report.rows import Contrast, Row
 from orcamath.report.training import Training
+from orcamath.stages.gate import GateSettings, gate
 from orcamath.store.artifacts import Output, Store
 from report_run import make_run, seal
 

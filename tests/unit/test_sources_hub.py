@@ -11,9 +11,9 @@ import pytest
 from orcamath.errors import DataError
 from orcamath.records import Problem
 from orcamath.sources import gsm8k, hub, svamp
+from orcamath.sources.choosing import contents
 from orcamath.sources.hub_rows import KNOWN, commit_of, converted_files
-from orcamath.sources.reading import SourceSettings, contents
-from orcamath.sources.source import Unsplit
+from orcamath.sources.source import SourceSettings, Unsplit
 
 datasets = pytest.importorskip("datasets", reason="the extra `hub` is not installed")
 

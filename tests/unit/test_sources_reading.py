@@ -10,17 +10,10 @@ import pytest
 from orcamath.assemble import find
 from orcamath.errors import DataError
 from orcamath.records import Problem, Rejected
-from orcamath.sources.reading import (
-    BenchmarksSettings,
-    Reader,
-    SeedsSettings,
-    SourceSettings,
-    benchmarks,
-    contents,
-    gather,
-    together,
-)  # fmt: skip
-from orcamath.sources.source import Found, Unsplit
+from orcamath.sources.choosing import BenchmarksSettings, SeedsSettings, contents, together
+from orcamath.sources.source import Found, Reader, SourceSettings, Unsplit
+from orcamath.stages.benchmarks import benchmarks
+from orcamath.stages.seeds import gather
 from orcamath.store.artifacts import Artifact
 from scripted import Bench, Quiet
 

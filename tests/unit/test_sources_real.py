@@ -15,16 +15,11 @@ import pytest
 
 from orcamath.assemble import find
 from orcamath.records import Problem, Rejected
+from orcamath.sources.choosing import BenchmarksSettings, SeedsSettings, together
 from orcamath.sources.clusters import Sketches
-from orcamath.sources.reading import (
-    BenchmarksSettings,
-    SeedsSettings,
-    SourceSettings,
-    benchmarks,
-    gather,
-    together,
-)  # fmt: skip
-from orcamath.sources.source import Unsplit, number_text
+from orcamath.sources.source import SourceSettings, Unsplit, number_text
+from orcamath.stages.benchmarks import benchmarks
+from orcamath.stages.seeds import gather
 from scripted import Bench, Quiet
 
 DATA = Path(os.environ.get("ORCAMATH_TEST_DATA", "/nonexistent"))

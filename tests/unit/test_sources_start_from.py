@@ -9,7 +9,7 @@ import pytest
 from orcamath.errors import DataError
 from orcamath.preferences import joined
 from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Verdict
-from orcamath.sources.start_from import StartSettings, lessons_from, outcome_of, problems_from, verdicts_from
+from orcamath.stages.start_from import StartSettings, lessons_from, outcome_of, problems_from, verdicts_from
 from orcamath.store.artifacts import Artifact
 from scripted import Bench, Quiet
 

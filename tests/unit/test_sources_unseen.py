@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orcamath.records import Lesson, Problem, Rejected
-from orcamath.sources.unseen import UnseenSettings, unseen
+from orcamath.stages.unseen import UnseenSettings, unseen
 from orcamath.store.artifacts import Artifact, Output
 from scripted import Bench, Quiet
 

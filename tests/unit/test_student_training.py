@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 from orcamath.assemble import find
 from orcamath.errors import DataError, ModelError, TrainingDiverged
 from orcamath.records import Lesson, Preference, Problem, Response
+from orcamath.stages.imitate import imitate
+from orcamath.stages.learn import learn
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.student.checkpoint import discard_after, resume, save_checkpoint
 from orcamath.student.fit import Room
-from orcamath.student.imitate import imitate
 from orcamath.student.launch import loss_name
-from orcamath.student.learn import learn
 from orcamath.student.loop import learning_rate, plan
 from orcamath.student.losses import dpo, ipo, kto, needs
 from orcamath.student.model import ModelFolder, load, open_folder

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from orcamath.ports import Reply, Request
 from orcamath.records import Lesson, Problem, Rejected
+from orcamath.stages.teach import TeachSettings, teach
 from orcamath.store.artifacts import Artifact
-from orcamath.teach import TeachSettings, teach
 from orcamath.verify import VerifySettings
 from scripted import Bench, Quiet, Scripted, seed, user_text
 

@@ -5,30 +5,25 @@ and a question. The hidden number is a known answer for free, provided that noth
 The last target restates the seed and is dropped every time.
 
 Deviation: the paper takes over what the agent writes; here a statement that lost or changed a number rejects the reply,
-and a question that lost a number or still shows the hidden one is rejected by itself. Seeds without a numeric answer are
-left out, with a message.
+and a question that lost a number or still shows the hidden one is rejected by itself.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Literal
 
-from orcamath.agents.ask_each import QuestionSettings, StatementSettings, ask_each
-from orcamath.agents.driver import CallSettings, write
+from orcamath.agents.ask_each import QuestionSettings, StatementSettings
+from orcamath.agents.driver import CallSettings
 from orcamath.agents.hidden_numbers import answer_value, as_told, changed, hidden, short_answer
 from orcamath.agents.replies import Piece, Said, failed, said, tagged
 from orcamath.agents.wellformed import counts, numbers
 from orcamath.answers.numbers import quantities
-from orcamath.ports import Progress, Reply, Request
+from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block
 from orcamath.records import Problem, Rejected
-from orcamath.store.artifacts import Artifact, Output
-from orcamath.store.ledger import Remembered
 
-__all__ = ["VERSION", "AskMeAnything", "AskSettings", "ask", "make"]
-
-VERSION = 2
+__all__ = ["AskMeAnything", "AskSettings", "make"]
 
 
 class AskSettings(CallSettings):
@@ -86,40 +81,6 @@ class AskMeAnything:
 def make(settings: AskSettings) -> AskMeAnything:
     """Build the agent with its prompt."""
     return AskMeAnything(settings, settings.loaded())
-
-
-def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered, progress: Progress) -> None:
-    """Write the problems that Ask-Me-Anything makes of the seeds."""
-    unfit = Counter[str]()
-    for seed in seeds.read(Problem):
-        if reason := _unfit(seed):
-            unfit[reason] += 1
-            out.balance.results += 1
-            out.reject(Rejected(item=seed.id, reason=reason))
-    out.facts["seeds"] = seeds.count("problems")
-    if unfit.total() == seeds.count("problems"):
-        out.facts["message"] = (
-            "Ask-Me-Anything is off: it hides numbers, and no seed has both a number and a numeric answer"
-        )
-
-    def fit() -> Iterable[Problem]:
-        return (seed for seed in seeds.read(Problem) if not _unfit(seed))
-
-    n_fit = seeds.count("problems") - unfit.total()
-    if settings.calls == "each":
-        ask_each(out, settings.statement, settings.question, fit, n_fit, writer, progress)
-    else:
-        write(make(settings), fit, writer, out, progress, tries=settings.tries, total=n_fit)
-
-
-def _unfit(seed: Problem) -> str | None:
-    if seed.answer_kind not in ("number", "choice"):
-        return "answer_is_no_number"
-    if not numbers(seed.question):
-        return "no_number_in_problem"
-    if short_answer(seed) is None:
-        return "no_answer_known"
-    return "answer_is_no_number" if answer_value(seed) is None else None
 
 
 def _pairs(

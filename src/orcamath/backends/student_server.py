@@ -28,8 +28,8 @@ import orjson
 from orcamath.backends.openai_compatible import OpenAICompatible
 from orcamath.errors import ModelError, RecipeError
 from orcamath.ports import Reply, Request
-from orcamath.practice import ServerSettings
 from orcamath.settings import ModelSettings
+from orcamath.stages.practice import ServerSettings
 
 __all__ = ["StudentServer"]
 

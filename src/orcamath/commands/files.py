@@ -12,7 +12,7 @@ from orcamath.contamination.check import Checked, check_files
 from orcamath.contamination.search import SearchSettings
 from orcamath.errors import UsageError
 from orcamath.judges.file import Summary, judge_file
-from orcamath.judges.stage import JudgeSettings
+from orcamath.judges.settings import JudgeSettings
 from orcamath.report.progress import Bars
 from orcamath.report.table import printable
 from orcamath.settings import ModelSettings

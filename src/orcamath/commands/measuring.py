@@ -8,18 +8,20 @@ from typing import Any, NamedTuple
 from orcamath.assemble import Assembled, find
 from orcamath.commands.models import open_model
 from orcamath.errors import UsageError
-from orcamath.evaluate import VERSION as EVALUATE_VERSION
-from orcamath.evaluate import EvaluateSettings, evaluate
-from orcamath.evaluate import verifier as verifying
 from orcamath.intervals import Paired, paired
-from orcamath.judges.stage import JudgeSettings
+from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Judge
 from orcamath.records import Scored
 from orcamath.report.measured import Measured, text_of
 from orcamath.report.progress import Bars
-from orcamath.sources import reading
-from orcamath.sources.reading import BenchmarksSettings, Reader, SourceSettings, contents
-from orcamath.sources.source import Found, Unsplit
+from orcamath.sources.choosing import BenchmarksSettings, contents
+from orcamath.sources.source import Found, Reader, SourceSettings, Unsplit
+from orcamath.stages.benchmarks import VERSION as BENCHMARKS_VERSION
+from orcamath.stages.benchmarks import benchmarks
+from orcamath.stages.evaluate import VERSION as EVALUATE_VERSION
+from orcamath.stages.evaluate import EvaluateSettings, evaluate
+from orcamath.stages.verifier import VERSION as VERIFIER_VERSION
+from orcamath.stages.verifier import VerifierSettings, verified_at_k
 from orcamath.store.artifacts import Artifact, Output, Store
 
 __all__ = ["Wanted", "evaluate_models"]
@@ -98,9 +100,9 @@ class _Bench:
         part = "held out" if self.wanted.held_out else "whole"
 
         def read(out: Output) -> None:
-            reading.benchmarks(out, settings, readers, progress=self.bars)
+            benchmarks(out, settings, readers, progress=self.bars)
 
-        return self.store.stage("benchmarks", reading.VERSION, settings, [*contents(sources), part], read)
+        return self.store.stage("benchmarks", BENCHMARKS_VERSION, settings, [*contents(sources), part], read)
 
     def measure(self, name: str, tests: Artifact, base_url: str | None = None) -> _Made:
         """Let one model answer, and the verifier score its samples."""
@@ -120,13 +122,13 @@ class _Bench:
     def _verified(self, scored: Artifact, tests: Artifact) -> dict[str, Any]:
         if self.wanted.verifier is None:
             return {}
-        settings = verifying.VerifierSettings()
+        settings = VerifierSettings()
         chat, pose = open_model(self.wanted.verifier, self.tools, self.runs, self.store)
 
         def score(out: Output) -> None:
-            verifying.verified_at_k(out, settings, scored, tests, chat, pose, self.bars)
+            verified_at_k(out, settings, scored, tests, chat, pose, self.bars)
 
-        made = self.store.stage("verifier", verifying.VERSION, settings, [scored, tests, chat], score)
+        made = self.store.stage("verifier", VERIFIER_VERSION, settings, [scored, tests, chat], score)
         found: dict[str, Any] = made.facts["benchmarks"]
         return found
 

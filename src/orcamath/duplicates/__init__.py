@@ -1,9 +1,8 @@
-"""Every problem once: exact copies, near-duplicates, siblings; and the filters of form.
+"""Every problem once: exact copies, near-duplicates, siblings.
 
-`likeness` says what two problems share, `minhash` finds whom to compare without comparing all, `collecting` is the stage.
+`likeness` says what two problems share, `minhash` finds whom to compare without comparing all; the stage is `stages.collect`.
 """
 
-from orcamath.duplicates.collecting import VERSION, CollectSettings, collect
 from orcamath.duplicates.likeness import Likeness, likeness
 
-__all__ = ["VERSION", "CollectSettings", "Likeness", "collect", "likeness"]
+__all__ = ["Likeness", "likeness"]

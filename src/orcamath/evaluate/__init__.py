@@ -1,8 +1,5 @@
-"""Measuring a model on benchmarks: what it scores, how sure that is, what it costs, and what others published.
+"""Measuring a model on benchmarks: what it scores, how sure that is, and what others published.
 
-`stage.evaluate` asks and judges; `scores` is the arithmetic; `published` is the paper's table of others' results.
+`scores` is the arithmetic, `published` the paper's table of others' results, `harness` the way into lm-eval; the stages that
+ask and judge are `stages.evaluate` and `stages.verifier`.
 """
-
-from orcamath.evaluate.stage import VERSION, EvaluateSettings, evaluate
-
-__all__ = ["VERSION", "EvaluateSettings", "evaluate"]

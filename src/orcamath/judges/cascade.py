@@ -11,7 +11,7 @@ from orcamath.judges.math_verify import MathVerify
 from orcamath.judges.model import ModelJudge
 from orcamath.judges.model import make as make_model
 from orcamath.judges.rules import RulesJudge, Ruling, rule, short_reference
-from orcamath.judges.stage import JudgeSettings
+from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Finding
 from orcamath.records import digest
 from orcamath.store.ledger import Remembered

@@ -13,7 +13,7 @@ from typing import Literal
 
 from orcamath.errors import RecipeError
 from orcamath.judges.rules import rule, short_reference
-from orcamath.judges.stage import JudgeSettings
+from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Finding, Message, Reply, Request, Sampling
 from orcamath.prompts import Prompt, block, load
 from orcamath.records import digest

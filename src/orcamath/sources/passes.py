@@ -4,7 +4,7 @@ Nothing is kept of a problem between the passes but its sketch, so the sources a
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -16,7 +16,7 @@ from orcamath.sources.choosing import GENERATED, ReadingSettings
 from orcamath.sources.source import Reader, SourceSettings, Unsplit, place_of
 from orcamath.store.artifacts import Output
 
-__all__ = ["Passes"]
+__all__ = ["Passes", "counted", "nothing_to_take"]
 
 
 class Passes:
@@ -136,3 +136,26 @@ class Passes:
             "licences": {name: dict(sorted(c.items())) for name, c in sorted(self.licences.items())},
             "overlap": self.clusters.overlap if self.clusters is not None else None,
         }
+
+
+def counted(problems: Iterable[Problem], out: Output, progress: Progress) -> Iterator[Problem]:
+    """Let problems through to their table, each booked as kept."""
+    progress.begin("reading", None)
+    for problem in problems:
+        out.balance.results += 1
+        out.balance.kept += 1
+        progress.advance()
+        yield problem
+    progress.end()
+
+
+def nothing_to_take(what: str, sources: Iterable[SourceSettings], facts: Mapping[str, Any]) -> str:
+    """Return what to say where sources gave no problem: what is there, and the way out."""
+    names = ", ".join(f"`{s.title}`" for s in sources)
+    if not names:
+        return f"{what}: no source is named; add one under `{what}: sources:`"
+    read = {s.title: facts["read"].get(s.title, {}) for s in sources}
+    way_out = "Name the split wanted with `split:`, or mend the `path`"
+    if what == "seeds" and all(set(splits) == {"test"} for splits in read.values()):
+        way_out = f"Test problems become seeds only where `allow_test: [{', '.join(read)}]` says so; name another file instead"
+    return f"{what}: nothing to take from {names}. What is there, by source and split: {read}. {way_out}"

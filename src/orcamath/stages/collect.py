@@ -1,4 +1,4 @@
-"""Collect: all problems in one table, each of them once, those that pass the filters of form.
+"""Stage `collect`: all problems in one table, each of them once, those that pass the filters of form.
 
 In: seeds and what agents made of them. Out: problems; every drop points to the record it repeats, and the first in input order
 stays. Three ways to repeat: the same text after normalising; nearly the same text with the same numbers and the same asked

@@ -1,4 +1,4 @@
-"""The stage `evaluate`: a model answers benchmark problems, and a judge holds each answer against gold.
+"""Stage `evaluate`: a model answers benchmark problems, and a judge holds each answer against gold.
 
 In: benchmark problems, a model, the pose in which it was trained. Out: table `scored`, one row an answer, and facts a
 benchmark: greedy pass@1 with Wilson's interval, strict and flexible string matches beside the judged score, share of

@@ -1,4 +1,4 @@
-"""Teach: the teacher solves the collected problems (paper, section 2.4); a problem and a solution make a lesson.
+"""Stage `teach`: the teacher solves the collected problems (paper, section 2.4); a problem and a solution make a lesson.
 
 In: collected problems. Out: lessons, each with the short answer found in it and how far it is verified; and `problems`,
 those that were not chosen for teaching, so that a student can practise on problems the teacher never saw. Problems are

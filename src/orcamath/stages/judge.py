@@ -1,4 +1,4 @@
-"""The stage `judge`: every attempt is held against its exercise's reference. In: exercises, attempts. Out: verdicts.
+"""Stage `judge`: every attempt is held against its exercise's reference. In: exercises, attempts. Out: verdicts.
 
 Exercises and attempts are read side by side in the order in which practice wrote them, so memory stays flat. An attempt cut
 off by the token limit before it stated an answer disagrees; what a judge could not decide is `unjudged` and stays out of the
@@ -9,33 +9,16 @@ are unsure.
 from collections import Counter
 from collections.abc import Iterator
 from itertools import tee
-from typing import Literal
 
 from orcamath.errors import DataError
+from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Judge, Progress
-from orcamath.records import Attempt, Exercise, Settings, Verdict, outside_digest
+from orcamath.records import Attempt, Exercise, Verdict
 from orcamath.store.artifacts import Artifact, Output
 
 __all__ = ["VERSION", "JudgeSettings", "comparison", "judge"]
 
 VERSION = 1
-
-
-class JudgeSettings(Settings):
-    """Who judges, and how."""
-
-    name: str = "cascade"
-    """`rules`, `model`, `cascade` (rules, then math-verify, then the model where one is given), or your own file."""
-    form: Literal["verdict", "extract"] = "verdict"
-    """How a model is asked: for a verdict on the whole answer, or to extract the short answer that rules compare."""
-    math_verify: bool = True
-    """Ask math-verify, in a process of its own, before the model."""
-    timeout_s: float = 5.0
-    """Seconds math-verify gets for one pair before its process is killed."""
-    max_tokens: int = 300
-    """Token limit of the model's verdict."""
-    prompt: str | None = outside_digest(None)
-    """A prompt file of your own in place of the one that ships; its text enters the judge's name."""
 
 
 def comparison(exercise: Exercise, attempt: Attempt) -> Comparison:

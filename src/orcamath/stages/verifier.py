@@ -1,4 +1,4 @@
-"""verifier@k: of k sampled answers the one that a model scores highest is given. Any model can be the verifier.
+"""Stage `verifier`, verifier@k: of k sampled answers the one that a model scores highest is given. Any model can be the verifier.
 
 In: the `scored` table of an evaluation with samples, its benchmarks, a model. Out: facts a benchmark, verifier@k beside its
 price in calls and tokens, the verifier's own among them. The verifier sees problem and answer, never the gold answer. A

@@ -1,4 +1,4 @@
-"""Suggester & Editor: two agents in turn make a problem harder, for two rounds (paper, section 2.3).
+"""Stage `edit`, Suggester & Editor: two agents in turn make a problem harder, for two rounds (paper, section 2.3).
 
 In: seeds. Out: the problems of every round with their lineage; `keep: last` leaves out a problem from which a later round
 made another. A round starts when the one before is whole; its problems wait in the stage's scratch folder, not in memory.

@@ -1,4 +1,4 @@
-"""The recipe's gate: taught problems that are too like a benchmark question go no further.
+"""Stage `gate`: taught problems that are too like a benchmark question go no further.
 
 In: lessons and problems not taught, the benchmarks, screens. Out: `lessons` and `problems` that may be trained or practised
 on; facts for the report: the paper's counts, by origin and benchmark, the second looks, and pairs side by side.

@@ -1,4 +1,4 @@
-"""Starting at a later stage, from a file of the user's own: problems, lessons, or verdicts on answers.
+"""Stages `problems`, `lessons`, `verdicts`: starting at a later stage from a file of the user's own.
 
 In → one JSON Lines, JSON, CSV, TSV or Parquet file (plain or .gz) and a map of its columns; out → the tables which that stage
 would have written: `problems`; `lessons`; or `exercises`, `attempts` and `verdicts`. The models in it are not known, so the

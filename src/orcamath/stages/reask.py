@@ -1,4 +1,4 @@
-"""Asking the teacher again where a student's samples all agree with each other against it (label noise).
+"""Stage `reask`: asking the teacher again where a student's samples all agree with each other against it (label noise).
 
 In: exercises, attempts and verdicts of one practice. Out: the same three tables. For a doubtful problem the teacher solves it
 a few more times: where most of the new solutions reach the student's answer, that becomes the reference, with the first such

@@ -1,0 +1,33 @@
+"""Stage `benchmarks`: what students are measured on, read from the sources a recipe names.
+
+In → settings that name sources; out → table `problems`: of their test splits, gold on each. Where a set has no official
+split, see `stages.seeds`. The order is the recipe's order of sources, and file order within each.
+"""
+
+from collections.abc import Mapping
+
+from orcamath.errors import DataError
+from orcamath.ports import Progress
+from orcamath.sources.choosing import BenchmarksSettings
+from orcamath.sources.passes import Passes, counted, nothing_to_take
+from orcamath.sources.source import Reader
+from orcamath.store.artifacts import Output
+
+__all__ = ["VERSION", "BenchmarksSettings", "benchmarks"]
+
+VERSION = 1
+
+
+def benchmarks(out: Output, settings: BenchmarksSettings, readers: Mapping[str, Reader], progress: Progress) -> None:
+    """Write the benchmark problems, gold on each. Raises DataError for a bad line (unless skipped) or an empty benchmark."""
+    reading = Passes(out, settings, readers, progress, needs_gold=True)
+    limits = [min(x for x in (s.limit, settings.limit, 1 << 62) if x is not None) for s in settings.sources]
+    streams = [
+        reading.problems(s, (s.split or settings.split,), limit)
+        for s, limit in zip(settings.sources, limits, strict=True)
+    ]
+    n = out.write("problems", counted((p for stream in streams for p in stream), out, progress))
+    out.facts |= reading.facts()
+    empty = [s for s in settings.sources if not reading.kept[s.title]]
+    if empty and n + len(empty):
+        raise DataError(nothing_to_take("benchmarks", empty, out.facts))
