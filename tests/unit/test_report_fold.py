@@ -11,7 +11,8 @@ from rich.console import Console
 from orcamath.errors import UsageError
 from orcamath.intervals import Interval, Paired, paired
 from orcamath.records import Scored
-from orcamath.report.fold import Results, fold, load_artifact
+from orcamath.report.arms import load_artifact
+from orcamath.report.fold import Results, fold
 from orcamath.report.progress import Bars, Silent
 from orcamath.report.rows import Contrast
 from orcamath.report.table import difference, percent, printable, show

@@ -100,7 +100,7 @@ def status_of(path: Path, store: Path, *, as_json: bool = False) -> str:
 
 def ancestry_of(record: str, path: Path, store: Path, *, full: bool, as_json: bool) -> str:
     """Show a problem's ancestry and all that came of it, in this run and its arms."""
-    from orcamath.report.fold import artifacts_of
+    from orcamath.report.arms import artifacts_of
     from orcamath.view.ancestry import ancestry
     from orcamath.view.text import rendered
 
@@ -111,7 +111,7 @@ def ancestry_of(record: str, path: Path, store: Path, *, full: bool, as_json: bo
 def export_from(path: Path, store: Path, target: Path, form: str, *, replace: bool) -> str:
     """Write a run's lessons, as the gate let them through, in a form that other tools read."""
     from orcamath.export.lessons import export
-    from orcamath.report.fold import artifacts_of
+    from orcamath.report.arms import artifacts_of
 
     stages = artifacts_of(path, Store(store))
     lessons = [a for a in stages if a.has("lessons")]

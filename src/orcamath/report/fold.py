@@ -3,21 +3,19 @@
 The rows of the score tables are `rows`; here is what became of problems, which stages ran and what they said of themselves.
 """
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orcamath.errors import UsageError
-from orcamath.experiment import once_more
 from orcamath.records import Lesson, Problem, Rejected, Scored
+from orcamath.report.arms import Arm, arms_of, key_of, load_artifact, made, own, steps_of
 from orcamath.report.provenance import models, spent
 from orcamath.report.rows import Row, Student, rows
 from orcamath.report.samples import Sample, doubted, samples
 from orcamath.store.artifacts import Artifact, Store
 
-__all__ = ["Example", "Origin", "Results", "StageRow", "artifacts_of", "fold", "load_artifact"]
+__all__ = ["Example", "Origin", "Results", "StageRow", "fold"]
 
 MAX_EXAMPLES = 3
 MAX_EXAMPLE_CHARS = 600
@@ -90,45 +88,18 @@ class Results(NamedTuple):
     """(stage, US dollars), of the run and all its arms."""
 
 
-class _Arm(NamedTuple):
-    name: str
-    """Of its folder and stages; empty for the base."""
-    variant: str
-    """The arm whatever its seed."""
-    seed: int | None
-    """None where the recipe does not repeat."""
-    folder: Path
-    pointers: dict[str, Any]
-    recipe: dict[str, Any]
-
-
-def load_artifact(store: Store, pointer: str) -> Artifact:
-    """Return the sealed artifact that a run points to. Raises UsageError where it is gone."""
-    stage, _, name = pointer.rpartition("-")
-    found = store.find(stage, name)
-    if found is None:
-        raise UsageError(f"`{pointer}` is no longer in `{store.artifacts}`; run the recipe again to make it")
-    return found
-
-
-def artifacts_of(folder: Path, store: Store) -> list[Artifact]:
-    """Return every artifact a run and its arms point to, once each, in the order they were made."""
-    pointers = [s["artifact"] for arm in _arms(folder) for s in arm.pointers["stages"]]
-    return [load_artifact(store, p) for p in dict.fromkeys(pointers)]
-
-
 def fold(folder: Path, store: Store) -> Results:
     """Read a run folder (and its arms) and fold it. Raises UsageError where nothing was run there."""
-    arms = list(_arms(folder))
-    base = dict(_own(arms[0], store))
+    arms = list(arms_of(folder))
+    base = dict(own(arms[0], store))
     again = tuple(arm.name for arm in arms if arm.seed not in (None, arms[0].seed))
     shown = [arm for arm in arms if arm.name not in again]
-    examples = [e for arm, label, _, a in _made(shown, store) for e in _examples(_key(arm, label), a)]
+    examples = [e for arm, label, _, a in made(shown, store) for e in _examples(key_of(arm, label), a)]
     gated = base.get("gate")
     licences = Counter(x.licence or "not stated" for x in gated.read(Lesson)) if gated is not None else Counter[str]()
     students = list(_students(arms, store))
     # arms may share an iteration: what the first shows, the others do not repeat
-    found = (d for arm in reversed(shown) for d in doubted(arm.name, dict(_own(arm, store))))
+    found = (d for arm in reversed(shown) for d in doubted(arm.name, dict(own(arm, store))))
     doubtful = {(d.question, d.text): d for d in found}.values()
     facts, stages = dict(_facts(arms, store)), tuple(_stages(arms, store))
     return Results(
@@ -140,7 +111,7 @@ def fold(folder: Path, store: Store) -> Results:
         tuple(examples),
         dict(licences.most_common()),
         facts,
-        {arm.name: _metrics(arm) for arm in arms},
+        {arm.name: steps_of(arm) for arm in arms},
         again,
         (folder / "recipe.yaml").read_text(encoding="utf-8"),
         (*samples(base, students), *doubtful),
@@ -149,83 +120,19 @@ def fold(folder: Path, store: Store) -> Results:
     )
 
 
-def _recipe(folder: Path) -> dict[str, Any]:
-    from ruamel.yaml import YAML
-
-    return dict(YAML(typ="safe", pure=True).load((folder / "recipe.yaml").read_text(encoding="utf-8")))
-
-
-def _arms(folder: Path) -> Iterator[_Arm]:
-    """Yield the base, then its arms in the recipe's order; folders of arms it no longer names are left out."""
-    if not (folder / "stages.json").exists():
-        raise UsageError(f"nothing was run in `{folder}` yet; start with `orcamath run`")
-    recipe = _recipe(folder)
-    first, *others = recipe.get("repeat") or [None]
-    variants = list(recipe.get("variants") or {})
-    yield _Arm("", "", first, folder, _pointers(folder), recipe)
-    ran = {str(_recipe(p.parent).get("name")): p.parent for p in sorted((folder / "arms").glob("*/stages.json"))}
-    wanted = [(name, name, first) for name in variants]
-    wanted += [(once_more(name, seed), name, seed) for seed in others for name in ["", *variants]]
-    for name, variant, seed in wanted:
-        if name in ran:
-            yield _Arm(name, variant, seed, ran[name], _pointers(ran[name]), _recipe(ran[name]))
+def _facts(arms: Iterable[Arm], store: Store) -> Iterator[tuple[str, dict[str, Any]]]:
+    for arm, label, _, a in made(arms, store):
+        yield key_of(arm, label), a.facts
 
 
-def _pointers(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "stages.json").read_text(encoding="utf-8"))
-    return found
-
-
-def _metrics(arm: _Arm) -> list[dict[str, Any]]:
-    """Read the training steps in order; of a step that was repeated after a crash the last counts."""
-    labels = [s["label"] for s in arm.pointers["stages"]]
-    path = arm.folder / "metrics.jsonl"
-    steps: dict[tuple[int, int], dict[str, Any]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            numbers = json.loads(line)
-        except json.JSONDecodeError:
-            continue  # a line that a crash tore
-        if isinstance(numbers, dict):
-            stage = numbers.get("stage", 0)
-            label = labels[stage] if stage < len(labels) else f"stage {stage}"
-            steps[stage, numbers.get("step", len(steps))] = {**numbers, "label": label}
-    return [steps[key] for key in sorted(steps)]
-
-
-def _own(arm: _Arm, store: Store) -> Iterator[tuple[str, Artifact]]:
-    """Yield what an arm's labels point to, shared stages among them."""
-    for s in arm.pointers["stages"]:
-        yield s["label"], load_artifact(store, s["artifact"])
-
-
-def _made(arms: Iterable[_Arm], store: Store) -> Iterator[tuple[str, str, float, Artifact]]:
-    """Yield (arm, label, seconds, artifact), what arms share only once."""
-    seen: set[str] = set()
-    for arm in arms:
-        for s in arm.pointers["stages"]:
-            if s["artifact"] not in seen:
-                seen.add(s["artifact"])
-                yield arm.name, s["label"], s["seconds"], load_artifact(store, s["artifact"])
-
-
-def _key(arm: str, label: str) -> str:
-    return f"{arm}: {label}" if arm else label
-
-
-def _facts(arms: Iterable[_Arm], store: Store) -> Iterator[tuple[str, dict[str, Any]]]:
-    for arm, label, _, a in _made(arms, store):
-        yield _key(arm, label), a.facts
-
-
-def _stages(arms: Iterable[_Arm], store: Store) -> Iterator[StageRow]:
-    for arm, label, seconds, a in _made(arms, store):
+def _stages(arms: Iterable[Arm], store: Store) -> Iterator[StageRow]:
+    for arm, label, seconds, a in made(arms, store):
         tables = {t: n for t, n in a.manifest["tables"].items() if t != "rejected"}
         books = {k: n for k, n in a.balance.items() if isinstance(n, int)}
         books["rejected"] = sum(a.balance["rejected"].values())
         failed = a.facts.get("failed_calls") or {}
         yield StageRow(
-            arm, label, seconds, tables, a.balance["kept"], a.balance["rejected"], failed, books, _key(arm, label)
+            arm, label, seconds, tables, a.balance["kept"], a.balance["rejected"], failed, books, key_of(arm, label)
         )
 
 
@@ -257,7 +164,7 @@ def _examples(label: str, artifact: Artifact) -> Iterator[Example]:
             )
 
 
-def _students(arms: Iterable[_Arm], store: Store) -> Iterator[Student]:
+def _students(arms: Iterable[Arm], store: Store) -> Iterator[Student]:
     """Yield every student once: an arm that only shares its seed's M1 does not bring it again."""
     seen: set[tuple[int | None, str]] = set()
     for arm in arms:

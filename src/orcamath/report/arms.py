@@ -1,0 +1,118 @@
+"""A run folder and its arms as they lie on disk: which stages each points to, its recipe, its training steps.
+
+In: `runs/NAME/` and the store. Out: plain values, in the order in which things were made. What they mean is for `fold`.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orcamath.errors import UsageError
+from orcamath.experiment import once_more
+from orcamath.store.artifacts import Artifact, Store
+
+__all__ = ["Arm", "Made", "arms_of", "artifacts_of", "key_of", "load_artifact", "made", "own", "steps_of"]
+
+
+class Arm(NamedTuple):
+    """The base of a run, or one of its arms."""
+
+    name: str
+    """Of its folder and stages; empty for the base."""
+    variant: str
+    """The arm whatever its seed."""
+    seed: int | None
+    """None where the recipe does not repeat."""
+    folder: Path
+    pointers: dict[str, Any]
+    recipe: dict[str, Any]
+
+
+class Made(NamedTuple):
+    """A stage as the first arm that has it points to it."""
+
+    arm: str
+    label: str
+    seconds: float
+    artifact: Artifact
+
+
+def load_artifact(store: Store, pointer: str) -> Artifact:
+    """Return the sealed artifact that a run points to. Raises UsageError where it is gone."""
+    stage, _, name = pointer.rpartition("-")
+    found = store.find(stage, name)
+    if found is None:
+        raise UsageError(f"`{pointer}` is no longer in `{store.artifacts}`; run the recipe again to make it")
+    return found
+
+
+def artifacts_of(folder: Path, store: Store) -> list[Artifact]:
+    """Return every artifact a run and its arms point to, once each, in the order they were made."""
+    pointers = [s["artifact"] for arm in arms_of(folder) for s in arm.pointers["stages"]]
+    return [load_artifact(store, p) for p in dict.fromkeys(pointers)]
+
+
+def _recipe(folder: Path) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+
+    return dict(YAML(typ="safe", pure=True).load((folder / "recipe.yaml").read_text(encoding="utf-8")))
+
+
+def arms_of(folder: Path) -> Iterator[Arm]:
+    """Yield the base, then its arms in the recipe's order; folders of arms it no longer names are left out."""
+    if not (folder / "stages.json").exists():
+        raise UsageError(f"nothing was run in `{folder}` yet; start with `orcamath run`")
+    recipe = _recipe(folder)
+    first, *others = recipe.get("repeat") or [None]
+    variants = list(recipe.get("variants") or {})
+    yield Arm("", "", first, folder, _pointers(folder), recipe)
+    ran = {str(_recipe(p.parent).get("name")): p.parent for p in sorted((folder / "arms").glob("*/stages.json"))}
+    wanted = [(name, name, first) for name in variants]
+    wanted += [(once_more(name, seed), name, seed) for seed in others for name in ["", *variants]]
+    for name, variant, seed in wanted:
+        if name in ran:
+            yield Arm(name, variant, seed, ran[name], _pointers(ran[name]), _recipe(ran[name]))
+
+
+def _pointers(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "stages.json").read_text(encoding="utf-8"))
+    return found
+
+
+def steps_of(arm: Arm) -> list[dict[str, Any]]:
+    """Read the training steps in order; of a step that was repeated after a crash the last counts."""
+    labels = [s["label"] for s in arm.pointers["stages"]]
+    path = arm.folder / "metrics.jsonl"
+    steps: dict[tuple[int, int], dict[str, Any]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            numbers = json.loads(line)
+        except json.JSONDecodeError:
+            continue  # a line that a crash tore
+        if isinstance(numbers, dict):
+            stage = numbers.get("stage", 0)
+            label = labels[stage] if stage < len(labels) else f"stage {stage}"
+            steps[stage, numbers.get("step", len(steps))] = {**numbers, "label": label}
+    return [steps[key] for key in sorted(steps)]
+
+
+def own(arm: Arm, store: Store) -> Iterator[tuple[str, Artifact]]:
+    """Yield what an arm's labels point to, shared stages among them."""
+    for s in arm.pointers["stages"]:
+        yield s["label"], load_artifact(store, s["artifact"])
+
+
+def made(arms: Iterable[Arm], store: Store) -> Iterator[Made]:
+    """Yield (arm, label, seconds, artifact), what arms share only once."""
+    seen: set[str] = set()
+    for arm in arms:
+        for s in arm.pointers["stages"]:
+            if s["artifact"] not in seen:
+                seen.add(s["artifact"])
+                yield Made(arm.name, s["label"], s["seconds"], load_artifact(store, s["artifact"]))
+
+
+def key_of(arm: str, label: str) -> str:
+    """Name a stage of an arm; the base's go by their label alone."""
+    return f"{arm}: {label}" if arm else label
