@@ -7,8 +7,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from orcamath.errors import RecipeError, Stopped, nearest
 from orcamath.experiment import run_arms
 from orcamath.extend import FAMILIES
-from orcamath.ports import Judge, Screen
+from orcamath.ports import Judge, Message, Screen
 from orcamath.recipe_file import arms, dump
 from orcamath.recipe_settings import Recipe
 from orcamath.records import digest
@@ -131,7 +132,13 @@ class Assembled:
 
         return open_folder(str(trained.path / "model"), None)
 
-    def player(self, settings: StudentSettings, model: Any, server: ServerSettings | None = None) -> Player:
+    def player(
+        self,
+        settings: StudentSettings,
+        model: Any,
+        server: ServerSettings | None = None,
+        examples: Sequence[Message] = (),
+    ) -> Player:
         """Open a student's folder for sampling; its prompts are the training prompts, token for token."""
         from orcamath.student.encode import Encoder
 
@@ -143,7 +150,7 @@ class Assembled:
             served = StudentServer(server, model.path, model.fingerprint, eos_id=encoder.eos_id, log=log)
             return Player(Remembered(served, self.ledger), encoder.pose)
         chat = self.chat(ModelSettings(backend="transformers_local", model=str(model.path), options=settings.options))
-        return Player(chat, Encoder.of(model).pose)
+        return Player(chat, partial(Encoder.of(model).pose, examples=tuple(examples)))
 
     def judge(self, recipe: Recipe, *, on_benchmarks: bool = False) -> Judge:
         """Open the judge; rules decide alone where the recipe names no `judge_model`.
@@ -238,8 +245,8 @@ def _pointers(shop: Workshop) -> dict[str, Any]:
         ],
         "students": [
             {
-                "name": m.name, "iteration": m.iteration, "model": m.model.path.name, "scored": m.scored.path.name,
-                "trained_tokens": m.trained_tokens,
+                "name": m.name, "iteration": m.iteration, "model": m.model.path.name if m.model is not None else None,
+                "scored": m.scored.path.name, "trained_tokens": m.trained_tokens,
             }
             for m in shop.measured
         ],
@@ -267,7 +274,7 @@ class _ArmRunner:
             students = folder.read_json("stages.json")["students"]
         if not students:
             raise Stopped(f"arm `{name}` trained no student; see `{path}/log.txt`")
-        totals = [0] + [s["trained_tokens"] for s in students]
+        totals = [0] + [s["trained_tokens"] for s in students if s["iteration"] > 0]
         return tuple(b - a for a, b in itertools.pairwise(totals))
 
 

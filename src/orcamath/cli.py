@@ -5,7 +5,7 @@ rejects, 4 stopped resumable, 130 interrupted. Everything heavy is imported insi
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -32,7 +32,9 @@ STORE, RUNS = Path("store"), Path("runs")
 def run(
     recipe: Annotated[
         str,
-        typer.Argument(help="A recipe file, or one that ships: classroom, gsm8k-small, gsm8k-7b-24gb, gsm8k-7b-80gb."),
+        typer.Argument(
+            help="A recipe file, or one that ships: classroom, words-135m, gsm8k-small, gsm8k-7b-24gb, gsm8k-7b-80gb."
+        ),
     ],
     name: Annotated[str | None, typer.Option(help="Name of the run folder; the recipe's name where left out.")] = None,
     until: Annotated[str | None, typer.Option(help="Stop after this stage, for example teach or `practice 2`.")] = None,
@@ -168,6 +170,10 @@ def evaluate(
     judge: Annotated[str, typer.Option(help="rules, cascade, model, or your own .py file.")] = "cascade",
     judge_model: Annotated[str | None, typer.Option(help="Model asked where rules are unsure.")] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1)] = 512,
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        typer.Option(help="What local models compute in; a CPU is faster in bfloat16."),
+    ] = "auto",
     base_url: Annotated[str | None, typer.Option(help="Where MODEL is served; the same as MODEL@URL.")] = None,
     temperature: Annotated[float, typer.Option(min=0, help="Of the sampled answers, where there are several.")] = 0.7,
     store: StoreOpt = STORE,
@@ -184,7 +190,7 @@ def evaluate(
     settings = EvaluateSettings(
         max_new_tokens=max_new_tokens, samples=samples, temperature=temperature if samples > 1 else 0.0, limit=limit
     )
-    wanted = Wanted(on.split(","), settings, data, base_url, judge, judge_model, verifier, compare, held_out)
+    wanted = Wanted(on.split(","), settings, data, base_url, judge, judge_model, verifier, compare, dtype, held_out)
     with interruptible():
         typer.echo(evaluate_models(model, wanted, runs=runs, store=store, as_json=json))
 

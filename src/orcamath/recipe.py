@@ -19,7 +19,7 @@ from orcamath.stages.ask import ask
 from orcamath.stages.benchmarks import benchmarks as read_benchmarks
 from orcamath.stages.collect import collect
 from orcamath.stages.edit import edit
-from orcamath.stages.evaluate import evaluate
+from orcamath.stages.evaluate import evaluate, shown
 from orcamath.stages.gate import gate
 from orcamath.stages.imitate import imitate
 from orcamath.stages.judge import judge
@@ -29,7 +29,7 @@ from orcamath.stages.preferences import prefer
 from orcamath.stages.reask import reask
 from orcamath.stages.seeds import gather
 from orcamath.stages.start_from import StartSettings, lessons_from, problems_from, verdicts_from
-from orcamath.stages.teach import teach
+from orcamath.stages.teach import teach, teach_from_seeds
 from orcamath.stages.unseen import unseen
 from orcamath.store.artifacts import Artifact
 from orcamath.workshop import Measured, Workshop
@@ -52,6 +52,9 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
     taught = _taught(recipe, wanted, shop)
     lessons = shop.stage("gate", gate, recipe.gate, taught, tests, tools.screens(recipe.screens))
     tests = shop.stage("unseen", unseen, recipe.unseen, tests, lessons)
+
+    for n_shown in recipe.base_shown:
+        _measure_base(n_shown, recipe, shop, lessons, tests)
 
     # Iteration 1: imitate the teacher
     trained = shop.stage("imitate", imitate, recipe.imitate, lessons, tools.base(recipe.student), metric=shop.metric)
@@ -76,19 +79,19 @@ def _taught(recipe: Recipe, wanted: SeedsSettings, shop: Workshop) -> Artifact:
     own = contents([start]) if start is not None else []
     if start is not None and start.stage == "lessons":
         return shop.stage("lessons", lessons_from, start, also=own)
-    teacher = tools.chat(recipe.teacher)
     if start is not None and start.stage == "problems":
         problems = shop.stage("problems", problems_from, start, also=own)
     else:
         seeds = shop.stage("seeds", gather, wanted, tools.readers(wanted.named), also=contents(wanted.named))
-        writer = tools.chat(recipe.writer) if recipe.writer is not None else teacher
-        parts = [seeds]
+        parts, writer = [seeds], recipe.writer or recipe.teacher
         if recipe.ask_me_anything is not None:
-            parts.append(shop.stage("ask", ask, recipe.ask_me_anything, seeds, writer))
+            parts.append(shop.stage("ask", ask, recipe.ask_me_anything, seeds, tools.chat(writer)))
         if recipe.suggester_editor is not None:
-            parts.append(shop.stage("edit", edit, recipe.suggester_editor, seeds, writer))
+            parts.append(shop.stage("edit", edit, recipe.suggester_editor, seeds, tools.chat(writer)))
         problems = shop.stage("collect", collect, recipe.collect, parts)
-    return shop.stage("teach", teach, recipe.teach, problems, teacher)
+    if recipe.teach.by == "seeds":
+        return shop.stage("teach", teach_from_seeds, recipe.teach, problems)
+    return shop.stage("teach", teach, recipe.teach, problems, tools.chat(recipe.teacher))
 
 
 def _iterate(
@@ -136,6 +139,17 @@ def _learn(
         f"learn {number}", learn, step.learn, preferences, student, reference, loss=loss, metric=shop.metric,
         store=shop.store.root / "reference",
     )  # fmt: skip
+
+
+def _measure_base(n_shown: int, recipe: Recipe, shop: Workshop, lessons: Artifact, tests: Artifact) -> None:
+    """Greedy answers of the untrained base, after so many worked lessons."""
+    base, examples = shop.tools.base(recipe.student), shown(lessons, n_shown)
+    chat, pose = shop.tools.player(recipe.student, base, examples=examples)
+    judge = shop.tools.judge(recipe, on_benchmarks=True)
+    also = [judge.fingerprint, *(m.content for m in examples)]
+    settings, label = recipe.evaluate.model_copy(update={"samples": 1}), f"evaluate base {n_shown}"
+    scored = shop.stage(label, evaluate, settings, tests, chat, also=also, pose=pose, judge=judge)
+    shop.measured.append(Measured(f"M0, {n_shown} shown" if n_shown else "M0", 0, None, scored, 0))
 
 
 def _measure(name: str, iteration: int, recipe: Recipe, shop: Workshop, trained: Artifact, tests: Artifact) -> None:

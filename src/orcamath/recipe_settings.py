@@ -5,7 +5,7 @@ A stage's settings and their defaults live beside the stage; here is only what b
 
 from typing import Any, Literal
 
-from pydantic import field_validator
+from pydantic import NonNegativeInt, field_validator
 
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.judges.settings import JudgeSettings
@@ -71,6 +71,9 @@ class Recipe(Settings):
     screens: tuple[str, ...] = ()
     """Further rules a question must pass to be trained on; `classroom` is the grammar's held-out structures."""
     student: StudentSettings = StudentSettings()
+    base_shown: tuple[NonNegativeInt, ...] = ()
+    """Measure the untrained base too, once for each number of lessons shown before the question: `[0, 4]`. Greedily only:
+    a base that was not told how to end runs into the token limit, and samples of that cost more than all the rest."""
     imitate: SftSettings = SftSettings()
     """Iteration 1: supervised fine-tuning on the lessons."""
     practice: PracticeSettings = PracticeSettings()

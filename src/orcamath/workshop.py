@@ -5,13 +5,13 @@ The recipe says what is made of what; the workshop keeps the books of which stag
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from orcamath.errors import OrcamathError
-from orcamath.ports import Judge, Pose, Progress, Screen
+from orcamath.ports import Judge, Message, Pose, Progress, Screen
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Settings
 from orcamath.settings import ModelSettings, StudentSettings
@@ -43,7 +43,8 @@ class Measured(NamedTuple):
 
     name: str
     iteration: int
-    model: Artifact
+    model: Artifact | None
+    """None for the base, which was not trained here."""
     scored: Artifact
     trained_tokens: int
     """Counted tokens it was trained on since the base, all iterations together."""
@@ -69,8 +70,14 @@ class Tools(Protocol):
         """Find the base student: a folder and its fingerprint."""
         ...
 
-    def player(self, settings: StudentSettings, model: Any, server: ServerSettings | None = None) -> Player:
-        """Let a student answer, in this process or behind a server of its own."""
+    def player(
+        self,
+        settings: StudentSettings,
+        model: Any,
+        server: ServerSettings | None = None,
+        examples: Sequence[Message] = (),
+    ) -> Player:
+        """Let a student answer, in this process or behind a server of its own; after worked examples where some are given."""
         ...
 
     def model_of(self, trained: Artifact) -> Any:

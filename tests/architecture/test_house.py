@@ -23,7 +23,7 @@ LAYERS = [
     ["store"],
     [
         "sources", "agents", "prompts", "judges", "contamination", "duplicates",
-        "verify", "preferences", "evaluate",
+        "verify", "worked", "preferences", "evaluate",
     ],
     ["student"],
     ["stages"],

@@ -134,17 +134,21 @@ def test_until_and_limit_stop_where_they_say(orcamath, tmp_path: Path, small: li
 
 
 def test_arms_share_stages_and_the_control_matches_tokens(orcamath, tmp_path: Path, small: list[str]) -> None:
+    """The untrained base, plain and after two lessons, stands in the tables once, and no control is matched to it."""
     arms = "{KTO: {iterations: [{}]}, more: {match_tokens_of: KTO, iterations: [{more_sft: {}}]}}"
     overrides = [o for o in small if not o.startswith(("variants", "iterations"))] + [f"variants={arms}"]
-    done = orcamath("run", "classroom", *flags(overrides))
+    done = orcamath("run", "classroom", *flags([*overrides, "base_shown=[0, 2]"]))
     assert done.returncode == 0, done.stderr
     tokens = {}
     for arm in ("kto", "more"):
         students = json.loads((tmp_path / f"runs/classroom/arms/{arm}/stages.json").read_text())["students"]
-        tokens[arm] = students[1]["trained_tokens"] - students[0]["trained_tokens"]
+        assert [s["name"] for s in students] == ["M0", "M0, 2 shown", "M1", "M2"]
+        tokens[arm] = students[3]["trained_tokens"] - students[2]["trained_tokens"]
     assert tokens["more"] >= tokens["KTO".lower()]
     assert tokens["more"] - tokens["kto"] < 2_000  # at most one step over
     assert "more" in done.stdout
+    rows = json.loads(orcamath("report", "classroom", "--json").stdout)["rows"]
+    assert [r["model"] for r in rows] == ["M0", "M0, 2 shown", "M1", "M2", "M2"]
     imitated = list((tmp_path / "store/artifacts").glob("imitate-*[0-9a-f]"))
     assert len(imitated) == 2  # M1 once for both arms, and the control's second
 

@@ -133,3 +133,30 @@ def test_a_larger_limit_keeps_the_smaller_ones_choice_in_input_order(tmp_path: P
     assert [len(v) for v in chosen.values()] == [5, 15, 40]
     assert set(chosen[5]) < set(chosen[15])
     assert chosen[15] == [q for q in chosen[100] if q in chosen[15]]
+
+
+def stepped(n_steps: int, i: int) -> Problem:
+    formula = "+".join(["2"] * (n_steps + 1)) + f"={2 * n_steps + 2}" if n_steps else None
+    return Problem.make(
+        f"{n_steps} steps, the {i}th", "seed", "t", answer=str(2 * n_steps + 2) if n_steps else "99", solution=formula
+    )
+
+
+def test_practice_is_balanced_by_steps_as_far_as_there_are_problems(tmp_path: Path) -> None:
+    many = [stepped(k, i) for k, n in ((1, 30), (2, 8), (3, 2), (4, 1), (0, 5)) for i in range(n)]
+    gated = sealed(tmp_path, "gate", lessons=[], problems=many)
+    chosen = {"problems": "fresh", "label": "known_answer", "balance": "steps"}
+    made = practised(tmp_path, gated, **chosen, max_problems=18)
+    assert made.facts["by_steps"] == {"1": 8, "2": 7, "3 or more": 3}
+    assert [r.reason for r in made.read(Rejected)] == ["unknown_steps"] * 5
+    order = [p.id for p in many]
+    ids = [e.problem_id for e in made.read(Exercise)]
+    assert ids == sorted(ids, key=order.index)
+    few = practised(tmp_path, gated, **chosen, max_problems=6)
+    assert few.facts["by_steps"] == {"1": 2, "2": 2, "3 or more": 2}
+    assert {e.problem_id for e in few.read(Exercise)} < set(ids)
+
+
+def test_balance_needs_a_number_to_share_out() -> None:
+    with pytest.raises(ValueError, match="max_problems"):
+        PracticeSettings(balance="steps")

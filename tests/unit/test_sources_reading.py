@@ -261,6 +261,30 @@ def test_a_drawn_split_is_the_same_in_seeds_and_benchmarks_and_never_straddles(b
     assert not {p.question for p in train} & {p.question for p in test}
 
 
+def test_shares_move_problems_between_drawn_splits_and_the_seeds_count_for_the_benchmarks(bench: Bench) -> None:
+    own = {"a": made_of(*other_texts(200))}
+    source = (SourceSettings(name="a"),)
+
+    def parts(**shares: int) -> tuple[set[str], set[str]]:
+        s, t = together(
+            SeedsSettings(sources=source, splits=("train",), shares=shares), BenchmarksSettings(sources=source)
+        )
+        train, test = problems(seeds(bench, s, own)), problems(measured(bench, t, own))
+        return {p.question for p in train}, {p.question for p in test}
+
+    usual, larger = parts(), parts(test=50, dev=0)
+    assert 20 < len(usual[1]) < 60 < 80 < len(larger[1]) < 120
+    assert usual[1] < larger[1]  # who was held out still is
+    assert (len(larger[0]) + len(larger[1]), larger[0] & larger[1]) == (200, set())
+
+
+def test_one_folder_serves_every_source_that_names_no_place_of_its_own(tmp_path: Path) -> None:
+    listed = [{"name": "svamp"}, {"name": "asdiv", "path": "elsewhere"}, {"name": "classroom"}, "gsm8k"]
+    settings = SeedsSettings.model_validate({"sources": listed, "path": "data"})
+    assert [s.path for s in settings.sources] == ["data", "elsewhere", None, "data"]
+    assert "path" not in settings.identity()
+
+
 def test_near_texts_are_one_cluster_whatever_their_numbers_and_follow_an_official_test_problem(bench: Bench) -> None:
     own = {
         "a": made_of(STORY.format(3, 4), *other_texts(5)),

@@ -26,6 +26,17 @@ def test_sampling_training_and_evaluation_prefixes_are_the_same_ids() -> None:
     assert sampled_from == evaluated_from == trained.ids[: trained.n_prompt]
 
 
+def test_examples_come_before_the_question_as_turns_of_one_conversation() -> None:
+    tokenizer = tiny_tokenizer()
+    encoder = Encoder(tokenizer)
+    examples = (Message("user", "how many ?"), Message("assistant", "the answer is 4"))
+    posed = encoder.pose("how many left ?", Sampling(), examples=examples).token_ids
+    assert posed is not None
+    assert tokenizer.decode(posed) == (
+        "USER: how many ?\nASSISTANT: the answer is 4<eos>USER: how many left ?\nASSISTANT:"
+    )
+
+
 def test_a_base_model_gets_the_papers_format_and_saves_it_with_the_tokenizer(tmp_path: Path) -> None:
     tokenizer = tiny_tokenizer()
     encoder = Encoder(tokenizer)

@@ -157,4 +157,5 @@ def _pointed_to(runs: Path) -> Iterator[str]:
     folders: Iterable[Path] = runs.rglob("stages.json")
     for pointers in folders:
         for student in json.loads(pointers.read_text(encoding="utf-8"))["students"]:
-            yield student["model"]
+            if student["model"] is not None:  # the base was not made here
+                yield student["model"]

@@ -10,7 +10,7 @@ from orcamath.commands.models import open_model
 from orcamath.errors import UsageError
 from orcamath.intervals import Paired, paired
 from orcamath.judges.settings import JudgeSettings
-from orcamath.ports import Judge
+from orcamath.ports import Judge, Pose
 from orcamath.records import Scored
 from orcamath.report.measured import Measured, text_of
 from orcamath.report.progress import Bars
@@ -23,6 +23,8 @@ from orcamath.stages.evaluate import EvaluateSettings, evaluate
 from orcamath.stages.verifier import VERSION as VERIFIER_VERSION
 from orcamath.stages.verifier import VerifierSettings, verified_at_k
 from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.store.ledger import Remembered
+from orcamath.student.settings import Dtype
 
 __all__ = ["Wanted", "evaluate_models"]
 
@@ -43,6 +45,8 @@ class Wanted(NamedTuple):
     """Model that scores the samples, for verifier@k."""
     compare: str | None = None
     """A second model, held against the first on the same problems."""
+    dtype: Dtype = "auto"
+    """What local models compute in; samples in another dtype are another model's."""
     held_out: bool = False
     """Take only the drawn test part of a set without official splits, not all of it."""
 
@@ -80,10 +84,13 @@ class _Bench:
         self.wanted, self.store, self.tools, self.runs, self.bars = wanted, store, tools, runs, Bars()
         self.judge = self._judge()
 
+    def _open(self, name: str, base_url: str | None = None) -> tuple[Remembered, Pose]:
+        return open_model(name, self.tools, self.runs, self.store, base_url, dtype=self.wanted.dtype)
+
     def _judge(self) -> Judge:
         model = None
         if self.wanted.judge_model is not None:
-            model, _ = open_model(self.wanted.judge_model, self.tools, self.runs, self.store)
+            model, _ = self._open(self.wanted.judge_model)
         # paper, section 4: on benchmarks a model only extracts the short answer
         judge: Judge = find("judge", self.wanted.judge).make(
             JudgeSettings(name=self.wanted.judge, form="extract"), model
@@ -107,7 +114,7 @@ class _Bench:
     def measure(self, name: str, tests: Artifact, base_url: str | None = None) -> _Made:
         """Let one model answer, and the verifier score its samples."""
         settings = self.wanted.settings
-        chat, pose = open_model(name, self.tools, self.runs, self.store, base_url)
+        chat, pose = self._open(name, base_url)
 
         def answer(out: Output) -> None:
             evaluate(out, settings, tests, chat, pose=pose, judge=self.judge, progress=self.bars)
@@ -123,7 +130,7 @@ class _Bench:
         if self.wanted.verifier is None:
             return {}
         settings = VerifierSettings()
-        chat, pose = open_model(self.wanted.verifier, self.tools, self.runs, self.store)
+        chat, pose = self._open(self.wanted.verifier)
 
         def score(out: Output) -> None:
             verified_at_k(out, settings, scored, tests, chat, pose, self.bars)

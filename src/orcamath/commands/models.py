@@ -9,12 +9,13 @@ from orcamath.ports import Message, Pose, Request, Sampling
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.ledger import Remembered
+from orcamath.student.settings import Dtype
 
 __all__ = ["answer_of", "open_model", "pose_as_chat"]
 
 
 def open_model(
-    name: str, tools: Assembled, runs: Path, store: Store, base_url: str | None = None
+    name: str, tools: Assembled, runs: Path, store: Store, base_url: str | None = None, *, dtype: Dtype = "auto"
 ) -> tuple[Remembered, Pose]:
     """Open a model by folder, hub name, GGUF file, or as a run's student (`classroom/M1`, `classroom/kto-nll/M3`).
 
@@ -25,7 +26,7 @@ def open_model(
         name, base_url = served, url
     if base_url is not None:
         return tools.chat(ModelSettings(model=name, base_url=base_url)), pose_as_chat
-    settings = StudentSettings(base=_student_folder(name, runs, store) or name)
+    settings = StudentSettings(base=_student_folder(name, runs, store) or name, options={"dtype": dtype})
     player = tools.player(settings, tools.base(settings))
     return player.chat, player.pose
 
@@ -42,7 +43,9 @@ def _student_folder(name: str, runs: Path, store: Store) -> str | None:
     pointers = folder / "stages.json"
     if Path(name).exists() or not run or not pointers.exists():
         return None
-    students = {s["name"]: s["model"] for s in json.loads(pointers.read_text(encoding="utf-8"))["students"]}
+    students = {
+        s["name"]: s["model"] for s in json.loads(pointers.read_text(encoding="utf-8"))["students"] if s["model"]
+    }
     if student not in students:
         raise UsageError(f"run `{run}` has no student `{student}`; {nearest(student, students)}")
     return str(store.artifacts / students[student] / "model")

@@ -117,7 +117,7 @@ def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price])
         "teach": recipe.teach.max_new_tokens,
     }
     for name, model in (("ask", writer), ("edit", writer), ("teach", recipe.teacher)):
-        if name not in seen:
+        if name not in seen or (name == "teach" and recipe.teach.by == "seeds"):
             continue
         more = follow_ups(seen[name], recipe)
         if name == "teach" and not seen[name].sealed:

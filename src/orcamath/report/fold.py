@@ -169,7 +169,7 @@ def _students(arms: Iterable[Arm], store: Store) -> Iterator[Student]:
     seen: set[tuple[int | None, str]] = set()
     for arm in arms:
         for s in arm.pointers["students"]:
-            if s["iteration"] == 1 and (arm.seed, s["scored"]) in seen:
+            if s["iteration"] <= 1 and (arm.seed, s["scored"]) in seen:
                 continue
             seen.add((arm.seed, s["scored"]))
             scored = load_artifact(store, s["scored"])

@@ -21,7 +21,7 @@ class Student(NamedTuple):
     arm: str
     seed: int | None
     name: str
-    """M1, M2, …"""
+    """M0 (the base), M1, M2, …"""
     iteration: int
     trained_tokens: int
     recipe: Mapping[str, Any]
@@ -72,7 +72,8 @@ class Row(NamedTuple):
     @property
     def name(self) -> str:
         """The arm it belongs to, or what it is where the run has no arms."""
-        return self.arm or ("imitate the teacher" if self.iteration == 1 else self.training.method or "the recipe")
+        early = {0: "the base, untrained", 1: "imitate the teacher"}
+        return self.arm or early.get(self.iteration) or self.training.method or "the recipe"
 
 
 Group = list[Student]

@@ -18,9 +18,9 @@ class Training(NamedTuple):
 
 
 def training_of(recipe: Mapping[str, Any], iteration: int) -> Training:
-    """Describe iteration 1, 2, … of a resolved recipe; what a recipe does not tell is left out."""
+    """Describe iteration 0 (the base), 1, 2, … of a resolved recipe; what a recipe does not tell is left out."""
     steps = recipe.get("iterations") or []
-    if iteration == 1 or iteration - 2 >= len(steps):
+    if iteration < 2 or iteration - 2 >= len(steps):
         return Training("SFT" if iteration == 1 else "", "", "")
     step = steps[iteration - 2] or {}
     if step.get("more_sft"):

@@ -8,15 +8,31 @@ from typing import Any, Literal, Protocol
 from pydantic import Field, model_validator
 
 from orcamath.errors import DataError
-from orcamath.records import Settings, Split
+from orcamath.records import Settings, Split, outside_digest
 from orcamath.sources.hub_rows import commit_of, hub_set
 from orcamath.sources.rows import FORMS
 from orcamath.sources.source import SourceSettings
 
-__all__ = ["GENERATED", "BenchmarksSettings", "Placed", "ReadingSettings", "SeedsSettings", "contents", "together"]
+__all__ = [
+    "GENERATED",
+    "BenchmarksSettings",
+    "Placed",
+    "ReadingSettings",
+    "SeedsSettings",
+    "SharesSettings",
+    "contents",
+    "together",
+]
 
 GENERATED = ("classroom",)
 """Sources written by a grammar: every problem is near some other, and they have a held-out rule of their own."""
+
+
+class SharesSettings(Settings):
+    """How a set without official splits is divided, in per cent of its near-duplicate clusters; the rest is for training."""
+
+    test: int = Field(default=20, ge=0, le=100)
+    dev: int = Field(default=10, ge=0, le=100)
 
 
 class ReadingSettings(Settings):
@@ -27,6 +43,10 @@ class ReadingSettings(Settings):
     """Other sources that are clustered along: the benchmarks' for the seeds, and the other way round (`together`)."""
     clusters: Literal["near", "exact"] = "near"
     """Near-duplicates make one cluster; `exact` compares texts word for word, and reads each source once."""
+    shares: SharesSettings = SharesSettings()
+    """Of sets without official splits. Where seeds are read too, theirs count for the benchmarks as well (`together`)."""
+    path: str | None = outside_digest(None)
+    """A folder for every source that names no `path` of its own."""
 
     @model_validator(mode="before")
     @classmethod
@@ -36,12 +56,21 @@ class ReadingSettings(Settings):
             value = {"sources": [value] if isinstance(value, str) else value}
         if isinstance(value, dict) and isinstance(value.get("sources"), list):
             value = value | {"sources": [{"name": s} if isinstance(s, str) else s for s in value["sources"]]}
+            if value.get("path") is not None:
+                value["sources"] = [_under(value["path"], s) for s in value["sources"]]
         return value
 
     @property
     def named(self) -> tuple[SourceSettings, ...]:
         """All sources that are read: whose readers are needed and whose contents enter the digest."""
         return self.sources if self.clusters == "exact" else (*self.sources, *self.among)
+
+
+def _under(folder: str, source: Any) -> Any:
+    """Let a source lie in the folder of them all, unless it says where it is, comes from a hub or is written here."""
+    if not isinstance(source, dict) or source.get("path") is not None or source.get("name") in (*GENERATED, "hub"):
+        return source
+    return source | {"path": folder}
 
 
 class SeedsSettings(ReadingSettings):
@@ -72,7 +101,7 @@ def together(seeds: SeedsSettings, tests: BenchmarksSettings) -> tuple[SeedsSett
 
     return (
         seeds.model_copy(update={"among": whole(tests.sources)}),
-        tests.model_copy(update={"among": whole(seeds.sources)}),
+        tests.model_copy(update={"among": whole(seeds.sources)} | ({"shares": seeds.shares} if seeds.sources else {})),
     )
 
 

@@ -4,7 +4,7 @@ Word-problem sets copy from each other (111 texts of AddSub are in SingleEq, 154
 half can be another's test. Two problems are near when their texts, numbers masked, share at least `NEAR` of their word
 pairs (Jaccard); a cluster is what hangs together by that. It never straddles two splits that are drawn here: it is for
 testing if an official test problem is in it, else for training or development if an official one of these is, else by a hash
-of its name (20 % test, 10 % dev).
+of its name (20 % test, 10 % dev, unless the recipe says otherwise).
 
 Method: MinHash (Broder 1997) with 64 hashes of which one byte each is kept (b-bit MinHash, Li & König 2010), 16 bands of 4
 bytes to find candidates, the share of equal bytes to decide. Memory: `BYTES_A_PROBLEM` each; texts are not kept.
@@ -42,7 +42,6 @@ NEAR = 0.7
 HASHES, BAND = 64, 4
 BYTES_A_PROBLEM = 8 + 8 + HASHES + 2 + 1 + 8
 """Problem id, text key, sketch, source, split, cluster."""
-TEST_SHARE, DEV_SHARE = 20, 10
 MAX_GROUP = 256
 FEW_WORDS = 5
 
@@ -71,10 +70,10 @@ def exact_cluster(text: str) -> str:
     return f"{text_key(text):016x}"
 
 
-def hashed_split(cluster: str) -> Split:
-    """Draw a split from a cluster's name: 20 % test, 10 % dev, the rest train; the same one in every run."""
+def hashed_split(cluster: str, test: int = 20, dev: int = 10) -> Split:
+    """Draw a split from a cluster's name: so many per cent test and dev, the rest train; the same one in every run."""
     place = int.from_bytes(blake2b(b"split" + cluster.encode(), digest_size=8).digest(), "big") % 100
-    return "test" if place < TEST_SHARE else "dev" if place < TEST_SHARE + DEV_SHARE else "train"
+    return "test" if place < test else "dev" if place < test + dev else "train"
 
 
 def shingles(text: str) -> set[str]:
@@ -136,8 +135,8 @@ class Sketches:
         """Return how many problems were taken in."""
         return len(self.ids)
 
-    def cluster(self) -> Clusters:
-        """Join what is near, name every cluster by its least text, and give each problem its split."""
+    def cluster(self, test: int = 20, dev: int = 10) -> Clusters:
+        """Join what is near, name every cluster by its least text, and give each problem its split (see `hashed_split`)."""
         n = len(self)
         keys = np.frombuffer(self.keys, np.uint64, n)
         sketches = np.frombuffer(self.bytes_, np.uint8).reshape(n, HASHES)
@@ -147,16 +146,20 @@ class Sketches:
         names = names[roots]
         official = np.frombuffer(self.official, np.uint8, n)
         ids = np.frombuffer(self.ids, np.uint64, n)
-        return Clusters(names, self._splits(names, official), ids, self._overlap(names, keys))
+        return Clusters(names, self._splits(names, official, test, dev), ids, self._overlap(names, keys))
 
-    def _splits(self, names: npt.NDArray[np.uint64], official: npt.NDArray[np.uint8]) -> list[Split]:
+    def _splits(
+        self, names: npt.NDArray[np.uint64], official: npt.NDArray[np.uint8], test: int, dev: int
+    ) -> list[Split]:
         # precedence inside a cluster: an official test problem, then train, then dev
         rank = np.array([0, 2, 1, 3], np.uint8)
         clusters, place = np.unique(names, return_inverse=True)
         strongest = np.zeros(len(clusters), np.uint8)
         np.maximum.at(strongest, place, rank[official])
         by_rank: tuple[Split | None, ...] = (None, "dev", "train", "test")
-        drawn = [by_rank[r] or hashed_split(f"{int(c):016x}") for c, r in zip(clusters, strongest, strict=True)]
+        drawn = [
+            by_rank[r] or hashed_split(f"{int(c):016x}", test, dev) for c, r in zip(clusters, strongest, strict=True)
+        ]
         return [_SPLITS[o] or drawn[p] for o, p in zip(official, place, strict=True)]
 
     def _overlap(self, names: npt.NDArray[np.uint64], keys: npt.NDArray[np.uint64]) -> dict[str, Any]:

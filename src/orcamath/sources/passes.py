@@ -57,7 +57,7 @@ class Passes:
                     progress.advance()
             self.starts[id(source)] = done[key]
         progress.end()
-        self.clusters = sketches.cluster() if len(sketches) else None
+        self.clusters = sketches.cluster(**self.settings.shares.model_dump()) if len(sketches) else None
 
     def _records(self, source: SourceSettings, rejected: list[Rejected] | None = None) -> Iterator[Problem | Unsplit]:
         """Yield what can be read; a bad line stops the run or is put on the list."""
@@ -109,7 +109,11 @@ class Passes:
                 update={"cluster": self.clusters.name(place), "split": self.clusters.splits[place]}
             )
         cluster = clusters.exact_cluster(problem.question)
-        split = clusters.hashed_split(cluster) if isinstance(found, Unsplit) else problem.split
+        split = (
+            clusters.hashed_split(cluster, **self.settings.shares.model_dump())
+            if isinstance(found, Unsplit)
+            else problem.split
+        )
         return problem.model_copy(update={"cluster": cluster, "split": split})
 
     def _unfit(self, problem: Problem) -> Rejected | None:

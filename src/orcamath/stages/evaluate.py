@@ -10,6 +10,7 @@ Draw 0 is always the greedy answer and the one that pass@1 counts; sampled answe
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from itertools import groupby, tee
 from typing import Any, NamedTuple
 
@@ -19,12 +20,12 @@ from orcamath.answers import final_answer
 from orcamath.errors import UsageError, nearest
 from orcamath.evaluate.scores import Sample, flexible, generated, majority, pass_at_k, sizes, strict
 from orcamath.intervals import bootstrap, wilson
-from orcamath.ports import Comparison, Judge, Pose, Progress, Reply, Request, Sampling
-from orcamath.records import Problem, Scored, Settings
+from orcamath.ports import Comparison, Judge, Message, Pose, Progress, Reply, Request, Sampling
+from orcamath.records import Lesson, Problem, Scored, Settings, digest
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
 
-__all__ = ["VERSION", "EvaluateSettings", "evaluate"]
+__all__ = ["VERSION", "EvaluateSettings", "evaluate", "shown"]
 
 VERSION = 2
 
@@ -50,6 +51,12 @@ class EvaluateSettings(Settings):
                 f"samples: {self.samples} needs a temperature above 0, or all answers are the same (try 0.7)"
             )
         return self
+
+
+def shown(lessons: Artifact, n: int) -> tuple[Message, ...]:
+    """Return `n` lessons as turns of a conversation, chosen by a hash of their ids: examples for a base that saw none."""
+    chosen = nsmallest(n, lessons.read(Lesson), key=lambda lesson: digest("shown", lesson.id))
+    return tuple(m for x in chosen for m in (Message("user", x.question), Message("assistant", x.answer)))
 
 
 class _Asked(NamedTuple):

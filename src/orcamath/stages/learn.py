@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION", "LearnSettings", "learn"]
 
-VERSION = 2
+VERSION = 1
 
 
 def learn(

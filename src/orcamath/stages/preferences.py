@@ -4,9 +4,6 @@ In: exercises with their attempts, and verdicts. Out: one `Preference` a problem
 sample that agrees with it, q− every sample that disagrees; a sample nobody could judge is in neither and is counted. Where
 q− is empty, one response each of other problems stands in as a synthetic negative. Pairs are q+ × q−.
 
-`teacher_solution` and `decided_by` are ours: the first keeps a teacher's text out of q+ where the student found its own way, the
-second puts a rule without verdicts in their place, as a control.
-
 Deviations: equal samples become one response with a multiplicity, so that a student that repeats itself is not trained on
 the same text four times (`pairs` counts distinct ones); `max_pairs` caps the pairs of a problem and `max_off_topic_share`
 those with a synthetic negative (both are about pairs: losses that take each response once still see all); with the label
@@ -28,19 +25,7 @@ import orjson
 from pydantic import Field
 
 from orcamath.ports import Progress
-from orcamath.preferences import (
-    DecidedBy,
-    Judged,
-    Positives,
-    Sides,
-    TeacherSolution,
-    allotted,
-    answer_against_teacher,
-    capped_pairs,
-    decided,
-    joined,
-    sides,
-)  # fmt: skip
+from orcamath.preferences import Judged, Sides, allotted, answer_against_teacher, capped_pairs, joined, sides
 from orcamath.records import Attempt, Exercise, Preference, Rejected, Response, Settings, Verdict, digest
 from orcamath.store.artifacts import Artifact, Output
 
@@ -61,19 +46,16 @@ class PreferSettings(Settings):
 
     synthetic_negatives: int = Field(default=4, ge=0)
     """How many other problems lend one response each where q− is empty; 0 turns synthetic negatives off (an ablation)."""
-    positives: Positives = "all"
-    """Which agreeing samples join q+: all, none (`teacher`, the paper's ablation), or those with their working (a control)."""
-    teacher_solution: TeacherSolution = "always"
-    """Whether the teacher's solution is in q+ always (paper) or only where no sample is. A teacher who was terse is then copied
-    only where the student has nothing of its own."""
-    decided_by: DecidedBy = "verdict"
-    """What makes a sample right. The others are controls that see no verdict: `worked` calls right what shows its working,
-    `shuffled` deals a problem's verdicts out anew among its samples."""
+    positives: Literal["all", "teacher"] = "all"
+    """`teacher`: agreeing samples are left out of q+ (the paper's ablation)."""
     max_pairs: int | None = Field(default=None, ge=1)
     """Pairs of one problem at most, spread evenly over its responses; None for the whole product."""
     max_off_topic_share: float = Field(default=1.0, ge=0, le=1)
     """Share of all pairs whose loser may be a synthetic negative; what is too much is left out evenly over its problems.
     With four right samples of four a problem has 20 such pairs, so without a cap they are most of all pairs."""
+    no_positive: Literal["keep", "drop"] = "keep"
+    """What becomes of a problem that nobody answered rightly: a pair loss finds no pair in it anyway, KTO would push all of
+    its samples down. A weak student has mostly such problems."""
     label_noise: Literal["keep", "drop"] = "keep"
     """What becomes of a problem whose samples all agree with each other against the teacher, who is then probably wrong.
     To ask the teacher again first, see `reask`."""
@@ -126,8 +108,7 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
     donors = _Donors(out.scratch / "donors.jsonl")
 
     def problems() -> Iterator[tuple[Exercise, list[Judged]]]:
-        for exercise, judged in joined(practised.read(Exercise), practised.read(Attempt), verdicts.read(Verdict)):
-            yield exercise, decided(exercise, judged, settings.decided_by)
+        return joined(practised.read(Exercise), practised.read(Attempt), verdicts.read(Verdict))
 
     if settings.synthetic_negatives:
         for exercise, judged in problems():
@@ -144,7 +125,7 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
                 if settings.label_noise == "drop":
                     out.reject(Rejected(item=exercise.problem_id, reason="label_noise", detail=exercise.reference))
                     continue
-            found = sides(exercise, judged, settings.positives, settings.teacher_solution)
+            found = sides(exercise, judged, settings.positives)
             _count(tally, judged, found)
             cap = settings.max_pairs
             if not found.negatives and found.positives and settings.synthetic_negatives:
@@ -152,8 +133,9 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
                 found = Sides(found.positives, tuple(lent))
                 tally["synthetic_negatives"] += len(lent)
                 cap = cap if caps is None else next(caps)
-            if not found.positives and not found.negatives:
-                out.reject(Rejected(item=exercise.problem_id, reason="nothing_judged"))
+            if not found.positives and (not found.negatives or settings.no_positive == "drop"):
+                reason = "no_positive" if found.negatives else "nothing_judged"
+                out.reject(Rejected(item=exercise.problem_id, reason=reason))
                 continue
             out.balance.kept += 1
             yield _preference(exercise, found, cap, tally)
@@ -179,7 +161,7 @@ def _off_topic_caps(
     for exercise, judged in problems:
         if settings.label_noise == "drop" and answer_against_teacher(exercise, judged) is not None:
             continue
-        found = sides(exercise, judged, settings.positives, settings.teacher_solution)
+        found = sides(exercise, judged, settings.positives)
         n_negatives = len(found.negatives) or settings.synthetic_negatives
         n = min(len(found.positives) * n_negatives, settings.max_pairs or sys.maxsize)
         if found.negatives:

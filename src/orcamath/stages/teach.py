@@ -26,16 +26,21 @@ from orcamath.records import Lesson, Problem, Rejected
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
 from orcamath.verify import Check, VerifySettings, verify
+from orcamath.worked import solution_of
 
-__all__ = ["VERSION", "TeachSettings", "teach"]
+__all__ = ["VERSION", "TeachSettings", "teach", "teach_from_seeds"]
 
 VERSION = 1
 MAX_LISTED = 1000
+OWN = "own:seeds"
+"""What a lesson names as its teacher whose solution came with the seed."""
 
 
 class TeachSettings(SolverSettings):
     """Settings of teaching."""
 
+    by: Literal["teacher", "seeds"] = "teacher"
+    """Who writes the solutions: the teacher (paper), or those who made the seeds (see `worked`; asks no model)."""
     max_problems: int | None = None
     """How many problems the teacher solves; None for all of them."""
     solutions: int = Field(default=1, ge=1)
@@ -79,6 +84,38 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
     out.write("problems", (p for p in problems.read(Problem) if not chosen(p)))
     out.facts["verified"] = dict(sorted(verified.items()))
     out.facts["checks"] = dict(sorted(held.items()))
+
+
+def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact, progress: Progress) -> None:
+    """Write lessons out of the seeds' own worked solutions, and the problems that were not chosen or have none. Asks no model.
+
+    Deviation: the paper's teacher writes every solution. This is for sets whose authors did, and for students too small to
+    gain from long explanations.
+    """
+
+    def solved() -> Iterator[Problem]:
+        return (p for p in problems.read(Problem) if solution_of(p) is not None)
+
+    chosen = _choice(solved, settings.max_problems)
+    taught: set[str] = set()
+
+    def lessons() -> Iterator[Lesson]:
+        progress.begin("teach", settings.max_problems)
+        for problem in solved():
+            if not chosen(problem):
+                continue
+            text = solution_of(problem)
+            assert text is not None
+            out.balance.results += 1
+            out.balance.kept += 1
+            taught.add(problem.id)
+            progress.advance()
+            yield Lesson.make(problem, text, problem.answer, OWN, verified="gold")
+        progress.end()
+
+    n = out.write("lessons", lessons())
+    out.write("problems", (p for p in problems.read(Problem) if p.id not in taught))
+    out.facts |= {"by": "seeds", "verified": {"gold": n}, "checks": {}, "disagreeing": []}
 
 
 def _lessons(

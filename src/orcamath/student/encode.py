@@ -148,9 +148,12 @@ class Encoder:
         text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
         return text.removeprefix(self._turn.lead)
 
-    def pose(self, question: str, sampling: Sampling, draw: int = 0) -> Request:
-        """Turn a question into the request this student answers: its prompt ids (the port `Pose`)."""
-        return Request(token_ids=self.prompt(question), sampling=sampling, draw=draw)
+    def pose(self, question: str, sampling: Sampling, draw: int = 0, examples: tuple[Message, ...] = ()) -> Request:
+        """Turn a question into the request this student answers: its prompt ids (the port `Pose`).
+
+        `examples`: turns that come before the question, for a base that was not trained on the form.
+        """
+        return Request(token_ids=self.chat([*examples, Message("user", question)]), sampling=sampling, draw=draw)
 
 
 def _adds_bos(tokenizer: Any) -> bool:

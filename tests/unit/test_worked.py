@@ -1,0 +1,108 @@
+"""Worked solutions of the seeds' own: formulas as steps, texts that reach the gold, counts of steps, lessons made of them."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from orcamath.answers.steps import spelled, steps
+from orcamath.records import Lesson, Problem
+from orcamath.stages.teach import TeachSettings, teach_from_seeds
+from orcamath.worked import n_equations, n_steps, solution_of
+from scripted import Bench, Quiet, seed
+
+
+@pytest.mark.parametrize(
+    ("formula", "written"),
+    [
+        ("X=((32.0+42.0)-35.0)", ["32 + 42 = 74", "74 - 35 = 39"]),  # MultiArith
+        ("( 76.0 - 25.0 )", ["76 - 25 = 51"]),  # SVAMP
+        ("X = 70 - 27", ["70 - 27 = 43"]),  # AddSub
+        ("105-23+45=127", ["105 - 23 = 82", "82 + 45 = 127"]),  # ASDiv, here and below
+        ("3*4=12; 12-2=10", ["3 * 4 = 12", "12 - 2 = 10"]),
+        ("(6+9)*2=30", ["6 + 9 = 15", "15 * 2 = 30"]),
+        ("3.00-1.50=1.50", ["3 - 1.5 = 1.5"]),
+        ("1/4=0.25", ["1 / 4 = 0.25"]),
+        ("70-x=27", None),  # the unknown stands inside
+        ("x:The number; (x-6)/13=2", None),
+        ("42/12=3 r6", None),
+        ("GCD(12,18)=6", None),
+        ("104-48=56; 56:48=7:6", None),
+        ("(9+9+22+23+22+22+7)/7=16.3", None),  # says what is not so
+        ("10/3=x", None),  # no short spelling
+        ("5/0=x", None),
+        ("3+4=7=7", None),
+        ("x = 5", None),  # nothing to work out
+        ("4, 6, 8, 10, 12", None),
+        ("", None),
+    ],
+)
+def test_a_formula_is_written_out_in_the_order_it_is_worked(formula: str, written: list[str] | None) -> None:
+    found = steps(formula)
+    assert (None if found is None else [str(s) for s in found]) == written
+
+
+def test_numbers_are_spelled_shortly_and_exactly_or_not_at_all() -> None:
+    values = {"7": "7", "-7": "-7", "5/2": "2.5", "-1/4": "-0.25", "1/3": None, "1/100000": None, "120": "120"}
+    assert {x: spelled(Fraction(x)) for x in values} == values
+
+
+STORY = "Ann has 3 pens and buys 4. Then she loses 2. How many pens has she now?"
+PROSE = "Ann has 3 + 4 = <<3+4=7>>7 pens first.\nThen she has 7 - 2 = <<7-2=5>>5 pens.\n#### 5"
+
+
+@pytest.mark.parametrize(
+    ("solution", "answer", "text"),
+    [
+        ("X=((3.0+4.0)-2.0)", "5", "3 + 4 = 7\n7 - 2 = 5\n#### 5"),
+        (PROSE, "5", "Ann has 3 + 4 = 7 pens first.\nThen she has 7 - 2 = 5 pens.\n#### 5"),
+        ("X=((3.0+4.0)-2.0)", "6", None),  # does not reach the gold
+        (PROSE, "6", None),
+        ("GCD(12,18)=5", "5", None),  # no text to learn from
+        (None, "5", None),
+    ],
+)
+def test_a_lesson_is_made_of_a_solution_that_reaches_the_gold(
+    solution: str | None, answer: str, text: str | None
+) -> None:
+    assert solution_of(seed(STORY, answer, solution=solution)) == text
+
+
+def test_a_hidden_number_is_no_gold_to_make_a_lesson_of() -> None:
+    hidden = Problem.make(STORY, "ask_me_anything", "t", answer="5", answer_from="hidden_number", solution="3+4-2=5")
+    assert solution_of(hidden) is None
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "solution", "n"),
+    [
+        (STORY, "5", "3+4-2=5", 2),
+        (STORY, "5", PROSE, 2),
+        ("Ann has 3 pens and buys 4. How many has she?", "7", None, 1),  # 3 + 4
+        ("Ann has 12 pens in 4 boxes. How many in each?", "3", None, 1),  # 12 / 4
+        (STORY, "11", None, 0),  # no two of 3, 4 and 2 make 11
+        ("Who has more pens, Ann with 3 or Bob with 4?", "Bob", None, 0),
+    ],
+)
+def test_steps_are_counted_where_something_tells(question: str, answer: str, solution: str | None, n: int) -> None:
+    assert n_steps(seed(question, answer, solution=solution)) == n
+
+
+def test_equations_are_counted_a_line_at_a_time() -> None:
+    assert n_equations("So 3 + 4 = 7 and\n7 - 2 = 5.\nThe price is = 5") == 2
+    assert n_equations("nothing here") == 0
+
+
+def test_seeds_teach_without_a_model_and_what_has_no_solution_is_left_for_practice(tmp_path: Path) -> None:
+    rows = [seed(f"Ann has {i} pens and buys 4. How many?", str(i + 4), solution=f"{i}+4={i + 4}") for i in range(6)]
+    bare = seed("Bob has 3 caps. How many?", "3")
+    bench = Bench(tmp_path)
+    table = bench.table([bare, *rows])
+    made = bench.run(lambda out: teach_from_seeds(out, TeachSettings(by="seeds", max_problems=4), table, Quiet()))
+    lessons, left = list(made.read(Lesson)), list(made.read(Problem))
+    assert len(lessons) == 4
+    assert {(x.verified, x.teacher, x.final_answer == x.gold) for x in lessons} == {("gold", "own:seeds", True)}
+    assert bare in left
+    assert {x.problem_id for x in lessons} | {p.id for p in left} == {p.id for p in (bare, *rows)}
+    more = bench.run(lambda out: teach_from_seeds(out, TeachSettings(by="seeds", max_problems=5), table, Quiet()))
+    assert {x.id for x in lessons} < {x.id for x in more.read(Lesson)}  # a larger number only adds
