@@ -127,10 +127,13 @@ class Assembled:
         return open_folder(_base(settings), settings.revision)
 
     def model_of(self, trained: Artifact) -> Any:
-        """Return the model folder inside a sealed training stage."""
+        """Return the model folder inside a sealed training stage. Raises Damaged where its weights are not what was sealed."""
         from orcamath.student.model import open_folder
 
-        return open_folder(str(trained.path / "model"), None)
+        model = open_folder(str(trained.path / "model"), None)
+        if model.fingerprint not in trained.facts.get("fingerprints", {"": model.fingerprint}).values():
+            raise trained.damaged(f"the student in `{model.path}`")
+        return model
 
     def player(
         self,

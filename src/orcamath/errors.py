@@ -15,6 +15,7 @@ OrcamathError                 exit 1   anything this software raises on purpose
     ├── CapReached            exit 4   the money set aside is spent
     ├── WireDown              exit 4   the endpoint does not answer
     ├── DiskFull              exit 4   no room to remember what would be paid for
+    ├── Damaged               exit 4   something kept on disk is not what was written; the next run makes or asks it anew
     ├── BatchWaiting          exit 4   the provider is still working on a batch
     └── PaysAgain             exit 4   going on would pay a second time, and nobody said so
 
@@ -29,12 +30,14 @@ __all__ = [
     "BatchWaiting",
     "BrokenBalance",
     "CapReached",
+    "Damaged",
     "DataError",
     "DiskFull",
     "ModelError",
     "OrcamathError",
     "PaysAgain",
     "RecipeError",
+    "RepliesDamaged",
     "RunBusy",
     "SchemaTooNew",
     "Stopped",
@@ -113,6 +116,14 @@ class WireDown(Stopped):
 
 class DiskFull(Stopped):
     """The store cannot be written, so nothing more is sent."""
+
+
+class Damaged(Stopped):
+    """Something kept on disk is no longer what was written; it is out of the way, and the next run makes it anew."""
+
+
+class RepliesDamaged(Damaged):
+    """Remembered replies were damaged and are forgotten: the calls are asked again."""
 
 
 class BatchWaiting(Stopped):

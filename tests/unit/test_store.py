@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.errors import BrokenBalance, DataError, RunBusy, SchemaTooNew, WireDown
+from orcamath.errors import BrokenBalance, Damaged, RunBusy, SchemaTooNew, WireDown
 from orcamath.ports import Message, Reply, Request, Sampling, Usage
 from orcamath.records import Problem, Rejected, Settings, digest, outside_digest
 from orcamath.store.artifacts import Output, Store
@@ -123,7 +123,7 @@ def test_a_newer_file_is_refused_by_name_and_left_alone(tmp_path: Path) -> None:
 def test_a_torn_table_is_named(tmp_path: Path) -> None:
     made = Store(tmp_path).stage("seeds", 1, None, [], write())
     (made.path / "problems.parquet").write_bytes(b"PAR1 torn")
-    with pytest.raises(DataError, match=r"problems\.parquet"):
+    with pytest.raises(Damaged, match=r"problems\.parquet"):
         list(made.read(Problem))
 
 

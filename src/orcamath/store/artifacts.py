@@ -3,11 +3,13 @@
 `Store.stage` looks a stage up; if it is not sealed it is made in a temporary folder, synced, and renamed into place in one
 step, so a folder under `artifacts/` is whole or absent. Two processes that want the same stage: the second waits and finds
 it sealed. Nothing in a sealed folder depends on when, where or how fast it was made; that goes into `made.json` beside it.
+
+What is sealed stays true: the manifest holds a hash of every file and of itself. Tables are held against theirs when they are
+found again and when they are read; a folder that is no longer what was sealed is set aside and made anew.
 """
 
 import fcntl
-import json
-import os
+import logging
 import shutil
 import tempfile
 import time
@@ -16,18 +18,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Protocol, TypeVar
+from typing import IO, Any, Protocol
 
 import orjson
 
-from orcamath.errors import BrokenBalance, SchemaTooNew, WireDown
-from orcamath.records import SCHEMAS, Record, Rejected, Settings, digest
-from orcamath.store.tables import count_rows, read_table, write_table
+from orcamath.errors import BrokenBalance, RepliesDamaged, WireDown
+from orcamath.records import Record, Rejected, Settings, digest
+from orcamath.store.sealed import MANIFEST_VERSION, Artifact, manifest_of, set_aside
+from orcamath.store.seals import hash_of, seal, sync, write_state
+from orcamath.store.tables import write_table
 
 __all__ = ["Artifact", "Balance", "Identified", "Output", "Store", "identity"]
 
-MANIFEST_VERSION = 1
-R = TypeVar("R", bound=Record)
+log = logging.getLogger("orcamath")
 
 
 class Identified(Protocol):
@@ -70,53 +73,6 @@ class Balance:
             "asked": self.asked, "parsed": self.parsed, "failed": self.failed, "results": self.results,
             "kept": self.kept, "rejected": dict(sorted(self.rejected.items())),
         }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """A sealed folder: tables, perhaps a model, and its manifest."""
-
-    path: Path
-    stage: str
-    digest: str
-    manifest: dict[str, Any]
-    reused: bool = False
-
-    @property
-    def fingerprint(self) -> str:
-        """Its digest: what it is as an input of the next stage."""
-        return self.digest
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What the stage says of itself for the report."""
-        facts: dict[str, Any] = self.manifest["facts"]
-        return facts
-
-    @property
-    def balance(self) -> dict[str, Any]:
-        """The stage's books."""
-        balance: dict[str, Any] = self.manifest["balance"]
-        return balance
-
-    def has(self, table: str) -> bool:
-        """Tell whether the artifact holds that table."""
-        return table in self.manifest["tables"]
-
-    def count(self, table: str) -> int:
-        """Return the number of rows of a table, 0 where there is none."""
-        return count_rows(self.path / f"{table}.parquet") if self.has(table) else 0
-
-    def read(self, record: type[R], table: str | None = None) -> Iterator[R]:
-        """Stream a table; its name follows from the record."""
-        name = table or next(n for n, entry in SCHEMAS.items() if entry.record is record)
-        return read_table(self.path / f"{name}.parquet", record) if self.has(name) else iter(())
-
-    @property
-    def seconds(self) -> float:
-        """Wall time it took when it was made."""
-        made = self.path.parent / f"{self.path.name}.made.json"
-        return float(json.loads(made.read_text())["seconds"]) if made.exists() else 0.0
 
 
 @dataclass
@@ -168,15 +124,18 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
 
     def find(self, stage: str, name: str, *, reused: bool = True) -> Artifact | None:
-        """Return the sealed artifact of that stage and digest, or None."""
+        """Return the sealed artifact of that stage and digest, or None. Raises SchemaTooNew."""
         path = self.artifacts / f"{stage}-{name}"
-        manifest = path / "manifest.json"
-        if not manifest.exists():
-            return None
-        content = json.loads(manifest.read_text())
-        if content["manifest_version"] > MANIFEST_VERSION:
-            raise SchemaTooNew(f"`{manifest}` is version {content['manifest_version']}, known is {MANIFEST_VERSION}")
-        return Artifact(path, stage, name, content, reused)
+        content = manifest_of(path / "manifest.json")
+        return Artifact(path, stage, name, content, reused) if content is not None else None
+
+    def _find_whole(self, stage: str, name: str) -> Artifact | None:
+        """Return the sealed artifact if its tables are what was sealed; set it aside if they are not."""
+        found = self.find(stage, name)
+        if found is None or (file := found.changed_table()) is None:
+            return found
+        log.warning("`%s` is no longer what was sealed: made anew. %s", found.path / file, set_aside(found.path))
+        return None
 
     @staticmethod
     def digest_of(
@@ -199,14 +158,17 @@ class Store:
         """
         shown, names = _shown(settings), identity(inputs)
         name = self.digest_of(stage, version, settings, inputs)
-        if found := self.find(stage, name):
+        if found := self._find_whole(stage, name):
             return found
         with self._alone(stage, name):
-            if found := self.find(stage, name):
+            if found := self._find_whole(stage, name):
                 return found
             began = time.monotonic()
-            output = self._begin(stage, name)
-            make(output)
+            try:
+                make(output := self._begin(stage, name))
+            except RepliesDamaged as e:  # they are forgotten now, so that they are asked again
+                log.warning("%s", e)
+                make(output := self._begin(stage, name))
             if output.wire_failures:
                 shutil.rmtree(output.folder)
                 raise WireDown(
@@ -234,14 +196,17 @@ class Store:
             "manifest_version": MANIFEST_VERSION, "stage": stage, "digest": name, "version": version,
             "settings": settings, "inputs": inputs, "tables": output.tables, "balance": output.balance.plain(),
             "facts": output.facts,
+            "files": {str(f.relative_to(output.folder)): hash_of(f) for f in sorted(output.folder.rglob("*")) if f.is_file()},
         }  # fmt: skip
-        (output.folder / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False))
+        (output.folder / "manifest.json").write_text(seal(manifest), encoding="utf-8")
         for path in [*sorted(output.folder.rglob("*")), output.folder]:
-            _sync(path)
+            sync(path)
         target = self.artifacts / f"{stage}-{name}"
-        (self.artifacts / f"{target.name}.made.json").write_text(json.dumps({"seconds": seconds, "at": time.time()}))
+        write_state(self.artifacts / f"{target.name}.made.json", {"seconds": seconds, "at": time.time()})
+        if target.exists():  # its manifest is damaged, or it would have been found
+            set_aside(target)
         output.folder.rename(target)
-        _sync(self.artifacts)
+        sync(self.artifacts)
         shutil.rmtree(output.scratch, ignore_errors=True)
 
     @contextmanager
@@ -256,11 +221,3 @@ class Store:
 
 def _shown(settings: Settings | None) -> dict[str, Any]:
     return settings.identity() if settings is not None else {}
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -14,16 +14,18 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from orcamath.errors import DiskFull, RunBusy
+from orcamath.errors import DiskFull, RepliesDamaged, RunBusy
 from orcamath.ports import Reply, Request
+from orcamath.store.ledger_care import STORED, Spoilt, forget_models, spoilt, stored
 from orcamath.store.ledger_format import (
     LEDGER_VERSION,
     Parts,
+    Unreadable,
     join,
     open_shard,
     pack_body,
@@ -31,10 +33,10 @@ from orcamath.store.ledger_format import (
     prefix_id,
     split,
     unpack_body,
-    unpack_reply,
 )
 from orcamath.store.remembered import Remembered
 from orcamath.store.room import room_bytes
+from orcamath.store.sqlite_errors import explained, of_sqlite
 
 __all__ = ["COMMIT_N", "COMMIT_S", "LEDGER_VERSION", "Entry", "Ledger", "Remembered"]
 
@@ -45,8 +47,7 @@ RECENT_PROMPTS = 16_384
 LOOK_EVERY_S = 1.0
 """How often the folder is searched for shards that other processes began."""
 
-_GET = """SELECT c.reply, p.body, x.body FROM calls c JOIN prompts p ON p.id = c.prompt JOIN prefixes x ON x.id = p.prefix
-          WHERE c.key = ?"""
+_GET = f"SELECT {STORED} WHERE c.key = ?"
 
 
 class Entry(NamedTuple):
@@ -84,19 +85,50 @@ class Ledger:
         self._prompts: OrderedDict[bytes, int] = OrderedDict()
 
     def get(self, key: bytes) -> Reply | None:
-        """Return what is remembered under a key, or None."""
+        """Return what is remembered under a key, or None.
+
+        Raises RepliesDamaged where it is not what was written: every such reply is forgotten then, to be asked again.
+        """
         with self._guard:
-            for db in self._shards():
-                if row := db.execute(_GET, (key,)).fetchone():
-                    packed, body, prefix = row
-                    text = prefix.startswith('["messages"')
-                    return unpack_reply(key, packed, unpack_body(prefix, body) if text else b"")
+            for path, db in self._shards().items():
+                try:
+                    if row := db.execute(_GET, (key,)).fetchone():
+                        return stored(key, *row)
+                except sqlite3.DatabaseError as e:
+                    raise of_sqlite(path, "the ledger", e) from e
+                except Unreadable:
+                    n = self.forget_damaged()
+                    raise RepliesDamaged(
+                        f"{n} remembered replies in `{self.folder}` are not what was written: they are forgotten, and those "
+                        f"that are needed are asked again"
+                    ) from None
         return None
 
     def has(self, key: bytes) -> bool:
         """Tell whether a key is remembered."""
         with self._guard:
-            return any(db.execute("SELECT 1 FROM calls WHERE key=?", (key,)).fetchone() for db in self._shards())
+            for path, db in self._shards().items():
+                try:
+                    if db.execute("SELECT 1 FROM calls WHERE key=?", (key,)).fetchone():
+                        return True
+                except sqlite3.DatabaseError as e:
+                    raise of_sqlite(path, "the ledger", e) from e
+        return False
+
+    def damaged(self) -> Iterator[Spoilt]:
+        """Yield every reply that is not what was written."""
+        with self._guard:
+            shards = dict(self._shards())
+        for path, db in shards.items():
+            yield from spoilt(path, db)
+
+    def forget_damaged(self) -> int:
+        """Drop every reply that is not what was written; returns how many. Raises DiskFull where they cannot be dropped."""
+        n = 0
+        for found in list(self.damaged()):
+            with self._guard, explained(found.path, "the ledger"):
+                n += self._shards()[found.path].execute("DELETE FROM calls WHERE id=?", (found.row,)).rowcount
+        return n
 
     def put(self, request: Request, fingerprint: str, reply: Reply) -> None:
         """Remember one reply; durable after at most COMMIT_S seconds or COMMIT_N replies. Raises DiskFull."""
@@ -162,7 +194,7 @@ class Ledger:
         """Return how many calls of every model are remembered."""
         found: dict[str, int] = {}
         with self._guard:
-            for db in self._shards():
+            for db in self._shards().values():
                 query = "SELECT fingerprint, count(*) FROM calls JOIN models m ON m.id = model GROUP BY model"
                 for fingerprint, n in db.execute(query):
                     found[fingerprint] = found.get(fingerprint, 0) + n
@@ -173,33 +205,17 @@ class Ledger:
         query = """SELECT m.fingerprint, c.key, c.draw, p.body, x.body, c.reply FROM calls c JOIN models m ON m.id = c.model
                    JOIN prompts p ON p.id = c.prompt JOIN prefixes x ON x.id = p.prefix ORDER BY c.id"""
         with self._guard:
-            shards = list(self._shards())
+            shards = list(self._shards().values())
         for db in shards:
             for name, key, draw, packed, prefix, reply in db.execute(query):
                 if fingerprint in (None, name):
-                    request = join(prefix, body := unpack_body(prefix, packed), draw)
-                    yield Entry(name, request, unpack_reply(key, reply, b"" if request.token_ids is not None else body))
+                    request = join(prefix, unpack_body(prefix.encode(), packed), draw)
+                    yield Entry(name, request, stored(key, reply, packed, prefix.encode()))
 
     def forget(self, fingerprints: Collection[str]) -> int:
         """Drop every call of these models and give the space back; returns how many. Raises RunBusy while anyone writes."""
-        n = 0
         self.close()
-        for path in sorted(self.folder.glob("shard-*.sqlite")):
-            with self._alone(path):
-                db = open_shard(path)
-                db.execute("BEGIN IMMEDIATE")
-                for name in fingerprints:
-                    n += db.execute(
-                        "DELETE FROM calls WHERE model=(SELECT id FROM models WHERE fingerprint=?)", (name,)
-                    ).rowcount
-                    db.execute("DELETE FROM models WHERE fingerprint=?", (name,))
-                db.execute("DELETE FROM prompts WHERE id NOT IN (SELECT prompt FROM calls)")
-                db.execute("DELETE FROM prefixes WHERE id NOT IN (SELECT prefix FROM prompts)")
-                db.execute("COMMIT")
-                db.execute("VACUUM")
-                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                db.close()
-        return n
+        return sum(forget_models(path, fingerprints) for path in sorted(self.folder.glob("shard-*.sqlite")))
 
     def close(self) -> None:
         """Commit and let go of all files."""
@@ -243,13 +259,13 @@ class Ledger:
         )
         return self._failed
 
-    def _shards(self) -> Collection[sqlite3.Connection]:
+    def _shards(self) -> dict[Path, sqlite3.Connection]:
         if time.monotonic() - self._looked > LOOK_EVERY_S or not self._readers:
             self._looked = time.monotonic()
             for path in sorted(self.folder.glob("shard-*.sqlite")):
                 if path not in self._readers:
                     self._readers[path] = open_shard(path)
-        return self._readers.values()
+        return self._readers
 
     def _own(self) -> sqlite3.Connection:
         if self._failed is not None:
@@ -270,15 +286,6 @@ class Ledger:
             self._late.start()
             return self._writer  # as a reader, too: it sees its own uncommitted replies
         raise RunBusy(f"all {MAX_SHARDS} shards of the ledger `{self.folder}` are being written; end a run first")
-
-    @contextmanager
-    def _alone(self, path: Path) -> Iterator[None]:
-        with path.with_suffix(".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise RunBusy(f"the ledger `{path}` is being written by another process; try when it is done") from None
-            yield
 
     def _model(self, db: sqlite3.Connection, fingerprint: str) -> int:
         if fingerprint not in self._models:

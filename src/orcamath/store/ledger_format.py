@@ -3,7 +3,8 @@
 What a call says is parted in two. Its *prefix* (every message but the last, and the sampling parameters) is the same for
 thousands of calls and stored once. Its *body* (the last message, or the prompt ids) is stored once for all draws. A reply is
 one deflated blob; the reply to a message is deflated with that message as its dictionary, since solutions repeat their
-problem's words.
+problem's words. Before it stands a checksum of key, prompt and reply, so that damage anywhere on the way is noticed (replies of
+version 2 and before have none, and are read as they are).
 
 Version 1 kept everything in one table; `open_shard` migrates it. To look inside with `sqlite3`: `SELECT fingerprint,
 count(*) FROM calls JOIN models ON models.id = model GROUP BY model`.
@@ -13,6 +14,7 @@ import sqlite3
 import sys
 import zlib
 from array import array
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,10 +22,12 @@ import orjson
 
 from orcamath.errors import SchemaTooNew
 from orcamath.ports import Message, Reply, Request, Sampling, Usage
+from orcamath.store.sqlite_errors import explained
 
 __all__ = [
     "LEDGER_VERSION",
     "Parts",
+    "Unreadable",
     "join",
     "open_shard",
     "pack_body",
@@ -34,9 +38,12 @@ __all__ = [
     "unpack_reply",
 ]
 
-LEDGER_VERSION = 2
+LEDGER_VERSION = 3
 PAGE_BYTES = 8192
 LEVEL = 6
+CHECKED = b"\x06"
+"""First byte of a reply with a checksum: a block type that deflate does not have, so no older reply begins with it."""
+SUM_BYTES = 4
 
 _TABLES = """
 CREATE TABLE models (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE);
@@ -49,7 +56,15 @@ CREATE UNIQUE INDEX calls_key ON calls(key);
 
 
 def open_shard(path: Path) -> sqlite3.Connection:
-    """Open one file of the ledger, made or migrated as needed. Raises SchemaTooNew on one from a later version."""
+    """Open one file of the ledger, made or migrated as needed.
+
+    Raises SchemaTooNew on one from a later version, DataError on a damaged one, DiskFull where it cannot be written.
+    """
+    with explained(path, "the ledger"):
+        return _open(path)
+
+
+def _open(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
     db.execute(f"PRAGMA page_size={PAGE_BYTES}")
     db.execute("PRAGMA journal_mode=WAL")
@@ -84,6 +99,10 @@ def _create(db: sqlite3.Connection) -> None:
     for statement in _TABLES.split(";"):
         if statement.strip():
             db.execute(statement)
+
+
+class Unreadable(Exception):
+    """A stored reply is not what was written."""
 
 
 class Parts(NamedTuple):
@@ -122,47 +141,68 @@ def pack_body(parts: Parts) -> bytes:
     return _deflate(parts.body, parts.prefix.encode())
 
 
-def unpack_body(prefix: str, packed: bytes) -> bytes:
-    """Inflate a body."""
-    return _inflate(packed, prefix.encode())
+def unpack_body(prefix: bytes, packed: bytes) -> bytes:
+    """Inflate a body. Raises Unreadable."""
+    try:
+        return _inflate(packed, prefix)
+    except (zlib.error, ValueError) as e:
+        raise Unreadable(str(e)) from e
 
 
 def pack_reply(reply: Reply, parts: Parts) -> bytes:
-    """Turn a reply into bytes, with the prompt's text as dictionary."""
+    """Turn a reply into bytes: a checksum, and the reply deflated with the prompt's text as dictionary."""
     usage, text = reply.usage, reply.text.encode("utf-8", "surrogatepass")
     head: list[Any] = [reply.finish_reason, usage.prompt_tokens, usage.completion_tokens, len(text)]
     if reply.reasoning is not None:
         head.append(reply.reasoning)
     header = orjson.dumps(head)
     ids = b"" if reply.token_ids is None else b"i" + _pack_ids(reply.token_ids)
-    return _deflate(b"%d " % len(header) + header + text + ids, parts.body if parts.is_text else b"")
+    content = b"%d " % len(header) + header + text + ids
+    dictionary = parts.body if parts.is_text else b""
+    return CHECKED + _sum(reply.key, dictionary, content) + _deflate(content, dictionary)
 
 
 def unpack_reply(key: bytes, packed: bytes, dictionary: bytes) -> Reply:
-    """Turn bytes back into the reply."""
-    n, _, rest = _inflate(packed, dictionary).partition(b" ")
-    finish, n_in, n_out, length, *reasoning = orjson.loads(rest[: int(n)])
-    text, ids = rest[int(n) : int(n) + length], rest[int(n) + length :]
-    return Reply(
-        key,
-        text.decode("utf-8", "surrogatepass"),
-        finish,
-        Usage(n_in, n_out),
-        _unpack_ids(ids[1:]) if ids else None,
-        None,
-        reasoning[0] if reasoning else None,
-    )
+    """Turn bytes back into the reply. Raises Unreadable where they are not what was written."""
+    wanted = packed[1 : 1 + SUM_BYTES] if packed[:1] == CHECKED else None
+    try:
+        content = _inflate(packed if wanted is None else packed[1 + SUM_BYTES :], dictionary)
+        if wanted is not None and wanted != _sum(key, dictionary, content):
+            raise Unreadable("its checksum does not fit")
+        n, _, rest = content.partition(b" ")
+        finish, n_in, n_out, length, *reasoning = orjson.loads(rest[: int(n)])
+        text, ids = rest[int(n) : int(n) + length], rest[int(n) + length :]
+        return Reply(
+            key,
+            text.decode("utf-8", "surrogatepass"),
+            finish,
+            Usage(n_in, n_out),
+            _unpack_ids(ids[1:]) if ids else None,
+            None,
+            reasoning[0] if reasoning else None,
+        )
+    except (zlib.error, ValueError, TypeError, IndexError) as e:
+        raise Unreadable(str(e)) from e
+
+
+def _sum(key: bytes, dictionary: bytes, content: bytes) -> bytes:
+    h = blake2b(dictionary, digest_size=SUM_BYTES, key=key)
+    h.update(content)
+    return h.digest()
 
 
 def _deflate(data: bytes, dictionary: bytes) -> bytes:
-    # raw deflate: a row needs no checksum of its own, SQLite's pages come back as written
+    # raw: zlib's own checksum would not cover the dictionary's length, nor say whose reply it is
     packer = zlib.compressobj(LEVEL, wbits=-15, zdict=dictionary) if dictionary else zlib.compressobj(LEVEL, wbits=-15)
     return packer.compress(data) + packer.flush()
 
 
 def _inflate(data: bytes, dictionary: bytes) -> bytes:
     opener = zlib.decompressobj(wbits=-15, zdict=dictionary) if dictionary else zlib.decompressobj(wbits=-15)
-    return opener.decompress(data) + opener.flush()
+    content = opener.decompress(data) + opener.flush()
+    if not opener.eof or opener.unused_data:
+        raise ValueError("it is cut short, or something follows it")
+    return content
 
 
 _SWAP = sys.byteorder == "big"

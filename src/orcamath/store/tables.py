@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from orcamath.errors import DataError, SchemaTooNew
 from orcamath.records import SCHEMAS, Record
 
-__all__ = ["MIGRATIONS", "arrow_schema", "count_rows", "read_table", "write_table"]
+__all__ = ["MIGRATIONS", "arrow_schema", "read_table", "write_table"]
 
 ROW_GROUP = 2_000
 R = TypeVar("R", bound=Record)
@@ -52,7 +52,7 @@ def arrow_schema(table: str) -> pa.Schema:
 def write_table(path: Path, table: str, records: Iterable[Record]) -> int:
     """Write records of one table in the given order; returns how many. Streams: one row group in memory."""
     schema, n = arrow_schema(table), 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
         for group in _batched(records):
             writer.write_table(pa.Table.from_pylist([r.row() for r in group], schema=schema))
             n += len(group)
@@ -70,10 +70,7 @@ def read_table(path: Path, record: type[R], where: Where | None = None) -> Itera
 
     `where` chooses rows of a batch by a mask, before they are made into records: a hundred times faster than after.
     """
-    try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowInvalid) as e:
-        raise DataError(f"cannot read the table `{path}`: {e}; delete its folder and run again to rebuild it") from e
+    file = _opened(path)
     metadata = file.schema_arrow.metadata or {}
     table, version = metadata.get(b"orcamath.table", b"?").decode(), int(metadata.get(b"orcamath.version", b"0"))
     known = SCHEMAS.get(table)
@@ -84,7 +81,7 @@ def read_table(path: Path, record: type[R], where: Where | None = None) -> Itera
             f"`{path}` was written with version {version} of the table `{table}`; this software knows up to "
             f"{known.version}. Upgrade orcamath, or point `--store` at another folder"
         )
-    for batch in file.iter_batches(ROW_GROUP):
+    for batch in _batches(file, path):
         for row in (batch if where is None else batch.filter(where(batch))).to_pylist():
             for old in range(version, known.version):
                 row = MIGRATIONS[table, old](row)
@@ -94,6 +91,28 @@ def read_table(path: Path, record: type[R], where: Where | None = None) -> Itera
                 raise DataError(f"`{path}` has a row that is no {record.__name__}: {e}") from e
 
 
-def count_rows(path: Path) -> int:
-    """Return the number of rows without reading them."""
-    return int(pq.ParquetFile(path).metadata.num_rows)
+def _opened(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowInvalid) as e:
+        raise _unreadable(path, e) from e
+
+
+def _batches(file: pq.ParquetFile, path: Path) -> Iterator[pa.RecordBatch]:
+    """Yield batch after batch; every page is held against its checksum."""
+    batches = file.iter_batches(ROW_GROUP)
+    while True:
+        try:
+            batch = next(batches, None)
+        except (OSError, pa.ArrowException) as e:
+            raise _unreadable(path, e) from e
+        if batch is None:
+            return
+        yield batch
+
+
+def _unreadable(path: Path, e: Exception) -> DataError:
+    """Say why a table cannot be read: a cause outside the file (no such file, too many open) or damage in it."""
+    if isinstance(e, OSError) and e.errno is not None:
+        return DataError(f"cannot read the table `{path}`: {e}")
+    return DataError(f"the table `{path}` is damaged ({e}): `orcamath fsck` says what else is, and what to do")

@@ -1,15 +1,14 @@
 """Checkpoints of a training run: whole or absent, the last two and the last epoch's kept, safetensors and JSON only.
 
 A checkpoint holds the trained weights, the optimizer's state, the random state and the number of steps done. The plan of
-batches follows from seed and data, so the step is the cursor. On one CPU a resumed run ends with the same weights.
+batches follows from seed and data, so the step is the cursor. On one CPU a resumed run ends with the same weights. A manifest
+holds a hash of every file: a checkpoint that is not what was written is passed over for the one before.
 
 Another number of processes adds gradients up in another order, so such a run is no longer the one that was begun: it is
 refused, unless the user says to go on from the last finished epoch.
 """
 
-import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,13 +19,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from orcamath.errors import ModelError
+from orcamath.store.seals import changed, hash_of, read_state, seal, sync
 from orcamath.student.processes import ALONE, World
 from orcamath.student.sharding import gathered, like
 
-__all__ = ["KEPT", "Resumed", "discard_after", "resume", "save_checkpoint"]
+__all__ = ["KEPT", "Resumed", "damaged_in", "discard_after", "resume", "save_checkpoint"]
 
 KEPT = 2
 EPOCH = "-epoch"
+MANIFEST = "manifest.json"
 log = logging.getLogger("orcamath")
 
 
@@ -68,12 +69,13 @@ def save_checkpoint(
         random["cuda"] = torch.cuda.get_rng_state()
     save_file(random, temporary / "random.safetensors")
     content = {"step": step, "world_size": world.size, "names": list(weights), "state": state}
-    (temporary / "state.json").write_text(json.dumps(content))
+    (temporary / "state.json").write_text(seal(content), encoding="utf-8")
+    (temporary / MANIFEST).write_text(seal({f.name: hash_of(f) for f in temporary.iterdir()}), encoding="utf-8")
     for path in [*temporary.iterdir(), temporary]:
-        _sync(path)
+        sync(path)
     shutil.rmtree(target, ignore_errors=True)
     temporary.rename(target)
-    _sync(folder)
+    sync(folder)
     found = _found(folder)
     kept = {*found[-KEPT:], *_epochs(found)[-1:]}
     for old in found:
@@ -88,8 +90,27 @@ def discard_after(folder: Path, step: int) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
+def damaged_in(checkpoint: Path) -> str | None:
+    """Return what in a checkpoint is not what was written; None where it is whole (or older than such hashes)."""
+    manifest = read_state(checkpoint / MANIFEST)
+    if manifest is None:
+        return MANIFEST if (checkpoint / MANIFEST).exists() else None
+    return next((name for name, wanted in manifest.items() if changed(checkpoint / name, wanted)), None)
+
+
 def _found(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*"))
+
+
+def _whole(folder: Path) -> list[Path]:
+    """Return the checkpoints that can be gone on from, oldest first."""
+    whole = []
+    for path in _found(folder):
+        if (what := damaged_in(path)) is None:
+            whole.append(path)
+        else:
+            log.warning("`%s` is damaged: going on from the checkpoint before it", path / what)
+    return whole
 
 
 def _epochs(found: list[Path]) -> list[Path]:
@@ -113,11 +134,11 @@ def resume(
     Where it was written by another number of processes: `exact` raises ModelError, `epoch` goes back to the end of the last
     finished epoch, or to the beginning where none was finished.
     """
-    found = _found(folder)
+    found = _whole(folder)
     if not found:
         return None
     path = found[-1]
-    content = json.loads((path / "state.json").read_text())
+    content = _state(path)
     wrote = content["world_size"]
     if wrote != world_size:
         ended = _epochs(found)[-1:]
@@ -133,7 +154,7 @@ def resume(
         if not ended:
             return None
         path = ended[0]
-        content = json.loads((path / "state.json").read_text())
+        content = _state(path)
     weights = load_file(path / "weights.safetensors")
     with torch.no_grad():
         for name, parameter in _trained(model):
@@ -153,6 +174,13 @@ def resume(
     return Resumed(int(content["step"]), content["state"])
 
 
+def _state(path: Path) -> dict[str, Any]:
+    state = read_state(path / "state.json")
+    if state is None:
+        raise ModelError(f"the checkpoint `{path}` has no readable state.json: delete that folder and run again")
+    return state
+
+
 def _trained(model: Any) -> Iterator[tuple[str, Tensor]]:
     return ((n, p) for n, p in model.named_parameters() if p.requires_grad)
 
@@ -160,11 +188,3 @@ def _trained(model: Any) -> Iterator[tuple[str, Tensor]]:
 def _moments(optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
     for number, slots in optimizer.state_dict()["state"].items():
         yield from ((f"{number}|{key}", value) for key, value in slots.items() if isinstance(value, Tensor))
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -7,14 +7,14 @@ comes with a model is never run.
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from transformers.utils import logging as hf_logging
 
 from orcamath.errors import ModelError
@@ -24,6 +24,7 @@ __all__ = [
     "Loaded",
     "ModelFolder",
     "fingerprint",
+    "fingerprints",
     "load",
     "load_tokenizer",
     "locate",
@@ -34,6 +35,7 @@ __all__ = [
 
 _CHUNK = 1 << 22
 _PARTS = ("*.safetensors", "*.json", "*.jinja", "*.model", "merges.txt", "vocab.txt")
+ADAPTER = "adapter_model.safetensors"
 _IGNORED = {"model.safetensors.index.json", "README.md"}
 
 
@@ -67,6 +69,11 @@ def fingerprint(path: Path, dtype: Dtype = "auto") -> str:
             while piece := f.read(_CHUNK):
                 h.update(piece)
     return h.hexdigest()
+
+
+def fingerprints(path: Path) -> dict[str, str]:
+    """Return a model's fingerprint for each dtype it may run in: what is sealed with it, to be compared when it is opened."""
+    return {str(torch_dtype(dtype)): fingerprint(path, dtype) for dtype in ("float32", "bfloat16")}
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -117,12 +124,13 @@ def _check(path: Path) -> None:
         return
     if not (path / "config.json").exists() and not (path / "adapter_config.json").exists():
         raise ModelError(f"`{path}` has no config.json, so it is no model folder; name the folder that holds it")
-    if not any(path.glob("*.safetensors")):
+    weights = ADAPTER if (path / "adapter_config.json").exists() else "*.safetensors"
+    if not any(path.glob(weights)):
         pickled = [*path.glob("*.bin"), *path.glob("*.pt")]
         fix = "convert the weights to safetensors first (pickles can run code, so they are not read)" if pickled else (
             "copy the weights there"
         )  # fmt: skip
-        raise ModelError(f"`{path}` has no *.safetensors; {fix}")
+        raise ModelError(f"`{path}` has no {weights}; {fix}")
 
 
 def load(
@@ -161,11 +169,39 @@ def _load_weights(path: Path, dtype: torch.dtype) -> Any:
     from transformers import AutoModelForCausalLM
 
     if path.is_file():
-        model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=dtype)
-        return _without_quantization(model)
-    return AutoModelForCausalLM.from_pretrained(
-        path, dtype=dtype, use_safetensors=True, trust_remote_code=False, local_files_only=True
+        model, said = AutoModelForCausalLM.from_pretrained(
+            path.parent, gguf_file=path.name, dtype=dtype, output_loading_info=True
+        )
+        return _without_quantization(_complete(model, said, path))
+    model, said = AutoModelForCausalLM.from_pretrained(
+        path,
+        dtype=dtype,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        output_loading_info=True,
     )
+    return _complete(model, said, path)
+
+
+def _complete(model: Any, said: dict[str, Any], path: Path) -> Any:
+    """Return the model if every tensor had its place and every place its tensor. Raises ModelError naming those that did not.
+
+    transformers only warns, and draws what is missing at random.
+    """
+    missing, left_over = sorted(said["missing_keys"]), sorted(said["unexpected_keys"])
+    if missing or left_over:
+        sides = (("missing", missing), ("of no known place", left_over))
+        wrong = "; ".join(f"{len(names)} tensors {what}: {_some(names)}" for what, names in sides if names)
+        raise ModelError(
+            f"the weights in `{path}` are not those of its configuration: {wrong}. Copy the model again, whole, or name the "
+            f"folder that holds all of it"
+        )
+    return model
+
+
+def _some(names: Sequence[str], n: int = 3) -> str:
+    return ", ".join(f"`{name}`" for name in names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")
 
 
 def _load_quantized(path: Path, dtype: torch.dtype) -> Any:
@@ -174,9 +210,11 @@ def _load_quantized(path: Path, dtype: torch.dtype) -> Any:
     scheme = BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
     )
-    return AutoModelForCausalLM.from_pretrained(
-        path, dtype=dtype, quantization_config=scheme, use_safetensors=True, local_files_only=True, device_map={"": 0}
-    )
+    model, said = AutoModelForCausalLM.from_pretrained(
+        path, dtype=dtype, quantization_config=scheme, use_safetensors=True, local_files_only=True, device_map={"": 0},
+        output_loading_info=True,
+    )  # fmt: skip
+    return _complete(model, said, path)
 
 
 def _without_quantization(model: Any) -> Any:
@@ -198,10 +236,15 @@ def _without_quantization(model: Any) -> Any:
 
 
 def _load_adapter(path: Path, dtype: torch.dtype) -> Any:
-    from peft import PeftModel
+    from peft import PeftModel, get_peft_model_state_dict
 
     base = json.loads((path / "adapter_config.json").read_text())["base_model_name_or_path"]
-    return PeftModel.from_pretrained(_load_weights(locate(base), dtype), path, is_trainable=False)
+    model = PeftModel.from_pretrained(_load_weights(locate(base), dtype), path, is_trainable=False)
+    with safe_open(path / ADAPTER, "pt") as file:
+        held = set(file.keys())
+    # peft too only warns; embeddings may be saved beside the adapter
+    wanted, allowed = (set(get_peft_model_state_dict(model, save_embedding_layers=e)) for e in (False, True))
+    return _complete(model, {"missing_keys": wanted - held, "unexpected_keys": held - wanted - allowed}, path)
 
 
 def load_tokenizer(path: Path) -> Any:

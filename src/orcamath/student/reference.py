@@ -1,17 +1,22 @@
 """Reference log-probs: each response scored once under the reference model, and remembered.
 
 Kept in one SQLite file by (model and how it is held, prompt ids, response ids), so they outlive a crash and serve again after a
-reshuffle, with another loss or another learning rate, in any run over the same store.
+reshuffle, with another loss or another learning rate, in any run over the same store. Each number is kept with a checksum; one
+that is not what was written counts as absent, and is computed again.
 """
 
+import logging
 import sqlite3
+import struct
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from orcamath.ports import Progress
+from orcamath.store.sqlite_errors import explained
 from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.fit import Room, quietly
 from orcamath.student.logprobs import Posed
@@ -24,6 +29,8 @@ __all__ = ["reference_logprobs"]
 
 PIECE = 256
 """Problems scored between two commits."""
+_NUMBER = struct.Struct("<d")
+log = logging.getLogger("orcamath")
 
 
 def _key(model: str, prompt: Sequence[int], answer: Sequence[int]) -> bytes:
@@ -50,8 +57,11 @@ def reference_logprobs(
     folder.mkdir(parents=True, exist_ok=True)
     held = "4bit" if quantize_of(settings) == "4bit" else training_dtype(settings)
     name = f"{reference.fingerprint} {held} {torch_dtype(settings.dtype)}"
-    db = sqlite3.connect(folder / "reference.sqlite", isolation_level=None, timeout=60)
-    try:
+    path = folder / "reference.sqlite"
+    with (
+        explained(path, "the file of reference log-probs"),
+        closing(sqlite3.connect(path, isolation_level=None, timeout=60)) as db,
+    ):
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("CREATE TABLE IF NOT EXISTS logprobs (key BLOB PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID")
         unique = list(dict.fromkeys(asked))
@@ -68,18 +78,34 @@ def reference_logprobs(
             _fill(db, name, model, missing, settings, progress)
         world.wait()
         return {p: v for p in unique if (v := _read(db, name, p)) is not None}
-    finally:
-        db.close()
 
 
 def _read(db: sqlite3.Connection, name: str, posed: Posed) -> tuple[float, ...] | None:
     values = []
     for answer in posed.answers:
-        row = db.execute("SELECT value FROM logprobs WHERE key=?", (_key(name, posed.prompt, answer),)).fetchone()
-        if row is None:
+        key = _key(name, posed.prompt, answer)
+        row = db.execute("SELECT value FROM logprobs WHERE key=?", (key,)).fetchone()
+        if row is None or (value := _unpacked(key, row[0])) is None:
             return None
-        values.append(row[0])
+        values.append(value)
     return tuple(values)
+
+
+def _packed(key: bytes, value: float) -> bytes:
+    number = _NUMBER.pack(value)
+    return number + blake2b(number, digest_size=8, key=key).digest()
+
+
+def _unpacked(key: bytes, kept: object) -> float | None:
+    """Return a remembered number; None where it is not what was written. Plain floats are from before there were checksums."""
+    if isinstance(kept, float):
+        return kept
+    if isinstance(kept, bytes) and len(kept) == 16:
+        (value,) = _NUMBER.unpack(kept[:8])
+        if kept == _packed(key, value):
+            return float(value)
+    log.warning("a remembered reference log-prob is damaged: it is computed again")
+    return None
 
 
 def _fill(
@@ -93,9 +119,9 @@ def _fill(
             values = room.within(partial(score_all, model, piece, share=settings.share_prompt))
         db.execute("BEGIN IMMEDIATE")
         db.executemany(
-            "INSERT OR IGNORE INTO logprobs VALUES (?,?)",
+            "INSERT OR REPLACE INTO logprobs VALUES (?,?)",
             [
-                (_key(name, p.prompt, a), v)
+                (key := _key(name, p.prompt, a), _packed(key, v))
                 for p, vs in zip(piece, values, strict=True)
                 for a, v in zip(p.answers, vs, strict=True)
             ],

@@ -133,7 +133,7 @@ def _where(stage: Artifact, record: type[R], column: str, values: Iterable[str])
         rows = pc.filter(pc.list_parent_indices(held), hits)
         return pc.is_in(pa.array(np.arange(len(batch)), rows.type), rows)
 
-    return _rows(stage.path / f"{table}.parquet", record, column, mask)
+    return _rows(stage.table(table), record, column, mask)
 
 
 def _rows(path: Path, record: type[R], column: str, mask: Where) -> Iterator[R]:
@@ -150,7 +150,7 @@ def _starting(stage: Artifact, record: type[R], column: str, prefix: str) -> Ite
     table = next(n for n, entry in SCHEMAS.items() if entry.record is record)
     if not stage.has(table):
         return iter(())
-    path = stage.path / f"{table}.parquet"
+    path = stage.table(table)
     return _rows(path, record, column, lambda batch: pc.starts_with(batch.column(column), pattern=prefix))
 
 

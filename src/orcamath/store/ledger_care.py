@@ -1,0 +1,78 @@
+"""What a ledger file no longer keeps: replies that are not what was written, and samples of students nobody names.
+
+In: one shard. Out: what is spoilt in it, or how many calls were dropped.
+"""
+
+import fcntl
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from orcamath.errors import RunBusy
+from orcamath.ports import Reply
+from orcamath.store.ledger_format import Unreadable, open_shard, unpack_body, unpack_reply
+from orcamath.store.sqlite_errors import explained
+
+__all__ = ["STORED", "Spoilt", "forget_models", "spoilt", "stored"]
+
+# outer joins: a call whose prompt is lost is damaged, not unknown; casts: a flipped type must not stop the reading
+STORED = """CAST(c.reply AS BLOB), CAST(p.body AS BLOB), CAST(x.body AS BLOB) FROM calls c LEFT JOIN prompts p ON p.id = c.prompt
+            LEFT JOIN prefixes x ON x.id = p.prefix"""
+"""Columns and tables of what `stored` reads."""
+
+
+class Spoilt(NamedTuple):
+    """A call whose reply is not what was written."""
+
+    path: Path
+    row: int
+    key: bytes
+
+
+def stored(key: bytes, packed: bytes, body: bytes | None, prefix: bytes | None) -> Reply:
+    """Return a stored reply. Raises Unreadable where it, or the prompt it was deflated with, is not what was written."""
+    if body is None or prefix is None:
+        raise Unreadable("its prompt is lost")
+    return unpack_reply(key, packed, unpack_body(prefix, body) if prefix.startswith(b'["messages"') else b"")
+
+
+def spoilt(path: Path, db: sqlite3.Connection) -> Iterator[Spoilt]:
+    """Yield every call of a shard whose reply is not what was written. Raises DataError where the file cannot be read."""
+    with explained(path, "the ledger"):
+        for row, key, *rest in db.execute(f"SELECT c.id, c.key, {STORED} ORDER BY c.id"):
+            try:
+                stored(key, *rest)
+            except Unreadable:
+                yield Spoilt(path, row, key)
+
+
+def forget_models(path: Path, fingerprints: Collection[str]) -> int:
+    """Drop every call of these models from a shard and give the space back; returns how many. Raises RunBusy."""
+    n = 0
+    with _alone(path), explained(path, "the ledger"):
+        db = open_shard(path)
+        db.execute("BEGIN IMMEDIATE")
+        for name in fingerprints:
+            n += db.execute(
+                "DELETE FROM calls WHERE model=(SELECT id FROM models WHERE fingerprint=?)", (name,)
+            ).rowcount
+            db.execute("DELETE FROM models WHERE fingerprint=?", (name,))
+        db.execute("DELETE FROM prompts WHERE id NOT IN (SELECT prompt FROM calls)")
+        db.execute("DELETE FROM prefixes WHERE id NOT IN (SELECT prefix FROM prompts)")
+        db.execute("COMMIT")
+        db.execute("VACUUM")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.close()
+    return n
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with path.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunBusy(f"the ledger `{path}` is being written by another process; try when it is done") from None
+        yield

@@ -1,0 +1,45 @@
+"""What a failing SQLite file means, said once: damage in the file is told apart from a disk, a right or a limit.
+
+In: the path, what the file is for, SQLite's error. Out: the error to raise. Nothing here touches the file.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from orcamath.errors import DataError, DiskFull, OrcamathError
+
+__all__ = ["explained", "of_sqlite"]
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_SCHEMA}
+_NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_TOOBIG}
+_NOT_OURS = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
+
+
+def of_sqlite(path: Path, what: str, e: sqlite3.Error) -> OrcamathError:
+    """Return what to raise where SQLite failed on `what` (such as "the ledger")."""
+    code = getattr(e, "sqlite_errorcode", None)
+    kind = None if code is None else code & 0xFF
+    if kind in _DAMAGED or (kind == sqlite3.SQLITE_ERROR and "no such" in str(e)):
+        return DataError(
+            f"{what} `{path}` is damaged ({e}): `orcamath fsck` says what it still holds. Move this one file away (keep it: "
+            f"what it held was paid for) and run again; what it held is then asked or computed anew"
+        )
+    if kind in _NO_ROOM:
+        return DiskFull(f"{what} `{path}` cannot be written ({e}). Nothing more is sent; make room and run again")
+    if kind in _NOT_OURS:
+        return DiskFull(
+            f"{what} `{path}` cannot be opened for writing ({e}). The file is whole: is the disk mounted read-only, do you "
+            f"have the rights, are too many files open (`ulimit -n`)? Mend that and run again"
+        )
+    return DiskFull(f"{what} `{path}` cannot be used now ({e}). Nothing more is sent; run again")
+
+
+@contextmanager
+def explained(path: Path, what: str) -> Iterator[None]:
+    """Turn SQLite's errors inside the block into ours."""
+    try:
+        yield
+    except sqlite3.Error as e:
+        raise of_sqlite(path, what, e) from e

@@ -1,0 +1,136 @@
+"""Weights that are not the model's, checkpoints and log-probs that are not what was written."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch.optim import AdamW
+
+from orcamath.errors import ModelError
+from orcamath.store.artifacts import Output, Store
+from orcamath.student.checkpoint import resume, save_checkpoint
+from orcamath.student.model import fingerprints, load, open_folder, save
+from orcamath.student.reference import _packed, _unpacked
+from tiny_student import tiny_folder, tiny_model, tiny_tokenizer
+
+NORM = "model.layers.0.input_layernorm.weight"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda w: w.pop(NORM), f"1 tensors missing: `{NORM}`"),
+        (lambda w: w.update(stray=torch.zeros(2)), "1 tensors of no known place: `stray`"),
+        (lambda w: w.update({NORM + "s": w.pop(NORM)}), "1 tensors missing.*1 tensors of no known place"),
+        (lambda w: (w.clear(), w.update(nothing=torch.zeros(1))), r"tensors missing.*and \d+ more"),
+        (lambda w: w.update({NORM: torch.zeros(3)}), "cannot be loaded"),
+    ],
+    ids=["missing", "unexpected", "renamed", "none", "of another shape"],
+)
+def test_weights_that_do_not_fit_are_refused_by_name(tmp_path: Path, change, says: str) -> None:
+    folder = tiny_folder(tmp_path / "m")
+    weights = load_file(folder.path / "model.safetensors")
+    change(weights)
+    save_file(weights, folder.path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match=says):
+        load(folder)
+
+
+def test_a_pickled_adapter_is_never_opened(tmp_path: Path) -> None:
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "x", "peft_type": "LORA"}))
+    (folder / "adapter_model.bin").write_bytes(b"cos\nsystem\n(S'touch /tmp/opened'\ntR.")
+    (folder / "other.safetensors").write_bytes(b"x")
+    with pytest.raises(ModelError, match=r"has no adapter_model\.safetensors; convert the weights"):
+        open_folder(str(folder))
+
+
+@pytest.mark.parametrize("lose", [True, False])
+def test_an_adapter_with_other_tensors_is_refused_by_name(tmp_path: Path, lose: bool) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    base = tiny_folder(tmp_path / "base")
+    model = get_peft_model(tiny_model(), LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
+    model.peft_config["default"].base_model_name_or_path = str(base.path)
+    folder = tmp_path / "adapter"
+    model.save_pretrained(folder)
+    tiny_tokenizer().save_pretrained(folder)
+    load(folder)
+    weights = load_file(folder / "adapter_model.safetensors")
+    name = min(weights)
+    if lose:
+        del weights[name]
+    else:
+        weights["stray"] = torch.zeros(2)
+    save_file(weights, folder / "adapter_model.safetensors", {"format": "pt"})
+    with pytest.raises(ModelError, match="1 tensors missing" if lose else "1 tensors of no known place: `stray`"):
+        load(folder)
+
+
+def test_a_student_that_is_not_what_was_sealed_is_trained_anew(tmp_path: Path) -> None:
+    from orcamath.assemble import Assembled
+    from orcamath.errors import Damaged
+
+    def train(out: Output) -> None:
+        save(tiny_model(), tiny_tokenizer(), out.folder / "model")
+        out.facts["fingerprints"] = fingerprints(out.folder / "model")
+
+    store = Store(tmp_path)
+    tools = Assembled(store)
+    made = store.stage("imitate", 1, None, [], train)
+    assert tools.model_of(made).fingerprint in made.facts["fingerprints"].values()
+    weights = made.path / "model" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-100] ^= 64
+    weights.write_bytes(bytes(content))
+    with pytest.raises(Damaged, match="no longer what was sealed.*run again"):
+        tools.model_of(made)
+    again = store.stage("imitate", 1, None, [], train)
+    assert not again.reused
+    tools.model_of(again)
+    tools.ledger.close()
+
+
+@pytest.mark.parametrize("file", ["weights", "optimizer", "random", "state.json", "manifest.json"])
+@pytest.mark.parametrize("how", ["flipped", "cut", "gone"])
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path, file: str, how: str, caplog) -> None:
+    model = torch.nn.Linear(3, 2)
+    optimizer = AdamW(model.parameters())
+    for step in (1, 2):
+        model(torch.ones(3)).sum().backward()
+        optimizer.step()
+        save_checkpoint(tmp_path, step, model, optimizer, {"losses": [0.5] * step})
+        if step == 1:
+            kept = {k: v.clone() for k, v in model.state_dict().items()}
+    path = tmp_path / "step-00000002" / (file if "." in file else f"{file}.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 4
+    if how == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(bytes(content) if how == "flipped" else bytes(content[: len(content) // 2]))
+    begun = resume(tmp_path, model, optimizer)
+    if file == "manifest.json" and how == "gone":  # as those of before there were manifests
+        assert begun is not None
+        assert begun.step == 2
+        return
+    assert begun is not None
+    assert begun.step == 1
+    assert begun.state == {"losses": [0.5]}
+    assert all(torch.equal(kept[k], v) for k, v in model.state_dict().items())
+    assert "going on from the checkpoint before it" in caplog.text
+
+
+def test_no_flip_in_a_remembered_log_prob_is_believed() -> None:
+    key, value = b"k" * 16, -12.625
+    packed = _packed(key, value)
+    assert _unpacked(key, packed) == value
+    assert _unpacked(key, value) == value  # from before there were checksums
+    for bit in range(8 * len(packed)):
+        content = bytearray(packed)
+        content[bit // 8] ^= 1 << bit % 8
+        assert _unpacked(key, bytes(content)) is None
+    assert [_unpacked(key, x) for x in (7, "text", b"", None)] == [None] * 4
