@@ -6,6 +6,7 @@ counts in full, so the bill may be lower: `billed_share` is its median).
 """
 
 import argparse
+import json
 import random
 import statistics
 import tempfile
@@ -13,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from figures import report
 from orcamath.backends.openai_compatible import open_chat
 from orcamath.errors import CapReached
 from orcamath.ports import Message, Request, Sampling
@@ -81,16 +81,15 @@ def trial(seed: int, folder: Path) -> Trial:
     return made
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """How many trials."""
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("--trials", type=int, default=200)
-
-
-def measure(a: argparse.Namespace) -> dict[str, object]:
-    """Run the trials."""
+    a = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         trials = [trial(seed, Path(folder)) for seed in range(a.trials)]
-    return {
+    figures = {
         "trials": a.trials,
         "calls": sum(t.calls for t in trials),
         "overspend": sum(t.billed > t.cap or t.booked > t.cap * (1 + 1e-9) for t in trials),
@@ -98,7 +97,8 @@ def measure(a: argparse.Namespace) -> dict[str, object]:
         "spent_share_median": round(statistics.median(t.booked / t.cap for t in trials), 3),
         "billed_share": round(statistics.median(t.billed / t.cap for t in trials), 3),
     }
+    print(json.dumps(figures) if a.json else "\n".join(f"{k:20} {v}" for k, v in figures.items()))
 
 
 if __name__ == "__main__":
-    report(__doc__, options, measure)
+    main()

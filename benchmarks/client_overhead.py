@@ -19,8 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from figures import report
-
 QUESTION = (
     "A farmer has {0} sheep and {1} cows. Half of the animals leave. How many legs are left on the farm? Call {0}."
 )
@@ -166,27 +164,28 @@ def compare(url: str, n: int, repeats: int) -> dict[str, Any]:
     return figures
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """How much; one side alone is how the sides are run."""
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("--calls", type=int, default=3000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--side")
     parser.add_argument("--url", default="")
     parser.add_argument("--concurrency", type=int, default=64)
-
-
-def measure(a: argparse.Namespace) -> dict[str, Any]:
-    """Run one side, or all in turn."""
+    a = parser.parse_args()
     if a.side:
-        return side(a.side, a.url, a.calls, a.concurrency)
+        print(json.dumps(side(a.side, a.url, a.calls, a.concurrency)))
+        return
     command = [sys.executable, "-m", "orcamath.testing", "--reply", ANSWER, "--faults", '{"latency_s": 0.2}']
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
-            return compare(server.stdout.readline().strip(), a.calls, a.repeats)
+            figures = compare(server.stdout.readline().strip(), a.calls, a.repeats)
         finally:
             server.terminate()
+    print(json.dumps(figures) if a.json else "\n".join(f"{k:28} {v}" for k, v in figures.items()))
 
 
 if __name__ == "__main__":
-    report(__doc__, options, measure)
+    main()

@@ -22,7 +22,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from figures import report
 from orcamath.classroom import textbook
 from orcamath.settings import ModelSettings
 from orcamath.store.ledger import COMMIT_N
@@ -185,17 +184,17 @@ def run(root: Path, kills: int, only: set[str]) -> dict[str, object]:
     }  # fmt: skip
 
 
-def options(parser: argparse.ArgumentParser) -> None:
-    """How often each stage is killed, and which."""
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("--kills", type=int, default=3, help="per stage")
     parser.add_argument("--only", nargs="*", default=(), help="labels of stages, such as `practice 2`")
-
-
-def measure(a: argparse.Namespace) -> dict[str, object]:
-    """Kill and resume in a folder of its own."""
+    a = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        return run(Path(folder), a.kills, set(a.only))
+        figures = run(Path(folder), a.kills, set(a.only))
+    print(json.dumps(figures) if a.json else "\n".join(f"{k:16} {v}" for k, v in figures.items()))
 
 
 if __name__ == "__main__":
-    report(__doc__, options, measure)
+    main()

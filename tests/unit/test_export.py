@@ -5,11 +5,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from orcamath.errors import UsageError
 from orcamath.export.card import plain_cell
-from orcamath.export.lessons import COLUMNS, export
+from orcamath.export.lessons import COLUMNS, chat_row, hub_row
+from orcamath.export.places import MARK
+from orcamath.export.whole import Exported, export_table
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.store.artifacts import Artifact, Output
 from scripted import Bench
@@ -43,6 +46,10 @@ def taught(tmp_path: Path) -> Artifact:
     return Bench(tmp_path / "bench").run(make)
 
 
+def export(taught: Artifact, target: Path, form: str = "jsonl", **how: Any) -> Exported:
+    return export_table({"teach": taught}, "lessons", form, target, **how)
+
+
 def test_json_lines_have_the_released_columns_first_and_ours_after(taught: Artifact, tmp_path: Path) -> None:
     made = export(taught, tmp_path / "out" / "lessons.jsonl")
     rows = [json.loads(line) for line in made.path.read_text("utf-8").splitlines()]
@@ -58,23 +65,32 @@ def test_json_lines_have_the_released_columns_first_and_ours_after(taught: Artif
     assert len({r["id"] for r in rows}) == 5
 
 
-def test_chat_messages(taught: Artifact, tmp_path: Path) -> None:
-    made = export(taught, tmp_path / "chat.jsonl", "chat", system="Be brief.")
-    first = json.loads(made.path.read_text("utf-8").splitlines()[0])
-    assert first["messages"] == [
+def test_chat_messages_and_turns(taught: Artifact, tmp_path: Path) -> None:
+    assert chat_row(LESSONS[0], "Be brief.")["messages"] == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "What is 0 + 1?"},
         {"role": "assistant", "content": "0 + 1 = 1\n#### 1"},
     ]
+    chat = json.loads(export(taught, tmp_path / "chat.jsonl", "chat").path.read_text("utf-8").splitlines()[0])
+    sft = json.loads(export(taught, tmp_path / "sft.jsonl", "sft").path.read_text("utf-8").splitlines()[0])
+    assert sft["prompt"] + sft["completion"] == chat["messages"] == chat_row(LESSONS[0])["messages"]
+
+
+def test_a_target_that_ends_in_parquet_is_parquet(taught: Artifact, tmp_path: Path) -> None:
+    for form in ("parquet", "sft", "chat"):
+        table = pq.read_table(export(taught, tmp_path / f"{form}.parquet", form).path)
+        assert table.num_rows == 5
+    with pytest.raises(UsageError, match=r"does not end in \.parquet"):
+        export(taught, tmp_path / "x.jsonl", "parquet")
 
 
 def test_the_hub_folder_opens_with_datasets(taught: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     datasets = pytest.importorskip("datasets", reason="the extra `hub` is not installed")
-    made = export(taught, tmp_path / "hub", "hub", stages=[taught], title="Mine")
+    made = export(taught, tmp_path / "hub", "hub", history=[taught], title="Mine")
     loaded = datasets.load_dataset(os.fspath(made.path), cache_dir=os.fspath(tmp_path / "cache"))
     assert list(loaded) == ["train"]
-    assert loaded["train"].column_names == list(COLUMNS)
+    assert loaded["train"].column_names == [*COLUMNS, "prompt", "completion"]
     assert loaded["train"].num_rows == 5
     assert loaded["train"][3]["question"] == NASTY
     assert loaded["train"][4]["parents"] == ["a" * 32, "b" * 32]
@@ -87,7 +103,7 @@ def test_the_card_lists_licences_with_counts_the_teachers_terms_and_what_was_thr
     taught: Artifact, tmp_path: Path
 ) -> None:
     text = (
-        export(taught, tmp_path / "hub", "hub", stages=[taught], title="Mine: a {set}").path / "README.md"
+        export(taught, tmp_path / "hub", "hub", history=[taught], title="Mine: a {set}").path / "README.md"
     ).read_text("utf-8")
     assert "| gsm8k | MIT | 3 |" in text
     assert "| asdiv | CC BY-NC 4.0 (x) | 1 |" in text
@@ -118,9 +134,9 @@ def test_a_cell_shows_markup_and_controls_as_text() -> None:
 
 
 def test_the_same_lessons_make_the_same_bytes(taught: Artifact, tmp_path: Path) -> None:
-    one, other = (export(taught, tmp_path / n, "hub", stages=[taught]).path for n in ("one", "other"))
+    one, other = (export(taught, tmp_path / n, "hub", history=[taught]).path for n in ("one", "other"))
     files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
-    assert files == [Path("README.md"), Path("data/train-00000-of-00001.parquet")]
+    assert files == [Path(MARK), Path("README.md"), Path("data/train-00000-of-00001.parquet")]
     assert all((one / f).read_bytes() == (other / f).read_bytes() for f in files)
 
 
@@ -136,7 +152,26 @@ def test_nothing_is_overwritten_unasked_and_a_wrong_form_offers_the_nearest(taug
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bench", "lessons.jsonl"]
 
 
-def test_a_stage_without_lessons_cannot_be_exported(tmp_path: Path) -> None:
+def test_only_a_folder_that_an_export_made_is_replaced(taught: Artifact, tmp_path: Path) -> None:
+    theirs = tmp_path / "thesis"
+    theirs.mkdir()
+    (theirs / "chapter.txt").write_text("precious")
+    with pytest.raises(UsageError, match="no export made"):
+        export(taught, theirs, "hub", replace=True)
+    assert (theirs / "chapter.txt").read_text() == "precious"
+    ours = export(taught, tmp_path / "hub", "hub").path
+    assert export(taught, ours, "hub", replace=True).n == 5
+    with pytest.raises(UsageError, match="is a folder"):
+        export(taught, ours, "jsonl", replace=True)
+
+
+def test_a_run_without_lessons_cannot_export_them(tmp_path: Path) -> None:
     problems = Bench(tmp_path).table([Problem.make("1+1?", "seed", "x")])
-    with pytest.raises(UsageError, match="no lessons"):
+    with pytest.raises(UsageError, match="no lessons yet"):
         export(problems, tmp_path / "x.jsonl")
+    assert not (tmp_path / "x.jsonl").exists()
+
+
+def test_a_hub_row_says_the_lesson_twice() -> None:
+    row = hub_row(LESSONS[0])
+    assert (row["question"], row["answer"]) == (row["prompt"][0]["content"], row["completion"][0]["content"])

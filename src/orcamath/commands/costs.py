@@ -19,7 +19,7 @@ from orcamath.store.artifacts import Store
 from orcamath.store.budget import Budget, Price
 from orcamath.store.prices import price_of
 
-__all__ = ["collect_garbage", "confirm_paying_again", "plan_of"]
+__all__ = ["collect_garbage", "confirm_paying_again", "plan_of", "planned"]
 
 
 def plan_of(
@@ -29,13 +29,14 @@ def plan_of(
     from orcamath.report.progress import Bars
 
     loaded = load(recipe, overrides, limit=limit)
-    found = _planned(loaded, Store(store), Bars(), tflops)
+    found = planned(loaded, Store(store), Bars(), tflops)
     if as_json:
         return json.dumps(found.plain(), indent=1)
     return _tables(loaded, found, tflops)
 
 
-def _planned(recipe: Recipe, store: Store, progress: Progress, tflops: float = 312.0) -> Plan:
+def planned(recipe: Recipe, store: Store, progress: Progress, tflops: float = 312.0) -> Plan:
+    """Plan a recipe with the store's ledger at hand. `tflops`: the GPU's peak in 16 bits."""
     tools = Assembled(store)
     try:
         return plan(recipe, store, tools, _price, size_of, progress, tflops=tflops)
@@ -62,7 +63,7 @@ def confirm_paying_again(
     try:
         if not budget.spent_usd():
             return
-        found = paid_before(_planned(recipe, store, progress), budget.spent_usd, cap)
+        found = paid_before(planned(recipe, store, progress), budget.spent_usd, cap)
     finally:
         budget.close()
     if found is None:

@@ -12,7 +12,7 @@ from orcamath.recipe_settings import Recipe
 from orcamath.store.artifacts import Store
 from orcamath.store.run_folder import RunFolder
 
-__all__ = ["ancestry_of", "export_from", "report_on", "run_in_folder", "status_of"]
+__all__ = ["ancestry_of", "report_on", "run_in_folder", "status_of"]
 
 
 def run_in_folder(
@@ -106,16 +106,3 @@ def ancestry_of(record: str, path: Path, store: Path, *, full: bool, as_json: bo
 
     found = ancestry(artifacts_of(path, Store(store)), record)
     return json.dumps(found.plain(), indent=1, ensure_ascii=False) if as_json else rendered(found, full=full)
-
-
-def export_from(path: Path, store: Path, target: Path, form: str, *, replace: bool) -> str:
-    """Write a run's lessons, as the gate let them through, in a form that other tools read."""
-    from orcamath.export.lessons import export
-    from orcamath.report.arms import artifacts_of
-
-    stages = artifacts_of(path, Store(store))
-    lessons = [a for a in stages if a.has("lessons")]
-    if not lessons:
-        raise UsageError(f"run `{path}` has no lessons yet; run it until `gate`")
-    done = export(lessons[-1], target, form, stages=stages, title=f"{path.name} lessons", replace=replace)
-    return f"wrote {done.n:,} lessons to {done.path}"

@@ -31,7 +31,7 @@ from orcamath.store.artifacts import Artifact, Output
 
 __all__ = ["VERSION", "PreferSettings", "prefer"]
 
-VERSION = 2
+VERSION = 1
 MAX_LISTED = 200
 """How many problems with a doubtful teacher are listed by id in the facts; all of them are counted."""
 FACTS = (

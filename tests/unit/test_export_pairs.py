@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.records import Preference, Response
+from orcamath.export.lessons import chat_row, hub_row, sft_row
+from orcamath.export.pairs import paired_rows, unpaired_rows
+from orcamath.export.places import write_lines
+from orcamath.export.student import marked
+from orcamath.records import Lesson, Preference, Problem, Response
 from orcamath.student.encode import Encoder
-from orcamath.student.pair_files import paired_rows, unpaired_rows, write_pairs
 from tiny_student import tiny_model, tiny_tokenizer
 
 
@@ -41,12 +44,6 @@ def test_unpaired_rows_are_each_response_once_and_neighbours_are_strangers() -> 
     assert rows != unpaired_rows(some(), seed=1)
 
 
-def test_files_are_json_lines(tmp_path: Path) -> None:
-    assert write_pairs(tmp_path / "pairs.jsonl", some(), "paired") == 24
-    assert write_pairs(tmp_path / "rows.jsonl", some(), "unpaired") == 32
-    assert json.loads((tmp_path / "rows.jsonl").read_text().splitlines()[0])["completion"][0]["role"] == "assistant"
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("form", ["paired", "unpaired"])
@@ -54,7 +51,7 @@ def test_trls_trainers_run_on_them(tmp_path: Path, form: str) -> None:
     trl = pytest.importorskip("trl")
     from datasets import Dataset
 
-    write_pairs(tmp_path / "set.jsonl", some(), form)  # type: ignore[arg-type]
+    write_lines(paired_rows(some()) if form == "paired" else unpaired_rows(some()), tmp_path / "set.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "set.jsonl").read_text().splitlines()]
     tokenizer = tiny_tokenizer()
     Encoder(tokenizer)  # gives it the template
@@ -66,4 +63,30 @@ def test_trls_trainers_run_on_them(tmp_path: Path, form: str) -> None:
     trainer = trainer_class(
         tiny_model(), tiny_model(), arguments, train_dataset=Dataset.from_list(rows), processing_class=tokenizer
     )
+    assert trainer.train().training_loss > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("form", ["hub", "sft", "chat"])
+def test_trls_sft_trainer_counts_the_answers_of_exported_lessons_alone(tmp_path: Path, form: str) -> None:
+    trl = pytest.importorskip("trl")
+    from datasets import Dataset
+
+    problems = [Problem.make(f"Tom has {i} apples", "seed", "x") for i in range(8)]
+    lessons = [Lesson.make(p, f"#### {i}", str(i), "teacher") for i, p in enumerate(problems)]
+    rows = [{"hub": hub_row, "sft": sft_row, "chat": chat_row}[form](lesson) for lesson in lessons]
+    tokenizer = tiny_tokenizer()
+    Encoder(tokenizer)
+    tokenizer.chat_template = marked(tokenizer.chat_template)  # as an exported student has it
+    config = trl.SFTConfig(
+        output_dir=str(tmp_path), max_steps=2, per_device_train_batch_size=4, report_to="none", bf16=False, use_cpu=True,
+        save_strategy="no", gradient_checkpointing=False, assistant_only_loss=form == "chat",
+    )  # fmt: skip
+    trainer = trl.SFTTrainer(
+        tiny_model(), args=config, train_dataset=Dataset.from_list(rows), processing_class=tokenizer
+    )
+    batch = next(iter(trainer.get_train_dataloader()))
+    counted = [tokenizer.decode(row[row != -100]) for row in batch["labels"]]
+    assert all("####" in text and "apples" not in text for text in counted), counted
     assert trainer.train().training_loss > 0

@@ -1,34 +1,34 @@
-"""Preference sets as files that TRL reads: pairs, or unpaired and shuffled responses (JSON lines).
+"""Preferences as rows that TRL reads: pairs (`dpo`), or unpaired and shuffled responses (`kto`). Pure: records in, rows out.
 
 TRL's KTOTrainer estimates its KL from the neighbouring row of a batch. Rows of one problem that stand together would give it
-responses to the *same* question, silently; so the unpaired file is shuffled, by hash, and keeps equal problems apart.
+responses to the *same* question, silently; so the unpaired set is shuffled, by hash, and keeps equal problems apart.
 """
 
-import json
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from orcamath.records import Preference, digest
 
-__all__ = ["paired_rows", "unpaired_rows", "write_pairs"]
+__all__ = ["paired_rows", "turn", "unpaired_rows"]
 
 
-def _turn(role: str, text: str) -> list[dict[str, str]]:
+def turn(role: str, text: str) -> list[dict[str, str]]:
+    """Return one turn of a conversation, as the conversational columns of TRL and the hub hold it."""
     return [{"role": role, "content": text}]
 
 
 def paired_rows(preferences: Iterable[Preference]) -> Iterator[dict[str, Any]]:
-    """Yield one conversational row a pair: `prompt`, `chosen`, `rejected`; the pairs that are chosen, or the whole product."""
+    """Yield one row a pair: `prompt`, `chosen`, `rejected`; the pairs that are chosen, or the whole product."""
     for p in preferences:
         chosen = p.pairs
         if chosen is None:
             chosen = tuple((i, j) for i in range(len(p.positives)) for j in range(len(p.negatives)))
         for i, j in chosen:
             yield {
-                "prompt": _turn("user", p.question), "chosen": _turn("assistant", p.positives[i].text),
-                "rejected": _turn("assistant", p.negatives[j].text),
-            }  # fmt: skip
+                "prompt": turn("user", p.question),
+                "chosen": turn("assistant", p.positives[i].text),
+                "rejected": turn("assistant", p.negatives[j].text),
+            }
 
 
 def unpaired_rows(preferences: Iterable[Preference], seed: int = 0) -> list[dict[str, Any]]:
@@ -40,7 +40,7 @@ def unpaired_rows(preferences: Iterable[Preference], seed: int = 0) -> list[dict
     for p in preferences:
         for label, side in ((True, p.positives), (False, p.negatives)):
             for i, r in enumerate(side):
-                row = {"prompt": _turn("user", p.question), "completion": _turn("assistant", r.text), "label": label}
+                row = {"prompt": turn("user", p.question), "completion": turn("assistant", r.text), "label": label}
                 rows.append((digest(seed, p.problem_id, label, i), p.problem_id, row))
     rows.sort(key=lambda entry: entry[0])
     return _apart([(problem, row) for _, problem, row in rows])
@@ -56,15 +56,3 @@ def _apart(rows: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
             last, row = held.pop(k)
             out.append(row)
     return out + [row for _, row in held]
-
-
-def write_pairs(
-    path: Path, preferences: Iterable[Preference], form: Literal["paired", "unpaired"], seed: int = 0
-) -> int:
-    """Write a JSON-lines file in TRL's `preference` or `unpaired preference` format; returns the number of rows."""
-    n = 0
-    with path.open("w", encoding="utf-8") as f:
-        for row in paired_rows(preferences) if form == "paired" else unpaired_rows(preferences, seed):
-            f.write(json.dumps(row, ensure_ascii=False) + "\n")
-            n += 1
-    return n

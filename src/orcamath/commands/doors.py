@@ -1,0 +1,149 @@
+"""Commands that lead out of a run or between runs: export, the list of runs, the difference of two."""
+
+import json
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from orcamath.commands.costs import planned
+from orcamath.errors import OrcamathError, UsageError, nearest
+from orcamath.export.push import dry_run, push
+from orcamath.export.shapes import Stages, last_round
+from orcamath.export.student import export_student
+from orcamath.export.whole import Exported, default_place, export_table, form_of
+from orcamath.recipe_file import load
+from orcamath.recipe_settings import Recipe
+from orcamath.report.arms import Arm, arms_of, artifacts_of, own
+from orcamath.report.differing import differing
+from orcamath.report.fold import fold
+from orcamath.report.progress import Silent
+from orcamath.report.standing import Standing, standing
+from orcamath.report.table import percent, printable
+from orcamath.store.artifacts import Store
+
+__all__ = ["Door", "compared", "export_from", "runs_listed"]
+
+
+class Door(NamedTuple):
+    """What is to be exported, how, and where to."""
+
+    what: str
+    form: str | None = None
+    out: Path | None = None
+    arm: str | None = None
+    number: int | None = None
+    replace: bool = False
+
+
+def export_from(
+    run: Path, store: Path, door: Door, *, push_to: str | None = None, really: bool = False, public: bool = False
+) -> str:
+    """Write what `door` says, then show what would go to the hub, or send it where `really`. Returns what to print.
+
+    Raises UsageError naming what exists where the run, an arm, a round, a thing or a form is not there.
+    """
+    if push_to is not None and door.what != "student" and door.form is None:
+        door = door._replace(form="hub")
+    form = form_of(door.what, door.form)
+    out = door.out or default_place(run.name, door.what, form)
+    kept = Store(store)
+    arm, stages = _chosen(run, kept, door)
+    if door.what == "student":
+        done = _student(run, kept, arm, stages, door, out)
+    else:
+        done = export_table(
+            stages, door.what, form, out, number=door.number, title=f"{run.name} {door.what}",
+            history=artifacts_of(run, kept), replace=door.replace,
+        )  # fmt: skip
+    unit = "files of the student" if door.what == "student" else f"{door.what} ({form})"
+    of = f" of arm `{arm.name}`" if arm.name else ""
+    said = printable(f"wrote {done.n:,} {unit}{of} to {done.path}")
+    if push_to is None:
+        return said
+    kind: Literal["model", "dataset"] = "model" if door.what == "student" else "dataset"
+    if not really:
+        return said + "\n" + printable(dry_run(done.path, push_to, kind, public=public))
+    sent = push(done.path, push_to, kind, public=public)
+    return said + "\n" + printable(f"pushed {sent.n_files} files, {sent.n_bytes:,} bytes, to `{sent.repo}`")
+
+
+_STAGE_OF = {"preferences": "preferences", "attempts": "judge", "student": "learn"}
+
+
+def _chosen(run: Path, store: Store, door: Door) -> tuple[Arm, Stages]:
+    """Return the arm that is named, or the first that has what is wanted, with its stages by label."""
+    arms = list(arms_of(run))
+    if door.arm is not None:
+        found = [a for a in arms if door.arm in {a.name, a.folder.name}]
+        if not found:
+            raise UsageError(
+                f"run `{run.name}` has no arm `{door.arm}`; {nearest(door.arm, [a.name for a in arms[1:]])}"
+            )
+        return found[0], dict(own(found[0], store))
+    stage = _STAGE_OF.get(door.what)
+    having = (a for a in arms if any(s["label"].startswith(f"{stage} ") for s in a.pointers["stages"]))
+    arm = next(having, arms[0]) if stage is not None else arms[0]
+    return arm, dict(own(arm, store))
+
+
+def _student(run: Path, store: Store, arm: Arm, stages: Stages, door: Door, out: Path) -> Exported:
+    students = {s["iteration"]: s for s in arm.pointers["students"]}
+    if not students:
+        raise UsageError(f"run `{run.name}` has trained no student yet; run it until `imitate`")
+    number = door.number if door.number is not None else max(students)
+    if number not in students:
+        last_round(stages, "learn", number)  # names those there are
+        raise UsageError(f"there is no student of iteration {number}; known: {', '.join(map(str, sorted(students)))}")
+    name = students[number]["name"]
+    rows = [r for r in fold(run, store).rows if r.model == name and (number == 1 or r.arm in {arm.variant, ""})]
+    folder = store.artifacts / students[number]["model"] / "model"
+    base = str((arm.recipe.get("student") or {}).get("base"))
+    return export_student(folder, out, title=f"{run.name} {name}", base=base, rows=rows, replace=door.replace)
+
+
+def runs_listed(runs: Path, store: Path, *, as_json: bool) -> str:
+    """List the run folders below `runs`, the one that changed last first."""
+    found = sorted(standing(runs, Store(store)), key=lambda s: -s.changed)
+    if as_json:
+        return json.dumps([s.plain() for s in found], indent=1)
+    if not found:
+        return f"no runs below `{runs}`; start one with `orcamath run`"
+    return "\n".join(printable(_line(s)) for s in found)
+
+
+def _line(s: Standing) -> str:
+    best = (
+        f"best {s.best.name} {percent(s.best.score)} on {s.best.benchmark}"
+        if s.best is not None
+        else "not measured yet"
+    )
+    arms = f", {s.n_arms} arms" if s.n_arms else ""
+    return f"{s.name:<24} {s.state:<28} {best}; ${s.spent_usd:,.2f} spent; {s.n_stages} stages{arms}"
+
+
+def compared(first: str, second: str, *, runs: Path, store: Path, as_json: bool) -> str:
+    """Tell which settings differ between two runs or recipes, what the second has to make anew, and what that costs.
+
+    Raises UsageError where a name is neither a run nor a recipe.
+    """
+    one, two = _recipe_of(first, runs), _recipe_of(second, runs)
+    found = differing(one, two)
+    try:
+        plan = planned(two, Store(store), Silent())
+        cost = {"low": plan.usd.low, "high": plan.usd.high}
+        said = f"`{second}` has still to pay ${plan.usd.low:,.2f} to ${plan.usd.high:,.2f}"
+    except OrcamathError as e:  # files or a hub that are not here: the settings can be compared all the same
+        cost, said = None, f"what `{second}` has still to pay cannot be told here: {e}"
+    if as_json:
+        return json.dumps(
+            {"settings": [d._asdict() for d in found.settings], "remade_from": found.remade_from, "usd": cost}, indent=1
+        )
+    lines = [f"{d.key}: {d.first} → {d.second}{'' if d.matters else '   (changes no result)'}" for d in found.settings]
+    remade = f"made anew from `{found.remade_from}` on" if found.remade_from else "nothing is made anew"
+    return "\n".join(printable(line) for line in [*(lines or ["no setting differs"]), f"{remade}; {said}"])
+
+
+def _recipe_of(name: str, runs: Path) -> Recipe:
+    for folder in (Path(name), runs / name):
+        if (folder / "recipe.yaml").is_file():
+            return load(str(folder / "recipe.yaml"))
+    return load(name)

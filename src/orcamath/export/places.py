@@ -1,0 +1,88 @@
+"""Where an export is put: whole or not at all, and never over what no export made.
+
+Everything is written beside its place and renamed. A folder of ours carries a mark, `.orcamath-export.json`; only a folder with
+that mark is ever replaced.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orcamath.errors import UsageError
+
+__all__ = ["MARK", "placed", "write_lines", "write_parquet"]
+
+MARK = ".orcamath-export.json"
+ROW_GROUP = 2_000
+
+
+@contextmanager
+def placed(target: Path, *, folder: bool, replace: bool, what: str) -> Iterator[Path]:
+    """Lend a place to write to; when the block ends well, what is there becomes `target`.
+
+    Raises UsageError before anything is written where `target` is there already (unless `replace`), or is none of ours.
+    """
+    _check(target, folder=folder, replace=replace)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name(f".{target.name}.new")
+    _remove(new)
+    if folder:
+        new.mkdir()
+        (new / MARK).write_text(json.dumps({"what": what}) + "\n", encoding="utf-8")
+    try:
+        yield new
+        _remove(target)
+        new.rename(target)
+    finally:
+        _remove(new)
+
+
+def _check(target: Path, *, folder: bool, replace: bool) -> None:
+    if not target.exists():
+        return
+    if not replace:
+        raise UsageError(f"`{target}` exists already; name another place with --out, or say --replace")
+    if target.is_dir() and not (target / MARK).is_file():
+        raise UsageError(
+            f"`{target}` is a folder that no export made (it has no `{MARK}`), so it is not replaced; name another with --out"
+        )
+    if target.is_dir() != folder:
+        raise UsageError(
+            f"`{target}` is a {'folder' if target.is_dir() else 'file'}, and this export is none; use --out"
+        )
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_lines(rows: Iterable[Mapping[str, Any]], path: Path) -> int:
+    """Write JSON Lines; returns the number of rows."""
+    n = 0
+    with path.open("wb") as file:
+        for row in rows:
+            file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+            n += 1
+    return n
+
+
+def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path, schema: pa.Schema) -> int:
+    """Write Parquet, one row group in memory; equal rows make equal bytes. Returns the number of rows."""
+    source, n = iter(rows), 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        while group := list(islice(source, ROW_GROUP)):
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+            n += len(group)
+    return n

@@ -1,0 +1,67 @@
+"""Two recipes side by side: which settings differ, and from which stage on the second is made anew. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from orcamath.recipe_settings import Recipe
+
+__all__ = ["Differing", "Setting", "differing"]
+
+FIRST_STAGE = {
+    "seeds": "seeds", "benchmarks": "seeds", "start_from": "seeds", "ask_me_anything": "ask", "writer": "ask",
+    "suggester_editor": "edit", "collect": "collect", "teacher": "teach", "teach": "teach", "gate": "gate", "screens": "gate",
+    "unseen": "unseen", "student": "imitate", "imitate": "imitate", "iterations": "practice 2", "practice": "practice 2",
+    "judge": "judge 2", "judge_model": "judge 2", "reask": "reask 2", "preferences": "preferences 2", "learn": "learn 2",
+    "reference": "learn 3", "match_tokens_of": "imitate 2", "evaluate": "evaluate M1",
+}  # fmt: skip
+"""Section of a recipe → the first stage that reads it. Seeds and benchmarks are clustered together, so both begin at `seeds`."""
+ORDER = tuple(dict.fromkeys(FIRST_STAGE.values()))
+
+
+class Setting(NamedTuple):
+    """One setting that differs."""
+
+    key: str
+    first: str
+    second: str
+    matters: bool
+    """False for what is no part of a digest: paths, caps, concurrency of a run."""
+
+
+class Differing(NamedTuple):
+    """What differs, and what follows from it."""
+
+    settings: tuple[Setting, ...]
+    remade_from: str | None
+    """The first stage that the second recipe makes anew; None where both share everything."""
+
+
+def differing(first: Recipe, second: Recipe) -> Differing:
+    """Compare two resolved recipes; arms are compared setting by setting, under `variants.NAME`."""
+    one, two = (dict(_flat(r.model_dump(mode="json"))) for r in (first, second))
+    read_one, read_two = (dict(_flat(r.identity())) for r in (first, second))
+    settings, touched = [], set()
+    for key in dict.fromkeys([*one, *two]):
+        if key == "name" or one.get(key) == two.get(key):
+            continue
+        matters = read_one.get(key) != read_two.get(key) or key.startswith("variants.")
+        settings.append(Setting(key, _shown(one, key), _shown(two, key), matters))
+        section = key.split(".")[0]
+        if matters and section in FIRST_STAGE:
+            touched.add("ask" if section == "teacher" and second.writer is None else FIRST_STAGE[section])
+    return Differing(tuple(settings), next((stage for stage in ORDER if stage in touched), None))
+
+
+def _shown(values: Mapping[str, Any], key: str) -> str:
+    return repr(values[key]) if key in values else "not set"
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))
+    elif isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value):
+        for i, inner in enumerate(value):
+            yield from _flat(inner, f"{prefix}.{i}")
+    else:
+        yield prefix, list(value) if isinstance(value, tuple) else value

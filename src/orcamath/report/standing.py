@@ -1,0 +1,73 @@
+"""The runs below a folder, a line each: how far each is, its best score, what it spent. In: `runs/` and the store."""
+
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orcamath.errors import OrcamathError
+from orcamath.intervals import Interval
+from orcamath.report.arms import arms_of
+from orcamath.report.fold import fold
+from orcamath.store.artifacts import Store
+
+__all__ = ["Best", "Standing", "standing"]
+
+
+class Best(NamedTuple):
+    """The highest score of a run, on the benchmark it measures first."""
+
+    name: str
+    benchmark: str
+    score: Interval
+
+
+class Standing(NamedTuple):
+    """One run."""
+
+    name: str
+    state: str
+    """`running`, `measured`, `stopped after STAGE`, or why its folder cannot be read."""
+    n_stages: int
+    n_arms: int
+    best: Best | None
+    spent_usd: float
+    changed: float
+    """When its folder last changed, seconds since the epoch."""
+
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {**self._asdict(), "best": self.best and {**self.best._asdict(), "score": self.best.score._asdict()}}
+
+
+def standing(runs: Path, store: Store) -> Iterator[Standing]:
+    """Yield every folder below `runs` that holds a run, by name. A run that cannot be read says why instead of raising."""
+    for folder in sorted(p.parent for p in runs.glob("*/recipe.yaml")):
+        changed = max(p.stat().st_mtime for p in folder.iterdir() if p.is_file())
+        running = _held(folder)
+        try:
+            arms = list(arms_of(folder))
+            found = fold(folder, store)
+        except OrcamathError as e:
+            yield Standing(folder.name, "running" if running else str(e), 0, 0, None, 0.0, changed)
+            continue
+        rows = [r for r in found.rows if r.benchmark == found.rows[0].benchmark]
+        top = max(rows, key=lambda r: r.score.point, default=None)
+        best = Best(f"{top.name} {top.model}", top.benchmark, top.score) if top is not None else None
+        last = found.stages[-1].label if found.stages else "nothing"
+        state = "running" if running else "measured" if last.startswith("evaluate") else f"stopped after {last}"
+        spent = sum(usd for _, usd in found.spent)
+        yield Standing(folder.name, state, len(found.stages), len(arms) - 1, best, spent, changed)
+
+
+def _held(folder: Path) -> bool:
+    """Tell whether a process holds the run folder's lock."""
+    lock = folder / ".lock"
+    if not lock.exists():
+        return False
+    with lock.open("r") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False

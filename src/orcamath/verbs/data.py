@@ -1,0 +1,106 @@
+"""Verbs on data and the machine: begin with seeds, check for contamination, write results out, is all well."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orcamath.commands.ending import say
+from orcamath.verbs.arguments import RUNS, STORE, JsonOpt, RunArg, RunsOpt, StoreOpt, folder_of
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+
+@app.command()
+def init(
+    seeds: Annotated[Path, typer.Option(help="Your seed problems: JSONL, CSV or Parquet with a `question` column.")],
+    teacher: Annotated[str, typer.Option(help="Model name at the endpoint, or a local folder / GGUF file.")],
+    base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible endpoint of the teacher.")] = None,
+    student: Annotated[
+        str, typer.Option(help="Base model to train: hub name, folder or GGUF.")
+    ] = "HuggingFaceTB/SmolLM2-135M-Instruct",
+    out: Annotated[Path, typer.Option(help="Where to write the recipe.")] = Path("recipe.yaml"),
+) -> None:
+    """Write a commented recipe for your own seeds."""
+    from orcamath.commands.starter import write_starter
+
+    write_starter(out, seeds=seeds, teacher=teacher, base_url=base_url, student=student)
+    say(f"wrote {out}; next: orcamath doctor {out}, then orcamath run {out} --limit 10")
+
+
+@app.command()
+def check(
+    training: Annotated[
+        list[Path], typer.Argument(metavar="TRAIN...", help="Training problems: JSONL, CSV or Parquet.")
+    ],
+    against: Annotated[list[Path], typer.Option("--against", metavar="TEST", help="Test questions; may be repeated.")],
+    by: Annotated[str | None, typer.Option(help="Repeat the counts by this column, for example origin.")] = None,
+    column: Annotated[str | None, typer.Option(help="Name of the question column.")] = None,
+    n: Annotated[
+        list[int] | None, typer.Option("-n", min=1, help="Sizes of n-grams; 1, 2 and 3 where left out.")
+    ] = None,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Jaccard similarity from which a pair counts.")] = 0.5,
+    json: JsonOpt = False,
+) -> None:
+    """Search training problems for benchmark questions, as the paper did (TF-IDF top 10, then Jaccard)."""
+    from orcamath.commands import files
+
+    typer.echo(files.check(training, against, by=by, column=column, n=n or [], threshold=threshold, as_json=json))
+
+
+@app.command()
+def export(
+    run: RunArg,
+    what: Annotated[str, typer.Argument(help="lessons, problems, preferences, attempts or student.")],
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            help="jsonl, parquet; lessons also chat, sft, hub (Parquet and a data card); preferences dpo, kto.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The file or folder to write; named for the run if left out.")
+    ] = None,
+    arm: Annotated[str | None, typer.Option(help="An arm of the run; the first that has it where left out.")] = None,
+    number: Annotated[
+        int | None,
+        typer.Option("--round", min=1, help="Iteration (M1, M2, …) or round of practice; the last if left out."),
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite what an export made.")] = False,
+    push: Annotated[
+        str | None, typer.Option(metavar="OWNER/NAME", help="Show what would go to the hub from here.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Really push it.")] = False,
+    public: Annotated[bool, typer.Option("--public", help="Push to a public repository; private otherwise.")] = False,
+    runs: RunsOpt = RUNS,
+    store: StoreOpt = STORE,
+) -> None:
+    """Write something out of a run in a form that other tools read."""
+    from orcamath.commands.doors import Door, export_from
+
+    door = Door(what, form, out, arm, number, replace)
+    typer.echo(export_from(folder_of(run, runs), store, door, push_to=push, really=yes, public=public))
+
+
+@app.command()
+def doctor(
+    recipe: Annotated[str | None, typer.Argument(help="Also make one real call to this recipe's teacher.")] = None,
+) -> None:
+    """Check the environment, and with a recipe make one real call to its teacher."""
+    from orcamath.commands.doctor import check_up
+
+    report, healthy = check_up(recipe)
+    typer.echo(report)
+    if not healthy:
+        raise typer.Exit(1)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from orcamath import __version__
+
+    typer.echo(__version__)

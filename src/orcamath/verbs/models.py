@@ -1,0 +1,93 @@
+"""Verbs on models: measure one, ask it, judge answers."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from orcamath.commands.ending import interruptible
+from orcamath.verbs.arguments import RUNS, STORE, JsonOpt, ModelArg, RunsOpt, StoreOpt
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+
+@app.command()
+def evaluate(
+    model: ModelArg,
+    on: Annotated[str, typer.Option(help="Benchmarks, comma-separated: gsm8k,svamp or NAME=FILE.")],
+    data: Annotated[Path | None, typer.Option(help="Folder with the benchmarks' own files.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only this many problems of each.")] = None,
+    held_out: Annotated[bool, typer.Option("--held-out", help="Sets without official splits: a part.")] = False,
+    samples: Annotated[int, typer.Option(min=1, help="Answers a problem; more than one adds maj@k and pass@k.")] = 1,
+    verifier: Annotated[str | None, typer.Option(help="Model that scores the samples: adds verifier@k.")] = None,
+    compare: Annotated[str | None, typer.Option(help="A second model: paired difference on the same problems.")] = None,
+    judge: Annotated[str, typer.Option(help="rules, cascade, model, or your own .py file.")] = "cascade",
+    judge_model: Annotated[str | None, typer.Option(help="Model asked where rules are unsure.")] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1)] = 512,
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        typer.Option(help="What local models compute in; a CPU is faster in bfloat16."),
+    ] = "auto",
+    base_url: Annotated[str | None, typer.Option(help="Where MODEL is served; the same as MODEL@URL.")] = None,
+    temperature: Annotated[float, typer.Option(min=0, help="Of the sampled answers, where there are several.")] = 0.7,
+    store: StoreOpt = STORE,
+    runs: RunsOpt = RUNS,
+    json: JsonOpt = False,
+) -> None:
+    """Measure a model on benchmarks: greedy pass@1 with its interval, and what it costs.
+
+    Every MODEL may be a local one, a run's student, or NAME@URL for one behind a server.
+    """
+    from orcamath.commands.measuring import Wanted, evaluate_models
+    from orcamath.stages.evaluate import EvaluateSettings
+
+    settings = EvaluateSettings(
+        max_new_tokens=max_new_tokens, samples=samples, temperature=temperature if samples > 1 else 0.0, limit=limit
+    )
+    wanted = Wanted(on.split(","), settings, data, base_url, judge, judge_model, verifier, compare, dtype, held_out)
+    with interruptible():
+        typer.echo(evaluate_models(model, wanted, runs=runs, store=store, as_json=json))
+
+
+@app.command()
+def ask(
+    model: ModelArg,
+    question: Annotated[str, typer.Argument()],
+    base_url: Annotated[str | None, typer.Option(help="Ask a server instead of loading the model.")] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1)] = 512,
+    store: StoreOpt = STORE,
+    runs: RunsOpt = RUNS,
+) -> None:
+    """Ask a model one question and print its answer."""
+    from orcamath.commands.models import answer_of
+
+    typer.echo(answer_of(model, question, base_url=base_url, max_new_tokens=max_new_tokens, store=store, runs=runs))
+
+
+@app.command()
+def judge(
+    file: Annotated[
+        Path, typer.Argument(help="JSONL or Parquet, plain or .gz: question, gold or reference, response.")
+    ],
+    name: Annotated[
+        str, typer.Option("--judge", help="rules, cascade, model, or the path of your own .py file.")
+    ] = "cascade",
+    column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="Names of your columns.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model asked where rules are unsure.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="The model's OpenAI-compatible endpoint.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write one verdict a row here, as JSON lines.")] = None,
+    offending: Annotated[bool, typer.Option("--offending", help="Also list rows that contradict the label.")] = False,
+    store: StoreOpt = STORE,
+    json: JsonOpt = False,
+) -> None:
+    """Judge a file of answers against their references."""
+    from orcamath.commands import files
+
+    typer.echo(
+        files.judge(
+            file, name=name, columns=column or [], model=model, base_url=base_url, out=out, offending=offending,
+            store=store, as_json=json,
+        )
+    )  # fmt: skip

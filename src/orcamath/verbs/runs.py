@@ -1,0 +1,127 @@
+"""Verbs on runs: make one, plan it, look at it, compare it, clean up after it."""
+
+from typing import Annotated
+
+import typer
+
+from orcamath.commands.ending import interruptible
+from orcamath.verbs.arguments import RUNS, SHIPPED, STORE, JsonOpt, RunArg, RunsOpt, SetOpt, StoreOpt, folder_of
+
+__all__ = ["app"]
+
+app = typer.Typer()
+
+
+@app.command()
+def run(
+    recipe: Annotated[
+        str,
+        typer.Argument(help=f"A recipe file, or one that ships: {SHIPPED}."),
+    ],
+    name: Annotated[str | None, typer.Option(help="Name of the run folder; the recipe's name where left out.")] = None,
+    until: Annotated[str | None, typer.Option(help="Stop after this stage, for example teach or `practice 2`.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take only this many seeds.")] = None,
+    overrides: SetOpt = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for a run that holds the folder.")] = False,
+    pay_again: Annotated[
+        bool, typer.Option("--pay-again", help="Do not ask before a changed recipe pays again for over 5 % of the cap.")
+    ] = False,
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", help="Hand in batches and end with code 4; the same command later collects them."),
+    ] = False,
+    store: StoreOpt = STORE,
+    runs: RunsOpt = RUNS,
+) -> None:
+    """Run a recipe from the top. What is sealed is reused, so running again is resuming."""
+    from orcamath.commands.runs import run_in_folder
+
+    with interruptible():
+        run_in_folder(
+            recipe, runs=runs, store=store, name=name, until=until, limit=limit, overrides=overrides or [], wait=wait,
+            pay_again=pay_again, detach=detach,
+        )  # fmt: skip
+
+
+@app.command()
+def plan(
+    recipe: Annotated[str, typer.Argument(help=f"A recipe file, or one that ships: {SHIPPED}.")],
+    overrides: SetOpt = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take only this many seeds.")] = None,
+    tflops: Annotated[float, typer.Option(min=0.001, help="Your GPU's peak in 16 bits: A100 312, H100 989.")] = 312.0,
+    store: StoreOpt = STORE,
+    json: JsonOpt = False,
+) -> None:
+    """Say what a recipe will take before it is paid: calls, tokens, dollars, hours and disk; memory and GPU hours."""
+    from orcamath.commands.costs import plan_of
+
+    typer.echo(
+        plan_of(recipe, overrides=overrides or [], limit=limit, store=store, tflops=tflops, as_json=json)
+    )  # fmt: skip
+
+
+@app.command()
+def status(run: RunArg, runs: RunsOpt = RUNS, store: StoreOpt = STORE, json: JsonOpt = False) -> None:
+    """Tell which stages of a run are sealed and what they hold."""
+    from orcamath.commands.runs import status_of
+
+    typer.echo(status_of(folder_of(run, runs), store, as_json=json))
+
+
+@app.command()
+def report(run: RunArg, runs: RunsOpt = RUNS, store: StoreOpt = STORE, json: JsonOpt = False) -> None:
+    """Fold a run's results again: tables here, and report.html in its folder."""
+    from orcamath.commands.runs import report_on
+
+    report_on(folder_of(run, runs), store, as_json=json)
+
+
+@app.command()
+def show(
+    record: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a problem, lesson or attempt, or the start of one.")
+    ],
+    run: Annotated[str, typer.Option(help="Name of the run to look in.")] = "classroom",
+    runs: RunsOpt = RUNS,
+    store: StoreOpt = STORE,
+    full: Annotated[bool, typer.Option("--full", help="Do not cut texts short.")] = False,
+    json: JsonOpt = False,
+) -> None:
+    """Show a problem's ancestry and all that came of it."""
+    from orcamath.commands.runs import ancestry_of
+
+    typer.echo(ancestry_of(record, folder_of(run, runs), store, full=full, as_json=json))
+
+
+@app.command("runs")
+def list_runs(runs: RunsOpt = RUNS, store: StoreOpt = STORE, json: JsonOpt = False) -> None:
+    """List the runs there are: how far each is, its best score, what it spent."""
+    from orcamath.commands.doors import runs_listed
+
+    typer.echo(runs_listed(runs, store, as_json=json))
+
+
+@app.command()
+def diff(
+    run_a: Annotated[str, typer.Argument(help="A run, or a recipe (file or shipped name).")],
+    run_b: Annotated[str, typer.Argument(help="Another run or recipe.")],
+    runs: RunsOpt = RUNS,
+    store: StoreOpt = STORE,
+    json: JsonOpt = False,
+) -> None:
+    """Compare two runs or recipes: which settings differ, which stages RUN_B has to make anew, at what cost."""
+    from orcamath.commands.doors import compared
+
+    typer.echo(compared(run_a, run_b, runs=runs, store=store, as_json=json))
+
+
+@app.command()
+def gc(
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    runs: RunsOpt = RUNS,
+    store: StoreOpt = STORE,
+) -> None:
+    """Drop remembered samples of students that no run names. Teachers' replies always stay."""
+    from orcamath.commands.costs import collect_garbage
+
+    typer.echo(collect_garbage(runs, store, dry=dry))
