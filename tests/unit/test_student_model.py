@@ -2,13 +2,17 @@
 
 import os
 import shutil
+from hashlib import blake2b
 from pathlib import Path
 
 import pytest
 import torch
 
+import orcamath.classroom
 from orcamath.errors import ModelError
+from orcamath.student.encode import Encoder
 from orcamath.student.model import fingerprint, load, open_folder, save
+from orcamath.student.sampling import Asked, sample_chunk
 from tiny_student import tiny_folder, tiny_model, tiny_tokenizer
 
 
@@ -79,8 +83,6 @@ def test_gguf_loads_answers_and_is_saved_as_a_plain_folder(tmp_path: Path) -> No
     if not models:
         pytest.skip("ORCAMATH_TEST_MODELS does not name a folder with the models")
     (file,) = Path(models).glob("smollm2-135m-instruct*.gguf")
-    from orcamath.student.encode import Encoder
-    from orcamath.student.sampling import Asked, sample_chunk
 
     def answer(path: Path) -> str:
         loaded = load(open_folder(str(path)))
@@ -95,3 +97,17 @@ def test_gguf_loads_answers_and_is_saved_as_a_plain_folder(tmp_path: Path) -> No
     assert "4" in first
     assert answer(tmp_path / "plain") == first
     assert "quantization" not in (tmp_path / "plain" / "config.json").read_text()
+
+
+def test_the_shipped_pupil_keeps_its_fingerprint_and_its_samples() -> None:
+    """What version 0.1.0 made of it: a change here makes every user's remembered samples unreachable, or wrong."""
+    folder = open_folder(str(Path(orcamath.classroom.__file__).parent / "base"), dtype="float32")
+    loaded = load(folder)
+    encoder = Encoder(loaded.tokenizer)
+    questions = [f"Tom has {i} apples and gives {i % 3} to Ann. How many are left?" for i in range(4)]
+    asked = [Asked(encoder.prompt(q), 24, t, 0.95, 7) for q in questions for t in (0.0, 1.0)]
+    sampled = sample_chunk(loaded.model, asked, encoder.stop_ids, encoder.decode, 3)
+    text = repr([s.ids for s in sampled]).encode()
+    assert (folder.fingerprint, blake2b(text, digest_size=8).hexdigest()) == (
+        "12890b83ca3c2411cf97be8154542301", "d36ebc8b21259f84",
+    )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from orcamath.student.attention import can_pack
+from orcamath.student.architectures import can_pack
 from orcamath.student.groups import Group, mismatches
 from orcamath.student.logprobs import Posed, score, score_rows
 from orcamath.student.losses import dpo, kto, sft

@@ -9,9 +9,10 @@ from orcamath.backends.transformers_local import LocalChat, open_chat
 from orcamath.errors import ModelError, RecipeError
 from orcamath.ports import Message, Request, Sampling
 from orcamath.settings import ModelSettings
+from orcamath.student.draws import draw_tokens
 from orcamath.student.encode import Encoder
 from orcamath.student.model import ModelFolder
-from orcamath.student.sampling import Asked, draw_tokens, sample_chunk
+from orcamath.student.sampling import Asked, sample_chunk
 from tiny_student import tiny_folder, tiny_model
 
 QUESTIONS = [f"Tom has {i} apples and gives {i % 3} ." for i in range(9)] + ["how many ?"]

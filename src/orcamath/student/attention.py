@@ -17,11 +17,9 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-__all__ = ["PACKABLE", "Layout", "attend", "can_pack", "use_attention"]
+__all__ = ["Layout", "attend", "use_attention"]
 
 NAME = "orcamath"
-PACKABLE = frozenset({"llama", "mistral", "qwen2", "qwen3", "smollm3", "granite", "olmo2"})
-"""Architectures whose attention is nothing but softmax(QKᵀ)V over rotary positions, through transformers' attention seam."""
 
 
 class Layout(NamedTuple):
@@ -146,10 +144,3 @@ def use_attention(model: Any) -> bool:
     if config._attn_implementation == "sdpa":
         model.set_attn_implementation(NAME)
     return bool(config._attn_implementation == NAME)
-
-
-def can_pack(model: Any, longest: int) -> bool:
-    """Tell whether a model's rows may be packed: a plain architecture, no window shorter than the longest row."""
-    config = model.config
-    window = getattr(config, "sliding_window", None)
-    return config.model_type in PACKABLE and (window is None or longest <= window) and use_attention(model)

@@ -12,10 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from orcamath.student.attention import can_pack
+from orcamath.student.architectures import can_pack
+from orcamath.student.head import split
 from orcamath.student.packing import pack
 
-__all__ = ["Posed", "answer_logp", "score", "score_rows", "split_head"]
+__all__ = ["Posed", "answer_logp", "score", "score_rows"]
 
 MAX_LOGITS = 1 << 25
 """Logits held at once (128 MiB in float32); more are recomputed in the backward pass, slice by slice."""
@@ -51,14 +52,14 @@ def _score(model: Any, problems: Sequence[Posed], share: bool) -> Tensor:
         return score_rows(model, [(p.prompt, a) for p in problems for a in p.answers])
     dtype = torch.get_autocast_dtype(model.device.type) if torch.is_autocast_enabled(model.device.type) else model.dtype
     line = pack(problems, share=share, device=model.device, dtype=dtype)
-    body, head = split_head(model)
+    body, head = split(model)
     hidden = body(
         input_ids=line.ids,
         position_ids=line.positions,
         attention_mask=line.layout.mask,
         layout=line.layout,
         use_cache=False,
-    ).last_hidden_state
+    )
     read = torch.cat([hidden[0].index_select(0, line.first), _Once.apply(hidden[0], line.later)])
     return _summed(answer_logp(head, read, line.targets), line.owner, line.n_answers)
 
@@ -101,27 +102,16 @@ def score_rows(model: Any, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) 
         where.append(torch.arange(first, first + len(answer)))
         targets.append(whole[len(prompt) :])
         owner.append(torch.full((len(answer),), i))
-    body, head = split_head(model)
-    hidden = body(input_ids=ids.to(device), use_cache=False).last_hidden_state
+    body, head = split(model)
+    hidden = body(input_ids=ids.to(device), use_cache=False)
     read = hidden.reshape(-1, hidden.shape[-1]).index_select(0, torch.cat(where).to(device))
     per_token = answer_logp(head, read, torch.cat(targets).to(device))
     return _summed(per_token, torch.cat(owner).to(device), len(rows))
 
 
-def split_head(model: Any) -> tuple[Any, Any]:
-    """Return what makes hidden states, and what makes logits of them, of a (perhaps adapted) causal language model."""
-    plain = model.get_base_model() if hasattr(model, "get_base_model") else model
-    head = plain.get_output_embeddings()
-    cap = getattr(plain.config, "final_logit_softcapping", None)
-    if cap:
-        return plain.base_model, lambda h: torch.tanh(head(h) / cap) * cap
-    return plain.base_model, head
-
-
 def answer_logp(head: Any, hidden: Tensor, targets: Tensor) -> Tensor:
     """Return log softmax(head(hidden))[targets]: hidden [N, d], targets [N] → [N], float32 or wider."""
-    vocabulary = getattr(head, "out_features", None) or 1 << 17
-    step = max(1, MAX_LOGITS // vocabulary)
+    step = max(1, MAX_LOGITS // head.n_logits)
     if len(targets) <= step:
         return _logp(head, hidden, targets)
     parts = []

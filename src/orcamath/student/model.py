@@ -1,8 +1,8 @@
 """Weights on disk and in memory: which model is it, load it, save it.
 
 A model is named by a local folder, a hub name or a GGUF file. `fingerprint` hashes what changes its answers: weights,
-configuration, tokenizer, chat template, adapter, dtype. Only safetensors (and GGUF) are read, never pickle, and code that
-comes with a model is never run.
+configuration, tokenizer, chat template, adapter, dtype, and what this version samples otherwise (`changes`). Only safetensors
+(and GGUF) are read, never pickle, and code that comes with a model is never run.
 """
 
 import json
@@ -18,6 +18,8 @@ from safetensors import SafetensorError, safe_open
 from transformers.utils import logging as hf_logging
 
 from orcamath.errors import ModelError
+from orcamath.student.changes import changes
+from orcamath.student.head import holds
 from orcamath.student.settings import Dtype
 
 __all__ = [
@@ -68,6 +70,8 @@ def fingerprint(path: Path, dtype: Dtype = "auto") -> str:
         with file.open("rb") as f:
             while piece := f.read(_CHUNK):
                 h.update(piece)
+    for change in changes(path):
+        h.update(f"\0{change}".encode())
     return h.hexdigest()
 
 
@@ -162,7 +166,9 @@ def load(
         ) from e
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Loaded((model if quantize == "4bit" else model.to(device)).eval(), tokenizer)
+    model = (model if quantize == "4bit" else model.to(device)).eval()
+    holds(model)
+    return Loaded(model, tokenizer)
 
 
 def _load_weights(path: Path, dtype: torch.dtype) -> Any:

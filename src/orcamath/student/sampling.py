@@ -2,43 +2,28 @@
 
 Equal prompts are prefilled once and their keys and values copied to each sample. Rows decode side by side in slots; a row
 that ends gives its slot to the next one of the *same* chunk. Each row draws from its own generator, so its numbers do not
-come from its neighbours. Shapes: R rows (slots), n of them active, L longest row, V vocabulary.
+come from its neighbours. Architectures that are not known go the plain way (`plain`).
+Shapes: R rows (slots), n of them active, L longest row, V vocabulary.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from transformers.cache_utils import DynamicCache
 
+from orcamath.student.architectures import in_slots
 from orcamath.student.attention import use_attention
+from orcamath.student.draws import Asked, Sampled, draw_tokens, uniforms
+from orcamath.student.head import split
+from orcamath.student.plain import sample_plain
 from orcamath.student.slots import Slots
 
-__all__ = ["Asked", "Sampled", "draw_tokens", "sample_chunk"]
+__all__ = ["Asked", "Sampled", "sample_chunk"]
 
 PREFILL_TOKENS = 8_192
-TOP = 1_024
-"""Candidates looked at first in large vocabularies; rows whose nucleus is wider are sorted whole."""
-
-
-class Asked(NamedTuple):
-    """One answer wanted."""
-
-    prompt: tuple[int, ...]
-    max_new: int
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
-    stop: tuple[str, ...] = ()
-
-
-class Sampled(NamedTuple):
-    """One answer: its ids, the stop id included where it was emitted."""
-
-    ids: tuple[int, ...]
-    finish: Literal["stop", "length"]
 
 
 class _Row(NamedTuple):
@@ -63,6 +48,8 @@ def sample_chunk(
     n_rows: int = 64,
 ) -> list[Sampled]:
     """Answer a chunk, in order. `n_rows` rows run at once; `decode` serves stop strings only."""
+    if not in_slots(model):
+        return sample_plain(model, chunk, stop_ids, decode, n_rows)
     use_attention(model)
     out: list[Sampled] = [Sampled((), "length")] * len(chunk)
     wanted = [i for i, a in enumerate(chunk) if a.max_new > 0]
@@ -87,11 +74,12 @@ class _Run:
     """The rows that decode side by side."""
 
     def __init__(self, model: Any, n_rows: int, longest: int, max_new: int, stop_ids: frozenset[int]) -> None:
-        self.model, self.n = model, 0
-        self.slots = Slots(model.config, n_rows, longest, model.device, model.dtype)
+        self.n = 0
+        self.body, self.head = split(model)
+        self.slots = Slots(model, n_rows, longest)
         self.rows: list[_Row] = []
         self.stop = torch.tensor(sorted(stop_ids), device=model.device)
-        self.logits = torch.empty(n_rows, model.get_output_embeddings().out_features, device=model.device)
+        self.logits = torch.empty(n_rows, self.head.n_logits, device=model.device)
         self.ids = torch.zeros(n_rows, max_new, dtype=torch.long, device=model.device)
         self.uniform = torch.zeros(n_rows, max_new, device=model.device)
         self.count = torch.zeros(n_rows, dtype=torch.long, device=model.device)
@@ -110,8 +98,7 @@ class _Run:
             self.slots.put(r, row.prefilled.layers)
             self.logits[r] = row.prefilled.logits
             if asked.temperature > 0:
-                generator = torch.Generator().manual_seed(asked.seed)
-                self.uniform[r, : asked.max_new] = torch.rand(asked.max_new, generator=generator)
+                self.uniform[r, : asked.max_new] = uniforms(asked)
             self.count[r], self.limit[r] = 0, asked.max_new
             self.temperature[r], self.top_p[r] = asked.temperature, asked.top_p
             self.rows.append(row)
@@ -162,7 +149,8 @@ class _Run:
         if not len(active):
             return
         last = self.ids[active].gather(1, (self.count[active] - 1)[:, None])
-        self.logits[active] = self.slots.forward(self.model, last, active).to(self.logits.dtype)
+        hidden = self.slots.forward(self.body, last, active)
+        self.logits[active] = self.head(hidden).to(self.logits.dtype)
 
 
 def _prefilled(model: Any, asked: Sequence[tuple[int, Asked]], n_rows: int) -> Iterator[_Row]:
@@ -190,38 +178,11 @@ def _prefill(model: Any, prompts: Sequence[tuple[int, ...]]) -> list[_Prompt]:
     for i, prompt in enumerate(prompts):
         ids[i, : len(prompt)] = torch.tensor(prompt)
     lengths = torch.tensor([len(p) for p in prompts], device=model.device)
-    result = model.base_model(input_ids=ids.to(model.device), use_cache=True)
-    hidden = result.last_hidden_state[torch.arange(len(prompts), device=model.device), lengths - 1]
-    logits = model.get_output_embeddings()(hidden)
-    layers = [(layer.keys, layer.values) for layer in result.past_key_values.layers]
+    body, head = split(model)
+    cache = DynamicCache()  # not the model's own, which throws away what a window has passed
+    hidden = body(input_ids=ids.to(model.device), past_key_values=cache, use_cache=True)
+    logits = head(hidden[torch.arange(len(prompts), device=model.device), lengths - 1])
+    layers = [(layer.keys, layer.values) for layer in cache.layers]
     return [
         _Prompt([(k[i, :, : len(p)], v[i, :, : len(p)]) for k, v in layers], logits[i]) for i, p in enumerate(prompts)
     ]
-
-
-def draw_tokens(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Tensor) -> Tensor:
-    """Choose a token a row, [n]: the likeliest where `temperature` is 0, else by inverse distribution from `uniform`.
-
-    `logits` [n, V]; `temperature`, `top_p`, `uniform` [n]. The nucleus holds the likeliest tokens up to and including the one
-    that reaches `top_p` (arXiv 1904.09751).
-    """
-    greedy = logits.argmax(-1)
-    warm = temperature > 0
-    if not bool(warm.any()):
-        return greedy
-    scaled = logits.float() / torch.where(warm, temperature, 1.0)[:, None]
-    if bool((top_p >= 1).all()):
-        cumulative = F.softmax(scaled, -1).cumsum(-1)
-        picked = (cumulative <= (uniform * cumulative[:, -1])[:, None]).sum(-1).clamp(max=logits.shape[-1] - 1)
-        return torch.where(warm, picked, greedy)
-    norm = scaled.logsumexp(-1, keepdim=True)
-    values, index = scaled.topk(min(TOP, logits.shape[-1]))
-    if bool(((values - norm).exp().sum(-1) < top_p).any()) and logits.shape[-1] > TOP:
-        values, index = scaled.sort(-1, descending=True)
-    p = (values - norm).exp()
-    cumulative = p.cumsum(-1)
-    kept = cumulative - p < top_p[:, None]
-    total = (p * kept).sum(-1)
-    place = ((cumulative <= (uniform * total)[:, None]) & kept).sum(-1)
-    place = torch.minimum(place, kept.sum(-1) - 1)
-    return torch.where(warm, index.gather(1, place[:, None]).squeeze(1), greedy)

@@ -1,13 +1,17 @@
 """Keys and values of rows that decode side by side, each at its own length, behind transformers' cache seam.
 
-A slot's row r holds its first `lengths[r]` positions; what lies beyond is old and masked by length.
+A slot's row r holds its first `lengths[r]` positions; what lies beyond is old and masked by length. Nothing is thrown away that
+a sliding window no longer sees: windows are in the mask, so rows of any lengths stand side by side.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer
+
+from orcamath.student.architectures import KNOWN, window
 
 __all__ = ["Slots"]
 
@@ -15,7 +19,8 @@ __all__ = ["Slots"]
 class Slots:
     """One tensor of keys and one of values a layer: [rows, positions, heads, head_dim]."""
 
-    def __init__(self, config: Any, n_rows: int, longest: int, device: Any, dtype: Any) -> None:
+    def __init__(self, model: Any, n_rows: int, longest: int) -> None:
+        config, device, dtype = model.config, model.device, model.dtype
         head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         shape = (n_rows, longest, heads, head_dim)
@@ -25,6 +30,9 @@ class Slots:
         self.cache = Cache(layers=self.layers)
         self.rows = torch.arange(0, device=device)
         self.width = 0
+        self.window = window(config)
+        self.by_layer_type = KNOWN[config.model_type].masks == "by_layer_type"
+        self.additive = dtype if config._attn_implementation == "eager" else None
 
     def put(self, row: int, layers: list[tuple[Tensor, Tensor]]) -> None:
         """Start a row from a prompt's keys and values, each [heads, length, head_dim]."""
@@ -42,21 +50,35 @@ class Slots:
             layer.store_values[target, :length] = layer.store_values[source, :length]
         self.lengths[target] = length
 
-    def forward(self, model: Any, ids: Tensor, rows: Tensor) -> Tensor:
-        """Feed one token to each of `rows` ([n]); ids [n, 1]. Returns logits [n, V]."""
+    def forward(self, body: Callable[..., Tensor], ids: Tensor, rows: Tensor) -> Tensor:
+        """Feed one token to each of `rows` ([n]); ids [n, 1]. Returns hidden states [n, d]."""
         lengths = self.lengths[rows]
         self.rows, self.width = rows, int(lengths.max()) + 1
-        mask = (self.columns[: self.width] <= lengths[:, None])[:, None, None, :]
-        hidden = model.base_model(
+        hidden = body(
             input_ids=ids,
-            attention_mask=mask,
+            attention_mask=self._masks(lengths[:, None]),
             position_ids=lengths[:, None],
             past_key_values=self.cache,
             use_cache=True,
-        ).last_hidden_state
+        )
         self.lengths[rows] += 1
-        logits: Tensor = model.get_output_embeddings()(hidden[:, -1])
-        return logits
+        return hidden[:, -1]
+
+    def _masks(self, at: Tensor) -> Any:
+        """Return what each row's next token sees, [n, 1, 1, width], in the form the architecture takes; `at` [n, 1]."""
+        columns = self.columns[: self.width]
+        full = near = columns <= at
+        if self.window is not None:
+            near = full & (columns > at - self.window)
+        if self.by_layer_type:
+            return {"full_attention": self._form(full), "sliding_attention": self._form(near)}
+        return self._form(near)
+
+    def _form(self, seen: Tensor) -> Tensor:
+        seen = seen[:, None, None, :]
+        if self.additive is None:
+            return seen
+        return torch.zeros(seen.shape, dtype=self.additive, device=seen.device).masked_fill(~seen, float("-inf"))
 
 
 class _Layer(DynamicLayer):

@@ -1,0 +1,66 @@
+"""What is asked of a sampler and what it gives, and how a token is drawn: the part that every way of sampling shares.
+
+Each row draws from its own generator, so its numbers come neither from its neighbours nor from the order of the batch.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+__all__ = ["Asked", "Sampled", "draw_tokens", "uniforms"]
+
+TOP = 1_024
+"""Candidates looked at first in large vocabularies; rows whose nucleus is wider are sorted whole."""
+
+
+class Asked(NamedTuple):
+    """One answer wanted."""
+
+    prompt: tuple[int, ...]
+    max_new: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+
+class Sampled(NamedTuple):
+    """One answer: its ids, the stop id included where it was emitted."""
+
+    ids: tuple[int, ...]
+    finish: Literal["stop", "length"]
+
+
+def uniforms(asked: Asked) -> Tensor:
+    """Return the row's own numbers in [0, 1), one a token it may draw."""
+    return torch.rand(asked.max_new, generator=torch.Generator().manual_seed(asked.seed))
+
+
+def draw_tokens(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Tensor) -> Tensor:
+    """Choose a token a row, [n]: the likeliest where `temperature` is 0, else by inverse distribution from `uniform`.
+
+    `logits` [n, V]; `temperature`, `top_p`, `uniform` [n]. The nucleus holds the likeliest tokens up to and including the one
+    that reaches `top_p` (arXiv 1904.09751).
+    """
+    greedy = logits.argmax(-1)
+    warm = temperature > 0
+    if not bool(warm.any()):
+        return greedy
+    scaled = logits.float() / torch.where(warm, temperature, 1.0)[:, None]
+    if bool((top_p >= 1).all()):
+        cumulative = F.softmax(scaled, -1).cumsum(-1)
+        picked = (cumulative <= (uniform * cumulative[:, -1])[:, None]).sum(-1).clamp(max=logits.shape[-1] - 1)
+        return torch.where(warm, picked, greedy)
+    norm = scaled.logsumexp(-1, keepdim=True)
+    values, index = scaled.topk(min(TOP, logits.shape[-1]))
+    if bool(((values - norm).exp().sum(-1) < top_p).any()) and logits.shape[-1] > TOP:
+        values, index = scaled.sort(-1, descending=True)
+    p = (values - norm).exp()
+    cumulative = p.cumsum(-1)
+    kept = cumulative - p < top_p[:, None]
+    total = (p * kept).sum(-1)
+    place = ((cumulative <= (uniform * total)[:, None]) & kept).sum(-1)
+    place = torch.minimum(place, kept.sum(-1) - 1)
+    return torch.where(warm, index.gather(1, place[:, None]).squeeze(1), greedy)
