@@ -1,6 +1,6 @@
 """A model that says what a function tells it to, and a stage run in a folder: doubles for tests of agents and stages."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,15 @@ class Bench:
 
     def _write(self, out: Output, table: str, rows: list[Record]) -> None:
         out.write(table, rows)
+
+    def tables(self, **tables: Sequence[Record]) -> Artifact:
+        """Seal several tables together, as a stage that writes them would."""
+
+        def write(out: Output) -> None:
+            for table, rows in tables.items():
+                out.write(table, rows)
+
+        return self.run(write)
 
     def run(self, make: Callable[[Output], None]) -> Artifact:
         self.n += 1

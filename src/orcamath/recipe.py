@@ -18,6 +18,7 @@ from orcamath.sources.choosing import SeedsSettings, contents, together
 from orcamath.stages.ask import ask
 from orcamath.stages.benchmarks import benchmarks as read_benchmarks
 from orcamath.stages.collect import collect
+from orcamath.stages.confirm import confirm
 from orcamath.stages.edit import edit
 from orcamath.stages.evaluate import evaluate, shown
 from orcamath.stages.gate import gate
@@ -50,6 +51,8 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
     if recipe.start_from is not None and recipe.start_from.stage == "verdicts":
         return _from_verdicts(recipe.start_from, recipe, shop, tests)
     taught = _taught(recipe, wanted, shop)
+    if recipe.confirm is not None:
+        taught = shop.stage("confirm", confirm, recipe.confirm, taught, tools.chat(recipe.solver or recipe.teacher))
     lessons = shop.stage("gate", gate, recipe.gate, taught, tests, tools.screens(recipe.screens))
     tests = shop.stage("unseen", unseen, recipe.unseen, tests, lessons)
 

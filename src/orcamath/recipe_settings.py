@@ -13,6 +13,7 @@ from orcamath.records import Settings, outside_digest
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.choosing import BenchmarksSettings, SeedsSettings
 from orcamath.stages.collect import CollectSettings
+from orcamath.stages.confirm import ConfirmSettings
 from orcamath.stages.edit import EditSettings
 from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.stages.gate import GateSettings
@@ -65,6 +66,10 @@ class Recipe(Settings):
     suggester_editor: EditSettings | None = EditSettings()
     collect: CollectSettings = CollectSettings()
     teach: TeachSettings = TeachSettings()
+    solver: ModelSettings | None = None
+    """The model that confirms labels; the teacher where left out."""
+    confirm: ConfirmSettings | None = None
+    """Have problems that were not taught solved too, so that their known answers may label practice."""
     gate: GateSettings = GateSettings()
     unseen: UnseenSettings = UnseenSettings()
     """Benchmark problems of near-duplicate clusters that were trained on are left out, or kept."""

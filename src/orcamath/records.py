@@ -124,6 +124,8 @@ class Problem(Record):
     """The number this problem asks for, where an agent hid one."""
     cluster: str | None = None
     """The near-duplicate cluster across all sources; a cluster never straddles two splits."""
+    confirmed: bool = False
+    """Whether solutions that did not know the answer above reached it (the stage `confirm`)."""
 
     @classmethod
     def make(cls, question: str, origin: str, source: str, **fields: Any) -> Self:
@@ -295,7 +297,7 @@ class _Table(BaseModel):
 
 
 SCHEMAS: dict[str, _Table] = {
-    "problems": _Table(record=Problem, version=1),
+    "problems": _Table(record=Problem, version=2),
     "lessons": _Table(record=Lesson, version=1),
     "exercises": _Table(record=Exercise, version=1),
     "attempts": _Table(record=Attempt, version=1),

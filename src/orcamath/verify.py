@@ -1,7 +1,8 @@
 """Which of the teacher's answers can be trusted, and who disagrees with whom. Pure functions; `teach` applies them.
 
 An answer known without the teacher outweighs everything: the seed's gold answer, or the number that Ask-Me-Anything hid.
-Where none is known, k solutions to one problem may vouch for each other.
+Where none is known, k solutions to one problem may vouch for each other; where one is, k solutions may outvote it, and then
+nothing of that problem is verified.
 
 Deviation: the paper trusts its teacher, except on DMath, of which it keeps the problems where teacher and gold agree. That
 rule is `gold_sources`; the rest is ours. Agreement is not truth: a problem that misleads the teacher once misleads it again
@@ -16,7 +17,7 @@ from pydantic import Field
 from orcamath.answers import same
 from orcamath.records import Problem, Settings, Verified
 
-__all__ = ["Check", "VerifySettings", "verify"]
+__all__ = ["Check", "VerifySettings", "confirms", "verify"]
 
 Rule = Literal["off", "mark", "drop"]
 
@@ -60,22 +61,37 @@ def verify(problem: Problem, answers: Sequence[str], settings: VerifySettings) -
         if problem.answer_from == "gold" and problem.source in settings.gold_sources:
             rule = "drop"
     if rule != "off":
-        return [_against_known(problem, answer, rule) for answer in answers]
+        outvoted = len(answers) > 1 and not confirms(problem, answers)
+        return [_against_known(problem, answer, rule, outvoted) for answer in answers]
     if settings.agreement != "off" and len(answers) > 1:
         return _among_themselves(problem, answers, settings)
     return [Check("unverified") for _ in answers]
 
 
-def _against_known(problem: Problem, answer: str, rule: Rule) -> Check:
+def confirms(problem: Problem, answers: Sequence[str], least: int = 1) -> bool:
+    """Tell whether solutions confirm a problem's known answer: so many reach it, and no other answer is reached by more."""
+    known = problem.answer
+    if known is None:
+        return False
+    groups = _alike(problem, answers)
+    votes = [
+        (len(g), same(problem.answer_kind, answers[g[0]], known, problem.question, problem.options)) for g in groups
+    ]
+    ours = sum(n for n, agrees in votes if agrees)
+    return ours >= least and ours >= max((n for n, agrees in votes if not agrees), default=0)
+
+
+def _against_known(problem: Problem, answer: str, rule: Rule, outvoted: bool) -> Check:
     assert problem.answer is not None
     assert problem.answer_from is not None
     agrees = same(problem.answer_kind, answer, problem.answer, problem.question, problem.options)
-    verified: Verified = problem.answer_from if agrees else "unverified"
+    verified: Verified = problem.answer_from if agrees and not outvoted else "unverified"
     # what cannot be compared is not confirmed, so the strict rule does not keep it either
     return Check(verified, problem.answer_from, agrees, drop=rule == "drop" and not agrees)
 
 
-def _among_themselves(problem: Problem, answers: Sequence[str], settings: VerifySettings) -> list[Check]:
+def _alike(problem: Problem, answers: Sequence[str]) -> list[list[int]]:
+    """Group the places of answers that say the same."""
     groups: list[list[int]] = []
     for i, answer in enumerate(answers):
         for group in groups:
@@ -84,7 +100,11 @@ def _among_themselves(problem: Problem, answers: Sequence[str], settings: Verify
                 break
         else:
             groups.append([i])
-    largest = max(groups, key=len)
+    return groups
+
+
+def _among_themselves(problem: Problem, answers: Sequence[str], settings: VerifySettings) -> list[Check]:
+    largest = max(_alike(problem, answers), key=len)
     enough = len(largest) >= max(2, settings.agreement_share * len(answers))
     checks = []
     for i in range(len(answers)):

@@ -133,6 +133,18 @@ def test_a_call_for_every_number_is_planned_for_statements_not_yet_written(tmp_p
     assert ask.completion_tokens == Range(ask.calls.low * 10, ask.calls.high * 40)
 
 
+def test_confirming_labels_is_planned_for_what_is_not_taught(tmp_path: Path) -> None:
+    asked = recipe(teach={"max_problems": 20}, confirm={"solutions": 3})
+    rows = {s.stage: s for s in of(asked, tmp_path).stages}
+    left = rows["ask"].calls.low + 40 - 20  # every seed and at least a problem of each, less those taught
+    assert rows["confirm"].calls.high > 3 * left
+    assert rows["confirm"].usd.high > 0
+    run(asked, tmp_path, "confirm")
+    after = {s.stage: s for s in of(asked, tmp_path).stages}
+    assert after["confirm"].to_pay == Range(0, 0)
+    assert after["confirm"].remembered > 0
+
+
 def test_starting_from_lessons_asks_nobody(tmp_path: Path) -> None:
     own = tmp_path / "own.jsonl"
     own.write_text('{"question": "Ann has 2 apples and 3 pears. How many fruits?", "answer": "2 + 3 = 5\\n#### 5"}\n')

@@ -43,7 +43,8 @@ def problem(text: str, answer: str | None = None) -> Problem:
     return Problem.make(text, "seed", "t", answer=answer)
 
 
-ONE, TWO, NEW, OPEN = problem("one", "1"), problem("two"), problem("new", "7"), problem("open")
+ONE, TWO, OPEN = problem("one", "1"), problem("two"), problem("open")
+NEW = problem("new", "7").model_copy(update={"confirmed": True})
 LESSONS = [
     Lesson.make(ONE, "it is 1", "1", "teacher", verified="gold"),
     Lesson.make(ONE, "so 1", "1", "teacher", draw=1),
@@ -92,10 +93,24 @@ def test_the_yardstick_and_the_teachers_solution(tmp_path: Path, gated: Artifact
     assert (fresh.reference, fresh.solution) == ("7", None)
 
 
-def test_against_a_known_answer_only_a_checked_solution_is_an_example(tmp_path: Path) -> None:
-    unchecked = sealed(tmp_path, "gate", lessons=[Lesson.make(ONE, "it is 5", "5", "teacher")])
-    (exercise,) = practised(tmp_path, unchecked, label="known_answer").read(Exercise)
-    assert (exercise.reference, exercise.solution) == ("1", None)
+HIDDEN = Problem.make("hid", "ask_me_anything", "t", answer="3", answer_from="hidden_number")
+GOLD = Problem.make("gold", "seed", "t", answer="3", answer_from="gold")
+
+
+@pytest.mark.parametrize(
+    ("unconfirmed", "asked"),
+    [([], []), (["gold"], ["gold", "one"]), (["gold", "hidden_number"], ["gold", "hid", "one"])],
+)
+def test_a_known_answer_labels_only_where_it_was_confirmed_or_is_trusted(
+    tmp_path: Path, unconfirmed: list[str], asked: list[str]
+) -> None:
+    unchecked = sealed(tmp_path, "gate", lessons=[Lesson.make(ONE, "it is 5", "5", "teacher")], problems=[HIDDEN, GOLD])
+    made = practised(tmp_path, unchecked, problems="all", label="known_answer", unconfirmed=unconfirmed)
+    exercises = {e.question: e for e in made.read(Exercise)}
+    assert sorted(exercises) == asked
+    assert made.balance["rejected"].get("unconfirmed", 0) == 3 - len(asked)
+    if "one" in exercises:  # the teacher's wrong solution is no example
+        assert (exercises["one"].reference, exercises["one"].solution) == ("1", None)
 
 
 def test_attempts_keep_draw_ids_and_reason(tmp_path: Path, gated: Artifact) -> None:
@@ -125,11 +140,11 @@ def test_a_second_practice_asks_nothing_again(tmp_path: Path, gated: Artifact) -
 
 
 def test_a_larger_limit_keeps_the_smaller_ones_choice_in_input_order(tmp_path: Path) -> None:
-    many = sealed(tmp_path, "gate", problems=[problem(f"q{i}", str(i)) for i in range(40)])
+    many = sealed(tmp_path, "gate", problems=[stepped(1, i) for i in range(40)])
+    fresh = {"problems": "fresh", "label": "known_answer"}
     chosen = {
-        n: [e.question for e in practised(tmp_path, many, problems="fresh", label="known_answer", max_problems=n).read(Exercise)]
-        for n in (5, 15, 100)
-    }  # fmt: skip
+        n: [e.question for e in practised(tmp_path, many, **fresh, max_problems=n).read(Exercise)] for n in (5, 15, 100)
+    }
     assert [len(v) for v in chosen.values()] == [5, 15, 40]
     assert set(chosen[5]) < set(chosen[15])
     assert chosen[15] == [q for q in chosen[100] if q in chosen[15]]
@@ -138,8 +153,9 @@ def test_a_larger_limit_keeps_the_smaller_ones_choice_in_input_order(tmp_path: P
 def stepped(n_steps: int, i: int) -> Problem:
     formula = "+".join(["2"] * (n_steps + 1)) + f"={2 * n_steps + 2}" if n_steps else None
     return Problem.make(
-        f"{n_steps} steps, the {i}th", "seed", "t", answer=str(2 * n_steps + 2) if n_steps else "99", solution=formula
-    )
+        f"{n_steps} steps, the {i}th", "seed", "t", answer=str(2 * n_steps + 2) if n_steps else "99", solution=formula,
+        confirmed=True,
+    )  # fmt: skip
 
 
 def test_practice_is_balanced_by_steps_as_far_as_there_are_problems(tmp_path: Path) -> None:

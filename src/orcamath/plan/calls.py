@@ -18,7 +18,7 @@ __all__ = ["StagePlan", "follow_ups", "grown", "put_together"]
 BYTES_A_TOKEN = Range(3.0, 4.5)
 ANSWER_TOKENS = {
     "ask": Range(300, 900), "ask_each": Range(10, 40), "edit": Range(50, 250), "teach": Range(120, 450), "judge": Range(40, 150),
-    "reask": Range(120, 450),
+    "confirm": Range(120, 450), "reask": Range(120, 450),
 }  # fmt: skip
 SECONDS_A_CALL = Range(3.0, 20.0)
 ASK_GROWTH = Range(2.5, 4.5)  # problems a seed; paper: 3.33

@@ -24,7 +24,7 @@ __all__ = ["Seen", "Tally", "rehearse"]
 
 READ = {"benchmarks", "seeds", "problems", "lessons", "verdicts"}
 """Stages that only read files: really run and sealed."""
-ASKED = {"ask", "edit", "collect", "teach"}
+ASKED = {"ask", "edit", "collect", "teach", "confirm"}
 """Stages run aside where they are not sealed."""
 
 

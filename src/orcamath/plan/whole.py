@@ -24,7 +24,9 @@ TEMPLATE_TOKENS = 16
 NOT_DUPLICATES = Range(0.8, 1.0)
 UNDECIDED = 0.05  # at most this share of answers is left over by a cascade's rules; measured: 0.25 % (docs/log.md)
 DOUBTFUL = 0.1  # at most this share of exercises is asked again
-ON_DATA = ("start_from", "seeds", "writer", "teacher", "ask_me_anything", "suggester_editor", "collect", "teach")
+ON_DATA = (
+    "start_from", "seeds", "writer", "teacher", "ask_me_anything", "suggester_editor", "collect", "teach", "confirm", "solver",
+)  # fmt: skip
 """What decides on the calls up to the lessons: arms that share all of it share the calls."""
 
 
@@ -115,14 +117,19 @@ def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price])
         "ask": _longest_of_asking(asking) if asking is not None else 0,
         "edit": editing.editor.max_new_tokens if editing is not None else 0,
         "teach": recipe.teach.max_new_tokens,
+        "confirm": recipe.confirm.max_new_tokens if recipe.confirm is not None else 0,
     }
-    for name, model in (("ask", writer), ("edit", writer), ("teach", recipe.teacher)):
+    solver = recipe.solver or recipe.teacher
+    for name, model in (("ask", writer), ("edit", writer), ("teach", recipe.teacher), ("confirm", solver)):
         if name not in seen or (name == "teach" and recipe.teach.by == "seeds"):
             continue
         more = follow_ups(seen[name], recipe)
         if name == "teach" and not seen[name].sealed:
             begun = min(found.here, found.taught.high)
             more = Range(*(max(t - begun, 0) * recipe.teach.solutions for t in found.taught))
+        if name == "confirm" and recipe.confirm is not None and not seen[name].sealed:
+            begun = seen[name].calls.known + seen[name].calls.unknown
+            more = Range(*(max(n * recipe.confirm.solutions - begun, 0) for n in found.lengths.unlearned))
         kind, price = "ask_each" if each and name == "ask" else None, price_of(model)
         row = put_together(
             arm, name, seen[name].calls, more, model, price, longest=longest[name], rehearsed=True, kind=kind

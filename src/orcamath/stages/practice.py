@@ -22,7 +22,7 @@ from orcamath.worked import n_equations, n_steps
 
 __all__ = ["VERSION", "PracticeSettings", "ServerSettings", "practise"]
 
-VERSION = 2
+VERSION = 3
 MANY_STEPS = 3
 """Problems of so many steps and more are balanced as one kind."""
 
@@ -43,7 +43,10 @@ class PracticeSettings(Settings):
     problems: Literal["lessons", "fresh", "all"] = "lessons"
     """Problems the teacher solved (paper), problems it never solved, or both."""
     label: Literal["teacher", "known_answer"] = "teacher"
-    """Whose answer an attempt is held against."""
+    """Whose answer an attempt is held against. A known answer counts where a solution reached it without knowing it: the
+    teacher's (a verified lesson), or those of the stage `confirm` for problems that were not taught."""
+    unconfirmed: tuple[Literal["gold", "hidden_number"], ...] = ()
+    """Known answers that count all the same: `gold` of sets you trust, `hidden_number` where the writer cannot err."""
     samples: int = Field(4, ge=1)
     temperature: float = Field(0.7, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
@@ -140,6 +143,9 @@ def _of_lesson(out: Output, settings: PracticeSettings, lesson: Lesson) -> Itera
         return
     # held against a known answer, the teacher's text is an example only where it was checked against that answer
     right = teacher or lesson.verified in ("gold", "hidden_number")
+    if not right and ("gold" if lesson.origin == "seed" else "hidden_number") not in settings.unconfirmed:
+        _reject(out, lesson.problem_id, "unconfirmed")
+        return
     exercise = Exercise(
         problem_id=lesson.problem_id, question=lesson.question, reference=reference,
         solution=lesson.answer if right else None, answer_kind=lesson.answer_kind, options=lesson.options,
@@ -153,6 +159,8 @@ def _of_problem(out: Output, settings: PracticeSettings, problem: Problem) -> It
         _reject(out, problem.id, "no_teacher_answer")
     elif problem.answer is None:
         _reject(out, problem.id, "no_known_answer")
+    elif not problem.confirmed and problem.answer_from not in settings.unconfirmed:
+        _reject(out, problem.id, "unconfirmed")
     else:
         exercise = Exercise(
             problem_id=problem.id, question=problem.question, reference=problem.answer,

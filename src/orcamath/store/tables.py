@@ -22,7 +22,9 @@ ROW_GROUP = 2_000
 R = TypeVar("R", bound=Record)
 Where = Callable[[pa.RecordBatch], pa.Array]
 
-MIGRATIONS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+MIGRATIONS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
+    ("problems", 1): lambda row: {**row, "confirmed": False},
+}
 """(table, from version) → a function that turns such a row into one of the next version."""
 
 
