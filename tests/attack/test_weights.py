@@ -86,7 +86,7 @@ def test_a_student_that_is_not_what_was_sealed_is_trained_anew(tmp_path: Path) -
     content = bytearray(weights.read_bytes())
     content[-100] ^= 64
     weights.write_bytes(bytes(content))
-    with pytest.raises(Damaged, match="no longer what was sealed.*run again"):
+    with pytest.raises(Damaged, match=r"no longer what was sealed.*run again"):
         tools.model_of(made)
     again = store.stage("imitate", 1, None, [], train)
     assert not again.reused

@@ -1,11 +1,12 @@
 """Stage `practice`: the student answers each problem several times (paper, section 3).
 
-The paper takes four samples at temperature 0.7, top_p 0.95. In: the problems that passed the contamination gate. Out: `exercises` (what was asked, and the yardstick) and `attempts`
-(what the student said, with the ids it sampled and why it stopped). Nothing is judged here.
+The paper takes four samples at temperature 0.7, top_p 0.95. In: the problems that passed the contamination gate. Out:
+`exercises` (what was asked, and the yardstick) and `attempts` (what the student said, with the ids it sampled and why
+it stopped). Nothing is judged here.
 
-Deviation: the paper practises on the lessons against the teacher's answer. `problems: fresh` practises on problems the
-teacher never solved, `label: known_answer` holds attempts against an answer known without a teacher (gold, or a hidden number).
-"""
+Deviation: the paper practises on the lessons against the teacher's answer. `problems: fresh` practises on problems
+the teacher never solved, `label: known_answer` holds attempts against an answer known without a teacher (gold, or a
+hidden number)."""
 
 from collections import Counter
 from collections.abc import Iterator
