@@ -8,11 +8,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import lcm
 from typing import Literal, NamedTuple
 
-from orcamath.answers import final_answer, same
+from orcamath.answers import final_answer, same, worked
 from orcamath.errors import DataError
-from orcamath.records import Attempt, Exercise, Outcome, Response, Verdict
+from orcamath.records import Attempt, Exercise, Outcome, Response, Verdict, digest
 
-__all__ = ["Judged", "Sides", "allotted", "answer_against_teacher", "capped_pairs", "joined", "sides"]
+__all__ = [
+    "DecidedBy",
+    "Judged",
+    "Positives",
+    "Sides",
+    "TeacherSolution",
+    "allotted",
+    "answer_against_teacher",
+    "capped_pairs",
+    "decided",
+    "joined",
+    "sides",
+]
+
+Positives = Literal["all", "teacher", "worked"]
+TeacherSolution = Literal["always", "when_none_right"]
+DecidedBy = Literal["verdict", "worked", "shuffled"]
 
 
 class Judged(NamedTuple):
@@ -55,7 +71,26 @@ def joined(
         raise DataError(f"verdict of attempt `{verdict.attempt_id}` comes where no such attempt is; judge these again")
 
 
-def sides(exercise: Exercise, judged: Iterable[Judged], positives: Literal["all", "teacher"] = "all") -> Sides:
+def decided(exercise: Exercise, judged: Sequence[Judged], by: DecidedBy) -> list[Judged]:
+    """Return the samples with the outcome that a rule gives them; what nobody could judge stays `unjudged`."""
+    if by == "verdict":
+        return list(judged)
+    known = [j for j in judged if j.outcome != "unjudged"]
+    dealt = sorted(range(len(known)), key=lambda i: digest("shuffled", exercise.problem_id, i))
+    outcomes: Iterator[Outcome] = iter(
+        [known[i].outcome for i in dealt]
+        if by == "shuffled"
+        else ["agrees" if worked(j.attempt.text) else "disagrees" for j in known]
+    )
+    return [j if j.outcome == "unjudged" else j._replace(outcome=next(outcomes)) for j in judged]
+
+
+def sides(
+    exercise: Exercise,
+    judged: Iterable[Judged],
+    positives: Positives = "all",
+    teacher_solution: TeacherSolution = "always",
+) -> Sides:
     """Sort the answers of one problem. The order of the samples changes nothing."""
     samples = {"agrees": Counter[tuple[str, bool]](), "disagrees": Counter[tuple[str, bool]]()}
     ids: dict[tuple[str, bool], list[tuple[int, ...] | None]] = {}
@@ -65,8 +100,10 @@ def sides(exercise: Exercise, judged: Iterable[Judged], positives: Literal["all"
             samples[outcome][same] += 1
             ids.setdefault(same, []).append(attempt.token_ids)
     right, wrong = samples["agrees"], samples["disagrees"]
+    if positives == "worked":
+        right = Counter({same: n for same, n in right.items() if worked(same[0])})
     teacher: tuple[Response, ...] = ()
-    if exercise.solution is not None:
+    if exercise.solution is not None and (teacher_solution == "always" or not right):
         # a sample in the teacher's own words adds to the teacher's response instead of repeating it
         same = (exercise.solution, True)
         teacher = (Response(text=exercise.solution, origin="teacher", multiplicity=1 + right.pop(same, 0)),)

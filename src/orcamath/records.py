@@ -35,7 +35,7 @@ __all__ = [
     "outside_digest",
 ]
 
-Split = Literal["train", "dev", "test"]
+Split = Literal["train", "dev", "test", "confirm"]
 AnswerKind = Literal["number", "set", "choice", "expression", "text"]
 Verified = Literal["gold", "hidden_number", "agreement", "unverified"]
 Outcome = Literal["agrees", "disagrees", "unjudged"]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orcamath.classroom.grammar import Unreadable, parse, render, state
-from orcamath.classroom.growing import MAX_VALUE, asking, grow, harden, held_out, n_steps, split_of, stories
+from orcamath.classroom.growing import MAX_VALUE, asking, family, grow, harden, held_out, n_steps, split_of, stories
 from orcamath.classroom.solving import Step, Story, solve, solve_for, structure, values
 from orcamath.classroom.words import KINDS, NAMES, RESULT_QUESTIONS, RESULT_TOLD, STARTS, THEMES
 
@@ -151,9 +151,22 @@ def test_the_language_is_as_rich_as_it_claims() -> None:
 
 
 def test_a_fifth_of_the_structures_is_held_out_half_for_choosing_half_for_measuring() -> None:
-    shapes = {structure(s) for s in islice(stories(random.Random(7)), 8000)}
-    share = Counter(split_of(s) for s in shapes)
-    assert 0.07 < share["dev"] / len(shapes) < 0.13
-    assert 0.07 < share["test"] / len(shapes) < 0.13
-    story = next(s for s in stories(random.Random(1)) if held_out(s))
-    assert split_of(structure(story)) in ("dev", "test")
+    splits: dict[tuple[str, str], set[str]] = {}
+    for story in islice(stories(random.Random(7)), 8000):
+        splits.setdefault(structure(story), set()).add(split_of(story))
+    for split in ("dev", "test"):
+        assert 0.07 < sum(found == {split} for found in splits.values()) / len(splits) < 0.13
+    assert all(len(found) == 1 for found in splits.values() if found & {"dev", "test"})
+    assert all(held_out(s) == (split_of(s) != "train") for s in islice(stories(random.Random(1)), 500))
+
+
+def test_confirm_holds_out_makes_of_problems_enough_for_each_kind_that_carries_the_effect() -> None:
+    makes: dict[str, str] = {}
+    counts = Counter[tuple[bool, int]]()
+    for story in islice(stories(random.Random(8)), 20_000):
+        split = split_of(story)
+        if family(story) not in makes and split == "confirm":
+            counts[story.forward, n_steps(story)] += 1
+        assert makes.setdefault(family(story), split) == split
+    assert counts[False, 1] >= 30
+    assert counts[False, 2] >= 100

@@ -7,6 +7,7 @@ from itertools import islice
 
 import pytest
 
+from orcamath.answers import worked
 from orcamath.classroom.grammar import parse, render, state
 from orcamath.classroom.growing import n_steps, stories
 from orcamath.classroom.held_out import HeldOut, Unreadable
@@ -48,6 +49,20 @@ def edited(story: Story, options: TextbookOptions | None = None) -> str:
     suggestions = reply(asks("suggester", problem=render(story)), options=options)
     assert 1 <= len(found("suggestion", suggestions)) <= 3
     return found("edited_problem", reply(asks("editor", problem=render(story), suggestions=suggestions), 0, options))[0]
+
+
+def test_a_terse_teacher_tells_hidden_numbers_bare_and_works_the_rest_out() -> None:
+    terse = TextbookOptions(terse=0.6, styles=1)
+    bare = Counter[bool]()
+    for story in STORIES:
+        text = reply(asks("solver", problem=render(story)), options=terse)
+        assert text == reply(asks("solver", problem=render(story)), 7, terse)
+        assert text.endswith(f"#### {solve(story).answer}")
+        if story.forward:
+            assert worked(text)
+        else:
+            bare[not worked(text)] += 1
+    assert 0.5 < bare[True] / bare.total() < 0.7
 
 
 def test_nearly_every_edit_takes_more_steps_in_both_rounds() -> None:

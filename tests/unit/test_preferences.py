@@ -3,13 +3,14 @@
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orcamath.errors import DataError
-from orcamath.preferences import Judged, allotted, answer_against_teacher, capped_pairs, joined, sides
+from orcamath.preferences import Judged, allotted, answer_against_teacher, capped_pairs, decided, joined, sides
 from orcamath.records import Attempt, Exercise, Outcome, Preference, Rejected, Verdict
 from orcamath.stages.preferences import PreferSettings, prefer
 from orcamath.store.artifacts import Artifact, Output, Store
@@ -90,8 +91,42 @@ def test_without_a_solution_that_was_found_right_positives_may_be_empty() -> Non
 
 
 def test_teacher_only_positives_is_the_papers_ablation() -> None:
-    found = sides(exercise(), judged(("a", "agrees"), ("b", "disagrees")), "teacher")
+    found = sides(exercise(), judged(("a", "agrees"), ("b", "disagrees")), positives="teacher")
     assert [r.origin for r in found.positives] == ["teacher"]
+
+
+@pytest.mark.parametrize(
+    ("ways", "positives"),
+    [
+        ({}, ["so p\n#### 7", "#### 7", "3 + 4 = 7\n#### 7"]),
+        ({"positives": "worked"}, ["so p\n#### 7", "3 + 4 = 7\n#### 7"]),
+        ({"teacher_solution": "when_none_right"}, ["#### 7", "3 + 4 = 7\n#### 7"]),
+        ({"teacher_solution": "when_none_right", "positives": "worked"}, ["3 + 4 = 7\n#### 7"]),
+    ],
+)
+def test_what_joins_q_plus(ways: dict[str, Any], positives: list[str]) -> None:
+    given = judged(("#### 7", "agrees"), ("3 + 4 = 7\n#### 7", "agrees"), ("#### 8", "disagrees"))
+    found = sides(exercise(), given, **ways)
+    assert sorted(r.text for r in found.positives) == sorted(positives)
+    assert [r.text for r in found.negatives] == ["#### 8"]
+
+
+def test_the_teachers_text_stands_in_where_no_sample_is_right() -> None:
+    found = sides(exercise(), judged(("#### 8", "disagrees")), teacher_solution="when_none_right")
+    assert [r.origin for r in found.positives] == ["teacher"]
+
+
+def test_controls_without_verdicts_sort_by_working_or_by_chance(tmp_path: Path) -> None:
+    given = judged(("#### 7", "agrees"), ("3 + 5 = 8\n#### 8", "disagrees"), ("2 + 5 = 7\n#### 7", "unjudged"))
+    assert [j.outcome for j in decided(exercise(), given, "verdict")] == ["agrees", "disagrees", "unjudged"]
+    assert [j.outcome for j in decided(exercise(), given, "worked")] == ["disagrees", "agrees", "unjudged"]
+    many = judged(*[(f"#### {i}", "agrees" if i < 300 else "disagrees") for i in range(900)], ("?", "unjudged"))
+    dealt = [j.outcome for j in decided(exercise(), many, "shuffled")]
+    assert Counter(dealt) == Counter(j.outcome for j in many)
+    assert dealt[-1] == "unjudged"
+    assert 60 < dealt[:300].count("agrees") < 140
+    made = run(tmp_path, [(exercise(solution=None), given)], decided_by="worked")
+    assert [r.text for row in made.read(Preference) for r in row.positives] == ["3 + 5 = 8\n#### 8"]
 
 
 def test_synthetic_negatives_come_from_four_other_problems(tmp_path: Path) -> None:

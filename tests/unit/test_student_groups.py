@@ -2,7 +2,7 @@
 
 from orcamath.records import Preference, Response
 from orcamath.student.encode import Encoder
-from orcamath.student.groups import Group, Skipped, encode_group, mismatches, only
+from orcamath.student.groups import Group, Skipped, encode_group, mismatches, only, per_problem
 from orcamath.student.losses import dpo, kto, needs_of, nll
 from orcamath.student.preference import usable
 from orcamath.student.settings import LearnSettings
@@ -41,6 +41,13 @@ def test_multiplicity_weighs_responses_and_pairs() -> None:
     made = group([said("4", 3)], [said("5", 2)], multiplicity=True)
     assert made.weights == (3.0, 2.0)
     assert made.pairs == ((0, 1, 6.0),)
+
+
+def test_a_problem_may_weigh_one_a_label_however_many_answers_it_has() -> None:
+    made = per_problem(group([said("4", 3), said("2 + 2 = 4")], [said("5", 2)], multiplicity=True))
+    assert made.weights == (0.75, 0.25, 1.0)
+    assert made.pairs == ((0, 2, 0.75), (1, 2, 0.25))
+    assert per_problem(group([taught("4")], [])).weights == (1.0,)
 
 
 def test_capped_pairs_are_kept_as_given() -> None:

@@ -139,6 +139,25 @@ def test_dpo_widens_the_margin_and_kto_reports_its_baseline(
         out.balance.check(name)
 
 
+def test_ktos_baseline_of_own_answers_is_the_steps_mean_log_ratio(
+    tmp_path: Path, base: ModelFolder, preferences: Artifact
+) -> None:
+    baselines = {}
+    for z0 in ("own", "mismatched"):
+        chosen = LEARN.model_copy(update={"loss": "kto", "epochs": 4, "z0": z0, "nll_weight": 3.0, "batch_size": 12})
+        out, metrics = output(tmp_path / z0), Metrics()
+        learn(out, chosen, preferences, base, base, kto.loss, Quiet(), metrics)
+        baselines[z0] = [row["z0"] for row in metrics.rows]
+        if z0 == "own":  # each problem has one right answer and two wrong ones
+            row = metrics.rows[-1]
+            right, wrong = (row[k] / chosen.beta for k in ("reward_chosen", "reward_rejected"))
+            assert row["z0"] == pytest.approx((right + 2 * wrong) / 3, abs=1e-4)
+            assert out.facts["n_tokens_without_gradient"] > out.facts["n_tokens"]
+    assert baselines["own"][0] == baselines["mismatched"][0] == 0
+    assert baselines["own"][-1] > 0
+    assert baselines["own"] != baselines["mismatched"]
+
+
 def test_reference_logprobs_are_remembered_and_reused_after_a_reshuffle(
     tmp_path: Path, base: ModelFolder, preferences: Artifact
 ) -> None:

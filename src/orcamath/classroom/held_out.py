@@ -7,13 +7,13 @@ read cannot be shown to be clean, so it goes too: put `Unreadable` before `HeldO
 
 from orcamath.classroom.grammar import Unreadable as NotOurs
 from orcamath.classroom.grammar import parse
-from orcamath.classroom.growing import split_of
+from orcamath.classroom.growing import family, split_of
 from orcamath.classroom.solving import structure
 from orcamath.records import digest
 
 __all__ = ["VERSION", "HeldOut", "Unreadable"]
 
-VERSION = 1
+VERSION = 2
 
 
 class HeldOut:
@@ -25,11 +25,12 @@ class HeldOut:
     def __call__(self, question: str) -> str | None:
         """Return the split and structure it collides with, `unreadable: …`, or None."""
         try:
-            shape = structure(parse(question))
+            story = parse(question)
         except NotOurs as e:
             return f"unreadable: {str(e)[:200]}"
-        split = split_of(shape)
-        return None if split == "train" else f"{split}: {' '.join(shape)}"
+        split = split_of(story)
+        shape = family(story) if split == "confirm" else " ".join(structure(story))
+        return None if split == "train" else f"{split}: {shape}"
 
 
 class Unreadable:

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from orcamath.classroom.grammar import MAX_STEPS, render
 from orcamath.classroom.growing import split_of, stories
-from orcamath.classroom.solving import solve, structure
+from orcamath.classroom.solving import solve
 from orcamath.errors import RecipeError, nearest
 from orcamath.records import Problem, Settings, Split
 from orcamath.sources.source import SourceSettings
@@ -20,7 +20,7 @@ from orcamath.sources.source import SourceSettings
 __all__ = ["LICENCE", "SeedOptions", "read"]
 
 LICENCE = "CC0-1.0"
-_SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+_SPLITS: tuple[Split, ...] = ("train", "dev", "test", "confirm")
 
 
 class SeedOptions(Settings):
@@ -52,7 +52,7 @@ def read(settings: SourceSettings) -> Iterator[Problem]:
         if left == 0:
             return
         text = render(story)
-        if split_of(structure(story)) == split and text not in seen:
+        if split_of(story) == split and text not in seen:
             seen.add(text)
             left -= 1
             yield Problem.make(

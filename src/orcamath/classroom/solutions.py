@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from orcamath.classroom.solving import Operation, Solution
 
-__all__ = ["STYLES", "written"]
+__all__ = ["STYLES", "bare", "written"]
 
 STYLES = 4
 _VERBS = {"+": "Add", "-": "Subtract", "*": "Multiply", "/": "Divide"}
@@ -18,6 +18,11 @@ def written(solution: Solution, style: int) -> str:
     sums = [f"{o.left} {o.sign} {o.right} = {o.result}" for o in solution.operations]
     body = (_lines, _narrated, _commanded, _chained)[style % STYLES](sums, solution.operations)
     return f"{body}\n#### {solution.answer}"
+
+
+def bare(solution: Solution) -> str:
+    """Write the answer alone, as a terse teacher does who knows it."""
+    return f"#### {solution.answer}"
 
 
 def _lines(sums: Sequence[str], _: Sequence[Operation]) -> str:

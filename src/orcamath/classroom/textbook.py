@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 from orcamath.classroom.grammar import Unreadable, parse, render, state
 from orcamath.classroom.growing import asking, harden
-from orcamath.classroom.solutions import STYLES, written
+from orcamath.classroom.solutions import STYLES, bare, written
 from orcamath.classroom.solving import Operation, Solution, solve
 from orcamath.errors import RecipeError
 from orcamath.ports import Chat, Message, Reply, Request, Usage
@@ -55,6 +55,9 @@ class TextbookOptions(Settings):
     """Another seed, another choice of styles, steps and mistakes."""
     styles: int = Field(default=STYLES, ge=1, le=STYLES)
     """How many solution styles are used."""
+    terse: float = Field(default=0.0, ge=0, le=1)
+    """Share of the problems that ask for something given whose answer is told without working, as by a teacher who knows it:
+    Ask-Me-Anything hid it. The same in every draw."""
 
 
 def reply(messages: Sequence[Message], draw: int = 0, options: TextbookOptions | None = None) -> str:
@@ -83,7 +86,7 @@ def open_chat(settings: ModelSettings) -> Chat:
         first = e.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise RecipeError(
-            f"the textbook's option `{where}`: {first['msg']}; known: `seed`, `styles`, and under `careless` "
+            f"the textbook's option `{where}`: {first['msg']}; known: `seed`, `styles`, `terse`, and under `careless` "
             f"{', '.join(f'`{name}`' for name in Careless.model_fields)}"
         ) from e
     return _Textbook(options)
@@ -197,11 +200,14 @@ def _spoilt(text: str, call: _Call) -> str:
 
 
 def _solver(call: _Call) -> str:
-    solution = solve(parse(call.problem))
+    story = parse(call.problem)
+    solution = solve(story)
     if call.errs("problem", every_draw=True):
         solution = _wrong(solution, call.dice("wrong", every_draw=True))
     elif call.errs("draw"):
         solution = _wrong(solution, call.dice("wrong"))
+    if not story.forward and call.dice("terse", every_draw=True).random() < call.options.terse:
+        return bare(solution)
     return written(solution, call.dice("style").randrange(call.options.styles))
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERSION", "LearnSettings", "learn"]
 
-VERSION = 1
+VERSION = 2
 
 
 def learn(

@@ -4,6 +4,9 @@ In: exercises with their attempts, and verdicts. Out: one `Preference` a problem
 sample that agrees with it, q− every sample that disagrees; a sample nobody could judge is in neither and is counted. Where
 q− is empty, one response each of other problems stands in as a synthetic negative. Pairs are q+ × q−.
 
+`teacher_solution` and `decided_by` are ours: the first keeps a teacher's text out of q+ where the student found its own way, the
+second puts a rule without verdicts in their place, as a control.
+
 Deviations: equal samples become one response with a multiplicity, so that a student that repeats itself is not trained on
 the same text four times (`pairs` counts distinct ones); `max_pairs` caps the pairs of a problem and `max_off_topic_share`
 those with a synthetic negative (both are about pairs: losses that take each response once still see all); with the label
@@ -25,7 +28,19 @@ import orjson
 from pydantic import Field
 
 from orcamath.ports import Progress
-from orcamath.preferences import Judged, Sides, allotted, answer_against_teacher, capped_pairs, joined, sides
+from orcamath.preferences import (
+    DecidedBy,
+    Judged,
+    Positives,
+    Sides,
+    TeacherSolution,
+    allotted,
+    answer_against_teacher,
+    capped_pairs,
+    decided,
+    joined,
+    sides,
+)  # fmt: skip
 from orcamath.records import Attempt, Exercise, Preference, Rejected, Response, Settings, Verdict, digest
 from orcamath.store.artifacts import Artifact, Output
 
@@ -46,8 +61,14 @@ class PreferSettings(Settings):
 
     synthetic_negatives: int = Field(default=4, ge=0)
     """How many other problems lend one response each where q− is empty; 0 turns synthetic negatives off (an ablation)."""
-    positives: Literal["all", "teacher"] = "all"
-    """`teacher`: agreeing samples are left out of q+ (the paper's ablation)."""
+    positives: Positives = "all"
+    """Which agreeing samples join q+: all, none (`teacher`, the paper's ablation), or those with their working (a control)."""
+    teacher_solution: TeacherSolution = "always"
+    """Whether the teacher's solution is in q+ always (paper) or only where no sample is. A teacher who was terse is then copied
+    only where the student has nothing of its own."""
+    decided_by: DecidedBy = "verdict"
+    """What makes a sample right. The others are controls that see no verdict: `worked` calls right what shows its working,
+    `shuffled` deals a problem's verdicts out anew among its samples."""
     max_pairs: int | None = Field(default=None, ge=1)
     """Pairs of one problem at most, spread evenly over its responses; None for the whole product."""
     max_off_topic_share: float = Field(default=1.0, ge=0, le=1)
@@ -108,7 +129,8 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
     donors = _Donors(out.scratch / "donors.jsonl")
 
     def problems() -> Iterator[tuple[Exercise, list[Judged]]]:
-        return joined(practised.read(Exercise), practised.read(Attempt), verdicts.read(Verdict))
+        for exercise, judged in joined(practised.read(Exercise), practised.read(Attempt), verdicts.read(Verdict)):
+            yield exercise, decided(exercise, judged, settings.decided_by)
 
     if settings.synthetic_negatives:
         for exercise, judged in problems():
@@ -125,7 +147,7 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
                 if settings.label_noise == "drop":
                     out.reject(Rejected(item=exercise.problem_id, reason="label_noise", detail=exercise.reference))
                     continue
-            found = sides(exercise, judged, settings.positives)
+            found = sides(exercise, judged, settings.positives, settings.teacher_solution)
             _count(tally, judged, found)
             cap = settings.max_pairs
             if not found.negatives and found.positives and settings.synthetic_negatives:
@@ -161,7 +183,7 @@ def _off_topic_caps(
     for exercise, judged in problems:
         if settings.label_noise == "drop" and answer_against_teacher(exercise, judged) is not None:
             continue
-        found = sides(exercise, judged, settings.positives)
+        found = sides(exercise, judged, settings.positives, settings.teacher_solution)
         n_negatives = len(found.negatives) or settings.synthetic_negatives
         n = min(len(found.positives) * n_negatives, settings.max_pairs or sys.maxsize)
         if found.negatives:

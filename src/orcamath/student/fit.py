@@ -83,7 +83,7 @@ def fit(
     groups: Sequence[Referenced],
     steps: Sequence[Sequence[int]],
     objective: Objective,
-    mismatched: Callable[[int, Sequence[int], int], tuple[float, int]] | None,
+    ratios: Callable[[int, Sequence[int], int], tuple[float, int]] | None,
     progress: Progress,
     metric: Metric,
     scratch: Path,
@@ -91,7 +91,7 @@ def fit(
 ) -> Done:
     """Train `model` (`prepared` from `loaded`) and write it to `out.folder/model`.
 
-    `mismatched(step, items, tokens)` returns what KTO's z0 is the mean of, for these items of a step: sum and count.
+    `ratios(step, items, tokens)` returns what KTO's z0 is the mean of, for these items of a step: sum and count.
     """
     room = Room(settings.batch_tokens, alone=not is_sharded(model))
 
@@ -101,8 +101,8 @@ def fit(
         chosen, whole = [groups[k] for k in mine], totals([groups[k].group for k in steps[i]])
         with quietly(model, settings):
             baseline = 0.0
-            if mismatched is not None:
-                total, n = world.total(*room.within(partial(mismatched, i, mine)))
+            if ratios is not None:
+                total, n = world.total(*room.within(partial(ratios, i, mine)))
                 baseline = max(0.0, total / n) if n else 0.0
 
             def work(tokens: int) -> StepReport:

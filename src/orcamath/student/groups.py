@@ -11,7 +11,7 @@ from typing import NamedTuple
 from orcamath.records import Preference, Response
 from orcamath.student.encode import Encoder
 
-__all__ = ["Group", "Skipped", "answer_ids", "encode_group", "encode_groups", "mismatches", "only"]
+__all__ = ["Group", "Skipped", "answer_ids", "encode_group", "encode_groups", "mismatches", "only", "per_problem"]
 
 
 class Group(NamedTuple):
@@ -23,7 +23,7 @@ class Group(NamedTuple):
     """Answer ids, EOS included where the answer was finished."""
     desirable: tuple[bool, ...]
     weights: tuple[float, ...]
-    """1 each, or how often it was sampled."""
+    """1 each, or how often it was sampled; or shares of its label in its problem (`per_problem`)."""
     pairs: tuple[tuple[int, int, float], ...]
     """(winner, loser, weight), as indices of responses."""
     off_topic: tuple[bool, ...]
@@ -115,6 +115,19 @@ def encode_groups(
         else:
             skipped.append(made)
     return groups, skipped
+
+
+def per_problem(group: Group) -> Group:
+    """Return the group with the weights of each label adding up to 1, and those of its pairs."""
+    sums = {
+        label: sum(w for w, d in zip(group.weights, group.desirable, strict=True) if d is label)
+        for label in (True, False)
+    }
+    pairs = sum(x for _, _, x in group.pairs)
+    return group._replace(
+        weights=tuple(w / sums[d] for w, d in zip(group.weights, group.desirable, strict=True)),
+        pairs=tuple((winner, loser, x / pairs) for winner, loser, x in group.pairs),
+    )
 
 
 def only(group: Group, keep: Sequence[bool]) -> Group:

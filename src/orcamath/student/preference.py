@@ -15,7 +15,7 @@ from orcamath.store.artifacts import Artifact, Output
 from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.encode import Encoder
 from orcamath.student.fit import fit, prepared
-from orcamath.student.groups import Group, encode_groups, mismatches, only
+from orcamath.student.groups import Group, encode_groups, mismatches, only, per_problem
 from orcamath.student.logprobs import Posed
 from orcamath.student.loop import Metric, plan
 from orcamath.student.losses import Batch, Loss, needs_of
@@ -47,7 +47,8 @@ def train_on_preferences(
     loaded = load(student, dtype=training_dtype(settings), quantize=quantize_of(settings))
     groups, dropped = _groups(out, settings, preferences, Encoder(loaded.tokenizer, settings.max_tokens), need)
     steps = plan(len(groups), settings)
-    strangers = [mismatches([groups[k] for k in s], settings.z0_per_problem) if "z0" in need else {} for s in steps]
+    apart = "z0" in need and settings.z0 == "mismatched"
+    strangers = [mismatches([groups[k] for k in s], settings.z0_per_problem) if apart else {} for s in steps]
     asked = list(_asked(groups, steps, strangers, need))
     known = (
         reference_logprobs(
@@ -59,15 +60,15 @@ def train_on_preferences(
     ready = [Referenced(g, known[_posed(g)] if "reference" in need else (0.0,) * len(g.responses)) for g in groups]
     model = prepared(loaded, settings, world)
 
-    def mismatched(i: int, mine: Sequence[int], tokens: int) -> tuple[float, int]:
-        other = [Posed(groups[k].prompt, strangers[i][groups[k].problem_id]) for k in mine]
-        policy = score_all(model, other, tokens, share=settings.share_prompt, even=even(model, world))
-        return ratio_sum(policy, [known[p] if p.answers else () for p in other])
+    def ratios(i: int, mine: Sequence[int], tokens: int) -> tuple[float, int]:
+        posed = [_compared(groups[k], strangers[i] if apart else None) for k in mine]
+        policy = score_all(model, posed, tokens, share=settings.share_prompt, even=even(model, world))
+        return ratio_sum(policy, [known[p] if p.answers else () for p in posed])
 
     watch = Watch(metric, len(steps))
     objective = Objective(loss, settings, settings.nll_weight)
     done = fit(
-        out, settings, loaded, student, model, ready, steps, objective, mismatched if "z0" in need else None, progress, watch,
+        out, settings, loaded, student, model, ready, steps, objective, ratios if "z0" in need else None, progress, watch,
         out.scratch / "steps", world,
     )  # fmt: skip
     trained = [groups[k] for s in steps for k in s]
@@ -77,7 +78,7 @@ def train_on_preferences(
         "n_off_topic": sum(sum(g.off_topic) for g in groups), "n_cut": sum(g.n_cut for g in groups),
         "n_steps": done.n_steps, "n_tokens": done.n_tokens,
         "n_answer_tokens": sum(len(r) for g in trained for r in g.responses),
-        "n_tokens_without_gradient": sum(p.n_tokens for p in asked) if "z0" in need else 0,
+        "n_tokens_without_gradient": _scored(asked, trained, apart=apart) if "z0" in need else 0,
         "final_loss": done.final_loss, "warnings": watch.said, "student": student.fingerprint,
         "reference": reference.fingerprint,
     }  # fmt: skip
@@ -85,6 +86,11 @@ def train_on_preferences(
 
 def _posed(group: Group) -> Posed:
     return Posed(group.prompt, group.responses)
+
+
+def _compared(group: Group, strangers: dict[str, Any] | None) -> Posed:
+    """Return the answers whose log-ratios KTO's baseline is the mean of: those of other problems, or the group's own."""
+    return _posed(group) if strangers is None else Posed(group.prompt, strangers[group.problem_id])
 
 
 def _asked(
@@ -99,11 +105,17 @@ def _asked(
         )
 
 
+def _scored(asked: Sequence[Posed], trained: Sequence[Group], *, apart: bool) -> int:
+    """Count the tokens that were scored without gradient: by the reference, and for a baseline of the step's own answers."""
+    return sum(p.n_tokens for p in asked) + (0 if apart else sum(g.n_tokens for g in trained))
+
+
 def _groups(
     out: Output, settings: LearnSettings, preferences: Artifact, encoder: Encoder, need: frozenset[str]
 ) -> tuple[list[Group], Counter[str]]:
     made, skipped = encode_groups(preferences.read(Preference), encoder, multiplicity=settings.multiplicity)
     groups, dropped = usable(made, settings, need)
+    groups = [per_problem(g) for g in groups] if settings.per_problem else groups
     for problem_id, reason in [*skipped, *dropped]:
         out.balance.results += 1
         out.reject(Rejected(item=problem_id, reason=reason))

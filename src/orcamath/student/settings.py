@@ -94,5 +94,9 @@ class LearnSettings(TrainSettings, LossSettings):
     """KTO: keep problems that have wrong answers only."""
     multiplicity: bool = False
     """Weigh a response by how often it was sampled, instead of each once."""
+    per_problem: bool = False
+    """Let a problem's answers of one label weigh one together, instead of one (or their multiplicity) each."""
+    z0: Literal["mismatched", "own"] = "mismatched"
+    """KTO: what the baseline is the mean log-ratio of: answers to other problems (KTO's paper), or the step's own answers."""
     z0_per_problem: int | None = Field(default=None, ge=1)
     """KTO: mismatched answers a problem for the baseline; None: as many as it has responses."""

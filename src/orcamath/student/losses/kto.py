@@ -1,7 +1,7 @@
 """Kahneman-Tversky optimisation (arXiv 2402.01306, equation 8): each response by itself is good or bad against a baseline.
 
-The baseline z0 = max(0, mean log π(y'|x)/π_ref(y'|x)) is taken over responses y' of *other* problems in the whole step, and
-carries no gradient. The constant λ_y is kept, so the loss is never negative.
+The baseline z0 = max(0, mean log π(y'|x)/π_ref(y'|x)) is taken over responses y' of *other* problems in the whole step (or over
+the step's own, `z0: own`), and carries no gradient. The constant λ_y is kept, so the loss is never negative.
 """
 
 import torch
