@@ -19,6 +19,7 @@ from orcamath.errors import CapReached
 from orcamath.ports import Message, Request, Sampling
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Budget, Price, most_tokens
+from orcamath.store.under_way import stage_under_way
 from orcamath.testing import Call, Faults, serve
 from orcamath.testing.faults import CONTENT_FAULTS, WIRE_FAULTS
 
@@ -62,21 +63,21 @@ def trial(seed: int, folder: Path) -> Trial:
         return "word " * random.Random(call.seed).randrange(1, max_tokens * 2)
 
     with serve(respond, random_faults(rng), price=price) as server:
-        options = {"first_backoff_s": 0.001, "pause_s": 0.002}
+        options = {"first_backoff_s": 0.001, "pause_s": 0.002, "price": list(price)}
         concurrency = rng.choice([1, 4, 32])
         chat = open_chat(
             ModelSettings(model="m", base_url=server.base_url, timeout_s=0.5, concurrency=concurrency, options=options)
         )
         budget = Budget(folder / f"{seed}.sqlite", cap)
-        chat.meter = meter = budget.meter("teach", price)
         stopped = False
-        try:
-            for _ in chat(questions(rng, max_tokens)):
-                pass
-        except CapReached:
-            stopped = True
+        with stage_under_way("teach", budget) as calls:
+            try:
+                for _ in chat(questions(rng, max_tokens)):
+                    pass
+            except CapReached:
+                stopped = True
         assert stopped
-        made = Trial(cap, meter.spent_usd, server.billed_usd, server.counts["calls"])
+        made = Trial(cap, calls.spent_usd, server.billed_usd, server.counts["calls"])
         budget.close()
     return made
 

@@ -7,8 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +16,7 @@ from typing import Any
 from orcamath.errors import RecipeError, Stopped, nearest
 from orcamath.experiment import run_arms
 from orcamath.extend import FAMILIES
-from orcamath.ports import Judge, Message, Screen
+from orcamath.ports import Closing, Judge, Message, Screen
 from orcamath.recipe_file import arms, dump
 from orcamath.recipe_settings import Recipe
 from orcamath.records import digest
@@ -29,7 +28,7 @@ from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.budget import Budget
 from orcamath.store.event_files import EventFiles
 from orcamath.store.ledger import Ledger, Remembered
-from orcamath.store.prices import price_of
+from orcamath.store.prices import declared_price
 from orcamath.store.run_folder import RunFolder
 from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.workshop import Player, Workshop
@@ -82,12 +81,10 @@ def _from_file(family: str, path: Path) -> ModuleType:
 class Assembled:
     """The tools of a workshop (see `workshop.Tools`), everything opened once."""
 
-    def __init__(self, store: Store, budget: Budget | None = None) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
-        self.budget = budget
         self.ledger = Ledger(store.root / "ledger")
         self._chats: dict[str, Remembered] = {}
-        self._settings: dict[int, ModelSettings] = {}
 
     def chat(self, settings: ModelSettings) -> Remembered:
         """Open a model by its backend's name, the ledger in front of it."""
@@ -97,28 +94,15 @@ class Assembled:
                 folder = {"folder": str(self.store.root / "batches")}
                 settings = settings.model_copy(update={"options": folder | settings.options})
             opened = find("backend", settings.backend).open_chat(settings)
-            self._chats[key] = Remembered(opened, self.ledger)
-            self._settings[id(self._chats[key])] = settings
+            self._chats[key] = Remembered(opened, self.ledger, declared_price(settings))
         return self._chats[key]
 
-    @contextmanager
-    def metered(self, stage: str, inputs: Iterable[Any]) -> Iterator[None]:
-        """Put every paid model among the inputs (or inside a judge among them) on the budget while a stage is made."""
-        paid = [m for x in inputs if (m := _model_behind(x)) is not None and hasattr(m.chat, "meter")]
-        leases = []
-        for model in paid if self.budget is not None else []:
-            settings = self._settings[id(model)]
-            price = price_of(settings.backend, settings.model, settings.base_url, settings.options.get("price"))
-            assert self.budget is not None
-            lease = self.budget.meter(stage, price)
-            model.chat.meter = lease  # type: ignore[attr-defined]
-            leases.append((model, lease))
-        try:
-            yield
-        finally:
-            for model, lease in leases:
-                model.chat.meter = None  # type: ignore[attr-defined]
-                lease.close()
+    def close(self) -> None:
+        """Close the ledger, and every model that holds on to something."""
+        for model in self._chats.values():
+            if isinstance(model.chat, Closing):
+                model.chat.close()
+        self.ledger.close()
 
     def base(self, settings: StudentSettings) -> Any:
         """Return the base model's folder: the shipped pupil, a local folder or GGUF file, or a hub name."""
@@ -196,13 +180,6 @@ def _base(settings: StudentSettings) -> str:
     return str(Path(__file__).parent / "classroom" / "base") if settings.base == "classroom" else settings.base
 
 
-def _model_behind(thing: Any) -> Remembered | None:
-    """Return a model, or the one that a judge asks; None for anything else."""
-    while thing is not None and not isinstance(thing, Remembered):
-        thing = getattr(thing, "model", None)
-    return thing
-
-
 def run_recipe(
     recipe: Recipe,
     folder: RunFolder,
@@ -222,16 +199,16 @@ def run_recipe(
     folder.write_text("recipe.yaml", dump(recipe))
     budget_path = budget_path or folder.path / "budget.sqlite"  # arms share their run's
     budget = Budget(budget_path, recipe.budget.cap_usd, recipe.budget.stages_usd)
-    tools = Assembled(store, budget)
+    tools = Assembled(store)
     shop = Workshop(store, folder, tools, Silent() if quiet else Bars(left_usd=budget.left_usd), until, announce)
-    shop.events = events
+    shop.budget, shop.events = budget, events
     try:
         run(recipe, shop)
     finally:
         shop.progress.end()
         if events is not None:
             events.close()
-        tools.ledger.close()
+        tools.close()
         budget.close()
         folder.write_json("stages.json", _pointers(shop))
     own = arms(recipe)

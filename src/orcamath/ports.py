@@ -4,21 +4,24 @@ A model is `Chat`: requests in, replies out, in any order, exactly one reply a r
 GPUs are the backend's business. Agents, teacher and judges stay plain synchronous code.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from orcamath.records import Outcome, canonical
 
 __all__ = [
+    "Batched",
     "Chat",
+    "Closing",
     "Comparison",
     "Finding",
     "Judge",
     "Message",
     "Pose",
     "Progress",
+    "Replies",
     "Reply",
     "Request",
     "Sampling",
@@ -92,6 +95,22 @@ class Reply:
     """What a reasoning model thought before answering, where the server tells it apart; never parsed."""
 
 
+class Replies(Protocol):
+    """What a model yields: replies, and a way to have no more of them. A generator is one."""
+
+    def __iter__(self) -> Iterator[Reply]:
+        """Return itself."""
+        ...
+
+    def __next__(self) -> Reply:
+        """Return the next reply."""
+        ...
+
+    def close(self) -> None:
+        """Cancel what is under way, and settle what was sent."""
+        ...
+
+
 class Chat(Protocol):
     """A model. Calling it pulls requests lazily (at most a window ahead) and yields one reply each, in any order.
 
@@ -109,8 +128,26 @@ class Chat(Protocol):
         """Size of the fixed chunks in which calls are run and remembered whole; None where each call stands alone."""
         ...
 
-    def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+    def __call__(self, requests: Iterable[Request]) -> Replies:
         """Answer the requests."""
+        ...
+
+
+@runtime_checkable
+class Batched(Protocol):
+    """What a backend offers besides, whose calls lie with a provider for hours before they are answered."""
+
+    def handed_in(self) -> Set[bytes]:
+        """Return the keys of calls that are paid for and not remembered yet."""
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """What a backend or a judge offers besides, that holds on to something: weights, a process, a connection."""
+
+    def close(self) -> None:
+        """Let go of it; called when the run ends, and harmless a second time."""
         ...
 
 
@@ -136,7 +173,10 @@ class Finding(NamedTuple):
 
 
 class Judge(Protocol):
-    """Decides comparisons, in order, one finding each."""
+    """Decides comparisons, in order, one finding each.
+
+    A model that it asks is the one it was made with: what that model costs, and what never came through, is booked there.
+    """
 
     @property
     def fingerprint(self) -> str:

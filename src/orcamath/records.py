@@ -62,6 +62,10 @@ class Settings(BaseModel):
             name: _identity(getattr(self, name)) for name, f in type(self).model_fields.items() if not _is_outside(f)
         }
 
+    def prompt_fingerprints(self) -> list[str]:
+        """Return the hashes of the prompts that are used, which enter a stage's digest beside the fields."""
+        return []
+
 
 def outside_digest(default: Any, **constraints: Any) -> Any:
     """Return a pydantic field that changes how fast or where from, never what comes out: paths, concurrency, logging."""

@@ -6,7 +6,6 @@ The recipe says what is made of what; the workshop keeps the books of which stag
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -18,6 +17,7 @@ from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.source import Reader, SourceSettings
 from orcamath.stages.practice import ServerSettings
 from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.store.budget import Budget
 from orcamath.store.event_files import EventFiles
 from orcamath.store.ledger import Remembered
 from orcamath.store.run_folder import RunFolder
@@ -100,10 +100,6 @@ class Tools(Protocol):
         """Find a loss by name."""
         ...
 
-    def metered(self, stage: str, inputs: Iterable[Any]) -> AbstractContextManager[None]:
-        """Book on the run's budget what the models among a stage's inputs cost while it is made. Raises CapReached."""
-        ...
-
 
 @dataclass
 class Workshop:
@@ -117,6 +113,8 @@ class Workshop:
     announce: Callable[[str], None] = lambda _: None
     done: list[StageDone] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
+    budget: Budget | None = None
+    """What stages are made at the cost of."""
     events: EventFiles | None = None
     """Where a training's numbers go besides `metrics.jsonl`."""
     label: str = ""
@@ -144,10 +142,9 @@ class Workshop:
 
         def run(out: Output) -> None:
             self.announce(f"{label} …")
-            with self.tools.metered(name, [*inputs, *resources.values()]):
-                make(out, settings, *inputs, progress=self.progress, **resources)
+            make(out, settings, *inputs, progress=self.progress, **resources)
 
-        artifact = self.store.stage(*what, run)
+        artifact = self.store.stage(*what, run, budget=self.budget)
         self.done.append(StageDone(label, artifact, artifact.seconds))
         how = "reused" if artifact.reused else f"{time.monotonic() - began:.1f} s"
         self.folder.log(f"{label}: {artifact.path.name} ({how})")
@@ -174,7 +171,7 @@ def _what(
     label: str, make: Callable[..., None], settings: Settings | None, inputs: Iterable[Any], also: Iterable[str]
 ) -> tuple[str, int, Settings | None, list[Any]]:
     """Return what the digest is made of: name, version, settings, and inputs with the texts of the prompts."""
-    prompts: list[str] = getattr(settings, "prompt_fingerprints", list)()
+    prompts = settings.prompt_fingerprints() if settings is not None else []
     return label.split(" ")[0], sys.modules[make.__module__].VERSION, settings, [*_named(inputs), *also, *prompts]
 
 

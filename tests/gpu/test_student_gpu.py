@@ -8,6 +8,7 @@ import torch
 from orcamath.records import Lesson, Problem
 from orcamath.stages.imitate import imitate
 from orcamath.store.artifacts import Output
+from orcamath.store.under_way import Calls
 from orcamath.student.logprobs import Posed, score, score_rows
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import SftSettings
@@ -48,7 +49,7 @@ def test_two_gpus_share_the_weights_and_train_what_one_trains(tmp_path: Path, dt
     base = tiny_folder(tmp_path / "base")
     losses: dict[int, list[float]] = {}
     for n in (1, 2):  # `sharding: auto` is fsdp2 here
-        out = Output(tmp_path / f"{n}/folder", tmp_path / f"{n}/scratch")
+        out = Output(tmp_path / f"{n}/folder", tmp_path / f"{n}/scratch", Calls("train"))
         out.folder.mkdir(parents=True)
         out.scratch.mkdir()
         losses[n] = []

@@ -14,6 +14,7 @@ from orcamath.ports import Message, Request, Sampling, Usage
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import NANO, Budget, Price, most_tokens
 from orcamath.store.prices import price_of, prices
+from orcamath.store.under_way import stage_under_way
 from orcamath.testing import Faults, serve, stub
 
 
@@ -120,17 +121,16 @@ def test_the_wire_stops_at_the_cap_and_spends_nearly_all_of_it(tmp_path: Path) -
             ModelSettings(model="m", base_url=server.base_url, timeout_s=5, concurrency=8, options=options)
         )
         budget = Budget(tmp_path / "money.sqlite", cap_usd=4.0)
-        chat.meter = meter = budget.meter("teach", Price(100, 1000))
         replies = []
 
         def ask_on() -> None:
             replies.extend(reply for reply in chat(ask(f"question {i}") for i in range(10_000)))
 
-        with pytest.raises(CapReached, match="cap"):
+        with stage_under_way("teach", budget) as calls, pytest.raises(CapReached, match="cap"):
             ask_on()
-        assert server.billed_usd <= meter.spent_usd + 1e-9
-        assert meter.spent_usd <= 4.0
-        assert meter.spent_usd >= 0.9 * 4.0
+        assert server.billed_usd <= calls.spent_usd + 1e-9
+        assert calls.spent_usd <= 4.0
+        assert calls.spent_usd >= 0.9 * 4.0
         budget.close()
 
 

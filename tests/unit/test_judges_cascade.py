@@ -17,6 +17,7 @@ from orcamath.ports import Comparison, Judge, Request
 from orcamath.records import Attempt, Exercise, Verdict
 from orcamath.stages.judge import VERSION, judge
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.under_way import stage_under_way
 from scripted import Bench, Quiet, Scripted, user_text
 
 SURE = Comparison("How many?", "9", "#### 9")
@@ -37,10 +38,11 @@ def verify() -> MathVerify:
 def test_only_open_rows_reach_the_model(tmp_path: Path) -> None:
     chat = Scripted(yes)
     cascade = CascadeJudge(None, make_model(JudgeSettings(), Bench(tmp_path).model(chat)))
-    findings = list(cascade([SURE, OPEN, WRONG, OPEN]))
+    with stage_under_way("judge") as calls:
+        findings = list(cascade([SURE, OPEN, WRONG, OPEN]))
     assert [f.outcome for f in findings] == ["agrees", "agrees", "disagrees", "agrees"]
     assert [f.by.partition(":")[0] for f in findings] == ["rules", "model", "rules", "model"]
-    assert (len(chat.asked), cascade.model_calls) == (1, 1)
+    assert (len(chat.asked), calls.n) == (1, 1)
 
 
 def test_without_a_model_an_open_row_stays_open() -> None:

@@ -8,6 +8,7 @@ from orcamath.errors import RecipeError
 from orcamath.judges.model import ModelJudge, make, read_extract, read_verdict
 from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Reply, Request
+from orcamath.store.under_way import stage_under_way
 from scripted import Bench, Scripted, user_text
 
 RIGHT = Comparison("How many?", "9", "It is 9.")
@@ -62,23 +63,26 @@ def judge(tmp_path: Path, say: object, **settings: object) -> tuple[ModelJudge, 
 )
 def test_an_unreadable_verdict_is_unjudged(tmp_path: Path, said: object, reason: str) -> None:
     asked, _ = judge(tmp_path, lambda _: said)
-    (finding,) = asked([RIGHT])
+    with stage_under_way("judge") as calls:
+        (finding,) = asked([RIGHT])
     assert (finding.outcome, finding.reason) == ("unjudged", reason)
-    assert asked.wire_failures == []
+    assert calls.failures == []
 
 
 def test_a_call_that_never_came_through_is_unjudged_and_told(tmp_path: Path) -> None:
     asked, _ = judge(tmp_path, lambda _: None)
-    (finding,) = asked([RIGHT])
+    with stage_under_way("judge") as calls:
+        (finding,) = asked([RIGHT])
     assert (finding.outcome, finding.reason) == ("unjudged", "no_reply")
-    assert asked.wire_failures == ["connection reset"]
+    assert calls.failures == ["connection reset"]
 
 
 def test_equal_questions_are_asked_once_and_remembered(tmp_path: Path) -> None:
     asked, chat = judge(tmp_path, lambda _: "Error Analysis: none.\nFinal Verdict: Correct")
     other = RIGHT._replace(response="It is 8.")
-    assert [f.outcome for f in asked([RIGHT, other, RIGHT, RIGHT])] == ["agrees"] * 4
-    assert (len(chat.asked), asked.model_calls) == (2, 2)
+    with stage_under_way("judge") as calls:
+        assert [f.outcome for f in asked([RIGHT, other, RIGHT, RIGHT])] == ["agrees"] * 4
+    assert (len(chat.asked), calls.n) == (2, 2)
     list(asked([RIGHT]))
     assert len(chat.asked) == 2
 

@@ -10,8 +10,9 @@ from orcamath.backends.batch_files import Desk
 from orcamath.errors import BatchWaiting, CapReached, RecipeError
 from orcamath.ports import Message, Request, Sampling
 from orcamath.settings import ModelSettings
-from orcamath.store.budget import Budget, Price
+from orcamath.store.budget import Budget
 from orcamath.store.ledger import Ledger, Remembered
+from orcamath.store.under_way import stage_under_way
 from orcamath.testing import Call, serve
 from orcamath.testing.batches import BatchDesk
 
@@ -69,7 +70,7 @@ def test_after_a_crash_a_batch_is_found_again_not_paid_again(tmp_path: Path, cra
         else:
             replies = model(requests)
             next(replies)
-            replies.close()  # type: ignore[attr-defined]
+            replies.close()
             if crash_after == "upload":  # made, but the process died before it wrote that down
                 (intent,) = model._desk.intents()
                 for path in model._desk.folder.glob("*.out.jsonl"):
@@ -96,15 +97,14 @@ def test_what_expired_is_an_error_and_only_that_is_handed_in_again(tmp_path: Pat
 
 def test_a_cap_limits_what_is_handed_in(tmp_path: Path) -> None:
     with serve(echo, price=(1000.0, 1000.0)) as server:
-        model = batch(server.base_url, tmp_path / "b")
+        model = batch(server.base_url, tmp_path / "b", price=[1000, 1000])
         budget = Budget(tmp_path / "money.sqlite", 1.0)
-        model.meter = budget.meter("teach", Price(1000, 1000))
         replies = []
 
         def run() -> None:
             replies.extend(model(ask(i) for i in range(1000)))
 
-        with pytest.raises(CapReached):
+        with stage_under_way("teach", budget), pytest.raises(CapReached):
             run()
         assert len(replies) == 10  # ten times 9.2 cents may cost 92 cents
         assert server.billed_usd <= 1.0

@@ -81,7 +81,7 @@ def test_a_crash_while_making_leaves_nothing_that_looks_sealed(tmp_path: Path) -
 
 def test_wire_failures_keep_a_stage_from_being_sealed(tmp_path: Path) -> None:
     def fail(out: Output) -> None:
-        out.wire_failures.append("timed out after 2 s")
+        out.calls.failures.append("timed out after 2 s")
 
     store = Store(tmp_path)
     with pytest.raises(WireDown, match="timed out after 2 s"):

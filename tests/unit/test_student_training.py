@@ -14,6 +14,7 @@ from orcamath.records import Lesson, Preference, Problem, Response
 from orcamath.stages.imitate import imitate
 from orcamath.stages.learn import learn
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.under_way import Calls
 from orcamath.student.checkpoint import discard_after, resume, save_checkpoint
 from orcamath.student.fit import Room
 from orcamath.student.launch import loss_name
@@ -46,7 +47,7 @@ class Metrics:
 def output(path: Path) -> Output:
     for name in ("folder", "scratch"):
         (path / name).mkdir(parents=True, exist_ok=True)
-    return Output(path / "folder", path / "scratch")
+    return Output(path / "folder", path / "scratch", Calls("train"))
 
 
 def weights(out: Output) -> dict[str, torch.Tensor]:

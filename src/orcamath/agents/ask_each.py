@@ -190,7 +190,7 @@ def ask_each(
         for _, told in fold(teller, seeds, writer, book, tries=statement.tries, final=False):
             yield from targets(told)
 
-    fill(teller, seeds, writer, out, progress, tries=statement.tries, total=n_seeds)
+    fill(teller, seeds, writer, progress, tries=statement.tries, total=n_seeds)
     n_targets = sum(1 for _ in all_targets(out))  # the books of the statements are kept in this pass only
     out.facts["targets"] = n_targets
 

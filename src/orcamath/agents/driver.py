@@ -2,7 +2,7 @@
 
 An agent is two pure halves around a call: `request(item, draw)` says what is asked, `parse(reply, item)` makes results of
 what came back, or says why not. Whatever went wrong with one item is a `Rejected`, never an exception; a failure of the
-wire goes into `out.wire_failures` and is asked again by the next run.
+wire is booked by the model itself, and asked again by the next run.
 
 Both balances are kept here. Calls: every draw asked was parsed or failed. Results: of a `final` agent every result is
 counted when it is handed out and must be booked as kept (`keep`) or rejected by the stage; of an agent whose results are
@@ -104,7 +104,7 @@ def drive(
 
     `total`: how many items there are, for the progress bar.
     """
-    fill(agent, items, chat, out, progress, tries=tries, total=total)
+    fill(agent, items, chat, progress, tries=tries, total=total)
     return fold(agent, items, chat, out, tries=tries, final=final)
 
 
@@ -112,7 +112,6 @@ def fill(
     agent: Agent[In, Made],
     items: Callable[[], Iterable[In]],
     chat: Remembered,
-    out: Output,
     progress: Progress,
     *,
     tries: int = 1,
@@ -120,13 +119,13 @@ def fill(
 ) -> None:
     """Bring all calls into the ledger; what could not be read is asked again with the next draw."""
     progress.begin(agent.name, total)
-    out.wire_failures += chat.fill((agent.request(item, 0) for item in items()), progress)
+    chat.fill((agent.request(item, 0) for item in items()), progress)
     for draw in range(1, tries):
         again = [r for item in items() if (r := _again(agent, item, chat, draw)) is not None]
         if not again:
             break
         progress.begin(f"{agent.name}, try {draw + 1}", len(again))
-        out.wire_failures += chat.fill(again, progress)
+        chat.fill(again, progress)
     progress.end()
 
 

@@ -11,7 +11,7 @@ What a batch left out (expired, cancelled) is an error of those calls: the next 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,12 @@ from orcamath.backends.wire_pace import backoff
 from orcamath.backends.wire_protocol import Fault, body_of, fault_of, is_refusal_of_content, parse
 from orcamath.backends.wire_quirks import Quirks
 from orcamath.errors import BatchWaiting, CapReached, RecipeError, TeacherRefused, WireDown, nearest
-from orcamath.ports import Reply, Request, Usage
+from orcamath.ports import Replies, Reply, Request, Usage
 from orcamath.records import digest
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Meter
+from orcamath.store.prices import price_of
+from orcamath.store.under_way import meter
 
 __all__ = ["OpenAIBatch", "open_chat"]
 
@@ -63,7 +65,7 @@ class OpenAIBatch:
     def __init__(self, settings: ModelSettings) -> None:
         self.settings = settings
         self.fingerprint = fingerprint_of(settings)
-        self.meter: Meter | None = None
+        self._meter: Meter | None = None
         self._options: dict[str, Any] = {**_OPTIONS, **settings.options}
         self._url = (settings.base_url or OPENAI).rstrip("/")
         self._headers, self._secrets = headers_of(settings, self._url)
@@ -71,9 +73,11 @@ class OpenAIBatch:
         self._desk = Desk(Path(self._options["folder"]) / digest(self.fingerprint, self._url)[:16])
         self._held: dict[str, int] = {}
 
-    def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+    def __call__(self, requests: Iterable[Request]) -> Replies:
         """Hand in what no batch holds, then wait for all. Raises BatchWaiting where told not to wait."""
         wanted = Counter[str]()
+        s = self.settings
+        self._meter = meter(lambda: price_of("openai_batch", s.model, s.base_url, self._options["price"]))
         try:
             capped = self._hand_in(requests, wanted)
             for intent in self._desk.intents():
@@ -81,14 +85,17 @@ class OpenAIBatch:
                     yield from self._collect(intent, wanted)
         finally:
             for held in self._held.values():  # handed in and not back: the provider may charge for all of it
-                if self.meter is not None:
-                    self.meter.settle(held, None, sent=True)
+                if self._meter is not None:
+                    self._meter.settle(held, None, sent=True)
             self._held = {}
         if capped:
             raise CapReached("the spending cap leaves no room for the next call: raise `cap_usd`, or stop here")
 
-    def handed_in(self) -> set[str]:
-        """Return the keys (hex) that an open batch holds or that have come back: paid for, whether remembered yet or not."""
+    def handed_in(self) -> Set[bytes]:
+        """Return the keys that an open batch holds or that have come back: paid for, whether remembered yet or not."""
+        return {bytes.fromhex(key) for key in self._known()}
+
+    def _known(self) -> set[str]:
         return {key for i in self._desk.intents() for key in (i.keys if i.is_open else self._desk.results(i))}
 
     def _hand_in(self, requests: Iterable[Request], wanted: Counter[str]) -> bool:
@@ -96,7 +103,7 @@ class OpenAIBatch:
         for intent in self._desk.intents():
             if intent.status == "intended":
                 self._upload(intent)
-        known = self.handed_in()
+        known = self._known()
         lines: list[bytes] = []
         keys: list[str] = []
         size, capped = 0, False
@@ -106,8 +113,8 @@ class OpenAIBatch:
                 wanted[key] += 1
                 continue
             if key not in known:
-                if self.meter is not None:
-                    held = self.meter.reserve(request)
+                if self._meter is not None:
+                    held = self._meter.reserve(request)
                     if held is None:
                         capped = True
                         break
@@ -207,8 +214,8 @@ class OpenAIBatch:
             self._settle(held, billed, sent=sent)
 
     def _settle(self, held: int | None, billed: Usage | None, *, sent: bool) -> None:
-        if self.meter is not None and held is not None:
-            self.meter.settle(held, billed, sent=sent)
+        if self._meter is not None and held is not None:
+            self._meter.settle(held, billed, sent=sent)
 
     def _call(
         self, method: str, path: str, *, json: Any = None, upload: tuple[str, bytes] | None = None, raw: bool = False

@@ -7,7 +7,7 @@ CapReached. `Pace` holds concurrency and limits, `Quirks` what the model does no
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -21,10 +21,12 @@ from orcamath.backends.wire_pace import Pace, backoff
 from orcamath.backends.wire_protocol import Fault, Parsed, body_of, fault_of, is_refusal_of_content, parse
 from orcamath.backends.wire_quirks import Quirks
 from orcamath.errors import CapReached, RecipeError, TeacherRefused, nearest
-from orcamath.ports import Reply, Request, Usage
+from orcamath.ports import Replies, Reply, Request, Usage
 from orcamath.records import digest
 from orcamath.settings import ModelSettings
-from orcamath.store.budget import Meter, most_tokens
+from orcamath.store.budget import Meter, Price, most_tokens
+from orcamath.store.prices import price_of
+from orcamath.store.under_way import meter
 
 __all__ = ["OpenAICompatible", "fingerprint_of", "open_chat"]
 
@@ -70,7 +72,7 @@ def open_chat(settings: ModelSettings) -> "OpenAICompatible":
 
 
 class OpenAICompatible:
-    """The Chat. Set `meter` to have every call pass through a budget."""
+    """The Chat. Every call on the wire is held and settled on the books of the stage under way."""
 
     chunk: int | None = None
 
@@ -78,7 +80,7 @@ class OpenAICompatible:
         self.settings = settings
         self.fingerprint = fingerprint_of(settings)
         self.base_url = settings.base_url or OPENAI
-        self.meter: Meter | None = None
+        self._meter: Meter | None = None
         self._options: dict[str, Any] = {**_OPTIONS, **settings.options}
         self._headers, self._secrets = headers_of(settings, self.base_url)
         self._chat_url = _join(self.base_url, "chat/completions")
@@ -96,13 +98,18 @@ class OpenAICompatible:
         self._paying = 0
         self._settled: asyncio.Event | None = None
 
-    def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+    def __call__(self, requests: Iterable[Request]) -> Replies:
         """Answer the requests, in any order."""
         self._flight = wire_run.Flight()
+        self._meter = meter(self._price)
         window = self.settings.concurrency
         return wire_run.run(
             self._ask, requests, self.fingerprint, window, self._flight, opening=self._open, closing=self._close
         )
+
+    def _price(self) -> Price:
+        s = self.settings
+        return price_of("openai_compatible", s.model, s.base_url, self._options["price"])
 
     async def _open(self) -> None:
         self._pace.start()
@@ -226,10 +233,10 @@ class OpenAICompatible:
 
     async def _reserve(self, request: Request) -> int:
         """Hold the most this call can cost; waits for calls under way to settle, raises CapReached when none is."""
-        if self.meter is None:
+        if self._meter is None:
             return 0
         assert self._settled is not None
-        while (held := self.meter.reserve(request)) is None:
+        while (held := self._meter.reserve(request)) is None:
             if not self._paying:
                 raise CapReached("the spending cap leaves no room for the next call: raise `cap_usd`, or stop here")
             self._settled.clear()
@@ -238,9 +245,9 @@ class OpenAICompatible:
         return held
 
     def _settle(self, held: int, billed: Usage | None, *, sent: bool) -> None:
-        if self.meter is not None:
+        if self._meter is not None:
             self._paying -= 1
-            self.meter.settle(held, billed, sent=sent)
+            self._meter.settle(held, billed, sent=sent)
             if self._settled is not None:
                 self._settled.set()
 

@@ -8,7 +8,7 @@ A request that the file does not hold is a failure of that call (`Reply.error`),
 unsealed and says which prompt is missing. `record` writes such a file.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from orcamath.errors import DataError, RecipeError
-from orcamath.ports import Reply, Request, Usage
+from orcamath.ports import Replies, Reply, Request, Usage
 from orcamath.records import canonical
 from orcamath.settings import ModelSettings
 
@@ -36,7 +36,7 @@ class Recorded:
         self._path = path
         self._replies = replies
 
-    def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+    def __call__(self, requests: Iterable[Request]) -> Replies:
         """Answer the requests, in order."""
         for request in requests:
             yield self._answer(request, request.key(self.fingerprint))

@@ -27,7 +27,7 @@ import orjson
 
 from orcamath.backends.openai_compatible import OpenAICompatible
 from orcamath.errors import ModelError, RecipeError
-from orcamath.ports import Reply, Request
+from orcamath.ports import Replies, Reply, Request
 from orcamath.settings import ModelSettings
 from orcamath.stages.practice import ServerSettings
 
@@ -53,7 +53,7 @@ class StudentServer:
         if missing:
             raise RecipeError(f"`practice.server.command` lacks {', '.join(missing)}: {settings.command}")
 
-    def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+    def __call__(self, requests: Iterable[Request]) -> Replies:
         """Answer the requests; the server runs from the first to the last."""
         source = iter(requests)
         first = next(source, None)
@@ -67,12 +67,9 @@ class StudentServer:
                     options={"fingerprint": self.fingerprint},
                 )
             )  # fmt: skip
-            replies = chat(chain([first], source))
-            try:
+            with contextlib.closing(chat(chain([first], source))) as replies:
                 for reply in replies:
                     yield self._closed(reply)
-            finally:
-                replies.close()  # type: ignore[attr-defined]
 
     def _closed(self, reply: Reply) -> Reply:
         """Put the end-of-sequence id where the sample ended by itself, and nowhere else."""

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, ClassVar
 
 from orcamath.errors import RecipeError, nearest
-from orcamath.ports import Reply, Request, Usage
+from orcamath.ports import Replies, Reply, Request, Usage
 from orcamath.settings import ModelSettings
 from orcamath.student.encode import Encoder
 from orcamath.student.model import Loaded, ModelFolder, load, open_folder, torch_dtype
@@ -68,7 +68,7 @@ class LocalChat:
         """Hash of weights, tokenizer, template, adapter and dtype."""
         return self.folder.fingerprint
 
-    def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+    def __call__(self, requests: Iterable[Request]) -> Replies:
         """Answer chunk after chunk; weights too large to be kept are let go of when the last one is done."""
         source = iter(requests)
         try:

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from orcamath.ports import Reply, Request
+from orcamath.ports import Replies, Reply, Request
 
 __all__ = ["GRACE_S", "Ask", "Flight", "run"]
 
@@ -156,7 +156,7 @@ def run(
     *,
     opening: Step,
     closing: Step,
-) -> Iterator[Reply]:
+) -> Replies:
     """Yield one reply a request, in any order. `opening` and `closing` run inside the loop, around all calls.
 
     Raises what `ask` raises, after the calls under way have been handed on.
@@ -169,7 +169,7 @@ def run(
     return _in_thread(replies, window)  # a notebook: its own loop holds this thread
 
 
-def _here(begin: Callable[[], _Run], opening: Step, closing: Step) -> Iterator[Reply]:
+def _here(begin: Callable[[], _Run], opening: Step, closing: Step) -> Replies:
     this = begin()
     with _interruptible(this.interrupt):
         try:
@@ -179,7 +179,7 @@ def _here(begin: Callable[[], _Run], opening: Step, closing: Step) -> Iterator[R
             this.close(closing)
 
 
-def _in_thread(replies: Iterator[Reply], window: int) -> Iterator[Reply]:
+def _in_thread(replies: Replies, window: int) -> Replies:
     """Yield what an iterator yields in a thread of its own, at most a window ahead."""
     came: queue.Queue[Reply | BaseException | None] = queue.Queue(window)
     left = threading.Event()
@@ -201,11 +201,11 @@ def _in_thread(replies: Iterator[Reply], window: int) -> Iterator[Reply]:
         except BaseException as e:
             hand(e)
         finally:
-            replies.close()  # type: ignore[attr-defined]
+            replies.close()
 
     thread = threading.Thread(target=work, daemon=True, name="orcamath wire")
 
-    def yielded() -> Iterator[Reply]:
+    def yielded() -> Replies:
         thread.start()
         try:
             while (thing := came.get()) is not None:

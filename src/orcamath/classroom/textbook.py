@@ -7,7 +7,7 @@ it never raises for a message. It can be made careless, at seeded rates, to test
 
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 
 from pydantic import Field, ValidationError
@@ -17,7 +17,7 @@ from orcamath.classroom.growing import asking, harden
 from orcamath.classroom.solutions import STYLES, bare, written
 from orcamath.classroom.solving import Operation, Solution, solve
 from orcamath.errors import RecipeError
-from orcamath.ports import Chat, Message, Reply, Request, Usage
+from orcamath.ports import Chat, Message, Replies, Reply, Request, Usage
 from orcamath.records import Settings, canonical, digest
 from orcamath.settings import ModelSettings
 
@@ -101,7 +101,7 @@ class _Textbook:
         self.options = options
         self.fingerprint = digest("textbook", VERSION, options.model_dump())
 
-    def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+    def __call__(self, requests: Iterable[Request]) -> Replies:
         for request in requests:
             text = reply(request.messages, draw_of(request), self.options)
             n_in = sum(len(m.content.split()) for m in request.messages)

@@ -41,7 +41,7 @@ def planned(recipe: Recipe, store: Store, progress: Progress, tflops: float = 31
     try:
         return plan(recipe, store, tools, _price, size_of, progress, tflops=tflops)
     finally:
-        tools.ledger.close()
+        tools.close()
 
 
 def _price(model: ModelSettings) -> Price:
@@ -150,7 +150,7 @@ def collect_garbage(runs: Path, store: Path, *, dry: bool) -> str:
     n = sum(counts[f] for f in stale)
     if not dry and stale:
         n = tools.ledger.forget(stale)
-    tools.ledger.close()
+    tools.close()
     return f"{'would drop' if dry else 'dropped'} {n:,} samples of {len(stale)} students that no run names"
 
 

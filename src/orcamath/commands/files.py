@@ -17,6 +17,7 @@ from orcamath.report.progress import Bars
 from orcamath.report.table import printable
 from orcamath.settings import ModelSettings
 from orcamath.store.artifacts import Store
+from orcamath.store.under_way import stage_under_way
 
 __all__ = ["check", "judge"]
 
@@ -44,16 +45,18 @@ def judge(
         out.parent.mkdir(parents=True, exist_ok=True)
     sink = out.open("wb") if out is not None else None
     try:
-        for verdict in judge_file(path, judged_by, _mapping(columns), summary, keep=offending):
-            bars.advance()
-            if sink is not None:
-                sink.write(orjson.dumps(verdict.plain()) + b"\n")
+        with stage_under_way("judge") as calls:
+            for verdict in judge_file(path, judged_by, _mapping(columns), summary, keep=offending):
+                bars.advance()
+                if sink is not None:
+                    sink.write(orjson.dumps(verdict.plain()) + b"\n")
+        summary.model_calls = calls.n
     finally:
         bars.end()
         if sink is not None:
             sink.close()
         if tools is not None:
-            tools.ledger.close()
+            tools.close()
     plain = summary.plain()
     rows = [
         {**j.plain(), "response": j.comparison.response, "reference": j.comparison.reference} for j in summary.offending

@@ -66,7 +66,7 @@ def evaluate_models(model: str, wanted: Wanted, *, runs: Path, store: Path, as_j
         second = bench.measure(wanted.compare, tests) if wanted.compare is not None else None
     finally:
         bench.bars.end()
-        bench.tools.ledger.close()
+        bench.tools.close()
     differences = {} if second is None else _differences(first.scored, second.scored)
     shown = [m.shown for m in (first, second) if m is not None]
     return json.dumps(_plain(shown, differences), indent=1) if as_json else text_of(shown, differences)

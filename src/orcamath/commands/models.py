@@ -63,7 +63,7 @@ def answer_of(model: str, question: str, *, base_url: str | None, max_new_tokens
         failures = chat.fill([request])
         reply = chat.reply(request)
     finally:
-        tools.ledger.close()
+        tools.close()
     if reply is None:
         raise OrcamathError(f"`{model}` did not answer: {failures[-1] if failures else 'no reply'}")
     return printable(reply.text)

@@ -40,16 +40,6 @@ class CascadeJudge:
             self.model.fingerprint if self.model else None,
         )
 
-    @property
-    def wire_failures(self) -> list[str]:
-        """Errors of model calls that did not come through."""
-        return self.model.wire_failures if self.model else []
-
-    @property
-    def model_calls(self) -> int:
-        """Distinct model calls that verdicts rest on."""
-        return self.model.model_calls if self.model else 0
-
     def __call__(self, comparisons: Iterable[Comparison]) -> Iterator[Finding]:
         """Judge in order, a window at a time."""
         source = iter(comparisons)

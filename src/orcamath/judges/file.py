@@ -158,7 +158,6 @@ def judge_rows(
         judged = Judged(number, name, finding, guess, label, comparison)
         if summary is not None:
             summary.add(judged, keep=keep)
-            summary.model_calls = int(getattr(judge, "model_calls", 0))
         yield judged
 
 

@@ -52,10 +52,6 @@ class ModelJudge:
         self.form: Form = form
         self.prompt = prompt or load(f"judge_{form}")
         self.sampling = Sampling(temperature=0.0, max_tokens=max_tokens)
-        self.wire_failures: list[str] = []
-        self.model_calls = 0
-        """Distinct calls that verdicts rest on, remembered ones among them."""
-        self._keys: set[bytes] = set()
 
     @property
     def fingerprint(self) -> str:
@@ -82,9 +78,7 @@ class ModelJudge:
         source = iter(comparisons)
         while window := list(islice(source, WINDOW)):
             requests = [self.request(c) for c in window]
-            self._keys.update(r.key(self.model.fingerprint) for r in requests)
-            self.model_calls = len(self._keys)
-            self.wire_failures += self.model.fill(requests)
+            self.model.fill(requests)
             for comparison, request in zip(window, requests, strict=True):
                 yield self.read(comparison, self.model.reply(request))
 

@@ -84,8 +84,7 @@ class _Counted(Remembered):
         super().__init__(model.chat, model.ledger)
         self._tally = tally
         self._met: set[bytes] = set()
-        handed_in: Callable[[], set[str]] = getattr(model.chat, "handed_in", set)
-        self._waiting = {bytes.fromhex(key) for key in handed_in()}
+        self._waiting = model.handed_in()
 
     def fill(self, requests: Iterable[Request], progress: Progress | None = None) -> list[str]:
         """Count every request once."""

@@ -49,7 +49,7 @@ def edit(out: Output, settings: EditSettings, seeds: Artifact, writer: Remembere
         made = _round(out, settings, n, seeds, before, writer, progress)
         out.facts.setdefault("rounds", {})[str(n)] = write_table(path, "problems", made)
         rounds.append(path)
-        if out.wire_failures:
+        if out.calls.failures:
             break  # the next round would start from a part only
     out.write("problems", _kept(out, settings, rounds))
 
@@ -75,7 +75,7 @@ def _round(
         return (made for _, made in folded)
 
     before_n = seeds.count("problems") if before is None else out.facts["rounds"][str(n - 1)]
-    fill(suggester, problems, writer, out, progress, tries=settings.suggester.tries, total=before_n)
+    fill(suggester, problems, writer, progress, tries=settings.suggester.tries, total=before_n)
     n_suggested = sum(1 for _ in suggested(out))  # the books are kept in this pass only
     for _, problem in drive(
         editor, suggested, writer, out, progress, tries=settings.editor.tries, total=n_suggested

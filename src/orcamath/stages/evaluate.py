@@ -92,7 +92,8 @@ def evaluate(
 
     n_answers = len(problems) * (1 if settings.samples == 1 else settings.samples + 1)
     progress.begin("evaluate", n_answers)
-    out.wire_failures += model.fill((a.request for a in asked()), progress)
+    model.fill((a.request for a in asked()), progress)
+    n_asked = out.calls.n
     progress.begin("judge", n_answers)
     tallies: dict[str, _Tally] = {}
 
@@ -110,13 +111,12 @@ def evaluate(
 
     out.write("scored", scored())
     progress.end()
-    out.wire_failures += getattr(judge, "wire_failures", ())
     out.facts.update(
         benchmarks={name: tally.facts(settings.samples) for name, tally in tallies.items()},
         samples=settings.samples,
         temperature=settings.temperature if settings.samples > 1 else 0.0,
         max_new_tokens=settings.max_new_tokens,
-        judge_calls=int(getattr(judge, "model_calls", 0)),
+        judge_calls=out.calls.n - n_asked,
     )
 
 

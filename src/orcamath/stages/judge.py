@@ -36,8 +36,7 @@ def comparison(exercise: Exercise, attempt: Attempt) -> Comparison:
 def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judge, progress: Progress) -> None:
     """Write one verdict an attempt, in the attempts' order.
 
-    Raises DataError where an attempt belongs to no exercise. A judge that calls a model may carry `wire_failures` (errors of
-    calls that did not come through: the stage is not sealed then) and `model_calls`.
+    Raises DataError where an attempt belongs to no exercise.
     """
     del settings  # they are part of the stage's name; the judge was made with them
     counts: Counter[str] = Counter()
@@ -65,12 +64,11 @@ def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judg
     progress.begin("judge", practised.count("attempts"))
     out.write("verdicts", verdicts())
     progress.end()
-    out.wire_failures.extend(getattr(judge, "wire_failures", ()))
     out.facts |= {
         "outcomes": dict(sorted(counts.items())),
         "reasons": dict(sorted(reasons.items())),
         "by": dict(sorted(deciders.items())),
-        "model_calls": int(getattr(judge, "model_calls", 0)),
+        "model_calls": out.calls.n,
     }
 
 

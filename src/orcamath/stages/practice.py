@@ -83,7 +83,7 @@ def practise(
                 yield exercise, pose(exercise.question, sampling, draw)
 
     progress.begin("practise", len(exercises) * len(draws))
-    out.wire_failures += student.fill((request for _, request in requests()), progress)
+    student.fill((request for _, request in requests()), progress)
     progress.end()
     out.write("exercises", exercises)
     out.write("attempts", _attempts(out, requests(), student))
@@ -97,7 +97,7 @@ def _attempts(out: Output, asked: Iterator[tuple[Exercise, Request]], student: R
     for exercise, request in asked:
         reply = student.reply(request)
         if reply is None:
-            continue  # its failure is already in `wire_failures`, so the stage will not be sealed
+            continue  # its failure is already in the books, so the stage will not be sealed
         out.balance.asked += 1
         if reply.finish_reason == "refused":
             out.reject(Rejected(item=exercise.problem_id, reason="refused", text=reply.text), of_call=True)

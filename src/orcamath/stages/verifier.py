@@ -77,7 +77,7 @@ def verified_at_k(
         return (row for row in scored.read(Scored) if row.draw > 0)
 
     progress.begin("verify", sum(1 for _ in samples()))
-    out.wire_failures += verifier.fill((request(row) for row in samples()), progress)
+    verifier.fill((request(row) for row in samples()), progress)
     progress.end()
     counts: dict[str, Counter[str]] = {}
     seen: set[bytes] = set()

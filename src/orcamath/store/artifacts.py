@@ -24,9 +24,11 @@ import orjson
 
 from orcamath.errors import BrokenBalance, RepliesDamaged, WireDown
 from orcamath.records import Record, Rejected, Settings, digest
+from orcamath.store.budget import Budget
 from orcamath.store.sealed import MANIFEST_VERSION, Artifact, manifest_of, set_aside
 from orcamath.store.seals import hash_of, seal, sync, write_state
 from orcamath.store.tables import write_table
+from orcamath.store.under_way import Calls, stage_under_way
 
 __all__ = ["Artifact", "Balance", "Identified", "Output", "Store", "identity"]
 
@@ -82,11 +84,11 @@ class Output:
     folder: Path
     scratch: Path
     """Kept between attempts at this stage and removed when it is sealed: checkpoints live here."""
+    calls: Calls
+    """What models were asked for it; written by the models themselves."""
     balance: Balance = field(default_factory=Balance)
     facts: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, int] = field(default_factory=dict)
-    wire_failures: list[str] = field(default_factory=list)
-    """Errors of calls that never came through: the stage is not sealed while there are any."""
     _rejected: IO[bytes] | None = None  # a nameless file: there may be as many rejects as results
 
     def write(self, table: str, records: Iterable[Record]) -> int:
@@ -151,8 +153,10 @@ class Store:
         settings: Settings | None,
         inputs: Sequence[Identified | str | None],
         make: Callable[[Output], None],
+        *,
+        budget: Budget | None = None,
     ) -> Artifact:
-        """Return the sealed result of a stage, making it first where it is not there yet.
+        """Return the sealed result of a stage, making it first where it is not there yet, at the cost of `budget`.
 
         Raises WireDown where calls failed on the wire: what came through is remembered, a new run asks the rest.
         """
@@ -165,15 +169,15 @@ class Store:
                 return found
             began = time.monotonic()
             try:
-                make(output := self._begin(stage, name))
+                output = self._made(stage, name, make, budget)
             except RepliesDamaged as e:  # they are forgotten now, so that they are asked again
                 log.warning("%s", e)
-                make(output := self._begin(stage, name))
-            if output.wire_failures:
+                output = self._made(stage, name, make, budget)
+            if failures := output.calls.failures:
                 shutil.rmtree(output.folder)
                 raise WireDown(
-                    f"stage `{stage}`: {len(output.wire_failures)} calls did not come through, the last one with: "
-                    f"{output.wire_failures[-1]}. Everything that did is remembered; run again to ask only the rest"
+                    f"stage `{stage}`: {len(failures)} calls did not come through, the last one with: "
+                    f"{failures[-1]}. Everything that did is remembered; run again to ask only the rest"
                 )
             output._close(stage)
             self._seal(output, stage, name, version, shown, names, time.monotonic() - began)
@@ -181,13 +185,19 @@ class Store:
         assert sealed is not None
         return sealed
 
-    def _begin(self, stage: str, name: str) -> Output:
+    def _made(self, stage: str, name: str, make: Callable[[Output], None], budget: Budget | None) -> Output:
+        with stage_under_way(stage, budget) as calls:
+            output = self._begin(stage, name, calls)
+            make(output)
+        return output
+
+    def _begin(self, stage: str, name: str, calls: Calls) -> Output:
         folder = self.artifacts / f".{stage}-{name}.making"
         shutil.rmtree(folder, ignore_errors=True)  # a crash left it
         folder.mkdir()
         scratch = self.scratch / f"{stage}-{name}"
         scratch.mkdir(exist_ok=True)
-        return Output(folder, scratch)
+        return Output(folder, scratch, calls)
 
     def _seal(
         self, output: Output, stage: str, name: str, version: int, settings: Any, inputs: Any, seconds: float

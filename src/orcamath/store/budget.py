@@ -10,6 +10,7 @@ import math
 import os
 import socket
 import sqlite3
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -78,6 +79,7 @@ class Lease:
         self.stage, self.price = stage, price
         self._budget, self._number = budget, number
         self._granted = self._reserved = self._spent = self._calls = 0
+        self._lock = threading.Lock()  # a stranger's backend may drive several wires at once
 
     @property
     def spent_usd(self) -> float:
@@ -87,21 +89,23 @@ class Lease:
     def reserve(self, request: Request) -> int | None:
         """Hold the most this call can cost; the lease grows first where it must. None where the cap is in the way."""
         most = self.price.nano(most_tokens(request))
-        lacking = self._spent + self._reserved + most - self._granted
-        if lacking > 0:
-            granted = self._budget.grant(self._number, self.stage, lacking, self._spent, self._calls)
-            if granted < lacking:
-                return None
-            self._granted += granted
-        self._reserved += most
+        with self._lock:
+            lacking = self._spent + self._reserved + most - self._granted
+            if lacking > 0:
+                granted = self._budget.grant(self._number, self.stage, lacking, self._spent, self._calls)
+                if granted < lacking:
+                    return None
+                self._granted += granted
+            self._reserved += most
         return most
 
     def settle(self, held: int, billed: Usage | None, *, sent: bool) -> None:
         """Book one call. A bill above what was held is booked as it is: the money is gone."""
-        self._reserved -= held
-        if sent:
-            self._spent += held if billed is None else self.price.nano(billed)
-            self._calls += 1
+        with self._lock:
+            self._reserved -= held
+            if sent:
+                self._spent += held if billed is None else self.price.nano(billed)
+                self._calls += 1
 
     def close(self) -> None:
         """Write down what was spent and give the rest back."""

@@ -12,9 +12,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from orcamath.errors import RecipeError, nearest
+from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
 
-__all__ = ["price_of", "prices"]
+__all__ = ["declared_price", "price_of", "prices"]
 
 FREE = Price(0.0, 0.0)
 _PAID_BACKENDS = ("openai_compatible", "openai_batch")
@@ -35,16 +36,8 @@ def price_of(backend: str, model: str, base_url: str | None, declared: object = 
 
     Raises RecipeError where the price is not known or the declared one makes no sense.
     """
-    if declared is not None:
-        if (
-            isinstance(declared, list | tuple)
-            and len(declared) == 2
-            and all(isinstance(x, int | float) and x >= 0 for x in declared)
-        ):
-            return Price(float(declared[0]), float(declared[1]))
-        raise RecipeError(
-            f"`options.price` of model `{model}` is {declared!r}: give two numbers, USD per million tokens [prompt, completion]"
-        )
+    if (told := _read(model, declared)) is not None:
+        return told
     host = urlsplit(base_url).hostname if base_url else "api.openai.com"
     if backend not in _PAID_BACKENDS or host in _THIS_MACHINE:
         return FREE
@@ -58,3 +51,22 @@ def price_of(backend: str, model: str, base_url: str | None, declared: object = 
         )
     factor = prices()["batch_factor"] if backend == "openai_batch" else 1.0
     return Price(listed[0] * factor, listed[1] * factor)
+
+
+def declared_price(settings: ModelSettings) -> Price | None:
+    """Return what a recipe says of a model's price, None where it says nothing. Raises RecipeError as `price_of` does."""
+    return _read(settings.model, settings.options.get("price"))
+
+
+def _read(model: str, declared: object) -> Price | None:
+    if declared is None:
+        return None
+    if (
+        isinstance(declared, list | tuple)
+        and len(declared) == 2
+        and all(isinstance(x, int | float) and x >= 0 for x in declared)
+    ):
+        return Price(float(declared[0]), float(declared[1]))
+    raise RecipeError(
+        f"`options.price` of model `{model}` is {declared!r}: give two numbers, USD per million tokens [prompt, completion]"
+    )

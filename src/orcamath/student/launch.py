@@ -19,6 +19,7 @@ from orcamath.errors import DataError, ModelError, OrcamathError, TrainingDiverg
 from orcamath.ports import Progress
 from orcamath.records import Rejected
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.under_way import Calls
 from orcamath.student.settings import LearnSettings, SftSettings
 from orcamath.student.watch import warn
 
@@ -159,8 +160,8 @@ def work(path: Path, find_loss: Callable[[str], Any]) -> None:
     scratch, rank = Path(job["scratch"]), int(os.environ["RANK"])
     folder = Path(job["folder"]) if rank == 0 else scratch / f"rank-{rank}"
     folder.mkdir(exist_ok=True)
-    out = _Noted(folder, scratch)
     place, stage, name, manifest = job["data"]
+    out = _Noted(folder, scratch, Calls(stage))
     data = Artifact(Path(place), stage, name, manifest)
     models = {k: ModelFolder(Path(p), f) for k, (p, f) in job["models"].items()}
     world = World.join(job["settings"]["processes"])
