@@ -127,7 +127,7 @@ def test_a_damaged_reply_is_forgotten_and_asked_again_in_the_same_run(tmp_path: 
     chat = Remembered(model, ledger)
 
     def answer(out: Output) -> None:
-        out.wire_failures += chat.fill(ask(i) for i in range(n))
+        chat.fill(ask(i) for i in range(n))
         replies = [chat.reply(ask(i)) for i in range(n)]
         made = [Problem.make(r.text, "seed", "test") for r in replies if r is not None]
         out.balance.results = out.balance.kept = out.write("problems", made)

@@ -39,7 +39,10 @@ def call(monkeypatch: pytest.MonkeyPatch, *args: str) -> int:
 
 
 def lessons(folder: Path) -> list[dict[str, str | None]]:
-    (table,) = folder.glob("store/artifacts/teach-*/lessons.parquet")
+    # the run says which: a store may hold an older version's beside it
+    (pointers,) = folder.glob("runs/*/stages.json")
+    (name,) = [s["artifact"] for s in json.loads(pointers.read_text())["stages"] if s["label"] == "teach"]
+    table = folder / "store" / "artifacts" / name / "lessons.parquet"
     kept = ("question", "answer", "gold", "verified")
     return [{k: getattr(lesson, k) for k in kept} for lesson in read_table(table, Lesson)]
 
