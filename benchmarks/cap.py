@@ -6,7 +6,6 @@ counts in full, so the bill may be lower: `billed_share` is its median).
 """
 
 import argparse
-import json
 import random
 import statistics
 import tempfile
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from figures import report
 from orcamath.backends.openai_compatible import open_chat
 from orcamath.errors import CapReached
 from orcamath.ports import Message, Request, Sampling
@@ -82,15 +82,16 @@ def trial(seed: int, folder: Path) -> Trial:
     return made
 
 
-def main() -> None:
-    """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
+def options(parser: argparse.ArgumentParser) -> None:
+    """How many trials."""
     parser.add_argument("--trials", type=int, default=200)
-    a = parser.parse_args()
+
+
+def measure(a: argparse.Namespace) -> dict[str, object]:
+    """Run the trials."""
     with tempfile.TemporaryDirectory() as folder:
         trials = [trial(seed, Path(folder)) for seed in range(a.trials)]
-    figures = {
+    return {
         "trials": a.trials,
         "calls": sum(t.calls for t in trials),
         "overspend": sum(t.billed > t.cap or t.booked > t.cap * (1 + 1e-9) for t in trials),
@@ -98,8 +99,7 @@ def main() -> None:
         "spent_share_median": round(statistics.median(t.booked / t.cap for t in trials), 3),
         "billed_share": round(statistics.median(t.billed / t.cap for t in trials), 3),
     }
-    print(json.dumps(figures) if a.json else "\n".join(f"{k:20} {v}" for k, v in figures.items()))
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, options, measure)

@@ -1,15 +1,15 @@
 """What the classroom's base scores before any lesson: greedy, on the problems of the recipe's test split (or dev).
 
-    python benchmarks/classroom_base.py [--split test] [--json]
+    python benchmarks/classroom_base.py [--split test] [--limit N] [--json]
 
 The demo's students must be read beside this: M1 is the base after its lessons.
 """
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 
+from figures import report
 from orcamath.assemble import Assembled
 from orcamath.intervals import wilson
 from orcamath.recipe_file import load
@@ -21,13 +21,16 @@ from orcamath.stages.evaluate import evaluate
 from orcamath.store.artifacts import Store
 
 
-def main() -> None:
-    """Evaluate the base that ships."""
-    parser = argparse.ArgumentParser()
+def options(parser: argparse.ArgumentParser) -> None:
+    """Which problems, and how many of them."""
     parser.add_argument("--split", default="test", choices=["dev", "test"])
-    parser.add_argument("--json", action="store_true")
-    args = parser.parse_args()
-    recipe = load("classroom", [f"benchmarks.sources.0.split={args.split}"])
+    parser.add_argument("--limit", type=int, help="only the first so many problems")
+
+
+def measure(args: argparse.Namespace) -> dict[str, object]:
+    """Evaluate the base that ships."""
+    overrides = [] if args.limit is None else [f"benchmarks.limit={args.limit}"]
+    recipe = load("classroom", [f"benchmarks.sources.0.split={args.split}", *overrides])
     _, wanted = together(recipe.seeds, recipe.benchmarks)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
@@ -45,9 +48,8 @@ def main() -> None:
         right = [row.outcome == "agrees" for row in made.read(Scored) if row.draw == 0]
         tools.ledger.close()
     score, low, high = wilson(sum(right), len(right))
-    found = {"split": args.split, "n": len(right), "score": score, "low": low, "high": high}
-    print(json.dumps(found) if args.json else f"{found['score']:.1%} [{low:.1%}, {high:.1%}], n = {len(right)}")
+    return {"split": args.split, "n": len(right), "score": score, "low": low, "high": high}
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, options, measure)

@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from figures import report
+
 QUESTION = (
     "A farmer has {0} sheep and {1} cows. Half of the animals leave. How many legs are left on the farm? Call {0}."
 )
@@ -164,28 +166,27 @@ def compare(url: str, n: int, repeats: int) -> dict[str, Any]:
     return figures
 
 
-def main() -> None:
-    """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
+def options(parser: argparse.ArgumentParser) -> None:
+    """How much; one side alone is how the sides are run."""
     parser.add_argument("--calls", type=int, default=3000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--side")
     parser.add_argument("--url", default="")
     parser.add_argument("--concurrency", type=int, default=64)
-    a = parser.parse_args()
+
+
+def measure(a: argparse.Namespace) -> dict[str, Any]:
+    """Run one side, or all in turn."""
     if a.side:
-        print(json.dumps(side(a.side, a.url, a.calls, a.concurrency)))
-        return
+        return side(a.side, a.url, a.calls, a.concurrency)
     command = [sys.executable, "-m", "orcamath.testing", "--reply", ANSWER, "--faults", '{"latency_s": 0.2}']
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
-            figures = compare(server.stdout.readline().strip(), a.calls, a.repeats)
+            return compare(server.stdout.readline().strip(), a.calls, a.repeats)
         finally:
             server.terminate()
-    print(json.dumps(figures) if a.json else "\n".join(f"{k:28} {v}" for k, v in figures.items()))
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, options, measure)

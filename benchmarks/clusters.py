@@ -5,6 +5,7 @@
 DIR/original holds the authors' files. The exact comparison is over all pairs but MathQA's (15,676 problems).
 """
 
+import argparse
 import os
 import time
 from collections import Counter
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from figures import report
 from orcamath.assemble import find
 from orcamath.records import Problem, Rejected
 from orcamath.sources.clusters import NEAR, Sketches, near_pairs, shingles
@@ -22,11 +24,17 @@ SETS = ("gsm8k", "svamp", "asdiv", "addsub", "multiarith", "singleeq", "singleop
 FILES = {"svamp": "SVAMP.json.gz", "asdiv": "ASDiv.xml.gz"}
 
 
-def main(folder: Path) -> None:
-    """Read, cluster, compare, print."""
+def options(parser: argparse.ArgumentParser) -> None:
+    """Which sets."""
+    parser.add_argument("--sets", nargs="*", default=SETS, choices=SETS)
+
+
+def measure(args: argparse.Namespace) -> dict[str, object]:
+    """Read, cluster, compare."""
+    folder = Path(os.environ["ORCAMATH_TEST_DATA"]) / "original"
     began = time.perf_counter()
     sketches, some, problems = Sketches(), Sketches(), list[Problem]()
-    for name in SETS:
+    for name in args.sets:
         for found in find("source", name).read(SourceSettings(name=name, path=str(folder / FILES.get(name, "")))):
             assert not isinstance(found, Rejected)
             problem, split = (found.problem, None) if isinstance(found, Unsplit) else (found, found.split)
@@ -35,25 +43,26 @@ def main(folder: Path) -> None:
             if name != "mathqa":
                 some.add(problem, split)
     clusters = sketches.cluster()
-    print(f"{len(problems):,} problems in {time.perf_counter() - began:.1f} s (sketched, most of them twice)")
-    print("clusters:", len(set(clusters.names.tolist())), "largest:", Counter(clusters.names.tolist()).most_common(3))
-    for pair, n in clusters.overlap["near"].items():
-        print(f"  {pair}: {clusters.overlap['same_text'].get(pair, 0)} texts, {n} clusters")
+    sketched_s = round(time.perf_counter() - began, 1)  # most of them twice
     dev = {n for p, n in zip(problems, clusters.names, strict=True) if (p.source, p.split) == ("mathqa", "dev")}
     twins = sum(
         n in dev for p, n in zip(problems, clusters.names, strict=True) if (p.source, p.split) == ("mathqa", "test")
     )
-    print(f"MathQA test problems with a near twin in dev: {twins}")
     found_pairs = {(min(a, b), max(a, b)) for a, b in near_pairs(some)}
     exact = exact_pairs([p.question for p in problems if p.source != "mathqa"])
     near = {pair for pair, j in exact.items() if j >= NEAR}
-    print(f"pairs at {NEAR} or more: {len(near)}, found {len(found_pairs)}")
-    print(
-        f"precision {len(found_pairs & near) / len(found_pairs):.4f}, recall {len(found_pairs & near) / len(near):.4f}"
-    )
     loose, tight = ({p for p, j in exact.items() if j >= t} for t in (NEAR - 0.1, NEAR + 0.1))
-    print(f"found pairs at {NEAR - 0.1:.1f} or more: {len(found_pairs & loose) / len(found_pairs):.4f}")
-    print(f"recall at {NEAR + 0.1:.1f} or more: {len(found_pairs & tight) / len(tight):.4f}")
+
+    def share(part: set[tuple[int, int]], whole: set[tuple[int, int]]) -> float | None:
+        return round(len(part & whole) / len(whole), 4) if whole else None
+
+    return {
+        "problems": len(problems), "sketched_s": sketched_s, "clusters": len(set(clusters.names.tolist())),
+        "largest": Counter(clusters.names.tolist()).most_common(3), "overlap": clusters.overlap,
+        "mathqa_test_with_twin_in_dev": twins, "near": NEAR, "pairs": len(near), "pairs_found": len(found_pairs),
+        "precision": share(near, found_pairs), "recall": share(found_pairs, near),
+        "precision_a_tenth_lower": share(loose, found_pairs), "recall_a_tenth_higher": share(found_pairs, tight),
+    }  # fmt: skip
 
 
 def exact_pairs(texts: list[str], least: float = 0.5) -> dict[tuple[int, int], float]:
@@ -75,4 +84,4 @@ def exact_pairs(texts: list[str], least: float = 0.5) -> dict[tuple[int, int], f
 
 
 if __name__ == "__main__":
-    main(Path(os.environ["ORCAMATH_TEST_DATA"]) / "original")
+    report(__doc__, options, measure)

@@ -7,7 +7,7 @@ TfidfVectorizer with the same words, then blocks of test questions × all proble
     python benchmarks/contamination.py [--rows 200000] [--stream 1000000]
 
 Texts are put together from sentences of GSM8K where ORCAMATH_TEST_DATA names a folder that has it, else from made-up words
-with the frequencies and lengths of such texts. The last line is JSON: `search_speedup` (the search alone), `speedup` (with
+with the frequencies and lengths of such texts. Printed: `search_speedup` (the search alone), `speedup` (with
 reading and vectorising), `peak_mb` (ours), `same_neighbours`. `--stream N` instead streams N made-up rows through the whole
 search (Jaccard and further looks included) and prints the resident memory after each tenth.
 """
@@ -29,6 +29,8 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+
+from figures import report
 
 TOP, TESTS = 10, 1319
 
@@ -199,9 +201,16 @@ def stream(n: int) -> dict[str, object]:
     return {"rows": found.n_rows, "seconds": seconds, "mb_after_each_tenth": marks, "peak_mb": peak}
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def options(parser: argparse.ArgumentParser) -> None:
+    """How many rows, side by side or streamed."""
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--stream", type=int, default=0)
-    chosen = parser.parse_args()
-    print(json.dumps(stream(chosen.stream) if chosen.stream else compare(chosen.rows)))
+
+
+def measure(chosen: argparse.Namespace) -> dict[str, object]:
+    """Stream the rows, or compare both sides on them."""
+    return stream(chosen.stream) if chosen.stream else compare(chosen.rows)
+
+
+if __name__ == "__main__":
+    report(__doc__, options, measure)

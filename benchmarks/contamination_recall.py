@@ -4,7 +4,7 @@
 
 Hosts are GSM8K's training problems and other sets' (ASDiv, SVAMP, MathQA), tests are GSM8K's 1,319. Each way of changing is
 planted for as many test questions, each question once. A plant counts as found where a look pairs its row with its own test
-question. The last column says how many of the 10,000 unplanted rows the look pairs with any test question.
+question. `unplanted_rows_paired`: how many of the 10,000 unplanted rows the look pairs with any test question.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from figures import report
 from orcamath.contamination import SearchSettings, search
 from orcamath.contamination.search import LOOKS
 
@@ -86,11 +87,14 @@ def buried(hosts: list[str]) -> Callable[[str, random.Random], str]:
     return lambda text, rng: f"{rng.choice(hosts)} {text} {rng.choice(hosts)}"
 
 
-def main() -> None:
+def options(parser: argparse.ArgumentParser) -> None:
+    """How many plants."""
+    parser.add_argument("--plants", type=int, default=150, help="test questions planted in each way")
+
+
+def measure(args: argparse.Namespace) -> dict[str, object]:
     """Plant, search, count."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plants", type=int, default=150)
-    plants = parser.parse_args().plants
+    plants = args.plants
     if "ORCAMATH_TEST_DATA" not in os.environ:
         sys.exit("set ORCAMATH_TEST_DATA to the folder with the real problem sets")
     hosts = [*load("gsm8k-train.jsonl.gz"), *load("asdiv-all.jsonl.gz"), *load("svamp-all.jsonl.gz")][:10_000]
@@ -110,14 +114,15 @@ def main() -> None:
     found = search(rows, tests, SearchSettings())
     hits = {look: {(p.row, p.test) for p in found.of_look(look)} for look in LOOKS}
     hits["any"] = set().union(*hits.values())  # type: ignore[index]
-    print(f"{len(hosts)} hosts, {plants} plants a way, {len(tests)} tests\n")
-    print("| planted |", " | ".join(hits), "|\n|---|" + "---:|" * len(hits))
+    found_share = {}
     for name in ways:
         own = [(row, test) for row, test, way in planted if way == name]
-        print(f"| {name} |", " | ".join(f"{sum(o in h for o in own) / len(own):.1%}" for h in hits.values()), "|")
-    false = [len({row for row, _ in h if row < len(hosts)}) for h in hits.values()]
-    print("| unplanted rows paired |", " | ".join(map(str, false)), "|")
+        found_share[name] = {look: round(sum(o in h for o in own) / len(own), 4) for look, h in hits.items()}
+    return {
+        "hosts": len(hosts), "plants_each_way": plants, "tests": len(tests), "found_share": found_share,
+        "unplanted_rows_paired": {look: len({row for row, _ in h if row < len(hosts)}) for look, h in hits.items()},
+    }  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, options, measure)

@@ -20,11 +20,13 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from figures import report
 from orcamath.agents.wellformed import ask_of, normal
 from orcamath.classroom.grammar import render
 from orcamath.classroom.growing import asking, stories
 from orcamath.classroom.solving import solve
 from orcamath.records import Problem, Rejected
+from orcamath.report.progress import Silent
 from orcamath.stages.collect import CollectSettings, collect
 from orcamath.store.artifacts import Artifact, Output, Store
 
@@ -37,19 +39,6 @@ Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March 
 November December How What If Mrs Mr Ms Dr Table Shop Beach Point Salon Class Street School
 """
 NOBODY = frozenset(_NOBODY.split())
-
-
-class Quiet:
-    """A progress that shows nothing."""
-
-    def begin(self, what: str, total: int | None) -> None:
-        """Nothing."""
-
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
-        """Nothing."""
-
-    def end(self) -> None:
-        """Nothing."""
 
 
 def base(n: int, rng: random.Random) -> list[str]:
@@ -163,28 +152,30 @@ def run(problems: list[Problem], settings: CollectSettings) -> Artifact:
         out.write("problems", problems)
 
     source = store.stage("base", 1, None, [], write)
-    return store.stage("collect", 1, settings, [source], lambda out: collect(out, settings, [source], Quiet()))
+    return store.stage("collect", 1, settings, [source], lambda out: collect(out, settings, [source], Silent()))
 
 
-def measure(n: int, show: int) -> None:
-    """Print precision and recall by threshold, and with `show` examples of what went wrong at the default."""
+def compare(n: int, show: int) -> dict[str, object]:
+    """Return precision and recall by threshold; says `show` examples of what went wrong at the default."""
     problems, planted = plant(n, random.Random(0))
     kinds = Counter(kind for kind, _ in planted.values())
     wanted = kinds["copy"] + kinds["renamed"]
-    print(f"{len(problems)} problems, planted: {dict(kinds)}")
+    rows = []
     for threshold in (0.5, 0.6, 0.7, 0.8, 0.9):
         dropped = list(run(problems, CollectSettings(near_jaccard=threshold)).read(Rejected))
         got = Counter(planted[d.item][0] if d.item in planted else "base" for d in dropped)
         pointing = sum(d.item in planted and d.repeats == planted[d.item][1] for d in dropped)
         right = got["copy"] + got["renamed"]
         wrong = {k: got[k] for k in ("changed number", "another question", "sibling", "base")}
-        print(
-            f"jaccard {threshold}: recall {right / wanted:.4f} (copies {got['copy'] / kinds['copy']:.4f}, renamed "
-            f"{got['renamed'] / kinds['renamed']:.4f}), precision {right / len(dropped):.4f}, wrongly dropped {wrong}, "
-            f"{pointing} of {right} point to their original"
-        )
+        shares = {
+            "recall": right / wanted, "recall_copies": got["copy"] / kinds["copy"],
+            "recall_renamed": got["renamed"] / kinds["renamed"], "precision": right / max(len(dropped), 1),
+        }  # fmt: skip
+        rounded = {name: round(share, 4) for name, share in shares.items()}
+        rows.append({"jaccard": threshold, **rounded, "wrongly_dropped": wrong, "right": right, "pointing": pointing})
         if threshold == CollectSettings().near_jaccard:
             _show(problems, planted, dropped, show)
+    return {"problems": len(problems), "planted": dict(kinds), "thresholds": rows}
 
 
 def _show(problems: list[Problem], planted: dict[str, tuple[str, str]], dropped: list[Rejected], n: int) -> None:
@@ -197,8 +188,8 @@ def _show(problems: list[Problem], planted: dict[str, tuple[str, str]], dropped:
             print(f"  {label}: {by_id[item][:300]}\n     beside: {by_id[other][:300]}")
 
 
-def scale(n: int) -> None:
-    """Print time and the Python heap's peak of one run over n problems: real texts with other numbers."""
+def scale(n: int) -> dict[str, object]:
+    """Return time and the Python heap's peak of one run over n problems: real texts with other numbers."""
     rng = random.Random(1)
     texts = base(min(n, 7000), rng)
 
@@ -217,20 +208,25 @@ def scale(n: int) -> None:
     source = store.stage("base", 1, None, [], write)
     began = time.monotonic()
     tracemalloc.start()
-    made = store.stage("collect", 1, None, [source], lambda out: collect(out, CollectSettings(), [source], Quiet()))
+    made = store.stage("collect", 1, None, [source], lambda out: collect(out, CollectSettings(), [source], Silent()))
     _, peak = tracemalloc.get_traced_memory()
     seconds = time.monotonic() - began
-    kept = made.count("problems")
-    print(f"{n} problems: {seconds:.0f} s under tracemalloc, heap peak {peak / 1e6:.1f} MB, {kept} kept")
+    heap_mb = round(peak / 1e6, 1)
+    return {"problems": n, "seconds_traced": round(seconds), "heap_peak_mb": heap_mb, "kept": made.count("problems")}
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """How many problems, planted and for time and memory."""
+    parser.add_argument("--n", type=int, default=10_000)
+    parser.add_argument("--show", type=int, default=0, help="examples of what went wrong")
+    parser.add_argument("--scale", type=int, default=0)
+
+
+def measure(args: argparse.Namespace) -> dict[str, object]:
+    """Do what is asked for."""
+    figures: dict[str, object] = compare(args.n, args.show) if args.n else {}
+    return figures | ({"scale": scale(args.scale)} if args.scale else {})
 
 
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--n", type=int, default=10_000)
-    arguments.add_argument("--show", type=int, default=0)
-    arguments.add_argument("--scale", type=int, default=0)
-    args = arguments.parse_args()
-    if args.n:
-        measure(args.n, args.show)
-    if args.scale:
-        scale(args.scale)
+    report(__doc__, options, measure)

@@ -17,6 +17,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from figures import report
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.backends.openai_compatible import open_chat
 from orcamath.classroom import seeds as classroom
@@ -104,13 +105,14 @@ def _rows(taught: Artifact) -> list[dict[str, Any]]:
     return rows
 
 
-def main() -> None:
-    """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
+def options(parser: argparse.ArgumentParser) -> None:
+    """How many seed problems, and the seed of the faults."""
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    a = parser.parse_args()
+
+
+def measure(a: argparse.Namespace) -> dict[str, object]:
+    """Run the stages without faults, with faults of the wire, and with those of content as well."""
     with tempfile.TemporaryDirectory() as folder:
         began, root = time.perf_counter(), Path(folder)
         clean, asked = grow(root / "clean", Faults(), a.seeds)
@@ -122,7 +124,7 @@ def main() -> None:
         }
         broken, last = grow(root / "broken", Faults(**both), a.seeds)  # type: ignore[arg-type]
         n_faults = sum(spoilt.get(name, 0) for name in wire.plain())
-        figures = {
+        return {
             "seeds": a.seeds,
             "calls": asked["calls"],
             "equal_to_fault_free": contents(clean) == contents(faulty),
@@ -135,8 +137,7 @@ def main() -> None:
             },
             "seconds": round(time.perf_counter() - began, 1),
         }
-    print(json.dumps(figures) if a.json else "\n".join(f"{k:28} {v}" for k, v in figures.items()))
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, options, measure)

@@ -11,13 +11,13 @@ text stumble over; the first exception ends it. They also go through the parsers
 """
 
 import argparse
-import json
 import random
 import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from figures import report
 from orcamath.answers.readings import read
 from orcamath.answers.units import asked
 from orcamath.answers.wording import letter
@@ -38,20 +38,20 @@ STUMBLES = [
 """What has broken readers of numbers, LaTeX, JSON, markup and Unicode."""
 
 
-def main() -> None:
-    """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def options(parser: argparse.ArgumentParser) -> None:
+    """The answers, and what to do with them."""
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--json", action="store_true", help="print JSON only")
     parser.add_argument(
         "--rows", action="store_true", help="list every row where judge and label differ, or no verdict"
     )
     parser.add_argument("--hostile", type=int, metavar="N", help="judge N hostile strings instead")
-    arguments = parser.parse_args()
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, object]:
+    """Judge the answers, or hostile strings."""
     if arguments.hostile:
         files = sorted(arguments.folder.glob("*.jsonl*"))
-        print(json.dumps(hostile(arguments.hostile, [r for path in files for r in read_rows(path)])))
-        return
+        return hostile(arguments.hostile, [r for path in files for r in read_rows(path)])
     pooled, groups, every = Summary(), {}, []
     for path in sorted(arguments.folder.glob("*.jsonl*")):
         rows, group = list(read_rows(path)), Summary()
@@ -72,7 +72,7 @@ def main() -> None:
             for j in group.offending:
                 print(f"{name}:{j.row} label={j.label} {j.finding} guess={j.guess} gold={j.comparison.reference!r}")
                 print("    …" + repr(j.comparison.response[-200:]))
-    print(json.dumps(figures, indent=None if arguments.json else 1))
+    return figures
 
 
 def hostile(n: int, rows: Sequence[dict[str, object]], seed: int = 0) -> dict[str, object]:
@@ -104,4 +104,4 @@ def hostile(n: int, rows: Sequence[dict[str, object]], seed: int = 0) -> dict[st
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, options, measure)

@@ -22,6 +22,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
+from figures import report
 from orcamath.classroom import textbook
 from orcamath.settings import ModelSettings
 from orcamath.store.ledger import COMMIT_N
@@ -184,17 +185,17 @@ def run(root: Path, kills: int, only: set[str]) -> dict[str, object]:
     }  # fmt: skip
 
 
-def main() -> None:
-    """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
+def options(parser: argparse.ArgumentParser) -> None:
+    """How often each stage is killed, and which."""
     parser.add_argument("--kills", type=int, default=3, help="per stage")
     parser.add_argument("--only", nargs="*", default=(), help="labels of stages, such as `practice 2`")
-    a = parser.parse_args()
+
+
+def measure(a: argparse.Namespace) -> dict[str, object]:
+    """Kill and resume in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        figures = run(Path(folder), a.kills, set(a.only))
-    print(json.dumps(figures) if a.json else "\n".join(f"{k:16} {v}" for k, v in figures.items()))
+        return run(Path(folder), a.kills, set(a.only))
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, options, measure)

@@ -14,7 +14,6 @@ import argparse
 import json
 import logging
 import math
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from figures import report
+from orcamath.report.progress import Silent
 from orcamath.student.groups import Group, mismatches
 from orcamath.student.logprobs import Posed
 from orcamath.student.loop import plan, train
@@ -33,17 +34,6 @@ from pupil_shape import Clock, alternate, make_groups, make_model, make_tokenize
 BATCH = 8
 BETA = 0.1
 LOSSES = {"dpo": dpo.loss, "kto": kto.loss}
-
-
-class _Quiet:
-    def begin(self, what: str, total: int | None) -> None:
-        """Say nothing."""
-
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
-        """Say nothing."""
-
-    def end(self) -> None:
-        """Say nothing."""
 
 
 def ours(groups: list[Group], loss: str, share: bool) -> float:
@@ -67,7 +57,7 @@ def ours(groups: list[Group], loss: str, share: bool) -> float:
 
     with tempfile.TemporaryDirectory() as scratch:
         ids = [[groups[k].problem_id for k in s] for s in steps]
-        train(model, ids, step, settings, Path(scratch), _Quiet(), lambda **_: None)
+        train(model, ids, step, settings, Path(scratch), Silent(), lambda **_: None)
     return clock.seconds
 
 
@@ -232,9 +222,8 @@ def measure(
     return result
 
 
-def main() -> None:
-    """Run as a program."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+def options(parser: argparse.ArgumentParser) -> None:
+    """How much, or the whole table; a job is one run of one side."""
     parser.add_argument("--problems", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
@@ -243,21 +232,24 @@ def main() -> None:
     parser.add_argument(
         "--trl-batch", type=int, help="in the table: TRL's batch size, not searched; its reference is live"
     )
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--job", help=argparse.SUPPRESS)
-    args = parser.parse_args()
+
+
+def job_of(job: dict[str, Any]) -> Any:
+    """Run one side once."""
+    if job["side"] == "agreement":
+        return agreement()
+    groups = make_groups(**job["shape"])
+    if job["side"] == "ours":
+        return ours(groups, job["kind"], job["share"])
+    return theirs(groups, job["kind"], job["batch"], job["precompute"])
+
+
+def run(args: argparse.Namespace) -> Any:
+    """Run one job, one shape, or the table of shapes."""
     settle()
     if args.job:
-        job = json.loads(args.job)
-        if job["side"] == "agreement":
-            print(json.dumps(agreement()))
-            return
-        groups = make_groups(**job["shape"])
-        if job["side"] == "ours":
-            print(json.dumps(ours(groups, job["kind"], job["share"])))
-        else:
-            print(json.dumps(theirs(groups, job["kind"], job["batch"], job["precompute"])))
-        return
+        return job_of(json.loads(args.job))
     shape = {"n": args.problems, "right": 0.8, "cap": None}
     if args.table:
         best = {"side": "theirs", "kind": "dpo", "batch": args.trl_batch, "precompute": False}
@@ -266,13 +258,13 @@ def main() -> None:
         result: dict[str, Any] = {"table": []}
         for right, cap in ((r, c) for r in (0.5, 0.8, 0.95) for c in (None, 4)):
             row = measure({"n": args.problems, "right": right, "cap": cap}, args.repeats, ("dpo",), best)
-            print(json.dumps(row), file=sys.stderr, flush=True)
+            print(json.dumps(row), flush=True)
             result["table"].append(row)
     else:
         result = measure(shape, args.repeats, ("dpo", "kto_pairs", "kto_unique"))
         result |= alternate(__file__, {"agreement": {"side": "agreement"}}, 1)["agreement"][0]
-    print(json.dumps(result) if args.json else json.dumps(result, indent=1))
+    return result
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, options, run)

@@ -121,7 +121,7 @@ def _child(script: str, job: dict[str, Any]) -> Any:
         [sys.executable, script, "--job", json.dumps(job)], env=env, check=True, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, text=True, cwd=Path(__file__).parents[1],
     )  # fmt: skip
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    return json.loads(done.stdout)
 
 
 def alternate(script: str, jobs: dict[str, dict[str, Any]], repeats: int) -> dict[str, list[Any]]:

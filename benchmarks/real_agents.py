@@ -19,9 +19,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from figures import report
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.backends import openai_compatible, transformers_local
 from orcamath.records import Lesson, Problem, Rejected, digest
+from orcamath.report.progress import Silent
 from orcamath.settings import ModelSettings
 from orcamath.stages.ask import ask
 from orcamath.stages.collect import CollectSettings, collect
@@ -30,19 +32,6 @@ from orcamath.stages.teach import TeachSettings, teach
 from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.testing import of_chat, serve
-
-
-class Quiet:
-    """A progress that shows nothing."""
-
-    def begin(self, what: str, total: int | None) -> None:
-        """Nothing."""
-
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
-        """Nothing."""
-
-    def end(self) -> None:
-        """Nothing."""
 
 
 def gsm8k(n: int) -> Iterator[Problem]:
@@ -57,19 +46,17 @@ def gsm8k(n: int) -> Iterator[Problem]:
         )  # fmt: skip
 
 
-def report(made: Artifact, seconds: float, examples: int) -> None:
-    """Print a stage's books, and an example of every reason."""
-    print(f"\n== {made.stage}: {made.balance} in {seconds:.0f} s")
-    for name, books in made.facts.get("agents", {}).items():
-        print(f"   {name}: {books['parsed']}/{books['asked']} replies read")
-    for key in ("failed_calls", "verified", "checks", "duplicates", "rounds"):
-        if key in made.facts:
-            print(f"   {key}: {made.facts[key]}")
+def books_of(made: Artifact, seconds: float, examples: int) -> dict[str, Any]:
+    """Return a stage's books; says examples of every reason."""
+    print(f"\n== {made.stage}")
     shown = Counter[str]()
     for rejected in made.read(Rejected):
         shown[rejected.reason] += 1
         if shown[rejected.reason] <= examples:
             print(f"   - {rejected.reason} {rejected.detail}: {' / '.join(rejected.text.split(chr(10)))[:700]}")
+    said = ("agents", "failed_calls", "verified", "checks", "duplicates", "rounds")
+    facts = {key: made.facts[key] for key in said if key in made.facts}
+    return {"balance": made.balance, "seconds": round(seconds), "rejected": dict(shown.most_common()), **facts}
 
 
 def opened(args: argparse.Namespace, until: ExitStack) -> Any:
@@ -89,14 +76,15 @@ def opened(args: argparse.Namespace, until: ExitStack) -> Any:
     )
 
 
-def main(args: argparse.Namespace) -> None:
+def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Open the model and run the stages."""
     with ExitStack() as until:
-        run(args, opened(args, until))
+        return run(args, opened(args, until))
 
 
-def run(args: argparse.Namespace, model: Any) -> None:
+def run(args: argparse.Namespace, model: Any) -> dict[str, Any]:
     """Run the stages in turn."""
+    figures: dict[str, Any] = {"model": args.model}
     store = Store(Path(args.out))
     chat = Remembered(model, Ledger(Path(args.out) / "ledger"))
     few, n = args.max_new_tokens, args.solutions
@@ -113,50 +101,53 @@ def run(args: argparse.Namespace, model: Any) -> None:
     edits = {"max_new_tokens": few, "tries": args.tries, "writes": args.edits}
     e = EditSettings.model_validate({"suggester": short, "editor": edits})
     t = TeachSettings(max_new_tokens=args.solution_tokens or few, solutions=n, temperature=0.7 if n > 1 else 0.0)
-    quiet = Quiet()
+    quiet = Silent()
     source = store.stage("seeds", 1, None, [str(args.seeds)], seeds)
     began = time.monotonic()
     if "ask" in args.stages:
         asked = store.stage(
             "ask", 1, a, [source, chat, *a.prompt_fingerprints()], lambda o: ask(o, a, source, chat, quiet)
         )
-        report(asked, time.monotonic() - began, args.examples)
+        figures["ask"] = books_of(asked, time.monotonic() - began, args.examples)
     began = time.monotonic()
     if "edit" in args.stages:
         edited = store.stage(
             "edit", 1, e, [source, chat, *e.prompt_fingerprints()], lambda o: edit(o, e, source, chat, quiet)
         )
-        report(edited, time.monotonic() - began, args.examples)
+        figures["edit"] = books_of(edited, time.monotonic() - began, args.examples)
     if "teach" not in args.stages:
-        return
+        return figures
     parts = [source, asked, edited]
     collected = store.stage("collect", 1, None, parts, lambda o: collect(o, CollectSettings(), parts, quiet))
-    report(collected, 0, args.examples)
+    figures["collect"] = books_of(collected, 0, args.examples)
     began = time.monotonic()
     inputs = [collected, chat, *t.prompt_fingerprints()]
     taught = store.stage("teach", 1, t, inputs, lambda o: teach(o, t, collected, chat, quiet))
-    report(taught, time.monotonic() - began, args.examples)
-    by_origin = Counter((lesson.origin, lesson.verified) for lesson in taught.read(Lesson))
-    print("\nlessons by origin and verification:", dict(sorted(by_origin.items())))
+    figures["teach"] = books_of(taught, time.monotonic() - began, args.examples)
+    by_origin = Counter(f"{lesson.origin}, {lesson.verified}" for lesson in taught.read(Lesson))
     for i, problem in enumerate(p for p in collected.read(Problem) if p.origin != "seed"):
         print(f"{i + 1}. [{problem.origin} {problem.round}] {problem.question} → {problem.answer}")
+    return figures | {"lessons": dict(sorted(by_origin.items()))}
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """The model, how its agents ask, and how much."""
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--base-url")
+    parser.add_argument("--http", action="store_true", help="put our own server between the agents and the model")
+    parser.add_argument("--seeds", type=int, default=40)
+    parser.add_argument("--solutions", type=int, default=1)
+    parser.add_argument("--tries", type=int, default=2)
+    parser.add_argument("--calls", choices=["one", "each"], default="each", help="how Ask-Me-Anything asks")
+    parser.add_argument("--edits", choices=["whole", "added"], default="added", help="what the editor writes")
+    parser.add_argument("--max-new-tokens", type=int, default=300)
+    parser.add_argument("--solution-tokens", type=int, help="of the teacher; as --max-new-tokens where left out")
+    parser.add_argument("--chunk", type=int, default=32)
+    parser.add_argument("--dtype", default="auto")
+    parser.add_argument("--examples", type=int, default=1)
+    parser.add_argument("--stages", nargs="*", default=["ask", "edit", "teach"])
+    parser.add_argument("--out", default="runs/real-agents")
 
 
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--model", required=True)
-    arguments.add_argument("--base-url")
-    arguments.add_argument("--http", action="store_true", help="put our own server between the agents and the model")
-    arguments.add_argument("--seeds", type=int, default=40)
-    arguments.add_argument("--solutions", type=int, default=1)
-    arguments.add_argument("--tries", type=int, default=2)
-    arguments.add_argument("--calls", choices=["one", "each"], default="each", help="how Ask-Me-Anything asks")
-    arguments.add_argument("--edits", choices=["whole", "added"], default="added", help="what the editor writes")
-    arguments.add_argument("--max-new-tokens", type=int, default=300)
-    arguments.add_argument("--solution-tokens", type=int, help="of the teacher; as --max-new-tokens where left out")
-    arguments.add_argument("--chunk", type=int, default=32)
-    arguments.add_argument("--dtype", default="auto")
-    arguments.add_argument("--examples", type=int, default=1)
-    arguments.add_argument("--stages", nargs="*", default=["ask", "edit", "teach"])
-    arguments.add_argument("--out", default="runs/real-agents")
-    main(arguments.parse_args())
+    report(__doc__, options, measure)

@@ -19,9 +19,11 @@ from typing import Any
 
 import torch
 
+from figures import report
+from orcamath.report.progress import Silent
 from orcamath.student.groups import Group
 from orcamath.student.loop import plan, train
-from orcamath.student.losses import sft
+from orcamath.student.losses import nll
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import LossSettings, SftSettings
 from orcamath.student.steps import Objective, Referenced, gradients
@@ -31,17 +33,6 @@ BATCHES = {"pupil": (32, 64, 128), "lm135": (4, 8, 16)}
 ROWS = {"pupil": 128, "lm135": 32}
 PROBLEMS = {"pupil": 256, "lm135": 16}
 MAX_NEW = {"pupil": 64, "lm135": 96}
-
-
-class _Quiet:
-    def begin(self, what: str, total: int | None) -> None:
-        """Say nothing."""
-
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
-        """Say nothing."""
-
-    def end(self) -> None:
-        """Say nothing."""
 
 
 def pupil() -> tuple[Any, list[tuple[int, ...]], int]:
@@ -56,8 +47,8 @@ def pupil() -> tuple[Any, list[tuple[int, ...]], int]:
     with tempfile.TemporaryDirectory() as scratch:
         train(
             model.train(), [["-"] for _ in steps],
-            lambda i: gradients(model, [ready[k] for k in steps[i]], Objective(sft.loss, LossSettings()), 0.0, 16_384),
-            settings, Path(scratch), _Quiet(), lambda **_: None,
+            lambda i: gradients(model, [ready[k] for k in steps[i]], Objective(nll.loss, LossSettings()), 0.0, 16_384),
+            settings, Path(scratch), Silent(), lambda **_: None,
         )  # fmt: skip
     return model.eval(), [words(rng, 22, 50) for _ in range(PROBLEMS["pupil"])], EOS
 
@@ -143,24 +134,24 @@ def _near_tie(model: Any, prompt: tuple[int, ...], one: list[int], other: tuple[
     return float(top[0] - top[1]) < 1e-4
 
 
-def main() -> None:
-    """Run as a program."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+def options(parser: argparse.ArgumentParser) -> None:
+    """Which model, how much; a job is one run of one side."""
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(
         "--models", help="folder with the GGUF file of SmolLM2-135M-Instruct; without it only `pupil` is run"
     )
     parser.add_argument("--problems", type=int, help="fewer problems (default: 256 and 16)")
     parser.add_argument("--only", choices=("pupil", "lm135"), help="measure one of them")
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--job", help=argparse.SUPPRESS)
-    args = parser.parse_args()
+
+
+def measure(args: argparse.Namespace) -> Any:
+    """Run one job, or every model's sides in turn."""
     settle()
     if args.job:
         job = json.loads(args.job)
         side = {"ours": ours, "theirs": theirs, "greedy": greedy}[job.pop("side")]
-        print(json.dumps(side(**job)))
-        return
+        return side(**job)
     result: dict[str, Any] = {}
     for name in (args.only,) if args.only else ("pupil", "lm135") if args.models else ("pupil",):
         case = {"name": name, "folder": args.models, "problems": args.problems}
@@ -175,8 +166,8 @@ def main() -> None:
         result[f"{name}_best_batch"] = int(best)
         agreed = alternate(__file__, {"greedy": {"side": "greedy", **case}}, 1)["greedy"][0]
         result |= {f"{name}_{k}": v for k, v in agreed.items()}
-    print(json.dumps(result) if args.json else json.dumps(result, indent=1))
+    return result
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, options, measure)

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from figures import report
+
 QUESTION = (
     "Farmer number {} told this story: Ann has 5 apples and picks 7 apples more. How many apples does Ann have now?"
 )
@@ -69,18 +71,18 @@ def run(n: int, url: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def main() -> None:
-    """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
+def options(parser: argparse.ArgumentParser) -> None:
+    """The two sizes; one alone is how they are run."""
     parser.add_argument("--few", type=int, default=10_000)
     parser.add_argument("--many", type=int, default=100_000)
     parser.add_argument("--side", type=int)
     parser.add_argument("--url", default="")
-    a = parser.parse_args()
+
+
+def measure(a: argparse.Namespace) -> dict[str, Any]:
+    """Run one size, or both."""
     if a.side:
-        print(json.dumps(run(a.side, a.url)))
-        return
+        return run(a.side, a.url)
     with subprocess.Popen(
         [sys.executable, "-m", "orcamath.testing", "--reply", REPLY], stdout=subprocess.PIPE, text=True
     ) as server:
@@ -95,12 +97,11 @@ def main() -> None:
         finally:
             server.terminate()
     few, many = found[a.few], found[a.many]
-    figures = {
+    return {
         "few": {"seeds": a.few, **few}, "many": {"seeds": a.many, **many},
         "extra_mb": round(many["peak_mb"] - few["peak_mb"], 1),
     }  # fmt: skip
-    print(json.dumps(figures) if a.json else "\n".join(f"{k:12} {v}" for k, v in figures.items()))
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, options, measure)

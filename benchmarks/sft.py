@@ -14,25 +14,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from figures import report
+from orcamath.report.progress import Silent
 from orcamath.student.groups import Group
 from orcamath.student.loop import plan, train
-from orcamath.student.losses import sft
+from orcamath.student.losses import nll
 from orcamath.student.settings import LossSettings, SftSettings
 from orcamath.student.steps import Objective, Referenced, gradients
 from pupil_shape import EOS, Clock, alternate, make_model, make_tokenizer, settle, spread, text_of, words
 
 BATCH = 16
-
-
-class _Quiet:
-    def begin(self, what: str, total: int | None) -> None:
-        """Say nothing."""
-
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
-        """Say nothing."""
-
-    def end(self) -> None:
-        """Say nothing."""
 
 
 def lessons(n: int) -> list[Group]:
@@ -48,7 +39,7 @@ def ours(n: int) -> float:
     """Train with orcamath; returns CPU seconds."""
     model, groups = make_model().train(), lessons(n)
     settings = SftSettings(learning_rate=1e-3, batch_size=BATCH, dtype="float32")
-    objective = Objective(sft.loss, LossSettings())
+    objective = Objective(nll.loss, LossSettings())
     clock = Clock()
     steps = plan(n, settings)
     ready = [Referenced(g, (0.0,)) for g in groups]
@@ -56,7 +47,7 @@ def ours(n: int) -> float:
         train(
             model, [[groups[k].problem_id for k in s] for s in steps],
             lambda i: gradients(model, [ready[k] for k in steps[i]], objective, 0.0, settings.batch_tokens),
-            settings, Path(scratch), _Quiet(), lambda **_: None,
+            settings, Path(scratch), Silent(), lambda **_: None,
         )  # fmt: skip
     return clock.seconds
 
@@ -82,27 +73,26 @@ def theirs(n: int) -> float:
         return clock.seconds
 
 
-def main() -> None:
-    """Run as a program."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
+def options(parser: argparse.ArgumentParser) -> None:
+    """How much; a job is one run of one side."""
     parser.add_argument("--lessons", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--job", help=argparse.SUPPRESS)
-    args = parser.parse_args()
+
+
+def measure(args: argparse.Namespace) -> Any:
+    """Run one job, or both sides in turn."""
     settle()
     if args.job:
         job = json.loads(args.job)
-        print(json.dumps((ours if job["side"] == "ours" else theirs)(job["n"])))
-        return
+        return (ours if job["side"] == "ours" else theirs)(job["n"])
     jobs = {side: {"side": side, "n": args.lessons} for side in ("ours", "theirs")}
     seconds = {name: spread(runs) for name, runs in alternate(__file__, jobs, args.repeats).items()}
-    result = {
+    return {
         "lessons": args.lessons, "cpu_s": seconds,
         "sft_speedup": round(seconds["theirs"]["median"] / seconds["ours"]["median"], 2),
     }  # fmt: skip
-    print(json.dumps(result) if args.json else json.dumps(result, indent=1))
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, options, measure)

@@ -5,14 +5,15 @@
 Texts are GSM8K-like in length (45 words, drawn from 4,000), a tenth of them near copies of another with other numbers.
 """
 
+import argparse
 import json
 import random
 import resource
-import sys
 import tempfile
 import time
 from pathlib import Path
 
+from figures import report
 from orcamath.report.progress import Silent
 from orcamath.sources import file
 from orcamath.sources.choosing import SeedsSettings
@@ -21,8 +22,14 @@ from orcamath.stages.seeds import gather
 from orcamath.store.artifacts import Store
 
 
-def main(n: int) -> None:
-    """Make the file, read it both ways, print what it took."""
+def options(parser: argparse.ArgumentParser) -> None:
+    """How many problems."""
+    parser.add_argument("n", type=int, nargs="?", default=200_000, metavar="N")
+
+
+def measure(args: argparse.Namespace) -> dict[str, object]:
+    """Make the file, read it both ways."""
+    n, found = args.n, {}
     rng = random.Random(0)
     vocabulary = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(2, 9))) for _ in range(4_000)]
     with tempfile.TemporaryDirectory() as folder:
@@ -45,11 +52,12 @@ def main(n: int) -> None:
                 "seeds", 1, settings, [], lambda o, s=settings: gather(o, s, {"file": file.read}, Silent())
             )
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            print(
-                f"{clusters}: {made.count('problems'):,} problems in {time.perf_counter() - began:.1f} s, "
-                f"peak {peak / 1024:.0f} MB (before {before / 1024:.0f})"
-            )
+            found[clusters] = {
+                "problems": made.count("problems"), "seconds": round(time.perf_counter() - began, 1),
+                "peak_mb": round(peak / 1024), "before_mb": round(before / 1024),
+            }  # fmt: skip
+    return found
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000)
+    report(__doc__, options, measure)

@@ -17,6 +17,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from figures import report
+from orcamath.report.progress import Silent
+
 VOCABULARY, HEADS = 8192, 8
 CASES: dict[str, dict[str, Any]] = {
     "full": {},
@@ -25,17 +28,6 @@ CASES: dict[str, dict[str, Any]] = {
     "LoRA": {"adapter": {"rank": 16}},
     "LoRA, checkpointing": {"adapter": {"rank": 16}, "gradient_checkpointing": True},
 }
-
-
-class _Quiet:
-    def begin(self, what: str, total: int | None) -> None:
-        """Say nothing."""
-
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
-        """Say nothing."""
-
-    def end(self) -> None:
-        """Say nothing."""
 
 
 def resident(what: str) -> float:
@@ -53,7 +45,7 @@ def measure(case: str, hidden: int, layers: int) -> dict[str, Any]:
     from orcamath.student.fit import prepared
     from orcamath.student.groups import Group
     from orcamath.student.loop import train
-    from orcamath.student.losses import sft
+    from orcamath.student.losses import nll
     from orcamath.student.model import Loaded
     from orcamath.student.settings import LossSettings, SftSettings
     from orcamath.student.sizes import ModelSize
@@ -76,12 +68,12 @@ def measure(case: str, hidden: int, layers: int) -> dict[str, Any]:
 
     groups = [Group(f"p{i}", ids(90), (ids(166),), (True,), (1.0,), (), (False,)) for i in range(32)]
     ready, steps = [Referenced(g, (0.0,)) for g in groups], [list(range(32))]
-    objective = Objective(sft.loss, LossSettings())
+    objective = Objective(nll.loss, LossSettings())
     with tempfile.TemporaryDirectory() as scratch:
         train(
             model, [[groups[k].problem_id for k in s] for s in steps],
             lambda i: gradients(model, [ready[k] for k in steps[i]], objective, 0.0, settings.batch_tokens),
-            settings, Path(scratch), _Quiet(), lambda **_: None,
+            settings, Path(scratch), Silent(), lambda **_: None,
         )  # fmt: skip
     planned = memory_gb(settings, ModelSize(n, hidden, layers, VOCABULARY, tied=True))
     assert planned is not None
@@ -90,31 +82,29 @@ def measure(case: str, hidden: int, layers: int) -> dict[str, Any]:
     return {"case": case, "measured_gb": round(took, 2), "planned_gb": [round(x, 2) for x in planned], "inside": inside}
 
 
-def main() -> None:
-    """Run every case in its own process and print them."""
-    parser = argparse.ArgumentParser()
+def options(parser: argparse.ArgumentParser) -> None:
+    """The model's size and the cases; one case here is how they are run."""
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--layers", type=int, default=12)
     parser.add_argument("--only", nargs="*", default=list(CASES), choices=list(CASES))
-    parser.add_argument("--json", action="store_true")
     parser.add_argument("--here", help=argparse.SUPPRESS)
-    args = parser.parse_args()
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Run every case in its own process."""
     if args.here:
-        print(json.dumps(measure(args.here, args.hidden, args.layers)))
-        return
+        return measure(args.here, args.hidden, args.layers)
     sizes = ["--hidden", str(args.hidden), "--layers", str(args.layers)]
     rows = []
     for case in args.only:
         command = [sys.executable, __file__, *sizes, "--here", case]
         given_back = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}  # freed tensors leave the process at once
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=given_back)
-        rows.append(json.loads(done.stdout.splitlines()[-1]))
-        if not args.json:
-            low, high = rows[-1]["planned_gb"]
-            print(f"{case}: measured {rows[-1]['measured_gb']:.2f} GB, planned {low:.2f} to {high:.2f}", flush=True)
-    if args.json:
-        print(json.dumps({"cases": rows, "inside": sum(r["inside"] for r in rows)}))
+        rows.append(json.loads(done.stdout))
+        low, high = rows[-1]["planned_gb"]
+        print(f"{case}: measured {rows[-1]['measured_gb']:.2f} GB, planned {low:.2f} to {high:.2f}", flush=True)
+    return {"cases": rows, "inside": sum(r["inside"] for r in rows)}
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, options, run)

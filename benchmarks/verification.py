@@ -13,12 +13,14 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from figures import report
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.classroom.grammar import parse, render
 from orcamath.classroom.growing import stories
 from orcamath.classroom.solving import solve
 from orcamath.classroom.textbook import open_chat
 from orcamath.records import Lesson, Problem
+from orcamath.report.progress import Silent
 from orcamath.settings import ModelSettings
 from orcamath.stages.ask import ask
 from orcamath.stages.collect import CollectSettings, collect
@@ -28,21 +30,7 @@ from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.verify import VerifySettings
 
-
-class Quiet:
-    """A progress that shows nothing."""
-
-    def begin(self, what: str, total: int | None) -> None:
-        """Nothing."""
-
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
-        """Nothing."""
-
-    def end(self) -> None:
-        """Nothing."""
-
-
-QUIET = Quiet()
+QUIET = Silent()
 METHODS = {
     "gold (seeds)": (1, VerifySettings(agreement="off"), {"seed"}),
     "hidden number": (1, VerifySettings(agreement="off"), {"ask_me_anything"}),
@@ -60,13 +48,14 @@ def right(lesson: Lesson) -> bool:
         return False
 
 
-def scores(lessons: Iterable[Lesson], origins: set[str] | None) -> str:
+def scores(lessons: Iterable[Lesson], origins: set[str] | None) -> dict[str, float]:
     """Return base rate, precision and recall of `verified` among lessons of these origins."""
     table = [(right(x), x.verified != "unverified") for x in lessons if origins is None or x.origin in origins]
     good, marked = sum(r for r, _ in table), sum(v for _, v in table)
     both = sum(r and v for r, v in table)
     precision, recall = both / max(marked, 1), both / max(good, 1)
-    return f"n {len(table):5d}  right {good / len(table):.4f}  precision {precision:.4f}  recall {recall:.4f}"
+    rates = {"right": good / max(len(table), 1), "precision": precision, "recall": recall}
+    return {"n": len(table), **{name: round(rate, 4) for name, rate in rates.items()}}
 
 
 def grown(store: Store, n: int, careless: dict[str, float]) -> Artifact:
@@ -104,24 +93,27 @@ def lessons(
     return list(made.read(Lesson))
 
 
-def main() -> None:
-    """Print one line a method, rate and kind of error."""
-    arguments = argparse.ArgumentParser()
-    arguments.add_argument("--seeds", type=int, default=300)
-    n = arguments.parse_args().seeds
+def options(parser: argparse.ArgumentParser) -> None:
+    """How many seeds."""
+    parser.add_argument("--seeds", type=int, default=300)
+
+
+def measure(args: argparse.Namespace) -> dict[str, object]:
+    """Return one row a method, rate and kind of error."""
+    n, agreement, hidden = args.seeds, [], []
     store = Store(Path(tempfile.mkdtemp()))
     clean = grown(store, n, {})
     for rate in (0.05, 0.10, 0.20):
         for kind in ({"draw": rate}, {"problem": rate}, {"draw": rate / 2, "problem": rate / 2}):
-            print(f"\nteacher errs {kind}")
             for name, (k, rules, origins) in METHODS.items():
-                print(f"  {name:14s} {scores(lessons(store, clean, kind, k, rules), origins)}")
+                found = scores(lessons(store, clean, kind, k, rules), origins)
+                agreement.append({"teacher_errs": kind, "method": name, **found})
     for rate in (0.05, 0.10, 0.20):
         problems = grown(store, n, {"misstate": rate, "ill_posed": rate})
         made = lessons(store, problems, {"draw": rate}, 1, VerifySettings(agreement="off"))
-        print(f"\nwriter misstates and spoils {rate}, teacher errs {rate} per draw")
-        print(f"  hidden number  {scores(made, {'ask_me_anything'})}")
+        hidden.append({"writer_and_teacher_err": rate, **scores(made, {"ask_me_anything"})})
+    return {"methods": agreement, "hidden_number_with_careless_writer": hidden}
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, options, measure)

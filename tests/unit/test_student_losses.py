@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from orcamath.student.losses import Batch, Totals, apo_zero, dpo, ipo, kto, nll, rpo, sft
+from orcamath.student.losses import Batch, Totals, apo_zero, dpo, ipo, kto, nll, rpo
 from orcamath.student.settings import LossSettings
 
-MEMBERS = [apo_zero, dpo, ipo, kto, nll, rpo, sft]
+MEMBERS = [apo_zero, dpo, ipo, kto, nll, rpo]
 
 
 def sigmoid(x: float) -> float:
@@ -39,7 +39,6 @@ BY_HAND = {
     )
     / 4,
     "nll": (2.5 + 2.2) / 6,
-    "sft": (2.5 + 2.2) / 6,
 }
 SETTINGS = LossSettings(beta=0.3, rpo_alpha=2.0, desirable_weight=1.5, undesirable_weight=0.5)
 

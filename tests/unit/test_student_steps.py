@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from orcamath.student.architectures import can_pack
 from orcamath.student.groups import Group, mismatches
 from orcamath.student.logprobs import Posed, score, score_rows
-from orcamath.student.losses import dpo, kto, sft
+from orcamath.student.losses import dpo, kto, nll
 from orcamath.student.settings import LearnSettings
 from orcamath.student.steps import Objective, Referenced, gradients, score_all, slices, z0
 from tiny_student import tiny_model
@@ -103,7 +103,7 @@ def test_kto_is_the_naive_loop_with_z0_from_other_problems() -> None:
     assert report.loss == pytest.approx(sum(terms) / len(terms), abs=1e-9)
 
 
-@pytest.mark.parametrize("loss", [dpo.loss, kto.loss, sft.loss])
+@pytest.mark.parametrize("loss", [dpo.loss, kto.loss, nll.loss])
 def test_neither_cutting_nor_order_nor_packing_changes_a_step(loss: Callable) -> None:
     model, groups = tiny_model(), some_groups(3)
     report, gradient = ran(model, groups, loss, nll_weight=0.5)

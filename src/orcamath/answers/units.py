@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from orcamath.answers.numbers import Quantity, quantities
 
-__all__ = ["Asked", "Unit", "asked", "compound", "measure", "unit_after"]
+__all__ = ["Asked", "Unit", "asked", "measure", "unit_after"]
 
 
 class Unit(NamedTuple):
@@ -169,11 +169,6 @@ def unit_after(text: str, end: int) -> tuple[str, Unit | None, int]:
         return "", None, end
     word = match[1].lower()
     return word, _UNITS.get(word), match.end()
-
-
-def compound(text: str, quantity: Quantity) -> int:
-    """Return where a measure that begins with `quantity` ends: behind its unit, or that of smaller parts that follow."""
-    return measure(text, quantity)[2]
 
 
 def measure(text: str, quantity: Quantity) -> tuple[Fraction, Unit | None, int]:

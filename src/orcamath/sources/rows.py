@@ -10,7 +10,7 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -19,10 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orcamath.errors import DataError
-from orcamath.records import Rejected, Split
+from orcamath.records import Rejected
 from orcamath.sources.source import Row, SourceSettings, split_named
 
-__all__ = ["FORMS", "files_of", "json_rows", "open_bytes", "rows"]
+__all__ = ["FORMS", "files_of", "open_bytes", "rows"]
 
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -100,13 +100,6 @@ def rows(path: Path) -> Iterator[Row | Rejected]:
             yield values if isinstance(values, Rejected) else _whole(Row(place, values, split))
     except (OSError, EOFError, zlib.error) as e:  # gzip says so only while reading
         raise DataError(f"`{path}` cannot be read to its end: {e}; fetch it again") from e
-
-
-def json_rows(values: Iterable[Any], place: str, split: Split | None = None) -> Iterator[Row | Rejected]:
-    """Number the records of a list that is in memory already; `place` is the file's name."""
-    for i, value in enumerate(values, start=1):
-        where = f"{place}:{i}"
-        yield Row(where, value, split) if isinstance(value, Mapping) else _bad(where, "is no JSON object", value)
 
 
 def _whole(row: Row) -> Row | Rejected:

@@ -11,7 +11,7 @@ from orcamath.student.encode import Encoder
 from orcamath.student.fit import fit, prepared
 from orcamath.student.groups import Group
 from orcamath.student.loop import Metric, plan
-from orcamath.student.losses.sft import loss as sft
+from orcamath.student.losses.nll import loss as nll
 from orcamath.student.model import ModelFolder, load
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import LossSettings, SftSettings
@@ -36,7 +36,7 @@ def train_on_lessons(
         raise DataError(f"there is no lesson to learn from ({n_long} do not fit max_tokens = {settings.max_tokens})")
     steps = _steps(groups, settings)
     ready = [Referenced(g, (0.0,)) for g in groups]
-    objective = Objective(sft, LossSettings())
+    objective = Objective(nll, LossSettings())
     model = prepared(loaded, settings, world)
     done = fit(
         out, settings, loaded, base, model, ready, steps, objective, None, progress, metric, out.scratch / "steps", world

@@ -1,6 +1,7 @@
-"""Negative log-likelihood of right answers only: the control that learns nothing from wrong ones.
+"""Negative log-likelihood of right answers only: next-token cross-entropy over answer tokens (paper, section 2.4).
 
-Also the term that `nll_weight` adds to any loss.
+What iteration 1 trains with, the control of later ones that learns nothing from wrong answers, and the term that
+`nll_weight` adds to any loss.
 """
 
 from torch import Tensor

@@ -1,0 +1,40 @@
+"""How every benchmark speaks: what it says under way goes to stderr, its figures to stdout, as one JSON object with `--json`."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import Any
+
+__all__ = ["report"]
+
+
+def report(
+    doc: str | None,
+    options: Callable[[argparse.ArgumentParser], None],
+    measure: Callable[[argparse.Namespace], Any],
+) -> None:
+    """Run a benchmark as a program: read `options`, `measure`, print the figures and nothing else on stdout."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print the figures as one JSON object on one line")
+    options(parser)
+    args = parser.parse_args()
+    with _stdout_as_stderr():
+        figures = measure(args)
+    sys.stdout.write(json.dumps(figures, indent=None if args.json else 1, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def _stdout_as_stderr() -> Iterator[None]:
+    """Send what is printed inside to stderr, by libraries and child processes too: the file descriptor moves as well."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)

@@ -1,0 +1,99 @@
+"""Every benchmark runs as a program, takes `--json`, and prints one object and nothing else on stdout."""
+
+import json
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+SHARED = {"figures", "pupil_shape"}
+BENCHMARKS = sorted(p.stem for p in FOLDER.glob("*.py") if p.stem not in SHARED)
+slow = pytest.mark.slow
+
+
+def run(name: str, arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run one as `python benchmarks/NAME.py …` would, in this process: torch is imported once for all of them."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", [f"{name}.py", *arguments])
+    runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_it_says_what_it_is_and_takes_json(
+    name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(name, ["--help"], monkeypatch)
+    said = capfd.readouterr().out
+    assert ended.value.code == 0
+    assert "--json" in said
+    assert len(said.splitlines()) > 5
+
+
+TINY: list[Any] = [
+    ("cap", ["--trials", "2"], "overspend"),
+    pytest.param("contamination", ["--rows", "300"], "same_neighbours", marks=slow),
+    ("duplicates", ["--n", "100", "--show", "1"], "thresholds"),
+    ("faults", ["--seeds", "4"], "equal_to_fault_free"),
+    ("judging", ["{answers}"], "pooled"),
+    ("judging", ["{answers}", "--rows"], "pooled"),
+    ("judging", ["{answers}", "--hostile", "50"], "exceptions"),
+    pytest.param("seeds_rss", ["--few", "3", "--many", "6"], "extra_mb", marks=slow),
+    ("sources_at_size", ["200"], "near"),
+    pytest.param("verification", ["--seeds", "6"], "methods", marks=slow),
+    pytest.param("classroom_base", ["--limit", "8"], "score", marks=slow),
+    pytest.param("client_overhead", ["--calls", "20", "--repeats", "1"], "cpu_ratio", marks=slow),
+    pytest.param("kill_resume", ["--kills", "1", "--only", "seeds"], "kills", marks=slow),
+    pytest.param("preference_training", ["--problems", "4", "--repeats", "1"], "dpo", marks=slow),
+    pytest.param("sampling", ["--problems", "4", "--repeats", "1", "--only", "pupil"], "pupil", marks=slow),
+    pytest.param("sft", ["--lessons", "16", "--repeats", "1"], "sft_speedup", marks=slow),
+    pytest.param("training_memory", ["--hidden", "64", "--layers", "1", "--only", "full"], "cases", marks=slow),
+]
+ON_REAL_DATA = {"clusters", "contamination_recall", "real_agents"}
+"""Run by hand only: they need the real problem sets or a real model."""
+
+
+@pytest.mark.parametrize(("name", "arguments", "figure"), TINY)
+def test_it_prints_one_object_and_nothing_else(
+    name: str,
+    arguments: list[str],
+    figure: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.delenv("ORCAMATH_TEST_DATA", raising=False)  # its figures on made-up texts, which are always here
+    rows = [{"question": "2+2?", "gold": "4", "response": r, "label": r == "4"} for r in ("4", "5", "perhaps")]
+    (tmp_path / "some.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    run(name, ["--json", *(a.replace("{answers}", str(tmp_path)) for a in arguments)], monkeypatch)
+    (line,) = capfd.readouterr().out.splitlines()
+    found = json.loads(line)
+    assert isinstance(found, dict)
+    assert figure in found
+
+
+def test_each_is_tried_here_or_named_as_one_for_real_data() -> None:
+    tried = {getattr(case, "values", case)[0] for case in TINY}
+    assert tried | ON_REAL_DATA == set(BENCHMARKS)
+    assert not tried & ON_REAL_DATA
+
+
+def test_what_libraries_and_children_print_goes_to_stderr(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "loud.py").write_text(
+        '"""Loud."""\nimport os, subprocess, sys\nfrom figures import report\n'
+        "def measure(args):\n    print('a line')\n    os.write(1, b'from C\\n')\n"
+        "    subprocess.run([sys.executable, '-c', 'print(1)'], check=True)\n    return {'x': 1}\n"
+        "report(__doc__, lambda parser: None, measure)\n"
+    )
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", ["loud.py", "--json"])
+    runpy.run_path(str(tmp_path / "loud.py"), run_name="__main__")
+    said = capfd.readouterr()
+    assert said.out == '{"x": 1}\n'
+    assert said.err.splitlines() == ["a line", "from C", "1"]
