@@ -7,12 +7,16 @@ a clause such as `after 5 weeks` own it). `Choice.sure` says whether the rule le
 
 import re
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
+from orcamath.answers.locate import ITEM
+from orcamath.answers.number_words import past, stands_for
 from orcamath.answers.numbers import Quantity, quantities
+from orcamath.answers.quantity import Form
 from orcamath.answers.units import asked, unit_after
 
-__all__ = ["Choice", "choose"]
+__all__ = ["Choice", "choose", "no_result"]
 
 
 class Choice(NamedTuple):
@@ -26,7 +30,8 @@ class Choice(NamedTuple):
 
 
 _LINK = re.compile(
-    r"=|≈|\b(?:which is|that is|equals|is equal to|equal to|which equals|which makes|which means|meaning|leaving|leaves|"
+    r"=|≈|,? so\b|, (?:no|sorry|or rather|i mean|wait),? |(?<=[0-9] )gives\b|\brounded (?:up |down |off )?to\b|"
+    r"\b(?:which is|that is|equals|is equal to|equal to|which equals|which makes|which means|meaning|leaving|leaves|"
     r"for a total of|i\.e\.)"
 )
 _ASIDE = re.compile(r"(?<=\s)\((?=[^()]*[A-Za-z=])[^()]*\)")
@@ -38,7 +43,6 @@ _CLAUSE = re.compile(
     r"a|are|all|his|her|their|same|first|last|next|age|step)|[x*×+/÷(])[ ]*$",
     re.IGNORECASE,
 )
-_ITEM = re.compile(r"[ \t]*(?:[Ss]tep )?\(?[0-9]{1,2}[.):][ \t]+(?=\S)")
 _LEAD = re.compile(r"^[\s:*_\"'(\[~≈a-z]{0,3}$")
 _SAYS_MORE = re.compile(
     r"^[^(,;]*\b(?:is|are|was|were|costs?|makes?|gives?|gets?|earns?|equals?|will|would|can)\b", re.IGNORECASE
@@ -49,7 +53,11 @@ _ASSERTS = re.compile(
     r"(?:of |a total of |about )?|=[ ]*)$",
     re.IGNORECASE,
 )
-_GLUED = re.compile(r"[kKM]\b|!$")
+_DENIED = ("not ", "not $", "n't ", "instead of ", "rather than ")
+_BECAUSE = (" because ", ", since ", ", as ")
+_OUT_OF = frozenset(["out of", "over", "in", "in every", "of", "out of every"])
+_IS_TO = frozenset(["to", "is to", "-to-"])
+_GLUED = re.compile(r"[kK]\b|!$")
 _AND_A = re.compile(r"[a-z] and $")
 _LISTING = frozenset({"and", ",", ";", "&", "to", ", and", "-", "–"})
 
@@ -57,10 +65,17 @@ _LISTING = frozenset({"and", ",", ";", "&", "to", ", and", "-", "–"})
 def choose(sentence: str, question: str = "") -> Choice | None:
     """Return the sentence's answer, or None where it has no number."""
     every = quantities(sentence)
-    if len(every) > 1 and (item := _ITEM.match(sentence)) and every[0].end <= item.end():
+    if ("half " in sentence or "quarter " in sentence) and (clock := past(sentence)):
+        return Choice(clock, True, (clock,))
+    if len(every) > 1 and (item := ITEM.match(sentence)) and every[0].end <= item.end():
         every = every[1:]
     digits = [q for q in every if q.form not in ("word", "multiplier", "ordinal")]
     among = digits or [q for q in every if q.form == "word"] or every
+    if len(among) > 1:
+        among = _meant(sentence, among, question)
+    if not digits and (not among or _AND_A.search(sentence[: among[0].start])):
+        named = stands_for(sentence)
+        return Choice(named, True, (named,)) if named is not None else None
     if not among:
         return None
     rest = tuple(among)
@@ -85,6 +100,46 @@ def choose(sentence: str, question: str = "") -> Choice | None:
     if (condition := _CONDITION.match(sentence)) and any(q.start > condition.end() for q in among):
         among = [q for q in among if q.start > condition.end()]
     return _by_score(sentence, question, behind or among, rest)
+
+
+def _meant(sentence: str, among: list[Quantity], question: str) -> list[Quantity]:
+    """Leave out what is denied (`not 15 but 12`) or only a reason (`40, because …`); join `3 out of 8`; take whose it is."""
+    kept = [q for q in among if not sentence.endswith(_DENIED, 0, q.start)] or among
+    because = max(sentence.find(word) for word in _BECAUSE)
+    if because > kept[0].start:
+        kept = [q for q in kept if q.start < because]
+    if (joined := _joined(sentence, kept, question)) is not None:
+        return [joined]
+    return _owned(sentence, kept, question) if len(kept) > 1 else kept
+
+
+def _joined(sentence: str, among: list[Quantity], question: str) -> Quantity | None:
+    """Read `3 out of 8` as the fraction, `3 to 2` as the ratio, that the question asks for."""
+    for a, b in pairwise(among):
+        gap = sentence[a.end : b.start].strip().lower()
+        if not b.value or not {a.form, b.form} <= {"number", "word"}:
+            continue
+        if (gap in _OUT_OF and asked(question).share) or (gap in _IS_TO and asked(question).ratio):
+            form: Form = "fraction" if gap in _OUT_OF else "ratio"
+            return Quantity(a.value / b.value, sentence[a.start : b.end], a.start, b.end, form)
+    return None
+
+
+def _owned(sentence: str, among: list[Quantity], question: str) -> list[Quantity]:
+    """Of `Bo has 5 and Ann has 9` return the number of whom the question asks about; all of them where it is not so plain."""
+    wanted = asked(question).names if question else ()
+    if not any(name in sentence for name in wanted):
+        return among
+    owners, at = [], 0
+    for q in among:
+        clause = sentence[at : q.start]
+        names = [w.rstrip(":'s,") for w in clause.split() if w[:1].isupper() and len(w.rstrip(":'s,")) > 1]
+        if not names or (at and not clause.split(names[-1])[0].rstrip().endswith(("and", ",", ";", "while"))):
+            return among
+        owners.append(names[-1])
+        at = q.end
+    asked_for = [q for q, owner in zip(among, owners, strict=True) if owner in wanted]
+    return asked_for if len(asked_for) == 1 and len(set(owners)) == len(owners) else among
 
 
 def _says_more(sentence: str, among: list[Quantity]) -> bool:
@@ -113,6 +168,31 @@ def _doubtful(sentence: str, quantity: Quantity, question: str) -> bool:
     return bool(
         _GLUED.match(sentence, quantity.end) or (quantity.form == "word" and _AND_A.search(sentence[: quantity.start]))
     )
+
+
+_OPERATE = re.compile(
+    r"\b(?:multiply(?:ing)?|divid(?:e|ing)|subtract(?:ing)?|add(?:ing)?)\b[^0-9=]{0,40}[0-9][0-9.,]*"
+    r"(?P<other>[^0-9=]{0,30}\b(?:by|to|from|and|with)\b[^0-9=]{0,20}[0-9][0-9.,]*)?[^0-9=]*$",
+    re.IGNORECASE,
+)
+
+
+def no_result(sentence: str, question: str = "") -> bool:
+    """Tell whether a sentence only announces an operation (`we multiply 5 by 2`), or breaks off before its result."""
+    if sentence[-1:] in "=+*/×÷":
+        return True
+    every = quantities(sentence)
+    gaps = [sentence[a.end : b.start].strip() for a, b in pairwise(every)]
+    if gaps and all(gap in _OPERATORS for gap in gaps) and set(gaps) != {"-"}:
+        return any(c.isalpha() for c in sentence[: every[0].start]) and not _ASSERTS.search(sentence[: every[0].start])
+    said = _OPERATE.search(sentence)
+    if said is None or said[0].split()[0].lower() in question.lower():
+        return False
+    inside = {q.value for q in every if q.start >= said.start()}
+    return all(q.value in inside for q in every) if said["other"] else len(every) == 1
+
+
+_OPERATORS = frozenset("+-*/×÷x")
 
 
 def _alternatives(a: Quantity, b: Quantity, among: tuple[Quantity, ...]) -> Choice:

@@ -8,12 +8,14 @@ what. Floats printed with nine or more decimals are equal up to 1e-9 of their si
 import re
 from fractions import Fraction
 
-from orcamath.answers.forms import PARTS, same_form
+from orcamath.answers.forms import parts, same_form
 from orcamath.answers.latex import plain
 from orcamath.answers.numbers import exact, quantities
+from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import Reading, near, read
+from orcamath.answers.relations import in_symbols
 from orcamath.answers.units import Asked, asked
-from orcamath.answers.wording import letter, same_text
+from orcamath.answers.wording import gives_up, letter, listed, same_text
 from orcamath.records import AnswerKind
 
 __all__ = ["likely", "same"]
@@ -40,8 +42,8 @@ def same(kind: AnswerKind, a: str, b: str, question: str = "", options: tuple[st
     if kind == "set":
         return _same_set(a, b, question)
     if kind == "choice":
-        return _same_choice(a, b, options)
-    return same_form(a, b) if kind == "expression" else same_text(a, b)
+        return _same_choice(a, b, options or listed(question))
+    return same_form(a, b) if kind == "expression" else same_text(a, b, question)
 
 
 def likely(kind: AnswerKind, a: str, b: str, question: str = "") -> bool:
@@ -52,28 +54,28 @@ def likely(kind: AnswerKind, a: str, b: str, question: str = "") -> bool:
         return False
     left, right = read(a, question), read(b)
     if left is None or right is None:
-        return _says_nothing(a) and right is not None and right.value == 0
+        return False
     if left.shown == right.shown and not left.compound:
         return True
     return _converted(left, right) or _as_percentage(left, right, asked(question))
 
 
-_NOTHING = re.compile(r"\b(?:no|none|nothing|zero|nobody)\b", re.IGNORECASE)
-
-
-def _says_nothing(text: str) -> bool:
-    return bool(_NOTHING.search(text))
-
-
 def _same_number(a: str, b: str, question: str) -> bool | None:
-    left, right = read(a, question), read(b)
+    right = read(b)
+    if in_symbols(plain(a), question):
+        return False if right is not None and right.sure else None
+    left = read(a, question)
     if left is None or right is None:
-        return same_text(a, b) if left is right else None
+        return _without_number(a, b, right, question)
     wanted = asked(question)
     if (said := _equal(left, right, wanted)) is not None:
         return said
     if left.quantity and (scaled := _SCALED.search(left.quantity.text)) and exact(scaled[1]) == right.value:
         return True if scaled[2].lower() in question.lower() else None
+    if isinstance(left.value, float) != isinstance(right.value, float) and near(
+        left.value, right.value, abs(Fraction(right.value)) / 1000
+    ):
+        return None  # 25π for 78.5, or for 78.57 with π as 22/7
     if _rounded(left, right):
         return True if _ROUND.search(question) else None
     if left.shown == right.shown and not left.compound:
@@ -83,9 +85,23 @@ def _same_number(a: str, b: str, question: str) -> bool | None:
     return False if left.sure and right.sure else None
 
 
+def _without_number(a: str, b: str, right: Reading | None, question: str) -> bool | None:
+    """Compare where a side has no number: a refusal answers none; a letter stands for a choice that the question lists."""
+    if right is None:
+        return same_text(a, b, question)
+    if gives_up(a):
+        return False
+    chosen, choices = letter(a), listed(question)
+    if chosen is None or ord(chosen) - ord("A") >= len(choices):
+        return None
+    return _same_number(choices[ord(chosen) - ord("A")], b, question)
+
+
 def _equal(left: Reading, right: Reading, wanted: Asked) -> bool | None:
     """True for equal values; None goes on to the doubtful forms."""
     unit = right.unit or wanted.unit
+    if left.unit and left.unit.dimension == "money" and unit is None and left.value * left.unit.size == right.value:
+        return True  # 75¢ is 0.75
     if left.unit and unit and left.unit.dimension == unit.dimension and left.unit.size != unit.size:
         return True if left.value * left.unit.size / unit.size == right.value else None
     a, b = left.quantity, right.quantity
@@ -99,7 +115,7 @@ def _equal(left: Reading, right: Reading, wanted: Asked) -> bool | None:
         return True
     clocks = [q for q in (a, b) if q is not None and q.form == "clock"]
     if len(clocks) == 2:
-        halves = ["m" in q.text.lower() for q in clocks]
+        halves = ["m" in q.text.lower() or "noon" in q.text.lower() or not 1 <= q.value < 13 for q in clocks]
         return True if not all(halves) and left.value % 12 == right.value % 12 else None
     if clocks and left.value % 12 == right.value % 12:
         return True
@@ -156,7 +172,19 @@ def _decimals(text: str) -> int:
 
 
 def _same_set(a: str, b: str, question: str) -> bool | None:
-    said, goal = quantities(plain(a)), [r for part in PARTS.split(plain(b)) if (r := read(part.strip())) is not None]
+    a, b = plain(a), plain(b)
+    said, pieces = quantities(a), parts(b)
+    goal = [r for part in pieces if (r := read(part)) is not None]
+    if not goal:
+        return same_text(a, b, question)
+    labels = [_label(part) for part in pieces] if len(goal) == len(pieces) else []
+    if labels and all(labels) and len(set(labels)) == len(labels):
+        if (named := _by_label(a, said, labels)) is not None:
+            return all(
+                _close(Reading(named[x], named[x].value, None, True), r) for x, r in zip(labels, goal, strict=True)
+            )
+        if len(said) == len(goal) and not all(q.value == r.value for q, r in zip(said, goal, strict=True)):
+            return None if sorted(q.value for q in said) == sorted(r.value for r in goal) else False
     left = [Reading(q, q.value, None, True) for q in said]
     missing = []
     for target in goal:
@@ -165,8 +193,6 @@ def _same_set(a: str, b: str, question: str) -> bool | None:
             missing.append(target)
         else:
             left.remove(hit)
-    if not goal:
-        return same_text(a, b)
     given = {q.value for q in quantities(question)}
     if not missing:
         extra = [r for r in left if r.value not in given and r.quantity and r.quantity.form != "word"]
@@ -175,6 +201,30 @@ def _same_set(a: str, b: str, question: str) -> bool | None:
         return None
     new = [q for q in said if q.value not in given]
     return False if len(new) >= len(goal) or len(said) == len(goal) else None
+
+
+def _label(text: str) -> str:
+    """Return what a number is called, or counts: `x` of `x = 3`, `adult` of `8 adults`."""
+    words = [w.strip(".:=,").lower() for w in text.replace("=", " ").split()]
+    named = [w.rstrip("s") or w for w in words if w.isalpha()]
+    return named[0] if named else ""
+
+
+def _by_label(text: str, said: list[Quantity], labels: list[str]) -> dict[str, Quantity] | None:
+    """Find the number of every label: in front of it (`8 adults`) or behind it (`x = 3`); None where one has none."""
+    found: dict[str, Quantity] = {}
+    for i, q in enumerate(said):
+        before = text[said[i - 1].end if i else 0 : q.start].rstrip()
+        after = text[q.end : said[i + 1].start if i + 1 < len(said) else len(text)]
+        around = before if before.endswith(("=", ":")) else after
+        named = [
+            x
+            for x in labels
+            if x in {w.strip(".:=,;").lower().rstrip("s") or "s" for w in around.replace("=", " ").split()}
+        ]
+        if len(named) == 1 and named[0] not in found:
+            found[named[0]] = q
+    return found if len(found) == len(labels) else None
 
 
 def _same_choice(a: str, b: str, options: tuple[str, ...]) -> bool | None:

@@ -10,7 +10,7 @@ import re
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["Expression", "parse", "same_expression", "value_of"]
+__all__ = ["Expression", "Number", "equal", "parse", "points", "same_expression", "value_at", "value_of"]
 
 MAX_CHARS = 200
 MAX_DEPTH = 24
@@ -21,8 +21,10 @@ POINTS = (Fraction(7, 3), Fraction(-11, 5), Fraction(13, 7))
 
 Number: TypeAlias = Fraction | float
 Node: TypeAlias = tuple[str, Any, Any]
+_CONSTANTS: dict[str, float] = {"π": math.pi, "pi": math.pi, "e": math.e}
+_FUNCTIONS = {"ln": math.log, "log": math.log10, "exp": math.exp, "sin": math.sin, "cos": math.cos, "tan": math.tan}
 _TOKEN = re.compile(
-    r"\s*(?:([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|\.[0-9]+)|(sqrt|pi)|([A-Za-zπθ])|(\*\*|[-+*/^()!°√−·×÷]))"
+    r"\s*(?:([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|\.[0-9]+)|(sqrt|pi|choose|ln|log|exp|sin|cos|tan)|([A-Za-zπθ])|(\*\*|[-+*/^()!°√_]))"
 )
 
 
@@ -65,7 +67,7 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise _Unreadable
         node = self.product(depth)
-        while self.peek() in ("+", "-", "−") and self.peek():
+        while self.peek() in ("+", "-") and self.peek():
             sign = self.take()
             node = ("+" if sign == "+" else "-", node, self.product(depth))
         return node
@@ -73,9 +75,9 @@ class _Reader:
     def product(self, depth: int) -> Node:
         node = self.signed(depth)
         while piece := self.peek():
-            if piece in "*·×÷/" and len(piece) == 1:
+            if piece in ("*", "/", "choose"):
                 self.take()
-                node = ("/" if piece in "/÷" else "*", node, self.signed(depth))
+                node = (piece, node, self.signed(depth))
             elif piece[0].isalnum() or piece in "(√π":
                 if piece[0].isdigit() and self.tokens[self.at - 1][0].isdigit():
                     raise _Unreadable  # `3 5` is two numbers; a mixed number was read before
@@ -86,7 +88,7 @@ class _Reader:
 
     def signed(self, depth: int) -> Node:
         negative = False
-        while self.peek() in ("-", "−", "+"):
+        while self.peek() in ("-", "+"):
             negative ^= self.take() != "+"
         node = self.power(depth)
         return ("-", ("number", Fraction(0), None), node) if negative else node
@@ -100,7 +102,7 @@ class _Reader:
             self.take()
             if depth + 1 > MAX_DEPTH:
                 raise _Unreadable
-            negative = self.peek() in ("-", "−") and bool(self.take())
+            negative = self.peek() == "-" and bool(self.take())
             exponent = self.atom(depth + 1)
             node = ("^", node, ("-", ("number", Fraction(0), None), exponent) if negative else exponent)
         return node
@@ -116,8 +118,10 @@ class _Reader:
             return node
         if piece in ("sqrt", "√"):
             return ("sqrt", self.atom(depth + 1) if depth < MAX_DEPTH else None, None)
-        if piece in ("π", "pi"):
-            return ("number", math.pi, None)
+        if piece in _CONSTANTS:
+            return ("number", _CONSTANTS[piece], None)
+        if piece in _FUNCTIONS:
+            return self.function(piece, depth)
         if piece[0].isdigit() or piece[0] == ".":
             if len(piece) > 40:
                 raise _Unreadable
@@ -127,13 +131,28 @@ class _Reader:
             return ("letter", piece, None)
         raise _Unreadable
 
+    def function(self, name: str, depth: int) -> Node:
+        """Read what a function is applied to: brackets, or the factors that follow it (`ln 2x`); `log_2 8` has a base."""
+        if depth + 1 > MAX_DEPTH:
+            raise _Unreadable
+        base = None
+        if name == "log" and self.peek() == "_":
+            self.take()
+            base = self.atom(depth + 1)
+        if self.peek() == "^":
+            raise _Unreadable  # `sin^2 x` means something else than it says
+        inside = self.atom(depth + 1)
+        while (piece := self.peek()) and (piece.isalpha() and piece not in _FUNCTIONS and piece != "choose"):
+            inside = ("*", inside, self.power(depth + 1))
+        return (name, inside, base)
+
 
 _MIXED = re.compile(r"(?<![0-9.^/])([0-9]{1,6}) +([0-9]{1,6})/([0-9]{1,6})(?![0-9.])")
 
 
 def parse(text: str) -> Expression | None:
     """Read an expression; None where the text is something else (words, an equation, too long)."""
-    if not text or len(text) > MAX_CHARS:
+    if not text or len(text) > MAX_CHARS or " or " in text or " and " in text:
         return None
     text = _MIXED.sub(r"(\1+\2/\3)", text.replace("$", "").replace("%", ""))
     try:
@@ -153,26 +172,38 @@ def value_of(expression: Expression) -> Number | None:
 
 def same_expression(a: Expression, b: Expression) -> bool | None:
     """Compare by value at several points; None where they cannot be evaluated."""
-    if a.letters != b.letters:
-        # `x` may cancel out of one side only by accident of writing
-        return None if a.letters and b.letters else False
-    letters = sorted(a.letters)
     decided = None
-    for i, point in enumerate(POINTS if letters else POINTS[:1]):
-        values: dict[str, Number] = {letter: point + Fraction(3 * j + i, 17) for j, letter in enumerate(letters)}
-        left, right = _value(a.node, values), _value(b.node, values)
+    for point in points(a.letters | b.letters):
+        left, right = value_at(a, point), value_at(b, point)
         if left is None or right is None:
             continue
-        if not _equal(left, right):
+        if not equal(left, right):
             return False
         decided = True
     return decided
 
 
-def _equal(left: Number, right: Number) -> bool:
+def points(letters: frozenset[str]) -> list[dict[str, Number]]:
+    """Return places at which expressions are compared: a value for every letter; one empty place where there is none."""
+    named = sorted(letters)
+    return [
+        {letter: point + Fraction(3 * j + i, 17) for j, letter in enumerate(named)}
+        for i, point in enumerate(POINTS if named else POINTS[:1])
+    ]
+
+
+def value_at(expression: Expression, point: dict[str, Number]) -> Number | None:
+    """Return the value at a place; None where there is no finite one."""
+    return _value(expression.node, point)
+
+
+def equal(left: Number, right: Number) -> bool:
+    """Exactly equal fractions; with a root, π, e or a logarithm in one of them, equal to nine figures."""
     if isinstance(left, Fraction) and isinstance(right, Fraction):
         return left == right
-    return math.isclose(left, right, rel_tol=1e-9, abs_tol=1e-12)
+    if not left or not right:
+        return abs(float(left) - float(right)) < 1e-12
+    return math.isclose(left, right, rel_tol=1e-9)
 
 
 def _value(node: Node, letters: dict[str, Number]) -> Number | None:
@@ -197,13 +228,22 @@ def _walk(node: Node, letters: dict[str, Number]) -> Number:
         if not isinstance(a, Fraction) or a.denominator != 1 or not 0 <= a <= MAX_FACTORIAL:
             raise _Unreadable
         return Fraction(math.factorial(int(a)))
+    if name in _FUNCTIONS:
+        said = _FUNCTIONS[name](float(a))
+        return said if right is None else math.log(a) / math.log(_walk(right, letters))
     b = _walk(right, letters)
     if name == "^":
         return _power(a, b)
+    if name == "choose":
+        if not (isinstance(a, Fraction) and isinstance(b, Fraction) and a.denominator == b.denominator == 1):
+            raise _Unreadable
+        if not 0 <= b <= a <= MAX_FACTORIAL:
+            raise _Unreadable
+        return Fraction(math.comb(int(a), int(b)))
     result: Number = a + b if name == "+" else a - b if name == "-" else a * b if name == "*" else a / b
     if isinstance(result, Fraction) and result.numerator.bit_length() + result.denominator.bit_length() > MAX_BITS:
         raise _Unreadable
-    return float(result)
+    return result
 
 
 def _root(a: Number) -> Number:

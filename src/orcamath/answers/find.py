@@ -4,15 +4,17 @@ import re
 from itertools import islice
 from typing import NamedTuple
 
-from orcamath.answers.choose import choose
-from orcamath.answers.forms import UNREAD
+from orcamath.answers.choose import choose, no_result
+from orcamath.answers.forms import SHOWN, UNREAD
 from orcamath.answers.latex import plain
-from orcamath.answers.locate import Found, How, locate, sentences
+from orcamath.answers.locate import ITEM, Found, How, locate, sentences
 from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import calculation
+from orcamath.answers.relations import formula, in_symbols
 from orcamath.answers.units import measure
-from orcamath.answers.wording import letter
+from orcamath.answers.wording import gives_up, letter
+from orcamath.answers.writing import decimal_comma, writes_comma
 from orcamath.records import AnswerKind
 
 __all__ = ["Answer", "final_answer", "find"]
@@ -37,11 +39,15 @@ class Answer(NamedTuple):
     at: int
     """Where that stretch begins in the solution."""
     among: tuple[Quantity, ...] = ()
+    """Every number of the stretch that could have been meant."""
     several: bool = False
     """More than one answer is given."""
     raw: str = ""
     """The stretch with its markup, for who can read LaTeX."""
-    """Every number of the stretch that could have been meant."""
+    open: bool = False
+    """An operation is announced, or breaks off, without its result."""
+    rival: str = ""
+    """What else is stated as the answer, later."""
 
 
 def find(text: str, kind: AnswerKind = "number", question: str = "") -> Answer | None:
@@ -52,32 +58,63 @@ def find(text: str, kind: AnswerKind = "number", question: str = "") -> Answer |
     if kind == "expression":
         found = found._replace(text=_math(found))
     answer = _set(text, found) if kind == "set" else _one(text, found, kind, question)
-    return answer._replace(raw=found.text) if answer else None
+    return answer._replace(raw=found.text, rival=found.rival) if answer else None
 
 
 def _one(text: str, found: Found, kind: AnswerKind, question: str) -> Answer | None:
-    if kind == "number" and (bare := _BARE.fullmatch(found.text)) and (exactly := exact(bare[1])) is not None:
+    comma = "." in found.text and writes_comma(question)
+    if (
+        kind == "number"
+        and not comma
+        and (bare := _BARE.fullmatch(found.text))
+        and (exactly := exact(bare[1])) is not None
+    ):
         # the common case, without looking for anything else
         number = Quantity(exactly, bare[1], 0, len(bare[1]))
         return Answer(bare[1], found.how, True, bare[1], found.at, (number,))
     segment = plain(found.text).strip(" :").rstrip(". ")
     if not segment:
         return None
-    if kind == "expression" and UNREAD.search(found.text):
+    if kind == "expression" and (UNREAD.search(found.text) or any(name in found.text for name in SHOWN)):
         return Answer(found.text, found.how, found.how != "sentence", segment, found.at)
     if kind != "number":
         sure = found.how != "sentence" or len(text) <= SHORT
         return Answer(segment, found.how, sure, segment, found.at)
-    if (value := calculation(segment)) is not None:
+    segment = decimal_comma(segment, everywhere=writes_comma(question))
+    if found.how != "sentence" and segment[:2] == "- ":
+        segment = f"-{segment[2:]}"
+    if in_symbols(segment, question):
+        return Answer(segment, found.how, True, segment, found.at)
+    written = segment if found.how in ("box", "json") else segment.rstrip("!")  # elsewhere `5!` is said aloud
+    if (value := calculation(written)) is None and not _ROOTED.isdisjoint(segment):
+        value = calculation(formula(segment))
+    if value is not None:
         return Answer(value, found.how, True, segment, found.at, tuple(quantities(value)))
+    if found.how == "sentence" and no_result(segment, question):
+        return Answer(segment, found.how, False, segment, found.at, tuple(quantities(segment)), open=True)
     choice = choose(segment, question)
     if choice is None:
-        return Answer(segment, found.how, False, segment, found.at)
+        plan = found.how == "sentence" and bool(ITEM.match(text[text.rstrip().rfind("\n") + 1 :]))
+        return Answer(segment, found.how, gives_up(segment), segment, found.at, open=plan)
     q = choice.quantity
     end = measure(segment, q)[2]
     return Answer(
-        segment[q.start : end].strip(), found.how, choice.sure, segment, found.at, choice.among, choice.several
+        _unspaced(segment[q.start : end].strip()),
+        found.how,
+        choice.sure,
+        segment,
+        found.at,
+        choice.among,
+        choice.several,
     )
+
+
+_ROOTED = frozenset("√π")
+
+
+def _unspaced(text: str) -> str:
+    """Return `-16` for `- 16`, which would be an item of a list if it stood alone."""
+    return f"-{text[2:]}" if text[:2] == "- " else text
 
 
 def _math(found: Found) -> str:

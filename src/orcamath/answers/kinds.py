@@ -3,40 +3,60 @@
 import re
 
 from orcamath.answers.expressions import parse
-from orcamath.answers.forms import NAME_IS, PARTS, UNREAD, without_units
+from orcamath.answers.forms import NAME_IS, SHOWN, UNREAD, parts, ratio, without_units
 from orcamath.answers.latex import plain
+from orcamath.answers.number_words import stands_for
 from orcamath.answers.numbers import exact, quantities
+from orcamath.answers.relations import in_symbols, names, relation
+from orcamath.answers.units import measure
+from orcamath.answers.wording import gives_up
 from orcamath.records import AnswerKind
 
 __all__ = ["kind_of"]
 
 _AREA = re.compile(r"[0-9)] [A-Za-z]{1,14}[ ]?\^")
-_NUMBER = re.compile(r"[-$]{0,2}[0-9][0-9,]{0,30}(?:\.[0-9]{1,30})?")
-_BRACKETS = re.compile(r"[(\[{].*[)\]}]", re.DOTALL)
-_FORMULA = re.compile(r"sqrt|√|π|[0-9)a-z]\^")
-_LETTERS_ONLY = re.compile(
-    r"^(?=[^ ]*[a-z])(?!.*[A-Za-z]{3})(?![0-9.,]+ ?(?:st|nd|rd|th|[ap]m|[ck]?m|[mk]?g|[mc]?l|ft|in|lb|oz|hr?)s?$)[^ ]+$"
-)
+_SYMBOLS = frozenset("√π^<>≤≥≠∞∪")
+"""Signs that no number, name or measure has."""
 
 
 def kind_of(answer: str, options: tuple[str, ...] = ()) -> AnswerKind:
     """Guess the kind of a gold answer that comes without one."""
+    if options:
+        return "choice"
+    if exact(answer.strip().lstrip("-$ ")) is not None:
+        return "number"
     text = plain(answer)
-    if UNREAD.search(answer):
+    if gives_up(text):
+        return "text"
+    if UNREAD.search(answer) or any(name in answer for name in SHOWN):
         return "expression"
     if _AREA.search(text):
         text = without_units(text)
-    if options:
+    bare = text.strip("(). ")
+    if len(bare) == 1 and bare in "ABCDEabcd":
         return "choice"
-    if _NUMBER.fullmatch(text):
-        return "number"
-    if re.fullmatch(r"\(?[A-E]\)?\.?", text):
-        return "choice"
-    if _BRACKETS.fullmatch(NAME_IS.sub("", text)) and "," in text and quantities(text):
-        return "expression"
-    parts = [p for p in PARTS.split(text) if p.strip()]
-    if len(parts) > 1 and all(exact(p.strip("$ ")) is not None for p in parts):
+    pieces = parts(text)
+    if len(pieces) > 1 and _is_set(text, pieces):
         return "set"
-    if _FORMULA.search(text) or (_LETTERS_ONLY.search(text) and parse(NAME_IS.sub("", text)) is not None):
+    value = NAME_IS.sub("", text).strip()
+    if value[:1] in "([{" and value[-1:] in ")]}" and "," in value and quantities(value):
         return "expression"
+    if not _SYMBOLS.isdisjoint(text) or "sqrt" in text or "choose" in text or ratio(text) or in_symbols(text):
+        return "expression"
+    if (said := relation(text)) is not None and not names(said, text):
+        return "expression"
+    if (len(text) == 1 and text.isalpha()) or ("!" in text and parse(value)):
+        return "expression"
+    if (named := stands_for(text)) and named.form == "clock":
+        return "number"
     return "number" if any(q.form != "ordinal" for q in quantities(text)) else "text"
+
+
+def _is_set(text: str, pieces: list[str]) -> bool:
+    """Whether every part is a number, bare (`3, 5`) or with a name (`8 adults, 12 children`; `x = 3, y = 5`)."""
+    if all(exact(piece.strip("$ ")) is not None for piece in pieces):
+        return True
+    numbers = quantities(text)
+    if len(numbers) != len(pieces) or any(len(quantities(piece)) != 1 or piece[0] in "([{" for piece in pieces):
+        return False
+    return measure(text, numbers[0])[2] <= numbers[1].start  # `3 hours, 20 minutes` is one

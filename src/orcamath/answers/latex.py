@@ -6,25 +6,33 @@ matched by counting, so nested or unbalanced braces cost linear time and never r
 
 import re
 
+from orcamath.answers.writing import ascii_signs
+
 __all__ = ["braced", "plain"]
 
 MAX_CHARS = 2_000
 
 _WORDS = {
     "times": "*", "cdot": "*", "div": "/", "pi": "π", "circ": "°", "degree": "°", "approx": "≈", "pm": "±", "le": "≤",
-    "leq": "≤", "ge": "≥", "geq": "≥", "neq": "≠", "infty": "∞", "cup": "∪", "ldots": "…", "dots": "…", "to": "→", "in": "∈",
+    "leq": "≤", "leqslant": "≤", "lt": "<", "ge": "≥", "geq": "≥", "geqslant": "≥", "gt": ">", "neq": "≠", "ne": "≠",
+    "infty": "∞", "cup": "∪", "ldots": "…", "dots": "…", "to": "→", "in": "∈",
     "rightarrow": "→", "Rightarrow": "→", "implies": "→", "quad": " ", "qquad": " ", "newline": "\n", "sqrt": "sqrt",
-    "theta": "θ", "percent": "%", "euro": "€", "pounds": "£", "colon": ":", "ast": "*",
+    "theta": "θ", "percent": "%", "euro": "€", "pounds": "£", "colon": ":", "ast": "*", "ln": " ln ", "log": " log ",
+    "exp": " exp ", "sin": " sin ", "cos": " cos ", "tan": " tan ", "mid": "|", "backslash": "",
 }  # fmt: skip
 _WRAPPERS = {
     "text", "mathrm", "mbox", "textbf", "mathbf", "textit", "mathit", "boxed", "fbox", "boldsymbol", "bm", "hbox", "texttt",
     "operatorname", "emph", "underline", "mathsf", "overline", "textrm", "mathnormal", "displaystyle", "bf", "rm",
 }  # fmt: skip
 _FRACTIONS = {"frac", "dfrac", "tfrac", "cfrac"}
-_COMMAND = re.compile(r"\\([A-Za-z]+|.|\n)|\{,\}")
+_BINOMIALS = {"binom", "dbinom", "tbinom"}
+_COMMAND = re.compile(r"\\([A-Za-z]+|.|\n)|\{(\\?[-+,])\}")
 _INDEX = re.compile(r"\[([0-9a-z])\]")
 _ATOM = re.compile(r"[0-9A-Za-z.]+")
-_MARKDOWN = re.compile(r"\*\*+|`+|__+")
+_SET_BRACES = {"{": "\x0e", "}": "\x0f"}
+"""Braces that are shown, `\\{1, 2\\}`, while those of the markup become brackets."""
+_KEPT = (("\x0e", "{"), ("\x0f", "}"))
+_MARKDOWN = re.compile(r"(?<=[0-9)])(\*\*)(?=[0-9(])|\*\*+|`+|__+")
 
 
 def braced(text: str, at: int) -> tuple[str, int]:
@@ -55,13 +63,15 @@ def plain(text: str) -> str:
     """Return the text without LaTeX and Markdown markup; numbers and words stay as written."""
     if len(text) > MAX_CHARS:
         text = text[-MAX_CHARS:]
-    if "\\" in text or "{,}" in text:
+    if "\\" in text or "{" in text:
         text = _commands(text, 0)
     if "{" in text:
         text = text.replace("{", "(").replace("}", ")")
+    for kept, brace in _KEPT:
+        text = text.replace(kept, brace)
     if "*" in text or "`" in text or "__" in text:
-        text = _MARKDOWN.sub("", text)
-    return text.strip()
+        text = _MARKDOWN.sub(lambda m: "^" if m[1] else "", text)
+    return ascii_signs(text).strip()
 
 
 def _commands(text: str, depth: int) -> str:
@@ -71,7 +81,11 @@ def _commands(text: str, depth: int) -> str:
         out.append(text[at : match.start()])
         name, at = match[1], match.end()
         if name is None:
-            out.append(",")
+            out.append(match[2].lstrip("\\"))
+        elif name in _BINOMIALS and depth < 8:
+            top, at = braced(text, at)
+            below, at = braced(text, at)
+            out.append(f" (({_commands(top, depth + 1)})choose({_commands(below, depth + 1)}))")
         elif name in _FRACTIONS and depth < 8:
             top, at = braced(text, at)
             below, at = braced(text, at)
@@ -98,14 +112,12 @@ def _commands(text: str, depth: int) -> str:
                 out[-1] = out[-1][:-2]
                 at += text[at : at + 1] == "}"
             out.append(_WORDS[name])
-        elif name in "$%&#_{}":
+        elif name in "{}":
+            out.append(_SET_BRACES[name])
+        elif name in "$%&#_^":
             out.append(name)
         elif name in ("!", "left", "right", "(", ")", "[", "]", "big", "Big", "displaystyle"):
             out.append("")
-        elif name == ",":
-            # a thin space groups digits: 12\,000
-            digits = out[-1][-1:].isdigit() and text[at : at + 3].isdigit()
-            out.append("" if digits else " ")
         else:
             out.append(" ")
     out.append(text[at:])

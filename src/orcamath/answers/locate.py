@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from orcamath.answers.latex import braced
+from orcamath.answers.number_words import HAN
 
-__all__ = ["Found", "How", "locate", "sentences"]
+__all__ = ["ITEM", "Found", "How", "locate", "sentences"]
 
 How = Literal["json", "marker", "box", "phrase", "sentence"]
 MAX_SEGMENT = 600
@@ -27,6 +28,8 @@ class Found(NamedTuple):
     how: How
     at: int
     """Where it begins in the solution."""
+    rival: str = ""
+    """What else is stated as the answer, where that is said apart from it and later."""
 
 
 _ANOTHER = re.compile(
@@ -44,15 +47,32 @@ _PHRASE = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"^[ \t*]*(?:A|Ans|Solution|Result|Output)\.?\**:", re.MULTILINE)
-_NUMBERISH = re.compile(r"[0-9½¼¾⅓⅔]")
+_NUMBERISH = re.compile(rf"[\d½¼¾⅓⅔{HAN}]")
 _SAYS = re.compile(r"[^\W_]")
 _SENTENCE = re.compile(
     r"(?<=[.!?])(?<!Mr\.)(?<!Mrs\.)(?<!Ms\.)(?<!Dr\.)(?<!St\.)(?<!vs\.)(?<!Rs\.)(?<!No\.)[*)\"']{0,3}[ ]+(?=[A-Z(\"'*$\\])"
     r"|(?<=[0-9a-z])\.(?=[A-Z])|(?<=[。！？])"
 )
 _ASIDE = re.compile(
-    r"[\s*_#(]*(?:note|check|verif|i hope|hope|let me know|remember|tip|p\.?s\b|explanation|###)", re.IGNORECASE
+    r"[\s*_#(]*(?:note|check|verif|i hope|hope|let me know|feel free|please|thank|if you (?:have|need)|"
+    r"(?:time|generated|elapsed)\b|remember|tip|p\.?s\b|explanation|###|---)",
+    re.IGNORECASE,
 )
+_TAKES_BACK = re.compile(
+    r"\b(?:wait|hmm+|oops|actually|hold on|correction|sorry|mistake|mistaken|forgot|forgotten|overlooked|is wrong|was wrong|"
+    r"incorrect|no, |real (?:total|answer))",
+    re.IGNORECASE,
+)
+"""Words with which a solution takes back the answer it has just stated."""
+ITEM = re.compile(r"[ \t]*(?:[Ss]tep )?\(?[0-9]{1,2}[.):][ \t]+(?=\S)")
+"""The number of a step, which is no answer."""
+_NOT_FINAL = re.compile(
+    r"(?:find|get|reach|obtain|determine|calculate|compute|check) (?:the|our|my|this|an)? ?(?:final |correct )?a$|"
+    r"guess(?:es|ed)?\b[^.]{0,20} a$",
+    re.IGNORECASE,
+)
+"""`To find the answer: …` states none."""
+_ROW = re.compile(r"[A-Z][A-Za-z' ]{0,24}(?:'s \w+)? ?[:=] ?\$?-?[0-9][0-9.,]*(?: [a-z]+){0,2}[.;]?$")
 _HEADING = re.compile(
     r"(?:step|part|case|solution|calculation|explanation|given|find|method|answer|final|question|problem)\b"
     r"[^0-9=]{0,40}(?:[0-9]{1,2}[:.)]|:?\**$)",
@@ -69,12 +89,39 @@ def locate(text: str, *, wants_number: bool = True) -> Found | None:
         return None
     text = _own(text)
     if found := _json(text):
-        return found
+        return found._replace(rival=_later(text, found, wants_number))
     best: Found | None = None
     for found in (_marker(text), _tag(text), _box(text), _phrase(text, wants_number)):
         if found is not None and (best is None or found.at > best.at):
             best = found
-    return best if best is not None else _last_sentence(text, 0, wants_number)
+    if best is None:
+        return _last_sentence(text, 0, wants_number)
+    return _corrected(text, best, wants_number) or best
+
+
+def _later(text: str, found: Found, wants_number: bool) -> str:
+    """Return what is stated behind a JSON answer: by a marker, or as its correction."""
+    rest = text[found.at + len(found.text) :]
+    if len(rest) < 8 or not _NUMBERISH.search(rest):
+        return ""
+    for stated in (_marker(rest), _box(rest), _phrase(rest, wants_number), _corrected(text, found, wants_number)):
+        if stated is not None:
+            return stated.text
+    return ""
+
+
+def _corrected(text: str, found: Found, wants_number: bool) -> Found | None:
+    """Return the last sentence of a solution that takes its stated answer back (`#### 36 … wait, it is 40`)."""
+    end = text.find(found.text, found.at) + len(found.text)
+    if len(text) - end < 8 or not wants_number:
+        return None
+    taken = _TAKES_BACK.search(text, end, end + 4 * MAX_SEGMENT)
+    if taken is None or not _NUMBERISH.search(text, taken.end()):
+        return None
+    said = _last_sentence(text[taken.start() :], taken.start(), wants_number)
+    if said is None or not _NUMBERISH.search(said.text) or said.text.endswith("?"):
+        return None
+    return said._replace(how="phrase")
 
 
 def _own(text: str) -> str:
@@ -150,12 +197,21 @@ def _tag(text: str) -> Found | None:
 
 
 def _box(text: str) -> Found | None:
+    """Return what stands in the last box; in the last of them where several stand in a row."""
     at = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
     if at < 0:
         return None
     start = at + (6 if text.startswith("\\boxed", at) else 5)
-    inside, _ = braced(text[start : start + MAX_SEGMENT], 0)
-    return Found(inside.strip(), "box", at) if inside.strip() else None
+    window = text[start : start + MAX_SEGMENT]
+    bare = window.lstrip(" ")
+    # TeX takes one character of `\boxed 12`; who writes so means both
+    inside = braced(window, 0)[0] if bare[:1] == "{" else bare.partition("\n")[0].partition("$")[0].rstrip(" .")
+    if not inside.strip():
+        return None
+    before = text[max(at - 24, 0) : at].rstrip("$ ")
+    if before.endswith(("and", "or", ",")) and before.rstrip("andor, $").endswith("}") and (first := _box(text[:at])):
+        return Found(f"{first.text}, {inside.strip()}", "box", first.at)
+    return Found(inside.strip(), "box", at)
 
 
 def _phrase(text: str, wants_number: bool) -> Found | None:
@@ -165,6 +221,8 @@ def _phrase(text: str, wants_number: bool) -> Found | None:
         if at < 0:
             break
         match = _PHRASE.match(text, max(at - 1, 0), min(at + 200, len(text)))
+        if match and (" part" in match[0] or " step" in match[0] or _NOT_FINAL.search(text, max(at - 40, 0), at)):
+            continue
         if match and (found := _behind(text, match.end(), wants_number)):
             return _after_label(text, found, wants_number) if match[0].rstrip("*").endswith((":", "=")) else found
     begin = max(len(text) - MAX_SEGMENT, 0)
@@ -193,12 +251,15 @@ def _behind(text: str, at: int, wants_number: bool) -> Found | None:
     line = text[at : at + MAX_SEGMENT].partition("\n")[0].strip(" \t\r*_`")
     if _SAYS.search(line):
         for sentence in _SENTENCE.split(line):
+            if sentence.rstrip().endswith("?"):
+                return None
             if _NUMBERISH.search(sentence) or not wants_number:
                 return Found(sentence.strip(), "phrase", at)
-        return Found(line, "phrase", at)
     rest = text[at : at + 4 * MAX_SEGMENT].partition("\n")[2]
     found = _last_sentence("\n" + rest, at, wants_number)
-    return found._replace(how="phrase") if found else None
+    if found and (_NUMBERISH.search(found.text) or not _SAYS.search(line)):
+        return found._replace(how="phrase")
+    return Found(line, "phrase", at) if _SAYS.search(line) else None
 
 
 def sentences(text: str) -> Iterator[str]:
@@ -208,9 +269,21 @@ def sentences(text: str) -> Iterator[str]:
     if another and _SAYS.search(tail, 0, another.start()):
         tail = tail[: another.start()]
     for line in reversed(tail.split("\n")):
-        for sentence in reversed(_SENTENCE.split(line)):
+        item = ITEM.match(line)
+        for sentence in reversed(_SENTENCE.split(line[item.end() :] if item else line)):
             if _SAYS.search(sentence):
                 yield sentence.strip()[-MAX_SEGMENT:]
+
+
+def _with_its_row(line: str, text: str) -> str:
+    """Return a line such as `Ann: 12` with the lines of the same form above it: one of them is about whom is asked."""
+    rows: list[str] = []
+    if _ROW.match(line):
+        for sentence in sentences(text):
+            if not _ROW.match(sentence):
+                break
+            rows.append(sentence)
+    return "; ".join(reversed(rows)) if len(rows) > 1 else line
 
 
 def _last_sentence(text: str, offset: int, wants_number: bool) -> Found | None:
@@ -219,5 +292,5 @@ def _last_sentence(text: str, offset: int, wants_number: bool) -> Found | None:
     for sentence in sentences(text):
         last = last or sentence
         if (_NUMBERISH.search(sentence) or not wants_number) and not _ASIDE.match(sentence):
-            return Found(sentence, "sentence", offset)
+            return Found(_with_its_row(sentence, text) if wants_number else sentence, "sentence", offset)
     return Found(last, "sentence", offset) if last else None

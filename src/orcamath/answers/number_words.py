@@ -5,7 +5,19 @@ from fractions import Fraction
 
 from orcamath.answers.quantity import Quantity
 
-__all__ = ["AND_HALF", "PERCENT", "SCALES", "STARTS", "from_words", "part_of"]
+__all__ = [
+    "AND_HALF",
+    "GLUED_SCALES",
+    "HAN",
+    "PERCENT",
+    "SCALES",
+    "STARTS",
+    "from_han",
+    "from_words",
+    "part_of",
+    "past",
+    "stands_for",
+]
 
 _SMALL = {
     "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10,
@@ -15,6 +27,8 @@ _SMALL = {
 }  # fmt: skip
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 SCALES |= {"dozen": 12, "dozens": 12, "hundreds": 100, "thousands": 1000, "millions": 10**6}
+GLUED_SCALES = {"k": 1000, "M": 10**6, "mn": 10**6, "bn": 10**9, "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
+"""What a number in digits is multiplied by where this stands right behind it."""
 _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
 _PARTS |= {"eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "hundredth": 100}
 _PARTS |= {w + "s": n for w, n in _PARTS.items() if w not in ("half", "halves")}
@@ -26,9 +40,71 @@ AND_HALF = re.compile(r"[ -]and[ -](?:a|one)[ -](half|third|quarter|fourth)\b", 
 _WORD = re.compile(r"[A-Za-z]+")
 
 
+_HAN = {**{c: i for i, c in enumerate("零一二三四五六七八九")}, "〇": 0, "两": 2, "兩": 2}
+_HAN_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
+HAN = "".join([*_HAN, *_HAN_SCALES])
+
+
+def from_han(text: str) -> Fraction | None:
+    """Read `四十五`, `一万二千`; None where it is only a long row of digits."""
+    if len(text) > 20:
+        return None
+    if not any(c in _HAN_SCALES for c in text):
+        return Fraction(int("".join(str(_HAN[c]) for c in text)))
+    total, section, digit = 0, 0, 0
+    for c in text:
+        if c in _HAN:
+            digit = _HAN[c]
+        elif _HAN_SCALES[c] < 10**4:
+            section, digit = section + (digit or 1) * _HAN_SCALES[c], 0
+        else:
+            total, section, digit = total + (section + digit or 1) * _HAN_SCALES[c], 0, 0
+    return Fraction(total + section + digit)
+
+
 def part_of(word: str) -> int:
     """Return 2 for `half`, 4 for `quarter` and so on."""
     return _PARTS[word.lower()]
+
+
+_HOURS = {"noon": 12, "midday": 12, "midnight": 0}
+_PAST = re.compile(r"\b(half|quarter) (past|after|to|before) ([0-9]{1,2}|[a-z]+)\b", re.IGNORECASE)
+_NOTHING = frozenset(["none", "nothing", "nobody"])
+_NO = re.compile(
+    r"\b(?:(?:is|are|was|were|has|have|had|be) no (?!way|answer|solution|information|number|question|doubt|need|one)[a-z]+|"
+    r"no (?:more )?[a-z]+ (?:are |is )?(?:left|remain\w*))\b",
+    re.IGNORECASE,
+)
+
+
+def past(text: str) -> Quantity | None:
+    """Read `half past six`, `quarter to 7` as a time of day."""
+    match = _PAST.search(text)
+    hour = _SMALL.get(match[3].lower(), int(match[3]) if match[3].isdigit() else 0) if match else 0
+    if match is None or not 1 <= hour <= 12:
+        return None
+    part = Fraction(1, _PARTS[match[1].lower()])
+    value = hour + part if match[2].lower() in ("past", "after") else hour - part
+    return Quantity(value, match[0], *match.span(), "clock")
+
+
+def stands_for(text: str) -> Quantity | None:
+    """Return the number that words without a number say: noon, midnight, `a third`, `an hour and a half`, nothing."""
+    for match in _WORD.finditer(text):
+        word = match[0].lower()
+        if word in _HOURS:
+            return Quantity(Fraction(_HOURS[word]), match[0], *match.span(), "clock")
+        if word in _NOTHING and not text.startswith(" of", match.end()):
+            return Quantity(Fraction(0), match[0], *match.span(), "word")
+        if word in ("a", "an", "one") and (noun := _next_word(text, match.end())):
+            if noun[0].lower() in _PARTS:
+                return _part(text, match.start(), 1, noun)
+            if half := AND_HALF.match(text, noun.end()):
+                value = 1 + Fraction(1, _PARTS[half[1].lower()])
+                return Quantity(value, text[match.start() : half.end()], match.start(), half.end(), "word")
+    if none := _NO.search(text):
+        return Quantity(Fraction(0), none[0], *none.span(), "word")
+    return None
 
 
 def from_words(text: str, first: re.Match[str]) -> Quantity | None:
@@ -41,15 +117,20 @@ def from_words(text: str, first: re.Match[str]) -> Quantity | None:
         if text[end : end + 8].lower() == " a dozen":
             return Quantity(Fraction(6), text[first.start() : end + 8], first.start(), end + 8, "word")
         return Quantity(Fraction(1, 2), first[0], first.start(), end, "word")
-    total, group, end, n, point = 0, 0, first.end(), 0, None
     match: re.Match[str] | None = first
+    n = 0
     if word in ("a", "an"):
-        match = _next_word(text, end)
+        match, n = _next_word(text, first.end()), 1
         if match is None or (match[0].lower() not in SCALES and match[0].lower() not in _PARTS):
             return None
         if match[0].lower() in _PARTS:
             return _part(text, first.start(), 1, match, needs_of=match[0].lower() != "half")
-        group, n = 1, 1
+    return _run(text, first, match, n)
+
+
+def _run(text: str, first: re.Match[str], match: re.Match[str] | None, n: int) -> Quantity | None:
+    """Read on from `match`; `n` words are read, and count as one, where the run began with `a`."""
+    total, group, end = 0, n, first.end()
     fresh = True  # the last word was a scale or a ten: a small number may follow
     while match is not None and n < 16:
         word = match[0].lower()
@@ -76,15 +157,26 @@ def from_words(text: str, first: re.Match[str]) -> Quantity | None:
             break
         end, n = match.end(), n + 1
         match = _next_word(text, end)
-    value = Fraction(total + group)
-    if n == 0:
-        return None
+    return _finished(text, first.start(), Fraction(total + group), end, match) if n else None
+
+
+def _finished(text: str, start: int, value: Fraction, end: int, match: re.Match[str] | None) -> Quantity:
+    """Take in what stands around a run of number words: decimals, a half, a sign, a percent sign."""
     if match is not None and match[0].lower() == "point":
         point, end = _decimals(text, match, end)
         value += point
     if half := AND_HALF.match(text, end):
         value, end = value + Fraction(1, _PARTS[half[1].lower()]), half.end()
-    start = first.start()
+        scale = _next_word(text, end)
+        if scale is not None and SCALES.get(scale[0].lower(), 0) >= 100:  # `one and a half million`
+            value, end = value * SCALES[scale[0].lower()], scale.end()
+    if text[max(start - 6, 0) : start].lower() == "point " and text[: start - 6].rstrip(" :")[-3:] in (
+        "",
+        " is",
+        " of",
+    ):
+        value, end = _decimals(text, _WORD.match(text, start - 6), start)
+        return Quantity(value, text[start - 6 : end], start - 6, end, "word")
     for sign in ("negative ", "minus "):
         if text[max(start - len(sign), 0) : start].lower() == sign:
             start, value = start - len(sign), -value
@@ -109,10 +201,10 @@ def _part(text: str, start: int, top: int, match: re.Match[str], *, needs_of: bo
     return Quantity(value, text[start : match.end()], start, match.end(), "word")
 
 
-def _decimals(text: str, point: re.Match[str], end: int) -> tuple[Fraction, int]:
+def _decimals(text: str, point: re.Match[str] | None, end: int) -> tuple[Fraction, int]:
     """Read the digits of `fifty-two point six two`; nothing where none follow."""
     value, scale = Fraction(0), Fraction(1, 10)
-    match = _next_word(text, point.end())
+    match = _next_word(text, point.end()) if point else None
     if match is not None and (tens := _SMALL.get(match[0].lower(), 0)) >= 10:  # `point eighty-seven`
         end, follower = match.end(), _next_word(text, match.end())
         if tens >= 20 and follower is not None and 0 < (ones := _SMALL.get(follower[0].lower(), 0)) < 10:

@@ -3,14 +3,15 @@
 `quantities` reads left to right in one pass and never looks back further than a few characters, so a line of a megabyte
 takes linear time. What counts as a number, and as which:
 
-    1,319  $60  -5  .5  3.0  1e3     the value written, `3.2 × 10^4` too; a sign only where it is no minus between numbers
+    1,319  $60  -5  .5  3.0  1e3     the value written, `12,34,567` too; a sign only where it is no minus between numbers
+    3.2 × 10^4  5(10^6)  2^3         powers
     60%  60 percent                  3/5, form `percent` (`shown` is 60)
-    1/2  2 1/2  2 and 1/2  ½         form `fraction`
-    five  twenty-one  a dozen        form `word`; `1.5 million`, `2 dozen` multiply
+    1/2  2 1/2  2 and 1/2  2½  2+1/2 form `fraction`
+    five  twenty-one  a dozen  四十五 form `word`; `1.5 million`, `2 dozen`, `1.2M`, `$5k` multiply
     half  two thirds  a quarter of   form `word`; a bare `third` is an ordinal and no quantity
     twice  double  thrice  triple    2, 2, 3, 3, form `multiplier`: they scale, they are seldom an answer
     3:4  16 : 9                      a / b, form `ratio`
-    4:30  4:30 pm  16:30             hours since midnight, form `clock`
+    4:30  4:30 pm  4.30 pm  16h30    hours since midnight, form `clock`
     5th  21st                        the value, form `ordinal`
 
 Left out: `one` as in `no one` or `this one` cannot be told from the number and is read as 1; digits glued behind a letter
@@ -20,13 +21,24 @@ Left out: `one` as in `no one` or `this one` cannot be told from the number and 
 import re
 from fractions import Fraction
 
-from orcamath.answers.number_words import AND_HALF, PERCENT, SCALES, STARTS, from_words, part_of
+from orcamath.answers.number_words import (
+    AND_HALF,
+    GLUED_SCALES,
+    HAN,
+    PERCENT,
+    SCALES,
+    STARTS,
+    from_han,
+    from_words,
+    part_of,
+)
 from orcamath.answers.quantity import Form, Quantity
 
 __all__ = ["Form", "Quantity", "exact", "quantities"]
 
 MAX_DIGITS = 40
 MAX_EXPONENT = 60
+MAX_POWER_BITS = 4096
 
 
 _GLYPHS = {c: Fraction(a, b) for c, a, b in (
@@ -34,28 +46,41 @@ _GLYPHS = {c: Fraction(a, b) for c, a, b in (
     ("⅙", 1, 6), ("⅚", 5, 6), ("⅛", 1, 8), ("⅜", 3, 8), ("⅝", 5, 8), ("⅞", 7, 8),
 )}  # fmt: skip
 
-_DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)"
+_GROUPED = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3})(?![0-9])"
+_NOT_ONE = frozenset("共样樣起些般定直切")
+"""Behind these 一 is no number: 一共 is "altogether"."""
+_BE = frozenset(["is", "was", "are", "be", "equals", "of", "to"])
+"""Behind these `- 16` is a number below zero; elsewhere a dash with a blank is punctuation."""
+_DIGITS = rf"(?:{_GROUPED}|[0-9]+)"
 _DECIMAL = rf"(?:{_DIGITS}(?:\.[0-9]+)?|\.[0-9]+)"
 # one token: a word, or a number with what may be glued to it; every repetition is over disjoint characters
 _TOKEN = re.compile(
     rf"(?P<word>[A-Za-z]+)|(?P<num>{_DECIMAL})(?P<exp>[eE][+-]?[0-9]{{1,3}}(?![\w.]))?(?P<ordinal>(?:st|nd|rd|th)\b)?"
-    rf"|(?P<glyph>[{''.join(_GLYPHS)}])"
+    rf"|(?P<glyph>[{''.join(_GLYPHS)}])|(?P<han>[{HAN}]+)"
 )
-_CLOCK = re.compile(r":([0-5][0-9])(?::[0-5][0-9])?(?![0-9:])[ ]{0,2}([AaPp]\.?[Mm]\b\.?)?")
+_CLOCK = re.compile(r"([:hH. ])([0-5][0-9])(?::[0-5][0-9])?(?![0-9:])[ ]{0,2}([AaPp]\.?[Mm]\b\.?)?")
 _HOUR = re.compile(r"[ ]{0,2}(?:([AaPp])(?:\.[Mm]\.|\.?[Mm]\b)|[Oo]['’]clock)")
 _RATIO = re.compile(rf"(?: : |:)({_DECIMAL})(?![:0-9])")
 _OVER = re.compile(rf"[ ]?[/⁄][ ]?({_DECIMAL})(?!\.?[0-9])(?![ ]?/[ ]?[0-9])")
-_MIXED = re.compile(r"(?: and |[ ]{1,2}|-(?=[0-9]/[0-9]{1,2} [A-Za-z]))([0-9]{1,3})[/⁄]([0-9]{1,3})(?![0-9.,/]*[0-9/])")
+_MIXED = re.compile(r"(?: and |[ ]{1,2}|[ ]?\+[ ]?|-)([0-9]{1,5})[/⁄]([0-9]{1,5})(?![0-9.,/]*[0-9/])")
+_COMMAS = re.compile(rf"[+-]?{_GROUPED}")
 _EXACT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,3}))?")
-_TEN_TO = re.compile(r"[ ]?[x×*·][ ]{0,2}10\^[({]?([-−]?[0-9]{1,2})[)}]?(?![0-9])")
-_SCALE = re.compile(r"[ -]{1,2}(dozens?|hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
+_TO_POWER = re.compile(r"((?:[ ]?[xX×*·⋅][ ]{0,2}|[ ]?\()10)?\^[({]?(-?[0-9]{1,3})[)}]{0,2}(?![0-9.])")
+_SCALE = re.compile(
+    r"[ -]{1,2}((?i:dozens?|hundred|thousand|million|billion|trillion))\b|(?<=[0-9])(k|M|mn|bn)(?![A-Za-z])|[ ]?([万萬亿億])"
+)
 
 
 def exact(digits: str) -> Fraction | None:
     """Read `1,319.50`, `.5`, `1e3` or `-7` exactly; None where it is no such number or longer than 40 digits."""
-    plain = digits.replace(",", "").strip()
+    plain = digits.strip()
     if len(plain) <= MAX_DIGITS and plain.isdigit() and plain.isascii():
         return Fraction(int(plain))
+    if "," in plain:
+        whole, point, rest = plain.partition(".")
+        if not _COMMAS.fullmatch(whole) or "," in rest:
+            return None
+        plain = whole.replace(",", "") + point + rest
     match = _EXACT.fullmatch(plain) if len(plain) <= 2 * MAX_DIGITS else None
     if match is None or len(match[1]) > MAX_DIGITS or abs(int(match[2] or 0)) > MAX_EXPONENT:
         return None
@@ -74,6 +99,9 @@ def quantities(text: str) -> list[Quantity]:
             quantity = from_words(text, match) if word in STARTS else None
         elif kind == "glyph":
             quantity = Quantity(_GLYPHS[match[0]], match[0], match.start(), match.end(), "fraction")
+        elif kind == "han":
+            value = None if match[0] == "一" and text[match.end() : match.end() + 1] in _NOT_ONE else from_han(match[0])
+            quantity = None if value is None else Quantity(value, match[0], match.start(), match.end(), "word")
         else:
             quantity = _from_digits(text, match)
         if quantity is None:
@@ -87,7 +115,7 @@ def quantities(text: str) -> list[Quantity]:
 def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:
     start, end = match.start("num"), match.end()
     before = text[start - 1] if start else ""
-    if before.isalpha() and not _multiplies(text, start):
+    if before.isalpha() and before < "\u2e80" and not _multiplies(text, start):
         return None
     digits = match["num"] + (match["exp"] or "")
     if digits[0] == "." and text[max(start - 2, 0) : start].lower() == "rs":
@@ -106,23 +134,32 @@ def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:
             value, end, form = value / below, over.end(), "fraction"
     elif "." not in match["num"] and (mixed := _MIXED.match(text, end)) and 0 < int(mixed[1]) < int(mixed[2]):
         value, end, form = value + Fraction(int(mixed[1]), int(mixed[2])), mixed.end(), "fraction"
-    elif text[end : end + 1] in _GLYPHS and end < len(text):
-        value, end, form = value + _GLYPHS[text[end]], end + 1, "fraction"
+    elif (glyph := text[end : end + 2].lstrip(" ")[:1]) in _GLYPHS:
+        value, end, form = value + _GLYPHS[glyph], text.index(glyph, end) + 1, "fraction"
     elif half := AND_HALF.match(text, end):
         value, end, form = value + Fraction(1, part_of(half[1])), half.end(), "fraction"
     elif ratio := _RATIO.match(text, end):
         below = exact(ratio[1])
         if below:
             return Quantity(value / below, text[start : ratio.end()], start, ratio.end(), "ratio")
-    if form == "number" and (ten := _TEN_TO.match(text, end)):
-        value, end = value * Fraction(10) ** int(ten[1].replace("−", "-")), ten.end()
+    if form == "number" and (power := _TO_POWER.match(text, end)):
+        value, end = _powered(value, power), power.end()
     if scale := _SCALE.match(text, end):
-        value, end = value * SCALES[scale[1].lower()], scale.end()
+        value, end = value * (SCALES[scale[1].lower()] if scale[1] else GLUED_SCALES[scale[2] or scale[3]]), scale.end()
     unit = ""
     if percent := PERCENT.match(text, end):
         value, end, form, unit = value / 100, percent.end(), "percent", "%"
     start, value, currency = _in_front(text, start, value)
     return Quantity(value, text[start:end], start, end, form, unit or currency)
+
+
+def _powered(value: Fraction, power: re.Match[str]) -> Fraction:
+    """Return `5 × 10^6` or `2^3`; what is too large to write out stays its base."""
+    exponent = int(power[2])
+    if power[1]:
+        return value * Fraction(10) ** exponent
+    size = max(value.numerator.bit_length(), value.denominator.bit_length())
+    return value if not value or size * abs(exponent) > MAX_POWER_BITS else value**exponent
 
 
 def _multiplies(text: str, start: int) -> bool:
@@ -133,18 +170,28 @@ def _multiplies(text: str, start: int) -> bool:
 
 
 def _clock(text: str, match: re.Match[str], value: Fraction) -> Quantity | None:
-    start, end = match.start("num"), match.end()
-    if not (match["num"].isdigit() and len(match["num"]) <= 2 and value <= 24) or match["exp"]:
+    start, end, hours = match.start("num"), match.end(), match["num"]
+    if match["exp"]:
+        return None
+    whole, point, part = hours.partition(".")
+    if point:  # `7.30 pm`
+        end = match.start("num") + len(whole)
+    if not (whole.isdigit() and len(whole) <= 2 and int(whole) <= 24):
         return None
     minutes = _CLOCK.match(text, end)
-    hour = None if minutes else _HOUR.match(text, end)
+    if minutes and (
+        (minutes[1] in ". " and not minutes[3]) or (minutes[1] in "hH" and start and text[start - 1].isalnum())
+    ):
+        minutes = None
+    hour = None if minutes or part else _HOUR.match(text, end)
     if not minutes and not hour:
         return None
-    half = (minutes[2] or "") if minutes else ((hour[1] or "") if hour else "")
+    value = Fraction(int(whole))
+    half = (minutes[3] or "") if minutes else ((hour[1] or "") if hour else "")
     if minutes:
-        value += Fraction(int(minutes[1]), 60)
-        end = minutes.end() if minutes[2] else minutes.end(1)
-        if not minutes[2] and text[end : end + 1] == ":":
+        value += Fraction(int(minutes[2]), 60)
+        end = minutes.end() if minutes[3] else minutes.end(2)
+        if not minutes[3] and text[end : end + 1] == ":":
             end += 3
     elif hour:
         end = hour.end()
@@ -168,12 +215,29 @@ def _in_front(text: str, start: int, value: Fraction) -> tuple[int, Fraction, st
         start = at - 1
         if start and text[start - 1] == "\\":
             start -= 1
-    at = start
-    if at and text[at - 1] in "-−–":
-        before = text[max(at - 13, 0) : at - 1].rstrip()
-        spaced = at > 1 and text[at - 2] in " \t\n"
-        if not before or before[-1] in "=(:,*[{<>~≈$" or (spaced and not (before[-1].isdigit() or before[-1] in ")%")):
-            return at - 1, -value, currency
-    elif text[max(at - 9, 0) : at].lower() == "negative ":
-        return at - 9, -value, currency
-    return start, value, currency
+    sign = _sign(text, start)
+    return (start, value, currency) if sign is None else (sign, -value, currency)
+
+
+def _sign(text: str, at: int) -> int | None:
+    """Return where the minus in front of a number stands: `-5`, `"-5"`, `is - 5`, `minus 5`; None where there is none."""
+    spelled = text[max(at - 9, 0) : at].lower()
+    if spelled == "negative ":
+        return at - 9
+    if spelled.endswith("minus "):
+        at -= 6
+    elif at and text[at - 1] in "-−–":
+        at -= 1
+    elif at > 2 and text[at - 2 : at] in ("- ", "− "):
+        at -= 2
+    else:
+        return None
+    before = text[max(at - 12, 0) : at].rstrip()
+    blank = at > 0 and text[at - 1] in " \t\n"
+    if not before or before[-1] in "=(:,*[{<>~≈$":
+        return at if before or text[at + 1 : at + 2] != " " else None  # `- 16` at the start is a list's
+    if text[at + 1 : at + 2] in " i":  # a dash with a blank, or `minus`, is punctuation or an operation elsewhere
+        return at if before.rpartition(" ")[2] in _BE else None
+    if not blank:
+        return at if before[-1] in "\"'“‘«" else None
+    return None if before[-1].isdigit() or before[-1] in ")%" else at

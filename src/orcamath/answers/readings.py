@@ -14,8 +14,8 @@ from orcamath.answers.units import Unit, measure
 
 __all__ = ["Reading", "calculation", "near", "read"]
 
-_CALCULATION = re.compile(r"[0-9)πa-z][ ]?[-+*/^×÷·−][ ]?[-(0-9πs]|sqrt|√|π")
-_RANGE = re.compile(r"([0-9]{1,12})[ ]?[-–][ ]?([0-9]{1,12})")
+_CALCULATION = re.compile(r"[0-9)πa-z][ ]?[-+*/^][ ]?[-(0-9πs]|sqrt|√|π|[0-9)]!|choose|\b(?:ln|log|e)\b")
+_RANGE = re.compile(r"([0-9]{1,12})[ ]?[-–][ ]?([0-9]{1,12})|[0-9]{1,12}(-)[0-9]/[0-9]{1,2}")
 _TIMES = re.compile(r"(?<=[0-9)])[ ]?[xX][ ]?(?=[0-9(])")
 
 
@@ -55,8 +55,8 @@ def calculation(text: str) -> str | None:
     core = _TIMES.sub("*", text.rpartition("=")[2].strip(" $.")[:100])
     if len(core) > 80 or not _CALCULATION.search(core):
         return None
-    if (ends := _RANGE.fullmatch(core)) and int(ends[1]) < int(ends[2]):
-        return None  # `18-20` means from 18 to 20
+    if (ends := _RANGE.fullmatch(core)) and (ends[3] or int(ends[1]) < int(ends[2])):
+        return None  # `18-20` means from 18 to 20, `2-1/2` two and a half
     expression = parse(core)
     return core if expression is not None and value_of(expression) is not None else None
 

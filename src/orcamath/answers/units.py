@@ -9,9 +9,10 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from orcamath.answers.number_words import AND_HALF, part_of
 from orcamath.answers.numbers import Quantity, quantities
 
-__all__ = ["Asked", "Unit", "asked", "measure", "unit_after"]
+__all__ = ["Asked", "Unit", "asked", "is_unit", "measure", "unit_after"]
 
 
 class Unit(NamedTuple):
@@ -60,91 +61,37 @@ class Asked(NamedTuple):
     percent: bool
     time_of_day: bool
     share: bool
-    """A fraction, probability or other part of one, which a percentage may stand for."""
+    """A fraction, probability or other part of one, which a percentage or `3 out of 8` may stand for."""
+    ratio: bool
+    """How two things compare: `3 to 2`."""
+    names: frozenset[str]
+    """Capitalised words of the last question: who or what is asked about."""
 
 
-_HOW_MANY = re.compile(r"how (?:many|much)((?: [\w'-]+){1,4})", re.IGNORECASE)
-_IN_UNIT = re.compile(
-    r"\bin (?:terms of )?(?:the )?(dollars?|cents?|pennies|seconds?|minutes?|hours?|days?|weeks?|months?|years?|inches|"
-    r"feet|yards?|miles?|centimeters?|meters?|kilometers?|millimeters?|cm|mm|km|ounces?|pounds?|grams?|kilograms?|kg|liters?|"
-    r"milliliters?|ml|gallons?|quarts?|pints?|cups?)\b(?! (?:\d|a |an |the |each|per))",
-    re.IGNORECASE,
-)
-_STOP = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "of",
-        "in",
-        "on",
-        "at",
-        "to",
-        "is",
-        "are",
-        "was",
-        "were",
-        "will",
-        "would",
-        "does",
-        "do",
-        "did",
-        "can",
-        "could",
-        "has",
-        "have",
-        "had",
-        "he",
-        "she",
-        "it",
-        "they",
-        "i",
-        "you",
-        "we",
-        "his",
-        "her",
-        "their",
-        "its",
-        "my",
-        "your",
-        "for",
-        "with",
-        "if",
-        "and",
-        "or",
-        "more",
-        "less",
-        "total",
-        "altogether",
-        "left",
-        "each",
-        "all",
-        "many",
-        "much",
-        "be",
-        "been",
-        "get",
-        "got",
-    ]
-)
+_STOP = frozenset((
+    "a", "an", "the", "of", "in", "on", "at", "to", "is", "are", "was", "were", "will", "would", "does", "do", "did",
+    "can", "could", "has", "have", "had", "he", "she", "it", "they", "i", "you", "we", "his", "her", "their", "its",
+    "my", "your", "for", "with", "if", "and", "or", "more", "less", "total", "altogether", "left", "each", "all",
+    "many", "much", "be", "been", "get", "got",
+))  # fmt: skip
+_NOT_MEANT = frozenset({"a", "an", "the", "each", "per", "place", "second"})
+"""`in hours` names a unit, `in hours per day` and `in second place` do not."""
+_ASKS = ("how ", "what ", "when ", "find ", "which ", "who ")
+_SHARES = ("fraction", "probability", "proportion", "chance", "portion", "likel")
 
 
 @lru_cache(maxsize=4096)
 def asked(question: str) -> Asked:
-    """Read the last question of a problem: unit, counted nouns, money, percentage, time of day."""
+    """Read the last question of a problem: unit, counted nouns, money, percentage, time of day, share, ratio, names."""
     tail = question[-600:]
-    cut = max(
-        tail.lower().rfind("how "),
-        tail.lower().rfind("what "),
-        tail.lower().rfind("when "),
-        tail.lower().rfind("find "),
-    )
-    last = tail[max(cut, 0) :]
-    low = last.lower()
+    low = tail.lower()
+    cut = max(max(low.rfind(word) for word in _ASKS), 0)
+    last, low = tail[cut:], low[cut:]
+    words = low.replace("?", " ").replace(",", " ").split()
     nouns: list[str] = []
     unit: Unit | None = None
-    if match := _HOW_MANY.match(low):
-        for word in match[1].split():
+    if words[:2] in (["how", "many"], ["how", "much"]):
+        for word in words[2:6]:
             if word in _STOP:
                 if nouns:
                     break
@@ -152,14 +99,30 @@ def asked(question: str) -> Asked:
             nouns.append(word)
             if unit is None and word in _UNITS and len(word) > 1:
                 unit = _UNITS[word]
-    if match := _IN_UNIT.search(low):
-        unit = _UNITS.get(match[1], unit)
-        nouns.append(match[1])
-    percent = "percent" in low or "%" in low
-    time_of_day = "what time" in low or low.startswith("when ") or "time of day" in low
+    if named := _in_unit(words):
+        unit = _UNITS[named]
+        nouns.append(named)
     money = "$" in question and unit is None and ("much" in low or "cost" in low or "price" in low or "pay" in low)
-    share = any(word in low for word in ("fraction", "probability", "proportion", "chance", "portion"))
-    return Asked(unit, frozenset(nouns), money, percent, time_of_day, share)
+    return Asked(
+        unit, frozenset(nouns), money,
+        percent="percent" in low or "%" in low,
+        time_of_day="what time" in low or low.startswith("when ") or "time of day" in low,
+        share=any(word in low for word in _SHARES),
+        ratio="ratio" in low,
+        names=frozenset(w for w in (w.strip(".,?!'\"") for w in last.split()[1:]) if w[:1].isupper() and len(w) > 1),
+    )  # fmt: skip
+
+
+def _in_unit(words: list[str]) -> str:
+    """Return the unit of `in hours` or `in terms of the hours`; nothing where more is said of it."""
+    for i, word in enumerate(words[:-1]):
+        if word == "in":
+            rest = [w.strip(".") for w in words[i + 1 : i + 6] if w not in ("terms", "of", "the")]
+            follows = rest[1] if len(rest) > 1 else ""
+            named = rest[0] if rest and len(rest[0]) > 1 and rest[0] in _UNITS and rest[0] != "second" else ""
+            if named and follows not in _NOT_MEANT and not follows.isdigit():
+                return named
+    return ""
 
 
 def unit_after(text: str, end: int) -> tuple[str, Unit | None, int]:
@@ -171,17 +134,26 @@ def unit_after(text: str, end: int) -> tuple[str, Unit | None, int]:
     return word, _UNITS.get(word), match.end()
 
 
+def is_unit(word: str) -> bool:
+    """Tell whether a word, or a letter, is a unit's."""
+    return word in _UNITS or word in ("k", "K", "M")
+
+
 def measure(text: str, quantity: Quantity) -> tuple[Fraction, Unit | None, int]:
     """Return value, unit and end of a measure: `3 hours 20 minutes` is 10/3 hours, `5 dollars and 30 cents` 53/10 dollars."""
     value, end = quantity.value, quantity.end
     if quantity.form in ("percent", "clock", "ratio", "ordinal"):
         return value, None, end
     word, unit, after = unit_after(text, end)
+    if quantity.text[:1] in "aA" and (unit_inside := _UNITS.get(quantity.text.split()[1].lower())):
+        return value, unit_inside, end  # `an hour and a half`
     if quantity.unit == "$" and (unit is None or unit.dimension != "money"):
         return value, _UNITS["$"], end
     if unit is None:
         return value, None, end
     end, last = after, unit
+    if half := AND_HALF.match(text, end):
+        return value + Fraction(1, part_of(half[1])), unit, half.end()
     for _ in range(3):
         gap = _GAP.match(text, end)
         following = quantities(text[gap.end() : gap.end() + 40])[:1] if gap else []

@@ -5,31 +5,29 @@ from functools import lru_cache
 
 from orcamath.answers.latex import plain
 
-__all__ = ["letter", "normal", "same_text"]
+__all__ = ["gives_up", "letter", "listed", "normal", "same_text"]
 
 _ARTICLES = re.compile(r"\b(?:the|a|an|mr|mrs|ms|dr)\b\.?")
 _NOT_WORD = re.compile(r"[^\w%°π√+\-/*^=<>.]+|\.(?![0-9])")
 _FIRST = re.compile(r"[(\[ ]*([A-Ja-j])(?:[ ]?[).:\]]|[ ]*$)")
-_NAMED = re.compile(r"\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer(?: is)?:?)[ ]+\(?([A-Ja-j])\b")
-_BRACKETED = re.compile(r"\(([A-J])\)")
+_NAMED = re.compile(r"\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer)(?: is)?:?[ ]+\(?([A-J]\b|[a-j](?=\)|\.?$))")
+_BRACKETED = re.compile(r"\(([A-Ja-j])\)")
 _ALONE = re.compile(r"\b([A-J])\b(?!['’])")
-_ORDINALS = [
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-]
+_ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth",
+)  # fmt: skip
 _SPELLED = {
     w: f"{i}{'st' if i == 1 else 'nd' if i == 2 else 'rd' if i == 3 else 'th'}" for i, w in enumerate(_ORDINALS, 1)
 }
+_LISTED = re.compile(r"(?:^|[\s(])([A-J])[).:] ?([^\n()]{1,60}?)(?=[\s,;]*(?:\(?[B-J][).:] |\([B-J]\)|\n|$))")
+_GIVES_UP = re.compile(
+    r"\b(?:(?:can ?not|can't|could not|couldn't|unable to|not possible to|impossible to|no way to)(?: \w+)? "
+    r"(?:answer|determine|tell|know|say|find|solve|calculate|comput|decide|be )|(?:not|\w+n't) (?:\w+ )?enough info|"
+    r"not enough (?:data|detail|facts)|insufficient|undetermined|undefined|unknown|unanswerable|no (?:solution|answer)s?|"
+    r"not (?:given|stated|provided|mentioned|specified))|^\W*(?:none|n/?a|null|not enough|impossible)\W*$",
+    re.IGNORECASE,
+)
+"""What is said where a question cannot be answered, by a solution or by a gold answer."""
 _SIDES = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
 
 
@@ -39,18 +37,51 @@ def normal(text: str) -> str:
     return " ".join(_SPELLED.get(w, w) for w in words)
 
 
-def same_text(a: str, b: str) -> bool | None:
-    """Compare words: equal or not; None where one is part of the other, or one is empty."""
+def gives_up(text: str) -> bool:
+    """Tell whether a text says that there is no answer to be had."""
+    return bool(_GIVES_UP.search(text))
+
+
+def same_text(a: str, b: str, question: str = "") -> bool | None:
+    """Compare words: equal or not; None where one is part of the other and more may be meant, or one is empty."""
     left, right = normal(a), normal(b)
     if left == right:
         return bool(left) or None
     if not left or not right:
         return None
+    if gives_up(b):
+        return True if gives_up(a) else None if left.startswith(("0", "no", "zero")) else False
     if right in _SIDES and (side := _SIDES.get(left.split()[0])):
         return side == _SIDES[right]
-    if f" {right} " in f" {left} " or f" {left} " in f" {right} ":
+    if f" {right} " in f" {left} ":
+        return None if right in _SIDES or not question else _only_named(left, right, question)
+    return None if f" {left} " in f" {right} " else False
+
+
+def _only_named(said: str, name: str, question: str) -> bool | None:
+    """Read `Mary has more than John`: of what the question names, the part before `than` names what is meant."""
+    before = f" {said.partition(' than ')[0]} "
+    if f" {name} " not in before:
+        return False
+    if (
+        any(f" {word} " in before for word in ("not", "or", "neither", "if"))
+        or f" {name} and " in before
+        or f" and {name} " in before
+    ):
         return None
-    return False
+    words = question.replace("?", " ").replace(",", " ").split()
+    rivals = {normal(w) for w in words[1:] if w[:1].isupper()}
+    for i, word in enumerate(words[1:-1], 1):
+        if word == "or":
+            rivals |= {normal(words[i - 1]), normal(words[i + 1])}
+    return None if any(f" {rival} " in before for rival in rivals - {"", *name.split()}) else True
+
+
+def listed(question: str) -> tuple[str, ...]:
+    """Return the choices that a question lists itself, as `(A) 12 (B) 14`; none where they do not begin with A."""
+    found = _LISTED.findall(question)
+    letters = "".join(name for name, _ in found)
+    return tuple(text.strip() for _, text in found) if len(found) > 1 and "ABCDEFGHIJ".startswith(letters) else ()
 
 
 @lru_cache(maxsize=4096)

@@ -9,20 +9,25 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from orcamath.answers import Answer, final_answer, find, kind_of, likely, quantities, same
+from orcamath.answers.latex import plain
+from orcamath.answers.writing import decimal_comma, writes_comma
 from orcamath.ports import Comparison, Finding, Judge
 from orcamath.records import AnswerKind, Outcome
 
 __all__ = ["RULES_VERSION", "RulesJudge", "Ruling", "make", "rule", "short_reference"]
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Raised whenever a verdict can change: it is part of what a sealed stage is called."""
 
 MAX_QUESTION = 4_000
 """Of a longer question only the end is read."""
 _DIGIT = re.compile(r"[0-9]")
 _CONCLUDES = re.compile(
-    r"\W*(?:therefore|thus|so|hence|in total|altogether|in conclusion|finally|this means|that means)\b", re.IGNORECASE
+    r"\W*(?:in total|altogether|in conclusion|finally|this means|that means)\b|\b(?:therefore|thus|so|hence)\b",
+    re.IGNORECASE,
 )
+_LOSS = re.compile(r"\b(?:loss|lost|loses?|below|owes?|owed|debt|deficit|drop(?:s|ped)?|decreased?)\b", re.IGNORECASE)
+"""With these a positive number may be meant as a negative one."""
 NEAR = 240
 """Characters before the end of a response in which a number stands for what it may have been meant to answer."""
 
@@ -74,6 +79,10 @@ def rule(comparison: Comparison) -> Ruling:
     if not comparison.finished and answer.how == "sentence":
         return Ruling(False, False, "cut_off", answer.text)
     verdict = same(kind, answer.text, reference, comparison.question, comparison.options)
+    if answer.open:
+        return Ruling(False, False, "no_result", answer.text)
+    if answer.rival and same(kind, answer.rival, reference, comparison.question) is not verdict:
+        return Ruling(None, bool(verdict), "contradicted", answer.text)
     if verdict and answer.several:
         return Ruling(None, True, "several_answers", answer.text)
     if verdict:
@@ -82,11 +91,24 @@ def rule(comparison: Comparison) -> Ruling:
         guess = likely(kind, answer.text, reference, comparison.question)
         reason = "unclear_value" if kind == "number" else "unclear_form"
         return Ruling(None, guess, reason, answer.text, answer.raw)
-    if not answer.sure and _could_be(answer, reference):
+    if kind == "number" and _in_the_other_writing(answer, reference, comparison.question):
+        return Ruling(None, False, "unclear_value", answer.text)
+    if kind == "number" and reference[:1] in "-−" and _LOSS.search(answer.segment):
+        return Ruling(None, False, "unclear_value", answer.text)
+    if not answer.sure and answer.among and _could_be(answer, reference):
         return Ruling(None, _new_number(answer, reference, comparison.question), "several_numbers", answer.text)
     if answer.how == "sentence" and kind == "number" and _said_before(comparison.response, answer, reference):
         return Ruling(None, False, "said_elsewhere", answer.text)
     return Ruling(False, False, "other_answer", answer.text)
+
+
+def _in_the_other_writing(answer: Answer, reference: str, question: str) -> bool:
+    """Whether the yardstick's number is there if the comma or point of the answer is read the other way."""
+    text, comma = plain(answer.raw), writes_comma(question)
+    if decimal_comma(text, everywhere=comma) == text:
+        return False
+    goal = {q.value for q in quantities(reference)}
+    return any(q.value in goal and (not comma or "," in q.text or "." in q.text) for q in quantities(text))
 
 
 def _could_be(answer: Answer, reference: str) -> bool:
@@ -104,10 +126,11 @@ def _new_number(answer: Answer, reference: str, question: str) -> bool:
 
 def _said_before(response: str, answer: Answer, reference: str) -> bool:
     """Whether the yardstick's number stands near the end, where the last sentence does not sound like a conclusion."""
-    if _CONCLUDES.match(answer.segment):
+    if not answer.among or _CONCLUDES.search(answer.segment):
         return False
     goal = {q.value for q in quantities(reference)}
-    return any(q.value in goal for q in quantities(response[-NEAR:]))
+    before = response[-NEAR:].rpartition(answer.raw)[0] if answer.raw else response[-NEAR:]
+    return any(q.value in goal for q in quantities(before))
 
 
 class RulesJudge:

@@ -1,0 +1,243 @@
+"""Equations, inequalities and intervals: `2x + y = 1` says what `y = 1 - 2x` says, `x < 3` what `(-∞, 3)` says.
+
+Two equations are the same when their differences `left - right` are proportional, or when points that lie on one lie on the
+other. An inequality in one letter, solved where it is linear, is an interval with its ends; so is an interval in brackets.
+"""
+
+import re
+from fractions import Fraction
+from itertools import pairwise
+from typing import NamedTuple, TypeAlias
+
+from orcamath.answers.expressions import Expression, Number, equal, parse, points, value_at, value_of
+from orcamath.answers.units import is_unit
+
+__all__ = [
+    "Interval", "Relation", "formula", "in_symbols", "interval", "names", "relation", "same_intervals", "same_relation",
+    "solved",
+]  # fmt: skip
+
+_WORD = re.compile(
+    r"(?<![A-Za-z])(?:(?!(?:sqrt|choose|log|exp|sin|cos|tan|and|infinity|inf)(?![A-Za-z]))[A-Za-z]{3,}"
+    r"|is|be|so|of|in|at|it|we|if|an|as|by|do|he|my|no|on|up|us|am|pm|[ckm]m|kg|m[gl]|ft|lbs?|oz|hr|mi|yd|st|nd|rd|th|mn|bn"
+    r"|[aAI](?= [a-z]))(?![A-Za-z])[:.,?!]?"
+)
+"""A word; other two letters, as in `6ab`, are a product."""
+_LETTERED = re.compile(
+    r"[0-9)][A-Za-z]{1,2}(?![A-Za-z])|[-+*/^] ?[A-Za-z](?![A-Za-z])|(?<![A-Za-z'])[A-Za-z] ?[-+*/^]|[<>≤≥≠]"
+)
+"""Where a letter is glued to a number or an operation, or a sign compares: all that is looked at is a formula there."""
+
+_SIGN = re.compile(r"<=|>=|!=|=<|=>|[<>=≤≥≠∈]")
+_SPELLED = {"<=": "≤", "=<": "≤", ">=": "≥", "=>": "≥", "!=": "≠"}
+_TURNED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤"}
+_WHOLE = frozenset("nkm")
+"""Letters that usually stand for whole numbers: `n > 6` may be meant as `n ≥ 7`."""
+_INFINITE = re.compile(r"([+-]?) ?(?:∞|infinity|inf|oo)", re.IGNORECASE)
+
+End: TypeAlias = tuple[Number | None, bool]
+"""Where an interval ends, and whether the end belongs to it; None for infinity."""
+
+
+class Relation(NamedTuple):
+    """Sides with the signs between them: `2 < x ≤ 7` has three sides."""
+
+    sides: tuple[Expression, ...]
+    signs: tuple[str, ...]
+
+    @property
+    def letters(self) -> frozenset[str]:
+        """The letters of all sides."""
+        return frozenset().union(*(side.letters for side in self.sides))
+
+
+class Interval(NamedTuple):
+    """All numbers between two ends."""
+
+    low: End
+    high: End
+
+
+def relation(text: str) -> Relation | None:
+    """Read sides that `=`, `<`, `≥`, … stand between; None where there is no such sign, or a side is no expression."""
+    signs = [_SPELLED.get(sign, sign) for sign in _SIGN.findall(text[:400])]
+    if not 1 <= len(signs) <= 2 or "∈" in signs:
+        return None
+    sides = [parse(side.strip()) for side in _SIGN.split(text)]
+    read = tuple(side for side in sides if side is not None)
+    return Relation(read, tuple(signs)) if len(read) == len(sides) else None
+
+
+def interval(text: str) -> Interval | None:
+    """Read `[2, 5)` or `(-∞, 3]`; None for anything else."""
+    text = text.strip()
+    inside = text[1:-1].split(",")
+    if len(inside) != 2 or text[0] not in "([" or text[-1] not in ")]":
+        return None
+    ends: list[End] = []
+    for part, closed in zip(inside, (text[0] == "[", text[-1] == "]"), strict=True):
+        expression = parse(part.strip())
+        value = value_of(expression) if expression is not None else None
+        if value is None and not _INFINITE.fullmatch(part.strip()):
+            return None
+        ends.append((value, closed and value is not None))
+    return Interval(*ends)
+
+
+def formula(text: str) -> str:
+    """Return what is written in symbols: the last stretch between words that holds a digit or a sign."""
+    if not _WORD.search(text):
+        return text
+    pieces = [p.strip(" .,:;") for p in _WORD.split(text)]
+    return next((p for p in reversed(pieces) if any(c.isdigit() or c in "=<>≤≥≠∞" for c in p)), text)
+
+
+def in_symbols(text: str, question: str = "") -> bool:
+    """Tell whether a plain text answers in symbols (`12n`, `p - 2`, `x < 5`, `2x + y = 1`) where a number is asked.
+
+    `x = 5` and `f(2) = 5` name a number; so does `a + b = 5` where the question speaks of `a + b`; `5 m` is a measure.
+    """
+    if not _LETTERED.search(text):
+        return False
+    core = formula(text.strip(" .$")).strip(" .$")
+    if (said := relation(core)) is not None:
+        return not names(said, core, question)
+    read = parse(core)
+    if read is None or not read.letters or any(a.isalpha() and b.isdigit() for a, b in pairwise(core)):
+        return False
+    if core[-1:] in "xX" and "times" in question:
+        return False
+    embedded = len(core) < len(text.strip(" .$"))
+    if embedded and (core[-1:] in "xX" or not _LETTERED.search(core)):
+        return False  # `5x as many`, `vitamin C 12`
+    name, value, letter = read.node
+    if name == "*" and letter[0] == "^":
+        letter = letter[1]  # `18 m^2`
+    return not (name == "*" and value[0] == "number" and letter[0] == "letter" and is_unit(letter[1]))
+
+
+def names(said: Relation, text: str, question: str = "") -> bool:
+    """Tell whether an equation only says what something is called, or what a formula of the question comes to."""
+    if set(said.signs) != {"="} or said.sides[-1].letters:
+        return False
+    left = text.partition("=")[0].replace(" ", "")
+    plain_name = (left.isalpha() and len(left) != 2) or (left[:1].isalpha() and left[1:2] == "(" and left[-1:] == ")")
+    return not said.sides[0].letters or plain_name or left in question.replace(" ", "")
+
+
+def solved(said: Relation) -> Interval | None:
+    """Return the numbers an inequality in one letter allows; None where it is not linear in one letter."""
+    letters = said.letters
+    if len(letters) != 1 or not set(said.signs) <= set(_TURNED):
+        return None
+    (letter,) = letters
+    low: End = (None, False)
+    high: End = (None, False)
+    for (left, right), sign in zip(pairwise(said.sides), said.signs, strict=True):
+        at = [_difference(left, right, {letter: Fraction(x)}) for x in (0, 1, 2)]
+        zero, one, two = at
+        if zero is None or one is None or two is None or not equal(two - one, one - zero) or equal(one, zero):
+            return None
+        slope = one - zero
+        end: Number = -zero / slope
+        turned = _TURNED[sign] if slope < 0 else sign
+        if turned in "<≤":
+            high = (end, turned == "≤")
+        else:
+            low = (end, turned == "≥")
+    return Interval(low, high)
+
+
+def same_relation(a: Relation, b: Relation) -> bool | None:
+    """Compare two equations, or two inequalities; None where they cannot be worked out."""
+    if (left := solved(a)) is not None and (right := solved(b)) is not None:
+        said = same_intervals([left], [right])
+        if said is False and a.letters == b.letters and a.letters <= _WHOLE and _whole(left) == _whole(right):
+            return None
+        return said and a.letters == b.letters
+    if len(a.signs) > 1 or len(b.signs) > 1:
+        return None if a.signs == b.signs else False
+    (one,), (two,) = a.signs, b.signs
+    if "≠" in (one, two) and one != two:
+        return False
+    ratios = _ratios(a, b)
+    if ratios is None:
+        return None
+    if all(equal(r, ratios[0]) for r in ratios) and ratios[0] != 0:
+        turned = two if ratios[0] > 0 else _TURNED.get(two, two)
+        return one == turned
+    if not (one == two == "="):
+        return False
+    return _on_each_other(a, b)
+
+
+def same_intervals(a: list[Interval], b: list[Interval]) -> bool:
+    """Compare unions of intervals, in any order, ends and all."""
+
+    def same(x: Interval, y: Interval) -> bool:
+        return all(
+            (p is None) == (q is None) and (p is None or q is None or (equal(p, q) and c == d))
+            for (p, c), (q, d) in zip(x, y, strict=True)
+        )
+
+    return len(a) == len(b) and all(any(same(x, y) for y in b) for x in a)
+
+
+def _whole(said: Interval) -> tuple[int | None, int | None]:
+    """The smallest and the largest whole number inside."""
+    (low, with_low), (high, with_high) = said
+    first = None if low is None else -(int(-low // 1)) + (not with_low and low == int(low))
+    last = None if high is None else int(high // 1) - (not with_high and high == int(high))
+    return first, last
+
+
+def _difference(left: Expression, right: Expression, point: dict[str, Number]) -> Number | None:
+    a, b = value_at(left, point), value_at(right, point)
+    return None if a is None or b is None else a - b
+
+
+def _gap(said: Relation, point: dict[str, Number]) -> Number | None:
+    return _difference(said.sides[0], said.sides[1], point)
+
+
+def _ratios(a: Relation, b: Relation) -> list[Number] | None:
+    """How the differences of the sides compare at several points; None where they cannot be worked out."""
+    ratios: list[Number] = []
+    for point in points(a.letters | b.letters):
+        left, right = _gap(a, point), _gap(b, point)
+        if left is None or right is None or right == 0:
+            return None
+        ratios.append(left / right)
+    return ratios
+
+
+def _on_each_other(a: Relation, b: Relation) -> bool | None:
+    """Tell whether the points of `a` lie on `b`: at once where a letter can be solved for; None where none can."""
+    if a.letters != b.letters:
+        return False
+    for letter in sorted(a.letters):
+        tried = [_on_it(a, b, letter, point) for point in points(a.letters)]
+        if None not in tried:
+            return all(tried)
+    return False if all("/" not in _operations(s) for side in (a, b) for s in side.sides) else None
+
+
+def _on_it(a: Relation, b: Relation, letter: str, point: dict[str, Number]) -> bool | None:
+    at = [_gap(a, point | {letter: Fraction(x)}) for x in (0, 1, 2)]
+    zero, one, two = at
+    if zero is None or one is None or two is None or not equal(two - one, one - zero) or equal(one, zero):
+        return None
+    there = point | {letter: -zero / (one - zero)}
+    left, right = value_at(b.sides[0], there), value_at(b.sides[1], there)
+    return None if left is None or right is None else equal(left, right)
+
+
+def _operations(expression: Expression) -> set[str]:
+    found: set[str] = set()
+    stack = [expression.node]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, tuple):
+            found.add(node[0])
+            stack += [part for part in node[1:] if isinstance(part, tuple)]
+    return found
