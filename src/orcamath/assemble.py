@@ -16,6 +16,7 @@ from typing import Any
 from orcamath.errors import RecipeError, Stopped, nearest
 from orcamath.experiment import run_arms
 from orcamath.extend import FAMILIES
+from orcamath.outline import outline
 from orcamath.ports import Closing, Judge, Message, Screen
 from orcamath.recipe_file import arms, dump
 from orcamath.recipe_settings import Recipe
@@ -30,6 +31,7 @@ from orcamath.store.event_files import EventFiles
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.prices import declared_price
 from orcamath.store.run_folder import RunFolder
+from orcamath.store.run_state import Keeper
 from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.workshop import Player, Workshop
 
@@ -189,48 +191,47 @@ def run_recipe(
     announce: Callable[[str], None] = lambda _: None,
     quiet: bool = False,
     budget_path: Path | None = None,
+    command: str = "",
 ) -> None:
-    """Run a recipe, and its arms where it has some, inside a run folder that is held; leave pointers for the report."""
+    """Run a recipe, and its arms where it has some, inside a run folder that is held; leave pointers for the report.
+
+    `command`: what to type to go on, for whoever reads how the run stands.
+    """
     if recipe.threads is not None:
         os.environ.setdefault("OMP_NUM_THREADS", str(recipe.threads))  # read by torch when it is first imported
+    shown = Silent() if quiet else Bars()
+    keeper = Keeper(folder, shown, command or f"orcamath run {recipe.name}", outline(recipe))
+    with keeper.until_end():
+        _run_base(recipe, folder, store, keeper, shown, until, announce, budget_path or folder.path / "budget.sqlite")
+        own = arms(recipe)
+        if own:
+            for arm in run_arms(own, _ArmRunner(folder.path, store.root), recipe.workers):
+                announce(f"arm `{arm.name}` done")
+
+
+def _run_base(
+    recipe: Recipe, folder: RunFolder, store: Store, keeper: Keeper, shown: Silent | Bars, until: str | None,
+    announce: Callable[[str], None], budget_path: Path,
+) -> None:  # fmt: skip
+    """Run the recipe itself, without its arms, which share their run's budget."""
     from orcamath.recipe import run
 
     events = EventFiles(folder.path / "tensorboard") if recipe.tensorboard else None
     folder.write_text("recipe.yaml", dump(recipe))
-    budget_path = budget_path or folder.path / "budget.sqlite"  # arms share their run's
     budget = Budget(budget_path, recipe.budget.cap_usd, recipe.budget.stages_usd)
+    shown.left_usd = budget.left_usd
     tools = Assembled(store)
-    shop = Workshop(store, folder, tools, Silent() if quiet else Bars(left_usd=budget.left_usd), until, announce)
-    shop.budget, shop.events = budget, events
+    shop = Workshop(store, folder, tools, keeper, until, announce, budget=budget, events=events, keeper=keeper)
     try:
         run(recipe, shop)
     finally:
-        shop.progress.end()
+        keeper.end()
         if events is not None:
             events.close()
         tools.close()
         budget.close()
-        folder.write_json("stages.json", _pointers(shop))
-    own = arms(recipe)
-    if own:
-        for arm in run_arms(own, _ArmRunner(folder.path, store.root), recipe.workers):
-            announce(f"arm `{arm.name}` done")
-
-
-def _pointers(shop: Workshop) -> dict[str, Any]:
-    return {
-        "stages": [
-            {"label": d.label, "artifact": d.artifact.path.name, "seconds": d.seconds, "reused": d.artifact.reused}
-            for d in shop.done
-        ],
-        "students": [
-            {
-                "name": m.name, "iteration": m.iteration, "model": m.model.path.name if m.model is not None else None,
-                "scored": m.scored.path.name, "trained_tokens": m.trained_tokens,
-            }
-            for m in shop.measured
-        ],
-    }  # fmt: skip
+        shop.leave_pointers()
+    keeper.stage("")
 
 
 class _ArmRunner:

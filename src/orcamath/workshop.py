@@ -21,6 +21,7 @@ from orcamath.store.budget import Budget
 from orcamath.store.event_files import EventFiles
 from orcamath.store.ledger import Remembered
 from orcamath.store.run_folder import RunFolder
+from orcamath.store.run_state import Keeper
 
 __all__ = ["Measured", "Player", "StageDone", "Tools", "UntilReached", "Workshop"]
 
@@ -119,6 +120,8 @@ class Workshop:
     """Where a training's numbers go besides `metrics.jsonl`."""
     label: str = ""
     """The stage under way."""
+    keeper: Keeper | None = None
+    """Who writes down how the run stands."""
 
     def stage(
         self,
@@ -139,6 +142,8 @@ class Workshop:
         name = what[0]
         began = time.monotonic()
         self.label = label
+        if self.keeper is not None:
+            self.keeper.stage(label)
 
         def run(out: Output) -> None:
             self.announce(f"{label} …")
@@ -146,6 +151,7 @@ class Workshop:
 
         artifact = self.store.stage(*what, run, budget=self.budget)
         self.done.append(StageDone(label, artifact, artifact.seconds))
+        self.leave_pointers()
         how = "reused" if artifact.reused else f"{time.monotonic() - began:.1f} s"
         self.folder.log(f"{label}: {artifact.path.name} ({how})")
         self.announce(f"{label}: {_summary(artifact)} ({how})")
@@ -159,6 +165,21 @@ class Workshop:
         """Return what `stage` would find, or None where it would have to make it."""
         name, version, shown, inputs_named = _what(label, make, settings, inputs, also)
         return self.store.find(name, self.store.digest_of(name, version, shown, inputs_named))
+
+    def leave_pointers(self) -> None:
+        """Write where everything made so far lies, for the report and the viewer."""
+        stages = [
+            {"label": d.label, "artifact": d.artifact.path.name, "seconds": d.seconds, "reused": d.artifact.reused}
+            for d in self.done
+        ]
+        students = [
+            {
+                "name": m.name, "iteration": m.iteration, "model": m.model.path.name if m.model is not None else None,
+                "scored": m.scored.path.name, "trained_tokens": m.trained_tokens,
+            }
+            for m in self.measured
+        ]  # fmt: skip
+        self.folder.write_json("stages.json", {"stages": stages, "students": students})
 
     def metric(self, **numbers: Any) -> None:
         """Append numbers of a training step to the run's `metrics.jsonl`, and to its event files where it keeps some."""

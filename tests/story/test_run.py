@@ -14,6 +14,7 @@ import pytest
 
 from orcamath.cli import main
 from orcamath.store.run_folder import RunFolder
+from orcamath.store.run_state import read_state
 
 STAGES = ["benchmarks", "seeds", "ask", "edit", "collect", "teach", "gate", "unseen", "imitate", "evaluate M1", "practice 2",
           "judge 2", "preferences 2", "learn 2", "evaluate M2"]  # fmt: skip
@@ -56,6 +57,13 @@ def sealed_data(store: Path) -> dict[str, str]:
     }
 
 
+def foretold(run: Path) -> tuple[str, list[str]]:
+    """How a run says it ended, and the stages it said would come."""
+    state = read_state(run)
+    assert state is not None
+    return state.ending, list(state.expected)
+
+
 def test_seeds_to_report_and_again_in_no_time(orcamath, tmp_path: Path, small: list[str]) -> None:
     done = orcamath("run", "classroom", *flags(small))
     assert done.returncode == 0, done.stderr
@@ -65,6 +73,7 @@ def test_seeds_to_report_and_again_in_no_time(orcamath, tmp_path: Path, small: l
     pointers = json.loads((tmp_path / "runs/classroom/stages.json").read_text())
     assert [s["label"] for s in pointers["stages"]] == STAGES
     assert [s["name"] for s in pointers["students"]] == ["M1", "M2"]
+    assert foretold(tmp_path / "runs/classroom") == ("done", STAGES)
 
     before = sealed_data(tmp_path / "store")
     again = orcamath("run", "classroom", *flags(small))
@@ -262,6 +271,7 @@ def test_starting_from_lessons_of_ones_own(orcamath, tmp_path: Path, small: list
     assert done.returncode == 0, done.stderr
     labels = [s["label"] for s in json.loads((tmp_path / "runs/classroom/stages.json").read_text())["stages"]]
     assert labels == ["benchmarks", "lessons", "gate", "unseen", "imitate", "evaluate M1"]
+    assert foretold(tmp_path / "runs/classroom") == ("done", labels)
 
 
 def test_starting_from_judged_answers_of_ones_own(orcamath, tmp_path: Path, small: list[str]) -> None:
@@ -275,3 +285,4 @@ def test_starting_from_judged_answers_of_ones_own(orcamath, tmp_path: Path, smal
     assert done.returncode == 0, done.stderr
     labels = [s["label"] for s in json.loads((tmp_path / "runs/classroom/stages.json").read_text())["stages"]]
     assert labels == ["benchmarks", "verdicts", "preferences 2", "learn 2", "evaluate M2"]
+    assert foretold(tmp_path / "runs/classroom") == ("done", labels)

@@ -20,12 +20,14 @@ def say(line: str) -> None:
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(
+    meaning: str = "interrupted; all that was finished is kept, the same command goes on from there",
+) -> Iterator[None]:
     """Say what an interrupt means; typer would only say that it aborted."""
     try:
         yield
     except KeyboardInterrupt:
-        say("interrupted; all that was finished is kept, the same command goes on from there")
+        say(meaning)
         raise typer.Exit(130) from None
 
 

@@ -1,6 +1,7 @@
 """Commands on runs: run, report, status."""
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,7 +35,9 @@ def run_in_folder(
     with RunFolder(path, wait=wait) as folder:
         if not pay_again:
             confirm_paying_again(loaded, path / "budget.sqlite", Store(store), Bars(), _asker())
-        run_recipe(loaded, folder, Store(store), until=until, announce=say)
+        run_recipe(
+            loaded, folder, Store(store), until=until, announce=say, command=shlex.join(["orcamath", *sys.argv[1:]])
+        )
         if until is None:
             report_on(path, store)
 

@@ -5,6 +5,7 @@ In: `runs/NAME/` and the store. Out: plain values, in the order in which things 
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from orcamath.errors import UsageError
 from orcamath.experiment import once_more
 from orcamath.store.artifacts import Artifact, Store
 
-__all__ = ["Arm", "Made", "arms_of", "artifacts_of", "key_of", "load_artifact", "made", "own", "steps_of"]
+__all__ = ["Arm", "Made", "arms_of", "artifacts_of", "key_of", "load_artifact", "made", "own", "recipe_of", "steps_of"]
 
 
 class Arm(NamedTuple):
@@ -53,26 +54,33 @@ def artifacts_of(folder: Path, store: Store) -> list[Artifact]:
     return [load_artifact(store, p) for p in dict.fromkeys(pointers)]
 
 
-def _recipe(folder: Path) -> dict[str, Any]:
+def recipe_of(folder: Path) -> dict[str, Any]:
+    """Return the resolved recipe that a run folder or an arm's holds; empty where it has none yet."""
+    path = folder / "recipe.yaml"
+    return _parsed(path, path.stat().st_mtime_ns) if path.exists() else {}
+
+
+@lru_cache(maxsize=256)
+def _parsed(path: Path, _changed: int) -> dict[str, Any]:
     from ruamel.yaml import YAML
 
-    return dict(YAML(typ="safe", pure=True).load((folder / "recipe.yaml").read_text(encoding="utf-8")))
+    return dict(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {})
 
 
 def arms_of(folder: Path) -> Iterator[Arm]:
     """Yield the base, then its arms in the recipe's order; folders of arms it no longer names are left out."""
     if not (folder / "stages.json").exists():
         raise UsageError(f"nothing was run in `{folder}` yet; start with `orcamath run`")
-    recipe = _recipe(folder)
+    recipe = recipe_of(folder)
     first, *others = recipe.get("repeat") or [None]
     variants = list(recipe.get("variants") or {})
     yield Arm("", "", first, folder, _pointers(folder), recipe)
-    ran = {str(_recipe(p.parent).get("name")): p.parent for p in sorted((folder / "arms").glob("*/stages.json"))}
+    ran = {str(recipe_of(p.parent).get("name")): p.parent for p in sorted((folder / "arms").glob("*/stages.json"))}
     wanted = [(name, name, first) for name in variants]
     wanted += [(once_more(name, seed), name, seed) for seed in others for name in ["", *variants]]
     for name, variant, seed in wanted:
         if name in ran:
-            yield Arm(name, variant, seed, ran[name], _pointers(ran[name]), _recipe(ran[name]))
+            yield Arm(name, variant, seed, ran[name], _pointers(ran[name]), recipe_of(ran[name]))
 
 
 def _pointers(folder: Path) -> dict[str, Any]:

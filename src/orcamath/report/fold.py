@@ -15,7 +15,7 @@ from orcamath.report.rows import Row, Student, rows
 from orcamath.report.samples import Sample, doubted, samples
 from orcamath.store.artifacts import Artifact, Store
 
-__all__ = ["Example", "Origin", "Results", "StageRow", "fold"]
+__all__ = ["Example", "Origin", "Results", "StageRow", "fold", "students_of"]
 
 MAX_EXAMPLES = 3
 MAX_EXAMPLE_CHARS = 600
@@ -97,7 +97,7 @@ def fold(folder: Path, store: Store) -> Results:
     examples = [e for arm, label, _, a in made(shown, store) for e in _examples(key_of(arm, label), a)]
     gated = base.get("gate")
     licences = Counter(x.licence or "not stated" for x in gated.read(Lesson)) if gated is not None else Counter[str]()
-    students = list(_students(arms, store))
+    students = list(students_of(arms, store))
     # arms may share an iteration: what the first shows, the others do not repeat
     found = (d for arm in reversed(shown) for d in doubted(arm.name, dict(own(arm, store))))
     doubtful = {(d.question, d.text): d for d in found}.values()
@@ -164,7 +164,7 @@ def _examples(label: str, artifact: Artifact) -> Iterator[Example]:
             )
 
 
-def _students(arms: Iterable[Arm], store: Store) -> Iterator[Student]:
+def students_of(arms: Iterable[Arm], store: Store) -> Iterator[Student]:
     """Yield every student once: an arm that only shares its seed's M1 does not bring it again."""
     seen: set[tuple[int | None, str]] = set()
     for arm in arms:

@@ -14,6 +14,8 @@ PRICED_EVERY_S = 0.5
 class Silent:
     """Progress that nobody watches (tests, and arms that run side by side)."""
 
+    left_usd: Callable[[], float | None] = staticmethod(lambda: None)
+
     def begin(self, what: str, total: int | None) -> None:
         """Take no notice."""
 
@@ -30,7 +32,7 @@ class Bars:
     def __init__(self, *, show_after_s: float = 2.0, left_usd: Callable[[], float | None] = lambda: None) -> None:
         """`left_usd` tells what of the cap is left; None where there is no cap."""
         self._after = show_after_s
-        self._left_usd = left_usd
+        self.left_usd = left_usd
         self._bar: Any = None
         self._reset("", None)
 
@@ -92,5 +94,5 @@ class Bars:
     def _of_money(self) -> str:
         if not self._spent:
             return ""
-        left = self._left_usd()
+        left = self.left_usd()
         return f", ${self._spent:,.2f} spent" + (f", ${left:,.2f} left" if left is not None else "")

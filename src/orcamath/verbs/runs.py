@@ -77,6 +77,21 @@ def report(run: RunArg, runs: RunsOpt = RUNS, store: StoreOpt = STORE, json: Jso
 
 
 @app.command()
+def view(
+    run: Annotated[str | None, typer.Argument(help="Name of a run, or its folder; the newest where left out.")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+    runs: RunsOpt = RUNS,
+    store: StoreOpt = STORE,
+) -> None:
+    """Look at a run, finished or at work, in a browser on this machine: every record, its story, comparisons, doubts."""
+    from orcamath.commands.viewing import view_run
+
+    with interruptible("the viewer is closed"):
+        view_run(folder_of(run, runs) if run else None, runs, store, port=port, browser=not no_browser)
+
+
+@app.command()
 def show(
     record: Annotated[
         str, typer.Argument(metavar="ID", help="Id of a problem, lesson or attempt, or the start of one.")

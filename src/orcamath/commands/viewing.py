@@ -1,0 +1,48 @@
+"""The command `view`: open a run and serve it to this machine's browser until it is interrupted."""
+
+import asyncio
+import sys
+import webbrowser
+from pathlib import Path
+
+from orcamath.commands.ending import say
+from orcamath.errors import UsageError
+from orcamath.store.artifacts import Store
+
+__all__ = ["newest", "view_run"]
+
+
+def newest(runs: Path) -> Path:
+    """Return the run that something was written to last. Raises UsageError where there is none."""
+    found = [p.parent for p in runs.glob("*/recipe.yaml")]
+    if not found:
+        raise UsageError(f"there is no run in `{runs}`; `orcamath run classroom` makes one")
+    return max(found, key=_touched)
+
+
+def _touched(folder: Path) -> float:
+    return max(
+        p.stat().st_mtime for p in folder.iterdir() if p.name in {"state.json", "stages.json", "recipe.yaml", "log.txt"}
+    )
+
+
+def view_run(folder: Path | None, runs: Path, store: Path, *, port: int, browser: bool) -> None:
+    """Serve a run, the newest of `runs` where none is given; the address goes to stdout. Raises UsageError."""
+    from orcamath.view.opened import Opened
+    from orcamath.view.server import serve
+
+    opened = Opened(folder or newest(runs), Store(store))
+
+    def announce(address: str) -> None:
+        sys.stdout.write(address + "\n")
+        sys.stdout.flush()
+        say(f"looking at `{opened.folder}`; end with Ctrl-C. The address holds a secret: whoever has it sees the run")
+        if browser and sys.stdout.isatty():
+            webbrowser.open(address)
+
+    try:
+        asyncio.run(serve(opened, port, announce))
+    except OSError as e:
+        raise UsageError(
+            f"cannot listen on 127.0.0.1:{port} ({e.strerror}); leave `--port` out to take a free one"
+        ) from e

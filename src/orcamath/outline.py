@@ -1,0 +1,43 @@
+"""The labels of the stages that a recipe will ask for, in order, without making anything: what is still to come.
+
+It follows `recipe.run` line by line; a test holds the two against each other.
+"""
+
+from collections.abc import Iterator
+
+from orcamath.recipe_settings import Recipe
+
+__all__ = ["outline"]
+
+
+def outline(recipe: Recipe) -> list[str]:
+    """Return the labels that running this recipe gives its stages; its arms have outlines of their own."""
+    start = recipe.start_from.stage if recipe.start_from is not None else "seeds"
+    labels = ["benchmarks"]
+    if start == "verdicts":
+        return [*labels, "verdicts", "preferences 2", "learn 2", "evaluate M2"]
+    if start == "lessons":
+        labels.append("lessons")
+    elif start == "problems":
+        labels.append("problems")
+    else:
+        labels.append("seeds")
+        labels += ["ask"] * (recipe.ask_me_anything is not None)
+        labels += ["edit"] * (recipe.suggester_editor is not None)
+        labels.append("collect")
+    labels += ["teach"] * (start != "lessons")
+    bases = [f"evaluate base {n}" for n in recipe.base_shown]
+    labels += ["confirm"] * (recipe.confirm is not None)
+    return [*labels, "gate", "unseen", *bases, "imitate", "evaluate M1", *_iterations(recipe)]
+
+
+def _iterations(recipe: Recipe) -> Iterator[str]:
+    for number, step in enumerate(recipe.iterations, start=2):
+        if step.more_sft is not None:
+            yield f"imitate {number}"
+        else:
+            yield from (f"practice {number}", f"judge {number}")
+            if recipe.reask is not None:
+                yield f"reask {number}"
+            yield from (f"preferences {number}", f"learn {number}")
+        yield f"evaluate M{number}"

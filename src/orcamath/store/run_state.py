@@ -1,0 +1,151 @@
+"""How a run stands, in `state.json` of its folder: who works there, on what, how far, and how it ended.
+
+The running process writes it (a stage's count at most once a second); `status` and the viewer read it. A process that died says
+nothing, so whoever reads asks the machine whether it is still there.
+"""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orcamath.errors import OrcamathError
+from orcamath.ports import Progress
+from orcamath.store.run_folder import RunFolder
+
+__all__ = ["Keeper", "RunState", "read_state"]
+
+WRITE_EVERY_S = 1.0
+SILENT_AFTER_S = 120.0
+"""A process on another machine that wrote nothing for so long is taken for gone."""
+
+
+class RunState(NamedTuple):
+    """What is known of a run or of one of its arms."""
+
+    process: int
+    host: str
+    began_at: float
+    """Seconds since 1970, as all times here."""
+    command: str
+    """What goes on with it."""
+    expected: tuple[str, ...] = ()
+    """Labels of the stages, in order."""
+    label: str = ""
+    """The stage under way; empty between stages and after the end."""
+    label_at: float = 0.0
+    what: str = ""
+    """What is being counted in it."""
+    n: int = 0
+    total: int | None = None
+    what_at: float = 0.0
+    at: float = 0.0
+    ending: str = ""
+    """`done`, `until` (stopped where it was told to), `stopped` (goes on when started again), `failed`, `interrupted`; or
+    nothing while it works."""
+    why: str = ""
+
+    @property
+    def running(self) -> bool:
+        """True where its process is at work."""
+        if self.ending:
+            return False
+        if self.host != socket.gethostname():
+            return time.time() - self.at < SILENT_AFTER_S
+        try:
+            os.kill(self.process, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return not _younger(self.process, self.began_at)
+
+    @property
+    def rate_s(self) -> float | None:
+        """Items a second in the stage under way."""
+        seconds = self.at - self.what_at
+        return self.n / seconds if self.n and seconds > 0 else None
+
+    @property
+    def left_s(self) -> float | None:
+        """Seconds that the stage's count will still take at this rate."""
+        rate = self.rate_s
+        return None if rate is None or self.total is None else max(0.0, (self.total - self.n) / rate)
+
+
+def read_state(folder: Path) -> RunState | None:
+    """Return what a run folder says of itself; None where it says nothing that can be read."""
+    try:
+        raw: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        known = {k: v for k, v in raw.items() if k in RunState._fields}
+        return RunState(**{**known, "expected": tuple(raw.get("expected", ()))})
+    except (OSError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _younger(process: int, began_at: float) -> bool:
+    """Tell whether a process began after that time: its number was given to another one. Only Linux tells."""
+    try:
+        ticks = float(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19])
+        up = float(Path("/proc/uptime").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return False
+    return time.time() - up + ticks / os.sysconf("SC_CLK_TCK") > began_at + 5.0
+
+
+class Keeper:
+    """Writes the state of one run while it works, and passes progress on to whoever shows it."""
+
+    def __init__(self, folder: RunFolder, shown: Progress, command: str, expected: Sequence[str]) -> None:
+        self.folder, self.shown = folder, shown
+        now = time.time()
+        self.state = RunState(os.getpid(), socket.gethostname(), now, command, tuple(expected), at=now)
+        self._write()
+
+    def stage(self, label: str) -> None:
+        """Say which stage begins; empty: none is under way."""
+        now = time.time()
+        self.state = self.state._replace(label=label, label_at=now, what="", n=0, total=None, what_at=now)
+        self._write()
+
+    def begin(self, what: str, total: int | None) -> None:
+        """Start a count."""
+        self.state = self.state._replace(what=what, n=0, total=total, what_at=time.time())
+        self._write()
+        self.shown.begin(what, total)
+
+    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
+        """Count, and write now and then."""
+        self.state = self.state._replace(n=self.state.n + n)
+        if time.time() - self.state.at > WRITE_EVERY_S:
+            self._write()
+        self.shown.advance(n, spent_usd=spent_usd)
+
+    def end(self) -> None:
+        """Finish a count."""
+        self.shown.end()
+
+    @contextmanager
+    def until_end(self) -> Iterator[None]:
+        """Write down how what is done inside ended, whatever it was."""
+        try:
+            yield
+        except OrcamathError as e:
+            self._ended({0: "until", 4: "stopped"}.get(e.exit_code, "failed"), str(e))
+            raise
+        except BaseException as e:
+            self._ended("interrupted" if isinstance(e, KeyboardInterrupt) else "failed", str(e) or type(e).__name__)
+            raise
+        self._ended("done")
+
+    def _ended(self, ending: str, why: str = "") -> None:
+        self.state = self.state._replace(ending=ending, why=why)
+        self._write()
+
+    def _write(self) -> None:
+        self.state = self.state._replace(at=time.time())
+        self.folder.write_json("state.json", self.state._asdict())

@@ -1,0 +1,107 @@
+"""The ledger as the viewer reads it: never written, never migrated, whole calls on demand.
+
+In: the store's ledger and the fingerprints that a run's stages were made with. Out: entries for the index, and one whole call
+with its prompt as text, also where a student was asked by token ids.
+"""
+
+import sqlite3
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orcamath.ports import Reply, Request
+from orcamath.store.ledger_format import LEDGER_VERSION, join, unpack_body, unpack_reply
+from orcamath.view.kinds import Entry
+
+__all__ = ["Call", "Calls", "latest_calls", "new_calls", "one_call"]
+
+GROUP = 500
+_SELECT = """SELECT c.id, m.fingerprint, c.key, c.draw, p.body, x.body, c.reply FROM calls c JOIN models m ON m.id = c.model
+             JOIN prompts p ON p.id = c.prompt JOIN prefixes x ON x.id = p.prefix"""
+
+
+class Calls(NamedTuple):
+    """Which calls belong to a run: those of the models that its stages name."""
+
+    folder: Path
+    models: frozenset[str]
+    """Names that the run's stages give as their inputs; a ledger's model is the run's where one of them holds its name."""
+
+    def shards(self) -> list[Path]:
+        """Return the files that can be read; those of another version are left out."""
+        return [path for path in sorted(self.folder.glob("shard-*.sqlite")) if _version(path) == LEDGER_VERSION]
+
+    def of_run(self, fingerprint: str) -> bool:
+        """Tell whether a model is the run's."""
+        return any(fingerprint in name for name in self.models)
+
+
+class Call(NamedTuple):
+    """One remembered call."""
+
+    number: int
+    model: str
+    request: Request
+    reply: Reply
+
+
+def _open(shard: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{shard.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+
+
+def _version(shard: Path) -> int:
+    try:
+        with closing(_open(shard)) as db:
+            return int(db.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.Error:
+        return -1
+
+
+def _call(row: tuple[Any, ...]) -> Call:
+    number, model, key, draw, packed, prefix, reply = row
+    body = unpack_body(prefix, packed)
+    request = join(prefix, body, draw)
+    return Call(number, model, request, unpack_reply(key, reply, b"" if request.token_ids is not None else body))
+
+
+def _numbers(db: sqlite3.Connection, calls: Calls) -> list[int]:
+    """Return the numbers that the run's models have in this shard."""
+    return [i for i, name in db.execute("SELECT id, fingerprint FROM models") if calls.of_run(name)]
+
+
+def _marks(models: Collection[int]) -> str:
+    return ",".join(str(int(m)) for m in models)
+
+
+def new_calls(calls: Calls, shard: Path, after: int) -> Iterator[list[tuple[int, Entry]]]:
+    """Yield the run's calls of one shard that came after a number, in groups."""
+    with closing(_open(shard)) as db:
+        models = _marks(_numbers(db, calls))
+        query = f"{_SELECT} WHERE c.id > ? AND c.model IN ({models}) ORDER BY c.id LIMIT {GROUP}"
+        while models and (rows := db.execute(query, (after,)).fetchall()):
+            yield [(row[0], _entry(_call(row))) for row in rows]
+            after = rows[-1][0]
+
+
+def latest_calls(calls: Calls, n: int) -> list[Call]:
+    """Return the newest calls of every shard, the newest first, of whatever model: a run's first stage names none yet."""
+    found = []
+    for shard in calls.shards():
+        with closing(_open(shard)) as db:
+            found += [_call(row) for row in db.execute(f"{_SELECT} ORDER BY c.id DESC LIMIT ?", (n,))]
+    return found
+
+
+def one_call(shard: Path, number: int) -> Call | None:
+    """Return one call whole; None where it is gone."""
+    with closing(_open(shard)) as db:
+        row = db.execute(f"{_SELECT} WHERE c.id = ?", (number,)).fetchone()
+    return None if row is None else _call(row)
+
+
+def _entry(call: Call) -> Entry:
+    said = call.reply.text
+    asked = call.request.messages[-1].content if call.request.messages else ""
+    facets = {"model": call.model, "finish": call.reply.finish_reason}
+    return Entry(call.reply.key.hex(), "", said or "(an empty reply)", f"{asked}\n{said}", facets)

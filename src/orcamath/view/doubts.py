@@ -1,0 +1,137 @@
+"""What in a run deserves a second look: teachers probably wrong, judges that disagree, near-duplicates, contamination.
+
+In: the index, and what the gate and the preferences said of themselves. Out: lists of items a reader marks good or bad.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from orcamath.report.arms import Made, key_of
+from orcamath.student.spelling import Spelled
+from orcamath.view.find import Query, page
+from orcamath.view.index import number
+from orcamath.view.kinds import STRINGS_DIFFER
+from orcamath.view.tree import differences
+from orcamath.view.whole import inert, named, question_of, stored
+
+__all__ = ["LISTS", "Sources", "doubts"]
+
+MAX_ITEMS = 400
+
+
+class Sources(NamedTuple):
+    """Where the lists look."""
+
+    db: sqlite3.Connection
+    made: Sequence[Made]
+    spelling: Spelled
+
+
+def doubts(name: str, sources: Sources) -> list[dict[str, Any]]:
+    """Return the items of one list; an unknown list has none."""
+    if name not in LISTS:
+        return []
+    items = []
+    for item in LISTS[name].find(sources):
+        items.append(inert(item, 4_000))
+        if len(items) == MAX_ITEMS:
+            break
+    return items
+
+
+def _doubted(sources: Sources) -> Iterator[dict[str, Any]]:
+    """Problems whose samples all agree with each other, against the teacher."""
+    for made in sources.made:
+        for problem in made.artifact.facts.get("teacher_doubted_ids") or []:
+            lesson = next(iter(page(sources.db, Query("lessons", problem=problem, limit=1)).rows), None)
+            said = stored(sources.db, lesson["id"], sources.spelling) if lesson else None
+            sample = next(iter(page(sources.db, Query("attempts", problem=problem, limit=1)).rows), None)
+            answer = stored(sources.db, sample["id"], sources.spelling) if sample else None
+            texts = [("the teacher", said["answer"])] if said else []
+            texts += [("every sample", answer["text"])] if answer else []
+            yield {"id": said["id"] if said else problem, "problem": problem, "what": f"in {key_of(made.arm, made.label)}",
+                   "question": question_of(sources.db, problem, sources.spelling), "texts": texts}  # fmt: skip
+
+
+def _contradicted(sources: Sources) -> Iterator[dict[str, Any]]:
+    """Lessons whose answer is not the one known without the teacher."""
+    for row in _all(sources, Query("lessons", filters={"verified": "unverified", "known": "yes"})):
+        lesson = stored(sources.db, row["id"], sources.spelling)
+        if lesson is not None:
+            note = f"known answer {lesson['gold']}, the teacher's {lesson['final_answer'] or 'could not be read'}"
+            yield {"id": lesson["id"], "problem": lesson["problem_id"], "what": note, "question": lesson["question"],
+                   "texts": [("the teacher", lesson["answer"])]}  # fmt: skip
+
+
+def _disagreeing(sources: Sources) -> Iterator[dict[str, Any]]:
+    """Answers of which two judges, or the judge and the match of strings, say different things."""
+    split = sources.db.execute(
+        """SELECT s.name, min(r.id), max(r.id) FROM records r JOIN shown s ON s.id = r.id WHERE r.kind = ?
+           GROUP BY s.name HAVING count(DISTINCT r.outcome) > 1 LIMIT ?""",
+        (number("verdicts"), MAX_ITEMS),
+    ).fetchall()
+    for name, one, two in split:
+        verdicts = [v for i in (one, two) if (v := stored(sources.db, i, sources.spelling))]
+        attempt = next(
+            (a for i in named(sources.db, "attempts", name) if (a := stored(sources.db, i, sources.spelling))), None
+        )
+        texts = [("the answer", attempt["text"])] if attempt else []
+        texts += [(v["stage"], f"{v['outcome']} by {v['by']} {v['reason']}") for v in verdicts]
+        yield {"id": name, "problem": verdicts[0]["problem_id"], "what": "two judges", "texts": texts,
+               "question": question_of(sources.db, verdicts[0]["problem_id"], sources.spelling)}  # fmt: skip
+    for row in _all(sources, Query("answers", filters={"agreement": STRINGS_DIFFER, "known": "greedy"})):
+        answer = stored(sources.db, row["id"], sources.spelling)
+        if answer is not None:
+            note = (
+                f"the judge: {answer['outcome']} ({answer['by']}); gold {answer['gold']}, read {answer['final_answer']}"
+            )
+            asked = question_of(sources.db, answer["problem_id"], sources.spelling)
+            yield {"id": row["name"], "problem": answer["problem_id"], "what": note, "question": asked,
+                   "texts": [(answer["stage"], answer["text"])]}  # fmt: skip
+
+
+def _duplicates(sources: Sources) -> Iterator[dict[str, Any]]:
+    """Problems that repeat another one, beside the one that stayed."""
+    for row in _all(sources, Query("rejected", filters={"known": "repeats another"})):
+        rejected = stored(sources.db, row["id"], sources.spelling)
+        if rejected is not None:
+            kept = question_of(sources.db, rejected["repeats"], sources.spelling)
+            text = rejected["text"] or question_of(sources.db, rejected["item"], sources.spelling)
+            yield {"id": rejected["item"], "problem": rejected["repeats"], "what": f"{rejected['reason']} in {rejected['stage']}",
+                   "question": kept, "pieces": differences(kept, text), "texts": []}  # fmt: skip
+
+
+def _contaminated(sources: Sources) -> Iterator[dict[str, Any]]:
+    """Training questions most alike to benchmark questions, and what the gate dropped."""
+    for made in sources.made:
+        for pair in made.artifact.facts.get("pairs") or [] if made.label == "gate" else []:
+            scores = ", ".join(
+                f"{look.replace('_', ' ')} {score}" for look, score in (pair.get("scores") or {}).items()
+            )
+            texts = {side: "".join(p[0] for p in pieces) for side, pieces in (pair.get("texts") or {}).items()}
+            yield {"id": pair.get("id", ""), "problem": pair.get("id", ""), "what": f"{pair.get('benchmark', '')}: {scores}",
+                   "question": texts.get("test", ""), "texts": [],
+                   "pieces": differences(texts.get("test", ""), texts.get("training", ""))}  # fmt: skip
+
+
+def _all(sources: Sources, query: Query) -> Iterator[dict[str, Any]]:
+    offset = 0
+    while rows := page(sources.db, query._replace(offset=offset, limit=200)).rows:
+        yield from rows
+        offset += len(rows)
+
+
+class _List(NamedTuple):
+    title: str
+    about: str
+    find: Callable[[Sources], Iterator[dict[str, Any]]]
+
+
+LISTS: dict[str, _List] = {
+    "teacher": _List("Teacher doubted", "All samples of a problem agree with each other, against the teacher.", _doubted),
+    "known": _List("Against a known answer", "The teacher's answer is not the known one.", _contradicted),
+    "judges": _List("Judges disagree", "Two judges, or a judge and the match of strings, differ.", _disagreeing),
+    "duplicates": _List("Near-duplicates", "What was left out beside what stayed; differences marked.", _duplicates),
+    "contamination": _List("Contamination", "Training questions nearest to benchmark ones; differences marked.", _contaminated),
+}  # fmt: skip

@@ -1,0 +1,145 @@
+"""Search, filters, order and pages over the viewer's index. In: a question as typed. Out: the rows of one page, inert and small.
+
+Words are joined by *and*; `"a phrase"` stays together; the last word may be a beginning. The beginning of an id finds it.
+"""
+
+import re
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from orcamath.view.index import ALL_KINDS, number
+from orcamath.view.kinds import FACETS
+
+__all__ = ["PAGE", "Page", "Query", "facets", "page", "totals"]
+
+PAGE = 50
+MAX_PAGE = 500
+MAX_COUNTED = 100_000
+"""Matches are counted up to here; more is "more than"."""
+MAX_VALUES = 200
+ORDERS = {"stored": "r.id", "newest": "r.id DESC", "longest": "r.size DESC, r.id", "shortest": "r.size, r.id"}
+_ID = re.compile(r"[0-9a-f]{6,32}(\.\d+)?")
+_PHRASE = re.compile(r'"([^"]*)"|(\S+)')
+
+
+class Query(NamedTuple):
+    """What a list is to show."""
+
+    kind: str
+    text: str = ""
+    filters: Mapping[str, str] = {}
+    """Facet → value."""
+    order: str = "stored"
+    offset: int = 0
+    limit: int = PAGE
+    problem: str = ""
+    """Only what is about this problem."""
+
+
+class Page(NamedTuple):
+    """Rows, and how many there are in all."""
+
+    rows: list[dict[str, Any]]
+    n: int
+    more: bool
+    """True where `n` is only where counting stopped."""
+
+
+def page(db: sqlite3.Connection, query: Query) -> Page:
+    """Return one page. Unknown kinds, filters and orders are ignored as nobody's; nothing typed here is SQL."""
+    if query.kind not in ALL_KINDS:
+        return Page([], 0, more=False)
+    source, values = _matching(query)
+    order = ORDERS.get(query.order, ORDERS["stored"])
+    limit, offset = max(1, min(query.limit, MAX_PAGE)), max(0, query.offset)
+    ids = [
+        row[0]
+        for row in db.execute(f"SELECT r.id {source} ORDER BY {order} LIMIT ? OFFSET ?", (*values, limit, offset))
+    ]
+    counted = db.execute(f"SELECT count(*) FROM (SELECT 1 {source} LIMIT ?)", (*values, MAX_COUNTED)).fetchone()[0]
+    return Page([_row(db, i) for i in ids], counted, more=counted == MAX_COUNTED)
+
+
+def facets(db: sqlite3.Connection, query: Query) -> dict[str, list[tuple[str, int]]]:
+    """Return for every filter its values with their counts under the other filters, the most frequent first."""
+    if query.kind not in ALL_KINDS:
+        return {}
+    found = {}
+    for facet in FACETS:
+        others = {k: v for k, v in query.filters.items() if k != facet}
+        source, values = _matching(query._replace(filters=others))
+        counted = db.execute(
+            f'SELECT w.text, n FROM (SELECT r."{facet}" AS value, count(*) AS n {source} GROUP BY 1) JOIN words w '
+            "ON w.id = value ORDER BY n DESC, w.text LIMIT ?",
+            (*values, MAX_VALUES),
+        ).fetchall()
+        if counted:
+            found[facet] = [(str(text), int(n)) for text, n in counted]
+    return found
+
+
+def totals(db: sqlite3.Connection) -> dict[str, int]:
+    """Return how many records of every kind are indexed."""
+    counts = dict(db.execute("SELECT kind, count(*) FROM records GROUP BY kind").fetchall())
+    return {kind: counts.get(number(kind), 0) for kind in ALL_KINDS}
+
+
+def _matching(query: Query) -> tuple[str, list[Any]]:
+    """Return `FROM … WHERE …` and its values."""
+    joins, where, values = "records r", ["r.kind = ?"], [number(query.kind)]
+    text = query.text.strip()
+    more: list[Any] = []
+    if _ID.fullmatch(text):
+        joins += " JOIN shown s ON s.id = r.id"
+        where.append("(s.name >= ? AND s.name < ? OR s.problem >= ? AND s.problem < ?)")
+        more += [text, text + "g", text, text + "g"]
+    elif text:
+        joins = f"text_{query.kind} t CROSS JOIN records r ON r.id = t.rowid"  # the words first, whatever the planner thinks
+        where.append(f"text_{query.kind} MATCH ?")
+        more.append(_expression(text))
+    if query.problem:
+        where.append("r.id IN (SELECT id FROM shown WHERE problem = ?)")
+        more.append(query.problem)
+    for facet, value in query.filters.items():
+        if facet in FACETS:
+            where.append(f'r."{facet}" = (SELECT id FROM words WHERE text = ?)')
+            more.append(value)
+    return f"FROM {joins} WHERE {' AND '.join(where)}", [*values, *more]
+
+
+def _expression(text: str) -> str:
+    """Write what was typed as an expression of FTS5's in which nothing of it is an operator."""
+    pieces = []
+    for phrase, word in _PHRASE.findall(text):
+        quoted = '"' + (phrase or word).replace('"', " ").replace("\0", " ") + '"'
+        pieces.append(quoted if phrase else quoted + "*")
+    return " AND ".join(pieces) or '""'
+
+
+_SHOWN = f"""SELECT s.name, s.problem, s.head, r.size, r.kind,
+ (SELECT count(*) FROM shown b JOIN records c ON c.id = b.id WHERE b.name = s.name AND c.kind = r.kind AND b.id < r.id),
+ {", ".join(f'(SELECT text FROM words WHERE id = r."{f}")' for f in FACETS)}
+ FROM records r JOIN shown s ON s.id = r.id WHERE r.id = ?"""
+
+
+def _row(db: sqlite3.Connection, record: int) -> dict[str, Any]:
+    """Return what a list shows of one record, with the beginning of its problem where that is another text."""
+    name, problem, head, size, kind, nth, *values = db.execute(_SHOWN, (record,)).fetchone()
+    row = {
+        "id": record,
+        "name": name,
+        "nth": nth,
+        "problem": problem,
+        "head": head,
+        "size": size,
+        "kind": ALL_KINDS[kind],
+    }
+    row |= {f: v for f, v in zip(FACETS, values, strict=True) if v is not None}
+    if problem and row["kind"] not in {"problems", "lessons", "pairs", "exercises"}:
+        asked = db.execute(
+            "SELECT s.head FROM shown s JOIN records r ON r.id = s.id WHERE s.name = ? AND r.kind = ? LIMIT 1",
+            (problem, number("problems")),
+        ).fetchone()
+        row["question"] = asked[0] if asked else ""
+    return row

@@ -1,0 +1,151 @@
+"""How a run stands, for the viewer's first page and for `status`: stages done, under way and to come; money; warnings.
+
+In: a run folder, finished or running, and the store. Out: plain values. Costs little, since it is asked for every second or two:
+what only sealed stages decide (the scores) is folded again only when another stage was sealed.
+"""
+
+import sqlite3
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orcamath.errors import OrcamathError
+from orcamath.report.arms import Arm, arms_of, load_artifact, recipe_of
+from orcamath.store.artifacts import Store
+from orcamath.store.budget import NANO
+from orcamath.store.run_state import RunState, read_state
+
+__all__ = ["ArmStanding", "Money", "StageStanding", "Standing", "standing"]
+
+
+class StageStanding(NamedTuple):
+    """One stage of one arm."""
+
+    label: str
+    stands: str
+    """`done`, `shared` (done, and made by an earlier arm), `now` or `to come`."""
+    made: str
+    """What it holds, in words."""
+    rejected: int
+    seconds: float
+    warnings: tuple[str, ...]
+
+
+class ArmStanding(NamedTuple):
+    """The base or an arm."""
+
+    name: str
+    stands: str
+    """`running`, `done`, `until`, `stopped`, `failed`, `interrupted`, `gone` (its process died) or `waiting`."""
+    why: str
+    stages: tuple[StageStanding, ...]
+    what: str
+    n: int
+    total: int | None
+    rate_s: float | None
+    left_s: float | None
+
+
+class Money(NamedTuple):
+    """US dollars."""
+
+    spent: float
+    cap: float | None
+    by_stage: Mapping[str, float]
+
+
+class Standing(NamedTuple):
+    """The whole run."""
+
+    name: str
+    about: str
+    stands: str
+    why: str
+    command: str
+    arms: tuple[ArmStanding, ...]
+    money: Money
+    at: float
+
+
+def standing(folder: Path, store: Store) -> Standing:
+    """Tell how a run stands. Raises OrcamathErrors where its files are of a later version."""
+    recipe = recipe_of(folder)
+    state = read_state(folder)
+    try:
+        arms = {arm.name: arm for arm in arms_of(folder)}
+    except OrcamathError:
+        arms = {}  # its first stage is under way
+    seen: set[str] = set()
+    names = list(dict.fromkeys(["", *(recipe.get("variants") or {}), *arms]))
+    shown = [_arm(name, arms.get(name), _state_of(folder, name, arms.get(name), state), store, seen) for name in names]
+    base = shown[0]
+    why = next((a.why for a in shown if a.why and a.stands not in {"running", "done"}), base.why)
+    return Standing(
+        folder.name, str(recipe.get("about") or ""), base.stands, why, state.command if state else f"orcamath run {folder.name}",
+        tuple(shown), _money(folder, recipe), time.time(),
+    )  # fmt: skip
+
+
+def _state_of(folder: Path, name: str, arm: Arm | None, base: RunState | None) -> RunState | None:
+    if not name:
+        return base
+    if arm is not None:
+        return read_state(arm.folder)
+    for path in sorted((folder / "arms").glob("*/recipe.yaml")):  # its first stage is under way
+        if recipe_of(path.parent).get("name") == name:
+            return read_state(path.parent)
+    return None
+
+
+def _arm(name: str, arm: Arm | None, state: RunState | None, store: Store, seen: set[str]) -> ArmStanding:
+    stands = _stands(arm, state)
+    done = [_stage(s, load_artifact(store, s["artifact"]), seen) for s in (arm.pointers["stages"] if arm else ())]
+    labels = {s.label for s in done}
+    running = stands == "running"
+    expected = [label for label in (state.expected if state else ()) if label not in labels]
+    later = [
+        StageStanding(label, "now" if running and state and label == state.label else "to come", "", 0, 0.0, ())
+        for label in expected
+    ] if stands != "done" else []  # fmt: skip
+    if running and state and state.label and state.label not in labels | set(expected):
+        later.insert(0, StageStanding(state.label, "now", "", 0, time.time() - state.label_at, ()))
+    count = (
+        (state.what, state.n, state.total, state.rate_s, state.left_s)
+        if running and state
+        else ("", 0, None, None, None)
+    )
+    return ArmStanding(name, stands, state.why if state else "", (*done, *later), *count)
+
+
+def _stands(arm: Arm | None, state: RunState | None) -> str:
+    if state is None:
+        return "done" if arm is not None and arm.pointers["students"] else "waiting"
+    return "running" if state.running else state.ending or "gone"
+
+
+def _stage(pointer: Mapping[str, Any], artifact: Any, seen: set[str]) -> StageStanding:
+    tables = artifact.manifest["tables"]
+    made = ", ".join(f"{n:,} {table}" for table, n in tables.items() if table != "rejected") or "sealed"
+    warnings = artifact.facts.get("warnings")
+    shared = pointer["artifact"] in seen
+    seen.add(pointer["artifact"])
+    return StageStanding(
+        pointer["label"], "shared" if shared else "done", made, int(tables.get("rejected", 0)), float(pointer["seconds"]),
+        tuple(map(str, warnings)) if isinstance(warnings, list) and not shared else (),
+    )  # fmt: skip
+
+
+def _money(folder: Path, recipe: Mapping[str, Any]) -> Money:
+    cap = (recipe.get("budget") or {}).get("cap_usd")
+    path = folder / "budget.sqlite"
+    booked: dict[str, float] = {}
+    if path.exists():
+        try:
+            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as db:
+                rows = db.execute("SELECT stage, sum(max(granted, spent)) FROM leases GROUP BY stage").fetchall()
+                booked = {str(stage): n / NANO for stage, n in rows if n}
+        except sqlite3.Error:
+            booked = {}
+    return Money(sum(booked.values()), None if cap is None else float(cap), booked)

@@ -1,0 +1,65 @@
+"""What a reader thinks of records: good or bad, with a note, one JSON line a mark, in `marks.jsonl` of the run folder.
+
+`{"id": …, "mark": "good" | "bad", "note": …, "at": seconds since 1970}`. Lines are only ever added; of one id the last counts.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from orcamath.errors import UsageError
+
+__all__ = ["MARKS", "Mark", "Marks", "read_marks"]
+
+MARKS = "marks.jsonl"
+MAX_NOTE = 4_000
+
+
+class Mark(NamedTuple):
+    """One line."""
+
+    id: str
+    mark: Literal["good", "bad"]
+    note: str
+    at: float
+
+
+class Marks:
+    """The marks of one run: read once, added to one line at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / MARKS
+        self.of = read_marks(self.path)
+
+    def add(self, name: object, mark: object, note: object) -> Mark:
+        """Add a mark, on disk before it is shown. Raises UsageError where it is none."""
+        if not isinstance(name, str) or not 0 < len(name) <= 200:
+            raise UsageError("a mark needs the id of a record")
+        if mark not in ("good", "bad"):
+            raise UsageError(f"a mark is `good` or `bad`, not `{str(mark)[:40]}`")
+        if not isinstance(note, str) or len(note) > MAX_NOTE:
+            raise UsageError(f"a note is text of at most {MAX_NOTE:,} characters")
+        made = Mark(name, "good" if mark == "good" else "bad", note, round(time.time(), 3))
+        line = json.dumps(made._asdict(), ensure_ascii=True) + "\n"
+        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(handle, line.encode("ascii"))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        self.of[name] = made
+        return made
+
+
+def read_marks(path: Path) -> dict[str, Mark]:
+    """Return the last mark of every id; lines that are none (a crash tore them) are left out."""
+    found: dict[str, Mark] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            raw = json.loads(line)
+            found[raw["id"]] = Mark(str(raw["id"]), raw["mark"], str(raw.get("note", "")), float(raw.get("at", 0)))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found

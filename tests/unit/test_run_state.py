@@ -1,0 +1,108 @@
+"""How a run stands: written while it works, read by others, right also where the process died."""
+
+import inspect
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import orcamath.outline
+import orcamath.recipe
+
+from orcamath.errors import CapReached, OrcamathError
+from orcamath.outline import outline
+from orcamath.recipe_file import load
+from orcamath.recipe_settings import Recipe
+from orcamath.store.run_folder import RunFolder
+from orcamath.store.run_state import Keeper, RunState, read_state
+from scripted import Quiet
+
+
+def kept(folder: Path) -> Keeper:
+    run = RunFolder(folder)
+    folder.mkdir(exist_ok=True)
+    return Keeper(run, Quiet(), "orcamath run mine", ["seeds", "ask"])
+
+
+def test_what_is_under_way_can_be_read(tmp_path: Path) -> None:
+    keeper = kept(tmp_path)
+    keeper.stage("ask")
+    keeper.begin("ask", 40)
+    state = read_state(tmp_path)
+    assert state is not None
+    assert (state.label, state.what, state.total, state.expected) == ("ask", "ask", 40, ("seeds", "ask"))
+    assert state.running
+    assert (state._replace(n=10, at=state.what_at + 5).rate_s, state._replace(n=10, at=state.what_at + 5).left_s) == (
+        2.0,
+        15.0,
+    )
+
+
+class _Until(OrcamathError):
+    exit_code = 0
+
+
+@pytest.mark.parametrize(
+    ("raised", "ending"),
+    [
+        (None, "done"),
+        (CapReached("no money"), "stopped"),
+        (_Until("there"), "until"),
+        (OrcamathError("broken"), "failed"),
+        (ZeroDivisionError("1/0"), "failed"),
+        (KeyboardInterrupt(), "interrupted"),
+    ],
+)
+def test_how_it_ended_is_kept(tmp_path: Path, raised: BaseException | None, ending: str) -> None:
+    keeper = kept(tmp_path)
+    with suppress(OrcamathError, ZeroDivisionError, KeyboardInterrupt), keeper.until_end():
+        if raised is not None:
+            raise raised
+    state = read_state(tmp_path)
+    assert state is not None
+    assert (state.ending, state.running) == (ending, False)
+    assert str(raised or "") in state.why
+
+
+def test_a_process_that_died_is_not_running(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    state = RunState(gone.pid, socket.gethostname(), 0.0, "orcamath run x")
+    assert not state.running
+
+
+def test_a_number_given_to_another_process_is_not_running() -> None:
+    assert not RunState(os.getpid(), socket.gethostname(), 1.0, "orcamath run x").running  # began in 1970
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"process": "x"}', json.dumps({"surprise": 1})])
+def test_what_cannot_be_read_is_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "state.json").write_text(text)
+    assert read_state(tmp_path) is None
+    assert read_state(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "some"),
+    [
+        ([], ["benchmarks", "seeds", "ask", "edit", "collect", "teach", "gate", "unseen", "imitate", "evaluate M1"]),
+        (["ask_me_anything=null"], ["benchmarks", "seeds", "edit", "collect", "teach"]),
+    ],
+)
+def test_outline_follows_the_recipe(overrides: list[str], some: list[str]) -> None:
+    recipe = load("classroom", overrides)
+    assert isinstance(recipe, Recipe)
+    assert outline(recipe)[: len(some)] == some
+
+
+def test_every_stage_that_the_recipe_names_is_in_the_outline() -> None:
+    story, told = (inspect.getsource(module) for module in (orcamath.recipe, orcamath.outline))
+    named = set(re.findall(r'shop\.stage\(\s*f?"([a-z]+)', story)) | set(re.findall(r'label = .*f"([a-z]+)', story))
+    assert {"gate", "practice", "learn", "evaluate"} <= named
+    assert {name for name in named if name not in told} == set()
