@@ -14,7 +14,6 @@ import pytest
 
 import orcamath.outline
 import orcamath.recipe
-
 from orcamath.errors import CapReached, OrcamathError
 from orcamath.outline import outline
 from orcamath.recipe_file import load
