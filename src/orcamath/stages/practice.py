@@ -1,26 +1,31 @@
 """Stage `practice`: the student answers each problem several times (paper, section 3).
 
-In: the problems that passed the contamination gate. Out: `exercises` (what was asked, and the yardstick) and `attempts`
-(what the student said, with the ids it sampled and why it stopped). Nothing is judged here. The paper takes four samples at
-temperature 0.7, top_p 0.95.
+The paper takes four samples at temperature 0.7, top_p 0.95. In: the problems that passed the contamination gate. Out:
+`exercises` (what was asked, and the yardstick) and `attempts` (what the student said, with the ids it sampled and why
+it stopped). Nothing is judged here.
 
-Deviation: the paper practises on the lessons against the teacher's answer. `problems: fresh` practises on problems the
-teacher never solved, `label: known_answer` holds attempts against an answer known without a teacher (gold, or a hidden number).
-"""
+Deviation: the paper practises on the lessons against the teacher's answer. `problems: fresh` practises on problems
+the teacher never solved, `label: known_answer` holds attempts against an answer known without a teacher (gold, or a
+hidden number)."""
 
+from collections import Counter
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from orcamath.ports import Pose, Progress, Request, Sampling
+from orcamath.preferences import allotted
 from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Settings, digest, outside_digest
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
+from orcamath.worked import n_equations, n_steps
 
 __all__ = ["VERSION", "PracticeSettings", "ServerSettings", "practise"]
 
-VERSION = 1
+VERSION = 3
+MANY_STEPS = 3
+"""Problems of so many steps and more are balanced as one kind."""
 
 
 class ServerSettings(Settings):
@@ -39,24 +44,36 @@ class PracticeSettings(Settings):
     problems: Literal["lessons", "fresh", "all"] = "lessons"
     """Problems the teacher solved (paper), problems it never solved, or both."""
     label: Literal["teacher", "known_answer"] = "teacher"
-    """Whose answer an attempt is held against."""
+    """Whose answer an attempt is held against. A known answer counts where a solution reached it without knowing it: the
+    teacher's (a verified lesson), or those of the stage `confirm` for problems that were not taught."""
+    unconfirmed: tuple[Literal["gold", "hidden_number"], ...] = ()
+    """Known answers that count all the same: `gold` of sets you trust, `hidden_number` where the writer cannot err."""
     samples: int = Field(4, ge=1)
     temperature: float = Field(0.7, ge=0)
     top_p: float = Field(0.95, gt=0, le=1)
     max_new_tokens: int = Field(512, ge=1)
     max_problems: int | None = Field(None, ge=1)
     """Practise on this many at most, chosen by hash: a larger number keeps the smaller one's choice."""
+    balance: Literal["none", "steps"] = "none"
+    """`steps`: as many problems of one step as of two and of three or more, as far as there are some; those whose own
+    solution does not tell are left out. Easy problems are many, and a student that gets them right learns nothing there."""
     server: ServerSettings | None = outside_digest(None)
     """Sample from a server instead of in this process."""
     seed: int = 0
     """Chooses another subset."""
+
+    @model_validator(mode="after")
+    def _a_share_of_something(self) -> "PracticeSettings":
+        if self.balance == "steps" and self.max_problems is None:
+            raise ValueError("balance: steps shares out max_problems, so name it (1000, say)")
+        return self
 
 
 def practise(
     out: Output, settings: PracticeSettings, gated: Artifact, student: Remembered, pose: Pose, progress: Progress
 ) -> None:
     """Sample the student on every chosen problem; writes `exercises` and `attempts`, in input order."""
-    exercises = _chosen(list(_exercises(out, settings, gated)), settings)
+    exercises = _chosen(out, list(_exercises(out, settings, gated)), settings)
     draws = range(settings.samples if settings.temperature > 0 else 1)  # greedy answers are all the same
     sampling = Sampling(settings.temperature, settings.top_p, settings.max_new_tokens)
 
@@ -97,7 +114,14 @@ def _attempts(out: Output, asked: Iterator[tuple[Exercise, Request]], student: R
     out.facts |= {"n_cut_off": cut, "n_sampled_tokens": tokens}
 
 
-def _exercises(out: Output, settings: PracticeSettings, gated: Artifact) -> Iterator[Exercise]:
+class _Stepped(NamedTuple):
+    """An exercise and how many steps its problem takes; 0 where nothing tells."""
+
+    exercise: Exercise
+    n_steps: int
+
+
+def _exercises(out: Output, settings: PracticeSettings, gated: Artifact) -> Iterator[_Stepped]:
     """Build the exercises that have a yardstick; those without one are rejected by name."""
     seen: set[str] = set()
     if settings.problems != "fresh":
@@ -112,7 +136,7 @@ def _exercises(out: Output, settings: PracticeSettings, gated: Artifact) -> Iter
                 yield from _of_problem(out, settings, problem)
 
 
-def _of_lesson(out: Output, settings: PracticeSettings, lesson: Lesson) -> Iterator[Exercise]:
+def _of_lesson(out: Output, settings: PracticeSettings, lesson: Lesson) -> Iterator[_Stepped]:
     teacher = settings.label == "teacher"
     reference = lesson.final_answer if teacher else lesson.gold
     if reference is None:
@@ -120,23 +144,30 @@ def _of_lesson(out: Output, settings: PracticeSettings, lesson: Lesson) -> Itera
         return
     # held against a known answer, the teacher's text is an example only where it was checked against that answer
     right = teacher or lesson.verified in ("gold", "hidden_number")
-    yield Exercise(
+    if not right and ("gold" if lesson.origin == "seed" else "hidden_number") not in settings.unconfirmed:
+        _reject(out, lesson.problem_id, "unconfirmed")
+        return
+    exercise = Exercise(
         problem_id=lesson.problem_id, question=lesson.question, reference=reference,
         solution=lesson.answer if right else None, answer_kind=lesson.answer_kind, options=lesson.options,
         label=settings.label,
     )  # fmt: skip
+    yield _Stepped(exercise, n_equations(lesson.answer))
 
 
-def _of_problem(out: Output, settings: PracticeSettings, problem: Problem) -> Iterator[Exercise]:
+def _of_problem(out: Output, settings: PracticeSettings, problem: Problem) -> Iterator[_Stepped]:
     if settings.label == "teacher":
         _reject(out, problem.id, "no_teacher_answer")
     elif problem.answer is None:
         _reject(out, problem.id, "no_known_answer")
+    elif not problem.confirmed and problem.answer_from not in settings.unconfirmed:
+        _reject(out, problem.id, "unconfirmed")
     else:
-        yield Exercise(
+        exercise = Exercise(
             problem_id=problem.id, question=problem.question, reference=problem.answer,
             answer_kind=problem.answer_kind, options=problem.options, label=settings.label,
         )  # fmt: skip
+        yield _Stepped(exercise, n_steps(problem))
 
 
 def _reject(out: Output, item: str, reason: str) -> None:
@@ -144,9 +175,19 @@ def _reject(out: Output, item: str, reason: str) -> None:
     out.reject(Rejected(item=item, reason=reason))
 
 
-def _chosen(exercises: list[Exercise], settings: PracticeSettings) -> list[Exercise]:
-    if settings.max_problems is None or len(exercises) <= settings.max_problems:
-        return exercises
-    order = sorted(exercises, key=lambda e: digest("practice", settings.seed, e.problem_id))
-    keep = {e.problem_id for e in order[: settings.max_problems]}
-    return [e for e in exercises if e.problem_id in keep]
+def _chosen(out: Output, found: list[_Stepped], settings: PracticeSettings) -> list[Exercise]:
+    """Return the exercises that are practised, in their order; books those whose steps are not known where that counts."""
+    if settings.max_problems is None:
+        return [f.exercise for f in found]
+    by_steps: dict[int, list[_Stepped]] = {}
+    for stepped in sorted(found, key=lambda f: digest("practice", settings.seed, f.exercise.problem_id)):
+        by_steps.setdefault(min(stepped.n_steps, MANY_STEPS) if settings.balance == "steps" else 1, []).append(stepped)
+    for stepped in by_steps.pop(0, []):
+        _reject(out, stepped.exercise.problem_id, "unknown_steps")
+    shares = allotted([len(group) for group in by_steps.values()], settings.max_problems)
+    keep = {f.exercise.problem_id for group, n in zip(by_steps.values(), shares, strict=True) for f in group[:n]}
+    chosen = [f for f in found if f.exercise.problem_id in keep]
+    if settings.balance == "steps":
+        n = Counter(min(f.n_steps, MANY_STEPS) for f in chosen)
+        out.facts["by_steps"] = {f"{k} or more" if k == MANY_STEPS else str(k): n[k] for k in sorted(n)}
+    return [f.exercise for f in chosen]
