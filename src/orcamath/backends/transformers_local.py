@@ -97,7 +97,7 @@ class LocalChat:
                 before.close()
             LocalChat._last = weakref.ref(self)
             loaded = load(self.folder, dtype=torch_dtype(self.dtype))
-            self._loaded = (loaded, Encoder(loaded.tokenizer))
+            self._loaded = (loaded, Encoder(loaded.tokenizer, ends=loaded.ends))
         return self._loaded
 
     def _answer(self, chunk: list[Request]) -> Iterator[Reply]:

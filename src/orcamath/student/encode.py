@@ -4,17 +4,22 @@ A question is rendered through the tokenizer's chat template; a tokenizer withou
 `USER: … / ASSISTANT: …` as its template, so there is one path and a saved model carries the template it was trained with.
 Training ids are prompt ids + answer ids, joined as ids: the sampling prefix is the training prefix, token for token.
 
-Answers keep the ids that were sampled. EOS is trained only where it was emitted, or where a teacher's text ended; a sample
-that was cut off gets none. Text from data cannot smuggle in control tokens: their spelling is broken up first.
+Answers keep the ids that were sampled. The end is trained only where it was emitted, or where a teacher's text ended; a sample
+that was cut off gets none. Which token ends a turn, the template itself says (`turn`). Text from data cannot smuggle in control
+tokens: the spelling of every special token of the vocabulary, named or not, is broken up first.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 from orcamath.errors import ModelError
 from orcamath.ports import Message, Request, Sampling
+from orcamath.student.changes import declared_ends
 from orcamath.student.model import ModelFolder, load_tokenizer
+from orcamath.student.turn import Turn, turn_of
 
 __all__ = ["BASE_TEMPLATE", "Encoded", "Encoder"]
 
@@ -29,7 +34,13 @@ BASE_TEMPLATE = (
 """The paper's format (section 3). The blank after `ASSISTANT:` belongs to the answer, as byte-level and sentence-piece
 vocabularies have it."""
 
-_PROBE = "7"
+_TODAY = datetime(2024, 7, 26)
+"""Templates that print today's date would give another prompt tomorrow."""
+_PARTS = "".join(
+    f" | replace('{p}', '{_TODAY.strftime(p)}')" for p in ("%d", "%B", "%b", "%m", "%Y", "%y", "%A", "%a", "%H", "%M")
+)
+_FIXED_DATE = "{%- macro strftime_now(form) -%}{{ form" + _PARTS + " }}{%- endmacro -%}"
+"""In the template's own language, since transformers hands no functions to it."""
 
 
 class Encoded(NamedTuple):
@@ -41,30 +52,31 @@ class Encoded(NamedTuple):
     """True where the answer was cut to fit `max_tokens`; it then has no EOS."""
 
 
-class _Turn(NamedTuple):
-    lead: str
-    """What the template puts between the generation prompt and an answer."""
-    end: int
-    """Id that ends the assistant's turn."""
-
-
 class Encoder:
-    """Encodes for one tokenizer. `max_tokens` bounds prompt + answer; longer answers are cut, longer prompts refused."""
+    """Encodes for one tokenizer. `max_tokens` bounds prompt + answer; longer answers are cut, longer prompts refused.
 
-    def __init__(self, tokenizer: Any, max_tokens: int = 2048) -> None:
+    `ends`: further ids that end a generation, as a model's generation_config lists them.
+    """
+
+    def __init__(self, tokenizer: Any, max_tokens: int = 2048, ends: Iterable[int] = ()) -> None:
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
+        self._ends = frozenset(ends)
         if not tokenizer.chat_template:
             bos = "{{ bos_token }}" if _adds_bos(tokenizer) else ""
             tokenizer.chat_template = bos + BASE_TEMPLATE
         if tokenizer.eos_token_id is None:
             raise ModelError("the tokenizer has no eos_token, so answers could not end; set one and save it again")
-        self._special = sorted((t for t in tokenizer.all_special_tokens if t), key=len, reverse=True)
+        special = {i: t.content for i, t in tokenizer.added_tokens_decoder.items() if t.special}
+        named = zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=True)
+        self._special = special | {i: t for i, t in named if t}
+        spelled = sorted(set(self._special.values()), key=len, reverse=True)
+        self._control = re.compile("|".join(map(re.escape, spelled)))
 
     @classmethod
     def of(cls, folder: ModelFolder, max_tokens: int = 2048) -> Self:
         """Return the encoder of a model on disk. Raises ModelError where its tokenizer cannot be read."""
-        return cls(load_tokenizer(folder.path), max_tokens)
+        return cls(load_tokenizer(folder.path), max_tokens, declared_ends(folder.path))
 
     @property
     def eos_id(self) -> int:
@@ -80,27 +92,20 @@ class Encoder:
     @cached_property
     def stop_ids(self) -> frozenset[int]:
         """Every id that ends a generation."""
-        return frozenset({self.eos_id, int(self.tokenizer.eos_token_id)})
+        return frozenset({self.eos_id, int(self.tokenizer.eos_token_id), *self._ends})
 
     @cached_property
-    def _turn(self) -> _Turn:
-        """Ask the template itself how an answer begins and ends."""
-        asked = [{"role": "user", "content": "q"}]
-        prompt = self._render(asked, generate=True)
-        whole = self._render([*asked, {"role": "assistant", "content": _PROBE}], generate=False)
-        eos = int(self.tokenizer.eos_token_id)
-        if not whole.startswith(prompt):
-            return _Turn("", eos)  # a template that rewrites earlier turns: take the answer as it stands
-        lead, _, tail = whole[len(prompt) :].partition(_PROBE)
-        tail_ids = self._ids(tail) if tail else []
-        special = set(self.tokenizer.all_special_ids)
-        return _Turn(lead, tail_ids[0] if tail_ids and tail_ids[0] in special else eos)
+    def _turn(self) -> Turn:
+        return turn_of(self._render, self._special, int(self.tokenizer.eos_token_id))
 
     def _render(self, messages: list[dict[str, str]], *, generate: bool) -> str:
-        # a fixed date: templates that print today's would give another prompt tomorrow
+        template = self.tokenizer.get_chat_template()
+        if "strftime_now" in template:
+            template = _FIXED_DATE + template
         text: str = self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=generate, date_string="26 Jul 2024"
-        )
+            messages, chat_template=template, tokenize=False, add_generation_prompt=generate,
+            date_string=_TODAY.strftime("%d %b %Y"),
+        )  # fmt: skip
         return text
 
     def _ids(self, text: str) -> list[int]:
@@ -109,10 +114,7 @@ class Encoder:
 
     def _plain(self, text: str) -> str:
         """Break up control tokens that data spells out."""
-        for token in self._special:
-            if token in text:
-                text = text.replace(token, token[0] + " " + token[1:])
-        return text
+        return self._control.sub(lambda found: found[0][0] + " " + found[0][1:], text)
 
     def chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Return the prompt ids of a conversation, ready for an answer."""
@@ -132,9 +134,22 @@ class Encoder:
         return self.chat([Message("user", question)])
 
     def answer(self, text: str, *, finished: bool = True) -> tuple[int, ...]:
-        """Return the ids of an answer that is given as text; EOS only where it is finished."""
-        ids = self._ids(self._turn.lead + self._plain(text.strip()))
+        """Return the ids of an answer that is given as text; the end only where it is finished."""
+        said = self._turn.led(self._plain(text.strip()))
+        if finished:
+            said += self._turn.tail
+        ids = self._after_prompt(said)
         return (*ids, self.eos_id) if finished else tuple(ids)
+
+    def _after_prompt(self, text: str) -> list[int]:
+        """Tokenise what stands behind a prompt, in one piece with it: some vocabularies put a blank before each piece (`▁`)."""
+        before, ids = self._turn.prompt, self._turn_ids
+        both = self._ids(before + text)
+        return both[len(ids) :] if both[: len(ids)] == ids else self._ids(text)
+
+    @cached_property
+    def _turn_ids(self) -> list[int]:
+        return self._ids(self._turn.prompt)
 
     def join(self, prompt: Sequence[int], answer: Sequence[int]) -> Encoded | None:
         """Join prompt and answer; None where the prompt alone leaves no room for one token of answer."""
@@ -144,9 +159,17 @@ class Encoder:
         return Encoded((*prompt, *answer[:room]), len(prompt), len(answer) > room)
 
     def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of sampled ids, without control tokens and the blank the template puts first."""
-        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return text.removeprefix(self._turn.lead)
+        """Return the text of sampled ids, without control tokens, a thought in front, and what the template puts first."""
+        lead = self._turn.lead
+        if self._control.search(lead):  # a lead with control tokens of its own: what stands before it is no answer
+            raw = self._text(ids, skip=False)
+            if lead.strip() in raw:
+                return self._control.sub("", raw.rpartition(lead.strip())[2])
+        return self._turn.said(self._text(ids, skip=True))
+
+    def _text(self, ids: Sequence[int], *, skip: bool) -> str:
+        text: str = self.tokenizer.decode(list(ids), skip_special_tokens=skip, clean_up_tokenization_spaces=False)
+        return text
 
     def pose(self, question: str, sampling: Sampling, draw: int = 0, examples: tuple[Message, ...] = ()) -> Request:
         """Turn a question into the request this student answers: its prompt ids (the port `Pose`).

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from transformers.utils import logging as hf_logging
 
 from orcamath.errors import ModelError
-from orcamath.student.changes import changes
+from orcamath.student.changes import changes, declared_ends
 from orcamath.student.head import holds
 from orcamath.student.settings import Dtype
 
@@ -53,6 +53,8 @@ class Loaded(NamedTuple):
 
     model: Any
     tokenizer: Any
+    ends: tuple[int, ...] = ()
+    """Ids that its generation_config says end an answer."""
 
 
 def torch_dtype(name: Dtype) -> torch.dtype:
@@ -168,7 +170,7 @@ def load(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     model = (model if quantize == "4bit" else model.to(device)).eval()
     holds(model)
-    return Loaded(model, tokenizer)
+    return Loaded(model, tokenizer, declared_ends(path))
 
 
 def _load_weights(path: Path, dtype: torch.dtype) -> Any:
