@@ -1,8 +1,7 @@
 """Stage `imitate`, iteration 1: the student imitates the teacher (paper, section 2.4).
 
-In: lessons and a base model. Out: `model/`, a folder in transformers' format with the chat template it was trained with.
-Cross-entropy over answer tokens, no packing.
-"""
+Cross-entropy over answer tokens, no packing. In: lessons and a base model. Out: `model/`, a folder in transformers'
+format with the chat template it was trained with."""
 
 from typing import TYPE_CHECKING
 

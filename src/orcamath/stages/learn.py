@@ -1,6 +1,6 @@
 """Stage `learn`, iterations 2, 3, …: the student learns from its right and wrong answers (paper, section 3.1).
 
-In: preferences, the student, the reference model, a loss (KTO, DPO, …). Out: `model/`, a folder in transformers' format.
+By KTO, DPO or another loss. In: preferences, the student, the reference model. Out: `model/`, a folder in transformers' format.
 """
 
 from collections.abc import Callable

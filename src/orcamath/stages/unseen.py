@@ -1,10 +1,9 @@
 """Stage `unseen`: benchmarks without what was trained on.
 
-In → benchmark problems and what may be trained on (the gate's lessons and problems); out → table `problems`, the benchmark
-problems in whose near-duplicate cluster no training problem is. The contamination gate takes training problems away that are
-too near to a test problem; this is the other side, for twins that differ in their numbers, and for sets whose splits are
-drawn.
-"""
+Near-duplicate clusters of training problems are left out of the evaluation. In → benchmark problems and what may be
+trained on (the gate's lessons and problems); out → table `problems`, the benchmark problems whose cluster no training
+problem is in. The contamination gate takes training problems away that are too near to a test problem; this is the
+other side, for twins that differ in their numbers, and for sets whose splits are drawn."""
 
 from collections import Counter
 from collections.abc import Iterator
