@@ -1,14 +1,17 @@
 """Ask-Me-Anything in small steps and the editor that only adds: what is put together here out of short replies."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from orcamath.agents import editor, suggester
+from orcamath.agents import ask_me_anything, editor, suggester
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.agents.editor import EditorSettings
-from orcamath.agents.gaps import asks_for, gaps, question_of, without
-from orcamath.agents.suggester import Suggested, SuggesterSettings, idea_for
+from orcamath.agents.gaps import asks_for, gaps
+from orcamath.agents.small_writer.hiding import question_of, without
+from orcamath.agents.small_writer.ideas import idea_for
+from orcamath.agents.suggester import Suggested, SuggesterSettings
 from orcamath.agents.wellformed import ask_of
 from orcamath.answers import quantities
 from orcamath.ports import Reply, Request
@@ -43,6 +46,9 @@ PENS = "Ann has 3 pens and buys 4 at $2 each. How many pens has she now?"
         ("5 cats sleep.", 0, "Some cats sleep."),
         ("It has 3 spots and 1 wine stain.", 1, "It has 3 spots and some wine stain."),
         ("A friend brought her 20 pairs of socks.", 0, "A friend brought her some pairs of socks."),
+        ("Of the 5 birds 1 left.", 1, "Of the 5 birds some left."),
+        ("Of the 5 birds 1 died.", 1, "Of the 5 birds some died."),
+        ("There is 1 game on Monday.", 0, "There is a certain number of games on Monday."),
     ],
 )
 def test_a_statement_without_one_of_its_numbers(statement: str, n: int, expected: str) -> None:
@@ -90,6 +96,31 @@ def test_the_numbers_that_can_be_hidden(statement: str, marked: list[str]) -> No
         ("She pays [$5] for a hat.", "Who pays for a hat?", False),
         ("She pays [$5] for a hat.", "How much does Zoe pay for a hat?", False),
         ("It flew [twice] as far as the car.", "How many times as far as the car did it fly?", True),
+        (
+            "Natalia sold [48] clips in April, and half as many in May.",
+            "How many clips did Natalia sell in May?",
+            False,
+        ),
+        (
+            "Natalia sold [48] clips in April, and half as many in May.",
+            "How many clips did Natalia sell in April?",
+            True,
+        ),
+        ("Natalia sold [48] clips in April, and half as many in May.", "How many clips did Natalia sell?", True),
+        ("Julie read [12] pages yesterday and 24 pages today.", "How many pages did Julie read today?", False),
+        (
+            "Betty got [$15] from her parents and $30 from her grandparents.",
+            "How much did Betty get from her grandparents?",
+            False,
+        ),
+        (
+            "Betty got [$15] from her parents and $30 from her grandparents.",
+            "How much did Betty get from her parents?",
+            True,
+        ),
+        ("Weng makes [12] dollars an hour for babysitting.", "How much does Weng make an hour?", True),
+        ("Ken spends [3] hours on homework.", "How many hours does Ken spend on homework?", True),
+        ("Ken spends [3] hours on homework.", "What is the cost of his homework?", False),
     ],
 )
 def test_whether_a_question_asks_for_the_number_marked(marked: str, question: str, fits: bool) -> None:
@@ -207,6 +238,7 @@ def added(reply: str, problem: str = PENS) -> str | None:
         ("<added>Has she 2 bags?</added><question>How many pens are in a bag?</question>", "several_questions"),
         ("<added>She has 3 + 4 = 7.</added><question>How many pens are in a bag?</question>", "answer_given_away"),
         ("<added>She shares them among 2 friends.</added><question>How many does Zoe get?</question>", "asks_something_else"),
+        ("<added>Trains leave at 4 stations.</added><question>What is their speed?</question>", "another_story"),
         ("<added>He gives 2 of his pens away.</added><question>How many pens has he left?</question>", "unclear_who"),
         ("<added>She gives 2 of them away.</added><question>How many years are left to her?</question>", "asks_something_else"),
         ("<added>She gives 2 of her pens away.</added>", "wrong_format"),
@@ -249,3 +281,53 @@ def test_prompts_for_small_writers_have_fingerprints_of_their_own() -> None:
     whole, only_added = EditorSettings(), EditorSettings(writes="added")
     assert whole.prompt_fingerprints() != only_added.prompt_fingerprints()
     assert suggester.make(SuggesterSettings(ideas=True)).prompt.name == "suggester_idea"
+
+
+STATEMENT = "Natalia sold 48 clips in April, and half as many in May. She sold 72 clips altogether."
+TOLD = "Natalia sold some clips in April, and half as many in May. She sold 72 clips altogether. How many clips did she sell in"
+
+
+def asked_in_one_call(month: str) -> Sequence[Problem | Rejected] | Rejected:
+    item = seed("Natalia sold 48 clips in April, and half as many in May. How many did she sell altogether?", "72")
+    reply = f"<statement>{STATEMENT}</statement><target>48</target><question>{TOLD} {month}?</question>"
+    return ask_me_anything.make(AskSettings()).parse(Reply(b"", reply), item)
+
+
+def test_one_call_is_held_to_the_same_question_and_a_reply_without_a_problem_failed() -> None:
+    april, may = asked_in_one_call("April"), asked_in_one_call("May")
+    assert not isinstance(april, Rejected)
+    assert [p.answer for p in april if isinstance(p, Problem)] == ["48"]
+    assert isinstance(may, Rejected)
+    assert (may.reason, may.detail) == ("no_problem", "1 asks_something_else")
+
+
+def test_a_reply_without_a_problem_is_asked_for_again(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+
+    def say(r: Request) -> str:
+        month = "April" if r.draw else "May"
+        return f"<statement>{STATEMENT}</statement><target>48</target><question>{TOLD} {month}?</question>"
+
+    item = seed("Natalia sold 48 clips in April, and half as many in May. How many did she sell altogether?", "72")
+    made = bench.run(lambda out: ask(out, AskSettings(), bench.table([item]), bench.model(Scripted(say)), Quiet()))
+    assert [p.answer for p in made.read(Problem)] == ["48"]
+    assert (made.balance["asked"], made.facts["failed_calls"]) == (2, {"no_problem": 1})
+
+
+EARNED = "Mia sells 3 hats at $5 each. How much does she earn?"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Mia sells 3 hats at $5 each. How much does she earn for the entire day?", "unchanged"),
+        ("Mia, a good seller, sells 3 hats at $5 each. How much money does she earn?", "unchanged"),
+        ("Mia sells 3 hats at $5 each and pays $2 for the stand. How much does she earn?", None),  # a number
+        ("Mia sells 3 hats at $5 each. If she gives half away, how much does she earn?", None),  # a condition
+        ("Mia sells 3 hats at $5 each. How many more such hats bring her to twice that?", None),  # a step
+    ],
+)
+def test_an_edit_without_a_new_number_condition_or_step_is_no_edit(text: str, reason: str | None) -> None:
+    agent = editor.make(EditorSettings())
+    made = agent.parse(Reply(b"", f"<edited_problem>{text}</edited_problem>"), Suggested(seed(EARNED), ("Harder.",)))
+    assert (made.reason if isinstance(made, Rejected) else None) == reason

@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Literal
 
-from orcamath.agents.ask_each import QuestionSettings, StatementSettings
 from orcamath.agents.driver import CallSettings
+from orcamath.agents.gaps import about_another, gaps
 from orcamath.agents.hidden_numbers import answer_value, as_told, changed, hidden, short_answer
 from orcamath.agents.replies import Piece, Said, failed, said, tagged
-from orcamath.agents.wellformed import counts, numbers
+from orcamath.agents.small_writer.ask_each import QuestionSettings, StatementSettings
+from orcamath.agents.wellformed import ask_of, counts, numbers
 from orcamath.answers.numbers import quantities
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block
@@ -75,12 +76,30 @@ class AskMeAnything:
         answer = as_told(answer_value(item), statement)
         if wrong := changed(statement, item, answer):
             return Rejected(item=item.id, reason=wrong[0], detail=wrong[1], text=reply.text)
-        return list(_pairs(pieces, words, item, answer))
+        made = [_asked_for(m, statement) for m in _pairs(pieces, words, item, answer)]
+        if not any(isinstance(m, Problem) for m in made):  # and the writer is asked once more
+            reasons = Counter(m.reason for m in made if isinstance(m, Rejected))
+            detail = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
+            return Rejected(item=item.id, reason="no_problem", detail=detail, text=reply.text)
+        return made
 
 
 def make(settings: AskSettings) -> AskMeAnything:
     """Build the agent with its prompt."""
     return AskMeAnything(settings, settings.loaded())
+
+
+def _asked_for(made: Problem | Rejected, statement: str) -> Problem | Rejected:
+    """Reject a problem whose question is about another number of the statement than the one that was hidden."""
+    if isinstance(made, Rejected):
+        return made
+    ask, value = ask_of(made.question), quantities(made.answer or "")[0].value
+    hidden_here = [gap for gap in gaps(statement) if gap.quantity.value == value]
+    if hidden_here and all(about_another(ask, gap, statement) for gap in hidden_here):
+        return Rejected(
+            item=made.parents[0], reason="asks_something_else", detail=hidden_here[0].marked, text=made.question
+        )
+    return made
 
 
 def _pairs(

@@ -8,15 +8,16 @@ problem is put together here. Deviation: the paper's editor always writes the wh
 nearly every problem back as it was (docs/log.md).
 """
 
-import re
 from collections.abc import Sequence
 from typing import Literal
 
 from orcamath.agents.driver import CallSettings
-from orcamath.agents.gaps import question_of
+from orcamath.agents.patterns import pattern
 from orcamath.agents.replies import Piece, failed, said, tagged
+from orcamath.agents.small_writer.added import joined, useless
+from orcamath.agents.small_writer.hiding import question_of
 from orcamath.agents.suggester import Suggested
-from orcamath.agents.wellformed import ask_of, content_words, contradiction, flaw, normal, numbers, units
+from orcamath.agents.wellformed import ask_of, content_words, contradiction, flaw, normal, numbers
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block, load
 from orcamath.records import Problem, Rejected
@@ -61,12 +62,10 @@ class Editor:
             pieces = tagged(words.text, "added", "question")
             if [p.tag for p in pieces[:2]] != ["added", "question"]:
                 return failed(item.id, words, reply)
-            if reason := _adds_nothing(pieces[0].text, pieces[1].text, item.problem.question):
-                return [Rejected(item=item.id, reason=reason, text=f"{pieces[0].text} {pieces[1].text}")]
-            story, ask = question_of(item.problem.question, ask_of(item.problem.question))
-            if numbers(ask) - numbers(f"{story} {pieces[0].text} {pieces[1].text}"):
-                return [Rejected(item=item.id, reason="edit_lost_number", text=f"{pieces[0].text} {pieces[1].text}")]
-            pieces = [Piece("edited_problem", f"{story} {pieces[0].text} {pieces[1].text}", pieces[1].whole)]
+            added, question = pieces[0].text, pieces[1].text
+            if reason := useless(added, question, item.problem.question):
+                return Rejected(item=item.id, reason=reason, text=f"{added} {question}")
+            pieces = [Piece("edited_problem", joined(added, question, item.problem.question), pieces[1].whole)]
         else:
             pieces = tagged(words.text, "edited_problem")
         if not pieces:
@@ -76,7 +75,7 @@ class Editor:
         text, parent = pieces[0].text, item.problem
         if reason := self._wrong(text, pieces[0].whole or not words.cut_off, item):
             detail = (contradiction(text) or "") if reason == "contradicts_itself" else ""
-            return [Rejected(item=item.id, reason=reason, detail=detail, text=text)]
+            return Rejected(item=item.id, reason=reason, detail=detail, text=text)  # and the editor is asked once more
         return [
             Problem.make(
                 text, "suggester_editor", parent.source, split=parent.split, licence=parent.licence, cluster=parent.cluster,
@@ -91,9 +90,9 @@ class Editor:
             return "unchanged"
         if wrong := flaw(text):
             return wrong
-        if _reworded(text, item.problem.question):
-            return "unchanged"
-        return None if numbers(text) else "no_number"
+        if not numbers(text):
+            return "no_number"
+        return "unchanged" if _reworded(text, item.problem.question) else None
 
 
 def make(settings: EditorSettings) -> Editor:
@@ -101,44 +100,19 @@ def make(settings: EditorSettings) -> Editor:
     return Editor(settings, settings.loaded())
 
 
-def _reworded(text: str, before: str) -> bool:
-    """Tell whether an edit adds nothing: no number, hardly a word, and it asks for the same."""
-    if numbers(text) - numbers(before):
-        return False
-    ours, theirs = content_words(text), content_words(before)
-    asked, before_asked = content_words(ask_of(text)), content_words(ask_of(before))
-    same_ask = len(asked & before_asked) >= 0.6 * len(asked | before_asked)
-    return same_ask and len(ours & theirs) >= 0.9 * len(ours)
-
-
-_RELATES = re.compile(
-    r"\b(?:more|less|fewer|times|twice|half|each|every|than|away|back|left|of (?:the|them|these|those|his|her|their)|percent)\b"
-    r"|%",
-    re.IGNORECASE,
+_NEW_STEP = pattern(
+    r"\b(?:if|unless|only|except|instead|assuming|suppose|then|after|before|until|more|less|fewer|than|times|twice|double[sd]?|"
+    r"triple[sd]?|half|halve[sd]?|each|every|per|equally|shared?|split|left|remain\w*|rest|average|mean|ratio|difference|"
+    r"combined|profit|change|fraction|percent\w*|how many (?:days|weeks|months|hours|minutes|trips))\b|%",
+    "sets a condition or asks for a further step",
+    ("How many are left?", "if she shares them equally", "He buys twice as many.", "What is the average?"),
+    ("How much did she earn for the entire day?", "How many pens has she in all?"),
 )
 
 
-_PRONOUNS = (re.compile(r"\b(?:he|his|him)\b", re.IGNORECASE), re.compile(r"\b(?:she|hers?)\b", re.IGNORECASE))
-
-
-def _adds_nothing(added: str, question: str, before: str) -> str | None:
-    """Say why an addition makes no harder problem: nothing new is told, the old question is answered or asked again."""
-    old = content_words(ask_of(before))
-    told, asked = content_words(added), content_words(question)
-    if "?" in added or "=" in added:
-        return "several_questions" if "?" in added else "answer_given_away"
-    if not numbers(added):
-        return "adds_no_number"
-    if normal(added) in normal(before):
-        return "unchanged"
-    if len(asked & old) >= 0.7 * len(asked | old):
-        return "unchanged"
-    if len(told & old) >= 0.6 * len(told) and not _RELATES.search(added):
-        return "answer_given_away"  # of the old question, and most likely another than it has
-    if units(question) - units(f"{before} {added}"):
-        return "asks_something_else"
-    for someone in _PRONOUNS:
-        if someone.search(f"{added} {question}") and not someone.search(before):
-            return "unclear_who"
-    names = set(re.findall(r"(?<=[a-z,] )[A-Z][a-z]+", f"{question} {added}"))
-    return "asks_something_else" if names - set(re.findall(r"[A-Za-z]+", f"{before} {added[:30]}")) else None
+def _reworded(text: str, before: str) -> bool:
+    """Tell whether an edit adds nothing: no number, no condition and no step, and it still asks what was asked."""
+    if numbers(text) - numbers(before) or _NEW_STEP.words(text) - _NEW_STEP.words(before):
+        return False
+    asked, before_asked = content_words(ask_of(text)), content_words(ask_of(before))
+    return len(asked & before_asked) >= 0.6 * min(len(asked), len(before_asked))

@@ -1,58 +1,120 @@
-"""The gaps of a statement: where its numbers stand, how it reads without one of them, and whether a question asks for it.
+"""The gaps of a statement: where its numbers stand, and whether a question asks for one of them.
 
-Rules for English. They know form only: a question that names the right thing may still ask something else about it.
+Rules for English. They know form only: whether a question can be answered, and with what, is for solvers to find out (the
+stage `confirm`). What no solver sees is decided here: a question that is about another number of the statement than the one
+that was hidden has an answer too, only not the one that we would call known.
 """
 
 import re
 from fractions import Fraction
 from typing import NamedTuple
 
+from orcamath.agents.patterns import pattern
 from orcamath.agents.wellformed import content_words, counts, sentences
 from orcamath.answers.numbers import Quantity, quantities
 
-__all__ = ["Gap", "asks_for", "gaps", "question_of", "without"]
+__all__ = ["Gap", "about_another", "asks_for", "gaps"]
 
 _WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?|[0-9][0-9,.]*")
-_PREMISE = re.compile(
-    r"(?:if|suppose|assuming|given) (?:that )?([^?]{3,300}?), (?:then )?(?=(?:how|what|which|by how|in how|at what|find)\b)",
-    re.IGNORECASE,
+_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
+_COMPOUND = pattern(
+    r"[-/:][A-Za-z0-9]",
+    "what follows a number that is part of a word",
+    ("-foot rope", ":30", "/week"),
+    (" feet", "- 3", "."),
 )
-_COMPOUND = re.compile(r"[-/:][A-Za-z0-9]")
-_DETERMINER = frozenset(
-    ["a", "an", "the", "this", "that", "these", "those", "his", "her", "its", "their", "my", "our", "your"]
-)
-# what stands in front of a number that can simply be left out: `the 3 boys`, `Ann's 5 cats`, `the first 4 days`
-_DETERMINED = re.compile(
-    r"(?:^|[^A-Za-z])(?:an?|the|this|these|those|his|its|their|my|our|your|[A-Za-z]{1,20}(?:['’]s|s['’])|(?<!give )(?<!gave )"
-    r"(?<!gives )(?<!pay )(?<!paid )(?<!pays )(?<!cost )(?<!costs )(?<!sent )(?<!sends )(?<!buys )(?<!bought )(?<!brought )"
-    r"(?<!brings )(?<!bring )(?<!lent )(?<!left )(?<!made )(?<!handed )(?<!owes )(?<!owed )her)"
-    r"(?: (?:first|last|next|other|remaining))?$",
-    re.IGNORECASE,
-)
-_COMPARING = frozenset(["than", "least", "most", "exactly", "only", "about", "almost", "nearly", "over", "under"])
 _TURNS = frozenset(["and", "while", "but", "or", "whereas"])
-# words that ask for something worked out from the numbers of a sentence, unless it says them itself
-_WORKED_OUT = re.compile(
+_WORKED_OUT = pattern(
     r"\b(?:each|every|total|altogether|combined|together|average|mean|remaining|left|sum|difference|more|fewer|less|"
     r"longer|older|younger|taller|farther|further|greater|rest|another|other|after|before)\b",
-    re.IGNORECASE,
+    "asks for something worked out from the numbers of a sentence, unless it says so itself",
+    ("How many are left?", "How many in total?", "How much older is Si?", "What does each cost?"),
+    ("How many pens has Ann?", "How old is Al?", "How much does the hat cost?"),
 )
-_SHARE = re.compile(r"percent|%|\b(?:fraction|part|share|portion|proportion)\b", re.IGNORECASE)
-_TIMES = re.compile(r"\b(?:times|multiple|multiplied|factor)\b", re.IGNORECASE)
-_MONEY = re.compile(
-    r"\bhow much\b|\$|\b(?:dollars?|euros?|pounds?|cents?|costs?|price|pay|paid|pays|earn|earns|money|worth|charges?|fee|rate|"
-    r"salary|wages?|spend|spends|spent|bill|budget|value|amount)\b",
-    re.IGNORECASE,
+_SHARE = pattern(
+    r"percent|%|\b(?:fraction|part|share|portion|proportion)\b",
+    "asks for a share of a whole",
+    ("What percentage are boys?", "What fraction did he eat?", "What part of it?"),
+    ("How many boys are there?", "How many parts has it?", "How many shares does she own?"),
 )
-_ASKING = frozenset(["fraction", "percentag", "percent", "number", "money", "dollar", "price", "cost", "part", "shar"])
+_TIMES = pattern(
+    r"\b(?:times|multiple|multiplied|factor)\b",
+    "asks for a multiple",
+    ("How many times as far did it fly?", "By what factor?"),
+    ("How much time?", "How many factors has 12?"),
+)
+_CURRENCY = pattern(
+    r"\$|€|£|\b(?:dollars?|euros?|pounds?|cents?|pence|money)\b",
+    "names a currency",
+    ("He spends $3.", "It costs 5 dollars.", "How much money?"),
+    ("He spends 3 hours.", "It is worth a try."),
+)
+_MONEY = pattern(
+    r"\bhow much\b|\$|\b(?:dollars?|euros?|pounds?|cents?|costs?|price|pay|paid|pays|earn|earns|money|charges?|fee|salary|wages?|"
+    r"bill|budget)\b",
+    "speaks of money by itself",
+    ("How much is it?", "What is the price?", "What does he pay?"),
+    ("How long does he spend on it?", "What is its value?", "At what rate does it flow?"),
+)
+_PERHAPS_MONEY = pattern(
+    r"\b(?:spend|spends|spent|worth|value|amount|rate)\b",
+    "speaks of money only where there is a currency: time is spent too",
+    ("He spent it.", "What is it worth?"),
+    ("He paid.", "How much?"),
+)
+_ASKING = frozenset(["fraction", "percentag", "percent", "number", "money", "dollar", "pric", "cost", "part", "shar"])
 _NO_NUMBER = ("who", "which", "when", "where", "why", "is ", "are ", "does ", "do ", "did ")
 _COMPARED = frozenset(["more", "less", "fewer", "additional", "extra"])
-_WHAT_NUMBER = re.compile(
-    r"what (?:is|are|was|were|will|percent|percentage|fraction|share|part|portion|number|amount|price|cost|does|did|do)\b",
-    re.IGNORECASE,
+_WHAT_NUMBER = pattern(
+    r"^what (?:is|are|was|were|will|percent|percentage|fraction|share|part|portion|number|amount|price|cost|does|did|do)\b",
+    "a question with `what` that a number can answer",
+    ("What is the price?", "What percentage of them?", "What number is it?"),
+    ("What game did they win?", "What colour is it?", "So what is it?"),
 )
-_PRICE = re.compile(r"what (?:is|are|was|were) the (?:\w{1,20} )?(?:cost|price|fee|rate|value)\b", re.IGNORECASE)
-_HOW_MANY = re.compile(r"\bhow many (?:of (?:the|his|her|their) )?([A-Za-z]+)(?: ([A-Za-z]+))?", re.IGNORECASE)
+_PRICE = pattern(
+    r"^what (?:is|are|was|were) the (?:\w{1,20} )?(?:cost|price|fee|rate|value)\b",
+    "asks for a price",
+    ("What is the cost of an owl?", "What was the ticket price?"),
+    ("What is the number of owls?", "What does it cost?"),
+)
+_HOW_MANY = pattern(
+    r"\bhow many (?:of (?:the|his|her|their) )?([A-Za-z]+)(?: ([A-Za-z]+))?",
+    "the thing that is counted",
+    ("How many red hats has he?", "How many of her pens are blue?"),
+    ("How much is it?", "How old is Al?"),
+)
+_BEHIND = pattern(
+    r"\b(?:in|on|at|from|to|with|by|for|during) (?:the |his |her |their |its |an? )?(?!each\b|every\b|total\b|all\b)([A-Za-z]+)",
+    "a circumstance: what stands behind a preposition",
+    ("How many in May?", "What did she get from her grandparents?"),
+    ("How many in total?", "How much for each hat?", "How many pens has Ann?"),
+)
+_TIMES_OF_DAY = frozenset(
+    ["today", "yesterday", "tomorrow", "tonight", "morning", "afternoon", "evening", "night", "noon"]
+)
+_CALENDAR = frozenset(
+    [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ]
+)
 
 
 class Gap(NamedTuple):
@@ -100,86 +162,82 @@ def _alone(statement: str, q: Quantity) -> bool:
     return not year and not re.search(r"\b(?:every|in year|o['’]clock)\s*$", statement[max(q.start - 12, 0) : q.start])
 
 
-def question_of(text: str, ask: str) -> tuple[str, str]:
-    """Split a problem into what it tells and what it asks; `If it rains, how …?` tells that it rains.
-
-    `ask` is its asking sentence. Where it does not stand there word by word, nothing is told and all is asked.
-    """
-    at = text.rfind(ask)
-    if at < 0 or not ask:
-        return "", text.strip()
-    told, after = text[:at].strip(), text[at + len(ask) :].strip()
-    if after:
-        told = f"{told} {after}".strip()
-    if premise := _PREMISE.match(ask):
-        told = f"{told} {_capital(premise[1])}.".strip()
-        ask = _capital(ask[premise.end() :])
-    return told, ask
-
-
-def without(statement: str, q: Quantity) -> str:
-    """Return the statement with one number hidden: `some cars`, `a certain percentage of them`, `the boys`."""
-    before, after = statement[: q.start].rstrip(), statement[q.end :]
-    last = re.search(r"([A-Za-z'’]+)$", before)
-    word = last[1].lower() if last else ""
-    following = re.match(r"[ ]?([A-Za-z]*)", after)
-    noun = following[1].lower() if following else ""
-    if noun and _DETERMINED.search(before[-60:]):
-        article = f"{before[:-1]}" if word == "an" else before
-        return f"{article} {after.lstrip()}"
-    if word == "another" and noun:
-        hidden = "some"
-        before = before[: -len("another")].rstrip()
-        after = f" more{after}"
-    elif q.form == "percent":
-        hidden = "a certain percentage"
-    elif q.form == "multiplier":
-        hidden = "a certain number of times"
-    elif q.value < 1 and q.form in ("fraction", "word"):
-        hidden = "a certain fraction" + (" of" if noun in _DETERMINER else "")
-    elif q.unit and q.unit != "%":
-        hidden = f"some {_CURRENCY.get(q.unit, 'money')}"
-    else:
-        hidden = "a certain number of" if (noun == "times" or word in _COMPARING) and noun else "some"
-    if (
-        q.value == 1
-        and hidden == "some"
-        and re.match(r" [a-z]+[a-rt-z](?: (?:a|and|for|in|to|of|on|at|per|than)\b|[.,;]|$)", after)
-    ):
-        after = re.sub(rf"^( ?{noun})", r"\1s", after, flags=re.IGNORECASE)
-    if not before or before.endswith((".", "!", "?")):
-        hidden = _capital(hidden)
-    gap = "" if not before or statement[q.start - 1 : q.start] in "([\"'" else " "
-    return f"{before}{gap}{hidden}{after}"
-
-
-_CURRENCY = {"$": "dollars", "€": "euros", "£": "pounds"}
-
-
 def asks_for(question: str, gap: Gap, statement: str) -> bool:
-    """Tell whether a question asks for the number in a gap: for its kind of thing, and about nothing nearer to another number."""
+    """Tell whether a question made of the gap's sentence alone asks for its number: for its kind of thing, in its words."""
     sentence = gap.sentence
     if question.lower().startswith(_NO_NUMBER):
         return False
     if question.lower().startswith("what") and not _WHAT_NUMBER.match(question):
         return False
-    if {w.lower() for w in _WORKED_OUT.findall(question)} - {w.lower() for w in _WORKED_OUT.findall(sentence)}:
+    if _WORKED_OUT.words(question) - _WORKED_OUT.words(sentence):
         return False
-    if not _kind_fits(question, gap):
-        return False
-    names = set(re.findall(r"(?<=[a-z,] )[A-Z][a-z]+", question))
-    if names - set(re.findall(r"[A-Za-z]+", statement)):
+    if not _kind_fits(question, gap, statement) or about_another(question, gap, statement):
         return False
     words = _words(question) & _words(sentence)
     if len(words) < max(1, min(2, len(_words(question) - _ASKING) // 2)):
         return False
-    every = gaps(sentence)
-    named = _words(" ".join(names)) & words
-    if named and not any(max(every, key=lambda g: _nearness({name}, g)).at == gap.at for name in named):
-        return False
-    rivals = (g for g in every if g.at != gap.at and _kind(g) == _kind(gap))
+    rivals = (g for g in gaps(sentence) if g.at != gap.at and _kind(g) == _kind(gap))
     best = max((_nearness(words, g) for g in rivals), default=Fraction(0))
     return _nearness(words, gap) >= best
+
+
+def about_another(question: str, gap: Gap, statement: str) -> bool:
+    """Tell whether a question is about another number than the one in the gap, or about somebody who is not there.
+
+    `How many clips in May?` does not ask for the 48 of `48 clips in April, and half as many in May`: a circumstance (a
+    person, a day, what stands behind a preposition) that the statement has by other numbers only decides against.
+    """
+    names = set(_NAME.findall(question)) - {day.capitalize() for day in _CALENDAR}
+    if names - set(re.findall(r"[A-Za-z]+", statement)):
+        return True
+    return any(_belongs_elsewhere(word, gap, statement) for word in _circumstances(question, statement))
+
+
+def _circumstances(question: str, statement: str) -> list[str]:
+    """Return the words of a question that say which number is meant: not what is counted, not who everything is about."""
+    counted = {w for m in _HOW_MANY.finditer(question) for w in _words(f"{m[1]} {m[2] or ''}")}
+    people = _words(" ".join(_NAME.findall(question)))
+    days = {w.lower() for w in re.findall(r"[A-Za-z]+", question) if w[0].isupper() or w in _TIMES_OF_DAY}
+    days &= _CALENDAR | _TIMES_OF_DAY  # `May` is a stop word
+    behind = {w for m in _BEHIND.finditer(question) for w in _words(m[1])}
+    return sorted(((people | behind) - counted - _subject(statement)) | days)
+
+
+def _subject(statement: str) -> set[str]:
+    """Return the one person a statement is about; where there are several, their names tell numbers apart."""
+    people = {n for s in sentences(statement) for n in re.findall(r"[A-Z][a-z]+", s)}
+    named = {n for n in people if re.search(rf"[a-z,] {n}\b", statement) or re.match(rf"{n} [a-z]", statement)}
+    named -= {d.capitalize() for d in _CALENDAR}
+    return _words(named.pop()) if len(named) == 1 else set()
+
+
+def _belongs_elsewhere(word: str, gap: Gap, statement: str) -> bool:
+    """Tell whether a word of the statement stands by other numbers only, and is more than the thing counted there.
+
+    What is counted (`3 pens and buys 4`) is left out where it is counted again, so that it tells nothing.
+    """
+    elsewhere = False
+    for sentence in sentences(statement):
+        numbers = gaps(sentence)
+        places = [(m.start(), m[0]) for m in _WORD.finditer(sentence)]
+        for start, text in places:
+            if not numbers or (text.lower() != word and word not in _words(text)):
+                continue
+            far = [(_between(g, start, len(text), places), g) for g in numbers]
+            nearest = [g for d, g in far if d == min(d for d, _ in far)]
+            if any(g.at == gap.at and sentence == gap.sentence for g in nearest):
+                return False
+            elsewhere |= not any(_counted_by(g, start) for g in nearest)
+    return elsewhere
+
+
+def _counted_by(gap: Gap, start: int) -> bool:
+    """Tell whether a word is what a number counts: it stands right behind it, or one word further as a plural."""
+    behind = re.match(
+        r" (?:of )?(?:the )?([A-Za-z]+)(?: ([A-Za-z]+s)\b)?", gap.sentence[gap.at + len(gap.quantity.text) :]
+    )
+    end = gap.at + len(gap.quantity.text)
+    return behind is not None and any(start == end + behind.start(i) for i in (1, 2) if behind[i] is not None)
 
 
 def _kind(gap: Gap) -> str:
@@ -192,13 +250,20 @@ def _kind(gap: Gap) -> str:
     return "money" if q.unit else "plain"
 
 
-def _kind_fits(question: str, gap: Gap) -> bool:
+def _money(text: str, statement: str) -> bool:
+    """Tell whether a text speaks of money: `spend` does so only where the statement has a currency."""
+    return bool(_MONEY.search(text) or (_PERHAPS_MONEY.search(text) and _CURRENCY.search(statement)))
+
+
+def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
     """Tell whether the question asks for a share where the number is one, for money where it is money, for its noun."""
     q = gap.quantity
     after = re.findall(r"[A-Za-z]+", gap.sentence[gap.at + len(q.text) :])
-    special = {"share": _SHARE, "multiple": _TIMES, "money": _MONEY}.get(_kind(gap))
-    if special is not None:
-        return bool(special.search(question))
+    kind = _kind(gap)
+    if kind == "money":
+        return _money(question, statement)
+    if kind != "plain":
+        return bool((_SHARE if kind == "share" else _TIMES).search(question))
     if _SHARE.search(question) or ("how many" not in question.lower() and _TIMES.search(question)):
         return False
     asked = _HOW_MANY.search(question)
@@ -206,10 +271,10 @@ def _kind_fits(question: str, gap: Gap) -> bool:
     if after and after[0].lower() in _COMPARED and after[0].lower() not in question.lower():
         return False
     if asked is None:
-        costs = _MONEY.search(question) and _MONEY.search(gap.sentence, max(gap.at - 20, 0), gap.at)
+        costs = _money(question, statement) and _money(gap.sentence[max(gap.at - 20, 0) : gap.at], statement)
         if _PRICE.match(question):
-            return bool(costs)
-        return not question.lower().startswith("what") or bool(near & _words(question)) or bool(costs)
+            return costs
+        return not question.lower().startswith("what") or bool(near & _words(question)) or costs
     beside = gap.sentence[gap.at + len(q.text) :].lstrip()[:1].isalpha()
     elided = not beside or not content_words(after[0]) or after[0].lower() in ("each", "more", "per")
     wanted = _words(f"{asked[1]} {asked[2] or ''}")
@@ -228,19 +293,16 @@ def _nearness(words: set[str], gap: Gap) -> Fraction:
 
 
 def _distance(gap: Gap, start: int, length: int, places: list[tuple[int, str]]) -> int:
+    turns, words = _between(gap, start, length, places)
+    return words + 3 * turns
+
+
+def _between(gap: Gap, start: int, length: int, places: list[tuple[int, str]]) -> tuple[int, int]:
+    """Count the turns of the sentence, and the words, between a word and the number."""
     low, high = (start + length, gap.at) if start < gap.at else (gap.at + len(gap.quantity.text), start)
     between = [text.lower() for at, text in places if low <= at < high]
-    turns = (
-        sum(text in _TURNS for text in between)
-        + gap.sentence.count(",", low, high)
-        + gap.sentence.count(";", low, high)
-    )
-    return len(between) + 3 * turns
+    turns = sum(text in _TURNS for text in between)
+    return turns + gap.sentence.count(",", low, high) + gap.sentence.count(";", low, high), len(between)
 
 
-def _words(text: str) -> set[str]:
-    return {w.removesuffix("e") for w in content_words(text)}
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+_words = content_words  # under the name of what they are here

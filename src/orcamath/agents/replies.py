@@ -6,17 +6,26 @@ Every search is linear in the length of the reply.
 import re
 from typing import NamedTuple
 
+from orcamath.agents.patterns import pattern
 from orcamath.ports import Reply
 from orcamath.records import Rejected
 
 __all__ = ["Piece", "Said", "failed", "said", "tagged"]
 
-_FENCE = re.compile(r"^[ \t]*(?:```|~~~)[\w-]*[ \t]*$", re.MULTILINE)
-_REFUSAL = re.compile(
+_FENCE = pattern(
+    r"^[ \t]*(?:```|~~~)[\w-]*[ \t]*$",
+    "a line that opens or closes a code block",
+    ("```xml", "~~~"),
+    ("a ``` b",),
+    re.MULTILINE,
+)
+_REFUSAL = pattern(
     r"\b(?:i(?: a|['’])m (?:really |very |so )?(?:sorry|afraid|unable)|"
     r"i (?:can ?not|can['’]t|won['’]t|will not|am not able to|must decline)|"
     r"as an? (?:ai|language model|assistant)|(?:cannot|can['’]t|unable to) (?:help|assist|comply|fulfil?l))\b",
-    re.IGNORECASE,
+    "refuses",
+    ("I'm sorry, but", "As an AI I", "We are unable to help"),
+    ("Sorry is the name of a game.", "He can't swim."),
 )
 
 

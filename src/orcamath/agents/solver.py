@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from orcamath.agents.driver import CallSettings
+from orcamath.agents.patterns import pattern
 from orcamath.agents.replies import failed, said
 from orcamath.answers import final_answer, quantities
 from orcamath.ports import Reply, Request
@@ -83,11 +84,17 @@ def make(settings: SolverSettings) -> Solver:
 
 
 MAX_LAST_LINE = 200
-_ONWARD = re.compile(
-    r"\n\s*(?:<problem>|(?:next |new )?(?:question|problem|example|exercise|task)\b[^\n]{0,20}:|Q:)", re.IGNORECASE
+_ONWARD = pattern(
+    r"\n\s*(?:<problem>|(?:next |new )?(?:question|problem|example|exercise|task)\b[^\n]{0,20}:|Q:)",
+    "begins the next problem of a series",
+    ("\n<problem>", "\nNext problem:", "\n Question 2:"),
+    ("The question is:", "\nThe problem is easy."),
 )
-_NONE = re.compile(
-    r"\b(?:none|no (?:solution|answer)|cannot|can['’]t|impossible|not enough|insufficient|undefined)\b", re.IGNORECASE
+_NONE = pattern(
+    r"\b(?:none|no (?:solution|answer)|cannot|can['’]t|impossible|not enough|insufficient|undefined)\b",
+    "an answer that says there is none",
+    ("cannot be determined", "None", "not enough information"),
+    ("7", "nonetheless 3"),
 )
 
 

@@ -1,18 +1,18 @@
 """Suggester: says how a problem could be made harder, without writing the harder problem (paper, section 2.3)."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from orcamath.agents.driver import CallSettings
-from orcamath.agents.gaps import question_of
 from orcamath.agents.replies import failed, said, tagged
+from orcamath.agents.small_writer.hiding import question_of
+from orcamath.agents.small_writer.ideas import idea_for
 from orcamath.agents.wellformed import ask_of, asks, numbers
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block, load
 from orcamath.records import Problem, Rejected
 
-__all__ = ["Suggested", "Suggester", "SuggesterSettings", "idea_for", "make"]
+__all__ = ["Suggested", "Suggester", "SuggesterSettings", "make"]
 
 
 class SuggesterSettings(CallSettings):
@@ -30,44 +30,6 @@ class SuggesterSettings(CallSettings):
     def loaded(self) -> Prompt:
         """Return the prompt that goes with `ideas`, or the user's own."""
         return load("suggester_idea" if self.ideas else self.PROMPT, self.prompt, self.examples)
-
-
-# by what a problem asks for: ways to go on from its answer
-_IDEAS = {
-    "age": ("somebody is some years younger", "somebody is some times as old", "some years go by"),
-    "money": (
-        "something more has to be paid",
-        "a part of the money is given away",
-        "it is the same for several weeks",
-        "it is shared out equally",
-    ),
-    "measure": ("it happens several times a week", "somebody else has some more", "a part of it is used up"),
-    "count": (
-        "some of them are given away",
-        "some more come in",
-        "they are shared out equally",
-        "each one costs something",
-        "somebody else has some times as many",
-    ),
-}
-_MEASURE = re.compile(
-    r"how (?:long|far|tall|heavy|fast)|how (?:many|much) (?:more |less |fewer )?(?:minutes|hours|days|weeks|miles|feet|pounds|"
-    r"meters|inches|liters|gallons|water|time|weight)|weigh",
-)
-_MONEY = re.compile(r"\$|dollar|cents?\b|cost|money|pay|earn|spend|price|how much")
-
-
-def idea_for(item: Problem) -> str:
-    """Choose an idea that fits what a problem asks for, by the hash of the problem."""
-    ask = ask_of(item.question).lower()
-    kind = "count"
-    if "how old" in ask or "age" in ask.split():
-        kind = "age"
-    elif _MEASURE.search(ask):
-        kind = "measure"
-    elif _MONEY.search(ask):
-        kind = "money"
-    return _IDEAS[kind][int(item.id[:8], 16) % len(_IDEAS[kind])]
 
 
 class Suggested(NamedTuple):

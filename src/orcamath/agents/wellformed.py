@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from fractions import Fraction
 
+from orcamath.agents.patterns import pattern
 from orcamath.answers.numbers import Quantity, quantities
 
 __all__ = [
@@ -23,19 +24,31 @@ __all__ = [
 ]
 
 _SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)]{0,2}\s+(?=[\"'“‘(]?[A-Z0-9$])|(?<=\s[.!?])\s+|\n+")
-_ABBREVIATION = re.compile(r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|approx|e\.g|i\.e|[A-Z])\.)$", re.IGNORECASE)
-_IMPERATIVE = re.compile(
+_ABBREVIATION = pattern(
+    r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|approx|e\.g|i\.e|[A-Z])\.)$",
+    "a full stop that ends no sentence",
+    ("She met Mr.", "about 3, e.g.", "J."),
+    ("She met him.", "It was 3."),
+)
+_IMPERATIVE = pattern(
     r"^(?:please |then |now |so,? |and )?(?:find|calculate|compute|determine|work out|figure out|express|evaluate|solve|"
     r"state|write|give|name|tell|how|what|which|who|when|where|by how|at what|in how|for how|to what)\b",
-    re.IGNORECASE,
+    "an order or a question word that opens a sentence",
+    ("Find the area.", "So, how many are left", "In how many days is it done"),
+    ("She found it.", "If it rains, how many?"),
 )
-_INSIDE = re.compile(
+_INSIDE = pattern(
     r", (?:then )?(?:how (?:many|much|long|far|old|tall|big|fast|often)|what|find|calculate|compute|determine)\b",
-    re.IGNORECASE,
+    "an order or a question behind a condition",
+    ("If it rains, how many stay", "If x is 3, find y"),
+    ("He knew how many there are.",),
 )
-_GIVEN_AWAY = re.compile(
+_GIVEN_AWAY = pattern(
     r"(?:####|\\boxed|</?answer|^\s*(?:final )?(?:answer|ans|solution)\s*[:=]|\b(?:the|final|correct) answer (?:is|would be|=)|"
     r"\banswer:|\bsolution:|\bstep 1\b)",
+    "tells the answer or begins to work it out",
+    ("#### 7", "Answer: 7", "The answer is 7.", "Step 1: add them."),
+    ("How many answers are right?", "He answered 7 of them."),
     re.IGNORECASE | re.MULTILINE,
 )
 _ENDS = (".", "!", "?", '."', '?"', "?”", ".”", ")", "?'", ".'", "?*", "]", "$")
@@ -96,8 +109,9 @@ def content_words(text: str) -> set[str]:
 def _stem(word: str) -> str:
     for ending in ("ies", "ing", "ed", "es", "s"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)] + ("y" if ending == "ies" else "")
-    return word
+            word = word[: -len(ending)] + ("y" if ending == "ies" else "")
+            break
+    return word[:-1] if word.endswith("e") and len(word) > 3 else word  # `makes`, `making` and `make` alike
 
 
 def flaw(text: str) -> str | None:
@@ -135,22 +149,30 @@ def _told_after(text: str) -> bool:
     )
 
 
-_OUT_OF = re.compile(
+_OUT_OF = pattern(
     r"\b([0-9][0-9,]{0,9}) (?:out )?of (?:the |her |his |their |its |those |these )?([0-9][0-9,]{0,9})\b(?! ?%)",
-    re.IGNORECASE,
+    "so many taken of so many",
+    ("12 of the 9 boys", "3 out of 5"),
+    ("12 of the boys", "3 of 50% of them"),
 )
-_SPLIT = re.compile(
+_SPLIT = pattern(
     r"\b(?:total of |has |have |had |are |were )?([0-9][0-9,]{0,9}) (\w+)[^.?!]{0,40}?[:,—–-] ?(?:of which |of whom |including )?"
     r"([0-9][0-9,]{0,9}) (\w+(?: \w+)?) and ([0-9][0-9,]{0,9}) (\w+(?: \w+)?)[.,;]",
-    re.IGNORECASE,
+    "a whole and its two parts",
+    ("There are 20 children: 15 boys and 10 girls.",),
+    ("There are 15 boys and 10 girls.",),
 )
-# 5/4 of a price or a length is in order, 5/4 of the cake is not
-_OF_WHOLE = re.compile(
-    r" of (?:the|them|his|her|their|its)\b(?! (?:\w{1,20} )?(?:price|cost|amount|size|length|speed|number)\b)"
+_OF_WHOLE = pattern(
+    r" of (?:the|them|his|her|their|its)\b(?! (?:\w{1,20} )?(?:price|cost|amount|size|length|speed|number)\b)",
+    "a part of something that cannot exceed it: 5/4 of a price or a length is in order, 5/4 of the cake is not",
+    (" of the cake", " of them"),
+    (" of the price", " of its old length"),
 )
-_SHARE = re.compile(
+_SHARE = pattern(
     r"\b([0-9]{1,3}(?:\.[0-9]+)?) ?(?:%|percent) (?:of (?:the|them|his|her|their|all|those|these)\b|are\b|were\b)",
-    re.IGNORECASE,
+    "a share of a whole",
+    ("40% of the boys", "12.5 percent are red"),
+    ("40% more boys", "a 40% rate"),
 )
 
 
@@ -176,22 +198,24 @@ def contradiction(text: str) -> str | None:
 def _shares(text: str) -> str | None:
     """Shares said to belong to one whole by `the rest` or `the remaining` in the same sentence exceed it."""
     for sentence in sentences(text):
-        found = _SHARE.findall(sentence)
+        found = [m[1] for m in _SHARE.finditer(sentence)]
         if len(found) > 1 and re.search(r"\bthe (?:rest|others?)\b", sentence) and sum(map(Fraction, found)) > 100:
             return sentence
     return None
 
 
-_UNITS = re.compile(
+_UNITS = pattern(
     r"\b(cent|dollar|second|minute|hour|day|week|month|year|inch|foot|feet|yard|mile|meter|kilometer|liter|gallon|ounce|"
     r"pound|gram|kilogram)(?:e?s)?\b",
-    re.IGNORECASE,
+    "a unit of money, time, length, volume or weight",
+    ("three dollars", "2 feet", "inches"),
+    ("percent", "the football"),
 )
 
 
 def units(text: str) -> set[str]:
     """Return the units of money, time, length, volume and weight that a text names; ages are in years."""
-    found = {u.lower() for u in _UNITS.findall(text)}
+    found = {m[1].lower() for m in _UNITS.finditer(text)}
     return found | ({"dollar"} if "$" in text else set()) | ({"year"} if re.search(r"\b(?:old|age)\b", text) else set())
 
 

@@ -1,7 +1,7 @@
 """Stage `ask`: the problems that Ask-Me-Anything makes of the seeds (paper, section 2.2).
 
 In: seeds. Out: `problems`, one for every number that could be hidden and asked for. How a reply is asked for and read is the
-agent's business: `agents.ask_me_anything`, or `agents.ask_each` for writers too small for the whole at once.
+agent's business: `agents.ask_me_anything`, or `agents.small_writer.ask_each` for writers too small for the whole at once.
 
 Deviation: seeds without a number and a numeric answer are left out, with a message.
 """
@@ -9,10 +9,10 @@ Deviation: seeds without a number and a numeric answer are left out, with a mess
 from collections import Counter
 from collections.abc import Iterable
 
-from orcamath.agents.ask_each import ask_each
 from orcamath.agents.ask_me_anything import AskSettings, make
 from orcamath.agents.driver import write
 from orcamath.agents.hidden_numbers import answer_value, short_answer
+from orcamath.agents.small_writer.ask_each import ask_each
 from orcamath.agents.wellformed import numbers
 from orcamath.ports import Progress
 from orcamath.records import Problem, Rejected
@@ -21,7 +21,7 @@ from orcamath.store.ledger import Remembered
 
 __all__ = ["VERSION", "AskSettings", "ask"]
 
-VERSION = 2
+VERSION = 3
 
 
 def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered, progress: Progress) -> None:

@@ -23,7 +23,7 @@ from orcamath.store.tables import read_table, write_table
 
 __all__ = ["VERSION", "EditSettings", "edit"]
 
-VERSION = 2
+VERSION = 3
 
 
 class EditSettings(Settings):

@@ -8,15 +8,16 @@ Deviation: the paper asks for everything in one reply (section 2.2). A 0.5B mode
 writes well-posed ones this way (docs/log.md).
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from orcamath.agents.driver import CallSettings, drive, fill, fold, keep
-from orcamath.agents.gaps import Gap, asks_for, gaps, question_of, without
+from orcamath.agents.gaps import Gap, asks_for, gaps
 from orcamath.agents.hidden_numbers import answer_value, as_told, changed, hidden, short_answer
+from orcamath.agents.patterns import pattern
 from orcamath.agents.replies import Piece, failed, said, tagged
+from orcamath.agents.small_writer.hiding import question_of, without
 from orcamath.agents.wellformed import ask_of, content_words, numbers, units
 from orcamath.answers.numbers import Quantity
 from orcamath.ports import Progress, Reply, Request
@@ -112,8 +113,18 @@ class Teller:
         return [Told(item, statement, len(story))]
 
 
-_MONEY = re.compile(r"[$€£]|\b(?:dollars?|euros?|cents?|pence)\b", re.IGNORECASE)
-_ASKS_MONEY = re.compile(r"how much\b[^?]*\b(?:pay|cost|spend|spent|earn|make|money|charge|change|owe)", re.IGNORECASE)
+_MONEY = pattern(
+    r"[$€£]|\b(?:dollars?|euros?|cents?|pence)\b",
+    "names a currency; pounds may be a weight",
+    ("$3", "5 euros"),
+    ("5 pounds", "much money"),
+)
+_ASKS_MONEY = pattern(
+    r"how much\b[^?]*\b(?:pay|cost|spend|spent|earn|make|money|charge|change|owe)",
+    "asks for a sum of money, where the problem has a currency at all",
+    ("How much does he pay?", "How much money is left?", "How much did she make?"),
+    ("How many pens?", "How much water is left?"),
+)
 
 
 def _strays(told: str, ask: str, seed: Problem) -> tuple[str, str] | None:
