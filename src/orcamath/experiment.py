@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 from orcamath.recipe_settings import Recipe
+from orcamath.stages.practice import PracticeSettings
 
 __all__ = ["Arm", "matched", "once_more", "run_arms", "seeded"]
 
@@ -31,7 +32,9 @@ def matched(recipe: Recipe, tokens: tuple[int, ...]) -> Recipe:
         steps.append(
             step
             if sft is None
-            else step.model_copy(update={"more_sft": sft.model_copy(update={"train_tokens": budget})})
+            else step.model_copy(
+                update={"more_sft": sft.model_copy(update={"train_tokens": budget, "train_steps": None})}
+            )
         )
     return recipe.model_copy(update={"iterations": tuple(steps)})
 
@@ -42,14 +45,23 @@ def once_more(arm: str, seed: int) -> str:
 
 
 def seeded(recipe: Recipe, seed: int) -> Recipe:
-    """Return the recipe with this seed in all of its training; problems, lessons and benchmarks stay what they are."""
+    """Return the recipe with this seed in all of its training. Problems and benchmarks stay what they are; so do the lessons and
+    the problems that are practised, unless the recipe says `repeat_lessons`."""
 
     def sown(settings: Any) -> Any:
         return None if settings is None else settings.model_copy(update={"seed": seed})
 
     steps = [i.model_copy(update={"learn": sown(i.learn), "more_sft": sown(i.more_sft)}) for i in recipe.iterations]
-    update = {"imitate": sown(recipe.imitate), "learn": sown(recipe.learn), "iterations": tuple(steps)}
-    return recipe.model_copy(update=update)
+    update = {"imitate": sown(recipe.imitate), "learn": sown(recipe.learn)}
+    if recipe.repeat_lessons:
+        update["teach"] = sown(recipe.teach)
+        steps = [i.model_copy(update={"practice": _elsewhere(i.practice, seed)}) for i in steps]
+    return recipe.model_copy(update={**update, "iterations": tuple(steps)})
+
+
+def _elsewhere(practice: PracticeSettings, seed: int) -> PracticeSettings:
+    # iterations may name seeds of their own, so that each practises on other problems
+    return practice.model_copy(update={"seed": practice.seed + 1000 * seed})
 
 
 def run_arms(

@@ -5,7 +5,7 @@ A stage's settings and their defaults live beside the stage; here is only what b
 
 from typing import Any, Literal
 
-from pydantic import NonNegativeInt, field_validator
+from pydantic import Field, NonNegativeInt, field_validator
 
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.judges.settings import JudgeSettings
@@ -26,7 +26,7 @@ from orcamath.stages.start_from import StartSettings
 from orcamath.stages.teach import TeachSettings
 from orcamath.stages.unseen import UnseenSettings
 
-__all__ = ["BudgetSettings", "Iteration", "Recipe"]
+__all__ = ["BudgetSettings", "HypothesesSettings", "Hypothesis", "Iteration", "Recipe"]
 
 
 class Iteration(Settings):
@@ -46,6 +46,37 @@ class BudgetSettings(Settings):
     """Hard cap of the whole run in US dollars; None: no limit, spending is booked all the same."""
     stages_usd: dict[str, float] = outside_digest({})
     """Caps of single stages: `ask`, `edit`, `teach`, `judge`."""
+
+
+class Hypothesis(Settings):
+    """A statement about two students of a run, written down before they are measured."""
+
+    id: str
+    statement: str
+    student: str
+    """`ARM/M2`, or `M1` for the base recipe's own."""
+    against: str
+    """Another one, named likewise; seeds are compared one by one."""
+    kind: Literal["superior", "not_worse", "inside"] = "superior"
+    """What is claimed of student − against: above 0, above −margin, or between −margin and margin."""
+    margin: float = Field(default=0.0, ge=0)
+    """In points."""
+    measure: Literal["greedy", "sampled"] = "greedy"
+    min_seeds: int = Field(default=1, ge=1)
+    """With fewer seeds it stays undecided."""
+    mechanism: str = ""
+    """The cause; hypotheses that share one are one finding, however many they are."""
+
+
+class HypothesesSettings(Settings):
+    """The rule by which a report decides the recipe's hypotheses (see `report.hypotheses`)."""
+
+    test: tuple[Hypothesis, ...] = ()
+    max_of_a_family: int = Field(default=10, ge=1)
+    """Problems of one family that count, in the benchmark's order."""
+    min_families: dict[str, int] = Field(default_factory=dict)
+    """Level → families it must have among these problems; else everything stays undecided."""
+    confidence: float = Field(default=0.95, gt=0, lt=1)
 
 
 class Recipe(Settings):
@@ -93,6 +124,8 @@ class Recipe(Settings):
     reference: Literal["previous", "first"] = "previous"
     """The reference model of iteration 3 and later; the paper does not say which it used."""
     evaluate: EvaluateSettings = EvaluateSettings()
+    unspoilt: str | None = outside_digest(None)
+    """The arm whose M1 had lessons that nothing was wrong with: practice is shown as the share of the way there from M1, too."""
     variants: dict[str, dict[str, Any]] = outside_digest({})
     """Arms that share stages with each other: name → what it overrides."""
     match_tokens_of: str | None = None
@@ -100,6 +133,10 @@ class Recipe(Settings):
     repeat: tuple[int, ...] = outside_digest(())
     """Seeds of training, such as [0, 1, 2]: M1 and every arm are trained once with each, and the report averages over them
     problem by problem. Empty: once, with the seeds that the sections name."""
+    repeat_lessons: bool = outside_digest(False)
+    """With another seed choose other lessons and other problems to practise on too, not only another order of training."""
+    hypotheses: HypothesesSettings = outside_digest(HypothesesSettings())
+    """What the run is to decide, and by which rule."""
     threads: int | None = outside_digest(None, ge=1)
     """CPU threads a process; None leaves it to torch. A small model is fastest on one, and arms share the cores."""
     tensorboard: bool = outside_digest(False)

@@ -130,6 +130,10 @@ class Problem(Record):
     """The near-duplicate cluster across all sources; a cluster never straddles two splits."""
     confirmed: bool = False
     """Whether solutions that did not know the answer above reached it (the stage `confirm`)."""
+    level: str | None = None
+    """How hard it is, as its source has it (`inverse, 2 steps`): scores are broken down by it."""
+    family: str | None = None
+    """What problems of one make share: where a benchmark has families, intervals resample these."""
 
     @classmethod
     def make(cls, question: str, origin: str, source: str, **fields: Any) -> Self:

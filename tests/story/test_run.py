@@ -16,8 +16,8 @@ from orcamath.cli import main
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import read_state
 
-STAGES = ["benchmarks", "seeds", "ask", "edit", "collect", "teach", "gate", "unseen", "imitate", "evaluate M1", "practice 2",
-          "judge 2", "preferences 2", "learn 2", "evaluate M2"]  # fmt: skip
+STAGES = ["benchmarks", "seeds", "ask", "edit", "collect", "teach", "gate", "unseen", "evaluate base 0",
+          "imitate", "evaluate M1", "practice 2", "judge 2", "preferences 2", "learn 2", "evaluate M2"]  # fmt: skip
 
 
 class Ended(NamedTuple):
@@ -72,7 +72,7 @@ def test_seeds_to_report_and_again_in_no_time(orcamath, tmp_path: Path, small: l
     assert (tmp_path / "runs/classroom/report.html").stat().st_size > 10_000
     pointers = json.loads((tmp_path / "runs/classroom/stages.json").read_text())
     assert [s["label"] for s in pointers["stages"]] == STAGES
-    assert [s["name"] for s in pointers["students"]] == ["M1", "M2"]
+    assert [s["name"] for s in pointers["students"]] == ["M0", "M1", "M2"]
     assert foretold(tmp_path / "runs/classroom") == ("done", STAGES)
 
     before = sealed_data(tmp_path / "store")
@@ -177,9 +177,9 @@ def test_several_seeds_train_everything_again_and_the_report_averages_them(
     assert made == {"teach": 1, "imitate": 2, "learn": 2}
     shown = json.loads(orcamath("report", "classroom", "--json").stdout)
     assert [(row["arm"], row["model"], set(row["seeds"])) for row in shown["rows"]] == [
-        ("", "M1", {"0", "1"}), ("KTO", "M2", {"0", "1"}),
+        ("", "M0", {"0", "1"}), ("", "M1", {"0", "1"}), ("KTO", "M2", {"0", "1"}),
     ]  # fmt: skip
-    m1 = shown["rows"][0]
+    m1 = shown["rows"][1]
     assert m1["score"][0] == pytest.approx(sum(m1["seeds"].values()) / 2)
 
 
@@ -270,7 +270,7 @@ def test_starting_from_lessons_of_ones_own(orcamath, tmp_path: Path, small: list
     done = orcamath("run", "classroom", *flags([*small, *own]))
     assert done.returncode == 0, done.stderr
     labels = [s["label"] for s in json.loads((tmp_path / "runs/classroom/stages.json").read_text())["stages"]]
-    assert labels == ["benchmarks", "lessons", "gate", "unseen", "imitate", "evaluate M1"]
+    assert labels == ["benchmarks", "lessons", "gate", "unseen", "evaluate base 0", "imitate", "evaluate M1"]
     assert foretold(tmp_path / "runs/classroom") == ("done", labels)
 
 

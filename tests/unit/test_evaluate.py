@@ -96,6 +96,26 @@ def test_greedy_pass_at_1_with_its_interval_cost_and_string_matches(tmp_path: Pa
     assert {r.by for r in rows} == {"rules"}
 
 
+def test_working_and_levels_are_told_beside_the_score(tmp_path: Path) -> None:
+    tests = [p.model_copy(update={"level": level}) for p, level in zip(problems("4", "5", "6"), "aab", strict=True)]
+    worked, bare = ("2 + 2 = 4\n#### 4", "stop"), ("#### 4", "stop")
+    lines = {(tests[0].question, d): worked if d in (0, 1) else bare for d in range(3)}
+    lines |= {(tests[1].question, d): bare for d in range(3)} | {(tests[2].question, d): worked for d in range(3)}
+    found = run(tmp_path, tests, Script(lines), samples=2, temperature=1.0).facts["benchmarks"]["bench"]
+    assert found["working"] == {"share": 2 / 3, "right_when_worked": 1 / 2, "right_when_bare": 0.0}
+    assert found["sampled_working"] == {"share": 1 / 2, "right_when_worked": 1 / 3, "right_when_bare": 1 / 3}
+    assert {k: (v["n"], v["score"], v["sampled"]) for k, v in found["levels"].items()} == {
+        "a": (2, 0.5, 0.5),
+        "b": (1, 0.0, 0.0),
+    }
+    assert (
+        "levels"
+        not in run(tmp_path / "plain", problems("4"), Script({(problems("4")[0].question, 0): bare})).facts[
+            "benchmarks"
+        ]["bench"]
+    )
+
+
 def test_several_benchmarks_a_choice_of_them_and_a_limit(tmp_path: Path) -> None:
     tests = problems("1", "2", "3", source="one") + problems("1", "2", source="two")
     script = Script({(t.question, 0): ("#### 1", "stop") for t in tests})

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orcamath.intervals import bootstrap, bootstrap_difference, mcnemar, paired, wilson
+from orcamath.intervals import (
+    bootstrap,
+    bootstrap_difference,
+    crossed_difference,
+    holm_levels,
+    mcnemar,
+    paired,
+    wilson,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -131,3 +139,34 @@ def test_bootstrap_difference_is_paired_by_item() -> None:
     assert found.low > 0
     with pytest.raises(ValueError, match="same items"):
         bootstrap_difference(first, [[1.0]])
+
+
+def test_crossed_intervals_are_as_wide_as_what_moves_together() -> None:
+    families = [f"f{i // 20}" for i in range(400)]  # 20 families of 20 items
+    first = [[0.0] * 400 for _ in range(4)]
+    by_family = [[float((i // 20) % 2) for i in range(400)] for _ in range(4)]  # half of the families gain all of it
+    alone = [[float(i % 2) for i in range(400)] for _ in range(4)]  # half of each family's items do
+    wide, narrow = (crossed_difference(first, second, families) for second in (by_family, alone))
+    assert wide.difference == narrow.difference == pytest.approx(0.5)
+    assert (wide.families, wide.seeds) == (20, 4)
+    half = 1.96 * (0.25 / 20) ** 0.5  # 20 families are 20 tests
+    assert wide.interval().high - wide.interval().low == pytest.approx(2 * half, rel=0.1)
+    assert narrow.interval() == pytest.approx((0.5, 0.5, 0.5))
+    assert wide.smallest_visible() == pytest.approx(2.8 * (0.25 / 20) ** 0.5, rel=0.05)
+    by_seed = [[float(s % 2)] * 400 for s in range(4)]  # half of the seeds gain
+    assert crossed_difference(first, by_seed, families).interval() == pytest.approx((0.5, 0.0, 1.0))
+
+
+def test_crossed_p_is_small_where_the_interval_excludes_zero_and_nothing_else_is_compared() -> None:
+    families = [str(i) for i in range(50)]
+    better = crossed_difference([[0.0] * 50], [[1.0] * 30 + [0.0] * 20], families)
+    same = crossed_difference([[0.0] * 50], [[0.0] * 50], families)
+    assert better.p < 0.001
+    assert same.p == 1.0
+    with pytest.raises(ValueError, match="same seeds and items"):
+        crossed_difference([[0.0] * 50], [[0.0] * 50] * 2, families)
+
+
+def test_holm_asks_most_of_the_smallest_p() -> None:
+    assert holm_levels([0.01, 0.5, 0.03]) == pytest.approx([1 - 0.05 / 3, 0.95, 1 - 0.05 / 2])
+    assert holm_levels([]) == []

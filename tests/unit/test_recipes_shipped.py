@@ -3,7 +3,7 @@
 import pytest
 
 from orcamath.plan.training import memory_gb
-from orcamath.recipe_file import load, shipped
+from orcamath.recipe_file import arms, load, shipped
 from orcamath.student.sizes import ModelSize
 
 MISTRAL_7B = ModelSize(7.24e9, 4096, 32, 32_000, tied=False)
@@ -12,6 +12,17 @@ MISTRAL_7B = ModelSize(7.24e9, 4096, 32, 32_000, tied=False)
 @pytest.mark.parametrize("name", shipped())
 def test_a_recipe_that_ships_loads_under_its_own_name(name: str) -> None:
     assert load(name).name == name
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_hypotheses_and_controls_name_students_that_a_recipe_trains(name: str) -> None:
+    recipe = load(name)
+    own = {"": recipe, **arms(recipe)}
+    for hypothesis in recipe.hypotheses.test:
+        for student in (hypothesis.student, hypothesis.against):
+            arm, _, model = student.rpartition("/")
+            assert 1 <= int(model.removeprefix("M")) <= len(own[arm].iterations) + 1, hypothesis
+    assert recipe.unspoilt is None or recipe.unspoilt in own
 
 
 @pytest.mark.parametrize(("name", "gb"), [("gsm8k-7b-24gb", 24), ("gsm8k-7b-80gb", 80)])

@@ -53,6 +53,25 @@ def test_seeds_are_averaged_within_each_problem_and_each_is_shown() -> None:
     assert row.measures == {"n": 10, "score": 0.5}  # a mean of intervals would be no interval
 
 
+def test_practice_is_shown_as_the_share_of_the_way_to_unspoilt_lessons() -> None:
+    right = {("", 0): "1110000000", ("KTO", 0): "1111110000", ("worked", 0): "1111111100"}
+    students = [student(*key, said) for key, said in right.items()]
+    recipe = {**students[0].recipe, "unspoilt": "worked"}
+    named = [
+        s._replace(recipe=recipe, name="M1" if s.arm != "KTO" else "M2", iteration=1 + (s.arm == "KTO"))
+        for s in students
+    ]
+    assert {r.arm: r.recovered for r in rows(named)} == {"": None, "worked": None, "KTO": pytest.approx(3 / 5)}
+    assert [r.recovered for r in rows(students)] == [None, None, None]
+
+
+def test_the_base_has_a_row_of_its_own() -> None:
+    base = student("", 0, "1000000000")._replace(name="M0", iteration=0)
+    first, second = rows([base, student("", 0, "1110000000")])
+    assert (first.name, first.model, first.training.method) == ("the base, untrained", "M0", "")
+    assert second.name == "imitate the teacher"
+
+
 def test_seeds_are_never_pooled_as_problems() -> None:
     alike = {("", s): "1111100000" for s in range(5)}
     interval = made(alike)[""].score

@@ -90,10 +90,16 @@ def test_what_cannot_be_read_is_nothing(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("overrides", "some"),
     [
-        ([], ["benchmarks", "seeds", "ask", "edit", "collect", "teach", "gate", "unseen", "imitate", "evaluate M1"]),
+        (
+            [],
+            [
+                "benchmarks", "seeds", "ask", "edit", "collect", "teach", "gate", "unseen", "evaluate base 0", "imitate",
+                "evaluate M1",
+            ],
+        ),
         (["ask_me_anything=null"], ["benchmarks", "seeds", "edit", "collect", "teach"]),
     ],
-)
+)  # fmt: skip
 def test_outline_follows_the_recipe(overrides: list[str], some: list[str]) -> None:
     recipe = load("classroom", overrides)
     assert isinstance(recipe, Recipe)

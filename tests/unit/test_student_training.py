@@ -122,6 +122,15 @@ def test_train_tokens_stop_a_control_run(tmp_path: Path, base: ModelFolder, less
     assert 0 < out.facts["n_answer_tokens"] < out.facts["n_tokens"]
 
 
+@pytest.mark.parametrize("steps", [1, 3, 7])
+def test_train_steps_stop_after_so_many_whatever_an_epoch_takes(
+    tmp_path: Path, base: ModelFolder, lessons: Artifact, steps: int
+) -> None:
+    out = output(tmp_path)
+    imitate(out, SFT.model_copy(update={"train_steps": steps}), lessons, base, Quiet(), Metrics())
+    assert out.facts["n_steps"] == steps
+
+
 def test_dpo_widens_the_margin_and_kto_reports_its_baseline(
     tmp_path: Path, base: ModelFolder, preferences: Artifact
 ) -> None:

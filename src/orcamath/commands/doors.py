@@ -15,9 +15,10 @@ from orcamath.recipe_settings import Recipe
 from orcamath.report.arms import Arm, arms_of, artifacts_of, own
 from orcamath.report.differing import differing
 from orcamath.report.fold import fold
+from orcamath.report.measures import percent
 from orcamath.report.progress import Silent
 from orcamath.report.standing import Standing, standing
-from orcamath.report.table import percent, printable
+from orcamath.report.table import printable
 from orcamath.store.artifacts import Store
 
 __all__ = ["Door", "compared", "export_from", "runs_listed"]

@@ -78,7 +78,13 @@ def report_on(path: Path, store: Path, *, as_json: bool = False) -> None:
     write(results, page)
     if as_json:
         rows = [r._asdict() for r in results.rows]
-        sys.stdout.write(json.dumps({"name": results.name, "rows": rows, "report": str(page)}, indent=1) + "\n")
+        told = {
+            "name": results.name,
+            "rows": rows,
+            "findings": [t._asdict() for t in results.settled],
+            "report": str(page),
+        }
+        sys.stdout.write(json.dumps(told, indent=1) + "\n")
         return
     width = None if sys.stdout.isatty() else 160
     show(results, Console(width=width))

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from orcamath.recipe_settings import HypothesesSettings
 from orcamath.records import Lesson, Problem, Rejected, Scored
 from orcamath.report.arms import Arm, arms_of, key_of, load_artifact, made, own, steps_of
+from orcamath.report.hypotheses import Settled, settled
 from orcamath.report.provenance import models, spent
 from orcamath.report.rows import Row, Student, rows
 from orcamath.report.samples import Sample, doubted, samples
@@ -86,6 +88,8 @@ class Results(NamedTuple):
     """(role, the model that played it)."""
     spent: tuple[tuple[str, float], ...] = ()
     """(stage, US dollars), of the run and all its arms."""
+    settled: tuple[Settled, ...] = ()
+    """What became of the recipe's hypotheses."""
 
 
 def fold(folder: Path, store: Store) -> Results:
@@ -117,7 +121,14 @@ def fold(folder: Path, store: Store) -> Results:
         (*samples(base, students), *doubtful),
         tuple(models(arms[0].recipe, facts)),
         tuple(spent(folder, (s.label for s in stages)).items()),
+        tuple(_settled(arms[0].recipe, students, base)),
     )
+
+
+def _settled(recipe: Mapping[str, Any], students: list[Student], base: Mapping[str, Artifact]) -> list[Settled]:
+    problems = base.get("unseen") or base.get("benchmarks")
+    settings = HypothesesSettings.model_validate(recipe.get("hypotheses") or {})
+    return settled(settings, students, problems.read(Problem)) if problems is not None and settings.test else []
 
 
 def _facts(arms: Iterable[Arm], store: Store) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -165,7 +176,7 @@ def _examples(label: str, artifact: Artifact) -> Iterator[Example]:
 
 
 def students_of(arms: Iterable[Arm], store: Store) -> Iterator[Student]:
-    """Yield every student once: an arm that only shares its seed's M1 does not bring it again."""
+    """Yield every student once: an arm that only shares its seed's base and M1 does not bring them again."""
     seen: set[tuple[int | None, str]] = set()
     for arm in arms:
         for s in arm.pointers["students"]:
@@ -174,10 +185,22 @@ def students_of(arms: Iterable[Arm], store: Store) -> Iterator[Student]:
             seen.add((arm.seed, s["scored"]))
             scored = load_artifact(store, s["scored"])
             answers: dict[str, dict[str, Scored]] = defaultdict(dict)
+            samples: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
             for row in scored.read(Scored):
                 if row.draw == 0:
                     answers[row.benchmark][row.problem_id] = row
+                else:
+                    samples[row.benchmark][row.problem_id].append(row.outcome == "agrees")
+            sampled = {b: {p: sum(r) / len(r) for p, r in of.items()} for b, of in samples.items()}
             measures = scored.facts.get("benchmarks") or {}
             yield Student(
-                arm.variant, arm.seed, s["name"], s["iteration"], s["trained_tokens"], arm.recipe, answers, measures
+                arm.variant,
+                arm.seed,
+                s["name"],
+                s["iteration"],
+                s["trained_tokens"],
+                arm.recipe,
+                answers,
+                measures,
+                sampled,
             )

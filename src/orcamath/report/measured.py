@@ -13,8 +13,9 @@ from rich.table import Table
 
 from orcamath.evaluate.published import Published
 from orcamath.intervals import Interval, Paired
+from orcamath.report.measures import percent
 from orcamath.report.others import placed_beside
-from orcamath.report.table import percent, table
+from orcamath.report.table import table
 
 __all__ = ["Measured", "text_of"]
 

@@ -29,6 +29,8 @@ class Student(NamedTuple):
     """Benchmark → problem → answer."""
     measures: Mapping[str, Mapping[str, Any]]
     """Benchmark → what the evaluation says of it besides."""
+    sampled: Mapping[str, Mapping[str, float]] = {}
+    """Benchmark → problem → share of the sampled answers that are right; empty where none were sampled."""
 
 
 class Contrast(NamedTuple):
@@ -68,6 +70,8 @@ class Row(NamedTuple):
     """What the evaluation said of this benchmark besides: string matches, tokens an answer, maj@k and pass@k."""
     seeds: dict[str, float]
     """Seed → share right; empty where it was trained once."""
+    recovered: float | None = None
+    """Of the way from its M1 to the unspoilt arm's, the share it has come; None where the recipe names no such arm."""
 
     @property
     def name(self) -> str:
@@ -90,7 +94,8 @@ def rows(students: Sequence[Student]) -> Iterator[Row]:
         others = [("M1", groups.get(("", "M1"), [])), *((c, groups.get((c, name), [])) for c in controls if c != arm)]
         for benchmark in dict.fromkeys(b for s in group for b in s.answers):
             against = [(other, found) for other, found in others if found and found is not group]
-            yield _row([s for s in group if benchmark in s.answers], benchmark, against)
+            made = _row([s for s in group if benchmark in s.answers], benchmark, against)
+            yield made._replace(recovered=_recovered(made, groups))
 
 
 def _row(group: Group, benchmark: str, others: Sequence[tuple[str, Group]]) -> Row:
@@ -109,6 +114,22 @@ def _row(group: Group, benchmark: str, others: Sequence[tuple[str, Group]]) -> R
         _averaged([s.measures.get(benchmark, {}) for s in group]) if several else dict(first.measures.get(benchmark, {})),
         {str(s.seed): sum(row) / n for s, row in zip(group, table, strict=True)} if several else {},
     )  # fmt: skip
+
+
+def _recovered(row: Row, groups: Mapping[tuple[str, str], Group]) -> float | None:
+    """Return (score − M1) / (unspoilt M1 − M1) of a student that practised."""
+    own = groups.get((row.arm, "M1")) or groups.get(("", "M1"))
+    named = own[0].recipe.get("unspoilt") if own else None
+    unspoilt = groups.get((str(named), "M1"))
+    if not own or not unspoilt or row.arm == named or row.iteration < 2:
+        return None
+    start, whole = (_right(g, row.benchmark) for g in (own, unspoilt))
+    return (row.score.point - start) / (whole - start) if whole > start else None
+
+
+def _right(group: Group, benchmark: str) -> float:
+    table = _table(group, benchmark, _shared(group, benchmark))
+    return sum(map(sum, table)) / sum(map(len, table))
 
 
 def _contrast(name: str, first: Group, second: Group, benchmark: str) -> Contrast | None:

@@ -6,7 +6,7 @@ whose facts are missing is empty and the page leaves it out.
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -14,12 +14,13 @@ from markupsafe import Markup
 
 from orcamath.intervals import Interval
 from orcamath.report.fold import Example, Results, StageRow
+from orcamath.report.measures import Columns, levels, measures, percent
 from orcamath.report.plot import Lane, bars, intervals
 from orcamath.report.rows import Contrast, Row
-from orcamath.report.table import difference, each_seed, percent
+from orcamath.report.table import difference, each_seed, recovered
 
 __all__ = [
-    "Board", "Cell", "Finding", "Practised", "Rejects", "ScoreRow", "Timed", "boards", "books", "contamination",
+    "Beside", "Board", "Cell", "Finding", "Practised", "Rejects", "ScoreRow", "Timed", "boards", "books", "contamination",
     "findings", "funnel", "head", "minus", "p_value", "practice", "rejects", "said", "stages",
 ]  # fmt: skip
 
@@ -52,8 +53,17 @@ class ScoreRow(NamedTuple):
     row: Row
     series: int
     percent: str
+    recovered: str
+    """Share of the way to the unspoilt arm's M1; empty where the recipe names none."""
     seeds: str
     cells: tuple[Cell, ...]
+
+
+class Beside(NamedTuple):
+    """A table of figures beside the score: headings, and (row, its figures in that order)."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class Board(NamedTuple):
@@ -65,9 +75,10 @@ class Board(NamedTuple):
     """Seeds of training that the rows average over; empty where each was trained once."""
     against: tuple[str, ...]
     rows: tuple[ScoreRow, ...]
-    measures: tuple[tuple[str, tuple[str, ...]], ...]
-    """Besides the judged score: (row, its figures in the order of `measured`)."""
-    measured: tuple[str, ...]
+    measures: Beside
+    """Besides the judged score."""
+    levels: Beside
+    """The judged score by level; empty where the benchmark has none."""
     scores: Markup
     differences: tuple[tuple[str, Markup], ...]
 
@@ -158,35 +169,21 @@ def boards(results: Results) -> list[Board]:
     for number, benchmark in enumerate(dict.fromkeys(r.benchmark for r in results.rows)):
         rows = [r for r in results.rows if r.benchmark == benchmark]
         against = tuple(dict.fromkeys(c.against for r in rows for c in r.contrasts))
-        shown = tuple(ScoreRow(r, series[r.name], percent(r.score), each_seed(r), _cells(r, against)) for r in rows)
+        shown = tuple(
+            ScoreRow(r, series[r.name], percent(r.score), recovered(r), each_seed(r), _cells(r, against)) for r in rows
+        )
         plots = tuple((name, _differences(f"d{number}-{i}", name, shown)) for i, name in enumerate(against))
-        measured = _measured(rows)
-        table = tuple((_label(r), tuple(words(r.measures) for words in measured.values())) for r in rows if r.measures)
+        said = [r.measures for r in rows]
+        tables = (_beside(rows, measures(said)), _beside(rows, levels(said)))
         drawn = _scores(f"b{number}", benchmark, shown)
         seeds = tuple(dict.fromkeys(seed for r in rows for seed in r.seeds))
-        out.append(Board(benchmark, rows[0].n, seeds, against, shown, table, tuple(measured), drawn, plots))
+        out.append(Board(benchmark, rows[0].n, seeds, against, shown, *tables, drawn, plots))
     return out
 
 
-def _measured(rows: Sequence[Row]) -> dict[str, Callable[[Mapping[str, Any]], str]]:
-    """Return the columns of the second table: heading → what a row's measures say there."""
-    columns: dict[str, Callable[[Mapping[str, Any]], str]] = {
-        "judged": _share, "strict match": lambda m: _share(m.get("strict")), "last number": lambda m: _share(m.get("flexible")),
-    }  # fmt: skip
-    for what in ("maj", "pass"):
-        for k in dict.fromkeys(k for r in rows for k in r.measures.get(what) or {}):
-            columns[f"{what}@{k}"] = lambda m, what=what, k=k: _share((m.get(what) or {}).get(k))  # type: ignore[misc]
-    columns["tokens an answer"] = lambda m: f"{m['tokens_per_answer']:,.1f}" if "tokens_per_answer" in m else "–"
-    columns["cut off"] = lambda m: f"{100 * m['truncated']:.1f} %" if "truncated" in m else "–"
-    return columns
-
-
-def _share(found: Mapping[str, Any] | None) -> str:
-    if found is None or "score" not in found:
-        return "–"
-    if not {"low", "high"} <= found.keys():  # a mean over seeds
-        return f"{100 * found['score']:.1f}"
-    return percent(Interval(found["score"], found["low"], found["high"]))
+def _beside(rows: Sequence[Row], columns: Columns) -> Beside:
+    shown = tuple((_label(r), tuple(words(r.measures) for words in columns.values())) for r in rows if r.measures)
+    return Beside(tuple(columns), shown if columns else ())
 
 
 def _cells(row: Row, against: Sequence[str]) -> tuple[Cell, ...]:

@@ -7,22 +7,16 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from orcamath.intervals import Interval
 from orcamath.report.fold import Results, StageRow
+from orcamath.report.measures import Columns, levels, measures, percent
 from orcamath.report.rows import Contrast, Row
 
-__all__ = ["difference", "each_seed", "percent", "printable", "show", "table", "tables"]
+__all__ = ["difference", "each_seed", "printable", "recovered", "show", "table", "tables"]
 
 
 def printable(text: object) -> str:
     """Drop control characters, so that text from a model cannot move the cursor or colour the terminal."""
     return "".join(c for c in str(text) if c.isprintable() or c == "\n")
-
-
-def percent(share: Interval, *, signed: bool = False) -> str:
-    """Write a share with its limits, in percent; `signed` for a difference."""
-    form = "+.1f" if signed else ".1f"
-    return f"{100 * share.point:{form}} [{100 * share.low:{form}}, {100 * share.high:{form}}]"
 
 
 def difference(contrast: Contrast | None) -> str:
@@ -55,6 +49,11 @@ def tables(results: Results) -> Iterator[RenderableType]:
     for benchmark in dict.fromkeys(r.benchmark for r in results.rows):
         rows = [r for r in results.rows if r.benchmark == benchmark]
         yield _scores(benchmark, rows)
+        said = [r.measures for r in rows]
+        yield from _beside(f"{benchmark}: other measures of the same students", rows, measures(said))
+        yield from _beside(f"{benchmark}: greedy, % right by level", rows, levels(said))
+    if results.settled:
+        yield _hypotheses(results)
     yield table(
         "Time per stage", ["stage", "made", "seconds"],
         (
@@ -64,9 +63,43 @@ def tables(results: Results) -> Iterator[RenderableType]:
     )  # fmt: skip
 
 
+def _hypotheses(results: Results) -> Table:
+    made = table(
+        "What was to be decided: student − other, points; families of problems and seeds resampled, crossed",
+        ["", "statement", "verdict", "points [at its level]", "[95 %, unadjusted]", "seeds", "families", "could see"],
+        (
+            [
+                t.id, t.statement + (f" ({t.measure})" if t.measure != "greedy" else ""), t.verdict,
+                f"{t.difference:+.1f} [{t.low:+.1f}, {t.high:+.1f}]", f"[{t.unadjusted[0]:+.1f}, {t.unadjusted[1]:+.1f}]",
+                f"{t.seeds}", f"{t.structures:,}", f"{t.smallest_visible:.1f}",
+            ]
+            for t in results.settled
+        ), left=3,
+    )  # fmt: skip
+    causes = sorted({t.mechanism for t in results.settled if t.mechanism and t.verdict == "holds"})
+    notes = [
+        "superiority after Holm; “could see”: the difference that this test shows four times in five",
+        *([f"what holds rests on {len(causes)} of the causes: {', '.join(causes)}"] if causes else []),
+        *(f"undecided by the rule: {why}" for why in dict.fromkeys(t.why for t in results.settled if t.why)),
+    ]
+    made.caption = printable("\n".join(notes))
+    return made
+
+
 def each_seed(row: Row) -> str:
     """Write the score of every seed, in percent; empty where there is one."""
     return " · ".join(f"{100 * share:.1f}" for share in row.seeds.values())
+
+
+def recovered(row: Row) -> str:
+    """Write which share of the way from M1 to the unspoilt arm's M1 a student has come; empty where there is none."""
+    return "" if row.recovered is None else f"{100 * row.recovered:.0f} %"
+
+
+def _beside(title: str, rows: list[Row], columns: Columns) -> Iterator[Table]:
+    if columns and any(r.measures for r in rows):
+        figures = ([r.name, r.model, *(words(r.measures) for words in columns.values())] for r in rows if r.measures)
+        yield table(title, ["", "student", *columns], figures, left=2)
 
 
 def _scores(benchmark: str, rows: list[Row]) -> RenderableType:
@@ -74,14 +107,15 @@ def _scores(benchmark: str, rows: list[Row]) -> RenderableType:
     seeds = list(dict.fromkeys(seed for r in rows for seed in r.seeds))
     single = [f"seeds {', '.join(seeds)}"] if seeds else []
     points = [f"points over {other} [95 %, paired]" for other in others]
+    way = ["of the way to unspoilt"] if any(r.recovered is not None for r in rows) else []
     made = table(
         f"{benchmark}: greedy pass@1, {rows[0].n:,} held-out problems, one model call an answer",
-        ["", "student", "practised on", "% right [95 %]", *single, *points, "tokens trained"],
+        ["", "student", "practised on", "% right [95 %]", *single, *points, *way, "tokens trained"],
         (
             [
                 r.name, r.model, r.training.practice or "–", percent(r.score), *(each_seed(r) or "–" for _ in single),
                 *(difference(next((c for c in r.contrasts if c.against == o), None)) for o in others),
-                f"{r.trained_tokens:,}",
+                *(recovered(r) or "–" for _ in way), f"{r.trained_tokens:,}",
             ]
             for r in rows
         ),

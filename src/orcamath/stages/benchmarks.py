@@ -15,7 +15,7 @@ from orcamath.store.artifacts import Output
 
 __all__ = ["VERSION", "BenchmarksSettings", "benchmarks"]
 
-VERSION = 1
+VERSION = 2
 
 
 def benchmarks(out: Output, settings: BenchmarksSettings, readers: Mapping[str, Reader], progress: Progress) -> None:

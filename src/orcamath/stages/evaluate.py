@@ -2,7 +2,8 @@
 
 In: benchmark problems, a model, the pose in which it was trained. Out: table `scored`, one row an answer, and facts a
 benchmark: greedy pass@1 with Wilson's interval, strict and flexible string matches beside the judged score, share of
-answers cut off, tokens and model calls an answer; with more samples maj@k and pass@k. Paper, section 4: GSM8K, greedy.
+answers cut off, tokens and model calls an answer, how many show their working and how right these are, scores by level; with
+more samples maj@k and pass@k. Paper, section 4: GSM8K, greedy.
 
 Draw 0 is always the greedy answer and the one that pass@1 counts; sampled answers are draws 1 … k.
 """
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, model_validator
 
-from orcamath.answers import final_answer
+from orcamath.answers import final_answer, worked
 from orcamath.errors import UsageError, nearest
 from orcamath.evaluate.scores import Sample, flexible, generated, majority, pass_at_k, sizes, strict
 from orcamath.intervals import bootstrap, wilson
@@ -27,7 +28,7 @@ from orcamath.store.ledger import Remembered
 
 __all__ = ["VERSION", "EvaluateSettings", "evaluate", "shown"]
 
-VERSION = 2
+VERSION = 3
 
 
 class EvaluateSettings(Settings):
@@ -184,10 +185,18 @@ class _Tally:
     counts: Counter[str] = field(default_factory=Counter)
     right_of_samples: list[int] = field(default_factory=list)
     """Right sampled answers a problem."""
+    working: "Counter[tuple[bool, bool, bool]]" = field(default_factory=Counter)
+    """(sampled, shows its working, right) → answers."""
+    levels: dict[str, Counter[str]] = field(default_factory=dict)
 
     def add(self, problem: Problem, rows: Sequence[Scored]) -> None:
         counts, gold = self.counts, problem.answer or ""
         for row in rows:
+            right = row.outcome == "agrees"
+            self.working[row.draw > 0, worked(row.text), right] += 1
+            if problem.level is not None:
+                kind = "samples" if row.draw > 0 else "greedy"
+                self.levels.setdefault(problem.level, Counter()).update({kind: 1, f"{kind} right": right})
             if row.draw > 0:
                 counts["sampled"] += 1
                 counts["sampled_tokens"] += row.n_tokens or 0
@@ -195,7 +204,7 @@ class _Tally:
                 counts["n"] += 1
                 counts["tokens"] += row.n_tokens or 0
                 counts["truncated"] += row.finish_reason == "length"
-                counts["correct"] += row.outcome == "agrees"
+                counts["correct"] += right
                 counts["unjudged"] += row.outcome == "unjudged"
                 counts["strict"] += strict(row.text, gold)
                 counts["flexible"] += flexible(row.text, gold)
@@ -217,8 +226,12 @@ class _Tally:
             "truncated": counts["truncated"] / n,
             "tokens_per_answer": counts["tokens"] / n,
             "calls_per_answer": 1,
+            "working": self._worked(sampled=False),
         }
+        if self.levels:
+            facts["levels"] = {level: _of_level(self.levels[level]) for level in sorted(self.levels)}
         if samples > 1:
+            facts["sampled_working"] = self._worked(sampled=True)
             facts["tokens_per_sample"] = counts["sampled_tokens"] / counts["sampled"]
             price = {
                 k: {"calls_per_answer": k, "tokens_per_answer": k * facts["tokens_per_sample"]} for k in sizes(samples)
@@ -227,9 +240,26 @@ class _Tally:
             facts["pass"] = {str(k): {**self._passed(samples, k), **price[k]} for k in price}
         return facts
 
+    def _worked(self, *, sampled: bool) -> dict[str, float | None]:
+        """Return the share of answers that show their working, and how many are right among these and among the others."""
+        (bare_wrong, bare_right), (wrong, right) = (
+            [self.working[sampled, shown, is_right] for is_right in (False, True)] for shown in (False, True)
+        )
+        total = bare_wrong + bare_right + wrong + right
+        return {
+            "share": (wrong + right) / total if total else None,
+            "right_when_worked": right / (wrong + right) if wrong + right else None,
+            "right_when_bare": bare_right / (bare_wrong + bare_right) if bare_wrong + bare_right else None,
+        }
+
     def _passed(self, samples: int, k: int) -> dict[str, float]:
         spread = bootstrap([[pass_at_k(samples, right, k) for right in self.right_of_samples]]).interval
         return {"score": spread.point, "low": spread.low, "high": spread.high}
+
+
+def _of_level(counts: Counter[str]) -> dict[str, float]:
+    sampled = {"sampled": counts["samples right"] / counts["samples"]} if counts["samples"] else {}
+    return {"n": counts["greedy"], **_interval(counts["greedy right"], counts["greedy"]), **sampled}
 
 
 def _interval(right: int, n: int) -> dict[str, float]:

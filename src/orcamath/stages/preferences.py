@@ -46,7 +46,7 @@ from orcamath.store.artifacts import Artifact, Output
 
 __all__ = ["VERSION", "PreferSettings", "prefer"]
 
-VERSION = 1
+VERSION = 2
 MAX_LISTED = 200
 """How many problems with a doubtful teacher are listed by id in the facts; all of them are counted."""
 FACTS = (

@@ -20,7 +20,7 @@ from orcamath.store.artifacts import Output
 
 __all__ = ["VERSION", "SeedsSettings", "gather"]
 
-VERSION = 1
+VERSION = 2
 
 
 def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader], progress: Progress) -> None:

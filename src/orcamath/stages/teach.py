@@ -43,6 +43,8 @@ class TeachSettings(SolverSettings):
     """Who writes the solutions: the teacher (paper), or those who made the seeds (see `worked`; asks no model)."""
     max_problems: int | None = None
     """How many problems the teacher solves; None for all of them."""
+    seed: int = 0
+    """Chooses others."""
     solutions: int = Field(default=1, ge=1)
     """How many solutions are asked for a problem; more than one needs a temperature above 0."""
     keep: Literal["all", "first"] = "all"
@@ -61,7 +63,7 @@ class TeachSettings(SolverSettings):
 
 def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered, progress: Progress) -> None:
     """Write the lessons, and the problems that were left for practice."""
-    chosen = _choice(lambda: problems.read(Problem), settings.max_problems)
+    chosen = _choice(lambda: problems.read(Problem), settings.max_problems, settings.seed)
 
     def posed() -> Iterator[Posed]:
         n = settings.solutions
@@ -96,7 +98,7 @@ def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact, p
     def solved() -> Iterator[Problem]:
         return (p for p in problems.read(Problem) if solution_of(p) is not None)
 
-    chosen = _choice(solved, settings.max_problems)
+    chosen = _choice(solved, settings.max_problems, settings.seed)
     taught: set[str] = set()
 
     def lessons() -> Iterator[Lesson]:
@@ -161,18 +163,19 @@ def _too_long(settings: TeachSettings, problem: Problem, solution: Solution) -> 
     return "answer_too_long" if long else None
 
 
-def _choice(problems: Callable[[], Iterable[Problem]], limit: int | None) -> Callable[[Problem], bool]:
+def _choice(problems: Callable[[], Iterable[Problem]], limit: int | None, seed: int) -> Callable[[Problem], bool]:
     """Return the test for "is taught": the `limit` problems whose hashed ids come first. 8 bytes a problem in memory."""
     if limit is None:
         return lambda _: True
-    ranks = np.fromiter((_rank(p) for p in problems()), dtype=np.uint64)
+    ranks = np.fromiter((_rank(p, seed) for p in problems()), dtype=np.uint64)
     if limit >= len(ranks):
         return lambda _: True
     if limit == 0:
         return lambda _: False
     last = int(np.partition(ranks, limit - 1)[limit - 1])
-    return lambda problem: _rank(problem) <= last
+    return lambda problem: _rank(problem, seed) <= last
 
 
-def _rank(problem: Problem) -> int:
-    return int.from_bytes(blake2b(f"taught {problem.id}".encode(), digest_size=8).digest(), "big")
+def _rank(problem: Problem, seed: int) -> int:
+    name = f"taught {problem.id}" if seed == 0 else f"taught {seed} {problem.id}"
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big")

@@ -23,6 +23,7 @@ R = TypeVar("R", bound=Record)
 Where = Callable[[pa.RecordBatch], pa.Array]
 
 MIGRATIONS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
+    # version 2 has `level` and `family` too, which an older problem leaves open
     ("problems", 1): lambda row: {**row, "confirmed": False},
 }
 """(table, from version) → a function that turns such a row into one of the next version."""

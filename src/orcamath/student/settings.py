@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from orcamath.records import Settings, outside_digest
 
@@ -81,6 +81,14 @@ class SftSettings(TrainSettings):
 
     train_tokens: int | None = Field(default=None, ge=1)
     """Stop after this many forwarded tokens instead of after `epochs`: a control gets the tokens another run had."""
+    train_steps: int | None = Field(default=None, ge=1)
+    """Stop after this many optimizer steps instead of after `epochs`: so many lessons in all, however few there are to repeat."""
+
+    @model_validator(mode="after")
+    def _one_end(self) -> "SftSettings":
+        if self.train_tokens is not None and self.train_steps is not None:
+            raise ValueError("train_tokens and train_steps both say where to stop; keep one")
+        return self
 
 
 class LearnSettings(TrainSettings, LossSettings):

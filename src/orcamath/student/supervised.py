@@ -10,7 +10,7 @@ from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.encode import Encoder
 from orcamath.student.fit import fit, prepared
 from orcamath.student.groups import Group
-from orcamath.student.loop import Metric, plan
+from orcamath.student.loop import Metric, epoch_steps, plan
 from orcamath.student.losses.nll import loss as nll
 from orcamath.student.model import ModelFolder, load
 from orcamath.student.processes import ALONE, World
@@ -63,6 +63,9 @@ def lesson_groups(lessons: Artifact, encoder: Encoder) -> tuple[list[Group], int
 
 
 def _steps(groups: list[Group], settings: SftSettings) -> list[list[int]]:
+    if settings.train_steps is not None:
+        epochs = math.ceil(settings.train_steps / epoch_steps(len(groups), settings))
+        return plan(len(groups), settings.model_copy(update={"epochs": float(epochs)}))[: settings.train_steps]
     if settings.train_tokens is None:
         return plan(len(groups), settings)
     epochs = math.ceil(settings.train_tokens / sum(g.n_tokens for g in groups))
