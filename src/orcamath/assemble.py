@@ -117,7 +117,7 @@ class Assembled:
         from orcamath.student.model import open_folder
 
         model = open_folder(str(trained.path / "model"), None)
-        if model.fingerprint not in trained.facts.get("fingerprints", {"": model.fingerprint}).values():
+        if model.content not in trained.facts.get("contents", {"": model.content}).values():
             raise trained.damaged(f"the student in `{model.path}`")
         return model
 
@@ -136,7 +136,7 @@ class Assembled:
 
             encoder = Encoder.of(model)
             log = self.store.root / "student-server.log"
-            served = StudentServer(server, model.path, model.fingerprint, eos_id=encoder.eos_id, log=log)
+            served = StudentServer(server, model.path, model.fingerprint, ends=encoder.ends, log=log)
             return Player(Remembered(served, self.ledger), encoder.pose)
         chat = self.chat(ModelSettings(backend="transformers_local", model=str(model.path), options=settings.options))
         return Player(chat, partial(Encoder.of(model).pose, examples=tuple(examples)))

@@ -11,7 +11,7 @@ from torch.optim import AdamW
 from orcamath.errors import ModelError
 from orcamath.store.artifacts import Output, Store
 from orcamath.student.checkpoint import resume, save_checkpoint
-from orcamath.student.model import fingerprints, load, open_folder, save
+from orcamath.student.model import contents, load, open_folder, save
 from orcamath.student.reference import _packed, _unpacked
 from tiny_student import tiny_folder, tiny_model, tiny_tokenizer
 
@@ -76,12 +76,12 @@ def test_a_student_that_is_not_what_was_sealed_is_trained_anew(tmp_path: Path) -
 
     def train(out: Output) -> None:
         save(tiny_model(), tiny_tokenizer(), out.folder / "model")
-        out.facts["fingerprints"] = fingerprints(out.folder / "model")
+        out.facts["contents"] = contents(out.folder / "model")
 
     store = Store(tmp_path)
     tools = Assembled(store)
     made = store.stage("imitate", 1, None, [], train)
-    assert tools.model_of(made).fingerprint in made.facts["fingerprints"].values()
+    assert tools.model_of(made).content in made.facts["contents"].values()
     weights = made.path / "model" / "model.safetensors"
     content = bytearray(weights.read_bytes())
     content[-100] ^= 64

@@ -17,7 +17,7 @@ def student(tmp_path: Path, command: str, **settings: float) -> StudentServer:
     model = tmp_path / "model"
     model.mkdir(exist_ok=True)
     given = ServerSettings(command=command, **settings)  # type: ignore[arg-type]
-    return StudentServer(given, model, "weights-0123456789abcdef", eos_id=2)
+    return StudentServer(given, model, "weights-0123456789abcdef", ends=(2, 9))
 
 
 def test_a_server_runs_from_the_first_sample_to_the_last(tmp_path: Path) -> None:
@@ -65,7 +65,13 @@ def test_a_command_without_the_name_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("ids", "finish", "closed"),
-    [((5, 6), "stop", (5, 6, 2)), ((5, 6, 2), "stop", (5, 6, 2)), ((5, 6, 2), "length", (5, 6)), (None, "stop", None)],
+    [
+        ((5, 6), "stop", (5, 6, 2)),
+        ((5, 6, 2), "stop", (5, 6, 2)),
+        ((5, 6, 2), "length", (5, 6)),
+        ((5, 9), "stop", (5, 9)),
+        (None, "stop", None),
+    ],
 )
 def test_the_end_is_marked_only_where_the_sample_ended_by_itself(tmp_path, ids, finish, closed) -> None:
     model = student(tmp_path, "x {model} {name} {port}")

@@ -18,7 +18,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -35,18 +35,30 @@ __all__ = ["StudentServer"]
 
 _MARKS = ("{model}", "{name}", "{port}")
 _LAST_LINES = 20
+NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
+"""What servers otherwise take from a model's generation_config or from their own defaults."""
 
 
 class StudentServer:
-    """The Chat of one checkpoint. `eos_id` closes the ids of a finished sample where the server leaves it out."""
+    """The Chat of one checkpoint.
+
+    `ends`: the ids that end an answer. They go with every request, as do values under which a server samples from the student's
+    own distribution. The first of them closes the ids of a finished sample where the server leaves it out.
+    """
 
     chunk: int | None = None
 
     def __init__(
-        self, settings: ServerSettings, model: Path, fingerprint: str, *, eos_id: int | None, log: Path | None = None
+        self,
+        settings: ServerSettings,
+        model: Path,
+        fingerprint: str,
+        *,
+        ends: Sequence[int] = (),
+        log: Path | None = None,
     ) -> None:
         self.settings, self.model, self.fingerprint = settings, model, fingerprint
-        self.eos_id, self.log = eos_id, log
+        self.ends, self.log = tuple(ends), log
         self.name = f"orcamath-{fingerprint[-16:]}"
         """Under which the weights must be served: another checkpoint's server is never taken for this one's."""
         missing = [mark for mark in _MARKS if mark not in settings.command]
@@ -63,7 +75,8 @@ class StudentServer:
             chat = OpenAICompatible(
                 ModelSettings(
                     model=self.name, base_url=base_url, api_key_env=None, concurrency=self.settings.concurrency,
-                    timeout_s=self.settings.timeout_s, body={"return_token_ids": True},
+                    timeout_s=self.settings.timeout_s,
+                    body={"return_token_ids": True, "stop_token_ids": list(self.ends)} | NEUTRAL,
                     options={"fingerprint": self.fingerprint},
                 )
             )  # fmt: skip
@@ -74,10 +87,11 @@ class StudentServer:
     def _closed(self, reply: Reply) -> Reply:
         """Put the end-of-sequence id where the sample ended by itself, and nowhere else."""
         ids = reply.token_ids
-        if ids is None or self.eos_id is None:
+        if ids is None or not self.ends:
             return reply
-        bare = ids[:-1] if ids and ids[-1] == self.eos_id else ids
-        wanted = (*bare, self.eos_id) if reply.finish_reason == "stop" else bare
+        ended = bool(ids) and ids[-1] in self.ends
+        bare, end = (ids[:-1], ids[-1]) if ended else (ids, self.ends[0])
+        wanted = (*bare, end) if reply.finish_reason == "stop" else bare
         return reply if wanted == ids else replace(reply, token_ids=wanted)
 
     @contextlib.contextmanager

@@ -70,7 +70,7 @@ def body_of(request: Request, model: str, extra: Mapping[str, Any]) -> dict[str,
         body["messages"] = [{"role": m.role, "content": m.content} for m in request.messages]
     body["temperature"] = s.temperature
     body["max_tokens"] = s.max_tokens
-    if s.top_p != 1.0:
+    if s.top_p != 1.0 or request.token_ids is not None:  # a server of open weights has a default of its own
         body["top_p"] = s.top_p
     if s.stop:
         body["stop"] = list(s.stop)

@@ -13,7 +13,10 @@ import orjson
 __all__ = ["Quirks"]
 
 _log = logging.getLogger("orcamath.wire")
-_OPTIONAL = ("max_tokens", "temperature", "top_p", "seed", "stop")
+_OPTIONAL = (
+    "max_tokens", "temperature", "top_p", "seed", "stop",
+    "top_k", "min_p", "repetition_penalty", "stop_token_ids", "return_token_ids",
+)  # fmt: skip
 _REASONING_FAMILY = re.compile(r"^(?:o[1-9]|gpt-5)(?:$|[-.])")
 _REFUSES = re.compile(
     r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|not allowed|extra_forbidden|extra inputs",

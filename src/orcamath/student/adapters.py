@@ -13,6 +13,8 @@ from typing import Any, Literal
 import torch
 
 from orcamath.errors import ModelError
+from orcamath.student.changes import declared_ends
+from orcamath.student.ends import name_end
 from orcamath.student.model import ModelFolder, load, save, torch_dtype
 from orcamath.student.settings import AdapterSettings, TrainSettings
 
@@ -30,7 +32,11 @@ def quantize_of(settings: TrainSettings) -> Literal["none", "4bit"]:
 
 
 def adapted(model: Any, settings: AdapterSettings) -> Any:
-    """Return the model with fresh adapters, which do nothing yet. Raises ModelError where `peft` is missing."""
+    """Return the model with fresh adapters, which do nothing yet.
+
+    Raises ModelError where `peft` is missing, and where an adapter would sit on embeddings that are also the output matrix:
+    merged, it would change the output too, which it did not while it was trained.
+    """
     try:
         from peft import LoraConfig, get_peft_model
     except ImportError as e:
@@ -39,7 +45,15 @@ def adapted(model: Any, settings: AdapterSettings) -> Any:
         r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, task_type="CAUSAL_LM",
         target_modules=settings.targets if settings.targets == "all-linear" else settings.targets.split(","),
     )  # fmt: skip
-    return get_peft_model(model, config, autocast_adapter_dtype=True)
+    inner, outer = model.get_input_embeddings(), model.get_output_embeddings()
+    tied = outer is not None and inner.weight is outer.weight
+    made = get_peft_model(model, config, autocast_adapter_dtype=True)
+    if tied and (made.get_input_embeddings() is not inner or made.get_output_embeddings() is not outer):
+        raise ModelError(
+            f"`adapter.targets: {settings.targets}` adapts embeddings that are tied to the output matrix, so the merged student "
+            f"would not be the trained one: leave them out of `targets` (`all-linear` does), or train all weights"
+        )
+    return made
 
 
 def save_trained(
@@ -59,11 +73,12 @@ def save_trained(
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 parameter.copy_(weights[name])
+    ends = declared_ends(source.path)
     if settings.adapter is None:
-        save(model, tokenizer, path)
+        _save(model, tokenizer, ends, path)
         return
     if settings.adapter.quantize == "none":
-        save(model.merge_and_unload(), tokenizer, path)
+        _save(model.merge_and_unload(), tokenizer, ends, path)
         return
     from peft import PeftModel
 
@@ -72,4 +87,9 @@ def save_trained(
     gc.collect()
     base = load(source, dtype=torch_dtype(settings.dtype), device="cpu").model  # the GPU still holds the quantized one
     merged = PeftModel.from_pretrained(base, path.with_name("adapter")).merge_and_unload()
-    save(merged, tokenizer, path)
+    _save(merged, tokenizer, ends, path)
+
+
+def _save(model: Any, tokenizer: Any, ends: tuple[int, ...], path: Path) -> None:
+    name_end(model, tokenizer, ends)
+    save(model, tokenizer, path)

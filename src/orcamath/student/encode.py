@@ -61,7 +61,7 @@ class Encoder:
     def __init__(self, tokenizer: Any, max_tokens: int = 2048, ends: Iterable[int] = ()) -> None:
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
-        self._ends = frozenset(ends)
+        self._declared = frozenset(ends)
         if not tokenizer.chat_template:
             bos = "{{ bos_token }}" if _adds_bos(tokenizer) else ""
             tokenizer.chat_template = bos + BASE_TEMPLATE
@@ -92,7 +92,13 @@ class Encoder:
     @cached_property
     def stop_ids(self) -> frozenset[int]:
         """Every id that ends a generation."""
-        return frozenset({self.eos_id, int(self.tokenizer.eos_token_id), *self._ends})
+        return frozenset(self.ends)
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The ids that end a generation, the one that is trained first."""
+        others = {int(self.tokenizer.eos_token_id), *self._declared} - {self.eos_id}
+        return (self.eos_id, *sorted(others))
 
     @cached_property
     def _turn(self) -> Turn:

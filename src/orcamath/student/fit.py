@@ -12,7 +12,7 @@ from orcamath.ports import Progress
 from orcamath.store.artifacts import Output
 from orcamath.student.adapters import adapted, save_trained
 from orcamath.student.loop import Done, Metric, StepReport, epoch_steps, log, train
-from orcamath.student.model import Loaded, ModelFolder, fingerprints, torch_dtype
+from orcamath.student.model import Loaded, ModelFolder, contents, torch_dtype
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
 from orcamath.student.sharding import even, gathered, is_sharded, shard, shards
@@ -122,6 +122,6 @@ def fit(
     weights = gathered(model.named_parameters(), keep=world.rank == 0) if is_sharded(model) else None
     if world.rank == 0:
         save_trained(model, loaded.tokenizer, source, out.folder / "model", settings, weights)
-        out.facts["fingerprints"] = fingerprints(out.folder / "model")
+        out.facts["contents"] = contents(out.folder / "model")
     world.wait()
     return done

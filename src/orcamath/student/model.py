@@ -25,8 +25,8 @@ from orcamath.student.settings import Dtype
 __all__ = [
     "Loaded",
     "ModelFolder",
+    "contents",
     "fingerprint",
-    "fingerprints",
     "load",
     "load_tokenizer",
     "locate",
@@ -46,6 +46,8 @@ class ModelFolder(NamedTuple):
 
     path: Path
     fingerprint: str
+    content: str = ""
+    """Hash of its files and dtype alone."""
 
 
 class Loaded(NamedTuple):
@@ -65,21 +67,34 @@ def torch_dtype(name: Dtype) -> torch.dtype:
 
 
 def fingerprint(path: Path, dtype: Dtype = "auto") -> str:
-    """Hash what changes a model's answers: weights, configuration, tokenizer, template, adapter, and the dtype it runs in."""
+    """Hash what changes a model's answers: weights, configuration, tokenizer, template, adapter, the dtype it runs in, and what
+    this version samples otherwise."""
+    return _named(path, _content(path, dtype)).fingerprint
+
+
+def contents(path: Path) -> dict[str, str]:
+    """Return the hash of a model's files for each dtype it may run in: what is sealed with it, to be compared when it is opened.
+
+    Not its fingerprint: a mended sampler changes that, and the student stays what was sealed.
+    """
+    return {str(torch_dtype(dtype)): _content(path, dtype).hexdigest() for dtype in ("float32", "bfloat16")}
+
+
+def _named(path: Path, h: "blake2b") -> ModelFolder:
+    content = h.hexdigest()
+    for change in changes(path):
+        h.update(f"\0{change}".encode())
+    return ModelFolder(path, h.hexdigest(), content)
+
+
+def _content(path: Path, dtype: Dtype) -> "blake2b":
     h = blake2b(str(torch_dtype(dtype)).encode(), digest_size=16)
     for file in _files(path):
         h.update(f"\0{'' if path.is_file() else file.relative_to(path)}\0".encode())
         with file.open("rb") as f:
             while piece := f.read(_CHUNK):
                 h.update(piece)
-    for change in changes(path):
-        h.update(f"\0{change}".encode())
-    return h.hexdigest()
-
-
-def fingerprints(path: Path) -> dict[str, str]:
-    """Return a model's fingerprint for each dtype it may run in: what is sealed with it, to be compared when it is opened."""
-    return {str(torch_dtype(dtype)): fingerprint(path, dtype) for dtype in ("float32", "bfloat16")}
+    return h
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -119,7 +134,7 @@ def open_folder(name: str, revision: str | None = None, dtype: Dtype = "auto") -
     """Find a model by name and say what exactly it is. Raises ModelError naming path and fix."""
     path = locate(name, revision)
     _check(path)
-    return ModelFolder(path, fingerprint(path, dtype))
+    return _named(path, _content(path, dtype))
 
 
 def _check(path: Path) -> None:
