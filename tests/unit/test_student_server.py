@@ -1,5 +1,6 @@
 """A student behind a server: started when needed, checked by name, stopped after the last sample."""
 
+import json
 import sys
 import urllib.request
 from pathlib import Path
@@ -76,3 +77,32 @@ def test_a_command_without_the_name_is_refused(tmp_path: Path) -> None:
 def test_the_end_is_marked_only_where_the_sample_ended_by_itself(tmp_path, ids, finish, closed) -> None:
     model = student(tmp_path, "x {model} {name} {port}")
     assert model._closed(Reply(b"k", "t", finish, Usage(), ids)).token_ids == closed
+
+
+RECORDER = """
+import json, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+port, name, folder = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+class Handler(BaseHTTPRequestHandler):
+    def answer(self, body):
+        self.send_response(200); self.end_headers(); self.wfile.write(json.dumps(body).encode())
+    def do_GET(self):
+        self.answer({"data": [{"id": name}]})
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"]))
+        open(folder + "/asked.json", "wb").write(body)
+        self.answer({"choices": [{"text": "four", "finish_reason": "stop", "token_ids": [5, 9]}], "usage": {}})
+HTTPServer(("127.0.0.1", port), Handler).serve_forever()
+"""
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.9])
+def test_a_request_carries_the_students_ends_and_neutral_values(tmp_path: Path, top_p: float) -> None:
+    script = tmp_path / "recorder.py"
+    script.write_text(RECORDER)
+    model = student(tmp_path, f"{sys.executable} {script} {{port}} {{name}} {{model}}")
+    (reply,) = model([Request(token_ids=(1, 2), sampling=Sampling(0.7, top_p))])
+    asked = json.loads((tmp_path / "model" / "asked.json").read_text())
+    assert (reply.text, reply.token_ids) == ("four", (5, 9))
+    expected = {"stop_token_ids": [2, 9], "top_p": top_p, "top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
+    assert expected.items() <= asked.items()
