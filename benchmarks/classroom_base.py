@@ -31,11 +31,11 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
     """Evaluate the base that ships."""
     overrides = [] if args.limit is None else [f"benchmarks.limit={args.limit}"]
     recipe = load("classroom", [f"benchmarks.sources.0.split={args.split}", *overrides])
-    _, wanted = together(recipe.seeds, recipe.benchmarks)
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         tools = Assembled(store)
-        readers = tools.readers(wanted.named)
+        readers = tools.readers([*recipe.seeds.sources, *recipe.benchmarks.sources])
+        _, wanted = together(recipe.seeds, recipe.benchmarks, readers)
         tests = store.stage(
             "benchmarks", 1, wanted, [], lambda out: benchmarks(out, wanted, readers, progress=Silent())
         )

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from figures import report
-from orcamath.assemble import find
+from orcamath.families import find
 from orcamath.records import Problem, Rejected
 from orcamath.sources.clusters import NEAR, Sketches, near_pairs, shingles
 from orcamath.sources.source import SourceSettings, Unsplit

@@ -1,7 +1,5 @@
-"""Where names become things: the only room with dynamic imports. It builds the workshop and runs a recipe in a folder."""
+"""Where a recipe's names become open models, readers, judges: builds the workshop and runs a recipe in a folder."""
 
-import importlib
-import importlib.util
 import itertools
 import os
 import sys
@@ -10,12 +8,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from orcamath.errors import RecipeError, Stopped, nearest
+from orcamath.errors import Stopped
 from orcamath.experiment import run_arms
-from orcamath.extend import FAMILIES
+from orcamath.extend import offered
+from orcamath.families import boundary, find
 from orcamath.outline import outline
 from orcamath.ports import Closing, Judge, Message, Screen
 from orcamath.recipe_file import arms, dump
@@ -35,49 +33,7 @@ from orcamath.store.run_state import Keeper
 from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.workshop import Player, Workshop
 
-__all__ = ["Assembled", "find", "members", "run_recipe", "size_of", "slug"]
-
-
-def members(family: str) -> list[str]:
-    """Return the names found in a family's package, and those that live in another room."""
-    import pkgutil
-
-    where = FAMILIES[family]
-    package = importlib.import_module(where.package)
-    names = [m.name for m in pkgutil.iter_modules(package.__path__)]
-    return sorted([n for n in names if _defines(f"{where.package}.{n}", where.entry)] + list(where.also))
-
-
-def _defines(module: str, entry: str) -> bool:
-    spec = importlib.util.find_spec(module)
-    return spec is not None and spec.origin is not None and f"def {entry}(" in Path(spec.origin).read_text("utf-8")
-
-
-def find(family: str, name: str) -> ModuleType:
-    """Return the member of a family: by name, or by the path of a `.py` file. Raises RecipeError naming the nearest."""
-    where = FAMILIES[family]
-    if name.endswith(".py"):
-        return _from_file(family, Path(name))
-    known = members(family)
-    if name not in known:
-        raise RecipeError(f"there is no {family} `{name}`; {nearest(name, known)} (or give the path of a .py file)")
-    return importlib.import_module(where.also.get(name, f"{where.package}.{name}"))
-
-
-def _from_file(family: str, path: Path) -> ModuleType:
-    where = FAMILIES[family]
-    if not path.is_file():
-        raise RecipeError(f"{family} file `{path}` does not exist")
-    content = digest(path.read_text(encoding="utf-8"))
-    spec = importlib.util.spec_from_file_location(f"orcamath_own_{family}_{content[:12]}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    if not hasattr(module, where.entry):
-        raise RecipeError(f"{family} file `{path}` defines no `{where.entry}`. It must have: {where.contract}")
-    return module
+__all__ = ["Assembled", "run_recipe", "size_of", "slug"]
 
 
 class Assembled:
@@ -159,13 +115,8 @@ class Assembled:
         return {s.name: find("source", s.name).read for s in sources}
 
     def screens(self, names: Iterable[str]) -> list[Screen]:
-        """Find the screens named; `classroom` is the only one that ships."""
-        from orcamath.classroom.held_out import HeldOut, Unreadable
-
-        unknown = [n for n in names if n != "classroom"]
-        if unknown:
-            raise RecipeError(f"there is no screen `{unknown[0]}`; {nearest(unknown[0], ['classroom'])}")
-        return [screen for _ in names for screen in (Unreadable(), HeldOut())]
+        """Find the screens named; a name may stand for several."""
+        return [screen for name in names for screen in find("screen", name).make()]
 
     def loss(self, name: str) -> Any:
         """Find a loss."""
@@ -179,7 +130,9 @@ def size_of(settings: StudentSettings) -> ModelSize | None:
 
 
 def _base(settings: StudentSettings) -> str:
-    return str(Path(__file__).parent / "classroom" / "base") if settings.base == "classroom" else settings.base
+    """Return the base's place: what a member of the family says, or what the recipe names (a folder, a file, a hub name)."""
+    named = settings.base.endswith(".py") or offered("base", settings.base) is not None
+    return str(find("base", settings.base).folder()) if named else settings.base
 
 
 def run_recipe(
@@ -248,7 +201,7 @@ class _ArmRunner:
             sys.stderr.flush()
 
         path = self.folder / "arms" / slug(name)
-        with RunFolder(path, wait=True) as folder:
+        with boundary(), RunFolder(path, wait=True) as folder:
             run_recipe(
                 recipe, folder, Store(self.store), announce=say, quiet=True, budget_path=self.folder / "budget.sqlite"
             )

@@ -5,6 +5,7 @@ OrcamathError                 exit 1   anything this software raises on purpose
 │   └── RecipeError           exit 2   an unknown key, a wrong value, a name that resolves to nothing
 ├── DataError                 exit 1   a file or line that cannot be read
 ├── ModelError                exit 1   weights, tokenizer or template that cannot be loaded
+├── OthersFailed              exit 1   the user's own file, or an installed package's, raised something
 ├── TeacherRefused            exit 1   401, unknown model, out of quota: asking again cannot help
 ├── RunBusy                   exit 1   another process holds the run folder or the last free ledger shard
 ├── SchemaTooNew              exit 1   written by a newer version of this software
@@ -27,6 +28,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 __all__ = [
+    "NO_ROOM",
     "BatchWaiting",
     "BrokenBalance",
     "CapReached",
@@ -35,6 +37,7 @@ __all__ = [
     "DiskFull",
     "ModelError",
     "OrcamathError",
+    "OthersFailed",
     "PaysAgain",
     "RecipeError",
     "RepliesDamaged",
@@ -48,6 +51,9 @@ __all__ = [
     "WireDown",
     "nearest",
 ]
+
+NO_ROOM = frozenset({28, 122, 27})
+"""What the system says of a full disk: no space left, quota used up, file size limit."""
 
 
 class OrcamathError(Exception):
@@ -72,6 +78,10 @@ class DataError(OrcamathError):
 
 class ModelError(OrcamathError):
     """A model folder, hub name or GGUF file cannot be loaded."""
+
+
+class OthersFailed(OrcamathError):
+    """Code that is not ours raised something; the message has its file, its line, and the contract it is to keep."""
 
 
 class TeacherRefused(OrcamathError):

@@ -1,41 +1,135 @@
-"""What a stranger adds: a source, an agent, a judge, a loss or a backend is one file, found by its name.
+"""What others may add: the families, who offers members of them, and how a member's code enters a digest.
 
-A family is a package; a member is a module in it whose name is the name in the recipe, and which has the family's entry.
-A member elsewhere is named by the path of its file (`./my_judge.py`). `assemble.py` does the finding; this module only
-says where and what.
+A family is a kind of thing a recipe names. Its members are modules that define the family's entry: files of the family's
+own package (found by their name), a file of the user's (`./my_judge.py`), or what an installed package offers under an entry
+point group such as `orcamath.judges`. A room of this package may offer members by the same lines, in an `entry_points.txt`
+beside its code: the classroom does. Nothing is imported here; `families.py` does that.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
+import sys
+from collections.abc import Iterable
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import Distribution, EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["FAMILIES", "Family"]
+from orcamath.errors import RecipeError
+
+__all__ = ["FAMILIES", "Family", "Offer", "code_of", "group_of", "offered", "offers"]
 
 
 class Family(NamedTuple):
-    """Where members of a family live, what each must define, and in words what that is."""
+    """What each member must define, in words what that is, and the package whose files are members."""
 
-    package: str
     entry: str
     contract: str
-    also: Mapping[str, str] = MappingProxyType({})
-    """Members that live in another room: name → module."""
+    package: str | None = None
 
 
 FAMILIES: dict[str, Family] = {
     "source": Family(
-        "orcamath.sources",
         "read",
         "read(settings: SourceSettings) -> Iterator[Problem]: the problems of one data set, split and licence on each",
-        {"classroom": "orcamath.classroom.seeds"},
+        "orcamath.sources",
     ),
-    "agent": Family("orcamath.agents", "make", "make(settings) -> Agent: two pure halves, request and parse"),
-    "judge": Family("orcamath.judges", "make", "make(settings, model) -> Judge: findings in input order"),
-    "loss": Family("orcamath.student.losses", "loss", "loss(batch, settings) -> Loss: a pure function of log-probs"),
+    "agent": Family(
+        "agent", "agent(settings: AgentSettings) -> Agent: two pure halves, request and parse", "orcamath.agents"
+    ),
+    "judge": Family(
+        "make", "make(settings: JudgeSettings, model) -> Judge: one finding a comparison, in order", "orcamath.judges"
+    ),
+    "loss": Family(
+        "loss", "loss(batch: Batch, settings) -> Loss: a pure function of log-probs", "orcamath.student.losses"
+    ),
     "backend": Family(
-        "orcamath.backends",
         "open_chat",
-        "open_chat(settings: ModelSettings) -> Chat",
-        {"textbook": "orcamath.classroom.textbook"},
+        "open_chat(settings: ModelSettings) -> Chat: one reply a request, in any order",
+        "orcamath.backends",
     ),
+    "screen": Family("make", "make() -> Iterable[Screen]: each says why a question must not be trained on, or None"),
+    "base": Family("folder", "folder() -> Path: a model folder in transformers' format, which becomes M1"),
+    "recipe": Family("", "a package that holds the recipe as NAME.yaml", "orcamath.recipes"),
 }
+
+
+class Offer(NamedTuple):
+    """A member that is offered by name, from outside its family's own package."""
+
+    name: str
+    module: str
+    by: str | None
+    """The installed package and its version; None for a room of ours."""
+
+
+def group_of(family: str) -> str:
+    """Return the entry point group of a family: `orcamath.judges`, `orcamath.losses`."""
+    return f"orcamath.{family}{'es' if family.endswith('s') else 's'}"
+
+
+def offers(family: str) -> list[Offer]:
+    """Return what our rooms and the installed packages offer, in that order."""
+    group = group_of(family)
+    ours = [Offer(e.name, e.module, None) for e in _rooms().get(group, ())]
+    return ours + [Offer(e.name, e.module, _package(e)) for e in _installed(tuple(sys.path), group)]
+
+
+def offered(family: str, name: str) -> Offer | None:
+    """Return who offers a name; None where nobody does. Raises RecipeError where several do."""
+    found = [o for o in offers(family) if o.name == name]
+    if len(found) > 1:
+        who = ", ".join(f"`{o.by or 'orcamath'}`" for o in found)
+        raise RecipeError(f"the {family} `{name}` is offered by {who}; remove one of them, or name a file instead")
+    return found[0] if found else None
+
+
+def code_of(family: str, name: str) -> str | None:
+    """Name others' code by its content, for digests: where a file lies is no part of it. None for what ships with us."""
+    if name.endswith(".py"):
+        path = Path(name).expanduser()
+        return _hash(path.read_bytes()) if path.is_file() else name
+    offer = next((o for o in offers(family) if o.name == name and o.by is not None), None)
+    if offer is None:
+        return None
+    spec = find_spec(offer.module)
+    source = Path(spec.origin).read_bytes() if spec is not None and spec.origin is not None else b""
+    return f"{name} of {offer.by}, {_hash(source)}"
+
+
+def _hash(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()
+
+
+class _Room(Distribution):
+    """A room of ours, read as an installed package is."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read_text(self, filename: str) -> str | None:
+        """Return a file of the room."""
+        path = self.folder / filename
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+
+    def locate_file(self, path: object) -> Path:
+        """Return where a file of the room lies."""
+        return self.folder / str(path)
+
+
+@cache
+def _rooms() -> dict[str, list[EntryPoint]]:
+    found: dict[str, list[EntryPoint]] = {}
+    for lines in sorted(Path(__file__).parent.glob("*/entry_points.txt")):
+        for entry in _Room(lines.parent).entry_points:
+            found.setdefault(entry.group, []).append(entry)
+    return found
+
+
+@cache
+def _installed(path: tuple[str, ...], group: str) -> Iterable[EntryPoint]:  # noqa: ARG001 — what is read depends on it
+    return tuple(entry_points(group=group))
+
+
+def _package(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else "a package without a name"

@@ -45,9 +45,9 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
     """
     tools = shop.tools
     # seeds and benchmarks are clustered together, so that a text and its twin in another set fall on the same side
-    wanted, measured_on = together(recipe.seeds, recipe.benchmarks)
-    sources = measured_on.named
-    tests = shop.stage("benchmarks", read_benchmarks, measured_on, tools.readers(sources), also=contents(sources))
+    readers = tools.readers([*recipe.seeds.sources, *recipe.benchmarks.sources])
+    wanted, measured_on = together(recipe.seeds, recipe.benchmarks, readers)
+    tests = shop.stage("benchmarks", read_benchmarks, measured_on, readers, also=contents(measured_on.named))
     if recipe.start_from is not None and recipe.start_from.stage == "verdicts":
         return _from_verdicts(recipe.start_from, recipe, shop, tests)
     taught = _taught(recipe, wanted, shop)

@@ -4,6 +4,7 @@ import copy
 import io
 from collections.abc import Mapping, Sequence
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from orcamath.errors import RecipeError, nearest
 from orcamath.experiment import once_more, seeded
+from orcamath.extend import offered, offers
 from orcamath.recipe_settings import Recipe
 
 __all__ = ["arms", "dump", "load", "shipped"]
@@ -21,10 +23,11 @@ __all__ = ["arms", "dump", "load", "shipped"]
 SECTIONS = ("practice", "preferences", "learn")
 
 
-def shipped() -> list[str]:
-    """Return the names of the recipes inside the package."""
-    folder = resources.files("orcamath.recipes")
-    return sorted(p.name.removesuffix(".yaml") for p in folder.iterdir() if p.name.endswith(".yaml"))
+def shipped() -> dict[str, Traversable]:
+    """Return the files of the recipes that can be run by name: ours, our rooms', and those of installed packages."""
+    found = {o.name: resources.files(o.module) / f"{o.name}.yaml" for o in offers("recipe")}
+    ours = resources.files("orcamath.recipes").iterdir()
+    return dict(sorted((found | {p.name.removesuffix(".yaml"): p for p in ours if p.name.endswith(".yaml")}).items()))
 
 
 def load(name: str, overrides: Sequence[str] = (), *, limit: int | None = None) -> Recipe:
@@ -123,7 +126,8 @@ def _text(name: str) -> tuple[str, str]:
             raise RecipeError(f"recipe file `{path}` is not UTF-8 text (byte {e.start})") from e
     if name not in shipped():
         raise RecipeError(f"there is no recipe `{name}`; {nearest(name, shipped())} Or give the path of a .yaml file")
-    return (resources.files("orcamath.recipes") / f"{name}.yaml").read_text(encoding="utf-8"), f"recipe {name}"
+    offered("recipe", name)  # by one package only
+    return shipped()[name].read_text(encoding="utf-8"), f"recipe {name}"
 
 
 def _parse(text: str, where: str) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:

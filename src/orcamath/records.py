@@ -11,7 +11,8 @@ from typing import Any, Literal, Self
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.fields import FieldInfo
+
+from orcamath.extend import code_of
 
 __all__ = [
     "SCHEMAS",
@@ -32,6 +33,7 @@ __all__ = [
     "Verified",
     "canonical",
     "digest",
+    "member",
     "outside_digest",
 ]
 
@@ -58,9 +60,9 @@ class Settings(BaseModel):
 
     def identity(self) -> dict[str, Any]:
         """Return what enters a stage's digest: everything but the fields made with `outside_digest`."""
-        return {
-            name: _identity(getattr(self, name)) for name, f in type(self).model_fields.items() if not _is_outside(f)
-        }
+        fields = [(name, f.json_schema_extra) for name, f in type(self).model_fields.items()]
+        said = [(name, extra if isinstance(extra, dict) else {}) for name, extra in fields]
+        return {n: _identity(getattr(self, n), x.get("member_of")) for n, x in said if not x.get("outside_digest")}
 
     def prompt_fingerprints(self) -> list[str]:
         """Return the hashes of the prompts that are used, which enter a stage's digest beside the fields."""
@@ -72,12 +74,14 @@ def outside_digest(default: Any, **constraints: Any) -> Any:
     return Field(default, json_schema_extra={"outside_digest": True}, **constraints)
 
 
-def _is_outside(field: FieldInfo) -> bool:
-    extra = field.json_schema_extra
-    return isinstance(extra, dict) and bool(extra.get("outside_digest"))
+def member(family: str, default: Any = ...) -> Any:
+    """Return a pydantic field that names a member of a family: others' code enters the digest by what it says."""
+    return Field(default, json_schema_extra={"member_of": family})
 
 
-def _identity(value: Any) -> Any:
+def _identity(value: Any, family: Any = None) -> Any:
+    if family is not None:
+        return code_of(family, value) or value
     if isinstance(value, Settings):
         return value.identity()
     if isinstance(value, Mapping):

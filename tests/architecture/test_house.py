@@ -30,7 +30,7 @@ LAYERS = [
     ["recipe_settings", "recipe_file", "outline", "workshop", "recipe", "experiment", "plan", "recipes"],
     ["report", "view", "export"],
     ["backends", "classroom", "testing"],
-    ["assemble", "commands", "verbs", "cli", "__main__"],
+    ["families", "assemble", "commands", "verbs", "cli", "__main__"],
 ]  # fmt: skip
 LAYER = {room: i for i, rooms in enumerate(LAYERS, 1) for room in rooms}
 TORCH_ROOMS = (
@@ -136,9 +136,9 @@ def test_every_module_imports_and_all_is_exactly_what_is_public(module: str) -> 
         assert hasattr(loaded, name), f"{module}.__all__ names `{name}`, which is not there"
 
 
-def test_dynamic_imports_are_in_assemble_only() -> None:
+def test_dynamic_imports_are_in_families_only() -> None:
     for module, path in MODULES.items():
-        if module != "orcamath.assemble":
+        if module != "orcamath.families":
             assert "importlib.import_module" not in path.read_text(), module
             assert "__import__(" not in path.read_text(), module
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.assemble import find, members
+from orcamath.families import find, members
 from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Judge, Request
 from scripted import Bench, Scripted, user_text

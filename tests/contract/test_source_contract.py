@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from orcamath.assemble import find, members
 from orcamath.errors import DataError
+from orcamath.families import find, members
 from orcamath.records import Problem, Rejected
 from orcamath.sources.source import Found, SourceSettings, Unsplit
 

@@ -86,7 +86,7 @@ def _write(out: Output, problems: list[Problem]) -> None:
 
 @pytest.mark.parametrize("name", shipped())
 def test_every_line_with_a_number_says_where_it_comes_from(name: str) -> None:
-    text = (Path(__file__).parents[2] / f"src/orcamath/recipes/{name}.yaml").read_text()
+    text = shipped()[name].read_text(encoding="utf-8")
     _, _, body = text.partition("\nseeds:")
     numbers = [x for x in body.splitlines() if any(c.isdigit() for c in x.split("#")[0].partition(":")[2])]
     assert len(numbers) > 10

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from orcamath.assemble import find
 from orcamath.errors import DataError
+from orcamath.families import find
 from orcamath.records import Problem, Rejected
 from orcamath.sources.choosing import BenchmarksSettings, SeedsSettings, contents, together
 from orcamath.sources.source import Found, Reader, SourceSettings, Unsplit
@@ -252,7 +252,7 @@ def test_a_drawn_split_is_the_same_in_seeds_and_benchmarks_and_never_straddles(b
     texts = other_texts(60)
     own = {"a": made_of(*texts), "b": made_of(*texts[::2], source="b")}
     s, t = together(
-        SeedsSettings(sources=(SourceSettings(name="a"),)), BenchmarksSettings(sources=(SourceSettings(name="b"),))
+        SeedsSettings(sources=(SourceSettings(name="a"),)), BenchmarksSettings(sources=(SourceSettings(name="b"),)), own
     )
     train, test = problems(seeds(bench, s, own)), problems(measured(bench, t, own))
     assert train
@@ -266,9 +266,8 @@ def test_shares_move_problems_between_drawn_splits_and_the_seeds_count_for_the_b
     source = (SourceSettings(name="a"),)
 
     def parts(**shares: int) -> tuple[set[str], set[str]]:
-        s, t = together(
-            SeedsSettings(sources=source, splits=("train",), shares=shares), BenchmarksSettings(sources=source)
-        )
+        grown = SeedsSettings(sources=source, splits=("train",), shares=shares)
+        s, t = together(grown, BenchmarksSettings(sources=source), own)
         train, test = problems(seeds(bench, s, own)), problems(measured(bench, t, own))
         return {p.question for p in train}, {p.question for p in test}
 
@@ -291,7 +290,7 @@ def test_near_texts_are_one_cluster_whatever_their_numbers_and_follow_an_officia
         "b": made_of(STORY.format(70, 4), split="test", source="b"),
     }
     s, t = together(
-        SeedsSettings(sources=(SourceSettings(name="a"),)), BenchmarksSettings(sources=(SourceSettings(name="b"),))
+        SeedsSettings(sources=(SourceSettings(name="a"),)), BenchmarksSettings(sources=(SourceSettings(name="b"),)), own
     )
     assert STORY.format(3, 4) not in [p.question for p in problems(seeds(bench, s, own))]
     (gold,) = problems(measured(bench, t, own))
@@ -350,6 +349,7 @@ def test_the_classroom_is_read_as_a_stream_and_left_out_of_near_duplicates(bench
     s, t = together(
         SeedsSettings(sources=(SourceSettings(name="classroom", options={"n": 30}),), limit=7),
         BenchmarksSettings(sources=(SourceSettings(name="classroom", options={"n": 30}, limit=5),)),
+        {"classroom": find("source", "classroom").read},
     )
     train, test = problems(seeds(bench, s)), problems(measured(bench, t))
     assert (len(train), {p.split for p in train}) == (7, {"train"})

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from orcamath.assemble import find
+from orcamath.families import find
 from orcamath.records import Problem, Rejected
 from orcamath.sources.choosing import BenchmarksSettings, SeedsSettings, together
 from orcamath.sources.clusters import Sketches
@@ -110,11 +110,12 @@ def test_seeds_of_one_set_share_no_near_text_with_the_drawn_test_half_of_another
     def source(name: str, file: str) -> SourceSettings:
         return SourceSettings(name=name, path=str(DATA / "original" / file))
 
+    readers = {name: find("source", name).read for name in ("addsub", "singleop", "singleeq", "asdiv")}
     s, t = together(
         SeedsSettings(sources=(source("addsub", "AddSub.json.gz"), source("singleop", "SingleOp.jsonl.gz"))),
         BenchmarksSettings(sources=(source("singleeq", "SingleEq.json.gz"), source("asdiv", "ASDiv.xml.gz"))),
+        readers,
     )
-    readers = {x.name: find("source", x.name).read for x in s.named}
     bench = Bench(tmp_path)
     seeds = bench.run(lambda out: gather(out, s, readers, Quiet()))
     tests = bench.run(lambda out: benchmarks(out, t, readers, Quiet()))

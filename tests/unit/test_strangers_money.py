@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from orcamath.agents.driver import write
-from orcamath.assemble import Assembled, find
+from orcamath.assemble import Assembled
 from orcamath.errors import CapReached, WireDown
+from orcamath.families import find
 from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Message, Reply, Request
 from orcamath.records import Attempt, Exercise, Problem, Rejected

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from orcamath.assemble import find
 from orcamath.errors import DataError, ModelError, TrainingDiverged
+from orcamath.families import find
 from orcamath.records import Lesson, Preference, Problem, Response
 from orcamath.stages.imitate import imitate
 from orcamath.stages.learn import learn

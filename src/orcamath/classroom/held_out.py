@@ -11,7 +11,7 @@ from orcamath.classroom.growing import family, split_of
 from orcamath.classroom.solving import structure
 from orcamath.records import digest
 
-__all__ = ["VERSION", "HeldOut", "Unreadable"]
+__all__ = ["VERSION", "HeldOut", "Unreadable", "make"]
 
 VERSION = 2
 
@@ -46,3 +46,8 @@ class Unreadable:
         except NotOurs as e:
             return str(e)[:200]
         return None
+
+
+def make() -> tuple[Unreadable, HeldOut]:
+    """Return both, so that what cannot be read is counted apart."""
+    return Unreadable(), HeldOut()

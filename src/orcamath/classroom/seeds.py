@@ -16,7 +16,7 @@ from orcamath.classroom.growing import family, n_steps, split_of, stories
 from orcamath.classroom.solving import Story, solve
 from orcamath.errors import RecipeError, nearest
 from orcamath.records import Problem, Settings, Split
-from orcamath.sources.source import SourceSettings
+from orcamath.sources.source import SourceSettings, generated
 
 __all__ = ["LICENCE", "SeedOptions", "read"]
 
@@ -37,6 +37,7 @@ class SeedOptions(Settings):
     """At most so many problems of one make (theme, kinds of steps, number asked for)."""
 
 
+@generated
 def read(settings: SourceSettings) -> Iterator[Problem]:
     """Yield distinct problems with their answers; raises RecipeError for an unknown split or option."""
     split = next((s for s in _SPLITS if s == (settings.split or "train")), None)

@@ -40,7 +40,7 @@ def _needed_for(package: str) -> str:
 
 def _teacher_says(recipe: str) -> tuple[str, bool]:
     """Make one real call, past the ledger: a check that answers from memory checks nothing."""
-    from orcamath.assemble import find
+    from orcamath.families import find
     from orcamath.prompts import block
     from orcamath.prompts import load as load_prompt
     from orcamath.recipe_file import load

@@ -6,11 +6,10 @@ from contextlib import contextmanager
 
 import typer
 
-from orcamath.errors import OrcamathError
+from orcamath.errors import NO_ROOM, OrcamathError
+from orcamath.families import boundary
 
 __all__ = ["ended", "interruptible", "say"]
-
-_FULL = {28, 122, 27}  # no space left, quota used up, file size limit
 
 
 def say(line: str) -> None:
@@ -34,16 +33,17 @@ def interruptible(
 def ended(app: Callable[[], None]) -> None:
     """Run the command line; errors of ours are one message and an exit code, never a traceback."""
     try:
-        app()
+        with boundary():
+            app()
     except OrcamathError as e:
         say(str(e) if e.exit_code == 0 else f"error: {e}")
         sys.exit(e.exit_code)
     except OSError as e:
         say(f"error: {_disk(e)}")
-        sys.exit(4 if e.errno in _FULL else 1)
+        sys.exit(4 if e.errno in NO_ROOM else 1)
 
 
 def _disk(e: OSError) -> str:
-    if e.errno in _FULL:
+    if e.errno in NO_ROOM:
         return f"the disk is full ({e}). What was sealed is kept; make room and run the same command again"
     return str(e)

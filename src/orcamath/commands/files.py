@@ -7,10 +7,11 @@ from typing import Any
 
 import orjson
 
-from orcamath.assemble import Assembled, find
+from orcamath.assemble import Assembled
 from orcamath.contamination.check import Checked, check_files
 from orcamath.contamination.search import SearchSettings
 from orcamath.errors import UsageError
+from orcamath.families import find
 from orcamath.judges.file import Summary, judge_file
 from orcamath.judges.settings import JudgeSettings
 from orcamath.report.progress import Bars

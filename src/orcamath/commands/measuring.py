@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orcamath.assemble import Assembled, find
+from orcamath.assemble import Assembled
 from orcamath.commands.models import open_model
 from orcamath.errors import UsageError
+from orcamath.families import find
 from orcamath.intervals import Paired, paired
 from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Judge, Pose
@@ -143,6 +145,7 @@ class _Bench:
 def _whole(read: Reader) -> Reader:
     """Read a set without official splits as if all of it were for testing; others stay as they are."""
 
+    @wraps(read)
     def whole(settings: SourceSettings) -> Iterator[Found]:
         for found in read(settings):
             yield found.problem.model_copy(update={"split": "test"}) if isinstance(found, Unsplit) else found

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from orcamath.assemble import find
+from orcamath.families import boundary, find
 from orcamath.student.launch import work
 
 __all__ = ["main"]
@@ -11,7 +11,7 @@ __all__ = ["main"]
 
 def main(job: Path) -> None:
     """Do this process's part of the job."""
-    work(job, lambda name: find("loss", name).loss)
+    work(job, lambda name: find("loss", name).loss, boundary)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from orcamath.records import Settings, outside_digest
+from orcamath.records import Settings, member, outside_digest
 
 __all__ = ["JudgeSettings"]
 
@@ -10,7 +10,7 @@ __all__ = ["JudgeSettings"]
 class JudgeSettings(Settings):
     """Who judges, and how."""
 
-    name: str = "cascade"
+    name: str = member("judge", "cascade")
     """`rules`, `model`, `cascade` (rules, then math-verify, then the model where one is given), or your own file."""
     form: Literal["verdict", "extract"] = "verdict"
     """How a model is asked: for a verdict on the whole answer, or to extract the short answer that rules compare."""

@@ -1,6 +1,6 @@
 """What a recipe says of its sources: which become seeds, which are measured on, and the names of their contents."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -8,13 +8,13 @@ from typing import Any, Literal, Protocol
 from pydantic import Field, model_validator
 
 from orcamath.errors import DataError
+from orcamath.extend import offered
 from orcamath.records import Settings, Split, outside_digest
 from orcamath.sources.hub_rows import commit_of, hub_set
 from orcamath.sources.rows import FORMS
-from orcamath.sources.source import SourceSettings
+from orcamath.sources.source import Reader, SourceSettings, is_generated
 
 __all__ = [
-    "GENERATED",
     "BenchmarksSettings",
     "Placed",
     "ReadingSettings",
@@ -23,9 +23,6 @@ __all__ = [
     "contents",
     "together",
 ]
-
-GENERATED = ("classroom",)
-"""Sources written by a grammar: every problem is near some other, and they have a held-out rule of their own."""
 
 
 class SharesSettings(Settings):
@@ -67,10 +64,11 @@ class ReadingSettings(Settings):
 
 
 def _under(folder: str, source: Any) -> Any:
-    """Let a source lie in the folder of them all, unless it says where it is, comes from a hub or is written here."""
-    if not isinstance(source, dict) or source.get("path") is not None or source.get("name") in (*GENERATED, "hub"):
+    """Let a source lie in the folder of them all, unless it says where it is, or reads none of these sets' own files."""
+    if not isinstance(source, dict) or source.get("path") is not None:
         return source
-    return source | {"path": folder}
+    name = str(source.get("name"))
+    return source if name == "hub" or offered("source", name) is not None else source | {"path": folder}
 
 
 class SeedsSettings(ReadingSettings):
@@ -93,11 +91,13 @@ class BenchmarksSettings(ReadingSettings):
     """The split taken where a source does not name its own."""
 
 
-def together(seeds: SeedsSettings, tests: BenchmarksSettings) -> tuple[SeedsSettings, BenchmarksSettings]:
+def together(
+    seeds: SeedsSettings, tests: BenchmarksSettings, readers: Mapping[str, Reader]
+) -> tuple[SeedsSettings, BenchmarksSettings]:
     """Let seeds and benchmarks be clustered in one go, so that both see the same clusters and the same drawn splits."""
 
     def whole(sources: Iterable[SourceSettings]) -> tuple[SourceSettings, ...]:
-        return tuple(s.model_copy(update={"limit": None}) for s in sources if s.name not in GENERATED)
+        return tuple(s.model_copy(update={"limit": None}) for s in sources if not is_generated(readers[s.name]))
 
     return (
         seeds.model_copy(update={"among": whole(tests.sources)}),
@@ -123,9 +123,6 @@ def contents(settings: Iterable[Placed]) -> list[str]:
 
 
 def _content(settings: Placed) -> Iterator[str]:
-    own = getattr(settings, "name", "")
-    if str(own).endswith(".py") and Path(own).is_file():
-        yield _file_hash(Path(own))
     if settings.path is not None:
         path = Path(settings.path).expanduser()
         if not path.exists():

@@ -12,8 +12,8 @@ from orcamath.errors import DataError
 from orcamath.ports import Progress
 from orcamath.records import Problem, Rejected, Split
 from orcamath.sources import clusters
-from orcamath.sources.choosing import GENERATED, ReadingSettings
-from orcamath.sources.source import Reader, SourceSettings, Unsplit, place_of
+from orcamath.sources.choosing import ReadingSettings
+from orcamath.sources.source import Reader, SourceSettings, Unsplit, is_generated, place_of
 from orcamath.store.artifacts import Output
 
 __all__ = ["Passes", "counted", "nothing_to_take"]
@@ -46,7 +46,7 @@ class Passes:
         progress.begin("comparing", None)
         done: dict[str, int] = {}
         for source in self.settings.named:
-            if source.name in GENERATED:
+            if self._generated(source):
                 continue
             key = repr(source.model_copy(update={"limit": None}))
             if key not in done:
@@ -58,6 +58,9 @@ class Passes:
             self.starts[id(source)] = done[key]
         progress.end()
         self.clusters = sketches.cluster(**self.settings.shares.model_dump()) if len(sketches) else None
+
+    def _generated(self, source: SourceSettings) -> bool:
+        return source.name in self.readers and is_generated(self.readers[source.name])
 
     def _records(self, source: SourceSettings, rejected: list[Rejected] | None = None) -> Iterator[Problem | Unsplit]:
         """Yield what can be read; a bad line stops the run or is put on the list."""
@@ -82,10 +85,10 @@ class Passes:
     def _wanted(self, source: SourceSettings, splits: Sequence[Split]) -> Iterator[Problem]:
         skipped: list[Rejected] = []
         # a grammar writes what is asked of it; a file holds what it holds
-        update = {"split": source.split or splits[0]} if source.name in GENERATED else {"limit": None}
+        update = {"split": source.split or splits[0]} if self._generated(source) else {"limit": None}
         asked = source.model_copy(update=update)
         for place, found in enumerate(self._records(asked, skipped), start=self.starts.get(id(source), 0)):
-            problem = self._placed(found, place)
+            problem = self._placed(found, place, sketched=not self._generated(source))
             while skipped:
                 self._reject(skipped.pop(0))
             self.read.setdefault(problem.source, Counter())[problem.split] += 1
@@ -100,9 +103,9 @@ class Passes:
         while skipped:
             self._reject(skipped.pop(0))
 
-    def _placed(self, found: Problem | Unsplit, place: int) -> Problem:
+    def _placed(self, found: Problem | Unsplit, place: int, *, sketched: bool) -> Problem:
         problem = found.problem if isinstance(found, Unsplit) else found
-        if self.clusters is not None and problem.source not in GENERATED:
+        if self.clusters is not None and sketched:
             if not self.clusters.holds(place, problem):
                 raise DataError(f"source `{problem.source}` changed while it was being read; run again")
             return problem.model_copy(

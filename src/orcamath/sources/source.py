@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from math import isfinite
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from pydantic import Field, ValidationError
 
 from orcamath.answers import kind_of
 from orcamath.errors import DataError
-from orcamath.records import AnswerKind, Problem, Rejected, Settings, Split, outside_digest
+from orcamath.records import AnswerKind, Problem, Rejected, Settings, Split, member, outside_digest
 
 __all__ = [
     "Found",
@@ -25,7 +25,9 @@ __all__ = [
     "SourceSettings",
     "Unsplit",
     "each",
+    "generated",
     "gold_kind",
+    "is_generated",
     "number_text",
     "place_of",
     "problem_from",
@@ -38,7 +40,7 @@ __all__ = [
 class SourceSettings(Settings):
     """One data set: which reader, where the copy is, and how much of it."""
 
-    name: str
+    name: str = member("source")
     """`gsm8k`, `svamp`, …, `file`, `hub`, or the path of your own `.py` file with a `read`."""
     path: str | None = outside_digest(None)
     """A file, or a folder that holds the set's files; left out, the set comes from the hub. Content enters the digest."""
@@ -80,6 +82,9 @@ class Reader(Protocol):
     def __call__(self, settings: SourceSettings) -> Iterator[Found]:
         """Yield everything the copy holds, all splits; raises DataError where there is no copy to read."""
         ...
+
+
+R = TypeVar("R", bound=Callable[..., Any])
 
 
 class Row(NamedTuple):
@@ -181,6 +186,17 @@ def problem_from(
         )  # fmt: skip
     except ValidationError as e:
         return row.bad("bad_row", "; ".join(f"{x['loc']}: {x['msg']}" for x in e.errors()))
+
+
+def generated(read: R) -> R:
+    """Mark a reader whose problems a grammar writes: every one is near some other, and it has a held-out rule of its own."""
+    vars(read)["generated"] = True
+    return read
+
+
+def is_generated(read: Reader) -> bool:
+    """Tell whether a reader is marked so: its problems are compared word for word only, and written for the split asked for."""
+    return bool(getattr(read, "generated", False))
 
 
 def unsplit(found: Problem | Rejected) -> Unsplit | Rejected:

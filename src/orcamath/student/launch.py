@@ -11,11 +11,12 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orcamath.errors import DataError, ModelError, OrcamathError, TrainingDiverged
+from orcamath.errors import DataError, ModelError, OrcamathError, OthersFailed, TrainingDiverged
 from orcamath.ports import Progress
 from orcamath.records import Rejected
 from orcamath.store.artifacts import Artifact, Output
@@ -101,7 +102,7 @@ def _tell(told: dict[str, Any], progress: Progress, metric: Callable[..., None])
 
 
 def _raise(error: dict[str, Any]) -> None:
-    kinds: dict[str, type[OrcamathError]] = {"TrainingDiverged": TrainingDiverged, "DataError": DataError}
+    kinds: dict[str, type[OrcamathError]] = {k.__name__: k for k in (TrainingDiverged, DataError, OthersFailed)}
     raise kinds.get(error["kind"], ModelError)(error["error"])
 
 
@@ -150,9 +151,16 @@ class _Told:
         self.tell(end=True)
 
 
-def work(path: Path, find_loss: Callable[[str], Any]) -> None:
-    """Do one process's part of a job. The first process leaves `done.json`; one that cannot go on leaves `error-RANK.json` and
-    ends, so that torchrun ends the others, who may be waiting for it."""
+def work(
+    path: Path,
+    find_loss: Callable[[str], Any],
+    boundary: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
+    """Do one process's part of a job, inside the `boundary` that names others' exceptions.
+
+    The first process leaves `done.json`; one that cannot go on leaves `error-RANK.json` and ends, so that torchrun ends the
+    others, who may be waiting for it.
+    """
     from orcamath.student.model import ModelFolder
     from orcamath.student.processes import World
 
@@ -166,7 +174,8 @@ def work(path: Path, find_loss: Callable[[str], Any]) -> None:
     models = {k: ModelFolder(Path(p), f) for k, (p, f) in job["models"].items()}
     world = World.join(job["settings"]["processes"])
     try:
-        _train(job, out, data, models, _Told(rank == 0), world, find_loss)
+        with boundary():
+            _train(job, out, data, models, _Told(rank == 0), world, find_loss)
     except OrcamathError as e:
         (scratch / f"error-{rank}.json").write_text(json.dumps({"error": str(e), "kind": type(e).__name__}))
         sys.exit(1)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from orcamath.records import Settings, outside_digest
+from orcamath.records import Settings, member, outside_digest
 
 __all__ = ["AdapterSettings", "Dtype", "LearnSettings", "LossSettings", "SftSettings", "TrainSettings"]
 
@@ -94,7 +94,7 @@ class SftSettings(TrainSettings):
 class LearnSettings(TrainSettings, LossSettings):
     """How the student learns from preferences."""
 
-    loss: str = "kto"
+    loss: str = member("loss", "kto")
     """`kto`, `dpo`, `rpo`, `ipo`, `apo_zero`, `nll` (right answers only), or the path of your own file."""
     nll_weight: float = Field(default=0.0, ge=0)
     """Adds this much of the right answers' NLL (mean per answer token) to any loss."""

@@ -1,0 +1,165 @@
+"""Where names become modules: the only room with dynamic imports, and the boundary at which others' exceptions are named.
+
+`find(family, name)` returns the member's module: a file of the family's own package, what a room of ours or an installed
+package offers by that name, or the user's own file by its path (see `extend.py` for who may offer what).
+
+Others' code runs inside ours: when it is imported, when it makes its agent or judge, and in every call after that, often
+inside an iterator that we draw from. No call is wrapped. An exception travels up untouched to `boundary`, which every process
+of ours ends in once, and is attributed there: the last frame of its traceback that lies in others' code says which file, which
+line, and so which family's contract.
+"""
+
+import importlib
+import importlib.util
+import linecache
+import pkgutil
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from types import FrameType, ModuleType
+
+from orcamath.errors import NO_ROOM, OrcamathError, OthersFailed, RecipeError, nearest
+from orcamath.extend import FAMILIES, code_of, offered, offers
+
+__all__ = ["attributed", "boundary", "find", "members"]
+
+_OWN = "orcamath_own"
+"""How modules loaded by path are called: `orcamath_own_FAMILY_HASH`."""
+
+
+def members(family: str) -> list[str]:
+    """Return the names of a family that can be found now: ours, our rooms', and those of installed packages."""
+    return sorted({*_shipped(family), *(offer.name for offer in offers(family))})
+
+
+def find(family: str, name: str) -> ModuleType:
+    """Return a member's module. Raises RecipeError naming the nearest, and OthersFailed where its import fails."""
+    if name.endswith(".py"):
+        return _from_file(family, Path(name).expanduser())
+    offer = offered(family, name)
+    if name in _shipped(family):
+        if offer is not None:
+            raise RecipeError(
+                f"`{offer.by}` offers a {family} `{name}`, which ships here too; remove it, or name its file"
+            )
+        return importlib.import_module(f"{FAMILIES[family].package}.{name}")
+    if offer is None:
+        raise RecipeError(
+            f"there is no {family} `{name}`; {nearest(name, members(family))} (or give the path of a .py file)"
+        )
+    return _checked(family, _imported(family, lambda: importlib.import_module(offer.module)), f"`{name}` of {offer.by}")
+
+
+@cache
+def _shipped(family: str) -> frozenset[str]:
+    """The files of a family's package that define its entry."""
+    package, entry = FAMILIES[family].package, FAMILIES[family].entry
+    if package is None or not entry:
+        return frozenset()
+    names = [m.name for m in pkgutil.iter_modules(importlib.import_module(package).__path__)]
+    return frozenset(n for n in names if _defines(f"{package}.{n}", entry))
+
+
+def _defines(module: str, entry: str) -> bool:
+    spec = importlib.util.find_spec(module)
+    return spec is not None and spec.origin is not None and f"def {entry}(" in Path(spec.origin).read_text("utf-8")
+
+
+def _from_file(family: str, path: Path) -> ModuleType:
+    if not path.is_file():
+        raise RecipeError(f"{family} file `{path}` does not exist")
+    spec = importlib.util.spec_from_file_location(f"{_OWN}_{family}_{code_of(family, str(path))}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module, loader = importlib.util.module_from_spec(spec), spec.loader
+
+    def load() -> ModuleType:
+        sys.modules[spec.name] = module
+        try:
+            loader.exec_module(module)
+        except BaseException:
+            del sys.modules[spec.name]
+            raise
+        return module
+
+    return _checked(family, _imported(family, load), f"{family} file `{path}`")
+
+
+def _imported(family: str, load: Callable[[], ModuleType]) -> ModuleType:
+    """Import others' code: whatever it raises is theirs, also where no line of it ran (a syntax error, a missing package)."""
+    try:
+        return load()
+    except OrcamathError:
+        raise
+    except Exception as e:
+        raise _named(e, family) from e
+
+
+def _checked(family: str, module: ModuleType, what: str) -> ModuleType:
+    entry, contract = FAMILIES[family].entry, FAMILIES[family].contract
+    if not callable(getattr(module, entry, None)):
+        raise RecipeError(f"{what} defines no `{entry}`. It must have: {contract}")
+    return module
+
+
+@contextmanager
+def boundary() -> Iterator[None]:
+    """Attribute what comes out of others' code inside: every process of ours runs its work in this, once.
+
+    Raises OthersFailed in place of an exception whose traceback passes through others' code; errors that were raised on
+    purpose, and all others, pass through.
+    """
+    try:
+        yield
+    except OrcamathError:
+        raise
+    except Exception as e:
+        full = isinstance(e, OSError) and e.errno in NO_ROOM  # nobody's fault, whoever wrote
+        theirs = None if full else attributed(e)
+        if theirs is None:
+            raise
+        raise theirs from e
+
+
+def attributed(error: BaseException) -> OthersFailed | None:
+    """Return what to say of an exception that came out of others' code; None where none of it was on the way."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    family = next((f for frame in reversed(frames) if (f := _family_of(frame)) is not None), None)
+    return None if family is None else _named(error, family)
+
+
+def _named(error: BaseException, family: str) -> OthersFailed:
+    """Say file, line, what was raised, and what the family's contract is."""
+    file, line = _place(error, family)
+    text = linecache.getline(file, line).strip()
+    raised = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return OthersFailed(
+        f"`{file}`, line {line}: {raised}" + (f" (in `{text}`)" if text else "") + f". This is the code of a {family}; "
+        f"it must have: {FAMILIES[family].contract}"
+    )
+
+
+def _place(error: BaseException, family: str) -> tuple[str, int]:
+    """Return the last place in others' code, or where Python could not read it."""
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        return error.filename, error.lineno or 1
+    steps = list(traceback.walk_tb(error.__traceback__))
+    theirs = [(frame.f_code.co_filename, line) for frame, line in steps if _family_of(frame) == family]
+    return theirs[-1] if theirs else (steps[-1][0].f_code.co_filename, steps[-1][1])
+
+
+def _family_of(frame: FrameType) -> str | None:
+    """Return the family whose contract the code of a frame is to keep; None for code of ours, and of libraries."""
+    module = str(frame.f_globals.get("__name__", ""))
+    if module.startswith(f"{_OWN}_"):
+        return module.split("_")[2]
+    packages = {
+        offer.module.partition(".")[0]: family
+        for family in FAMILIES
+        for offer in offers(family)
+        if offer.by is not None
+    }
+    return packages.get(module.partition(".")[0])
