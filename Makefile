@@ -10,7 +10,7 @@ export MKL_NUM_THREADS = 1
 export TOKENIZERS_PARALLELISM = false
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test test-all lint types bench-smoke clean help
+.PHONY: demo test test-browser test-all lint types bench-smoke clean help
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
 
@@ -29,11 +29,18 @@ $(VENV)/.test: $(VENV)/.demo
 	$(PIP) -e '.[student,lora,gguf,hub,tensorboard,dev]'
 	@touch $@
 
+$(VENV)/.browser: $(VENV)/.test
+	$(PIP) -e '.[student,lora,gguf,hub,tensorboard,dev,browser]'
+	@touch $@
+
 demo: $(VENV)/.demo   ## set up, then run the whole loop on the embedded classroom
 	$(PY) -m orcamath run classroom
 
 test: $(VENV)/.test lint types   ## set up, then tests, lint and types
-	$(PY) -m pytest -n 2 -q -m "not slow and not gpu and not live and not models"
+	$(PY) -m pytest -n 2 -q -m "not slow and not gpu and not live and not models and not browser"
+
+test-browser: $(VENV)/.browser   ## report and viewer in a real browser (Chromium must be installed: apt-get install chromium)
+	$(PY) -m pytest -q -m browser tests/browser
 
 test-all: $(VENV)/.test lint types   ## the slow tests as well
 	$(PY) -m pytest -n 2 -q

@@ -91,14 +91,15 @@ def _matching(query: Query) -> tuple[str, list[Any]]:
     text = query.text.strip()
     more: list[Any] = []
     if _ID.fullmatch(text):
-        joins += " JOIN shown s ON s.id = r.id"
-        where.append("(s.name >= ? AND s.name < ? OR s.problem >= ? AND s.problem < ?)")
+        found = (f"SELECT id FROM shown WHERE {column} >= ? AND {column} < ?" for column in ("name", "problem"))
+        where = ["+r.kind = ?", f"r.id IN ({' UNION '.join(found)})"]
         more += [text, text + "g", text, text + "g"]
     elif text:
         joins = f"text_{query.kind} t CROSS JOIN records r ON r.id = t.rowid"  # the words first, whatever the planner thinks
         where.append(f"text_{query.kind} MATCH ?")
         more.append(_expression(text))
     if query.problem:
+        where[0] = "+r.kind = ?"  # few records are about one problem, many are of a kind: no index on kinds here
         where.append("r.id IN (SELECT id FROM shown WHERE problem = ?)")
         more.append(query.problem)
     for facet, value in query.filters.items():
@@ -118,7 +119,7 @@ def _expression(text: str) -> str:
 
 
 _SHOWN = f"""SELECT s.name, s.problem, s.head, r.size, r.kind,
- (SELECT count(*) FROM shown b JOIN records c ON c.id = b.id WHERE b.name = s.name AND c.kind = r.kind AND b.id < r.id),
+ (SELECT count(*) FROM shown b CROSS JOIN records c ON c.id = b.id WHERE b.name = s.name AND c.kind = r.kind AND b.id < r.id),
  {", ".join(f'(SELECT text FROM words WHERE id = r."{f}")' for f in FACETS)}
  FROM records r JOIN shown s ON s.id = r.id WHERE r.id = ?"""
 
@@ -138,7 +139,7 @@ def _row(db: sqlite3.Connection, record: int) -> dict[str, Any]:
     row |= {f: v for f, v in zip(FACETS, values, strict=True) if v is not None}
     if problem and row["kind"] not in {"problems", "lessons", "pairs", "exercises"}:
         asked = db.execute(
-            "SELECT s.head FROM shown s JOIN records r ON r.id = s.id WHERE s.name = ? AND r.kind = ? LIMIT 1",
+            "SELECT s.head FROM shown s CROSS JOIN records r ON r.id = s.id WHERE s.name = ? AND r.kind = ? LIMIT 1",
             (problem, number("problems")),
         ).fetchone()
         row["question"] = asked[0] if asked else ""

@@ -216,7 +216,7 @@ def _tables(made: Iterable[Made]) -> Iterator[tuple[Made, Kind]]:
 
 
 def _known(db: sqlite3.Connection, kind: str, name: str) -> int | None:
-    query = "SELECT s.id FROM shown s JOIN records r ON r.id = s.id WHERE s.name=? AND r.kind=?"
+    query = "SELECT s.id FROM shown s CROSS JOIN records r ON r.id = s.id WHERE s.name=? AND r.kind=?"
     found = db.execute(query, (visible(name), number(kind))).fetchone()
     return None if found is None else int(found[0])
 
@@ -236,8 +236,8 @@ def _join_verdicts(db: sqlite3.Connection) -> None:
     attempts, verdicts = number("attempts"), number("verdicts")
     db.execute("BEGIN IMMEDIATE")
     db.execute(
-        """UPDATE records SET outcome = (SELECT v.outcome FROM shown a JOIN shown s ON s.name = a.name
-           JOIN records v ON v.id = s.id AND v.kind = ? WHERE a.id = records.id LIMIT 1)
+        """UPDATE records SET outcome = (SELECT v.outcome FROM shown a CROSS JOIN shown s ON s.name = a.name
+           CROSS JOIN records v ON v.id = s.id AND v.kind = ? WHERE a.id = records.id LIMIT 1)
            WHERE kind = ? AND outcome IS NULL""",
         (verdicts, attempts),
     )
@@ -253,7 +253,7 @@ def _join_verdicts(db: sqlite3.Connection) -> None:
     )
     db.execute("CREATE UNIQUE INDEX temp.agreed_of ON agreed(part, problem)")
     db.execute(
-        """UPDATE records SET agreement = (SELECT a.said FROM shown s JOIN agreed a ON a.problem = s.problem
+        """UPDATE records SET agreement = (SELECT a.said FROM shown s CROSS JOIN agreed a ON a.problem = s.problem
            AND a.part = records.part WHERE s.id = records.id) WHERE kind = ? AND agreement IS NULL""",
         (attempts,),
     )

@@ -45,7 +45,7 @@ def inert(value: Any, limit: int | None = MAX_CHARS) -> Any:
 
 def named(db: sqlite3.Connection, kind: str, name: str) -> list[int]:
     """Return the rows of the index that hold the records of one kind and name."""
-    query = "SELECT r.id FROM records r JOIN shown s ON s.id = r.id WHERE s.name = ? AND r.kind = ? ORDER BY r.id"
+    query = "SELECT r.id FROM shown s CROSS JOIN records r ON s.id = r.id WHERE s.name = ? AND r.kind = ? ORDER BY r.id"
     return [row[0] for row in db.execute(query, (name, ALL_KINDS.index(kind)))] if kind in ALL_KINDS else []
 
 
