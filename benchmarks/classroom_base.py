@@ -14,7 +14,6 @@ from orcamath.assemble import Assembled
 from orcamath.intervals import wilson
 from orcamath.recipe_file import load
 from orcamath.records import Scored
-from orcamath.report.progress import Silent
 from orcamath.sources.choosing import together
 from orcamath.stages.benchmarks import benchmarks
 from orcamath.stages.evaluate import evaluate
@@ -36,14 +35,12 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
         tools = Assembled(store)
         readers = tools.readers([*recipe.seeds.sources, *recipe.benchmarks.sources])
         _, wanted = together(recipe.seeds, recipe.benchmarks, readers)
-        tests = store.stage(
-            "benchmarks", 1, wanted, [], lambda out: benchmarks(out, wanted, readers, progress=Silent())
-        )
+        tests = store.stage("benchmarks", 1, wanted, [], lambda out: benchmarks(out, wanted, readers))
         chat, pose = tools.player(recipe.student, tools.base(recipe.student))
         judge, settings = tools.judge(recipe, on_benchmarks=True), recipe.evaluate
         made = store.stage(
             "evaluate", 1, settings, [tests, chat],
-            lambda out: evaluate(out, settings, tests, chat, pose=pose, judge=judge, progress=Silent()),
+            lambda out: evaluate(out, settings, tests, chat, pose=pose, judge=judge),
         )  # fmt: skip
         right = [row.outcome == "agrees" for row in made.read(Scored) if row.draw == 0]
         tools.ledger.close()

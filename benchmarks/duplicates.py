@@ -26,7 +26,6 @@ from orcamath.classroom.grammar import render
 from orcamath.classroom.growing import asking, stories
 from orcamath.classroom.solving import solve
 from orcamath.records import Problem, Rejected
-from orcamath.report.progress import Silent
 from orcamath.stages.collect import CollectSettings, collect
 from orcamath.store.artifacts import Artifact, Output, Store
 
@@ -152,7 +151,7 @@ def run(problems: list[Problem], settings: CollectSettings) -> Artifact:
         out.write("problems", problems)
 
     source = store.stage("base", 1, None, [], write)
-    return store.stage("collect", 1, settings, [source], lambda out: collect(out, settings, [source], Silent()))
+    return store.stage("collect", 1, settings, [source], lambda out: collect(out, settings, [source]))
 
 
 def compare(n: int, show: int) -> dict[str, object]:
@@ -208,7 +207,7 @@ def scale(n: int) -> dict[str, object]:
     source = store.stage("base", 1, None, [], write)
     began = time.monotonic()
     tracemalloc.start()
-    made = store.stage("collect", 1, None, [source], lambda out: collect(out, CollectSettings(), [source], Silent()))
+    made = store.stage("collect", 1, None, [source], lambda out: collect(out, CollectSettings(), [source]))
     _, peak = tracemalloc.get_traced_memory()
     seconds = time.monotonic() - began
     heap_mb = round(peak / 1e6, 1)

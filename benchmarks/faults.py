@@ -22,7 +22,6 @@ from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.backends.openai_compatible import open_chat
 from orcamath.classroom import seeds as classroom
 from orcamath.records import Problem, Rejected
-from orcamath.report.progress import Silent
 from orcamath.settings import ModelSettings
 from orcamath.sources.source import SourceSettings
 from orcamath.stages.ask import ask
@@ -65,11 +64,9 @@ def run(store: Store, teacher: Remembered, n: int) -> list[Artifact]:
 
     seeds = store.stage("seeds", 1, None, [str(n)], gather)
     asking, editing, teaching = AskSettings(), EditSettings(), TeachSettings()
-    asked = store.stage("ask", 1, asking, [seeds, teacher], lambda out: ask(out, asking, seeds, teacher, Silent()))
-    edited = store.stage("edit", 1, editing, [seeds, teacher], lambda out: edit(out, editing, seeds, teacher, Silent()))
-    taught = store.stage(
-        "teach", 1, teaching, [asked, teacher], lambda out: teach(out, teaching, asked, teacher, Silent())
-    )
+    asked = store.stage("ask", 1, asking, [seeds, teacher], lambda out: ask(out, asking, seeds, teacher))
+    edited = store.stage("edit", 1, editing, [seeds, teacher], lambda out: edit(out, editing, seeds, teacher))
+    taught = store.stage("teach", 1, teaching, [asked, teacher], lambda out: teach(out, teaching, asked, teacher))
     return [seeds, asked, edited, taught]
 
 

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 
 from figures import report
-from orcamath.report.progress import Silent
+from orcamath.ports import Silent
 from orcamath.student.groups import Group, mismatches
 from orcamath.student.logprobs import Posed
 from orcamath.student.loop import plan, train

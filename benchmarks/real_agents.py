@@ -23,7 +23,6 @@ from figures import report
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.backends import openai_compatible, transformers_local
 from orcamath.records import Lesson, Problem, Rejected, digest
-from orcamath.report.progress import Silent
 from orcamath.settings import ModelSettings
 from orcamath.stages.ask import ask
 from orcamath.stages.collect import CollectSettings, collect
@@ -101,28 +100,23 @@ def run(args: argparse.Namespace, model: Any) -> dict[str, Any]:
     edits = {"max_new_tokens": few, "tries": args.tries, "writes": args.edits}
     e = EditSettings.model_validate({"suggester": short, "editor": edits})
     t = TeachSettings(max_new_tokens=args.solution_tokens or few, solutions=n, temperature=0.7 if n > 1 else 0.0)
-    quiet = Silent()
     source = store.stage("seeds", 1, None, [str(args.seeds)], seeds)
     began = time.monotonic()
     if "ask" in args.stages:
-        asked = store.stage(
-            "ask", 1, a, [source, chat, *a.prompt_fingerprints()], lambda o: ask(o, a, source, chat, quiet)
-        )
+        asked = store.stage("ask", 1, a, [source, chat, *a.contents()], lambda o: ask(o, a, source, chat))
         figures["ask"] = books_of(asked, time.monotonic() - began, args.examples)
     began = time.monotonic()
     if "edit" in args.stages:
-        edited = store.stage(
-            "edit", 1, e, [source, chat, *e.prompt_fingerprints()], lambda o: edit(o, e, source, chat, quiet)
-        )
+        edited = store.stage("edit", 1, e, [source, chat, *e.contents()], lambda o: edit(o, e, source, chat))
         figures["edit"] = books_of(edited, time.monotonic() - began, args.examples)
     if "teach" not in args.stages:
         return figures
     parts = [source, asked, edited]
-    collected = store.stage("collect", 1, None, parts, lambda o: collect(o, CollectSettings(), parts, quiet))
+    collected = store.stage("collect", 1, None, parts, lambda o: collect(o, CollectSettings(), parts))
     figures["collect"] = books_of(collected, 0, args.examples)
     began = time.monotonic()
-    inputs = [collected, chat, *t.prompt_fingerprints()]
-    taught = store.stage("teach", 1, t, inputs, lambda o: teach(o, t, collected, chat, quiet))
+    inputs = [collected, chat, *t.contents()]
+    taught = store.stage("teach", 1, t, inputs, lambda o: teach(o, t, collected, chat))
     figures["teach"] = books_of(taught, time.monotonic() - began, args.examples)
     by_origin = Counter(f"{lesson.origin}, {lesson.verified}" for lesson in taught.read(Lesson))
     for i, problem in enumerate(p for p in collected.read(Problem) if p.origin != "seed"):

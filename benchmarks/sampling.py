@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from figures import report
-from orcamath.report.progress import Silent
+from orcamath.ports import Silent
 from orcamath.student.groups import Group
 from orcamath.student.loop import plan, train
 from orcamath.student.losses import nll

@@ -42,7 +42,6 @@ def run(n: int, url: str) -> dict[str, Any]:
     from orcamath.agents.ask_me_anything import AskSettings
     from orcamath.backends.openai_compatible import open_chat
     from orcamath.records import Problem
-    from orcamath.report.progress import Silent
     from orcamath.settings import ModelSettings
     from orcamath.stages.ask import ask
     from orcamath.store.artifacts import Output, Store
@@ -60,7 +59,7 @@ def run(n: int, url: str) -> dict[str, Any]:
         writer = Remembered(open_chat(ModelSettings(model="m", base_url=url, concurrency=64)), ledger)
         read = store.stage("seeds", 1, None, [str(n)], gather)
         settings, began = AskSettings(), time.process_time()
-        made = store.stage("ask", 1, settings, [read, writer], lambda out: ask(out, settings, read, writer, Silent()))
+        made = store.stage("ask", 1, settings, [read, writer], lambda out: ask(out, settings, read, writer))
         cpu = time.process_time() - began
         ledger.close()
         on_disk = sum(f.stat().st_size for f in (Path(folder) / "ledger").iterdir())

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from figures import report
-from orcamath.report.progress import Silent
+from orcamath.ports import Silent
 from orcamath.student.groups import Group
 from orcamath.student.loop import plan, train
 from orcamath.student.losses import nll

@@ -14,7 +14,6 @@ import time
 from pathlib import Path
 
 from figures import report
-from orcamath.report.progress import Silent
 from orcamath.sources import file
 from orcamath.sources.choosing import SeedsSettings
 from orcamath.sources.source import SourceSettings
@@ -49,7 +48,7 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
             settings = SeedsSettings(sources=(SourceSettings(name="file", path=str(path)),), clusters=clusters)
             began = time.perf_counter()
             made = Store(Path(folder) / clusters).stage(
-                "seeds", 1, settings, [], lambda o, s=settings: gather(o, s, {"file": file.read}, Silent())
+                "seeds", 1, settings, [], lambda o, s=settings: gather(o, s, {"file": file.read})
             )
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             found[clusters] = {

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from figures import report
-from orcamath.report.progress import Silent
+from orcamath.ports import Silent
 
 VOCABULARY, HEADS = 8192, 8
 CASES: dict[str, dict[str, Any]] = {

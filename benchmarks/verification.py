@@ -19,8 +19,8 @@ from orcamath.classroom.grammar import parse, render
 from orcamath.classroom.growing import stories
 from orcamath.classroom.solving import solve
 from orcamath.classroom.textbook import open_chat
+from orcamath.ports import Silent
 from orcamath.records import Lesson, Problem
-from orcamath.report.progress import Silent
 from orcamath.settings import ModelSettings
 from orcamath.stages.ask import ask
 from orcamath.stages.collect import CollectSettings, collect
@@ -74,10 +74,10 @@ def grown(store: Store, n: int, careless: dict[str, float]) -> Artifact:
         open_chat(ModelSettings(backend="textbook", options={"careless": careless})), Ledger(store.root / "ledger")
     )
     source = store.stage("seeds", 1, None, [str(n)], write)
-    asked = store.stage("ask", 1, None, [source, chat], lambda out: ask(out, AskSettings(), source, chat, QUIET))
-    edited = store.stage("edit", 1, None, [source, chat], lambda out: edit(out, EditSettings(), source, chat, QUIET))
+    asked = store.stage("ask", 1, None, [source, chat], lambda out: ask(out, AskSettings(), source, chat))
+    edited = store.stage("edit", 1, None, [source, chat], lambda out: edit(out, EditSettings(), source, chat))
     parts = [source, asked, edited]
-    return store.stage("collect", 1, None, parts, lambda out: collect(out, CollectSettings(), parts, QUIET))
+    return store.stage("collect", 1, None, parts, lambda out: collect(out, CollectSettings(), parts))
 
 
 def lessons(
@@ -88,7 +88,7 @@ def lessons(
         open_chat(ModelSettings(backend="textbook", options={"careless": careless})), Ledger(store.root / "ledger")
     )
     settings = TeachSettings(solutions=n, temperature=0.7, verify=verify)
-    made = store.stage("teach", 1, settings, [problems, chat], lambda out: teach(out, settings, problems, chat, QUIET))
+    made = store.stage("teach", 1, settings, [problems, chat], lambda out: teach(out, settings, problems, chat))
     chat.ledger.close()
     return list(made.read(Lesson))
 

@@ -7,7 +7,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from orcamath.store.artifacts import Artifact
-from orcamath.student.model import ModelFolder, open_folder, save
+from orcamath.student.folder import ModelFolder
+from orcamath.student.model import open_folder, save
 
 WORDS = [
     "USER:",

@@ -6,20 +6,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from orcamath.errors import Stopped
 from orcamath.experiment import run_arms
 from orcamath.extend import offered
 from orcamath.families import boundary, find
 from orcamath.outline import outline
-from orcamath.ports import Closing, Judge, Message, Screen
+from orcamath.ports import Closing, Judge, Message, Screen, Silent
 from orcamath.recipe_file import arms, dump
 from orcamath.recipe_settings import Recipe
 from orcamath.records import digest
-from orcamath.report.progress import Bars, Silent
+from orcamath.report.progress import Bars
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.source import Reader, SourceSettings
 from orcamath.stages.practice import ServerSettings
@@ -30,8 +29,12 @@ from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.prices import declared_price
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper
+from orcamath.student.folder import ModelFolder
 from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.workshop import Player, Workshop
+
+if TYPE_CHECKING:
+    from orcamath.student.losses import LossFunction
 
 __all__ = ["Assembled", "run_recipe", "size_of", "slug"]
 
@@ -62,13 +65,13 @@ class Assembled:
                 model.chat.close()
         self.ledger.close()
 
-    def base(self, settings: StudentSettings) -> Any:
+    def base(self, settings: StudentSettings) -> ModelFolder:
         """Return the base model's folder: the shipped pupil, a local folder or GGUF file, or a hub name."""
         from orcamath.student.model import open_folder
 
         return open_folder(_base(settings), settings.revision)
 
-    def model_of(self, trained: Artifact) -> Any:
+    def model_of(self, trained: Artifact) -> ModelFolder:
         """Return the model folder inside a sealed training stage. Raises Damaged where its weights are not what was sealed."""
         from orcamath.student.model import open_folder
 
@@ -80,12 +83,12 @@ class Assembled:
     def player(
         self,
         settings: StudentSettings,
-        model: Any,
+        model: ModelFolder,
         server: ServerSettings | None = None,
         examples: Sequence[Message] = (),
     ) -> Player:
         """Open a student's folder for sampling; its prompts are the training prompts, token for token."""
-        from orcamath.student.encode import Encoder
+        from orcamath.student.encode import Encoder, Shown
 
         if server is not None:
             from orcamath.backends.student_server import StudentServer
@@ -95,7 +98,7 @@ class Assembled:
             served = StudentServer(server, model.path, model.fingerprint, ends=encoder.ends, log=log)
             return Player(Remembered(served, self.ledger), encoder.pose)
         chat = self.chat(ModelSettings(backend="transformers_local", model=str(model.path), options=settings.options))
-        return Player(chat, partial(Encoder.of(model).pose, examples=tuple(examples)))
+        return Player(chat, Shown(Encoder.of(model), tuple(examples)) if examples else Encoder.of(model).pose)
 
     def judge(self, recipe: Recipe, *, on_benchmarks: bool = False) -> Judge:
         """Open the judge; rules decide alone where the recipe names no `judge_model`.
@@ -118,9 +121,10 @@ class Assembled:
         """Find the screens named; a name may stand for several."""
         return [screen for name in names for screen in find("screen", name).make()]
 
-    def loss(self, name: str) -> Any:
+    def loss(self, name: str) -> "LossFunction":
         """Find a loss."""
-        return find("loss", name).loss
+        loss: LossFunction = find("loss", name).loss
+        return loss
 
 
 def size_of(settings: StudentSettings) -> ModelSize | None:

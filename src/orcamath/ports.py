@@ -4,7 +4,7 @@ A model is `Chat`: requests in, replies out, in any order, exactly one reply a r
 GPUs are the backend's business. Agents, teacher and judges stay plain synchronous code.
 """
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
@@ -26,6 +26,7 @@ __all__ = [
     "Request",
     "Sampling",
     "Screen",
+    "Silent",
     "Usage",
 ]
 
@@ -228,3 +229,18 @@ class Progress(Protocol):
     def end(self) -> None:
         """Finish the bar."""
         ...
+
+
+class Silent:
+    """Progress that nobody watches (tests, and arms that run side by side)."""
+
+    left_usd: Callable[[], float | None] = staticmethod(lambda: None)
+
+    def begin(self, what: str, total: int | None) -> None:
+        """Take no notice."""
+
+    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
+        """Take no notice."""
+
+    def end(self) -> None:
+        """Take no notice."""

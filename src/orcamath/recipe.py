@@ -10,13 +10,11 @@
 Every line that says `stage` is made once and found again by its digest, so running this from the top is resuming it.
 """
 
-from typing import Any
-
 from orcamath.errors import RecipeError
 from orcamath.recipe_settings import Iteration, Recipe
-from orcamath.sources.choosing import SeedsSettings, contents, together
+from orcamath.sources.choosing import SeedsSettings, together
 from orcamath.stages.ask import ask
-from orcamath.stages.benchmarks import benchmarks as read_benchmarks
+from orcamath.stages.benchmarks import benchmarks
 from orcamath.stages.collect import collect
 from orcamath.stages.confirm import confirm
 from orcamath.stages.edit import edit
@@ -33,6 +31,7 @@ from orcamath.stages.start_from import StartSettings, lessons_from, problems_fro
 from orcamath.stages.teach import teach, teach_from_seeds
 from orcamath.stages.unseen import unseen
 from orcamath.store.artifacts import Artifact
+from orcamath.student.folder import ModelFolder
 from orcamath.workshop import Measured, Workshop
 
 __all__ = ["run"]
@@ -47,28 +46,27 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
     # seeds and benchmarks are clustered together, so that a text and its twin in another set fall on the same side
     readers = tools.readers([*recipe.seeds.sources, *recipe.benchmarks.sources])
     wanted, measured_on = together(recipe.seeds, recipe.benchmarks, readers)
-    tests = shop.stage("benchmarks", read_benchmarks, measured_on, readers, also=contents(measured_on.named))
+    tests = shop.stage(benchmarks, measured_on, readers)
     if recipe.start_from is not None and recipe.start_from.stage == "verdicts":
         return _from_verdicts(recipe.start_from, recipe, shop, tests)
     taught = _taught(recipe, wanted, shop)
     if recipe.confirm is not None:
-        taught = shop.stage("confirm", confirm, recipe.confirm, taught, tools.chat(recipe.solver or recipe.teacher))
-    lessons = shop.stage("gate", gate, recipe.gate, taught, tests, tools.screens(recipe.screens))
-    tests = shop.stage("unseen", unseen, recipe.unseen, tests, lessons)
+        taught = shop.stage(confirm, recipe.confirm, taught, tools.chat(recipe.solver or recipe.teacher))
+    lessons = shop.stage(gate, recipe.gate, taught, tests, tools.screens(recipe.screens))
+    tests = shop.stage(unseen, recipe.unseen, tests, lessons)
 
     for n_shown in recipe.base_shown:
         _measure_base(n_shown, recipe, shop, lessons, tests)
 
     # Iteration 1: imitate the teacher
-    trained = shop.stage("imitate", imitate, recipe.imitate, lessons, tools.base(recipe.student), metric=shop.metric)
+    trained = shop.stage(imitate, recipe.imitate, lessons, tools.base(recipe.student))
     _measure("M1", 1, recipe, shop, trained, tests)
 
     # Iterations 2, 3, …: practise, be judged, learn from right and wrong answers
     first = trained
     for number, step in enumerate(recipe.iterations, start=2):
         if step.more_sft is not None:
-            model = tools.model_of(trained)
-            trained = shop.stage(f"imitate {number}", imitate, step.more_sft, lessons, model, metric=shop.metric)
+            trained = shop.stage(imitate.of(number), step.more_sft, lessons, tools.model_of(trained))
         else:
             reference = first if recipe.reference == "first" else trained
             trained = _iterate(number, step, recipe, shop, lessons, trained, reference)
@@ -79,22 +77,21 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
 def _taught(recipe: Recipe, wanted: SeedsSettings, shop: Workshop) -> Artifact:
     """Grow problems out of the seeds and have them solved, or take the user's own."""
     start, tools = recipe.start_from, shop.tools
-    own = contents([start]) if start is not None else []
     if start is not None and start.stage == "lessons":
-        return shop.stage("lessons", lessons_from, start, also=own)
+        return shop.stage(lessons_from, start)
     if start is not None and start.stage == "problems":
-        problems = shop.stage("problems", problems_from, start, also=own)
+        problems = shop.stage(problems_from, start)
     else:
-        seeds = shop.stage("seeds", gather, wanted, tools.readers(wanted.named), also=contents(wanted.named))
+        seeds = shop.stage(gather, wanted, tools.readers(wanted.named))
         parts, writer = [seeds], recipe.writer or recipe.teacher
         if recipe.ask_me_anything is not None:
-            parts.append(shop.stage("ask", ask, recipe.ask_me_anything, seeds, tools.chat(writer)))
+            parts.append(shop.stage(ask, recipe.ask_me_anything, seeds, tools.chat(writer)))
         if recipe.suggester_editor is not None:
-            parts.append(shop.stage("edit", edit, recipe.suggester_editor, seeds, tools.chat(writer)))
-        problems = shop.stage("collect", collect, recipe.collect, parts)
+            parts.append(shop.stage(edit, recipe.suggester_editor, seeds, tools.chat(writer)))
+        problems = shop.stage(collect, recipe.collect, parts)
     if recipe.teach.by == "seeds":
-        return shop.stage("teach", teach_from_seeds, recipe.teach, problems)
-    return shop.stage("teach", teach, recipe.teach, problems, tools.chat(recipe.teacher))
+        return shop.stage(teach_from_seeds, recipe.teach, problems)
+    return shop.stage(teach, recipe.teach, problems, tools.chat(recipe.teacher))
 
 
 def _iterate(
@@ -110,11 +107,11 @@ def _iterate(
     tools = shop.tools
     model = tools.model_of(student)
     chat, pose = tools.player(recipe.student, model, step.practice.server)
-    practised = shop.stage(f"practice {number}", practise, step.practice, lessons, chat, pose=pose)
-    verdicts = shop.stage(f"judge {number}", judge, recipe.judge, practised, tools.judge(recipe))
+    practised = shop.stage(practise.of(number), step.practice, lessons, chat, pose)
+    verdicts = shop.stage(judge.of(number), recipe.judge, practised, tools.judge(recipe))
     if recipe.reask is not None:
         teacher = tools.chat(recipe.teacher)
-        practised = verdicts = shop.stage(f"reask {number}", reask, recipe.reask, practised, verdicts, teacher)
+        practised = verdicts = shop.stage(reask.of(number), recipe.reask, practised, verdicts, teacher)
     return _learn(number, step, shop, practised, verdicts, model, tools.model_of(reference))
 
 
@@ -126,40 +123,39 @@ def _from_verdicts(start: StartSettings, recipe: Recipe, shop: Workshop, tests: 
         )
     step = recipe.iterations[0] if recipe.iterations else Iteration(preferences=recipe.preferences, learn=recipe.learn)
     base = shop.tools.base(recipe.student)
-    verdicts = shop.stage("verdicts", verdicts_from, start, also=contents([start]))
+    verdicts = shop.stage(verdicts_from, start)
     trained = _learn(2, step, shop, verdicts, verdicts, base, base)
     _measure("M2", 2, recipe, shop, trained, tests)
     return shop.measured
 
 
 def _learn(
-    number: int, step: Iteration, shop: Workshop, practised: Artifact, verdicts: Artifact, student: Any, reference: Any
+    number: int,
+    step: Iteration,
+    shop: Workshop,
+    practised: Artifact,
+    verdicts: Artifact,
+    student: ModelFolder,
+    reference: ModelFolder,
 ) -> Artifact:
     """Build q+ and q− and train on them."""
-    preferences = shop.stage(f"preferences {number}", prefer, step.preferences, practised, verdicts)
-    loss = shop.tools.loss(step.learn.loss)
-    return shop.stage(
-        f"learn {number}", learn, step.learn, preferences, student, reference, loss=loss, metric=shop.metric,
-        store=shop.store.root / "reference",
-    )  # fmt: skip
+    preferences = shop.stage(prefer.of(number), step.preferences, practised, verdicts)
+    return shop.stage(learn.of(number), step.learn, preferences, student, reference, shop.tools.loss(step.learn.loss))
 
 
 def _measure_base(n_shown: int, recipe: Recipe, shop: Workshop, lessons: Artifact, tests: Artifact) -> None:
     """Greedy answers of the untrained base, after so many worked lessons."""
-    base, examples = shop.tools.base(recipe.student), shown(lessons, n_shown)
-    chat, pose = shop.tools.player(recipe.student, base, examples=examples)
-    judge = shop.tools.judge(recipe, on_benchmarks=True)
-    also = [judge.fingerprint, *(m.content for m in examples)]
-    settings, label = recipe.evaluate.model_copy(update={"samples": 1}), f"evaluate base {n_shown}"
-    scored = shop.stage(label, evaluate, settings, tests, chat, also=also, pose=pose, judge=judge)
-    shop.measured.append(Measured(f"M0, {n_shown} shown" if n_shown else "M0", 0, None, scored, 0))
+    base = shop.tools.base(recipe.student)
+    chat, pose = shop.tools.player(recipe.student, base, examples=shown(lessons, n_shown))
+    judged_by = shop.tools.judge(recipe, on_benchmarks=True)
+    settings = recipe.evaluate.model_copy(update={"samples": 1})
+    scored = shop.stage(evaluate.of(f"base {n_shown}"), settings, tests, chat, pose, judged_by)
+    shop.measure(f"M0, {n_shown} shown" if n_shown else "M0", 0, None, scored)
 
 
 def _measure(name: str, iteration: int, recipe: Recipe, shop: Workshop, trained: Artifact, tests: Artifact) -> None:
     """Greedy answers on the held-out benchmarks, judged against gold (one model call an answer)."""
     chat, pose = shop.tools.player(recipe.student, shop.tools.model_of(trained))
-    judge = shop.tools.judge(recipe, on_benchmarks=True)
-    also = [judge.fingerprint]
-    scored = shop.stage(f"evaluate {name}", evaluate, recipe.evaluate, tests, chat, also=also, pose=pose, judge=judge)
-    tokens = int(trained.facts["n_tokens"]) + (shop.measured[-1].trained_tokens if shop.measured else 0)
-    shop.measured.append(Measured(name, iteration, trained, scored, tokens))
+    judged_by = shop.tools.judge(recipe, on_benchmarks=True)
+    scored = shop.stage(evaluate.of(name), recipe.evaluate, tests, chat, pose, judged_by)
+    shop.measure(name, iteration, trained, scored)

@@ -64,8 +64,8 @@ class Settings(BaseModel):
         said = [(name, extra if isinstance(extra, dict) else {}) for name, extra in fields]
         return {n: _identity(getattr(self, n), x.get("member_of")) for n, x in said if not x.get("outside_digest")}
 
-    def prompt_fingerprints(self) -> list[str]:
-        """Return the hashes of the prompts that are used, which enter a stage's digest beside the fields."""
+    def contents(self) -> list[str]:
+        """Return the names of what the fields only point to: hashes of prompts' texts and files. They enter a stage's digest."""
         return []
 
 

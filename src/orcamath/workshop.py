@@ -3,11 +3,10 @@
 The recipe says what is made of what; the workshop keeps the books of which stage came out of where and how long it took.
 """
 
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from orcamath.errors import OrcamathError
 from orcamath.ports import Judge, Message, Pose, Progress, Screen
@@ -16,14 +15,22 @@ from orcamath.records import Settings
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.source import Reader, SourceSettings
 from orcamath.stages.practice import ServerSettings
-from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.store.artifacts import Artifact, Identified, Output, Store
 from orcamath.store.budget import Budget
 from orcamath.store.event_files import EventFiles
 from orcamath.store.ledger import Remembered
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper
+from orcamath.store.stage import Stage
+from orcamath.student.folder import ModelFolder
+
+if TYPE_CHECKING:
+    from orcamath.student.losses import LossFunction
 
 __all__ = ["Measured", "Player", "StageDone", "Tools", "UntilReached", "Workshop"]
+
+S = TypeVar("S", bound=Settings)
+P = ParamSpec("P")
 
 
 class UntilReached(OrcamathError):
@@ -67,21 +74,21 @@ class Tools(Protocol):
         """Open a model, the ledger in front of it."""
         ...
 
-    def base(self, settings: StudentSettings) -> Any:
+    def base(self, settings: StudentSettings) -> ModelFolder:
         """Find the base student: a folder and its fingerprint."""
         ...
 
     def player(
         self,
         settings: StudentSettings,
-        model: Any,
+        model: ModelFolder,
         server: ServerSettings | None = None,
         examples: Sequence[Message] = (),
     ) -> Player:
         """Let a student answer, in this process or behind a server of its own; after worked examples where some are given."""
         ...
 
-    def model_of(self, trained: Artifact) -> Any:
+    def model_of(self, trained: Artifact) -> ModelFolder:
         """Return the model folder inside a sealed training stage."""
         ...
 
@@ -97,7 +104,7 @@ class Tools(Protocol):
         """Find the screens named."""
         ...
 
-    def loss(self, name: str) -> Any:
+    def loss(self, name: str) -> "LossFunction":
         """Find a loss by name."""
         ...
 
@@ -107,7 +114,8 @@ class Workshop:
     """Runs stages, and remembers for the report which were run, with what result, and how long they took."""
 
     store: Store
-    folder: RunFolder
+    folder: RunFolder | None
+    """None where nothing but the result is kept, as by `orcamath evaluate`."""
     tools: Tools
     progress: Progress
     until: str | None = None
@@ -123,48 +131,39 @@ class Workshop:
     keeper: Keeper | None = None
     """Who writes down how the run stands."""
 
-    def stage(
-        self,
-        label: str,
-        make: Callable[..., None],
-        settings: Settings | None,
-        *inputs: Any,
-        also: Iterable[str] = (),
-        **resources: Any,
-    ) -> Artifact:
-        """Return the sealed result of `make(out, settings, *inputs, progress=…, **resources)`.
+    def stage(self, stage: Stage[S, P], settings: S, *inputs: P.args, **named: P.kwargs) -> Artifact:
+        """Return the sealed result of a stage, making it first where it is not there yet.
 
-        The digest is made of the stage's name, its module's VERSION, the settings, the fingerprints of the inputs, and
-        `also`. Resources (a loss function, a metric sink) are not inputs. A label such as `practice 3` names the stage
-        `practice` and its round.
+        The digest is made of the stage's name and version, the settings with the contents they point to, and every input
+        that has a fingerprint. Raises UntilReached after the stage that `--until` names.
         """
-        what = _what(label, make, settings, inputs, also)
-        name = what[0]
         began = time.monotonic()
-        self.label = label
+        self.label = label = stage.label
         if self.keeper is not None:
             self.keeper.stage(label)
 
-        def run(out: Output) -> None:
+        def make(out: Output) -> None:
             self.announce(f"{label} …")
-            make(out, settings, *inputs, progress=self.progress, **resources)
+            stage(out, settings, *inputs, **named)
 
-        artifact = self.store.stage(*what, run, budget=self.budget)
+        artifact = self.store.stage(
+            stage.name, stage.version, settings, _named(settings, inputs, named), make,
+            budget=self.budget, progress=self.progress, metric=self.metric,
+        )  # fmt: skip
         self.done.append(StageDone(label, artifact, artifact.seconds))
         self.leave_pointers()
         how = "reused" if artifact.reused else f"{time.monotonic() - began:.1f} s"
-        self.folder.log(f"{label}: {artifact.path.name} ({how})")
+        if self.folder is not None:
+            self.folder.log(f"{label}: {artifact.path.name} ({how})")
         self.announce(f"{label}: {_summary(artifact)} ({how})")
-        if self.until in {name, label}:
+        if self.until in {stage.name, label}:
             raise UntilReached(f"stopped after `{label}`, as `--until` asked; the same command without it goes on")
         return artifact
 
-    def sealed(
-        self, label: str, make: Callable[..., None], settings: Settings | None, *inputs: Any, also: Iterable[str] = ()
-    ) -> Artifact | None:
+    def sealed(self, stage: Stage[S, P], settings: S, *inputs: P.args, **named: P.kwargs) -> Artifact | None:
         """Return what `stage` would find, or None where it would have to make it."""
-        name, version, shown, inputs_named = _what(label, make, settings, inputs, also)
-        return self.store.find(name, self.store.digest_of(name, version, shown, inputs_named))
+        name = self.store.digest_of(stage.name, stage.version, settings, _named(settings, inputs, named))
+        return self.store.find(stage.name, name)
 
     def leave_pointers(self) -> None:
         """Write where everything made so far lies, for the report and the viewer."""
@@ -179,28 +178,33 @@ class Workshop:
             }
             for m in self.measured
         ]  # fmt: skip
-        self.folder.write_json("stages.json", {"stages": stages, "students": students})
+        if self.folder is not None:
+            self.folder.write_json("stages.json", {"stages": stages, "students": students})
 
-    def metric(self, **numbers: Any) -> None:
+    def measure(self, name: str, iteration: int, trained: Artifact | None, scored: Artifact) -> None:
+        """Put a student on the list of those measured."""
+        before = self.measured[-1].trained_tokens if self.measured else 0
+        tokens = before + (int(trained.facts["n_tokens"]) if trained is not None else 0)
+        self.measured.append(Measured(name, iteration, trained, scored, tokens))
+
+    def metric(self, **numbers: object) -> None:
         """Append numbers of a training step to the run's `metrics.jsonl`, and to its event files where it keeps some."""
-        self.folder.metric(stage=len(self.done), **numbers)
+        if self.folder is not None:
+            self.folder.metric(stage=len(self.done), **numbers)
         if self.events is not None:
             self.events.add(self.label, numbers)
 
 
-def _what(
-    label: str, make: Callable[..., None], settings: Settings | None, inputs: Iterable[Any], also: Iterable[str]
-) -> tuple[str, int, Settings | None, list[Any]]:
-    """Return what the digest is made of: name, version, settings, and inputs with the texts of the prompts."""
-    prompts = settings.prompt_fingerprints() if settings is not None else []
-    return label.split(" ")[0], sys.modules[make.__module__].VERSION, settings, [*_named(inputs), *also, *prompts]
+def _named(settings: Settings, inputs: Iterable[object], named: Mapping[str, object]) -> list[Identified | str]:
+    """Return what the digest is made of besides name, version and fields."""
+    return [*_identified([*inputs, *named.values()]), *settings.contents()]
 
 
-def _named(inputs: Iterable[Any]) -> Iterator[Any]:
+def _identified(inputs: Iterable[object]) -> Iterator[Identified]:
     for thing in inputs:
-        if isinstance(thing, list | tuple):
-            yield from _named(thing)
-        elif isinstance(thing, str) or hasattr(thing, "fingerprint"):
+        if isinstance(thing, list | tuple) and not isinstance(thing, Identified):
+            yield from _identified(thing)
+        elif isinstance(thing, Identified):
             yield thing
 
 

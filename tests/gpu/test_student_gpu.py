@@ -12,7 +12,7 @@ from orcamath.store.under_way import Calls
 from orcamath.student.logprobs import Posed, score, score_rows
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import SftSettings
-from tiny_student import Quiet, sealed, tiny_folder, tiny_model
+from tiny_student import sealed, tiny_folder, tiny_model
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 
@@ -54,6 +54,7 @@ def test_two_gpus_share_the_weights_and_train_what_one_trains(tmp_path: Path, dt
         out.scratch.mkdir()
         losses[n] = []
         settings = SftSettings(learning_rate=1e-4, epochs=2, batch_size=4, dtype=dtype, processes=n)  # type: ignore[arg-type]
-        imitate(out, settings, lessons, base, Quiet(), lambda n=n, **numbers: losses[n].append(numbers["loss"]))
+        out.metric = lambda n=n, **numbers: losses[n].append(numbers["loss"])
+        imitate(out, settings, lessons, base)
         assert (out.folder / "model" / "model.safetensors").exists()
     assert losses[2] == pytest.approx(losses[1], rel=1e-4 if dtype == "float32" else 0.05)

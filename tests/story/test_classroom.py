@@ -8,10 +8,10 @@ import pytest
 from orcamath.assemble import Assembled
 from orcamath.classroom import seeds, textbook
 from orcamath.classroom.held_out import HeldOut, Unreadable
+from orcamath.ports import Silent
 from orcamath.recipe import run
 from orcamath.recipe_file import load, shipped
 from orcamath.records import Lesson, Problem, Rejected, Settings
-from orcamath.report.progress import Silent
 from orcamath.settings import ModelSettings
 from orcamath.sources.source import SourceSettings
 from orcamath.stages.gate import GateSettings, gate
@@ -71,7 +71,7 @@ def test_a_held_out_problem_planted_among_the_agents_is_dropped_and_counted(tmp_
     screens = [Unreadable(), HeldOut()]
     gated = store.stage(
         "gate", 1, settings, [taught, tests],
-        lambda out: gate(out, settings, taught, tests, screens, progress=Silent()),
+        lambda out: gate(out, settings, taught, tests, screens),
     )  # fmt: skip
     assert [x.question for x in gated.read(Lesson)] == [p.question for p in allowed]
     assert list(gated.read(Problem)) == []

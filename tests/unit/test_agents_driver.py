@@ -10,7 +10,7 @@ from orcamath.errors import BrokenBalance, RecipeError, WireDown
 from orcamath.ports import Message, Reply, Request
 from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Output
-from scripted import Bench, Quiet, Scripted, seed, user_text
+from scripted import Bench, Scripted, seed, user_text
 
 
 class Shout:
@@ -42,7 +42,7 @@ def run(bench: Bench, chat: Scripted, *, tries: int = 1, temperature: float = 0.
     seeds = bench.table(SEEDS)
     model = bench.model(chat)
     return bench.run(
-        lambda out: write(Shout(temperature), lambda: seeds.read(Problem), model, out, Quiet(), tries=tries) and None
+        lambda out: write(Shout(temperature), lambda: seeds.read(Problem), model, out, tries=tries) and None
     )
 
 
@@ -82,7 +82,7 @@ def test_a_stage_that_loses_a_result_is_found_out(tmp_path: Path) -> None:
     seeds, model = bench.table(SEEDS), bench.model(Scripted(lambda r: "loud!"))
 
     def forgetful(out: Output) -> None:
-        for _, made in drive(Shout(), lambda: seeds.read(Problem), model, out, Quiet()):
+        for _, made in drive(Shout(), lambda: seeds.read(Problem), model, out):
             lost.append(made) if lost else (lost.append(made), keep(out))
 
     with pytest.raises(BrokenBalance, match="results 5"):
@@ -117,14 +117,14 @@ def test_a_prompt_of_the_users_own_changes_the_fingerprint_and_its_path_does_not
         (tmp_path / name).write_text("Task: ask_me_anything\nMine.\n---\n{{problem}} {{answer}}")
     a, b = (AskSettings(prompt=str(tmp_path / n)) for n in ("a.md", "b.md"))
     assert a.identity() == b.identity() == ours.identity()
-    assert a.prompt_fingerprints() == b.prompt_fingerprints() != ours.prompt_fingerprints()
+    assert a.contents() == b.contents() != ours.contents()
     (tmp_path / "examples.md").write_text("An example with {braces} and {{problem}}.\n---\nIts reply.")
     mine = AskSettings(prompt=a.prompt, examples=str(tmp_path / "examples.md"))
-    assert mine.prompt_fingerprints() != a.prompt_fingerprints()
+    assert mine.contents() != a.contents()
     messages = mine.loaded().messages({"problem": "P", "answer": "A"})
     assert [m.content for m in messages[1:]] == ["An example with {braces} and {{problem}}.", "Its reply.", "P A"]
 
 
 def test_a_prompt_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"nowhere\.md"):
-        CallSettings(prompt=str(tmp_path / "nowhere.md")).prompt_fingerprints()
+        CallSettings(prompt=str(tmp_path / "nowhere.md")).contents()

@@ -18,7 +18,7 @@ from orcamath.settings import ModelSettings
 from orcamath.stages.ask import ask
 from orcamath.stages.edit import EditSettings, edit
 from orcamath.store.artifacts import Artifact
-from scripted import Bench, Quiet, Scripted, seed, user_text
+from scripted import Bench, Scripted, seed, user_text
 
 
 def textbook(**careless: float) -> ModelSettings:
@@ -40,13 +40,13 @@ def seeds(bench: Bench) -> Artifact:
 @pytest.fixture(scope="module")
 def asked(bench: Bench, seeds: Artifact) -> Artifact:
     chat = bench.model(open_chat(textbook()))
-    return bench.run(lambda out: ask(out, AskSettings(), seeds, chat, Quiet()))
+    return bench.run(lambda out: ask(out, AskSettings(), seeds, chat))
 
 
 @pytest.fixture(scope="module")
 def edited(bench: Bench, seeds: Artifact) -> Artifact:
     chat = bench.model(open_chat(textbook()))
-    return bench.run(lambda out: edit(out, EditSettings(), seeds, chat, Quiet()))
+    return bench.run(lambda out: edit(out, EditSettings(), seeds, chat))
 
 
 def test_the_textbook_writes_one_problem_for_every_number_of_a_statement(seeds: Artifact, asked: Artifact) -> None:
@@ -88,7 +88,7 @@ def test_both_rounds_are_kept_with_their_lineage(seeds: Artifact, edited: Artifa
 
 def test_a_setting_keeps_only_the_last_round(bench: Bench, seeds: Artifact, edited: Artifact) -> None:
     chat = bench.model(open_chat(textbook()))
-    last = bench.run(lambda out: edit(out, EditSettings(keep="last"), seeds, chat, Quiet()))
+    last = bench.run(lambda out: edit(out, EditSettings(keep="last"), seeds, chat))
     parents = {p.parents[0] for p in edited.read(Problem)}
     assert [p.id for p in last.read(Problem)] == [p.id for p in edited.read(Problem) if p.id not in parents]
     assert last.balance["rejected"]["edited_again"] == edited.count("problems") - last.count("problems")
@@ -96,7 +96,7 @@ def test_a_setting_keeps_only_the_last_round(bench: Bench, seeds: Artifact, edit
 
 def test_what_a_careless_textbook_misstates_is_rejected(bench: Bench, seeds: Artifact) -> None:
     chat = bench.model(open_chat(textbook(misstate=1.0)))
-    made = bench.run(lambda out: ask(out, AskSettings(tries=1), seeds, chat, Quiet()))
+    made = bench.run(lambda out: ask(out, AskSettings(tries=1), seeds, chat))
     reasons = {r.reason for r in made.read(Rejected)}
     assert {"statement_changed_number", "question_lost_number"} <= reasons
     wrong = [p for p in made.read(Problem) if p.answer != str(solve(parse(p.question)).answer)]
@@ -105,7 +105,7 @@ def test_what_a_careless_textbook_misstates_is_rejected(bench: Bench, seeds: Art
 
 def test_ill_posed_edits_are_rejected_with_the_reason(bench: Bench, seeds: Artifact) -> None:
     chat = bench.model(open_chat(textbook(ill_posed=1.0)))
-    made = bench.run(lambda out: edit(out, EditSettings(rounds=1), seeds, chat, Quiet()))
+    made = bench.run(lambda out: edit(out, EditSettings(rounds=1), seeds, chat))
     assert {"no_question", "unchanged"} <= made.facts["failed_calls"].keys()  # and each was asked for once more
     # a number turned into a word can only be seen by who solves the problem
     assert all("many" in p.question for p in made.read(Problem) if n_steps_or_none(p.question) is None)
@@ -123,7 +123,7 @@ def test_without_numbers_ask_me_anything_is_off_with_a_message(tmp_path: Path) -
     words = {"Is a whale a fish?": "no", "Who wrote Emma?": "Austen"}
     texts = bench.table([seed(question, answer, answer_kind="text") for question, answer in words.items()])
     chat = Scripted(lambda r: "never asked")
-    made = bench.run(lambda out: ask(out, AskSettings(), texts, bench.model(chat), Quiet()))
+    made = bench.run(lambda out: ask(out, AskSettings(), texts, bench.model(chat)))
     assert not chat.asked
     assert made.facts["message"].startswith("Ask-Me-Anything is off")
     assert made.balance["rejected"] == {"answer_is_no_number": 2}
@@ -137,7 +137,7 @@ def test_seeds_without_an_answer_are_counted_and_a_solution_will_do(tmp_path: Pa
     hidden = "Ann has some pens and buys 4. She has 7 pens now. How many had she at first?"
     pairs = f"<target>3</target><question>{hidden}</question><target>7</target><question>{question}</question>"
     chat = Scripted(lambda r: f"<statement>{told}</statement>{pairs}")
-    made = bench.run(lambda out: ask(out, AskSettings(), mixed, bench.model(chat), Quiet()))
+    made = bench.run(lambda out: ask(out, AskSettings(), mixed, bench.model(chat)))
     assert "#### 7" in user_text(chat.asked[0])
     assert [p.answer for p in made.read(Problem)] == ["3"]
     assert made.balance["rejected"] == {"no_answer_known": 1, "restates_seed": 1}
@@ -175,6 +175,6 @@ def test_a_multiple_choice_seed_with_a_numeric_answer_will_do(tmp_path: Path, an
         f"<statement>Ann has 3 pens and buys 4. She has 7.</statement><target>3</target><question>{hidden}</question>"
     )
     chat = Scripted(lambda r: reply)
-    made = bench.run(lambda out: ask(out, AskSettings(), seeds, bench.model(chat), Quiet()))
+    made = bench.run(lambda out: ask(out, AskSettings(), seeds, bench.model(chat)))
     assert "<answer>\n7\n</answer>" in user_text(chat.asked[0])
     assert [(p.answer, p.answer_kind, p.options) for p in made.read(Problem)] == [("3", "number", ())]

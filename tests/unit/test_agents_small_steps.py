@@ -18,7 +18,7 @@ from orcamath.ports import Reply, Request
 from orcamath.records import Problem, Rejected
 from orcamath.stages.ask import ask
 from orcamath.stages.edit import EditSettings, edit
-from scripted import Bench, Quiet, Scripted, seed, user_text
+from scripted import Bench, Scripted, seed, user_text
 
 PENS = "Ann has 3 pens and buys 4 at $2 each. How many pens has she now?"
 
@@ -155,7 +155,7 @@ def test_every_number_but_the_answer_is_asked_for_in_the_problems_own_words(tmp_
         ("[$2]", "<question>How much does each pen cost?"),
     )
     seeds = bench.table([seed(PENS, "7", licence="MIT")])
-    made = bench.run(lambda out: ask(out, AskSettings(calls="each"), seeds, bench.model(chat), Quiet()))
+    made = bench.run(lambda out: ask(out, AskSettings(calls="each"), seeds, bench.model(chat)))
     assert [(p.question, p.answer, p.target) for p in made.read(Problem)] == [
         ("Ann has some pens and buys 4 at $2 each. She has 7 pens now. How many pens has Ann?", "3", "3"),
         ("Ann has 3 pens and buys some at $2 each. She has 7 pens now. How many pens does she buy?", "4", "4"),
@@ -186,7 +186,7 @@ def test_a_sentence_that_does_not_tell_the_answer_is_asked_for_again(
     chat = Scripted(lambda r: reply if "<answer>" in user_text(r) else "<question>hm</question>")
     settings = AskSettings.model_validate({"calls": "each", "statement": {"tries": 2}})
     seeds = bench.table([seed(PENS, "7")])
-    made = bench.run(lambda out: ask(out, settings, seeds, bench.model(chat), Quiet()))
+    made = bench.run(lambda out: ask(out, settings, seeds, bench.model(chat)))
     assert made.count("problems") == 0
     if reason is not None:
         assert made.facts["failed_calls"] == {reason: 2}
@@ -199,7 +199,7 @@ def test_a_word_that_is_a_number_only_in_its_sentence_is_hidden_too(tmp_path: Pa
         ("[a quarter]", "<question>What fraction of the pears did he sell?</question>"),
     )
     seeds = bench.table([seed("Jo sold a quarter of the 20 pears. How many pears did he sell?", "5")])
-    made = bench.run(lambda out: ask(out, AskSettings(calls="each"), seeds, bench.model(chat), Quiet()))
+    made = bench.run(lambda out: ask(out, AskSettings(calls="each"), seeds, bench.model(chat)))
     assert [(p.question, p.answer) for p in made.read(Problem)] == [
         ("Jo sold a certain fraction of the 20 pears. He sold 5 pears. What fraction of the pears did he sell?", "0.25")
     ]
@@ -211,7 +211,7 @@ def test_a_statement_has_no_unit_that_the_problem_has_not(tmp_path: Path) -> Non
     for told in ("She has $7 in pens now.", "She has 7 days of pens now."):
         chat = Scripted(lambda r, told=told: f"<statement>{told}</statement>")
         chat.fingerprint = told
-        made = bench.run(lambda out, chat=chat: ask(out, AskSettings(calls="each"), seeds, bench.model(chat), Quiet()))
+        made = bench.run(lambda out, chat=chat: ask(out, AskSettings(calls="each"), seeds, bench.model(chat)))
         assert set(made.facts["failed_calls"]) == {"statement_changed_unit"}
 
 
@@ -267,7 +267,7 @@ def test_small_writers_get_an_idea_that_fits_the_question(tmp_path: Path) -> Non
     bench = Bench(tmp_path)
     settings = EditSettings.model_validate({"rounds": 1, "suggester": {"ideas": True}, "editor": {"writes": "added"}})
     seeds = bench.table([seed(PENS, "7")])
-    made = bench.run(lambda out: edit(out, settings, seeds, bench.model(Scripted(say)), Quiet()))
+    made = bench.run(lambda out: edit(out, settings, seeds, bench.model(Scripted(say))))
     assert [p.question.split("each. ")[1] for p in made.read(Problem)] == [
         "She gives 2 of her pens away. How many pens are left to her?"
     ]
@@ -276,10 +276,10 @@ def test_small_writers_get_an_idea_that_fits_the_question(tmp_path: Path) -> Non
 
 
 def test_prompts_for_small_writers_have_fingerprints_of_their_own() -> None:
-    assert AskSettings().prompt_fingerprints() != AskSettings(calls="each").prompt_fingerprints()
-    assert len(AskSettings(calls="each").prompt_fingerprints()) == 2
+    assert AskSettings().contents() != AskSettings(calls="each").contents()
+    assert len(AskSettings(calls="each").contents()) == 2
     whole, only_added = EditorSettings(), EditorSettings(writes="added")
-    assert whole.prompt_fingerprints() != only_added.prompt_fingerprints()
+    assert whole.contents() != only_added.contents()
     assert suggester.make(SuggesterSettings(ideas=True)).prompt.name == "suggester_idea"
 
 
@@ -309,7 +309,7 @@ def test_a_reply_without_a_problem_is_asked_for_again(tmp_path: Path) -> None:
         return f"<statement>{STATEMENT}</statement><target>48</target><question>{TOLD} {month}?</question>"
 
     item = seed("Natalia sold 48 clips in April, and half as many in May. How many did she sell altogether?", "72")
-    made = bench.run(lambda out: ask(out, AskSettings(), bench.table([item]), bench.model(Scripted(say)), Quiet()))
+    made = bench.run(lambda out: ask(out, AskSettings(), bench.table([item]), bench.model(Scripted(say))))
     assert [p.answer for p in made.read(Problem)] == ["48"]
     assert (made.balance["asked"], made.facts["failed_calls"]) == (2, {"no_problem": 1})
 

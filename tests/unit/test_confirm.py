@@ -9,7 +9,7 @@ from orcamath.records import Lesson, Problem
 from orcamath.stages.confirm import ConfirmSettings, confirm
 from orcamath.store.artifacts import Artifact
 from orcamath.verify import VerifySettings, confirms, verify
-from scripted import Bench, Quiet, Scripted, seed, user_text
+from scripted import Bench, Scripted, seed, user_text
 
 
 def hidden(question: str, answer: str) -> Problem:
@@ -62,7 +62,7 @@ def confirmed(tmp_path: Path, say, **settings) -> Artifact:
     lesson = Lesson.make(seed("Al is 3. How old is Al?", "3"), "#### 3", "3", "teacher", verified="gold")
     taught = bench.tables(lessons=[lesson], problems=[PENS, OPEN, WRONG, CAPS])
     model = bench.model(Scripted(say))
-    return bench.run(lambda out: confirm(out, ConfirmSettings(**settings), taught, model, Quiet()))
+    return bench.run(lambda out: confirm(out, ConfirmSettings(**settings), taught, model))
 
 
 def say(request: Request) -> str:

@@ -51,7 +51,7 @@ def run(
     taught = store.stage("teach", 1, None, [], teach)
     read = store.stage("benchmarks", 1, None, [], lambda out: void(out.write("problems", tests)))
     ways = GateSettings(**chosen)  # type: ignore[arg-type]
-    return store.stage("gate", 1, ways, [], lambda out: gate(out, ways, taught, read, screens, Quiet()))
+    return store.stage("gate", 1, ways, [], lambda out: gate(out, ways, taught, read, screens))
 
 
 def void(_: object) -> None: ...

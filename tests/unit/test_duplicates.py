@@ -13,7 +13,7 @@ from orcamath.duplicates.minhash import BANDS, bands, candidates
 from orcamath.records import Problem, Rejected
 from orcamath.stages.collect import CollectSettings, collect, looks_english
 from orcamath.store.artifacts import Artifact
-from scripted import Bench, Quiet, seed
+from scripted import Bench, seed
 
 STORY = (
     "Tom picks 12 apples in the morning and 9 apples in the afternoon. He gives 5 apples to Mary and shares the others "
@@ -24,7 +24,7 @@ STORY = (
 def collected(tmp_path: Path, *parts: list[Problem], **settings: Any) -> Artifact:
     bench = Bench(tmp_path)
     tables = [bench.table(part) for part in parts]
-    return bench.run(lambda out: collect(out, CollectSettings(**settings), tables, Quiet()))
+    return bench.run(lambda out: collect(out, CollectSettings(**settings), tables))
 
 
 def drops(made: Artifact) -> list[tuple[str, str, str | None]]:

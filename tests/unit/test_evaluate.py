@@ -60,7 +60,7 @@ def run(tmp_path: Path, tests: list[Problem], script: Script, **chosen: object) 
     model = Remembered(script, Ledger(tmp_path / "ledger"))
 
     def make(out: Output) -> None:
-        evaluate(out, ways, read, model, pose, RulesJudge(), Quiet())
+        evaluate(out, ways, read, model, pose, RulesJudge())
 
     return store.stage("evaluate", 1, ways, [], make)
 
@@ -170,7 +170,7 @@ def test_asking_again_asks_nothing(tmp_path: Path) -> None:
             1,
             None,
             [],
-            lambda out, m=model: evaluate(out, EvaluateSettings(), read, m, pose, RulesJudge(), Quiet()),
+            lambda out, m=model: evaluate(out, EvaluateSettings(), read, m, pose, RulesJudge()),
         )  # type: ignore[misc]
     assert script.asked == 2
 

@@ -15,10 +15,10 @@ from orcamath.judges.rules import RulesJudge
 from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Judge, Request
 from orcamath.records import Attempt, Exercise, Verdict
-from orcamath.stages.judge import VERSION, judge
+from orcamath.stages.judge import judge
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.under_way import stage_under_way
-from scripted import Bench, Quiet, Scripted, user_text
+from scripted import Bench, Scripted, user_text
 
 SURE = Comparison("How many?", "9", "#### 9")
 WRONG = Comparison("How many?", "9", "#### 8")
@@ -107,7 +107,7 @@ def practised(bench: Bench, attempts: dict[str, list[tuple[str, str]]], *, shuff
 
 
 def judged(bench: Bench, made: Artifact, by: Judge) -> Artifact:
-    return bench.run(lambda out: judge(out, JudgeSettings(), made, by, Quiet()))
+    return bench.run(lambda out: judge(out, JudgeSettings(), made, by))
 
 
 def test_every_attempt_gets_one_verdict_in_order(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_every_attempt_gets_one_verdict_in_order(tmp_path: Path) -> None:
     assert sealed.balance["results"] == sealed.balance["kept"] == 5
     assert sealed.facts["outcomes"] == {"agrees": 2, "disagrees": 3}
     assert sealed.facts["by"] == {"rules": 5}
-    assert VERSION >= 1
+    assert judge.version >= 1
 
 
 def test_attempts_out_of_order_are_refused(tmp_path: Path) -> None:

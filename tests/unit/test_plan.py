@@ -15,9 +15,9 @@ from orcamath.commands.runs import run_in_folder
 from orcamath.errors import BatchWaiting, ModelError, PaysAgain, UsageError
 from orcamath.plan import Plan, Range, StagePlan, paid_before, plan
 from orcamath.plan.training import memory_gb
+from orcamath.ports import Silent
 from orcamath.recipe_file import dump
 from orcamath.recipe_settings import Recipe
-from orcamath.report.progress import Silent
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Price

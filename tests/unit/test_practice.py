@@ -8,10 +8,10 @@ import pytest
 from orcamath.errors import WireDown
 from orcamath.ports import Message, Reply, Request, Sampling, Usage
 from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected
-from orcamath.stages.practice import VERSION, PracticeSettings, practise
+from orcamath.stages.practice import PracticeSettings, practise
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Ledger, Remembered
-from tiny_student import Quiet, sealed
+from tiny_student import sealed
 
 
 class Parrot:
@@ -61,8 +61,8 @@ def practised(tmp_path: Path, gated: Artifact, model: Parrot | None = None, **se
     chosen = PracticeSettings(**settings)  # type: ignore[arg-type]
     chat = Remembered(model or Parrot(), Ledger(tmp_path / "ledger"))
     return Store(tmp_path / "store").stage(
-        "practice", VERSION, chosen, [gated, chat.fingerprint],
-        lambda out: practise(out, chosen, gated, chat, pose=pose, progress=Quiet()),
+        "practice", practise.version, chosen, [gated, chat.fingerprint],
+        lambda out: practise(out, chosen, gated, chat, pose=pose),
     )  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def run(tmp_path: Path, cases: list[Case], **chosen: object) -> Artifact:
     practised = store.stage("practice", 1, None, [], practise)
     verdicts = store.stage("judge", 1, None, [], judge)
     ways = PreferSettings(**chosen)
-    return store.stage("prefer", 1, ways, [], lambda out: prefer(out, ways, practised, verdicts, Quiet()))
+    return store.stage("prefer", 1, ways, [], lambda out: prefer(out, ways, practised, verdicts))
 
 
 def test_teacher_and_agreeing_samples_are_liked_disagreeing_ones_disliked_unjudged_ones_neither() -> None:

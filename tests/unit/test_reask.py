@@ -90,7 +90,7 @@ def test_only_doubtful_problems_are_asked_about_and_three_tables_come_back(tmp_p
     practised = store.stage("practice", 1, None, [], practise)
     ways = ReaskSettings(solutions=3)
     remembered = Remembered(teacher, Ledger(tmp_path / "ledger"))
-    made = store.stage("reask", 1, ways, [], lambda out: reask(out, ways, practised, practised, remembered, Quiet()))
+    made = store.stage("reask", 1, ways, [], lambda out: reask(out, ways, practised, practised, remembered))
 
     assert teacher.asked == 9
     assert made.facts["reasked"] == {"student_was_right": 1, "teacher_unsure": 1, "teacher_was_right": 1}
@@ -111,7 +111,7 @@ def test_only_doubtful_problems_are_asked_about_and_three_tables_come_back(tmp_p
 
 def preferences_of(store: Store, made: Artifact) -> dict[str, Preference]:
     ways = PreferSettings()
-    sealed = store.stage("prefer", 1, ways, [], lambda out: prefer(out, ways, made, made, Quiet()))
+    sealed = store.stage("prefer", 1, ways, [], lambda out: prefer(out, ways, made, made))
     return {p.problem_id: p for p in sealed.read(Preference)}
 
 
@@ -120,7 +120,7 @@ def test_nothing_doubtful_asks_nothing(tmp_path: Path) -> None:
     practised = store.stage("practice", 1, None, [], lambda out: void(out.write("exercises", [exercise("p")])))
     ways = ReaskSettings()
     remembered = Remembered(teacher, Ledger(tmp_path / "ledger"))
-    made = store.stage("reask", 1, ways, [], lambda out: reask(out, ways, practised, practised, remembered, Quiet()))
+    made = store.stage("reask", 1, ways, [], lambda out: reask(out, ways, practised, practised, remembered))
     assert teacher.asked == 0
     assert list(made.read(Exercise)) == [exercise("p")]
 

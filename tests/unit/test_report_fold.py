@@ -10,10 +10,11 @@ from rich.console import Console
 
 from orcamath.errors import UsageError
 from orcamath.intervals import Interval, Paired, paired
+from orcamath.ports import Silent
 from orcamath.records import Scored
 from orcamath.report.arms import load_artifact
 from orcamath.report.fold import Results, fold
-from orcamath.report.progress import Bars, Silent
+from orcamath.report.progress import Bars
 from orcamath.report.rows import Contrast
 from orcamath.report.table import difference, percent, printable, show
 from orcamath.report.training import training_of

@@ -11,7 +11,6 @@ from orcamath.records import Lesson, Problem
 from orcamath.report import sections
 from orcamath.report.fold import Example, Origin, Results, StageRow, fold
 from orcamath.report.page import render, write
-from orcamath.report.progress import Silent
 from orcamath.report.rows import Contrast, Row
 from orcamath.report.training import Training
 from orcamath.stages.gate import GateSettings, gate
@@ -265,7 +264,7 @@ def test_pairs_of_the_real_gate_are_shown_side_by_side(results: Results, tmp_pat
     tests = seal(store, "benchmarks", lambda out: out.write("problems", [test]))
 
     def make(out: Output) -> None:
-        gate(out, GateSettings(policy="report"), taught, tests, [], Silent())
+        gate(out, GateSettings(policy="report"), taught, tests, [])
 
     facts = seal(store, "gate", make, taught, tests).facts
     shown = render(results._replace(facts={**results.facts, "gate": facts}))

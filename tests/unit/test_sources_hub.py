@@ -11,7 +11,7 @@ import pytest
 from orcamath.errors import DataError
 from orcamath.records import Problem
 from orcamath.sources import gsm8k, hub, svamp
-from orcamath.sources.choosing import contents
+from orcamath.sources.choosing import contents_of
 from orcamath.sources.hub_rows import KNOWN, commit_of, converted_files
 from orcamath.sources.source import SourceSettings, Unsplit
 
@@ -49,7 +49,7 @@ def test_any_set_is_read_by_a_map_of_columns_with_the_hubs_splits(tmp_path: Path
         ("1+1?", "train", "number"), ("Who?", "train", "text"), ("1+2?", "dev", "number"), ("2+2?", "test", "number"),
     ]  # fmt: skip
     assert {(p.source, p.licence) for p in found} == {("mine", "CC0")}
-    assert len(contents([settings])) == 3
+    assert len(contents_of([settings])) == 3
 
 
 def test_hub_rows_and_the_authors_file_make_the_same_problems(tmp_path: Path) -> None:
@@ -78,14 +78,14 @@ def test_a_split_that_only_the_hub_made_is_no_official_one(tmp_path: Path) -> No
 def test_a_full_commit_names_a_set_without_asking_the_hub() -> None:
     commit = "0123456789abcdef0123456789abcdef01234567"
     settings = SourceSettings(name="gsm8k", revision=commit)
-    assert contents([settings]) == [f"{KNOWN['gsm8k'].name}@{commit}"]
+    assert contents_of([settings]) == [f"{KNOWN['gsm8k'].name}@{commit}"]
 
 
 def test_without_a_network_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     commit_of.cache_clear()
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(DataError, match=r"openai/gsm8k.*`path`.*`revision`"):
-        contents([SourceSettings(name="gsm8k")])
+        contents_of([SourceSettings(name="gsm8k")])
 
 
 def test_the_hub_source_must_be_told_which_set() -> None:

@@ -10,12 +10,12 @@ import pytest
 from orcamath.errors import DataError
 from orcamath.families import find
 from orcamath.records import Problem, Rejected
-from orcamath.sources.choosing import BenchmarksSettings, SeedsSettings, contents, together
+from orcamath.sources.choosing import BenchmarksSettings, SeedsSettings, contents_of, together
 from orcamath.sources.source import Found, Reader, SourceSettings, Unsplit
 from orcamath.stages.benchmarks import benchmarks
 from orcamath.stages.seeds import gather
 from orcamath.store.artifacts import Artifact
-from scripted import Bench, Quiet
+from scripted import Bench
 
 
 @pytest.fixture
@@ -33,11 +33,11 @@ def readers(settings: SeedsSettings | BenchmarksSettings) -> Mapping[str, Reader
 
 
 def seeds(bench: Bench, settings: SeedsSettings, own: Mapping[str, Reader] | None = None) -> Artifact:
-    return bench.run(lambda out: gather(out, settings, own or readers(settings), Quiet()))
+    return bench.run(lambda out: gather(out, settings, own or readers(settings)))
 
 
 def measured(bench: Bench, settings: BenchmarksSettings, own: Mapping[str, Reader] | None = None) -> Artifact:
-    return bench.run(lambda out: benchmarks(out, settings, own or readers(settings), Quiet()))
+    return bench.run(lambda out: benchmarks(out, settings, own or readers(settings)))
 
 
 def problems(artifact: Artifact) -> list[Problem]:
@@ -151,12 +151,12 @@ def test_where_a_file_lies_is_no_part_of_what_it_makes(bench: Bench, tmp_path: P
         lines(folder / "own.jsonl", {"question": "1+1?", "answer": "2"}, "broken")
     made = [SeedsSettings(sources=one(path=str(f / "own.jsonl"), on_bad_line="skip")) for f in (one_place, other)]
     assert made[0].identity() == made[1].identity()
-    assert contents(made[0].named) == contents(made[1].named)
+    assert contents_of(made[0].named) == contents_of(made[1].named)
     a, b = (seeds(bench, m) for m in made)
     for table in ("problems.parquet", "rejected.parquet"):
         assert (a.path / table).read_bytes() == (b.path / table).read_bytes()
     lines(other / "own.jsonl", {"question": "1+2?", "answer": "3"})
-    assert contents(made[0].named) != contents(made[1].named)
+    assert contents_of(made[0].named) != contents_of(made[1].named)
 
 
 # splits, limits, licences

@@ -20,7 +20,7 @@ from orcamath.sources.clusters import Sketches
 from orcamath.sources.source import SourceSettings, Unsplit, number_text
 from orcamath.stages.benchmarks import benchmarks
 from orcamath.stages.seeds import gather
-from scripted import Bench, Quiet
+from scripted import Bench
 
 DATA = Path(os.environ.get("ORCAMATH_TEST_DATA", "/nonexistent"))
 pytestmark = pytest.mark.skipif(
@@ -117,8 +117,8 @@ def test_seeds_of_one_set_share_no_near_text_with_the_drawn_test_half_of_another
         readers,
     )
     bench = Bench(tmp_path)
-    seeds = bench.run(lambda out: gather(out, s, readers, Quiet()))
-    tests = bench.run(lambda out: benchmarks(out, t, readers, Quiet()))
+    seeds = bench.run(lambda out: gather(out, s, readers))
+    tests = bench.run(lambda out: benchmarks(out, t, readers))
     train, test = ({p.cluster for p in a.read(Problem)} for a in (seeds, tests))
     assert len(train) > 400
     assert len(test) > 400

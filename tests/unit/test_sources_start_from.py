@@ -11,7 +11,7 @@ from orcamath.preferences import joined
 from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Verdict
 from orcamath.stages.start_from import StartSettings, lessons_from, outcome_of, problems_from, verdicts_from
 from orcamath.store.artifacts import Artifact
-from scripted import Bench, Quiet
+from scripted import Bench
 
 STAGES = {"problems": problems_from, "lessons": lessons_from, "verdicts": verdicts_from}
 
@@ -25,7 +25,7 @@ def started(bench: Bench, path: Path, stage: str, *rows: dict[str, Any] | str, *
     if rows:
         path.write_text("\n".join(r if isinstance(r, str) else json.dumps(r) for r in rows), encoding="utf-8")
     chosen = StartSettings.model_validate({"stage": stage, "path": str(path), **settings})
-    return bench.run(lambda out: STAGES[stage](out, chosen, Quiet()))
+    return bench.run(lambda out: STAGES[stage](out, chosen))
 
 
 def test_questions_alone_are_enough(bench: Bench, tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_wrong_column_a_missing_file_and_an_empty_one_each_say_what_to_do(benc
     with pytest.raises(DataError, match="no row that can be used"):
         started(bench, path, "problems", "")
     with pytest.raises(DataError, match="needs `path`"):
-        bench.run(lambda out: problems_from(out, StartSettings(stage="problems"), Quiet()))
+        bench.run(lambda out: problems_from(out, StartSettings(stage="problems")))
 
 
 def test_only_the_first_rows_where_asked(bench: Bench, tmp_path: Path) -> None:

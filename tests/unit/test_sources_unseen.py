@@ -7,7 +7,7 @@ import pytest
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.stages.unseen import UnseenSettings, unseen
 from orcamath.store.artifacts import Artifact, Output
-from scripted import Bench, Quiet
+from scripted import Bench
 
 
 def problem(text: str, cluster: str | None, source: str = "a") -> Problem:
@@ -35,7 +35,7 @@ def test_clusters_of_lessons_and_of_problems_to_practise_on_are_left_out(
     stages: tuple[Bench, Artifact, Artifact],
 ) -> None:
     bench, tests, gated = stages
-    made = bench.run(lambda out: unseen(out, UnseenSettings(), tests, gated, Quiet()))
+    made = bench.run(lambda out: unseen(out, UnseenSettings(), tests, gated))
     assert list(made.read(Problem)) == [TESTS[0], TESTS[2]]
     assert made.balance["rejected"] == {"seen_in_training": 2}
     assert [(r.item, r.repeats) for r in made.read(Rejected)] == [
@@ -46,6 +46,6 @@ def test_clusters_of_lessons_and_of_problems_to_practise_on_are_left_out(
 
 def test_the_whole_benchmark_can_be_kept_and_the_count_is_told(stages: tuple[Bench, Artifact, Artifact]) -> None:
     bench, tests, gated = stages
-    made = bench.run(lambda out: unseen(out, UnseenSettings(seen_clusters="keep"), tests, gated, Quiet()))
+    made = bench.run(lambda out: unseen(out, UnseenSettings(seen_clusters="keep"), tests, gated))
     assert list(made.read(Problem)) == TESTS
     assert made.facts["seen"] == {"a": 1, "b": 1}

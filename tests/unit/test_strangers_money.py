@@ -13,7 +13,6 @@ from orcamath.families import find
 from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Message, Reply, Request
 from orcamath.records import Attempt, Exercise, Problem, Rejected
-from orcamath.report.progress import Silent
 from orcamath.settings import ModelSettings
 from orcamath.stages.judge import judge
 from orcamath.stages.teach import TeachSettings, teach
@@ -96,7 +95,7 @@ def paid_model(base_url: str, backend: str = "openai_compatible") -> ModelSettin
 
 
 def judged_by(mine: Any, practised: Artifact) -> Callable[[Output], None]:
-    return lambda out: judge(out, JudgeSettings(), practised, mine, Silent())
+    return lambda out: judge(out, JudgeSettings(), practised, mine)
 
 
 def practised(store: Store) -> Artifact:
@@ -150,9 +149,9 @@ def stage_of(kind: str, folder: Path, base_url: str, holder: str, where: Shop) -
     if kind == "backend":
         of_file(folder, "backend", BACKEND, holder)
         model = tools.chat(paid_model(base_url, str(folder / "my_backend.py")))
-        return lambda out: teach(out, TeachSettings(tries=1), seeds, model, Silent())
+        return lambda out: teach(out, TeachSettings(tries=1), seeds, model)
     first, critic = tools.chat(paid_model(base_url)), Critic(tools.chat(paid_model(base_url)))
-    return lambda out: write(critic, lambda: seeds.read(Problem), first, out, Silent()) and None
+    return lambda out: write(critic, lambda: seeds.read(Problem), first, out) and None
 
 
 @held_anywhere
@@ -194,7 +193,7 @@ def test_a_price_that_the_recipe_does_not_say_is_the_wires_own(tmp_path: Path) -
         of_file(tmp_path, "backend", text, "a closure")
         model = where.tools.chat(ModelSettings(backend=str(tmp_path / "my_backend.py"), base_url=server.base_url))
         seeds = problems(where.tools.store)
-        where.run(lambda out: teach(out, TeachSettings(tries=1), seeds, model, Silent()))
+        where.run(lambda out: teach(out, TeachSettings(tries=1), seeds, model))
         assert where.budget.spent_usd() == pytest.approx(server.billed_usd, abs=1e-9)
 
 
@@ -209,6 +208,6 @@ def test_a_wire_driven_from_a_thread_is_booked_too(tmp_path: Path) -> None:
         of_file(tmp_path, "backend", threaded, "a list")
         model = where.tools.chat(paid_model(server.base_url, str(tmp_path / "my_backend.py")))
         seeds = problems(where.tools.store)
-        where.run(lambda out: teach(out, TeachSettings(tries=1), seeds, model, Silent()))
+        where.run(lambda out: teach(out, TeachSettings(tries=1), seeds, model))
         assert server.counts["calls"] == N
         assert where.budget.spent_usd() == pytest.approx(server.billed_usd, abs=1e-9)

@@ -1,6 +1,7 @@
 """Training runs: they learn, resume to the same weights, stop with a reason, and remember reference log-probs."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.under_way import Calls
 from orcamath.student.checkpoint import discard_after, resume, save_checkpoint
 from orcamath.student.fit import Room
+from orcamath.student.folder import ModelFolder
 from orcamath.student.launch import loss_name
 from orcamath.student.loop import learning_rate, plan
 from orcamath.student.losses import dpo, ipo, kto, needs
-from orcamath.student.model import ModelFolder, load, open_folder
+from orcamath.student.model import load, open_folder
 from orcamath.student.processes import World, deal
 from orcamath.student.settings import AdapterSettings, LearnSettings, SftSettings, TrainSettings
 from orcamath.student.sharding import shards
@@ -42,6 +44,12 @@ class Metrics:
         self.rows.append(numbers)
         if len(self.rows) == self.die_after:
             raise Killed
+
+
+def told(out: Output, metric: Callable[..., None]) -> Output:
+    """Return the output, its training told to `metric`."""
+    out.metric = metric
+    return out
 
 
 def output(path: Path) -> Output:
@@ -89,7 +97,7 @@ def test_imitation_lowers_the_loss_and_leaves_a_folder_anyone_can_load(
     tmp_path: Path, base: ModelFolder, lessons: Artifact
 ) -> None:
     out, metrics = output(tmp_path), Metrics()
-    imitate(out, SFT.model_copy(update={"epochs": 6}), lessons, base, Quiet(), metrics)
+    imitate(told(out, metrics), SFT.model_copy(update={"epochs": 6}), lessons, base)
     assert metrics.rows[-1]["loss"] < 0.7 * metrics.rows[0]["loss"]
     assert out.facts["n_steps"] == len(metrics.rows) == 18
     config = json.loads((out.folder / "model" / "config.json").read_text())
@@ -103,13 +111,13 @@ def test_a_run_killed_in_mid_epoch_resumes_to_the_same_weights(
     tmp_path: Path, base: ModelFolder, lessons: Artifact
 ) -> None:
     whole = output(tmp_path / "whole")
-    imitate(whole, SFT, lessons, base, Quiet(), Metrics())
+    imitate(told(whole, Metrics()), SFT, lessons, base)
     broken = output(tmp_path / "broken")
     with pytest.raises(Killed):
-        imitate(broken, SFT, lessons, base, Quiet(), Metrics(die_after=5))
+        imitate(told(broken, Metrics(die_after=5)), SFT, lessons, base)
     assert len(list((broken.scratch / "steps").glob("step-*"))) == 2
     metrics = Metrics()
-    imitate(broken, SFT, lessons, base, Quiet(), metrics)
+    imitate(told(broken, metrics), SFT, lessons, base)
     assert metrics.rows[0]["step"] == 4
     assert all(torch.equal(weights(whole)[k], w) for k, w in weights(broken).items())
     assert broken.facts == whole.facts
@@ -117,7 +125,7 @@ def test_a_run_killed_in_mid_epoch_resumes_to_the_same_weights(
 
 def test_train_tokens_stop_a_control_run(tmp_path: Path, base: ModelFolder, lessons: Artifact) -> None:
     out = output(tmp_path)
-    imitate(out, SFT.model_copy(update={"train_tokens": 700}), lessons, base, Quiet(), Metrics())
+    imitate(told(out, Metrics()), SFT.model_copy(update={"train_tokens": 700}), lessons, base)
     assert 700 <= out.facts["n_tokens"] < 800
     assert 0 < out.facts["n_answer_tokens"] < out.facts["n_tokens"]
 
@@ -127,7 +135,7 @@ def test_train_steps_stop_after_so_many_whatever_an_epoch_takes(
     tmp_path: Path, base: ModelFolder, lessons: Artifact, steps: int
 ) -> None:
     out = output(tmp_path)
-    imitate(out, SFT.model_copy(update={"train_steps": steps}), lessons, base, Quiet(), Metrics())
+    imitate(out, SFT.model_copy(update={"train_steps": steps}), lessons, base, Metrics())
     assert out.facts["n_steps"] == steps
 
 
@@ -136,9 +144,7 @@ def test_dpo_widens_the_margin_and_kto_reports_its_baseline(
 ) -> None:
     for name, loss in (("dpo", dpo.loss), ("kto", kto.loss)):
         out, metrics = output(tmp_path / name), Metrics()
-        learn(
-            out, LEARN.model_copy(update={"loss": name, "epochs": 8}), preferences, base, base, loss, Quiet(), metrics
-        )
+        learn(told(out, metrics), LEARN.model_copy(update={"loss": name, "epochs": 8}), preferences, base, base, loss)
         assert metrics.rows[0]["margin"] == pytest.approx(0, abs=1e-5)
         assert metrics.rows[-1]["margin"] > 0.1
         assert metrics.rows[0]["off_topic_share"] == pytest.approx(1 / 3)
@@ -156,7 +162,7 @@ def test_ktos_baseline_of_own_answers_is_the_steps_mean_log_ratio(
     for z0 in ("own", "mismatched"):
         chosen = LEARN.model_copy(update={"loss": "kto", "epochs": 4, "z0": z0, "nll_weight": 3.0, "batch_size": 12})
         out, metrics = output(tmp_path / z0), Metrics()
-        learn(out, chosen, preferences, base, base, kto.loss, Quiet(), metrics)
+        learn(told(out, metrics), chosen, preferences, base, base, kto.loss)
         baselines[z0] = [row["z0"] for row in metrics.rows]
         if z0 == "own":  # each problem has one right answer and two wrong ones
             row = metrics.rows[-1]
@@ -182,7 +188,9 @@ def test_reference_logprobs_are_remembered_and_reused_after_a_reshuffle(
                 n.extend([total] if what == "reference" else [])
 
         chosen = LEARN.model_copy(update={"loss": "dpo"} | settings)
-        learn(output(tmp_path / name), chosen, preferences, base, base, loss, Bars(), Metrics(), store)
+        out = output(tmp_path / name)
+        out.progress, out.shared = Bars(), store
+        learn(told(out, Metrics()), chosen, preferences, base, base, loss)
         return sum(x or 0 for x in n)
 
     assert scored("first", seed=1) == 12
@@ -197,7 +205,7 @@ def test_another_reference_than_the_student_is_used(tmp_path: Path, base: ModelF
     other = tiny_folder(tmp_path / "other", seed=7)
     metrics = Metrics()
     settings = LEARN.model_copy(update={"loss": "dpo"})
-    learn(output(tmp_path), settings, preferences, base, other, dpo.loss, Quiet(), metrics)
+    learn(told(output(tmp_path), metrics), settings, preferences, base, other, dpo.loss)
     assert abs(metrics.rows[0]["margin"]) > 0.01
 
 
@@ -206,7 +214,7 @@ def test_an_adapter_is_trained_and_merged(tmp_path: Path, base: ModelFolder, pre
     settings = LEARN.model_copy(
         update={"adapter": AdapterSettings(rank=4), "epochs": 6, "gradient_checkpointing": True}
     )
-    learn(out, settings, preferences, base, base, kto.loss, Quiet(), metrics)
+    learn(told(out, metrics), settings, preferences, base, base, kto.loss)
     assert metrics.rows[0]["margin"] == pytest.approx(0, abs=1e-5)
     assert metrics.rows[-1]["margin"] > 0.01
     before, after = load(base).model.state_dict(), weights(out)
@@ -217,15 +225,16 @@ def test_an_adapter_is_trained_and_merged(tmp_path: Path, base: ModelFolder, pre
 def test_divergence_stops_with_step_and_ids(tmp_path: Path, base: ModelFolder, lessons: Artifact) -> None:
     settings = SFT.model_copy(update={"learning_rate": 1e30, "schedule": "constant"})
     with pytest.raises(TrainingDiverged, match=r"step [12]: .*Problems of the step: \w{32}.*smaller learning_rate"):
-        imitate(output(tmp_path), settings, lessons, base, Quiet(), Metrics())
+        imitate(told(output(tmp_path), Metrics()), settings, lessons, base)
 
 
 def test_nothing_to_learn_from_says_why(tmp_path: Path, base: ModelFolder) -> None:
     only_bad = Preference(
         problem_id="p", question="how", positives=(), negatives=(Response(text="#### 1", origin="sample"),)
     )  # fmt: skip
+    found = sealed(tmp_path, "preferences", preferences=[only_bad])
     with pytest.raises(DataError, match="no_right_answer"):
-        learn(output(tmp_path), LEARN, sealed(tmp_path, "preferences", preferences=[only_bad]), base, base, kto.loss, Quiet(), Metrics())  # noqa: E501  # fmt: skip
+        learn(told(output(tmp_path), Metrics()), LEARN, found, base, base, kto.loss)
 
 
 def test_out_of_memory_halves_the_budget_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
@@ -263,7 +272,7 @@ def test_a_step_that_ran_out_of_memory_is_repeated_and_changes_nothing(
     for name, loss in (("roomy", dpo.loss), ("tight", tight)):
         metrics = Metrics()
         settings = LEARN.model_copy(update={"batch_tokens": 150, "epochs": 1})
-        learn(output(tmp_path / name), settings, preferences, base, base, loss, Quiet(), metrics)
+        learn(told(output(tmp_path / name), metrics), settings, preferences, base, base, loss)
         rows[name] = [(r["loss"], r["grad_norm"]) for r in metrics.rows]
     assert len(sizes) > 4
     assert "out of memory: going on with 75 tokens at once" in caplog.text
@@ -317,9 +326,9 @@ def test_two_processes_train_what_one_trains(
         # few tokens at once: the two run unequal numbers of forwards, and slice what does not fit
         options = {"processes": n, "sharding": sharding, "batch_tokens": 64 if n == 2 else 16_384}
         if name == "sft":
-            imitate(out, SFT.model_copy(update=options), lessons, base, Quiet(), metrics)
+            imitate(told(out, metrics), SFT.model_copy(update=options), lessons, base)
         else:
-            learn(out, LEARN.model_copy(update=options), preferences, base, base, kto.loss, Quiet(), metrics)
+            learn(told(out, metrics), LEARN.model_copy(update=options), preferences, base, base, kto.loss)
         found[n] = (weights(out), metrics.rows, out.facts)
     for key in found[1][1][0].keys() - {"tokens_per_s"}:
         assert [r[key] for r in found[2][1]] == pytest.approx([r[key] for r in found[1][1]], abs=1e-5, rel=1e-5), key
@@ -337,15 +346,15 @@ def test_a_sharded_step_is_the_whole_step_and_resumes_from_its_checkpoint(
     alone, sharded = output(tmp_path / "1"), output(tmp_path / "2")
     two = settings.model_copy(update={"processes": 2, "sharding": "fsdp2"})
     one_metrics, two_metrics = Metrics(), Metrics()
-    imitate(alone, settings, lessons, base, Quiet(), one_metrics)
-    imitate(sharded, two, lessons, base, Quiet(), two_metrics)
+    imitate(told(alone, one_metrics), settings, lessons, base)
+    imitate(told(sharded, two_metrics), two, lessons, base)
     for key in ("loss", "grad_norm", "logp_chosen"):
         ours = [r[key] for r in two_metrics.rows]
         assert ours == pytest.approx([r[key] for r in one_metrics.rows], rel=1e-6), key
     assert all(torch.allclose(weights(alone)[k], w, rtol=0, atol=1e-6) for k, w in weights(sharded).items())
     # the checkpoint at step 2 of 3 is still there: a second attempt goes on from it, as the first went on
     again = Metrics()
-    imitate(sharded, two, lessons, base, Quiet(), again)
+    imitate(told(sharded, again), two, lessons, base)
     assert [(r["step"], r["loss"]) for r in again.rows] == [(2, pytest.approx(two_metrics.rows[2]["loss"], abs=1e-6))]
     assert all(torch.allclose(weights(alone)[k], w, rtol=0, atol=1e-6) for k, w in weights(sharded).items())
 
@@ -419,16 +428,16 @@ def test_a_loss_from_a_users_file_trains_in_two_processes_and_tells_its_steps_as
     for n in (1, 2):
         out, metrics = output(tmp_path / str(n)), Metrics()
         settings = LEARN.model_copy(update={"loss": str(tmp_path / "hinge.py"), "processes": n})
-        learn(out, settings, preferences, base, base, loss, Quiet(), metrics)
+        learn(told(out, metrics), settings, preferences, base, base, loss)
         found[n] = metrics.rows
     for key in ("loss", "margin", "logp_chosen", "off_topic_pairs", "kl"):
         assert [r[key] for r in found[2]] == pytest.approx([r[key] for r in found[1]], abs=1e-4)
 
     out = output(tmp_path / "broken")
     with pytest.raises(Killed):  # the process that launched the others ends in mid-run, and they with it
-        learn(out, settings, preferences, base, base, loss, Quiet(), Metrics(die_after=5))
+        learn(told(out, Metrics(die_after=5)), settings, preferences, base, base, loss)
     metrics = Metrics()
-    learn(out, settings, preferences, base, base, loss, Quiet(), metrics)
+    learn(told(out, metrics), settings, preferences, base, base, loss)
     assert metrics.rows[0]["step"] == 4
     assert [r["loss"] for r in metrics.rows] == pytest.approx(
         [r["loss"] for r in found[2][-len(metrics.rows) :]], abs=1e-5
@@ -440,11 +449,11 @@ def test_two_processes_go_on_as_one_from_the_last_epoch(tmp_path: Path, base: Mo
     settings = SFT.model_copy(update={"epochs": 3})
     out = output(tmp_path / "broken")
     two = Metrics()
-    imitate(out, settings.model_copy(update={"processes": 2}), lessons, base, Quiet(), two)  # leaves its checkpoints
+    imitate(told(out, two), settings.model_copy(update={"processes": 2}), lessons, base)  # leaves its checkpoints
     with pytest.raises(ModelError, match="written by 2 processes and this run has 1"):
-        imitate(out, settings, lessons, base, Quiet(), Metrics())
+        imitate(told(out, Metrics()), settings, lessons, base)
     metrics = Metrics()
-    imitate(out, settings.model_copy(update={"resume": "epoch"}), lessons, base, Quiet(), metrics)
+    imitate(told(out, metrics), settings.model_copy(update={"resume": "epoch"}), lessons, base)
     assert [row["step"] for row in metrics.rows] == [6, 7, 8]
     assert [row["loss"] for row in metrics.rows] == pytest.approx([row["loss"] for row in two.rows[6:]], abs=1e-4)
     assert out.facts["n_steps"] == 9

@@ -10,7 +10,7 @@ from orcamath.records import Lesson, Problem, Rejected
 from orcamath.stages.teach import TeachSettings, teach
 from orcamath.store.artifacts import Artifact
 from orcamath.verify import VerifySettings
-from scripted import Bench, Quiet, Scripted, seed, user_text
+from scripted import Bench, Scripted, seed, user_text
 
 GOLD = seed("Ann has 3 pens and buys 4. How many pens has she?", "7", licence="CC0", solution="3 + 4 = 7")
 HIDDEN = Problem.make(
@@ -25,7 +25,7 @@ EDITED = Problem.make(
 def taught(tmp_path: Path, say, problems=(GOLD, HIDDEN, EDITED), **settings) -> Artifact:
     bench = Bench(tmp_path)
     table, model = bench.table(problems), bench.model(Scripted(say))
-    return bench.run(lambda out: teach(out, TeachSettings(**settings), table, model, Quiet()))
+    return bench.run(lambda out: teach(out, TeachSettings(**settings), table, model))
 
 
 def by_question(answers: dict[str, str]):

@@ -11,7 +11,7 @@ from orcamath.ports import Message, Request, Sampling
 from orcamath.settings import ModelSettings
 from orcamath.student.draws import draw_tokens
 from orcamath.student.encode import Encoder
-from orcamath.student.model import ModelFolder
+from orcamath.student.folder import ModelFolder
 from orcamath.student.sampling import Asked, sample_chunk
 from tiny_student import tiny_folder, tiny_model
 

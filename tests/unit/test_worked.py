@@ -9,7 +9,7 @@ from orcamath.answers.steps import spelled, steps
 from orcamath.records import Lesson, Problem
 from orcamath.stages.teach import TeachSettings, teach_from_seeds
 from orcamath.worked import n_equations, n_steps, solution_of
-from scripted import Bench, Quiet, seed
+from scripted import Bench, seed
 
 
 @pytest.mark.parametrize(
@@ -98,11 +98,11 @@ def test_seeds_teach_without_a_model_and_what_has_no_solution_is_left_for_practi
     bare = seed("Bob has 3 caps. How many?", "3")
     bench = Bench(tmp_path)
     table = bench.table([bare, *rows])
-    made = bench.run(lambda out: teach_from_seeds(out, TeachSettings(by="seeds", max_problems=4), table, Quiet()))
+    made = bench.run(lambda out: teach_from_seeds(out, TeachSettings(by="seeds", max_problems=4), table))
     lessons, left = list(made.read(Lesson)), list(made.read(Problem))
     assert len(lessons) == 4
     assert {(x.verified, x.teacher, x.final_answer == x.gold) for x in lessons} == {("gold", "own:seeds", True)}
     assert bare in left
     assert {x.problem_id for x in lessons} | {p.id for p in left} == {p.id for p in (bare, *rows)}
-    more = bench.run(lambda out: teach_from_seeds(out, TeachSettings(by="seeds", max_problems=5), table, Quiet()))
+    more = bench.run(lambda out: teach_from_seeds(out, TeachSettings(by="seeds", max_problems=5), table))
     assert {x.id for x in lessons} < {x.id for x in more.read(Lesson)}  # a larger number only adds

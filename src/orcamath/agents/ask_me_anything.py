@@ -39,11 +39,11 @@ class AskSettings(CallSettings):
     question: QuestionSettings = QuestionSettings()
     """The other calls where `calls` is `each`."""
 
-    def prompt_fingerprints(self) -> list[str]:
+    def contents(self) -> list[str]:
         """Return the hashes of the prompts that are used, which enter the digest of the stage."""
         if self.calls == "one":
-            return super().prompt_fingerprints()
-        return [*self.statement.prompt_fingerprints(), *self.question.prompt_fingerprints()]
+            return super().contents()
+        return [*self.statement.contents(), *self.question.contents()]
 
 
 class AskMeAnything:

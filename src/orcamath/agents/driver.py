@@ -80,7 +80,7 @@ class CallSettings(Settings):
         """Return the prompt: ours, or the user's own; raises RecipeError for a file that is not there."""
         return load(self.PROMPT, self.prompt, self.examples)
 
-    def prompt_fingerprints(self) -> list[str]:
+    def contents(self) -> list[str]:
         """Return the hash of the prompt's text, which enters the digest of the stage."""
         return [self.loaded().fingerprint]
 
@@ -94,7 +94,6 @@ def drive(
     items: Callable[[], Iterable[In]],
     chat: Remembered,
     out: Output,
-    progress: Progress,
     *,
     tries: int = 1,
     final: bool = True,
@@ -104,7 +103,7 @@ def drive(
 
     `total`: how many items there are, for the progress bar.
     """
-    fill(agent, items, chat, progress, tries=tries, total=total)
+    fill(agent, items, chat, out.progress, tries=tries, total=total)
     return fold(agent, items, chat, out, tries=tries, final=final)
 
 
@@ -169,7 +168,6 @@ def write(
     problems: Callable[[], Iterable[Problem]],
     chat: Remembered,
     out: Output,
-    progress: Progress,
     *,
     tries: int = 1,
     total: int | None = None,
@@ -177,7 +175,7 @@ def write(
     """Run an agent that makes problems of problems and write the table `problems`; returns how many were kept."""
 
     def kept() -> Iterator[Problem]:
-        for _, problem in drive(agent, problems, chat, out, progress, tries=tries, total=total):
+        for _, problem in drive(agent, problems, chat, out, tries=tries, total=total):
             keep(out)
             yield problem
 

@@ -18,7 +18,8 @@ from orcamath.errors import RecipeError, nearest
 from orcamath.ports import Replies, Reply, Request, Usage
 from orcamath.settings import ModelSettings
 from orcamath.student.encode import Encoder
-from orcamath.student.model import Loaded, ModelFolder, load, open_folder, torch_dtype
+from orcamath.student.folder import ModelFolder
+from orcamath.student.model import Loaded, load, open_folder, torch_dtype
 from orcamath.student.sampling import Asked, Sampled, sample_chunk
 
 __all__ = ["OPTIONS", "LocalChat", "open_chat"]

@@ -10,13 +10,13 @@ from orcamath.export.push import dry_run, push
 from orcamath.export.shapes import Stages, last_round
 from orcamath.export.student import export_student
 from orcamath.export.whole import Exported, default_place, export_table, form_of
+from orcamath.ports import Silent
 from orcamath.recipe_file import load
 from orcamath.recipe_settings import Recipe
 from orcamath.report.arms import Arm, arms_of, artifacts_of, own
 from orcamath.report.differing import differing
 from orcamath.report.fold import fold
 from orcamath.report.measures import percent
-from orcamath.report.progress import Silent
 from orcamath.report.standing import Standing, standing
 from orcamath.report.table import printable
 from orcamath.store.artifacts import Store

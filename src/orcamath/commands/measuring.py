@@ -1,8 +1,7 @@
 """The command `evaluate`: one model on benchmarks, or two of them on the same problems."""
 
 import json
-from collections.abc import Iterator, Sequence
-from functools import wraps
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,17 +15,15 @@ from orcamath.ports import Judge, Pose
 from orcamath.records import Scored
 from orcamath.report.measured import Measured, text_of
 from orcamath.report.progress import Bars
-from orcamath.sources.choosing import BenchmarksSettings, contents
-from orcamath.sources.source import Found, Reader, SourceSettings, Unsplit
-from orcamath.stages.benchmarks import VERSION as BENCHMARKS_VERSION
+from orcamath.sources.choosing import BenchmarksSettings
+from orcamath.sources.source import SourceSettings
 from orcamath.stages.benchmarks import benchmarks
-from orcamath.stages.evaluate import VERSION as EVALUATE_VERSION
 from orcamath.stages.evaluate import EvaluateSettings, evaluate
-from orcamath.stages.verifier import VERSION as VERIFIER_VERSION
 from orcamath.stages.verifier import VerifierSettings, verified_at_k
-from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Remembered
 from orcamath.student.settings import Dtype
+from orcamath.workshop import Workshop
 
 __all__ = ["Wanted", "evaluate_models"]
 
@@ -84,6 +81,7 @@ class _Bench:
 
     def __init__(self, wanted: Wanted, store: Store, tools: Assembled, runs: Path) -> None:
         self.wanted, self.store, self.tools, self.runs, self.bars = wanted, store, tools, runs, Bars()
+        self.shop = Workshop(store, None, tools, self.bars)
         self.judge = self._judge()
 
     def _open(self, name: str, base_url: str | None = None) -> tuple[Remembered, Pose]:
@@ -102,26 +100,13 @@ class _Bench:
     def tests(self) -> Artifact:
         """Read the benchmarks."""
         sources = tuple(_source(name, self.wanted.data) for name in self.wanted.on)
-        settings = BenchmarksSettings(sources=sources)
-        readers: dict[str, Reader] = {s.name: find("source", s.name).read for s in sources}
-        if not self.wanted.held_out:
-            readers = {name: _whole(read) for name, read in readers.items()}
-        part = "held out" if self.wanted.held_out else "whole"
-
-        def read(out: Output) -> None:
-            benchmarks(out, settings, readers, progress=self.bars)
-
-        return self.store.stage("benchmarks", BENCHMARKS_VERSION, settings, [*contents(sources), part], read)
+        settings = BenchmarksSettings(sources=sources, whole=not self.wanted.held_out)
+        return self.shop.stage(benchmarks, settings, self.tools.readers(sources))
 
     def measure(self, name: str, tests: Artifact, base_url: str | None = None) -> _Made:
         """Let one model answer, and the verifier score its samples."""
-        settings = self.wanted.settings
         chat, pose = self._open(name, base_url)
-
-        def answer(out: Output) -> None:
-            evaluate(out, settings, tests, chat, pose=pose, judge=self.judge, progress=self.bars)
-
-        scored = self.store.stage("evaluate", EVALUATE_VERSION, settings, [tests, chat, self.judge], answer)
+        scored = self.shop.stage(evaluate, self.wanted.settings, tests, chat, pose, self.judge)
         verified = self._verified(scored, tests)
         order = dict.fromkeys(row.benchmark for row in scored.read(Scored))
         benchmarks = {b: {**scored.facts["benchmarks"][b], **verified.get(b, {})} for b in order}
@@ -131,26 +116,10 @@ class _Bench:
     def _verified(self, scored: Artifact, tests: Artifact) -> dict[str, Any]:
         if self.wanted.verifier is None:
             return {}
-        settings = VerifierSettings()
         chat, pose = self._open(self.wanted.verifier)
-
-        def score(out: Output) -> None:
-            verified_at_k(out, settings, scored, tests, chat, pose, self.bars)
-
-        made = self.store.stage("verifier", VERIFIER_VERSION, settings, [scored, tests, chat], score)
+        made = self.shop.stage(verified_at_k, VerifierSettings(), scored, tests, chat, pose)
         found: dict[str, Any] = made.facts["benchmarks"]
         return found
-
-
-def _whole(read: Reader) -> Reader:
-    """Read a set without official splits as if all of it were for testing; others stay as they are."""
-
-    @wraps(read)
-    def whole(settings: SourceSettings) -> Iterator[Found]:
-        for found in read(settings):
-            yield found.problem.model_copy(update={"split": "test"}) if isinstance(found, Unsplit) else found
-
-    return whole
 
 
 def _source(name: str, data: Path | None) -> SourceSettings:

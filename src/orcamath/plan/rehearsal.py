@@ -5,22 +5,28 @@ and all. What is not remembered is counted, and where it would have led to is fo
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import ParamSpec, TypeVar
 
 from orcamath.ports import Progress, Reply, Request
 from orcamath.recipe import run
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Lesson, Problem, Settings
+from orcamath.settings import ModelSettings
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Remembered
-from orcamath.store.run_folder import RunFolder
+from orcamath.store.stage import Stage
+from orcamath.store.under_way import under_way
 from orcamath.workshop import Tools, Workshop
 
 __all__ = ["Seen", "Tally", "rehearse"]
+
+S = TypeVar("S", bound=Settings)
+P = ParamSpec("P")
 
 READ = {"benchmarks", "seeds", "problems", "lessons", "verdicts"}
 """Stages that only read files: really run and sealed."""
@@ -78,28 +84,43 @@ class _Enough(Exception):
 
 
 class _Counted(Remembered):
-    """A model that answers what is remembered, and counts instead of asking."""
+    """A model that answers what is remembered, and counts on the stage under way instead of asking."""
 
-    def __init__(self, model: Remembered, tally: Tally) -> None:
+    def __init__(self, model: Remembered, tallies: Mapping[str, Tally]) -> None:
         super().__init__(model.chat, model.ledger)
-        self._tally = tally
+        self._tallies = tallies
         self._met: set[bytes] = set()
         self._waiting = model.handed_in()
 
     def fill(self, requests: Iterable[Request], progress: Progress | None = None) -> list[str]:
         """Count every request once."""
+        stage = under_way()
+        assert stage is not None
+        tally = self._tallies[stage.stage]
         for request in requests:
             key = request.key(self.fingerprint)
             if key not in self._met:
                 self._met.add(key)
                 reply = self.ledger.get(key)
                 if reply is None and key in self._waiting:
-                    self._tally.waiting += 1
+                    tally.waiting += 1
                 else:
-                    self._tally.add(request, reply)
+                    tally.add(request, reply)
             if progress is not None:
                 progress.advance()
         return []
+
+
+class _Unsent:
+    """The tools of a recipe, but for its models: those only count."""
+
+    def __init__(self, tools: Tools, tallies: Mapping[str, Tally]) -> None:
+        self._tallies = tallies
+        self.base, self.model_of, self.player, self.judge = tools.base, tools.model_of, tools.player, tools.judge
+        self.readers, self.screens, self.loss, self._chat = tools.readers, tools.screens, tools.loss, tools.chat
+
+    def chat(self, settings: ModelSettings) -> Remembered:
+        return _Counted(self._chat(settings), self._tallies)
 
 
 @dataclass
@@ -107,37 +128,28 @@ class _Aside(Workshop):
     """A workshop that finds what is sealed, reads files, makes the rest aside, and stops where students begin."""
 
     aside: Store = field(kw_only=True)
+    tallies: Mapping[str, Tally] = field(kw_only=True)
     seen: dict[str, Seen] = field(kw_only=True, default_factory=dict)
 
-    def stage(
-        self,
-        label: str,
-        make: Callable[..., None],
-        settings: Settings | None,
-        *inputs: Any,
-        also: Iterable[str] = (),
-        **resources: Any,
-    ) -> Artifact:
-        name, also = label.split(" ")[0], list(also)
-        if name not in READ | ASKED:
+    def stage(self, stage: Stage[S, P], settings: S, *inputs: P.args, **named: P.kwargs) -> Artifact:
+        if stage.name not in READ | ASKED:
             raise _Enough
-        if name in READ:
-            read = super().stage(label, make, settings, *inputs, also=also, **resources)
-            self.seen[name] = _seen(label, read, [read], Tally(), sealed=True)
+        if stage.name in READ:
+            read = super().stage(stage, settings, *inputs, **named)
+            self.seen[stage.name] = _seen(stage.label, read, [read], Tally(), sealed=True)
             return read
-        sealed = self.sealed(label, make, settings, *inputs, also=also)
-        tally = Tally()
+        sealed, tally = self.sealed(stage, settings, *inputs, **named), self.tallies[stage.name]
         if sealed is None:
-            counted = [_Counted(x, tally) if isinstance(x, Remembered) else x for x in inputs]
             real, self.store = self.store, self.aside
             try:
-                made = super().stage(label, make, settings, *counted, also=also, **resources)
+                made = super().stage(stage, settings, *inputs, **named)
             finally:
                 self.store = real
         else:
             made, tally.known = sealed, int(sealed.balance["asked"])
-        parts = inputs[0] if isinstance(inputs[0], list) else [inputs[0]]
-        self.seen[name] = _seen(label, made, parts, tally, sealed=sealed is not None)
+        first = inputs[0]
+        parts = [x for x in (first if isinstance(first, list) else [first]) if isinstance(x, Artifact)]
+        self.seen[stage.name] = _seen(stage.label, made, parts, tally, sealed=sealed is not None)
         return made
 
 
@@ -166,8 +178,8 @@ def rehearse(recipe: Recipe, store: Store, tools: Tools, progress: Progress) -> 
     """
     with tempfile.TemporaryDirectory(dir=store.scratch, prefix="plan-") as folder:
         aside = Path(folder)
-        shop = _Aside(store, RunFolder(aside / "run"), tools, progress, aside=Store(aside / "store"))
-        shop.folder.path.mkdir()
+        tallies = defaultdict[str, Tally](Tally)
+        shop = _Aside(store, None, _Unsent(tools, tallies), progress, aside=Store(aside / "store"), tallies=tallies)
         with suppress(_Enough):
             run(recipe, shop)
         return shop.seen

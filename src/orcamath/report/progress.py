@@ -5,25 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Bars", "Silent"]
+__all__ = ["Bars"]
 
 PLAIN_EVERY_S = 15.0
 PRICED_EVERY_S = 0.5
-
-
-class Silent:
-    """Progress that nobody watches (tests, and arms that run side by side)."""
-
-    left_usd: Callable[[], float | None] = staticmethod(lambda: None)
-
-    def begin(self, what: str, total: int | None) -> None:
-        """Take no notice."""
-
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
-        """Take no notice."""
-
-    def end(self) -> None:
-        """Take no notice."""
 
 
 class Bars:

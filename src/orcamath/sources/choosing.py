@@ -20,7 +20,7 @@ __all__ = [
     "ReadingSettings",
     "SeedsSettings",
     "SharesSettings",
-    "contents",
+    "contents_of",
     "together",
 ]
 
@@ -62,6 +62,10 @@ class ReadingSettings(Settings):
         """All sources that are read: whose readers are needed and whose contents enter the digest."""
         return self.sources if self.clusters == "exact" else (*self.sources, *self.among)
 
+    def contents(self) -> list[str]:
+        """Name the content of every source that is read. Raises DataError where there is none."""
+        return contents_of(self.named)
+
 
 def _under(folder: str, source: Any) -> Any:
     """Let a source lie in the folder of them all, unless it says where it is, or reads none of these sets' own files."""
@@ -89,6 +93,8 @@ class BenchmarksSettings(ReadingSettings):
     """At most so many of each benchmark, in file order."""
     split: Split = "test"
     """The split taken where a source does not name its own."""
+    whole: bool = False
+    """Take a set that has no official splits as if all of it were for testing, not the part drawn for it."""
 
 
 def together(
@@ -114,12 +120,12 @@ class Placed(Protocol):
         ...
 
 
-def contents(settings: Iterable[Placed]) -> list[str]:
+def contents_of(sources: Iterable[Placed]) -> list[str]:
     """Name the content of every source: a hash of local files (which their place is not part of), a hub set's commit.
 
     Raises DataError where a path does not exist or the hub does not tell.
     """
-    return [name for s in settings for name in _content(s)]
+    return [name for s in sources for name in _content(s)]
 
 
 def _content(settings: Placed) -> Iterator[str]:

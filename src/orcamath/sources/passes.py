@@ -12,8 +12,8 @@ from orcamath.errors import DataError
 from orcamath.ports import Progress
 from orcamath.records import Problem, Rejected, Split
 from orcamath.sources import clusters
-from orcamath.sources.choosing import ReadingSettings
-from orcamath.sources.source import Reader, SourceSettings, Unsplit, is_generated, place_of
+from orcamath.sources.choosing import BenchmarksSettings, ReadingSettings
+from orcamath.sources.source import Found, Reader, SourceSettings, Unsplit, is_generated, place_of
 from orcamath.store.artifacts import Output
 
 __all__ = ["Passes", "counted", "nothing_to_take"]
@@ -27,7 +27,6 @@ class Passes:
         out: Output,
         settings: ReadingSettings,
         readers: Mapping[str, Reader],
-        progress: Progress,
         *,
         needs_gold: bool = False,
     ) -> None:
@@ -39,7 +38,7 @@ class Passes:
         self.starts: dict[int, int] = {}
         self.clusters: clusters.Clusters | None = None
         if settings.clusters == "near":
-            self._first_pass(progress)
+            self._first_pass(out.progress)
 
     def _first_pass(self, progress: Progress) -> None:
         sketches = clusters.Sketches()
@@ -62,11 +61,17 @@ class Passes:
     def _generated(self, source: SourceSettings) -> bool:
         return source.name in self.readers and is_generated(self.readers[source.name])
 
+    def _found(self, source: SourceSettings) -> Iterator[Found]:
+        """Yield what the source's reader finds; with `whole` a set without official splits is all for testing."""
+        whole = isinstance(self.settings, BenchmarksSettings) and self.settings.whole
+        for found in self.readers[source.name](source):
+            yield found.problem.model_copy(update={"split": "test"}) if whole and isinstance(found, Unsplit) else found
+
     def _records(self, source: SourceSettings, rejected: list[Rejected] | None = None) -> Iterator[Problem | Unsplit]:
         """Yield what can be read; a bad line stops the run or is put on the list."""
         if source.name not in self.readers:
             raise DataError(f"no reader was given for the source `{source.name}`")
-        for found in self.readers[source.name](source):
+        for found in self._found(source):
             if not isinstance(found, Rejected):
                 yield found
             elif source.on_bad_line == "stop":
@@ -145,15 +150,15 @@ class Passes:
         }
 
 
-def counted(problems: Iterable[Problem], out: Output, progress: Progress) -> Iterator[Problem]:
+def counted(problems: Iterable[Problem], out: Output) -> Iterator[Problem]:
     """Let problems through to their table, each booked as kept."""
-    progress.begin("reading", None)
+    out.progress.begin("reading", None)
     for problem in problems:
         out.balance.results += 1
         out.balance.kept += 1
-        progress.advance()
+        out.progress.advance()
         yield problem
-    progress.end()
+    out.progress.end()
 
 
 def nothing_to_take(what: str, sources: Iterable[SourceSettings], facts: Mapping[str, Any]) -> str:

@@ -14,17 +14,16 @@ from orcamath.agents.driver import write
 from orcamath.agents.hidden_numbers import answer_value, short_answer
 from orcamath.agents.small_writer.ask_each import ask_each
 from orcamath.agents.wellformed import numbers
-from orcamath.ports import Progress
 from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
+from orcamath.store.stage import stage
 
-__all__ = ["VERSION", "AskSettings", "ask"]
-
-VERSION = 3
+__all__ = ["AskSettings", "ask"]
 
 
-def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered, progress: Progress) -> None:
+@stage("ask", version=3, settings=AskSettings)
+def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered) -> None:
     """Write the problems that Ask-Me-Anything makes of the seeds."""
     unfit = Counter[str]()
     for seed in seeds.read(Problem):
@@ -43,9 +42,9 @@ def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered,
 
     n_fit = seeds.count("problems") - unfit.total()
     if settings.calls == "each":
-        ask_each(out, settings.statement, settings.question, fit, n_fit, writer, progress)
+        ask_each(out, settings.statement, settings.question, fit, n_fit, writer)
     else:
-        write(make(settings), fit, writer, out, progress, tries=settings.tries, total=n_fit)
+        write(make(settings), fit, writer, out, tries=settings.tries, total=n_fit)
 
 
 def _unfit(seed: Problem) -> str | None:

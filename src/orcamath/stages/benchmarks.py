@@ -7,26 +7,25 @@ split, see `stages.seeds`. The order is the recipe's order of sources, and file 
 from collections.abc import Mapping
 
 from orcamath.errors import DataError
-from orcamath.ports import Progress
 from orcamath.sources.choosing import BenchmarksSettings
 from orcamath.sources.passes import Passes, counted, nothing_to_take
 from orcamath.sources.source import Reader
 from orcamath.store.artifacts import Output
+from orcamath.store.stage import stage
 
-__all__ = ["VERSION", "BenchmarksSettings", "benchmarks"]
-
-VERSION = 2
+__all__ = ["BenchmarksSettings", "benchmarks"]
 
 
-def benchmarks(out: Output, settings: BenchmarksSettings, readers: Mapping[str, Reader], progress: Progress) -> None:
+@stage("benchmarks", version=2, settings=BenchmarksSettings)
+def benchmarks(out: Output, settings: BenchmarksSettings, readers: Mapping[str, Reader]) -> None:
     """Write the benchmark problems, gold on each. Raises DataError for a bad line (unless skipped) or an empty benchmark."""
-    reading = Passes(out, settings, readers, progress, needs_gold=True)
+    reading = Passes(out, settings, readers, needs_gold=True)
     limits = [min(x for x in (s.limit, settings.limit, 1 << 62) if x is not None) for s in settings.sources]
     streams = [
         reading.problems(s, (s.split or settings.split,), limit)
         for s, limit in zip(settings.sources, limits, strict=True)
     ]
-    n = out.write("problems", counted((p for stream in streams for p in stream), out, progress))
+    n = out.write("problems", counted((p for stream in streams for p in stream), out))
     out.facts |= reading.facts()
     empty = [s for s in settings.sources if not reading.kept[s.title]]
     if empty and n + len(empty):

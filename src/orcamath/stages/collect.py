@@ -26,10 +26,9 @@ from orcamath.duplicates.minhash import BANDS, bands, candidates
 from orcamath.ports import Progress
 from orcamath.records import Problem, Rejected, Settings
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.stage import stage
 
-__all__ = ["VERSION", "CollectSettings", "collect", "looks_english"]
-
-VERSION = 2
+__all__ = ["CollectSettings", "collect", "looks_english"]
 
 
 class CollectSettings(Settings):
@@ -62,15 +61,16 @@ class _Marks:
     """Row → reason, for what the filters drop."""
 
 
-def collect(out: Output, settings: CollectSettings, parts: Sequence[Artifact], progress: Progress) -> None:
+@stage("collect", version=2, settings=CollectSettings)
+def collect(out: Output, settings: CollectSettings, parts: Sequence[Artifact]) -> None:
     """Write every problem of the parts that passes the filters and repeats no earlier one."""
     n = sum(part.count("problems") for part in parts)
-    progress.begin("collect", 2 * n)
-    marks = _mark(parts, settings, n, progress)
+    out.progress.begin("collect", 2 * n)
+    marks = _mark(parts, settings, n, out.progress)
     earlier = _earlier(marks, settings)
     out.facts["problems_in"] = n
-    out.write("problems", _kept(out, settings, parts, marks, earlier, progress))
-    progress.end()
+    out.write("problems", _kept(out, settings, parts, marks, earlier))
+    out.progress.end()
 
 
 def looks_english(text: str) -> bool:
@@ -154,14 +154,13 @@ def _kept(
     parts: Sequence[Artifact],
     marks: _Marks,
     earlier: dict[int, list[int]],
-    progress: Progress,
 ) -> Iterator[Problem]:
     """Second pass: compare each row with the few earlier ones that it may repeat."""
     last_use = {row: later for later, rows in sorted(earlier.items()) for row in rows}
     seen: dict[int, _Seen] = {}
     drops = Counter[str]()
     for row, problem in enumerate(_read(parts)):
-        progress.advance()
+        out.progress.advance()
         out.balance.results += 1
         if row in marks.dropped:
             out.reject(Rejected(item=problem.id, reason=marks.dropped[row], text=problem.question))

@@ -17,15 +17,14 @@ from pydantic import Field
 from orcamath.agents import solver as solvers
 from orcamath.agents.driver import drive
 from orcamath.agents.solver import Posed, SolverSettings
-from orcamath.ports import Progress
 from orcamath.records import Lesson, Problem
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
+from orcamath.store.stage import stage
 from orcamath.verify import confirms
 
-__all__ = ["VERSION", "ConfirmSettings", "confirm"]
+__all__ = ["ConfirmSettings", "confirm"]
 
-VERSION = 1
 
 Row = TypeVar("Row", Lesson, Problem)
 
@@ -41,7 +40,8 @@ class ConfirmSettings(SolverSettings):
     """How many of them must reach the known answer. No other answer may be reached by more, whatever this says."""
 
 
-def confirm(out: Output, settings: ConfirmSettings, taught: Artifact, solver: Remembered, progress: Progress) -> None:
+@stage("confirm", version=1, settings=ConfirmSettings)
+def confirm(out: Output, settings: ConfirmSettings, taught: Artifact, solver: Remembered) -> None:
     """Write the lessons as they are, and the problems with what their solutions say of the known answer."""
     out.write("lessons", _kept(out, taught.read(Lesson)))
 
@@ -50,7 +50,7 @@ def confirm(out: Output, settings: ConfirmSettings, taught: Artifact, solver: Re
         return (Posed(p, i, n) for p in taught.read(Problem) if p.answer is not None for i in range(n))
 
     solved = drive(
-        solvers.make(settings), posed, solver, out, progress,
+        solvers.make(settings), posed, solver, out,
         tries=settings.tries, final=False, total=taught.count("problems") * settings.solutions,
     )  # fmt: skip
     groups = groupby(solved, key=lambda pair: pair[0].problem.id)

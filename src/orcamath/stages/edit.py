@@ -15,15 +15,13 @@ from orcamath.agents import suggester as suggesters
 from orcamath.agents.driver import drive, fill, fold, keep
 from orcamath.agents.editor import EditorSettings
 from orcamath.agents.suggester import Suggested, SuggesterSettings
-from orcamath.ports import Progress
 from orcamath.records import Problem, Rejected, Settings
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
+from orcamath.store.stage import stage
 from orcamath.store.tables import read_table, write_table
 
-__all__ = ["VERSION", "EditSettings", "edit"]
-
-VERSION = 3
+__all__ = ["EditSettings", "edit"]
 
 
 class EditSettings(Settings):
@@ -35,18 +33,19 @@ class EditSettings(Settings):
     suggester: SuggesterSettings = SuggesterSettings()
     editor: EditorSettings = EditorSettings()
 
-    def prompt_fingerprints(self) -> list[str]:
+    def contents(self) -> list[str]:
         """Return the hashes of both prompts' texts, which enter the digest of the stage."""
-        return [*self.suggester.prompt_fingerprints(), *self.editor.prompt_fingerprints()]
+        return [*self.suggester.contents(), *self.editor.contents()]
 
 
-def edit(out: Output, settings: EditSettings, seeds: Artifact, writer: Remembered, progress: Progress) -> None:
+@stage("edit", version=3, settings=EditSettings)
+def edit(out: Output, settings: EditSettings, seeds: Artifact, writer: Remembered) -> None:
     """Write the problems of all rounds."""
     rounds: list[Path] = []
     for n in range(1, settings.rounds + 1):
         before = rounds[-1] if rounds else None
         path = out.scratch / f"round-{n}.parquet"
-        made = _round(out, settings, n, seeds, before, writer, progress)
+        made = _round(out, settings, n, seeds, before, writer)
         out.facts.setdefault("rounds", {})[str(n)] = write_table(path, "problems", made)
         rounds.append(path)
         if out.calls.failures:
@@ -61,7 +60,6 @@ def _round(
     seeds: Artifact,
     before: Path | None,
     writer: Remembered,
-    progress: Progress,
 ) -> Iterator[Problem]:
     """Run both agents over the problems of the round before (the seeds in the first)."""
     suggester, editor = suggesters.make(settings.suggester), editors.make(settings.editor)
@@ -75,10 +73,10 @@ def _round(
         return (made for _, made in folded)
 
     before_n = seeds.count("problems") if before is None else out.facts["rounds"][str(n - 1)]
-    fill(suggester, problems, writer, progress, tries=settings.suggester.tries, total=before_n)
+    fill(suggester, problems, writer, out.progress, tries=settings.suggester.tries, total=before_n)
     n_suggested = sum(1 for _ in suggested(out))  # the books are kept in this pass only
     for _, problem in drive(
-        editor, suggested, writer, out, progress, tries=settings.editor.tries, total=n_suggested
+        editor, suggested, writer, out, tries=settings.editor.tries, total=n_suggested
     ):  # fmt: skip
         yield problem
 

@@ -21,14 +21,13 @@ from orcamath.answers import final_answer, worked
 from orcamath.errors import UsageError, nearest
 from orcamath.evaluate.scores import Sample, flexible, generated, majority, pass_at_k, sizes, strict
 from orcamath.intervals import bootstrap, wilson
-from orcamath.ports import Comparison, Judge, Message, Pose, Progress, Reply, Request, Sampling
+from orcamath.ports import Comparison, Judge, Message, Pose, Reply, Request, Sampling
 from orcamath.records import Lesson, Problem, Scored, Settings, digest
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
+from orcamath.store.stage import stage
 
-__all__ = ["VERSION", "EvaluateSettings", "evaluate", "shown"]
-
-VERSION = 3
+__all__ = ["EvaluateSettings", "evaluate", "shown"]
 
 
 class EvaluateSettings(Settings):
@@ -71,6 +70,7 @@ class _Answered(NamedTuple):
     reply: Reply
 
 
+@stage("evaluate", version=3, settings=EvaluateSettings)
 def evaluate(
     out: Output,
     settings: EvaluateSettings,
@@ -78,7 +78,6 @@ def evaluate(
     model: Remembered,
     pose: Pose,
     judge: Judge,
-    progress: Progress,
 ) -> None:
     """Write `scored` in the benchmarks' order, draws together. Raises what the model raises; wire failures are kept.
 
@@ -92,10 +91,10 @@ def evaluate(
                 yield _Asked(problem, request)
 
     n_answers = len(problems) * (1 if settings.samples == 1 else settings.samples + 1)
-    progress.begin("evaluate", n_answers)
-    model.fill((a.request for a in asked()), progress)
+    out.progress.begin("evaluate", n_answers)
+    model.fill((a.request for a in asked()), out.progress)
     n_asked = out.calls.n
-    progress.begin("judge", n_answers)
+    out.progress.begin("judge", n_answers)
     tallies: dict[str, _Tally] = {}
 
     def scored() -> Iterator[Scored]:
@@ -105,13 +104,13 @@ def evaluate(
         by_id = iter(problems)
         for problem_id, rows in groupby(judged, key=lambda row: row.problem_id):
             group = list(rows)
-            progress.advance(len(group))
+            out.progress.advance(len(group))
             problem = next(p for p in by_id if p.id == problem_id)
             tallies.setdefault(problem.source, _Tally()).add(problem, group)
             yield from group
 
     out.write("scored", scored())
-    progress.end()
+    out.progress.end()
     out.facts.update(
         benchmarks={name: tally.facts(settings.samples) for name, tally in tallies.items()},
         samples=settings.samples,

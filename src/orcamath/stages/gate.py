@@ -16,13 +16,13 @@ from orcamath.contamination.pairs import looks_found, most_alike, side_by_side
 from orcamath.contamination.search import Found, Look, Pair, SearchSettings, search
 from orcamath.contamination.words import stop_words
 from orcamath.errors import DataError
-from orcamath.ports import Progress, Screen
+from orcamath.ports import Screen
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.stage import stage
 
-__all__ = ["VERSION", "GateSettings", "gate"]
+__all__ = ["GateSettings", "gate"]
 
-VERSION = 1
 MAX_PAIRS = 50
 """Pairs that are shown in full in the facts; all are counted."""
 
@@ -41,24 +41,24 @@ class GateSettings(SearchSettings):
     """Whether a score equal to the threshold counts (for dropping; both are reported)."""
 
 
+@stage("gate", version=1, settings=GateSettings)
 def gate(
     out: Output,
     settings: GateSettings,
     taught: Artifact,
     benchmarks: Artifact,
     screens: Sequence[Screen],
-    progress: Progress,
 ) -> None:
     """Write what may be trained on. Raises DataError under the policy `stop` where something collides.
 
     Books every lesson and problem as kept or rejected: with the screen's reason, or as `contaminated`.
     """
     tests = list(benchmarks.read(Problem))
-    progress.begin("contamination gate", taught.count("lessons") + taught.count("problems"))
+    out.progress.begin("contamination gate", taught.count("lessons") + taught.count("problems"))
     screened = _screened(taught, screens)
     rows = [(r.id, r.origin) for r in _rows(taught) if r.id not in screened]
     training = (r.question for r in _rows(taught) if r.id not in screened)
-    found = search(training, [t.question for t in tests], settings, tick=progress.advance)
+    found = search(training, [t.question for t in tests], settings, tick=out.progress.advance)
     seeds = _seeds_only(taught, screened, tests, settings)
     colliding = _colliding(found, settings)
     shown = _shown(found, taught, rows, tests)
@@ -86,7 +86,7 @@ def gate(
 
     out.write("lessons", kept(taught.read(Lesson)))
     out.write("problems", kept(taught.read(Problem)))
-    progress.end()
+    out.progress.end()
 
 
 def _rows(taught: Artifact) -> Iterator[Lesson | Problem]:

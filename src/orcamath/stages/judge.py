@@ -12,13 +12,12 @@ from itertools import tee
 
 from orcamath.errors import DataError
 from orcamath.judges.settings import JudgeSettings
-from orcamath.ports import Comparison, Judge, Progress
+from orcamath.ports import Comparison, Judge
 from orcamath.records import Attempt, Exercise, Verdict
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.stage import stage
 
-__all__ = ["VERSION", "JudgeSettings", "comparison", "judge"]
-
-VERSION = 1
+__all__ = ["JudgeSettings", "comparison", "judge"]
 
 
 def comparison(exercise: Exercise, attempt: Attempt) -> Comparison:
@@ -33,7 +32,8 @@ def comparison(exercise: Exercise, attempt: Attempt) -> Comparison:
     )
 
 
-def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judge, progress: Progress) -> None:
+@stage("judge", version=1, settings=JudgeSettings)
+def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judge) -> None:
     """Write one verdict an attempt, in the attempts' order.
 
     Raises DataError where an attempt belongs to no exercise.
@@ -52,7 +52,7 @@ def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judg
             deciders[finding.by] += 1
             out.balance.results += 1
             out.balance.kept += 1
-            progress.advance()
+            out.progress.advance()
             yield Verdict(
                 attempt_id=attempt.id,
                 problem_id=attempt.problem_id,
@@ -61,9 +61,9 @@ def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judg
                 reason=finding.reason,
             )
 
-    progress.begin("judge", practised.count("attempts"))
+    out.progress.begin("judge", practised.count("attempts"))
     out.write("verdicts", verdicts())
-    progress.end()
+    out.progress.end()
     out.facts |= {
         "outcomes": dict(sorted(counts.items())),
         "reasons": dict(sorted(reasons.items())),

@@ -6,7 +6,8 @@ it stopped). Nothing is judged here.
 
 Deviation: the paper practises on the lessons against the teacher's answer. `problems: fresh` practises on problems
 the teacher never solved, `label: known_answer` holds attempts against an answer known without a teacher (gold, or a
-hidden number)."""
+hidden number).
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,16 +15,16 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from orcamath.ports import Pose, Progress, Request, Sampling
+from orcamath.ports import Pose, Request, Sampling
 from orcamath.preferences import allotted
 from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Settings, digest, outside_digest
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
+from orcamath.store.stage import stage
 from orcamath.worked import n_equations, n_steps
 
-__all__ = ["VERSION", "PracticeSettings", "ServerSettings", "practise"]
+__all__ = ["PracticeSettings", "ServerSettings", "practise"]
 
-VERSION = 3
 MANY_STEPS = 3
 """Problems of so many steps and more are balanced as one kind."""
 
@@ -69,9 +70,8 @@ class PracticeSettings(Settings):
         return self
 
 
-def practise(
-    out: Output, settings: PracticeSettings, gated: Artifact, student: Remembered, pose: Pose, progress: Progress
-) -> None:
+@stage("practice", version=3, settings=PracticeSettings)
+def practise(out: Output, settings: PracticeSettings, gated: Artifact, student: Remembered, pose: Pose) -> None:
     """Sample the student on every chosen problem; writes `exercises` and `attempts`, in input order."""
     exercises = _chosen(out, list(_exercises(out, settings, gated)), settings)
     draws = range(settings.samples if settings.temperature > 0 else 1)  # greedy answers are all the same
@@ -82,9 +82,9 @@ def practise(
             for draw in draws:
                 yield exercise, pose(exercise.question, sampling, draw)
 
-    progress.begin("practise", len(exercises) * len(draws))
-    student.fill((request for _, request in requests()), progress)
-    progress.end()
+    out.progress.begin("practise", len(exercises) * len(draws))
+    student.fill((request for _, request in requests()), out.progress)
+    out.progress.end()
     out.write("exercises", exercises)
     out.write("attempts", _attempts(out, requests(), student))
     out.facts |= {

@@ -27,7 +27,6 @@ from typing import Literal
 import orjson
 from pydantic import Field
 
-from orcamath.ports import Progress
 from orcamath.preferences import (
     DecidedBy,
     Judged,
@@ -43,10 +42,10 @@ from orcamath.preferences import (
 )  # fmt: skip
 from orcamath.records import Attempt, Exercise, Preference, Rejected, Response, Settings, Verdict, digest
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.stage import stage
 
-__all__ = ["VERSION", "PreferSettings", "prefer"]
+__all__ = ["PreferSettings", "prefer"]
 
-VERSION = 2
 MAX_LISTED = 200
 """How many problems with a doubtful teacher are listed by id in the facts; all of them are counted."""
 FACTS = (
@@ -118,7 +117,8 @@ def _number(*parts: object) -> int:
     return int(digest(*parts), 16)
 
 
-def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts: Artifact, progress: Progress) -> None:
+@stage("preferences", version=2, settings=PreferSettings)
+def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts: Artifact) -> None:
     """Write `preferences`, one row a practised problem, in the order of the exercises. Raises DataError (see `joined`).
 
     Books a problem of which nothing can be learnt as `nothing_judged`, a dropped doubtful one as `label_noise`.
@@ -138,9 +138,9 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
     caps = _off_topic_caps(problems(), settings)
 
     def preferences() -> Iterator[Preference]:
-        progress.begin("preferences", total)
+        out.progress.begin("preferences", total)
         for index, (exercise, judged) in enumerate(problems()):
-            progress.advance()
+            out.progress.advance()
             out.balance.results += 1
             if answer_against_teacher(exercise, judged) is not None:
                 doubtful.append(exercise.problem_id)
@@ -161,7 +161,7 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
                 continue
             out.balance.kept += 1
             yield _preference(exercise, found, cap, tally)
-        progress.end()
+        out.progress.end()
 
     out.write("preferences", preferences())
     donors.file.close()

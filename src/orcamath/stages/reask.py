@@ -18,15 +18,13 @@ from orcamath.agents import solver
 from orcamath.agents.driver import drive
 from orcamath.agents.solver import Posed, Solution, SolverSettings
 from orcamath.answers import same
-from orcamath.ports import Progress
 from orcamath.preferences import Judged, answer_against_teacher, joined
 from orcamath.records import Attempt, Exercise, Problem, Rejected, Verdict
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
+from orcamath.store.stage import stage
 
-__all__ = ["VERSION", "ReaskSettings", "Ruling", "reask", "settle"]
-
-VERSION = 1
+__all__ = ["ReaskSettings", "Ruling", "reask", "settle"]
 
 
 class ReaskSettings(SolverSettings):
@@ -67,13 +65,13 @@ def settle(exercise: Exercise, student: str, solutions: list[Solution], n: int) 
     return Ruling("teacher_unsure")
 
 
+@stage("reask", version=1, settings=ReaskSettings)
 def reask(
     out: Output,
     settings: ReaskSettings,
     practised: Artifact,
     verdicts: Artifact,
     teacher: Remembered,
-    progress: Progress,
 ) -> None:
     """Write `exercises`, `attempts` and `verdicts` with doubtful problems settled; both inputs of `prefer` at once."""
 
@@ -91,7 +89,7 @@ def reask(
     agent = solver.make(settings)
     total = len(doubtful) * settings.solutions
     for item, solution in drive(
-        agent, posed, teacher, out, progress, tries=settings.tries, final=False, total=total
+        agent, posed, teacher, out, tries=settings.tries, final=False, total=total
     ):  # fmt: skip
         found.setdefault(item.id, []).append(solution)
     rulings = {

@@ -10,20 +10,19 @@ The order is the recipe's order of sources, and file order within each.
 from collections.abc import Iterator, Mapping, Sequence
 
 from orcamath.errors import DataError
-from orcamath.ports import Progress
 from orcamath.records import Problem, Split
 from orcamath.sources import mixture
 from orcamath.sources.choosing import SeedsSettings
 from orcamath.sources.passes import Passes, counted, nothing_to_take
 from orcamath.sources.source import Reader, SourceSettings
 from orcamath.store.artifacts import Output
+from orcamath.store.stage import stage
 
-__all__ = ["VERSION", "SeedsSettings", "gather"]
-
-VERSION = 2
+__all__ = ["SeedsSettings", "gather"]
 
 
-def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader], progress: Progress) -> None:
+@stage("seeds", version=2, settings=SeedsSettings)
+def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader]) -> None:
     """Write the seeds. Raises DataError for a bad line (unless skipped), an unnamed test split, or no seed at all."""
     for source in settings.sources:
         if source.split == "test" and not _allowed(source, settings):
@@ -31,11 +30,11 @@ def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader], 
                 f"seeds: `{source.name}` asks for its test split. Growing data from test problems spoils that benchmark; "
                 f"if that is meant, add `allow_test: [{source.title}]`"
             )
-    reading = Passes(out, settings, readers, progress)
+    reading = Passes(out, settings, readers)
     wanted = [(s, (s.split,) if s.split else _seed_splits(s, settings)) for s in settings.sources]
     streams = [reading.problems(source, splits, source.limit) for source, splits in wanted]
     problems = _in_turn(streams, settings.limit) if settings.limit else (p for stream in streams for p in stream)
-    n = out.write("problems", counted(problems, out, progress))
+    n = out.write("problems", counted(problems, out))
     out.facts |= reading.facts()
     if any(s.name == "lila" for s in settings.sources):
         out.facts["mixture"] = mixture.note(out.facts["by_source"])

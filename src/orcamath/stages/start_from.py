@@ -18,7 +18,6 @@ from pydantic import Field
 
 from orcamath.answers import final_answer
 from orcamath.errors import DataError, nearest
-from orcamath.ports import Progress
 from orcamath.records import (
     Attempt,
     Exercise,
@@ -32,14 +31,15 @@ from orcamath.records import (
     Verdict,
     outside_digest,
 )  # fmt: skip
+from orcamath.sources.choosing import contents_of
 from orcamath.sources.file import COLUMNS, problem_of
 from orcamath.sources.rows import rows
 from orcamath.sources.source import Row, SourceSettings, number_text, place_of
 from orcamath.store.artifacts import Output
+from orcamath.store.stage import stage
 
-__all__ = ["VERSION", "StartSettings", "lessons_from", "outcome_of", "problems_from", "verdicts_from"]
+__all__ = ["StartSettings", "lessons_from", "outcome_of", "problems_from", "verdicts_from"]
 
-VERSION = 1
 T = TypeVar("T")
 P = TypeVar("P", Problem, Lesson)
 
@@ -75,6 +75,10 @@ class StartSettings(Settings):
     """Only the first so many rows."""
     split: Split = "train"
 
+    def contents(self) -> list[str]:
+        """Name the file's content. Raises DataError where there is none."""
+        return contents_of([self])
+
     def source(self) -> SourceSettings:
         """Return the same as settings of a source."""
         return SourceSettings(
@@ -83,7 +87,8 @@ class StartSettings(Settings):
         )  # fmt: skip
 
 
-def problems_from(out: Output, settings: StartSettings, progress: Progress) -> None:
+@stage("problems", version=1, settings=StartSettings)
+def problems_from(out: Output, settings: StartSettings) -> None:
     """Write `problems` from a file of questions. Raises DataError for a bad line (unless skipped) or no row at all."""
     names, source = _names(settings, "problems"), settings.source()
     full = {c: names.get(c, c) for c in COLUMNS}
@@ -94,10 +99,11 @@ def problems_from(out: Output, settings: StartSettings, progress: Progress) -> N
             return row.bad("test_split", "is of a test split; data is not grown from test problems")
         return found if isinstance(found, Rejected | Problem) else found.problem
 
-    out.write("problems", _unique(out, _made(out, settings, make, progress)))
+    out.write("problems", _unique(out, _made(out, settings, make)))
 
 
-def lessons_from(out: Output, settings: StartSettings, progress: Progress) -> None:
+@stage("lessons", version=1, settings=StartSettings)
+def lessons_from(out: Output, settings: StartSettings) -> None:
     """Write `lessons` from questions with worked answers. Raises DataError for a bad line (unless skipped) or no row."""
     names, source = _names(settings, "lessons"), settings.source()
     problem_names = {c: names.get(c, c) for c in COLUMNS} | {"answer": names["gold"], "solution": ""}
@@ -117,7 +123,7 @@ def lessons_from(out: Output, settings: StartSettings, progress: Progress) -> No
         teacher = str(row.values.get(names["teacher"]) or f"own:{settings.called}")
         return Lesson.make(problem, answer.strip(), short, teacher)
 
-    out.write("lessons", _unique(out, _made(out, settings, make, progress)))
+    out.write("lessons", _unique(out, _made(out, settings, make)))
 
 
 def outcome_of(value: object) -> Outcome | None:
@@ -130,7 +136,8 @@ def outcome_of(value: object) -> Outcome | None:
     return "unjudged" if text in _UNKNOWN else None
 
 
-def verdicts_from(out: Output, settings: StartSettings, progress: Progress) -> None:
+@stage("verdicts", version=1, settings=StartSettings)
+def verdicts_from(out: Output, settings: StartSettings) -> None:
     """Write `exercises`, `attempts` and `verdicts` from question, response, yes / no; rows of a question may lie apart.
 
     Raises DataError for a bad line (unless skipped) or no row at all. Where the file has a `solution`, it joins q+ as the
@@ -143,7 +150,7 @@ def verdicts_from(out: Output, settings: StartSettings, progress: Progress) -> N
             "DROP TABLE IF EXISTS t; CREATE TABLE t (problem TEXT, n INTEGER PRIMARY KEY, row BLOB); BEGIN;"
         )
         order: dict[str, None] = {}  # as a set that keeps its order
-        for made in _made(out, settings, lambda row: _judged(row, names, settings), progress):
+        for made in _made(out, settings, lambda row: _judged(row, names, settings)):
             out.balance.kept += 1
             order.setdefault(made.exercise.problem_id, None)
             db.execute("INSERT INTO t(problem, row) VALUES (?,?)", (made.exercise.problem_id, orjson.dumps(made.row())))
@@ -224,19 +231,19 @@ def _names(settings: StartSettings, stage: str) -> dict[str, str]:
     return {name: settings.columns.get(name, name) for name in ours}
 
 
-def _made(out: Output, settings: StartSettings, make: Callable[[Row], T | Rejected], progress: Progress) -> Iterator[T]:
+def _made(out: Output, settings: StartSettings, make: Callable[[Row], T | Rejected]) -> Iterator[T]:
     """Yield what the rows make, book them, and stop at a bad one unless told to skip. Equal ids are kept once."""
     if settings.path is None:
         raise DataError(f"start_from needs `path`: the file with your {settings.stage}")
     file = Path(settings.path).expanduser()
     if not file.is_file():
         raise DataError(f"start_from: the file `{file}` does not exist; mend `path`")
-    progress.begin("reading", None)
+    out.progress.begin("reading", None)
     n = 0
     for row in islice(rows(file), settings.limit):
         made = row if isinstance(row, Rejected) else make(row)
         out.balance.results += 1
-        progress.advance()
+        out.progress.advance()
         if not isinstance(made, Rejected):
             n += 1
             yield made
@@ -247,7 +254,7 @@ def _made(out: Output, settings: StartSettings, make: Callable[[Row], T | Reject
             )
         else:
             out.reject(made)
-    progress.end()
+    out.progress.end()
     if not n:
         raise DataError(f"start_from: `{file}` holds no row that can be used; rejected: {dict(out.balance.rejected)}")
 

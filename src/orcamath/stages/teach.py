@@ -21,16 +21,15 @@ from pydantic import Field, model_validator
 from orcamath.agents import solver as solvers
 from orcamath.agents.driver import drive, keep
 from orcamath.agents.solver import Posed, Solution, SolverSettings
-from orcamath.ports import Progress
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
+from orcamath.store.stage import stage
 from orcamath.verify import Check, VerifySettings, verify
 from orcamath.worked import solution_of
 
-__all__ = ["VERSION", "TeachSettings", "teach", "teach_from_seeds"]
+__all__ = ["TeachSettings", "teach", "teach_from_seeds"]
 
-VERSION = 1
 MAX_LISTED = 1000
 OWN = "own:seeds"
 """What a lesson names as its teacher whose solution came with the seed."""
@@ -61,7 +60,8 @@ class TeachSettings(SolverSettings):
         return self
 
 
-def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered, progress: Progress) -> None:
+@stage("teach", version=1, settings=TeachSettings)
+def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered) -> None:
     """Write the lessons, and the problems that were left for practice."""
     chosen = _choice(lambda: problems.read(Problem), settings.max_problems, settings.seed)
 
@@ -70,7 +70,7 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
         return (Posed(p, i, n) for p in problems.read(Problem) if chosen(p) for i in range(n))
 
     n_chosen = min(problems.count("problems"), settings.max_problems or sys.maxsize) * settings.solutions
-    solved = drive(solvers.make(settings), posed, teacher, out, progress, tries=settings.tries, total=n_chosen)
+    solved = drive(solvers.make(settings), posed, teacher, out, tries=settings.tries, total=n_chosen)
     verified, held = Counter[str](), Counter[str]()
     out.facts["disagreeing"] = []
 
@@ -88,7 +88,8 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
     out.facts["checks"] = dict(sorted(held.items()))
 
 
-def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact, progress: Progress) -> None:
+@stage("teach", version=1, settings=TeachSettings)
+def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact) -> None:
     """Write lessons out of the seeds' own worked solutions, and the problems that were not chosen or have none. Asks no model.
 
     Deviation: the paper's teacher writes every solution. This is for sets whose authors did, and for students too small to
@@ -102,7 +103,7 @@ def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact, p
     taught: set[str] = set()
 
     def lessons() -> Iterator[Lesson]:
-        progress.begin("teach", settings.max_problems)
+        out.progress.begin("teach", settings.max_problems)
         for problem in solved():
             if not chosen(problem):
                 continue
@@ -111,9 +112,9 @@ def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact, p
             out.balance.results += 1
             out.balance.kept += 1
             taught.add(problem.id)
-            progress.advance()
+            out.progress.advance()
             yield Lesson.make(problem, text, problem.answer, OWN, verified="gold")
-        progress.end()
+        out.progress.end()
 
     n = out.write("lessons", lessons())
     out.write("problems", (p for p in problems.read(Problem) if p.id not in taught))

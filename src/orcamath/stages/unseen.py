@@ -9,13 +9,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
-from orcamath.ports import Progress
 from orcamath.records import Lesson, Problem, Rejected, Settings
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.stage import stage
 
-__all__ = ["VERSION", "UnseenSettings", "unseen"]
-
-VERSION = 1
+__all__ = ["UnseenSettings", "unseen"]
 
 
 class UnseenSettings(Settings):
@@ -25,9 +23,10 @@ class UnseenSettings(Settings):
     """`keep` measures on the whole benchmark, for numbers beside published ones; how many were seen is told either way."""
 
 
-def unseen(out: Output, settings: UnseenSettings, tests: Artifact, trained: Artifact, progress: Progress) -> None:
+@stage("unseen", version=1, settings=UnseenSettings)
+def unseen(out: Output, settings: UnseenSettings, tests: Artifact, trained: Artifact) -> None:
     """Write the benchmark problems to measure on, in their order. Left out ones are `seen_in_training`."""
-    progress.begin("unseen", None)
+    out.progress.begin("unseen", None)
     known: dict[str, str] = {}
     for lesson in trained.read(Lesson):
         if lesson.cluster is not None:
@@ -52,7 +51,7 @@ def unseen(out: Output, settings: UnseenSettings, tests: Artifact, trained: Arti
                 )
                 continue
             out.balance.kept += 1
-            progress.advance()
+            out.progress.advance()
             yield problem
 
     out.write("problems", kept())
@@ -61,4 +60,4 @@ def unseen(out: Output, settings: UnseenSettings, tests: Artifact, trained: Arti
         "seen": {s: seen[s] for s in sorted(n)},
         "seen_clusters": settings.seen_clusters,
     }
-    progress.end()
+    out.progress.end()

@@ -16,15 +16,15 @@ from pydantic import Field
 
 from orcamath.evaluate.scores import generated, sizes
 from orcamath.intervals import wilson
-from orcamath.ports import Pose, Progress, Request, Sampling
+from orcamath.ports import Pose, Request, Sampling
 from orcamath.prompts import block, load
-from orcamath.records import Problem, Rejected, Scored, Settings
+from orcamath.records import Problem, Rejected, Scored, Settings, outside_digest
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
+from orcamath.store.stage import stage
 
-__all__ = ["VERSION", "VerifierSettings", "best_of", "read_score", "verified_at_k"]
+__all__ = ["VerifierSettings", "best_of", "read_score", "verified_at_k"]
 
-VERSION = 2
 _SCORE = re.compile(
     r"[ \t*_#>-]{0,8}score[ \t*_]{0,4}:[ \t*_]{0,4}([0-9]{1,3})(?:[ ]?/[ ]?100)?[ \t*_.]{0,4}", re.IGNORECASE
 )
@@ -34,8 +34,12 @@ class VerifierSettings(Settings):
     """How a model is asked for scores."""
 
     max_new_tokens: int = Field(default=400, ge=1)
-    prompt: str | None = None
+    prompt: str | None = outside_digest(None)
     """A prompt file of your own, with `{{problem}}` and `{{solution}}`."""
+
+    def contents(self) -> list[str]:
+        """Return the hash of the prompt's text."""
+        return [load("verifier", self.prompt).fingerprint]
 
 
 def read_score(text: str) -> int | None:
@@ -52,6 +56,7 @@ def best_of(scores: Sequence[int | None]) -> int:
     return max(range(len(scores)), key=lambda i: -1 if (s := scores[i]) is None else s)
 
 
+@stage("verifier", version=2, settings=VerifierSettings)
 def verified_at_k(
     out: Output,
     settings: VerifierSettings,
@@ -59,7 +64,6 @@ def verified_at_k(
     benchmarks: Artifact,
     verifier: Remembered,
     pose: Pose,
-    progress: Progress,
 ) -> None:
     """Ask the verifier about every distinct sampled answer; facts hold verifier@k for each benchmark and k.
 
@@ -76,9 +80,9 @@ def verified_at_k(
     def samples() -> Iterator[Scored]:
         return (row for row in scored.read(Scored) if row.draw > 0)
 
-    progress.begin("verify", sum(1 for _ in samples()))
-    verifier.fill((request(row) for row in samples()), progress)
-    progress.end()
+    out.progress.begin("verify", sum(1 for _ in samples()))
+    verifier.fill((request(row) for row in samples()), out.progress)
+    out.progress.end()
     counts: dict[str, Counter[str]] = {}
     seen: set[bytes] = set()
     largest = 0

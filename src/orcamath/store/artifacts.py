@@ -18,11 +18,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, Protocol, runtime_checkable
 
 import orjson
 
 from orcamath.errors import BrokenBalance, RepliesDamaged, WireDown
+from orcamath.ports import Progress, Silent
 from orcamath.records import Record, Rejected, Settings, digest
 from orcamath.store.budget import Budget
 from orcamath.store.sealed import MANIFEST_VERSION, Artifact, manifest_of, set_aside
@@ -35,6 +36,7 @@ __all__ = ["Artifact", "Balance", "Identified", "Output", "Store", "identity"]
 log = logging.getLogger("orcamath")
 
 
+@runtime_checkable
 class Identified(Protocol):
     """Anything whose content has a name: an artifact, a model, a judge, a source file."""
 
@@ -77,6 +79,10 @@ class Balance:
         }  # fmt: skip
 
 
+def _nowhere(**_: object) -> None:
+    pass
+
+
 @dataclass
 class Output:
     """Where a stage puts what it makes, before it is sealed."""
@@ -86,6 +92,12 @@ class Output:
     """Kept between attempts at this stage and removed when it is sealed: checkpoints live here."""
     calls: Calls
     """What models were asked for it; written by the models themselves."""
+    progress: Progress = field(default_factory=Silent)
+    """Where the stage says how far it is."""
+    metric: Callable[..., None] = _nowhere
+    """Where a training puts the numbers of a step."""
+    shared: Path | None = None
+    """Folder for what stages of all runs may share, such as reference log-probs."""
     balance: Balance = field(default_factory=Balance)
     facts: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, int] = field(default_factory=dict)
@@ -155,6 +167,8 @@ class Store:
         make: Callable[[Output], None],
         *,
         budget: Budget | None = None,
+        progress: Progress | None = None,
+        metric: Callable[..., None] = _nowhere,
     ) -> Artifact:
         """Return the sealed result of a stage, making it first where it is not there yet, at the cost of `budget`.
 
@@ -168,11 +182,19 @@ class Store:
             if found := self._find_whole(stage, name):
                 return found
             began = time.monotonic()
+
+            def made() -> Output:
+                with stage_under_way(stage, budget) as calls:
+                    folder, scratch = self._begin(stage, name)
+                    output = Output(folder, scratch, calls, progress or Silent(), metric, self.root)
+                    make(output)
+                return output
+
             try:
-                output = self._made(stage, name, make, budget)
+                output = made()
             except RepliesDamaged as e:  # they are forgotten now, so that they are asked again
                 log.warning("%s", e)
-                output = self._made(stage, name, make, budget)
+                output = made()
             if failures := output.calls.failures:
                 shutil.rmtree(output.folder)
                 raise WireDown(
@@ -185,19 +207,13 @@ class Store:
         assert sealed is not None
         return sealed
 
-    def _made(self, stage: str, name: str, make: Callable[[Output], None], budget: Budget | None) -> Output:
-        with stage_under_way(stage, budget) as calls:
-            output = self._begin(stage, name, calls)
-            make(output)
-        return output
-
-    def _begin(self, stage: str, name: str, calls: Calls) -> Output:
+    def _begin(self, stage: str, name: str) -> tuple[Path, Path]:
         folder = self.artifacts / f".{stage}-{name}.making"
         shutil.rmtree(folder, ignore_errors=True)  # a crash left it
         folder.mkdir()
         scratch = self.scratch / f"{stage}-{name}"
         scratch.mkdir(exist_ok=True)
-        return Output(folder, scratch, calls)
+        return folder, scratch
 
     def _seal(
         self, output: Output, stage: str, name: str, version: int, settings: Any, inputs: Any, seconds: float

@@ -15,7 +15,8 @@ import torch
 from orcamath.errors import ModelError
 from orcamath.student.changes import declared_ends
 from orcamath.student.ends import name_end
-from orcamath.student.model import ModelFolder, load, save, torch_dtype
+from orcamath.student.folder import ModelFolder
+from orcamath.student.model import load, save, torch_dtype
 from orcamath.student.settings import AdapterSettings, TrainSettings
 
 __all__ = ["adapted", "quantize_of", "save_trained", "training_dtype"]

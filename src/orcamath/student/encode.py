@@ -17,11 +17,13 @@ from typing import Any, NamedTuple, Self
 
 from orcamath.errors import ModelError
 from orcamath.ports import Message, Request, Sampling
+from orcamath.records import digest
 from orcamath.student.changes import declared_ends
-from orcamath.student.model import ModelFolder, load_tokenizer
+from orcamath.student.folder import ModelFolder
+from orcamath.student.model import load_tokenizer
 from orcamath.student.turn import Turn, turn_of
 
-__all__ = ["BASE_TEMPLATE", "Encoded", "Encoder"]
+__all__ = ["BASE_TEMPLATE", "Encoded", "Encoder", "Shown"]
 
 BASE_TEMPLATE = (
     "{% for m in messages %}"
@@ -183,6 +185,22 @@ class Encoder:
         `examples`: turns that come before the question, for a base that was not trained on the form.
         """
         return Request(token_ids=self.chat([*examples, Message("user", question)]), sampling=sampling, draw=draw)
+
+
+class Shown:
+    """A student's pose after worked examples, for a base that was not trained on the form. They are part of what is asked."""
+
+    def __init__(self, encoder: Encoder, examples: tuple[Message, ...]) -> None:
+        self.encoder, self.examples = encoder, examples
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the examples."""
+        return digest("shown", [[m.role, m.content] for m in self.examples])
+
+    def __call__(self, question: str, sampling: Sampling, draw: int = 0) -> Request:
+        """Pose one question."""
+        return self.encoder.pose(question, sampling, draw, self.examples)
 
 
 def _adds_bos(tokenizer: Any) -> bool:

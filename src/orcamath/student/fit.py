@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 import torch
 
 from orcamath.errors import ModelError
-from orcamath.ports import Progress
 from orcamath.store.artifacts import Output
 from orcamath.student.adapters import adapted, save_trained
+from orcamath.student.folder import ModelFolder
 from orcamath.student.loop import Done, Metric, StepReport, epoch_steps, log, train
-from orcamath.student.model import Loaded, ModelFolder, contents, torch_dtype
+from orcamath.student.model import Loaded, contents, torch_dtype
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
 from orcamath.student.sharding import even, gathered, is_sharded, shard, shards
@@ -84,7 +84,6 @@ def fit(
     steps: Sequence[Sequence[int]],
     objective: Objective,
     ratios: Callable[[int, Sequence[int], int], tuple[float, int]] | None,
-    progress: Progress,
     metric: Metric,
     scratch: Path,
     world: World = ALONE,
@@ -118,7 +117,7 @@ def fit(
 
     ids = [[groups[k].group.problem_id for k in s] for s in steps]
     epoch = epoch_steps(len(groups), settings)
-    done = train(model, ids, step, settings, scratch, progress, metric, world, epoch)
+    done = train(model, ids, step, settings, scratch, out.progress, metric, world, epoch)
     weights = gathered(model.named_parameters(), keep=world.rank == 0) if is_sharded(model) else None
     if world.rank == 0:
         save_trained(model, loaded.tokenizer, source, out.folder / "model", settings, weights)

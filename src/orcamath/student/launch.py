@@ -10,19 +10,22 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orcamath.errors import DataError, ModelError, OrcamathError, OthersFailed, TrainingDiverged
-from orcamath.ports import Progress
 from orcamath.records import Rejected
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.under_way import Calls
+from orcamath.student.folder import ModelFolder
 from orcamath.student.settings import LearnSettings, SftSettings
 from orcamath.student.watch import warn
+
+if TYPE_CHECKING:
+    from orcamath.student.processes import World
 
 __all__ = ["Job", "launch", "loss_name", "work"]
 
@@ -48,10 +51,8 @@ def launch(
     out: Output,
     settings: SftSettings | LearnSettings,
     data: Artifact,
-    models: dict[str, Any],
-    progress: Progress,
-    metric: Callable[..., None],
-    **more: Any,
+    models: Mapping[str, ModelFolder],
+    loss: str = "",
 ) -> None:
     """Train in `settings.processes` processes and take facts and books over; metrics and progress come as they are made.
 
@@ -60,7 +61,8 @@ def launch(
     job = {
         "settings": settings.model_dump(mode="json"), "data": [str(data.path), data.stage, data.digest, data.manifest],
         "models": {k: [str(m.path), m.fingerprint] for k, m in models.items()},
-        "folder": str(out.folder), "scratch": str(out.scratch), **more,
+        "folder": str(out.folder), "scratch": str(out.scratch),
+        "shared": str((out.shared or out.scratch).resolve()), "loss": loss,
     }  # fmt: skip
     path, result, said = out.scratch / "job.json", out.scratch / "done.json", out.scratch / "processes.log"
     path.write_text(json.dumps(job))
@@ -78,7 +80,7 @@ def launch(
         try:
             for line in running.stdout:
                 if line.startswith(MARK):
-                    _tell(json.loads(line.removeprefix(MARK)), progress, metric)
+                    _tell(json.loads(line.removeprefix(MARK)), out)
         except BaseException:
             running.terminate()  # torchrun ends its workers
             raise
@@ -89,16 +91,16 @@ def launch(
     _take(out, json.loads(result.read_text()))
 
 
-def _tell(told: dict[str, Any], progress: Progress, metric: Callable[..., None]) -> None:
+def _tell(told: dict[str, Any], out: Output) -> None:
     match told:
         case {"metric": numbers}:
-            metric(**numbers)
+            out.metric(**numbers)
         case {"begin": [what, total]}:
-            progress.begin(what, total)
+            out.progress.begin(what, total)
         case {"advance": n}:
-            progress.advance(n)
+            out.progress.advance(n)
         case {"end": _}:
-            progress.end()
+            out.progress.end()
 
 
 def _raise(error: dict[str, Any]) -> None:
@@ -161,7 +163,6 @@ def work(
     The first process leaves `done.json`; one that cannot go on leaves `error-RANK.json` and ends, so that torchrun ends the
     others, who may be waiting for it.
     """
-    from orcamath.student.model import ModelFolder
     from orcamath.student.processes import World
 
     job: Job = json.loads(path.read_text())
@@ -169,13 +170,14 @@ def work(
     folder = Path(job["folder"]) if rank == 0 else scratch / f"rank-{rank}"
     folder.mkdir(exist_ok=True)
     place, stage, name, manifest = job["data"]
-    out = _Noted(folder, scratch, Calls(stage))
+    told = _Told(rank == 0)
+    out = _Noted(folder, scratch, Calls(stage), told, told.metric, Path(job["shared"]))
     data = Artifact(Path(place), stage, name, manifest)
     models = {k: ModelFolder(Path(p), f) for k, (p, f) in job["models"].items()}
     world = World.join(job["settings"]["processes"])
     try:
         with boundary():
-            _train(job, out, data, models, _Told(rank == 0), world, find_loss)
+            _train(job, out, data, models, world, find_loss)
     except OrcamathError as e:
         (scratch / f"error-{rank}.json").write_text(json.dumps({"error": str(e), "kind": type(e).__name__}))
         sys.exit(1)
@@ -193,21 +195,18 @@ def _train(
     job: Job,
     out: Output,
     data: Artifact,
-    models: dict[str, Any],
-    told: _Told,
-    world: Any,
+    models: Mapping[str, ModelFolder],
+    world: "World",
     find_loss: Callable[[str], Any],
 ) -> None:
     if "base" in models:
         from orcamath.student.supervised import train_on_lessons
 
         taught = SftSettings.model_validate(job["settings"])
-        train_on_lessons(out, taught, data, models["base"], told, told.metric, world)
+        train_on_lessons(out, taught, data, models["base"], world)
         return
     from orcamath.student.preference import train_on_preferences
 
     settings = LearnSettings.model_validate(job["settings"])
-    store = Path(job["store"]) if job["store"] else None
-    train_on_preferences(
-        out, settings, data, models["student"], models["reference"], find_loss(job["loss"]), told, told.metric, store, world
-    )  # fmt: skip
+    loss = find_loss(job["loss"])
+    train_on_preferences(out, settings, data, models["student"], models["reference"], loss, world)

@@ -19,12 +19,12 @@ from transformers.utils import logging as hf_logging
 
 from orcamath.errors import ModelError
 from orcamath.student.changes import changes, declared_ends
+from orcamath.student.folder import ModelFolder
 from orcamath.student.head import holds
 from orcamath.student.settings import Dtype
 
 __all__ = [
     "Loaded",
-    "ModelFolder",
     "contents",
     "fingerprint",
     "load",
@@ -39,15 +39,6 @@ _CHUNK = 1 << 22
 _PARTS = ("*.safetensors", "*.json", "*.jinja", "*.model", "merges.txt", "vocab.txt")
 ADAPTER = "adapter_model.safetensors"
 _IGNORED = {"model.safetensors.index.json", "README.md"}
-
-
-class ModelFolder(NamedTuple):
-    """A model by place and by content. `path` is a folder, or a GGUF file."""
-
-    path: Path
-    fingerprint: str
-    content: str = ""
-    """Hash of its files and dtype alone."""
 
 
 class Loaded(NamedTuple):

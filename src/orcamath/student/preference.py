@@ -4,22 +4,21 @@ Reference log-probs are computed once a response, and the reference model is let
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from orcamath.errors import DataError
-from orcamath.ports import Progress
 from orcamath.records import Preference, Rejected
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.encode import Encoder
 from orcamath.student.fit import fit, prepared
+from orcamath.student.folder import ModelFolder
 from orcamath.student.groups import Group, encode_groups, mismatches, only, per_problem
 from orcamath.student.logprobs import Posed
-from orcamath.student.loop import Metric, plan
-from orcamath.student.losses import Batch, Loss, needs_of
-from orcamath.student.model import ModelFolder, load
+from orcamath.student.loop import plan
+from orcamath.student.losses import LossFunction, needs_of
+from orcamath.student.model import load
 from orcamath.student.processes import ALONE, World
 from orcamath.student.reference import reference_logprobs
 from orcamath.student.settings import LearnSettings
@@ -36,13 +35,11 @@ def train_on_preferences(
     preferences: Artifact,
     student: ModelFolder,
     reference: ModelFolder,
-    loss: Callable[[Batch, Any], Loss],
-    progress: Progress,
-    metric: Metric,
-    store: Path | None = None,
+    loss: LossFunction,
     world: World = ALONE,
 ) -> None:
-    """Do the work of `learn.learn`."""
+    """Do the work of the stage `learn`."""
+    remembered = (out.shared or out.scratch) / "reference"
     need = needs_of(loss)
     loaded = load(student, dtype=training_dtype(settings), quantize=quantize_of(settings))
     groups, dropped = _groups(out, settings, preferences, Encoder(loaded.tokenizer, settings.max_tokens), need)
@@ -51,9 +48,7 @@ def train_on_preferences(
     strangers = [mismatches([groups[k] for k in s], settings.z0_per_problem) if apart else {} for s in steps]
     asked = list(_asked(groups, steps, strangers, need))
     known = (
-        reference_logprobs(
-            asked, reference, student, loaded.model, settings, store or out.scratch / "reference", progress, world
-        )
+        reference_logprobs(asked, reference, student, loaded.model, settings, remembered, out.progress, world)
         if asked
         else {}
     )
@@ -65,10 +60,10 @@ def train_on_preferences(
         policy = score_all(model, posed, tokens, share=settings.share_prompt, even=even(model, world))
         return ratio_sum(policy, [known[p] if p.answers else () for p in posed])
 
-    watch = Watch(metric, len(steps))
+    watch = Watch(out.metric, len(steps))
     objective = Objective(loss, settings, settings.nll_weight)
     done = fit(
-        out, settings, loaded, student, model, ready, steps, objective, ratios if "z0" in need else None, progress, watch,
+        out, settings, loaded, student, model, ready, steps, objective, ratios if "z0" in need else None, watch,
         out.scratch / "steps", world,
     )  # fmt: skip
     trained = [groups[k] for s in steps for k in s]

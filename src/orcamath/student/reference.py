@@ -19,8 +19,9 @@ from orcamath.ports import Progress
 from orcamath.store.sqlite_errors import explained
 from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.fit import Room, quietly
+from orcamath.student.folder import ModelFolder
 from orcamath.student.logprobs import Posed
-from orcamath.student.model import ModelFolder, load, torch_dtype
+from orcamath.student.model import load, torch_dtype
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
 from orcamath.student.steps import score_all

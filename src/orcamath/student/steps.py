@@ -13,7 +13,7 @@ from torch import Tensor
 from orcamath.student.groups import Group
 from orcamath.student.logprobs import Posed, score
 from orcamath.student.loop import StepReport
-from orcamath.student.losses import Batch, Loss, Totals, needs_of
+from orcamath.student.losses import Batch, LossFunction, Totals, needs_of
 from orcamath.student.losses.nll import nll
 from orcamath.student.settings import LossSettings
 from orcamath.student.watch import Sums, looked_at, watched
@@ -35,7 +35,7 @@ class Referenced(NamedTuple):
 class Objective(NamedTuple):
     """What is minimised: a loss, its settings, and an NLL term on right answers."""
 
-    loss: Callable[[Batch, Any], Loss]
+    loss: LossFunction
     settings: LossSettings
     nll_weight: float = 0.0
 

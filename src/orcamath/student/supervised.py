@@ -3,16 +3,16 @@
 import math
 
 from orcamath.errors import DataError
-from orcamath.ports import Progress
 from orcamath.records import Lesson
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.encode import Encoder
 from orcamath.student.fit import fit, prepared
+from orcamath.student.folder import ModelFolder
 from orcamath.student.groups import Group
-from orcamath.student.loop import Metric, epoch_steps, plan
+from orcamath.student.loop import epoch_steps, plan
 from orcamath.student.losses.nll import loss as nll
-from orcamath.student.model import ModelFolder, load
+from orcamath.student.model import load
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import LossSettings, SftSettings
 from orcamath.student.steps import Objective, Referenced
@@ -25,11 +25,9 @@ def train_on_lessons(
     settings: SftSettings,
     lessons: Artifact,
     base: ModelFolder,
-    progress: Progress,
-    metric: Metric,
     world: World = ALONE,
 ) -> None:
-    """Do the work of `imitate.imitate`."""
+    """Do the work of the stage `imitate`."""
     loaded = load(base, dtype=training_dtype(settings), quantize=quantize_of(settings))
     groups, n_cut, n_long = lesson_groups(lessons, Encoder(loaded.tokenizer, settings.max_tokens))
     if not groups:
@@ -39,7 +37,7 @@ def train_on_lessons(
     objective = Objective(nll, LossSettings())
     model = prepared(loaded, settings, world)
     done = fit(
-        out, settings, loaded, base, model, ready, steps, objective, None, progress, metric, out.scratch / "steps", world
+        out, settings, loaded, base, model, ready, steps, objective, None, out.metric, out.scratch / "steps", world
     )  # fmt: skip
     out.facts |= {
         "n_lessons": len(groups), "n_cut": n_cut, "n_too_long": n_long, "n_steps": done.n_steps, "n_tokens": done.n_tokens,

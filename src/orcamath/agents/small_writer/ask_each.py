@@ -20,7 +20,7 @@ from orcamath.agents.replies import Piece, failed, said, tagged
 from orcamath.agents.small_writer.hiding import question_of, without
 from orcamath.agents.wellformed import ask_of, content_words, numbers, units
 from orcamath.answers.numbers import Quantity
-from orcamath.ports import Progress, Reply, Request
+from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block
 from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Output
@@ -192,7 +192,6 @@ def ask_each(
     seeds: Callable[[], Iterable[Problem]],
     n_seeds: int,
     writer: Remembered,
-    progress: Progress,
 ) -> None:
     """Write the problems that come of the seeds in two passes: all statements, then all questions."""
     teller, asker = Teller(statement, statement.loaded()), Asker(question, question.loaded())
@@ -201,12 +200,12 @@ def ask_each(
         for _, told in fold(teller, seeds, writer, book, tries=statement.tries, final=False):
             yield from targets(told)
 
-    fill(teller, seeds, writer, progress, tries=statement.tries, total=n_seeds)
+    fill(teller, seeds, writer, out.progress, tries=statement.tries, total=n_seeds)
     n_targets = sum(1 for _ in all_targets(out))  # the books of the statements are kept in this pass only
     out.facts["targets"] = n_targets
 
     def kept() -> Iterator[Problem]:
-        for _, problem in drive(asker, all_targets, writer, out, progress, tries=question.tries, total=n_targets):
+        for _, problem in drive(asker, all_targets, writer, out, tries=question.tries, total=n_targets):
             keep(out)
             yield problem
 

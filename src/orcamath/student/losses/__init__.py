@@ -9,7 +9,9 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from torch import Tensor
 
-__all__ = ["Batch", "Loss", "Need", "Totals", "needs", "needs_of"]
+from orcamath.student.settings import LossSettings
+
+__all__ = ["Batch", "Loss", "LossFunction", "Need", "Totals", "needs", "needs_of"]
 
 Need = Literal["pairs", "reference", "z0"]
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,6 +55,10 @@ class Loss(NamedTuple):
 
     total: Tensor
     """Scalar."""
+
+
+LossFunction = Callable[[Batch, LossSettings], Loss]
+"""What a loss's file defines as `loss`."""
 
 
 def needs(*what: Need) -> Callable[[F], F]:

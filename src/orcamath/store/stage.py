@@ -1,0 +1,58 @@
+"""What a stage says of itself, beside its function: name, version, settings. Its type tells what it is made of.
+
+    @stage("teach", version=2, settings=TeachSettings)
+    def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered) -> None: ...
+
+A recipe hands `teach` to its workshop with the settings and the inputs; a wrong or missing one is a type error there. Called
+with an `Output` in front it simply runs, which is how tests and other stages use it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Concatenate, Generic, ParamSpec, TypeVar
+
+from orcamath.records import Settings
+from orcamath.store.artifacts import Output
+
+__all__ = ["Stage", "stage"]
+
+S = TypeVar("S", bound=Settings)
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True)
+class Stage(Generic[S, P]):
+    """A stage: settings `S` and inputs `P` in, tables and facts out."""
+
+    name: str
+    """What its folders, its settings' key and its file are called."""
+    version: int
+    """Raised where the same inputs would come out differently; older results are then made anew."""
+    settings: type[S]
+    make: Callable[Concatenate[Output, S, P], None]
+    which: str = ""
+    """Which of several in one run: the round, or the student."""
+
+    @property
+    def label(self) -> str:
+        """What people call it: `teach`, `practice 3`."""
+        return f"{self.name} {self.which}".strip()
+
+    def of(self, which: object) -> "Stage[S, P]":
+        """Return the same stage for one round, or one student."""
+        return replace(self, which=str(which))
+
+    def __call__(self, out: Output, settings: S, *inputs: P.args, **named: P.kwargs) -> None:
+        """Make it, into `out`."""
+        self.make(out, settings, *inputs, **named)
+
+
+def stage(
+    name: str, *, version: int, settings: type[S]
+) -> Callable[[Callable[Concatenate[Output, S, P], None]], Stage[S, P]]:
+    """Declare the function below as a stage."""
+
+    def declare(make: Callable[Concatenate[Output, S, P], None]) -> Stage[S, P]:
+        return Stage(name, version, settings, make)
+
+    return declare
