@@ -10,7 +10,7 @@ export MKL_NUM_THREADS = 1
 export TOKENIZERS_PARALLELISM = false
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test test-browser test-all lint types bench-smoke clean help
+.PHONY: demo test test-browser test-servers test-all lint types bench-smoke clean help
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
 
@@ -37,13 +37,17 @@ demo: $(VENV)/.demo   ## set up, then run the whole loop on the embedded classro
 	$(PY) -m orcamath run classroom
 
 test: $(VENV)/.test lint types   ## set up, then tests, lint and types
-	$(PY) -m pytest -n 2 -q -m "not slow and not gpu and not live and not models and not browser"
+	$(PY) -m pytest -n 2 -q -m "not slow and not gpu and not live and not models and not browser and not servers"
 
 test-browser: $(VENV)/.browser   ## report and viewer in a real browser (Chromium must be installed: apt-get install chromium)
 	$(PY) -m pytest -q -m browser tests/browser
 
 test-all: $(VENV)/.test lint types   ## the slow tests as well
 	$(PY) -m pytest -n 2 -q
+
+test-servers: $(VENV)/.test   ## real inference servers, each in an environment of its own (minutes to set up); NAMES="llama.cpp"
+	$(PY) tests/servers/set_up.py $(NAMES)
+	$(PY) -m pytest -q -rs -m servers tests/servers
 
 lint: $(VENV)/.test
 	$(PY) -m ruff check src tests benchmarks

@@ -12,7 +12,15 @@ import pytest
 
 from orcamath.backends.openai_compatible import OpenAICompatible, fingerprint_of, open_chat
 from orcamath.backends.wire_pace import Bucket, Pace
-from orcamath.backends.wire_protocol import body_of, fault_of, parse, retry_after, split_reasoning
+from orcamath.backends.wire_protocol import (
+    body_of,
+    fault_of,
+    is_refusal_of_content,
+    parse,
+    retry_after,
+    split_reasoning,
+)
+from orcamath.backends.wire_quirks import Quirks
 from orcamath.errors import RecipeError, TeacherRefused, WireDown
 from orcamath.ports import Message, Request, Sampling
 from orcamath.settings import ModelSettings
@@ -324,14 +332,113 @@ def test_where_a_model_is_reached_is_not_who_it_is() -> None:
 def test_throttling_cuts_once_for_all_calls_sent_before_and_answers_bring_it_back() -> None:
     pace = Pace(100, requests_per_minute=None, tokens_per_minute=None, pause_s=1)
     pace.start()
+    for _ in range(200):
+        pace.answered(0.0, 1.0)
+    assert pace.limit == 100  # slow start: as many more as were answered
     for _ in range(50):
         pace.throttled(sent_at=1.0, now=2.0, retry_after=None)
     assert pace.limit == pytest.approx(70)
     pace.throttled(sent_at=3.0, now=4.0, retry_after=None)
     assert pace.limit == pytest.approx(49)
     for _ in range(49):
-        pace.answered()
+        pace.answered(4.0, 5.0)
     assert pace.limit == pytest.approx(50, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("quickest_s", "took_s", "grows"),
+    [
+        (2.0, 3.0, True),  # as ever
+        (2.0, 29.0, True),  # it waited for its turn, but is far from the timeout
+        (2.0, 35.0, None),  # more than a quarter of the timeout: no more at once
+        (2.0, 61.0, False),  # more than half
+        (50.0, 70.0, True),  # slow by itself, not because it waited
+    ],
+)
+def test_a_server_that_answers_later_and_later_is_asked_less(
+    quickest_s: float, took_s: float, grows: bool | None
+) -> None:
+    pace = Pace(64, requests_per_minute=None, tokens_per_minute=None, pause_s=1, timeout_s=120)
+    pace.start()
+    pace.answered(0.0, quickest_s)
+    before = pace.limit
+    pace.answered(100.0, 100.0 + took_s)
+    assert (pace.limit > before, pace.limit < before) == {
+        True: (True, False),
+        None: (False, False),
+        False: (False, True),
+    }[grows]
+
+
+def test_a_timeout_cuts_the_limit() -> None:
+    pace = Pace(64, requests_per_minute=None, tokens_per_minute=None, pause_s=1, timeout_s=10)
+    pace.start()
+    before = pace.limit
+    pace.failed(0.0, 3.0, "connection refused")
+    assert pace.limit == before
+    pace.failed(0.0, 10.0, "no answer within 10 s")
+    assert pace.limit == pytest.approx(before * 0.7)
+
+
+def test_two_slots_and_sixty_four_calls_lose_none() -> None:
+    slots = threading.Semaphore(2)
+
+    def respond(_: Call) -> str:
+        with slots:
+            time.sleep(0.05)
+        return "#### 4"
+
+    with serve(respond, threads=64) as server:
+        model = chat(server.base_url, concurrency=64, timeout_s=0.8, max_tries=1)
+        replies = list(model([ask(str(i)) for i in range(64)]))
+    assert [r.error for r in replies if r.error is not None] == []
+    assert server.stats["calls"] == 64
+
+
+def test_the_first_call_goes_alone() -> None:
+    with serve(stub(), key="right") as server:
+        model = chat(server.base_url, concurrency=64)
+        with pytest.raises(TeacherRefused, match="Check the key"):
+            list(model([ask(str(i)) for i in range(64)]))
+        assert server.stats["calls"] == 1
+
+
+REFUSALS = {
+    "llama.cpp": (400, "request (6031 tokens) exceeds the available context size (1024 tokens), try increasing it"),
+    "litellm": (400, "litellm.ContextWindowExceededError: litellm.BadRequestError: ContextWindowExceededError"),
+    "vLLM": (400, "This model's maximum context length is 2048 tokens. However, you requested 6031 tokens"),
+}
+
+
+@pytest.mark.parametrize("server", REFUSALS)
+def test_a_prompt_that_is_too_long_is_a_failed_call_on_every_server(server: str) -> None:
+    status, message = REFUSALS[server]
+    assert is_refusal_of_content(fault_of(status, {}, orjson.dumps({"error": {"message": message}})))
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "says"),
+    [
+        (400, "/chat/completions: Invalid model name passed in model=zzz. Call `/v1/models` to view", "Check `model`"),
+        (400, "Server is pinned to 'm'; requested 'zzz'.", "Check `model`"),
+        (500, "OpenAIException - Missing credentials. Please pass an `api_key`, or set the", "Check the key"),
+        (500, "litellm.AuthenticationError: Incorrect API key provided", "Check the key"),
+    ],
+)
+def test_what_gateways_say_of_a_wrong_model_or_key_is_a_refusal(status: int, message: str, says: str) -> None:
+    fault = fault_of(status, {}, orjson.dumps({"error": {"message": message}}))
+    assert fault.kind == "refused"
+    assert says in str(fault)
+
+
+def test_a_field_that_a_server_does_not_know_is_learnt_from_its_422() -> None:
+    quirks = Quirks("m")
+    sent = {"model": "m", "prompt": [1], "return_token_ids": True, "top_k": -1, "min_p": 0.0, "mine": 1}
+    payload = b"{\"detail\": \"Unexpected fields in the request: {'min_p', 'return_token_ids', 'mine'}\"}"
+    while quirks.learn(quirks.apply(dict(sent)), payload):
+        pass
+    # what is not ours is the recipe's to take away
+    assert quirks.apply(dict(sent)) == {"model": "m", "prompt": [1], "top_k": -1, "mine": 1}
 
 
 def test_a_limit_a_minute_spaces_calls_after_a_short_burst() -> None:

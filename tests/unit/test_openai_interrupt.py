@@ -61,7 +61,7 @@ def test_the_first_interrupt_keeps_every_call_that_was_under_way(tmp_path: Path)
 def test_the_second_interrupt_leaves_at_once(tmp_path: Path) -> None:
     with serve(stub(), Faults(hang=1.0)) as server:
         fill = start(server.base_url, tmp_path)
-        until(lambda: server.counts["calls"] >= 8)
+        until(lambda: server.counts["calls"] >= 1)
         fill.send_signal(signal.SIGINT)
         time.sleep(0.3)
         assert fill.poll() is None  # it waits for what is under way

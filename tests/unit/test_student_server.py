@@ -4,7 +4,9 @@ import json
 import sys
 import urllib.request
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from orcamath.backends.student_server import ServerSettings, StudentServer
@@ -14,7 +16,7 @@ from orcamath.ports import Reply, Request, Sampling, Usage
 FAKE = f"{sys.executable} -m orcamath.testing --reply hello --port {{port}} --models"
 
 
-def student(tmp_path: Path, command: str, **settings: float) -> StudentServer:
+def student(tmp_path: Path, command: str, **settings: Any) -> StudentServer:
     model = tmp_path / "model"
     model.mkdir(exist_ok=True)
     given = ServerSettings(command=command, **settings)  # type: ignore[arg-type]
@@ -32,6 +34,25 @@ def test_a_server_runs_from_the_first_sample_to_the_last(tmp_path: Path) -> None
     port = log.split("127.0.0.1:")[1].split("/")[0]
     with pytest.raises(OSError):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/health")
+
+
+def test_a_known_engine_writes_its_command_and_own_rules_of_sampling_are_off(tmp_path: Path) -> None:
+    for engine in ("vllm", "sglang"):
+        line = ServerSettings(engine=engine).line()
+        assert all(mark in line for mark in ("{model}", "{name}", "{port}"))
+    assert ServerSettings(engine="vllm", command="/opt/vllm serve {model} {name} {port}").line().startswith("/opt")
+    with pytest.raises(ValueError, match="name an engine"):
+        ServerSettings()
+
+
+def test_what_goes_with_every_request_and_what_the_recipe_adds(tmp_path: Path) -> None:
+    seen = tmp_path / "seen.jsonl"
+    model = student(tmp_path, f"{FAKE} {{name}} --bodies {seen} --options {{model}}", body={"top_k": 5, "mine": True})
+    list(model([Request(token_ids=(1, 2), sampling=Sampling(0.7, 0.95))]))
+    (body,) = map(orjson.loads, seen.read_bytes().splitlines())
+    ours = {"return_token_ids": True, "top_k": 5, "min_p": 0.0, "repetition_penalty": 1.0, "mine": True}
+    assert {k: body[k] for k in ours} == ours
+    assert (body["prompt"], body["temperature"], body["top_p"]) == ([1, 2], 0.7, 0.95)
 
 
 def test_nothing_to_ask_starts_nothing(tmp_path: Path) -> None:

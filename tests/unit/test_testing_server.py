@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import urllib.error
 import urllib.request
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from orcamath.backends.openai_compatible import open_chat
 from orcamath.ports import Message, Reply, Request, Sampling
 from orcamath.settings import ModelSettings
 from orcamath.testing import Faults, of_chat, serve, stub
+from orcamath.testing.batches import BatchDesk
 from orcamath.testing.faults import CONTENT_FAULTS, WIRE_FAULTS
 
 
@@ -131,3 +134,60 @@ def test_a_model_that_breaks_is_an_error_of_the_servers() -> None:
         model = open_chat(ModelSettings(model="m", base_url=server.base_url, max_tries=2, options=options))
         (reply,) = model([ask(1)])
     assert reply.error
+
+
+def get(url: str) -> Any:
+    with urllib.request.urlopen(url) as answer:
+        return json.loads(answer.read())
+
+
+def post(url: str, **body: Any) -> bytes:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        return bytes(answer.read())
+
+
+def test_it_lists_its_models_and_shows_one() -> None:
+    with serve(stub(), models=("a", "b")) as server:
+        assert [m["id"] for m in get(f"{server.base_url}/models")["data"]] == ["a", "b"]
+        assert get(f"{server.base_url}/models/b")["id"] == "b"
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            get(f"{server.base_url}/models/c")
+    with serve(stub()) as server:
+        assert [m["id"] for m in get(f"{server.base_url}/models")["data"]] == ["stub"]
+
+
+def test_it_gives_several_answers_to_one_call() -> None:
+    with serve(lambda call: f"seed {call.seed}") as server:
+        ask_for = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "n": 3, "seed": 7}
+        made = json.loads(post(f"{server.base_url}/chat/completions", **ask_for))
+        assert [(c["index"], c["message"]["content"]) for c in made["choices"]] == [
+            (0, "seed 7"),
+            (1, "seed 8"),
+            (2, "seed 9"),
+        ]
+        assert made["usage"]["completion_tokens"] == 3 * 2
+
+
+@pytest.mark.parametrize("kind", ["chat/completions", "completions"])
+def test_a_stream_says_the_same_piece_by_piece(kind: str) -> None:
+    asked = {"messages": [{"role": "user", "content": "hi"}]} if kind.startswith("chat") else {"prompt": [1, 2]}
+    with serve(stub("three plus four\n#### 7")) as server:
+        lines = post(f"{server.base_url}/{kind}", model="m", stream=True, **asked).decode().split("\n\n")
+    assert lines[-2:] == ["data: [DONE]", ""]
+    events = [json.loads(line.removeprefix("data: ")) for line in lines[:-2]]
+    choices = [c for e in events for c in e["choices"]]
+    assert (
+        "".join(c.get("delta", {}).get("content", "") + c.get("text", "") for c in choices) == "three plus four\n#### 7"
+    )
+    assert [c["finish_reason"] for c in choices][-1] == "stop"
+    assert events[-1]["usage"]["completion_tokens"] > 0
+
+
+def test_a_batch_tells_how_far_it_is() -> None:
+    desk = BatchDesk(polls=4)
+    rows = [{"custom_id": str(i), "body": {"n": i}} for i in range(8)]
+    desk.files["f"] = b"\n".join(json.dumps(r).encode() for r in rows)
+    made = json.loads(desk._make({"input_file_id": "f"}, lambda body: body).body)
+    looked = [json.loads(desk._look(made["id"]).body)["request_counts"]["completed"] for _ in range(4)]
+    assert looked == [2, 4, 6, 8]

@@ -91,6 +91,7 @@ class OpenAICompatible:
             requests_per_minute=self._options["requests_per_minute"],
             tokens_per_minute=self._options["tokens_per_minute"],
             pause_s=self._options["pause_s"],
+            timeout_s=settings.timeout_s,
         )
         self._session: aiohttp.ClientSession | None = None
         self._flight = wire_run.Flight()
@@ -160,7 +161,6 @@ class OpenAICompatible:
                     return Reply(key, error=f"{message} (tried {tries} times)")
                 await asyncio.sleep(max(fault.retry_after or 0.0, backoff(tries - 1, self._options["first_backoff_s"])))
             else:
-                self._pace.answered()
                 return reply
         raise asyncio.CancelledError
 
@@ -170,9 +170,12 @@ class OpenAICompatible:
         try:
             sent_at = await self._pace.turn(weight)
             try:
+                if self._flight.stopping:  # refused for good while this call waited for its turn
+                    raise asyncio.CancelledError
                 sent = True
                 self._flight.on_wire.add(task)
                 parsed = await self._post(request, key)
+                self._pace.answered(sent_at, asyncio.get_running_loop().time())
                 billed = parsed.billed
                 self._completions += 1
                 return self._clean(parsed.reply)
@@ -181,6 +184,7 @@ class OpenAICompatible:
                 raise
             except Fault as fault:
                 sent, fault.sent_at = fault.billed, sent_at
+                self._flight.stopping |= fault.kind == "refused"
                 raise
             finally:
                 self._flight.on_wire.discard(task)

@@ -61,9 +61,10 @@ class StudentServer:
         self.ends, self.log = tuple(ends), log
         self.name = f"orcamath-{fingerprint[-16:]}"
         """Under which the weights must be served: another checkpoint's server is never taken for this one's."""
-        missing = [mark for mark in _MARKS if mark not in settings.command]
+        self.command = settings.line()
+        missing = [mark for mark in _MARKS if mark not in self.command]
         if missing:
-            raise RecipeError(f"`practice.server.command` lacks {', '.join(missing)}: {settings.command}")
+            raise RecipeError(f"`practice.server.command` lacks {', '.join(missing)}: {self.command}")
 
     def __call__(self, requests: Iterable[Request]) -> Replies:
         """Answer the requests; the server runs from the first to the last."""
@@ -76,7 +77,7 @@ class StudentServer:
                 ModelSettings(
                     model=self.name, base_url=base_url, api_key_env=None, concurrency=self.settings.concurrency,
                     timeout_s=self.settings.timeout_s,
-                    body={"return_token_ids": True, "stop_token_ids": list(self.ends)} | NEUTRAL,
+                    body={"return_token_ids": True, "stop_token_ids": list(self.ends)} | NEUTRAL | self.settings.body,
                     options={"fingerprint": self.fingerprint},
                 )
             )  # fmt: skip
@@ -98,7 +99,7 @@ class StudentServer:
     def _running(self) -> Iterator[str]:
         port = _free_port()
         values = zip(_MARKS, (str(self.model), self.name, str(port)), strict=True)
-        words = shlex.split(self.settings.command)
+        words = shlex.split(self.command)
         for mark, value in values:
             words = [word.replace(mark, value) for word in words]
         log = self.log or self.model.parent / "server.log"

@@ -27,10 +27,16 @@ _QUOTA = re.compile(
     r"insufficient_quota|billing_hard_limit|exceeded your current quota|insufficient balance", re.IGNORECASE
 )
 _TOO_LONG = re.compile(
-    r"context_length_exceeded|maximum context length|maximum model length|prompt is too long", re.IGNORECASE
+    r"context_length_exceeded|maximum context length|maximum model length|prompt is too long|"
+    r"exceeds? the available context size|exceed_context_size|ContextWindowExceeded",
+    re.IGNORECASE,
 )
 _FILTERED = re.compile(r"content_filter|content management policy|ResponsibleAIPolicy", re.IGNORECASE)
-_NO_MODEL = re.compile(r"model_not_found|deploymentnotfound|model\b.{0,80}\bdoes not exist", re.IGNORECASE | re.DOTALL)
+_NO_MODEL = re.compile(
+    r"model_not_found|deploymentnotfound|invalid model name|is pinned to|model\b.{0,80}\bdoes not exist",
+    re.IGNORECASE | re.DOTALL,
+)
+_NO_KEY = re.compile(r"AuthenticationError|api_key client option must be set|Missing credentials", re.IGNORECASE)
 MAX_SHOWN = 2_000
 
 
@@ -144,7 +150,9 @@ def fault_of(status: int, headers: Mapping[str, str], payload: bytes) -> Fault:
     wait = retry_after(headers)
     if _QUOTA.search(said):
         return Fault("refused", f"{message}. The account is out of quota: add credit, then run again", status=status)
-    if status in (401, 403):
+    if status in (401, 403) or (
+        status in (400, 500) and _NO_KEY.search(said)
+    ):  # gateways pass an upstream's 401 on as they like
         return Fault(
             "refused", f"{message}. Check the key: `api_key_env` names the variable that holds it", status=status
         )

@@ -1,6 +1,6 @@
 """What some models refuse: `temperature`, `max_tokens`, `seed` and the like. Learnt once a model, said once.
 
-Known families are put right before the first call; for others a 400 that names an optional field removes or renames it,
+Known families are put right before the first call; for others a 400 or 422 that names an optional field removes or renames it,
 and the call is made again. The recipe asked for something else then, so a warning says what the model really does.
 """
 
@@ -47,11 +47,11 @@ class Quirks:
         return body
 
     def learn(self, sent: dict[str, Any], payload: bytes) -> bool:
-        """Read a 400; return True where the body will differ next time, so that asking again makes sense."""
+        """Read a 400 or 422; return True where the body will differ next time, so that asking again makes sense."""
         text = payload[:4000].decode("utf-8", "replace")
         if not _REFUSES.search(text):
             return False
-        name = _field(payload, text)
+        name = _field(payload, text, sent)
         if name is None or name not in sent or (name == "max_tokens" and "max_completion_tokens" not in text):
             return False  # left out already, or no other name is offered
         if name == "max_tokens":
@@ -68,8 +68,8 @@ class Quirks:
             )
 
 
-def _field(payload: bytes, text: str) -> str | None:
-    """Return the optional field that an error is about."""
+def _field(payload: bytes, text: str, sent: dict[str, Any]) -> str | None:
+    """Return the optional field that an error is about, one that was sent where it speaks of several."""
     try:
         body = orjson.loads(payload)
         error = body.get("error", body) if isinstance(body, dict) else {}
@@ -78,5 +78,5 @@ def _field(payload: bytes, text: str) -> str | None:
             return str(named)
     except orjson.JSONDecodeError:
         pass
-    found = [(m.start(), name) for name in _OPTIONAL if (m := re.search(rf"\b{name}\b", text))]
+    found = [(m.start(), name) for name in _OPTIONAL if name in sent and (m := re.search(rf"\b{name}\b", text))]
     return min(found)[1] if found else None

@@ -7,10 +7,11 @@ import argparse
 import asyncio
 import json
 import sys
+from pathlib import Path
 
 from orcamath.settings import ModelSettings
 from orcamath.testing.faults import Faults
-from orcamath.testing.http import HttpServer
+from orcamath.testing.http import Answer, HttpServer, Incoming
 from orcamath.testing.server import MisbehavingServer, Responder, of_chat, stub
 
 
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--faults", default="{}", help="fields of `Faults`, as JSON")
     parser.add_argument("--price", nargs=2, type=float, default=(0.0, 0.0), help="USD per million tokens, in and out")
     parser.add_argument("--models", nargs="*", default=(), help="names it serves; any when left out")
+    parser.add_argument("--bodies", type=Path, help="append the body of every call to this file")
     parser.add_argument("--port", type=int, default=0)
     arguments = parser.parse_args()
     server = MisbehavingServer(
@@ -39,8 +41,14 @@ def main() -> None:
         models=tuple(arguments.models),
     )
 
+    def handle(incoming: Incoming) -> Answer:
+        if arguments.bodies is not None and incoming.method == "POST":
+            with arguments.bodies.open("ab") as file:
+                file.write(incoming.body + b"\n")
+        return server(incoming)
+
     async def run() -> None:
-        http = HttpServer(server)
+        http = HttpServer(handle)
         await http.start(arguments.port)
         sys.stdout.write(f"http://127.0.0.1:{http.port}/v1\n")
         sys.stdout.flush()

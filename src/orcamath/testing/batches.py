@@ -21,6 +21,8 @@ class BatchDesk:
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
         self.looks: dict[str, int] = {}
+        self.done: dict[str, int] = {}
+        """Requests of each batch that will be answered."""
 
     def handle(self, incoming: Incoming, answer: Any) -> Answer | None:
         """Handle a call on /v1/files or /v1/batches; None for any other path."""
@@ -56,8 +58,9 @@ class BatchDesk:
         self.files[f"{name}-out"] = out
         self.batches[name] = {
             "id": name, "status": "in_progress", "metadata": body.get("metadata"), "output_file_id": f"{name}-out",
-            "request_counts": {"total": len(rows), "completed": 0},
+            "request_counts": {"total": len(rows), "completed": 0, "failed": 0},
         }  # fmt: skip
+        self.done[name] = len(kept)
         return Answer(body=orjson.dumps(self.batches[name]))
 
     def _look(self, name: str) -> Answer:
@@ -65,4 +68,8 @@ class BatchDesk:
         self.looks[name] = self.looks.get(name, 0) + 1
         if self.looks[name] >= self.polls:
             batch["status"] = "expired" if self.lost else "completed"
+        # a provider works through a batch: as much as its share of the looks is done
+        n, total = self.done[name], batch["request_counts"]["total"]
+        done = n if self.looks[name] >= self.polls else n * self.looks[name] // self.polls
+        batch["request_counts"] = {"total": total, "completed": done, "failed": 0}
         return Answer(body=orjson.dumps(batch))

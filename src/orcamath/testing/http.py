@@ -30,6 +30,7 @@ class Answer(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
     after_s: float = 0.0
     how: Literal["whole", "cut", "drop", "hang"] = "whole"
+    content_type: str = "application/json"
 
 
 Handler = Callable[[Incoming], Answer]
@@ -84,7 +85,7 @@ class _Connection(asyncio.Protocol):
             return
         extra = "".join(f"{n}: {v}\r\n" for n, v in answer.headers)
         head = (
-            f"HTTP/1.1 {answer.status} -\r\nContent-Type: application/json\r\n"
+            f"HTTP/1.1 {answer.status} -\r\nContent-Type: {answer.content_type}\r\n"
             f"Content-Length: {len(answer.body)}\r\n{extra}\r\n"
         )
         whole = head.encode("latin-1") + answer.body

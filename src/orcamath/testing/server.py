@@ -7,6 +7,7 @@ error. `serve` runs it in a thread; `python -m orcamath.testing` in a process of
 
 import asyncio
 import queue
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -130,8 +131,10 @@ class MisbehavingServer:
         """Handle one HTTP request."""
         if incoming.path.startswith("/stats"):
             return Answer(body=orjson.dumps(self.stats))
-        if incoming.path.startswith(("/health", "/v1/models")):
-            return Answer(body=orjson.dumps({"object": "list", "data": [{"id": m} for m in self.models]}))
+        if incoming.path.startswith("/health"):
+            return Answer(body=b'{"status": "ok"}')
+        if incoming.path.startswith("/v1/models"):
+            return self._listed(incoming.path.removeprefix("/v1/models").strip("/"))
         with self._books:
             self.counts["calls"] += 1
         if self.key is not None and incoming.headers.get("authorization") != f"Bearer {self.key}":
@@ -151,12 +154,22 @@ class MisbehavingServer:
                 return _error(400, f"Unsupported parameter: '{name}' is not supported with this model.{other}", name)
         return self._complete(body, blake2b(incoming.body, digest_size=16).digest())
 
+    def _listed(self, wanted: str) -> Answer:
+        """List the models, or show one of them; a server that was told none serves any name and lists `stub`."""
+        shown = [
+            {"id": name, "object": "model", "created": 0, "owned_by": "orcamath"} for name in self.models or ("stub",)
+        ]
+        if not wanted:
+            return Answer(body=orjson.dumps({"object": "list", "data": shown}))
+        found = [m for m in shown if m["id"] == wanted]
+        return Answer(body=orjson.dumps(found[0])) if found else _error(404, f"The model `{wanted}` does not exist")
+
     def _in_batch(self, body: dict[str, Any]) -> Any:
         """Complete one request of a batch: content faults only."""
         key = blake2b(orjson.dumps(body), digest_size=16).digest()
         call = _decode(body)
-        text, finish = self._spoil(self.respond(call), self.faults.content(key))
-        return orjson.loads(self._bill(call, text, finish, key, chat=True))
+        spoilt = self._spoil(self.respond(call), self.faults.content(key))
+        return orjson.loads(self._bill(call, [spoilt], key, chat=True))
 
     def _complete(self, body: dict[str, Any], key: bytes) -> Answer:
         faults = self.faults
@@ -172,17 +185,21 @@ class MisbehavingServer:
             return _error(429, "slow down")
         if fault == "server_error":
             return _error((500, 502, 503)[key[0] % 3], "the server is not well", after_s=faults.latency_s)
-        call = _decode(body)
-        said = self.respond(call)
+        call, chat = _decode(body), "messages" in body
+        n = int(body.get("n") or 1)
+        said = [self.respond(call._replace(seed=None if call.seed is None else call.seed + i)) for i in range(n)]
         with self._books:
-            text, finish = self._spoil(said, faults.content(key))
-            payload = self._bill(call, text, finish, key, chat=call.token_ids is None)
+            spoilt = [self._spoil(one, faults.content(key)) for one in said]
+            payload = self._bill(call, spoilt, key, chat=chat)
+        if body.get("stream"):
+            payload = _streamed(payload)
         if fault == "wrong_shape":
             payload = b'{"id": "x", "choices": []}'
         elif fault == "invalid_json":
             payload = payload[: len(payload) // 2]
         how = {"hang": "hang", "drop": "drop", "cut_body": "cut"}.get(fault or "", "whole")
-        return Answer(body=payload, after_s=faults.latency_s, how=how)  # type: ignore[arg-type]
+        kind = "text/event-stream" if body.get("stream") else "application/json"
+        return Answer(body=payload, after_s=faults.latency_s, how=how, content_type=kind)  # type: ignore[arg-type]
 
     def _spoil(self, said: str | Reply, fault: str | None) -> tuple[str, str]:
         text, finish = (said.text, said.finish_reason) if isinstance(said, Reply) else (said, "stop")
@@ -201,18 +218,38 @@ class MisbehavingServer:
                 return "<statement></question> {0} \\boxed{ ###", "stop"
         return text, "content_filter" if finish == "refused" else finish
 
-    def _bill(self, call: Call, text: str, finish: str, key: bytes, *, chat: bool) -> bytes:
+    def _bill(self, call: Call, answers: list[tuple[str, str]], key: bytes, *, chat: bool) -> bytes:
         prompt = sum(len(m.content) // 4 + 4 for m in call.messages) + len(call.token_ids or ())
-        completion = min(call.max_tokens, len(text) // 4 + 1)
+        completion = sum(min(call.max_tokens, len(text) // 4 + 1) for text, _ in answers)
         self._completed[key] += 1
         self.counts["completions"] += 1
         self.counts["prompt_tokens"] += prompt
         self.counts["completion_tokens"] += completion
         self.billed_usd += (prompt * self.price[0] + completion * self.price[1]) / 1e6
-        choice: dict[str, Any] = {"index": 0, "finish_reason": finish}
-        choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
+        choices = [
+            {"index": i, "finish_reason": finish}
+            | ({"message": {"role": "assistant", "content": text}} if chat else {"text": text})
+            for i, (text, finish) in enumerate(answers)
+        ]
         usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-        return orjson.dumps({"id": "x", "object": "chat.completion", "choices": [choice], "usage": usage})
+        kind = "chat.completion" if chat else "text_completion"
+        return orjson.dumps({"id": "x", "object": kind, "choices": choices, "usage": usage})
+
+
+def _streamed(payload: bytes) -> bytes:
+    """Turn a completion into server-sent events: a piece a word, then the reasons and the bill, then `[DONE]`."""
+    whole = orjson.loads(payload)
+    events: list[dict[str, Any]] = []
+    for choice in whole["choices"]:
+        text = choice["message"]["content"] if "message" in choice else choice["text"]
+        for piece in re.findall(r"\s*\S+|\s+$", text):
+            delta = {"delta": {"content": piece}} if "message" in choice else {"text": piece}
+            events.append({"index": choice["index"], "finish_reason": None, **delta})
+        events.append({"index": choice["index"], "finish_reason": choice["finish_reason"], "delta": {}, "text": ""})
+    kind = "chat.completion.chunk" if whole["object"].startswith("chat") else "text_completion"
+    lines = [{"id": whole["id"], "object": kind, "choices": [event]} for event in events]
+    lines.append({"id": whole["id"], "object": kind, "choices": [], "usage": whole["usage"]})
+    return b"".join(b"data: " + orjson.dumps(line) + b"\n\n" for line in lines) + b"data: [DONE]\n\n"
 
 
 def _decode(body: dict[str, Any]) -> Call:
