@@ -25,7 +25,9 @@ from orcamath.stages.practice import ServerSettings
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.budget import Budget
 from orcamath.store.event_files import EventFiles
+from orcamath.store.history import History, Pointers
 from orcamath.store.ledger import Ledger, Remembered
+from orcamath.store.names import arm_folder
 from orcamath.store.prices import declared_price
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper
@@ -36,7 +38,7 @@ from orcamath.workshop import Player, Workshop
 if TYPE_CHECKING:
     from orcamath.student.losses import LossFunction
 
-__all__ = ["Assembled", "run_recipe", "size_of", "slug"]
+__all__ = ["Assembled", "run_recipe", "size_of"]
 
 
 class Assembled:
@@ -147,55 +149,60 @@ def run_recipe(
     until: str | None = None,
     announce: Callable[[str], None] = lambda _: None,
     quiet: bool = False,
-    budget_path: Path | None = None,
+    arm_of: str | None = None,
     command: str = "",
 ) -> None:
     """Run a recipe, and its arms where it has some, inside a run folder that is held; leave pointers for the report.
 
-    `command`: what to type to go on, for whoever reads how the run stands.
+    `arm_of`: the id of the run whose arm this is; they share its book. `command`: what to type to go on, for whoever reads how
+    the run stands.
     """
     if recipe.threads is not None:
         os.environ.setdefault("OMP_NUM_THREADS", str(recipe.threads))  # read by torch when it is first imported
     shown = Silent() if quiet else Bars()
+    own = arms(recipe)
     keeper = Keeper(folder, shown, command or f"orcamath run {recipe.name}", outline(recipe))
+    history = History(store.root, arm_of or folder.id)
     with keeper.until_end():
-        _run_base(recipe, folder, store, keeper, shown, until, announce, budget_path or folder.path / "budget.sqlite")
-        own = arms(recipe)
+        _run_base(recipe, folder, store, keeper, shown, until, announce, history, folder.path.name if arm_of else "")
         if own:
-            for arm in run_arms(own, _ArmRunner(folder.path, store.root), recipe.workers):
+            for arm in run_arms(own, _ArmRunner(folder.path, store.root, history.folder.name), recipe.workers):
                 announce(f"arm `{arm.name}` done")
 
 
 def _run_base(
     recipe: Recipe, folder: RunFolder, store: Store, keeper: Keeper, shown: Silent | Bars, until: str | None,
-    announce: Callable[[str], None], budget_path: Path,
+    announce: Callable[[str], None], history: History, arm: str,
 ) -> None:  # fmt: skip
     """Run the recipe itself, without its arms, which share their run's budget."""
     from orcamath.recipe import run
 
     events = EventFiles(folder.path / "tensorboard") if recipe.tensorboard else None
     folder.write_text("recipe.yaml", dump(recipe))
-    budget = Budget(budget_path, recipe.budget.cap_usd, recipe.budget.stages_usd)
+    budget = Budget(history.adopted(folder.path), recipe.budget.cap_usd, recipe.budget.stages_usd)
     shown.left_usd = budget.left_usd
     tools = Assembled(store)
     shop = Workshop(store, folder, tools, keeper, until, announce, budget=budget, events=events, keeper=keeper)
+    shop.pointers = Pointers(folder, history, arm)
+    ended = False
     try:
         run(recipe, shop)
+        ended = True
     finally:
         keeper.end()
         if events is not None:
             events.close()
         tools.close()
         budget.close()
-        shop.leave_pointers()
+        shop.leave_pointers(ended=ended)
     keeper.stage("")
 
 
 class _ArmRunner:
     """Runs one arm in a process of its own; picklable."""
 
-    def __init__(self, folder: Path, store: Path) -> None:
-        self.folder, self.store = folder, store
+    def __init__(self, folder: Path, store: Path, run_id: str) -> None:
+        self.folder, self.store, self.run_id = folder, store, run_id
 
     def __call__(self, name: str, recipe: Recipe) -> tuple[int, ...]:
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
@@ -204,12 +211,10 @@ class _ArmRunner:
             sys.stderr.write(f"  [{name}] {line}\n")
             sys.stderr.flush()
 
-        path = self.folder / "arms" / slug(name)
+        path = self.folder / "arms" / arm_folder(name)
         with boundary(), RunFolder(path, wait=True) as folder:
-            run_recipe(
-                recipe, folder, Store(self.store), announce=say, quiet=True, budget_path=self.folder / "budget.sqlite"
-            )
-            students = folder.read_json("stages.json")["students"]
+            run_recipe(recipe, folder, Store(self.store), announce=say, quiet=True, arm_of=self.run_id)
+            students = (folder.read_json("stages.json") or {"students": []})["students"]
         if not students:
             raise Stopped(f"arm `{name}` trained no student; see `{path}/log.txt`")
         totals = [0] + [s["trained_tokens"] for s in students if s["iteration"] > 0]
@@ -221,8 +226,3 @@ def _end_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1.0)
     os._exit(1)
-
-
-def slug(name: str) -> str:
-    """Return a folder name for an arm: letters, digits and dashes."""
-    return "-".join("".join(c if c.isalnum() else " " for c in name.lower()).split())

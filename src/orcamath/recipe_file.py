@@ -17,6 +17,7 @@ from orcamath.errors import RecipeError, nearest
 from orcamath.experiment import once_more, seeded
 from orcamath.extend import offered, offers
 from orcamath.recipe_settings import Recipe
+from orcamath.store.names import check_apart
 
 __all__ = ["arms", "dump", "load", "shipped"]
 
@@ -58,6 +59,7 @@ def arms(recipe: Recipe) -> dict[str, Recipe]:
         if "iterations" not in overrides:
             raw["iterations"] = [_override(step, overrides) for step in base["iterations"]]
         out[name] = _build(raw, f"variants.{name} of {recipe.name}", {})
+    check_apart(out)
     for name in out:
         _check_target(name, out)
     if not recipe.repeat:

@@ -18,6 +18,7 @@ from orcamath.stages.practice import ServerSettings
 from orcamath.store.artifacts import Artifact, Identified, Output, Store
 from orcamath.store.budget import Budget
 from orcamath.store.event_files import EventFiles
+from orcamath.store.history import Pointers
 from orcamath.store.ledger import Remembered
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper
@@ -124,10 +125,14 @@ class Workshop:
     measured: list[Measured] = field(default_factory=list)
     budget: Budget | None = None
     """What stages are made at the cost of."""
+    keep: Callable[[], None] = lambda: None
+    """Called after every stage: leaves the run's pointers, so that even a killed run tells what it reached."""
     events: EventFiles | None = None
     """Where a training's numbers go besides `metrics.jsonl`."""
     label: str = ""
     """The stage under way."""
+    pointers: Pointers | None = None
+    """Where it is written down what the run has reached."""
     keeper: Keeper | None = None
     """Who writes down how the run stands."""
 
@@ -165,8 +170,8 @@ class Workshop:
         name = self.store.digest_of(stage.name, stage.version, settings, _named(settings, inputs, named))
         return self.store.find(stage.name, name)
 
-    def leave_pointers(self) -> None:
-        """Write where everything made so far lies, for the report and the viewer."""
+    def leave_pointers(self, *, ended: bool = False) -> None:
+        """Write where everything made so far lies, for the report, the viewer and garbage collection."""
         stages = [
             {"label": d.label, "artifact": d.artifact.path.name, "seconds": d.seconds, "reused": d.artifact.reused}
             for d in self.done
@@ -178,8 +183,8 @@ class Workshop:
             }
             for m in self.measured
         ]  # fmt: skip
-        if self.folder is not None:
-            self.folder.write_json("stages.json", {"stages": stages, "students": students})
+        if self.pointers is not None:
+            self.pointers.leave(stages, students, ended=ended)
 
     def measure(self, name: str, iteration: int, trained: Artifact | None, scored: Artifact) -> None:
         """Put a student on the list of those measured."""

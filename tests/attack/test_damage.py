@@ -14,7 +14,7 @@ from orcamath.records import Problem
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.ledger_format import Unreadable, pack_reply, split, unpack_reply
-from orcamath.store.seals import read_state, seal, unseal, write_state
+from orcamath.store.seals import read_sealed, seal, unseal, write_sealed
 
 
 def flip(path: Path, bit: int) -> None:
@@ -190,14 +190,14 @@ STATE = {"stages": [{"label": "seeds", "seconds": 1.5}], "students": [], "é": "
 def test_an_unreadable_state_file_is_absent_and_said_in_one_line(tmp_path: Path, content: bytes, caplog) -> None:
     path = tmp_path / "stages.json"
     path.write_bytes(content)
-    assert read_state(path) is None
+    assert read_sealed(path) is None
     assert [str(path) in r.message for r in caplog.records] == [True]
 
 
 def test_no_flip_in_a_state_file_is_believed(tmp_path: Path) -> None:
     path = tmp_path / "stages.json"
-    write_state(path, STATE)
-    assert read_state(path) == STATE
+    write_sealed(path, STATE)
+    assert read_sealed(path) == STATE
     text = path.read_bytes()
     for bit in range(8 * len(text)):
         content = bytearray(text)

@@ -10,9 +10,9 @@ from torch.optim import AdamW
 
 from orcamath.errors import ModelError
 from orcamath.store.artifacts import Output, Store
+from orcamath.store.seals import number_of, sealed_number
 from orcamath.student.checkpoint import resume, save_checkpoint
 from orcamath.student.model import contents, load, open_folder, save
-from orcamath.student.reference import _packed, _unpacked
 from tiny_student import tiny_folder, tiny_model, tiny_tokenizer
 
 NORM = "model.layers.0.input_layernorm.weight"
@@ -126,11 +126,11 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(tmp_path: Path, file:
 
 def test_no_flip_in_a_remembered_log_prob_is_believed() -> None:
     key, value = b"k" * 16, -12.625
-    packed = _packed(key, value)
-    assert _unpacked(key, packed) == value
-    assert _unpacked(key, value) == value  # from before there were checksums
+    packed = sealed_number(key, value)
+    assert number_of(key, packed) == value
+    assert number_of(key, value) == value  # from before there were checksums
     for bit in range(8 * len(packed)):
         content = bytearray(packed)
         content[bit // 8] ^= 1 << bit % 8
-        assert _unpacked(key, bytes(content)) is None
-    assert [_unpacked(key, x) for x in (7, "text", b"", None)] == [None] * 4
+        assert number_of(key, bytes(content)) is None
+    assert [number_of(key, x) for x in (7, "text", b"", None)] == [None] * 4

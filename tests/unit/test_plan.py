@@ -21,6 +21,7 @@ from orcamath.recipe_settings import Recipe
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Price
+from orcamath.store.history import History
 from orcamath.store.run_folder import RunFolder
 from orcamath.student.settings import AdapterSettings, SftSettings
 from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
@@ -251,7 +252,8 @@ def test_paying_again_is_noticed(to_pay: float, remembered: float, spent: float,
 
 def test_an_edited_prompt_asks_first_and_a_plain_resume_does_not(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none")
-    store, book = Store(tmp_path), tmp_path / "run" / "budget.sqlite"
+    store = Store(tmp_path)
+    book = History(tmp_path, RunFolder(tmp_path / "run").id).book
     with serve(of_chat(textbook.open_chat(ModelSettings(**TEACHER)))) as server:
         teacher = {"model": "m", "base_url": server.base_url, "options": {"price": [100, 100]}}
         r = recipe(ask_me_anything=None, teacher=teacher, budget={"cap_usd": 10})

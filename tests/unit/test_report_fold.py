@@ -19,6 +19,7 @@ from orcamath.report.rows import Contrast
 from orcamath.report.table import difference, percent, printable, show
 from orcamath.report.training import training_of
 from orcamath.store.artifacts import Output, Store
+from orcamath.store.seals import read_sealed, write_sealed
 from report_run import make_run, seal
 
 PAPER = {"problems": "lessons", "label": "teacher"}
@@ -73,7 +74,8 @@ def test_differences_are_paired_by_problem_against_m1_and_the_control_of_the_sam
 
 def test_only_greedy_answers_count(tmp_path: Path) -> None:
     folder, store = make_run(tmp_path, n=10)
-    pointers = json.loads((folder / "stages.json").read_text())
+    pointers = read_sealed(folder / "stages.json")
+    assert pointers is not None
 
     def twice(out: Output) -> None:
         rows = [
@@ -84,7 +86,7 @@ def test_only_greedy_answers_count(tmp_path: Path) -> None:
         out.write("scored", rows)
 
     pointers["students"][0]["scored"] = seal(store, "evaluate", twice, "other").path.name
-    (folder / "stages.json").write_text(json.dumps(pointers))
+    write_sealed(folder / "stages.json", pointers)
     shutil.rmtree(folder / "arms")
     (row,) = fold(folder, store).rows
     assert (row.n, row.right) == (1, 0)

@@ -73,14 +73,14 @@ def test_models_are_named_with_their_backend_and_the_base_with_its_fingerprint()
 
 
 def test_money_is_what_the_budget_booked_by_stage(tmp_path: Path, results: Results) -> None:
-    assert spent(tmp_path, ["teach"]) == {}
-    budget = Budget(tmp_path / "budget.sqlite", 10.0)
+    assert spent(None, ["teach"]) == {}
+    budget = Budget(book := tmp_path / "budget.sqlite", 10.0)
     lease = budget.meter("teach", Price(1.0, 2.0))
     held = lease.reserve(Request((Message("user", "How many?"),), sampling=Sampling(max_tokens=100)))
     assert held is not None
     lease.settle(held, Usage(1_000_000, 250_000), sent=True)
     budget.close()
-    assert spent(tmp_path, ["ask", "teach", "judge 2", "judge 3"]) == {"teach": pytest.approx(1.5)}
+    assert spent(book, ["ask", "teach", "judge 2", "judge 3"]) == {"teach": pytest.approx(1.5)}
     page = render(results._replace(spent=(("teach", 1.5),)))
     assert "<strong>$1.50</strong> teach" in page
     assert "No model of this run was paid for" in render(results)

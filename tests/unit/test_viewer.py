@@ -11,6 +11,7 @@ import pytest
 from orcamath.errors import UsageError
 from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Output, Store
+from orcamath.store.seals import read_sealed, write_sealed
 from orcamath.view.doubts import LISTS, doubts
 from orcamath.view.find import Query, facets, page, totals
 from orcamath.view.marks import Marks, read_marks
@@ -128,14 +129,14 @@ def test_what_is_sealed_later_is_added_and_what_is_dropped_goes(tmp_path: Path) 
         out.balance.asked = 1
 
     late = seal(store, "late", more)
-    pointers = json.loads((folder / "stages.json").read_text())
+    pointers = read_sealed(folder / "stages.json") or {}
     added = {"label": "late", "artifact": late.path.name, "seconds": 0.0, "reused": False}
-    (folder / "stages.json").write_text(json.dumps(pointers | {"stages": [*pointers["stages"], added]}))
+    write_sealed(folder / "stages.json", pointers | {"stages": [*pointers["stages"], added]})
     run.update()
     with run.reading() as db:
         assert totals(db) == before | {"problems": before["problems"] + 1, "rejected": before["rejected"] + 1}
         assert page(db, Query("problems", "kite")).n == 1
-    (folder / "stages.json").write_text(json.dumps(pointers))
+    write_sealed(folder / "stages.json", pointers)
     run.update()
     with run.reading() as db:
         assert totals(db) == before
@@ -175,9 +176,9 @@ def test_story_goes_from_the_seed_down(tmp_path: Path) -> None:
     other = Problem.make("Mia has 9 pens. How many?", "suggester_editor", "x", parents=(seed.id,), round=1)
     grandchild = Problem.make("Mia has 4 old pens.", "suggester_editor", "x", parents=(child.id,), round=2)
     made = seal(store, "edit", lambda out: out.write("problems", [seed, child, other, grandchild]) and None, "family")
-    pointers = json.loads((folder / "stages.json").read_text())
+    pointers = read_sealed(folder / "stages.json") or {}
     added = {"label": "edit 9", "artifact": made.path.name, "seconds": 0.0, "reused": False}
-    (folder / "stages.json").write_text(json.dumps(pointers | {"stages": [*pointers["stages"], added]}))
+    write_sealed(folder / "stages.json", pointers | {"stages": [*pointers["stages"], added]})
     run = Opened(folder, store)
     run.update()
     with run.reading() as db:

@@ -3,17 +3,26 @@
 An intent (nonce, keys, fingerprint) is written and synced before anything is uploaded, so that no batch can exist that
 nobody knows of. Results stay as a local file: a key that is asked again is answered from it, whatever happened between the
 download and the ledger's commit.
+
+Each is held against a hash when it is read. An intent that is damaged is put together again from its name and its keys, so that
+the batch it stands for is found at the provider and not paid for again; results that are damaged are fetched again.
 """
 
-import os
+import logging
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import orjson
 
+from orcamath.store.seals import changed, hash_of, read_sealed, write_sealed, write_whole
+
 __all__ = ["Desk", "Intent"]
+
+log = logging.getLogger("orcamath.wire")
 
 
 @dataclass
@@ -26,6 +35,10 @@ class Intent:
     batch_id: str | None = None
     status: str = "intended"
     """`intended`, `open`, or how it ended: `completed`, `expired`, `cancelled`, `failed`."""
+    results: str | None = None
+    """Hash of the file of results; None until there is one, or from before there were hashes."""
+    lines: str | None = None
+    """Hash of the request lines, likewise."""
 
     @property
     def is_open(self) -> bool:
@@ -43,46 +56,77 @@ class Desk:
     def intend(self, lines: Iterable[bytes], keys: list[str]) -> Intent:
         """Write down a batch that is about to be made: its lines, then its intent."""
         intent = Intent(secrets.token_hex(8), keys)
-        _write(self.lines_of(intent), b"\n".join(lines) + b"\n")
+        write_whole(path := self.lines_of(intent), b"\n".join(lines) + b"\n")
+        intent.lines = hash_of(path)
         self.save(intent)
         return intent
 
     def save(self, intent: Intent) -> None:
         """Write an intent, whole and synced."""
-        content = {"nonce": intent.nonce, "keys": intent.keys, "batch_id": intent.batch_id, "status": intent.status}
-        _write(self.folder / f"{intent.nonce}.json", orjson.dumps(content))
+        write_sealed(self.folder / f"{intent.nonce}.json", asdict(intent))
 
     def intents(self) -> list[Intent]:
         """Return all intents."""
-        return [Intent(**orjson.loads(p.read_bytes())) for p in sorted(self.folder.glob("*.json"))]
+        return [intent for p in sorted(self.folder.glob("*.json")) if (intent := self._intent(p)) is not None]
+
+    def _intent(self, path: Path) -> Intent | None:
+        """Read an intent. One that is damaged is `intended` again: whoever uploads it looks for it at the provider first."""
+        known = read_sealed(path)
+        intent = Intent(**known) if known is not None else Intent(path.stem, [])
+        lines, results = self.lines_of(intent), self._results_of(intent)
+        if known is None:
+            intent.status = "completed" if results.exists() else "intended"
+            intent.keys = [
+                str(row["custom_id"]) for p in (lines, results) for _, row in _parsed(p) if "custom_id" in row
+            ]
+            if not intent.keys:
+                return None  # nothing tells what it was for
+        if intent.results is not None and changed(results, intent.results):
+            log.warning("`%s` is damaged: the results are fetched again", results)
+            intent.status, intent.results = "intended" if intent.batch_id is None else "open", None
+        return intent
+
+    def lines(self, intent: Intent) -> bytes | None:
+        """Return the request lines of a batch that is not made yet; None where they are no longer what was to be sent."""
+        path = self.lines_of(intent)
+        if not path.exists() or (intent.lines is not None and changed(path, intent.lines)):
+            return None
+        return path.read_bytes()
+
+    def drop(self, intent: Intent) -> None:
+        """Forget a batch that was never made: its calls are handed in anew."""
+        log.warning("`%s` is damaged, and no such batch was made: its calls are handed in anew", self.lines_of(intent))
+        for path in (self.folder / f"{intent.nonce}.json", self.lines_of(intent)):
+            path.unlink(missing_ok=True)
 
     def lines_of(self, intent: Intent) -> Path:
-        """Where the request lines of a batch are."""
+        """Return where the request lines of a batch are."""
         return self.folder / f"{intent.nonce}.in.jsonl"
 
     def keep_results(self, intent: Intent, content: bytes, status: str) -> None:
         """Keep what came back and close the intent; its request lines are no longer needed."""
-        _write(self.folder / f"{intent.nonce}.out.jsonl", content)
-        intent.status = status
+        write_whole(path := self._results_of(intent), content)
+        intent.status, intent.results = status, hash_of(path)
         self.save(intent)
         self.lines_of(intent).unlink(missing_ok=True)
 
     def results(self, intent: Intent) -> dict[str, bytes]:
         """Return the lines of a batch that settle a call, by key: a completion, or a verdict on the request itself."""
-        path = self.folder / f"{intent.nonce}.out.jsonl"
-        found = {}
-        for line in path.read_bytes().splitlines() if path.exists() else []:
-            if line.strip():
-                row = orjson.loads(line)
-                if (row.get("response") or {}).get("status_code") in (200, 400):
-                    found[row["custom_id"]] = line
-        return found
+        return {
+            row["custom_id"]: line
+            for line, row in _parsed(self._results_of(intent))
+            if isinstance(row.get("custom_id"), str)
+            and isinstance(row.get("response"), dict)
+            and row["response"].get("status_code") in (200, 400)
+        }
+
+    def _results_of(self, intent: Intent) -> Path:
+        return self.folder / f"{intent.nonce}.out.jsonl"
 
 
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as f:
-        f.write(content)
-        f.flush()
-        os.fsync(f.fileno())
-    temporary.replace(path)
+def _parsed(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Yield the lines of a file that are JSON objects, and those; a provider may write others."""
+    for line in path.read_bytes().splitlines() if path.exists() else []:
+        with suppress(ValueError):
+            if isinstance(row := orjson.loads(line), dict):
+                yield line, row

@@ -143,7 +143,9 @@ class OpenAIBatch:
         """Make the batch of an intent, or find it where a crash came between making it and writing that down."""
         batch = self._find(intent.nonce)
         if batch is None:
-            content = self._desk.lines_of(intent).read_bytes()
+            if (content := self._desk.lines(intent)) is None:
+                self._desk.drop(intent)
+                return
             file = self._call("POST", "/files", upload=(f"orcamath-{intent.nonce}.jsonl", content))
             body = {
                 "input_file_id": file["id"], "endpoint": "/v1/chat/completions", "completion_window": "24h",

@@ -1,7 +1,7 @@
-"""Commands on money and room: what a recipe will cost, and what the ledger no longer needs."""
+"""Commands on money: what a recipe will cost, and whether a run is about to pay a second time."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -19,7 +19,7 @@ from orcamath.store.artifacts import Store
 from orcamath.store.budget import Budget, Price
 from orcamath.store.prices import price_of
 
-__all__ = ["collect_garbage", "confirm_paying_again", "plan_of", "planned"]
+__all__ = ["confirm_paying_again", "plan_of", "planned"]
 
 
 def plan_of(
@@ -133,30 +133,3 @@ def _maybe(span: Range | None, digits: int = 0) -> str:
 def _span(span: Range, digits: int = 0) -> str:
     low, high = f"{span.low:,.{digits}f}", f"{span.high:,.{digits}f}"
     return low if low == high else f"{low} – {high}"
-
-
-def collect_garbage(runs: Path, store: Path, *, dry: bool) -> str:
-    """Drop the samples of students that no run points to any more. Teachers' replies are paid for and always stay."""
-    where = Store(store)
-    tools = Assembled(where)
-    kept = set(_pointed_to(runs))
-    students = [p for p in sorted(where.artifacts.glob("*-*")) if (p / "model").is_dir()]
-    from orcamath.student.model import open_folder
-
-    names = {open_folder(str(p / "model")).fingerprint for p in students if p.name not in kept}
-    names -= {open_folder(str(p / "model")).fingerprint for p in students if p.name in kept}
-    counts = tools.ledger.counts()
-    stale = [f for f in counts if any(n in f for n in names)]
-    n = sum(counts[f] for f in stale)
-    if not dry and stale:
-        n = tools.ledger.forget(stale)
-    tools.close()
-    return f"{'would drop' if dry else 'dropped'} {n:,} samples of {len(stale)} students that no run names"
-
-
-def _pointed_to(runs: Path) -> Iterator[str]:
-    folders: Iterable[Path] = runs.rglob("stages.json")
-    for pointers in folders:
-        for student in json.loads(pointers.read_text(encoding="utf-8"))["students"]:
-            if student["model"] is not None:  # the base was not made here
-                yield student["model"]

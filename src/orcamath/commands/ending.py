@@ -1,5 +1,6 @@
 """How a command ends: what an interrupt, an error of ours and a full disk say, and with which exit code."""
 
+import errno
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,17 @@ from orcamath.errors import NO_ROOM, OrcamathError
 from orcamath.families import boundary
 
 __all__ = ["ended", "interruptible", "say"]
+
+_WHY = {
+    errno.EROFS: "the disk is mounted read-only: nothing can be kept there",
+    errno.EMFILE: "this process may open no more files: raise `ulimit -n`, or lower `concurrency`",
+    errno.ENFILE: "this machine can open no more files: close other programs",
+    errno.ENOLCK: "this file system has no locks: put `--store` and `--runs` on a local disk",
+    errno.EACCES: "you have no right to that file or folder",
+    errno.EPERM: "you have no right to that file or folder",
+    errno.EIO: "the disk fails: copy what is there, and look at the machine's log",
+}
+"""What stopped the run is outside of our files: said as such, and nothing of ours is blamed."""
 
 
 def say(line: str) -> None:
@@ -46,4 +58,4 @@ def ended(app: Callable[[], None]) -> None:
 def _disk(e: OSError) -> str:
     if e.errno in NO_ROOM:
         return f"the disk is full ({e}). What was sealed is kept; make room and run the same command again"
-    return str(e)
+    return f"{e}: {_WHY[e.errno]}. What was sealed is kept" if e.errno in _WHY else str(e)

@@ -1,14 +1,15 @@
 """Commands on models: open one by whatever names it, ask it one question."""
 
-import json
 from pathlib import Path
 
-from orcamath.assemble import Assembled, slug
+from orcamath.assemble import Assembled
 from orcamath.errors import OrcamathError, UsageError, nearest
 from orcamath.ports import Message, Pose, Request, Sampling
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.ledger import Remembered
+from orcamath.store.names import arm_folder
+from orcamath.store.seals import read_sealed
 from orcamath.student.settings import Dtype
 
 __all__ = ["answer_of", "open_model", "pose_as_chat"]
@@ -39,13 +40,12 @@ def pose_as_chat(question: str, sampling: Sampling, draw: int = 0) -> Request:
 def _student_folder(name: str, runs: Path, store: Store) -> str | None:
     run, _, student = name.rpartition("/")
     run, _, arm = run.partition("/")
-    folder = runs / run / "arms" / slug(arm) if arm else runs / run
-    pointers = folder / "stages.json"
-    if Path(name).exists() or not run or not pointers.exists():
+    if Path(name).exists() or not run:
         return None
-    students = {
-        s["name"]: s["model"] for s in json.loads(pointers.read_text(encoding="utf-8"))["students"] if s["model"]
-    }
+    pointers = read_sealed((runs / run / "arms" / arm_folder(arm) if arm else runs / run) / "stages.json")
+    if pointers is None:
+        return None
+    students = {s["name"]: s["model"] for s in pointers["students"] if s["model"]}
     if student not in students:
         raise UsageError(f"run `{run}` has no student `{student}`; {nearest(student, students)}")
     return str(store.artifacts / students[student] / "model")

@@ -6,11 +6,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from orcamath.assemble import run_recipe, slug
+from orcamath.assemble import run_recipe
 from orcamath.commands.ending import say
 from orcamath.errors import UsageError
 from orcamath.recipe_settings import Recipe
 from orcamath.store.artifacts import Store
+from orcamath.store.history import History
+from orcamath.store.names import run_name
 from orcamath.store.run_folder import RunFolder
 
 __all__ = ["ancestry_of", "report_on", "run_in_folder", "status_of"]
@@ -31,10 +33,10 @@ def run_in_folder(
 
     loaded = load(recipe, overrides, limit=limit)
     loaded = _detached(loaded) if detach else loaded
-    path = runs / (slug(name) if name else loaded.name)
+    path = runs / run_name(name or loaded.name, (p.name for p in runs.glob("*/")))
     with RunFolder(path, wait=wait) as folder:
         if not pay_again:
-            confirm_paying_again(loaded, path / "budget.sqlite", Store(store), Bars(), _asker())
+            confirm_paying_again(loaded, History(store, folder.id).adopted(path), Store(store), Bars(), _asker())
         run_recipe(
             loaded, folder, Store(store), until=until, announce=say, command=shlex.join(["orcamath", *sys.argv[1:]])
         )

@@ -1,7 +1,7 @@
 """Where an export is put: whole or not at all, and never over what no export made.
 
-Everything is written beside its place and renamed. A folder of ours carries a mark, `.orcamath-export.json`; only a folder with
-that mark is ever replaced.
+Everything is written beside its place and renamed. A folder of ours carries a mark, `.orcamath-export.json`, that lists what is
+in it; only a folder with that mark and nothing else in it is ever replaced, and only a file that is JSON Lines or Parquet.
 """
 
 import json
@@ -36,9 +36,11 @@ def placed(target: Path, *, folder: bool, replace: bool, what: str) -> Iterator[
     _remove(new)
     if folder:
         new.mkdir()
-        (new / MARK).write_text(json.dumps({"what": what}) + "\n", encoding="utf-8")
     try:
         yield new
+        if folder:
+            mark = {"what": what, "files": sorted(_held(new))}
+            (new / MARK).write_text(json.dumps(mark) + "\n", encoding="utf-8")
         _remove(target)
         new.rename(target)
     finally:
@@ -54,10 +56,39 @@ def _check(target: Path, *, folder: bool, replace: bool) -> None:
         raise UsageError(
             f"`{target}` is a folder that no export made (it has no `{MARK}`), so it is not replaced; name another with --out"
         )
+    if target.is_dir() and (others := _held(target) - _listed(target)):
+        raise UsageError(
+            f"`{target}` holds `{min(others)}`, which the export did not make, so it is not replaced; name another with --out"
+        )
+    if target.is_file() and not _is_table(target):
+        raise UsageError(f"`{target}` is neither JSON Lines nor Parquet: no export made it; name another with --out")
     if target.is_dir() != folder:
         raise UsageError(
             f"`{target}` is a {'folder' if target.is_dir() else 'file'}, and this export is none; use --out"
         )
+
+
+def _held(folder: Path) -> set[str]:
+    return {str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir() or p.is_symlink()} - {MARK}
+
+
+def _listed(folder: Path) -> set[str]:
+    """Return what an export put into a folder; all that is there where its mark is older than such lists."""
+    try:
+        return set(json.loads((folder / MARK).read_text(encoding="utf-8"))["files"])
+    except KeyError:
+        return _held(folder)
+    except (ValueError, TypeError, OSError):
+        return set()
+
+
+def _is_table(file: Path) -> bool:
+    with file.open("rb") as f:
+        first = f.readline()
+    try:
+        return not first or first.startswith(b"PAR1") or isinstance(orjson.loads(first), dict)
+    except orjson.JSONDecodeError:
+        return False
 
 
 def _remove(path: Path) -> None:

@@ -19,6 +19,7 @@ from orcamath.records import Lesson, Problem, Settings
 from orcamath.settings import ModelSettings
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Remembered
+from orcamath.store.locks import wait_for
 from orcamath.store.stage import Stage
 from orcamath.store.under_way import under_way
 from orcamath.workshop import Tools, Workshop
@@ -176,7 +177,10 @@ def rehearse(recipe: Recipe, store: Store, tools: Tools, progress: Progress) -> 
 
     Raises what reading the recipe's files raises (RecipeError, DataError).
     """
-    with tempfile.TemporaryDirectory(dir=store.scratch, prefix="plan-") as folder:
+    with (
+        tempfile.TemporaryDirectory(dir=store.scratch, prefix="plan-") as folder,
+        wait_for(Path(folder) / ".lock", "plan"),
+    ):
         aside = Path(folder)
         tallies = defaultdict[str, Tally](Tally)
         shop = _Aside(store, None, _Unsent(tools, tallies), progress, aside=Store(aside / "store"), tallies=tallies)

@@ -4,6 +4,7 @@ In: `runs/NAME/` and the store. Out: plain values, in the order in which things 
 """
 
 import json
+import logging
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -12,8 +13,12 @@ from typing import Any, NamedTuple
 from orcamath.errors import UsageError
 from orcamath.experiment import once_more
 from orcamath.store.artifacts import Artifact, Store
+from orcamath.store.names import arm_folder
+from orcamath.store.seals import changed, read_sealed
 
 __all__ = ["Arm", "Made", "arms_of", "artifacts_of", "key_of", "load_artifact", "made", "own", "recipe_of", "steps_of"]
+
+log = logging.getLogger("orcamath")
 
 
 class Arm(NamedTuple):
@@ -57,35 +62,40 @@ def artifacts_of(folder: Path, store: Store) -> list[Artifact]:
 def recipe_of(folder: Path) -> dict[str, Any]:
     """Return the resolved recipe that a run folder or an arm's holds; empty where it has none yet."""
     path = folder / "recipe.yaml"
-    return _parsed(path, path.stat().st_mtime_ns) if path.exists() else {}
+    if not path.exists():
+        return {}
+    if (wanted := (read_sealed(folder / "stages.json") or {}).get("recipe")) is not None and changed(path, wanted):
+        log.warning("`%s` is not the recipe that its stages were made with: edited, or damaged", path)
+    return _parsed(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=256)
 def _parsed(path: Path, _changed: int) -> dict[str, Any]:
     from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
-    return dict(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {})
+    try:
+        return dict(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {})
+    except (YAMLError, UnicodeDecodeError, TypeError, ValueError) as e:
+        raise UsageError(f"`{path}` is no recipe any more ({e}): run the recipe again, which writes it anew") from e
 
 
 def arms_of(folder: Path) -> Iterator[Arm]:
     """Yield the base, then its arms in the recipe's order; folders of arms it no longer names are left out."""
-    if not (folder / "stages.json").exists():
+    if (pointers := read_sealed(folder / "stages.json")) is None:
         raise UsageError(f"nothing was run in `{folder}` yet; start with `orcamath run`")
     recipe = recipe_of(folder)
     first, *others = recipe.get("repeat") or [None]
     variants = list(recipe.get("variants") or {})
-    yield Arm("", "", first, folder, _pointers(folder), recipe)
+    yield Arm("", "", first, folder, pointers, recipe)
     ran = {str(recipe_of(p.parent).get("name")): p.parent for p in sorted((folder / "arms").glob("*/stages.json"))}
     wanted = [(name, name, first) for name in variants]
     wanted += [(once_more(name, seed), name, seed) for seed in others for name in ["", *variants]]
     for name, variant, seed in wanted:
-        if name in ran:
-            yield Arm(name, variant, seed, ran[name], _pointers(ran[name]), recipe_of(ran[name]))
-
-
-def _pointers(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "stages.json").read_text(encoding="utf-8"))
-    return found
+        place = folder / "arms" / arm_folder(name)
+        place = place if place.is_dir() else ran.get(name, place)  # an older version named folders otherwise
+        if (pointers := read_sealed(place / "stages.json")) is not None:
+            yield Arm(name, variant, seed, place, pointers, recipe_of(place))
 
 
 def steps_of(arm: Arm) -> list[dict[str, Any]]:

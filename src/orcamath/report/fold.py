@@ -16,6 +16,7 @@ from orcamath.report.provenance import models, spent
 from orcamath.report.rows import Row, Student, rows
 from orcamath.report.samples import Sample, doubted, samples
 from orcamath.store.artifacts import Artifact, Store
+from orcamath.store.history import book_of
 
 __all__ = ["Example", "Origin", "Results", "StageRow", "fold", "students_of"]
 
@@ -120,7 +121,7 @@ def fold(folder: Path, store: Store) -> Results:
         (folder / "recipe.yaml").read_text(encoding="utf-8"),
         (*samples(base, students), *doubtful),
         tuple(models(arms[0].recipe, facts)),
-        tuple(spent(folder, (s.label for s in stages)).items()),
+        tuple(spent(book_of(store.root, folder), (s.label for s in stages)).items()),
         tuple(_settled(arms[0].recipe, students, base)),
     )
 

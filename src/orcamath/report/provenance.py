@@ -66,12 +66,11 @@ def origins(facts: Mapping[str, Mapping[str, Any]]) -> Origins:
     return Origins(tuple(rows), tuple(overlap), tuple(texts), mixture)
 
 
-def spent(folder: Path, stages: Iterable[str]) -> dict[str, float]:
+def spent(book: Path | None, stages: Iterable[str]) -> dict[str, float]:
     """Return US dollars booked by stage, of a run and all its arms; empty where nothing was paid."""
-    path = folder / "budget.sqlite"
-    if not path.exists():
+    if book is None:
         return {}
-    budget = Budget(path, None)
+    budget = Budget(book, None)
     try:
         booked = {name: budget.spent_usd(name) for name in dict.fromkeys(label.split(" ")[0] for label in stages)}
     finally:

@@ -8,7 +8,6 @@ What is sealed stays true: the manifest holds a hash of every file and of itself
 found again and when they are read; a folder that is no longer what was sealed is set aside and made anew.
 """
 
-import fcntl
 import logging
 import shutil
 import tempfile
@@ -26,8 +25,9 @@ from orcamath.errors import BrokenBalance, RepliesDamaged, WireDown
 from orcamath.ports import Progress, Silent
 from orcamath.records import Record, Rejected, Settings, digest
 from orcamath.store.budget import Budget
+from orcamath.store.locks import wait_for
 from orcamath.store.sealed import MANIFEST_VERSION, Artifact, manifest_of, set_aside
-from orcamath.store.seals import hash_of, seal, sync, write_state
+from orcamath.store.seals import hash_of, seal, sync, write_sealed
 from orcamath.store.tables import write_table
 from orcamath.store.under_way import Calls, stage_under_way
 
@@ -228,7 +228,7 @@ class Store:
         for path in [*sorted(output.folder.rglob("*")), output.folder]:
             sync(path)
         target = self.artifacts / f"{stage}-{name}"
-        write_state(self.artifacts / f"{target.name}.made.json", {"seconds": seconds, "at": time.time()})
+        write_sealed(self.artifacts / f"{target.name}.made.json", {"seconds": seconds, "at": time.time()})
         if target.exists():  # its manifest is damaged, or it would have been found
             set_aside(target)
         output.folder.rename(target)
@@ -238,11 +238,8 @@ class Store:
     @contextmanager
     def _alone(self, stage: str, name: str) -> Iterator[None]:
         """Hold the right to make one stage; another process that wants it waits here."""
-        lock = self.scratch / f"{stage}-{name}.lock"
-        with lock.open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with wait_for(self.scratch / f"{stage}-{name}.lock", f"make `{stage}`"):
             yield
-            # the file stays: removing it would let a third process lock a file nobody else sees
 
 
 def _shown(settings: Settings | None) -> dict[str, Any]:

@@ -8,7 +8,6 @@ Files: `ledger/shard-N.sqlite`, one writer a shard (by lock), any number of read
 most the last `COMMIT_S` seconds or `COMMIT_N` replies. When room runs short, sending stops before writing fails.
 """
 
-import fcntl
 import sqlite3
 import threading
 import time
@@ -34,6 +33,7 @@ from orcamath.store.ledger_format import (
     split,
     unpack_body,
 )
+from orcamath.store.locks import take
 from orcamath.store.remembered import Remembered
 from orcamath.store.room import room_bytes
 from orcamath.store.sqlite_errors import explained, of_sqlite
@@ -273,11 +273,7 @@ class Ledger:
         if self._writer is not None:
             return self._writer
         for i in range(MAX_SHARDS):
-            lock = (self.folder / f"shard-{i}.lock").open("w")
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                lock.close()
+            if (lock := take(self.folder / f"shard-{i}.lock")) is None:
                 continue
             path = self.folder / f"shard-{i}.sqlite"
             self._path, self._lock = path, lock

@@ -3,16 +3,15 @@
 In: one shard. Out: what is spoilt in it, or how many calls were dropped.
 """
 
-import fcntl
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from orcamath.errors import RunBusy
 from orcamath.ports import Reply
 from orcamath.store.ledger_format import Unreadable, open_shard, unpack_body, unpack_reply
+from orcamath.store.locks import holder_of, take
 from orcamath.store.sqlite_errors import explained
 
 __all__ = ["STORED", "Spoilt", "forget_models", "spoilt", "stored"]
@@ -68,11 +67,8 @@ def forget_models(path: Path, fingerprints: Collection[str]) -> int:
     return n
 
 
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    with path.with_suffix(".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunBusy(f"the ledger `{path}` is being written by another process; try when it is done") from None
-        yield
+def _alone(path: Path) -> IO[str]:
+    lock = path.with_suffix(".lock")
+    if (held := take(lock)) is None:
+        raise RunBusy(f"the ledger `{path}` is being written by {holder_of(lock)}; try when it is done")
+    return held

@@ -1,14 +1,14 @@
 """`runs/NAME/`: the resolved recipe, facts, metrics, log, report and pointers into the store. One process at a time."""
 
-import fcntl
 import json
-import os
-import socket
+import secrets
 import time
 from pathlib import Path
 from typing import IO, Any
 
 from orcamath.errors import RunBusy
+from orcamath.store.locks import holder_of, take, wait_for
+from orcamath.store.seals import read_sealed, seal, write_whole
 
 __all__ = ["RunFolder"]
 
@@ -23,22 +23,13 @@ class RunFolder:
 
     def __enter__(self) -> "RunFolder":
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = (self.path / ".lock").open("a+")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if self.wait else fcntl.LOCK_NB))
-        except OSError as e:
-            lock.seek(0)
-            holder = lock.read().strip() or "another process"
-            lock.close()
+        path = self.path / ".lock"
+        self._lock = wait_for(path, f"use the run folder `{self.path}`") if self.wait else take(path)
+        if self._lock is None:
             raise RunBusy(
-                f"the run folder `{self.path}` is in use by {holder}. Wait for it with `--wait`, or give this run "
+                f"the run folder `{self.path}` is in use by {holder_of(path)}. Wait for it with `--wait`, or give this run "
                 f"another name with `--name`"
-            ) from e
-        lock.seek(0)
-        lock.truncate()
-        lock.write(f"process {os.getpid()} on {socket.gethostname()} since {time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-        lock.flush()
-        self._lock = lock
+            )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,23 +37,29 @@ class RunFolder:
             self._lock.close()
             self._lock = None
 
-    def write_text(self, name: str, text: str) -> Path:
-        """Write one file whole: a reader sees the old or the new one."""
+    @property
+    def id(self) -> str:
+        """The run's id, drawn once: under it the store keeps its book and its history."""
+        known = self.read_json("run.json")
+        if known is None:
+            known = {"id": secrets.token_hex(8)}
+            self.write_json("run.json", known)
+        return str(known["id"])
+
+    def write_text(self, name: str, text: str, *, synced: bool = True) -> Path:
+        """Write one file whole: a reader sees the old or the new one. `synced`: also after a power cut."""
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".new")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, text.encode(), synced=synced)
         return path
 
-    def write_json(self, name: str, value: Any) -> Path:
-        """Write a JSON file whole."""
-        return self.write_text(name, json.dumps(value, indent=1, ensure_ascii=False))
+    def write_json(self, name: str, value: dict[str, Any], *, synced: bool = True) -> Path:
+        """Write a sealed JSON file (see `seals`)."""
+        return self.write_text(name, seal(value), synced=synced)
 
-    def read_json(self, name: str) -> Any:
-        """Read a JSON file of this run; None where there is none."""
-        path = self.path / name
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    def read_json(self, name: str) -> dict[str, Any] | None:
+        """Read a state file of this run; None where there is none, or none that can be read, which is said."""
+        return read_sealed(self.path / name)
 
     def log(self, line: str) -> None:
         """Append one dated line to `log.txt`, for people."""

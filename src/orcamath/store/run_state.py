@@ -148,4 +148,4 @@ class Keeper:
 
     def _write(self) -> None:
         self.state = self.state._replace(at=time.time())
-        self.folder.write_json("state.json", self.state._asdict())
+        self.folder.write_json("state.json", self.state._asdict(), synced=False)

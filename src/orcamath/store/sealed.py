@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from orcamath.errors import Damaged, SchemaTooNew
 from orcamath.records import SCHEMAS, Record
-from orcamath.store.seals import changed, read_state, unseal
+from orcamath.store.seals import changed, read_sealed, unseal
 from orcamath.store.tables import read_table
 
 __all__ = ["MANIFEST_VERSION", "Artifact", "manifest_of", "set_aside"]
@@ -93,7 +93,7 @@ class Artifact:
     @property
     def seconds(self) -> float:
         """Wall time it took when it was made."""
-        made = read_state(self.path.parent / f"{self.path.name}.made.json")
+        made = read_sealed(self.path.parent / f"{self.path.name}.made.json")
         return float(made["seconds"]) if made is not None else 0.0
 
 

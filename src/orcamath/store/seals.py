@@ -8,14 +8,30 @@ counts as absent, and that is said in one line. Files of before there were seals
 import json
 import logging
 import os
+import struct
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-__all__ = ["changed", "hash_of", "read_state", "seal", "sync", "unseal", "write_state", "write_whole"]
+__all__ = [
+    "changed",
+    "damaged_in",
+    "hash_of",
+    "number_of",
+    "read_sealed",
+    "seal",
+    "seal_folder",
+    "sealed_number",
+    "sync",
+    "unseal",
+    "write_sealed",
+    "write_whole",
+]
 
+MANIFEST = "manifest.json"
+_NUMBER = struct.Struct("<d")
 log = logging.getLogger("orcamath")
 _PIECE = 1 << 20
 
@@ -60,12 +76,12 @@ def unseal(text: str) -> dict[str, Any] | None:
     return value if wanted is None or wanted == _hash(value) else None
 
 
-def write_state(path: Path, value: Mapping[str, Any]) -> None:
+def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
     """Write a state file, whole and synced."""
     write_whole(path, seal(value).encode())
 
 
-def read_state(path: Path) -> dict[str, Any] | None:
+def read_sealed(path: Path) -> dict[str, Any] | None:
     """Read a state file; None where it is absent, or unreadable, which is said."""
     try:
         text = path.read_bytes().decode()
@@ -79,15 +95,53 @@ def read_state(path: Path) -> dict[str, Any] | None:
     return value
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader finds the old or the new one, whatever crashes: data, then the name, then the folder."""
+def seal_folder(folder: Path) -> None:
+    """Leave a manifest with the hash of every file in a folder, and bring all of it to the disk."""
+    (folder / MANIFEST).write_text(seal({f.name: hash_of(f) for f in folder.iterdir()}), encoding="utf-8")
+    for path in [*folder.iterdir(), folder]:
+        sync(path)
+
+
+def damaged_in(folder: Path) -> str | None:
+    """Return what in a folder of `seal_folder` is not what was written; None where all is (or there is no manifest yet)."""
+    manifest = read_sealed(folder / MANIFEST)
+    if manifest is None:
+        return MANIFEST if (folder / MANIFEST).exists() else None
+    return next((name for name, wanted in manifest.items() if changed(folder / name, wanted)), None)
+
+
+def sealed_number(key: bytes, value: float) -> bytes:
+    """Return a number as 16 bytes, the last eight a checksum of it and of the key it is kept under."""
+    number = _NUMBER.pack(value)
+    return number + blake2b(number, digest_size=8, key=key).digest()
+
+
+def number_of(key: bytes, kept: object) -> float | None:
+    """Return a kept number; None where it is not what was written. Plain floats are from before there were checksums."""
+    if isinstance(kept, float):
+        return kept
+    if isinstance(kept, bytes) and len(kept) == 16:
+        (value,) = _NUMBER.unpack(kept[:8])
+        if kept == sealed_number(key, value):
+            return float(value)
+    log.warning("a remembered reference log-prob is damaged: it is computed again")
+    return None
+
+
+def write_whole(path: Path, content: bytes, *, synced: bool = True) -> None:
+    """Write a file so that a reader finds the old or the new one, whatever crashes: data, then the name, then the folder.
+
+    Not `synced`, a power cut may leave neither: for what is written every second and worth nothing then.
+    """
     temporary = path.with_name(path.name + ".new")
     with temporary.open("wb") as f:
         f.write(content)
-        f.flush()
-        os.fsync(f.fileno())
+        if synced:
+            f.flush()
+            os.fsync(f.fileno())
     temporary.replace(path)
-    sync(path.parent)
+    if synced:
+        sync(path.parent)
 
 
 def sync(path: Path) -> None:

@@ -19,15 +19,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from orcamath.errors import ModelError
-from orcamath.store.seals import changed, hash_of, read_state, seal, sync
+from orcamath.store.seals import damaged_in, read_sealed, seal, seal_folder, sync
 from orcamath.student.processes import ALONE, World
 from orcamath.student.sharding import gathered, like
 
-__all__ = ["KEPT", "Resumed", "damaged_in", "discard_after", "resume", "save_checkpoint"]
+__all__ = ["KEPT", "Resumed", "discard_after", "resume", "save_checkpoint"]
 
 KEPT = 2
 EPOCH = "-epoch"
-MANIFEST = "manifest.json"
 log = logging.getLogger("orcamath")
 
 
@@ -70,9 +69,7 @@ def save_checkpoint(
     save_file(random, temporary / "random.safetensors")
     content = {"step": step, "world_size": world.size, "names": list(weights), "state": state}
     (temporary / "state.json").write_text(seal(content), encoding="utf-8")
-    (temporary / MANIFEST).write_text(seal({f.name: hash_of(f) for f in temporary.iterdir()}), encoding="utf-8")
-    for path in [*temporary.iterdir(), temporary]:
-        sync(path)
+    seal_folder(temporary)
     shutil.rmtree(target, ignore_errors=True)
     temporary.rename(target)
     sync(folder)
@@ -88,14 +85,6 @@ def discard_after(folder: Path, step: int) -> None:
     for path in _found(folder):
         if _step(path) > step:
             shutil.rmtree(path, ignore_errors=True)
-
-
-def damaged_in(checkpoint: Path) -> str | None:
-    """Return what in a checkpoint is not what was written; None where it is whole (or older than such hashes)."""
-    manifest = read_state(checkpoint / MANIFEST)
-    if manifest is None:
-        return MANIFEST if (checkpoint / MANIFEST).exists() else None
-    return next((name for name, wanted in manifest.items() if changed(checkpoint / name, wanted)), None)
 
 
 def _found(folder: Path) -> list[Path]:
@@ -175,7 +164,7 @@ def resume(
 
 
 def _state(path: Path) -> dict[str, Any]:
-    state = read_state(path / "state.json")
+    state = read_sealed(path / "state.json")
     if state is None:
         raise ModelError(f"the checkpoint `{path}` has no readable state.json: delete that folder and run again")
     return state

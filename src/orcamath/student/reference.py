@@ -5,9 +5,7 @@ reshuffle, with another loss or another learning rate, in any run over the same 
 that is not what was written counts as absent, and is computed again.
 """
 
-import logging
 import sqlite3
-import struct
 from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from orcamath.ports import Progress
+from orcamath.store.seals import number_of, sealed_number
 from orcamath.store.sqlite_errors import explained
 from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.fit import Room, quietly
@@ -30,8 +29,6 @@ __all__ = ["reference_logprobs"]
 
 PIECE = 256
 """Problems scored between two commits."""
-_NUMBER = struct.Struct("<d")
-log = logging.getLogger("orcamath")
 
 
 def _key(model: str, prompt: Sequence[int], answer: Sequence[int]) -> bytes:
@@ -86,27 +83,10 @@ def _read(db: sqlite3.Connection, name: str, posed: Posed) -> tuple[float, ...] 
     for answer in posed.answers:
         key = _key(name, posed.prompt, answer)
         row = db.execute("SELECT value FROM logprobs WHERE key=?", (key,)).fetchone()
-        if row is None or (value := _unpacked(key, row[0])) is None:
+        if row is None or (value := number_of(key, row[0])) is None:
             return None
         values.append(value)
     return tuple(values)
-
-
-def _packed(key: bytes, value: float) -> bytes:
-    number = _NUMBER.pack(value)
-    return number + blake2b(number, digest_size=8, key=key).digest()
-
-
-def _unpacked(key: bytes, kept: object) -> float | None:
-    """Return a remembered number; None where it is not what was written. Plain floats are from before there were checksums."""
-    if isinstance(kept, float):
-        return kept
-    if isinstance(kept, bytes) and len(kept) == 16:
-        (value,) = _NUMBER.unpack(kept[:8])
-        if kept == _packed(key, value):
-            return float(value)
-    log.warning("a remembered reference log-prob is damaged: it is computed again")
-    return None
 
 
 def _fill(
@@ -122,7 +102,7 @@ def _fill(
         db.executemany(
             "INSERT OR REPLACE INTO logprobs VALUES (?,?)",
             [
-                (key := _key(name, p.prompt, a), _packed(key, v))
+                (key := _key(name, p.prompt, a), sealed_number(key, v))
                 for p, vs in zip(piece, values, strict=True)
                 for a, v in zip(p.answers, vs, strict=True)
             ],

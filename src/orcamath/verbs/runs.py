@@ -136,7 +136,23 @@ def gc(
     runs: RunsOpt = RUNS,
     store: StoreOpt = STORE,
 ) -> None:
-    """Drop remembered samples of students that no run names. Teachers' replies always stay."""
-    from orcamath.commands.costs import collect_garbage
+    """Drop samples of students that no run's history names, and what killed processes left. Teachers' replies always stay."""
+    from orcamath.commands.keeping import collect_garbage
 
     typer.echo(collect_garbage(runs, store, dry=dry))
+
+
+@app.command()
+def fsck(
+    run: Annotated[str | None, typer.Argument(help="Name of a run, or its folder; everything where left out.")] = None,
+    runs: RunsOpt = RUNS,
+    store: StoreOpt = STORE,
+    json: JsonOpt = False,
+) -> None:
+    """Check that all that is kept is still what was written, and say what to do where it is not. Changes nothing."""
+    from orcamath.commands.keeping import check_kept
+
+    said, well = check_kept(folder_of(run, runs) if run is not None else None, runs, store, as_json=json)
+    typer.echo(said)
+    if not well:
+        raise typer.Exit(1)

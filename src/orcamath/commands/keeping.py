@@ -1,0 +1,83 @@
+"""Commands on what is kept: what nobody needs any more (`gc`), and whether all of it is still what was written (`fsck`)."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from orcamath.errors import UsageError
+from orcamath.store.artifacts import Artifact, Store
+from orcamath.store.checking import check_runs, check_store
+from orcamath.store.history import named_in
+from orcamath.store.ledger import Ledger
+from orcamath.store.leftovers import leftovers
+from orcamath.store.seals import read_sealed
+
+__all__ = ["check_kept", "collect_garbage"]
+
+
+def check_kept(run: Path | None, runs: Path, store: Path, *, as_json: bool) -> tuple[str, bool]:
+    """Check everything, or what one run names (calls and log-probs in any case); says what it found, and whether all is well.
+
+    Raises UsageError where the run has left nothing.
+    """
+    if not store.is_dir():
+        raise UsageError(f"there is no store at `{store}`; name it with --store")
+    only = None
+    if run is not None:
+        only = set(_pointed_to(run))
+        if not only:
+            raise UsageError(
+                f"nothing was run in `{run}` yet, or its stages.json is damaged; check all with `orcamath fsck`"
+            )
+    counts: Counter[str] = Counter()
+    folder = run or runs
+    found = [*check_store(Store(store), counts, only), *(check_runs(folder, counts) if folder.is_dir() else ())]
+    if as_json:
+        findings = [{"path": str(f.path), "what": f.what, "to_do": f.to_do} for f in found]
+        return json.dumps({"checked": counts, "damaged": findings}, indent=1), not found
+    lines = [f"damaged: {f.path}: {f.what}\n  {f.to_do}" for f in found]
+    checked = ", ".join(f"{n:,} {what}" for what, n in counts.items()) or "nothing"
+    return "\n".join([*lines, f"checked {checked}: {len(found)} damaged"]), not found
+
+
+def collect_garbage(runs: Path, store: Path, *, dry: bool) -> str:
+    """Drop the samples of students that no run's history names, and what killed processes left lying.
+
+    Teachers' replies are paid for and always stay, and so do samples of students from before there were histories.
+    """
+    where, ledger = Store(store), Ledger(store / "ledger")
+    kept = {*named_in(store), *_pointed_to(runs)}
+    dropped: set[str] = set()
+    needed: set[str] = set()
+    for path in sorted(p.parent for p in where.artifacts.glob("[!.]*/model")):
+        stage, _, name = path.name.rpartition("-")
+        if (found := where.find(stage, name)) is not None:
+            (needed if path.name in kept else dropped).update(_fingerprints(found))
+    counts = ledger.counts()
+    stale = [f for f in counts if any(n in f for n in dropped - needed)]
+    n = sum(counts[f] for f in stale)
+    if not dry and stale:
+        n = ledger.forget(stale)
+    ledger.close()
+    left = leftovers(where, drop=not dry)
+    return (
+        f"{'would drop' if dry else 'dropped'} {n:,} samples of {len(stale)} students that no run names, and {len(left)} folders "
+        f"that killed processes or damage had left"
+    )
+
+
+def _fingerprints(trained: Artifact) -> Iterator[str]:
+    """Yield the names under which a student's samples may be remembered: one for each dtype it may run in."""
+    if "contents" in trained.facts:  # else it is from before there were histories
+        from orcamath.student.model import fingerprint
+
+        yield fingerprint(trained.path / "model", "float32")
+        yield fingerprint(trained.path / "model", "bfloat16")
+
+
+def _pointed_to(runs: Path) -> Iterator[str]:
+    for path in sorted(runs.rglob("stages.json")):
+        pointers = read_sealed(path) or {"stages": [], "students": []}
+        yield from (s["artifact"] for s in pointers["stages"])
+        yield from (s["model"] for s in pointers["students"] if s["model"])  # the base was not made here

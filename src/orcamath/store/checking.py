@@ -1,0 +1,117 @@
+"""Everything a store keeps, held against its hashes and checksums: what is damaged, and what to do about each.
+
+In: a store, perhaps only what one run names. Out: findings and counts. Nothing is changed.
+"""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from orcamath.errors import OrcamathError
+from orcamath.store.artifacts import Store
+from orcamath.store.ledger_care import spoilt
+from orcamath.store.sealed import manifest_of
+from orcamath.store.seals import changed, damaged_in, number_of, read_sealed
+from orcamath.store.sqlite_errors import explained
+
+__all__ = ["Finding", "check_runs", "check_store"]
+
+ANEW = "the next run that needs it makes it anew; to free its place now, delete"
+
+
+class Finding(NamedTuple):
+    """One thing that is not what was written."""
+
+    path: Path
+    what: str
+    to_do: str
+
+
+def check_store(store: Store, counts: Counter[str], only: Collection[str] | None = None) -> Iterator[Finding]:
+    """Yield what is damaged in a store; `counts` is filled with what was looked at. `only`: these artifacts and no others."""
+    for path in sorted(store.artifacts.glob("*-*/")):
+        if only is None or path.name in only:
+            yield from _artifact(path, counts)
+    for path in sorted((store.root / "ledger").glob("shard-*.sqlite")):
+        yield from _sqlite(path, "the ledger", _replies, counts)
+    for path in sorted((store.root / "reference").glob("*.sqlite")):
+        yield from _sqlite(path, "the file of reference log-probs", _numbers, counts)
+    for path in sorted(store.scratch.rglob("step-*/")):
+        counts["checkpoints"] += 1
+        if (file := damaged_in(path)) is not None:
+            yield Finding(path / file, "is not what was written", "training goes on from the checkpoint before it")
+    for path in sorted((store.root / "runs").glob("*/*.json")):
+        yield from _state(path, counts, "the next run of it writes it anew")
+    for path in sorted((store.root / "batches").glob("*/*.json")):
+        yield from _state(path, counts, "nothing: the next run looks for the batch at the provider")
+
+
+def check_runs(folder: Path, counts: Counter[str]) -> Iterator[Finding]:
+    """Yield the state files that are damaged in a run folder and those of its arms."""
+    for path in sorted({*folder.rglob("stages.json"), *folder.rglob("run.json")}):
+        yield from _state(path, counts, "run the recipe again: what is sealed is found, and the file written anew")
+
+
+def _state(path: Path, counts: Counter[str], to_do: str) -> Iterator[Finding]:
+    counts["state files"] += 1
+    if read_sealed(path) is None:
+        yield Finding(path, "cannot be read, or is not what was written", to_do)
+
+
+def _artifact(path: Path, counts: Counter[str]) -> Iterator[Finding]:
+    counts["stages"] += 1
+    try:
+        manifest = manifest_of(path / "manifest.json")
+    except OrcamathError as e:
+        yield Finding(
+            path / "manifest.json", str(e), "upgrade orcamath, or delete the folder if nobody uses a newer one"
+        )
+        return
+    if manifest is None:
+        yield Finding(path / "manifest.json", "is not what was written", f"{ANEW} `{path}`")
+        return
+    files = manifest.get("files")
+    if files is None:
+        counts["stages older than hashes (not checked)"] += 1
+    for file, wanted in (files or {}).items():
+        counts["files"] += 1
+        if changed(path / file, wanted):
+            yield Finding(path / file, "is not what was sealed", f"{ANEW} `{path}`")
+
+
+Look = Callable[[Path, sqlite3.Connection, Counter[str]], Iterator[Finding]]
+
+
+def _sqlite(path: Path, what: str, look: Look, counts: Counter[str]) -> Iterator[Finding]:
+    """Look into one SQLite file without writing to it."""
+    try:
+        with explained(path, what), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as db:
+            (said,) = db.execute("PRAGMA quick_check(1)").fetchone()
+            if said != "ok":
+                yield Finding(path, f"SQLite says: {said}", "move this one file away (and keep it), and run again")
+            yield from look(path, db, counts)
+    except OrcamathError as e:
+        yield Finding(path, str(e), "see there")
+
+
+def _replies(path: Path, db: sqlite3.Connection, counts: Counter[str]) -> Iterator[Finding]:
+    counts["remembered replies"] += int(db.execute("SELECT count(*) FROM calls").fetchone()[0])
+    bad = sum(1 for _ in spoilt(path, db))
+    if bad:
+        yield Finding(
+            path, f"{bad} replies are not what was written", "nothing: the next run that needs them asks again"
+        )
+
+
+def _numbers(path: Path, db: sqlite3.Connection, counts: Counter[str]) -> Iterator[Finding]:
+    bad = 0
+    for key, value in db.execute("SELECT key, value FROM logprobs"):
+        counts["reference log-probs"] += 1
+        bad += number_of(key, value) is None
+    if bad:
+        yield Finding(
+            path, f"{bad} log-probs are not what was written", "nothing: the next training computes them again"
+        )

@@ -1,0 +1,102 @@
+"""What runs have named and spent, kept in the store: the run folder may be moved, lost, or not be the one somebody points to.
+
+`store/runs/ID/` has a run's book (`budget.sqlite`) and, for the run and each of its arms, the newest artifact of every label
+it ever reached. Garbage collection keeps what any of them names.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from orcamath.store.run_folder import RunFolder
+from orcamath.store.seals import hash_of, read_sealed, sync, write_sealed
+from orcamath.store.sqlite_errors import explained
+
+__all__ = ["History", "Pointers", "book_of", "joined", "named_in"]
+
+BOOK = "budget.sqlite"
+
+
+class History:
+    """One run's part of the store."""
+
+    def __init__(self, store: Path, run_id: str) -> None:
+        self.folder = store / "runs" / run_id
+
+    @property
+    def book(self) -> Path:
+        """Where the run's money is booked."""
+        return self.folder / BOOK
+
+    def adopted(self, run: Path) -> Path:
+        """Return the book's path, after taking over one that an older version left in the run folder."""
+        old = run / BOOK
+        if old.exists() and not self.book.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with explained(old, "the budget"):
+                taken = self.book.with_suffix(".taking")
+                taken.unlink(missing_ok=True)
+                with closing(sqlite3.connect(old)) as source, closing(sqlite3.connect(taken)) as target:
+                    source.backup(target)
+            taken.replace(self.book)
+            sync(self.folder)
+            for path in run.glob(f"{BOOK}*"):
+                path.unlink()
+        return self.book
+
+    def note(self, run: Path, arm: str, stages: list[dict[str, Any]]) -> None:
+        """Remember what the labels of a run (or of an arm of it) point to now; what other labels pointed to stays."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / (f"history-{arm}.json" if arm else "history.json")
+        before = (read_sealed(path) or {}).get("named", {})
+        named = {**before, **{s["label"]: s["artifact"] for s in stages}}
+        if named != before:
+            write_sealed(path, {"run": str(run.resolve()), "named": named})
+
+
+class Pointers:
+    """What one run (or an arm of it) has reached: `stages.json` in its folder, and its history in the store."""
+
+    def __init__(self, folder: RunFolder, history: History, arm: str) -> None:
+        self.folder, self.history, self.arm = folder, history, arm
+        self._before = folder.read_json("stages.json")
+
+    def leave(self, stages: list[dict[str, Any]], students: list[dict[str, Any]], *, ended: bool) -> None:
+        """Write both. `ended`: the run is through, so that what an earlier one reached beyond it is no longer pointed to."""
+        now = {"stages": stages, "students": students, "recipe": hash_of(self.folder.path / "recipe.yaml")}
+        self.history.note(self.folder.path, self.arm, stages)
+        self.folder.write_json("stages.json", now if ended else joined(now, self._before))
+
+
+def book_of(store: Path, run: Path) -> Path | None:
+    """Return where a run's money is booked, None where it has no book; nothing is moved."""
+    known = read_sealed(run / "run.json")
+    places = [run / BOOK] if known is None else [History(store, known["id"]).book, run / BOOK]
+    return next((p for p in places if p.exists()), None)
+
+
+def named_in(store: Path) -> Iterator[str]:
+    """Yield every artifact that a run's history names."""
+    for path in sorted((store / "runs").glob("*/history*.json")):
+        yield from (read_sealed(path) or {}).get("named", {}).values()
+
+
+def joined(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the pointers of a run that is not at its end, and behind them those that a longer run had reached.
+
+    They are kept only where both runs went the same way so far: what was made of other lessons is not this run's.
+    """
+    if before is None:
+        return dict(now)
+    reached = {s["label"]: s["artifact"] for s in now["stages"]}
+    known = {s["label"]: s["artifact"] for s in before["stages"]}
+    if any(known.get(label, artifact) != artifact for label, artifact in reached.items()):
+        return dict(now)
+    measured = {s["name"] for s in now["students"]}
+    return {
+        **now,
+        "stages": [*now["stages"], *(s for s in before["stages"] if s["label"] not in reached)],
+        "students": [*now["students"], *(s for s in before["students"] if s["name"] not in measured)],
+    }

@@ -1,0 +1,56 @@
+"""What runs and arms may be called, by one rule: letters, digits, `.`, `_` and `-`; never a path; told apart without capitals.
+
+A run's name is its folder. An arm may be called anything that can be read; its folder is the name by the rule, everything else
+a dash.
+"""
+
+import re
+from collections.abc import Iterable
+
+from orcamath.errors import RecipeError, UsageError
+
+__all__ = ["arm_folder", "check_apart", "run_name"]
+
+_OTHER = re.compile(r"[^\w.-]+")
+MAX_CHARS = 100
+
+
+def _by_the_rule(name: str) -> str:
+    return _OTHER.sub("-", name).strip("-.")
+
+
+def run_name(name: str, taken: Iterable[str] = ()) -> str:
+    """Return the name of a run if it keeps to the rule, and differs from those `taken` by more than capitals.
+
+    Raises UsageError with the nearest name that does.
+    """
+    fixed = _by_the_rule(name)[:MAX_CHARS]
+    if name != fixed or not fixed:
+        raise UsageError(
+            f"a run cannot be called `{name}`: its name is its folder, so letters, digits, `.`, `_` and `-`, and neither `.` nor "
+            f"`-` at its ends. Call it `{fixed or 'run'}` (`name:` in the recipe, or `--name`)"
+        )
+    if other := next((t for t in taken if t != name and t.casefold() == name.casefold()), None):
+        raise UsageError(
+            f"a run called `{other}` is there already: `{name}` differs by capitals only; give another `--name`"
+        )
+    return name
+
+
+def arm_folder(arm: str) -> str:
+    """Return the folder of an arm, below its run's `arms/`. Raises RecipeError where nothing is left of the name."""
+    folder = re.sub("-+", "-", _by_the_rule(arm)).casefold()[:MAX_CHARS]
+    if not folder:
+        raise RecipeError(f"variant `{arm}` has no letter or digit in its name; give it one")
+    return folder
+
+
+def check_apart(arms: Iterable[str]) -> None:
+    """Raise RecipeError where two arms would share a folder."""
+    seen: dict[str, str] = {}
+    for arm in arms:
+        if (other := seen.setdefault(arm_folder(arm), arm)) != arm:
+            raise RecipeError(
+                f"variants `{other}` and `{arm}` would share the folder `{arm_folder(arm)}`: letters, digits, `.`, `_` and `-` "
+                f"count in a name, capitals do not; rename one"
+            )
