@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orcamath.agents.driver import Agent
+from orcamath.agents.settings import AgentSettings
 from orcamath.errors import Stopped
 from orcamath.experiment import run_arms
 from orcamath.extend import offered
@@ -17,7 +19,7 @@ from orcamath.outline import outline
 from orcamath.ports import Closing, Judge, Message, Screen, Silent
 from orcamath.recipe_file import arms, dump
 from orcamath.recipe_settings import Recipe
-from orcamath.records import digest
+from orcamath.records import Problem, digest
 from orcamath.report.progress import Bars
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.source import Reader, SourceSettings
@@ -122,6 +124,11 @@ class Assembled:
     def screens(self, names: Iterable[str]) -> list[Screen]:
         """Find the screens named; a name may stand for several."""
         return [screen for name in names for screen in find("screen", name).make()]
+
+    def agent(self, settings: AgentSettings) -> Agent[Problem, Problem]:
+        """Find an agent of the user's, and make it."""
+        made: Agent[Problem, Problem] = find("agent", settings.name).agent(settings)
+        return made
 
     def loss(self, name: str) -> "LossFunction":
         """Find a loss."""

@@ -137,7 +137,9 @@ def _named(error: BaseException, family: str) -> OthersFailed:
     text = linecache.getline(file, line).strip()
     raised = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return OthersFailed(
-        f"`{file}`, line {line}: {raised}" + (f" (in `{text}`)" if text else "") + f". This is the code of a {family}; "
+        f"`{file}`, line {line}: {raised}"
+        + (f" (in `{text}`)" if text else "")
+        + f". This is the code of {'an' if family == 'agent' else 'a'} {family}; "
         f"it must have: {FAMILIES[family].contract}"
     )
 

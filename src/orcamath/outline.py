@@ -24,6 +24,7 @@ def outline(recipe: Recipe) -> list[str]:
         labels.append("seeds")
         labels += ["ask"] * (recipe.ask_me_anything is not None)
         labels += ["edit"] * (recipe.suggester_editor is not None)
+        labels += [f"agent {agent.title}" for agent in recipe.agents]
         labels.append("collect")
     labels += ["teach"] * (start != "lessons")
     bases = [f"evaluate base {n}" for n in recipe.base_shown]

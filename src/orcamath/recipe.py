@@ -13,6 +13,7 @@ Every line that says `stage` is made once and found again by its digest, so runn
 from orcamath.errors import RecipeError
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.sources.choosing import SeedsSettings, together
+from orcamath.stages.agent import invent
 from orcamath.stages.ask import ask
 from orcamath.stages.benchmarks import benchmarks
 from orcamath.stages.collect import collect
@@ -88,6 +89,10 @@ def _taught(recipe: Recipe, wanted: SeedsSettings, shop: Workshop) -> Artifact:
             parts.append(shop.stage(ask, recipe.ask_me_anything, seeds, tools.chat(writer)))
         if recipe.suggester_editor is not None:
             parts.append(shop.stage(edit, recipe.suggester_editor, seeds, tools.chat(writer)))
+        for settings in recipe.agents:
+            parts.append(
+                shop.stage(invent.of(settings.title), settings, seeds, tools.chat(writer), tools.agent(settings))
+            )
         problems = shop.stage(collect, recipe.collect, parts)
     if recipe.teach.by == "seeds":
         return shop.stage(teach_from_seeds, recipe.teach, problems)

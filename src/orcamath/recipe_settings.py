@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, NonNegativeInt, field_validator
 
 from orcamath.agents.ask_me_anything import AskSettings
+from orcamath.agents.settings import AgentSettings
 from orcamath.judges.settings import JudgeSettings
 from orcamath.records import Settings, outside_digest
 from orcamath.settings import ModelSettings, StudentSettings
@@ -95,6 +96,8 @@ class Recipe(Settings):
     teacher: ModelSettings = ModelSettings()
     ask_me_anything: AskSettings | None = AskSettings()
     suggester_editor: EditSettings | None = EditSettings()
+    agents: tuple[AgentSettings, ...] = ()
+    """Agents of your own beside the two; `ask_me_anything: null` and `suggester_editor: null` leave only these."""
     collect: CollectSettings = CollectSettings()
     teach: TeachSettings = TeachSettings()
     solver: ModelSettings | None = None
@@ -143,6 +146,14 @@ class Recipe(Settings):
     """Write the training's numbers as TensorBoard event files too (needs the package `tensorboard`)."""
     workers: int = outside_digest(2, ge=1)
     """Arms that run side by side, one process each."""
+
+    @field_validator("agents")
+    @classmethod
+    def _each_name_once(cls, agents: tuple[AgentSettings, ...]) -> tuple[AgentSettings, ...]:
+        names = [agent.title for agent in agents]
+        if twice := {n for n in names if names.count(n) > 1 or n in ("seed", "ask_me_anything", "suggester_editor")}:
+            raise ValueError(f"`{min(twice)}` is the name of another origin; give it a name of its own with `called`")
+        return agents
 
     @field_validator("repeat")
     @classmethod

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, Protocol, TypeVar
 
+from orcamath.agents.driver import Agent
+from orcamath.agents.settings import AgentSettings
 from orcamath.errors import OrcamathError
 from orcamath.ports import Judge, Message, Pose, Progress, Screen
 from orcamath.recipe_settings import Recipe
-from orcamath.records import Settings
+from orcamath.records import Problem, Settings
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.source import Reader, SourceSettings
 from orcamath.stages.practice import ServerSettings
@@ -103,6 +105,10 @@ class Tools(Protocol):
 
     def screens(self, names: Iterable[str]) -> list[Screen]:
         """Find the screens named."""
+        ...
+
+    def agent(self, settings: AgentSettings) -> Agent[Problem, Problem]:
+        """Find an agent of the user's."""
         ...
 
     def loss(self, name: str) -> "LossFunction":

@@ -37,6 +37,7 @@ TORCH_ROOMS = (
     "orcamath.student",
     "orcamath.backends.transformers_local",
     "orcamath.classroom.pupil",
+    "orcamath.testing.losses",
     "orcamath.classroom.pretrain",
 )
 TORCH = {"torch", "transformers", "accelerate", "peft", "tokenizers", "safetensors"}

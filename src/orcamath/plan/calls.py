@@ -17,11 +17,13 @@ __all__ = ["StagePlan", "follow_ups", "grown", "put_together"]
 
 BYTES_A_TOKEN = Range(3.0, 4.5)
 ANSWER_TOKENS = {
-    "ask": Range(300, 900), "ask_each": Range(10, 40), "edit": Range(50, 250), "teach": Range(120, 450), "judge": Range(40, 150),
+    "ask": Range(300, 900), "ask_each": Range(10, 40), "edit": Range(50, 250), "agent": Range(50, 450),
+    "teach": Range(120, 450), "judge": Range(40, 150),
     "confirm": Range(120, 450), "reask": Range(120, 450),
 }  # fmt: skip
 SECONDS_A_CALL = Range(3.0, 20.0)
 ASK_GROWTH = Range(2.5, 4.5)  # problems a seed; paper: 3.33
+AGENT_GROWTH = Range(0.5, 3.0)  # problems a seed, of an agent of one's own
 EDIT_GROWTH = Range(0.4, 1.0)  # problems a seed and round; paper: 1.03 in two
 A_NUMBER_GROWTH = Range(0.3, 1.0)  # problems a number, asked for by itself
 NUMBERS_A_STATEMENT = Range(2.0, 6.0)
@@ -59,6 +61,8 @@ def grown(seen: Seen, recipe: Recipe) -> Range:
         return Range(seen.n_out, seen.n_out)
     if done >= ENOUGH:
         rate = around(seen.n_out / done)
+    elif seen.label.startswith("agent "):
+        rate = AGENT_GROWTH
     elif seen.label == "edit":
         rate = _sum_of_rounds(recipe, first=1)
     elif _not_begun(seen):

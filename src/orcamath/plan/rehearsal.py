@@ -31,7 +31,7 @@ P = ParamSpec("P")
 
 READ = {"benchmarks", "seeds", "problems", "lessons", "verdicts"}
 """Stages that only read files: really run and sealed."""
-ASKED = {"ask", "edit", "collect", "teach", "confirm"}
+ASKED = {"ask", "edit", "agent", "collect", "teach", "confirm"}
 """Stages run aside where they are not sealed."""
 
 
@@ -47,11 +47,14 @@ class Tally:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     """Of the remembered ones, as billed."""
+    longest: int = 0
+    """Most tokens that an answer may have (`max_tokens` of the requests)."""
     waiting: int = 0
     """Calls that lie in a provider's batch: paid for, not here yet."""
 
     def add(self, request: Request, reply: Reply | None) -> None:
         """Count one call."""
+        self.longest = max(self.longest, request.sampling.max_tokens)
         size = sum(len(m.content.encode("utf-8", "surrogatepass")) for m in request.messages)
         if reply is None:
             self.unknown += 1
@@ -150,7 +153,7 @@ class _Aside(Workshop):
             made, tally.known = sealed, int(sealed.balance["asked"])
         first = inputs[0]
         parts = [x for x in (first if isinstance(first, list) else [first]) if isinstance(x, Artifact)]
-        self.seen[stage.name] = _seen(stage.label, made, parts, tally, sealed=sealed is not None)
+        self.seen[stage.label] = _seen(stage.label, made, parts, tally, sealed=sealed is not None)
         return made
 
 

@@ -25,7 +25,8 @@ NOT_DUPLICATES = Range(0.8, 1.0)
 UNDECIDED = 0.05  # at most this share of answers is left over by a cascade's rules; measured: 0.25 % (docs/log.md)
 DOUBTFUL = 0.1  # at most this share of exercises is asked again
 ON_DATA = (
-    "start_from", "seeds", "writer", "teacher", "ask_me_anything", "suggester_editor", "collect", "teach", "confirm", "solver",
+    "start_from", "seeds", "writer", "teacher", "ask_me_anything", "suggester_editor", "agents", "collect", "teach",
+    "confirm", "solver",
 )  # fmt: skip
 """What decides on the calls up to the lessons: arms that share all of it share the calls."""
 
@@ -88,9 +89,9 @@ class _Found:
     def __init__(self, recipe: Recipe, seen: dict[str, Seen]) -> None:
         self.recipe, self.seen = recipe, seen
         self.missing = Range(0, 0)
-        for name in ("ask", "edit"):
-            if name in seen:
-                self.missing = self.missing.plus(grown(seen[name], recipe).plus(-seen[name].n_out))
+        for label in seen:
+            if label.split(" ")[0] in ("ask", "edit", "agent"):
+                self.missing = self.missing.plus(grown(seen[label], recipe).plus(-seen[label].n_out))
         entry = next((seen[n] for n in ("collect", "problems", "lessons", "verdicts") if n in seen), None)
         self.here = entry.n_out if entry is not None else 0
         self.problems = self.missing.times(NOT_DUPLICATES).plus(self.here)
@@ -119,8 +120,11 @@ def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price])
         "teach": recipe.teach.max_new_tokens,
         "confirm": recipe.confirm.max_new_tokens if recipe.confirm is not None else 0,
     }
+    own = [label for label in seen if label.startswith("agent ")]
+    longest |= {label: seen[label].calls.longest for label in own}
     solver = recipe.solver or recipe.teacher
-    for name, model in (("ask", writer), ("edit", writer), ("teach", recipe.teacher), ("confirm", solver)):
+    models = {"ask": writer, "edit": writer, **dict.fromkeys(own, writer), "teach": recipe.teacher, "confirm": solver}
+    for name, model in models.items():
         if name not in seen or (name == "teach" and recipe.teach.by == "seeds"):
             continue
         more = follow_ups(seen[name], recipe)
@@ -130,7 +134,7 @@ def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price])
         if name == "confirm" and recipe.confirm is not None and not seen[name].sealed:
             begun = seen[name].calls.known + seen[name].calls.unknown
             more = Range(*(max(n * recipe.confirm.solutions - begun, 0) for n in found.lengths.unlearned))
-        kind, price = "ask_each" if each and name == "ask" else None, price_of(model)
+        kind, price = "ask_each" if each and name == "ask" else name.split(" ")[0], price_of(model)
         row = put_together(
             arm, name, seen[name].calls, more, model, price, longest=longest[name], rehearsed=True, kind=kind
         )

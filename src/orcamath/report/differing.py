@@ -9,7 +9,8 @@ __all__ = ["Differing", "Setting", "differing"]
 
 FIRST_STAGE = {
     "seeds": "seeds", "benchmarks": "seeds", "start_from": "seeds", "ask_me_anything": "ask", "writer": "ask",
-    "suggester_editor": "edit", "collect": "collect", "teacher": "teach", "teach": "teach", "gate": "gate", "screens": "gate",
+    "suggester_editor": "edit", "agents": "agent", "collect": "collect",
+    "teacher": "teach", "teach": "teach", "gate": "gate", "screens": "gate",
     "unseen": "unseen", "student": "imitate", "imitate": "imitate", "iterations": "practice 2", "practice": "practice 2",
     "judge": "judge 2", "judge_model": "judge 2", "reask": "reask 2", "preferences": "preferences 2", "learn": "learn 2",
     "reference": "learn 3", "match_tokens_of": "imitate 2", "evaluate": "evaluate M1",

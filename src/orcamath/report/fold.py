@@ -22,7 +22,7 @@ __all__ = ["Example", "Origin", "Results", "StageRow", "fold", "students_of"]
 
 MAX_EXAMPLES = 3
 MAX_EXAMPLE_CHARS = 600
-GROWING = ("seeds", "ask", "edit")
+GROWING = ("seeds", "ask", "edit", "agent")
 
 
 class StageRow(NamedTuple):
@@ -150,9 +150,9 @@ def _stages(arms: Iterable[Arm], store: Store) -> Iterator[StageRow]:
 
 def _origins(base: Mapping[str, Artifact]) -> Iterator[Origin]:
     grown: Counter[str] = Counter()
-    for label in GROWING:
-        if label in base:
-            grown.update(p.origin for p in base[label].read(Problem))
+    for label, grew in base.items():
+        if label.split(" ")[0] in GROWING:
+            grown.update(p.origin for p in grew.read(Problem))
     if not grown and "problems" in base:
         grown.update(p.origin for p in base["problems"].read(Problem))
     lessons = base.get("teach") or base.get("lessons")

@@ -10,9 +10,9 @@ from pathlib import Path
 from orcamath.ports import Chat, Message, Request, Sampling
 from orcamath.store.ledger import Ledger, Remembered
 
-__all__ = ["ask_plainly", "check_chat"]
+__all__ = ["HARD_TEXTS", "ask_plainly", "check_chat"]
 
-_HARD_TEXTS = ("", "{0} {name} %s \\n </problem>", "naïve ½ ≤ 三 🐑", "x" * 20_000, "\x00\x1b[0m")
+HARD_TEXTS = ("", "{0} {name} %s \\n </problem>", "naïve ½ ≤ 三 🐑", "x" * 20_000, "\x00\x1b[0m")
 
 
 def ask_plainly(i: int, draw: int = 0) -> Request:
@@ -82,7 +82,7 @@ def _closing(chat: Chat, ask: Callable[..., Request], n: int) -> None:
 
 def _hard_texts(chat: Chat, ask: Callable[..., Request]) -> None:
     sampling = ask(0).sampling
-    for text in _HARD_TEXTS:
+    for text in HARD_TEXTS:
         request = ask(0) if ask(0).token_ids is not None else Request((Message("user", text),), sampling=sampling)
         replies = list(chat([request]))
         assert [r.key for r in replies] == [request.key(chat.fingerprint)], f"it answers or says why not: {text[:40]!r}"

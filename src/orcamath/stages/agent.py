@@ -1,0 +1,72 @@
+"""Stage `agent NAME`: the problems that an agent of the user's makes of the seeds. The paper has two; more can stand beside them.
+
+In: seeds, and whatever follows the `Agent` port. Out: table `problems`. Whatever the agent says of them, its problems carry
+its name as their origin, their seed's id, source, split, licence and options, so that ancestry, splits and the data card hold.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from orcamath.agents.driver import Agent, write
+from orcamath.agents.settings import AgentSettings
+from orcamath.errors import OthersFailed
+from orcamath.ports import Reply, Request
+from orcamath.records import Problem, Rejected
+from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.ledger import Remembered
+from orcamath.store.stage import stage
+
+__all__ = ["AgentSettings", "invent"]
+
+
+@stage("agent", version=1, settings=AgentSettings)
+def invent(
+    out: Output, settings: AgentSettings, seeds: Artifact, writer: Remembered, agent: Agent[Problem, Problem]
+) -> None:
+    """Write what the agent makes of every seed. Raises OthersFailed where it returns what no agent may."""
+
+    def problems() -> Iterable[Problem]:
+        return seeds.read(Problem)
+
+    total = seeds.count("problems")
+    write(_Signed(agent, settings.title), problems, writer, out, tries=settings.tries, total=total)
+
+
+class _Signed:
+    """An agent whose problems say whose they are and what they come from."""
+
+    def __init__(self, agent: Agent[Problem, Problem], name: str) -> None:
+        self.agent, self.name = agent, name
+
+    def request(self, item: Problem, draw: int) -> Request:
+        """Ask what the agent asks."""
+        request = self.agent.request(item, draw)
+        if not isinstance(request, Request):
+            raise self._wrong("request", "a Request", request)
+        return request
+
+    def parse(self, reply: Reply, item: Problem) -> Sequence[Problem | Rejected] | Rejected:
+        """Read as the agent reads, and sign what it made."""
+        found = self.agent.parse(reply, item)
+        if isinstance(found, Rejected):
+            return found
+        if not isinstance(found, list | tuple) or not all(isinstance(x, Problem | Rejected) for x in found):
+            raise self._wrong("parse", "a list of Problem and Rejected, or one Rejected", found)
+        return [self._signed(x, item) if isinstance(x, Problem) else x for x in found]
+
+    def _signed(self, made: Problem, seed: Problem) -> Problem:
+        fields = made.model_dump(include={"answer", "answer_kind", "answer_from", "options", "solution", "target"})
+        return Problem.make(
+            made.question,
+            self.name,
+            seed.source,
+            parents=(seed.id,),
+            round=1,
+            split=seed.split,
+            licence=seed.licence,
+            **fields,
+        )
+
+    def _wrong(self, method: str, wanted: str, found: object) -> OthersFailed:
+        return OthersFailed(
+            f"agent `{self.name}`: `{method}` returned {type(found).__name__} ({found!r:.80}); it must return {wanted}"
+        )
