@@ -51,6 +51,7 @@ TINY: list[Any] = [
     pytest.param("preference_training", ["--problems", "4", "--repeats", "1"], "dpo", marks=slow),
     pytest.param("sampling", ["--problems", "4", "--repeats", "1", "--only", "pupil"], "pupil", marks=slow),
     pytest.param("sft", ["--lessons", "16", "--repeats", "1"], "sft_speedup", marks=slow),
+    pytest.param("view", ["--n", "30"], "index_mb", marks=slow),
     pytest.param("training_memory", ["--hidden", "64", "--layers", "1", "--only", "full"], "cases", marks=slow),
 ]
 ON_REAL_DATA = {"clusters", "contamination_recall", "real_agents"}

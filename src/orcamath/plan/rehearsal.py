@@ -121,7 +121,8 @@ class _Unsent:
     def __init__(self, tools: Tools, tallies: Mapping[str, Tally]) -> None:
         self._tallies = tallies
         self.base, self.model_of, self.player, self.judge = tools.base, tools.model_of, tools.player, tools.judge
-        self.readers, self.screens, self.loss, self._chat = tools.readers, tools.screens, tools.loss, tools.chat
+        self.readers, self.screens, self.loss, self.agent = tools.readers, tools.screens, tools.loss, tools.agent
+        self._chat = tools.chat
 
     def chat(self, settings: ModelSettings) -> Remembered:
         return _Counted(self._chat(settings), self._tallies)
@@ -132,7 +133,7 @@ class _Aside(Workshop):
     """A workshop that finds what is sealed, reads files, makes the rest aside, and stops where students begin."""
 
     aside: Store = field(kw_only=True)
-    tallies: Mapping[str, Tally] = field(kw_only=True)
+    tallies: dict[str, Tally] = field(kw_only=True)
     seen: dict[str, Seen] = field(kw_only=True, default_factory=dict)
 
     def stage(self, stage: Stage[S, P], settings: S, *inputs: P.args, **named: P.kwargs) -> Artifact:
@@ -142,7 +143,8 @@ class _Aside(Workshop):
             read = super().stage(stage, settings, *inputs, **named)
             self.seen[stage.name] = _seen(stage.label, read, [read], Tally(), sealed=True)
             return read
-        sealed, tally = self.sealed(stage, settings, *inputs, **named), self.tallies[stage.name]
+        sealed = self.sealed(stage, settings, *inputs, **named)
+        tally = self.tallies[stage.name] = Tally()  # one for each label: agents of one's own are several
         if sealed is None:
             real, self.store = self.store, self.aside
             try:
