@@ -18,9 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from figures import report
-from orcamath.answers.readings import read
-from orcamath.answers.units import asked
-from orcamath.answers.wording import letter
+from orcamath.answers import numbers, readings, units, wording, writing
 from orcamath.judges.file import Summary, judge_rows, read_rows
 from orcamath.judges.model import read_extract, read_verdict
 from orcamath.judges.rules import RulesJudge, rule
@@ -59,8 +57,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, object]:
             pooled.add(judged, keep=True)
             every.append(judged.comparison)
         groups[path.name.split(".")[0]] = group
-    for cache in (read, asked, letter):
-        cache.cache_clear()  # no answer may be cheap because it was judged above
+    for module in (numbers, readings, units, wording, writing):
+        for cached in vars(module).values():
+            if hasattr(cached, "cache_clear"):
+                cached.cache_clear()  # no answer may be cheap because it was judged above
     began = time.process_time()
     for comparison in every:
         rule(comparison)

@@ -36,6 +36,7 @@ _EQUATIONS = [
      "lEquations": ["a+b=62", "b-a=36"]},
     {"sQuestion": "Half a number is 7 . Find it .", "lSolutions": [14.0], "lEquations": ["0.5*m=7"]},
 ]  # fmt: skip
+TEST_SETS = ("gsm_hard", "gsm_plus", "gsm_symbolic", "gsm8k_platinum", "gsm8k_backward")
 SAMPLES: dict[str, Sample] = {
     "gsm8k": Sample(
         "gsm8k_train.jsonl",
@@ -116,6 +117,24 @@ SAMPLES: dict[str, Sample] = {
         [{"input": "Kim sells 5600000 eggs at $2. What does she get?", "code": "def solution(): ...", "target": 11200000.0},
          {"input": "Half of 7?", "code": "", "target": 3.5}],
         ("11200000", "3.5"),
+    ),
+    "gsm_symbolic": Sample(
+        "gsm_symbolic.jsonl",
+        [{"id": 0, "instance": 1, "question": "Kim has 9 eggs at $2?", "answer": "9 * 2 = <<9*2=18>>18\n#### 18"},
+         {"id": 0, "instance": 2, "question": "Kim has 1000 eggs at $2?", "answer": "It is 2,000.\n#### 2,000"}],
+        ("18", "2000"),
+    ),
+    "gsm8k_platinum": Sample(
+        "gsm8k_platinum.jsonl",
+        [{"question": "9 eggs at $2?", "answer": "9 * 2 = 18\n#### 18", "cleaning_status": "consensus"},
+         {"question": "1000 eggs at $2?", "answer": "2000\n#### 2,000", "cleaning_status": "revised"}],
+        ("18", "2000"),
+    ),
+    "gsm8k_backward": Sample(
+        "GSM8K_Backward.jsonl",
+        [{"question": "x eggs at $2 make $18. What is x?", "answer": "9", "original_question": "?", "original_answer": "18"},
+         {"question": "x eggs at $2 make $2,000. What is x?", "answer": "1,000", "original_answer": "?"}],
+        ("9", "1000"),
     ),
     "gsm_plus": Sample(
         "gsm_plus_test.jsonl",
@@ -231,9 +250,7 @@ def test_a_bad_record_is_one_rejection_with_its_place(source: str, tmp_path: Pat
     assert len(found) == len(sample.answers) + 1
 
 
-@pytest.mark.parametrize(
-    "source", [s for s in SAMPLES if SAMPLES[s].splits and s not in ("lila", "gsm_hard", "gsm_plus", "file")]
-)
+@pytest.mark.parametrize("source", [s for s in SAMPLES if SAMPLES[s].splits and s not in ("lila", "file", *TEST_SETS)])
 def test_the_split_comes_from_the_files_name_or_the_user(source: str, tmp_path: Path) -> None:
     sample = SAMPLES[source]
     suffix = Path(sample.name).suffix
@@ -248,7 +265,7 @@ def test_the_split_comes_from_the_files_name_or_the_user(source: str, tmp_path: 
 
 
 def test_sets_made_of_test_problems_are_test_sets_whatever_their_file_is_called(tmp_path: Path) -> None:
-    for source in ("gsm_hard", "gsm_plus"):
+    for source in TEST_SETS:
         path = written(SAMPLES[source], tmp_path, "train.jsonl")
         assert {problem(f).split for f in reading(source, path)} == {"test"}
 

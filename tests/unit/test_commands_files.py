@@ -48,7 +48,7 @@ def test_a_column_without_a_name_is_refused(tmp_path: Path) -> None:
 def test_check_tells_counts_every_look_and_the_pairs_with_shared_words_marked(tmp_path: Path) -> None:
     training = written(tmp_path / "train.jsonl", {"question": "A dog runs."}, {"question": TEST.replace("20", "31")})
     tests = written(tmp_path / "test.jsonl", {"question": TEST})
-    shown = check([training], [tests], by=None, column=None, n=[], threshold=0.5, as_json=False).splitlines()
+    shown = check([training], [tests], by=None, columns=[], n=[], threshold=0.5, as_json=False).splitlines()
     assert shown[0] == "2 training problems, 1 test questions, stop words NLTK's 179"
     assert "test questions flagged, 1-grams: 1 at ≥ 0.5, 1 above it" in shown
     assert "look `masked`: 1 test questions, 1 training problems" in shown

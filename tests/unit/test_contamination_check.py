@@ -68,7 +68,10 @@ def test_csv_svamps_two_columns_and_a_column_by_name(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"train.csv.*--column"):
         check_files([table], [svamp])
     both = jsonl(tmp_path / "t2.jsonl", {"my words": TEST})
-    assert check_files([table], [both], column="my words").flagged["1"]["ge"] == 1
+    assert check_files([table], [both], columns={"": "my words"}).flagged["1"]["ge"] == 1
+    tests = jsonl(tmp_path / "t3.jsonl", {"question": TEST, "my words": "something else"})
+    for name in ("train.csv", str(table)):  # a column of one file leaves the other alone
+        assert check_files([table], [tests], columns={name: "my words"}).flagged["1"]["ge"] == 1
 
 
 def test_errors_name_the_place(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Judging files: JSONL and Parquet, mapped columns, labels and what is counted from them; the bar on real answers."""
 
+import csv
 import gzip
 import json
 import os
@@ -29,6 +30,11 @@ def written(tmp_path: Path, form: str, rows: list[dict[str, Any]]) -> Path:
     text = "".join(json.dumps(row) + "\n" for row in rows)
     if form == "jsonl":
         path.write_text(text)
+    elif form == "csv":
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
     elif form == "jsonl.gz":
         path.write_bytes(gzip.compress(text.encode()))
     else:
@@ -36,7 +42,7 @@ def written(tmp_path: Path, form: str, rows: list[dict[str, Any]]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("form", ["jsonl", "jsonl.gz", "parquet"])
+@pytest.mark.parametrize("form", ["jsonl", "jsonl.gz", "parquet", "csv"])
 def test_verdicts_and_summary(tmp_path: Path, form: str) -> None:
     summary = Summary()
     judged = list(judge_file(written(tmp_path, form, ROWS), RulesJudge(), summary=summary, keep=True))
@@ -59,6 +65,38 @@ def test_columns_may_have_any_name_and_labels_may_be_absent(tmp_path: Path, ours
     assert summary.plain() == {"n": 1, "agrees": 1, "disagrees": 0, "unjudged": 0, "model_calls": 0}
 
 
+def test_options_and_kind_are_read_on_any_row(tmp_path: Path) -> None:
+    rows = [
+        {"gold": "9", "response": "#### 9"},
+        {"gold": "c", "response": "The answer is 625.", "options": ["24", "120", "625"]},
+        {"gold": "c", "response": "(C)", "options": "a ) 24 , b ) 120 , c ) 625"},
+        {"gold": "9", "response": "#### 9", "kind": "number"},
+    ]
+    judged = list(judge_file(written(tmp_path, "jsonl", rows), RulesJudge()))
+    assert [j.finding.outcome for j in judged] == ["agrees"] * 4
+    assert [len(j.comparison.options) for j in judged] == [0, 3, 3, 0]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question": "1 + 1?", "expected_answer": "2", "generated_solution": "So \\boxed{2}", "is_correct": True},
+        {"problem": "1 + 1?", "answer": "2", "solution": "2", "response": "It is 2."},
+        {"query": "1 + 1?", "answer": "2", "output": "The answer is: 2"},
+    ],
+    ids=["OpenMathInstruct", "Numina", "MetaMathQA"],
+)
+def test_the_columns_of_known_sets_need_no_map(tmp_path: Path, row: dict[str, Any]) -> None:
+    (judged,) = judge_file(written(tmp_path, "jsonl", [row]), RulesJudge())
+    assert (judged.finding.outcome, judged.comparison.question) == ("agrees", "1 + 1?")
+
+
+def test_a_thought_that_never_ended_is_unfinished() -> None:
+    ruling = rule(Comparison("?", "9", "<think>4 + 5 makes 9. The answer is 9"))
+    assert (ruling.agrees, ruling.reason) == (False, "cut_off")
+    assert rule(Comparison("?", "9", "<think>8? no</think>The answer is 9")).agrees is True
+
+
 def test_a_reference_may_be_a_whole_solution(tmp_path: Path) -> None:
     rows = [{"question": "?", "answer": "2 and 2 make 4.\nThen 4 + 5 = 9.\n#### 9", "response": "It is 9."}]
     (judged,) = judge_file(written(tmp_path, "jsonl", rows), RulesJudge())
@@ -69,7 +107,7 @@ def test_a_reference_may_be_a_whole_solution(tmp_path: Path) -> None:
     ("text", "columns", "message"),
     [
         ('{"gold": "1", "response": "1"}\nnonsense\n', {}, r"rows.jsonl:2"),
-        ("[1]\n", {}, "expected an object"),
+        ("[1]\n", {}, "no object"),
         ('{"gold": "1", "response": "1", "label": "maybe"}\n', {}, "row 1.*neither right nor wrong"),
         ('{"gold": "1", "response": "1"}\n{"gold": "1"}\n', {}, "row 2: no column `response`"),
         ('{"gold": "1"}\n', {}, "no column for the response"),

@@ -8,6 +8,7 @@ from orcamath.agents.driver import CallSettings
 from orcamath.agents.patterns import pattern
 from orcamath.agents.replies import failed, said
 from orcamath.answers import final_answer, quantities
+from orcamath.answers.wording import gives_up
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block
 from orcamath.records import Problem, Rejected
@@ -61,18 +62,16 @@ class Solver:
         return Request(self.prompt.messages(values), sampling=self.settings.sampling(), draw=item.draw + draw * item.n)
 
     def parse(self, reply: Reply, item: Posed) -> Sequence[Solution | Rejected] | Rejected:
-        """Return the solution; a reply that was cut off or reaches no answer is no solution."""
+        """Return the solution; a reply that was cut off or states no answer is no solution."""
         words = said(reply)
         if words.cut_off or not words.text:
             return failed(item.id, words, reply)
         problem, text = item.problem, _one_solution(words.text)
-        short = final_answer(text, problem.answer_kind, problem.question, problem.options)
+        short = final_answer(text, problem.answer_kind, problem.question, problem.options, stated=True)
         if short is None or (problem.answer_kind == "number" and not quantities(short)):
             rejected = failed(item.id, words, reply)
             if rejected.reason != "refused":
-                reason = (
-                    "unsolvable" if _NONE.search(text[-MAX_LAST_LINE:].rpartition("####")[2]) else "no_final_answer"
-                )
+                reason = "unsolvable" if gives_up(text[-MAX_LAST_LINE:].rpartition("####")[2]) else "no_final_answer"
                 rejected = rejected.model_copy(update={"reason": reason})
             return rejected
         return [Solution(text, short, item.draw)]
@@ -89,12 +88,6 @@ _ONWARD = pattern(
     "begins the next problem of a series",
     ("\n<problem>", "\nNext problem:", "\n Question 2:"),
     ("The question is:", "\nThe problem is easy."),
-)
-_NONE = pattern(
-    r"\b(?:none|no (?:solution|answer)|cannot|can['’]t|impossible|not enough|insufficient|undefined)\b",
-    "an answer that says there is none",
-    ("cannot be determined", "None", "not enough information"),
-    ("7", "nonetheless 3"),
 )
 
 

@@ -14,9 +14,9 @@ from orcamath.answers.locate import ITEM
 from orcamath.answers.number_words import past, stands_for
 from orcamath.answers.numbers import Quantity, quantities
 from orcamath.answers.quantity import Form
-from orcamath.answers.units import asked, unit_after
+from orcamath.answers.units import asked, names_asked, unit_after
 
-__all__ = ["Choice", "choose", "no_result"]
+__all__ = ["Choice", "choose", "claims", "mentions", "no_result", "restates"]
 
 
 class Choice(NamedTuple):
@@ -30,7 +30,9 @@ class Choice(NamedTuple):
 
 
 _LINK = re.compile(
-    r"=|≈|,? so\b|, (?:no|sorry|or rather|i mean|wait),? |(?<=[0-9] )gives\b|\brounded (?:up |down |off )?to\b|"
+    r"=|≈|,? so\b|(?:, |\.\.\. ?)(?:no|sorry|or rather|i mean|wait|actually),? |(?<=[0-9] )gives\b|"
+    r"\b(?:we|you) (?:get|have|obtain|find)\b|"
+    r"\bround(?:ed|s|ing)? (?:up |down |off )?to\b|"
     r"\b(?:which is|that is|equals|is equal to|equal to|which equals|which makes|which means|meaning|leaving|leaves|"
     r"for a total of|i\.e\.)"
 )
@@ -43,22 +45,23 @@ _CLAUSE = re.compile(
     r"a|are|all|his|her|their|same|first|last|next|age|step)|[x*×+/÷(])[ ]*$",
     re.IGNORECASE,
 )
-_LEAD = re.compile(r"^[\s:*_\"'(\[~≈a-z]{0,3}$")
 _SAYS_MORE = re.compile(
     r"^[^(,;]*\b(?:is|are|was|were|costs?|makes?|gives?|gets?|earns?|equals?|will|would|can)\b", re.IGNORECASE
 )
 _ASSERTS = re.compile(
-    r"(?:\b(?:is|are|was|be|has|have|had|needs?|total|answer|makes?|made|earn(?:s|ed)?|gets?|spends?|spent|takes?|costs?|"
+    r"(?:\b(?:is|are|was|were|be|but|gets?|comes to|has|have|had|needs?|total|answer|makes?|made|earn(?:s|ed)?|spends?|spent|"
+    r"takes?|costs?|"
     r"about|approximately|only|exactly|can|will|equals?|left|paid|pays|received?s?|saves?|contains?)[ ]*"
     r"(?:of |a total of |about )?|=[ ]*)$",
     re.IGNORECASE,
 )
 _DENIED = ("not ", "not $", "n't ", "instead of ", "rather than ")
 _BECAUSE = (" because ", ", since ", ", as ")
-_OUT_OF = frozenset(["out of", "over", "in", "in every", "of", "out of every"])
+_NO_NOUN = frozenset(["more", "less", "fewer", "times", "of", "in", "and", "or", "is", "are", "to", "a", "per", "each"])
+_OUT_OF = frozenset(
+    ["of the", "chance in", "chances in", "chance out of", "out of", "over", "in", "in every", "of", "out of every"]
+)
 _IS_TO = frozenset(["to", "is to", "-to-"])
-_GLUED = re.compile(r"[kK]\b|!$")
-_AND_A = re.compile(r"[a-z] and $")
 _LISTING = frozenset({"and", ",", ";", "&", "to", ", and", "-", "–"})
 
 
@@ -71,18 +74,19 @@ def choose(sentence: str, question: str = "") -> Choice | None:
         every = every[1:]
     digits = [q for q in every if q.form not in ("word", "multiplier", "ordinal")]
     among = digits or [q for q in every if q.form == "word"] or every
+    every_one = tuple(among)
     if len(among) > 1:
         among = _meant(sentence, among, question)
-    if not digits and (not among or _AND_A.search(sentence[: among[0].start])):
+    if not digits and (not among or sentence.endswith(" and ", 0, among[0].start)):
         named = stands_for(sentence)
         return Choice(named, True, (named,)) if named is not None else None
     if not among:
         return None
-    rest = tuple(among)
+    reasoned = len(every_one) > 1 and any(word in sentence for word in _BECAUSE)
+    rest = every_one if reasoned else tuple(among)
     if all(q.value == among[0].value for q in among):
-        return Choice(
-            among[0], (len(digits) > 0 or len(every) == 1) and not _doubtful(sentence, among[0], question), rest
-        )
+        sure = (len(digits) > 0 or len(every) == 1) and not _doubtful(sentence, among[0], question)
+        return Choice(among[0], sure and not reasoned, rest)  # `40, because 9 - 5 = 4`: a reason is the result at times
     if "(" in sentence and (aside := _ASIDE.search(sentence)):
         # `5 shelves (4 on each, and 4*5=20)`: what stands in brackets explains a number before it
         outside = [q for q in among if not aside.start() < q.start < aside.end()]
@@ -91,11 +95,15 @@ def choose(sentence: str, question: str = "") -> Choice | None:
                 outside,
                 sentence[: aside.start()] + " " * (aside.end() - aside.start()) + sentence[aside.end() :],
             )
-    link = max(_LINK.finditer(sentence), key=lambda m: m.start(), default=None)
-    behind = [q for q in among if q.start >= link.end() - 1] if link else []
+    link, behind = _linked(sentence, among)
     if behind and link and (behind[0].start <= link.end() + 3 or len({q.value for q in behind}) == 1):
         return _first_of(sentence, behind, question, rest)
-    if len(among) > 1 and _LEAD.match(sentence[: among[0].start]) and not _says_more(sentence, among):
+    if (
+        len(among) > 1
+        and among[0].start <= 3
+        and not any(c.isupper() or c.isdigit() for c in sentence[: among[0].start])
+        and not _says_more(sentence, among)
+    ):
         return _first_of(sentence, among, question, rest)
     if (condition := _CONDITION.match(sentence)) and any(q.start > condition.end() for q in among):
         among = [q for q in among if q.start > condition.end()]
@@ -115,7 +123,7 @@ def _meant(sentence: str, among: list[Quantity], question: str) -> list[Quantity
 
 def _joined(sentence: str, among: list[Quantity], question: str) -> Quantity | None:
     """Read `3 out of 8` as the fraction, `3 to 2` as the ratio, that the question asks for."""
-    for a, b in pairwise(among):
+    for a, b in list(pairwise(among))[-1:]:
         gap = sentence[a.end : b.start].strip().lower()
         if not b.value or not {a.form, b.form} <= {"number", "word"}:
             continue
@@ -127,7 +135,7 @@ def _joined(sentence: str, among: list[Quantity], question: str) -> Quantity | N
 
 def _owned(sentence: str, among: list[Quantity], question: str) -> list[Quantity]:
     """Of `Bo has 5 and Ann has 9` return the number of whom the question asks about; all of them where it is not so plain."""
-    wanted = asked(question).names if question else ()
+    wanted = names_asked(question) if question else ()
     if not any(name in sentence for name in wanted):
         return among
     owners, at = [], 0
@@ -140,6 +148,18 @@ def _owned(sentence: str, among: list[Quantity], question: str) -> list[Quantity
         at = q.end
     asked_for = [q for q, owner in zip(among, owners, strict=True) if owner in wanted]
     return asked_for if len(asked_for) == 1 and len(set(owners)) == len(owners) else among
+
+
+def _linked(sentence: str, among: list[Quantity]) -> tuple[re.Match[str] | None, list[Quantity]]:
+    """Return the last link with numbers behind it, and these."""
+    end = sentence.rstrip(" .*$")
+    if end[-1:].isalpha() and end[:-1].rstrip()[-1:] == "=":  # `20 = x`
+        named = [q for q in among if sentence[q.end :].lstrip()[:1] == "="]
+        return (_LINK.search(sentence, named[-1].end), named[-1:]) if named else (None, [])
+    for link in reversed(list(_LINK.finditer(sentence))):
+        if behind := [q for q in among if q.start >= link.end() - 1]:
+            return link, behind
+    return None, []
 
 
 def _says_more(sentence: str, among: list[Quantity]) -> bool:
@@ -166,10 +186,52 @@ def _doubtful(sentence: str, quantity: Quantity, question: str) -> bool:
     if sentence.startswith(" times", quantity.end) and "times" not in asked(question).nouns:
         return True
     return bool(
-        _GLUED.match(sentence, quantity.end) or (quantity.form == "word" and _AND_A.search(sentence[: quantity.start]))
+        sentence[quantity.end :] in ("k", "K", "!")
+        or (quantity.form == "word" and sentence.endswith(" and ", 0, quantity.start))
     )
 
 
+def restates(sentence: str, q: Quantity, question: str) -> bool:
+    """Tell whether a number only repeats what the question gives with it, which is not what it asks for: `Tom has 3 boxes`."""
+    word, _, _ = unit_after(sentence, q.end)
+    if not word or word in asked(question).nouns or word in _NO_NOUN or "=" in sentence or CONCLUDES.search(sentence):
+        return False
+    return f" {q.text} {word}" in f" {question.lower()}"
+
+
+def mentions(sentence: str, choice: tuple[Quantity, ...]) -> bool:
+    """Tell whether a number in words only belongs to a phrase: `the shortest of the three`."""
+    return len(choice) == 1 and choice[0].form == "word" and bool(_CLAUSE.search(sentence, 0, choice[0].start))
+
+
+def claims(sentence: str, choice: Choice, question: str = "") -> bool:
+    """Tell whether a sentence without a marker puts its number forward as the answer.
+
+    It does by its verb (`there are five`, `it is 18`), by a conclusion (`so … 18`), by the noun that is asked for, or by being
+    the number; `the shortest of the three`, `12 and 8`, `only one at a time` state none.
+    """
+    q, before = choice.quantity, sentence[: choice.quantity.start]
+    if choice.several or OWN_WORDS.match(sentence) or (q.form == "word" and sentence.startswith(" of ", q.end)):
+        return False
+    before = before.rstrip("$€£ ") + " "
+    if _ASSERTS.search(before) or before.endswith(": ") or before.strip(" *\"'(~≈-") in ("", "USD", "Rs."):
+        return choice.sure or len({o.value for o in choice.among}) == 1
+    if not sentence.isascii():
+        return choice.sure  # no verbs of other languages are known
+    word, unit, _ = unit_after(sentence, q.end)
+    wanted = asked(question)
+    if (word and word in wanted.nouns) or (wanted.money and (q.unit or (unit and unit.dimension == "money"))):
+        return True
+    return q.form != "word" and choice.sure and bool(_LINK.search(before) or CONCLUDES.search(sentence))
+
+
+CONCLUDES = re.compile(
+    r"^\W*(?:in total|altogether|in conclusion|finally|this means|that means)\b|\b(?:therefore|thus|so|hence)\b",
+    re.IGNORECASE,
+)
+"""A sentence with these ends a solution."""
+OWN_WORDS = re.compile(r"\W*\bI(?:['’]m| am| can| could| will|['’]ll)\b")
+"""Words about the writer, who states no answer so."""
 _OPERATE = re.compile(
     r"\b(?:multiply(?:ing)?|divid(?:e|ing)|subtract(?:ing)?|add(?:ing)?)\b[^0-9=]{0,40}[0-9][0-9.,]*"
     r"(?P<other>[^0-9=]{0,30}\b(?:by|to|from|and|with)\b[^0-9=]{0,20}[0-9][0-9.,]*)?[^0-9=]*$",
@@ -177,9 +239,16 @@ _OPERATE = re.compile(
 )
 
 
+_ANNOUNCES = re.compile(
+    r"^let \w+ be\b|\b(?:need|have|want) to (?:first )?(?:find|calculate|compute|determine|know)\b", re.IGNORECASE
+)
+
+
 def no_result(sentence: str, question: str = "") -> bool:
     """Tell whether a sentence only announces an operation (`we multiply 5 by 2`), or breaks off before its result."""
-    if sentence[-1:] in "=+*/×÷":
+    if sentence[-1:] in "=+*/×÷" or sentence.rstrip(" ,").endswith((" so", " and", " because", " equals")):
+        return True
+    if "=" not in sentence and len(sentence) < 160 and _ANNOUNCES.search(sentence):
         return True
     every = quantities(sentence)
     gaps = [sentence[a.end : b.start].strip() for a, b in pairwise(every)]

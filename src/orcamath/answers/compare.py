@@ -10,12 +10,13 @@ from fractions import Fraction
 
 from orcamath.answers.forms import parts, same_form
 from orcamath.answers.latex import plain
+from orcamath.answers.number_words import SCALES
 from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.quantity import Quantity
-from orcamath.answers.readings import Reading, near, read
+from orcamath.answers.readings import Reading, decimals, near, read
 from orcamath.answers.relations import in_symbols
 from orcamath.answers.units import Asked, asked
-from orcamath.answers.wording import gives_up, letter, listed, same_text
+from orcamath.answers.wording import gives_up, letter, listed, same_text, without_letter
 from orcamath.records import AnswerKind
 
 __all__ = ["likely", "same"]
@@ -23,18 +24,21 @@ __all__ = ["likely", "same"]
 MAX_QUESTION = 4_000
 """Of a longer question only the end is read: that is where it asks."""
 _PLAIN = re.compile(r"[-$]{0,2}[0-9][0-9,]{0,30}(?:\.[0-9]{1,30})?")
-_SCALED = re.compile(r"([0-9][0-9,.]*)[ -](dozen|hundred|thousand|million|billion)s?$", re.IGNORECASE)
-"""`7 dozens` is 7 where the question asks how many dozens."""
 _ROUND = re.compile(r"\b(?:round|nearest|approximat|about how|decimal place|estimat)", re.IGNORECASE)
 
 
 def same(kind: AnswerKind, a: str, b: str, question: str = "", options: tuple[str, ...] = ()) -> bool | None:
     """Compare answer `a` with the yardstick `b`; None where rules cannot decide it."""
     a, b, question = a.strip(), b.strip(), question[-MAX_QUESTION:]
+    if b[1:2] == " " and b[0] in "-−–":
+        b = f"-{b[2:]}"  # a yardstick is no item of a list
+    if kind == "number" and a == b and a.isdigit():
+        return True
     if kind == "number" and _PLAIN.fullmatch(a) and _PLAIN.fullmatch(b):
         left, right = exact(a.replace("$", "")), exact(b.replace("$", ""))
-        if left is not None and right is not None and (left == right or not _decimals(a) + _decimals(b)):
-            return left == right or (None if asked(question).percent and left == 100 * right else False)
+        if left is not None and right is not None and (left == right or not ("." in a or "." in b)):
+            hundredfold = left.numerator * right.denominator == 100 * right.numerator * left.denominator
+            return left == right or (None if hundredfold and asked(question).percent else False)
     elif a == b:
         return bool(a) or None
     if kind == "number":
@@ -70,8 +74,8 @@ def _same_number(a: str, b: str, question: str) -> bool | None:
     wanted = asked(question)
     if (said := _equal(left, right, wanted)) is not None:
         return said
-    if left.quantity and (scaled := _SCALED.search(left.quantity.text)) and exact(scaled[1]) == right.value:
-        return True if scaled[2].lower() in question.lower() else None
+    if left.quantity and (word := _scale(left.quantity, right)) is not None:
+        return True if word and word in question.lower() else None
     if isinstance(left.value, float) != isinstance(right.value, float) and near(
         left.value, right.value, abs(Fraction(right.value)) / 1000
     ):
@@ -83,6 +87,19 @@ def _same_number(a: str, b: str, question: str) -> bool | None:
     if _converted(left, right) or _as_percentage(left, right, wanted):
         return None
     return False if left.sure and right.sure else None
+
+
+def _scale(said: Quantity, right: Reading) -> str | None:
+    """Return the scale of `7 dozens` or `$2k` where the yardstick is 7 or 2: the word, if it is one; None elsewhere."""
+    digits = said.text.lstrip("$€£₹ ")
+    spaced = digits.replace("-", " ")
+    number = spaced.partition(" ")[0] if " " in spaced else digits.rstrip("kMmnb")
+    if number == digits or exact(number) != right.value:
+        return None
+    word = digits[len(number) :].strip(" -").lower()
+    if len(word) > 2:
+        return word.rstrip("s") if word.rstrip("s") in SCALES else None
+    return "" if said.unit else None
 
 
 def _without_number(a: str, b: str, right: Reading | None, question: str) -> bool | None:
@@ -126,10 +143,7 @@ def _close(left: Reading, right: Reading) -> bool:
     """Equal; or equal up to the noise of a float that was printed in full, or of a root."""
     if left.value == right.value:
         return True
-    printed = (
-        max(_decimals(q.text) for r in (left, right) if (q := r.quantity)) if left.quantity or right.quantity else 0
-    )
-    rough = printed >= 9 or isinstance(left.value, float) or isinstance(right.value, float)
+    rough = max(left.decimals, right.decimals) >= 9 or isinstance(left.value, float) or isinstance(right.value, float)
     return rough and near(left.value, right.value, abs(Fraction(right.value)) / 10**9)
 
 
@@ -137,7 +151,7 @@ def _rounded(left: Reading, right: Reading) -> bool:
     """One is the other, rounded to the decimals it shows (at least one, or three figures)."""
     for fine, coarse in ((left, right), (right, left)):
         text = coarse.quantity.text if coarse.quantity else ""
-        places, digits = _decimals(text), sum(c.isdigit() for c in text)
+        places, digits = decimals(text), sum(c.isdigit() for c in text)
         if coarse.quantity is None or coarse.quantity.form not in ("number", "percent") or not (places or digits >= 3):
             continue
         places += 2 * (coarse.quantity.form == "percent")
@@ -166,11 +180,6 @@ def _as_percentage(left: Reading, right: Reading, wanted: Asked) -> bool:
     return left.value == right.value or (wanted.percent and left.value * 100 == right.shown)
 
 
-def _decimals(text: str) -> int:
-    behind = text.partition(".")[2]
-    return sum(c.isdigit() for c in behind)
-
-
 def _same_set(a: str, b: str, question: str) -> bool | None:
     a, b = plain(a), plain(b)
     said, pieces = quantities(a), parts(b)
@@ -179,13 +188,14 @@ def _same_set(a: str, b: str, question: str) -> bool | None:
         return same_text(a, b, question)
     labels = [_label(part) for part in pieces] if len(goal) == len(pieces) else []
     if labels and all(labels) and len(set(labels)) == len(labels):
-        if (named := _by_label(a, said, labels)) is not None:
+        first = not pieces[0].strip()[:1].isdigit()
+        if (named := _by_label(a, said, labels, first=first)) is not None:
             return all(
                 _close(Reading(named[x], named[x].value, None, True), r) for x, r in zip(labels, goal, strict=True)
             )
         if len(said) == len(goal) and not all(q.value == r.value for q, r in zip(said, goal, strict=True)):
             return None if sorted(q.value for q in said) == sorted(r.value for r in goal) else False
-    left = [Reading(q, q.value, None, True) for q in said]
+    left = [Reading(q, q.value, None, True, False, decimals(q.text)) for q in said]
     missing = []
     for target in goal:
         hit = next((r for r in left if _close(r, target) or r.shown == target.shown), None)
@@ -210,20 +220,19 @@ def _label(text: str) -> str:
     return named[0] if named else ""
 
 
-def _by_label(text: str, said: list[Quantity], labels: list[str]) -> dict[str, Quantity] | None:
-    """Find the number of every label: in front of it (`8 adults`) or behind it (`x = 3`); None where one has none."""
+def _by_label(text: str, said: list[Quantity], labels: list[str], *, first: bool) -> dict[str, Quantity] | None:
+    """Find the number of every label, behind it (`x = 3`, `first`) or in front of it (`8 adults`); None where one has none."""
     found: dict[str, Quantity] = {}
     for i, q in enumerate(said):
         before = text[said[i - 1].end if i else 0 : q.start].rstrip()
         after = text[q.end : said[i + 1].start if i + 1 < len(said) else len(text)]
-        around = before if before.endswith(("=", ":")) else after
-        named = [
-            x
-            for x in labels
-            if x in {w.strip(".:=,;").lower().rstrip("s") or "s" for w in around.replace("=", " ").split()}
-        ]
-        if len(named) == 1 and named[0] not in found:
-            found[named[0]] = q
+        sides = (before, after) if first or before.endswith(("=", ":")) else (after, before)
+        for side in sides:
+            words = [w.strip(".:=,;").lower().rstrip("s") or "s" for w in side.replace("=", " ").split()]
+            named = [word for word in words if word in labels]
+            if named:
+                found.setdefault(named[-1] if side is before else named[0], q)
+                break
     return found if len(found) == len(labels) else None
 
 
@@ -242,11 +251,8 @@ def _chosen(text: str, options: tuple[str, ...]) -> str | None:
     return letter(text)
 
 
-_OPTION_LETTER = re.compile(r"^\(?[A-Ja-j] ?[).:]\s*")
-
-
 def _same_option(text: str, option: str) -> bool:
-    text, option = _OPTION_LETTER.sub("", text), _OPTION_LETTER.sub("", option)
+    text, option = without_letter(text), without_letter(option)
     if same_text(text, option):
         return True
     left, right = read(text), read(option)

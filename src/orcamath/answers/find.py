@@ -4,7 +4,7 @@ import re
 from itertools import islice
 from typing import NamedTuple
 
-from orcamath.answers.choose import choose, no_result
+from orcamath.answers.choose import OWN_WORDS, choose, claims, no_result
 from orcamath.answers.forms import SHOWN, UNREAD
 from orcamath.answers.latex import plain
 from orcamath.answers.locate import ITEM, Found, How, locate, sentences
@@ -21,8 +21,6 @@ __all__ = ["Answer", "final_answer", "find"]
 
 _MATH = re.compile(r"\$\$?([^$]{1,200})\$|\\\(([^\n]{1,200}?)\\\)|\\\[(.{1,200}?)\\\]", re.DOTALL)
 _BARE = re.compile(r"\s{0,8}(-?[0-9]{1,15}(?:\.[0-9]{1,15})?)[\s.]{0,8}")
-_NUMBERISH = re.compile(r"[0-9]")
-_WORDS = re.compile(r"[A-Za-z]+")
 SHORT = 80
 """A response of so few characters is all answer."""
 
@@ -48,6 +46,10 @@ class Answer(NamedTuple):
     """An operation is announced, or breaks off, without its result."""
     rival: str = ""
     """What else is stated as the answer, later."""
+    unclear: bool = False
+    """It is the number of an equation or inequality that words stand around."""
+    stated: bool = True
+    """Whether it is put forward as the answer: by a marker, a box, `the answer is`, or the last sentence's own claim."""
 
 
 def find(text: str, kind: AnswerKind = "number", question: str = "") -> Answer | None:
@@ -58,7 +60,9 @@ def find(text: str, kind: AnswerKind = "number", question: str = "") -> Answer |
     if kind == "expression":
         found = found._replace(text=_math(found))
     answer = _set(text, found) if kind == "set" else _one(text, found, kind, question)
-    return answer._replace(raw=found.text, rival=found.rival) if answer else None
+    if answer is None or answer.raw:
+        return answer
+    return answer._replace(raw=found.text, rival=found.rival)
 
 
 def _one(text: str, found: Found, kind: AnswerKind, question: str) -> Answer | None:
@@ -71,7 +75,7 @@ def _one(text: str, found: Found, kind: AnswerKind, question: str) -> Answer | N
     ):
         # the common case, without looking for anything else
         number = Quantity(exactly, bare[1], 0, len(bare[1]))
-        return Answer(bare[1], found.how, True, bare[1], found.at, (number,))
+        return Answer(bare[1], found.how, True, bare[1], found.at, (number,), False, found.text, False, found.rival)
     segment = plain(found.text).strip(" :").rstrip(". ")
     if not segment:
         return None
@@ -79,37 +83,44 @@ def _one(text: str, found: Found, kind: AnswerKind, question: str) -> Answer | N
         return Answer(found.text, found.how, found.how != "sentence", segment, found.at)
     if kind != "number":
         sure = found.how != "sentence" or len(text) <= SHORT
-        return Answer(segment, found.how, sure, segment, found.at)
-    segment = decimal_comma(segment, everywhere=writes_comma(question))
+        about = sure or not _content(segment).isdisjoint(_content(question))
+        stated = about and segment[-1] != "?" and not OWN_WORDS.search(segment)
+        return Answer(segment, found.how, sure, segment, found.at, stated=stated)
+    if "," in segment or "." in segment:
+        segment = decimal_comma(segment, everywhere=writes_comma(question))
     if found.how != "sentence" and segment[:2] == "- ":
         segment = f"-{segment[2:]}"
-    if in_symbols(segment, question):
+    if symbols := in_symbols(segment, question):
         return Answer(segment, found.how, True, segment, found.at)
     written = segment if found.how in ("box", "json") else segment.rstrip("!")  # elsewhere `5!` is said aloud
-    if (value := calculation(written)) is None and not _ROOTED.isdisjoint(segment):
+    if (value := calculation(written)) is None and ("√" in segment or "π" in segment):
         value = calculation(formula(segment))
     if value is not None:
         return Answer(value, found.how, True, segment, found.at, tuple(quantities(value)))
-    if found.how == "sentence" and no_result(segment, question):
-        return Answer(segment, found.how, False, segment, found.at, tuple(quantities(segment)), open=True)
+    answer = _number(text, found, segment, question)
+    return answer if symbols is False else answer._replace(unclear=True)
+
+
+def _number(text: str, found: Found, segment: str, question: str) -> Answer:
+    """Choose among the numbers of a stretch."""
+    sentence = found.how == "sentence"
+    if sentence and no_result(segment, question):
+        numbers = tuple(quantities(segment))
+        return Answer(segment, found.how, False, segment, found.at, numbers, open=True, stated=False)
     choice = choose(segment, question)
     if choice is None:
-        plan = found.how == "sentence" and bool(ITEM.match(text[text.rstrip().rfind("\n") + 1 :]))
-        return Answer(segment, found.how, gives_up(segment), segment, found.at, open=plan)
-    q = choice.quantity
-    end = measure(segment, q)[2]
+        plan = sentence and bool(ITEM.match(text[text.rstrip().rfind("\n") + 1 :]))
+        return Answer(segment, found.how, gives_up(segment), segment, found.at, open=plan, stated=False)
+    end = measure(segment, choice.quantity)[2]
     return Answer(
-        _unspaced(segment[q.start : end].strip()),
-        found.how,
-        choice.sure,
-        segment,
-        found.at,
-        choice.among,
-        choice.several,
-    )
+        _unspaced(segment[choice.quantity.start : end].strip()), found.how, choice.sure, segment, found.at, choice.among,
+        choice.several, stated=not sentence or claims(segment, choice, question),
+    )  # fmt: skip
 
 
-_ROOTED = frozenset("√π")
+def _content(text: str) -> set[str]:
+    """Return the longer words of a text."""
+    return {word for word in text.casefold().replace("?", " ").replace(".", " ").split() if len(word) > 3}
 
 
 def _unspaced(text: str) -> str:
@@ -129,24 +140,24 @@ def _set(text: str, found: Found) -> Answer | None:
     """Several answers may stand in several sentences: without a marker the last three with numbers are taken together."""
     segment = plain(found.text).strip(" :").rstrip(". ")
     if found.how in ("sentence", "phrase") and len(quantities(segment)) < 2:
-        numbered = (s for s in sentences(text) if _NUMBERISH.search(s))
+        numbered = (s for s in sentences(text) if any(c.isdigit() for c in s))
         segment = plain(" ; ".join(reversed(list(islice(numbered, 3)))))
     numbers = tuple(quantities(segment))
-    sure = found.how != "sentence" or len(_WORDS.findall(segment)) <= 6
+    sure = found.how != "sentence" or sum(w.isalpha() for w in segment.split()) <= 6
     return Answer(segment, found.how, sure, segment, found.at, numbers) if segment else None
 
 
 def final_answer(
-    text: str, kind: AnswerKind = "number", question: str = "", options: tuple[str, ...] = ()
+    text: str, kind: AnswerKind = "number", question: str = "", options: tuple[str, ...] = (), *, stated: bool = False
 ) -> str | None:
     """Return the short answer that a solution ends in, None where there is none.
 
     For a number: the number as written with its currency, percent sign or unit (`$18`, `60%`, `3 hours 20 minutes`), chosen
     in the context of its sentence; None where there is no number. For a choice with `options`, its letter. For the other
-    kinds the stretch behind the marker, without markup.
+    kinds the stretch behind the marker, without markup. With `stated` only what is put forward as the answer counts.
     """
     answer = find(text, kind, question)
-    if answer is None or (kind == "number" and not answer.among):
+    if answer is None or (stated and not answer.stated) or (kind == "number" and not answer.among):
         return None
     if kind == "choice" and options and (named := letter(answer.text)):
         return named

@@ -35,7 +35,6 @@ _UNIT = re.compile(
     r"(?:[ ]?\^[ ]?\(?[23]\)?)?[ .]*$",
     re.IGNORECASE,
 )
-_RATIO = re.compile(r" ?(?::| is to | to |-to-) ?")
 
 
 def without_units(text: str) -> str:
@@ -68,16 +67,26 @@ def _groups(text: str, match: re.Match[str]) -> bool:
 
 def ratio(text: str) -> tuple[Fraction, ...] | None:
     """Read `4:3:2`, `4 to 3 to 2`; None where it has fewer than three parts."""
-    values = [exact(part.strip()) for part in _RATIO.split(text)]
+    values = [exact(part.strip()) for part in _colons(text).split(":")]
     read = tuple(v for v in values if v is not None)
     return read if len(read) == len(values) > 2 else None
+
+
+def _colons(text: str) -> str:
+    for word in (" is to ", " to ", "-to-"):
+        text = text.replace(word, ":")
+    return text
 
 
 def same_form(a: str, b: str) -> bool | None:
     """Compare formulas, equations, inequalities, ordered pairs, intervals, unions, ratios of three."""
     if UNREAD.search(a) or UNREAD.search(b):
         return _SPACING.sub("", a) == _SPACING.sub("", b) or None
-    return _same(*(_bare(text) for text in (a, b)))
+    left, right = _bare(a), _bare(b)
+    said = _same(left, right)
+    if said is False and (relation(left) is None) != (relation(right) is None) and len(left) + 8 < len(a.strip()):
+        return None  # `x is greater than 5` says a relation in words
+    return said
 
 
 def _bare(text: str) -> str:

@@ -1,7 +1,5 @@
 """What kind of answer a gold answer is, where its data set does not say."""
 
-import re
-
 from orcamath.answers.expressions import parse
 from orcamath.answers.forms import NAME_IS, SHOWN, UNREAD, parts, ratio, without_units
 from orcamath.answers.latex import plain
@@ -14,7 +12,6 @@ from orcamath.records import AnswerKind
 
 __all__ = ["kind_of"]
 
-_AREA = re.compile(r"[0-9)] [A-Za-z]{1,14}[ ]?\^")
 _SYMBOLS = frozenset("√π^<>≤≥≠∞∪")
 """Signs that no number, name or measure has."""
 
@@ -30,8 +27,8 @@ def kind_of(answer: str, options: tuple[str, ...] = ()) -> AnswerKind:
         return "text"
     if UNREAD.search(answer) or any(name in answer for name in SHOWN):
         return "expression"
-    if _AREA.search(text):
-        text = without_units(text)
+    if "^" in text:
+        text = without_units(text)  # `12 cm^2`
     bare = text.strip("(). ")
     if len(bare) == 1 and bare in "ABCDEabcd":
         return "choice"

@@ -27,11 +27,8 @@ _WRAPPERS = {
 _FRACTIONS = {"frac", "dfrac", "tfrac", "cfrac"}
 _BINOMIALS = {"binom", "dbinom", "tbinom"}
 _COMMAND = re.compile(r"\\([A-Za-z]+|.|\n)|\{(\\?[-+,])\}")
-_INDEX = re.compile(r"\[([0-9a-z])\]")
-_ATOM = re.compile(r"[0-9A-Za-z.]+")
 _SET_BRACES = {"{": "\x0e", "}": "\x0f"}
 """Braces that are shown, `\\{1, 2\\}`, while those of the markup become brackets."""
-_KEPT = (("\x0e", "{"), ("\x0f", "}"))
 _MARKDOWN = re.compile(r"(?<=[0-9)])(\*\*)(?=[0-9(])|\*\*+|`+|__+")
 
 
@@ -67,8 +64,8 @@ def plain(text: str) -> str:
         text = _commands(text, 0)
     if "{" in text:
         text = text.replace("{", "(").replace("}", ")")
-    for kept, brace in _KEPT:
-        text = text.replace(kept, brace)
+    if "\x0e" in text or "\x0f" in text:
+        text = text.replace("\x0e", "{").replace("\x0f", "}")
     if "*" in text or "`" in text or "__" in text:
         text = _MARKDOWN.sub(lambda m: "^" if m[1] else "", text)
     return ascii_signs(text).strip()
@@ -99,10 +96,10 @@ def _commands(text: str, depth: int) -> str:
                 out.append(_commands(inside, depth + 1))
                 at = end
         elif name == "sqrt":
-            root = _INDEX.match(text, at)
-            inside, at = braced(text, root.end() if root else at)
+            root = text[at + 1 : at + 2] if text[at : at + 1] == "[" and text[at + 2 : at + 3] == "]" else ""
+            inside, at = braced(text, at + 3 if root else at)
             if root:
-                out.append(f"({inside if depth >= 8 else _commands(inside, depth + 1)})^(1/{root[1]})")
+                out.append(f"({inside if depth >= 8 else _commands(inside, depth + 1)})^(1/{root})")
                 continue
             out.append(f"sqrt({_commands(inside, depth + 1) if depth < 8 else inside})")
         elif name in _WORDS:
@@ -126,8 +123,13 @@ def _commands(text: str, depth: int) -> str:
 
 def _fraction(top: str, below: str) -> str:
     top, below = top.strip(), below.strip()
-    sign = "-" if top.startswith("-") and _ATOM.fullmatch(top[1:]) else ""
+    sign = "-" if top.startswith("-") and _atom(top[1:]) else ""
     top = top[len(sign) :]
-    if _ATOM.fullmatch(top) and _ATOM.fullmatch(below):
+    if _atom(top) and _atom(below):
         return f"{sign}{top}/{below}"
     return f"{sign}({top})/({below})"
+
+
+def _atom(text: str) -> bool:
+    """Whether a text is a number, a letter or a word."""
+    return text.isascii() and text.replace(".", "0").isalnum()

@@ -47,19 +47,18 @@ _PHRASE = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"^[ \t*]*(?:A|Ans|Solution|Result|Output)\.?\**:", re.MULTILINE)
-_NUMBERISH = re.compile(rf"[\d½¼¾⅓⅔{HAN}]")
-_SAYS = re.compile(r"[^\W_]")
+_NUMBERISH = re.compile(rf"[0-9]|(?![\x00-\x7f])[\d½¼¾⅓⅔{HAN}]")
 _SENTENCE = re.compile(
     r"(?<=[.!?])(?<!Mr\.)(?<!Mrs\.)(?<!Ms\.)(?<!Dr\.)(?<!St\.)(?<!vs\.)(?<!Rs\.)(?<!No\.)[*)\"']{0,3}[ ]+(?=[A-Z(\"'*$\\])"
     r"|(?<=[0-9a-z])\.(?=[A-Z])|(?<=[。！？])"
 )
 _ASIDE = re.compile(
-    r"[\s*_#(]*(?:note|check|verif|i hope|hope|let me know|feel free|please|thank|if you (?:have|need)|"
-    r"(?:time|generated|elapsed)\b|remember|tip|p\.?s\b|explanation|###|---)",
+    r"[\s*_#(]*(?:notes?\b|check|verif|i hope|hope|let me know|feel free|please|thank|if you (?:have|need)|"
+    r"time taken|time elapsed|generated in|elapsed|remember|tip|p\.?s\b|explanation|###|---)",
     re.IGNORECASE,
 )
 _TAKES_BACK = re.compile(
-    r"\b(?:wait|hmm+|oops|actually|hold on|correction|sorry|mistake|mistaken|forgot|forgotten|overlooked|is wrong|was wrong|"
+    r"\b(?:wait\b|hmm+|oops|actually|hold on|correction|sorry|mistake|mistaken|forgot|forgotten|overlooked|is wrong|was wrong|"
     r"incorrect|no, |real (?:total|answer))",
     re.IGNORECASE,
 )
@@ -81,10 +80,12 @@ _HEADING = re.compile(
 
 
 def locate(text: str, *, wants_number: bool = True) -> Found | None:
-    """Return the stretch with the final answer; None where the text is blank."""
+    """Return the stretch with the final answer; None where the text is blank, or a thought that never ended."""
     thought = text.rfind("</think>")
     if thought >= 0:
         text = text[thought + 8 :]
+    elif text.startswith("<think>") or text[:20].lstrip().startswith("<think>"):
+        return None  # it was still thinking when it ended
     if not text or text.isspace():
         return None
     text = _own(text)
@@ -112,9 +113,9 @@ def _later(text: str, found: Found, wants_number: bool) -> str:
 
 def _corrected(text: str, found: Found, wants_number: bool) -> Found | None:
     """Return the last sentence of a solution that takes its stated answer back (`#### 36 … wait, it is 40`)."""
-    end = text.find(found.text, found.at) + len(found.text)
-    if len(text) - end < 8 or not wants_number:
+    if not wants_number or len(text) - found.at - len(found.text) < 12:
         return None
+    end = text.find(found.text, found.at) + len(found.text)
     taken = _TAKES_BACK.search(text, end, end + 4 * MAX_SEGMENT)
     if taken is None or not _NUMBERISH.search(text, taken.end()):
         return None
@@ -221,7 +222,7 @@ def _phrase(text: str, wants_number: bool) -> Found | None:
         if at < 0:
             break
         match = _PHRASE.match(text, max(at - 1, 0), min(at + 200, len(text)))
-        if match and (" part" in match[0] or " step" in match[0] or _NOT_FINAL.search(text, max(at - 40, 0), at)):
+        if match and (" part" in match[0] or " step" in match[0] or _promises(text, at)):
             continue
         if match and (found := _behind(text, match.end(), wants_number)):
             return _after_label(text, found, wants_number) if match[0].rstrip("*").endswith((":", "=")) else found
@@ -229,6 +230,12 @@ def _phrase(text: str, wants_number: bool) -> Found | None:
     label = max(_LABEL.finditer(text[begin:]), key=lambda m: m.start(), default=None)
     found = _behind(text, begin + label.end(), wants_number) if label is not None else None
     return _after_label(text, found, wants_number) if found else None
+
+
+def _promises(text: str, at: int) -> bool:
+    """Whether an answer is only spoken of: `to find the answer`, `first guess: the answer`."""
+    before = text[max(at - 40, 0) : at].lower()
+    return ("to " in before or "guess" in before) and _NOT_FINAL.search(before) is not None
 
 
 def _after_label(text: str, found: Found, wants_number: bool) -> Found:
@@ -249,7 +256,7 @@ def _behind(text: str, at: int, wants_number: bool) -> Found | None:
     own, whose last sentence counts.
     """
     line = text[at : at + MAX_SEGMENT].partition("\n")[0].strip(" \t\r*_`")
-    if _SAYS.search(line):
+    if _says(line):
         for sentence in _SENTENCE.split(line):
             if sentence.rstrip().endswith("?"):
                 return None
@@ -257,22 +264,26 @@ def _behind(text: str, at: int, wants_number: bool) -> Found | None:
                 return Found(sentence.strip(), "phrase", at)
     rest = text[at : at + 4 * MAX_SEGMENT].partition("\n")[2]
     found = _last_sentence("\n" + rest, at, wants_number)
-    if found and (_NUMBERISH.search(found.text) or not _SAYS.search(line)):
+    if found and (_NUMBERISH.search(found.text) or not _says(line)):
         return found._replace(how="phrase")
-    return Found(line, "phrase", at) if _SAYS.search(line) else None
+    return Found(line, "phrase", at) if _says(line) else None
 
 
 def sentences(text: str) -> Iterator[str]:
     """Yield the last sentences of a text, last first; what the model wrote on after its answer is left out."""
     tail = text[-4 * MAX_SEGMENT :].rstrip()
     another = _ANOTHER.search(tail)
-    if another and _SAYS.search(tail, 0, another.start()):
+    if another and _says(tail[: another.start()]):
         tail = tail[: another.start()]
     for line in reversed(tail.split("\n")):
         item = ITEM.match(line)
         for sentence in reversed(_SENTENCE.split(line[item.end() :] if item else line)):
-            if _SAYS.search(sentence):
+            if _says(sentence):
                 yield sentence.strip()[-MAX_SEGMENT:]
+
+
+def _says(text: str) -> bool:
+    return any(c.isalnum() for c in text)
 
 
 def _with_its_row(line: str, text: str) -> str:

@@ -20,6 +20,7 @@ Left out: `one` as in `no one` or `this one` cannot be told from the number and 
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 from orcamath.answers.number_words import (
     AND_HALF,
@@ -54,16 +55,17 @@ _BE = frozenset(["is", "was", "are", "be", "equals", "of", "to"])
 _DIGITS = rf"(?:{_GROUPED}|[0-9]+)"
 _DECIMAL = rf"(?:{_DIGITS}(?:\.[0-9]+)?|\.[0-9]+)"
 # one token: a word, or a number with what may be glued to it; every repetition is over disjoint characters
-_TOKEN = re.compile(
+_PLAIN_TOKEN = (
     rf"(?P<word>[A-Za-z]+)|(?P<num>{_DECIMAL})(?P<exp>[eE][+-]?[0-9]{{1,3}}(?![\w.]))?(?P<ordinal>(?:st|nd|rd|th)\b)?"
-    rf"|(?P<glyph>[{''.join(_GLYPHS)}])|(?P<han>[{HAN}]+)"
 )
+_ASCII_TOKEN = re.compile(_PLAIN_TOKEN)
+_TOKEN = re.compile(rf"{_PLAIN_TOKEN}|(?P<glyph>[{''.join(_GLYPHS)}])|(?P<han>[{HAN}]+)")
 _CLOCK = re.compile(r"([:hH. ])([0-5][0-9])(?::[0-5][0-9])?(?![0-9:])[ ]{0,2}([AaPp]\.?[Mm]\b\.?)?")
+_HOUR_ENDS = frozenset(":.hH aApPoO")
 _HOUR = re.compile(r"[ ]{0,2}(?:([AaPp])(?:\.[Mm]\.|\.?[Mm]\b)|[Oo]['’]clock)")
 _RATIO = re.compile(rf"(?: : |:)({_DECIMAL})(?![:0-9])")
 _OVER = re.compile(rf"[ ]?[/⁄][ ]?({_DECIMAL})(?!\.?[0-9])(?![ ]?/[ ]?[0-9])")
 _MIXED = re.compile(r"(?: and |[ ]{1,2}|[ ]?\+[ ]?|-)([0-9]{1,5})[/⁄]([0-9]{1,5})(?![0-9.,/]*[0-9/])")
-_COMMAS = re.compile(rf"[+-]?{_GROUPED}")
 _EXACT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,3}))?")
 _TO_POWER = re.compile(r"((?:[ ]?[xX×*·⋅][ ]{0,2}|[ ]?\()10)?\^[({]?(-?[0-9]{1,3})[)}]{0,2}(?![0-9.])")
 _SCALE = re.compile(
@@ -75,10 +77,13 @@ def exact(digits: str) -> Fraction | None:
     """Read `1,319.50`, `.5`, `1e3` or `-7` exactly; None where it is no such number or longer than 40 digits."""
     plain = digits.strip()
     if len(plain) <= MAX_DIGITS and plain.isdigit() and plain.isascii():
-        return Fraction(int(plain))
+        return _whole(plain)
     if "," in plain:
         whole, point, rest = plain.partition(".")
-        if not _COMMAS.fullmatch(whole) or "," in rest:
+        first, *groups = whole.lstrip("+-").split(",")
+        if "," in rest or not groups or not 0 < len(first) < 4 or len(groups[-1]) != 3:
+            return None
+        if {len(g) for g in groups[:-1]} not in (set(), {3}, {2}):
             return None
         plain = whole.replace(",", "") + point + rest
     match = _EXACT.fullmatch(plain) if len(plain) <= 2 * MAX_DIGITS else None
@@ -87,11 +92,16 @@ def exact(digits: str) -> Fraction | None:
     return Fraction(plain)
 
 
+@lru_cache(maxsize=4096)
+def _whole(digits: str) -> Fraction:
+    return Fraction(int(digits))
+
+
 def quantities(text: str) -> list[Quantity]:
     """Return every number in `text`, left to right; spans never overlap."""
     found: list[Quantity] = []
     at = 0
-    scan = _TOKEN.search
+    scan = (_ASCII_TOKEN if text.isascii() else _TOKEN).search
     while match := scan(text, at):
         kind = match.lastgroup
         if kind == "word":
@@ -134,7 +144,7 @@ def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:
             value, end, form = value / below, over.end(), "fraction"
     elif "." not in match["num"] and (mixed := _MIXED.match(text, end)) and 0 < int(mixed[1]) < int(mixed[2]):
         value, end, form = value + Fraction(int(mixed[1]), int(mixed[2])), mixed.end(), "fraction"
-    elif (glyph := text[end : end + 2].lstrip(" ")[:1]) in _GLYPHS:
+    elif (glyph := text[end : end + 2].lstrip(" ")[:1]) > "\x7f" and glyph in _GLYPHS:
         value, end, form = value + _GLYPHS[glyph], text.index(glyph, end) + 1, "fraction"
     elif half := AND_HALF.match(text, end):
         value, end, form = value + Fraction(1, part_of(half[1])), half.end(), "fraction"
@@ -142,7 +152,7 @@ def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:
         below = exact(ratio[1])
         if below:
             return Quantity(value / below, text[start : ratio.end()], start, ratio.end(), "ratio")
-    if form == "number" and (power := _TO_POWER.match(text, end)):
+    if form == "number" and ("^" in text) and (power := _TO_POWER.match(text, end)):
         value, end = _powered(value, power), power.end()
     if scale := _SCALE.match(text, end):
         value, end = value * (SCALES[scale[1].lower()] if scale[1] else GLUED_SCALES[scale[2] or scale[3]]), scale.end()
@@ -171,7 +181,7 @@ def _multiplies(text: str, start: int) -> bool:
 
 def _clock(text: str, match: re.Match[str], value: Fraction) -> Quantity | None:
     start, end, hours = match.start("num"), match.end(), match["num"]
-    if match["exp"]:
+    if match["exp"] or text[end : end + 1] not in _HOUR_ENDS:
         return None
     whole, point, part = hours.partition(".")
     if point:  # `7.30 pm`
@@ -221,6 +231,8 @@ def _in_front(text: str, start: int, value: Fraction) -> tuple[int, Fraction, st
 
 def _sign(text: str, at: int) -> int | None:
     """Return where the minus in front of a number stands: `-5`, `"-5"`, `is - 5`, `minus 5`; None where there is none."""
+    if at == 0 or text[at - 1] not in "-−– ":
+        return None
     spelled = text[max(at - 9, 0) : at].lower()
     if spelled == "negative ":
         return at - 9

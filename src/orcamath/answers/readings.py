@@ -12,7 +12,7 @@ from orcamath.answers.numbers import quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.units import Unit, measure
 
-__all__ = ["Reading", "calculation", "near", "read"]
+__all__ = ["Reading", "calculation", "decimals", "near", "read"]
 
 _CALCULATION = re.compile(r"[0-9)πa-z][ ]?[-+*/^][ ]?[-(0-9πs]|sqrt|√|π|[0-9)]!|choose|\b(?:ln|log|e)\b")
 _RANGE = re.compile(r"([0-9]{1,12})[ ]?[-–][ ]?([0-9]{1,12})|[0-9]{1,12}(-)[0-9]/[0-9]{1,2}")
@@ -29,6 +29,8 @@ class Reading(NamedTuple):
     unit: Unit | None
     sure: bool
     compound: bool = False
+    decimals: int = 0
+    """The most decimals that a number of it shows."""
 
     @property
     def shown(self) -> Fraction | float:
@@ -41,22 +43,32 @@ def read(text: str, question: str = "") -> Reading | None:
     """Read a short answer's number with its unit; compounds (`3 hours 20 minutes`) are added up."""
     text = plain(text)
     if (value := _calculated(text)) is not None:
-        return Reading(None, value, None, True)
+        return Reading(None, value, None, True, decimals=max((decimals(q.text) for q in quantities(text)), default=0))
     choice = choose(text, question)
     if choice is None:
         return None
     value, unit, end = measure(text, choice.quantity)
     inside = quantities(text[choice.quantity.end : end]) if unit else []
-    return Reading(choice.quantity, value, unit, choice.sure, bool(inside))
+    return Reading(choice.quantity, value, unit, choice.sure, bool(inside), decimals(choice.quantity.text))
+
+
+def decimals(text: str) -> int:
+    """Count the digits behind the point."""
+    return sum(c.isdigit() for c in text.partition(".")[2]) if "." in text else 0
 
 
 def calculation(text: str) -> str | None:
     """Return `3 + 4`, `2^10` or `3√2` where a text, or what follows its last `=`, is one; None for numbers and words."""
-    core = _TIMES.sub("*", text.rpartition("=")[2].strip(" $.")[:100])
+    left, _, right = text.rpartition("=")
+    if len(right.strip(" $.")) == 1 and right.strip(" $.").isalpha():
+        right = left.rpartition("=")[2]  # `1 * 12 = x`
+    core = _TIMES.sub("*", right.strip(" $.")[:100])
     if len(core) > 80 or not _CALCULATION.search(core):
         return None
     if (ends := _RANGE.fullmatch(core)) and (ends[3] or int(ends[1]) < int(ends[2])):
         return None  # `18-20` means from 18 to 20, `2-1/2` two and a half
+    if core[-2:] == " e" or "(e)" in core.replace(" ", "") or not any(c.isdigit() or c == "π" for c in core):
+        return None  # `answer: e` and `x = -1 e` name a choice
     expression = parse(core)
     return core if expression is not None and value_of(expression) is not None else None
 

@@ -31,9 +31,11 @@ _LETTERED = re.compile(
 _SIGN = re.compile(r"<=|>=|!=|=<|=>|[<>=≤≥≠∈]")
 _SPELLED = {"<=": "≤", "=<": "≤", ">=": "≥", "=>": "≥", "!=": "≠"}
 _TURNED = {"<": ">", ">": "<", "≤": "≥", "≥": "≤"}
+FEW_WORDS = 8
+"""Words around a formula that is an answer."""
 _WHOLE = frozenset("nkm")
 """Letters that usually stand for whole numbers: `n > 6` may be meant as `n ≥ 7`."""
-_INFINITE = re.compile(r"([+-]?) ?(?:∞|infinity|inf|oo)", re.IGNORECASE)
+_INFINITE = frozenset({"∞", "infinity", "inf", "oo"})
 
 End: TypeAlias = tuple[Number | None, bool]
 """Where an interval ends, and whether the end belongs to it; None for infinity."""
@@ -78,7 +80,7 @@ def interval(text: str) -> Interval | None:
     for part, closed in zip(inside, (text[0] == "[", text[-1] == "]"), strict=True):
         expression = parse(part.strip())
         value = value_of(expression) if expression is not None else None
-        if value is None and not _INFINITE.fullmatch(part.strip()):
+        if value is None and part.strip(" +-").lower() not in _INFINITE:
             return None
         ends.append((value, closed and value is not None))
     return Interval(*ends)
@@ -92,23 +94,28 @@ def formula(text: str) -> str:
     return next((p for p in reversed(pieces) if any(c.isdigit() or c in "=<>≤≥≠∞" for c in p)), text)
 
 
-def in_symbols(text: str, question: str = "") -> bool:
+def in_symbols(text: str, question: str = "") -> bool | None:
     """Tell whether a plain text answers in symbols (`12n`, `p - 2`, `x < 5`, `2x + y = 1`) where a number is asked.
 
-    `x = 5` and `f(2) = 5` name a number; so does `a + b = 5` where the question speaks of `a + b`; `5 m` is a measure.
+    `x = 5` and `f(2) = 5` name a number; so does `a + b = 5` where the question speaks of `a + b`; `5 m` is a measure. None for
+    an equation or inequality that words stand around (`thus x ≥ 94`): its number may be meant.
     """
     if not _LETTERED.search(text):
         return False
     core = formula(text.strip(" .$")).strip(" .$")
     if (said := relation(core)) is not None:
-        return not names(said, core, question)
+        if names(said, core, question):
+            return False
+        return True if len(core) == len(text.strip(" .$")) and "≥" not in core and "≤" not in core else None
+    if core[:1] in "abcdeABCDE" and core[1:3] == " -":
+        return False  # `b - 12` is a choice and what it says
     read = parse(core)
     if read is None or not read.letters or any(a.isalpha() and b.isdigit() for a, b in pairwise(core)):
         return False
     if core[-1:] in "xX" and "times" in question:
         return False
     embedded = len(core) < len(text.strip(" .$"))
-    if embedded and (core[-1:] in "xX" or not _LETTERED.search(core)):
+    if embedded and (core[-1:] in "xX" or not _LETTERED.search(core) or len(_WORD.findall(text)) > FEW_WORDS):
         return False  # `5x as many`, `vitamin C 12`
     name, value, letter = read.node
     if name == "*" and letter[0] == "^":
@@ -118,11 +125,15 @@ def in_symbols(text: str, question: str = "") -> bool:
 
 def names(said: Relation, text: str, question: str = "") -> bool:
     """Tell whether an equation only says what something is called, or what a formula of the question comes to."""
-    if set(said.signs) != {"="} or said.sides[-1].letters:
+    sides = [{letter for letter in side.letters if not is_unit(letter.lower())} for side in said.sides]
+    if set(said.signs) != {"="}:
         return False
+    if sides[-1]:  # `5 = b`
+        return len(said.sides) == 2 and not sides[0] and said.sides[1].node[0] == "letter"
     left = text.partition("=")[0].replace(" ", "")
     plain_name = (left.isalpha() and len(left) != 2) or (left[:1].isalpha() and left[1:2] == "(" and left[-1:] == ")")
-    return not said.sides[0].letters or plain_name or left in question.replace(" ", "")
+    worked_out = len(sides) > 2 and not sides[-2]  # `2V = 2 * 11 = 22`
+    return not sides[0] or plain_name or worked_out or left in question.replace(" ", "")
 
 
 def solved(said: Relation) -> Interval | None:

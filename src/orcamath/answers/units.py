@@ -12,7 +12,7 @@ from typing import NamedTuple
 from orcamath.answers.number_words import AND_HALF, part_of
 from orcamath.answers.numbers import Quantity, quantities
 
-__all__ = ["Asked", "Unit", "asked", "is_unit", "measure", "unit_after"]
+__all__ = ["Asked", "Unit", "asked", "is_unit", "measure", "names_asked", "unit_after"]
 
 
 class Unit(NamedTuple):
@@ -64,8 +64,6 @@ class Asked(NamedTuple):
     """A fraction, probability or other part of one, which a percentage or `3 out of 8` may stand for."""
     ratio: bool
     """How two things compare: `3 to 2`."""
-    names: frozenset[str]
-    """Capitalised words of the last question: who or what is asked about."""
 
 
 _STOP = frozenset((
@@ -77,16 +75,13 @@ _STOP = frozenset((
 _NOT_MEANT = frozenset({"a", "an", "the", "each", "per", "place", "second"})
 """`in hours` names a unit, `in hours per day` and `in second place` do not."""
 _ASKS = ("how ", "what ", "when ", "find ", "which ", "who ")
-_SHARES = ("fraction", "probability", "proportion", "chance", "portion", "likel")
+_SHARE = re.compile("fraction|probability|portion|chance|likel")
 
 
 @lru_cache(maxsize=4096)
 def asked(question: str) -> Asked:
-    """Read the last question of a problem: unit, counted nouns, money, percentage, time of day, share, ratio, names."""
-    tail = question[-600:]
-    low = tail.lower()
-    cut = max(max(low.rfind(word) for word in _ASKS), 0)
-    last, low = tail[cut:], low[cut:]
+    """Read the last question of a problem: unit, counted nouns, money, percentage, time of day, share, ratio."""
+    low = _last(question).lower()
     words = low.replace("?", " ").replace(",", " ").split()
     nouns: list[str] = []
     unit: Unit | None = None
@@ -107,10 +102,22 @@ def asked(question: str) -> Asked:
         unit, frozenset(nouns), money,
         percent="percent" in low or "%" in low,
         time_of_day="what time" in low or low.startswith("when ") or "time of day" in low,
-        share=any(word in low for word in _SHARES),
+        share=_SHARE.search(low) is not None,
         ratio="ratio" in low,
-        names=frozenset(w for w in (w.strip(".,?!'\"") for w in last.split()[1:]) if w[:1].isupper() and len(w) > 1),
     )  # fmt: skip
+
+
+def _last(question: str) -> str:
+    """Return what a question ends in asking."""
+    tail = question[-600:]
+    low = tail.lower()
+    return tail[max(max([low.rfind(word) for word in _ASKS]), 0) :]
+
+
+def names_asked(question: str) -> set[str]:
+    """Return the capitalised words of the last question: who or what is asked about."""
+    words = [w.strip(".,?!'\"") for w in _last(question).split()[1:]]
+    return {w for w in words if w[:1].isupper() and len(w) > 1}
 
 
 def _in_unit(words: list[str]) -> str:
@@ -155,16 +162,14 @@ def measure(text: str, quantity: Quantity) -> tuple[Fraction, Unit | None, int]:
     if half := AND_HALF.match(text, end):
         return value + Fraction(1, part_of(half[1])), unit, half.end()
     for _ in range(3):
-        gap = _GAP.match(text, end)
-        following = quantities(text[gap.end() : gap.end() + 40])[:1] if gap else []
-        if not gap or not following or following[0].start:
+        gap = next((g for g in (", and ", " and ", ", ", " ") if text.startswith(g, end)), "")
+        start = end + len(gap)
+        following = quantities(text[start : start + 40])[:1] if gap else []
+        if not following or following[0].start:
             break
-        word, smaller, after = unit_after(text, gap.end() + following[0].end)
+        word, smaller, after = unit_after(text, start + following[0].end)
         if not word or smaller is None or smaller.dimension != unit.dimension or smaller.size >= last.size:
             break
         value += following[0].value * smaller.size / unit.size
         end, last = after, smaller
     return value, unit, end
-
-
-_GAP = re.compile(r",?[ ](?:and[ ])?")

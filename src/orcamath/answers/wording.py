@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from orcamath.answers.latex import plain
 
-__all__ = ["gives_up", "letter", "listed", "normal", "same_text"]
+__all__ = ["gives_up", "letter", "listed", "normal", "same_text", "without_letter"]
 
 _ARTICLES = re.compile(r"\b(?:the|a|an|mr|mrs|ms|dr)\b\.?")
 _NOT_WORD = re.compile(r"[^\w%°π√+\-/*^=<>.]+|\.(?![0-9])")
@@ -21,8 +21,9 @@ _SPELLED = {
 }
 _LISTED = re.compile(r"(?:^|[\s(])([A-J])[).:] ?([^\n()]{1,60}?)(?=[\s,;]*(?:\(?[B-J][).:] |\([B-J]\)|\n|$))")
 _GIVES_UP = re.compile(
-    r"\b(?:(?:can ?not|can't|could not|couldn't|unable to|not possible to|impossible to|no way to)(?: \w+)? "
-    r"(?:answer|determine|tell|know|say|find|solve|calculate|comput|decide|be )|(?:not|\w+n't) (?:\w+ )?enough info|"
+    r"\b(?:(?:can ?not|can['’]t|could not|couldn['’]t|unable to|not possible to|impossible to|no way to)(?: \w+)? "
+    r"(?:answer|determine|tell|know|say|find|solve|calculate|comput|decide|help|assist|be )"
+    r"|(?:not|\w+n['’]t) (?:\w+ )?enough info|"
     r"not enough (?:data|detail|facts)|insufficient|undetermined|undefined|unknown|unanswerable|no (?:solution|answer)s?|"
     r"not (?:given|stated|provided|mentioned|specified))|^\W*(?:none|n/?a|null|not enough|impossible)\W*$",
     re.IGNORECASE,
@@ -51,15 +52,19 @@ def same_text(a: str, b: str, question: str = "") -> bool | None:
         return None
     if gives_up(b):
         return True if gives_up(a) else None if left.startswith(("0", "no", "zero")) else False
-    if right in _SIDES and (side := _SIDES.get(left.split()[0])):
-        return side == _SIDES[right]
+    if right in _SIDES:
+        words = left.split()  # a `no` in between is an article
+        sides = {_SIDES[word] for word in (words[0], words[-1]) if word in _SIDES}
+        return sides == {_SIDES[right]} if len(sides) == 1 else None
     if f" {right} " in f" {left} ":
-        return None if right in _SIDES or not question else _only_named(left, right, question)
+        return _only_named(left, right, question) if question else None
     return None if f" {left} " in f" {right} " else False
 
 
 def _only_named(said: str, name: str, question: str) -> bool | None:
     """Read `Mary has more than John`: of what the question names, the part before `than` names what is meant."""
+    if any(c in "<>=" or c.isdigit() for c in said.replace(name, " ")):
+        return None  # `2 parts (Blue) < 3 parts (Purple)` compares, and leaves the saying to the reader
     before = f" {said.partition(' than ')[0]} "
     if f" {name} " not in before:
         return False
@@ -74,7 +79,9 @@ def _only_named(said: str, name: str, question: str) -> bool | None:
     for i, word in enumerate(words[1:-1], 1):
         if word == "or":
             rivals |= {normal(words[i - 1]), normal(words[i + 1])}
-    return None if any(f" {rival} " in before for rival in rivals - {"", *name.split()}) else True
+    return (
+        None if any(f" {rival} " in before for rival in rivals if rival and f" {rival} " not in f" {name} ") else True
+    )
 
 
 def listed(question: str) -> tuple[str, ...]:
@@ -101,3 +108,9 @@ def letter(text: str) -> str | None:
         if said:
             return None
     return None
+
+
+def without_letter(option: str) -> str:
+    """Return what an option says, without the letter in front: `24` of `a ) 24`."""
+    first = _FIRST.match(option)
+    return option[first.end() :].lstrip() or option if first else option

@@ -10,7 +10,7 @@ import orjson
 from orcamath.assemble import Assembled
 from orcamath.contamination.check import Checked, check_files
 from orcamath.contamination.search import SearchSettings
-from orcamath.errors import UsageError
+from orcamath.errors import UsageError, nearest
 from orcamath.families import find
 from orcamath.judges.file import Summary, judge_file
 from orcamath.judges.settings import JudgeSettings
@@ -81,15 +81,24 @@ def _mapping(columns: Sequence[str]) -> dict[str, str]:
 
 
 def check(
-    training: Sequence[Path], tests: Sequence[Path], *, by: str | None, column: str | None, n: Sequence[int],
+    training: Sequence[Path], tests: Sequence[Path], *, by: str | None, columns: Sequence[str], n: Sequence[int],
     threshold: float, as_json: bool,
 ) -> str:  # fmt: skip
-    """Search training files for test questions; returns the counts and the most alike pairs."""
+    """Search training files for test questions; returns the counts and the most alike pairs.
+
+    A column is `NAME`, for all files, or `FILE=NAME`, for one of them.
+    """
+    named = {file: name for file, _, name in (c.rpartition("=") for c in columns)}
+    known = {"", *(str(path) for path in (*training, *tests)), *(path.name for path in (*training, *tests))}
+    if strange := [file for file in named if file not in known]:
+        raise UsageError(
+            f"--column names the file `{strange[0]}`, which is none of those given; {nearest(strange[0], known)}"
+        )
     settings = SearchSettings(threshold=threshold, **({"ngrams": tuple(n)} if n else {}))
     bars = Bars()
     bars.begin("check", None)
     try:
-        found = check_files(training, tests, settings, by=by, column=column, tick=bars.advance)
+        found = check_files(training, tests, settings, by=by, columns=named, tick=bars.advance)
     finally:
         bars.end()
     return json.dumps(found.plain(), indent=1, ensure_ascii=False) if as_json else "\n".join(_told(found))

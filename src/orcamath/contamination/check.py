@@ -7,6 +7,7 @@ counts, by origin where asked, the further looks, and the most alike pairs side 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from orcamath.contamination.pairs import looks_found, most_alike, side_by_side
@@ -16,13 +17,12 @@ from orcamath.errors import DataError, UsageError, nearest
 from orcamath.records import Problem, Rejected
 from orcamath.sources import asdiv
 from orcamath.sources.rows import rows
-from orcamath.sources.source import SourceSettings, Unsplit
+from orcamath.sources.source import QUESTION_COLUMNS, SourceSettings, Unsplit
 
-__all__ = ["QUESTION_COLUMNS", "Checked", "check_files", "questions"]
+__all__ = ["Checked", "check_files", "questions"]
 
-QUESTION_COLUMNS = ("question", "problem", "sQuestion", "original_text", "Problem", "input", "text", "instruction")
-"""Where a question is looked for, first match first; SVAMP's `Body` and `Question` are joined."""
 MAX_PAIRS = 200
+NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
 
 
 class Checked(NamedTuple):
@@ -60,26 +60,27 @@ def check_files(
     settings: SearchSettings | None = None,
     *,
     by: str | None = None,
-    column: str | None = None,
+    columns: Mapping[str, str] = NO_COLUMNS,
     max_pairs: int = MAX_PAIRS,
     tick: Callable[[int], None] = lambda _: None,
 ) -> Checked:
     """Search the training files for the test questions.
 
-    `column` names the question's column where it is none of QUESTION_COLUMNS; `by` is a column of the training files (such
+    `columns` names the question's column where it is none of QUESTION_COLUMNS: of one file (its path or name → column), or of all
+    others (`""` → column). SVAMP's `Body` and `Question` are joined. `by` is a column of the training files (such
     as `origin`) by whose values the counts are repeated. Raises DataError for an unreadable line, UsageError for a column
     that is not there or a file that holds nothing.
     """
     settings = settings or SearchSettings()
-    asked = list(_placed(tests, column))
+    asked = list(_placed(tests, columns))
     if not asked:
         raise UsageError(f"{', '.join(map(str, tests))}: no test questions in there")
     texts = [question.text for question in asked]
-    found = search((text for _, text, _ in questions(training, column)), texts, settings, tick=tick)
+    found = search((text for _, text, _ in questions(training, columns)), texts, settings, tick=tick)
     if not found.n_rows:
         raise UsageError(f"{', '.join(map(str, training))}: no training problems in there")
-    parts = _by_value(training, column, by, texts, settings) if by else {}
-    return Checked(found, parts, settings, _pairs(found, training, column, asked, max_pairs))
+    parts = _by_value(training, columns, by, texts, settings) if by else {}
+    return Checked(found, parts, settings, _pairs(found, training, columns, asked, max_pairs))
 
 
 class _Placed(NamedTuple):
@@ -91,13 +92,15 @@ class _Placed(NamedTuple):
     text: str
 
 
-def _placed(paths: Iterable[Path], column: str | None) -> Iterator[_Placed]:
+def _placed(paths: Iterable[Path], columns: Mapping[str, str]) -> Iterator[_Placed]:
     for path in paths:
-        for row, (_, text, _) in enumerate(questions([path], column), 1):
+        for row, (_, text, _) in enumerate(questions([path], columns), 1):
             yield _Placed(path.name, row, text)
 
 
-def questions(paths: Iterable[Path], column: str | None = None) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
+def questions(
+    paths: Iterable[Path], columns: Mapping[str, str] = NO_COLUMNS
+) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
     """Stream (file, question, row) of every row. Raises DataError with the place, UsageError for a missing column."""
     for path in paths:
         if not path.is_file():
@@ -106,13 +109,18 @@ def questions(paths: Iterable[Path], column: str | None = None) -> Iterator[tupl
             if isinstance(row, Rejected):
                 raise DataError(f"{row.item} {row.detail}; mend or remove that line")
             values = row.row() if isinstance(row, Problem) else row.values
-            yield path, _question(path, values, column), values
+            yield path, _question(path, values, _column(path, columns)), values
 
 
 def _asdiv(path: Path) -> Iterator[Problem | Rejected]:
     """ASDiv is the one set among the paper's that its authors publish as XML."""
     for found in asdiv.read(SourceSettings(name="asdiv", path=str(path))):
         yield found.problem if isinstance(found, Unsplit) else found
+
+
+def _column(path: Path, columns: Mapping[str, str]) -> str | None:
+    """Return the question's column that is named for a file (by its path or name), or for all."""
+    return columns.get(str(path)) or columns.get(path.name) or columns.get("")
 
 
 def _question(path: Path, values: Mapping[str, Any], column: str | None) -> str:
@@ -128,17 +136,17 @@ def _question(path: Path, values: Mapping[str, Any], column: str | None) -> str:
 
 
 def _by_value(
-    training: Sequence[Path], column: str | None, by: str, tests: Sequence[str], settings: SearchSettings
+    training: Sequence[Path], columns: Mapping[str, str], by: str, tests: Sequence[str], settings: SearchSettings
 ) -> dict[str, Found]:
     """Repeat the paper's procedure for the rows of each value, each with its own document frequencies."""
     values: set[str] = set()
-    for path, _, row in questions(training, column):
+    for path, _, row in questions(training, columns):
         if by not in row:
             raise UsageError(f"`{path}` has no column `{by}`; {nearest(by, map(str, row))}")
         values.add(str(row[by]))
     return {
         value: search(
-            (text for _, text, row in questions(training, column) if str(row[by]) == value),
+            (text for _, text, row in questions(training, columns) if str(row[by]) == value),
             tests,
             settings,
             looks=("paper",),
@@ -148,11 +156,11 @@ def _by_value(
 
 
 def _pairs(
-    found: Found, training: Sequence[Path], column: str | None, asked: Sequence[_Placed], limit: int
+    found: Found, training: Sequence[Path], columns: Mapping[str, str], asked: Sequence[_Placed], limit: int
 ) -> list[dict[str, Any]]:
     alike = most_alike(found, limit)
     wanted = {row for row, _, _ in alike}
-    placed = {i: question for i, question in enumerate(_placed(training, column)) if i in wanted}
+    placed = {i: question for i, question in enumerate(_placed(training, columns)) if i in wanted}
     return [
         {
             "row": placed[row].row,

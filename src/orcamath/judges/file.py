@@ -1,11 +1,10 @@
 """Judging a file of answers: rows in, verdict rows and a summary out. What `orcamath judge FILE` stands on.
 
-In: JSONL or Parquet (JSONL also gzipped) with a question, a gold answer or reference solution, and a response; the columns may
-have any name. With a `label` column (right or wrong, as someone else judged it) the summary says how well the judge agrees
-with it.
+In: a file that `sources.rows` reads (JSON Lines, JSON, CSV, TSV, Parquet; plain or gzipped) with a question, a gold answer or
+reference solution, and a response; the columns may have any name. With a `label` column (right or wrong, as someone else
+judged it) the summary says how well the judge agrees with it.
 """
 
-import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,26 +12,28 @@ from itertools import islice, tee
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from orcamath.answers import kind_of
 from orcamath.errors import DataError, UsageError, nearest
 from orcamath.judges.rules import rule
 from orcamath.ports import Comparison, Finding, Judge
+from orcamath.records import Rejected
+from orcamath.sources.mathqa import options_of
+from orcamath.sources.rows import rows as rows_of
+from orcamath.sources.source import ANSWER_COLUMNS, QUESTION_COLUMNS
 
 __all__ = ["COLUMNS", "Judged", "Summary", "comparison_of", "judge_file", "judge_rows", "read_rows"]
 
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "question": ("question", "problem", "prompt"),
-    "reference": ("gold", "reference", "answer", "solution"),
-    "response": ("response", "text", "output", "completion", "prediction"),
+    "question": QUESTION_COLUMNS,
+    "reference": ("gold", "reference", *ANSWER_COLUMNS, "solution"),
+    "response": ("response", "generated_solution", "text", "output", "completion", "prediction", "predicted_answer"),
     "label": ("label", "is_correct", "correct"),
     "kind": ("kind", "answer_kind"),
-    "options": ("options",),
+    "options": ("options", "choices"),
     "id": ("id",),
 }
 """What a judge needs, and the column names under which it is looked for, first match first."""
+_NEEDED = ("reference", "response")
 _ALIASES = {candidate: ours for ours, candidates in COLUMNS.items() for candidate in candidates}
 _TRUE = {"true", "yes", "1", "correct", "right", "1.0", "agrees"}
 _FALSE = {"false", "no", "0", "incorrect", "wrong", "0.0", "disagrees"}
@@ -175,12 +176,19 @@ def _numbered(
 
 
 def comparison_of(row: Mapping[str, Any], names: Mapping[str, str]) -> Comparison:
-    """Build the comparison of one row; `names` maps ours to the row's columns. Without a kind, the gold answer tells it."""
-    reference = _text(row[names["reference"]])
-    options = _options(row.get(names["options"])) if "options" in names else ()
-    kind = _text(row.get(names["kind"])) if "kind" in names else ""
-    question = _text(row[names["question"]]) if "question" in names else ""
-    return Comparison(question, reference, _text(row[names["response"]]), kind or kind_of(reference, options), options)
+    """Build the comparison of one row; `names` maps ours to the row's columns. Without a kind, the gold answer tells it.
+
+    What may be missing (question, kind, options) is read on every row that has it, whatever the first row had.
+    """
+
+    def value(ours: str) -> Any:
+        if ours in names:
+            return row.get(names[ours])
+        return next((row[c] for c in COLUMNS[ours] if c in row and c not in names.values()), None)
+
+    reference, options = _text(row[names["reference"]]), _options(value("options"))
+    kind = _text(value("kind")) or kind_of(reference, options)
+    return Comparison(_text(value("question")), reference, _text(row[names["response"]]), kind, options)
 
 
 def _resolve(columns: Mapping[str, str], present: Sequence[str], where: str) -> dict[str, str]:
@@ -191,12 +199,11 @@ def _resolve(columns: Mapping[str, str], present: Sequence[str], where: str) -> 
         if theirs not in present:
             raise UsageError(f"{where} has no column `{theirs}`; {nearest(theirs, present)}")
     names = dict(columns)
-    for ours, candidates in COLUMNS.items():
-        taken = {*names.values()}
-        found = next((c for c in candidates if c in present and c not in taken), None)
+    for ours in (*_NEEDED, *COLUMNS):
+        found = next((c for c in COLUMNS[ours] if c in present and c not in names.values()), None)
         if ours not in names and found is not None:
             names[ours] = found
-    for ours in ("reference", "response"):
+    for ours in _NEEDED:
         if ours not in names:
             raise UsageError(
                 f"{where} has no column for the {ours} (looked for {', '.join(COLUMNS[ours])}; it has "
@@ -218,9 +225,15 @@ def _text(value: object) -> str:
 
 
 def _options(value: object) -> tuple[str, ...]:
+    """Return the choices of a list, of a list written as JSON (a CSV cell), or of `a ) 24 , b ) 120`."""
     if isinstance(value, str):
-        return (value,) if value else ()
-    return tuple(str(option) for option in value) if isinstance(value, list | tuple) else ()
+        if value.strip().startswith("["):
+            try:
+                return _options(json.loads(value))
+            except ValueError:
+                pass
+        return options_of(value) or ((value,) if value.strip() else ())
+    return tuple(map(_text, value)) if isinstance(value, list | tuple) else ()
 
 
 def _label(value: object, where: str, number: int) -> bool | None:
@@ -233,31 +246,10 @@ def _label(value: object, where: str, number: int) -> bool | None:
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Read JSONL (plain or .gz) or Parquet, one row at a time; raises DataError with file and line."""
+    """Read a file's rows, one at a time; raises DataError with file and line for what cannot be read."""
     if not path.is_file():
         raise DataError(f"there is no file `{path}`")
-    with path.open("rb") as handle:
-        magic = handle.read(4)
-    if magic == b"PAR1":
-        yield from _parquet(path)
-        return
-    with gzip.open(path, "rt", encoding="utf-8") if magic[:2] == b"\x1f\x8b" else path.open(encoding="utf-8") as lines:
-        number = 0
-        try:
-            for number, line in enumerate(lines, 1):
-                if not line.strip():
-                    continue
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise DataError(f"{path}:{number}: expected an object, got `{line[:40].strip()}`")
-                yield row
-        except (ValueError, OSError, EOFError) as e:
-            raise DataError(f"{path}:{max(number, 1)}: not JSON, one object a line ({e})") from e
-
-
-def _parquet(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        for batch in pq.ParquetFile(path).iter_batches(2_000):
-            yield from batch.to_pylist()
-    except (OSError, pa.ArrowInvalid) as e:
-        raise DataError(f"cannot read the Parquet file `{path}`: {e}") from e
+    for row in rows_of(path):
+        if isinstance(row, Rejected):
+            raise DataError(f"{row.item} {row.detail}; mend or remove that line")
+        yield dict(row.values)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from orcamath.answers import Answer, final_answer, find, kind_of, likely, quantities, same
+from orcamath.answers.choose import CONCLUDES, mentions, restates
 from orcamath.answers.latex import plain
 from orcamath.answers.writing import decimal_comma, writes_comma
 from orcamath.ports import Comparison, Finding, Judge
@@ -21,11 +22,6 @@ RULES_VERSION = 2
 
 MAX_QUESTION = 4_000
 """Of a longer question only the end is read."""
-_DIGIT = re.compile(r"[0-9]")
-_CONCLUDES = re.compile(
-    r"\W*(?:in total|altogether|in conclusion|finally|this means|that means)\b|\b(?:therefore|thus|so|hence)\b",
-    re.IGNORECASE,
-)
 _LOSS = re.compile(r"\b(?:loss|lost|loses?|below|owes?|owed|debt|deficit|drop(?:s|ped)?|decreased?)\b", re.IGNORECASE)
 """With these a positive number may be meant as a negative one."""
 NEAR = 240
@@ -69,13 +65,13 @@ def rule(comparison: Comparison) -> Ruling:
     reference = short_reference(comparison)
     if reference is None:
         return Ruling(None, False, "reference_unreadable", None)
-    if kind == "number" and not _DIGIT.search(reference) and not quantities(reference):
+    if kind == "number" and not any(c.isdigit() for c in reference) and not quantities(reference):
         kind = kind_of(reference, comparison.options)  # some sets hold `Yes` among their numbers
     if not comparison.response.strip():
         return Ruling(False, False, "no_answer", None)
     answer = find(comparison.response, kind, comparison.question)
     if answer is None:
-        return Ruling(False, False, "no_answer", None)
+        return Ruling(False, False, "cut_off" if "<think>" in comparison.response else "no_answer", None)
     if not comparison.finished and answer.how == "sentence":
         return Ruling(False, False, "cut_off", answer.text)
     verdict = same(kind, answer.text, reference, comparison.question, comparison.options)
@@ -83,6 +79,17 @@ def rule(comparison: Comparison) -> Ruling:
         return Ruling(False, False, "no_result", answer.text)
     if answer.rival and same(kind, answer.rival, reference, comparison.question) is not verdict:
         return Ruling(None, bool(verdict), "contradicted", answer.text)
+    if verdict and answer.unclear:
+        return Ruling(None, True, "unclear_form", answer.text, answer.raw)
+    if (
+        verdict
+        and answer.how == "sentence"
+        and answer.among
+        and restates(answer.segment, answer.among[0], comparison.question)
+    ):
+        return Ruling(None, False, "restated", answer.text)
+    if verdict and not answer.stated and mentions(answer.segment, answer.among):
+        return Ruling(None, True, "not_stated", answer.text)
     if verdict and answer.several:
         return Ruling(None, True, "several_answers", answer.text)
     if verdict:
@@ -93,8 +100,10 @@ def rule(comparison: Comparison) -> Ruling:
         return Ruling(None, guess, reason, answer.text, answer.raw)
     if kind == "number" and _in_the_other_writing(answer, reference, comparison.question):
         return Ruling(None, False, "unclear_value", answer.text)
-    if kind == "number" and reference[:1] in "-−" and _LOSS.search(answer.segment):
+    if kind == "number" and reference[:1] in "-−–" and (answer.segment[:2] == "- " or _LOSS.search(answer.segment)):
         return Ruling(None, False, "unclear_value", answer.text)
+    if not answer.stated and mentions(answer.segment, answer.among):
+        return Ruling(None, False, "not_stated", answer.text)
     if not answer.sure and answer.among and _could_be(answer, reference):
         return Ruling(None, _new_number(answer, reference, comparison.question), "several_numbers", answer.text)
     if answer.how == "sentence" and kind == "number" and _said_before(comparison.response, answer, reference):
@@ -104,10 +113,15 @@ def rule(comparison: Comparison) -> Ruling:
 
 def _in_the_other_writing(answer: Answer, reference: str, question: str) -> bool:
     """Whether the yardstick's number is there if the comma or point of the answer is read the other way."""
+    if "," not in answer.raw and "." not in answer.raw.rstrip(". "):
+        return False
     text, comma = plain(answer.raw), writes_comma(question)
+    goal = {q.value for q in quantities(reference)}
+    other = decimal_comma(text, everywhere=not comma)
+    if other != text and any(q.value in goal for q in quantities(other)):
+        return True
     if decimal_comma(text, everywhere=comma) == text:
         return False
-    goal = {q.value for q in quantities(reference)}
     return any(q.value in goal and (not comma or "," in q.text or "." in q.text) for q in quantities(text))
 
 
@@ -126,11 +140,20 @@ def _new_number(answer: Answer, reference: str, question: str) -> bool:
 
 def _said_before(response: str, answer: Answer, reference: str) -> bool:
     """Whether the yardstick's number stands near the end, where the last sentence does not sound like a conclusion."""
-    if not answer.among or _CONCLUDES.search(answer.segment):
+    goal, near = {q.value for q in quantities(reference)}, response[-NEAR:]
+    if not any(q.value in goal for q in quantities(near)):
         return False
-    goal = {q.value for q in quantities(reference)}
-    before = response[-NEAR:].rpartition(answer.raw)[0] if answer.raw else response[-NEAR:]
-    return any(q.value in goal for q in quantities(before))
+    if not answer.among or answer.raw not in response:  # several lines taken together are one
+        return False
+    head = answer.segment.partition(answer.text)[0]
+    concludes = max(CONCLUDES.finditer(head), key=lambda m: m.start(), default=None)
+    if concludes is not None and not any(c.isdigit() for c in head[concludes.end() :]):
+        return False
+    chosen = len({q.value for q in answer.among}) == 1 and len(quantities(answer.segment)) > 1  # `Lee has 8 and Kim 4`
+    if head.rstrip(" $").endswith("=") and answer.text in answer.raw:  # what stands before it in its sentence led to it
+        near = near.replace(answer.raw, answer.raw.rpartition(answer.text)[2])
+    without = answer.raw if chosen or answer.text not in near else answer.text
+    return any(q.value in goal for q in quantities(near.replace(without, " ")))
 
 
 class RulesJudge:

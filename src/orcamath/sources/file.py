@@ -1,8 +1,9 @@
 """Your own problems: any JSON Lines, JSON, CSV, TSV or Parquet file, plain or gzipped, with a map of its columns.
 
 Our columns are `question` (the only one that must be there), `answer`, `solution`, `options`, `kind`, `split`, `licence`,
-`source`; `columns` maps them to yours where the names differ. Without a split on the row, in the file's name, or in `split`,
-a problem is for training.
+`source`; `columns` maps them to yours where the names differ. Those of Numina (`problem`), MetaMathQA (`query`, `response`)
+and OpenMathInstruct (`expected_answer`, `generated_solution`) are known. Without a split on the row, in the file's name, or in
+`split`, a problem is for training.
 """
 
 from collections.abc import Iterator
@@ -27,6 +28,13 @@ __all__ = ["COLUMNS", "mapped", "problem_of", "read"]
 
 COLUMNS = ("question", "answer", "solution", "options", "kind", "split", "licence", "source")
 
+_KNOWN = {
+    "question": ("problem", "query"),
+    "answer": ("expected_answer",),
+    "solution": ("generated_solution", "response"),
+}
+"""What others call our columns; looked for where a row has not ours and `columns` does not say."""
+
 
 def mapped(settings: SourceSettings) -> dict[str, str]:
     """Return our column → theirs for all of COLUMNS. Raises DataError where `columns` names one that we do not know."""
@@ -47,8 +55,16 @@ def read(settings: SourceSettings) -> Iterator[Found]:
     return each(rows_read(), lambda row: problem_of(row, settings, names))
 
 
+def _named(ours: str, theirs: str, row: Row) -> str:
+    """Return the row's name of a column: the one mapped, else the first known one that it has."""
+    if theirs != ours or theirs in row.values:
+        return theirs
+    return next((name for name in _KNOWN.get(ours, ()) if name in row.values), theirs)
+
+
 def problem_of(row: Row, settings: SourceSettings, names: dict[str, str]) -> Found:
     """Turn one row with mapped columns into a problem, or say what is wrong with it."""
+    names = {ours: _named(ours, theirs, row) for ours, theirs in names.items()}
     if names["question"] not in row.values:
         return row.bad(
             "no_question",

@@ -6,23 +6,27 @@ the solution, as published.
 
 from collections.abc import Iterator
 
+from orcamath.records import Split
 from orcamath.sources.hub_rows import copies
 from orcamath.sources.source import Found, Row, SourceSettings, each, problem_from
 
-__all__ = ["LICENCE", "read"]
+__all__ = ["LICENCE", "problem_of", "read"]
 
 LICENCE = "MIT (openai/grade-school-math)"
 
 
 def read(settings: SourceSettings) -> Iterator[Found]:
     """Yield all problems of the copy, in file order."""
+    return each(copies(settings, ("gsm8k_*", "*")), lambda row: problem_of(row, settings, LICENCE))
 
-    def make(row: Row) -> Found:
-        solution = row.values.get("answer")
-        _, mark, answer = solution.rpartition("####") if isinstance(solution, str) else ("", "", "")
-        if not mark:
-            return row.bad("no_answer", "the column `answer` has no line `#### <number>`")
-        answer = answer.strip().replace(",", "")
-        return problem_from(row, settings, row.values.get("question"), answer, licence=LICENCE, solution=solution)
 
-    return each(copies(settings, ("gsm8k_*", "*")), make)
+def problem_of(row: Row, settings: SourceSettings, licence: str, split: Split | None = None) -> Found:
+    """Turn a row in GSM8K's form into a problem: the solution is in `answer`, and the answer in its line `####`."""
+    solution = row.values.get("answer")
+    _, mark, answer = solution.rpartition("####") if isinstance(solution, str) else ("", "", "")
+    if not mark:
+        return row.bad("no_answer", "the column `answer` has no line `#### <number>`")
+    answer = answer.strip().replace(",", "")
+    return problem_from(
+        row, settings, row.values.get("question"), answer, licence=licence, solution=solution, split=split
+    )

@@ -60,7 +60,7 @@ class TeachSettings(SolverSettings):
         return self
 
 
-@stage("teach", version=1, settings=TeachSettings)
+@stage("teach", version=2, settings=TeachSettings)
 def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered) -> None:
     """Write the lessons, and the problems that were left for practice."""
     chosen = _choice(lambda: problems.read(Problem), settings.max_problems, settings.seed)

@@ -37,7 +37,10 @@ def check(
     ],
     against: Annotated[list[Path], typer.Option("--against", metavar="TEST", help="Test questions; may be repeated.")],
     by: Annotated[str | None, typer.Option(help="Repeat the counts by this column, for example origin.")] = None,
-    column: Annotated[str | None, typer.Option(help="Name of the question column.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[FILE=]NAME", help="The question's column, of all files or of one; may be repeated."),
+    ] = None,
     n: Annotated[
         list[int] | None, typer.Option("-n", min=1, help="Sizes of n-grams; 1, 2 and 3 where left out.")
     ] = None,
@@ -47,7 +50,9 @@ def check(
     """Search training problems for benchmark questions, as the paper did (TF-IDF top 10, then Jaccard)."""
     from orcamath.commands import files
 
-    typer.echo(files.check(training, against, by=by, column=column, n=n or [], threshold=threshold, as_json=json))
+    typer.echo(
+        files.check(training, against, by=by, columns=column or [], n=n or [], threshold=threshold, as_json=json)
+    )
 
 
 @app.command()
