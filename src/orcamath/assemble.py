@@ -40,7 +40,11 @@ from orcamath.workshop import Player, Workshop
 if TYPE_CHECKING:
     from orcamath.student.losses import LossFunction
 
+<<<<<<< HEAD
 __all__ = ["Assembled", "run_recipe", "size_of"]
+=======
+__all__ = ["Assembled", "run_recipe", "size_of", "slug", "student_folder"]
+>>>>>>> 3bd510a (Checks: a recipe is checked whole, arms and all, before anything is paid; a plan needs no key)
 
 
 class Assembled:
@@ -73,7 +77,7 @@ class Assembled:
         """Return the base model's folder: the shipped pupil, a local folder or GGUF file, or a hub name."""
         from orcamath.student.model import open_folder
 
-        return open_folder(_base(settings), settings.revision)
+        return open_folder(student_folder(settings), settings.revision)
 
     def model_of(self, trained: Artifact) -> ModelFolder:
         """Return the model folder inside a sealed training stage. Raises Damaged where its weights are not what was sealed."""
@@ -138,11 +142,11 @@ class Assembled:
 
 def size_of(settings: StudentSettings) -> ModelSize | None:
     """Return how large a student is: read where it lies here, by its name where it is on a hub, None where nothing tells."""
-    path = Path(_base(settings)).expanduser()
+    path = Path(student_folder(settings)).expanduser()
     return size_on_disk(path) if path.exists() else size_by_name(settings.base)
 
 
-def _base(settings: StudentSettings) -> str:
+def student_folder(settings: StudentSettings) -> str:
     """Return the base's place: what a member of the family says, or what the recipe names (a folder, a file, a hub name)."""
     named = settings.base.endswith(".py") or offered("base", settings.base) is not None
     return str(find("base", settings.base).folder()) if named else settings.base

@@ -30,7 +30,7 @@ LAYERS = [
     ["recipe_settings", "recipe_file", "outline", "workshop", "recipe", "experiment", "plan", "recipes"],
     ["report", "view", "export"],
     ["backends", "classroom", "testing"],
-    ["families", "assemble", "commands", "verbs", "cli", "__main__"],
+    ["families", "assemble", "checks", "commands", "verbs", "cli", "__main__"],
 ]  # fmt: skip
 LAYER = {room: i for i, rooms in enumerate(LAYERS, 1) for room in rooms}
 TORCH_ROOMS = (

@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import orjson
 
 from orcamath.backends.batch_files import Desk, Intent
 from orcamath.backends.openai_compatible import OPENAI, fingerprint_of
-from orcamath.backends.wire_keys import headers_of
+from orcamath.backends.wire_keys import Secrets, headers_of
 from orcamath.backends.wire_pace import backoff
 from orcamath.backends.wire_protocol import Fault, body_of, fault_of, is_refusal_of_content, parse
 from orcamath.backends.wire_quirks import Quirks
@@ -68,10 +69,14 @@ class OpenAIBatch:
         self._meter: Meter | None = None
         self._options: dict[str, Any] = {**_OPTIONS, **settings.options}
         self._url = (settings.base_url or OPENAI).rstrip("/")
-        self._headers, self._secrets = headers_of(settings, self._url)
         self._quirks = Quirks(settings.model)
         self._desk = Desk(Path(self._options["folder"]) / digest(self.fingerprint, self._url)[:16])
         self._held: dict[str, int] = {}
+
+    @cached_property
+    def _keys(self) -> tuple[dict[str, str], Secrets]:
+        """Headers and the secrets in them, read when the first call is made: a plan needs no key."""
+        return headers_of(self.settings, self._url)
 
     def __call__(self, requests: Iterable[Request]) -> Replies:
         """Hand in what no batch holds, then wait for all. Raises BatchWaiting where told not to wait."""
@@ -205,13 +210,13 @@ class OpenAIBatch:
                 fault = fault_of(int(response.get("status_code") or 502), {}, payload)
                 if is_refusal_of_content(fault):
                     return Reply(key, finish_reason="refused")
-                return Reply(key, error=self._secrets.hide(str(fault)))
+                return Reply(key, error=self._keys[1].hide(str(fault)))
             sent = True
             parsed = parse(key, payload)
             billed = parsed.billed
             return parsed.reply
         except Fault as fault:
-            return Reply(key, error=self._secrets.hide(str(fault)))
+            return Reply(key, error=self._keys[1].hide(str(fault)))
         finally:
             self._settle(held, billed, sent=sent)
 
@@ -227,7 +232,7 @@ class OpenAIBatch:
             try:
                 return asyncio.run(self._once(method, path, json, upload, raw=raw))
             except Fault as fault:
-                message = self._secrets.hide(str(fault))
+                message = self._keys[1].hide(str(fault))
                 if fault.kind in ("refused", "item"):
                     raise TeacherRefused(f"batch API at {self._url}: {message}") from None
                 wait = max(fault.retry_after or 0, backoff(attempt, self._options["first_backoff_s"]))
@@ -236,7 +241,7 @@ class OpenAIBatch:
 
     async def _once(self, method: str, path: str, json: Any, upload: tuple[str, bytes] | None, *, raw: bool) -> Any:
         data: Any = None
-        headers = dict(self._headers)
+        headers = dict(self._keys[0])
         if upload is not None:
             data = aiohttp.FormData({"purpose": "batch"})
             data.add_field("file", upload[1], filename=upload[0], content_type="application/jsonl")

@@ -9,6 +9,7 @@ CapReached. `Pace` holds concurrency and limits, `Quirks` what the model does no
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,7 +17,7 @@ import aiohttp
 import orjson
 
 from orcamath.backends import wire_run
-from orcamath.backends.wire_keys import headers_of
+from orcamath.backends.wire_keys import Secrets, headers_of
 from orcamath.backends.wire_pace import Pace, backoff
 from orcamath.backends.wire_protocol import Fault, Parsed, body_of, fault_of, is_refusal_of_content, parse
 from orcamath.backends.wire_quirks import Quirks
@@ -28,7 +29,7 @@ from orcamath.store.budget import Meter, Price, most_tokens
 from orcamath.store.prices import price_of
 from orcamath.store.under_way import meter
 
-__all__ = ["OpenAICompatible", "fingerprint_of", "open_chat"]
+__all__ = ["OPENAI", "OpenAICompatible", "fingerprint_of", "open_chat"]
 
 OPENAI = "https://api.openai.com/v1"
 MAX_REPLY_BYTES = 16_000_000
@@ -62,7 +63,7 @@ def fingerprint_of(settings: ModelSettings) -> str:
 
 
 def open_chat(settings: ModelSettings) -> "OpenAICompatible":
-    """Return the model as a Chat; nothing is sent yet. Raises RecipeError on a missing key or a wrong option."""
+    """Return the model as a Chat; nothing is sent yet. Raises RecipeError on a wrong option."""
     if not settings.model:
         raise RecipeError("`model` is empty: give the name under which the endpoint serves the model")
     for name in settings.options:
@@ -82,7 +83,6 @@ class OpenAICompatible:
         self.base_url = settings.base_url or OPENAI
         self._meter: Meter | None = None
         self._options: dict[str, Any] = {**_OPTIONS, **settings.options}
-        self._headers, self._secrets = headers_of(settings, self.base_url)
         self._chat_url = _join(self.base_url, "chat/completions")
         self._text_url = _join(self.base_url, "completions")
         self._quirks = Quirks(settings.model)
@@ -99,8 +99,14 @@ class OpenAICompatible:
         self._paying = 0
         self._settled: asyncio.Event | None = None
 
+    @cached_property
+    def _keys(self) -> tuple[dict[str, str], Secrets]:
+        """Headers and the secrets in them, read when the first call is made: a plan needs no key."""
+        return headers_of(self.settings, self.base_url)
+
     def __call__(self, requests: Iterable[Request]) -> Replies:
         """Answer the requests, in any order."""
+        assert self._keys is not None  # a missing one is said here, where it can be raised
         self._flight = wire_run.Flight()
         self._meter = meter(self._price)
         window = self.settings.concurrency
@@ -118,7 +124,7 @@ class OpenAICompatible:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=_KEEP_ALIVE_S),
             timeout=aiohttp.ClientTimeout(total=self.settings.timeout_s, sock_connect=_CONNECT_S),
-            headers={"Content-Type": "application/json", **self._headers},
+            headers={"Content-Type": "application/json", **self._keys[0]},
             trust_env=bool(self._options["trust_env"]),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
@@ -140,7 +146,7 @@ class OpenAICompatible:
                 self._pace.alive()
                 continue
             except Fault as fault:
-                message = self._secrets.hide(str(fault))
+                message = self._keys[1].hide(str(fault))
                 if fault.kind == "refused":
                     raise TeacherRefused(f"model `{self.settings.model}` at {self.base_url}: {message}") from None
                 if fault.kind == "item":
@@ -194,7 +200,7 @@ class OpenAICompatible:
 
     def _clean(self, reply: Reply) -> Reply:
         """Take our key out of an answer that repeats it."""
-        text, reasoning = self._secrets.hide(reply.text), reply.reasoning and self._secrets.hide(reply.reasoning)
+        text, reasoning = self._keys[1].hide(reply.text), reply.reasoning and self._keys[1].hide(reply.reasoning)
         return (
             reply
             if (text, reasoning) == (reply.text, reply.reasoning)

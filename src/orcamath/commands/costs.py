@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orcamath.assemble import Assembled, size_of
+from orcamath.checks.whole import check
 from orcamath.errors import PaysAgain
 from orcamath.plan import Plan, Range, paid_before, plan
 from orcamath.ports import Progress
@@ -29,10 +30,13 @@ def plan_of(
     from orcamath.report.progress import Bars
 
     loaded = load(recipe, overrides, limit=limit)
+    checked = check(loaded, store, everything=False)
+    checked.require(loaded.name)
     found = planned(loaded, Store(store), Bars(), tflops)
     if as_json:
-        return json.dumps(found.plain(), indent=1)
-    return _tables(loaded, found, tflops)
+        return json.dumps({**found.plain(), "not_checked": checked.unchecked}, indent=1)
+    left = [f"not checked without network or key: {'; '.join(checked.unchecked)}"] if checked.unchecked else []
+    return "\n".join([_tables(loaded, found, tflops), *left])
 
 
 def planned(recipe: Recipe, store: Store, progress: Progress, tflops: float = 312.0) -> Plan:

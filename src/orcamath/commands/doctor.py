@@ -4,15 +4,20 @@ import os
 import platform
 import shutil
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from orcamath.errors import OrcamathError
 from orcamath.ports import Request, Sampling
+from orcamath.recipe_settings import Recipe
 
 __all__ = ["check_up"]
 
 
 def check_up(recipe: str | None) -> tuple[str, bool]:
-    """Check the environment; with a recipe also its files and one real call to its teacher. Returns (report, healthy)."""
+    """Check the environment; with a recipe all that `run` checks, and one real call to its teacher. Returns (report, healthy)."""
+    from orcamath.checks.whole import check
+    from orcamath.recipe_file import load
+
     lines, healthy = [f"python {platform.python_version()} on {platform.system()} {platform.machine()}"], True
     for package in ("torch", "transformers", "pyarrow", "aiohttp", "peft", "datasets", "gguf"):
         try:
@@ -25,7 +30,10 @@ def check_up(recipe: str | None) -> tuple[str, bool]:
         lines.append("problem: less than 2 GB free; checkpoints and samples may not fit")
         healthy = False
     if recipe is not None:
-        said, answered = _teacher_says(recipe)
+        loaded = load(recipe)
+        found = check(loaded, Path("store"))
+        lines += [f"problem: {t.line()}" for t in found.troubles]
+        said, answered = _teacher_says(loaded) if not found.troubles else ("the teacher was not asked", False)
         lines.append(said)
         healthy = healthy and answered
     return "\n".join(lines), healthy
@@ -38,14 +46,12 @@ def _needed_for(package: str) -> str:
     return f" (pip install 'orcamath[{extra}]')" if extra else ""
 
 
-def _teacher_says(recipe: str) -> tuple[str, bool]:
+def _teacher_says(loaded: Recipe) -> tuple[str, bool]:
     """Make one real call, past the ledger: a check that answers from memory checks nothing."""
     from orcamath.families import find
     from orcamath.prompts import block
     from orcamath.prompts import load as load_prompt
-    from orcamath.recipe_file import load
 
-    loaded = load(recipe)
     question = "Tom has 3 apples and buys 4 more. How many apples does Tom have now?"
     try:
         chat = find("backend", loaded.teacher.backend).open_chat(loaded.teacher)

@@ -6,7 +6,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+<<<<<<< HEAD
 from orcamath.assemble import run_recipe
+=======
+from orcamath.assemble import run_recipe, slug
+from orcamath.checks.whole import check
+>>>>>>> 3bd510a (Checks: a recipe is checked whole, arms and all, before anything is paid; a plan needs no key)
 from orcamath.commands.ending import say
 from orcamath.errors import UsageError
 from orcamath.recipe_settings import Recipe
@@ -22,7 +27,7 @@ def run_in_folder(
     recipe: str, *, runs: Path, store: Path, name: str | None, until: str | None, limit: int | None,
     overrides: Sequence[str], wait: bool, pay_again: bool = False, detach: bool = False,
 ) -> None:  # fmt: skip
-    """Load a recipe, hold its run folder, run it, and leave the report; the tables go to stdout.
+    """Load a recipe, check it whole, hold its run folder, run it, and leave the report; the tables go to stdout.
 
     Raises PaysAgain where a changed recipe would pay again for much of what it paid for, unless `pay_again`; BatchWaiting where
     a batch is not done and `detach` says not to wait for it.
@@ -33,7 +38,12 @@ def run_in_folder(
 
     loaded = load(recipe, overrides, limit=limit)
     loaded = _detached(loaded) if detach else loaded
+<<<<<<< HEAD
     path = runs / run_name(name or loaded.name, (p.name for p in runs.glob("*/")))
+=======
+    check(loaded, store, until=until).require(loaded.name)
+    path = runs / (slug(name) if name else loaded.name)
+>>>>>>> 3bd510a (Checks: a recipe is checked whole, arms and all, before anything is paid; a plan needs no key)
     with RunFolder(path, wait=wait) as folder:
         if not pay_again:
             confirm_paying_again(loaded, History(store, folder.id).adopted(path), Store(store), Bars(), _asker())

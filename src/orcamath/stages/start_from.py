@@ -38,7 +38,7 @@ from orcamath.sources.source import Row, SourceSettings, number_text, place_of
 from orcamath.store.artifacts import Output
 from orcamath.store.stage import stage
 
-__all__ = ["StartSettings", "lessons_from", "outcome_of", "problems_from", "verdicts_from"]
+__all__ = ["NEEDED", "StartSettings", "lessons_from", "outcome_of", "problems_from", "verdicts_from"]
 
 T = TypeVar("T")
 P = TypeVar("P", Problem, Lesson)

@@ -30,6 +30,7 @@ __all__ = [
     "load",
     "load_tokenizer",
     "locate",
+    "look_at",
     "open_folder",
     "save",
     "torch_dtype",
@@ -124,12 +125,12 @@ def locate(name: str, revision: str | None = None) -> Path:
 def open_folder(name: str, revision: str | None = None, dtype: Dtype = "auto") -> ModelFolder:
     """Find a model by name and say what exactly it is. Raises ModelError naming path and fix."""
     path = locate(name, revision)
-    _check(path)
+    look_at(path)
     return _named(path, _content(path, dtype))
 
 
-def _check(path: Path) -> None:
-    """Refuse early what could not be loaded later."""
+def look_at(path: Path) -> None:
+    """Refuse early what could not be loaded later, without reading weights. Raises ModelError."""
     if path.is_file():
         if path.suffix != ".gguf":
             raise ModelError(f"`{path}` is a file but not a .gguf; name the model's folder instead")
@@ -157,7 +158,7 @@ def load(
     `quantize` holds the weights in NF4 (QLoRA). Raises ModelError.
     """
     path = folder.path if isinstance(folder, ModelFolder) else folder
-    _check(path)
+    look_at(path)
     hf_logging.disable_progress_bar()  # stages draw their own
     try:
         if (path / "adapter_config.json").exists():
@@ -262,12 +263,16 @@ def _load_adapter(path: Path, dtype: torch.dtype) -> Any:
 
 
 def load_tokenizer(path: Path) -> Any:
-    """Load a model's tokenizer alone."""
+    """Load a model's tokenizer alone. Raises ModelError."""
     from transformers import AutoTokenizer
 
-    if path.is_file():
-        return _gguf_tokenizer(path, path.stat().st_mtime_ns)
-    return AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
+    try:
+        if path.is_file():
+            return _gguf_tokenizer(path, path.stat().st_mtime_ns)
+        return AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as e:
+        said = " ".join(str(e).split())[:200]
+        raise ModelError(f"`{path}` has no tokenizer that can be read ({said}); copy its tokenizer.json there") from e
 
 
 @lru_cache(maxsize=4)

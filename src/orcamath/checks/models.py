@@ -1,0 +1,171 @@
+"""The models of a recipe: endpoints, keys and prices; the student and local teachers; what their training needs here.
+
+In: a recipe. Out: troubles. Nothing is sent and no weights are read; a student's configuration, tokenizer and template are.
+"""
+
+import importlib.util
+import json
+import shlex
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from orcamath.assemble import student_folder
+from orcamath.backends.openai_compatible import OPENAI
+from orcamath.backends.wire_keys import headers_of
+from orcamath.checks.trouble import Notes
+from orcamath.errors import OrcamathError, nearest
+from orcamath.families import find
+from orcamath.recipe_settings import Recipe
+from orcamath.records import Problem
+from orcamath.settings import ModelSettings
+from orcamath.sources.source import Unsplit, is_generated
+from orcamath.store.prices import price_of
+from orcamath.student.settings import TrainSettings
+
+__all__ = ["check_models"]
+
+ANSWER_TOKENS = 16
+"""The least room for an answer beside a prompt."""
+
+
+def check_models(recipe: Recipe, notes: Notes) -> None:
+    """Check every model that is called, then the student: its files, its template, and what training it needs here."""
+    for key in ("teacher", "writer", "judge_model"):
+        model = getattr(recipe, key)
+        if model is not None and (key != "teacher" or _teacher_is_asked(recipe)):
+            _called(key, model, recipe.budget.cap_usd, notes)
+    for i, step in enumerate(recipe.iterations):
+        server = step.practice.server
+        program = shlex.split(server.command)[:1] if server is not None else []
+        if step.more_sft is None and program and shutil.which(program[0]) is None:
+            what = f"the program `{program[0]}` is not on this machine's PATH; install it, or write its whole path"
+            notes.trouble(f"iterations.{i}.practice.server.command", what)
+    _extras(recipe, notes)
+    _student(recipe, notes)
+
+
+def _teacher_is_asked(recipe: Recipe) -> bool:
+    """Tell whether any call goes to the teacher: lessons of the seeds' own, or of the user's, need none."""
+    if recipe.start_from is not None and recipe.start_from.stage != "problems":
+        return recipe.reask is not None
+    agents = recipe.ask_me_anything is not None or recipe.suggester_editor is not None
+    writes = recipe.writer is None and agents and recipe.start_from is None
+    return recipe.teach.by == "teacher" or writes or recipe.reask is not None
+
+
+def _called(key: str, model: ModelSettings, cap_usd: float | None, notes: Notes) -> None:
+    if model.backend == "transformers_local":
+        _folder(f"{key}.model", model.model, model.revision, notes)
+        return
+    with notes.at(key):
+        price_of(model.backend, model.model, model.base_url, model.options.get("price"))
+    if cap_usd is not None and cap_usd <= 0 and model.backend.startswith("openai"):
+        notes.trouble("budget.cap_usd", f"${cap_usd:g} allows no call to `{model.model}`; raise it, or leave it out")
+    if not notes.everything:
+        if model.backend.startswith("openai"):
+            notes.left_out(f"{key}: whether `{model.model}` answers, and its key")
+        return
+    with notes.at(key):
+        find("backend", model.backend).open_chat(model)
+        if model.backend.startswith("openai"):
+            headers_of(model, model.base_url or OPENAI)
+
+
+_PACKAGES = {"peft": "lora", "gguf": "gguf", "datasets": "hub", "tensorboard": "tensorboard", "torch": "student"}
+
+
+def _extras(recipe: Recipe, notes: Notes) -> None:
+    """Note packages that are missing for what the recipe asks for."""
+    wanted = {"torch": "student"}
+    if any(t.adapter is not None for t in _trainings(recipe)):
+        wanted["peft"] = "adapter"
+    if any(t.adapter is not None and t.adapter.quantize == "4bit" for t in _trainings(recipe)):
+        wanted["bitsandbytes"] = "adapter.quantize: 4bit"
+    if recipe.tensorboard:
+        wanted["tensorboard"] = "tensorboard: true"
+    if recipe.student.base.endswith(".gguf"):
+        wanted["gguf"] = "student.base"
+    for package, where in wanted.items():
+        if importlib.util.find_spec(package) is None:
+            extra = (
+                f"pip install 'orcamath[{_PACKAGES[package]}]'" if package in _PACKAGES else f"pip install {package}"
+            )
+            notes.trouble(where, f"needs the package `{package}`, which is not installed: {extra}")
+
+
+def _trainings(recipe: Recipe) -> list[TrainSettings]:
+    return [recipe.imitate, *(step.more_sft or step.learn for step in recipe.iterations)]
+
+
+def _student(recipe: Recipe, notes: Notes) -> None:
+    where = "student.base"
+    base = student_folder(recipe.student)
+    folder = _folder(where, base, recipe.student.revision, notes)
+    if folder is None or importlib.util.find_spec("torch") is None:
+        return
+    from orcamath.student.encode import Encoder
+    from orcamath.student.model import load_tokenizer
+
+    with notes.at(where):
+        encoder = Encoder(load_tokenizer(folder))
+        n = len(encoder.prompt(_example(recipe)))
+        for key, training in (("imitate", recipe.imitate), *_later(recipe)):
+            if training.max_tokens < n + ANSWER_TOKENS:
+                what = f"{training.max_tokens} do not hold one example (a question alone takes {n}); raise it"
+                notes.trouble(f"{key}.max_tokens", what)
+
+
+def _later(recipe: Recipe) -> list[tuple[str, TrainSettings]]:
+    return [(f"iterations.{i}.learn", step.learn) for i, step in enumerate(recipe.iterations) if step.more_sft is None]
+
+
+def _example(recipe: Recipe) -> str:
+    """Return the first question of the recipe's own data, or one of ours where it cannot be read here."""
+    for source in recipe.seeds.sources:
+        with suppress(OrcamathError):  # `check_names` and `check_data` say so
+            read = find("source", source.name).read
+            for found in read(source) if source.path is not None or is_generated(read) else ():
+                if isinstance(found, Unsplit):
+                    return found.problem.question
+                if isinstance(found, Problem):
+                    return found.question
+    return "Tom has 3 apples and buys 4 more. How many apples does Tom have now?"
+
+
+def _folder(where: str, name: str, revision: str | None, notes: Notes) -> Path | None:
+    """Return a local model's folder or file after a look at it; None where it is not here."""
+    if importlib.util.find_spec("transformers") is None:
+        return None
+    from orcamath.student.model import locate, look_at
+
+    remote = not Path(name).expanduser().exists() and name.count("/") == 1 and not name.startswith((".", "/", "~"))
+    if remote and not notes.everything:
+        notes.left_out(f"{where}: `{name}` comes from the hub")
+        return None
+    with notes.at(where):
+        path = locate(name, revision)
+        look_at(path)
+        return path if _architecture(where, path, notes) else None
+    return None
+    return None
+
+
+def _architecture(where: str, path: Path, notes: Notes) -> bool:
+    """Tell whether the installed transformers can build such a causal language model, and note it where it cannot."""
+    config = path / "config.json"
+    if not config.is_file():
+        return True  # a GGUF, or an adapter that names its base: said when it is opened
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as KNOWN
+
+    try:
+        said = json.loads(config.read_text(encoding="utf-8")).get("model_type")
+    except (ValueError, AttributeError) as e:
+        notes.trouble(where, f"`{config}` is no JSON object ({e}); copy the model again")
+        return False
+    if said not in KNOWN:
+        hint = nearest(str(said), list(KNOWN)) if said else "it names none"
+        notes.trouble(
+            where, f"`{config}` says `model_type: {said}`, which the installed transformers cannot train ({hint})"
+        )
+    return said in KNOWN

@@ -1,0 +1,47 @@
+"""One check of a whole recipe with its arms: what `run` demands, `plan` shows and `doctor` tells."""
+
+import shutil
+from pathlib import Path
+
+from orcamath.checks.data import check_data
+from orcamath.checks.models import check_models
+from orcamath.checks.names import check_names, check_stage
+from orcamath.checks.trouble import Checked, Notes
+from orcamath.recipe_file import arms
+from orcamath.recipe_settings import Recipe
+
+__all__ = ["check"]
+
+LEAST_FREE = 500_000_000
+"""Bytes: below this not even the ledger of a small run is sure to fit."""
+
+
+def check(recipe: Recipe, store: Path, *, until: str | None = None, everything: bool = True) -> Checked:
+    """Return all that would stop a run later. Sends and writes nothing.
+
+    `everything` uses the network (hub names) and the environment's keys too; without it what needs them is listed as not
+    checked. `until`: the stage at which the run is to stop.
+    """
+    notes = Notes(everything=everything)
+    if until is not None:
+        check_stage(until, recipe, notes)
+    own = {}
+    with notes.at("variants"):
+        own = arms(recipe)
+    for one in (recipe, *own.values()):
+        check_names(one, notes)
+    check_data(recipe, notes)
+    for one in (recipe, *own.values()):
+        check_models(one, notes)
+    if (free := shutil.disk_usage(_existing(store)).free) < LEAST_FREE:
+        notes.trouble(
+            "--store", f"{free / 1e6:,.0f} MB are free where `{store}` lies; make room, or name another place"
+        )
+    return notes.result()
+
+
+def _existing(path: Path) -> Path:
+    path = path.absolute()
+    while not path.exists():
+        path = path.parent
+    return path

@@ -1,0 +1,156 @@
+"""Before the first call is paid: every kind of mistake in a recipe is told by place, value and fix, and nothing is sent."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from orcamath.checks.names import labels_of
+from orcamath.checks.whole import check
+from orcamath.classroom.pupil import pupil, tokenizer
+from orcamath.cli import main
+from orcamath.errors import RecipeError
+from orcamath.recipe_file import load, shipped
+from orcamath.testing import serve, stub
+
+ROWS = "".join(
+    json.dumps({"question": f"Tom has {i} apples and 4 pears. How many?", "answer": str(i + 4)}) + "\n"
+    for i in range(5)
+)
+BASE = """\
+name: mine
+seeds: {sources: [{name: file, path: seeds.jsonl, split: train}]}
+benchmarks: {sources: [{name: file, path: test.jsonl, split: test, called: held-out}]}
+teacher: {model: gpt-4.1-mini, base_url: "http://127.0.0.1:1/v1", api_key_env: null}
+student: {base: classroom}
+iterations: [{}]
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    (tmp_path / "seeds.jsonl").write_text(ROWS)
+    (tmp_path / "test.jsonl").write_text(ROWS)
+    (tmp_path / "r.yaml").write_text(BASE)
+    (tmp_path / "no_loss.py").write_text("x = 1\n")
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / "config.json").write_text('{"model_type": "lama"}')
+    (tmp_path / "odd" / "model.safetensors").write_bytes(b"")
+    (tmp_path / "noquestion.csv").write_text("text,solution\nTom,3\n")
+    (tmp_path / "nogold.jsonl").write_text('{"question": "How many?"}\n')
+    (tmp_path / "empty.jsonl").write_text("")
+    return tmp_path
+
+
+def test_a_recipe_without_a_mistake_has_no_trouble(here: Path) -> None:
+    assert check(load("r.yaml"), here / "store") == ((), ())
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_recipes_that_ship_need_only_their_data_keys_and_models(here: Path, name: str) -> None:
+    found = check(load(name), here / "store", everything=False)
+    assert not [t for t in found.troubles if not t.where.startswith(("seeds", "benchmarks", "student", "adapter"))], (
+        found
+    )
+
+
+# override → (where, words that must be there): what is wrong and what to do
+MISTAKES: dict[str, tuple[str, ...]] = {
+    "learn.loss=ppo": ("iterations.0.learn.loss", "no loss `ppo`", "did you mean", "known"),
+    "learn.loss=./no_loss.py": ("iterations.0.learn.loss", "no_loss.py", "defines no `loss`"),
+    "learn.loss=./gone.py": ("gone.py", "does not exist"),
+    "judge.name=rule": ("judge.name", "did you mean `rules`"),
+    "teacher.backend=openai": ("teacher.backend", "no backend `openai`"),
+    "teacher.api_key_env=MY_KEY": ("teacher", "`MY_KEY`", "export MY_KEY="),
+    "teacher.base_url=https://example.org/v1": ("teacher", "price", "options"),
+    "seeds.sources.0.name=gsm9k": ("seeds.sources.0.name", "did you mean `gsm8k`"),
+    "seeds.sources.0.path=gone.jsonl": ("seeds.sources.0", "gone.jsonl", "does not exist"),
+    "seeds.sources.0.path=noquestion.csv": ("seeds.sources.0", "noquestion.csv", "columns"),
+    "seeds.sources.0.path=empty.jsonl": ("seeds.sources.0", "holds no problem"),
+    "benchmarks.sources.0.path=nogold.jsonl": ("benchmarks.sources.0", "known answer", "columns"),
+    "benchmarks.sources.0={name: file, path: test.jsonl, split: test, limit: 2}": (),
+    "student.base=./bare": ("student.base", "no config.json", "name the folder"),
+    "student.base=./gone": ("student.base", "no model at `./gone`"),
+    "student.base=./odd": ("student.base", "model_type: lama", "did you mean `llama`"),
+    "imitate.max_tokens=8": ("imitate.max_tokens", "do not hold one example", "raise it"),
+    "learn.max_tokens=8": ("iterations.0.learn.max_tokens", "do not hold one example"),
+    "learn.adapter={quantize: 4bit}": ("adapter.quantize", "bitsandbytes", "pip install"),
+    "budget.stages_usd={tech: 3}": ("budget.stages_usd.tech", "did you mean `teach`"),
+    "budget.stages_usd={teach: -1}": ("budget.stages_usd.teach", "no amount"),
+    "practice.server={command: no-such-server --model x}": ("practice.server.command", "no-such-server", "PATH"),
+    "teach.prompt=gone.md": ("teach.prompt", "gone.md"),
+}
+
+
+@pytest.mark.parametrize("override", MISTAKES)
+def test_a_mistake_is_told_with_place_value_and_fix(here: Path, override: str) -> None:
+    found = check(load("r.yaml", [override]), here / "store")
+    said = "\n".join(t.line() for t in found.troubles)
+    assert bool(said) == bool(MISTAKES[override]), said
+    words = MISTAKES[override]
+    missing = [w for w in words if w not in said]
+    # of alternatives such as `did you mean` and `known` one is enough
+    assert not missing or set(missing) < {"did you mean", "known"}, said
+
+
+def test_an_arms_mistake_is_found_too_and_told_once(here: Path) -> None:
+    (here / "r.yaml").write_text(BASE + "variants: {a: {learn: {loss: ppo}}, b: {learn: {loss: ppo}}}\n")
+    found = check(load("r.yaml"), here / "store")
+    assert len([t for t in found.troubles if "ppo" in t.what]) == 1
+
+
+def test_what_needs_network_or_key_is_listed_where_they_are_not_used(here: Path) -> None:
+    own = ["student.base=owner/model", "seeds.sources.0={name: gsm8k}", "teacher.api_key_env=MY_KEY"]
+    found = check(load("r.yaml", own), here / "store", everything=False)
+    assert found.troubles == ()
+    assert [u.split(":")[0] for u in found.unchecked] == ["seeds.sources.0", "teacher", "student.base"]
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "doctor"])
+def test_commands_say_all_of_it_before_anything_is_paid(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    with serve(stub()) as server:
+        text = BASE.replace("http://127.0.0.1:1/v1", server.base_url).replace(
+            "iterations: [{}]", "iterations: [{learn: {loss: ppo}}]"
+        )
+        (here / "r.yaml").write_text(text.replace("base: classroom", "base: ./gone"))
+        monkeypatch.setattr(sys, "argv", ["orcamath", command, "r.yaml"])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        assert ended.value.code in {1, 2}
+        assert "ppo" in out + err
+        assert "no model at `./gone`" in out + err
+        assert not server.stats.get("calls")
+    assert not (here / "runs").exists()
+
+
+def test_until_names_a_stage_that_is_made(here: Path) -> None:
+    found = check(load("r.yaml"), here / "store", until="techa")
+    assert [t.line() for t in found.troubles] == ["--until: `mine` makes no stage `techa`; did you mean `teach`?"]
+    with pytest.raises(RecipeError, match="1 thing to mend"):
+        found.require("mine")
+    for stage in ("teach", "practice", "practice 2", "evaluate M2"):
+        assert check(load("r.yaml"), here / "store", until=stage).troubles == ()
+
+
+def test_the_labels_are_those_a_run_leaves() -> None:
+    """`tests/story/test_run.py` holds a real run's pointers against the same list."""
+    recipe = load("classroom", ["variants={}", "iterations=[{}]"])
+    assert labels_of(recipe) == [
+        "benchmarks", "seeds", "ask", "edit", "collect", "teach", "gate", "unseen", "imitate", "evaluate M1", "practice 2",
+        "judge 2", "preferences 2", "learn 2", "evaluate M2",
+    ]  # fmt: skip
+
+
+def test_a_local_folder_of_a_known_kind_is_no_trouble(here: Path) -> None:
+    from orcamath.student.model import save
+
+    words = tokenizer()
+    save(pupil(words, 0, width=32, layers=1), words, here / "pupil")
+    assert check(load("r.yaml", ["student.base=./pupil"]), here / "store").troubles == ()
