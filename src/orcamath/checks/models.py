@@ -4,7 +4,6 @@ In: a recipe. Out: troubles. Nothing is sent and no weights are read; a student'
 """
 
 import importlib.util
-import json
 import shlex
 import shutil
 from contextlib import suppress
@@ -14,7 +13,7 @@ from orcamath.assemble import student_folder
 from orcamath.backends.openai_compatible import OPENAI
 from orcamath.backends.wire_keys import headers_of
 from orcamath.checks.trouble import Notes
-from orcamath.errors import OrcamathError, nearest
+from orcamath.errors import OrcamathError
 from orcamath.families import find
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem
@@ -146,26 +145,6 @@ def _folder(where: str, name: str, revision: str | None, notes: Notes) -> Path |
     with notes.at(where):
         path = locate(name, revision)
         look_at(path)
-        return path if _architecture(where, path, notes) else None
+        return path
     return None
     return None
-
-
-def _architecture(where: str, path: Path, notes: Notes) -> bool:
-    """Tell whether the installed transformers can build such a causal language model, and note it where it cannot."""
-    config = path / "config.json"
-    if not config.is_file():
-        return True  # a GGUF, or an adapter that names its base: said when it is opened
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as KNOWN
-
-    try:
-        said = json.loads(config.read_text(encoding="utf-8")).get("model_type")
-    except (ValueError, AttributeError) as e:
-        notes.trouble(where, f"`{config}` is no JSON object ({e}); copy the model again")
-        return False
-    if said not in KNOWN:
-        hint = nearest(str(said), list(KNOWN)) if said else "it names none"
-        notes.trouble(
-            where, f"`{config}` says `model_type: {said}`, which the installed transformers cannot train ({hint})"
-        )
-    return said in KNOWN

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from transformers.utils import logging as hf_logging
 
-from orcamath.errors import ModelError
+from orcamath.errors import ModelError, nearest
 from orcamath.student.changes import changes, declared_ends
 from orcamath.student.folder import ModelFolder
 from orcamath.student.head import holds
@@ -137,6 +137,7 @@ def look_at(path: Path) -> None:
         return
     if not (path / "config.json").exists() and not (path / "adapter_config.json").exists():
         raise ModelError(f"`{path}` has no config.json, so it is no model folder; name the folder that holds it")
+    _architecture(path / "config.json")
     weights = ADAPTER if (path / "adapter_config.json").exists() else "*.safetensors"
     if not any(path.glob(weights)):
         pickled = [*path.glob("*.bin"), *path.glob("*.pt")]
@@ -144,6 +145,21 @@ def look_at(path: Path) -> None:
             "copy the weights there"
         )  # fmt: skip
         raise ModelError(f"`{path}` has no {weights}; {fix}")
+
+
+def _architecture(config: Path) -> None:
+    """Refuse a model type that the installed transformers cannot build as a causal language model."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as KNOWN
+
+    if not config.exists():
+        return  # an adapter: its base says what it is
+    try:
+        said = json.loads(config.read_text(encoding="utf-8")).get("model_type")
+    except (ValueError, AttributeError) as e:
+        raise ModelError(f"`{config}` is no JSON object ({e}); copy the model again") from e
+    if said not in KNOWN:
+        hint = nearest(str(said), list(KNOWN)) if said else "it names none"
+        raise ModelError(f"`{config}` says `model_type: {said}`, which the installed transformers cannot train; {hint}")
 
 
 def load(
