@@ -137,7 +137,6 @@ def look_at(path: Path) -> None:
         return
     if not (path / "config.json").exists() and not (path / "adapter_config.json").exists():
         raise ModelError(f"`{path}` has no config.json, so it is no model folder; name the folder that holds it")
-    _architecture(path / "config.json")
     weights = ADAPTER if (path / "adapter_config.json").exists() else "*.safetensors"
     if not any(path.glob(weights)):
         pickled = [*path.glob("*.bin"), *path.glob("*.pt")]
@@ -145,6 +144,7 @@ def look_at(path: Path) -> None:
             "copy the weights there"
         )  # fmt: skip
         raise ModelError(f"`{path}` has no {weights}; {fix}")
+    _architecture(path / "config.json")
 
 
 def _architecture(config: Path) -> None:
