@@ -40,11 +40,7 @@ from orcamath.workshop import Player, Workshop
 if TYPE_CHECKING:
     from orcamath.student.losses import LossFunction
 
-<<<<<<< HEAD
-__all__ = ["Assembled", "run_recipe", "size_of"]
-=======
-__all__ = ["Assembled", "run_recipe", "size_of", "slug", "student_folder"]
->>>>>>> 3bd510a (Checks: a recipe is checked whole, arms and all, before anything is paid; a plan needs no key)
+__all__ = ["Assembled", "run_recipe", "size_of", "student_folder"]
 
 
 class Assembled:

@@ -6,12 +6,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-<<<<<<< HEAD
 from orcamath.assemble import run_recipe
-=======
-from orcamath.assemble import run_recipe, slug
 from orcamath.checks.whole import check
->>>>>>> 3bd510a (Checks: a recipe is checked whole, arms and all, before anything is paid; a plan needs no key)
 from orcamath.commands.ending import say
 from orcamath.errors import UsageError
 from orcamath.recipe_settings import Recipe
@@ -38,12 +34,8 @@ def run_in_folder(
 
     loaded = load(recipe, overrides, limit=limit)
     loaded = _detached(loaded) if detach else loaded
-<<<<<<< HEAD
-    path = runs / run_name(name or loaded.name, (p.name for p in runs.glob("*/")))
-=======
     check(loaded, store, until=until).require(loaded.name)
-    path = runs / (slug(name) if name else loaded.name)
->>>>>>> 3bd510a (Checks: a recipe is checked whole, arms and all, before anything is paid; a plan needs no key)
+    path = runs / run_name(name or loaded.name, (p.name for p in runs.glob("*/")))
     with RunFolder(path, wait=wait) as folder:
         if not pay_again:
             confirm_paying_again(loaded, History(store, folder.id).adopted(path), Store(store), Bars(), _asker())
