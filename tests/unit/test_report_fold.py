@@ -115,7 +115,7 @@ def test_rejected_and_failed_are_kept_apart(results: Results) -> None:
 
 def test_problems_are_followed_from_origin_into_the_lessons(results: Results) -> None:
     assert [tuple(o) for o in results.origins] == [
-        ("seed", 24, 24, 22), ("ask_me_anything", 24, 18, 18), ("suggester_editor", 10, 7, 7),
+        ("seed", 24, 24, 22, 24), ("ask_me_anything", 24, 18, 18, 24), ("suggester_editor", 10, 7, 7, 9),
     ]  # fmt: skip
     assert sum(results.licences.values()) == 47
 

@@ -103,7 +103,7 @@ def test_nothing_is_fetched_and_nothing_runs(page: str) -> None:
 
 
 def test_every_drawing_can_be_heard(page: str) -> None:
-    drawings = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    drawings = re.findall(r"<svg (?!class=.stroke)(?:.*?)</svg>", page, re.DOTALL)
     assert len(drawings) > 8
     for drawing in drawings:
         assert re.search(r"<title id=\"[^\"]+\">[^<]+</title><desc id=\"[^\"]+\">[^<]+</desc>", drawing)
@@ -278,15 +278,57 @@ def test_pairs_of_the_real_gate_are_shown_side_by_side(results: Results, tmp_pat
     assert "plums" in read.text
 
 
-def test_curves_break_between_iterations_and_leave_out_what_is_not_there(page: str) -> None:
-    drawn = {
-        c[0]: c[1] for c in re.findall(r'<svg[^>]*aria-labelledby="(c\d+-\w+)-t[^>]*>(.*?)</svg>', page, re.DOTALL)
+def test_curves_stand_apart_by_stage_and_loss_with_all_arms_in_a_panel(page: str) -> None:
+    found = r'<svg[^>]*aria-labelledby="c[^>]*>\s*<title[^>]*>([^<]*)</title>(.*?)</svg>'
+    drawn = dict(re.findall(found, page, re.DOTALL))
+    assert "imitate: Loss (SFT)" in drawn
+    assert not any(title.startswith("imitate:") and "Margin" in title for title in drawn)  # imitation has none
+    # two losses share no scale, but the margins of all arms are in one panel
+    assert {t for t in drawn if t.startswith("learn 3: Loss")} == {
+        "learn 3: Loss (KTO + 10 NLL)",
+        "learn 3: Loss (NLL)",
     }
-    assert "c0-margin" not in drawn  # imitation has no margin
-    assert "c0-z0" not in drawn
-    assert drawn["c1-loss"].count('class="curve') == 2  # learn 2 and learn 3 are not joined
-    assert drawn["c1-logp"].count('class="curve') == 4
-    assert "learn 3" in drawn["c1-loss"]
+    assert drawn["learn 2: Loss (KTO + 10 NLL)"].count('class="curve') == 2  # smoothed over raw
+    assert drawn["learn 2: Margin (right − wrong)"].count(" raw") == 2
+    assert drawn["learn 2: Log-probability of an answer"].count("dashed") == 2
+    assert drawn["imitate 2: Learning rate (SFT)"].count(" raw") == 0
+
+
+def test_arms_are_held_against_each_other(page: str, results: Results) -> None:
+    (square,) = results.duels
+    assert square.names == ("KTO + NLL · M3", "more SFT · M3", "NLL on right samples · M3")
+    for i, row in enumerate(square.cells):
+        assert row[i] is None
+        for k, cell in enumerate(row):
+            other = square.cells[k][i]
+            if cell is not None and other is not None:
+                assert cell.difference.point == pytest.approx(-other.difference.point)
+    kto = next(r for r in results.rows if r.arm == "KTO + NLL" and r.model == "M3")
+    sft = next(r for r in results.rows if r.arm == "more SFT" and r.model == "M3")
+    against = square.cells[0][1]
+    assert against is not None
+    assert against.difference.point == pytest.approx(kto.score.point - sft.score.point)
+    assert "arms against each other" in page
+
+
+def test_what_moved_is_shown_with_both_answers(page: str, results: Results) -> None:
+    m1 = next(r for r in results.rows if r.model == "M1")
+    for moved in results.moved:
+        last = next(r for r in results.rows if f"{r.arm} · {r.model}" == moved.student)
+        assert moved.n_gained - moved.n_lost == last.right - m1.right
+        assert all(f.after.outcome == "agrees" != f.before.outcome for f in moved.gained)
+        assert all(f.before.outcome == "agrees" != f.after.outcome for f in moved.lost)
+        assert f"{moved.n_gained} gained, {moved.n_lost} lost" in page
+
+
+def test_answers_and_lessons_have_their_lengths(results: Results) -> None:
+    assert len(results.answer_lengths) == 7
+    assert {a.tokens for a in results.answer_lengths} == {9.0}
+    assert {round(a.cut_off * 60) for a in results.answer_lengths} == {2}
+    assert {k.origin: k.n for k in results.lesson_kinds} == {"seed": 22, "ask_me_anything": 18, "suggester_editor": 7}
+    for kind in results.lesson_kinds:
+        assert (kind.question_words, kind.longest_answer) == (10, 4)
+        assert 0 < kind.distinct_2 <= 1
 
 
 def empty() -> Results:

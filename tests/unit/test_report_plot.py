@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orcamath.report.plot import Lane, Line, bars, intervals, lines, thinned, ticks
+from orcamath.report.plot import Lane, Line, bars, intervals, lines, smoothed, thinned
+from orcamath.report.svg import ticks
 from orcamath.report.visible import clip, visible
+from orcamath.report.ways import Trail, flow, trails
 
 HOSTILE = "<script>alert(1)</script>\" ' & {{ 7*7 }} \x00\x1b[31m \u202egnp.exe ]]> &amp;"
 
@@ -95,7 +97,7 @@ def test_stacked_bars_fill_the_same_room_and_tell_shares() -> None:
 def test_labels_of_any_kind_stay_text() -> None:
     for drawing in (
         intervals("i", HOSTILE, HOSTILE, [Lane(HOSTILE, 1, 0, 2)], unit=HOSTILE),
-        lines("c", HOSTILE, HOSTILE, [Line(HOSTILE, [(1, 1.0), (2, 3.0)])], breaks=[(0, HOSTILE)]),
+        lines("c", HOSTILE, HOSTILE, [Line(HOSTILE, [(1, 1.0), (2, 3.0)])]),
         bars("b", HOSTILE, HOSTILE, [(HOSTILE, [(HOSTILE, 3)])]),
     ):
         svg = parsed(drawing)  # well-formed XML, so nothing broke out
@@ -155,3 +157,28 @@ def parsed(drawing: str) -> ElementTree.Element:
 
 def text_of(svg: ElementTree.Element) -> str:
     return " ".join(svg.itertext())
+
+
+def test_smoothing_averages_neighbours_and_keeps_a_level() -> None:
+    assert smoothed([(i, 3.0) for i in range(50)]) == [(i, 3.0) for i in range(50)]
+    assert smoothed([(0, 0.0), (1, 3.0), (2, 6.0)], share=0.1) == [(0, 1.5), (1, 3.0), (2, 4.5)]
+    assert smoothed([(0, math.nan), (1, 2.0)]) == [(1, 2.0)]
+
+
+def test_trails_need_two_places_and_tell_arms_apart_by_shape() -> None:
+    point = (1.0, 50.0, 48.0, 52.0)
+    assert trails("t", "t", "d", [Trail("a", [point])], x_unit="tokens") == ""
+    drawn = trails(
+        "t", "t", "d", [Trail(n, [point, (9.0, 60.0, 57.0, 63.0)], i) for i, n in enumerate("abcd")], x_unit="tokens"
+    )
+    ElementTree.fromstring(drawn)
+    shapes = {re.sub(r"^M\S+ \S+?(?=m)", "", d) for d in re.findall(r'class="dot s\d" d="([^"]+)"', drawn)}
+    assert len(shapes) == 4
+
+
+def test_flow_is_as_thick_as_what_is_left() -> None:
+    drawn = flow("f", "t", "d", ["written", "kept"], [("seed", (100, 50)), (HOSTILE, (20, 0))])
+    ElementTree.fromstring(drawn)
+    assert "<script" not in drawn
+    assert "seed: 100 written, 50 kept" in drawn
+    assert flow("f", "t", "d", ["written"], [("seed", (0,))]) == ""

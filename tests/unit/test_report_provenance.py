@@ -120,6 +120,6 @@ def test_problems_whose_teacher_is_doubted_are_shown_with_what_the_samples_say(t
     (found,) = doubted("KTO", made)
     assert found == Sample(
         "KTO: preferences 2, the teacher is doubted", "5 + 5?", "Way 0.\n#### 10",
-        "the teacher’s answer: 9; orcamath show p7",
+        "the teacher’s answer: 9", "p7",
     )  # fmt: skip
     assert list(doubted("", {"preferences 2": made["preferences 2"]})) == []

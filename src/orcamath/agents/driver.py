@@ -152,7 +152,7 @@ def fold(
                 break
             parsed = examine(agent, reply, item)
             if out is not None:
-                _book(parsed, out, books, final)
+                _book(parsed, reply, out, books, final)
             if not isinstance(parsed, Rejected):
                 yield from ((item, made) for made in parsed if not isinstance(made, Rejected))
                 break
@@ -191,9 +191,11 @@ def examine(agent: Agent[In, Made], reply: Reply, item: In) -> Sequence[Made | R
     return agent.parse(reply, item)
 
 
-def _book(parsed: Sequence[object] | Rejected, out: Output, books: Counter[str], final: bool) -> None:
+def _book(parsed: Sequence[object] | Rejected, reply: Reply, out: Output, books: Counter[str], final: bool) -> None:
     out.balance.asked += 1
     books["asked"] += 1
+    books["prompt_tokens"] += reply.usage.prompt_tokens
+    books["completion_tokens"] += reply.usage.completion_tokens
     if isinstance(parsed, Rejected):
         books["failed"] += 1
         out.reject(parsed, of_call=True)

@@ -11,10 +11,14 @@ from typing import Any, NamedTuple
 from orcamath.recipe_settings import HypothesesSettings
 from orcamath.records import Lesson, Problem, Rejected, Scored
 from orcamath.report.arms import Arm, arms_of, key_of, load_artifact, made, own, steps_of
+from orcamath.report.duels import Duels, duels
 from orcamath.report.hypotheses import Settled, settled
+from orcamath.report.lengths import AnswerLength, LessonKind, answer_lengths, lesson_kinds
+from orcamath.report.moved import Moved, moved
 from orcamath.report.provenance import models, spent
 from orcamath.report.rows import Row, Student, rows
 from orcamath.report.samples import Sample, doubted, samples
+from orcamath.report.slices import Slices, slices
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.history import book_of
 
@@ -49,6 +53,8 @@ class Origin(NamedTuple):
     problems: int
     taught: int
     trained_on: int
+    collected: int = 0
+    """Left after the search for duplicates; 0 where there was none."""
 
 
 class Example(NamedTuple):
@@ -89,6 +95,11 @@ class Results(NamedTuple):
     """(role, the model that played it)."""
     spent: tuple[tuple[str, float], ...] = ()
     """(stage, US dollars), of the run and all its arms."""
+    slices: tuple[Slices, ...] = ()
+    moved: tuple[Moved, ...] = ()
+    duels: tuple[Duels, ...] = ()
+    answer_lengths: tuple[AnswerLength, ...] = ()
+    lesson_kinds: tuple[LessonKind, ...] = ()
     settled: tuple[Settled, ...] = ()
     """What became of the recipe's hypotheses."""
 
@@ -122,8 +133,20 @@ def fold(folder: Path, store: Store) -> Results:
         (*samples(base, students), *doubtful),
         tuple(models(arms[0].recipe, facts)),
         tuple(spent(book_of(store.root, folder), (s.label for s in stages)).items()),
-        tuple(_settled(arms[0].recipe, students, base)),
+        **_looks(students, base),
+        settled=tuple(_settled(arms[0].recipe, students, base)),
     )
+
+
+def _looks(students: list[Student], base: Mapping[str, Artifact]) -> dict[str, Any]:
+    """Return what takes the answers one by one."""
+    tests = base.get("unseen") or base.get("benchmarks")
+    problems = list(tests.read(Problem)) if tests is not None else []
+    lessons = base["gate"].read(Lesson) if "gate" in base else ()
+    return {
+        "slices": tuple(slices(students, problems)), "moved": tuple(moved(students, problems)), "duels": tuple(duels(students)),
+        "answer_lengths": tuple(answer_lengths(students)), "lesson_kinds": tuple(lesson_kinds(lessons)),
+    }  # fmt: skip
 
 
 def _settled(recipe: Mapping[str, Any], students: list[Student], base: Mapping[str, Artifact]) -> list[Settled]:
@@ -158,8 +181,9 @@ def _origins(base: Mapping[str, Artifact]) -> Iterator[Origin]:
     lessons = base.get("teach") or base.get("lessons")
     taught = Counter(x.origin for x in lessons.read(Lesson)) if lessons is not None else Counter[str]()
     trained = Counter(x.origin for x in base["gate"].read(Lesson)) if "gate" in base else Counter[str]()
+    collected = Counter(p.origin for p in base["collect"].read(Problem)) if "collect" in base else Counter[str]()
     for origin in [*grown, *(o for o in taught if o not in grown)]:
-        yield Origin(origin, grown[origin], taught[origin], trained[origin])
+        yield Origin(origin, grown[origin], taught[origin], trained[origin], collected[origin])
 
 
 def _examples(label: str, artifact: Artifact) -> Iterator[Example]:

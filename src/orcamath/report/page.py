@@ -12,9 +12,12 @@ from markupsafe import Markup
 
 from orcamath.report import sections
 from orcamath.report.curves import curves
+from orcamath.report.drawn import growth, paths
 from orcamath.report.fold import Results
 from orcamath.report.others import beside, partly_measured
 from orcamath.report.provenance import origins
+from orcamath.report.rows import Contrast
+from orcamath.report.table import difference
 from orcamath.report.visible import clip, visible
 
 __all__ = ["render", "write"]
@@ -43,7 +46,8 @@ def render(results: Results, *, made: str = "") -> str:
         others=beside(results),
         sources=origins(results.facts),
         partly=partly_measured(results),
-        funnel=sections.funnel(results),
+        growth=growth(results),
+        paths=paths(results),
         rejects=sections.rejects(results),
         books=sections.books(results),
         practice=sections.practice(results),
@@ -61,7 +65,7 @@ def _template() -> Template:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, finalize=_shown,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters |= {"count": _count, "clip": _clip, "spoken": _spoken}
+    environment.filters |= {"count": _count, "clip": _clip, "spoken": _spoken, "points": _points}
     return environment.get_template("page.html")
 
 
@@ -76,6 +80,10 @@ def _count(value: object) -> str:
 def _spoken(name: str) -> str:
     """Turn the name of a fact into words: `n_sampled_tokens` → `sampled tokens`."""
     return name.removeprefix("n_").replace("_", " ")
+
+
+def _points(contrast: Contrast) -> str:
+    return sections.minus(difference(contrast)).replace(" *", " ★")
 
 
 def _clip(text: object, limit: int = MAX_TEXT_CHARS, whole: int | None = None) -> str:

@@ -12,7 +12,7 @@ from orcamath.intervals import Interval, Paired, bootstrap, bootstrap_difference
 from orcamath.records import Scored
 from orcamath.report.training import Training, training_of
 
-__all__ = ["Contrast", "Row", "Student", "rows"]
+__all__ = ["Contrast", "Row", "Student", "contrast", "rows"]
 
 
 class Student(NamedTuple):
@@ -91,7 +91,8 @@ def rows(students: Sequence[Student]) -> Iterator[Row]:
         groups.setdefault((student.arm, student.name), []).append(student)
     controls = list(dict.fromkeys(s.arm for s in students if s.arm and s.recipe.get("match_tokens_of")))
     for (arm, name), group in groups.items():
-        others = [("M1", groups.get(("", "M1"), [])), *((c, groups.get((c, name), [])) for c in controls if c != arm)]
+        firsts = [(m, groups.get(("", m), [])) for m in ("M0", "M1")]
+        others = [*firsts, *((c, groups.get((c, name), [])) for c in controls if c != arm)]
         for benchmark in dict.fromkeys(b for s in group for b in s.answers):
             against = [(other, found) for other, found in others if found and found is not group]
             made = _row([s for s in group if benchmark in s.answers], benchmark, against)
@@ -103,7 +104,7 @@ def _row(group: Group, benchmark: str, others: Sequence[tuple[str, Group]]) -> R
     table = _table(group, benchmark, _shared(group, benchmark))
     n, right = len(table[0]), [sum(row) for row in table]
     answers = [list(s.answers[benchmark].values()) for s in group]
-    contrasts = (_contrast(name, found, group, benchmark) for name, found in others)
+    contrasts = (contrast(name, found, group, benchmark) for name, found in others)
     return Row(
         first.arm, first.name, first.iteration, benchmark, n, _mean(right),
         bootstrap(table).interval if several else wilson(right[0], n),
@@ -132,7 +133,7 @@ def _right(group: Group, benchmark: str) -> float:
     return sum(map(sum, table)) / sum(map(len, table))
 
 
-def _contrast(name: str, first: Group, second: Group, benchmark: str) -> Contrast | None:
+def contrast(name: str, first: Group, second: Group, benchmark: str) -> Contrast | None:
     """Compare seed by seed where both have the same seeds; None where they share no problem."""
     seeds = {s.seed for s in first} & {s.seed for s in second}
     one = [s for s in first if s.seed in seeds and benchmark in s.answers]

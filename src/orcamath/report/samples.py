@@ -30,6 +30,8 @@ class Sample(NamedTuple):
     text: str
     note: str
     """What it was held against, or how far it is verified."""
+    item: str
+    """Id of the record; `orcamath show` and the viewer find it."""
 
 
 def samples(base: Mapping[str, Artifact], students: Sequence[Student]) -> Iterator[Sample]:
@@ -48,7 +50,9 @@ def _lessons(gated: Artifact) -> Iterator[Sample]:
         shown[lesson.origin] += 1
         if shown[lesson.origin] <= MAX_LESSONS:
             known = f", known answer {lesson.gold}" if lesson.gold is not None else ""
-            yield Sample(f"lesson from {lesson.origin}", lesson.question, lesson.answer, f"{lesson.verified}{known}")
+            yield Sample(
+                f"lesson from {lesson.origin}", lesson.question, lesson.answer, f"{lesson.verified}{known}", lesson.id
+            )
 
 
 def _last(students: Sequence[Student]) -> Student:
@@ -67,7 +71,7 @@ def _answers(tests: Artifact, student: Student) -> Iterator[Sample]:
             if shown[benchmark, answer.outcome] <= MAX_ANSWERS:
                 cut = ", cut off" if answer.finish_reason == "length" else ""
                 note = f"gold {answer.gold}, read {answer.final_answer or 'no answer'}, {answer.outcome} by {answer.by}{cut}"
-                chosen[problem] = Sample(f"{benchmark}: {who}, {answer.outcome}", "", answer.text, note)
+                chosen[problem] = Sample(f"{benchmark}: {who}, {answer.outcome}", "", answer.text, note, problem)
     asked = {p.id: p.question for p in tests.read(Problem) if p.id in chosen}
     found = [s._replace(question=asked.get(problem, "")) for problem, s in chosen.items()]
     yield from sorted(found, key=lambda s: s.group)
@@ -92,5 +96,5 @@ def _against_teacher(group: str, practised: Artifact, ids: Iterable[str]) -> Ite
             said.setdefault(attempt.problem_id, attempt.text)
     exercises = (e for e in practised.read(Exercise) if e.problem_id in wanted)
     for e in islice(exercises, len(wanted)):
-        note = f"the teacher’s answer: {e.reference}; orcamath show {e.problem_id}"
-        yield Sample(group, e.question, said.get(e.problem_id, ""), note)
+        note = f"the teacher’s answer: {e.reference}"
+        yield Sample(group, e.question, said.get(e.problem_id, ""), note, e.problem_id)

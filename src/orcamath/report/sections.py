@@ -21,7 +21,7 @@ from orcamath.report.table import difference, each_seed, recovered
 
 __all__ = [
     "Beside", "Board", "Cell", "Finding", "Practised", "Rejects", "ScoreRow", "Timed", "boards", "books", "contamination",
-    "findings", "funnel", "head", "minus", "p_value", "practice", "rejects", "said", "stages",
+    "findings", "head", "minus", "p_value", "practice", "rejects", "said", "stages",
 ]  # fmt: skip
 
 MAX_PAIRS = 5
@@ -226,18 +226,6 @@ def _differences(name: str, against: str, rows: Sequence[ScoreRow]) -> Markup:
     return intervals(name, f"Difference from {against}", "; ".join(words), lanes, unit=unit, reference=0.0)
 
 
-def funnel(results: Results) -> Markup:
-    """Draw what became of the problems of each origin."""
-    groups = [
-        (o.origin, [("kept", o.problems), ("taught", o.taught), ("in the lessons", o.trained_on)])
-        for o in results.origins
-    ]
-    about = "; ".join(
-        f"{o.origin}: {o.problems} kept, {o.taught} taught, {o.trained_on} in the lessons" for o in results.origins
-    )
-    return bars("funnel", "Problems by origin", about, groups)
-
-
 def rejects(results: Results) -> list[Rejects]:
     """Group the examples by stage and reason, most frequent first within a stage."""
     grouped = groupby(results.examples, key=lambda e: (e.stage, e.reason))
@@ -286,6 +274,10 @@ def stages(results: Results) -> list[Timed]:
 
 def _timed(stage: StageRow, longest: float, facts: Mapping[str, Any]) -> Timed:
     tokens = [(k, v) for k, v in facts.items() if k.startswith("n_") and "tokens" in k and isinstance(v, int)]
+    agents = facts.get("agents")
+    for what in ("prompt_tokens", "completion_tokens"):
+        n = sum(books.get(what, 0) for books in agents.values()) if isinstance(agents, dict) else 0
+        tokens += [(what, n)] if n else []
     measured = facts.get("benchmarks")
     if isinstance(measured, dict) and measured:
         answered = sum(m.get("n", 0) * m.get("tokens_per_answer", 0.0) for m in measured.values())

@@ -5,6 +5,7 @@ Words are joined by *and*; `"a phrase"` stays together; the last word may be a b
 
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -62,21 +63,27 @@ def page(db: sqlite3.Connection, query: Query) -> Page:
 
 
 def facets(db: sqlite3.Connection, query: Query) -> dict[str, list[tuple[str, int]]]:
-    """Return for every filter its values with their counts under the other filters, the most frequent first."""
+    """Return for every filter its values with their counts under the other filters, the most frequent first.
+
+    One pass counts all filters that are not set; each that is set has a pass of its own, without itself.
+    """
     if query.kind not in ALL_KINDS:
         return {}
-    found = {}
-    for facet in FACETS:
-        others = {k: v for k, v in query.filters.items() if k != facet}
-        source, values = _matching(query._replace(filters=others))
-        counted = db.execute(
-            f'SELECT w.text, n FROM (SELECT r."{facet}" AS value, count(*) AS n {source} GROUP BY 1) JOIN words w '
-            "ON w.id = value ORDER BY n DESC, w.text LIMIT ?",
-            (*values, MAX_VALUES),
-        ).fetchall()
-        if counted:
-            found[facet] = [(str(text), int(n)) for text, n in counted]
-    return found
+    counts: dict[str, Counter[int]] = {}
+    free = [f for f in FACETS if f not in query.filters]
+    for some, filters in [(free, dict(query.filters)), *(([f], _without(query.filters, f)) for f in query.filters)]:
+        source, values = _matching(query._replace(filters=filters))
+        columns = ", ".join(f'r."{f}"' for f in some)
+        for *found, n in db.execute(f"SELECT {columns}, count(*) {source} GROUP BY {columns}", values):
+            for facet, value in zip(some, found, strict=True):
+                if value is not None:
+                    counts.setdefault(facet, Counter())[value] += n
+    words = dict(db.execute("SELECT id, text FROM words").fetchall())
+    return {f: [(words[v], n) for v, n in counts[f].most_common(MAX_VALUES)] for f in FACETS if f in counts}
+
+
+def _without(filters: Mapping[str, str], facet: str) -> dict[str, str]:
+    return {k: v for k, v in filters.items() if k != facet}
 
 
 def totals(db: sqlite3.Connection) -> dict[str, int]:
