@@ -20,7 +20,7 @@ from orcamath.ports import Closing, Judge, Message, Screen, Silent
 from orcamath.recipe_file import arms, dump
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem, digest
-from orcamath.report.progress import Bars
+from orcamath.report.progress import CLEAR, ArmsLine, Bars
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.source import Reader, SourceSettings
 from orcamath.stages.practice import ServerSettings
@@ -173,8 +173,9 @@ def run_recipe(
     with keeper.until_end():
         _run_base(recipe, folder, store, keeper, shown, until, announce, history, folder.path.name if arm_of else "")
         if own:
-            for arm in run_arms(own, _ArmRunner(folder.path, store.root, history.folder.name), recipe.workers):
-                announce(f"arm `{arm.name}` done")
+            with ArmsLine(folder.path):
+                for arm in run_arms(own, _ArmRunner(folder.path, store.root, history.folder.name), recipe.workers):
+                    announce(f"arm `{arm.name}` done")
 
 
 def _run_base(
@@ -187,7 +188,7 @@ def _run_base(
     events = EventFiles(folder.path / "tensorboard") if recipe.tensorboard else None
     folder.write_text("recipe.yaml", dump(recipe))
     budget = Budget(history.adopted(folder.path), recipe.budget.cap_usd, recipe.budget.stages_usd)
-    shown.left_usd = budget.left_usd
+    shown.money = lambda: (budget.spent_usd(), recipe.budget.cap_usd)
     tools = Assembled(store)
     shop = Workshop(store, folder, tools, keeper, until, announce, budget=budget, events=events, keeper=keeper)
     shop.pointers = Pointers(folder, history, arm)
@@ -197,6 +198,7 @@ def _run_base(
         ended = True
     finally:
         keeper.end()
+        shop.tell_reused()
         if events is not None:
             events.close()
         tools.close()
@@ -215,7 +217,7 @@ class _ArmRunner:
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
         def say(line: str) -> None:
-            sys.stderr.write(f"  [{name}] {line}\n")
+            sys.stderr.write(f"{CLEAR if sys.stderr.isatty() else ''}  [{name}] {line}\n")
             sys.stderr.flush()
 
         path = self.folder / "arms" / arm_folder(name)

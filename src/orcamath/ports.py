@@ -234,7 +234,7 @@ class Progress(Protocol):
 class Silent:
     """Progress that nobody watches (tests, and arms that run side by side)."""
 
-    left_usd: Callable[[], float | None] = staticmethod(lambda: None)
+    money: Callable[[], tuple[float, float | None]] = staticmethod(lambda: (0.0, None))
 
     def begin(self, what: str, total: int | None) -> None:
         """Take no notice."""

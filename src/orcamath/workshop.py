@@ -139,6 +139,8 @@ class Workshop:
     """The stage under way."""
     pointers: Pointers | None = None
     """Where it is written down what the run has reached."""
+    reused: list[str] = field(default_factory=list)
+    """Labels of stages that were there already, not told yet."""
     keeper: Keeper | None = None
     """Who writes down how the run stands."""
 
@@ -154,7 +156,7 @@ class Workshop:
             self.keeper.stage(label)
 
         def make(out: Output) -> None:
-            self.announce(f"{label} …")
+            self.tell_reused()
             stage(out, settings, *inputs, **named)
 
         artifact = self.store.stage(
@@ -166,8 +168,14 @@ class Workshop:
         how = "reused" if artifact.reused else f"{time.monotonic() - began:.1f} s"
         if self.folder is not None:
             self.folder.log(f"{label}: {artifact.path.name} ({how})")
-        self.announce(f"{label}: {_summary(artifact)} ({how})")
+        if artifact.reused:
+            self.reused.append(label)
+        else:
+            self.announce(f"{label}: {_summary(artifact)} ({how})")
+        for warning in artifact.facts.get("warnings") or []:
+            self.announce(f"warning: {label}: {warning}")
         if self.until in {stage.name, label}:
+            self.tell_reused()
             raise UntilReached(f"stopped after `{label}`, as `--until` asked; the same command without it goes on")
         return artifact
 
@@ -175,6 +183,13 @@ class Workshop:
         """Return what `stage` would find, or None where it would have to make it."""
         name = self.store.digest_of(stage.name, stage.version, settings, _named(settings, inputs, named))
         return self.store.find(stage.name, name)
+
+    def tell_reused(self) -> None:
+        """Say in one line which stages were there already."""
+        if self.reused:
+            n = len(self.reused)
+            self.announce(f"{n} stage{'s' if n > 1 else ''} reused: {', '.join(self.reused)}")
+            self.reused.clear()
 
     def leave_pointers(self, *, ended: bool = False) -> None:
         """Write where everything made so far lies, for the report, the viewer and garbage collection."""

@@ -78,7 +78,7 @@ def test_seeds_to_report_and_again_in_no_time(orcamath, tmp_path: Path, small: l
     before = sealed_data(tmp_path / "store")
     again = orcamath("run", "classroom", *flags(small))
     assert again.returncode == 0
-    assert all("(reused)" in line for line in again.stderr.splitlines() if line.startswith(tuple(STAGES)))
+    assert again.stderr.splitlines() == [f"{len(STAGES)} stages reused: {', '.join(STAGES)}"]
     assert sealed_data(tmp_path / "store") == before
 
     # another beta is another training, but the reference's log-probs are those remembered in the store
@@ -93,7 +93,9 @@ def test_seeds_to_report_and_again_in_no_time(orcamath, tmp_path: Path, small: l
     ]  # what was trained, not reused
 
     status = orcamath("status", "classroom", "--json")
-    assert {s["label"] for s in json.loads(status.stdout)} == set(STAGES)
+    told = json.loads(status.stdout)
+    assert told["stands"] == "done"
+    assert [s["label"] for s in told["arms"][0]["stages"]] == STAGES
     answer = orcamath("ask", "classroom/M2", "At the start Ada had 18 beads. How many?")
     assert answer.returncode == 0, answer.stderr
 

@@ -208,9 +208,9 @@ def test_a_plain_line_tells_rate_time_left_and_money(
 ) -> None:
     clock = iter([0.0, 0.0, 20.0, 21.0])
     monkeypatch.setattr("orcamath.report.progress.time.monotonic", lambda: next(clock))
-    bars = Bars(left_usd=lambda: 1234.5)
+    bars = Bars(money=lambda: (1.5, 1234.5))
     bars.begin("teach", 100)
     bars.advance(40, spent_usd=1.5)
-    assert capsys.readouterr().err == "  teach: 40 of 100, 2.0/s, 30 s left, $1.50 spent, $1,234.50 left\n"
+    assert capsys.readouterr().err == "  teach: 40 of 100, 2.0/s, 30 s left, $1.50 spent of $1,234.50\n"
     bars.advance(1)  # a line now and then, not one an item
     assert capsys.readouterr().err == ""

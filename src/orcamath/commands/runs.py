@@ -96,19 +96,14 @@ def report_on(path: Path, store: Path, *, as_json: bool = False) -> None:
 
 
 def status_of(path: Path, store: Path, *, as_json: bool = False) -> str:
-    """Tell which stages of a run (and its arms) are sealed."""
-    from orcamath.report.fold import fold
+    """Tell how a run and its arms stand: running, or stopped and why; what is under way, next, spent, sealed."""
+    from orcamath.commands.standing import lines_of
+    from orcamath.view.live import now_of
 
-    stages = fold(path, Store(store)).stages
-    if as_json:
-        return json.dumps([s._asdict() for s in stages], indent=1)
-    lines = []
-    for s in stages:
-        made = ", ".join(f"{n:,} {t}" for t, n in s.rows.items()) or "sealed"
-        rejected = sum(s.rejected.values()) + sum(s.failed.values())
-        note = f", {rejected:,} rejected" if rejected else ""
-        lines.append(f"{s.arm + ': ' if s.arm else ''}{s.label:<16} {made}{note} ({s.seconds:.1f} s)")
-    return "\n".join(lines)
+    if not (path / "recipe.yaml").exists():
+        raise UsageError(f"`{path}` is no run; `orcamath run` makes one, `orcamath runs` lists them")
+    now = now_of(path, Store(store))
+    return json.dumps(now.plain(), indent=1) if as_json else "\n".join(lines_of(now))
 
 
 def ancestry_of(record: str, path: Path, store: Path, *, full: bool, as_json: bool) -> str:

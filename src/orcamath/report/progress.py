@@ -1,23 +1,36 @@
 """Bars for people: rate, time left and money, on stderr, one a stage. Plain lines where there is no terminal."""
 
+import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-__all__ = ["Bars"]
+from orcamath.store.run_state import RunState, read_state
 
+__all__ = ["CLEAR", "ArmsLine", "Bars"]
+
+CLEAR = "\r\x1b[2K"
+"""Takes a line away that was drawn without an end."""
 PLAIN_EVERY_S = 15.0
 PRICED_EVERY_S = 0.5
+
+
+def _no_money() -> tuple[float, float | None]:
+    return 0.0, None
 
 
 class Bars:
     """A rich bar on a terminal, a line now and then elsewhere. Nothing is shown for what takes under two seconds."""
 
-    def __init__(self, *, show_after_s: float = 2.0, left_usd: Callable[[], float | None] = lambda: None) -> None:
-        """`left_usd` tells what of the cap is left; None where there is no cap."""
+    def __init__(
+        self, *, show_after_s: float = 2.0, money: Callable[[], tuple[float, float | None]] = _no_money
+    ) -> None:
+        """`money` tells the US dollars that the run has spent, and its cap; None where there is none."""
         self._after = show_after_s
-        self.left_usd = left_usd
+        self.money = money
         self._bar: Any = None
         self._reset("", None)
 
@@ -77,7 +90,48 @@ class Bars:
         return f"  {self._what}: {self._n:,}{of}, {rate:,.1f}/s{left}{self._of_money()}"
 
     def _of_money(self) -> str:
-        if not self._spent:
+        spent, cap = self.money()
+        if not spent and not self._spent:
             return ""
-        left = self.left_usd()
-        return f", ${self._spent:,.2f} spent" + (f", ${left:,.2f} left" if left is not None else "")
+        return f", ${max(spent, self._spent):,.2f} spent" + (f" of ${cap:,.2f}" if cap is not None else "")
+
+
+class ArmsLine:
+    """One line that says what every arm is at, drawn again each second; nothing where there is no terminal."""
+
+    def __init__(self, folder: Path, money: Callable[[], tuple[float, float | None]] = _no_money) -> None:
+        self.folder, self.money = folder, money
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._draw, daemon=True)
+
+    def __enter__(self) -> "ArmsLine":
+        if sys.stderr.isatty():
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def text(self) -> str:
+        """Return the line."""
+        arms = [_of_arm(p.parent.name, s) for p in sorted((self.folder / "arms").glob("*/state.json"))
+                if (s := read_state(p.parent)) is not None and s.running and s.label]  # fmt: skip
+        spent, cap = self.money()
+        paid = [f"${spent:,.2f} spent" + (f" of ${cap:,.2f}" if cap is not None else "")] if spent else []
+        return " · ".join([*arms, *paid])
+
+    def _draw(self) -> None:
+        while not self._over.wait(1.0):
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write(CLEAR + self.text()[:width])
+            sys.stderr.flush()
+        sys.stderr.write(CLEAR)
+
+
+def _of_arm(name: str, state: RunState) -> str:
+    count = f" {state.n:,} of {state.total:,}" if state.total else f" {state.n:,}" if state.n else ""
+    rate = f", {state.rate_s:,.1f}/s" if state.rate_s else ""
+    left = f", {state.left_s:,.0f} s left" if state.left_s is not None else ""
+    return f"{name}: {state.label}{count}{rate}{left}"

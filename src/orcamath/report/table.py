@@ -103,27 +103,41 @@ def _beside(title: str, rows: list[Row], columns: Columns) -> Iterator[Table]:
 
 
 def _scores(benchmark: str, rows: list[Row]) -> RenderableType:
+    """Show who is right how often, in 80 columns; what else is known of a row stands in the report and in the other tables."""
     others = list(dict.fromkeys(c.against for r in rows for c in r.contrasts))
     seeds = list(dict.fromkeys(seed for r in rows for seed in r.seeds))
-    single = [f"seeds {', '.join(seeds)}"] if seeds else []
-    points = [f"points over {other} [95 %, paired]" for other in others]
-    way = ["of the way to unspoilt"] if any(r.recovered is not None for r in rows) else []
+    way = ["way"] if any(r.recovered is not None for r in rows) else []
     made = table(
         f"{benchmark}: greedy pass@1, {rows[0].n:,} held-out problems, one model call an answer",
-        ["", "student", "practised on", "% right [95 %]", *single, *points, *way, "tokens trained"],
+        ["student", "% right [95 %]", "points [95 %, paired]", *way, "tokens"],
         (
             [
-                r.name, r.model, r.training.practice or "–", percent(r.score), *(each_seed(r) or "–" for _ in single),
-                *(difference(next((c for c in r.contrasts if c.against == o), None)) for o in others),
-                *(recovered(r) or "–" for _ in way), f"{r.trained_tokens:,}",
+                f"{r.name} · {r.model}", "\n".join(filter(None, (percent(r.score), each_seed(r)))),
+                "\n".join(f"{difference(c)} {chr(97 + others.index(c.against))}" for c in r.contrasts) or "–",
+                *(recovered(r) or "–" for _ in way), _short_count(r.trained_tokens),
             ]
             for r in rows
         ),
     )  # fmt: skip
-    made.caption = "* the paired 95 % interval excludes zero"
+    for column in made.columns[1:]:
+        column.no_wrap = True
+    notes = ["* the paired 95 % interval excludes zero", *(f"{chr(97 + i)}: over {o}" for i, o in enumerate(others))]
+    practised = dict.fromkeys(r.training.practice for r in rows if r.training.practice)
+    notes += [f"practised on (problems / label): {', '.join(practised)}"] if practised else []
     if seeds:
-        made.caption += "; seeds of training averaged within each problem, problems bootstrapped"
+        notes.append(
+            f"seeds {', '.join(seeds)} averaged within each problem, problems bootstrapped; each under the mean"
+        )
+    notes += ["way: share of the way from M1 to unspoilt lessons"] if way else []
+    made.caption = printable("\n".join(notes))
     return made
+
+
+def _short_count(n: int) -> str:
+    """Write a count in at most five characters."""
+    return (
+        f"{n / 1e9:.1f}B" if n >= 1e9 else f"{n / 1e6:.1f}M" if n >= 1e6 else f"{n / 1e3:.0f}k" if n >= 1e4 else str(n)
+    )
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]], *, left: int = 1) -> Table:

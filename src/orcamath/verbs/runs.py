@@ -62,7 +62,7 @@ def plan(
 
 @app.command()
 def status(run: RunArg, runs: RunsOpt = RUNS, store: StoreOpt = STORE, json: JsonOpt = False) -> None:
-    """Tell which stages of a run are sealed and what they hold."""
+    """Tell how a run stands: running, or stopped and why, what is under way and next, what it spent, every arm."""
     from orcamath.commands.runs import status_of
 
     typer.echo(status_of(folder_of(run, runs), store, as_json=json))

@@ -17,7 +17,7 @@ from orcamath.report.visible import visible
 from orcamath.view.calls import Calls, new_calls
 from orcamath.view.kinds import FACETS, KINDS, Entry, Kind
 
-__all__ = ["ALL_KINDS", "Index", "Standing", "number"]
+__all__ = ["ALL_KINDS", "Index", "Indexed", "number"]
 
 VERSION = 1
 HEAD_CHARS = 240
@@ -41,7 +41,7 @@ CREATE TABLE words (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
 """
 
 
-class Standing(NamedTuple):
+class Indexed(NamedTuple):
     """How far the index is."""
 
     rows: int
@@ -72,7 +72,7 @@ class Index:
         db.execute("PRAGMA cache_size=-32000")
         return db
 
-    def standing(self) -> Standing:
+    def indexed(self) -> Indexed:
         """Tell how far it is."""
         db = self.reader()
         try:
@@ -80,7 +80,7 @@ class Index:
             parts = db.execute("SELECT count(*) FROM parts WHERE whole").fetchone()[0]
         finally:
             db.close()
-        return Standing(rows, parts, self._left)
+        return Indexed(rows, parts, self._left)
 
     def update(self, made: Sequence[Made], calls: Calls) -> None:
         """Add what is not there yet: sealed tables first, the newest model calls last. Nothing where another process writes."""

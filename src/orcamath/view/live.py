@@ -17,10 +17,10 @@ from orcamath.store.artifacts import Store
 from orcamath.store.budget import NANO
 from orcamath.store.run_state import RunState, read_state
 
-__all__ = ["ArmStanding", "Money", "StageStanding", "Standing", "standing"]
+__all__ = ["ArmNow", "Money", "RunNow", "StageNow", "now_of"]
 
 
-class StageStanding(NamedTuple):
+class StageNow(NamedTuple):
     """One stage of one arm."""
 
     label: str
@@ -33,14 +33,14 @@ class StageStanding(NamedTuple):
     warnings: tuple[str, ...]
 
 
-class ArmStanding(NamedTuple):
+class ArmNow(NamedTuple):
     """The base or an arm."""
 
     name: str
     stands: str
     """`running`, `done`, `until`, `stopped`, `failed`, `interrupted`, `gone` (its process died) or `waiting`."""
     why: str
-    stages: tuple[StageStanding, ...]
+    stages: tuple[StageNow, ...]
     what: str
     n: int
     total: int | None
@@ -56,7 +56,7 @@ class Money(NamedTuple):
     by_stage: Mapping[str, float]
 
 
-class Standing(NamedTuple):
+class RunNow(NamedTuple):
     """The whole run."""
 
     name: str
@@ -64,12 +64,17 @@ class Standing(NamedTuple):
     stands: str
     why: str
     command: str
-    arms: tuple[ArmStanding, ...]
+    arms: tuple[ArmNow, ...]
     money: Money
     at: float
 
+    def plain(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        arms = [a._asdict() | {"stages": [s._asdict() for s in a.stages]} for a in self.arms]
+        return self._asdict() | {"arms": arms, "money": self.money._asdict()}
 
-def standing(folder: Path, store: Store) -> Standing:
+
+def now_of(folder: Path, store: Store) -> RunNow:
     """Tell how a run stands. Raises OrcamathErrors where its files are of a later version."""
     recipe = recipe_of(folder)
     state = read_state(folder)
@@ -82,7 +87,7 @@ def standing(folder: Path, store: Store) -> Standing:
     shown = [_arm(name, arms.get(name), _state_of(folder, name, arms.get(name), state), store, seen) for name in names]
     base = shown[0]
     why = next((a.why for a in shown if a.why and a.stands not in {"running", "done"}), base.why)
-    return Standing(
+    return RunNow(
         folder.name, str(recipe.get("about") or ""), base.stands, why, state.command if state else f"orcamath run {folder.name}",
         tuple(shown), _money(folder, recipe), time.time(),
     )  # fmt: skip
@@ -99,24 +104,24 @@ def _state_of(folder: Path, name: str, arm: Arm | None, base: RunState | None) -
     return None
 
 
-def _arm(name: str, arm: Arm | None, state: RunState | None, store: Store, seen: set[str]) -> ArmStanding:
+def _arm(name: str, arm: Arm | None, state: RunState | None, store: Store, seen: set[str]) -> ArmNow:
     stands = _stands(arm, state)
     done = [_stage(s, load_artifact(store, s["artifact"]), seen) for s in (arm.pointers["stages"] if arm else ())]
     labels = {s.label for s in done}
     running = stands == "running"
     expected = [label for label in (state.expected if state else ()) if label not in labels]
     later = [
-        StageStanding(label, "now" if running and state and label == state.label else "to come", "", 0, 0.0, ())
+        StageNow(label, "now" if running and state and label == state.label else "to come", "", 0, 0.0, ())
         for label in expected
     ] if stands != "done" else []  # fmt: skip
     if running and state and state.label and state.label not in labels | set(expected):
-        later.insert(0, StageStanding(state.label, "now", "", 0, time.time() - state.label_at, ()))
+        later.insert(0, StageNow(state.label, "now", "", 0, time.time() - state.label_at, ()))
     count = (
         (state.what, state.n, state.total, state.rate_s, state.left_s)
         if running and state
         else ("", 0, None, None, None)
     )
-    return ArmStanding(name, stands, state.why if state else "", (*done, *later), *count)
+    return ArmNow(name, stands, state.why if state else "", (*done, *later), *count)
 
 
 def _stands(arm: Arm | None, state: RunState | None) -> str:
@@ -125,13 +130,13 @@ def _stands(arm: Arm | None, state: RunState | None) -> str:
     return "running" if state.running else state.ending or "gone"
 
 
-def _stage(pointer: Mapping[str, Any], artifact: Any, seen: set[str]) -> StageStanding:
+def _stage(pointer: Mapping[str, Any], artifact: Any, seen: set[str]) -> StageNow:
     tables = artifact.manifest["tables"]
     made = ", ".join(f"{n:,} {table}" for table, n in tables.items() if table != "rejected") or "sealed"
     warnings = artifact.facts.get("warnings")
     shared = pointer["artifact"] in seen
     seen.add(pointer["artifact"])
-    return StageStanding(
+    return StageNow(
         pointer["label"], "shared" if shared else "done", made, int(tables.get("rejected", 0)), float(pointer["seconds"]),
         tuple(map(str, warnings)) if isinstance(warnings, list) and not shared else (),
     )  # fmt: skip

@@ -17,7 +17,7 @@ from orcamath.view.calls import Calls, latest_calls
 from orcamath.view.compare import Student, students_in
 from orcamath.view.doubts import Sources
 from orcamath.view.index import Index
-from orcamath.view.live import standing
+from orcamath.view.live import now_of
 from orcamath.view.marks import Marks
 from orcamath.view.whole import inert
 
@@ -91,10 +91,9 @@ class Opened:
 
     def overview(self) -> dict[str, Any]:
         """Return how the run stands, its scores, and the newest model calls while it is at work."""
-        found = standing(self.folder, self.store)
-        plain = found._asdict() | {
-            "arms": [a._asdict() | {"stages": [s._asdict() for s in a.stages]} for a in found.arms],
-            "money": found.money._asdict(), "scores": self.scores(), "index": self.index.standing()._asdict(),
+        found = now_of(self.folder, self.store)
+        plain = found.plain() | {
+            "scores": self.scores(), "index": self.index.indexed()._asdict(),
             "report": (self.folder / "report.html").exists(), "latest": [],
         }  # fmt: skip
         if found.stands == "running":
