@@ -15,6 +15,7 @@ from orcamath.errors import OrcamathError
 from orcamath.report.arms import Arm, arms_of, load_artifact, recipe_of
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import NANO
+from orcamath.store.history import book_of
 from orcamath.store.run_state import RunState, read_state
 
 __all__ = ["ArmNow", "Money", "RunNow", "StageNow", "now_of"]
@@ -89,7 +90,7 @@ def now_of(folder: Path, store: Store) -> RunNow:
     why = next((a.why for a in shown if a.why and a.stands not in {"running", "done"}), base.why)
     return RunNow(
         folder.name, str(recipe.get("about") or ""), base.stands, why, state.command if state else f"orcamath run {folder.name}",
-        tuple(shown), _money(folder, recipe), time.time(),
+        tuple(shown), _money(book_of(store.root, folder), recipe), time.time(),
     )  # fmt: skip
 
 
@@ -142,11 +143,10 @@ def _stage(pointer: Mapping[str, Any], artifact: Any, seen: set[str]) -> StageNo
     )  # fmt: skip
 
 
-def _money(folder: Path, recipe: Mapping[str, Any]) -> Money:
+def _money(path: Path | None, recipe: Mapping[str, Any]) -> Money:
     cap = (recipe.get("budget") or {}).get("cap_usd")
-    path = folder / "budget.sqlite"
     booked: dict[str, float] = {}
-    if path.exists():
+    if path is not None:
         try:
             with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as db:
                 rows = db.execute("SELECT stage, sum(max(granted, spent)) FROM leases GROUP BY stage").fetchall()
