@@ -1,6 +1,5 @@
 """A real browser for the tests in this folder: an installed Chromium, driven by Playwright; without them they skip aloud."""
 
-import json
 import os
 import shutil
 import time
@@ -12,6 +11,7 @@ import pytest
 
 from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Output
+from orcamath.store.seals import read_sealed, write_sealed
 from orcamath.view.opened import Opened
 from report_run import make_run, seal
 from viewing import Served, served
@@ -118,10 +118,10 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Opened:
         out.reject(Rejected(item="long", reason=LONG, detail=LONG, text=HOSTILE + LONG), of_call=True)
         out.balance.asked = 1
 
-    pointers = json.loads((folder / "stages.json").read_text())
+    pointers = read_sealed(folder / "stages.json") or {}
     made = seal(store, "long", long, "long")
     pointers["stages"].insert(0, {"label": "long", "artifact": made.path.name, "seconds": 0.0, "reused": False})
-    (folder / "stages.json").write_text(json.dumps(pointers))
+    write_sealed(folder / "stages.json", pointers)
     opened = Opened(folder, store)
     opened.update()
     return opened

@@ -9,8 +9,12 @@ from urllib.parse import quote
 import pytest
 
 from orcamath.errors import UsageError
+from orcamath.ports import Message, Reply, Request, Sampling, Usage
 from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Output, Store
+from orcamath.store.ledger import Ledger
+from orcamath.store.run_folder import RunFolder
+from orcamath.store.run_state import Keeper
 from orcamath.store.seals import read_sealed, write_sealed
 from orcamath.view.doubts import LISTS, doubts
 from orcamath.view.find import Query, facets, page, totals
@@ -19,6 +23,7 @@ from orcamath.view.opened import Opened
 from orcamath.view.tree import differences, story
 from orcamath.view.whole import inert, named, whole
 from report_run import make_run, seal
+from scripted import Quiet
 from viewing import Served, served
 
 HOSTILE = (
@@ -191,6 +196,63 @@ def test_story_goes_from_the_seed_down(tmp_path: Path) -> None:
     assert ["new", "4"] in [list(p) for p in below["pieces"]]
     assert below["children"][0]["id"] == grandchild.id
     assert below["children"][0]["is_focus"]
+    run.index.close()
+
+
+def with_calls(root: Path) -> tuple[Opened, Problem]:
+    """A run whose stages name two models that the ledger has calls of, and a third that is not the run's."""
+    folder, store = make_run(root)
+    seed = next(seal(store, "seeds", lambda out: None).read(Problem))
+    asked = Request((Message("system", "You suggest."), Message("user", f"<problem>{seed.question}</problem>")))
+    suggested = "<suggestion>Let there be two sorts.</suggestion><suggestion>Let some be lost.</suggestion>"
+    by_ids = Request(token_ids=(5, 6, 7), sampling=Sampling(0.7), draw=2)
+    ledger = Ledger(store.root / "ledger")
+    ledger.put(asked, "writer-1", Reply(asked.key("writer-1"), suggested, usage=Usage(11, 22)))
+    ledger.put(by_ids, "student-1", Reply(by_ids.key("student-1"), "It is 3.\x00", token_ids=(8, 9)))
+    ledger.put(asked, "stranger", Reply(asked.key("stranger"), "Not yours."))
+    ledger.close()
+    made = seal(store, "calling", lambda out: out.facts.update(called=True), "writer-1", "student-1")
+    pointers = read_sealed(folder / "stages.json") or {}
+    pointers["stages"].append({"label": "calling", "artifact": made.path.name, "seconds": 0.0, "reused": False})
+    write_sealed(folder / "stages.json", pointers)
+    run = Opened(folder, store)
+    run.update()
+    return run, seed
+
+
+def test_model_calls_of_the_run_are_listed_whole_and_found_by_their_words(tmp_path: Path) -> None:
+    run, seed = with_calls(tmp_path)
+    with run.reading() as db:
+        assert page(db, Query("calls")).n == 2
+        (by_words,) = page(db, Query("calls", "two sorts")).rows
+        found = whole(db, by_words["id"], run.spelling())
+        assert found is not None
+        assert [m["role"] for m in found["prompt"]] == ["system", "user"]
+        assert (found["prompt_tokens"], found["completion_tokens"], found["model"]) == (11, 22, "writer-1")
+        (by_model,) = page(db, Query("calls", filters={"model": "student-1"})).rows
+        sampled = whole(db, by_model["id"], run.spelling())
+        assert sampled is not None
+        assert sampled["prompt"] == [{"role": "3 token ids", "content": "5 6 7"}]  # no tokenizer in this run
+        assert (sampled["reply"], sampled["draw"]) == ("It is 3.⟨U+0000⟩", 2)
+        tree = story(db, seed.id, run.spelling())["tree"]
+        assert tree["suggestions"] == ["Let there be two sorts.", "Let some be lost."]
+    more = Request((Message("user", "Once more?"),))
+    ledger = Ledger(run.store.root / "ledger")
+    ledger.put(more, "writer-1", Reply(more.key("writer-1"), "Yes."))
+    ledger.close()
+    run.update()
+    with run.reading() as db:
+        assert page(db, Query("calls")).n == 3
+    run.index.close()
+
+
+def test_a_run_at_work_shows_its_newest_calls(tmp_path: Path) -> None:
+    run, _ = with_calls(tmp_path)
+    Keeper(RunFolder(run.folder), Quiet(), "orcamath run trial", ["seeds", "late"]).stage("late")
+    told = run.overview()
+    assert told["stands"] == "running"
+    assert [s["stands"] for s in told["arms"][0]["stages"]][-1] == "now"
+    assert {call["model"] for call in told["latest"]} >= {"writer-1", "student-1"}
     run.index.close()
 
 

@@ -8,10 +8,10 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orcamath.ports import Reply, Request
-from orcamath.store.ledger_format import LEDGER_VERSION, join, unpack_body, unpack_reply
+from orcamath.store.ledger_format import LEDGER_VERSION, Unreadable, join, unpack_body, unpack_reply
 from orcamath.view.kinds import Entry
 
 __all__ = ["Call", "Calls", "latest_calls", "new_calls", "one_call"]
@@ -58,11 +58,19 @@ def _version(shard: Path) -> int:
         return -1
 
 
-def _call(row: tuple[Any, ...]) -> Call:
-    number, model, key, draw, packed, prefix, reply = row
-    body = unpack_body(prefix, packed)
-    request = join(prefix, body, draw)
-    return Call(number, model, request, unpack_reply(key, reply, b"" if request.token_ids is not None else body))
+_Row = tuple[int, str, bytes, int, bytes, str, bytes]
+
+
+def _call(row: _Row) -> Call:
+    """Put one call together; of one that is damaged only that is told, for `orcamath fsck` to mend."""
+    number, model, key, draw, packed, text, reply = row
+    prefix = text.encode()
+    try:
+        body = unpack_body(prefix, packed)
+        request = join(text, body, draw)
+        return Call(number, model, request, unpack_reply(key, reply, b"" if request.token_ids is not None else body))
+    except Unreadable as e:
+        return Call(number, model, Request(), Reply(key, f"(this call is damaged: {e})"))
 
 
 def _numbers(db: sqlite3.Connection, calls: Calls) -> list[int]:
