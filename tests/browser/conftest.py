@@ -34,10 +34,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
+def chromium() -> str | None:
+    """Return where a Chromium is, None where there is none."""
+    return os.environ.get("ORCAMATH_TEST_CHROMIUM") or next((p for n in NAMES if (p := shutil.which(n))), None)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="no Playwright: install orcamath's extra `browser`")
-    found = os.environ.get("ORCAMATH_TEST_CHROMIUM") or next((p for n in NAMES if (p := shutil.which(n))), None)
+    found = chromium()
     if found is None:
         pytest.skip(f"no Chromium: none of {', '.join(NAMES)} on PATH (ORCAMATH_TEST_CHROMIUM names another)")
     with sync_api.sync_playwright() as playwright:

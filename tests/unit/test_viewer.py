@@ -375,6 +375,13 @@ def test_a_mark_is_kept_and_shown_again(viewer: Served) -> None:
     assert viewer.ask("api/mark", method="POST", body=[]).status == 400
 
 
+def test_an_attempt_comes_with_its_verdicts(opened: Opened) -> None:
+    with served(opened) as viewer:
+        row = viewer.ask("api/records?kind=attempts").json()["rows"][0]
+        found = viewer.ask(f"api/record?kind=attempts&name={row['name']}").json()["record"]
+        assert {v["outcome"] for v in found["verdicts"]} == {row["outcome"]} == {"agrees"}
+
+
 def test_comparing_counts_what_moved(opened: Opened) -> None:
     with served(opened) as viewer:
         first, *_, last = (s["key"] for s in viewer.ask("api/students").json())

@@ -178,6 +178,9 @@ def _record(opened: Opened, request: web.Request, _body: Any) -> Any:
             raise UsageError("this record is gone; its stage was made again")
         problem = found.get("problem_id") or found.get("item")
         question = question_of(db, problem, opened.spelling()) if problem and "question" not in found else ""
+        if asked.get("kind") == "attempts":
+            said = (whole(db, i, opened.spelling()) for i in named(db, "verdicts", asked.get("name", "")))
+            found["verdicts"] = [v for v in said if v is not None]
     mark = opened.marks.of.get(str(found.get("id") or asked.get("name", "")))
     return {"row": row, "record": found, "question": inert(question), "mark": inert(mark._asdict()) if mark else None}
 

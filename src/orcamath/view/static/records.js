@@ -93,7 +93,7 @@ function filters(frame, values, asked, to) {
 
 // texts first, as they were written; the rest as a table of facts
 const TEXTS = ["question", "reference", "solution", "answer", "text", "reply", "reasoning", "detail"];
-const HIDDEN = new Set([...TEXTS, "prompt", "positives", "negatives", "held_by", "pairs"]);
+const HIDDEN = new Set([...TEXTS, "verdicts", "prompt", "positives", "negatives", "held_by", "pairs"]);
 
 function detail(kind, found, close) {
   const record = found.record;
@@ -104,6 +104,7 @@ function detail(kind, found, close) {
     el("div", { class: "head" }, el("h2", {}, (WORDS[kind] ?? kind).replace(/s$/, ""), " ", el("code", {}, String(id).slice(0, 12))),
       el("div", { class: "tools" }, problem && el("a", { href: link(`story/${encodeURIComponent(problem)}`), dataset: { story: "" } }, "story (s)"), el("a", { href: `raw/${found.row}`, target: "_blank", rel: "noopener" }, "as text"), el("a", { href: close, dataset: { close: "" } }, "close (Esc)"))),
     record.outcome && el("p", {}, pill(record.outcome), " ", record.by),
+    (record.verdicts ?? []).map((v) => el("p", {}, pill(v.outcome), `${v.by}${v.reason ? `: ${v.reason}` : ""}, ${v.stage}`)),
     found.question && [el("h3", {}, "question"), text(found.question, true)],
     (record.prompt ?? []).map((m) => [el("h3", {}, m.role), text(m.content)]),
     TEXTS.filter((t) => record[t] !== undefined && record[t] !== null && record[t] !== "").map((t) => [el("h3", {}, t), text(record[t], t === "question")]),
