@@ -148,6 +148,20 @@ def test_what_is_sealed_later_is_added_and_what_is_dropped_goes(tmp_path: Path) 
     run.index.close()
 
 
+def test_a_damaged_table_hides_its_own_records_only(tmp_path: Path) -> None:
+    folder, store = make_run(tmp_path)
+    made = next(m for m in Opened(folder, store).made() if m.label == "ask")
+    path = made.artifact.path / "problems.parquet"
+    path.write_bytes(path.read_bytes()[:-40])
+    run = Opened(folder, store)
+    run.update()
+    run.update()
+    with run.reading() as db:
+        assert page(db, Query("lessons")).n > 0
+        assert page(db, Query("attempts", filters={"outcome": "agrees"})).n > 0
+    run.index.close()
+
+
 def test_a_second_viewer_reads_what_the_first_indexes(opened: Opened) -> None:
     second = Opened(opened.folder, opened.store)
     second.update()

@@ -5,11 +5,13 @@ ids, a line to show, numbers for the filters, and where the whole record lies. S
 """
 
 import fcntl
+import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orcamath.report.arms import Made, key_of
@@ -19,6 +21,7 @@ from orcamath.view.kinds import FACETS, KINDS, Entry, Kind
 
 __all__ = ["ALL_KINDS", "Index", "Indexed", "number"]
 
+log = logging.getLogger(__name__)
 VERSION = 1
 HEAD_CHARS = 240
 BATCH = 500
@@ -62,6 +65,7 @@ class Index:
         except OSError:
             self.writes = False  # another viewer of this run keeps it up to date
         self._words: dict[str, int] = {}
+        self._unreadable: set[str] = set()
         self._left = 0
         if self.writes and not _current(path):
             self._begin()
@@ -94,10 +98,16 @@ class Index:
                 db.close()
                 self._begin()
                 db, have = self._open(), {}
-            new = [source for source in wanted if not have.get(source)]
+            new = [source for source in wanted if not have.get(source) and source not in self._unreadable]
             for done, source in enumerate(new):
                 self._left = len(new) - done
-                self._add_table(db, source, *wanted[source])
+                try:
+                    self._add_table(db, source, *wanted[source])
+                except (OSError, pa.ArrowInvalid) as e:
+                    log.warning(
+                        "`%s` cannot be read (%s): its records are not listed; `orcamath fsck` mends it", source, e
+                    )
+                    self._unreadable.add(source)
             self._left = 0
             if new:
                 _join_verdicts(db)

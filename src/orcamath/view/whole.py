@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orcamath.errors import DataError
 from orcamath.report.visible import clip, visible
 from orcamath.student.spelling import Spelled
 from orcamath.view.calls import Call, one_call
@@ -100,7 +101,11 @@ def _table_row(path: Path, row: int) -> dict[str, Any]:
     changed = path.stat().st_mtime_ns
     starts = _starts(path, changed)
     group = max(i for i, start in enumerate(starts) if start <= row)
-    values: dict[str, Any] = _group(path, changed, group).slice(row - starts[group], 1).to_pylist()[0]
+    try:
+        found = _group(path, changed, group)
+    except (OSError, pa.ArrowInvalid) as e:
+        raise DataError(f"cannot read the table `{path}`: {e}; `orcamath fsck` finds and mends what is damaged") from e
+    values: dict[str, Any] = found.slice(row - starts[group], 1).to_pylist()[0]
     return values
 
 
