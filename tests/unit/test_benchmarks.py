@@ -48,14 +48,12 @@ TINY: list[Any] = [
     pytest.param("classroom_base", ["--limit", "8"], "score", marks=slow),
     pytest.param("client_overhead", ["--calls", "20", "--repeats", "1"], "cpu_ratio", marks=slow),
     pytest.param("kill_resume", ["--kills", "1", "--only", "seeds"], "kills", marks=slow),
-    pytest.param("preference_training", ["--problems", "4", "--repeats", "1"], "dpo", marks=slow),
-    pytest.param("sampling", ["--problems", "4", "--repeats", "1", "--only", "pupil"], "pupil", marks=slow),
     pytest.param("sft", ["--lessons", "16", "--repeats", "1"], "sft_speedup", marks=slow),
     pytest.param("view", ["--n", "30"], "index_mb", marks=slow),
     pytest.param("training_memory", ["--hidden", "64", "--layers", "1", "--only", "full"], "cases", marks=slow),
 ]
-ON_REAL_DATA = {"clusters", "contamination_recall", "real_agents"}
-"""Run by hand only: they need the real problem sets or a real model."""
+BY_HAND = {"clusters", "contamination_recall", "real_agents", "preference_training", "sampling"}
+"""Run by hand only: the first three need the real problem sets or a real model, the others train for minutes at any size."""
 
 
 @pytest.mark.parametrize(("name", "arguments", "figure"), TINY)
@@ -77,10 +75,10 @@ def test_it_prints_one_object_and_nothing_else(
     assert figure in found
 
 
-def test_each_is_tried_here_or_named_as_one_for_real_data() -> None:
+def test_each_is_tried_here_or_named_as_one_to_run_by_hand() -> None:
     tried = {getattr(case, "values", case)[0] for case in TINY}
-    assert tried | ON_REAL_DATA == set(BENCHMARKS)
-    assert not tried & ON_REAL_DATA
+    assert tried | BY_HAND == set(BENCHMARKS)
+    assert not tried & BY_HAND
 
 
 def test_what_libraries_and_children_print_goes_to_stderr(
