@@ -125,9 +125,8 @@ def _lessons(kept: Sequence[Lesson], rejected: Sequence[Rejected], **facts: Any)
 
 
 def _book(out: Output, kept: int, rejected: Sequence[Rejected], failed: Sequence[Rejected] = ()) -> None:
-    out.balance.parsed = kept
-    out.balance.asked = kept + len(failed)
-    out.balance.kept, out.balance.results = kept, kept + len(rejected)
+    out.balance.asked = out.balance.parsed = kept
+    out.keep(kept)
     for r in rejected:
         out.reject(r)
     for r in failed:

@@ -121,7 +121,6 @@ def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Opened:
     def long(out: Output) -> None:
         out.write("problems", [Problem.make(HOSTILE + LONG, "seed", LONG)])
         out.reject(Rejected(item="long", reason=LONG, detail=LONG, text=HOSTILE + LONG), of_call=True)
-        out.balance.asked = 1
 
     pointers = read_sealed(folder / "stages.json") or {}
     made = seal(store, "long", long, "long")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.agents.driver import CallSettings, drive, keep, write
+from orcamath.agents.driver import CallSettings, drive, write
 from orcamath.errors import BrokenBalance, RecipeError, WireDown
 from orcamath.ports import Message, Reply, Request
 from orcamath.records import Problem, Rejected
@@ -83,9 +83,9 @@ def test_a_stage_that_loses_a_result_is_found_out(tmp_path: Path) -> None:
 
     def forgetful(out: Output) -> None:
         for _, made in drive(Shout(), lambda: seeds.read(Problem), model, out):
-            lost.append(made) if lost else (lost.append(made), keep(out))
+            lost.append(made) if lost else (lost.append(made), out.keep(owed=True))
 
-    with pytest.raises(BrokenBalance, match="results 5"):
+    with pytest.raises(BrokenBalance, match="4 results were handed on"):
         bench.run(forgetful)
 
 

@@ -45,9 +45,9 @@ def test_the_totals_of_all_agents_come_true(tmp_path: Path) -> None:
         EditSettings(rounds=2),
         TeachSettings(max_problems=5, solutions=2, temperature=0.7),
     )
-    store.stage("ask", 1, asked, [seeds], lambda out: ask(out, asked, seeds, model, watched))
-    store.stage("edit", 1, edited, [seeds], lambda out: edit(out, edited, seeds, model, watched))
-    store.stage("teach", 1, taught, [seeds], lambda out: teach(out, taught, seeds, model, watched))
+    store.stage("ask", 1, asked, [seeds], lambda out: ask(out, asked, seeds, model), progress=watched)
+    store.stage("edit", 1, edited, [seeds], lambda out: edit(out, edited, seeds, model), progress=watched)
+    store.stage("teach", 1, taught, [seeds], lambda out: teach(out, taught, seeds, model), progress=watched)
     assert [bar[0] for bar in watched.bars] == [
         "ask_me_anything", "suggester_1", "editor_1", "suggester_2", "editor_2", "teacher",
     ]  # fmt: skip

@@ -103,12 +103,31 @@ def test_books_that_do_not_add_up_stop_the_run(tmp_path: Path, books: dict[str, 
 
 def test_rejects_are_kept_with_their_reason(tmp_path: Path) -> None:
     def make(out: Output) -> None:
-        out.balance.results = 1
         out.reject(Rejected(item="x", reason="no_question", text="Tom has 3 apples."))
 
     made = Store(tmp_path).stage("edit", 1, None, [], make)
     assert made.balance["rejected"] == {"no_question": 1}
     assert [r.text for r in made.read(Rejected)] == ["Tom has 3 apples."]
+
+
+def test_a_stage_balances_by_what_it_says_of_each_item(tmp_path: Path) -> None:
+    def make(out: Output) -> None:
+        out.parsed()
+        out.reject(Rejected(item="x", reason="refused"), of_call=True)
+        for _ in range(3):
+            out.owe()
+        out.keep(2, owed=True)
+        out.reject(Rejected(item="y", reason="too_long"), owed=True)
+        out.keep()
+
+    books = Store(tmp_path).stage("teach", 1, None, [], make).balance
+    assert (books["asked"], books["parsed"], books["failed"]) == (2, 1, 1)
+    assert (books["results"], books["kept"], books["rejected"]) == (4, 3, {"too_long": 1})
+
+
+def test_what_is_handed_on_and_lost_stops_the_run(tmp_path: Path) -> None:
+    with pytest.raises(BrokenBalance, match="1 results were handed on"):
+        Store(tmp_path).stage("teach", 1, None, [], lambda out: out.owe())
 
 
 def test_a_newer_file_is_refused_by_name_and_left_alone(tmp_path: Path) -> None:

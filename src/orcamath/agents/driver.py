@@ -5,7 +5,7 @@ what came back, or says why not. Whatever went wrong with one item is a `Rejecte
 wire is booked by the model itself, and asked again by the next run.
 
 Both balances are kept here. Calls: every draw asked was parsed or failed. Results: of a `final` agent every result is
-counted when it is handed out and must be booked as kept (`keep`) or rejected by the stage; of an agent whose results are
+owed when it is handed out, to be kept or rejected by the stage; of an agent whose results are
 only the input of another one, the rejected ones alone are counted.
 
 Deviation: the paper drives its agents with AutoGen. Agents here do not talk to each other but through finished results,
@@ -24,7 +24,7 @@ from orcamath.records import Problem, Rejected, Settings, outside_digest
 from orcamath.store.artifacts import Output
 from orcamath.store.ledger import Remembered
 
-__all__ = ["Agent", "CallSettings", "Item", "drive", "examine", "fill", "fold", "keep", "write"]
+__all__ = ["Agent", "CallSettings", "Item", "drive", "examine", "fill", "fold", "write"]
 
 
 class Item(Protocol):
@@ -158,11 +158,6 @@ def fold(
                 break
 
 
-def keep(out: Output) -> None:
-    """Book one result of a final agent as kept."""
-    out.balance.kept += 1
-
-
 def write(
     agent: Agent[Problem, Problem],
     problems: Callable[[], Iterable[Problem]],
@@ -176,7 +171,7 @@ def write(
 
     def kept() -> Iterator[Problem]:
         for _, problem in drive(agent, problems, chat, out, tries=tries, total=total):
-            keep(out)
+            out.keep(owed=True)
             yield problem
 
     return out.write("problems", kept())
@@ -192,7 +187,6 @@ def examine(agent: Agent[In, Made], reply: Reply, item: In) -> Sequence[Made | R
 
 
 def _book(parsed: Sequence[object] | Rejected, reply: Reply, out: Output, books: Counter[str], final: bool) -> None:
-    out.balance.asked += 1
     books["asked"] += 1
     books["prompt_tokens"] += reply.usage.prompt_tokens
     books["completion_tokens"] += reply.usage.completion_tokens
@@ -200,16 +194,16 @@ def _book(parsed: Sequence[object] | Rejected, reply: Reply, out: Output, books:
         books["failed"] += 1
         out.reject(parsed, of_call=True)
         return
-    out.balance.parsed += 1
+    out.parsed()
     books["parsed"] += 1
     for made in parsed:
         if isinstance(made, Rejected):
-            out.balance.results += 1
             books["results_rejected"] += 1
             out.reject(made)
         else:
-            out.balance.results += final
             books["results"] += 1
+            if final:
+                out.owe()
 
 
 def _again(agent: Agent[In, Made], item: In, chat: Remembered, draw: int) -> Request | None:

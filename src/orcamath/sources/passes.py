@@ -136,7 +136,6 @@ class Passes:
         return None
 
     def _reject(self, rejected: Rejected) -> None:
-        self.out.balance.results += 1
         self.out.reject(rejected)
 
     def facts(self) -> dict[str, Any]:
@@ -154,8 +153,7 @@ def counted(problems: Iterable[Problem], out: Output) -> Iterator[Problem]:
     """Let problems through to their table, each booked as kept."""
     out.progress.begin("reading", None)
     for problem in problems:
-        out.balance.results += 1
-        out.balance.kept += 1
+        out.keep()
         out.progress.advance()
         yield problem
     out.progress.end()

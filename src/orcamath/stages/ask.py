@@ -29,7 +29,6 @@ def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered)
     for seed in seeds.read(Problem):
         if reason := _unfit(seed):
             unfit[reason] += 1
-            out.balance.results += 1
             out.reject(Rejected(item=seed.id, reason=reason))
     out.facts["seeds"] = seeds.count("problems")
     if unfit.total() == seeds.count("problems"):

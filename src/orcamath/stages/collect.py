@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from orcamath.agents.driver import keep
 from orcamath.agents.wellformed import flaw, normal, numbers
 from orcamath.duplicates.likeness import Likeness, hidden_value, jaccard, likeness
 from orcamath.duplicates.minhash import BANDS, bands, candidates
@@ -161,7 +160,6 @@ def _kept(
     drops = Counter[str]()
     for row, problem in enumerate(_read(parts)):
         out.progress.advance()
-        out.balance.results += 1
         if row in marks.dropped:
             out.reject(Rejected(item=problem.id, reason=marks.dropped[row], text=problem.question))
             continue
@@ -181,7 +179,7 @@ def _kept(
             drops["siblings" if reason == "repeats_sibling" else "others"] += 1
             out.reject(Rejected(item=problem.id, reason=reason, text=problem.question, repeats=stays))
         else:
-            keep(out)
+            out.keep()
             yield problem
     out.facts["duplicates"] = dict(sorted(drops.items()))
 

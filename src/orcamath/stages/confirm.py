@@ -73,6 +73,5 @@ def confirm(out: Output, settings: ConfirmSettings, taught: Artifact, solver: Re
 
 def _kept(out: Output, rows: Iterator[Row]) -> Iterator[Row]:
     for row in rows:
-        out.balance.results += 1
-        out.balance.kept += 1
+        out.keep()
         yield row

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from orcamath.agents import editor as editors
 from orcamath.agents import suggester as suggesters
-from orcamath.agents.driver import drive, fill, fold, keep
+from orcamath.agents.driver import drive, fill, fold
 from orcamath.agents.editor import EditorSettings
 from orcamath.agents.suggester import Suggested, SuggesterSettings
 from orcamath.records import Problem, Rejected, Settings
@@ -90,7 +90,8 @@ def _kept(out: Output, settings: EditSettings, rounds: list[Path]) -> Iterator[P
     for path in rounds:
         for problem in read_table(path, Problem):
             if problem.id in superseded:
-                out.reject(Rejected(item=problem.id, reason="edited_again", detail=f"became {superseded[problem.id]}"))
+                became = f"became {superseded[problem.id]}"
+                out.reject(Rejected(item=problem.id, reason="edited_again", detail=became), owed=True)
             else:
-                keep(out)
+                out.keep(owed=True)
                 yield problem

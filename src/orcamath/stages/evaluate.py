@@ -150,10 +150,8 @@ def _answered(asked: Iterator[_Asked], model: Remembered, out: Output) -> Iterat
         reply = model.reply(request)
         if reply is None:
             continue  # its failure is among the wire failures, so the stage will not be sealed
-        out.balance.asked += 1
-        out.balance.parsed += 1
-        out.balance.results += 1
-        out.balance.kept += 1
+        out.parsed()
+        out.keep()
         yield _Answered(problem, request.draw, reply)
 
 

@@ -74,14 +74,13 @@ def gate(
 
     def kept(table: Iterable[Row]) -> Iterator[Row]:
         for row in table:
-            out.balance.results += 1
             if row.id in screened:
                 reason, detail = screened[row.id]
                 out.reject(Rejected(item=row.id, reason=reason, detail=detail, text=row.question))
             elif row.id in contaminated:
                 out.reject(Rejected(item=row.id, reason="contaminated", detail=contaminated[row.id], text=row.question))
             else:
-                out.balance.kept += 1
+                out.keep()
                 yield row
 
     out.write("lessons", kept(taught.read(Lesson)))

@@ -50,8 +50,7 @@ def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judg
             counts[finding.outcome] += 1
             reasons[finding.reason] += 1
             deciders[finding.by] += 1
-            out.balance.results += 1
-            out.balance.kept += 1
+            out.keep()
             out.progress.advance()
             yield Verdict(
                 attempt_id=attempt.id,

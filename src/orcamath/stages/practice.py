@@ -120,13 +120,11 @@ def _attempts(out: Output, asked: Iterator[tuple[Exercise, Request]], student: R
         reply = student.reply(request)
         if reply is None:
             continue  # its failure is already in the books, so the stage will not be sealed
-        out.balance.asked += 1
         if reply.finish_reason == "refused":
             out.reject(Rejected(item=exercise.problem_id, reason="refused", text=reply.text), of_call=True)
             continue
-        out.balance.parsed += 1
-        out.balance.results += 1
-        out.balance.kept += 1
+        out.parsed()
+        out.keep()
         cut += reply.finish_reason == "length"
         tokens += reply.usage.completion_tokens
         yield Attempt.make(
@@ -193,7 +191,6 @@ def _of_problem(out: Output, settings: PracticeSettings, problem: Problem) -> It
 
 
 def _reject(out: Output, item: str, reason: str) -> None:
-    out.balance.results += 1
     out.reject(Rejected(item=item, reason=reason))
 
 

@@ -141,7 +141,6 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
         out.progress.begin("preferences", total)
         for index, (exercise, judged) in enumerate(problems()):
             out.progress.advance()
-            out.balance.results += 1
             if answer_against_teacher(exercise, judged) is not None:
                 doubtful.append(exercise.problem_id)
                 if settings.label_noise == "drop":
@@ -159,7 +158,7 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
                 reason = "no_positive" if found.negatives else "nothing_judged"
                 out.reject(Rejected(item=exercise.problem_id, reason=reason))
                 continue
-            out.balance.kept += 1
+            out.keep()
             yield _preference(exercise, found, cap, tally)
         out.progress.end()
 

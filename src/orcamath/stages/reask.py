@@ -114,11 +114,10 @@ def _problem(exercise: Exercise) -> Problem:
 
 def _kept(out: Output, practised: Artifact, gone: set[str]) -> Iterator[Exercise]:
     for exercise in practised.read(Exercise):
-        out.balance.results += 1
         if exercise.problem_id in gone:
             out.reject(Rejected(item=exercise.problem_id, reason="teacher_unsure", detail=exercise.reference))
         else:
-            out.balance.kept += 1
+            out.keep()
             yield exercise
 
 

@@ -151,7 +151,7 @@ def verdicts_from(out: Output, settings: StartSettings) -> None:
         )
         order: dict[str, None] = {}  # as a set that keeps its order
         for made in _made(out, settings, lambda row: _judged(row, names, settings)):
-            out.balance.kept += 1
+            out.keep(owed=True)
             order.setdefault(made.exercise.problem_id, None)
             db.execute("INSERT INTO t(problem, row) VALUES (?,?)", (made.exercise.problem_id, orjson.dumps(made.row())))
         db.execute("CREATE INDEX by_problem ON t(problem, n)")
@@ -242,10 +242,10 @@ def _made(out: Output, settings: StartSettings, make: Callable[[Row], T | Reject
     n = 0
     for row in islice(rows(file), settings.limit):
         made = row if isinstance(row, Rejected) else make(row)
-        out.balance.results += 1
         out.progress.advance()
         if not isinstance(made, Rejected):
             n += 1
+            out.owe()
             yield made
         elif settings.on_bad_line == "stop" and made.reason != "test_split":
             raise DataError(
@@ -264,8 +264,8 @@ def _unique(out: Output, made: Iterator[P]) -> Iterator[P]:
     seen: set[str] = set()
     for record in made:
         if record.id in seen:
-            out.reject(Rejected(item=record.id, reason="same_row", text=record.question, repeats=record.id))
+            out.reject(Rejected(item=record.id, reason="same_row", text=record.question, repeats=record.id), owed=True)
             continue
         seen.add(record.id)
-        out.balance.kept += 1
+        out.keep(owed=True)
         yield record

@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from orcamath.agents import solver as solvers
-from orcamath.agents.driver import drive, keep
+from orcamath.agents.driver import drive
 from orcamath.agents.solver import Posed, Solution, SolverSettings
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.store.artifacts import Artifact, Output
@@ -78,7 +78,7 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
         for _, group in groupby(solved, key=lambda pair: pair[0].problem.id):
             pairs = list(group)
             for lesson in _lessons(out, settings, pairs[0][0].problem, [s for _, s in pairs], teacher, held):
-                keep(out)
+                out.keep(owed=True)
                 verified[lesson.verified] += 1
                 yield lesson
 
@@ -109,8 +109,7 @@ def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact) -
                 continue
             text = solution_of(problem)
             assert text is not None
-            out.balance.results += 1
-            out.balance.kept += 1
+            out.keep()
             taught.add(problem.id)
             out.progress.advance()
             yield Lesson.make(problem, text, problem.answer, OWN, verified="gold")
@@ -140,13 +139,13 @@ def _lessons(
                 out.facts["disagreeing"].append(problem.id)
         if reason := _too_long(settings, problem, solution) or (check.reason if check.drop else None):
             detail = f"teacher {solution.final_answer}, known {problem.answer}" if check.drop else ""
-            out.reject(Rejected(item=problem.id, reason=reason, detail=detail, text=solution.text))
+            out.reject(Rejected(item=problem.id, reason=reason, detail=detail, text=solution.text), owed=True)
         else:
             fit.append((solution, check))
     best = next((i for i, (_, check) in enumerate(fit) if check.verified != "unverified"), 0)
     for i, (solution, check) in enumerate(fit):
         if settings.keep == "first" and i != best:
-            out.reject(Rejected(item=problem.id, reason="another_solution_kept", text=solution.text))
+            out.reject(Rejected(item=problem.id, reason="another_solution_kept", text=solution.text), owed=True)
             continue
         yield Lesson.make(
             problem,

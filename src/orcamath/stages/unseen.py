@@ -38,7 +38,6 @@ def unseen(out: Output, settings: UnseenSettings, tests: Artifact, trained: Arti
 
     def kept() -> Iterator[Problem]:
         for problem in tests.read(Problem):
-            out.balance.results += 1
             n[problem.source] += 1
             twin = known.get(problem.cluster) if problem.cluster is not None else None
             seen[problem.source] += twin is not None
@@ -50,7 +49,7 @@ def unseen(out: Output, settings: UnseenSettings, tests: Artifact, trained: Arti
                     )
                 )
                 continue
-            out.balance.kept += 1
+            out.keep()
             out.progress.advance()
             yield problem
 

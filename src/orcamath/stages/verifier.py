@@ -108,11 +108,10 @@ def _score(
     score = read_score(reply.text) if reply.finish_reason == "stop" else None
     if reply.key not in seen:
         seen.add(reply.key)
-        out.balance.asked += 1
         if score is None:
             out.reject(Rejected(item=row.problem_id, reason="no_score", text=reply.text), of_call=True)
         else:
-            out.balance.parsed += 1
+            out.parsed()
     return score, (row.n_tokens or 0) + (generated(reply) or 0)
 
 

@@ -61,11 +61,15 @@ class Balance:
     results: int = 0
     kept: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    owed: int = 0
+    """Results that were handed on and are neither kept nor rejected yet."""
 
     def check(self, stage: str) -> None:
         """Raise BrokenBalance where the books do not add up."""
         if self.asked != self.parsed + self.failed:
             raise BrokenBalance(f"stage `{stage}`: asked {self.asked} ≠ parsed {self.parsed} + failed {self.failed}")
+        if self.owed:
+            raise BrokenBalance(f"stage `{stage}`: {self.owed} results were handed on and neither kept nor rejected")
         if self.results != self.kept + self.rejected.total():
             raise BrokenBalance(
                 f"stage `{stage}`: results {self.results} ≠ kept {self.kept} + rejected {self.rejected.total()}"
@@ -108,16 +112,39 @@ class Output:
         self.tables[table] = write_table(self.folder / f"{table}.parquet", table, records)
         return self.tables[table]
 
-    def reject(self, rejected: Rejected, *, of_call: bool = False) -> None:
+    def parsed(self) -> None:
+        """Book a call whose reply was read. One that could not be read is rejected (`of_call`)."""
+        self.balance.asked += 1
+        self.balance.parsed += 1
+
+    def owe(self) -> None:
+        """Book a result that is handed on: whoever gets it keeps or rejects it with `owed`, or the stage is not sealed."""
+        self.balance.results += 1
+        self.balance.owed += 1
+
+    def keep(self, n: int = 1, *, owed: bool = False) -> None:
+        """Book results that go into a table."""
+        self.balance.kept += n
+        self._settle(n, owed)
+
+    def reject(self, rejected: Rejected, *, of_call: bool = False, owed: bool = False) -> None:
         """Book an item that goes no further: a whole reply (`of_call`) or one result."""
         if of_call:
+            self.balance.asked += 1
             self.balance.failed += 1
             self.facts.setdefault("failed_calls", Counter())[rejected.reason] += 1
         else:
             self.balance.rejected[rejected.reason] += 1
+            self._settle(1, owed)
         if self._rejected is None:
             self._rejected = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 — closed when the stage is
         self._rejected.write(orjson.dumps(rejected.row()) + b"\n")
+
+    def _settle(self, n: int, owed: bool) -> None:
+        if owed:
+            self.balance.owed -= n
+        else:
+            self.balance.results += n
 
     def _close(self, stage: str) -> None:
         self.balance.check(stage)

@@ -112,8 +112,7 @@ def _take(out: Output, done: dict[str, Any]) -> None:
     out.facts |= done["facts"]
     for warning in out.facts.get("warnings", []):
         warn(warning)  # a worker's log goes to a file
-    books = done["balance"]
-    out.balance.results, out.balance.kept = books["results"], books["kept"]
+    out.keep(done["balance"]["kept"])
     for row in done["rejected"]:
         out.reject(Rejected.of(row))
 
@@ -124,9 +123,9 @@ class _Noted(Output):
 
     rows: list[dict[str, Any]] = field(default_factory=list)
 
-    def reject(self, rejected: Rejected, *, of_call: bool = False) -> None:
+    def reject(self, rejected: Rejected, *, of_call: bool = False, owed: bool = False) -> None:
         self.rows.append(rejected.row())
-        super().reject(rejected, of_call=of_call)
+        super().reject(rejected, of_call=of_call, owed=owed)
 
 
 class _Told:

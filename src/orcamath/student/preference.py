@@ -112,10 +112,8 @@ def _groups(
     groups, dropped = usable(made, settings, need)
     groups = [per_problem(g) for g in groups] if settings.per_problem else groups
     for problem_id, reason in [*skipped, *dropped]:
-        out.balance.results += 1
         out.reject(Rejected(item=problem_id, reason=reason))
-    out.balance.results += len(groups)
-    out.balance.kept += len(groups)
+    out.keep(len(groups))
     counts = Counter(reason for _, reason in [*skipped, *dropped])
     if not groups:
         raise DataError(f"no preference is left to learn from; dropped: {dict(counts)}")

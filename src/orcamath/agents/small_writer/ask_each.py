@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from orcamath.agents.driver import CallSettings, drive, fill, fold, keep
+from orcamath.agents.driver import CallSettings, drive, fill, fold
 from orcamath.agents.gaps import Gap, asks_for, gaps
 from orcamath.agents.hidden_numbers import answer_value, as_told, changed, hidden, short_answer
 from orcamath.agents.patterns import pattern
@@ -206,7 +206,7 @@ def ask_each(
 
     def kept() -> Iterator[Problem]:
         for _, problem in drive(asker, all_targets, writer, out, tries=question.tries, total=n_targets):
-            keep(out)
+            out.keep(owed=True)
             yield problem
 
     out.write("problems", kept())

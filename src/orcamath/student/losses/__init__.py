@@ -5,7 +5,7 @@ loss: every sum is divided by the *step's* count (`batch.totals`), so the parts 
 """
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 from torch import Tensor
 
@@ -14,7 +14,7 @@ from orcamath.student.settings import LossSettings
 __all__ = ["Batch", "Loss", "LossFunction", "Need", "Totals", "needs", "needs_of"]
 
 Need = Literal["pairs", "reference", "z0"]
-F = TypeVar("F", bound=Callable[..., Any])
+F = TypeVar("F", bound=Callable[..., "Loss"])
 
 
 class Totals(NamedTuple):
@@ -61,16 +61,19 @@ LossFunction = Callable[[Batch, LossSettings], Loss]
 """What a loss's file defines as `loss`."""
 
 
+_NEEDS: dict[Callable[..., object], frozenset[Need]] = {}
+
+
 def needs(*what: Need) -> Callable[[F], F]:
     """Declare what a loss reads, so that nothing else is computed. Without it a loss gets pairs and reference."""
 
     def mark(function: F) -> F:
-        function.needs = frozenset(what)  # type: ignore[attr-defined]
+        _NEEDS[function] = frozenset(what)
         return function
 
     return mark
 
 
-def needs_of(loss: Callable[..., Loss]) -> frozenset[str]:
+def needs_of(loss: Callable[..., Loss]) -> frozenset[Need]:
     """Return what a loss declared with `needs`."""
-    return getattr(loss, "needs", frozenset({"pairs", "reference"}))
+    return _NEEDS.get(loss, frozenset({"pairs", "reference"}))
