@@ -1,4 +1,4 @@
-# Two commands: `make demo` and `make test`. Each sets up what it needs; both need python3.11+ and a package index.
+# `make demo`, `make test`, `make reproduce`. Each sets up what it needs; all need python3.11+ and a package index.
 PYTHON ?= python3
 VENV   ?= .venv
 PY     := $(VENV)/bin/python
@@ -10,7 +10,7 @@ export MKL_NUM_THREADS = 1
 export TOKENIZERS_PARALLELISM = false
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo test test-browser test-servers test-all lint types bench-smoke clean help
+.PHONY: demo reproduce test test-browser test-servers test-all lint types bench-smoke clean help
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
 
@@ -35,6 +35,9 @@ $(VENV)/.browser: $(VENV)/.test
 
 demo: $(VENV)/.demo   ## set up, then run the whole loop on the embedded classroom
 	$(PY) -m orcamath run classroom
+
+reproduce: $(VENV)/.demo   ## the paper's rows, ablations and controls on the classroom, three seeds: about two hours
+	$(PY) -m orcamath run paper-tables
 
 test: $(VENV)/.test lint types   ## set up, then tests, lint and types
 	$(PY) -m pytest -n 2 -q -m "not slow and not gpu and not live and not models and not browser and not servers"

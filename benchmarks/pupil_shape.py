@@ -37,7 +37,7 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def make_model(seed: int = 0, dtype: torch.dtype = torch.float32) -> LlamaForCausalLM:
-    """Return a random Llama of the classroom pupil's shape: 0.48 M weights, width 128, 2 layers, 4 heads, tied."""
+    """Return a random Llama of the first classroom pupil's shape: 0.48 M weights, width 128, 2 layers, 4 heads, tied."""
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=VOCABULARY, hidden_size=128, intermediate_size=320, num_hidden_layers=2, num_attention_heads=4,

@@ -186,7 +186,7 @@ def _practised(store: Store, stages: dict[str, Artifact], number: int, arm: str,
     stages[key] = seal(store, "practice", practice, student)
     stages[f"judge {number}"] = seal(store, "judge", judged, stages[key])
     stages[f"preferences {number}"] = seal(store, "preferences", preferred, stages[f"judge {number}"])
-    told = _facts(n_tokens=60_000, n_steps=40, loss="kto", warnings=["z0_stayed_0"] if number == 3 else [])
+    told = _facts(n_tokens=60_000, n_steps=40, loss="kto", warnings=["chosen_logp_fell"] if number == 3 else [])
 
     def learnt(out: Output) -> None:
         told(out)

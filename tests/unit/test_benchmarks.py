@@ -45,7 +45,6 @@ TINY: list[Any] = [
     pytest.param("seeds_rss", ["--few", "3", "--many", "6"], "extra_mb", marks=slow),
     ("sources_at_size", ["200"], "near"),
     pytest.param("verification", ["--seeds", "6"], "methods", marks=slow),
-    pytest.param("classroom_base", ["--limit", "8"], "score", marks=slow),
     pytest.param("client_overhead", ["--calls", "20", "--repeats", "1"], "cpu_ratio", marks=slow),
     pytest.param("kill_resume", ["--kills", "1", "--only", "seeds"], "kills", marks=slow),
     pytest.param("sft", ["--lessons", "16", "--repeats", "1"], "sft_speedup", marks=slow),

@@ -47,4 +47,4 @@ def test_the_7b_recipes_take_the_papers_rates_times_ten_for_adapters() -> None:
 def test_the_command_line_names_every_recipe_that_ships() -> None:
     from orcamath.verbs.arguments import SHIPPED
 
-    assert SHIPPED.split(", ") == shipped()
+    assert SHIPPED.split(", ") == list(shipped())

@@ -73,7 +73,7 @@ def _texts() -> Iterator[str]:
             yield written(Solution(12, (Operation(3, sign, 4, 12), Operation(3, sign, 4, 12))), style)
 
 
-def pupil(words: PreTrainedTokenizerFast, seed: int, *, width: int = 128, layers: int = 2) -> LlamaForCausalLM:
+def pupil(words: PreTrainedTokenizerFast, seed: int, *, width: int = 128, layers: int = 4) -> LlamaForCausalLM:
     """Make a fresh pupil with random weights of that seed."""
     torch.manual_seed(seed)
     config = LlamaConfig(

@@ -13,7 +13,6 @@ __all__ = ["WARNINGS", "Sums", "Watch", "looked_at", "warn", "watched"]
 
 WARNINGS = {
     "chosen_logp_fell": "right answers have become less likely than under the reference: add nll_weight, or lower learning_rate",
-    "z0_stayed_0": "KTO's baseline z0 stayed 0: the student moved away from every answer it was not asked about",
 }
 FEW = 10
 """Steps before anything is said, and the run of steps that is looked at."""
@@ -88,7 +87,6 @@ class Watch:
         self.from_step = max(FEW, n_steps // 4)
         self.seen = 0
         self.chosen: list[float] = []
-        self.z0: list[float] = []
         self.said: list[str] = []
 
     def __call__(self, **numbers: float) -> None:
@@ -97,14 +95,10 @@ class Watch:
         self.seen += 1
         if "reward_chosen" in numbers:
             self.chosen = [*self.chosen[1 - FEW :], numbers["reward_chosen"]]
-        if "z0" in numbers:
-            self.z0 = [*self.z0[-self.from_step :], numbers["z0"]]
         if self.seen < self.from_step:
             return
         if len(self.chosen) == FEW and sum(self.chosen) < 0:
             self._say("chosen_logp_fell")
-        if len(self.z0) >= self.from_step and not any(self.z0):
-            self._say("z0_stayed_0")
 
     def _say(self, what: str) -> None:
         if what not in self.said:

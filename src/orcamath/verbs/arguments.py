@@ -18,7 +18,7 @@ SetOpt = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting: learn.beta=0.2")
 ]
 STORE, RUNS = Path("store"), Path("runs")
-SHIPPED = ", ".join(sorted(p.stem for p in (Path(__file__).parents[1] / "recipes").glob("*.yaml")))
+SHIPPED = ", ".join(sorted(p.stem for p in Path(__file__).parents[1].glob("*/*.yaml")))
 """Listed here without `recipe_file`, which loads a YAML reader that `--help` has no need of."""
 
 
