@@ -41,7 +41,7 @@ gate: {{policy: report}}
 screens: [classroom]
 student: {{base: classroom, options: {{chunk: 32}}}}
 imitate: {{epochs: 2, batch_size: 16, learning_rate: 1.0e-3, schedule: linear, max_tokens: 320, checkpoint_steps: 3}}
-practice: {{problems: fresh, label: known_answer, samples: 2, max_new_tokens: 64, max_problems: 40}}
+practice: {{samples: 2, max_new_tokens: 64, max_problems: 40}}
 learn: {{loss: kto, learning_rate: 1.0e-4, batch_size: 4, epochs: 2, max_tokens: 320, checkpoint_steps: 1}}
 evaluate: {{max_new_tokens: 64}}
 iterations: [{{}}]

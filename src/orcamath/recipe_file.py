@@ -17,6 +17,7 @@ from orcamath.errors import RecipeError, nearest
 from orcamath.experiment import once_more, seeded
 from orcamath.extend import offered, offers
 from orcamath.recipe_settings import Recipe
+from orcamath.store.literals import refuse_literals
 from orcamath.store.names import check_apart
 
 __all__ = ["arms", "dump", "load", "shipped"]
@@ -203,7 +204,17 @@ def _build(raw: dict[str, Any], where: str, lines: Mapping[tuple[str, ...], int]
     if isinstance(iterations, list):
         resolved["iterations"] = [_iteration(raw, it) if isinstance(it, dict | None) else it for it in iterations]
     try:
-        return Recipe.model_validate(resolved)
+        recipe = Recipe.model_validate(resolved)
+        for model in recipe.models().values():
+            refuse_literals(model)
+        for stage in recipe.budget.stages_usd:
+            if stage not in (paid := recipe.paid_stages()):
+                raise RecipeError(
+                    f"`budget.stages_usd.{stage}`: no stage of that name asks a model; {nearest(stage, paid)}"
+                )
+        return recipe
+    except RecipeError as e:
+        raise RecipeError(f"{where}: {e}") from None
     except ValidationError as e:
         raise RecipeError("\n".join(_explain(error, where, lines) for error in _own(e.errors()))) from e
 

@@ -22,9 +22,11 @@ class ModelSettings(Settings):
     api_key_env: str | None = "OPENAI_API_KEY"
     """Name of the environment variable that holds the key; the key itself is never written anywhere."""
     headers: dict[str, str] = Field(default_factory=dict)
-    """Extra headers; `${NAME}` stands for an environment variable."""
+    """Extra headers; here, in `base_url` and in `body`, `${NAME}` stands for an environment variable."""
     body: dict[str, Any] = Field(default_factory=dict)
-    """Extra fields of the request body; part of the fingerprint."""
+    """Extra fields of the request body; part of the fingerprint. What the call itself is (`n`, `messages`, …) is refused."""
+    plain_http: bool = False
+    """Allow http without encryption to a public host."""
     concurrency: int = Field(default=64, ge=1)
     timeout_s: float = Field(default=120.0, gt=0)
     max_tries: int = Field(default=6, ge=1)

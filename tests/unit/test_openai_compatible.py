@@ -236,17 +236,17 @@ def test_a_key_is_in_no_reply_error_or_message(monkeypatch, caplog) -> None:
 
 
 def test_the_default_key_goes_to_openai_and_this_machine_only(monkeypatch) -> None:
-    from orcamath.backends.wire_keys import headers_of
+    from orcamath.backends.wire_keys import door_of
 
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
     settings = ModelSettings(model="m")
-    assert "Authorization" in headers_of(settings, "https://api.openai.com/v1")[0]
-    assert headers_of(settings, "https://x.openai.azure.com/openai?api-version=1")[0] == {"api-key": "sk-canary"}
-    assert headers_of(settings, "https://elsewhere.example/v1")[0] == {}
-    assert headers_of(settings, "https://notopenai.com/v1")[0] == {}
+    assert "Authorization" in door_of(settings, "https://api.openai.com/v1").headers
+    assert door_of(settings, "https://x.openai.azure.com/openai?api-version=1").headers == {"api-key": "sk-canary"}
+    assert door_of(settings, "https://elsewhere.example/v1").headers == {}
+    assert door_of(settings, "https://notopenai.com/v1").headers == {}
     monkeypatch.delenv("OPENAI_API_KEY")
     with pytest.raises(RecipeError, match="OPENAI_API_KEY"):
-        headers_of(settings, "https://api.openai.com/v1")
+        door_of(settings, "https://api.openai.com/v1")
 
 
 def test_a_key_written_into_the_recipe_is_refused() -> None:

@@ -15,21 +15,24 @@ from collections.abc import Iterable, Iterator, Set
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import orjson
 
 from orcamath.backends.batch_files import Desk, Intent
 from orcamath.backends.openai_compatible import OPENAI, fingerprint_of
-from orcamath.backends.wire_keys import Secrets, headers_of
-from orcamath.backends.wire_pace import backoff
+from orcamath.backends.wire_calls import billed, check_body, fetched, sent
+from orcamath.backends.wire_keys import Door, door_of
+from orcamath.backends.wire_pace import backoff, bounded
 from orcamath.backends.wire_protocol import Fault, body_of, fault_of, is_refusal_of_content, parse
 from orcamath.backends.wire_quirks import Quirks
-from orcamath.errors import BatchWaiting, CapReached, RecipeError, TeacherRefused, WireDown, nearest
+from orcamath.errors import BatchWaiting, RecipeError, TeacherRefused, WireDown, nearest
 from orcamath.ports import Replies, Reply, Request, Usage
 from orcamath.records import digest
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Meter
+from orcamath.store.literals import refuse_literals
 from orcamath.store.prices import price_of
 from orcamath.store.under_way import meter
 
@@ -45,6 +48,7 @@ _OPTIONS = {
     "price": None,
     "first_backoff_s": 1.0,
 }
+MAX_PAGES = 1_000
 _ENDED = {"completed", "expired", "cancelled", "failed"}
 
 
@@ -68,15 +72,18 @@ class OpenAIBatch:
         self.fingerprint = fingerprint_of(settings)
         self._meter: Meter | None = None
         self._options: dict[str, Any] = {**_OPTIONS, **settings.options}
+        check_body(settings.model, settings.body)
+        refuse_literals(settings)
         self._url = (settings.base_url or OPENAI).rstrip("/")
         self._quirks = Quirks(settings.model)
         self._desk = Desk(Path(self._options["folder"]) / digest(self.fingerprint, self._url)[:16])
         self._held: dict[str, int] = {}
+        self._asked: dict[str, Request] = {}
 
     @cached_property
-    def _keys(self) -> tuple[dict[str, str], Secrets]:
-        """Headers and the secrets in them, read when the first call is made: a plan needs no key."""
-        return headers_of(self.settings, self._url)
+    def _door(self) -> Door:
+        """URL, headers and further fields with their secrets, read when the first call is made: a plan needs no key."""
+        return door_of(self.settings, self._url)
 
     def __call__(self, requests: Iterable[Request]) -> Replies:
         """Hand in what no batch holds, then wait for all. Raises BatchWaiting where told not to wait."""
@@ -92,9 +99,10 @@ class OpenAIBatch:
             for held in self._held.values():  # handed in and not back: the provider may charge for all of it
                 if self._meter is not None:
                     self._meter.settle(held, None, sent=True)
-            self._held = {}
-        if capped:
-            raise CapReached("the spending cap leaves no room for the next call: raise `cap_usd`, or stop here")
+            self._held, self._asked = {}, {}
+        if capped is not None:
+            assert self._meter is not None
+            raise self._meter.reached(capped, self._door.body)
 
     def handed_in(self) -> Set[bytes]:
         """Return the keys that an open batch holds or that have come back: paid for, whether remembered yet or not."""
@@ -103,15 +111,15 @@ class OpenAIBatch:
     def _known(self) -> set[str]:
         return {key for i in self._desk.intents() for key in (i.keys if i.is_open else self._desk.results(i))}
 
-    def _hand_in(self, requests: Iterable[Request], wanted: Counter[str]) -> bool:
-        """Gather requests into batches and upload them; tells whether the cap cut them short."""
+    def _hand_in(self, requests: Iterable[Request], wanted: Counter[str]) -> Request | None:
+        """Gather requests into batches and upload them; returns the one that the cap left no room for."""
         for intent in self._desk.intents():
             if intent.status == "intended":
                 self._upload(intent)
         known = self._known()
         lines: list[bytes] = []
         keys: list[str] = []
-        size, capped = 0, False
+        size, capped = 0, None
         for request in requests:
             key = request.key(self.fingerprint).hex()
             if key in wanted:
@@ -119,9 +127,9 @@ class OpenAIBatch:
                 continue
             if key not in known:
                 if self._meter is not None:
-                    held = self._meter.reserve(request)
+                    held = self._meter.reserve(request, self._door.body)
                     if held is None:
-                        capped = True
+                        capped = request
                         break
                     self._held[key] = held
                 line = self._line(key, request)
@@ -133,6 +141,7 @@ class OpenAIBatch:
                 lines.append(line)
                 keys.append(key)
                 size += len(line) + 1
+            self._asked[key] = request
             wanted[key] = 1
         if lines:
             self._upload(self._desk.intend(lines, keys))
@@ -141,7 +150,7 @@ class OpenAIBatch:
     def _line(self, key: str, request: Request) -> bytes:
         if request.token_ids is not None:
             raise RecipeError("a batch API takes messages only: a student of yours needs `openai_compatible`")
-        body = self._quirks.apply(body_of(request, self.settings.model, self.settings.body))
+        body = self._quirks.apply(body_of(request, self.settings.model, self._door.body))
         return orjson.dumps({"custom_id": key, "method": "POST", "url": "/v1/chat/completions", "body": body})
 
     def _upload(self, intent: Intent) -> None:
@@ -153,24 +162,29 @@ class OpenAIBatch:
                 return
             file = self._call("POST", "/files", upload=(f"orcamath-{intent.nonce}.jsonl", content))
             body = {
-                "input_file_id": file["id"], "endpoint": "/v1/chat/completions", "completion_window": "24h",
+                "input_file_id": _id(file), "endpoint": "/v1/chat/completions", "completion_window": "24h",
                 "metadata": {"orcamath_nonce": intent.nonce},
             }  # fmt: skip
             batch = self._call("POST", "/batches", json=body)
-        intent.batch_id, intent.status = batch["id"], "open"
+        intent.batch_id, intent.status = _id(batch), "open"
         self._desk.save(intent)
 
     def _find(self, nonce: str) -> dict[str, Any] | None:
         after = ""
-        while True:
+        for _ in range(MAX_PAGES):
             page = self._call("GET", f"/batches?limit=100{after}")
-            for batch in page["data"]:
-                if (batch.get("metadata") or {}).get("orcamath_nonce") == nonce:
-                    found: dict[str, Any] = batch
-                    return found
-            if not page.get("has_more") or not page["data"]:
+            listed = page.get("data")
+            batches = [b for b in listed if isinstance(b, dict)] if isinstance(listed, list) else []
+            for batch in batches:
+                metadata = batch.get("metadata")
+                if isinstance(metadata, dict) and metadata.get("orcamath_nonce") == nonce:
+                    return batch
+            if not page.get("has_more") or not batches:
                 return None
-            after = f"&after={page['data'][-1]['id']}"
+            after = f"&after={quote(_id(batches[-1]), safe='')}"
+        raise WireDown(
+            f"batch API at {self._url}: its list of batches does not end after {MAX_PAGES} pages; run again later"
+        )
 
     def _collect(self, intent: Intent, wanted: Counter[str]) -> Iterator[Reply]:
         """Wait for one batch, keep its results, and hand on those that are asked for now.
@@ -179,15 +193,16 @@ class OpenAIBatch:
         """
         was_open = intent.is_open
         while intent.is_open:
-            batch = self._call("GET", f"/batches/{intent.batch_id}")
-            if batch["status"] in _ENDED:
-                files = [batch[name] for name in ("output_file_id", "error_file_id") if batch.get(name)]
-                content = b"\n".join(self._call("GET", f"/files/{name}/content", raw=True) for name in files)
-                self._desk.keep_results(intent, content, batch["status"])
+            batch = self._call("GET", f"/batches/{quote(str(intent.batch_id), safe='')}")
+            if (status := batch.get("status")) in _ENDED:
+                files = [str(batch[name]) for name in ("output_file_id", "error_file_id") if batch.get(name)]
+                contents = (self._call("GET", f"/files/{quote(f, safe='')}/content", raw=True) for f in files)
+                self._desk.keep_results(intent, self._door.secrets.hide_in(b"\n".join(contents)), str(status))
             elif self._options["detach"]:
-                done = batch.get("request_counts") or {}
+                counts = batch.get("request_counts")
+                done = counts if isinstance(counts, dict) else {}
                 raise BatchWaiting(
-                    f"batch {intent.batch_id} of model `{self.settings.model}` is {batch['status']}: "
+                    f"batch {intent.batch_id} of model `{self.settings.model}` is {status}: "
                     f"{done.get('completed', '?')} of {len(intent.keys)} done. Run the same command again later"
                 )
             else:
@@ -199,30 +214,29 @@ class OpenAIBatch:
                 yield from [reply] * wanted.pop(key)
 
     def _reply(self, key: bytes, line: bytes | None, intent: Intent) -> Reply:
-        held, billed, sent = self._held.pop(key.hex(), None), None, False
+        held, bill, ours, sent = self._held.pop(key.hex(), None), None, False, False
         try:
             if line is None:
                 return Reply(key, error=f"batch {intent.batch_id} ended as `{intent.status}` without this call")
-            row = orjson.loads(line)
-            response = row.get("response") or {"status_code": 502, "body": row.get("error")}
+            response = orjson.loads(line)["response"]  # `Desk.results` lets no other line through
             payload = orjson.dumps(response.get("body"))
-            if response.get("status_code") != 200:
-                fault = fault_of(int(response.get("status_code") or 502), {}, payload)
+            if response["status_code"] != 200:
+                fault = fault_of(response["status_code"], {}, payload)
                 if is_refusal_of_content(fault):
                     return Reply(key, finish_reason="refused")
-                return Reply(key, error=self._keys[1].hide(str(fault)))
+                return Reply(key, error=self._door.secrets.hide(str(fault)))
             sent = True
             parsed = parse(key, payload)
-            billed = parsed.billed
+            bill, ours = billed(parsed, self._asked[key.hex()], self._door.body, self.settings.model)
             return parsed.reply
         except Fault as fault:
-            return Reply(key, error=self._keys[1].hide(str(fault)))
+            return Reply(key, error=self._door.secrets.hide(str(fault)))
         finally:
-            self._settle(held, billed, sent=sent)
+            self._settle(held, bill, sent=sent, replaced=ours)
 
-    def _settle(self, held: int | None, billed: Usage | None, *, sent: bool) -> None:
+    def _settle(self, held: int | None, bill: Usage | None, *, sent: bool, replaced: bool) -> None:
         if self._meter is not None and held is not None:
-            self._meter.settle(held, billed, sent=sent)
+            self._meter.settle(held, bill, sent=sent, replaced=replaced)
 
     def _call(
         self, method: str, path: str, *, json: Any = None, upload: tuple[str, bytes] | None = None, raw: bool = False
@@ -232,16 +246,16 @@ class OpenAIBatch:
             try:
                 return asyncio.run(self._once(method, path, json, upload, raw=raw))
             except Fault as fault:
-                message = self._keys[1].hide(str(fault))
+                message = self._door.secrets.hide(str(fault))
                 if fault.kind in ("refused", "item"):
                     raise TeacherRefused(f"batch API at {self._url}: {message}") from None
-                wait = max(fault.retry_after or 0, backoff(attempt, self._options["first_backoff_s"]))
+                wait = max(bounded(fault.retry_after), backoff(attempt, self._options["first_backoff_s"]))
             time.sleep(wait)
         raise WireDown(f"batch API at {self._url}: {message}. What is handed in is written down; run again")
 
     async def _once(self, method: str, path: str, json: Any, upload: tuple[str, bytes] | None, *, raw: bool) -> Any:
         data: Any = None
-        headers = dict(self._keys[0])
+        headers = dict(self._door.headers)
         if upload is not None:
             data = aiohttp.FormData({"purpose": "batch"})
             data.add_field("file", upload[1], filename=upload[0], content_type="application/jsonl")
@@ -252,11 +266,12 @@ class OpenAIBatch:
             total=max(self.settings.timeout_s, 10 * self.settings.timeout_s * (upload is not None))
         )
         try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
-                session.request(method, self._url + path, data=data) as response,
-            ):
-                payload, status, said = await response.read(), response.status, response.headers
+            async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
+                if raw:
+                    status, said, payload = await fetched(session, self._door.url + path, timeout)
+                else:
+                    status, said, payload = await sent(session, method, self._door.url + path, data, _whole)
+            payload = self._door.secrets.hide_in(payload)
         except (aiohttp.ClientError, TimeoutError, OSError) as e:
             raise Fault("wire", f"{method} {path}: {type(e).__name__} {e}") from e
         if status != 200:
@@ -264,6 +279,19 @@ class OpenAIBatch:
         if raw:
             return payload
         try:
-            return orjson.loads(payload)
+            answer = orjson.loads(payload)
         except orjson.JSONDecodeError:
             raise Fault("wire", f"{method} {path}: the answer is no JSON") from None
+        if not isinstance(answer, dict):
+            raise Fault("wire", f"{method} {path}: the answer is no JSON object")
+        return answer
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    return await response.read()
+
+
+def _id(answer: dict[str, Any]) -> str:
+    if not isinstance(found := answer.get("id"), str) or not found:
+        raise WireDown("the batch API answers without an `id`: what is handed in is written down; run again later")
+    return found

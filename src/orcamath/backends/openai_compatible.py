@@ -17,15 +17,17 @@ import aiohttp
 import orjson
 
 from orcamath.backends import wire_run
-from orcamath.backends.wire_keys import Secrets, headers_of
-from orcamath.backends.wire_pace import Pace, backoff
+from orcamath.backends.wire_calls import billed, check_body, proxied, sent
+from orcamath.backends.wire_keys import Door, door_of
+from orcamath.backends.wire_pace import Pace, backoff, bounded
 from orcamath.backends.wire_protocol import Fault, Parsed, body_of, fault_of, is_refusal_of_content, parse
 from orcamath.backends.wire_quirks import Quirks
-from orcamath.errors import CapReached, RecipeError, TeacherRefused, nearest
+from orcamath.errors import RecipeError, TeacherRefused, nearest
 from orcamath.ports import Replies, Reply, Request, Usage
 from orcamath.records import digest
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Meter, Price, most_tokens
+from orcamath.store.literals import refuse_literals
 from orcamath.store.prices import price_of
 from orcamath.store.under_way import meter
 
@@ -81,10 +83,10 @@ class OpenAICompatible:
         self.settings = settings
         self.fingerprint = fingerprint_of(settings)
         self.base_url = settings.base_url or OPENAI
+        check_body(settings.model, settings.body)
+        refuse_literals(settings)
         self._meter: Meter | None = None
         self._options: dict[str, Any] = {**_OPTIONS, **settings.options}
-        self._chat_url = _join(self.base_url, "chat/completions")
-        self._text_url = _join(self.base_url, "completions")
         self._quirks = Quirks(settings.model)
         self._pace = Pace(
             settings.concurrency,
@@ -100,13 +102,18 @@ class OpenAICompatible:
         self._settled: asyncio.Event | None = None
 
     @cached_property
-    def _keys(self) -> tuple[dict[str, str], Secrets]:
-        """Headers and the secrets in them, read when the first call is made: a plan needs no key."""
-        return headers_of(self.settings, self.base_url)
+    def _door(self) -> Door:
+        """URL, headers and further fields with their secrets, read when the first call is made: a plan needs no key."""
+        return door_of(self.settings, self.base_url)
+
+    @cached_property
+    def _urls(self) -> tuple[str, str]:
+        """Where chat completions and text completions are asked for."""
+        return _join(self._door.url, "chat/completions"), _join(self._door.url, "completions")
 
     def __call__(self, requests: Iterable[Request]) -> Replies:
         """Answer the requests, in any order."""
-        assert self._keys is not None  # a missing one is said here, where it can be raised
+        assert self._door is not None  # a missing one is said here, where it can be raised
         self._flight = wire_run.Flight()
         self._meter = meter(self._price)
         window = self.settings.concurrency
@@ -124,8 +131,8 @@ class OpenAICompatible:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=_KEEP_ALIVE_S),
             timeout=aiohttp.ClientTimeout(total=self.settings.timeout_s, sock_connect=_CONNECT_S),
-            headers={"Content-Type": "application/json", **self._keys[0]},
-            trust_env=bool(self._options["trust_env"]),
+            headers={"Content-Type": "application/json", **self._door.headers},
+            trust_env=proxied(self._door.url, wanted=bool(self._options["trust_env"])),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
@@ -137,7 +144,7 @@ class OpenAICompatible:
     async def _ask(self, request: Request, key: bytes) -> Reply:
         tries, waits, raced = 0, 0, False
         loop = asyncio.get_running_loop()
-        weight = sum(_both(most_tokens(request))) if self._options["tokens_per_minute"] else 0
+        weight = sum(_both(most_tokens(request, self._door.body))) if self._options["tokens_per_minute"] else 0
         while not self._flight.stopping:
             held = await self._reserve(request)
             try:
@@ -146,7 +153,7 @@ class OpenAICompatible:
                 self._pace.alive()
                 continue
             except Fault as fault:
-                message = self._keys[1].hide(str(fault))
+                message = self._door.secrets.hide(str(fault))
                 if fault.kind == "refused":
                     raise TeacherRefused(f"model `{self.settings.model}` at {self.base_url}: {message}") from None
                 if fault.kind == "item":
@@ -165,14 +172,16 @@ class OpenAICompatible:
                 self._pace.failed(fault.sent_at, loop.time(), message)
                 if tries >= self.settings.max_tries:
                     return Reply(key, error=f"{message} (tried {tries} times)")
-                await asyncio.sleep(max(fault.retry_after or 0.0, backoff(tries - 1, self._options["first_backoff_s"])))
+                await asyncio.sleep(
+                    max(bounded(fault.retry_after), backoff(tries - 1, self._options["first_backoff_s"]))
+                )
             else:
                 return reply
         raise asyncio.CancelledError
 
     async def _once(self, request: Request, key: bytes, weight: int, held: int) -> Reply:
         """Make one call on the wire. Raises Fault; settles with the meter whatever happens."""
-        sent, billed, task = False, None, asyncio.current_task()
+        sent, bill, ours, task = False, None, False, asyncio.current_task()
         try:
             sent_at = await self._pace.turn(weight)
             try:
@@ -182,7 +191,8 @@ class OpenAICompatible:
                 self._flight.on_wire.add(task)
                 parsed = await self._post(request, key)
                 self._pace.answered(sent_at, asyncio.get_running_loop().time())
-                billed = parsed.billed
+                if self._meter is not None:
+                    bill, ours = billed(parsed, request, self._door.body, self.settings.model)
                 self._completions += 1
                 return self._clean(parsed.reply)
             except _AskDifferently:
@@ -196,11 +206,14 @@ class OpenAICompatible:
                 self._flight.on_wire.discard(task)
                 self._pace.left()
         finally:
-            self._settle(held, billed, sent=sent)
+            self._settle(held, bill, sent=sent, replaced=ours)
 
     def _clean(self, reply: Reply) -> Reply:
         """Take our key out of an answer that repeats it."""
-        text, reasoning = self._keys[1].hide(reply.text), reply.reasoning and self._keys[1].hide(reply.reasoning)
+        text, reasoning = (
+            self._door.secrets.hide(reply.text),
+            reply.reasoning and self._door.secrets.hide(reply.reasoning),
+        )
         return (
             reply
             if (text, reasoning) == (reply.text, reply.reasoning)
@@ -209,12 +222,10 @@ class OpenAICompatible:
 
     async def _post(self, request: Request, key: bytes) -> Parsed:
         assert self._session is not None
-        url = self._text_url if request.token_ids is not None else self._chat_url
-        body = self._quirks.apply(body_of(request, self.settings.model, self.settings.body))
+        url = self._urls[request.token_ids is not None]
+        body = self._quirks.apply(body_of(request, self.settings.model, self._door.body))
         try:
-            async with self._session.post(url, data=orjson.dumps(body)) as response:
-                payload = await _bounded(response)
-                status, headers = response.status, response.headers
+            status, headers, payload = await sent(self._session, "POST", url, orjson.dumps(body), _bounded)
         except aiohttp.ClientConnectorError as e:
             raise Fault("wire", f"cannot connect to {self.base_url}: {e}") from e
         except TimeoutError:
@@ -223,6 +234,7 @@ class OpenAICompatible:
             raise Fault("race", f"the connection broke: {e}", billed=True) from e
         except (aiohttp.ClientError, OSError) as e:
             raise Fault("wire", f"the connection broke: {type(e).__name__} {e}", billed=True) from e
+        payload = self._door.secrets.hide_in(payload)
         if status == 200:
             return parse(key, payload)
         fault = fault_of(status, headers, payload)
@@ -246,18 +258,18 @@ class OpenAICompatible:
         if self._meter is None:
             return 0
         assert self._settled is not None
-        while (held := self._meter.reserve(request)) is None:
+        while (held := self._meter.reserve(request, self._door.body)) is None:
             if not self._paying:
-                raise CapReached("the spending cap leaves no room for the next call: raise `cap_usd`, or stop here")
+                raise self._meter.reached(request, self._door.body)
             self._settled.clear()
             await self._settled.wait()
         self._paying += 1
         return held
 
-    def _settle(self, held: int, billed: Usage | None, *, sent: bool) -> None:
+    def _settle(self, held: int, bill: Usage | None, *, sent: bool, replaced: bool) -> None:
         if self._meter is not None:
             self._paying -= 1
-            self._meter.settle(held, billed, sent=sent)
+            self._meter.settle(held, bill, sent=sent, replaced=replaced)
             if self._settled is not None:
                 self._settled.set()
 

@@ -35,6 +35,8 @@ __all__ = ["StudentServer"]
 
 _MARKS = ("{model}", "{name}", "{port}")
 _LAST_LINES = 20
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""A proxy of the environment is not for this machine."""
 NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
 """What servers otherwise take from a model's generation_config or from their own defaults."""
 
@@ -138,7 +140,7 @@ class StudentServer:
 def _served(port: int) -> list[str] | None:
     """Return the names a healthy server lists; None while it is not up."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5) as answer:
+        with _DIRECT.open(f"http://127.0.0.1:{port}/v1/models", timeout=5) as answer:
             return [str(m["id"]) for m in orjson.loads(answer.read())["data"]]
     except (OSError, urllib.error.URLError, orjson.JSONDecodeError, KeyError, TypeError):
         return None

@@ -15,7 +15,7 @@ from collections import deque
 
 from orcamath.errors import WireDown
 
-__all__ = ["MAX_FAILURES", "MAX_PROBES", "Bucket", "Pace", "backoff"]
+__all__ = ["MAX_FAILURES", "MAX_PROBES", "Bucket", "Pace", "backoff", "bounded"]
 
 MAX_FAILURES = 20
 MAX_PROBES = 5
@@ -34,6 +34,13 @@ _jitter = random.Random()
 def backoff(attempt: int, first_s: float, longest_s: float = 60.0) -> float:
     """Return a wait drawn from [0, min(longest, first · 2^attempt)] (full jitter)."""
     return _jitter.uniform(0, min(longest_s, first_s * 2 ** min(attempt, 20)))
+
+
+def bounded(retry_after: float | None) -> float:
+    """Return how long an endpoint asks to wait, 0 where it does not. Raises WireDown where that is too long to sit through."""
+    if retry_after is not None and retry_after > LONGEST_WAIT_S:
+        raise WireDown(f"the endpoint asks to wait {retry_after / 60:,.0f} minutes: run again after that")
+    return retry_after or 0.0
 
 
 class Bucket:
@@ -148,10 +155,7 @@ class Pace:
     def throttled(self, sent_at: float, now: float, retry_after: float | None) -> None:
         """Slow down: cut the limit (once for all calls sent before the cut) and wait as long as is asked."""
         self._cut(sent_at, now)
-        if retry_after is not None:
-            if retry_after > LONGEST_WAIT_S:
-                raise WireDown(f"the endpoint asks to wait {retry_after / 60:.0f} minutes: run again after that")
-            self._paused_until = max(self._paused_until, now + retry_after)
+        self._paused_until = max(self._paused_until, now + bounded(retry_after))
         self.alive()
 
     def failed(self, sent_at: float, now: float, message: str) -> None:

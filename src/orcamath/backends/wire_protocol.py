@@ -6,6 +6,7 @@ In: a `Request`, or the status, headers and bytes of an HTTP answer. Out: JSON b
 
 import datetime as dt
 import email.utils
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
@@ -57,10 +58,10 @@ class Fault(Exception):
 
 
 class Parsed(NamedTuple):
-    """A well-formed completion, and what the endpoint says it cost (None: it does not say)."""
+    """A well-formed completion, and what the endpoint claims that prompt and completion come to (None: it does not say)."""
 
     reply: Reply
-    billed: Usage | None
+    claim: tuple[object, object] | None
 
 
 def body_of(request: Request, model: str, extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,15 +110,17 @@ def parse(key: bytes, payload: bytes) -> Parsed:
         message = choice.get("message")
         text, thought, refusal = _content(choice if message is None else message)
         finish = choice.get("finish_reason")
-        usage = _usage(body.get("usage"))
+        claim = _claim(body.get("usage"))
         ids = choice.get("token_ids")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise Fault("wire", f"the answer has not the shape of a completion: {_shown(payload)}", billed=True) from None
     if thought is None:
         text, thought = split_reasoning(text)
     tokens = tuple(ids) if isinstance(ids, list) and all(type(i) is int for i in ids) else None
+    if tokens is not None and not all(0 <= i < 2**32 for i in tokens):
+        raise Fault("wire", f"the answer has token ids that no vocabulary has: {_shown(payload)}", billed=True)
     reason = "refused" if refusal else _FINISH.get(finish if isinstance(finish, str) else "", "stop")
-    return Parsed(Reply(key, text, reason, usage or Usage(), tokens, None, thought), usage)
+    return Parsed(Reply(key, text, reason, _usage(claim), tokens, None, thought), claim)
 
 
 def _content(part: dict[str, Any]) -> tuple[str, str | None, bool]:
@@ -134,12 +137,15 @@ def _content(part: dict[str, Any]) -> tuple[str, str | None, bool]:
     return content, thought if isinstance(thought, str) else None, bool(refusal)
 
 
-def _usage(usage: Any) -> Usage | None:
-    if not isinstance(usage, dict):
+def _claim(usage: Any) -> tuple[object, object] | None:
+    if not isinstance(usage, dict) or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
         return None
-    n_in, n_out = usage.get("prompt_tokens"), usage.get("completion_tokens", 0)
-    if type(n_in) is not int or type(n_out) is not int or min(n_in, n_out) < 0:
-        return None
+    return usage["prompt_tokens"], usage["completion_tokens"]
+
+
+def _usage(claim: tuple[object, object] | None) -> Usage:
+    """Return the usage to remember: what is claimed, if those are numbers of tokens at all."""
+    n_in, n_out = (n if type(n) is int and 0 <= n < 2**63 else 0 for n in claim or (0, 0))
     return Usage(n_in, n_out)
 
 
@@ -176,15 +182,21 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds an answer asks to wait (`retry-after-ms`, or `Retry-After` in seconds or as a date)."""
     try:
         if (ms := headers.get("retry-after-ms")) is not None:
-            return max(float(ms) / 1000, 0.0)
+            return _finite(float(ms) / 1000)
         if (value := headers.get("Retry-After")) is None:
             return None
         if value.strip().replace(".", "", 1).isdigit():
-            return float(value)
+            return _finite(float(value))
         until = email.utils.parsedate_to_datetime(value)
-        return max((until - dt.datetime.now(tz=until.tzinfo or dt.UTC)).total_seconds(), 0.0)
-    except (ValueError, TypeError):
+        if until.tzinfo is None:
+            until = until.replace(tzinfo=dt.UTC)
+        return _finite((until - dt.datetime.now(tz=dt.UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _finite(seconds: float) -> float | None:
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
 
 
 def _shown(payload: bytes) -> str:

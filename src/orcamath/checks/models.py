@@ -11,7 +11,7 @@ from pathlib import Path
 
 from orcamath.assemble import student_folder
 from orcamath.backends.openai_compatible import OPENAI
-from orcamath.backends.wire_keys import headers_of
+from orcamath.backends.wire_keys import door_of
 from orcamath.checks.trouble import Notes
 from orcamath.errors import OrcamathError
 from orcamath.families import find
@@ -68,7 +68,7 @@ def _called(key: str, model: ModelSettings, cap_usd: float | None, notes: Notes)
     with notes.at(key):
         find("backend", model.backend).open_chat(model)
         if model.backend.startswith("openai"):
-            headers_of(model, model.base_url or OPENAI)
+            door_of(model, model.base_url or OPENAI)
 
 
 _PACKAGES = {"peft": "lora", "gguf": "gguf", "datasets": "hub", "tensorboard": "tensorboard", "torch": "student"}

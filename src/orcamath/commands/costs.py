@@ -10,6 +10,7 @@ from rich.text import Text
 
 from orcamath.assemble import Assembled, size_of
 from orcamath.checks.whole import check
+from orcamath.commands.promises import leaving
 from orcamath.errors import PaysAgain
 from orcamath.plan import Plan, Range, paid_before, plan
 from orcamath.ports import Progress
@@ -34,9 +35,10 @@ def plan_of(
     checked.require(loaded.name)
     found = planned(loaded, Store(store), Bars(), tflops)
     if as_json:
-        return json.dumps({**found.plain(), "not_checked": checked.unchecked}, indent=1)
+        plain = {**found.plain(), "leaves": leaving(loaded), "not_checked": checked.unchecked}
+        return json.dumps(plain, indent=1)
     left = [f"not checked without network or key: {'; '.join(checked.unchecked)}"] if checked.unchecked else []
-    return "\n".join([_tables(loaded, found, tflops), *left])
+    return "\n".join([_tables(loaded, found, tflops), *leaving(loaded), *left])
 
 
 def planned(recipe: Recipe, store: Store, progress: Progress, tflops: float = 312.0) -> Plan:

@@ -6,14 +6,16 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from orcamath.commands.purse import Purse
 from orcamath.errors import OrcamathError
 from orcamath.ports import Request, Sampling
 from orcamath.recipe_settings import Recipe
+from orcamath.store.under_way import stage_under_way
 
 __all__ = ["check_up"]
 
 
-def check_up(recipe: str | None) -> tuple[str, bool]:
+def check_up(recipe: str | None, purse: Purse) -> tuple[str, bool]:
     """Check the environment; with a recipe all that `run` checks, and one real call to its teacher. Returns (report, healthy)."""
     from orcamath.checks.whole import check
     from orcamath.recipe_file import load
@@ -33,7 +35,7 @@ def check_up(recipe: str | None) -> tuple[str, bool]:
         loaded = load(recipe)
         found = check(loaded, Path("store"))
         lines += [f"problem: {t.line()}" for t in found.troubles]
-        said, answered = _teacher_says(loaded) if not found.troubles else ("the teacher was not asked", False)
+        said, answered = _teacher_says(loaded, purse) if not found.troubles else ("the teacher was not asked", False)
         lines.append(said)
         healthy = healthy and answered
     return "\n".join(lines), healthy
@@ -46,7 +48,7 @@ def _needed_for(package: str) -> str:
     return f" (pip install 'orcamath[{extra}]')" if extra else ""
 
 
-def _teacher_says(loaded: Recipe) -> tuple[str, bool]:
+def _teacher_says(loaded: Recipe, purse: Purse) -> tuple[str, bool]:
     """Make one real call, past the ledger: a check that answers from memory checks nothing."""
     from orcamath.families import find
     from orcamath.prompts import block
@@ -54,9 +56,10 @@ def _teacher_says(loaded: Recipe) -> tuple[str, bool]:
 
     question = "Tom has 3 apples and buys 4 more. How many apples does Tom have now?"
     try:
-        chat = find("backend", loaded.teacher.backend).open_chat(loaded.teacher)
+        chat = find("backend", loaded.teacher.backend).open_chat(purse.settings(loaded.teacher))
         messages = load_prompt("solver").messages({"problem": block("problem", question)})
-        (reply,) = chat([Request(messages, sampling=Sampling(max_tokens=400))])
+        with purse.opened() as budget, stage_under_way("doctor", budget):
+            (reply,) = chat([Request(messages, sampling=Sampling(max_tokens=400))])
     except OrcamathError as e:
         return f"problem: the teacher of `{loaded.name}` cannot be asked: {e}", False
     if reply.error is not None:

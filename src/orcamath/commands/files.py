@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from orcamath.assemble import Assembled
+from orcamath.commands.purse import Purse
 from orcamath.contamination.check import Checked, check_files
 from orcamath.contamination.search import SearchSettings
 from orcamath.errors import UsageError, nearest
@@ -29,7 +30,7 @@ SHOWN_CHARS = 160
 
 def judge(
     path: Path, *, name: str, columns: Sequence[str], model: str | None, base_url: str | None, out: Path | None,
-    offending: bool, store: Path, as_json: bool,
+    offending: bool, store: Path, as_json: bool, purse: Purse,
 ) -> str:  # fmt: skip
     """Judge a file of answers; verdicts go to `out` as JSON lines, the summary is returned."""
     tools = Assembled(Store(store)) if model is not None else None
@@ -38,7 +39,7 @@ def judge(
         settings = ModelSettings(model=model, base_url=base_url) if base_url else ModelSettings(
             backend="transformers_local", model=model
         )  # fmt: skip
-        chat = tools.chat(settings)
+        chat = tools.chat(purse.settings(settings))
     judged_by = find("judge", name).make(JudgeSettings(name=name), chat)
     summary, bars = Summary(), Bars()
     bars.begin("judge", None)
@@ -46,7 +47,7 @@ def judge(
         out.parent.mkdir(parents=True, exist_ok=True)
     sink = out.open("wb") if out is not None else None
     try:
-        with stage_under_way("judge") as calls:
+        with purse.opened() as budget, stage_under_way("judge", budget) as calls:
             for verdict in judge_file(path, judged_by, _mapping(columns), summary, keep=offending):
                 bars.advance()
                 if sink is not None:

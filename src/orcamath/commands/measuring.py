@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from orcamath.assemble import Assembled
 from orcamath.commands.models import open_model
+from orcamath.commands.purse import Purse
 from orcamath.errors import UsageError
 from orcamath.families import find
 from orcamath.intervals import Paired, paired
@@ -21,6 +22,7 @@ from orcamath.stages.benchmarks import benchmarks
 from orcamath.stages.evaluate import EvaluateSettings, evaluate
 from orcamath.stages.verifier import VerifierSettings, verified_at_k
 from orcamath.store.artifacts import Artifact, Store
+from orcamath.store.budget import Budget
 from orcamath.store.ledger import Remembered
 from orcamath.student.settings import Dtype
 from orcamath.workshop import Workshop
@@ -48,6 +50,8 @@ class Wanted(NamedTuple):
     """What local models compute in; samples in another dtype are another model's."""
     held_out: bool = False
     """Take only the drawn test part of a set without official splits, not all of it."""
+    purse: Purse = Purse()
+    """What may be spent on models that cost money, all of them together."""
 
 
 def evaluate_models(model: str, wanted: Wanted, *, runs: Path, store: Path, as_json: bool) -> str:
@@ -58,14 +62,15 @@ def evaluate_models(model: str, wanted: Wanted, *, runs: Path, store: Path, as_j
     if wanted.verifier is not None and wanted.settings.samples < 2:
         raise UsageError("verifier@k chooses among sampled answers: give --samples 4, say, beside --verifier")
     where = Store(store)
-    bench = _Bench(wanted, where, Assembled(where), runs)
-    try:
-        tests = bench.tests()
-        first = bench.measure(model, tests, wanted.base_url)
-        second = bench.measure(wanted.compare, tests) if wanted.compare is not None else None
-    finally:
-        bench.bars.end()
-        bench.tools.close()
+    with wanted.purse.opened() as budget:
+        bench = _Bench(wanted, where, Assembled(where), runs, budget)
+        try:
+            tests = bench.tests()
+            first = bench.measure(model, tests, wanted.base_url)
+            second = bench.measure(wanted.compare, tests) if wanted.compare is not None else None
+        finally:
+            bench.bars.end()
+            bench.tools.close()
     differences = {} if second is None else _differences(first.scored, second.scored)
     shown = [m.shown for m in (first, second) if m is not None]
     return json.dumps(_plain(shown, differences), indent=1) if as_json else text_of(shown, differences)
@@ -79,13 +84,15 @@ class _Made(NamedTuple):
 class _Bench:
     """Where models are measured: everything that two of them share."""
 
-    def __init__(self, wanted: Wanted, store: Store, tools: Assembled, runs: Path) -> None:
+    def __init__(self, wanted: Wanted, store: Store, tools: Assembled, runs: Path, budget: Budget | None) -> None:
         self.wanted, self.store, self.tools, self.runs, self.bars = wanted, store, tools, runs, Bars()
-        self.shop = Workshop(store, None, tools, self.bars)
+        self.shop = Workshop(store, None, tools, self.bars, budget=budget)
         self.judge = self._judge()
 
     def _open(self, name: str, base_url: str | None = None) -> tuple[Remembered, Pose]:
-        return open_model(name, self.tools, self.runs, self.store, base_url, dtype=self.wanted.dtype)
+        return open_model(
+            name, self.tools, self.runs, self.store, base_url, dtype=self.wanted.dtype, purse=self.wanted.purse
+        )
 
     def _judge(self) -> Judge:
         model = None

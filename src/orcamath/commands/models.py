@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from orcamath.assemble import Assembled
+from orcamath.commands.purse import Purse
 from orcamath.errors import OrcamathError, UsageError, nearest
 from orcamath.ports import Message, Pose, Request, Sampling
 from orcamath.settings import ModelSettings, StudentSettings
@@ -10,13 +11,21 @@ from orcamath.store.artifacts import Store
 from orcamath.store.ledger import Remembered
 from orcamath.store.names import arm_folder
 from orcamath.store.seals import read_sealed
+from orcamath.store.under_way import stage_under_way
 from orcamath.student.settings import Dtype
 
 __all__ = ["answer_of", "open_model", "pose_as_chat"]
 
 
 def open_model(
-    name: str, tools: Assembled, runs: Path, store: Store, base_url: str | None = None, *, dtype: Dtype = "auto"
+    name: str,
+    tools: Assembled,
+    runs: Path,
+    store: Store,
+    base_url: str | None = None,
+    *,
+    dtype: Dtype = "auto",
+    purse: Purse = Purse(),  # noqa: B008 — frozen
 ) -> tuple[Remembered, Pose]:
     """Open a model by folder, hub name, GGUF file, or as a run's student (`classroom/M1`, `classroom/kto-nll/M3`).
 
@@ -26,7 +35,7 @@ def open_model(
     if base_url is None and at and url.startswith(("http://", "https://")):
         name, base_url = served, url
     if base_url is not None:
-        return tools.chat(ModelSettings(model=name, base_url=base_url)), pose_as_chat
+        return tools.chat(purse.settings(ModelSettings(model=name, base_url=base_url))), pose_as_chat
     settings = StudentSettings(base=_student_folder(name, runs, store) or name, options={"dtype": dtype})
     player = tools.player(settings, tools.base(settings))
     return player.chat, player.pose
@@ -51,16 +60,19 @@ def _student_folder(name: str, runs: Path, store: Store) -> str | None:
     return str(store.artifacts / students[student] / "model")
 
 
-def answer_of(model: str, question: str, *, base_url: str | None, max_new_tokens: int, store: Path, runs: Path) -> str:
+def answer_of(
+    model: str, question: str, *, base_url: str | None, max_new_tokens: int, store: Path, runs: Path, purse: Purse
+) -> str:
     """Ask a model one question, greedily; the answer as plain text."""
     from orcamath.report.table import printable
 
     where = Store(store)
     tools = Assembled(where)
     try:
-        chat, pose = open_model(model, tools, runs, where, base_url)
+        chat, pose = open_model(model, tools, runs, where, base_url, purse=purse)
         request = pose(question, Sampling(max_tokens=max_new_tokens))
-        failures = chat.fill([request])
+        with purse.opened() as budget, stage_under_way("ask", budget):
+            failures = chat.fill([request])
         reply = chat.reply(request)
     finally:
         tools.close()

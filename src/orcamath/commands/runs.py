@@ -9,7 +9,7 @@ from pathlib import Path
 from orcamath.assemble import run_recipe
 from orcamath.checks.whole import check
 from orcamath.commands.ending import say
-from orcamath.errors import UsageError
+from orcamath.errors import PaysAgain, UsageError
 from orcamath.recipe_settings import Recipe
 from orcamath.store.artifacts import Store
 from orcamath.store.history import History
@@ -21,24 +21,31 @@ __all__ = ["ancestry_of", "report_on", "run_in_folder", "status_of"]
 
 def run_in_folder(
     recipe: str, *, runs: Path, store: Path, name: str | None, until: str | None, limit: int | None,
-    overrides: Sequence[str], wait: bool, pay_again: bool = False, detach: bool = False,
+    overrides: Sequence[str], wait: bool, pay_again: bool = False, detach: bool = False, new_book: bool = False,
 ) -> None:  # fmt: skip
     """Load a recipe, check it whole, hold its run folder, run it, and leave the report; the tables go to stdout.
 
-    Raises PaysAgain where a changed recipe would pay again for much of what it paid for, unless `pay_again`; BatchWaiting where
-    a batch is not done and `detach` says not to wait for it.
+    Raises PaysAgain where a changed recipe would pay again for much of what it paid for, unless `pay_again`, and where a run
+    with a cap has lost its book, unless `new_book`; BatchWaiting where a batch is not done and `detach` says not to wait for it.
     """
     from orcamath.commands.costs import confirm_paying_again
+    from orcamath.commands.promises import check_prices, leaving
     from orcamath.recipe_file import load
     from orcamath.report.progress import Bars
 
     loaded = load(recipe, overrides, limit=limit)
     loaded = _detached(loaded) if detach else loaded
     check(loaded, store, until=until).require(loaded.name)
+    check_prices(loaded)
     path = runs / run_name(name or loaded.name, (p.name for p in runs.glob("*/")))
     with RunFolder(path, wait=wait) as folder:
+        for line in leaving(loaded):
+            say(line)
+        book = History(store, folder.id).adopted(path)
+        if not new_book:
+            _know_the_book(loaded, folder, book)
         if not pay_again:
-            confirm_paying_again(loaded, History(store, folder.id).adopted(path), Store(store), Bars(), _asker())
+            confirm_paying_again(loaded, book, Store(store), Bars(), _asker())
         run_recipe(
             loaded, folder, Store(store), until=until, announce=say, command=shlex.join(["orcamath", *sys.argv[1:]])
         )
@@ -46,10 +53,19 @@ def run_in_folder(
             report_on(path, store)
 
 
+def _know_the_book(recipe: Recipe, folder: RunFolder, book: Path) -> None:
+    """Raise PaysAgain where a run with a cap has a history and no book: nobody knows what of the cap is left."""
+    capped = recipe.budget.cap_usd is not None or recipe.budget.stages_usd
+    if capped and not book.exists() and folder.read_json("stages.json") is not None:
+        raise PaysAgain(
+            f"the run `{folder.path.name}` was run before, and its book `{book}` is not there: is `--store` the right one? Where "
+            f"the book is lost, `--new-book` counts from nothing, and the whole cap may be spent again"
+        )
+
+
 def _detached(recipe: Recipe) -> Recipe:
     """Tell every model behind a batch API not to wait. Raises UsageError where there is none."""
-    models = {role: getattr(recipe, role) for role in ("writer", "teacher", "judge_model")}
-    batches = {role: m for role, m in models.items() if m is not None and m.backend == "openai_batch"}
+    batches = {role: m for role, m in recipe.models().items() if m.backend == "openai_batch"}
     if not batches:
         raise UsageError(
             f"`--detach` is for models behind a batch API; none of `{recipe.name}` has `backend: openai_batch`"

@@ -5,6 +5,7 @@ from string import Template
 
 from orcamath.errors import UsageError
 from orcamath.recipe_file import load
+from orcamath.store.hosts import host_of, is_loopback
 
 __all__ = ["write_starter"]
 
@@ -42,6 +43,9 @@ iterations: [{}, {learn: {learning_rate: 1.0e-7}}]   # one entry a round of prac
 """
 
 
+_FREE = "  options: {price: [0, 0]}         # US dollars per million tokens; yours to say, if that server leads on to a paid one"
+
+
 def write_starter(out: Path, *, seeds: Path, teacher: str, base_url: str | None, student: str) -> None:
     """Write the recipe and check that it reads back. Raises UsageError where the file exists or the seeds do not."""
     if out.exists():
@@ -55,6 +59,7 @@ def write_starter(out: Path, *, seeds: Path, teacher: str, base_url: str | None,
             f"  backend: openai_compatible\n  model: {_quoted(teacher)}",
             f"  base_url: {_quoted(base_url or 'https://api.openai.com/v1')}",
             "  api_key_env: OPENAI_API_KEY      # the key stays in the environment",
+            *([_FREE] if base_url is not None and is_loopback(host_of(base_url)) else []),
         ]
     )  # fmt: skip
     values = {

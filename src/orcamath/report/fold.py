@@ -15,7 +15,7 @@ from orcamath.report.duels import Duels, duels
 from orcamath.report.hypotheses import Settled, settled
 from orcamath.report.lengths import AnswerLength, LessonKind, answer_lengths, lesson_kinds
 from orcamath.report.moved import Moved, moved
-from orcamath.report.provenance import models, spent
+from orcamath.report.provenance import doubts, models, spent
 from orcamath.report.rows import Row, Student, rows
 from orcamath.report.samples import Sample, doubted, samples
 from orcamath.report.slices import Slices, slices
@@ -102,6 +102,8 @@ class Results(NamedTuple):
     lesson_kinds: tuple[LessonKind, ...] = ()
     settled: tuple[Settled, ...] = ()
     """What became of the recipe's hypotheses."""
+    doubts: tuple[tuple[str, int, int], ...] = ()
+    """(stage, bills replaced by our own count since the endpoint's could not be, bills above what was reserved)."""
 
 
 def fold(folder: Path, store: Store) -> Results:
@@ -132,9 +134,10 @@ def fold(folder: Path, store: Store) -> Results:
         (folder / "recipe.yaml").read_text(encoding="utf-8"),
         (*samples(base, students), *doubtful),
         tuple(models(arms[0].recipe, facts)),
-        tuple(spent(book_of(store.root, folder), (s.label for s in stages)).items()),
+        tuple(spent(book := book_of(store.root, folder), (s.label for s in stages)).items()),
         **_looks(students, base),
         settled=tuple(_settled(arms[0].recipe, students, base)),
+        doubts=doubts(book),
     )
 
 

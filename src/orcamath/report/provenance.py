@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from orcamath.store.budget import Budget
 
-__all__ = ["Origins", "models", "origins", "spent"]
+__all__ = ["Origins", "doubts", "models", "origins", "spent"]
 
 READING = ("seeds", "problems", "lessons", "benchmarks")
 
@@ -64,6 +64,17 @@ def origins(facts: Mapping[str, Mapping[str, Any]]) -> Origins:
         texts += [(stage, part, n) for part, n in (shared.get("texts") or {}).items()]
     mixture = (facts.get("seeds") or {}).get("mixture") or {}
     return Origins(tuple(rows), tuple(overlap), tuple(texts), mixture)
+
+
+def doubts(book: Path | None) -> tuple[tuple[str, int, int], ...]:
+    """Return (stage, bills replaced by our own count, bills above what was reserved) where there were any."""
+    if book is None:
+        return ()
+    budget = Budget(book, None)
+    try:
+        return tuple((stage, *counts) for stage, counts in sorted(budget.doubts().items()))
+    finally:
+        budget.close()
 
 
 def spent(book: Path | None, stages: Iterable[str]) -> dict[str, float]:

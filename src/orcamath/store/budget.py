@@ -3,7 +3,9 @@
 `Budget` is one SQLite file. A meter takes *leases* from it, blocks of money that are written down before they are used; a
 call *reserves* the most it can cost (`most_tokens`) out of the lease before it is sent, and *settles* by the bill after.
 What a crashed process had leased and not accounted for counts as spent, so the cap is never passed, only undershot.
-Money is counted in whole nano-dollars, each call rounded up.
+Money is counted in whole nano-dollars, each call rounded up. Each lease is kept with a checksum.
+
+A bill is what the endpoint says (`believed`), unless that cannot be: then it is our own count, and the lease notes it.
 """
 
 import math
@@ -11,48 +13,34 @@ import os
 import socket
 import sqlite3
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, Protocol
 
-from orcamath.errors import SchemaTooNew
+from orcamath.errors import CapReached, DataError, SchemaTooNew
 from orcamath.ports import Request, Usage
+from orcamath.store.bill import NOTHING, Price, believed, most_tokens, prompt_bytes
+from orcamath.store.sqlite_errors import explained
 
-__all__ = ["NANO", "Budget", "Lease", "Meter", "Price", "most_tokens"]
+__all__ = ["NANO", "Budget", "Lease", "Meter", "Price", "believed", "most_tokens", "prompt_bytes"]
 
 NANO = 1_000_000_000
-BUDGET_VERSION = 1
+BUDGET_VERSION = 2
 BLOCKS = 200
 """A lease grows by a two-hundredth of the cap: what one crash can lose, beside the calls in flight."""
-TOKENS_A_MESSAGE = 16
-"""What a chat template may add around one message."""
 
 _TABLE = """CREATE TABLE leases (id INTEGER PRIMARY KEY, stage TEXT NOT NULL, holder TEXT NOT NULL,
             granted INTEGER NOT NULL, spent INTEGER NOT NULL, calls INTEGER NOT NULL, open INTEGER NOT NULL)"""
-
-
-class Price(NamedTuple):
-    """US dollars per million tokens."""
-
-    prompt: float
-    completion: float
-
-    def nano(self, usage: Usage) -> int:
-        """Return what a call costs, in nano-dollars, rounded up."""
-        return math.ceil((usage.prompt_tokens * self.prompt + usage.completion_tokens * self.completion) * 1000 - 1e-6)
-
-    def usd(self, usage: Usage) -> float:
-        """Return what a call costs, in dollars."""
-        return (usage.prompt_tokens * self.prompt + usage.completion_tokens * self.completion) / 1e6
-
-
-def most_tokens(request: Request) -> Usage:
-    """Return the most tokens that a call can be billed for: a token is at least one UTF-8 byte; thinking counts as output."""
-    if request.token_ids is not None:
-        n = len(request.token_ids) + TOKENS_A_MESSAGE
-    else:
-        n = sum(len(m.content.encode("utf-8", "surrogatepass")) + TOKENS_A_MESSAGE for m in request.messages)
-    return Usage(n + TOKENS_A_MESSAGE, request.sampling.max_tokens)
+_FROM_VERSION_1 = (
+    "ALTER TABLE leases ADD COLUMN replaced INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE leases ADD COLUMN above INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE leases ADD COLUMN sum BLOB",
+)
+_SUMMED = "id, stage, granted, spent, replaced, above"
+MOST_NANO = 10**15
+"""More than a million dollars is not booked for one call, whatever its endpoint claims: the sums must stay numbers."""
 
 
 class Meter(Protocol):
@@ -63,12 +51,22 @@ class Meter(Protocol):
         """Spent through this meter so far, in this process."""
         ...
 
-    def reserve(self, request: Request) -> int | None:
-        """Hold the most the call can cost, in nano-dollars; None where there is no room for it now."""
+    def reserve(self, request: Request, extra: Mapping[str, Any] = NOTHING) -> int | None:
+        """Hold the most the call can cost, in nano-dollars; None where there is no room for it now.
+
+        `extra`: further fields of the body that is sent.
+        """
         ...
 
-    def settle(self, held: int, billed: Usage | None, *, sent: bool) -> None:
-        """Book what a call cost: `billed`; all that was held where nobody can tell; nothing where not `sent`."""
+    def settle(self, held: int, billed: Usage | None, *, sent: bool, replaced: bool = False) -> None:
+        """Book what a call cost: `billed`; all that was held where nobody can tell; nothing where not `sent`.
+
+        `replaced`: the bill is our own count, since the endpoint's could not be.
+        """
+        ...
+
+    def reached(self, request: Request, extra: Mapping[str, Any] = NOTHING) -> CapReached:
+        """Return what to raise where there is no room for this call: cap, spent, and what it would cost."""
         ...
 
 
@@ -77,8 +75,9 @@ class Lease:
 
     def __init__(self, budget: "Budget", stage: str, price: Price, number: int) -> None:
         self.stage, self.price = stage, price
-        self._budget, self._number = budget, number
-        self._granted = self._reserved = self._spent = self._calls = 0
+        self._budget, self.number = budget, number
+        self._granted = self._reserved = self._spent = 0
+        self.calls = self.replaced = self.above = 0
         self._lock = threading.Lock()  # a stranger's backend may drive several wires at once
 
     @property
@@ -86,30 +85,43 @@ class Lease:
         """Spent through this lease so far."""
         return self._spent / NANO
 
-    def reserve(self, request: Request) -> int | None:
+    def reserve(self, request: Request, extra: Mapping[str, Any] = NOTHING) -> int | None:
         """Hold the most this call can cost; the lease grows first where it must. None where the cap is in the way."""
-        most = self.price.nano(most_tokens(request))
+        most = self.price.nano(most_tokens(request, extra))
         with self._lock:
             lacking = self._spent + self._reserved + most - self._granted
             if lacking > 0:
-                granted = self._budget.grant(self._number, self.stage, lacking, self._spent, self._calls)
+                granted = self._budget.grant(self, lacking)
                 if granted < lacking:
                     return None
                 self._granted += granted
             self._reserved += most
         return most
 
-    def settle(self, held: int, billed: Usage | None, *, sent: bool) -> None:
-        """Book one call. A bill above what was held is booked as it is: the money is gone."""
+    def settle(self, held: int, billed: Usage | None, *, sent: bool, replaced: bool = False) -> None:
+        """Book one call. A bill above what was held is booked as it is, and counted: the money is gone."""
         with self._lock:
             self._reserved -= held
             if sent:
-                self._spent += held if billed is None else self.price.nano(billed)
-                self._calls += 1
+                cost = held if billed is None else min(self.price.nano(billed), MOST_NANO)
+                self._spent += cost
+                self.calls += 1
+                self.replaced += replaced
+                self.above += cost > held
+
+    def reached(self, request: Request, extra: Mapping[str, Any] = NOTHING) -> CapReached:
+        """Return the error that says cap, spent, and the price of the call there is no room for."""
+        next_usd = self.price.nano(most_tokens(request, extra)) / NANO
+        return self._budget.reached(self.stage, next_usd)
+
+    @property
+    def books(self) -> tuple[int, int, int, int]:
+        """Spent (nano-dollars), calls, bills replaced by our own count, bills above what was reserved."""
+        return self._spent, self.calls, self.replaced, self.above
 
     def close(self) -> None:
         """Write down what was spent and give the rest back."""
-        self._budget.give_back(self._number, self._spent + self._reserved, self._calls)
+        self._budget.give_back(self, self._spent + self._reserved)
 
 
 class Budget:
@@ -123,28 +135,38 @@ class Budget:
         self.cap = None if cap_usd is None else math.floor(cap_usd * NANO)
         self.stage_caps = {stage: math.floor(usd * NANO) for stage, usd in (stage_caps_usd or {}).items()}
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")  # a lease is on disk before it is used
-        self._db.execute("BEGIN IMMEDIATE")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0:
-            self._db.execute(_TABLE)
-            self._db.execute(f"PRAGMA user_version={BUDGET_VERSION}")
-        self._db.execute("COMMIT")
-        if version > BUDGET_VERSION:
-            self._db.close()
-            raise SchemaTooNew(
-                f"the budget `{path}` has version {version}, known is {BUDGET_VERSION}: upgrade orcamath"
-            )
         self._leases: list[Lease] = []
+        with explained(path, "the budget"):
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")  # a lease is on disk before it is used
+            self._open()
+
+    def _open(self) -> None:
+        with self._alone():
+            version = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if version > BUDGET_VERSION:
+                raise SchemaTooNew(
+                    f"the budget `{self.path}` has version {version}, known is {BUDGET_VERSION}: upgrade orcamath"
+                )
+            if version == 0:
+                self._db.execute(_TABLE)
+            if version < 2:
+                for statement in _FROM_VERSION_1:
+                    self._db.execute(statement)
+                for (number,) in self._db.execute("SELECT id FROM leases").fetchall():
+                    self._summed(number)
+                self._db.execute(f"PRAGMA user_version={BUDGET_VERSION}")
 
     def meter(self, stage: str, price: Price) -> Lease:
         """Open a lease for one stage; nothing is granted yet."""
         holder = f"process {os.getpid()} on {socket.gethostname()}"
-        values = (stage, holder)
-        row = self._db.execute("INSERT INTO leases VALUES (NULL,?,?,0,0,0,1)", values).lastrowid
-        assert row is not None
+        with explained(self.path, "the budget"), self._alone():
+            row = self._db.execute(
+                "INSERT INTO leases(stage, holder, granted, spent, calls, open) VALUES (?,?,0,0,0,1)", (stage, holder)
+            ).lastrowid
+            assert row is not None
+            self._summed(row)
         lease = Lease(self, stage, price, row)
         self._leases.append(lease)
         return lease
@@ -157,28 +179,44 @@ class Budget:
         """Return what may still be leased; None where there is no cap."""
         return None if self.cap is None else (self.cap - self._committed(None)) / NANO
 
-    def grant(self, number: int, stage: str, lacking: int, spent: int, calls: int) -> int:
+    def doubts(self) -> dict[str, tuple[int, int]]:
+        """Return for each stage how many bills were replaced by our own count, and how many were above what was reserved."""
+        query = (
+            "SELECT stage, sum(replaced), sum(above) FROM leases GROUP BY stage HAVING sum(replaced) + sum(above) > 0"
+        )
+        return {stage: (replaced, above) for stage, replaced, above in self._db.execute(query)}
+
+    def reached(self, stage: str, next_usd: float) -> CapReached:
+        """Return the error that says which cap is reached, what is spent, and what the next call may cost."""
+        caps = [("cap_usd", self.cap, None), (f"stages_usd.{stage}", self.stage_caps.get(stage), stage)]
+        said = [
+            f"`budget.{name}` is ${cap / NANO:,.4f}, of which ${self._committed(of) / NANO:,.4f} is spent"
+            for name, cap, of in caps
+            if cap is not None
+        ]
+        return CapReached(
+            f"stage `{stage}` stops: {'; '.join(said)}; the next call may cost ${next_usd:,.4f}. All that came is kept: raise "
+            f"the cap and run again, or leave it"
+        )
+
+    def grant(self, lease: Lease, lacking: int) -> int:
         """Add to a lease, by a block if the caps allow one, by less if not; returns how much, 0 if not even `lacking`."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with explained(self.path, "the budget"), self._alone():
             room = [lacking + _block(self.cap)]
-            for cap, of in ((self.cap, None), (self.stage_caps.get(stage), stage)):
+            for cap, of in ((self.cap, None), (self.stage_caps.get(lease.stage), lease.stage)):
                 if cap is not None:
                     room.append(cap - self._committed(of))
             granted = min(room)
             granted = granted if granted >= lacking else 0
-            self._db.execute(
-                "UPDATE leases SET granted=granted+?, spent=?, calls=? WHERE id=?", (granted, spent, calls, number)
-            )
-        finally:
-            self._db.execute("COMMIT")
+            self._write("granted=granted+?", lease, granted)
         return granted
 
-    def give_back(self, number: int, spent: int, calls: int) -> None:
+    def give_back(self, lease: Lease, spent: int) -> None:
         """End a lease with what it really cost."""
-        self._db.execute(
-            "UPDATE leases SET granted=?, spent=?, calls=?, open=0 WHERE id=?", (spent, spent, calls, number)
-        )
+        with explained(self.path, "the budget"), self._alone():
+            self._write("open=0, granted=?", lease, spent)
+            self._db.execute("UPDATE leases SET spent=? WHERE id=?", (spent, lease.number))
+            self._summed(lease.number)
 
     def close(self) -> None:
         """Close this process's leases and the file."""
@@ -187,9 +225,43 @@ class Budget:
         self._leases = []
         self._db.close()
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _write(self, how: str, lease: Lease, amount: int) -> None:
+        query = f"UPDATE leases SET {how}, spent=?, calls=?, replaced=?, above=? WHERE id=?"  # noqa: S608
+        self._db.execute(query, (amount, *lease.books, lease.number))
+        self._summed(lease.number)
+
+    def _summed(self, number: int) -> None:
+        """Keep a lease's checksum with it."""
+        row = self._db.execute(f"SELECT {_SUMMED} FROM leases WHERE id=?", (number,)).fetchone()  # noqa: S608
+        self._db.execute("UPDATE leases SET sum=? WHERE id=?", (_sum(row), number))
+
     def _committed(self, stage: str | None) -> int:
-        query = "SELECT coalesce(sum(max(granted, spent)), 0) FROM leases WHERE ? IS NULL OR stage = ?"
-        return int(self._db.execute(query, (stage, stage)).fetchone()[0])
+        """Return what is spent or leased. Raises DataError where a lease is not what was written: nothing is spent on it."""
+        total = 0
+        with explained(self.path, "the budget"):
+            for *row, kept in self._db.execute(f"SELECT {_SUMMED}, sum FROM leases"):  # noqa: S608
+                if kept != _sum(row):
+                    raise DataError(
+                        f"the budget `{self.path}` is damaged: lease {row[0]!r} is not what was written, so nobody knows what is "
+                        f"left. Move the file away (keep it), look up at the provider what was spent, and run with `--new-book`"
+                    )
+                if stage in (None, row[1]):
+                    total += max(row[2], row[3])
+        return total
+
+
+def _sum(row: Sequence[object]) -> bytes:
+    return blake2b(repr(list(row)).encode(), digest_size=8).digest()
 
 
 def _block(cap: int | None) -> int:

@@ -16,10 +16,14 @@ from orcamath.store.sqlite_errors import explained
 
 __all__ = ["STORED", "Spoilt", "forget_models", "spoilt", "stored"]
 
-# outer joins: a call whose prompt is lost is damaged, not unknown; casts: a flipped type must not stop the reading
-STORED = """CAST(c.reply AS BLOB), CAST(p.body AS BLOB), CAST(x.body AS BLOB) FROM calls c LEFT JOIN prompts p ON p.id = c.prompt
+# outer joins: a call whose prompt is lost is damaged, not unknown
+STORED = """c.reply, p.body, x.body FROM calls c LEFT JOIN prompts p ON p.id = c.prompt
             LEFT JOIN prefixes x ON x.id = p.prefix"""
 """Columns and tables of what `stored` reads."""
+_AS_BYTES = STORED.replace(
+    "c.reply, p.body, x.body", "CAST(c.reply AS BLOB), CAST(p.body AS BLOB), CAST(x.body AS BLOB)"
+)
+"""The same where a flipped type must not stop the reading."""
 
 
 class Spoilt(NamedTuple):
@@ -30,17 +34,18 @@ class Spoilt(NamedTuple):
     key: bytes
 
 
-def stored(key: bytes, packed: bytes, body: bytes | None, prefix: bytes | None) -> Reply:
+def stored(key: bytes, packed: object, body: object, prefix: bytes | str | None) -> Reply:
     """Return a stored reply. Raises Unreadable where it, or the prompt it was deflated with, is not what was written."""
-    if body is None or prefix is None:
-        raise Unreadable("its prompt is lost")
-    return unpack_reply(key, packed, unpack_body(prefix, body) if prefix.startswith(b'["messages"') else b"")
+    if not isinstance(packed, bytes) or not isinstance(body, bytes) or prefix is None:
+        raise Unreadable("its prompt is lost, or not what was written")
+    start = prefix if isinstance(prefix, bytes) else prefix.encode()
+    return unpack_reply(key, packed, unpack_body(start, body) if start.startswith(b'["messages"') else b"")
 
 
 def spoilt(path: Path, db: sqlite3.Connection) -> Iterator[Spoilt]:
     """Yield every call of a shard whose reply is not what was written. Raises DataError where the file cannot be read."""
     with explained(path, "the ledger"):
-        for row, key, *rest in db.execute(f"SELECT c.id, c.key, {STORED} ORDER BY c.id"):
+        for row, key, *rest in db.execute(f"SELECT c.id, c.key, {_AS_BYTES} ORDER BY c.id"):
             try:
                 stored(key, *rest)
             except Unreadable:

@@ -1,25 +1,29 @@
 """What a model's tokens cost: from the recipe, or from the dated file `prices.json`. A price nobody knows is refused.
 
-Free without being told: backends that are no service (a local model, the textbook, recorded replies) and endpoints on this
-machine.
+Free without being told: backends that are no service (a local model, the textbook, recorded replies). An endpoint on this
+machine is booked as free too, which is said, since it may lead on to one that is paid; under a cap a recipe has to say so.
 """
 
 import json
+import logging
 import re
 from functools import cache
 from importlib import resources
 from typing import Any
-from urllib.parse import urlsplit
 
 from orcamath.errors import RecipeError, nearest
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
+from orcamath.store.hosts import belongs, host_of, is_loopback
 
-__all__ = ["declared_price", "price_of", "prices"]
+__all__ = ["declared_price", "is_unpriced", "price_of", "prices"]
 
+MAX_PRICE = 1e9
+"""US dollars per million tokens: below it no bill is too large to be counted."""
 FREE = Price(0.0, 0.0)
 _PAID_BACKENDS = ("openai_compatible", "openai_batch")
-_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+_OPENAI = "api.openai.com"
+log = logging.getLogger("orcamath")
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$|-\d{4}$")
 
 
@@ -38,12 +42,15 @@ def price_of(backend: str, model: str, base_url: str | None, declared: object = 
     """
     if (told := _read(model, declared)) is not None:
         return told
-    host = urlsplit(base_url).hostname if base_url else "api.openai.com"
-    if backend not in _PAID_BACKENDS or host in _THIS_MACHINE:
+    if backend not in _PAID_BACKENDS:
+        return FREE
+    host = host_of(base_url) if base_url else _OPENAI
+    if is_loopback(host):
+        _say_free(model, host)
         return FREE
     known = prices()["models"]
     listed = known.get(model) or known.get(_DATED.sub("", model))
-    if listed is None or not (host or "").endswith("openai.com"):
+    if listed is None or not belongs(host, "openai.com"):
         hint = nearest(model, known) if listed is None else "the list that ships is OpenAI's own"
         raise RecipeError(
             f"the price of model `{model}` at {host} is not known ({hint}). Say it in the recipe, in USD per million tokens: "
@@ -51,6 +58,17 @@ def price_of(backend: str, model: str, base_url: str | None, declared: object = 
         )
     factor = prices()["batch_factor"] if backend == "openai_batch" else 1.0
     return Price(listed[0] * factor, listed[1] * factor)
+
+
+@cache
+def _say_free(model: str, host: str) -> None:
+    log.warning("model `%s` at %s has no `options.price`: what it costs is booked as nothing", model, host)
+
+
+def is_unpriced(settings: ModelSettings) -> bool:
+    """Tell whether a model is behind an endpoint on this machine whose price nobody has told."""
+    paid = settings.backend in _PAID_BACKENDS and settings.options.get("price") is None
+    return paid and settings.base_url is not None and is_loopback(host_of(settings.base_url))
 
 
 def declared_price(settings: ModelSettings) -> Price | None:
@@ -64,7 +82,7 @@ def _read(model: str, declared: object) -> Price | None:
     if (
         isinstance(declared, list | tuple)
         and len(declared) == 2
-        and all(isinstance(x, int | float) and x >= 0 for x in declared)
+        and all(isinstance(x, int | float) and 0 <= x < MAX_PRICE for x in declared)
     ):
         return Price(float(declared[0]), float(declared[1]))
     raise RecipeError(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
@@ -38,6 +38,7 @@ class Call(NamedTuple):
     seed: int | None
 
 
+Served = TypeVar("Served", bound="MisbehavingServer")
 Responder = Callable[[Call], str | Reply]
 """Says what a model would; a Reply also says whether the token limit ended it."""
 
@@ -109,10 +110,13 @@ class MisbehavingServer:
         models: tuple[str, ...] = (),
         refuses: tuple[str, ...] = (),
         batches: BatchDesk | None = None,
+        says: Callable[[dict[str, int]], Any] | None = None,
     ) -> None:
+        """`says`: what it says of its usage instead of what it bills; None leaves it out of the answer."""
         self.respond, self.faults, self.price = respond, faults or Faults(), price
         self.key, self.models, self.refuses = key, models, refuses
         self.batches = batches or BatchDesk()
+        self.says = says
         self.counts: Counter[str] = Counter()
         self.billed_usd = 0.0
         self._seen: Counter[bytes] = Counter()
@@ -233,7 +237,9 @@ class MisbehavingServer:
         ]
         usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
         kind = "chat.completion" if chat else "text_completion"
-        return orjson.dumps({"id": "x", "object": kind, "choices": choices, "usage": usage})
+        said = usage if self.says is None else self.says(usage)
+        body = {"id": "x", "object": kind, "choices": choices}
+        return orjson.dumps(body if said is None else {**body, "usage": said})
 
 
 def _streamed(payload: bytes) -> bytes:
@@ -248,7 +254,7 @@ def _streamed(payload: bytes) -> bytes:
         events.append({"index": choice["index"], "finish_reason": choice["finish_reason"], "delta": {}, "text": ""})
     kind = "chat.completion.chunk" if whole["object"].startswith("chat") else "text_completion"
     lines = [{"id": whole["id"], "object": kind, "choices": [event]} for event in events]
-    lines.append({"id": whole["id"], "object": kind, "choices": [], "usage": whole["usage"]})
+    lines.append({"id": whole["id"], "object": kind, "choices": [], "usage": whole.get("usage")})
     return b"".join(b"data: " + orjson.dumps(line) + b"\n\n" for line in lines) + b"data: [DONE]\n\n"
 
 
@@ -278,13 +284,19 @@ def _error(
 
 @contextmanager
 def serve(
-    respond: Responder, faults: Faults | None = None, *, threads: int = 0, **options: Any
-) -> Iterator[MisbehavingServer]:
+    respond: Responder,
+    faults: Faults | None = None,
+    *,
+    threads: int = 0,
+    kind: type[Served] = MisbehavingServer,  # type: ignore[assignment]
+    **options: Any,
+) -> Iterator[Served]:
     """Run the server in a thread while the block lasts; its `base_url` is ready, its `stats` may be read at any time.
 
-    A responder that takes its time blocks all others, unless `threads` answer that many calls at once.
+    A responder that takes its time blocks all others, unless `threads` answer that many calls at once. `kind`: a class of one's
+    own that misbehaves in further ways.
     """
-    server = MisbehavingServer(respond, faults, **options)
+    server = kind(respond, faults, **options)
     loop = asyncio.new_event_loop()
     http = HttpServer(server, threads)
     loop.run_until_complete(http.start())

@@ -17,6 +17,14 @@ JsonOpt = Annotated[bool, typer.Option("--json", help="Print JSON for programs."
 SetOpt = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting: learn.beta=0.2")
 ]
+CapOpt = Annotated[
+    float | None,
+    typer.Option("--cap-usd", min=0, help="Spend at most this on models that cost money; no cap where left out."),
+]
+PriceOpt = Annotated[
+    str | None,
+    typer.Option("--price", metavar="IN,OUT", help="What a served model costs: US dollars per million tokens."),
+]
 STORE, RUNS = Path("store"), Path("runs")
 SHIPPED = ", ".join(sorted(p.stem for p in Path(__file__).parents[1].glob("*/*.yaml")))
 """Listed here without `recipe_file`, which loads a YAML reader that `--help` has no need of."""

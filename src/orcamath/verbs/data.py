@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from orcamath.commands.ending import say
-from orcamath.verbs.arguments import RUNS, STORE, JsonOpt, RunArg, RunsOpt, StoreOpt, folder_of
+from orcamath.verbs.arguments import RUNS, STORE, CapOpt, JsonOpt, PriceOpt, RunArg, RunsOpt, StoreOpt, folder_of
 
 __all__ = ["app"]
 
@@ -93,11 +93,14 @@ def export(
 @app.command()
 def doctor(
     recipe: Annotated[str | None, typer.Argument(help="Also make one real call to this recipe's teacher.")] = None,
+    cap_usd: CapOpt = None,
+    price: PriceOpt = None,
 ) -> None:
     """Check the environment, and with a recipe make one real call to its teacher."""
     from orcamath.commands.doctor import check_up
+    from orcamath.commands.purse import purse_of
 
-    report, healthy = check_up(recipe)
+    report, healthy = check_up(recipe, purse_of(cap_usd, price))
     typer.echo(report)
     if not healthy:
         raise typer.Exit(1)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from orcamath.commands.ending import interruptible
-from orcamath.verbs.arguments import RUNS, STORE, JsonOpt, ModelArg, RunsOpt, StoreOpt
+from orcamath.verbs.arguments import RUNS, STORE, CapOpt, JsonOpt, ModelArg, PriceOpt, RunsOpt, StoreOpt
 
 __all__ = ["app"]
 
@@ -32,6 +32,8 @@ def evaluate(
     ] = "auto",
     base_url: Annotated[str | None, typer.Option(help="Where MODEL is served; the same as MODEL@URL.")] = None,
     temperature: Annotated[float, typer.Option(min=0, help="Of the sampled answers, where there are several.")] = 0.7,
+    cap_usd: CapOpt = None,
+    price: PriceOpt = None,
     store: StoreOpt = STORE,
     runs: RunsOpt = RUNS,
     json: JsonOpt = False,
@@ -41,12 +43,16 @@ def evaluate(
     Every MODEL may be a local one, a run's student, or NAME@URL for one behind a server.
     """
     from orcamath.commands.measuring import Wanted, evaluate_models
+    from orcamath.commands.purse import purse_of
     from orcamath.stages.evaluate import EvaluateSettings
 
     settings = EvaluateSettings(
         max_new_tokens=max_new_tokens, samples=samples, temperature=temperature if samples > 1 else 0.0, limit=limit
     )
-    wanted = Wanted(on.split(","), settings, data, base_url, judge, judge_model, verifier, compare, dtype, held_out)
+    purse = purse_of(cap_usd, price)
+    wanted = Wanted(
+        on.split(","), settings, data, base_url, judge, judge_model, verifier, compare, dtype, held_out, purse
+    )  # fmt: skip
     with interruptible():
         typer.echo(evaluate_models(model, wanted, runs=runs, store=store, as_json=json))
 
@@ -57,13 +63,21 @@ def ask(
     question: Annotated[str, typer.Argument()],
     base_url: Annotated[str | None, typer.Option(help="Ask a server instead of loading the model.")] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1)] = 512,
+    cap_usd: CapOpt = None,
+    price: PriceOpt = None,
     store: StoreOpt = STORE,
     runs: RunsOpt = RUNS,
 ) -> None:
     """Ask a model one question and print its answer."""
     from orcamath.commands.models import answer_of
+    from orcamath.commands.purse import purse_of
 
-    typer.echo(answer_of(model, question, base_url=base_url, max_new_tokens=max_new_tokens, store=store, runs=runs))
+    typer.echo(
+        answer_of(
+            model, question, base_url=base_url, max_new_tokens=max_new_tokens, store=store, runs=runs,
+            purse=purse_of(cap_usd, price),
+        )
+    )  # fmt: skip
 
 
 @app.command()
@@ -79,15 +93,18 @@ def judge(
     base_url: Annotated[str | None, typer.Option(help="The model's OpenAI-compatible endpoint.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write one verdict a row here, as JSON lines.")] = None,
     offending: Annotated[bool, typer.Option("--offending", help="Also list rows that contradict the label.")] = False,
+    cap_usd: CapOpt = None,
+    price: PriceOpt = None,
     store: StoreOpt = STORE,
     json: JsonOpt = False,
 ) -> None:
     """Judge a file of answers against their references."""
     from orcamath.commands import files
+    from orcamath.commands.purse import purse_of
 
     typer.echo(
         files.judge(
             file, name=name, columns=column or [], model=model, base_url=base_url, out=out, offending=offending,
-            store=store, as_json=json,
+            store=store, as_json=json, purse=purse_of(cap_usd, price),
         )
     )  # fmt: skip

@@ -26,6 +26,9 @@ def run(
     pay_again: Annotated[
         bool, typer.Option("--pay-again", help="Do not ask before a changed recipe pays again for over 5 % of the cap.")
     ] = False,
+    new_book: Annotated[
+        bool, typer.Option("--new-book", help="Begin to count at nothing where a run that has a cap has lost its book.")
+    ] = False,
     detach: Annotated[
         bool,
         typer.Option("--detach", help="Hand in batches and end with code 4; the same command later collects them."),
@@ -39,7 +42,7 @@ def run(
     with interruptible():
         run_in_folder(
             recipe, runs=runs, store=store, name=name, until=until, limit=limit, overrides=overrides or [], wait=wait,
-            pay_again=pay_again, detach=detach,
+            pay_again=pay_again, detach=detach, new_book=new_book,
         )  # fmt: skip
 
 

@@ -1,0 +1,109 @@
+"""One HTTP call of a model's wire: where it may be led, what its body may not say, and what its bill is taken for.
+
+Redirects are followed to the same origin only, with the same method and body: another one would be given headers and prompts.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+
+from orcamath.backends.wire_protocol import Fault, Parsed
+from orcamath.errors import RecipeError
+from orcamath.ports import Request, Usage
+from orcamath.store.bill import believed, most_tokens, prompt_bytes
+from orcamath.store.hosts import host_of, is_loopback
+
+__all__ = ["billed", "check_body", "fetched", "proxied", "sent"]
+
+MAX_HOPS = 4
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_IS_THE_CALL = ("model", "messages", "prompt", "n", "best_of", "stream", "stream_options")
+log = logging.getLogger("orcamath.wire")
+
+
+def check_body(model: str, body: Mapping[str, Any]) -> None:
+    """Raise RecipeError where a recipe's `body` changes what a call is: who is asked, what, how often, in which form."""
+    for name in _IS_THE_CALL:
+        if name in body:
+            raise RecipeError(
+                f"`body.{name}` of model `{model}` is no further field but the call itself. Leave it out: prompts, draws, models "
+                f"have settings of their own"
+            )
+    for name in ("max_tokens", "max_completion_tokens"):
+        if name in body and not (type(body[name]) is int and body[name] > 0):
+            raise RecipeError(f"`body.{name}` of model `{model}` is {body[name]!r}: give a whole number above 0")
+
+
+def billed(parsed: Parsed, request: Request, extra: Mapping[str, Any], model: str) -> tuple[Usage | None, bool]:
+    """Return what to book for an answer, and whether it is our own count; None where the endpoint says nothing."""
+    if parsed.claim is None:
+        return None, False
+    most, reply = most_tokens(request, extra), parsed.reply
+    came = sum(len(t.encode("utf-8", "surrogatepass")) for t in (reply.text, reply.reasoning or ""))
+    asked = prompt_bytes(request) * (4 if request.token_ids is not None else 1)
+    prompt, first = believed(parsed.claim[0], asked, most.prompt_tokens)
+    completion, second = believed(parsed.claim[1], came + 4 * bool(came), most.completion_tokens)  # and the end
+    if first or second:
+        _say_replaced(model)
+    return Usage(prompt, completion), first or second
+
+
+@cache
+def _say_replaced(model: str) -> None:
+    log.warning("model `%s` says a usage that cannot be: its calls are booked at half their bytes where it does", model)
+
+
+async def sent(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    data: Any,
+    read: Callable[[aiohttp.ClientResponse], Awaitable[bytes]],
+) -> tuple[int, Any, bytes]:
+    """Make a call; return status, headers, and what `read` reads. Redirects are followed within the call's origin.
+
+    Raises Fault naming the place where one leads elsewhere, or in a circle.
+    """
+    place = url
+    for _ in range(MAX_HOPS):
+        async with session.request(method, place, data=data, allow_redirects=False) as response:
+            if response.status not in REDIRECTS:
+                return response.status, response.headers, await read(response)
+            status, place = response.status, urljoin(place, response.headers.get("Location", ""))
+        if _origin(place) != _origin(url) or status == 303:
+            break
+    raise Fault(
+        "refused",
+        f"the endpoint redirects to `{place}`, which is not followed: headers and prompts are for the host that the recipe "
+        f"names. Put that place into `base_url` if you trust it",
+        status=status,
+    )
+
+
+async def fetched(session: aiohttp.ClientSession, url: str, timeout: aiohttp.ClientTimeout) -> tuple[int, Any, bytes]:
+    """Fetch a file, whose host may redirect to where it keeps files: there without any header of ours."""
+    async with session.get(url, allow_redirects=False) as response:
+        if response.status not in REDIRECTS:
+            return response.status, response.headers, await response.read()
+        location = urljoin(url, response.headers.get("Location", ""))
+    if urlsplit(location).scheme != "https" and not is_loopback(host_of(location)):
+        raise Fault("refused", f"the file is said to be at `{location}`, which is not https: it is not fetched there")
+    async with (
+        aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as bare,
+        bare.get(location, max_redirects=MAX_HOPS) as response,
+    ):
+        return response.status, response.headers, await response.read()
+
+
+def proxied(url: str, *, wanted: bool) -> bool:
+    """Tell whether a proxy of the environment may be used: never towards this machine."""
+    return wanted and not is_loopback(host_of(url))
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, host_of(url), parts.port or {"http": 80, "https": 443}.get(parts.scheme)

@@ -1,0 +1,64 @@
+"""What a command outside a run may spend: a cap and a price from the command line, and a book that is gone with the command."""
+
+import math
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orcamath.errors import UsageError
+from orcamath.settings import ModelSettings
+from orcamath.store.budget import Budget
+from orcamath.store.prices import is_unpriced
+
+__all__ = ["Purse", "purse_of"]
+
+
+class Purse(NamedTuple):
+    """A cap in US dollars, and a price per million tokens [prompt, completion]; None where nothing was said."""
+
+    cap_usd: float | None = None
+    price: tuple[float, float] | None = None
+
+    def settings(self, model: ModelSettings) -> ModelSettings:
+        """Return a model's settings with the price. Raises UsageError where there is a cap and nobody says what calls cost."""
+        if self.price is not None:
+            return model.model_copy(update={"options": {**model.options, "price": list(self.price)}})
+        if self.cap_usd is not None and is_unpriced(model):
+            raise UsageError(
+                f"`--cap-usd` needs to know what `{model.model}` at {model.base_url} costs: `--price 2.5,10` (US dollars per "
+                f"million tokens, in and out), or `--price 0,0` for a server of your own"
+            )
+        return model
+
+    @contextmanager
+    def opened(self) -> Iterator[Budget | None]:
+        """Open the book while the block lasts; None where there is no cap."""
+        if self.cap_usd is None:
+            yield None
+            return
+        with tempfile.TemporaryDirectory(prefix="orcamath-") as folder:
+            budget = Budget(Path(folder) / "budget.sqlite", self.cap_usd)
+            try:
+                yield budget
+            finally:
+                budget.close()
+
+
+def purse_of(cap_usd: float | None, price: str | None) -> Purse:
+    """Read what the command line says. Raises UsageError."""
+    if cap_usd is not None and not math.isfinite(cap_usd):
+        raise UsageError(f"--cap-usd {cap_usd}: give a number of dollars, or leave it out for no cap")
+    if price is None:
+        return Purse(cap_usd)
+    parts: list[Any] = price.split(",")
+    try:
+        found = (float(parts[0]), float(parts[1]))
+    except (ValueError, IndexError):
+        found = (math.nan, math.nan)
+    if len(parts) != 2 or not all(0 <= p < math.inf for p in found):
+        raise UsageError(
+            f"--price {price}: give two numbers such as 2.5,10 (US dollars per million tokens, in and out)"
+        )
+    return Purse(cap_usd, found)

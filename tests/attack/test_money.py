@@ -1,0 +1,202 @@
+"""The cap against endpoints that lie, recipes that ask for more than they reserve, and books that are damaged."""
+
+import itertools
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from orcamath.backends.openai_compatible import open_chat
+from orcamath.errors import CapReached, DataError, RecipeError
+from orcamath.ports import Message, Request, Sampling, Usage
+from orcamath.settings import ModelSettings
+from orcamath.store.bill import believed, most_tokens
+from orcamath.store.budget import Budget, Price
+from orcamath.store.hosts import belongs, reach
+from orcamath.store.prices import is_unpriced, price_of
+from orcamath.store.under_way import stage_under_way
+from orcamath.testing import serve, stub
+
+
+def ask(i: int, max_tokens: int = 100) -> Request:
+    return Request(
+        (Message("user", f"Tom has {i} apples and eats none. " * 4),), sampling=Sampling(0.7, 1.0, max_tokens)
+    )
+
+
+@pytest.mark.parametrize("field", ["n", "best_of", "messages", "prompt", "model", "stream", "stream_options"])
+@pytest.mark.parametrize("backend", ["openai_compatible", "openai_batch"])
+def test_a_body_that_changes_what_a_call_is_is_refused(field: str, backend: str, tmp_path: Path) -> None:
+    import importlib
+
+    module = importlib.import_module(f"orcamath.backends.{backend}")
+    options = {"folder": str(tmp_path)} if backend == "openai_batch" else {}
+    settings = ModelSettings(model="m", base_url="http://127.0.0.1:1/v1", body={field: 8}, options=options)
+    with pytest.raises(RecipeError, match=f"`body.{field}` of model `m`.*the call itself"):
+        module.open_chat(settings)
+
+
+@pytest.mark.parametrize(
+    ("body", "most"),
+    [
+        ({}, 100),
+        ({"max_tokens": 5000}, 5000),
+        ({"max_completion_tokens": 7000}, 7000),
+        ({"reasoning": {"max_tokens": 900}}, 1000),
+        ({"options": {"num_predict": 50}}, 150),
+    ],
+)
+def test_what_is_reserved_is_what_is_sent(body: dict[str, Any], most: int) -> None:
+    plain, found = most_tokens(ask(1)), most_tokens(ask(1), body)
+    assert found.completion_tokens == most
+    assert found.prompt_tokens >= plain.prompt_tokens + (len(orjson.dumps(body)) if body else 0)
+
+
+@pytest.mark.parametrize("limit", [0, -1, None, "many", 1.5, True])
+def test_a_limit_that_is_none_is_refused(limit: object) -> None:
+    with pytest.raises(RecipeError, match="whole number above 0"):
+        open_chat(ModelSettings(model="m", base_url="http://127.0.0.1:1/v1", body={"max_tokens": limit}))
+
+
+@pytest.mark.parametrize(
+    ("claim", "n_bytes", "booked", "replaced"),
+    [
+        (30, 120, 30, False),  # honest
+        (4, 120, 4, False),  # a little over a tenth: believed, as the docs say
+        (3, 120, 60, True),
+        (0, 120, 60, True),
+        (0, 0, 0, False),  # nothing for nothing
+        (-5, 120, 60, True),
+        ("30", 120, 60, True),
+        (None, 120, 60, True),
+        (30.0, 120, 60, True),
+        (True, 120, 60, True),
+        (2**63, 120, 60, True),
+        (10**6, 120, 10**6, False),  # more than was reserved: booked as claimed
+        (50, 10**6, 50, False),  # the limit is at least reached, whatever the text
+        (1, 10**6, 100, True),
+    ],
+)
+def test_a_usage_is_a_claim(claim: object, n_bytes: int, booked: int, replaced: bool) -> None:
+    assert believed(claim, n_bytes, most=100) == (booked, replaced)
+
+
+def both(change: Callable[[int], object]) -> Callable[[dict[str, int]], Any]:
+    return lambda u: {k: change(v) for k, v in u.items() if k != "total_tokens"}
+
+
+LIES: dict[str, Callable[[dict[str, int]], Any]] = {
+    "honest": both(lambda n: n),
+    "silent": lambda _: None,
+    "half": lambda u: {"prompt_tokens": u["prompt_tokens"]},
+    "zero": both(lambda _: 0),
+    "negative": both(lambda n: -n),
+    "text": both(str),
+    "huge": both(lambda _: 2**63),
+    "a list": lambda _: [1, 2],
+    "over-reporting": both(lambda n: n * 50),
+    "a tenth": both(lambda n: n // 10),
+}
+
+
+@pytest.mark.parametrize("kind", LIES)
+def test_the_cap_holds_against_an_honest_count_whatever_the_endpoint_claims(tmp_path: Path, kind: str) -> None:
+    price = Price(20.0, 60.0)
+    with serve(stub("The answer is four, since two and two are four. " * 3), price=price, says=LIES[kind]) as server:
+        options = {"price": list(price), "first_backoff_s": 0.001}
+        chat = open_chat(ModelSettings(model=f"m-{kind}", base_url=server.base_url, concurrency=4, options=options))
+        budget = Budget(tmp_path / "book.sqlite", 0.25)
+        with stage_under_way("teach", budget) as calls, pytest.raises(CapReached) as stopped:
+            list(chat(ask(i) for i in itertools.count()))
+        spent = calls.spent_usd
+        doubts = budget.doubts()
+        budget.close()
+    assert server.billed_usd <= 0.25
+    said = str(stopped.value)
+    assert "`budget.cap_usd` is $0.2500" in said
+    assert "is spent" in said
+    assert "the next call may cost $0.0" in said
+    if kind in ("honest", "half"):
+        assert spent >= 0.85 * 0.25
+        assert doubts == {}
+    elif kind == "over-reporting":
+        assert doubts["teach"][1] > 0
+    elif kind not in ("silent", "a list"):
+        assert doubts["teach"][0] > 10
+
+
+@pytest.mark.parametrize("column", ["spent", "granted", "stage"])
+def test_a_damaged_book_is_never_spent_on(tmp_path: Path, column: str) -> None:
+    budget = Budget(tmp_path / "book.sqlite", 1.0)
+    lease = budget.meter("teach", Price(1000, 1000))
+    held = lease.reserve(ask(1))
+    assert held is not None
+    lease.settle(held, Usage(17, 10), sent=True)
+    budget.close()
+    with sqlite3.connect(tmp_path / "book.sqlite") as db:
+        db.execute(f"UPDATE leases SET {column} = {column} || '0'")
+    damaged = Budget(tmp_path / "book.sqlite", 1.0)
+    with pytest.raises(DataError, match=r"budget.*is damaged.*--new-book"):
+        damaged.meter("teach", Price(1, 1)).reserve(ask(1))
+    damaged._db.close()
+
+
+def test_a_book_of_version_1_is_taken_over(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "book.sqlite") as db:
+        db.execute(
+            "CREATE TABLE leases (id INTEGER PRIMARY KEY, stage TEXT NOT NULL, holder TEXT NOT NULL, granted INTEGER NOT NULL, "
+            "spent INTEGER NOT NULL, calls INTEGER NOT NULL, open INTEGER NOT NULL)"
+        )
+        db.execute("INSERT INTO leases VALUES (1, 'ask', 'x', 5, 250000000, 9, 0)")
+        db.execute("PRAGMA user_version=1")
+    budget = Budget(tmp_path / "book.sqlite", 1.0)
+    assert budget.spent_usd() == budget.spent_usd("ask") == 0.25
+    assert budget.left_usd() == 0.75
+    budget.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "domain", "within"),
+    [
+        ("openai.com", "openai.com", True), ("api.openai.com", "openai.com", True), ("evilopenai.com", "openai.com", False),
+        ("openai.com.evil.example", "openai.com", False), ("x.localhost", "localhost", True),
+        ("notlocalhost", "localhost", False),
+    ],
+)  # fmt: skip
+def test_hosts_are_compared_by_whole_labels(host: str, domain: str, within: bool) -> None:
+    assert belongs(host, domain) is within
+
+
+@pytest.mark.parametrize(
+    ("host", "how"),
+    [
+        ("localhost", "loopback"), ("127.0.0.1", "loopback"), ("127.9.9.9", "loopback"), ("::1", "loopback"),
+        ("gpu-box", "private"),         ("10.0.0.7", "private"), ("192.168.1.2", "private"), ("fe80::1", "private"),
+        ("box.local", "private"),
+        ("8.8.8.8", "public"),
+        ("api.example.com", "public"),
+    ],
+)  # fmt: skip
+def test_how_far_a_host_is(host: str, how: str) -> None:
+    assert reach(host) == how
+
+
+@pytest.mark.parametrize("url", ["https://evilopenai.com/v1", "https://openai.com.evil.example/v1"])
+def test_a_look_alike_has_no_price(url: str) -> None:
+    with pytest.raises(RecipeError, match="is not known"):
+        price_of("openai_compatible", "gpt-4o", url)
+
+
+def test_an_endpoint_on_this_machine_is_booked_as_free_and_that_is_said_once(caplog) -> None:
+    for _ in range(3):
+        assert price_of("openai_compatible", "said-once", "http://127.0.0.1:8000/v1") == (0, 0)
+    assert [r.message for r in caplog.records if "said-once" in r.message] == [
+        "model `said-once` at 127.0.0.1 has no `options.price`: what it costs is booked as nothing"
+    ]
+    assert is_unpriced(ModelSettings(model="m", base_url="http://localhost:1/v1"))
+    assert not is_unpriced(ModelSettings(model="m", base_url="http://localhost:1/v1", options={"price": [0, 0]}))
+    assert not is_unpriced(ModelSettings(model="m", base_url="https://api.openai.com/v1"))
+    assert not is_unpriced(ModelSettings(backend="textbook"))
