@@ -127,19 +127,22 @@ def _corrected(text: str, found: Found, wants_number: bool) -> Found | None:
 
 def _own(text: str) -> str:
     """Cut off a further problem that the model wrote for itself after it had answered this one."""
-    stated = min((at for at in (text.find("####"), text.find("\\boxed"), text.find("nswer")) if at >= 0), default=-1)
-    if stated < 0:
+    marks = [at for at in (text.find("####"), text.find("\\boxed"), text.find("nswer")) if at >= 0]
+    if not marks:
         return text
+    stated = min(marks)
     another = _ANOTHER.search(text, stated)
     return text[: another.start()] if another and _NUMBERISH.search(text, stated, another.start()) else text
 
 
 def _json(text: str) -> Found | None:
     at = len(text)
-    for _ in range(LOOK_BACK):
-        at = max(text.rfind('nswer"', 0, at), text.rfind("nswer'", 0, at), text.rfind('nswer\\"', 0, at))
+    for _ in range(8 * LOOK_BACK):  # most of them are words
+        at = text.rfind("nswer", 0, at)
         if at < 0:
             return None
+        if text[at + 5 : at + 6] not in ('"', "'", "\\"):
+            continue
         for match in _JSON.finditer(text, max(at - 10, 0), min(at + 40, len(text))):
             if match.end() > at and (value := _json_value(text, match.end())):
                 return Found(value, "json", match.end())
@@ -216,9 +219,9 @@ def _box(text: str) -> Found | None:
 
 
 def _phrase(text: str, wants_number: bool) -> Found | None:
-    at = len(text)
+    at, loud = len(text), "NSWER" in text
     for _ in range(LOOK_BACK):
-        at = max(text.rfind("nswer", 0, at), text.rfind("NSWER", 0, at))
+        at = max(text.rfind("nswer", 0, at), text.rfind("NSWER", 0, at)) if loud else text.rfind("nswer", 0, at)
         if at < 0:
             break
         match = _PHRASE.match(text, max(at - 1, 0), min(at + 200, len(text)))

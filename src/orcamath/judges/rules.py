@@ -6,7 +6,7 @@ always takes a side; it is what forced accuracy is measured with.
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from orcamath.answers import Answer, final_answer, find, kind_of, likely, quantities, same
 from orcamath.answers.choose import CONCLUDES, mentions, restates
@@ -26,6 +26,9 @@ _LOSS = re.compile(r"\b(?:loss|lost|loses?|below|owes?|owed|debt|deficit|drop(?:
 """With these a positive number may be meant as a negative one."""
 NEAR = 240
 """Characters before the end of a response in which a number stands for what it may have been meant to answer."""
+
+
+_KINDS: dict[str, AnswerKind] = {k: k for k in get_args(AnswerKind)}
 
 
 class Ruling(NamedTuple):
@@ -53,8 +56,7 @@ def short_reference(comparison: Comparison) -> str | None:
 
 
 def _kind(comparison: Comparison) -> AnswerKind:
-    kinds: dict[str, AnswerKind] = {k: k for k in ("number", "set", "choice", "expression", "text")}
-    return kinds.get(comparison.kind) or kind_of(comparison.reference, comparison.options)
+    return _KINDS.get(comparison.kind) or kind_of(comparison.reference, comparison.options)
 
 
 def rule(comparison: Comparison) -> Ruling:
@@ -67,7 +69,7 @@ def rule(comparison: Comparison) -> Ruling:
         return Ruling(None, False, "reference_unreadable", None)
     if kind == "number" and not any(c.isdigit() for c in reference) and not quantities(reference):
         kind = kind_of(reference, comparison.options)  # some sets hold `Yes` among their numbers
-    if not comparison.response.strip():
+    if not comparison.response or comparison.response.isspace():
         return Ruling(False, False, "no_answer", None)
     answer = find(comparison.response, kind, comparison.question)
     if answer is None:
@@ -79,25 +81,30 @@ def rule(comparison: Comparison) -> Ruling:
         return Ruling(False, False, "no_result", answer.text)
     if answer.rival and same(kind, answer.rival, reference, comparison.question) is not verdict:
         return Ruling(None, bool(verdict), "contradicted", answer.text)
-    if verdict and answer.unclear:
-        return Ruling(None, True, "unclear_form", answer.text, answer.raw)
-    if (
-        verdict
-        and answer.how == "sentence"
-        and answer.among
-        and restates(answer.segment, answer.among[0], comparison.question)
-    ):
-        return Ruling(None, False, "restated", answer.text)
-    if verdict and not answer.stated and mentions(answer.segment, answer.among):
-        return Ruling(None, True, "not_stated", answer.text)
-    if verdict and answer.several:
-        return Ruling(None, True, "several_answers", answer.text)
     if verdict:
-        return Ruling(True, True, "same_answer", answer.text)
+        return _agrees(answer, comparison.question)
     if verdict is None:
         guess = likely(kind, answer.text, reference, comparison.question)
         reason = "unclear_value" if kind == "number" else "unclear_form"
         return Ruling(None, guess, reason, answer.text, answer.raw)
+    return _differs(answer, kind, reference, comparison)
+
+
+def _agrees(answer: Answer, question: str) -> Ruling:
+    """The number found is the yardstick's: does the response put it forward as its answer?"""
+    if answer.unclear:
+        return Ruling(None, True, "unclear_form", answer.text, answer.raw)
+    if answer.how == "sentence" and answer.among and restates(answer.segment, answer.among[0], question):
+        return Ruling(None, False, "restated", answer.text)
+    if not answer.stated and mentions(answer.segment, answer.among):
+        return Ruling(None, True, "not_stated", answer.text)
+    if answer.several:
+        return Ruling(None, True, "several_answers", answer.text)
+    return Ruling(True, True, "same_answer", answer.text)
+
+
+def _differs(answer: Answer, kind: AnswerKind, reference: str, comparison: Comparison) -> Ruling:
+    """The number found is another: could the yardstick's have been meant?"""
     if kind == "number" and _in_the_other_writing(answer, reference, comparison.question):
         return Ruling(None, False, "unclear_value", answer.text)
     if kind == "number" and reference[:1] in "-−–" and (answer.segment[:2] == "- " or _LOSS.search(answer.segment)):

@@ -83,7 +83,7 @@ def ask(
 @app.command()
 def judge(
     file: Annotated[
-        Path, typer.Argument(help="JSONL or Parquet, plain or .gz: question, gold or reference, response.")
+        Path, typer.Argument(help="JSONL, JSON, CSV or Parquet, plain or .gz: question, gold or reference, response.")
     ],
     name: Annotated[
         str, typer.Option("--judge", help="rules, cascade, model, or the path of your own .py file.")
