@@ -93,6 +93,8 @@ def _taught(recipe: Recipe, wanted: SeedsSettings, shop: Workshop) -> Artifact:
             parts.append(
                 shop.stage(invent.of(settings.title), settings, seeds, tools.chat(writer), tools.agent(settings))
             )
+        if (more := recipe.as_they_are) is not None:
+            parts.append(shop.stage(gather.of("as they are"), more, tools.readers(more.named)))
         problems = shop.stage(collect, recipe.collect, parts)
     if recipe.teach.by == "seeds":
         return shop.stage(teach_from_seeds, recipe.teach, problems)

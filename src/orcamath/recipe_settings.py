@@ -92,6 +92,19 @@ class HypothesesSettings(Settings):
     confidence: float = Field(default=0.95, gt=0, lt=1)
 
 
+class ExpectedSettings(Settings):
+    """What the plan takes for sources that are not here to be read: how many problems, and how long they are."""
+
+    seeds: int = Field(ge=1)
+    as_they_are: int = Field(default=0, ge=0)
+    """Problems that are taught and not grown from."""
+    ask: int = Field(default=0, ge=0)
+    """Problems that Ask-Me-Anything will add."""
+    edit: int = Field(default=0, ge=0)
+    """Problems that Suggester & Editor will add."""
+    question_chars: int = Field(ge=1)
+
+
 class Recipe(Settings):
     """From seeds to report. What is here is the whole program's input (with the files and models it names)."""
 
@@ -101,6 +114,10 @@ class Recipe(Settings):
     start_from: StartSettings | None = None
     """Begin at a later stage, from the user's own file."""
     seeds: SeedsSettings = SeedsSettings()
+    as_they_are: SeedsSettings | None = None
+    """Problems that are taught too, and that no agent grows from (paper: DMath's)."""
+    expected: ExpectedSettings | None = outside_digest(None)
+    """Where given, `orcamath plan` reads no source and opens no model: it counts with this. `--set expected=null` reads."""
     benchmarks: BenchmarksSettings = BenchmarksSettings()
     budget: BudgetSettings = BudgetSettings()
     writer: ModelSettings | None = None

@@ -20,7 +20,7 @@ from orcamath.ports import Message, Reply, Request, Sampling
 from orcamath.records import Lesson
 from orcamath.settings import ModelSettings
 from orcamath.stages.teach import TeachSettings, teach
-from scripted import Bench, Quiet, seed
+from scripted import Bench, seed
 from servers.set_up import SERVERS, Server, environment, model_folder, model_gguf
 
 pytestmark = pytest.mark.servers
@@ -188,7 +188,7 @@ def test_a_stage_runs_on_it_and_its_books_balance(server: Running, tmp_path: Pat
         [seed(f"Ann has {i} pens and buys 4. How many pens has she?", str(i + 4)) for i in (2, 3, 5)]
     )
     settings = TeachSettings(max_new_tokens=60)
-    made = bench.run(lambda out: teach(out, settings, problems, bench.model(server.chat()), Quiet()))
+    made = bench.run(lambda out: teach(out, settings, problems, bench.model(server.chat())))
     assert made.balance["asked"] == 3
     assert made.balance["parsed"] + made.balance["failed"] == 3
     assert made.count("lessons") == len(list(made.read(Lesson))) == made.balance["kept"]

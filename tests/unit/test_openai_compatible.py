@@ -395,6 +395,12 @@ def test_two_slots_and_sixty_four_calls_lose_none() -> None:
     assert server.stats["calls"] == 64
 
 
+def test_what_a_server_leaves_of_a_stop_string_is_cut_off() -> None:
+    with serve(stub("seven, eight\nQ: next")) as server:
+        (reply,) = chat(server.base_url)([ask("count", stop=("\nQ:",))])
+    assert reply.text == "seven, eight"
+
+
 def test_the_first_call_goes_alone() -> None:
     with serve(stub(), key="right") as server:
         model = chat(server.base_url, concurrency=64)

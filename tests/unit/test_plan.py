@@ -10,13 +10,13 @@ import pytest
 
 from orcamath.assemble import Assembled, run_recipe, size_of
 from orcamath.classroom import textbook
-from orcamath.commands.costs import confirm_paying_again, plan_of
+from orcamath.commands.costs import confirm_paying_again, plan_of, planned
 from orcamath.commands.runs import run_in_folder
 from orcamath.errors import BatchWaiting, ModelError, PaysAgain, UsageError
 from orcamath.plan import Plan, Range, StagePlan, paid_before, plan
 from orcamath.plan.training import memory_gb
 from orcamath.ports import Silent
-from orcamath.recipe_file import dump
+from orcamath.recipe_file import dump, load
 from orcamath.recipe_settings import Recipe
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.store.artifacts import Store
@@ -132,6 +132,21 @@ def test_a_call_for_every_number_is_planned_for_statements_not_yet_written(tmp_p
     ask, _ = of(recipe(ask_me_anything={"calls": "each"}), tmp_path).stages
     assert ask.calls == Range(40 + 40 * 2, 40 + 40 * 6)
     assert ask.completion_tokens == Range(ask.calls.low * 10, ask.calls.high * 40)
+
+
+@pytest.mark.parametrize(("name", "usd"), [("paper", True), ("paper-open", False)])
+def test_the_paper_is_planned_without_key_hub_or_data(tmp_path: Path, monkeypatch, name: str, usd: bool) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    found = planned(load(name), Store(tmp_path), Silent())
+    stages = {s.stage: s for s in found.stages}
+    taught = 36_217 + 7_943 + 120_445 + 37_157
+    assert stages["ask"].calls == Range(36_217, 36_217)
+    assert stages["teach"].calls == Range(taught, taught).times(load(name).teach.solutions)
+    assert stages["edit"].calls.low > 2 * 36_217
+    assert all(s.prompt_tokens.low >= 100 * s.calls.low for s in found.stages)
+    assert (found.usd.low > 1000, found.usd.high > found.usd.low) == (usd, usd)
+    assert [t.stage for t in found.training] == ["imitate", "practice 2", "learn 2", "practice 3", "learn 3"]
+    assert found.gpu_hours.low > 10
 
 
 def test_confirming_labels_is_planned_for_what_is_not_taught(tmp_path: Path) -> None:

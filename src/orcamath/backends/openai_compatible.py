@@ -194,7 +194,7 @@ class OpenAICompatible:
                 if self._meter is not None:
                     bill, ours = billed(parsed, request, self._door.body, self.settings.model)
                 self._completions += 1
-                return self._clean(parsed.reply)
+                return self._clean(parsed.reply, request.sampling.stop)
             except _AskDifferently:
                 sent = False
                 raise
@@ -208,12 +208,14 @@ class OpenAICompatible:
         finally:
             self._settle(held, bill, sent=sent, replaced=ours)
 
-    def _clean(self, reply: Reply) -> Reply:
-        """Take our key out of an answer that repeats it."""
+    def _clean(self, reply: Reply, stop: tuple[str, ...]) -> Reply:
+        """Take our key out of an answer that repeats it, and what a server leaves of a stop string and behind it."""
         text, reasoning = (
             self._door.secrets.hide(reply.text),
             reply.reasoning and self._door.secrets.hide(reply.reasoning),
         )
+        for mark in stop:
+            text = text.split(mark, 1)[0]
         return (
             reply
             if (text, reasoning) == (reply.text, reply.reasoning)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.plan.calls import ANSWER_TOKENS, BYTES_A_TOKEN, StagePlan, follow_ups, grown, put_together
+from orcamath.plan.expected import seen_of
 from orcamath.plan.ranges import Range
 from orcamath.plan.rehearsal import Seen, Tally, rehearse
 from orcamath.plan.training import Lengths, TrainingPlan, training_of
@@ -26,7 +27,7 @@ UNDECIDED = 0.05  # at most this share of answers is left over by a cascade's ru
 DOUBTFUL = 0.1  # at most this share of exercises is asked again
 ON_DATA = (
     "start_from", "seeds", "writer", "teacher", "ask_me_anything", "suggester_editor", "agents", "collect", "teach",
-    "confirm", "solver",
+    "confirm", "solver", "as_they_are", "expected",
 )  # fmt: skip
 """What decides on the calls up to the lessons: arms that share all of it share the calls."""
 
@@ -76,7 +77,8 @@ def plan(
         key = digest({name: own.model_dump(mode="json")[name] for name in ON_DATA})
         new = key not in rehearsed
         if new:
-            rehearsed[key] = rehearse(own, store, tools, progress)
+            told = own.expected
+            rehearsed[key] = seen_of(own, told) if told is not None else rehearse(own, store, tools, progress)
         found = _Found(own, rehearsed[key])
         stages += [s for s in _stages(arm, found, price_of) if new or not s.rehearsed]
         training += training_of(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
@@ -89,12 +91,17 @@ class _Found:
     def __init__(self, recipe: Recipe, seen: dict[str, Seen]) -> None:
         self.recipe, self.seen = recipe, seen
         self.missing = Range(0, 0)
+        told = recipe.expected
         for label in seen:
-            if label.split(" ")[0] in ("ask", "edit", "agent"):
+            name = label.split(" ")[0]
+            if name in ("ask", "edit") and told is not None:
+                n = told.ask if name == "ask" else told.edit
+                self.missing = self.missing.plus(Range(n, n))
+            elif name in ("ask", "edit", "agent"):
                 self.missing = self.missing.plus(grown(seen[label], recipe).plus(-seen[label].n_out))
         entry = next((seen[n] for n in ("collect", "problems", "lessons", "verdicts") if n in seen), None)
         self.here = entry.n_out if entry is not None else 0
-        self.problems = self.missing.times(NOT_DUPLICATES).plus(self.here)
+        self.problems = self.missing.times(NOT_DUPLICATES if told is None else Range(1, 1)).plus(self.here)
         self.taught = self.problems.at_most(recipe.teach.max_problems) if "teach" in seen else self.problems
         read = seen.get("teach") or entry
         question = _tokens(read.question_bytes if read is not None else 0.0).plus(TEMPLATE_TOKENS)
