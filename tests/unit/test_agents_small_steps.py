@@ -9,6 +9,7 @@ from orcamath.agents import ask_me_anything, editor, suggester
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.agents.editor import EditorSettings
 from orcamath.agents.gaps import asks_for, gaps
+from orcamath.agents.small_writer.ask_each import Asker, QuestionSettings, Target, Told, opening_for
 from orcamath.agents.small_writer.hiding import question_of, without
 from orcamath.agents.small_writer.ideas import idea_for
 from orcamath.agents.suggester import Suggested, SuggesterSettings
@@ -203,6 +204,24 @@ def test_a_word_that_is_a_number_only_in_its_sentence_is_hidden_too(tmp_path: Pa
     assert [(p.question, p.answer) for p in made.read(Problem)] == [
         ("Jo sold a certain fraction of the 20 pears. He sold 5 pears. What fraction of the pears did he sell?", "0.25")
     ]
+
+
+@pytest.mark.parametrize(
+    ("statement", "opening"),
+    [
+        ("She ate half of the plums.", "What fraction"),
+        ("30% of them are boys.", "What percentage"),
+        ("It flew 3 times as far.", "How many times"),
+        ("She has $5.", None),
+        ("She has 5 pens.", None),
+    ],
+)
+def test_shares_and_multiples_get_the_opening_that_small_writers_miss(statement: str, opening: str | None) -> None:
+    (gap,) = gaps(statement)
+    assert opening_for(gap) == opening
+    told = Told(seed(statement, "1"), statement, 0)
+    request = Asker(QuestionSettings(), QuestionSettings().loaded()).request(Target(told, gap), 0)
+    assert ("The question begins: " + str(opening) in user_text(request)) is (opening is not None)
 
 
 def test_a_statement_has_no_unit_that_the_problem_has_not(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from orcamath.backends.transformers_local import LocalChat, open_chat
 from orcamath.errors import ModelError, RecipeError
-from orcamath.ports import Message, Request, Sampling
+from orcamath.ports import Message, Reply, Request, Sampling
 from orcamath.settings import ModelSettings
 from orcamath.student.draws import draw_tokens
 from orcamath.student.encode import Encoder
@@ -32,12 +32,20 @@ def answers(chat: LocalChat, asked: list[Request]) -> dict[bytes, tuple]:
     return {r.key: (r.text, r.token_ids, r.finish_reason) for r in chat(asked)}
 
 
+def in_order(chat: LocalChat, asked: list[Request]) -> list[Reply]:
+    """Return the replies as they were asked for: they come as they end."""
+    replies: dict[bytes, list[Reply]] = {}
+    for reply in chat(asked):
+        replies.setdefault(reply.key, []).append(reply)
+    return [replies[q.key(chat.fingerprint)].pop() for q in asked]
+
+
 WARM = Sampling(1.0, 0.95, 24)
 
 
 def test_one_reply_a_request_with_its_key_ids_and_reason(folder: ModelFolder) -> None:
     asked = requests(folder, WARM)
-    replies = list(LocalChat(folder)(asked))
+    replies = in_order(LocalChat(folder), asked)
     assert [r.key for r in replies] == [q.key(folder.fingerprint) for q in asked]
     eos = Encoder.of(folder).eos_id
     for request, reply in zip(asked, replies, strict=True):
@@ -52,10 +60,17 @@ def test_one_reply_a_request_with_its_key_ids_and_reason(folder: ModelFolder) ->
     assert {r.finish_reason for r in replies} == {"stop", "length"}
 
 
+def test_a_reply_comes_as_soon_as_it_ends_not_with_its_chunk(folder: ModelFolder) -> None:
+    encoder = Encoder.of(folder)
+    long, short = (encoder.pose(QUESTIONS[0], Sampling(1.0, 0.95, n), n) for n in (200, 1))
+    first = next(LocalChat(folder, chunk=2)([long, short]))
+    assert first.key == short.key(folder.fingerprint)
+
+
 def test_greedy_is_what_transformers_generates(folder: ModelFolder) -> None:
     asked = requests(folder, Sampling(max_tokens=24), draws=1)
     model = tiny_model()
-    replies = list(LocalChat(folder, rows=4)(asked))
+    replies = in_order(LocalChat(folder, rows=4), asked)
     for request, reply in zip(asked, replies, strict=True):
         prompt = torch.tensor([request.token_ids])
         expected = model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=24, do_sample=False)[0]
@@ -74,7 +89,7 @@ def test_neither_rows_nor_order_nor_neighbours_change_a_sample(folder: ModelFold
 
 def test_equal_requests_are_answered_alike_and_each(folder: ModelFolder) -> None:
     asked = requests(folder, WARM, draws=1)[:2]
-    replies = list(LocalChat(folder)([*asked, asked[0]]))
+    replies = in_order(LocalChat(folder), [*asked, asked[0]])
     assert len(replies) == 3
     assert replies[0] == replies[2]
 
@@ -82,7 +97,7 @@ def test_equal_requests_are_answered_alike_and_each(folder: ModelFolder) -> None
 def test_messages_go_through_the_chat_template(folder: ModelFolder) -> None:
     said = Request(messages=(Message("user", QUESTIONS[0]),), sampling=Sampling(max_tokens=8))
     posed = Encoder.of(folder).pose(QUESTIONS[0], Sampling(max_tokens=8))
-    by_message, by_ids = LocalChat(folder)([said, posed])
+    by_message, by_ids = in_order(LocalChat(folder), [said, posed])
     assert by_message.token_ids == by_ids.token_ids
 
 
@@ -100,7 +115,7 @@ def test_a_stop_string_ends_the_answer_and_is_cut_off(folder: ModelFolder) -> No
 def test_a_prompt_that_fills_the_context_is_answered_with_nothing(folder: ModelFolder) -> None:
     long = Request(token_ids=tuple([5] * 300), sampling=Sampling(max_tokens=8))
     short = Request(token_ids=tuple([5] * 250), sampling=Sampling(max_tokens=50))
-    nothing, some = LocalChat(folder)([long, short])
+    nothing, some = in_order(LocalChat(folder), [long, short])
     assert (nothing.text, nothing.token_ids, nothing.finish_reason) == ("", (), "length")
     assert some.usage.completion_tokens <= 6
 

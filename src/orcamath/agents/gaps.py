@@ -7,13 +7,15 @@ that was hidden has an answer too, only not the one that we would call known.
 
 import re
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from orcamath.agents.patterns import pattern
 from orcamath.agents.wellformed import content_words, counts, sentences
 from orcamath.answers.numbers import Quantity, quantities
 
-__all__ = ["Gap", "about_another", "asks_for", "gaps"]
+__all__ = ["Gap", "Kind", "about_another", "asks_for", "gaps", "kind_of"]
+
+Kind = Literal["share", "multiple", "money", "plain"]
 
 _WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?|[0-9][0-9,.]*")
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
@@ -173,10 +175,10 @@ def asks_for(question: str, gap: Gap, statement: str) -> bool:
         return False
     if not _kind_fits(question, gap, statement) or about_another(question, gap, statement):
         return False
-    words = _words(question) & _words(sentence)
-    if len(words) < max(1, min(2, len(_words(question) - _ASKING) // 2)):
+    words = content_words(question) & content_words(sentence)
+    if len(words) < max(1, min(2, len(content_words(question) - _ASKING) // 2)):
         return False
-    rivals = (g for g in gaps(sentence) if g.at != gap.at and _kind(g) == _kind(gap))
+    rivals = (g for g in gaps(sentence) if g.at != gap.at and kind_of(g) == kind_of(gap))
     best = max((_nearness(words, g) for g in rivals), default=Fraction(0))
     return _nearness(words, gap) >= best
 
@@ -195,11 +197,11 @@ def about_another(question: str, gap: Gap, statement: str) -> bool:
 
 def _circumstances(question: str, statement: str) -> list[str]:
     """Return the words of a question that say which number is meant: not what is counted, not who everything is about."""
-    counted = {w for m in _HOW_MANY.finditer(question) for w in _words(f"{m[1]} {m[2] or ''}")}
-    people = _words(" ".join(_NAME.findall(question)))
+    counted = {w for m in _HOW_MANY.finditer(question) for w in content_words(f"{m[1]} {m[2] or ''}")}
+    people = content_words(" ".join(_NAME.findall(question)))
     days = {w.lower() for w in re.findall(r"[A-Za-z]+", question) if w[0].isupper() or w in _TIMES_OF_DAY}
     days &= _CALENDAR | _TIMES_OF_DAY  # `May` is a stop word
-    behind = {w for m in _BEHIND.finditer(question) for w in _words(m[1])}
+    behind = {w for m in _BEHIND.finditer(question) for w in content_words(m[1])}
     return sorted(((people | behind) - counted - _subject(statement)) | days)
 
 
@@ -208,7 +210,7 @@ def _subject(statement: str) -> set[str]:
     people = {n for s in sentences(statement) for n in re.findall(r"[A-Z][a-z]+", s)}
     named = {n for n in people if re.search(rf"[a-z,] {n}\b", statement) or re.match(rf"{n} [a-z]", statement)}
     named -= {d.capitalize() for d in _CALENDAR}
-    return _words(named.pop()) if len(named) == 1 else set()
+    return content_words(named.pop()) if len(named) == 1 else set()
 
 
 def _belongs_elsewhere(word: str, gap: Gap, statement: str) -> bool:
@@ -221,7 +223,7 @@ def _belongs_elsewhere(word: str, gap: Gap, statement: str) -> bool:
         numbers = gaps(sentence)
         places = [(m.start(), m[0]) for m in _WORD.finditer(sentence)]
         for start, text in places:
-            if not numbers or (text.lower() != word and word not in _words(text)):
+            if not numbers or (text.lower() != word and word not in content_words(text)):
                 continue
             far = [(_between(g, start, len(text), places), g) for g in numbers]
             nearest = [g for d, g in far if d == min(d for d, _ in far)]
@@ -240,7 +242,7 @@ def _counted_by(gap: Gap, start: int) -> bool:
     return behind is not None and any(start == end + behind.start(i) for i in (1, 2) if behind[i] is not None)
 
 
-def _kind(gap: Gap) -> str:
+def kind_of(gap: Gap) -> Kind:
     """Return what sort of number it is: a share, a multiple, money, or a plain one."""
     q = gap.quantity
     if q.form == "percent" or (q.value < 1 and q.form in ("fraction", "word")):
@@ -259,7 +261,7 @@ def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
     """Tell whether the question asks for a share where the number is one, for money where it is money, for its noun."""
     q = gap.quantity
     after = re.findall(r"[A-Za-z]+", gap.sentence[gap.at + len(q.text) :])
-    kind = _kind(gap)
+    kind = kind_of(gap)
     if kind == "money":
         return _money(question, statement)
     if kind != "plain":
@@ -267,18 +269,18 @@ def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
     if _SHARE.search(question) or ("how many" not in question.lower() and _TIMES.search(question)):
         return False
     asked = _HOW_MANY.search(question)
-    near = _words(" ".join(after[:4])) or _words(gap.sentence)
+    near = content_words(" ".join(after[:4])) or content_words(gap.sentence)
     if after and after[0].lower() in _COMPARED and after[0].lower() not in question.lower():
         return False
     if asked is None:
         costs = _money(question, statement) and _money(gap.sentence[max(gap.at - 20, 0) : gap.at], statement)
         if _PRICE.match(question):
             return costs
-        return not question.lower().startswith("what") or bool(near & _words(question)) or costs
+        return not question.lower().startswith("what") or bool(near & content_words(question)) or costs
     beside = gap.sentence[gap.at + len(q.text) :].lstrip()[:1].isalpha()
     elided = not beside or not content_words(after[0]) or after[0].lower() in ("each", "more", "per")
-    wanted = _words(f"{asked[1]} {asked[2] or ''}")
-    return bool(wanted & (_words(gap.sentence) if elided else near))
+    wanted = content_words(f"{asked[1]} {asked[2] or ''}")
+    return bool(wanted & (content_words(gap.sentence) if elided else near))
 
 
 def _nearness(words: set[str], gap: Gap) -> Fraction:
@@ -286,7 +288,7 @@ def _nearness(words: set[str], gap: Gap) -> Fraction:
     places = [(m.start(), m[0]) for m in _WORD.finditer(gap.sentence)]
     total = Fraction(0)
     for word in words:
-        far = [_distance(gap, start, len(text), places) for start, text in places if word in _words(text)]
+        far = [_distance(gap, start, len(text), places) for start, text in places if word in content_words(text)]
         if far:
             total += Fraction(1, 1 + min(far))
     return total
@@ -303,6 +305,3 @@ def _between(gap: Gap, start: int, length: int, places: list[tuple[int, str]]) -
     between = [text.lower() for at, text in places if low <= at < high]
     turns = sum(text in _TURNS for text in between)
     return turns + gap.sentence.count(",", low, high) + gap.sentence.count(";", low, high), len(between)
-
-
-_words = content_words  # under the name of what they are here

@@ -10,6 +10,7 @@ agents come back to the same small model a dozen times. On a GPU they are let go
 
 import gc
 import weakref
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ from orcamath.settings import ModelSettings
 from orcamath.student.encode import Encoder
 from orcamath.student.folder import ModelFolder
 from orcamath.student.model import Loaded, load, open_folder, torch_dtype
-from orcamath.student.sampling import Asked, Sampled, sample_chunk
+from orcamath.student.sampling import Asked, Sampled, sample_each
 
 __all__ = ["OPTIONS", "LocalChat", "open_chat"]
 
@@ -104,12 +105,12 @@ class LocalChat:
     def _answer(self, chunk: list[Request]) -> Iterator[Reply]:
         loaded, encoder = self._open()
         first = {r.key(self.fingerprint): r for r in chunk}  # equal requests are run once
+        keys, copies = list(first), Counter(r.key(self.fingerprint) for r in chunk)
         context = self.max_context or getattr(loaded.model.config, "max_position_embeddings", None) or 1 << 20
         asked = [self._asked(r, encoder, context) for r in first.values()]
-        sampled = sample_chunk(loaded.model, asked, encoder.stop_ids, encoder.decode, self.rows)
-        replies = {key: _reply(key, a, s, encoder) for key, a, s in zip(first, asked, sampled, strict=True)}
-        for request in chunk:
-            yield replies[request.key(self.fingerprint)]
+        for place, sampled in sample_each(loaded.model, asked, encoder.stop_ids, encoder.decode, self.rows):
+            reply = _reply(keys[place], asked[place], sampled, encoder)  # as it ends, so that progress shows
+            yield from [reply] * copies[reply.key]
 
     def _asked(self, request: Request, encoder: Encoder, context: int) -> Asked:
         prompt = request.token_ids if request.token_ids is not None else encoder.chat(request.messages)

@@ -22,7 +22,7 @@ from orcamath.store.stage import stage
 __all__ = ["AskSettings", "ask"]
 
 
-@stage("ask", version=3, settings=AskSettings)
+@stage("ask", version=4, settings=AskSettings)
 def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered) -> None:
     """Write the problems that Ask-Me-Anything makes of the seeds."""
     unfit = Counter[str]()

@@ -21,7 +21,7 @@ from orcamath.student.head import split
 from orcamath.student.plain import sample_plain
 from orcamath.student.slots import Slots
 
-__all__ = ["Asked", "Sampled", "sample_chunk"]
+__all__ = ["Asked", "Sampled", "sample_chunk", "sample_each"]
 
 PREFILL_TOKENS = 8_192
 
@@ -39,7 +39,6 @@ class _Prompt(NamedTuple):
     logits: Tensor
 
 
-@torch.inference_mode()
 def sample_chunk(
     model: Any,
     chunk: Sequence[Asked],
@@ -48,13 +47,26 @@ def sample_chunk(
     n_rows: int = 64,
 ) -> list[Sampled]:
     """Answer a chunk, in order. `n_rows` rows run at once; `decode` serves stop strings only."""
+    return [sampled for _, sampled in sorted(sample_each(model, chunk, stop_ids, decode, n_rows), key=lambda x: x[0])]
+
+
+@torch.inference_mode()
+def sample_each(
+    model: Any,
+    chunk: Sequence[Asked],
+    stop_ids: frozenset[int],
+    decode: Callable[[Sequence[int]], str],
+    n_rows: int = 64,
+) -> Iterator[tuple[int, Sampled]]:
+    """Answer a chunk and yield each answer with its place as soon as it ends; what they are is the same as in order."""
     if not in_slots(model):
-        return sample_plain(model, chunk, stop_ids, decode, n_rows)
+        yield from enumerate(sample_plain(model, chunk, stop_ids, decode, n_rows))
+        return
     use_attention(model)
-    out: list[Sampled] = [Sampled((), "length")] * len(chunk)
+    yield from ((i, Sampled((), "length")) for i, a in enumerate(chunk) if a.max_new <= 0)
     wanted = [i for i, a in enumerate(chunk) if a.max_new > 0]
     if not wanted:
-        return out
+        return
     longest = max(len(chunk[i].prompt) + chunk[i].max_new for i in wanted)
     run = _Run(model, min(n_rows, len(wanted)), longest, max(chunk[i].max_new for i in wanted), stop_ids)
     # long prompts first: the last rows to finish are then short ones
@@ -63,11 +75,9 @@ def sample_chunk(
     run.refill(waiting)
     while run.n:
         run.take(decode)
-        for place, sampled in run.finished():
-            out[place] = sampled
+        yield from list(run.finished())
         run.refill(waiting)
         run.forward()
-    return out
 
 
 class _Run:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from orcamath.agents.driver import CallSettings, drive, fill, fold
-from orcamath.agents.gaps import Gap, asks_for, gaps
+from orcamath.agents.gaps import Gap, asks_for, gaps, kind_of
 from orcamath.agents.hidden_numbers import answer_value, as_told, changed, hidden, short_answer
 from orcamath.agents.patterns import pattern
 from orcamath.agents.replies import Piece, failed, said, tagged
@@ -26,7 +26,17 @@ from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Output
 from orcamath.store.ledger import Remembered
 
-__all__ = ["Asker", "QuestionSettings", "StatementSettings", "Target", "Teller", "Told", "ask_each", "targets"]
+__all__ = [
+    "Asker",
+    "QuestionSettings",
+    "StatementSettings",
+    "Target",
+    "Teller",
+    "Told",
+    "ask_each",
+    "opening_for",
+    "targets",
+]
 
 
 class StatementSettings(CallSettings):
@@ -150,7 +160,10 @@ class Asker:
 
     def request(self, item: Target, draw: int) -> Request:
         """Ask for the question."""
-        values = {"sentence": block("sentence", item.gap.marked)}
+        sentence = block("sentence", item.gap.marked)
+        if (opening := opening_for(item.gap)) is not None:
+            sentence += "\n" + block("opening", f"The question begins: {opening}")
+        values = {"sentence": sentence}
         return Request(self.prompt.messages(values), sampling=self.settings.sampling(), draw=draw)
 
     def parse(self, reply: Reply, item: Target) -> Sequence[Problem | Rejected] | Rejected:
@@ -174,6 +187,16 @@ class Asker:
                 return Rejected(item=seed.id, reason=reason, detail=item.gap.marked, text=question)
             return [made]
         return made  # a reply that makes no problem is asked for again
+
+
+def opening_for(gap: Gap) -> str | None:
+    """Return the words with which a question for a share or a multiple begins, which small writers miss; None for others."""
+    kind = kind_of(gap)
+    if kind == "multiple":
+        return "How many times"
+    if kind == "share":
+        return "What percentage" if gap.quantity.form == "percent" else "What fraction"
+    return None
 
 
 def targets(told: Told) -> Iterator[Target]:
