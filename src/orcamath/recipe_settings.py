@@ -27,7 +27,7 @@ from orcamath.stages.start_from import StartSettings
 from orcamath.stages.teach import TeachSettings
 from orcamath.stages.unseen import UnseenSettings
 
-__all__ = ["BudgetSettings", "HypothesesSettings", "Hypothesis", "Iteration", "Recipe"]
+__all__ = ["BudgetSettings", "ExpectedSettings", "HypothesesSettings", "Hypothesis", "Iteration", "Recipe"]
 
 
 class Iteration(Settings):
