@@ -207,11 +207,6 @@ def _build(raw: dict[str, Any], where: str, lines: Mapping[tuple[str, ...], int]
         recipe = Recipe.model_validate(resolved)
         for model in recipe.models().values():
             refuse_literals(model)
-        for stage in recipe.budget.stages_usd:
-            if stage not in (paid := recipe.paid_stages()):
-                raise RecipeError(
-                    f"`budget.stages_usd.{stage}`: no stage of that name asks a model; {nearest(stage, paid)}"
-                )
         return recipe
     except RecipeError as e:
         raise RecipeError(f"{where}: {e}") from None

@@ -40,10 +40,6 @@ class Iteration(Settings):
     """Instead of practising: go on imitating the same lessons. The control for the compute that practice takes."""
 
 
-PAID = ("ask", "edit", "teach", "judge", "reask", "evaluate")
-"""Stages that ask models which may cost money."""
-
-
 class BudgetSettings(Settings):
     """What a run may spend on models that cost money. Local models and servers of your own cost nothing."""
 
@@ -51,14 +47,6 @@ class BudgetSettings(Settings):
     """Hard cap of the whole run in US dollars; None: no limit, spending is booked all the same."""
     stages_usd: dict[str, float] = outside_digest({})
     """Caps of single stages: `ask`, `edit`, `teach`, `judge`, `reask`, `evaluate`."""
-
-    @field_validator("stages_usd")
-    @classmethod
-    def _amounts(cls, caps: dict[str, float]) -> dict[str, float]:
-        for stage, usd in caps.items():
-            if not 0 <= usd < float("inf"):
-                raise ValueError(f"`{stage}` may spend {usd}: give a number of dollars, 0 or more")
-        return caps
 
 
 class Hypothesis(Settings):
@@ -183,10 +171,6 @@ class Recipe(Settings):
         if twice := {n for n in names if names.count(n) > 1 or n in ("seed", "ask_me_anything", "suggester_editor")}:
             raise ValueError(f"`{min(twice)}` is the name of another origin; give it a name of its own with `called`")
         return agents
-
-    def paid_stages(self) -> tuple[str, ...]:
-        """Return the names of the stages that ask models which may cost money."""
-        return (*PAID, *(agent.title for agent in self.agents))
 
     def models(self) -> dict[str, ModelSettings]:
         """Return the models that are asked, by role."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from orcamath.checks.whole import check
 from orcamath.cli import main
 from orcamath.commands.promises import check_prices, leaving
 from orcamath.commands.purse import purse_of
@@ -74,7 +75,7 @@ def test_a_cap_wants_a_price_for_what_is_on_this_machine(tmp_path: Path, text: s
 )  # fmt: skip
 def test_caps_are_numbers_of_stages_that_exist(tmp_path: Path, budget: str) -> None:
     with pytest.raises(RecipeError, match="budget"):
-        load(str(recipe(tmp_path, f"budget: {budget}")))
+        check(load(str(recipe(tmp_path, f"budget: {budget}"))), tmp_path).require("r")
 
 
 @pytest.mark.parametrize("price", ["", "1", "1,2,3", "a,b", "-1,2", "inf,1", "nan,1"])

@@ -6,7 +6,7 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from orcamath.commands.purse import Purse
+from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.errors import OrcamathError
 from orcamath.ports import Request, Sampling
 from orcamath.recipe_settings import Recipe
@@ -15,7 +15,7 @@ from orcamath.store.under_way import stage_under_way
 __all__ = ["check_up"]
 
 
-def check_up(recipe: str | None, purse: Purse) -> tuple[str, bool]:
+def check_up(recipe: str | None, purse: Purse = UNLIMITED) -> tuple[str, bool]:
     """Check the environment; with a recipe all that `run` checks, and one real call to its teacher. Returns (report, healthy)."""
     from orcamath.checks.whole import check
     from orcamath.recipe_file import load

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from orcamath.assemble import Assembled
-from orcamath.commands.purse import Purse
+from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.contamination.check import Checked, check_files
 from orcamath.contamination.search import SearchSettings
 from orcamath.errors import UsageError, nearest
@@ -30,7 +30,7 @@ SHOWN_CHARS = 160
 
 def judge(
     path: Path, *, name: str, columns: Sequence[str], model: str | None, base_url: str | None, out: Path | None,
-    offending: bool, store: Path, as_json: bool, purse: Purse,
+    offending: bool, store: Path, as_json: bool, purse: Purse = UNLIMITED,
 ) -> str:  # fmt: skip
     """Judge a file of answers; verdicts go to `out` as JSON lines, the summary is returned."""
     tools = Assembled(Store(store)) if model is not None else None

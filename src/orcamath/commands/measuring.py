@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from orcamath.assemble import Assembled
 from orcamath.commands.models import open_model
-from orcamath.commands.purse import Purse
+from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.errors import UsageError
 from orcamath.families import find
 from orcamath.intervals import Paired, paired
@@ -50,7 +50,7 @@ class Wanted(NamedTuple):
     """What local models compute in; samples in another dtype are another model's."""
     held_out: bool = False
     """Take only the drawn test part of a set without official splits, not all of it."""
-    purse: Purse = Purse()
+    purse: Purse = UNLIMITED
     """What may be spent on models that cost money, all of them together."""
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from orcamath.assemble import Assembled
-from orcamath.commands.purse import Purse
+from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.errors import OrcamathError, UsageError, nearest
 from orcamath.ports import Message, Pose, Request, Sampling
 from orcamath.settings import ModelSettings, StudentSettings
@@ -25,7 +25,7 @@ def open_model(
     base_url: str | None = None,
     *,
     dtype: Dtype = "auto",
-    purse: Purse = Purse(),  # noqa: B008 — frozen
+    purse: Purse = UNLIMITED,
 ) -> tuple[Remembered, Pose]:
     """Open a model by folder, hub name, GGUF file, or as a run's student (`classroom/M1`, `classroom/kto-nll/M3`).
 
@@ -61,7 +61,14 @@ def _student_folder(name: str, runs: Path, store: Store) -> str | None:
 
 
 def answer_of(
-    model: str, question: str, *, base_url: str | None, max_new_tokens: int, store: Path, runs: Path, purse: Purse
+    model: str,
+    question: str,
+    *,
+    base_url: str | None,
+    max_new_tokens: int,
+    store: Path,
+    runs: Path,
+    purse: Purse = UNLIMITED,
 ) -> str:
     """Ask a model one question, greedily; the answer as plain text."""
     from orcamath.report.table import printable

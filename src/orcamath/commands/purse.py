@@ -12,7 +12,7 @@ from orcamath.settings import ModelSettings
 from orcamath.store.budget import Budget
 from orcamath.store.prices import is_unpriced
 
-__all__ = ["Purse", "purse_of"]
+__all__ = ["UNLIMITED", "Purse", "purse_of"]
 
 
 class Purse(NamedTuple):
@@ -44,6 +44,9 @@ class Purse(NamedTuple):
                 yield budget
             finally:
                 budget.close()
+
+
+UNLIMITED = Purse()
 
 
 def purse_of(cap_usd: float | None, price: str | None) -> Purse:
