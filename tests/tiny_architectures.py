@@ -24,10 +24,11 @@ from transformers import (
     SmolLM3Config,
 )
 
-from tiny_student import tiny_tokenizer
+from tiny_templates import TEMPLATES, bytewise
 
 WINDOW = 8
-N_IDS = len(tiny_tokenizer())
+TOKENIZER = bytewise(TEMPLATES["chatml (Qwen2.5, SmolLM2)"])
+N_IDS = len(TOKENIZER)
 _MIXED = ["sliding_attention", "full_attention"]
 
 

@@ -1,24 +1,26 @@
 """Every known architecture, and one that is not known, against transformers' own numbers; windows are crossed."""
 
-import random
+import re
+from pathlib import Path
 
 import pytest
 import torch
 
 from orcamath.student.architectures import KNOWN, in_slots, window
-from orcamath.student.conformance import check
-from tiny_architectures import FAMILIES, N_IDS, WINDOW, family
+from orcamath.student.conformance import CHECKS, check
+from orcamath.student.model import Loaded
+from tiny_architectures import FAMILIES, N_IDS, TOKENIZER, WINDOW, family
 
-R = random.Random(5)
-PROMPTS = [tuple(R.randrange(3, N_IDS) for _ in range(n)) for n in (3, WINDOW + 5, 6, 2 * WINDOW + 3)]
+QUESTIONS = ["how many?", "Tom has 12 apples and gives 7.", "", "Ann has 3."]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_scores_and_samples_are_the_models_own(name: str) -> None:
-    model = family(name)
-    findings = {f.check: f for f in check(model, PROMPTS, frozenset({2}), max_new=16)}
-    assert [f"{f.check}: {f.seen}" for f in findings.values() if not f.holds] == []
-    assert in_slots(model) == (model.config.model_type in KNOWN)
+def test_scores_samples_gradients_and_files_are_the_models_own(name: str) -> None:
+    loaded = Loaded(family(name), TOKENIZER)
+    findings = list(check(loaded, QUESTIONS, max_new=16))
+    assert [f"{f.check}: {f.seen}" for f in findings if not f.holds] == []
+    assert [f.check for f in findings] == list(CHECKS)
+    assert in_slots(loaded.model) == (loaded.model.config.model_type in KNOWN)
 
 
 def test_every_known_architecture_is_in_the_table_and_windows_are_crossed() -> None:
@@ -38,7 +40,7 @@ def test_the_suite_sees_a_head_made_by_hand(name: str, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("orcamath.student.head.Head.__call__", by_hand)
     model.orcamath_head_holds = True
-    failed = {f.check for f in check(model, PROMPTS, frozenset({2}), max_new=16) if not f.holds}
+    failed = {f.check for f in check(Loaded(model, TOKENIZER), QUESTIONS, max_new=16) if not f.holds}
     assert {"score", "sampled"} <= failed
 
 
@@ -48,4 +50,15 @@ def test_a_head_that_does_not_hold_is_not_used(monkeypatch: pytest.MonkeyPatch) 
         "orcamath.student.head.Head.__call__", lambda self, hidden: hidden.new_zeros(len(hidden), N_IDS)
     )
     assert not in_slots(model)
-    assert all(f.holds for f in check(model, PROMPTS, frozenset({2}), max_new=8))
+    assert all(f.holds for f in check(Loaded(model, TOKENIZER), QUESTIONS, max_new=8))
+
+
+def test_the_table_in_the_docs_is_what_is_tested() -> None:
+    table = (Path(__file__).parents[2] / "docs" / "students.md").read_text(encoding="utf-8")
+    rows = {m[1]: m[2].split("|") for m in re.finditer(r"^\| `(\w+)` \|(.*)\|$", table, re.MULTILINE)}
+    assert set(rows) == set(KNOWN)
+    tested = [make() for make in FAMILIES.values()]
+    for kind, (*_, sample, _train, _save, _lora, packed) in rows.items():
+        crossed = any(c.model_type == kind and window(c) == WINDOW for c in tested)
+        assert (kind, "window" in sample) == (kind, crossed)
+        assert (kind, "padded" not in packed) == (kind, KNOWN[kind].packs)

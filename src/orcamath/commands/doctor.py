@@ -38,6 +38,9 @@ def check_up(recipe: str | None, purse: Purse = UNLIMITED) -> tuple[str, bool]:
         said, answered = _teacher_says(loaded, purse) if not found.troubles else ("the teacher was not asked", False)
         lines.append(said)
         healthy = healthy and answered
+        said, fine = _student_says(loaded)
+        lines.append(said)
+        healthy = healthy and fine
     return "\n".join(lines), healthy
 
 
@@ -46,6 +49,24 @@ def _needed_for(package: str) -> str:
         package
     )
     return f" (pip install 'orcamath[{extra}]')" if extra else ""
+
+
+def _student_says(recipe: Recipe) -> tuple[str, bool]:
+    """Check the base student's tokenizer and template, where it is on this machine; weights are not loaded."""
+    from orcamath.assemble import student_folder
+
+    name = student_folder(recipe.student)
+    if not Path(name).exists():
+        return f"student `{name}` is not on this machine yet; `orcamath check-model` checks it", True
+    try:
+        from orcamath.student.conformance import check_template
+        from orcamath.student.encode import Encoder
+        from orcamath.student.model import open_folder
+
+        found = check_template(Encoder.of(open_folder(name)), "How much is 2 + 3?")
+    except (OrcamathError, ImportError) as e:
+        return f"problem: the student `{name}` cannot be checked: {e}", False
+    return f"{'' if found.holds else 'problem: '}template of the student `{name}`: {found.seen}", found.holds
 
 
 def _teacher_says(loaded: Recipe, purse: Purse) -> tuple[str, bool]:

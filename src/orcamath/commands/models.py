@@ -1,5 +1,6 @@
 """Commands on models: open one by whatever names it, ask it one question."""
 
+import json
 from pathlib import Path
 
 from orcamath.assemble import Assembled
@@ -14,7 +15,7 @@ from orcamath.store.seals import read_sealed
 from orcamath.store.under_way import stage_under_way
 from orcamath.student.settings import Dtype
 
-__all__ = ["answer_of", "open_model", "pose_as_chat"]
+__all__ = ["answer_of", "check_model", "open_model", "pose_as_chat"]
 
 
 def open_model(
@@ -86,3 +87,42 @@ def answer_of(
     if reply is None:
         raise OrcamathError(f"`{model}` did not answer: {failures[-1] if failures else 'no reply'}")
     return printable(reply.text)
+
+
+def check_model(name: str, *, runs: Path, store: Path, dtype: Dtype, as_json: bool) -> tuple[str, bool]:
+    """Put a model (folder, hub name, GGUF file, a run's student) to the checks of `student.conformance`.
+
+    Returns (what to print, whether all hold).
+    """
+    from orcamath.student.architectures import KNOWN, window
+    from orcamath.student.conformance import check
+    from orcamath.student.model import load, locate, torch_dtype
+
+    path = locate(_student_folder(name, runs, Store(store)) or name)
+    loaded = load(path, dtype=torch_dtype(dtype))
+    config = loaded.model.config
+    width = window(config)
+    crossed = (
+        _QUESTIONS if width is None or width > _LONGEST else [*_QUESTIONS, " ".join([_QUESTIONS[0]] * (width // 8))]
+    )
+    findings = list(check(loaded, crossed, max_new=12))
+    holds = all(f.holds for f in findings)
+    way = (
+        "in slots" if config.model_type in KNOWN else f"the plain way, since only {', '.join(sorted(KNOWN))} are known"
+    )
+    if as_json:
+        rows = [f._asdict() for f in findings]
+        return json.dumps({"architecture": config.model_type, "way": way, "checks": rows}, indent=1), holds
+    lines = [f"{name}: {config.model_type}, {loaded.model.num_parameters():,} weights, sampled {way}"]
+    lines += [f"{'holds' if f.holds else 'FAILS':6} {f.check:9} {f.seen}" for f in findings]
+    if width is not None and crossed is _QUESTIONS:
+        lines.append(f"not crossed: its window of {width:,} tokens")
+    return "\n".join(lines), holds
+
+
+_LONGEST = 512
+_QUESTIONS = [
+    "Tom has 2 apples and buys 3 more. How many apples does Tom have now?",
+    "How much is 2 + 3?",
+    "Ann reads 4 pages a day. How many days does she need for a book of 36 pages, if she rests on one day of them?",
+]

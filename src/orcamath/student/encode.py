@@ -141,6 +141,14 @@ class Encoder:
         """Return the ids a student sees before it answers `question`."""
         return self.chat([Message("user", question)])
 
+    def templated(self, question: str, answer: str) -> tuple[int, ...]:
+        """Return the ids of a question and its answer as the template itself writes them: what training ids are held against."""
+        turns = [
+            {"role": "user", "content": self._plain(question)},
+            {"role": "assistant", "content": self._plain(answer)},
+        ]
+        return tuple(self._ids(self._render(turns, generate=False)))
+
     def answer(self, text: str, *, finished: bool = True) -> tuple[int, ...]:
         """Return the ids of an answer that is given as text; the end only where it is finished."""
         said = self._turn.led(self._plain(text.strip()))

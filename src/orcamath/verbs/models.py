@@ -57,6 +57,24 @@ def evaluate(
         typer.echo(evaluate_models(model, wanted, runs=runs, store=store, as_json=json))
 
 
+@app.command("check-model")
+def check_model(
+    model: ModelArg,
+    dtype: Annotated[Literal["auto", "float32", "bfloat16"], typer.Option(help="What to compute in.")] = "float32",
+    store: StoreOpt = STORE,
+    runs: RunsOpt = RUNS,
+    json: JsonOpt = False,
+) -> None:
+    """Check that a model is sampled, scored, trained and saved here as transformers itself has it."""
+    from orcamath.commands import models
+
+    with interruptible():
+        said, holds = models.check_model(model, runs=runs, store=store, dtype=dtype, as_json=json)
+    typer.echo(said)
+    if not holds:
+        raise typer.Exit(1)
+
+
 @app.command()
 def ask(
     model: ModelArg,
