@@ -50,6 +50,28 @@ def test_what_repeats_a_problem(tmp_path: Path, second: str, reason: str | None)
     assert made.balance["results"] == 2
 
 
+EATEN = "Zach had 40 apples. Of those he ate 6, then he got 9 from Ann. How many apples does Zach have now?"
+GIVEN = "Zach had 40 apples. Then he brings 6 of them to Ann. How many apples does Zach have now?"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "reason"),
+    [
+        ((EATEN, "43"), (EATEN.replace("6", "#").replace("9", "6").replace("#", "9"), None), None),
+        ((GIVEN, "34"), (GIVEN.replace("brings", "lends"), "46"), None),
+        ((GIVEN, "34"), (GIVEN.replace("brings", "lends"), "34.0"), "near_duplicate"),
+        ((GIVEN, "34"), (GIVEN.replace("brings", "lends"), None), "near_duplicate"),
+        ((GIVEN, "34"), (GIVEN, "46"), "same_text"),
+    ],
+)
+def test_other_places_of_numbers_or_another_known_answer_are_another_problem(
+    tmp_path: Path, first: tuple[str, str], second: tuple[str, str | None], reason: str | None
+) -> None:
+    one, other = (Problem.make(q, "seed", "test", answer=a) for q, a in (first, second))
+    made = collected(tmp_path, [one], [other])
+    assert [r for _, r, _ in drops(made)] == ([reason] if reason else [])
+
+
 def child(question: str, target: str, parent: str = "p") -> Problem:
     return Problem.make(question, "ask_me_anything", "test", parents=(parent,), target=target, answer=target)
 

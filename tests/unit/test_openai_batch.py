@@ -7,6 +7,7 @@ import pytest
 
 from orcamath.backends import openai_batch, openai_compatible
 from orcamath.backends.batch_files import Desk
+from orcamath.backends.wire_quirks import Quirks
 from orcamath.errors import BatchWaiting, CapReached, RecipeError
 from orcamath.ports import Message, Request, Sampling
 from orcamath.settings import ModelSettings
@@ -125,3 +126,46 @@ def test_an_intent_is_whole_or_absent(tmp_path: Path) -> None:
     )
     assert set(desk.results(intent)) == {"aa"}
     assert not desk.lines_of(intent).exists()
+
+
+def test_a_batch_that_failed_says_why(tmp_path: Path) -> None:
+    said = "Enqueued token limit reached for m. Limit: 90,000 enqueued tokens."
+    with serve(echo, batches=BatchDesk(fails=said)) as server:
+        replies = list(batch(server.base_url, tmp_path)(ask(i) for i in range(2)))
+    assert [r.error for r in replies] == [f"batch batch-0 ended as `failed` without this call: {said}"] * 2
+
+
+def test_a_refused_parameter_is_learnt_and_the_calls_are_sent_again(tmp_path: Path) -> None:
+    desk = BatchDesk(refuses=("max_tokens", "top_p"))
+    with serve(echo, batches=desk) as server:
+        replies = list(batch(server.base_url, tmp_path)(ask(i) for i in range(3)))
+        assert sorted(r.text for r in replies) == [f"echo question {i}" for i in range(3)]
+        assert len(desk.batches) == 3
+        assert [r.text for r in batch(server.base_url, tmp_path)([ask(1)])] == ["echo question 1"]
+        assert len(desk.batches) == 3
+
+
+def test_after_a_crash_a_refused_parameter_is_still_known(tmp_path: Path) -> None:
+    desk = BatchDesk(refuses=("max_tokens",))
+    with serve(echo, batches=desk) as server:
+        model = batch(server.base_url, tmp_path)
+        first = model._desk.intend(
+            [model._line(ask(0).key(model.fingerprint).hex(), ask(0))], [ask(0).key("m@-").hex()]
+        )
+        model._upload(first)
+        (reply,) = batch(server.base_url, tmp_path)([ask(0)])
+        assert (reply.text, len(desk.batches)) == ("echo question 0", 2)
+
+
+def test_a_parameter_that_is_refused_again_is_an_error_not_a_loop(tmp_path: Path) -> None:
+    desk = BatchDesk(refuses=("messages",))
+    with serve(echo, batches=desk) as server:
+        (reply,) = batch(server.base_url, tmp_path)([ask(0)])
+    assert (len(desk.batches), "not supported" in (reply.error or "")) == (1, True)
+
+
+def test_of_a_pair_that_is_too_much_top_p_is_left_out() -> None:
+    quirks = Quirks("m")
+    said = b'{"error": {"message": "`temperature` and `top_p` cannot both be specified for this model. Please use only one."}}'
+    assert quirks.learn({"temperature": 0.7, "top_p": 0.9}, said)
+    assert quirks.apply({"temperature": 0.7, "top_p": 0.9}) == {"temperature": 0.7}

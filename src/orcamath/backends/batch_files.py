@@ -10,9 +10,9 @@ the batch it stands for is found at the provider and not paid for again; results
 
 import logging
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,10 @@ class Intent:
     """Hash of the file of results; None until there is one, or from before there were hashes."""
     lines: str | None = None
     """Hash of the request lines, likewise."""
+    reason: str = ""
+    """Why it failed, in the provider's words."""
+    fields: list[str] = field(default_factory=list)
+    """Names of all fields its lines sent; a 400 about one of them may be mended, see `Quirks.learn`."""
 
     @property
     def is_open(self) -> bool:
@@ -53,9 +57,10 @@ class Desk:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def intend(self, lines: Iterable[bytes], keys: list[str]) -> Intent:
+    def intend(self, lines: Sequence[bytes], keys: list[str]) -> Intent:
         """Write down a batch that is about to be made: its lines, then its intent."""
-        intent = Intent(secrets.token_hex(8), keys)
+        fields = sorted({name for line in lines for name in orjson.loads(line).get("body", ())})
+        intent = Intent(secrets.token_hex(8), keys, fields=fields)
         write_whole(path := self.lines_of(intent), b"\n".join(lines) + b"\n")
         intent.lines = hash_of(path)
         self.save(intent)
@@ -103,10 +108,10 @@ class Desk:
         """Return where the request lines of a batch are."""
         return self.folder / f"{intent.nonce}.in.jsonl"
 
-    def keep_results(self, intent: Intent, content: bytes, status: str) -> None:
+    def keep_results(self, intent: Intent, content: bytes, status: str, reason: str = "") -> None:
         """Keep what came back and close the intent; its request lines are no longer needed."""
         write_whole(path := self._results_of(intent), content)
-        intent.status, intent.results = status, hash_of(path)
+        intent.status, intent.reason, intent.results = status, reason, hash_of(path)
         self.save(intent)
         self.lines_of(intent).unlink(missing_ok=True)
 

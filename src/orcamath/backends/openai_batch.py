@@ -52,6 +52,15 @@ MAX_PAGES = 1_000
 _ENDED = {"completed", "expired", "cancelled", "failed"}
 
 
+def _reason(batch: dict[str, Any]) -> str:
+    """Return what the provider says about a batch that failed: too many tokens enqueued, a line it cannot read, …"""
+    errors = batch.get("errors")
+    rows = errors.get("data") if isinstance(errors, dict) else None
+    rows = [e for e in rows if isinstance(e, dict)] if isinstance(rows, list) else []
+    said = [f"{e.get('message') or e.get('code')}" + (f" (line {e['line']})" if e.get("line") else "") for e in rows]
+    return "; ".join(said[:3]) + (f"; and {len(said) - 3} more" if len(said) > 3 else "")
+
+
 def open_chat(settings: ModelSettings) -> "OpenAIBatch":
     """Return the model as a Chat; nothing is sent yet. Raises RecipeError on a missing key or a wrong option."""
     for name in settings.options:
@@ -92,8 +101,12 @@ class OpenAIBatch:
         self._meter = meter(lambda: price_of("openai_batch", s.model, s.base_url, self._options["price"]))
         try:
             capped = self._hand_in(requests, wanted)
-            for intent in self._desk.intents():
-                if any(key in wanted for key in intent.keys):
+            done = set[str]()
+            while todo := [
+                i for i in self._desk.intents() if i.nonce not in done and not wanted.keys().isdisjoint(i.keys)
+            ]:
+                for intent in todo:  # collecting one may make another: calls that are sent again
+                    done.add(intent.nonce)
                     yield from self._collect(intent, wanted)
         finally:
             for held in self._held.values():  # handed in and not back: the provider may charge for all of it
@@ -109,7 +122,27 @@ class OpenAIBatch:
         return {bytes.fromhex(key) for key in self._known()}
 
     def _known(self) -> set[str]:
-        return {key for i in self._desk.intents() for key in (i.keys if i.is_open else self._desk.results(i))}
+        return {key for i in self._desk.intents() for key in (i.keys if i.is_open else self._settled(i))}
+
+    def _settled(self, intent: Intent) -> dict[str, bytes]:
+        """Return what a batch settled, by key; a call whose parameter was refused is not: it is sent again without it."""
+        return {key: line for key, line in self._desk.results(intent).items() if not self._is_mended(line, intent)}
+
+    def _is_mended(self, line: bytes, intent: Intent) -> bool:
+        response = orjson.loads(line).get("response") or {}
+        if response.get("status_code") != 400:
+            return False
+        return self._quirks.learn(intent.fields, orjson.dumps(response.get("body")))
+
+    def _send_again(self, lines: bytes, keys: Set[str]) -> None:
+        """Make another batch of some of a batch's lines, as the model is now known to take them."""
+        again = []
+        for line in lines.splitlines():
+            row = orjson.loads(line)
+            if row["custom_id"] in keys:
+                again.append(orjson.dumps(row | {"body": self._quirks.apply(row["body"])}))
+        if again:
+            self._upload(self._desk.intend(again, sorted(keys)))
 
     def _hand_in(self, requests: Iterable[Request], wanted: Counter[str]) -> Request | None:
         """Gather requests into batches and upload them; returns the one that the cap left no room for."""
@@ -197,7 +230,11 @@ class OpenAIBatch:
             if (status := batch.get("status")) in _ENDED:
                 files = [str(batch[name]) for name in ("output_file_id", "error_file_id") if batch.get(name)]
                 contents = (self._call("GET", f"/files/{quote(f, safe='')}/content", raw=True) for f in files)
-                self._desk.keep_results(intent, self._door.secrets.hide_in(b"\n".join(contents)), str(status))
+                came = self._door.secrets.hide_in(b"\n".join(contents))
+                path = self._desk.lines_of(intent)
+                lines = path.read_bytes() if path.exists() else b""
+                self._desk.keep_results(intent, came, str(status), self._door.secrets.hide(_reason(batch)))
+                self._send_again(lines, self._desk.results(intent).keys() - self._settled(intent).keys())
             elif self._options["detach"]:
                 counts = batch.get("request_counts")
                 done = counts if isinstance(counts, dict) else {}
@@ -207,9 +244,10 @@ class OpenAIBatch:
                 )
             else:
                 time.sleep(self._options["poll_s"])
-        results = self._desk.results(intent)
+        results = self._settled(intent)
+        again = self._desk.results(intent).keys() - results.keys()
         for key in intent.keys:
-            if key in wanted and (was_open or key in results):
+            if key in wanted and (key in results or (was_open and key not in again)):
                 reply = self._reply(bytes.fromhex(key), results.get(key), intent)
                 yield from [reply] * wanted.pop(key)
 
@@ -217,7 +255,8 @@ class OpenAIBatch:
         held, bill, ours, sent = self._held.pop(key.hex(), None), None, False, False
         try:
             if line is None:
-                return Reply(key, error=f"batch {intent.batch_id} ended as `{intent.status}` without this call")
+                why = f": {intent.reason}" if intent.reason else ""
+                return Reply(key, error=f"batch {intent.batch_id} ended as `{intent.status}` without this call{why}")
             response = orjson.loads(line)["response"]  # `Desk.results` lets no other line through
             payload = orjson.dumps(response.get("body"))
             if response["status_code"] != 200:

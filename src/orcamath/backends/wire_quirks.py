@@ -6,6 +6,7 @@ and the call is made again. The recipe asked for something else then, so a warni
 
 import logging
 import re
+from collections.abc import Container
 from typing import Any
 
 import orjson
@@ -19,9 +20,11 @@ _OPTIONAL = (
 )  # fmt: skip
 _REASONING_FAMILY = re.compile(r"^(?:o[1-9]|gpt-5)(?:$|[-.])")
 _REFUSES = re.compile(
-    r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|not allowed|extra_forbidden|extra inputs",
+    r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|not allowed|extra_forbidden|extra inputs|"
+    r"cannot both|only one of|mutually exclusive",
     re.IGNORECASE,
 )
+_PAIR = re.compile(r"both|only one of|mutually exclusive", re.IGNORECASE)
 
 
 class Quirks:
@@ -46,8 +49,11 @@ class Quirks:
                 self._warn(name)
         return body
 
-    def learn(self, sent: dict[str, Any], payload: bytes) -> bool:
-        """Read a 400 or 422; return True where the body will differ next time, so that asking again makes sense."""
+    def learn(self, sent: Container[str], payload: bytes) -> bool:
+        """Read a 400 or 422; return True where the body will differ next time, so that asking again makes sense.
+
+        `sent`: names of the fields that were sent; one that was left out already is not what is at fault.
+        """
         text = payload[:4000].decode("utf-8", "replace")
         if not _REFUSES.search(text):
             return False
@@ -68,8 +74,13 @@ class Quirks:
             )
 
 
-def _field(payload: bytes, text: str, sent: dict[str, Any]) -> str | None:
-    """Return the optional field that an error is about, one that was sent where it speaks of several."""
+def _field(payload: bytes, text: str, sent: Container[str]) -> str | None:
+    """Return the optional field that an error is about, one that was sent where it speaks of several.
+
+    Of temperature and top_p, where the two are too much together, `top_p`.
+    """
+    if "top_p" in text and "temperature" in text and _PAIR.search(text):
+        return "top_p"
     try:
         body = orjson.loads(payload)
         error = body.get("error", body) if isinstance(body, dict) else {}

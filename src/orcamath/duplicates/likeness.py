@@ -42,7 +42,8 @@ class Likeness(NamedTuple):
     shingles: frozenset[int]
     """Hashed runs of three words, people's names replaced by the order in which they appear."""
     numbers: tuple[str, ...]
-    """Every number as often as it stands there, sorted; ordinals and names such as `mp3` too, which are no quantities."""
+    """Every number as it stands there, in order: "9 and 6" is another exercise than "6 and 9". Ordinals and names such as `mp3`
+    follow, which are no quantities."""
     ask: frozenset[str]
     """The meaning words of the question."""
     people: frozenset[str]
@@ -97,7 +98,7 @@ def hidden_value(target: str) -> str:
 
 def _all_numbers(text: str) -> tuple[str, ...]:
     values = [str(q.value) for q in quantities(text) if q.text.lower() != "one"]
-    return tuple(sorted([*values, *re.findall(r"\b[A-Za-z]+[0-9]+", text.lower())]))
+    return (*values, *re.findall(r"\b[A-Za-z]+[0-9]+", text.lower()))
 
 
 def _names(text: str) -> dict[str, str]:

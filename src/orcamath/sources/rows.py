@@ -169,6 +169,7 @@ def _csv(path: Path) -> _Read:
     with open_bytes(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="strict", newline="")
         reader = csv.DictReader(text, delimiter="\t" if _form(path) == ".tsv" else ",", strict=True)
+        _name_columns(reader, path)
         while True:
             try:
                 values = next(reader)
@@ -187,6 +188,20 @@ def _csv(path: Path) -> _Read:
                 )
             else:
                 yield place, values
+
+
+def _name_columns(reader: "csv.DictReader[str]", path: Path) -> None:
+    """Strip the blanks around column names. Raises DataError on a name that stands twice: one of the two would be lost."""
+    try:
+        names = [name.strip() for name in reader.fieldnames or ()]
+    except (csv.Error, UnicodeDecodeError) as e:
+        raise DataError(f"`{path}`: its first line cannot be read as column names: {e}") from e
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise DataError(
+            f"`{path.name}:1` names the column `{twice}` twice, so one of the two would be lost; rename one"
+        )
+    reader.fieldnames = names
 
 
 def _parquet(path: Path) -> _Read:

@@ -36,7 +36,8 @@ class CollectSettings(Settings):
     exact: bool = True
     """Drop what has the same text as an earlier problem, but for case, punctuation and spaces."""
     near: bool = True
-    """Drop near-duplicates: alike in text, with the same numbers, asking for the same quantity."""
+    """Drop near-duplicates: alike in text, with the same numbers in the same order, asking for the same quantity; never two whose
+    known answers differ."""
     near_jaccard: float = Field(default=0.7, gt=0, le=1)
     """Share of three-word runs that near-duplicates have in common, names of people apart."""
     siblings: bool = True
@@ -60,7 +61,7 @@ class _Marks:
     """Row → reason, for what the filters drop."""
 
 
-@stage("collect", version=2, settings=CollectSettings)
+@stage("collect", version=3, settings=CollectSettings)
 def collect(out: Output, settings: CollectSettings, parts: Sequence[Artifact]) -> None:
     """Write every problem of the parts that passes the filters and repeats no earlier one."""
     n = sum(part.count("problems") for part in parts)
@@ -144,6 +145,8 @@ class _Seen:
     like: Likeness
     family: tuple[str, ...] | None
     hidden: str | None
+    answer: str | None
+    """Known without a teacher."""
     stays: str
 
 
@@ -187,7 +190,8 @@ def _kept(
 def _seen(problem: Problem) -> _Seen:
     family = (*problem.parents, problem.origin) if problem.target is not None else None
     hidden = hidden_value(problem.target) if problem.target is not None else None
-    return _Seen(problem.id, normal(problem.question), likeness(problem.question), family, hidden, problem.id)
+    answer = hidden_value(problem.answer) if problem.answer is not None else None
+    return _Seen(problem.id, normal(problem.question), likeness(problem.question), family, hidden, answer, problem.id)
 
 
 def _repeats(me: _Seen, other: _Seen, settings: CollectSettings) -> str | None:
@@ -198,6 +202,8 @@ def _repeats(me: _Seen, other: _Seen, settings: CollectSettings) -> str | None:
     if siblings:
         same = settings.siblings and me.hidden == other.hidden and me.like.like_ask(other.like)
         return "repeats_sibling" if same else None
+    if me.answer is not None and other.answer is not None and me.answer != other.answer:
+        return None
     if not settings.near or me.like.numbers != other.like.numbers or not me.like.same_ask(other.like):
         return None
     return "near_duplicate" if jaccard(me.like.shingles, other.like.shingles) >= settings.near_jaccard else None

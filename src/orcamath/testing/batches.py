@@ -13,11 +13,12 @@ __all__ = ["BatchDesk"]
 class BatchDesk:
     """Keeps files and batches. `answer(body)` completes one request and returns status and completion.
 
-    A batch ends at its `polls`-th look; the last `lost` requests of every batch are then missing, as if they had expired.
+    A batch ends at its `polls`-th look; the last `lost` requests of every batch are then missing, as if they had expired. A
+    request with one of the fields in `refuses` comes back as a 400; a batch fails as a whole where `fails` says why.
     """
 
-    def __init__(self, *, polls: int = 1, lost: int = 0) -> None:
-        self.polls, self.lost = polls, lost
+    def __init__(self, *, polls: int = 1, lost: int = 0, refuses: tuple[str, ...] = (), fails: str = "") -> None:
+        self.polls, self.lost, self.refuses, self.fails = polls, lost, refuses, fails
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, dict[str, Any]] = {}
         self.looks: dict[str, int] = {}
@@ -52,8 +53,7 @@ class BatchDesk:
         rows = [orjson.loads(line) for line in self.files[body["input_file_id"]].splitlines() if line.strip()]
         kept = rows[: len(rows) - self.lost]
         out = b"\n".join(
-            orjson.dumps({"custom_id": r["custom_id"], "response": {"status_code": 200, "body": answer(r["body"])}})
-            for r in kept
+            orjson.dumps({"custom_id": r["custom_id"], "response": self._response(r["body"], answer)}) for r in kept
         )
         self.files[f"{name}-out"] = out
         self.batches[name] = {
@@ -63,13 +63,26 @@ class BatchDesk:
         self.done[name] = len(kept)
         return Answer(body=orjson.dumps(self.batches[name]))
 
+    def _response(self, body: dict[str, Any], answer: Any) -> dict[str, Any]:
+        refused = next((name for name in self.refuses if name in body), None)
+        if refused is None:
+            return {"status_code": 200, "body": answer(body)}
+        other = " Use 'max_completion_tokens' instead." if refused == "max_tokens" else ""
+        message = f"Unsupported parameter: '{refused}' is not supported with this model.{other}"
+        return {"status_code": 400, "body": {"error": {"message": message, "param": refused}}}
+
     def _look(self, name: str) -> Answer:
         batch = self.batches[name]
         self.looks[name] = self.looks.get(name, 0) + 1
         if self.looks[name] >= self.polls:
-            batch["status"] = "expired" if self.lost else "completed"
+            batch["status"] = "failed" if self.fails else "expired" if self.lost else "completed"
+            if self.fails:
+                batch |= {
+                    "output_file_id": None,
+                    "errors": {"data": [{"code": "failed", "message": self.fails, "line": None}]},
+                }
         # a provider works through a batch: as much as its share of the looks is done
-        n, total = self.done[name], batch["request_counts"]["total"]
+        n, total = 0 if self.fails else self.done[name], batch["request_counts"]["total"]
         done = n if self.looks[name] >= self.polls else n * self.looks[name] // self.polls
         batch["request_counts"] = {"total": total, "completed": done, "failed": 0}
         return Answer(body=orjson.dumps(batch))
