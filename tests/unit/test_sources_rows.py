@@ -43,6 +43,17 @@ def test_any_bytes_are_rows_rejections_or_one_error(form: str, tmp_path: Path, c
     assert all(isinstance(f, Row | Rejected) for f in found)
 
 
+def test_a_column_that_is_named_twice_is_refused_and_blanks_around_names_are_none(tmp_path: Path) -> None:
+    twice, blank = tmp_path / "twice.csv", tmp_path / "blank.csv"
+    twice.write_text("question,answer,answer\nHow many?,3,4\n")
+    blank.write_text("question , answer\nHow many?,3\n")
+    with pytest.raises(DataError, match=r"twice\.csv:1` names the column `answer` twice"):
+        list(rows(twice))
+    (row,) = rows(blank)
+    assert isinstance(row, Row)
+    assert dict(row.values) == {"question": "How many?", "answer": "3"}
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     row=st.dictionaries(
