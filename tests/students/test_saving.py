@@ -17,7 +17,7 @@ from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import AdapterSettings, SftSettings
 from orcamath.student.supervised import train_on_lessons
 from tiny_architectures import family
-from tiny_student import Quiet, sealed, tiny_model, tiny_tokenizer
+from tiny_student import sealed, tiny_model, tiny_tokenizer
 from tiny_templates import TEMPLATES
 
 CHATML = TEMPLATES["chatml (Qwen2.5, SmolLM2)"]
@@ -56,7 +56,7 @@ def test_a_trained_student_ends_where_generate_ends_and_leaves_no_sampling_of_it
         settings = SftSettings(
             learning_rate=3e-2, epochs=30, batch_size=1, dtype="float32", schedule="constant", warmup=0
         )
-        train_on_lessons(out, settings, lessons, base, Quiet(), lambda **_: None)  # type: ignore[arg-type]
+        train_on_lessons(out, settings, lessons, base)  # type: ignore[arg-type]
 
     made = Store(tmp_path / "store").stage("imitate", 1, None, [], train)
     folder = open_folder(str(made.path / "model"))
