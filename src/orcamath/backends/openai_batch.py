@@ -108,6 +108,9 @@ class OpenAIBatch:
                 for intent in todo:  # collecting one may make another: calls that are sent again
                     done.add(intent.nonce)
                     yield from self._collect(intent, wanted)
+            for key in list(wanted):  # its lines are gone, so they could not be sent again: the next run hands them in
+                error = "the model refused a parameter of this call; run again to send it without"
+                yield from [Reply(bytes.fromhex(key), error=error)] * wanted.pop(key)
         finally:
             for held in self._held.values():  # handed in and not back: the provider may charge for all of it
                 if self._meter is not None:
