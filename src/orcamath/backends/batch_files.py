@@ -10,7 +10,7 @@ the batch it stands for is found at the provider and not paid for again; results
 
 import logging
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ import orjson
 
 from orcamath.store.seals import changed, hash_of, read_sealed, write_sealed, write_whole
 
-__all__ = ["Desk", "Intent"]
+__all__ = ["Desk", "Intent", "reason_of", "rewritten"]
 
 log = logging.getLogger("orcamath.wire")
 
@@ -135,3 +135,18 @@ def _parsed(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
         with suppress(ValueError):
             if isinstance(row := orjson.loads(line), dict):
                 yield line, row
+
+
+def reason_of(batch: dict[str, Any]) -> str:
+    """Return what the provider says about a batch that failed: too many tokens enqueued, a line it cannot read, …"""
+    errors = batch.get("errors")
+    rows = errors.get("data") if isinstance(errors, dict) else None
+    rows = [e for e in rows if isinstance(e, dict)] if isinstance(rows, list) else []
+    said = [f"{e.get('message') or e.get('code')}" + (f" (line {e['line']})" if e.get("line") else "") for e in rows]
+    return "; ".join(said[:3]) + (f"; and {len(said) - 3} more" if len(said) > 3 else "")
+
+
+def rewritten(lines: bytes, keys: Set[str], apply: Callable[[dict[str, Any]], dict[str, Any]]) -> list[bytes]:
+    """Return the request lines of some keys, their bodies as `apply` makes them."""
+    rows = (orjson.loads(line) for line in lines.splitlines() if line.strip())
+    return [orjson.dumps(row | {"body": apply(row["body"])}) for row in rows if row["custom_id"] in keys]

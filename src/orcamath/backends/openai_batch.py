@@ -20,7 +20,7 @@ from urllib.parse import quote
 import aiohttp
 import orjson
 
-from orcamath.backends.batch_files import Desk, Intent
+from orcamath.backends.batch_files import Desk, Intent, reason_of, rewritten
 from orcamath.backends.openai_compatible import OPENAI, fingerprint_of
 from orcamath.backends.wire_calls import billed, check_body, fetched, sent
 from orcamath.backends.wire_keys import Door, door_of
@@ -50,15 +50,6 @@ _OPTIONS = {
 }
 MAX_PAGES = 1_000
 _ENDED = {"completed", "expired", "cancelled", "failed"}
-
-
-def _reason(batch: dict[str, Any]) -> str:
-    """Return what the provider says about a batch that failed: too many tokens enqueued, a line it cannot read, …"""
-    errors = batch.get("errors")
-    rows = errors.get("data") if isinstance(errors, dict) else None
-    rows = [e for e in rows if isinstance(e, dict)] if isinstance(rows, list) else []
-    said = [f"{e.get('message') or e.get('code')}" + (f" (line {e['line']})" if e.get("line") else "") for e in rows]
-    return "; ".join(said[:3]) + (f"; and {len(said) - 3} more" if len(said) > 3 else "")
 
 
 def open_chat(settings: ModelSettings) -> "OpenAIBatch":
@@ -133,19 +124,8 @@ class OpenAIBatch:
 
     def _is_mended(self, line: bytes, intent: Intent) -> bool:
         response = orjson.loads(line).get("response") or {}
-        if response.get("status_code") != 400:
-            return False
-        return self._quirks.learn(intent.fields, orjson.dumps(response.get("body")))
-
-    def _send_again(self, lines: bytes, keys: Set[str]) -> None:
-        """Make another batch of some of a batch's lines, as the model is now known to take them."""
-        again = []
-        for line in lines.splitlines():
-            row = orjson.loads(line)
-            if row["custom_id"] in keys:
-                again.append(orjson.dumps(row | {"body": self._quirks.apply(row["body"])}))
-        if again:
-            self._upload(self._desk.intend(again, sorted(keys)))
+        refused = response.get("status_code") == 400
+        return refused and self._quirks.learn(intent.fields, orjson.dumps(response.get("body")))
 
     def _hand_in(self, requests: Iterable[Request], wanted: Counter[str]) -> Request | None:
         """Gather requests into batches and upload them; returns the one that the cap left no room for."""
@@ -234,10 +214,11 @@ class OpenAIBatch:
                 files = [str(batch[name]) for name in ("output_file_id", "error_file_id") if batch.get(name)]
                 contents = (self._call("GET", f"/files/{quote(f, safe='')}/content", raw=True) for f in files)
                 came = self._door.secrets.hide_in(b"\n".join(contents))
-                path = self._desk.lines_of(intent)
-                lines = path.read_bytes() if path.exists() else b""
-                self._desk.keep_results(intent, came, str(status), self._door.secrets.hide(_reason(batch)))
-                self._send_again(lines, self._desk.results(intent).keys() - self._settled(intent).keys())
+                lines = self._desk.lines(intent) or b""
+                self._desk.keep_results(intent, came, str(status), self._door.secrets.hide(reason_of(batch)))
+                refused = self._desk.results(intent).keys() - self._settled(intent).keys()
+                if again := rewritten(lines, refused, self._quirks.apply):
+                    self._upload(self._desk.intend(again, sorted(refused)))
             elif self._options["detach"]:
                 counts = batch.get("request_counts")
                 done = counts if isinstance(counts, dict) else {}
@@ -248,9 +229,9 @@ class OpenAIBatch:
             else:
                 time.sleep(self._options["poll_s"])
         results = self._settled(intent)
-        again = self._desk.results(intent).keys() - results.keys()
+        refused = self._desk.results(intent).keys() - results.keys()
         for key in intent.keys:
-            if key in wanted and (key in results or (was_open and key not in again)):
+            if key in wanted and (key in results or (was_open and key not in refused)):
                 reply = self._reply(bytes.fromhex(key), results.get(key), intent)
                 yield from [reply] * wanted.pop(key)
 
