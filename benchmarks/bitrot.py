@@ -38,6 +38,7 @@ from orcamath.store.history import named_in
 from orcamath.store.ledger import Ledger
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.seals import number_of, sealed_number
+from orcamath.store.sqlite_errors import connect
 from orcamath.student.checkpoint import resume, save_checkpoint
 from orcamath.student.model import contents
 from orcamath.workshop import UntilReached
@@ -106,7 +107,7 @@ def _calls(root: Path) -> Any:
 
 
 def _log_probs(root: Path) -> Any:
-    with closing(sqlite3.connect(root / "store/reference/reference.sqlite")) as db:
+    with closing(connect(root / "store/reference/reference.sqlite")) as db:
         rows = [db.execute("SELECT value FROM logprobs WHERE key=?", (b"%016d" % i,)).fetchone() for i in range(200)]
     return [None if row is None else number_of(b"%016d" % i, row[0]) for i, row in enumerate(rows)]
 

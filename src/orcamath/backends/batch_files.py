@@ -12,7 +12,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,9 @@ class Desk:
     def _intent(self, path: Path) -> Intent | None:
         """Read an intent. One that is damaged is `intended` again: whoever uploads it looks for it at the provider first."""
         known = read_sealed(path)
+        if known is not None and not {"nonce", "keys"} <= known.keys() <= {f.name for f in fields(Intent)}:
+            log.warning("`%s` is damaged: it is put together again", path)
+            known = None
         intent = Intent(**known) if known is not None else Intent(path.stem, [])
         lines, results = self.lines_of(intent), self._results_of(intent)
         if known is None:

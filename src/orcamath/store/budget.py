@@ -11,7 +11,6 @@ A bill is what the endpoint says (`believed`), unless that cannot be: then it is
 import math
 import os
 import socket
-import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from typing import Any, Protocol
 from orcamath.errors import CapReached, DataError, SchemaTooNew
 from orcamath.ports import Request, Usage
 from orcamath.store.bill import NOTHING, Price, believed, most_tokens, prompt_bytes
-from orcamath.store.sqlite_errors import explained
+from orcamath.store.sqlite_errors import connect, explained
 
 __all__ = ["NANO", "Budget", "Lease", "Meter", "Price", "believed", "most_tokens", "prompt_bytes"]
 
@@ -137,7 +136,7 @@ class Budget:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._leases: list[Lease] = []
         with explained(path, "the budget"):
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)
+            self._db = connect(path)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")  # a lease is on disk before it is used
             self._open()

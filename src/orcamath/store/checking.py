@@ -15,7 +15,7 @@ from orcamath.store.artifacts import Store
 from orcamath.store.ledger_care import spoilt
 from orcamath.store.sealed import manifest_of
 from orcamath.store.seals import changed, damaged_in, number_of, read_sealed
-from orcamath.store.sqlite_errors import explained
+from orcamath.store.sqlite_errors import connect, explained
 
 __all__ = ["Finding", "check_runs", "check_store"]
 
@@ -88,7 +88,7 @@ Look = Callable[[Path, sqlite3.Connection, Counter[str]], Iterator[Finding]]
 def _sqlite(path: Path, what: str, look: Look, counts: Counter[str]) -> Iterator[Finding]:
     """Look into one SQLite file without writing to it."""
     try:
-        with explained(path, what), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as db:
+        with explained(path, what), closing(connect(path, read_only=True)) as db:
             (said,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if said != "ok":
                 yield Finding(path, f"SQLite says: {said}", "move this one file away (and keep it), and run again")

@@ -94,11 +94,9 @@ class Ledger:
                 try:
                     if row := db.execute(_GET, (key,)).fetchone():
                         return stored(key, *row)
-                except (sqlite3.DatabaseError, Unreadable) as e:
-                    if isinstance(e, sqlite3.Error) and "decode" not in str(
-                        e
-                    ):  # a blob whose type became text is a damaged row
-                        raise of_sqlite(path, "the ledger", e) from e
+                except sqlite3.DatabaseError as e:
+                    raise of_sqlite(path, "the ledger", e) from e
+                except Unreadable:
                     n = self.forget_damaged()
                     raise RepliesDamaged(
                         f"{n} remembered replies in `{self.folder}` are not what was written: they are forgotten, and those "

@@ -20,10 +20,6 @@ __all__ = ["STORED", "Spoilt", "forget_models", "spoilt", "stored"]
 STORED = """c.reply, p.body, x.body FROM calls c LEFT JOIN prompts p ON p.id = c.prompt
             LEFT JOIN prefixes x ON x.id = p.prefix"""
 """Columns and tables of what `stored` reads."""
-_AS_BYTES = STORED.replace(
-    "c.reply, p.body, x.body", "CAST(c.reply AS BLOB), CAST(p.body AS BLOB), CAST(x.body AS BLOB)"
-)
-"""The same where a flipped type must not stop the reading."""
 
 
 class Spoilt(NamedTuple):
@@ -45,7 +41,7 @@ def stored(key: bytes, packed: object, body: object, prefix: bytes | str | None)
 def spoilt(path: Path, db: sqlite3.Connection) -> Iterator[Spoilt]:
     """Yield every call of a shard whose reply is not what was written. Raises DataError where the file cannot be read."""
     with explained(path, "the ledger"):
-        for row, key, *rest in db.execute(f"SELECT c.id, c.key, {_AS_BYTES} ORDER BY c.id"):
+        for row, key, *rest in db.execute(f"SELECT c.id, c.key, {STORED} ORDER BY c.id"):
             try:
                 stored(key, *rest)
             except Unreadable:

@@ -8,6 +8,7 @@ counts as absent, and that is said in one line. Files of before there were seals
 import json
 import logging
 import os
+import re
 import struct
 from collections.abc import Mapping
 from functools import lru_cache
@@ -34,6 +35,7 @@ MANIFEST = "manifest.json"
 _NUMBER = struct.Struct("<d")
 log = logging.getLogger("orcamath")
 _PIECE = 1 << 20
+_SEAL = re.compile("[0-9a-f]{32}")
 
 
 def hash_of(path: Path) -> str:
@@ -73,7 +75,11 @@ def unseal(text: str) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         return None
     wanted = value.pop("seal", None)
-    return value if wanted is None or wanted == _hash(value) else None
+    if wanted is None:  # from before there were seals, unless the very word was hit
+        return (
+            None if any(len(k) == 4 and isinstance(v, str) and _SEAL.fullmatch(v) for k, v in value.items()) else value
+        )
+    return value if wanted == _hash(value) else None
 
 
 def write_sealed(path: Path, value: Mapping[str, Any]) -> None:

@@ -7,14 +7,23 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 from orcamath.errors import DataError, DiskFull, OrcamathError
 
-__all__ = ["explained", "of_sqlite"]
+__all__ = ["connect", "explained", "of_sqlite"]
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_SCHEMA}
 _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_TOOBIG}
 _NOT_OURS = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
+
+
+def connect(path: Path, *, timeout: float = 30.0, read_only: bool = False) -> sqlite3.Connection:
+    """Open a file. Text that is no UTF-8 is read all the same, so that damage is found by checksums and not by a traceback."""
+    where = f"file:{quote(str(path))}?mode=ro" if read_only else str(path)
+    db = sqlite3.connect(where, isolation_level=None, timeout=timeout, check_same_thread=False, uri=read_only)
+    db.text_factory = lambda text: text.decode("utf-8", "replace")
+    return db
 
 
 def of_sqlite(path: Path, what: str, e: sqlite3.Error) -> OrcamathError:

@@ -15,7 +15,7 @@ from typing import Any
 
 from orcamath.ports import Progress
 from orcamath.store.seals import number_of, sealed_number
-from orcamath.store.sqlite_errors import explained
+from orcamath.store.sqlite_errors import connect, explained
 from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.fit import Room, quietly
 from orcamath.student.folder import ModelFolder
@@ -58,7 +58,7 @@ def reference_logprobs(
     path = folder / "reference.sqlite"
     with (
         explained(path, "the file of reference log-probs"),
-        closing(sqlite3.connect(path, isolation_level=None, timeout=60)) as db,
+        closing(connect(path, timeout=60.0)) as db,
     ):
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("CREATE TABLE IF NOT EXISTS logprobs (key BLOB PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID")
