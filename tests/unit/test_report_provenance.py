@@ -9,7 +9,7 @@ from orcamath.ports import Message, Request, Sampling, Usage
 from orcamath.records import Attempt, Exercise
 from orcamath.report.fold import Results, fold
 from orcamath.report.page import render
-from orcamath.report.provenance import models, origins, spent
+from orcamath.report.provenance import doubts, models, origins, spent
 from orcamath.report.samples import Sample, doubted
 from orcamath.sources import mixture
 from orcamath.store.artifacts import Output, Store
@@ -84,6 +84,21 @@ def test_money_is_what_the_budget_booked_by_stage(tmp_path: Path, results: Resul
     page = render(results._replace(spent=(("teach", 1.5),)))
     assert "<strong>$1.50</strong> teach" in page
     assert "No model of this run was paid for" in render(results)
+
+
+def test_bills_that_could_not_be_are_named(tmp_path: Path, results: Results) -> None:
+    assert doubts(None) == ()
+    budget = Budget(book := tmp_path / "budget.sqlite", 10.0)
+    lease = budget.meter("teach", Price(1.0, 2.0))
+    for replaced, tokens in ((True, 3), (False, 10**6), (False, 3)):
+        held = lease.reserve(Request((Message("user", "How many?"),), sampling=Sampling(max_tokens=100)))
+        assert held is not None
+        lease.settle(held, Usage(1, tokens), sent=True, replaced=replaced)
+    budget.close()
+    assert doubts(book) == (("teach", 1, 1),)
+    page = render(results._replace(spent=(("teach", 1.5),), doubts=(("teach", 12, 3),)))
+    assert "could not be true for 12 calls" in page
+    assert "3 calls claimed more than was reserved" in page
 
 
 def test_samples_are_the_first_rows_of_each_kind(results: Results) -> None:
