@@ -192,7 +192,7 @@ def test_several_seeds_train_everything_again_and_the_report_averages_them(
         (["run", "classroom", "--set", "learn.betta=1"], 2, "unknown key `learn.betta`; did you mean `beta`?"),
         (["run", "classroom", "--set", "teach"], 2, "has no `=`"),
         (["run", "missing.yaml"], 2, "`missing.yaml` does not exist"),
-        (["run", "classroom", "--set", "student.base=nowhere/at/all"], 1, "nowhere/at/all"),
+        (["run", "classroom", "--set", "student.base=nowhere/at/all"], 2, "nowhere/at/all"),
         (["run", "classroom", "--set", "teacher.backend=textbok"], 2, "did you mean `textbook`?"),
         (["run", "classroom", "--set", "seeds.sources.0.name=nosuch"], 2, "no source `nosuch`"),
         (["report", "never-run"], 2, "nothing was run in"),
@@ -212,7 +212,7 @@ def test_a_malformed_seed_line_is_named_and_nothing_is_lost(orcamath, tmp_path: 
     (tmp_path / "mine.jsonl").write_text('{"question": "What is 1 + 1?", "answer": "2"}\n{"question": oops}\n')
     own = "seeds.sources=[{name: file, path: mine.jsonl, split: train}]"
     done = orcamath("run", "classroom", *flags([*small, own, "screens=[]"]), "--until", "seeds")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "mine.jsonl:2" in done.stderr
     skip = "seeds.sources=[{name: file, path: mine.jsonl, split: train, on_bad_line: skip}]"
     done = orcamath("run", "classroom", *flags([*small, skip, "screens=[]"]), "--until", "seeds")

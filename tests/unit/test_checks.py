@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.checks.names import labels_of
 from orcamath.checks.whole import check
 from orcamath.classroom.pupil import pupil, tokenizer
 from orcamath.cli import main
@@ -139,13 +138,12 @@ def test_until_names_a_stage_that_is_made(here: Path) -> None:
         assert check(load("r.yaml"), here / "store", until=stage).troubles == ()
 
 
-def test_the_labels_are_those_a_run_leaves() -> None:
-    """`tests/story/test_run.py` holds a real run's pointers against the same list."""
-    recipe = load("classroom", ["variants={}", "iterations=[{}]"])
-    assert labels_of(recipe) == [
-        "benchmarks", "seeds", "ask", "edit", "collect", "teach", "gate", "unseen", "imitate", "evaluate M1", "practice 2",
-        "judge 2", "preferences 2", "learn 2", "evaluate M2",
-    ]  # fmt: skip
+def test_a_run_that_stops_before_its_student_needs_none(here: Path) -> None:
+    own = ["student.base=./gone", "learn.loss=ppo"]
+    for until in ("ask", "teach", "gate"):
+        assert check(load("r.yaml", own), here / "store", until=until).troubles == ()
+    for until in ("imitate", "practice 2", None):
+        assert len(check(load("r.yaml", own), here / "store", until=until).troubles) == 2
 
 
 def test_a_local_folder_of_a_known_kind_is_no_trouble(here: Path) -> None:

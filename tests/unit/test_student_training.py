@@ -135,7 +135,7 @@ def test_train_steps_stop_after_so_many_whatever_an_epoch_takes(
     tmp_path: Path, base: ModelFolder, lessons: Artifact, steps: int
 ) -> None:
     out = output(tmp_path)
-    imitate(out, SFT.model_copy(update={"train_steps": steps}), lessons, base, Metrics())
+    imitate(out, SFT.model_copy(update={"train_steps": steps}), lessons, base)
     assert out.facts["n_steps"] == steps
 
 

@@ -28,7 +28,7 @@ ANSWER_TOKENS = 16
 """The least room for an answer beside a prompt."""
 
 
-def check_models(recipe: Recipe, notes: Notes) -> None:
+def check_models(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
     """Check every model that is called, then the student: its files, its template, and what training it needs here."""
     for key in ("teacher", "writer", "judge_model"):
         model = getattr(recipe, key)
@@ -40,8 +40,10 @@ def check_models(recipe: Recipe, notes: Notes) -> None:
         if step.more_sft is None and program and shutil.which(program[0]) is None:
             what = f"the program `{program[0]}` is not on this machine's PATH; install it, or write its whole path"
             notes.trouble(f"iterations.{i}.practice.server.command", what)
-    _extras(recipe, notes)
-    _student(recipe, notes)
+    if student:
+        _extras(recipe, notes)
+        if _installed("torch"):
+            _student(recipe, notes)
 
 
 def _teacher_is_asked(recipe: Recipe) -> bool:
@@ -86,11 +88,18 @@ def _extras(recipe: Recipe, notes: Notes) -> None:
     if recipe.student.base.endswith(".gguf"):
         wanted["gguf"] = "student.base"
     for package, where in wanted.items():
-        if importlib.util.find_spec(package) is None:
+        if not _installed(package):
             extra = (
                 f"pip install 'orcamath[{_PACKAGES[package]}]'" if package in _PACKAGES else f"pip install {package}"
             )
             notes.trouble(where, f"needs the package `{package}`, which is not installed: {extra}")
+
+
+def _installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # a module set aside on purpose (`sys.modules[name] = None`)
+        return False
 
 
 def _trainings(recipe: Recipe) -> list[TrainSettings]:
@@ -101,7 +110,7 @@ def _student(recipe: Recipe, notes: Notes) -> None:
     where = "student.base"
     base = student_folder(recipe.student)
     folder = _folder(where, base, recipe.student.revision, notes)
-    if folder is None or importlib.util.find_spec("torch") is None:
+    if folder is None:
         return
     from orcamath.student.encode import Encoder
     from orcamath.student.model import load_tokenizer
@@ -134,7 +143,7 @@ def _example(recipe: Recipe) -> str:
 
 def _folder(where: str, name: str, revision: str | None, notes: Notes) -> Path | None:
     """Return a local model's folder or file after a look at it; None where it is not here."""
-    if importlib.util.find_spec("transformers") is None:
+    if not _installed("transformers"):
         return None
     from orcamath.student.model import locate, look_at
 

@@ -5,42 +5,30 @@ import math
 from orcamath.checks.trouble import Notes
 from orcamath.errors import nearest
 from orcamath.families import find
+from orcamath.outline import outline
 from orcamath.recipe_settings import Recipe
 
-__all__ = ["check_names", "check_stage", "labels_of"]
+__all__ = ["check_names", "check_stage", "trains"]
 
 PAID_STAGES = ("ask", "edit", "teach", "judge", "reask", "evaluate")
 
 
-def labels_of(recipe: Recipe) -> list[str]:
-    """Return the labels of the stages that a recipe (without its arms) makes, in their order: the story, told by names."""
-    start = recipe.start_from.stage if recipe.start_from is not None else None
-    labels = ["benchmarks"]
-    if start == "verdicts":
-        return [*labels, "verdicts", "preferences 2", "learn 2", "evaluate M2"]
-    if start is not None:
-        labels.append(start)
-    else:
-        asking = ["ask"] if recipe.ask_me_anything is not None else []
-        editing = ["edit"] if recipe.suggester_editor is not None else []
-        labels += ["seeds", *asking, *editing, "collect"]
-    if start != "lessons":
-        labels.append("teach")
-    labels += ["gate", "unseen", "imitate", "evaluate M1"]
-    for number, step in enumerate(recipe.iterations, start=2):
-        if step.more_sft is not None:
-            labels.append(f"imitate {number}")
-        else:
-            again = [f"reask {number}"] if recipe.reask is not None else []
-            labels += [f"practice {number}", f"judge {number}", *again, f"preferences {number}", f"learn {number}"]
-        labels.append(f"evaluate M{number}")
-    return labels
+def trains(recipe: Recipe, until: str | None) -> bool:
+    """Tell whether a run up to `until` (None: all of it) has anything to do with the student."""
+    labels = outline(recipe)
+    last = next((i for i, label in enumerate(labels) if until in _called(label)), len(labels) - 1)
+    return bool({label.split(" ")[0] for label in labels[: last + 1]} & {"imitate", "learn", "practice", "evaluate"})
 
 
-def check_names(recipe: Recipe, notes: Notes) -> None:
-    """Look up every member of a family that the recipe names, and every stage that has a cap."""
+def _called(label: str) -> tuple[str, str]:
+    """Return the two ways of naming a stage: with its round, and without."""
+    return label, label.split(" ")[0]
+
+
+def check_names(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
+    """Look up every member of a family that the recipe names, and every stage that has a cap; losses only with a `student`."""
     for i, step in enumerate(recipe.iterations):
-        if step.more_sft is None:
+        if student and step.more_sft is None:
             _member(notes, f"iterations.{i}.learn.loss", "loss", step.learn.loss)
     _member(notes, "judge.name", "judge", recipe.judge.name)
     for key in ("teacher", "writer", "judge_model"):
@@ -65,7 +53,6 @@ def _member(notes: Notes, where: str, family: str, name: str) -> None:
 
 def check_stage(until: str, recipe: Recipe, notes: Notes) -> None:
     """Check that the stage named by `--until` is one that the recipe makes."""
-    labels = labels_of(recipe)
-    known = dict.fromkeys([*labels, *(label.split(" ")[0] for label in labels)])
+    known = dict.fromkeys(name for i in (0, 1) for label in outline(recipe) for name in [_called(label)[i]])
     if until not in known:
         notes.trouble("--until", f"`{recipe.name}` makes no stage `{until}`; {nearest(until, known)}")

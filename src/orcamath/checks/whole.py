@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orcamath.checks.data import check_data
 from orcamath.checks.models import check_models
-from orcamath.checks.names import check_names, check_stage
+from orcamath.checks.names import check_names, check_stage, trains
 from orcamath.checks.trouble import Checked, Notes
 from orcamath.recipe_file import arms
 from orcamath.recipe_settings import Recipe
@@ -29,10 +29,10 @@ def check(recipe: Recipe, store: Path, *, until: str | None = None, everything: 
     with notes.at("variants"):
         own = arms(recipe)
     for one in (recipe, *own.values()):
-        check_names(one, notes)
+        check_names(one, notes, student=trains(one, until))
     check_data(recipe, notes)
     for one in (recipe, *own.values()):
-        check_models(one, notes)
+        check_models(one, notes, student=trains(one, until))
     if (free := shutil.disk_usage(_existing(store)).free) < LEAST_FREE:
         notes.trouble(
             "--store", f"{free / 1e6:,.0f} MB are free where `{store}` lies; make room, or name another place"

@@ -1,6 +1,5 @@
 """The runs below a folder, a line each: how far each is, its best score, what it spent. In: `runs/` and the store."""
 
-import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +9,7 @@ from orcamath.intervals import Interval
 from orcamath.report.arms import arms_of
 from orcamath.report.fold import fold
 from orcamath.store.artifacts import Store
+from orcamath.store.run_state import read_state
 
 __all__ = ["Best", "Standing", "standing"]
 
@@ -44,7 +44,8 @@ def standing(runs: Path, store: Store) -> Iterator[Standing]:
     """Yield every folder below `runs` that holds a run, by name. A run that cannot be read says why instead of raising."""
     for folder in sorted(p.parent for p in runs.glob("*/recipe.yaml")):
         changed = max(p.stat().st_mtime for p in folder.iterdir() if p.is_file())
-        running = _held(folder)
+        state_told = read_state(folder)
+        running = state_told is not None and state_told.running
         try:
             arms = list(arms_of(folder))
             found = fold(folder, store)
@@ -58,16 +59,3 @@ def standing(runs: Path, store: Store) -> Iterator[Standing]:
         state = "running" if running else "measured" if last.startswith("evaluate") else f"stopped after {last}"
         spent = sum(usd for _, usd in found.spent)
         yield Standing(folder.name, state, len(found.stages), len(arms) - 1, best, spent, changed)
-
-
-def _held(folder: Path) -> bool:
-    """Tell whether a process holds the run folder's lock."""
-    lock = folder / ".lock"
-    if not lock.exists():
-        return False
-    with lock.open("r") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-    return False
