@@ -48,6 +48,7 @@ TINY: list[Any] = [
     pytest.param("client_overhead", ["--calls", "20", "--repeats", "1"], "cpu_ratio", marks=slow),
     pytest.param("kill_resume", ["--kills", "1", "--only", "seeds"], "kills", marks=slow),
     pytest.param("sft", ["--lessons", "16", "--repeats", "1"], "sft_speedup", marks=slow),
+    pytest.param("bitrot", ["--flips", "20"], "silent", marks=slow),
     pytest.param("view", ["--n", "30"], "index_mb", marks=slow),
     pytest.param("training_memory", ["--hidden", "64", "--layers", "1", "--only", "full"], "cases", marks=slow),
 ]

@@ -36,7 +36,7 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
             _called(key, model, recipe.budget.cap_usd, notes)
     for i, step in enumerate(recipe.iterations):
         server = step.practice.server
-        program = shlex.split(server.command)[:1] if server is not None else []
+        program = shlex.split(server.command)[:1] if server is not None and server.command else []
         if step.more_sft is None and program and shutil.which(program[0]) is None:
             what = f"the program `{program[0]}` is not on this machine's PATH; install it, or write its whole path"
             notes.trouble(f"iterations.{i}.practice.server.command", what)
