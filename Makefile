@@ -40,13 +40,13 @@ reproduce: $(VENV)/.demo   ## the paper's rows, ablations and controls on the cl
 	$(PY) -m orcamath run paper-tables
 
 test: $(VENV)/.test lint types   ## set up, then tests, lint and types
-	$(PY) -m pytest -n 2 -q -m "not slow and not gpu and not live and not models and not browser and not servers"
+	$(PY) -m pytest -n 2 --dist worksteal -q -m "not slow and not gpu and not live and not models and not browser and not servers"
 
 test-browser: $(VENV)/.browser   ## report and viewer in a real browser (Chromium must be installed: apt-get install chromium)
 	$(PY) -m pytest -q -m browser tests/browser
 
 test-all: $(VENV)/.test lint types   ## the slow tests as well
-	$(PY) -m pytest -n 2 -q
+	$(PY) -m pytest -n 2 --dist worksteal -q
 
 test-servers: $(VENV)/.test   ## real inference servers, each in an environment of its own (minutes to set up); NAMES="llama.cpp"
 	$(PY) tests/servers/set_up.py $(NAMES)

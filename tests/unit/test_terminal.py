@@ -56,7 +56,7 @@ def test_status_of_a_finished_run(run: tuple[Path, Store]) -> None:
     assert "arm KTO + NLL: done" in lines
     shared = [line for line in lines if "shared:" in line]
     assert len(shared) == 3  # what arms share is one line each
-    assert any("warning: z0_stayed_0" in line for line in lines[lines.index("arm KTO + NLL: done") :])
+    assert any("warning: chosen_logp_fell" in line for line in lines[lines.index("arm KTO + NLL: done") :])
 
 
 def begun(folder: Path, expected: list[str]) -> Keeper:

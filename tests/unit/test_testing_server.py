@@ -66,7 +66,7 @@ class Drawn:
 
 def test_a_chat_of_ours_says_the_same_over_http() -> None:
     requests = [
-        Request((Message("user", "q"),), sampling=Sampling(t, 0.9, 50, ("a",)), draw=d)
+        Request((Message("user", "q"),), sampling=Sampling(t, 0.9, 50, ("#",)), draw=d)
         for t in (0.0, 0.7)
         for d in range(4)
     ]

@@ -194,7 +194,9 @@ def _name_columns(reader: "csv.DictReader[str]", path: Path) -> None:
     """Strip the blanks around column names. Raises DataError on a name that stands twice: one of the two would be lost."""
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
-    except (csv.Error, UnicodeDecodeError) as e:
+    except UnicodeDecodeError as e:
+        raise DataError(f"`{path}`, in its first line, is not UTF-8: {e}; convert it") from e
+    except csv.Error as e:
         raise DataError(f"`{path}`: its first line cannot be read as column names: {e}") from e
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
