@@ -12,7 +12,6 @@ from orcamath.ports import Silent
 from orcamath.recipe import run
 from orcamath.recipe_file import load, shipped
 from orcamath.records import Lesson, Problem, Rejected, Settings
-from orcamath.settings import ModelSettings
 from orcamath.sources.source import SourceSettings
 from orcamath.stages.gate import GateSettings, gate
 from orcamath.store.artifacts import Artifact, Output, Store
@@ -36,7 +35,7 @@ def grown(root: Path, overrides: Iterable[str]) -> dict[str, Artifact]:
 
 def test_the_textbook_served_over_http_gives_the_same_data(tmp_path: Path, small: list[str]) -> None:
     here = grown(tmp_path / "here", small)
-    with serve(of_chat(textbook.open_chat(ModelSettings(backend="textbook")))) as server:
+    with serve(of_chat(textbook.open_chat(load("classroom").teacher))) as server:
         there = grown(tmp_path / "there", [
             *small, f"teacher={{backend: openai_compatible, model: textbook, base_url: '{server.base_url}', api_key_env: null}}",
         ])  # fmt: skip
