@@ -25,6 +25,7 @@ def outline(recipe: Recipe) -> list[str]:
         labels += ["ask"] * (recipe.ask_me_anything is not None)
         labels += ["edit"] * (recipe.suggester_editor is not None)
         labels += [f"agent {agent.title}" for agent in recipe.agents]
+        labels += ["seeds as they are"] * (recipe.as_they_are is not None)
         labels.append("collect")
     labels += ["teach"] * (start != "lessons")
     bases = [f"evaluate base {n}" for n in recipe.base_shown]

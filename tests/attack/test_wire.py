@@ -149,7 +149,9 @@ def test_a_named_variable_is_put_in_and_listed_and_hidden(settings: dict[str, An
     "body", [{"max_tokens": 5}, {"stop_token_ids": [1]}, {"eos_token": "</s>"}, {"prompt_cache_key": "run-1"}]
 )
 def test_harmless_fields_are_no_keys(body: dict[str, Any]) -> None:
-    door_of(ModelSettings(model="m", api_key_env=None, body=body), "https://host.example/v1")
+    door = door_of(ModelSettings(model="m", api_key_env=None, body=body), "https://host.example/v1")
+    assert door.body == body
+    assert door.secrets.values == ()
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ Needs orcamath's extra `browser` and a Chromium, as the tests beside it. Writes 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[1]))
 
-from conftest import chromium
 from playwright.sync_api import sync_playwright
 
+from conftest import chromium
 from orcamath.report.fold import fold
 from orcamath.report.page import write
 from orcamath.store.artifacts import Store

@@ -19,7 +19,7 @@ from orcamath.errors import ModelError, UsageError
 from orcamath.export.shapes import SHAPES
 from orcamath.export.student import marked
 from orcamath.recipe_file import load
-from orcamath.report.differing import differing
+from orcamath.report.differing import FIRST_STAGE, differing
 from report_run import make_run
 
 
@@ -212,6 +212,10 @@ def test_a_difference_says_what_is_made_anew(change: str, stage: str | None, mat
     assert any(d.key == key and d.matters is matters for d in found.settings)
     assert found.remade_from == stage or (key == "learn.beta" and found.remade_from in {"practice 2", "learn 2"})
     assert differing(load("classroom"), load("classroom")) == ((), None)
+
+
+def test_every_section_that_changes_a_result_has_its_first_stage() -> None:
+    assert set(load("classroom").identity()) - {"name", "budget"} == set(FIRST_STAGE)
 
 
 def test_two_recipes_compared_with_their_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

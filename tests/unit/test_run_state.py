@@ -98,6 +98,10 @@ def test_what_cannot_be_read_is_nothing(tmp_path: Path, text: str) -> None:
             ],
         ),
         (["ask_me_anything=null"], ["benchmarks", "seeds", "edit", "collect", "teach"]),
+        (
+            ["suggester_editor=null", "as_they_are={sources: [{name: dmath}]}"],
+            ["benchmarks", "seeds", "ask", "seeds as they are", "collect", "teach"],
+        ),
     ],
 )  # fmt: skip
 def test_outline_follows_the_recipe(overrides: list[str], some: list[str]) -> None:

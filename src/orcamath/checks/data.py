@@ -13,6 +13,7 @@ from orcamath.families import find
 from orcamath.prompts import load as load_prompt
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem, Rejected, Settings, Split
+from orcamath.sources.choosing import SeedsSettings
 from orcamath.sources.hub_rows import hub_set
 from orcamath.sources.rows import rows
 from orcamath.sources.source import Found, SourceSettings, Unsplit
@@ -34,11 +35,17 @@ def check_data(recipe: Recipe, notes: Notes) -> None:
             notes.trouble(
                 "seeds.sources", "no source is named, so there is nothing to grow from; name a file or a data set"
             )
-        for i, source in enumerate(recipe.seeds.sources):
-            _source(f"seeds.sources.{i}", source, (source.split,) if source.split else recipe.seeds.splits, notes)
+        _seeds("seeds", recipe.seeds, notes)
+    if recipe.as_they_are is not None:
+        _seeds("as_they_are", recipe.as_they_are, notes)
     for i, source in enumerate(recipe.benchmarks.sources):
         _source(f"benchmarks.sources.{i}", source, (source.split or recipe.benchmarks.split,), notes, gold=True)
     _prompts(recipe, notes)
+
+
+def _seeds(key: str, seeds: SeedsSettings, notes: Notes) -> None:
+    for i, source in enumerate(seeds.sources):
+        _source(f"{key}.sources.{i}", source, (source.split,) if source.split else seeds.splits, notes)
 
 
 def _source(where: str, source: SourceSettings, splits: tuple[Split, ...], notes: Notes, *, gold: bool = False) -> None:
@@ -110,7 +117,7 @@ def _named_prompts(value: object, where: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, Settings):
         for name in type(value).model_fields:
             inner = getattr(value, name)
-            if name == "prompt" and isinstance(inner, str) and inner.endswith(".md"):
+            if name == "prompt" and isinstance(inner, str):
                 yield f"{where}.prompt", inner
             else:
                 yield from _named_prompts(inner, f"{where}.{name}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from orcamath.assemble import student_folder
 from orcamath.backends.openai_compatible import OPENAI
 from orcamath.backends.wire_keys import door_of
+from orcamath.checks.names import MODELS
 from orcamath.checks.trouble import Notes
 from orcamath.errors import OrcamathError
 from orcamath.families import find
@@ -30,7 +31,7 @@ ANSWER_TOKENS = 16
 
 def check_models(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
     """Check every model that is called, then the student: its files, its template, and what training it needs here."""
-    for key in ("teacher", "writer", "judge_model"):
+    for key in MODELS:
         model = getattr(recipe, key)
         if model is not None and (key != "teacher" or _teacher_is_asked(recipe)):
             _called(key, model, recipe.budget.cap_usd, notes)
@@ -50,9 +51,10 @@ def _teacher_is_asked(recipe: Recipe) -> bool:
     """Tell whether any call goes to the teacher: lessons of the seeds' own, or of the user's, need none."""
     if recipe.start_from is not None and recipe.start_from.stage != "problems":
         return recipe.reask is not None
-    agents = recipe.ask_me_anything is not None or recipe.suggester_editor is not None
+    agents = recipe.ask_me_anything is not None or recipe.suggester_editor is not None or bool(recipe.agents)
     writes = recipe.writer is None and agents and recipe.start_from is None
-    return recipe.teach.by == "teacher" or writes or recipe.reask is not None
+    solves = recipe.confirm is not None and recipe.solver is None
+    return recipe.teach.by == "teacher" or writes or solves or recipe.reask is not None
 
 
 def _called(key: str, model: ModelSettings, cap_usd: float | None, notes: Notes) -> None:
@@ -155,5 +157,4 @@ def _folder(where: str, name: str, revision: str | None, notes: Notes) -> Path |
         path = locate(name, revision)
         look_at(path)
         return path
-    return None
     return None

@@ -8,9 +8,12 @@ from orcamath.families import find
 from orcamath.outline import outline
 from orcamath.recipe_settings import Recipe
 
-__all__ = ["check_names", "check_stage", "trains"]
+__all__ = ["MODELS", "check_names", "check_stage", "trains"]
 
-PAID_STAGES = ("ask", "edit", "teach", "judge", "reask", "evaluate")
+MODELS = ("teacher", "writer", "solver", "judge_model")
+"""Sections of a recipe that name a model to be asked."""
+PAID_STAGES = ("ask", "edit", "agent", "teach", "confirm", "judge", "reask", "evaluate")
+"""Stages that ask a model which may cost money, by the name under which they are booked; own agents are all `agent`."""
 
 
 def trains(recipe: Recipe, until: str | None) -> bool:
@@ -31,12 +34,16 @@ def check_names(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
         if student and step.more_sft is None:
             _member(notes, f"iterations.{i}.learn.loss", "loss", step.learn.loss)
     _member(notes, "judge.name", "judge", recipe.judge.name)
-    for key in ("teacher", "writer", "judge_model"):
+    for key in MODELS:
         if (model := getattr(recipe, key)) is not None:
             _member(notes, f"{key}.backend", "backend", model.backend)
-    for key in ("seeds", "benchmarks"):
-        for i, source in enumerate(getattr(recipe, key).sources):
+    for key in ("seeds", "as_they_are", "benchmarks"):
+        for i, source in enumerate(reading.sources if (reading := getattr(recipe, key)) is not None else ()):
             _member(notes, f"{key}.sources.{i}.name", "source", source.name)
+    for i, agent in enumerate(recipe.agents):
+        _member(notes, f"agents.{i}.name", "agent", agent.name)
+    for i, screen in enumerate(recipe.screens):
+        _member(notes, f"screens.{i}", "screen", screen)
     for stage, usd in recipe.budget.stages_usd.items():
         if stage not in PAID_STAGES:
             notes.trouble(
@@ -53,6 +60,6 @@ def _member(notes: Notes, where: str, family: str, name: str) -> None:
 
 def check_stage(until: str, recipe: Recipe, notes: Notes) -> None:
     """Check that the stage named by `--until` is one that the recipe makes."""
-    known = dict.fromkeys(name for i in (0, 1) for label in outline(recipe) for name in [_called(label)[i]])
+    known = {name for label in outline(recipe) for name in _called(label)}
     if until not in known:
         notes.trouble("--until", f"`{recipe.name}` makes no stage `{until}`; {nearest(until, known)}")

@@ -5,13 +5,14 @@ from typing import Any, NamedTuple
 
 from orcamath.recipe_settings import Recipe
 
-__all__ = ["Differing", "Setting", "differing"]
+__all__ = ["FIRST_STAGE", "Differing", "Setting", "differing"]
 
 FIRST_STAGE = {
     "seeds": "seeds", "benchmarks": "seeds", "start_from": "seeds", "ask_me_anything": "ask", "writer": "ask",
-    "suggester_editor": "edit", "agents": "agent", "collect": "collect",
-    "teacher": "teach", "teach": "teach", "gate": "gate", "screens": "gate",
-    "unseen": "unseen", "student": "imitate", "imitate": "imitate", "iterations": "practice 2", "practice": "practice 2",
+    "suggester_editor": "edit", "agents": "agent", "as_they_are": "seeds as they are", "collect": "collect",
+    "teacher": "teach", "teach": "teach", "solver": "confirm", "confirm": "confirm", "gate": "gate", "screens": "gate",
+    "unseen": "unseen", "base_shown": "evaluate base", "student": "imitate", "imitate": "imitate",
+    "iterations": "practice 2", "practice": "practice 2",
     "judge": "judge 2", "judge_model": "judge 2", "reask": "reask 2", "preferences": "preferences 2", "learn": "learn 2",
     "reference": "learn 3", "match_tokens_of": "imitate 2", "evaluate": "evaluate M1",
 }  # fmt: skip
