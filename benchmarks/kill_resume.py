@@ -99,12 +99,11 @@ def contents(artifact: Path) -> dict[str, str]:
 def kill_inside(folder: Path, url: str, stage: Made, moment: str, rng: random.Random) -> bool:
     """Start the stage and kill it inside; False where it was quicker."""
     run = start(folder, url, stage.label)
-    assert run.stderr is not None
-    while (line := run.stderr.readline()) and not line.startswith(f"{stage.label} …"):
-        pass
-    until = time.monotonic() + rng.uniform(0, stage.seconds) * 0.8
     name = stage.label.split(" ")[0]
     artifacts, scratch = folder / "store" / "artifacts", folder / "store" / "scratch"
+    while run.poll() is None and not any(artifacts.glob(f".{name}-*.making")):
+        time.sleep(0.0005)
+    until = time.monotonic() + rng.uniform(0, stage.seconds) * 0.8
     while run.poll() is None:
         if moment == "fold" and any(artifacts.glob(f".{name}-*.making/*")):
             break

@@ -49,6 +49,13 @@ def flags(overrides: list[str]) -> list[str]:
     return [part for o in overrides for part in ("--set", o)]
 
 
+def begun(store: Path, stage: str, run: "subprocess.Popen[str]") -> None:
+    """Wait until a run is making a stage: its unsealed folder is there."""
+    while not list((store / "artifacts").glob(f".{stage.split(' ')[0]}-*.making")):
+        assert run.poll() is None, f"the run ended before it made `{stage}`"
+        time.sleep(0.001)
+
+
 def sealed_data(store: Path) -> dict[str, str]:
     """Hash of every sealed table, by stage and digest (weights are left out: training is the same to rounding)."""
     return {
@@ -101,21 +108,19 @@ def test_seeds_to_report_and_again_in_no_time(orcamath, tmp_path: Path, small: l
 
 
 @pytest.mark.parametrize(
-    "after", ["teach", "practice 2", *(pytest.param(s, marks=pytest.mark.slow) for s in ("ask", "imitate", "learn 2"))]
+    "stage", ["teach", "practice 2", *(pytest.param(s, marks=pytest.mark.slow) for s in ("ask", "imitate", "learn 2"))]
 )
 def test_killed_in_a_stage_the_same_command_ends_with_the_same_data(
-    orcamath, tmp_path: Path, small: list[str], after: str
+    orcamath, tmp_path: Path, small: list[str], stage: str
 ) -> None:
     whole = tmp_path / "whole"
     whole.mkdir()
     assert orcamath("run", "classroom", *flags(small), "--until", "teach", cwd=whole).returncode == 0
     command = [sys.executable, "-m", "orcamath", "run", "classroom", *flags(small)]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as run:
-        assert run.stderr is not None
-        for line in run.stderr:
-            if line.startswith(f"{after} …"):
-                break
+        begun(tmp_path / "store", stage, run)
         run.send_signal(signal.SIGKILL)
+        assert run.wait(30) == -signal.SIGKILL
     resumed = orcamath("run", "classroom", *flags(small))
     assert resumed.returncode == 0, resumed.stderr
     uninterrupted = sealed_data(whole / "store")
@@ -126,8 +131,7 @@ def test_interrupt_leaves_a_resumable_run(orcamath, tmp_path: Path, small: list[
     command = [sys.executable, "-m", "orcamath", "run", "classroom", *flags(small)]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as run:
         assert run.stderr is not None
-        while not run.stderr.readline().startswith("imitate …"):
-            pass
+        begun(tmp_path / "store", "imitate", run)
         run.send_signal(signal.SIGINT)
         rest = run.stderr.read()
         assert run.wait(30) == 130, rest
