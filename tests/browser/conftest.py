@@ -24,6 +24,7 @@ HOSTILE = (
     "\u202ereversed\u2066 javascript:alert(1) <svg onload=alert(1)>"
 )
 LONG = "y" * 1_000_000
+ARGUMENTS = ["--no-sandbox", "--host-resolver-rules=MAP rebound.test 127.0.0.1"]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -46,7 +47,7 @@ def browser() -> Iterator["Browser"]:
     if found is None:
         pytest.skip(f"no Chromium: none of {', '.join(NAMES)} on PATH (ORCAMATH_TEST_CHROMIUM names another)")
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=found, args=ARGUMENTS)
         yield started
         started.close()
 

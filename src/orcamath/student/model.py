@@ -20,6 +20,7 @@ from transformers.utils import logging as hf_logging
 from orcamath.errors import ModelError, nearest
 from orcamath.student.changes import changes, declared_ends
 from orcamath.student.folder import ModelFolder
+from orcamath.student.gguf_weights import as_the_file_says
 from orcamath.student.head import holds
 from orcamath.student.settings import Dtype
 
@@ -203,7 +204,7 @@ def _load_weights(path: Path, dtype: torch.dtype) -> Any:
         model, said = AutoModelForCausalLM.from_pretrained(
             path.parent, gguf_file=path.name, dtype=dtype, output_loading_info=True
         )
-        return _without_quantization(_complete(model, said, path))
+        return as_the_file_says(_complete(model, said, path), path)
     model, said = AutoModelForCausalLM.from_pretrained(
         path,
         dtype=dtype,
@@ -246,24 +247,6 @@ def _load_quantized(path: Path, dtype: torch.dtype) -> Any:
         output_loading_info=True,
     )  # fmt: skip
     return _complete(model, said, path)
-
-
-def _without_quantization(model: Any) -> Any:
-    """Rebuild a model read from GGUF: its weights are plain now, but its config still says they are quantized."""
-    config = type(model.config).from_dict(
-        {k: v for k, v in model.config.to_dict().items() if k != "quantization_config"}
-    )
-    with torch.device("meta"):
-        plain = type(model)(config)
-    plain.load_state_dict(model.state_dict(), assign=True)
-    # rotary frequencies are buffers outside the state dict: take those that were computed at load
-    for name, module in plain.named_modules():
-        for key, buffer in list(module._buffers.items()):
-            if buffer is not None and buffer.is_meta:
-                module._buffers[key] = model.get_submodule(name)._buffers[key]
-    plain.tie_weights()
-    plain.generation_config = model.generation_config
-    return plain
 
 
 def _load_adapter(path: Path, dtype: torch.dtype) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from orcamath.errors import ModelError
+from orcamath.student.gguf_header import gguf_header, gguf_tensors
 
 __all__ = ["ModelSize", "size_by_name", "size_on_disk"]
 
@@ -64,14 +65,8 @@ def _elements(file: Path) -> int:
 
 
 def _gguf(path: Path) -> ModelSize:
-    try:
-        from gguf import GGUFReader
-    except ImportError as e:
-        raise ModelError(f"reading `{path}` needs the package `gguf`: install the extra `gguf`") from e
-    reader = GGUFReader(str(path))
-    kind = str(reader.fields["general.architecture"].contents())
-    shapes = {tensor.name: int(tensor.n_elements) for tensor in reader.tensors}
-    hidden = int(reader.fields[f"{kind}.embedding_length"].contents())
-    layers = int(reader.fields[f"{kind}.block_count"].contents())
-    vocabulary = shapes["token_embd.weight"] // hidden
-    return ModelSize(sum(shapes.values()), hidden, layers, vocabulary, "output.weight" not in shapes)
+    header, tensors = gguf_header(path), gguf_tensors(path)
+    kind = header["general.architecture"]
+    hidden, layers = header[f"{kind}.embedding_length"], header[f"{kind}.block_count"]
+    vocabulary = tensors["token_embd.weight"] // hidden
+    return ModelSize(sum(tensors.values()), hidden, layers, vocabulary, "output.weight" not in tensors)
