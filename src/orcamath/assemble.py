@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +19,7 @@ from orcamath.ports import Closing, Judge, Message, Screen, Silent
 from orcamath.recipe_file import arms, dump
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem, digest
-from orcamath.report.progress import CLEAR, ArmsLine, Bars
+from orcamath.report.progress import ArmsLine, Bars
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.source import Reader, SourceSettings
 from orcamath.stages.practice import ServerSettings
@@ -35,6 +34,7 @@ from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper
 from orcamath.student.folder import ModelFolder
 from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
+from orcamath.terminal import clear_line, guarded
 from orcamath.workshop import Player, Workshop
 
 if TYPE_CHECKING:
@@ -217,11 +217,10 @@ class _ArmRunner:
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
         def say(line: str) -> None:
-            sys.stderr.write(f"{CLEAR if sys.stderr.isatty() else ''}  [{name}] {line}\n")
-            sys.stderr.flush()
+            clear_line(f"  [{name}] {line}\n")
 
         path = self.folder / "arms" / arm_folder(name)
-        with boundary(), RunFolder(path, wait=True) as folder:
+        with guarded(), boundary(), RunFolder(path, wait=True) as folder:
             run_recipe(recipe, folder, Store(self.store), announce=say, quiet=True, arm_of=self.run_id)
             students = (folder.read_json("stages.json") or {"students": []})["students"]
         if not students:

@@ -18,4 +18,4 @@ for group in (runs, models, data):
 
 def main() -> None:
     """Run the command line; errors of ours are one message and an exit code, never a traceback."""
-    ended(app)
+    ended(lambda: app(standalone_mode=False))

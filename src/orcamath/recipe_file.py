@@ -10,15 +10,14 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
 
 from orcamath.errors import RecipeError, nearest
 from orcamath.experiment import once_more, seeded
 from orcamath.extend import offered, offers
 from orcamath.recipe_settings import Recipe
-from orcamath.store.literals import refuse_literals
+from orcamath.store.literals import refuse_keys, refuse_literals
 from orcamath.store.names import check_apart
+from orcamath.yaml_reader import Lines, read_yaml
 
 __all__ = ["arms", "dump", "load", "shipped"]
 
@@ -41,6 +40,7 @@ def load(name: str, overrides: Sequence[str] = (), *, limit: int | None = None) 
     raw, lines = _parse(text, where)
     for override in overrides:
         _set(raw, override)
+    refuse_keys(raw, where)
     if limit is not None:
         seeds = raw.get("seeds", {})
         raw["seeds"] = {**(seeds if isinstance(seeds, dict) else {"sources": [seeds]}), "limit": limit}
@@ -133,29 +133,11 @@ def _text(name: str) -> tuple[str, str]:
     return shipped()[name].read_text(encoding="utf-8"), f"recipe {name}"
 
 
-def _parse(text: str, where: str) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
-    try:
-        loaded = YAML(typ="rt").load(text)
-        plain = YAML(typ="safe", pure=True).load(text)
-    except MarkedYAMLError as e:
-        line = e.problem_mark.line + 1 if e.problem_mark is not None else "?"
-        raise RecipeError(f"{where}:{line}: not YAML: {e.problem}") from e
+def _parse(text: str, where: str) -> tuple[dict[str, Any], Lines]:
+    plain, lines = read_yaml(text, where)
     if not isinstance(plain, dict):
         raise RecipeError(f"{where}: a recipe is a mapping of keys to values, this is {type(plain).__name__}")
-    return plain, _lines(loaded)
-
-
-def _lines(node: Any, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    found: dict[tuple[str, ...], int] = {}
-    if isinstance(node, CommentedMap):
-        for key, value in node.items():
-            found[*path, str(key)] = node.lc.key(key)[0] + 1
-            found |= _lines(value, (*path, str(key)))
-    elif isinstance(node, CommentedSeq):
-        for i, value in enumerate(node):
-            found[*path, str(i)] = node.lc.item(i)[0] + 1
-            found |= _lines(value, (*path, str(i)))
-    return found
+    return plain, lines
 
 
 def _set(raw: dict[str, Any], override: str) -> None:
@@ -174,9 +156,9 @@ def _set(raw: dict[str, Any], override: str) -> None:
         if not isinstance(node, dict | list):
             raise RecipeError(f"--set {key}: `{part}` is a value, not a section")
     try:
-        parsed = YAML(typ="safe", pure=True).load(value) if value else None
-    except MarkedYAMLError as e:
-        raise RecipeError(f"--set {key}: `{value}` is not YAML: {e.problem}; quote it if it is meant as text") from e
+        parsed = read_yaml(value, f"--set {key}").value
+    except RecipeError as e:
+        raise RecipeError(f"{e} (`{value:.200}`; quote it if it is meant as text)") from e
     if isinstance(node, list):
         node[_position(node, last, key)] = parsed
     else:
@@ -197,7 +179,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _build(raw: dict[str, Any], where: str, lines: Mapping[tuple[str, ...], int]) -> Recipe:
+def _build(raw: dict[str, Any], where: str, lines: Lines) -> Recipe:
     """Give every iteration the sections it does not override, then validate."""
     resolved = dict(raw)
     iterations = raw.get("iterations") or []
@@ -241,7 +223,7 @@ def _own(errors: Sequence[Any]) -> list[Any]:
     return [error for error in errors if shared(error["loc"]) not in above]
 
 
-def _explain(error: Any, where: str, lines: Mapping[tuple[str, ...], int]) -> str:
+def _explain(error: Any, where: str, lines: Lines) -> str:
     location = tuple(str(part) for part in error["loc"])
     at = location
     while at and at not in lines:

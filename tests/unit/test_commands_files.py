@@ -32,7 +32,7 @@ def test_judge_sums_up_and_lists_what_contradicts_the_label(tmp_path: Path) -> N
     assert "forced_accuracy: 0.5000" in shown
     assert shown[-2:] == [
         "row 2: agrees (same_answer), label False; reference 5",
-        "  …First [31mI add. So it is 5.",  # no model's text may colour the terminal
+        "  …First \x1b[31mI add. So it is 5.",  # no model's text may colour the terminal
     ]
     verdicts = (tmp_path / "new" / "verdicts.jsonl").read_text().splitlines()
     assert [json.loads(v)["outcome"] for v in verdicts] == ["agrees", "agrees"]

@@ -62,7 +62,7 @@ def test_yaml_is_1_2(tmp_path: Path, text: str, key: str, value: object) -> None
         ("about: x\n", "mine.yaml: `name` = "),
         ("name: x\npractice: 3\niterations: [{}]\n", "mine.yaml:2: `practice` = 3: "),
         ("name: x\niterations: 3\n", "mine.yaml:2: `iterations` = 3: "),
-        ("name: x\nname: y\n", "mine.yaml:2: not YAML: found duplicate key"),
+        ("name: x\nname: y\n", "mine.yaml:2: the key `name` stands twice"),
         ("name: [x\n", "mine.yaml:2: not YAML: "),
         ("- a\n", "mine.yaml: a recipe is a mapping of keys to values, this is list"),
         ("", "mine.yaml: a recipe is a mapping of keys to values, this is NoneType"),
@@ -129,7 +129,7 @@ def test_an_override_reaches_into_what_was_switched_off(tmp_path: Path) -> None:
         ("learn.beta", "has no `=`"),
         ("lern.beta=1", "unknown key `lern`; did you mean `learn`?"),
         ("learn.betta=1", "unknown key `learn.betta`; did you mean `beta`?"),
-        ("learn.beta=[1", "is not YAML"),
+        ("learn.beta=[1", "not YAML"),
         ("name.sub=1", "`name` is a value, not a section"),
         ("seeds.sources.3.path=p", "no position in a list of 1"),
         ("seeds.sources.first.path=p", "no position in a list of 1"),
@@ -266,10 +266,10 @@ def test_every_default_is_spelled_out(tmp_path: Path) -> None:
 
 TRICKY = [
     "no", "null", "~", "", "1e-6", "1_000", "0x1f", "12:30:45", "2026-11-22", "a: b", "# c", "two\nlines\n", " x ", "- x",
-    "{{x}}", "true", "%", "é\u2028\x07", "\r\n\x85",
+    "{{x}}", "true", "%", "é\u2028", "\r\n\x85",
 ]  # fmt: skip
 VALUES = st.one_of(
-    st.text(st.characters(codec="utf-8")),
+    st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])),
     st.floats(allow_nan=False, allow_infinity=False),
     st.integers(),
     st.booleans(),

@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from orcamath.errors import UsageError
 from orcamath.intervals import Interval, Paired, paired
@@ -16,10 +15,11 @@ from orcamath.report.arms import load_artifact
 from orcamath.report.fold import Results, fold
 from orcamath.report.progress import Bars
 from orcamath.report.rows import Contrast
-from orcamath.report.table import difference, percent, printable, show
+from orcamath.report.table import difference, percent, show
 from orcamath.report.training import training_of
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.seals import read_sealed, write_sealed
+from orcamath.terminal import console
 from report_run import make_run, seal
 
 PAPER = {"problems": "lessons", "label": "teacher"}
@@ -178,18 +178,14 @@ def test_figures_are_written_with_their_limits_and_a_star_only_where_zero_is_exc
 def test_the_terminal_shows_every_row_and_obeys_no_text(results: Results) -> None:
     hostile = results._replace(origins=(results.origins[0]._replace(origin="[red]\x1b[2J[/foo]"),))
     out = io.StringIO()
-    show(hostile, Console(file=out, width=200, no_color=True))
+    show(hostile, console(file=out, width=200, no_color=True))
     text = out.getvalue()
-    assert "[red][2J[/foo]" in text
+    assert "[red]⟨U+001B⟩[2J[/foo]" in text
     assert "\x1b" not in text
     for row in results.rows:
         assert percent(row.score) in text
     assert "fresh / known_answer" in text
     assert "numbers_lost 2, empty_reply 1" in text
-
-
-def test_printable_drops_what_moves_the_cursor() -> None:
-    assert printable("a\x1b[1mb\r\nc\u202ed") == "a[1mb\ncd"
 
 
 def test_bars_stay_silent_for_what_is_quick_and_count_for_what_is_not(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from orcamath.report.plot import Lane, Line, bars, intervals, lines, smoothed, thinned
 from orcamath.report.svg import ticks
-from orcamath.report.visible import clip, visible
 from orcamath.report.ways import Trail, flow, trails
+from orcamath.visible import clip, visible
 
 HOSTILE = "<script>alert(1)</script>\" ' & {{ 7*7 }} \x00\x1b[31m \u202egnp.exe ]]> &amp;"
 

@@ -83,7 +83,7 @@ def test_status_of_a_run_at_work_and_after_it_stopped(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), keeper.until_end():
         raise RuntimeError("no \x1b[31mroom\nleft")
     lines = list(lines_of(now_of(folder, store)))
-    assert lines[:3] == ["mine: failed", "  why        no [31mroom", "  why        left"]
+    assert lines[:3] == ["mine: failed", "  why        no \x1b[31mroom", "  why        left"]
     assert "  go on      orcamath run mine --limit 3" in lines
     assert not any("under way" in line for line in lines)
 

@@ -1,5 +1,6 @@
 """Commands on money: what a recipe will cost, and whether a run is about to pay a second time."""
 
+import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -84,17 +85,17 @@ def confirm_paying_again(
 
 
 def _tables(recipe: Recipe, found: Plan, tflops: float) -> str:
-    console = Console(width=170)
-    with console.capture() as shown:
-        if found.stages:
-            console.print(_calls(recipe.name, found))
-        if found.training:
-            console.print(_training(found, tflops))
+    shown = io.StringIO()
+    console = Console(file=shown, width=170)
+    if found.stages:
+        console.print(_calls(recipe.name, found))
+    if found.training:
+        console.print(_training(found, tflops))
     cap = recipe.budget.cap_usd
     against = f"; the cap is ${cap:,.2f}" if cap is not None else "; no cap is set (budget.cap_usd)"
     if cap is not None and found.usd.high > cap:
         against += f" and {'would' if found.usd.low > cap else 'may'} stop the run, which a higher one lets go on"
-    return f"{shown.get()}in all: ${found.usd.low:,.2f} to ${found.usd.high:,.2f}{against}"
+    return f"{shown.getvalue()}in all: ${found.usd.low:,.2f} to ${found.usd.high:,.2f}{against}"
 
 
 def _calls(name: str, found: Plan) -> Table:

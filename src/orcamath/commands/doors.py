@@ -18,7 +18,6 @@ from orcamath.report.differing import differing
 from orcamath.report.fold import fold
 from orcamath.report.measures import percent
 from orcamath.report.standing import Standing, standing
-from orcamath.report.table import printable
 from orcamath.store.artifacts import Store
 
 __all__ = ["Door", "compared", "export_from", "runs_listed"]
@@ -57,14 +56,14 @@ def export_from(
         )  # fmt: skip
     unit = "files of the student" if door.what == "student" else f"{door.what} ({form})"
     of = f" of arm `{arm.name}`" if arm.name else ""
-    said = printable(f"wrote {done.n:,} {unit}{of} to {done.path}")
+    said = f"wrote {done.n:,} {unit}{of} to {done.path}"
     if push_to is None:
         return said
     kind: Literal["model", "dataset"] = "model" if door.what == "student" else "dataset"
     if not really:
-        return said + "\n" + printable(dry_run(done.path, push_to, kind, public=public))
+        return said + "\n" + dry_run(done.path, push_to, kind, public=public)
     sent = push(done.path, push_to, kind, public=public)
-    return said + "\n" + printable(f"pushed {sent.n_files} files, {sent.n_bytes:,} bytes, to `{sent.repo}`")
+    return f"{said}\npushed {sent.n_files} files, {sent.n_bytes:,} bytes, to `{sent.repo}`"
 
 
 _STAGE_OF = {"preferences": "preferences", "attempts": "judge", "student": "learn"}
@@ -108,7 +107,7 @@ def runs_listed(runs: Path, store: Path, *, as_json: bool) -> str:
         return json.dumps([s.plain() for s in found], indent=1)
     if not found:
         return f"no runs below `{runs}`; start one with `orcamath run`"
-    return "\n".join(printable(_line(s)) for s in found)
+    return "\n".join(_line(s) for s in found)
 
 
 def _line(s: Standing) -> str:
@@ -140,7 +139,7 @@ def compared(first: str, second: str, *, runs: Path, store: Path, as_json: bool)
         )
     lines = [f"{d.key}: {d.first} → {d.second}{'' if d.matters else '   (changes no result)'}" for d in found.settings]
     remade = f"made anew from `{found.remade_from}` on" if found.remade_from else "nothing is made anew"
-    return "\n".join(printable(line) for line in [*(lines or ["no setting differs"]), f"{remade}; {said}"])
+    return "\n".join([*(lines or ["no setting differs"]), f"{remade}; {said}"])
 
 
 def _recipe_of(name: str, runs: Path) -> Recipe:

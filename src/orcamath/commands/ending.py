@@ -1,14 +1,23 @@
-"""How a command ends: what an interrupt, an error of ours and a full disk say, and with which exit code."""
+"""How a command ends: what an interrupt, an error of ours, a full disk and a fault of ours say, and with which exit code.
+
+Whatever it is, it is one message; the traceback of a fault goes into a file of its own.
+"""
 
 import errno
+import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import typer
 
 from orcamath.errors import NO_ROOM, OrcamathError
 from orcamath.families import boundary
+from orcamath.terminal import guarded
+from orcamath.visible import clip, visible
 
 __all__ = ["ended", "interruptible", "say"]
 
@@ -22,6 +31,8 @@ _WHY = {
     errno.EIO: "the disk fails: copy what is there, and look at the machine's log",
 }
 """What stopped the run is outside of our files: said as such, and nothing of ours is blamed."""
+_USAGE: Any = typer.BadParameter.__base__
+"""What the parser of the command line raises: click's UsageError, of typer's own copy of click where it brings one."""
 
 
 def say(line: str) -> None:
@@ -42,20 +53,61 @@ def interruptible(
         raise typer.Exit(130) from None
 
 
-def ended(app: Callable[[], None]) -> None:
-    """Run the command line; errors of ours are one message and an exit code, never a traceback."""
-    try:
-        with boundary():
-            app()
-    except OrcamathError as e:
-        say(str(e) if e.exit_code == 0 else f"error: {e}")
-        sys.exit(e.exit_code)
-    except OSError as e:
-        say(f"error: {_disk(e)}")
-        sys.exit(4 if e.errno in NO_ROOM else 1)
+def ended(command: Callable[[], Any]) -> None:
+    """Run the command line, which returns its exit code or nothing; whatever ends it is one message, never a traceback."""
+    with guarded():
+        try:
+            with boundary():
+                code = command()
+        except OrcamathError as e:
+            say(str(e) if e.exit_code == 0 else f"error: {e}")
+            code = e.exit_code
+        except _USAGE as e:
+            if type(e).__name__ != "NoArgsIsHelpError":  # the help was shown then
+                say(_usage(e))
+            code = e.exit_code
+        except typer.Abort:
+            say("nothing was done")
+            code = 1
+        except BrokenPipeError:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 — whoever read our output has left
+            code = 1
+        except OSError as e:
+            say(f"error: {_disk(e)}")
+            code = 4 if e.errno in NO_ROOM else 1
+        except Exception as e:
+            say(f"error: {_fault(e)}")
+            code = 1
+        sys.exit(code)
+
+
+def _usage(e: Any) -> str:
+    """Return what the parser of the command line says, behind how the command is called."""
+    called = [e.ctx.get_usage(), f"`{e.ctx.command_path} --help` has more"] if e.ctx is not None else []
+    return "\n".join([*called, f"error: {e.format_message()}"])
 
 
 def _disk(e: OSError) -> str:
     if e.errno in NO_ROOM:
         return f"the disk is full ({e}). What was sealed is kept; make room and run the same command again"
     return f"{e}: {_WHY[e.errno]}. What was sealed is kept" if e.errno in _WHY else str(e)
+
+
+def _fault(e: Exception) -> str:
+    """Say of an exception that nobody raised on purpose what it is, and leave its traceback in a file."""
+    what = clip(" ".join(f"{type(e).__name__}: {e}".split()), 300)
+    said = f"{what}. This is a fault of orcamath's, not of yours; what was sealed is kept. Please report it"
+    try:
+        handle, path = tempfile.mkstemp(prefix="orcamath-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as f:
+            f.write(visible(_without_keys("".join(traceback.format_exception(e)))))
+    except OSError as full:
+        return f"{said} (its traceback could not be kept: {full})"
+    return f"{said} with `{path}`, which holds the traceback"
+
+
+def _without_keys(text: str) -> str:
+    from orcamath.backends.wire_keys import Secrets
+    from orcamath.store.literals import tells
+
+    return Secrets.of([value for name, value in os.environ.items() if tells(name)]).hide(text)

@@ -16,7 +16,6 @@ from orcamath.families import find
 from orcamath.judges.file import Summary, judge_file
 from orcamath.judges.settings import JudgeSettings
 from orcamath.report.progress import Bars
-from orcamath.report.table import printable
 from orcamath.settings import ModelSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.under_way import stage_under_way
@@ -67,10 +66,8 @@ def judge(
         return json.dumps({**plain, **({"offending": rows} if offending else {})}, indent=1)
     lines = [f"{key}: {value:.4f}" if isinstance(value, float) else f"{key}: {value:,}" for key, value in plain.items()]
     for r in rows:
-        lines.append(
-            printable(f"row {r['row']}: {r['outcome']} ({r['reason']}), label {r['label']}; reference {r['reference']}")
-        )
-        lines.append(printable("  …" + " ".join(r["response"][-SHOWN_CHARS:].split())))
+        lines.append(f"row {r['row']}: {r['outcome']} ({r['reason']}), label {r['label']}; reference {r['reference']}")
+        lines.append("  …" + " ".join(r["response"][-SHOWN_CHARS:].split()))
     return "\n".join(lines)
 
 
@@ -102,7 +99,7 @@ def check(
         found = check_files(training, tests, settings, by=by, columns=named, tick=bars.advance)
     finally:
         bars.end()
-    return json.dumps(found.plain(), indent=1, ensure_ascii=False) if as_json else "\n".join(_told(found))
+    return json.dumps(found.plain(), indent=1) if as_json else "\n".join(_told(found))
 
 
 def _told(found: Checked) -> list[str]:
@@ -119,10 +116,8 @@ def _told(found: Checked) -> list[str]:
         lines += _counts(f"from `{value}` alone ({part['n_training']:,})", part["flagged"], plain["threshold"])
     for pair in plain["pairs"][:SHOWN_PAIRS]:
         scores = ", ".join(f"{look} {score:.2f}" for look, score in pair["scores"].items())
-        lines.append(
-            printable(f"row {pair['row']} of {pair['file']}, row {pair['test']} of {pair['test_file']}: {scores}")
-        )
-        lines += [printable(f"  {side}: {_marked(pieces)}") for side, pieces in pair["texts"].items()]
+        lines.append(f"row {pair['row']} of {pair['file']}, row {pair['test']} of {pair['test_file']}: {scores}")
+        lines += [f"  {side}: {_marked(pieces)}" for side, pieces in pair["texts"].items()]
     if len(plain["pairs"]) > SHOWN_PAIRS:
         lines.append(f"… {len(plain['pairs']) - SHOWN_PAIRS} more pairs with --json")
     return lines

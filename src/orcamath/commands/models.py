@@ -72,8 +72,6 @@ def answer_of(
     purse: Purse = UNLIMITED,
 ) -> str:
     """Ask a model one question, greedily; the answer as plain text."""
-    from orcamath.report.table import printable
-
     where = Store(store)
     tools = Assembled(where)
     try:
@@ -86,7 +84,7 @@ def answer_of(
         tools.close()
     if reply is None:
         raise OrcamathError(f"`{model}` did not answer: {failures[-1] if failures else 'no reply'}")
-    return printable(reply.text)
+    return reply.text
 
 
 def check_model(name: str, *, runs: Path, store: Path, dtype: Dtype, as_json: bool) -> tuple[str, bool]:

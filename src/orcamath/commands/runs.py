@@ -87,11 +87,10 @@ def _asker() -> Callable[[str], bool] | None:
 
 def report_on(path: Path, store: Path, *, as_json: bool = False) -> None:
     """Fold a run's results, write report.html into its folder, and print the tables (or JSON) to stdout."""
-    from rich.console import Console
-
     from orcamath.report.fold import fold
     from orcamath.report.page import write
     from orcamath.report.table import show
+    from orcamath.terminal import console
 
     results = fold(path, Store(store))
     page = path / "report.html"
@@ -107,7 +106,7 @@ def report_on(path: Path, store: Path, *, as_json: bool = False) -> None:
         sys.stdout.write(json.dumps(told, indent=1) + "\n")
         return
     width = None if sys.stdout.isatty() else 160
-    show(results, Console(width=width))
+    show(results, console(width=width))
     sys.stdout.write(f"report: {page}\n")
 
 
@@ -129,4 +128,4 @@ def ancestry_of(record: str, path: Path, store: Path, *, full: bool, as_json: bo
     from orcamath.view.text import rendered
 
     found = ancestry(artifacts_of(path, Store(store)), record)
-    return json.dumps(found.plain(), indent=1, ensure_ascii=False) if as_json else rendered(found, full=full)
+    return json.dumps(found.plain(), indent=1) if as_json else rendered(found, full=full)

@@ -5,7 +5,6 @@ In: how a run stands (`view.live`). Out: plain lines for a terminal.
 
 from collections.abc import Iterator
 
-from orcamath.report.table import printable
 from orcamath.view.live import ArmNow, RunNow, StageNow
 
 __all__ = ["lines_of"]
@@ -22,7 +21,7 @@ def lines_of(now: RunNow) -> Iterator[str]:
     base = now.arms[0]
     yield f"{now.name}: {SAID.get(now.stands, now.stands)}"
     if now.why and now.stands not in {"running", "done"}:
-        yield from (f"  why        {line}" for line in printable(now.why).split("\n"))
+        yield from (f"  why        {line}" for line in now.why.split("\n"))
     for arm in now.arms:
         if (what := _under_way(arm)) is not None:
             yield f"  under way  {arm.name + ': ' if arm.name else ''}{what}"
@@ -40,9 +39,7 @@ def lines_of(now: RunNow) -> Iterator[str]:
         yield f"  go on      {now.command}"
     yield from _stages(base)
     for arm in now.arms[1:]:
-        yield f"arm {printable(arm.name)}: {SAID.get(arm.stands, arm.stands)}" + (
-            f" ({printable(arm.why)})" if arm.why else ""
-        )
+        yield f"arm {arm.name}: {SAID.get(arm.stands, arm.stands)}" + (f" ({arm.why})" if arm.why else "")
         yield from _stages(arm)
 
 
@@ -70,4 +67,4 @@ def _stages(arm: ArmNow) -> Iterator[str]:
 def _stage(stage: StageNow) -> Iterator[str]:
     rejected = f", {stage.rejected:,} rejected" if stage.rejected else ""
     yield f"  {stage.label:<14} {stage.made}{rejected} ({stage.seconds:,.1f} s)"
-    yield from (f"  {'':<14} warning: {printable(w)}" for w in stage.warnings)
+    yield from (f"  {'':<14} warning: {w}" for w in stage.warnings)

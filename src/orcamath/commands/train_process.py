@@ -5,13 +5,15 @@ from pathlib import Path
 
 from orcamath.families import boundary, find
 from orcamath.student.launch import work
+from orcamath.terminal import guarded
 
 __all__ = ["main"]
 
 
 def main(job: Path) -> None:
     """Do this process's part of the job."""
-    work(job, lambda name: find("loss", name).loss, boundary)
+    with guarded():
+        work(job, lambda name: find("loss", name).loss, boundary)
 
 
 if __name__ == "__main__":

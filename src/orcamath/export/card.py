@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from orcamath.report.visible import clip, visible
 from orcamath.store.artifacts import Artifact
+from orcamath.visible import clip, visible
 
 __all__ = ["card", "plain_cell"]
 

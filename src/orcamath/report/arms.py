@@ -10,11 +10,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orcamath.errors import UsageError
+from orcamath.errors import RecipeError, UsageError
 from orcamath.experiment import once_more
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.names import arm_folder
 from orcamath.store.seals import changed, read_sealed
+from orcamath.yaml_reader import read_yaml
 
 __all__ = ["Arm", "Made", "arms_of", "artifacts_of", "key_of", "load_artifact", "made", "own", "recipe_of", "steps_of"]
 
@@ -71,12 +72,9 @@ def recipe_of(folder: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _parsed(path: Path, _changed: int) -> dict[str, Any]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     try:
-        return dict(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")) or {})
-    except (YAMLError, UnicodeDecodeError, TypeError, ValueError) as e:
+        return dict(read_yaml(path.read_text(encoding="utf-8"), str(path)).value or {})
+    except (RecipeError, UnicodeDecodeError, TypeError, ValueError) as e:
         raise UsageError(f"`{path}` is no recipe any more ({e}): run the recipe again, which writes it anew") from e
 
 

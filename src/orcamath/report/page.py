@@ -18,7 +18,7 @@ from orcamath.report.others import beside, partly_measured
 from orcamath.report.provenance import origins
 from orcamath.report.rows import Contrast
 from orcamath.report.table import difference
-from orcamath.report.visible import clip, visible
+from orcamath.visible import clip, visible
 
 __all__ = ["render", "write"]
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from orcamath.report.svg import at_tenth, figure, gridline, padded, rule, short, svg, text, ticks
-from orcamath.report.visible import visible
+from orcamath.visible import visible
 
 __all__ = ["Lane", "Line", "bars", "intervals", "lines", "smoothed", "thinned"]
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from orcamath.store.run_state import RunState, read_state
+from orcamath.terminal import clear_line, console
 
-__all__ = ["CLEAR", "ArmsLine", "Bars"]
+__all__ = ["ArmsLine", "Bars"]
 
-CLEAR = "\r\x1b[2K"
-"""Takes a line away that was drawn without an end."""
 PLAIN_EVERY_S = 15.0
 PRICED_EVERY_S = 0.5
 
@@ -66,14 +65,13 @@ class Bars:
             self._bar = None
 
     def _draw(self) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         if self._bar is None:
             self._bar = Progress(
                 TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
                 TextColumn("{task.fields[note]}", markup=False), TimeRemainingColumn(),
-                console=Console(stderr=True), transient=True,
+                console=console(stderr=True), transient=True,
             )  # fmt: skip
             self._task = self._bar.add_task(self._what, total=self._total, note="")
             self._bar.start()
@@ -125,9 +123,8 @@ class ArmsLine:
     def _draw(self) -> None:
         while not self._over.wait(1.0):
             width = shutil.get_terminal_size().columns - 1
-            sys.stderr.write(CLEAR + self.text()[:width])
-            sys.stderr.flush()
-        sys.stderr.write(CLEAR)
+            clear_line(self.text()[:width])
+        clear_line()
 
 
 def _of_arm(name: str, state: RunState) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from orcamath.report.visible import visible
+from orcamath.visible import visible
 
 __all__ = ["at_tenth", "figure", "gridline", "padded", "rule", "short", "svg", "text", "ticks"]
 

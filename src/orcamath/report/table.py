@@ -10,13 +10,9 @@ from rich.text import Text
 from orcamath.report.fold import Results, StageRow
 from orcamath.report.measures import Columns, levels, measures, percent
 from orcamath.report.rows import Contrast, Row
+from orcamath.visible import visible
 
-__all__ = ["difference", "each_seed", "printable", "recovered", "show", "table", "tables"]
-
-
-def printable(text: object) -> str:
-    """Drop control characters, so that text from a model cannot move the cursor or colour the terminal."""
-    return "".join(c for c in str(text) if c.isprintable() or c == "\n")
+__all__ = ["difference", "each_seed", "recovered", "show", "table", "tables"]
 
 
 def difference(contrast: Contrast | None) -> str:
@@ -82,7 +78,7 @@ def _hypotheses(results: Results) -> Table:
         *([f"what holds rests on {len(causes)} of the causes: {', '.join(causes)}"] if causes else []),
         *(f"undecided by the rule: {why}" for why in dict.fromkeys(t.why for t in results.settled if t.why)),
     ]
-    made.caption = printable("\n".join(notes))
+    made.caption = Text("\n".join(notes))
     return made
 
 
@@ -129,7 +125,7 @@ def _scores(benchmark: str, rows: list[Row]) -> RenderableType:
             f"seeds {', '.join(seeds)} averaged within each problem, problems bootstrapped; each under the mean"
         )
     notes += ["way: share of the way from M1 to unspoilt lessons"] if way else []
-    made.caption = printable("\n".join(notes))
+    made.caption = Text("\n".join(notes))
     return made
 
 
@@ -142,11 +138,11 @@ def _short_count(n: int) -> str:
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]], *, left: int = 1) -> Table:
     """Make a table of plain text; its first `left` columns hold words, the others figures."""
-    made = Table(title=Text(printable(title)), title_justify="left", box=box.SIMPLE_HEAD, caption_justify="left")
+    made = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD, caption_justify="left")
     for i, name in enumerate(columns):
         made.add_column(Text(name), justify="left" if i < left else "right", overflow="fold")
     for row in rows:
-        made.add_row(*(Text(printable(cell)) for cell in row))
+        made.add_row(*(Text(visible(cell)) for cell in row))  # here already, so that its width is counted
     return made
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from orcamath.report.svg import at_tenth, figure, padded, rule, short, svg, text, ticks
-from orcamath.report.visible import visible
+from orcamath.visible import visible
 
 __all__ = ["Trail", "flow", "trails"]
 

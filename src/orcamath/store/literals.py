@@ -1,17 +1,18 @@
 """Is a key written out in a recipe? A recipe is copied to disk, so keys stand in it as `${NAME}` only.
 
-In: a model's settings. Out: nothing, or RecipeError that names the place and not the value.
+In: a model's settings, whose fields tell by their names; or whatever a recipe says, where a key tells by how it looks. Out:
+nothing, or RecipeError that names the place and not the value.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from orcamath.errors import RecipeError
 from orcamath.settings import ModelSettings
 
-__all__ = ["VARIABLE", "refuse_literals"]
+__all__ = ["VARIABLE", "refuse_keys", "refuse_literals", "tells"]
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 """Stands for the value of an environment variable."""
@@ -21,25 +22,52 @@ _HARMLESS = re.compile(
     r"(?:bos|eos|pad|unk|sep|cls|mask|stop|start|end)[-_]?token|prompt[-_]?cache[-_]?key", re.IGNORECASE
 )
 
+_KEY = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"sk-[\w-]{16,}|(?:hf|gsk|r8|gh[opsu])_\w{16,}|ghr_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|nvapi-[\w-]{16,}|"
+    r"xox[abeprs]-[\w-]{10,}|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{30,}|ya29\.[\w-]{16,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.|"
+    r"Bearer [\w.~+/-]{16,}|-----BEGIN [A-Z ]*PRIVATE KEY|"
+    r"[A-Za-z][\w+.-]*://[^\s/@:]*:(?!\$\{)[^\s/@]+@)"
+)
+"""How keys of providers, tokens and passwords in addresses begin; long enough that no word is taken for one."""
+_FIX = "A recipe is copied to disk: put it into an environment variable and write `${NAME}` in its place"
+
+
+def refuse_keys(value: Any, where: str, path: Sequence[str] = ()) -> None:
+    """Raise RecipeError where a text anywhere in `value` looks like a key: the fields that take one are a model's `headers`,
+    `body` and `base_url`, as `${NAME}`, and `api_key_env`, which names the variable."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            refuse_keys(name, where, (*path, "a key of the mapping"))
+            refuse_keys(inner, where, (*path, "…" if _KEY.search(str(name)) else str(name)))
+    elif isinstance(value, list | tuple):
+        for i, inner in enumerate(value):
+            refuse_keys(inner, where, (*path, str(i)))
+    elif isinstance(value, str) and _KEY.search(value):
+        raise RecipeError(
+            f"{where}: `{'.'.join(path)}` looks like a key written out. {_FIX}, in a model's `headers`, `body` or `base_url`; "
+            f"`api_key_env: NAME` is for the usual one"
+        )
+
 
 def refuse_literals(settings: ModelSettings) -> None:
     """Raise RecipeError where a key is written out: in the URL, a header, or a field of the body."""
     place = f"of model `{settings.model}`"
-    fix = "A recipe is copied to disk: put it into an environment variable and write `${NAME}` in its place"
     parts = urlsplit(settings.base_url or "")
     if parts.username is not None or parts.password is not None:
         raise RecipeError(
-            f"`base_url` {place} holds a user or a password before `@`. {fix}, in `headers: {{Authorization: …}}`"
+            f"`base_url` {place} holds a user or a password before `@`. {_FIX}, in `headers: {{Authorization: …}}`"
         )
     named = [("base_url", name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True)]
     named += [("headers", name, value) for name, value in settings.headers.items()]
     named += [("body", name, value) for name, value in _texts(settings.body)]
     for where, name, value in named:
-        if _tells(name) and value and not VARIABLE.search(value):
-            raise RecipeError(f"`{name}` in `{where}` {place} looks like a key written out. {fix}")
+        if tells(name) and value and not VARIABLE.search(value):
+            raise RecipeError(f"`{name}` in `{where}` {place} looks like a key written out. {_FIX}")
 
 
-def _tells(name: str) -> bool:
+def tells(name: str) -> bool:
+    """Tell whether a name says that its value is a key: `api_key`, `accessToken`, `Authorization`."""
     return not _HARMLESS.fullmatch(name) and any(word.lower() in _TELL for word in _WORDS.findall(name))
 
 

@@ -9,6 +9,7 @@ from typing import IO, Any
 from orcamath.errors import RunBusy
 from orcamath.store.locks import holder_of, take, wait_for
 from orcamath.store.seals import read_sealed, seal, write_whole
+from orcamath.visible import visible
 
 __all__ = ["RunFolder"]
 
@@ -62,9 +63,10 @@ class RunFolder:
         return read_sealed(self.path / name)
 
     def log(self, line: str) -> None:
-        """Append one dated line to `log.txt`, for people."""
+        """Append one dated line to `log.txt`, for people; further lines of it are set in, so that none passes for another's."""
+        shown = visible(line).replace("\n", "\n    ")
         with (self.path / "log.txt").open("a", encoding="utf-8") as f:
-            f.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
+            f.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {shown}\n")
 
     def metric(self, **numbers: Any) -> None:
         """Append one line to `metrics.jsonl`, for programs."""

@@ -16,6 +16,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from orcamath.visible import escaped
+
 __all__ = [
     "changed",
     "damaged_in",
@@ -63,7 +65,7 @@ def _hash_once(path: Path, _inode: int, _size: int, _mtime_ns: int) -> str:
 
 def seal(value: Mapping[str, Any]) -> str:
     """Return a mapping as indented JSON with sorted keys, the hash of all else in it under `seal`."""
-    return _dumped({**value, "seal": _hash(value)})
+    return escaped(_dumped({**value, "seal": _hash(value)}))
 
 
 def unseal(text: str) -> dict[str, Any] | None:

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orcamath.report.arms import Made, key_of
-from orcamath.report.visible import visible
 from orcamath.view.calls import Calls, new_calls
 from orcamath.view.kinds import FACETS, KINDS, Entry, Kind
+from orcamath.visible import visible
 
 __all__ = ["ALL_KINDS", "Index", "Indexed", "number"]
 

@@ -1,14 +1,14 @@
 """An ancestry as text for a terminal. Models and files wrote most of it, so nothing of theirs may steer the terminal.
 
-Controls, escape sequences and bidirectional marks become visible signs (`report.visible`); long texts are cut with their
+Controls, escape sequences and bidirectional marks become visible signs (`visible`); long texts are cut with their
 count; every line of theirs is indented, so that it cannot pass for one of ours.
 """
 
 from collections.abc import Iterator
 
 from orcamath.records import Preference, Problem, Response
-from orcamath.report.visible import clip, visible
 from orcamath.view.ancestry import Ancestry, Practised
+from orcamath.visible import clip, visible
 
 __all__ = ["markup", "rendered"]
 

@@ -6,7 +6,7 @@ bidirectional overrides, zero-width characters and lone surrogates become visibl
 
 import re
 
-__all__ = ["clip", "visible"]
+__all__ = ["clip", "escaped", "visible"]
 
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
@@ -17,6 +17,16 @@ _HIDDEN = re.compile(
 def visible(text: str) -> str:
     """Replace what cannot be seen by `⟨U+XXXX⟩`; tabs and newlines stay, a carriage return before a newline goes."""
     return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text.replace("\r\n", "\n"))
+
+
+def escaped(text: str) -> str:
+    """Do the same to JSON text, by JSON's own escapes: what is read from it stays what it was."""
+    return _HIDDEN.sub(lambda found: "".join(f"\\u{unit:04x}" for unit in _units(found[0])), text)
+
+
+def _units(character: str) -> tuple[int, ...]:
+    packed = character.encode("utf-16-be", "surrogatepass")
+    return tuple(packed[i] << 8 | packed[i + 1] for i in range(0, len(packed), 2))
 
 
 def clip(text: str, limit: int, whole: int | None = None) -> str:
