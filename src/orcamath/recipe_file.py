@@ -15,6 +15,7 @@ from orcamath.errors import RecipeError, nearest
 from orcamath.experiment import once_more, seeded
 from orcamath.extend import offered, offers
 from orcamath.recipe_settings import Recipe
+from orcamath.recipe_versions import brought_up
 from orcamath.store.literals import refuse_keys, refuse_literals
 from orcamath.store.names import check_apart
 from orcamath.yaml_reader import Lines, read_yaml
@@ -37,7 +38,8 @@ def load(name: str, overrides: Sequence[str] = (), *, limit: int | None = None) 
     Raises RecipeError with file, line and key, and the nearest known name.
     """
     text, where = _text(name)
-    raw, lines = _parse(text, where)
+    read, lines = _parse(text, where)
+    raw = brought_up(read, where)
     for override in overrides:
         _set(raw, override)
     refuse_keys(raw, where)

@@ -27,7 +27,10 @@ from orcamath.stages.start_from import StartSettings
 from orcamath.stages.teach import TeachSettings
 from orcamath.stages.unseen import UnseenSettings
 
-__all__ = ["BudgetSettings", "ExpectedSettings", "HypothesesSettings", "Hypothesis", "Iteration", "Recipe"]
+__all__ = ["VERSION", "BudgetSettings", "ExpectedSettings", "HypothesesSettings", "Hypothesis", "Iteration", "Recipe"]
+
+VERSION = 1
+"""Of a recipe's form: raised when a key is renamed or means something else (see `recipe_versions`)."""
 
 
 class Iteration(Settings):
@@ -97,6 +100,8 @@ class Recipe(Settings):
     """From seeds to report. What is here is the whole program's input (with the files and models it names)."""
 
     name: str
+    version: int = outside_digest(VERSION, ge=VERSION, le=VERSION)
+    """Of the recipe's form. Older ones are read, newer ones refused."""
     about: str = outside_digest("")
     """What the report says at its top."""
     start_from: StartSettings | None = None
@@ -124,7 +129,7 @@ class Recipe(Settings):
     gate: GateSettings = GateSettings()
     unseen: UnseenSettings = UnseenSettings()
     """Benchmark problems of near-duplicate clusters that were trained on are left out, or kept."""
-    screens: tuple[str, ...] = ()
+    screens: tuple[str, ...] = Field((), json_schema_extra={"family": "screen"})
     """Further rules a question must pass to be trained on; `classroom` is the grammar's held-out structures."""
     student: StudentSettings = StudentSettings()
     base_shown: tuple[NonNegativeInt, ...] = ()

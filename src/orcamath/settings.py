@@ -12,7 +12,7 @@ __all__ = ["ModelSettings", "StudentSettings"]
 class ModelSettings(Settings):
     """A model and how to reach it. Only what changes its answers enters its fingerprint; transport never does."""
 
-    backend: str = "openai_compatible"
+    backend: str = Field("openai_compatible", json_schema_extra={"family": "backend"})
     """`textbook`, `transformers_local`, `openai_compatible`, `openai_batch`, `recorded`, or the path of your own file."""
     model: str = ""
     """Name at the endpoint, hub name, local folder or GGUF file."""
@@ -37,7 +37,7 @@ class ModelSettings(Settings):
 class StudentSettings(Settings):
     """The base model that becomes M1."""
 
-    base: str = "classroom"
+    base: str = Field("classroom", json_schema_extra={"family": "base"})
     """`classroom` (ships with the package), a hub name, a local folder or a GGUF file."""
     revision: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)

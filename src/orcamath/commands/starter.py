@@ -14,6 +14,7 @@ TEMPLATE = """\
 #                         orcamath run ${out}
 # Everything left out has a default; `orcamath run` writes the resolved recipe into runs/${name}/recipe.yaml.
 name: ${name}
+version: 1
 
 seeds:
   sources:

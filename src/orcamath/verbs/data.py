@@ -107,6 +107,16 @@ def doctor(
 
 
 @app.command()
+def schema() -> None:
+    """Print a recipe's JSON schema, by which an editor completes and checks it: `orcamath schema > recipe.schema.json`."""
+    import json
+
+    from orcamath.commands.schema import recipe_schema
+
+    typer.echo(json.dumps(recipe_schema(), indent=1, ensure_ascii=False))
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from orcamath import __version__
