@@ -4,18 +4,39 @@ stdout is the result, stderr is progress. Exit codes: 0 done, 1 failed, 2 bad us
 rejects, 4 stopped resumable, 130 interrupted. Everything heavy is imported inside the command that needs it.
 """
 
+from typing import Annotated
+
 import typer
 
+from orcamath import __version__
 from orcamath.commands.ending import ended
 from orcamath.verbs import data, models, runs
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
 for group in (runs, models, data):
     app.add_typer(group.app)
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _orcamath(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Orca-Math: grow word problems from seeds, have them solved, train a small student, let it practise, measure it."""
+
+
 def main() -> None:
     """Run the command line; errors of ours are one message and an exit code, never a traceback."""
-    ended(lambda: app(standalone_mode=False))
+    # one name for messages and completion, however it was started
+    ended(lambda: app(prog_name="orcamath", standalone_mode=False))

@@ -70,7 +70,7 @@ def _defines(module: str, entry: str) -> bool:
 
 def _from_file(family: str, path: Path) -> ModuleType:
     if not path.is_file():
-        raise RecipeError(f"{family} file `{path}` does not exist")
+        raise RecipeError(f"{family} file `{path}` does not exist; check the path")
     spec = importlib.util.spec_from_file_location(f"{_OWN}_{family}_{code_of(family, str(path))}", path)
     assert spec is not None
     assert spec.loader is not None

@@ -65,10 +65,11 @@ class Spread(NamedTuple):
     seeds: tuple[float, ...]
 
 
-def wilson(right: int, n: int, z: float = Z95) -> Interval:
+def wilson(right: float, n: int, z: float = Z95) -> Interval:
     """Wilson's score interval for `right` of `n` (Wilson 1927); with n = 0 nothing is known: (0, 0, 1).
 
-    Raises ValueError where the counts are no counts.
+    `right` may be a sum of shares in [0, 1], one an item (pass@k): no such share varies more than a yes or no of the same mean,
+    so the interval is then on the wide side, and never empty. Raises ValueError where the counts are no counts.
     """
     if not 0 <= right <= n:
         raise ValueError(f"{right} right of {n} is no count")
@@ -125,9 +126,15 @@ def _correlation(both: int, only_1: int, only_2: int, neither: int) -> float:
 
 
 def bootstrap(scores: Sequence[Sequence[float]], *, resamples: int = RESAMPLES, seed: int = 0) -> Spread:
-    """Percentile bootstrap over items of scores (seeds × items) in [0, 1], averaged over seeds within each item."""
+    """Percentile bootstrap over items of scores (seeds × items) in [0, 1], averaged over seeds within each item.
+
+    Where all items score the same, no resample differs; that is no certainty, so the interval is then Wilson's.
+    """
     table = _table(scores)
-    return Spread(_resampled(table.mean(axis=0), resamples, seed), tuple(float(s) for s in table.mean(axis=1)))
+    items = table.mean(axis=0)
+    alike = bool(items.min() == items.max())
+    interval = wilson(float(items.sum()), len(items)) if alike else _resampled(items, resamples, seed)
+    return Spread(interval, tuple(float(s) for s in table.mean(axis=1)))
 
 
 def bootstrap_difference(

@@ -128,7 +128,7 @@ def _text(name: str) -> tuple[str, str]:
         try:
             return path.read_text(encoding="utf-8"), str(path)
         except UnicodeDecodeError as e:
-            raise RecipeError(f"recipe file `{path}` is not UTF-8 text (byte {e.start})") from e
+            raise RecipeError(f"recipe file `{path}` is not UTF-8 text (byte {e.start}); save it as UTF-8") from e
     if name not in shipped():
         raise RecipeError(f"there is no recipe `{name}`; {nearest(name, shipped())} Or give the path of a .yaml file")
     offered("recipe", name)  # by one package only
@@ -138,7 +138,11 @@ def _text(name: str) -> tuple[str, str]:
 def _parse(text: str, where: str) -> tuple[dict[str, Any], Lines]:
     plain, lines = read_yaml(text, where)
     if not isinstance(plain, dict):
-        raise RecipeError(f"{where}: a recipe is a mapping of keys to values, this is {type(plain).__name__}")
+        what = "empty" if plain is None else "a list" if isinstance(plain, list) else "plain text"
+        raise RecipeError(
+            f"{where}: a recipe is a mapping of keys to values such as `name: mine`, and this file is {what}; `orcamath init` "
+            f"writes one to begin with"
+        )
     return plain, lines
 
 
@@ -148,6 +152,8 @@ def _set(raw: dict[str, Any], override: str) -> None:
         raise RecipeError(f"--set `{override}` has no `=`; write --set key.sub=value, for example --set teach.k=2")
     node: Any = raw
     *parents, last = key.strip().split(".")
+    if not all((*parents, last)):
+        raise RecipeError(f"--set `{override}` names no key before its `=`; write --set key.sub=value")
     for part in parents:
         if isinstance(node, list):
             node = node[_position(node, part, key)]
@@ -234,7 +240,12 @@ def _explain(error: Any, where: str, lines: Lines) -> str:
     key = ".".join(location)
     if error["type"] == "extra_forbidden":
         return f"{place}: unknown key `{key}`; {nearest(location[-1], _fields(Recipe, location[:-1]))}"
-    return f"{place}: `{key}` = {error.get('input')!r:.80}: {error['msg']}"
+    if error["type"] == "missing":
+        return f"{place}: `{key}` is missing; write `{location[-1]}: …` there"
+    if error["type"] == "model_type":
+        known = ", ".join(f"`{name}`" for name in _fields(Recipe, location)[:4])
+        return f"{place}: `{key}` = {error.get('input')!r:.80}: this is a section; its keys are {known}, …"
+    return f"{place}: `{key}` = {error.get('input')!r:.80}: {error['msg'].removeprefix('Value error, ')}"
 
 
 def _fields(model: Any, path: Sequence[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from orcamath.records import Settings
 
@@ -33,12 +33,28 @@ class ModelSettings(Settings):
     options: dict[str, Any] = Field(default_factory=dict)
     """What only this backend knows (a textbook's carelessness, a local model's batch size)."""
 
+    @field_validator("base_url")
+    @classmethod
+    def _leads_somewhere(cls, url: str | None) -> str | None:
+        """Refuse what is no address of a server; `${NAME}` at its beginning is filled in later."""
+        if url is not None and not url.startswith(("http://", "https://", "${")):
+            scheme, sign, rest = url.partition("://")
+            raise ValueError(
+                f"an endpoint's address begins with https:// or http://; try `https://{rest if sign else scheme}`"
+            )
+        return url
+
 
 class StudentSettings(Settings):
-    """The base model that becomes M1."""
+    """The base model that becomes M1; `student: classroom` is short for its `base` alone."""
 
     base: str = Field("classroom", json_schema_extra={"family": "base"})
     """`classroom` (ships with the package), a hub name, a local folder or a GGUF file."""
     revision: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
     """How it samples on this machine: `chunk`, `dtype`, …, as for a `transformers_local` model."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, value: Any) -> Any:
+        return {"base": value} if isinstance(value, str) else value

@@ -61,7 +61,9 @@ def read_yaml(text: str, where: str) -> Read:
         return Read(reader.document(), reader.lines)
     except MarkedYAMLError as e:
         place = f"{where}:{e.problem_mark.line + 1}" if e.problem_mark is not None else where
-        raise RecipeError(f"{place}: not YAML: {e.problem}") from e
+        raise RecipeError(
+            f"{place}: not YAML: {e.problem}; mend that line (indent with blanks, quote odd texts)"
+        ) from e
     except YAMLError as e:
         raise RecipeError(f"{where}: not YAML: {e}") from e
 
@@ -139,7 +141,7 @@ class _Reader:
                 self._refuse(event, "a key that is no plain word")
             key = self._value(event, path, depth + 1)
             if key in found:
-                self._refuse(event, f"the key `{key}` stands twice")
+                self._refuse(event, f"the key `{key}` stands twice; leave one of them out")
             place = (*path, str(key))
             self.lines[place] = event.start_mark.line + 1
             found[key] = self._value(next(self._events), place, depth + 1)

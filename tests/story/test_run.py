@@ -199,7 +199,7 @@ def test_several_seeds_train_everything_again_and_the_report_averages_them(
         (["run", "classroom", "--set", "student.base=nowhere/at/all"], 2, "nowhere/at/all"),
         (["run", "classroom", "--set", "teacher.backend=textbok"], 2, "did you mean `textbook`?"),
         (["run", "classroom", "--set", "seeds.sources.0.name=nosuch"], 2, "no source `nosuch`"),
-        (["report", "never-run"], 2, "nothing was run in"),
+        (["report", "never-run"], 2, "there is no run `never-run`"),
     ],
 )
 def test_bad_input_is_one_clear_message(

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from orcamath.errors import UsageError
 from orcamath.evaluate.scores import Sample, flexible, majority, pass_at_k, sizes, strict
+from orcamath.intervals import wilson
 from orcamath.judges.rules import RulesJudge
 from orcamath.ports import Message, Reply, Request, Sampling, Usage
 from orcamath.records import Problem, Scored
@@ -154,6 +155,8 @@ def test_sampled_answers_give_maj_at_k_and_pass_at_k_and_leave_the_greedy_one_al
     assert found["pass"]["2"]["score"] == pytest.approx((1 + 0.5) / 2)
     assert found["pass"]["4"]["score"] == 1.0
     assert found["pass"]["4"]["calls_per_answer"] == 4
+    # two problems, both solved within four tries, are no certainty: as wide as two right answers of two
+    assert (found["pass"]["4"]["low"], found["pass"]["4"]["high"]) == (pytest.approx(wilson(2, 2).low), 1.0)
     assert script.asked == 10
 
 

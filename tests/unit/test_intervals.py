@@ -123,6 +123,11 @@ def test_bootstrap_resamples_items_not_seeds() -> None:
     assert one.interval.high - one.interval.low == pytest.approx(2 * half, rel=0.05)
 
 
+def test_where_all_items_score_the_same_the_interval_is_no_point() -> None:
+    assert bootstrap([[1.0] * 50, [1.0] * 50]).interval == wilson(50, 50)
+    assert bootstrap([[1.0] * 50, [0.0] * 50]).interval == wilson(25.0, 50)
+
+
 def test_bootstrap_is_seeded_and_shows_each_seed() -> None:
     scores = [[1, 0, 1, 1, 0], [1, 1, 1, 1, 0]]
     assert bootstrap(scores) == bootstrap(scores)

@@ -4,7 +4,9 @@ import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from orcamath.commands.measuring import Wanted, evaluate_models
@@ -130,6 +132,69 @@ def test_a_model_extracts_where_the_rules_are_unsure(
         asked = measured(f"unsure{at}", wanted, tmp_path)
     assert asked["benchmarks"]["mine"]["unjudged"] == 0  # type: ignore[index]
     assert asked["judge_calls"] == without["benchmarks"]["mine"]["unjudged"]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", ["answers.jsonl", "answers.parquet"])
+def test_every_answer_is_written_out(server: MisbehavingServer, mine: str, tmp_path: Path, name: str) -> None:
+    wanted = four(mine)._replace(out=tmp_path / name, compare=f"other@{server.base_url}")
+    measured(f"student@{server.base_url}", wanted, tmp_path)
+    rows = rows_of(tmp_path / name)
+    assert len(rows) == 2 * 15
+    assert {r["model"].partition("@")[0] for r in rows} == {"student", "other"}
+    first = rows[0]
+    assert (first["question"], first["gold"], first["draw"]) == ("What is two and two?", "4", 0)
+    assert (first["response"], first["outcome"]) == ("So it is 4.", "agrees")
+    with pytest.raises(UsageError, match="exists already"):
+        measured(f"student@{server.base_url}", wanted, tmp_path)
+    measured(f"student@{server.base_url}", wanted._replace(replace=True), tmp_path)
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        found: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+        return found
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_worked_examples_come_before_each_question_and_are_another_measurement(mine: str, tmp_path: Path) -> None:
+    shots = tmp_path / "shots.jsonl"
+    rows = [{"question": f"How many are {i} and 1?", "solution": f"{i} + 1 = {i + 1}"} for i in range(5)]
+    rows.append({"question": "What is two and two?", "solution": "a test's own"})
+    shots.write_text("".join(json.dumps(r) + "\n" for r in rows))
+    asked: list[Call] = []
+
+    def answer(call: Call) -> str:
+        asked.append(call)
+        return "#### 4"
+
+    with serve(answer) as server:
+        model = f"m@{server.base_url}"
+        plain = Wanted([mine], EvaluateSettings(max_new_tokens=64))
+        shown = plain._replace(few_shot=5, shots=str(shots), transport={"concurrency": 1, "timeout_s": 9.0})
+        measured(model, plain, tmp_path)
+        found = measured(model, shown, tmp_path)
+        assert found["few_shot"] == 5
+        assert len(asked) == 6
+        turns = [m.role for m in asked[-1].messages]
+        assert turns == ["user", "assistant"] * 5 + ["user"]
+        texts = [m.content for m in asked[-1].messages[:-1]]
+        assert "How many are 3 and 1?" in texts
+        assert "What is two and two?" not in texts  # a tested problem is never shown
+        with pytest.raises(UsageError, match=r"needs as many worked problems.*has 5"):
+            measured(model, shown._replace(few_shot=6), tmp_path)
+        with pytest.raises(UsageError, match=r"`mine` has 0"):
+            measured(model, plain._replace(few_shot=1), tmp_path)
+
+
+def test_only_problems_of_a_single_number_as_in_the_papers_six(server: MisbehavingServer, tmp_path: Path) -> None:
+    rows = [{"question": f"What is {q}?", "answer": a} for q, a in ANSWERS.items()]
+    rows[1]["answer"] = "7 and 3"
+    (tmp_path / "mixed.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    counts = []
+    for answers in ("any", "number"):
+        wanted = Wanted([f"mixed={tmp_path / 'mixed.jsonl'}"], EvaluateSettings(max_new_tokens=64), answers=answers)  # type: ignore[arg-type]
+        counts.append(measured(f"s@{server.base_url}", wanted, tmp_path)["benchmarks"]["mixed"]["n"])  # type: ignore[index]
+    assert counts == [3, 2]
 
 
 def test_a_set_without_official_splits_is_measured_whole_or_in_its_drawn_part(tmp_path: Path) -> None:

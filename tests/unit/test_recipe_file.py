@@ -59,13 +59,13 @@ def test_yaml_is_1_2(tmp_path: Path, text: str, key: str, value: object) -> None
          "mine.yaml:4: unknown key `seeds.sources.0.pth`; did you mean `path`?"),
         ("name: x\nlearn: {beta: -1}\n", "mine.yaml:2: `learn.beta` = -1: Input should be greater than 0"),
         ("name: x\nlearn: {learning_rate: fast}\n", "mine.yaml:2: `learn.learning_rate` = 'fast': "),
-        ("about: x\n", "mine.yaml: `name` = "),
+        ("about: x\n", "mine.yaml: `name` is missing; write `name: …`"),
         ("name: x\npractice: 3\niterations: [{}]\n", "mine.yaml:2: `practice` = 3: "),
         ("name: x\niterations: 3\n", "mine.yaml:2: `iterations` = 3: "),
         ("name: x\nname: y\n", "mine.yaml:2: the key `name` stands twice"),
         ("name: [x\n", "mine.yaml:2: not YAML: "),
-        ("- a\n", "mine.yaml: a recipe is a mapping of keys to values, this is list"),
-        ("", "mine.yaml: a recipe is a mapping of keys to values, this is NoneType"),
+        ("- a\n", "mine.yaml: a recipe is a mapping of keys to values such as `name: mine`, and this file is a list"),
+        ("", "mine.yaml: a recipe is a mapping of keys to values such as `name: mine`, and this file is empty"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_its_place(tmp_path: Path, text: str, message: str) -> None:
@@ -239,9 +239,7 @@ def test_repeat_trains_the_base_and_every_arm_again_with_each_seed(tmp_path: Pat
 
 
 def test_a_seed_named_twice_or_an_arm_called_like_one_is_refused(tmp_path: Path) -> None:
-    assert "mine.yaml:2: `repeat` = [1, 1]: Value error, names a seed twice" in refused(
-        tmp_path, "name: x\nrepeat: [1, 1]\n"
-    )
+    assert "mine.yaml:2: `repeat` = [1, 1]: names a seed twice" in refused(tmp_path, "name: x\nrepeat: [1, 1]\n")
     base = read(tmp_path, "name: x\nrepeat: [0, 1]\nvariants: {'seed 1': {}}\n")
     with pytest.raises(RecipeError, match="variant `seed 1` is called as `repeat` calls a seed"):
         arms(base)

@@ -14,12 +14,12 @@ from typing import Any
 
 import typer
 
-from orcamath.errors import NO_ROOM, OrcamathError
+from orcamath.errors import NO_ROOM, OrcamathError, UsageError
 from orcamath.families import boundary
 from orcamath.terminal import guarded
 from orcamath.visible import clip, visible
 
-__all__ = ["ended", "interruptible", "say"]
+__all__ = ["ended", "from_options", "interruptible", "say"]
 
 _WHY = {
     errno.EROFS: "the disk is mounted read-only: nothing can be kept there",
@@ -33,6 +33,14 @@ _WHY = {
 """What stopped the run is outside of our files: said as such, and nothing of ours is blamed."""
 _USAGE: Any = typer.BadParameter.__base__
 """What the parser of the command line raises: click's UsageError, of typer's own copy of click where it brings one."""
+_MISNAMED = {
+    errno.ENOENT: "there is nothing of that name; check the path",
+    errno.EISDIR: "that is a folder; name a file",
+    errno.ENOTDIR: "the path leads through a file; check it",
+    errno.EEXIST: "something of that name is there already; name another place",
+    errno.ENAMETOOLONG: "the name is too long for this file system; shorten it",
+}
+"""What was named is not what the command can use."""
 
 
 def say(line: str) -> None:
@@ -51,6 +59,23 @@ def interruptible(
     except KeyboardInterrupt:
         say(meaning)
         raise typer.Exit(130) from None
+
+
+@contextmanager
+def from_options() -> Iterator[None]:
+    """Say what is wrong with settings that were made of a command's options. Raises UsageError, one line a setting."""
+    from pydantic import ValidationError
+
+    try:
+        yield
+    except ValidationError as e:
+        lines = []
+        for error in e.errors():
+            option = "".join(
+                f"`--{str(part).replace('_', '-')}` = {error['input']!r:.80}: " for part in error["loc"][:1]
+            )
+            lines.append(option + error["msg"].removeprefix("Value error, "))
+        raise UsageError("\n".join(lines)) from e
 
 
 def ended(command: Callable[[], Any]) -> None:
@@ -90,7 +115,10 @@ def _usage(e: Any) -> str:
 def _disk(e: OSError) -> str:
     if e.errno in NO_ROOM:
         return f"the disk is full ({e}). What was sealed is kept; make room and run the same command again"
-    return f"{e}: {_WHY[e.errno]}. What was sealed is kept" if e.errno in _WHY else str(e)
+    what = f"`{e.filename}`: {e.strerror}" if e.filename is not None and e.strerror else e.strerror or str(e)
+    if e.errno in _MISNAMED:
+        return f"{what}: {_MISNAMED[e.errno]}"
+    return f"{what}: {_WHY[e.errno]}. What was sealed is kept" if e.errno in _WHY else what
 
 
 def _fault(e: Exception) -> str:

@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 
 from orcamath.assemble import Assembled
+from orcamath.commands.ending import from_options
 from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.contamination.check import Checked, check_files
 from orcamath.contamination.search import SearchSettings
-from orcamath.errors import UsageError, nearest
+from orcamath.errors import DataError, UsageError, nearest
 from orcamath.families import find
 from orcamath.judges.file import Summary, judge_file
 from orcamath.judges.settings import JudgeSettings
@@ -35,9 +36,10 @@ def judge(
     tools = Assembled(Store(store)) if model is not None else None
     chat = None
     if tools is not None and model is not None:
-        settings = ModelSettings(model=model, base_url=base_url) if base_url else ModelSettings(
-            backend="transformers_local", model=model
-        )  # fmt: skip
+        with from_options():
+            settings = ModelSettings(model=model, base_url=base_url) if base_url else ModelSettings(
+                backend="transformers_local", model=model
+            )  # fmt: skip
         chat = tools.chat(purse.settings(settings))
     judged_by = find("judge", name).make(JudgeSettings(name=name), chat)
     summary, bars = Summary(), Bars()
@@ -52,6 +54,8 @@ def judge(
                 if sink is not None:
                     sink.write(orjson.dumps(verdict.plain()) + b"\n")
         summary.model_calls = calls.n
+        if not summary.n:
+            raise DataError(f"`{path}` holds no row to judge; name a file with answers in it")
     finally:
         bars.end()
         if sink is not None:

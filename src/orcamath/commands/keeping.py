@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from orcamath.errors import UsageError
@@ -11,6 +11,7 @@ from orcamath.store.checking import check_runs, check_store
 from orcamath.store.history import named_in
 from orcamath.store.ledger import Ledger
 from orcamath.store.leftovers import leftovers
+from orcamath.store.leftovers import superseded as results_no_run_names
 from orcamath.store.seals import read_sealed
 
 __all__ = ["check_kept", "collect_garbage"]
@@ -21,8 +22,7 @@ def check_kept(run: Path | None, runs: Path, store: Path, *, as_json: bool) -> t
 
     Raises UsageError where the run has left nothing.
     """
-    if not store.is_dir():
-        raise UsageError(f"there is no store at `{store}`; name it with --store")
+    _require(store)
     only = None
     if run is not None:
         only = set(_pointed_to(run))
@@ -41,13 +41,38 @@ def check_kept(run: Path | None, runs: Path, store: Path, *, as_json: bool) -> t
     return "\n".join([*lines, f"checked {checked}: {len(found)} damaged"]), not found
 
 
-def collect_garbage(runs: Path, store: Path, *, dry: bool) -> str:
+def collect_garbage(runs: Path, store: Path, *, dry: bool, superseded: bool = False) -> str:
     """Drop the samples of students that no run's history names, and what killed processes left lying.
 
-    Teachers' replies are paid for and always stay, and so do samples of students from before there were histories.
+    Teachers' replies are paid for and always stay, and so do samples of students from before there were histories. With
+    `superseded` results that no run names go too; `dry` lists them with their sizes in any case. Raises UsageError where there
+    is no store, or where a damaged file might have named some of them.
     """
+    _require(store)
     where, ledger = Store(store), Ledger(store / "ledger")
+    if superseded:
+        _require_whole(runs, store)
     kept = {*named_in(store), *_pointed_to(runs)}
+    try:
+        n, stale = _forget_samples(where, ledger, kept, dry=dry)
+    finally:
+        ledger.close()
+    left = leftovers(where, drop=not dry)
+    said = "would drop" if dry else "dropped"
+    lines = [
+        f"{said} {n:,} samples of {stale} students that no run names, and {len(left)} folders that killed processes or damage "
+        f"had left"
+    ]
+    if dry or superseded:
+        gone = results_no_run_names(where, kept, drop=not dry)
+        lines += [f"  {s.path.name}  {s.n_bytes / 1e6:,.1f} MB" for s in gone]
+        total = f"{len(gone):,} results of stages that no run names, {sum(s.n_bytes for s in gone) / 1e6:,.1f} MB"
+        lines.append(f"{said} {total}" if superseded else f"`--superseded` would drop {total}")
+    return "\n".join(lines)
+
+
+def _forget_samples(where: Store, ledger: Ledger, kept: Collection[str], *, dry: bool) -> tuple[int, int]:
+    """Forget what students sampled that are not among those `kept`; returns (samples, students)."""
     dropped: set[str] = set()
     needed: set[str] = set()
     for path in sorted(p.parent for p in where.artifacts.glob("[!.]*/model")):
@@ -57,14 +82,21 @@ def collect_garbage(runs: Path, store: Path, *, dry: bool) -> str:
     counts = ledger.counts()
     stale = [f for f in counts if any(n in f for n in dropped - needed)]
     n = sum(counts[f] for f in stale)
-    if not dry and stale:
-        n = ledger.forget(stale)
-    ledger.close()
-    left = leftovers(where, drop=not dry)
-    return (
-        f"{'would drop' if dry else 'dropped'} {n:,} samples of {len(stale)} students that no run names, and {len(left)} folders "
-        f"that killed processes or damage had left"
-    )
+    return (ledger.forget(stale) if not dry and stale else n), len(stale)
+
+
+def _require(store: Path) -> None:
+    if not store.is_dir():
+        raise UsageError(f"there is no store at `{store}`; name it with --store")
+
+
+def _require_whole(runs: Path, store: Path) -> None:
+    for path in sorted({*runs.rglob("stages.json"), *(store / "runs").glob("*/history*.json")}):
+        if read_sealed(path) is None:
+            raise UsageError(
+                f"`{path}` is damaged, so what its run names is not known and nothing is dropped; run that recipe again, or "
+                f"delete the file if you no longer need its run"
+            )
 
 
 def _fingerprints(trained: Artifact) -> Iterator[str]:

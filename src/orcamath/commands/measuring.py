@@ -1,19 +1,24 @@
 """The command `evaluate`: one model on benchmarks, or two of them on the same problems."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from orcamath.assemble import Assembled
-from orcamath.commands.models import open_model
+from orcamath.commands.models import address_of, open_model
 from orcamath.commands.purse import UNLIMITED, Purse
+from orcamath.commands.shots import worked_examples
 from orcamath.errors import UsageError
+from orcamath.export.answers import answer_rows, write_answers
+from orcamath.export.places import placed
 from orcamath.families import find
 from orcamath.intervals import Paired, paired
 from orcamath.judges.settings import JudgeSettings
-from orcamath.ports import Judge, Pose
-from orcamath.records import Scored
+from orcamath.ports import Judge, Message, Pose
+from orcamath.records import Problem, Scored
 from orcamath.report.measured import Measured, text_of
 from orcamath.report.progress import Bars
 from orcamath.sources.choosing import BenchmarksSettings
@@ -52,28 +57,59 @@ class Wanted(NamedTuple):
     """Take only the drawn test part of a set without official splits, not all of it."""
     purse: Purse = UNLIMITED
     """What may be spent on models that cost money, all of them together."""
+    answers: Literal["any", "number"] = "any"
+    """Only problems whose answer is a single number."""
+    few_shot: int = 0
+    """Worked examples shown before each question."""
+    shots: str | None = None
+    """Whose problems these are: a source's name or a file; where None, the first benchmark's own for training."""
+    transport: Mapping[str, Any] = MappingProxyType({})
+    """How models behind a server are reached: `concurrency`, `timeout_s`."""
+    out: Path | None = None
+    """Where every answer is written: Parquet where that ends in `.parquet`, else JSON Lines."""
+    replace: bool = False
 
 
 def evaluate_models(model: str, wanted: Wanted, *, runs: Path, store: Path, as_json: bool) -> str:
     """Measure, and return tables or JSON. Resumable: answers and scores are remembered, stages sealed.
 
-    Raises UsageError for a verifier without samples, and what models and readers raise.
+    Raises UsageError for a verifier without samples, examples that are not there or a place that may not be written, and what
+    models and readers raise.
     """
     if wanted.verifier is not None and wanted.settings.samples < 2:
         raise UsageError("verifier@k chooses among sampled answers: give --samples 4, say, beside --verifier")
+    named = [name for name in (wanted.compare, wanted.judge_model, wanted.verifier) if name is not None]
+    urls = [address_of(model, wanted.base_url)[1], *(address_of(name)[1] for name in named)]
+    if wanted.transport and not any(urls):
+        raise UsageError(
+            f"--concurrency and --timeout are for models behind a server, and `{model}` runs here; leave them out, or name "
+            f"the server: `{model}@http://…`"
+        )
     where = Store(store)
-    with wanted.purse.opened() as budget:
+    with _place(wanted) as place, wanted.purse.opened() as budget:
         bench = _Bench(wanted, where, Assembled(where), runs, budget)
         try:
             tests = bench.tests()
-            first = bench.measure(model, tests, wanted.base_url)
-            second = bench.measure(wanted.compare, tests) if wanted.compare is not None else None
+            examples = bench.examples(tests)
+            first = bench.measure(model, tests, examples, wanted.base_url)
+            second = bench.measure(wanted.compare, tests, examples) if wanted.compare is not None else None
         finally:
             bench.bars.end()
             bench.tools.close()
+        made = [m for m in (first, second) if m is not None]
+        if place is not None and wanted.out is not None:
+            rows = (row for m in made for row in answer_rows(m.shown.model, m.scored, tests))
+            write_answers(rows, place, parquet=wanted.out.suffix == ".parquet")
     differences = {} if second is None else _differences(first.scored, second.scored)
-    shown = [m.shown for m in (first, second) if m is not None]
+    shown = [m.shown for m in made]
     return json.dumps(_plain(shown, differences), indent=1) if as_json else text_of(shown, differences)
+
+
+def _place(wanted: Wanted) -> AbstractContextManager[Path | None]:
+    """Return where the answers go, looked at before anything is asked."""
+    if wanted.out is None:
+        return nullcontext()
+    return placed(wanted.out, folder=False, replace=wanted.replace, what="answers")
 
 
 class _Made(NamedTuple):
@@ -89,10 +125,13 @@ class _Bench:
         self.shop = Workshop(store, None, tools, self.bars, budget=budget)
         self.judge = self._judge()
 
-    def _open(self, name: str, base_url: str | None = None) -> tuple[Remembered, Pose]:
+    def _open(
+        self, name: str, base_url: str | None = None, examples: tuple[Message, ...] = ()
+    ) -> tuple[Remembered, Pose]:
         return open_model(
-            name, self.tools, self.runs, self.store, base_url, dtype=self.wanted.dtype, purse=self.wanted.purse
-        )
+            name, self.tools, self.runs, self.store, base_url, dtype=self.wanted.dtype, purse=self.wanted.purse,
+            transport=self.wanted.transport, examples=examples,
+        )  # fmt: skip
 
     def _judge(self) -> Judge:
         model = None
@@ -107,17 +146,36 @@ class _Bench:
     def tests(self) -> Artifact:
         """Read the benchmarks."""
         sources = tuple(_source(name, self.wanted.data) for name in self.wanted.on)
-        settings = BenchmarksSettings(sources=sources, whole=not self.wanted.held_out)
+        settings = BenchmarksSettings(sources=sources, whole=not self.wanted.held_out, answers=self.wanted.answers)
         return self.shop.stage(benchmarks, settings, self.tools.readers(sources))
 
-    def measure(self, name: str, tests: Artifact, base_url: str | None = None) -> _Made:
+    def examples(self, tests: Artifact) -> tuple[Message, ...]:
+        """Return worked examples as turns, none of them one of the tests."""
+        if not self.wanted.few_shot:
+            return ()
+        tested = {p.question for p in tests.read(Problem)}
+        return worked_examples(self.wanted.few_shot, self._shots(), tested)
+
+    def _shots(self) -> SourceSettings:
+        if self.wanted.shots is None:
+            return _source(self.wanted.on[0], self.wanted.data)
+        if Path(self.wanted.shots).is_file():
+            return SourceSettings(name="file", path=self.wanted.shots, split="train")
+        return _source(self.wanted.shots, self.wanted.data)
+
+    def measure(
+        self, name: str, tests: Artifact, examples: tuple[Message, ...] = (), base_url: str | None = None
+    ) -> _Made:
         """Let one model answer, and the verifier score its samples."""
-        chat, pose = self._open(name, base_url)
+        chat, pose = self._open(name, base_url, examples)
         scored = self.shop.stage(evaluate, self.wanted.settings, tests, chat, pose, self.judge)
         verified = self._verified(scored, tests)
         order = dict.fromkeys(row.benchmark for row in scored.read(Scored))
         benchmarks = {b: {**scored.facts["benchmarks"][b], **verified.get(b, {})} for b in order}
-        facts = {**scored.facts, "judge": self.wanted.judge, "verifier": self.wanted.verifier, "benchmarks": benchmarks}
+        facts = {
+            **scored.facts, "judge": self.wanted.judge, "verifier": self.wanted.verifier, "few_shot": self.wanted.few_shot,
+            "benchmarks": benchmarks,
+        }  # fmt: skip
         return _Made(Measured(name, facts), scored)
 
     def _verified(self, scored: Artifact, tests: Artifact) -> dict[str, Any]:

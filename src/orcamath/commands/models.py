@@ -1,12 +1,17 @@
 """Commands on models: open one by whatever names it, ask it one question."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from orcamath.assemble import Assembled
+from orcamath.commands.ending import from_options
 from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.errors import OrcamathError, UsageError, nearest
 from orcamath.ports import Message, Pose, Request, Sampling
+from orcamath.records import digest
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.ledger import Remembered
@@ -15,7 +20,7 @@ from orcamath.store.seals import read_sealed
 from orcamath.store.under_way import stage_under_way
 from orcamath.student.settings import Dtype
 
-__all__ = ["answer_of", "check_model", "open_model", "pose_as_chat"]
+__all__ = ["ChatAfter", "address_of", "answer_of", "check_model", "open_model", "pose_as_chat"]
 
 
 def open_model(
@@ -27,19 +32,46 @@ def open_model(
     *,
     dtype: Dtype = "auto",
     purse: Purse = UNLIMITED,
+    transport: Mapping[str, Any] = MappingProxyType({}),
+    examples: tuple[Message, ...] = (),
 ) -> tuple[Remembered, Pose]:
     """Open a model by folder, hub name, GGUF file, or as a run's student (`classroom/M1`, `classroom/kto-nll/M3`).
 
-    One behind a server is named with its `base_url`, or as `NAME@URL`.
+    One behind a server is named with its `base_url`, or as `NAME@URL`; `transport` says how it is reached. `examples` are turns
+    that come before each question.
     """
+    name, base_url = address_of(name, base_url)
+    if base_url is not None:
+        with from_options():
+            served_by = ModelSettings(model=name, base_url=base_url, **transport)
+        return tools.chat(purse.settings(served_by)), ChatAfter(examples) if examples else pose_as_chat
+    settings = StudentSettings(base=_student_folder(name, runs, store) or name, options={"dtype": dtype})
+    player = tools.player(settings, tools.base(settings), examples=examples)
+    return player.chat, player.pose
+
+
+def address_of(name: str, base_url: str | None = None) -> tuple[str, str | None]:
+    """Return a model's name and where it is served: `NAME@URL` taken apart, or None for a model of this machine."""
     served, at, url = name.rpartition("@")
     if base_url is None and at and url.startswith(("http://", "https://")):
-        name, base_url = served, url
-    if base_url is not None:
-        return tools.chat(purse.settings(ModelSettings(model=name, base_url=base_url))), pose_as_chat
-    settings = StudentSettings(base=_student_folder(name, runs, store) or name, options={"dtype": dtype})
-    player = tools.player(settings, tools.base(settings))
-    return player.chat, player.pose
+        return served, url
+    return name, base_url
+
+
+class ChatAfter:
+    """Poses a question to a model behind a server after worked examples, turns of the same conversation (the port `Pose`)."""
+
+    def __init__(self, examples: tuple[Message, ...]) -> None:
+        self.examples = examples
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the examples."""
+        return digest("shown", [[m.role, m.content] for m in self.examples])
+
+    def __call__(self, question: str, sampling: Sampling, draw: int = 0) -> Request:
+        """Pose one question."""
+        return Request((*self.examples, Message("user", question)), sampling=sampling, draw=draw)
 
 
 def pose_as_chat(question: str, sampling: Sampling, draw: int = 0) -> Request:

@@ -37,7 +37,7 @@ def run_in_folder(
     loaded = _detached(loaded) if detach else loaded
     check(loaded, store, until=until).require(loaded.name)
     check_prices(loaded)
-    path = runs / run_name(name or loaded.name, (p.name for p in runs.glob("*/")))
+    path = runs / run_name(loaded.name if name is None else name, (p.name for p in runs.glob("*/")))
     with RunFolder(path, wait=wait) as folder:
         for line in leaving(loaded):
             say(line)

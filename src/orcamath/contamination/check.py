@@ -74,11 +74,11 @@ def check_files(
     settings = settings or SearchSettings()
     asked = list(_placed(tests, columns))
     if not asked:
-        raise UsageError(f"{', '.join(map(str, tests))}: no test questions in there")
+        raise UsageError(f"{', '.join(map(str, tests))}: no test questions in there; name a file that holds some")
     texts = [question.text for question in asked]
     found = search((text for _, text, _ in questions(training, columns)), texts, settings, tick=tick)
     if not found.n_rows:
-        raise UsageError(f"{', '.join(map(str, training))}: no training problems in there")
+        raise UsageError(f"{', '.join(map(str, training))}: no training problems in there; name a file that holds some")
     parts = _by_value(training, columns, by, texts, settings) if by else {}
     return Checked(found, parts, settings, _pairs(found, training, columns, asked, max_pairs))
 
@@ -104,7 +104,7 @@ def questions(
     """Stream (file, question, row) of every row. Raises DataError with the place, UsageError for a missing column."""
     for path in paths:
         if not path.is_file():
-            raise DataError(f"there is no file `{path}`")
+            raise DataError(f"there is no file `{path}`; check the path (of a folder, name the files)")
         for row in _asdiv(path) if ".xml" in path.suffixes else rows(path):
             if isinstance(row, Rejected):
                 raise DataError(f"{row.item} {row.detail}; mend or remove that line")

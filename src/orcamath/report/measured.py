@@ -56,8 +56,9 @@ def _tables(models: Sequence[Measured], differences: Mapping[str, Paired]) -> It
 
 
 def _greedy(model: Measured) -> Table:
+    shown = f", {n} worked examples shown" if (n := model.facts.get("few_shot")) else ""
     made = table(
-        f"{model.model}: greedy pass@1, one model call an answer",
+        f"{model.model}: greedy pass@1, one model call an answer{shown}",
         ["benchmark", "problems", "% right [95 %]", "#### number", "last number", "unjudged", "cut off", "tokens an answer"],
         [
             [

@@ -93,6 +93,8 @@ class BenchmarksSettings(ReadingSettings):
     """At most so many of each benchmark, in file order."""
     split: Split = "test"
     """The split taken where a source does not name its own."""
+    answers: Literal["any", "number"] = "any"
+    """`number` keeps problems whose answer is a single number, as the paper does in its table of six further benchmarks."""
     whole: bool = False
     """Take a set that has no official splits as if all of it were for testing, not the part drawn for it."""
 

@@ -31,6 +31,7 @@ class Passes:
         needs_gold: bool = False,
     ) -> None:
         self.out, self.settings, self.readers, self.needs_gold = out, settings, readers, needs_gold
+        self.numbers_only = isinstance(settings, BenchmarksSettings) and settings.answers == "number"
         self.read: dict[str, Counter[str]] = {}
         self.kept: Counter[str] = Counter()
         self.licences: dict[str, Counter[str]] = {}
@@ -129,6 +130,9 @@ class Passes:
             return Rejected(
                 item=problem.id, reason="no_gold", detail="a benchmark needs its answers", text=problem.question
             )
+        if self.numbers_only and problem.answer_kind != "number":
+            detail = f"its answer is a {problem.answer_kind}: {problem.answer}"
+            return Rejected(item=problem.id, reason="no_single_number", detail=detail, text=problem.question)
         key = int(problem.id[:16], 16)
         if key in self.seen:
             return Rejected(item=problem.id, reason="same_row", text=problem.question, repeats=problem.id)
@@ -166,6 +170,8 @@ def nothing_to_take(what: str, sources: Iterable[SourceSettings], facts: Mapping
         return f"{what}: no source is named; add one under `{what}: sources:`"
     read = {s.title: facts["read"].get(s.title, {}) for s in sources}
     way_out = "Name the split wanted with `split:`, or mend the `path`"
+    if what == "benchmarks":
+        way_out += "; what is measured on needs known answers (`columns: {answer: …}`)"
     if what == "seeds" and all(set(splits) == {"test"} for splits in read.values()):
         way_out = f"Test problems become seeds only where `allow_test: [{', '.join(read)}]` says so; name another file instead"
     return f"{what}: nothing to take from {names}. What is there, by source and split: {read}. {way_out}"

@@ -51,10 +51,14 @@ def files_of(settings: SourceSettings, stems: Sequence[str] | None, forms: Seque
             found.setdefault(_stem(file), file)
     if not found:
         raise DataError(
-            f"source `{settings.name}`: `{path}` holds none of {', '.join(f'`{s}`' for s in stems or ['any file'])} "
+            f"source `{settings.name}`: `{path}` holds {_wanted_names(stems)} "
             f"({', '.join(forms)}, plain or .gz); give the file itself as `path`"
         )
     return list(found.values())
+
+
+def _wanted_names(stems: Sequence[str] | None) -> str:
+    return f"none of {', '.join(f'`{s}`' for s in stems)}" if stems else "no file that can be read"
 
 
 def _form(path: Path) -> str:

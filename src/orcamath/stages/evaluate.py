@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from itertools import groupby, tee
+from math import fsum
 from typing import Any, NamedTuple
 
 from pydantic import Field, model_validator
@@ -20,7 +21,7 @@ from pydantic import Field, model_validator
 from orcamath.answers import final_answer, worked
 from orcamath.errors import UsageError, nearest
 from orcamath.evaluate.scores import Sample, flexible, generated, majority, pass_at_k, sizes, strict
-from orcamath.intervals import bootstrap, wilson
+from orcamath.intervals import wilson
 from orcamath.ports import Comparison, Judge, Message, Pose, Reply, Request, Sampling
 from orcamath.records import Lesson, Problem, Scored, Settings, digest
 from orcamath.store.artifacts import Artifact, Output
@@ -70,7 +71,7 @@ class _Answered(NamedTuple):
     reply: Reply
 
 
-@stage("evaluate", version=3, settings=EvaluateSettings)
+@stage("evaluate", version=4, settings=EvaluateSettings)
 def evaluate(
     out: Output,
     settings: EvaluateSettings,
@@ -250,8 +251,8 @@ class _Tally:
         }
 
     def _passed(self, samples: int, k: int) -> dict[str, float]:
-        spread = bootstrap([[pass_at_k(samples, right, k) for right in self.right_of_samples]]).interval
-        return {"score": spread.point, "low": spread.low, "high": spread.high}
+        chances = [pass_at_k(samples, right, k) for right in self.right_of_samples]
+        return _interval(fsum(chances), len(chances))
 
 
 def _of_level(counts: Counter[str]) -> dict[str, float]:
@@ -259,6 +260,6 @@ def _of_level(counts: Counter[str]) -> dict[str, float]:
     return {"n": counts["greedy"], **_interval(counts["greedy right"], counts["greedy"]), **sampled}
 
 
-def _interval(right: int, n: int) -> dict[str, float]:
+def _interval(right: float, n: int) -> dict[str, float]:
     interval = wilson(right, n)
     return {"score": interval.point, "low": interval.low, "high": interval.high}

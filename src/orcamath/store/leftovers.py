@@ -1,19 +1,45 @@
-"""What killed processes left in a store, and what damage had set aside: nobody works in it, and nothing is gone on from it.
+"""What can go from a store: what killed processes left, what damage had set aside, and results that no run names any more.
 
 Half-made folders are always made anew, so they go. Scratch goes where its stage is sealed or holds no checkpoint; checkpoints of
 a training that was broken off are what the next run goes on from, so they stay.
 """
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from orcamath.store.artifacts import Store
 from orcamath.store.locks import take
+from orcamath.store.seals import read_sealed
 
-__all__ = ["leftovers"]
+__all__ = ["Superseded", "leftovers", "superseded"]
 
-_HALF = (".making", ".damaged")
+_HALF = (".making", ".damaged", ".dropped")
+YOUNG_S = 3600.0
+"""A result sealed so lately may be one that a run at work is about to name."""
+
+
+class Superseded(NamedTuple):
+    """A sealed result that no run names."""
+
+    path: Path
+    n_bytes: int
+
+
+def superseded(store: Store, named: Collection[str], *, drop: bool) -> list[Superseded]:
+    """Return (and `drop`) sealed results that are not among those `named`, the largest first; what is young stays."""
+    found = []
+    for path in sorted(store.artifacts.glob("[!.]*-*/")):
+        made = path.with_name(f"{path.name}.made.json")
+        if path.name in named or time.time() - float((read_sealed(made) or {}).get("at", 0.0)) < YOUNG_S:
+            continue
+        found.append(Superseded(path, sum(f.stat().st_size for f in path.rglob("*") if f.is_file())))
+        if drop:  # out of sight first: what lies under `artifacts` is whole or absent
+            shutil.rmtree(path.rename(path.with_name(f".{path.name}.dropped")))
+            made.unlink(missing_ok=True)
+    return sorted(found, key=lambda s: -s.n_bytes)
 
 
 def leftovers(store: Store, *, drop: bool) -> list[Path]:

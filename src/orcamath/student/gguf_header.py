@@ -40,7 +40,7 @@ def _read(path: Path, wanted: Callable[["_Reader", int, int], _T]) -> _T:
             if magic != b"GGUF" or version not in (2, 3):
                 raise ValueError(f"it begins with {magic!r}, version {version}")
             return wanted(_Reader(data, 24), n_tensors, n_keys)
-    except (OSError, ValueError, KeyError, struct.error) as e:
+    except (OSError, ValueError, KeyError, OverflowError, MemoryError, struct.error) as e:
         raise ModelError(
             f"`{path}` is no GGUF file that can be read ({type(e).__name__}: {e}); download it again"
         ) from e

@@ -20,6 +20,7 @@ from transformers.utils import logging as hf_logging
 from orcamath.errors import ModelError, nearest
 from orcamath.student.changes import changes, declared_ends
 from orcamath.student.folder import ModelFolder
+from orcamath.student.gguf_header import gguf_header
 from orcamath.student.gguf_weights import as_the_file_says
 from orcamath.student.head import holds
 from orcamath.student.settings import Dtype
@@ -135,6 +136,7 @@ def look_at(path: Path) -> None:
     if path.is_file():
         if path.suffix != ".gguf":
             raise ModelError(f"`{path}` is a file but not a .gguf; name the model's folder instead")
+        gguf_header(path)
         return
     if not (path / "config.json").exists() and not (path / "adapter_config.json").exists():
         raise ModelError(f"`{path}` has no config.json, so it is no model folder; name the folder that holds it")

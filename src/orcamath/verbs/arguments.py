@@ -5,9 +5,45 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["RUNS", "SHIPPED", "STORE", "JsonOpt", "ModelArg", "RunArg", "RunsOpt", "SetOpt", "StoreOpt", "folder_of"]
+from orcamath.errors import UsageError, nearest
 
-RunArg = Annotated[str, typer.Argument(help="Name of a run, or its folder.")]
+__all__ = [
+    "RUNS",
+    "STORE",
+    "CapOpt",
+    "JsonOpt",
+    "ModelArg",
+    "PriceOpt",
+    "RecipeArg",
+    "RunArg",
+    "RunsOpt",
+    "SetOpt",
+    "StoreOpt",
+    "folder_of",
+    "recipes_here",
+    "runs_here",
+]
+
+STORE, RUNS = Path("store"), Path("runs")
+SHIPPED = ", ".join(sorted(p.stem for p in Path(__file__).parents[1].glob("*/*.yaml")))
+"""Listed here without `recipe_file`, which loads a YAML reader that `--help` has no need of."""
+
+
+def runs_here(incomplete: str = "") -> list[str]:
+    """Return the names of the runs below `runs` here, for the shell's completion."""
+    return sorted(p.parent.name for p in RUNS.glob("*/recipe.yaml") if p.parent.name.startswith(incomplete))
+
+
+def recipes_here(incomplete: str = "") -> list[str]:
+    """Return the recipes that ship and those in this folder, for the shell's completion."""
+    known = [*SHIPPED.split(", "), *(p.name for p in Path().glob("*.yaml"))]
+    return [name for name in known if name.startswith(incomplete)]
+
+
+RunArg = Annotated[str, typer.Argument(help="Name of a run, or its folder.", autocompletion=runs_here)]
+RecipeArg = Annotated[
+    str, typer.Argument(help=f"A recipe file, or one that ships: {SHIPPED}.", autocompletion=recipes_here)
+]
 ModelArg = Annotated[
     str, typer.Argument(help="A folder, hub name, GGUF file, a run's student such as classroom/M2, or NAME@URL.")
 ]
@@ -25,12 +61,14 @@ PriceOpt = Annotated[
     str | None,
     typer.Option("--price", metavar="IN,OUT", help="What a served model costs: US dollars per million tokens."),
 ]
-STORE, RUNS = Path("store"), Path("runs")
-SHIPPED = ", ".join(sorted(p.stem for p in Path(__file__).parents[1].glob("*/*.yaml")))
-"""Listed here without `recipe_file`, which loads a YAML reader that `--help` has no need of."""
 
 
 def folder_of(name: str, runs: Path) -> Path:
-    """Return a run's folder: the one named, or the one of that name below `runs`."""
+    """Return a run's folder: the one named, or the one of that name below `runs`. Raises UsageError naming those there are."""
     path = Path(name)
-    return path if path.is_dir() and (path / "stages.json").exists() else runs / name
+    if path.is_dir() and ((path / "recipe.yaml").exists() or (path / "stages.json").exists()):
+        return path
+    if not name or not (runs / name).is_dir():
+        there = [p.name for p in runs.glob("*/")]
+        raise UsageError(f"there is no run `{name}` in `{runs}`; {nearest(name, there)} (`orcamath run` makes one)")
+    return runs / name

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from orcamath.commands.ending import interruptible
+from orcamath.commands.ending import from_options, interruptible
 from orcamath.verbs.arguments import RUNS, STORE, CapOpt, JsonOpt, ModelArg, PriceOpt, RunsOpt, StoreOpt
 
 __all__ = ["app"]
@@ -31,7 +31,22 @@ def evaluate(
         typer.Option(help="What local models compute in; a CPU is faster in bfloat16."),
     ] = "auto",
     base_url: Annotated[str | None, typer.Option(help="Where MODEL is served; the same as MODEL@URL.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=1, help="Calls at once to a server; 64 if left out.")] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(min=0.1, metavar="SECONDS", help="Time a server has for one answer; 120 if left out."),
+    ] = None,
     temperature: Annotated[float, typer.Option(min=0, help="Of the sampled answers, where there are several.")] = 0.7,
+    few_shot: Annotated[int, typer.Option(min=0, metavar="N", help="Worked examples shown before each question.")] = 0,
+    shots: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Where these are from; the first benchmark's training part if left out."),
+    ] = None,
+    answers: Annotated[
+        Literal["any", "number"], typer.Option(help="number: only problems whose answer is a single number.")
+    ] = "any",
+    out: Annotated[Path | None, typer.Option(help="Write every answer here: .parquet, else JSON lines.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite what an earlier `--out` wrote.")] = False,
     cap_usd: CapOpt = None,
     price: PriceOpt = None,
     store: StoreOpt = STORE,
@@ -46,12 +61,14 @@ def evaluate(
     from orcamath.commands.purse import purse_of
     from orcamath.stages.evaluate import EvaluateSettings
 
-    settings = EvaluateSettings(
-        max_new_tokens=max_new_tokens, samples=samples, temperature=temperature if samples > 1 else 0.0, limit=limit
-    )
-    purse = purse_of(cap_usd, price)
+    with from_options():
+        settings = EvaluateSettings(
+            max_new_tokens=max_new_tokens, samples=samples, temperature=temperature if samples > 1 else 0.0, limit=limit
+        )
+    transport = {k: v for k, v in {"concurrency": concurrency, "timeout_s": timeout}.items() if v is not None}
     wanted = Wanted(
-        on.split(","), settings, data, base_url, judge, judge_model, verifier, compare, dtype, held_out, purse
+        on.split(","), settings, data, base_url, judge, judge_model, verifier, compare, dtype, held_out,
+        purse_of(cap_usd, price), answers, few_shot, shots, transport, out, replace,
     )  # fmt: skip
     with interruptible():
         typer.echo(evaluate_models(model, wanted, runs=runs, store=store, as_json=json))

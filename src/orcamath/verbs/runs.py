@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from orcamath.commands.ending import interruptible
-from orcamath.verbs.arguments import RUNS, SHIPPED, STORE, JsonOpt, RunArg, RunsOpt, SetOpt, StoreOpt, folder_of
+from orcamath.verbs.arguments import (
+    RUNS,
+    STORE,
+    JsonOpt,
+    RecipeArg,
+    RunArg,
+    RunsOpt,
+    SetOpt,
+    StoreOpt,
+    folder_of,
+    runs_here,
+)
 
 __all__ = ["app"]
 
@@ -14,10 +25,7 @@ app = typer.Typer()
 
 @app.command()
 def run(
-    recipe: Annotated[
-        str,
-        typer.Argument(help=f"A recipe file, or one that ships: {SHIPPED}."),
-    ],
+    recipe: RecipeArg,
     name: Annotated[str | None, typer.Option(help="Name of the run folder; the recipe's name where left out.")] = None,
     until: Annotated[str | None, typer.Option(help="Stop after this stage, for example teach or `practice 2`.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Take only this many seeds.")] = None,
@@ -48,7 +56,7 @@ def run(
 
 @app.command()
 def plan(
-    recipe: Annotated[str, typer.Argument(help=f"A recipe file, or one that ships: {SHIPPED}.")],
+    recipe: RecipeArg,
     overrides: SetOpt = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Take only this many seeds.")] = None,
     tflops: Annotated[float, typer.Option(min=0.001, help="Your GPU's peak in 16 bits: A100 312, H100 989.")] = 312.0,
@@ -81,7 +89,10 @@ def report(run: RunArg, runs: RunsOpt = RUNS, store: StoreOpt = STORE, json: Jso
 
 @app.command()
 def view(
-    run: Annotated[str | None, typer.Argument(help="Name of a run, or its folder; the newest where left out.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Argument(help="Name of a run, or its folder; the newest where left out.", autocompletion=runs_here),
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
     runs: RunsOpt = RUNS,
@@ -99,7 +110,9 @@ def show(
     record: Annotated[
         str, typer.Argument(metavar="ID", help="Id of a problem, lesson or attempt, or the start of one.")
     ],
-    run: Annotated[str, typer.Option(help="Name of the run to look in.")] = "classroom",
+    run: Annotated[
+        str | None, typer.Option(help="The run to look in; the newest where left out.", autocompletion=runs_here)
+    ] = None,
     runs: RunsOpt = RUNS,
     store: StoreOpt = STORE,
     full: Annotated[bool, typer.Option("--full", help="Do not cut texts short.")] = False,
@@ -107,8 +120,10 @@ def show(
 ) -> None:
     """Show a problem's ancestry and all that came of it."""
     from orcamath.commands.runs import ancestry_of
+    from orcamath.commands.viewing import newest
 
-    typer.echo(ancestry_of(record, folder_of(run, runs), store, full=full, as_json=json))
+    folder = folder_of(run, runs) if run is not None else newest(runs)
+    typer.echo(ancestry_of(record, folder, store, full=full, as_json=json))
 
 
 @app.command("runs")
@@ -135,14 +150,17 @@ def diff(
 
 @app.command()
 def gc(
-    dry: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only tell what would go, with sizes.")] = False,
+    superseded: Annotated[
+        bool, typer.Option("--superseded", help="Drop results of stages, students too, that no run names any more.")
+    ] = False,
     runs: RunsOpt = RUNS,
     store: StoreOpt = STORE,
 ) -> None:
     """Drop samples of students that no run's history names, and what killed processes left. Teachers' replies always stay."""
     from orcamath.commands.keeping import collect_garbage
 
-    typer.echo(collect_garbage(runs, store, dry=dry))
+    typer.echo(collect_garbage(runs, store, dry=dry, superseded=superseded))
 
 
 @app.command()

@@ -1,0 +1,39 @@
+"""Every answer of an evaluation as rows: what was asked, what was said, what the judge made of it. Pure: records in, rows out.
+
+In → a model's name, its sealed evaluation and the benchmarks it was asked; out → one row an answer, greedy (draw 0) first.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from orcamath.export.places import write_lines, write_parquet
+from orcamath.records import Problem, Scored
+from orcamath.store.artifacts import Artifact
+
+__all__ = ["answer_rows", "write_answers"]
+
+_COUNTS = ("draw", "n_tokens")
+_TEXTS = (
+    "model", "benchmark", "problem_id", "question", "gold", "draw", "response", "final_answer", "outcome", "by",
+    "finish_reason", "n_tokens",
+)  # fmt: skip
+_ANSWERS = pa.schema([(name, pa.int64() if name in _COUNTS else pa.string()) for name in _TEXTS])
+
+
+def answer_rows(model: str, scored: Artifact, tests: Artifact) -> Iterator[dict[str, Any]]:
+    """Yield a model's answers in the benchmarks' order."""
+    questions = {p.id: p.question for p in tests.read(Problem)}
+    for row in scored.read(Scored):
+        yield {
+            "model": model, "benchmark": row.benchmark, "problem_id": row.problem_id, "question": questions[row.problem_id],
+            "gold": row.gold, "draw": row.draw, "response": row.text, "final_answer": row.final_answer,
+            "outcome": row.outcome, "by": row.by, "finish_reason": row.finish_reason, "n_tokens": row.n_tokens,
+        }  # fmt: skip
+
+
+def write_answers(rows: Iterable[Mapping[str, Any]], path: Path, *, parquet: bool) -> int:
+    """Write answers as Parquet or JSON Lines; returns how many."""
+    return write_parquet(rows, path, _ANSWERS) if parquet else write_lines(rows, path)

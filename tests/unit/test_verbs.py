@@ -1,0 +1,89 @@
+"""What the command line itself promises: help, version, completion, the newest run, what `gc` takes."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from orcamath import __version__
+from orcamath.cli import main
+from orcamath.commands.keeping import collect_garbage
+from orcamath.recipe_file import load
+from orcamath.store.seals import write_sealed
+from report_run import make_run, seal
+
+
+def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *args: str) -> str:
+    monkeypatch.setattr(sys, "argv", ["orcamath", *args])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code in (0, None)
+    return capsys.readouterr().out
+
+
+def test_help_and_version_are_where_people_look(monkeypatch, capsys) -> None:
+    assert said(monkeypatch, capsys, "--version").strip() == __version__
+    assert "--until" in said(monkeypatch, capsys, "run", "-h")
+    assert "export" in said(monkeypatch, capsys, "-h")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("orcamath stat", {"status"}),
+        ("orcamath export --ar", {"--arm"}),
+        ("orcamath status tri", {"trial"}),
+        ("orcamath run gsm8k-s", {"gsm8k-small"}),
+        ("orcamath plan my", {"my.yaml"}),
+    ],
+)
+def test_a_shell_completes_commands_options_runs_and_recipes(
+    typed: str, offered: set[str], tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("my.yaml").write_text("name: my\n")
+    Path("runs/trial").mkdir(parents=True)
+    Path("runs/trial/recipe.yaml").write_text("name: trial\n")
+    words = typed.split(" ")
+    monkeypatch.setenv("_ORCAMATH_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+    assert set(said(monkeypatch, capsys).split()) == offered
+
+
+def test_show_looks_in_the_newest_run(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder, _ = make_run(tmp_path, n=5)
+    other = tmp_path / "runs" / "older"
+    other.mkdir()
+    (other / "recipe.yaml").write_text("name: older\n")
+    os.utime(other / "recipe.yaml", (1, 1))
+    seeds = json.loads(said(monkeypatch, capsys, "show", "ask0", "--json"))
+    assert seeds["problem"]["id"] == "ask0"
+    assert folder.name == "trial"
+
+
+def test_gc_drops_what_no_run_names_any_more_and_lists_it_with_sizes(tmp_path: Path) -> None:
+    folder, store = make_run(tmp_path, n=5)
+    named = {p.name for p in store.artifacts.glob("*-*/")}
+    old, young = (
+        seal(store, "teach", lambda out: out.facts.update(big="x" * 3_000), name) for name in ("old", "young")
+    )
+    write_sealed(old.path.with_name(f"{old.path.name}.made.json"), {"seconds": 1.0, "at": 0.0})
+
+    told = collect_garbage(folder.parent, store.root, dry=True)
+    assert f"{old.path.name}  0.0 MB" in told
+    assert "`--superseded` would drop 1 results" in told
+    collect_garbage(folder.parent, store.root, dry=False)
+    assert old.path.exists()
+    assert "dropped 1 results" in collect_garbage(folder.parent, store.root, dry=False, superseded=True)
+    assert not old.path.exists()
+    assert young.path.exists()  # a run at work may be about to name it
+    assert {p.name for p in store.artifacts.glob("*-*/")} == named | {young.path.name}
+
+
+def test_a_student_may_be_named_without_a_section(tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("name: r\nstudent: owner/model\n")
+    assert load(str(tmp_path / "r.yaml")).student.base == "owner/model"
