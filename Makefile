@@ -10,7 +10,7 @@ export MKL_NUM_THREADS = 1
 export TOKENIZERS_PARALLELISM = false
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo reproduce test test-browser test-servers test-all lint types bench-smoke clean help
+.PHONY: demo reproduce test test-browser test-servers test-trackers test-all lint types bench-smoke clean help
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
 
@@ -52,6 +52,11 @@ test-servers: $(VENV)/.test   ## real inference servers, each in an environment 
 	$(PY) tests/servers/set_up.py $(NAMES)
 	$(PY) -m pytest -q -rs -m servers tests/servers
 
+test-trackers: $(VENV)/.python   ## trackio and W&B, offline, in an environment of their own: they want other versions than the rest
+	$(PYTHON) -m venv $(VENV)-trackers
+	$(VENV)-trackers/bin/python -m pip install --disable-pip-version-check -q -e '.[tensorboard,trackio,wandb]' pytest pytest-socket pytest-timeout
+	$(VENV)-trackers/bin/python -m pytest -q -rs tests/unit/test_trackers.py
+
 lint: $(VENV)/.test
 	$(PY) -m ruff check src tests benchmarks
 	$(PY) -m ruff format --check src tests benchmarks
@@ -60,4 +65,4 @@ types: $(VENV)/.test
 	$(PY) -m mypy
 
 clean:           ## remove the environment and caches, never runs/ or store/
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-trackers .mypy_cache .ruff_cache .pytest_cache

@@ -63,6 +63,7 @@ RECIPES = {
     "start": TEACHER + "start_from: {stage: lessons, path: gone.jsonl}\n",
     "again": SOURCES + TEACHER + "repeat: [0, 0]\n",
     "samples": SOURCES + TEACHER + "evaluate: {samples: 4, temperature: 0}\n",
+    "tracker": SOURCES + TEACHER + "trackers: [wandbb]\n",
     "local": SOURCES + "teacher: {backend: transformers_local, model: ./hollow}\n",
 }
 

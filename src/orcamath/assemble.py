@@ -15,7 +15,7 @@ from orcamath.experiment import run_arms
 from orcamath.extend import offered
 from orcamath.families import boundary, find
 from orcamath.outline import outline
-from orcamath.ports import Closing, Judge, Message, Screen, Silent
+from orcamath.ports import Closing, Judge, Message, Screen, Silent, TrackedRun, Tracker
 from orcamath.recipe_file import arms, dump
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem, digest
@@ -25,7 +25,6 @@ from orcamath.sources.source import Reader, SourceSettings
 from orcamath.stages.practice import ServerSettings
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.budget import Budget
-from orcamath.store.event_files import EventFiles
 from orcamath.store.history import History, Pointers
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.names import arm_folder
@@ -185,12 +184,12 @@ def _run_base(
     """Run the recipe itself, without its arms, which share their run's budget."""
     from orcamath.recipe import run
 
-    events = EventFiles(folder.path / "tensorboard") if recipe.tensorboard else None
+    trackers = _trackers(recipe, folder, arm)
     folder.write_text("recipe.yaml", dump(recipe))
     budget = Budget(history.adopted(folder.path), recipe.budget.cap_usd, recipe.budget.stages_usd)
     shown.money = lambda: (budget.spent_usd(), recipe.budget.cap_usd)
     tools = Assembled(store)
-    shop = Workshop(store, folder, tools, keeper, until, announce, budget=budget, events=events, keeper=keeper)
+    shop = Workshop(store, folder, tools, keeper, until, announce, budget=budget, trackers=trackers, keeper=keeper)
     shop.pointers = Pointers(folder, history, arm)
     ended = False
     try:
@@ -199,12 +198,27 @@ def _run_base(
     finally:
         keeper.end()
         shop.tell_reused()
-        if events is not None:
-            events.close()
+        shop.close_trackers()
         tools.close()
         budget.close()
         shop.leave_pointers(ended=ended)
     keeper.stage("")
+
+
+def _trackers(recipe: Recipe, folder: RunFolder, arm: str) -> list[Tracker]:
+    """Open the trackers that a recipe names. Raises RecipeError where one needs a package that is not here."""
+    if not recipe.trackers:
+        return []
+    path = folder.path
+    group = path.parent.parent.name if arm else path.name
+    told: dict[str, str | int | float] = {
+        "recipe": recipe.name,
+        "student": recipe.student.base,
+        "loss": recipe.learn.loss,
+        "beta": recipe.learn.beta,
+    }
+    run = TrackedRun(f"{group}/{arm}" if arm else group, group, folder.id, path, told)
+    return [find("tracker", name).open_tracker(run) for name in recipe.trackers]
 
 
 class _ArmRunner:

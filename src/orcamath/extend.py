@@ -49,6 +49,11 @@ FAMILIES: dict[str, Family] = {
         "orcamath.backends",
     ),
     "screen": Family("make", "make() -> Iterable[Screen]: each says why a question must not be trained on, or None"),
+    "tracker": Family(
+        "open_tracker",
+        "open_tracker(run: TrackedRun) -> Tracker: takes the numbers of a training, step by step",
+        "orcamath.trackers",
+    ),
     "base": Family("folder", "folder() -> Path: a model folder in transformers' format, which becomes M1"),
     "recipe": Family("", "a package that holds the recipe as NAME.yaml", "orcamath.recipes"),
 }

@@ -4,9 +4,10 @@ A model is `Chat`: requests in, replies out, in any order, exactly one reply a r
 GPUs are the backend's business. Agents, teacher and judges stay plain synchronous code.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from orcamath.records import Outcome, canonical
@@ -27,6 +28,8 @@ __all__ = [
     "Sampling",
     "Screen",
     "Silent",
+    "TrackedRun",
+    "Tracker",
     "Usage",
 ]
 
@@ -212,6 +215,32 @@ class Pose(Protocol):
 
     def __call__(self, question: str, sampling: Sampling, draw: int = 0) -> Request:
         """Pose one question."""
+        ...
+
+
+class TrackedRun(NamedTuple):
+    """What a tracker is told of the run (or arm) whose numbers it gets."""
+
+    name: str
+    """`RUN`, or `RUN/ARM`."""
+    group: str
+    """The run, for it and all its arms."""
+    id: str
+    """Drawn once a run."""
+    folder: Path
+    settings: Mapping[str, str | int | float]
+    """What the recipe says of the student and how it learns, in few words."""
+
+
+class Tracker(Protocol):
+    """Where the numbers of a training go besides `metrics.jsonl`. What it raises does not end the training."""
+
+    def add(self, stage: str, step: int, numbers: Mapping[str, float]) -> None:
+        """Take the numbers of one step of a stage (`imitate`, `learn 2`); after a crash some steps come again."""
+        ...
+
+    def close(self) -> None:
+        """Write out what is still held; called when the run ends, and harmless a second time."""
         ...
 
 

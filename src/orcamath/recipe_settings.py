@@ -164,8 +164,8 @@ class Recipe(Settings):
     """What the run is to decide, and by which rule."""
     threads: int | None = outside_digest(None, ge=1)
     """CPU threads a process; None leaves it to torch. A small model is fastest on one, and arms share the cores."""
-    tensorboard: bool = outside_digest(False)
-    """Write the training's numbers as TensorBoard event files too (needs the package `tensorboard`)."""
+    trackers: tuple[str, ...] = Field((), json_schema_extra={"family": "tracker", "outside_digest": True})
+    """Where the training's numbers go besides `metrics.jsonl`: `tensorboard`, `trackio`, `wandb`, or a file of your own."""
     workers: int = outside_digest(2, ge=1)
     """Arms that run side by side, one process each."""
 

@@ -12,7 +12,14 @@ from orcamath.recipe_settings import VERSION
 
 __all__ = ["MIGRATIONS", "brought_up"]
 
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+def _trackers(raw: dict[str, Any]) -> dict[str, Any]:
+    """`tensorboard: true` became one of `trackers`."""
+    told = {key: value for key, value in raw.items() if key != "tensorboard"}
+    return {**told, "trackers": [*told.get("trackers", ()), "tensorboard"]} if raw.get("tensorboard") is True else told
+
+
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {0: _trackers}
 """Version → how a recipe of it is written in the next one's keys. One that is not listed has the next one's keys already."""
 
 

@@ -3,6 +3,7 @@
 The recipe says what is made of what; the workshop keeps the books of which stage came out of where and how long it took.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, ParamSpec, Protocol, TypeVar
 from orcamath.agents.driver import Agent
 from orcamath.agents.settings import AgentSettings
 from orcamath.errors import OrcamathError
-from orcamath.ports import Judge, Message, Pose, Progress, Screen
+from orcamath.ports import Judge, Message, Pose, Progress, Screen, Tracker
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem, Settings
 from orcamath.settings import ModelSettings, StudentSettings
@@ -19,7 +20,6 @@ from orcamath.sources.source import Reader, SourceSettings
 from orcamath.stages.practice import ServerSettings
 from orcamath.store.artifacts import Artifact, Identified, Output, Store
 from orcamath.store.budget import Budget
-from orcamath.store.event_files import EventFiles
 from orcamath.store.history import Pointers
 from orcamath.store.ledger import Remembered
 from orcamath.store.run_folder import RunFolder
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Measured", "Player", "StageDone", "Tools", "UntilReached", "Workshop"]
 
+log = logging.getLogger("orcamath")
 S = TypeVar("S", bound=Settings)
 P = ParamSpec("P")
 
@@ -133,7 +134,7 @@ class Workshop:
     """What stages are made at the cost of."""
     keep: Callable[[], None] = lambda: None
     """Called after every stage: leaves the run's pointers, so that even a killed run tells what it reached."""
-    events: EventFiles | None = None
+    trackers: list[Tracker] = field(default_factory=list)
     """Where a training's numbers go besides `metrics.jsonl`."""
     label: str = ""
     """The stage under way."""
@@ -214,11 +215,29 @@ class Workshop:
         self.measured.append(Measured(name, iteration, trained, scored, tokens))
 
     def metric(self, **numbers: object) -> None:
-        """Append numbers of a training step to the run's `metrics.jsonl`, and to its event files where it keeps some."""
+        """Append numbers of a training step to the run's `metrics.jsonl`, and hand them to its trackers."""
         if self.folder is not None:
             self.folder.metric(stage=len(self.done), **numbers)
-        if self.events is not None:
-            self.events.add(self.label, numbers)
+        step = numbers.get("step")
+        told = {name: float(n) for name, n in numbers.items() if name != "step" and isinstance(n, int | float)}
+        for tracker in list(self.trackers):
+            try:
+                tracker.add(self.label, step if isinstance(step, int) else 0, told)
+            except Exception as e:  # whatever it is, a training of hours does not end by it
+                self.trackers.remove(tracker)
+                log.warning(
+                    "a tracker of this run failed and gets nothing more (%s: %s); `metrics.jsonl` has every number",
+                    type(e).__name__, e,
+                )  # fmt: skip
+
+    def close_trackers(self) -> None:
+        """Let every tracker write out what it still holds."""
+        for tracker in self.trackers:
+            try:
+                tracker.close()
+            except Exception as e:  # as above: what was trained is sealed
+                log.warning("a tracker of this run could not be closed (%s: %s)", type(e).__name__, e)
+        self.trackers.clear()
 
 
 def _named(settings: Settings, inputs: Iterable[object], named: Mapping[str, object]) -> list[Identified | str]:

@@ -23,7 +23,7 @@ LAYERS = [
     ["store"],
     [
         "sources", "agents", "prompts", "judges", "contamination", "duplicates",
-        "verify", "worked", "preferences", "evaluate",
+        "verify", "worked", "preferences", "evaluate", "trackers",
     ],
     ["student"],
     ["stages"],

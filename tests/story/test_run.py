@@ -91,7 +91,7 @@ def test_seeds_to_report_and_again_in_no_time(orcamath, tmp_path: Path, small: l
     # another beta is another training, but the reference's log-probs are those remembered in the store
     remembered = tmp_path / "store/reference/reference.sqlite"
     known = remembered.stat().st_size
-    own = [*small, "learn.beta=0.7", "tensorboard=true"]
+    own = [*small, "learn.beta=0.7", "trackers=[tensorboard]"]
     other = orcamath("run", "classroom", *flags(own), "--name", "other", "--until", "learn")
     assert "learn 2" in other.stderr
     assert remembered.stat().st_size == known

@@ -1,20 +1,11 @@
 """What is watched in training: hand-computed numbers, warnings, TensorBoard files that say what metrics.jsonl says."""
 
-import json
 import logging
-import sys
-from pathlib import Path
 
 import pytest
 
-from orcamath.errors import RecipeError
-from orcamath.store.artifacts import Store
-from orcamath.store.event_files import EventFiles
-from orcamath.store.run_folder import RunFolder
 from orcamath.student.groups import Group
 from orcamath.student.watch import Sums, Watch, looked_at, watched
-from orcamath.workshop import Workshop
-from tiny_student import Quiet
 
 GROUP = Group(
     "p", (1,), ((2,), (3,), (4,)), (True, False, False), (1.0, 1.0, 1.0), ((0, 1, 1.0), (0, 2, 1.0)), (False, False, True)
@@ -71,25 +62,3 @@ def test_a_right_answer_that_recovers_is_not_warned_of() -> None:
     for i in range(40):
         watch(reward_chosen=-0.1 if i < 5 else 0.2, z0=0.0 if i < 5 else 0.1)
     assert watch.said == []
-
-
-def test_tensorboard_has_what_metrics_jsonl_has(tmp_path: Path) -> None:
-    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    with RunFolder(tmp_path / "run") as folder:
-        shop = Workshop(Store(tmp_path / "store"), folder, None, Quiet())  # type: ignore[arg-type]
-        shop.events, shop.label = EventFiles(folder.path / "tensorboard"), "learn 2"
-        for step in range(3):
-            shop.metric(step=step, loss=1.0 / (step + 1), margin=0.5 * step)
-        shop.events.close()
-    lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
-    events = accumulator.EventAccumulator(str(tmp_path / "run/tensorboard/learn-2")).Reload()
-    for tag in ("loss", "margin"):
-        found = [(e.step, e.tensor_proto.float_val[0]) for e in events.Tensors(tag)]
-        assert found == [(line["step"], pytest.approx(line[tag])) for line in lines]
-    assert set(events.Tags()["tensors"]) == {"loss", "margin"}
-
-
-def test_without_the_package_event_files_are_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tensorboard.summary", None)
-    with pytest.raises(RecipeError, match=r"tensorboard: true.*needs the package `tensorboard`"):
-        EventFiles(tmp_path)

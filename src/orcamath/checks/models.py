@@ -75,7 +75,10 @@ def _called(key: str, model: ModelSettings, cap_usd: float | None, notes: Notes)
             door_of(model, model.base_url or OPENAI)
 
 
-_PACKAGES = {"peft": "lora", "gguf": "gguf", "datasets": "hub", "tensorboard": "tensorboard", "torch": "student"}
+_TRACKERS = ("tensorboard", "trackio", "wandb")
+_PACKAGES = {
+    "peft": "lora", "gguf": "gguf", "datasets": "hub", "torch": "student", **{name: name for name in _TRACKERS},
+}  # fmt: skip
 
 
 def _extras(recipe: Recipe, notes: Notes) -> None:
@@ -85,8 +88,7 @@ def _extras(recipe: Recipe, notes: Notes) -> None:
         wanted["peft"] = "adapter"
     if any(t.adapter is not None and t.adapter.quantize == "4bit" for t in _trainings(recipe)):
         wanted["bitsandbytes"] = "adapter.quantize: 4bit"
-    if recipe.tensorboard:
-        wanted["tensorboard"] = "tensorboard: true"
+    wanted |= {name: f"trackers: [{name}]" for name in recipe.trackers if name in _TRACKERS}
     if recipe.student.base.endswith(".gguf"):
         wanted["gguf"] = "student.base"
     for package, where in wanted.items():

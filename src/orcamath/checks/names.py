@@ -44,6 +44,8 @@ def check_names(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
         _member(notes, f"agents.{i}.name", "agent", agent.name)
     for i, screen in enumerate(recipe.screens):
         _member(notes, f"screens.{i}", "screen", screen)
+    for i, tracker in enumerate(recipe.trackers):
+        _member(notes, f"trackers.{i}", "tracker", tracker)
     for stage, usd in recipe.budget.stages_usd.items():
         if stage not in PAID_STAGES:
             notes.trouble(

@@ -5,15 +5,16 @@ Every check raises AssertionError naming the law that is broken. Backends have t
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from orcamath.agents.driver import Agent, Item, examine
-from orcamath.ports import Comparison, Judge, Reply, Request, Screen
+from orcamath.ports import Comparison, Judge, Reply, Request, Screen, TrackedRun, Tracker
 from orcamath.records import Problem, Rejected
 from orcamath.sources.source import Reader, SourceSettings, Unsplit
 from orcamath.testing.contracts import HARD_TEXTS
 
-__all__ = ["COMPARISONS", "check_agent", "check_judge", "check_loss", "check_screen", "check_source"]
+__all__ = ["COMPARISONS", "check_agent", "check_judge", "check_loss", "check_screen", "check_source", "check_tracker"]
 
 COMPARISONS = (
     Comparison("How many eggs are left?", "9", "She has 16 - 7 = 9 eggs left.\n#### 9"),
@@ -111,6 +112,17 @@ def check_screen(screen: Screen, questions: Sequence[str] = ()) -> None:
         said = screen(question)
         assert said is None or said, f"it says why, or None: {said!r:.80}"
         assert screen(question) == said, "the same question, the same answer"
+
+
+def check_tracker(open_tracker: Callable[[TrackedRun], Tracker], folder: Path) -> None:
+    """Hold a tracker against the laws of `ports.Tracker`, on a run in `folder`."""
+    run = TrackedRun("trial/one arm", "trial", "0f1e2d", folder, {"loss": "kto", "beta": 0.3})
+    tracker = open_tracker(run)
+    for stage in ("imitate", "learn 2"):
+        for step in (0, 1, 2, 1, 2):  # broken off behind step 2, gone on from step 1
+            tracker.add(stage, step, {"loss": 1.0 / (step + 1), "grad_norm": float("inf")})
+    tracker.close()
+    tracker.close()
 
 
 def check_loss(loss: Callable[..., Any], settings: Any = None) -> None:

@@ -8,33 +8,38 @@ from pathlib import Path
 from typing import Any
 
 from orcamath.errors import RecipeError
+from orcamath.ports import TrackedRun
 
-__all__ = ["EventFiles"]
+__all__ = ["EventFiles", "open_tracker"]
+
+
+def open_tracker(run: TrackedRun) -> "EventFiles":
+    """Return the tracker of a run. Raises RecipeError where the package is missing."""
+    return EventFiles(run.folder / "tensorboard")
 
 
 class EventFiles:
-    """Writes below `folder`. Raises RecipeError at once where the package is missing."""
+    """Writes below `folder`."""
 
     def __init__(self, folder: Path) -> None:
         try:
             from tensorboard.summary import Writer
         except ImportError as e:
             raise RecipeError(
-                "`tensorboard: true` needs the package `tensorboard`: install it, or orcamath's extra of that name; the same "
+                "`trackers: [tensorboard]` needs the package `tensorboard`: pip install 'orcamath[tensorboard]'; the same "
                 "numbers are in `metrics.jsonl` without it"
             ) from e
         self.folder = folder
         self._open = Writer
         self._writers: dict[str, Any] = {}
 
-    def add(self, stage: str, numbers: Mapping[str, Any]) -> None:
-        """Write one training step's numbers; `step` among them is where they stand."""
+    def add(self, stage: str, step: int, numbers: Mapping[str, float]) -> None:
+        """Write the numbers of one step of a stage."""
         name = stage.replace(" ", "-")
         if name not in self._writers:
             self._writers[name] = self._open(str(self.folder / name))
         for tag, value in numbers.items():
-            if tag != "step":
-                self._writers[name].add_scalar(tag, float(value), step=int(numbers["step"]))
+            self._writers[name].add_scalar(tag, value, step=step)
 
     def close(self) -> None:
         """Write out what is still held."""
