@@ -236,4 +236,4 @@ def test_strangers_are_refused(tab: Any, viewer: Served) -> None:
     assert page.evaluate(asked) in {"opaque", "refused"}  # what came back, if anything did, is not for its eyes
     page.set_content(f"<iframe src='{viewer.address}'></iframe>")
     page.wait_for_timeout(500)
-    assert all("Live" not in frame.content() for frame in page.frames[1:])
+    assert [frame.url for frame in page.frames[1:] if frame.url.startswith("http")] == []

@@ -11,7 +11,8 @@ import pytest
 
 MODULES = (
     "answers.choose", "answers.compare", "answers.expressions", "answers.find", "answers.forms", "answers.latex",
-    "answers.locate", "answers.number_words", "answers.numbers", "answers.readings", "answers.relations", "answers.steps",
+    "answers.locate", "answers.number_words", "answers.numbers", "answers.readings", "answers.relations", "answers.stated",
+    "answers.steps",
     "answers.units", "answers.wording", "answers.writing", "judges.model", "judges.rules",
 )  # fmt: skip
 BEFORE = 77
@@ -32,7 +33,7 @@ class Row(NamedTuple):
 ROWS = [
     # choose: which number of a sentence
     Row(
-        "answers.choose._LINK",
+        "answers.choose.LINK",
         "what stands behind it is the result",
         ("5 + 3 = 8", "55, which is 18", "6.67, so 7", "24, no, 22", "20 gives 11", "which rounds down to 15"),
         ("He gives 3", "some 5"),
@@ -45,7 +46,7 @@ ROWS = [
         ("He has 3, if", "5 weeks later,"),
     ),
     Row(
-        "answers.choose._CLAUSE",
+        "answers.choose.CLAUSE",
         "a number that belongs to a phrase",
         ("for ", "shortest of the ", "3 x "),
         ("has ", "there are some "),
@@ -57,31 +58,31 @@ ROWS = [
         (" dollars (she started with ", ", or "),
     ),
     Row(
-        "answers.choose._ASSERTS",
+        "answers.choose.ASSERTS",
         "a verb that claims the number behind it",
         ("she has ", "It is about ", "= ", "pays "),
         ("of the ", "with "),
     ),
     Row(
-        "answers.choose.CONCLUDES",
+        "answers.stated.CONCLUDES",
         "the sentence ends the solution",
         ("In total, 5", "so she has 5", "therefore 5"),
         ("also 5", "She has 5"),
     ),
     Row(
-        "answers.choose.OWN_WORDS",
+        "answers.stated.OWN_WORDS",
         "the writer speaks of itself",
         ("I am sorry", "I'm afraid", "I can only"),
         ("It is 5", "In all, 5"),
     ),
     Row(
-        "answers.choose._ANNOUNCES",
+        "answers.stated._ANNOUNCES",
         "what is still to be found",
         ("Let x be 3", "we need to find 5"),
         ("He needs to pay 5",),
     ),
     Row(
-        "answers.choose._OPERATE",
+        "answers.stated._OPERATE",
         "an operation is announced without its result",
         ("multiply 5 by 2 to get the total", "Add 4 to 8."),
         ("Adding 4 gives 40 = 5", "adds 5 to 8, so 13 remain"),
@@ -168,7 +169,7 @@ ROWS = [
     Row(
         "answers.locate._TAKES_BACK",
         "the answer is taken back",
-        ("Wait, 5", "Oops", "I forgot", "the real total is 5"),
+        ("Wait, 5", "Oops", "I forgot", "the real total is 5", "I misread it"),
         ("However, 5", "waiting", "know, 5"),
     ),
     Row(
@@ -186,7 +187,7 @@ ROWS = [
     Row(
         "answers.locate._ROW",
         "a line that names a value",
-        ("Bo: 24", "Ann's age: 12 years", "Kim = $4"),
+        ("Bo: 24", "Ann's age: 12 years", "Kim = $4", "| Kim | 10 |", "- Kim: 10"),
         ("Step 3: 4 + 5", "So 24", "note: 5"),
     ),
     Row(
@@ -204,12 +205,17 @@ ROWS = [
     ),
     # number words
     Row("answers.number_words.PERCENT", "a percent sign or word", ("%", " percent", "per cent"), ("x", "5")),
-    Row("answers.number_words.AND_HALF", "and a half", (" and a half", "-and-a-quarter"), (" and half", " and a day")),
+    Row(
+        "answers.number_words.AND_HALF",
+        "and a half",
+        (" and a half", "-and-a-quarter", " and three quarters"),
+        (" and half", " and a day"),
+    ),
     Row("answers.number_words._WORD", "a word", ("five",), ("5", "-")),
     Row(
         "answers.number_words._PAST",
         "a time of day in words",
-        ("half past six", "quarter to 7"),
+        ("half past six", "quarter to 7", "twenty past ten", "20 minutes to 4"),
         ("half of six", "past six"),
     ),
     Row(
@@ -226,7 +232,12 @@ ROWS = [
         ("½", "-"),
     ),
     Row("answers.numbers._TOKEN", "the same in texts of other scripts", ("½", "四十五", "12"), ("、", "-")),
-    Row("answers.numbers._CLOCK", "the minutes of a time", (":30", ".30 pm", "h30", " 30 pm"), (":99", "30", ":3")),
+    Row(
+        "answers.numbers._CLOCK",
+        "the minutes of a time",
+        (":30", ".30 pm", "h30", " 30 pm", ".30 Uhr"),
+        (":99", "30", ":3"),
+    ),
     Row("answers.numbers._HOUR", "an hour's half of the day", (" pm", "a.m.", " o'clock"), ("min", "m")),
     Row("answers.numbers._RATIO", "the second part of a ratio", (":4", " : 9"), (":4:5", ": 4"), "match"),
     Row("answers.numbers._OVER", "the denominator", ("/2", " / 3", "⁄4"), ("/x", "2")),
@@ -245,7 +256,7 @@ ROWS = [
     Row(
         "answers.readings._CALCULATION",
         "something to work out",
-        ("3 + 4", "2^10", "3√2", "5!", "ln 2"),
+        ("3 + 4", "2^10", "3√2", "5!", "ln 2", "6e"),
         ("18", "a - b is", "12 pens"),
     ),
     Row("answers.readings._RANGE", "from … to, or a hyphened mixed number", ("18-20", "2-1/2", "3 – 7"), ("18", "a-b")),
@@ -260,8 +271,8 @@ ROWS = [
     Row(
         "answers.relations._LETTERED",
         "a letter glued to a number or an operation, or a sign that compares",
-        ("12n", "p - 2", "x < 5", "6ab"),
-        ("12 pens", "5 + 3", "18 dollars"),
+        ("12n", "p - 2", "x < 5", "6ab", "4sqrt(x)", "log_3 x", "|x| = 6", "a_6", "f(6)"),
+        ("12 pens", "5 + 3", "18 dollars", "sqrt(2)", "f(6) = 5"),
     ),
     Row("answers.relations._SIGN", "an equals sign or a comparison", ("x = 5", "x <= 5", "x ≠ 5"), ("x + 5", "-")),
     # steps, units
@@ -279,7 +290,7 @@ ROWS = [
     Row(
         "answers.wording._NAMED",
         "a choice that is named",
-        ("option B", "choice is (b)", "The answer is C"),
+        ("option B", "choice is (b)", "The answer is C", "I choose b."),
         ("The answer is a dog", "options"),
     ),
     Row("answers.wording._BRACKETED", "a letter in brackets", ("(B)", "(c)"), ("B", "(12)")),
@@ -299,6 +310,8 @@ ROWS = [
             "N/A",
             "none",
             "I am unable to tell",
+            "I don't know.",
+            "I am not able to help",
             "There isn't enough information",
         ),
         ("He cannot swim", "12", "nonetheless 3", "none of the boys"),
@@ -308,7 +321,7 @@ ROWS = [
     Row(
         "answers.writing._GROUPS",
         "thousands in groups",
-        ("12 500", "1'250", "1.234.567", "1.250,50"),
+        ("12 500", "1'250", "1.234.567", "1.250,50", "12_500"),
         ("12 50", "12 500/1000", "2012 500", "1.250"),
     ),
     Row("answers.writing._COMMA", "digits, a comma, digits", ("2,5", "1,250"), ("1,234,567", "2, 5", "1,2.5")),

@@ -16,7 +16,7 @@ from orcamath.answers.numbers import Quantity, quantities
 from orcamath.answers.quantity import Form
 from orcamath.answers.units import asked, names_asked, unit_after
 
-__all__ = ["Choice", "choose", "claims", "mentions", "no_result", "restates"]
+__all__ = ["ASSERTS", "CLAUSE", "LINK", "Choice", "choose"]
 
 
 class Choice(NamedTuple):
@@ -29,7 +29,7 @@ class Choice(NamedTuple):
     """The sentence is a list of numbers, none of them more the answer than another."""
 
 
-_LINK = re.compile(
+LINK = re.compile(
     r"=|≈|,? so\b|(?:, |\.\.\. ?)(?:no|sorry|or rather|i mean|wait|actually),? |(?<=[0-9] )gives\b|"
     r"\b(?:we|you) (?:get|have|obtain|find)\b|"
     r"\bround(?:ed|s|ing)? (?:up |down |off )?to\b|"
@@ -40,7 +40,7 @@ _ASIDE = re.compile(r"(?<=\s)\((?=[^()]*[A-Za-z=])[^()]*\)")
 _CONDITION = re.compile(
     r"^(?:(?:so|now|and|but|then|therefore|thus)\b,? )?(?:if|when|since|because|after|as|given)\b[^,]*,", re.IGNORECASE
 )
-_CLAUSE = re.compile(
+CLAUSE = re.compile(
     r"(?:\b(?:in|for|after|from|per|of|than|if|at|every|each|within|during|by|on|out of|and|with|to|over|the|these|those|"
     r"a|are|all|his|her|their|same|first|last|next|age|step)|[x*×+/÷(])[ ]*$",
     re.IGNORECASE,
@@ -48,7 +48,7 @@ _CLAUSE = re.compile(
 _SAYS_MORE = re.compile(
     r"^[^(,;]*\b(?:is|are|was|were|costs?|makes?|gives?|gets?|earns?|equals?|will|would|can)\b", re.IGNORECASE
 )
-_ASSERTS = re.compile(
+ASSERTS = re.compile(
     r"(?:\b(?:is|are|was|were|be|but|gets?|comes to|has|have|had|needs?|total|answer|makes?|made|earn(?:s|ed)?|spends?|spent|"
     r"takes?|costs?|"
     r"about|approximately|only|exactly|can|will|equals?|left|paid|pays|received?s?|saves?|contains?)[ ]*"
@@ -57,17 +57,20 @@ _ASSERTS = re.compile(
 )
 _DENIED = ("not ", "not $", "n't ", "instead of ", "rather than ")
 _BECAUSE = (" because ", ", since ", ", as ")
-_NO_NOUN = frozenset(["more", "less", "fewer", "times", "of", "in", "and", "or", "is", "are", "to", "a", "per", "each"])
 _OUT_OF = frozenset(
     ["of the", "chance in", "chances in", "chance out of", "out of", "over", "in", "in every", "of", "out of every"]
 )
-_IS_TO = frozenset(["to", "is to", "-to-"])
+_IS_TO = frozenset(["to", "is to"])
+_LABELLED = frozenset(
+    ["step", "part", "equation", "eq", "eq.", "example", "figure", "fig.", "section", "exercise", "lemma"]
+)
+"""Behind these a number is a name."""
 _LISTING = frozenset({"and", ",", ";", "&", "to", ", and", "-", "–"})
 
 
 def choose(sentence: str, question: str = "") -> Choice | None:
     """Return the sentence's answer, or None where it has no number."""
-    every = quantities(sentence)
+    every = [q for q in quantities(sentence) if not _labels(sentence, q, question)]
     if ("half " in sentence or "quarter " in sentence) and (clock := past(sentence)):
         return Choice(clock, True, (clock,))
     if len(every) > 1 and (item := ITEM.match(sentence)) and every[0].end <= item.end():
@@ -110,6 +113,12 @@ def choose(sentence: str, question: str = "") -> Choice | None:
     return _by_score(sentence, question, behind or among, rest)
 
 
+def _labels(sentence: str, q: Quantity, question: str) -> bool:
+    """Tell whether a number only says which: `Step 3`, `equation (2)`; where the question asks which, it is an answer."""
+    head = sentence[max(q.start - 16, 0) : q.start].rstrip(" (*#").rpartition(" ")[2].strip("(*#").lower()
+    return head in _LABELLED and head not in question.lower()
+
+
 def _meant(sentence: str, among: list[Quantity], question: str) -> list[Quantity]:
     """Leave out what is denied (`not 15 but 12`) or only a reason (`40, because …`); join `3 out of 8`; take whose it is."""
     kept = [q for q in among if not sentence.endswith(_DENIED, 0, q.start)] or among
@@ -124,7 +133,7 @@ def _meant(sentence: str, among: list[Quantity], question: str) -> list[Quantity
 def _joined(sentence: str, among: list[Quantity], question: str) -> Quantity | None:
     """Read `3 out of 8` as the fraction, `3 to 2` as the ratio, that the question asks for."""
     for a, b in list(pairwise(among))[-1:]:
-        gap = sentence[a.end : b.start].strip().lower()
+        gap = sentence[a.end : b.start].replace("-", " ").strip().lower()
         if not b.value or not {a.form, b.form} <= {"number", "word"}:
             continue
         if (gap in _OUT_OF and asked(question).share) or (gap in _IS_TO and asked(question).ratio):
@@ -155,8 +164,8 @@ def _linked(sentence: str, among: list[Quantity]) -> tuple[re.Match[str] | None,
     end = sentence.rstrip(" .*$")
     if end[-1:].isalpha() and end[:-1].rstrip()[-1:] == "=":  # `20 = x`
         named = [q for q in among if sentence[q.end :].lstrip()[:1] == "="]
-        return (_LINK.search(sentence, named[-1].end), named[-1:]) if named else (None, [])
-    for link in reversed(list(_LINK.finditer(sentence))):
+        return (LINK.search(sentence, named[-1].end), named[-1:]) if named else (None, [])
+    for link in reversed(list(LINK.finditer(sentence))):
         if behind := [q for q in among if q.start >= link.end() - 1]:
             return link, behind
     return None, []
@@ -191,79 +200,6 @@ def _doubtful(sentence: str, quantity: Quantity, question: str) -> bool:
     )
 
 
-def restates(sentence: str, q: Quantity, question: str) -> bool:
-    """Tell whether a number only repeats what the question gives with it, which is not what it asks for: `Tom has 3 boxes`."""
-    word, _, _ = unit_after(sentence, q.end)
-    if not word or word in asked(question).nouns or word in _NO_NOUN or "=" in sentence or CONCLUDES.search(sentence):
-        return False
-    return f" {q.text} {word}" in f" {question.lower()}"
-
-
-def mentions(sentence: str, choice: tuple[Quantity, ...]) -> bool:
-    """Tell whether a number in words only belongs to a phrase: `the shortest of the three`."""
-    return len(choice) == 1 and choice[0].form == "word" and bool(_CLAUSE.search(sentence, 0, choice[0].start))
-
-
-def claims(sentence: str, choice: Choice, question: str = "") -> bool:
-    """Tell whether a sentence without a marker puts its number forward as the answer.
-
-    It does by its verb (`there are five`, `it is 18`), by a conclusion (`so … 18`), by the noun that is asked for, or by being
-    the number; `the shortest of the three`, `12 and 8`, `only one at a time` state none.
-    """
-    q, before = choice.quantity, sentence[: choice.quantity.start]
-    if choice.several or OWN_WORDS.match(sentence) or (q.form == "word" and sentence.startswith(" of ", q.end)):
-        return False
-    before = before.rstrip("$€£ ") + " "
-    if _ASSERTS.search(before) or before.endswith(": ") or before.strip(" *\"'(~≈-") in ("", "USD", "Rs."):
-        return choice.sure or len({o.value for o in choice.among}) == 1
-    if not sentence.isascii():
-        return choice.sure  # no verbs of other languages are known
-    word, unit, _ = unit_after(sentence, q.end)
-    wanted = asked(question)
-    if (word and word in wanted.nouns) or (wanted.money and (q.unit or (unit and unit.dimension == "money"))):
-        return True
-    return q.form != "word" and choice.sure and bool(_LINK.search(before) or CONCLUDES.search(sentence))
-
-
-CONCLUDES = re.compile(
-    r"^\W*(?:in total|altogether|in conclusion|finally|this means|that means)\b|\b(?:therefore|thus|so|hence)\b",
-    re.IGNORECASE,
-)
-"""A sentence with these ends a solution."""
-OWN_WORDS = re.compile(r"\W*\bI(?:['’]m| am| can| could| will|['’]ll)\b")
-"""Words about the writer, who states no answer so."""
-_OPERATE = re.compile(
-    r"\b(?:multiply(?:ing)?|divid(?:e|ing)|subtract(?:ing)?|add(?:ing)?)\b[^0-9=]{0,40}[0-9][0-9.,]*"
-    r"(?P<other>[^0-9=]{0,30}\b(?:by|to|from|and|with)\b[^0-9=]{0,20}[0-9][0-9.,]*)?[^0-9=]*$",
-    re.IGNORECASE,
-)
-
-
-_ANNOUNCES = re.compile(
-    r"^let \w+ be\b|\b(?:need|have|want) to (?:first )?(?:find|calculate|compute|determine|know)\b", re.IGNORECASE
-)
-
-
-def no_result(sentence: str, question: str = "") -> bool:
-    """Tell whether a sentence only announces an operation (`we multiply 5 by 2`), or breaks off before its result."""
-    if sentence[-1:] in "=+*/×÷" or sentence.rstrip(" ,").endswith((" so", " and", " because", " equals")):
-        return True
-    if "=" not in sentence and len(sentence) < 160 and _ANNOUNCES.search(sentence):
-        return True
-    every = quantities(sentence)
-    gaps = [sentence[a.end : b.start].strip() for a, b in pairwise(every)]
-    if gaps and all(gap in _OPERATORS for gap in gaps) and set(gaps) != {"-"}:
-        return any(c.isalpha() for c in sentence[: every[0].start]) and not _ASSERTS.search(sentence[: every[0].start])
-    said = _OPERATE.search(sentence)
-    if said is None or said[0].split()[0].lower() in question.lower():
-        return False
-    inside = {q.value for q in every if q.start >= said.start()}
-    return all(q.value in inside for q in every) if said["other"] else len(every) == 1
-
-
-_OPERATORS = frozenset("+-*/×÷x")
-
-
 def _alternatives(a: Quantity, b: Quantity, among: tuple[Quantity, ...]) -> Choice:
     """`0.33 or 0.3333333`: one value, written twice, of which the longer is the more exact; `5 or 6` is a doubt."""
     alike = abs(a.value - b.value) <= abs(a.value) / 50
@@ -290,9 +226,12 @@ def _by_score(sentence: str, question: str, among: list[Quantity], rest: tuple[Q
             points += 2
         if wanted.time_of_day and q.form == "clock":
             points += 2
-        if _ASSERTS.search(before):
+        if ASSERTS.search(before):
             return points + 1.5
-        return points - 1.5 if _CLAUSE.search(before) else points
+        return points - 1.5 if CLAUSE.search(before) else points
 
     best = max(among, key=score)  # the first of equals
+    for a, b in pairwise(among):
+        if best in (a, b) and (gap := sentence[a.end : b.start].strip()) in ("or", "and"):
+            return _alternatives(a, b, rest) if gap == "or" else Choice(best, False, rest, several=True)
     return Choice(best, len({q.value for q in among}) == 1, rest)

@@ -4,7 +4,7 @@ import re
 from itertools import islice
 from typing import NamedTuple
 
-from orcamath.answers.choose import OWN_WORDS, choose, claims, no_result
+from orcamath.answers.choose import choose
 from orcamath.answers.forms import SHOWN, UNREAD
 from orcamath.answers.latex import plain
 from orcamath.answers.locate import ITEM, Found, How, locate, sentences
@@ -12,6 +12,7 @@ from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import calculation
 from orcamath.answers.relations import formula, in_symbols
+from orcamath.answers.stated import OWN_WORDS, claims, no_result
 from orcamath.answers.units import measure
 from orcamath.answers.wording import gives_up, letter
 from orcamath.answers.writing import decimal_comma, writes_comma

@@ -58,7 +58,8 @@ _ASIDE = re.compile(
     re.IGNORECASE,
 )
 _TAKES_BACK = re.compile(
-    r"\b(?:wait\b|hmm+|oops|actually|hold on|correction|sorry|mistake|mistaken|forgot|forgotten|overlooked|is wrong|was wrong|"
+    r"\b(?:wait\b|hmm+|oops|actually|hold on|correction|sorry|mistake|mistaken|forgot|forgotten|overlooked|"
+    r"mis(?:read|counted|calculated|understood)|is wrong|was wrong|"
     r"incorrect|no, |real (?:total|answer))",
     re.IGNORECASE,
 )
@@ -71,7 +72,9 @@ _NOT_FINAL = re.compile(
     re.IGNORECASE,
 )
 """`To find the answer: …` states none."""
-_ROW = re.compile(r"[A-Z][A-Za-z' ]{0,24}(?:'s \w+)? ?[:=] ?\$?-?[0-9][0-9.,]*(?: [a-z]+){0,2}[.;]?$")
+_ROW = re.compile(
+    r"[|*\- ]{0,4}[A-Z][A-Za-z' ]{0,24}(?:'s \w+)? ?[:=|] ?\$?-?[0-9][0-9.,]*(?: [a-z]+){0,2}[.;| ]{0,3}$"
+)
 _HEADING = re.compile(
     r"(?:step|part|case|solution|calculation|explanation|given|find|method|answer|final|question|problem)\b"
     r"[^0-9=]{0,40}(?:[0-9]{1,2}[:.)]|:?\**$)",

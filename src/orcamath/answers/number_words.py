@@ -27,7 +27,17 @@ _SMALL = {
 }  # fmt: skip
 SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 SCALES |= {"dozen": 12, "dozens": 12, "hundreds": 100, "thousands": 1000, "millions": 10**6}
-GLUED_SCALES = {"k": 1000, "M": 10**6, "mn": 10**6, "bn": 10**9, "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
+GLUED_SCALES = {
+    "k": 1000,
+    "K": 1000,
+    "M": 10**6,
+    "mn": 10**6,
+    "bn": 10**9,
+    "万": 10**4,
+    "萬": 10**4,
+    "亿": 10**8,
+    "億": 10**8,
+}
 """What a number in digits is multiplied by where this stands right behind it."""
 _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7}
 _PARTS |= {"eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "hundredth": 100}
@@ -36,7 +46,10 @@ TIMES = {"twice": 2, "double": 2, "doubled": 2, "thrice": 3, "triple": 3, "tripl
 STARTS = frozenset({*_SMALL, *TIMES, "half", "a", "an", "dozen", "hundred", "thousand", "million"})
 """Words a number in words can begin with."""
 PERCENT = re.compile(r"[ ]{0,2}(?:%|\\%|(?:percent|per cent)\b)", re.IGNORECASE)
-AND_HALF = re.compile(r"[ -]and[ -](?:a|one)[ -](half|third|quarter|fourth)\b", re.IGNORECASE)
+AND_HALF = re.compile(
+    r"[ -]and[ -](a|one|two|three|four|five)[ -](hal(?:f|ves)|(?:third|quarter|fourth|fifth|sixth|eighth)s?)\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[A-Za-z]+")
 
 
@@ -62,13 +75,15 @@ def from_han(text: str) -> Fraction | None:
     return Fraction(total + section + digit)
 
 
-def part_of(word: str) -> int:
-    """Return 2 for `half`, 4 for `quarter` and so on."""
-    return _PARTS[word.lower()]
+def part_of(said: re.Match[str]) -> Fraction:
+    """Return what a match of `AND_HALF` adds: 1/2 for `and a half`, 3/4 for `and three quarters`."""
+    return Fraction(_SMALL.get(said[1].lower(), 1), _PARTS[said[2].lower()])
 
 
 _HOURS = {"noon": 12, "midday": 12, "midnight": 0}
-_PAST = re.compile(r"\b(half|quarter) (past|after|to|before) ([0-9]{1,2}|[a-z]+)\b", re.IGNORECASE)
+_PAST = re.compile(
+    r"\b(half|quarter|[0-9]{1,2}|[a-z]+)(?: minutes?)? (past|after|to|before) ([0-9]{1,2}|[a-z]+)\b", re.IGNORECASE
+)
 _NOTHING = frozenset(["none", "nothing", "nobody"])
 _NO = re.compile(
     r"\b(?:(?:is|are|was|were|has|have|had|be) no (?!way|answer|solution|information|number|question|doubt|need|one)[a-z]+|"
@@ -78,7 +93,7 @@ _NO = re.compile(
 
 
 def past(text: str) -> Quantity | None:
-    """Read `half past six`, `quarter to 7` as a time of day."""
+    """Read `half past six`, `quarter to 7`, `twenty past ten` as a time of day."""
     match = _PAST.search(text)
     hour = _SMALL.get(match[3].lower(), int(match[3]) if match[3].isdigit() else 0) if match else 0
     if match is None or not 1 <= hour <= 12:
@@ -100,7 +115,7 @@ def stands_for(text: str) -> Quantity | None:
             if noun[0].lower() in _PARTS:
                 return _part(text, match.start(), 1, noun)
             if half := AND_HALF.match(text, noun.end()):
-                value = 1 + Fraction(1, _PARTS[half[1].lower()])
+                value = 1 + part_of(half)
                 return Quantity(value, text[match.start() : half.end()], match.start(), half.end(), "word")
     if none := _NO.search(text):
         return Quantity(Fraction(0), none[0], *none.span(), "word")
@@ -166,7 +181,7 @@ def _finished(text: str, start: int, value: Fraction, end: int, match: re.Match[
         point, end = _decimals(text, match, end)
         value += point
     if half := AND_HALF.match(text, end):
-        value, end = value + Fraction(1, _PARTS[half[1].lower()]), half.end()
+        value, end = value + part_of(half), half.end()
         scale = _next_word(text, end)
         if scale is not None and SCALES.get(scale[0].lower(), 0) >= 100:  # `one and a half million`
             value, end = value * SCALES[scale[0].lower()], scale.end()

@@ -60,7 +60,7 @@ _PLAIN_TOKEN = (
 )
 _ASCII_TOKEN = re.compile(_PLAIN_TOKEN)
 _TOKEN = re.compile(rf"{_PLAIN_TOKEN}|(?P<glyph>[{''.join(_GLYPHS)}])|(?P<han>[{HAN}]+)")
-_CLOCK = re.compile(r"([:hH. ])([0-5][0-9])(?::[0-5][0-9])?(?![0-9:])[ ]{0,2}([AaPp]\.?[Mm]\b\.?)?")
+_CLOCK = re.compile(r"([:hH. ])([0-5][0-9])(?::[0-5][0-9])?(?![0-9:])[ ]{0,2}([AaPp]\.?[Mm]\b\.?|Uhr\b)?")
 _HOUR_ENDS = frozenset(":.hH aApPoO")
 _HOUR = re.compile(r"[ ]{0,2}(?:([AaPp])(?:\.[Mm]\.|\.?[Mm]\b)|[Oo]['’]clock)")
 _RATIO = re.compile(rf"(?: : |:)({_DECIMAL})(?![:0-9])")
@@ -69,7 +69,7 @@ _MIXED = re.compile(r"(?: and |[ ]{1,2}|[ ]?\+[ ]?|-)([0-9]{1,5})[/⁄]([0-9]{1,
 _EXACT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,3}))?")
 _TO_POWER = re.compile(r"((?:[ ]?[xX×*·⋅][ ]{0,2}|[ ]?\()10)?\^[({]?(-?[0-9]{1,3})[)}]{0,2}(?![0-9.])")
 _SCALE = re.compile(
-    r"[ -]{1,2}((?i:dozens?|hundred|thousand|million|billion|trillion))\b|(?<=[0-9])(k|M|mn|bn)(?![A-Za-z])|[ ]?([万萬亿億])"
+    r"[ -]{1,2}((?i:dozens?|hundred|thousand|million|billion|trillion))\b|(?<=[0-9])([kKM]|mn|bn)(?![A-Za-z])|[ ]?([万萬亿億])"
 )
 
 
@@ -127,6 +127,8 @@ def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:
     before = text[start - 1] if start else ""
     if before.isalpha() and before < "\u2e80" and not _multiplies(text, start):
         return None
+    if before == "_" and text[start - 2 : start - 1].isalpha():
+        return None  # `x_1`
     digits = match["num"] + (match["exp"] or "")
     if digits[0] == "." and text[max(start - 2, 0) : start].lower() == "rs":
         start, digits = start + 1, digits[1:]  # `Rs.500` is no half
@@ -147,7 +149,7 @@ def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:
     elif (glyph := text[end : end + 2].lstrip(" ")[:1]) > "\x7f" and glyph in _GLYPHS:
         value, end, form = value + _GLYPHS[glyph], text.index(glyph, end) + 1, "fraction"
     elif half := AND_HALF.match(text, end):
-        value, end, form = value + Fraction(1, part_of(half[1])), half.end(), "fraction"
+        value, end, form = value + part_of(half), half.end(), "fraction"
     elif ratio := _RATIO.match(text, end):
         below = exact(ratio[1])
         if below:

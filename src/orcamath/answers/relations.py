@@ -25,6 +25,7 @@ _WORD = re.compile(
 """A word; other two letters, as in `6ab`, are a product."""
 _LETTERED = re.compile(
     r"[0-9)][A-Za-z]{1,2}(?![A-Za-z])|[-+*/^] ?[A-Za-z](?![A-Za-z])|(?<![A-Za-z'])[A-Za-z] ?[-+*/^]|[<>≤≥≠]"
+    r"|(?:sqrt|√|log|ln)[^A-Za-z=]{0,6}[a-z]\b|\|[A-Za-z]|^[A-Za-z](?:_\{?[0-9]+\}?|\([0-9]+\))$"
 )
 """Where a letter is glued to a number or an operation, or a sign compares: all that is looked at is a formula there."""
 

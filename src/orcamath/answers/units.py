@@ -160,7 +160,7 @@ def measure(text: str, quantity: Quantity) -> tuple[Fraction, Unit | None, int]:
         return value, None, end
     end, last = after, unit
     if half := AND_HALF.match(text, end):
-        return value + Fraction(1, part_of(half[1])), unit, half.end()
+        return value + part_of(half), unit, half.end()
     for _ in range(3):
         gap = next((g for g in (", and ", " and ", ", ", " ") if text.startswith(g, end)), "")
         start = end + len(gap)

@@ -10,7 +10,9 @@ __all__ = ["gives_up", "letter", "listed", "normal", "same_text", "without_lette
 _ARTICLES = re.compile(r"\b(?:the|a|an|mr|mrs|ms|dr)\b\.?")
 _NOT_WORD = re.compile(r"[^\w%°π√+\-/*^=<>.]+|\.(?![0-9])")
 _FIRST = re.compile(r"[(\[ ]*([A-Ja-j])(?:[ ]?[).:\]]|[ ]*$)")
-_NAMED = re.compile(r"\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer)(?: is)?:?[ ]+\(?([A-J]\b|[a-j](?=\)|\.?$))")
+_NAMED = re.compile(
+    r"\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer|I (?:choose|pick))(?: is)?:?[ ]+\(?([A-J]\b|[a-j](?=\)|\.?$))"
+)
 _BRACKETED = re.compile(r"\(([A-Ja-j])\)")
 _ALONE = re.compile(r"\b([A-J])\b(?!['’])")
 _ORDINALS = (
@@ -21,10 +23,12 @@ _SPELLED = {
 }
 _LISTED = re.compile(r"(?:^|[\s(])([A-J])[).:] ?([^\n()]{1,60}?)(?=[\s,;]*(?:\(?[B-J][).:] |\([B-J]\)|\n|$))")
 _GIVES_UP = re.compile(
-    r"\b(?:(?:can ?not|can['’]t|could not|couldn['’]t|unable to|not possible to|impossible to|no way to)(?: \w+)? "
+    r"\b(?:(?:can ?not|can['’]t|could not|couldn['’]t|"
+    r"(?:unable|not able) to|not possible to|impossible to|no way to)(?: \w+)? "
     r"(?:answer|determine|tell|know|say|find|solve|calculate|comput|decide|help|assist|be )"
     r"|(?:not|\w+n['’]t) (?:\w+ )?enough info|"
-    r"not enough (?:data|detail|facts)|insufficient|undetermined|undefined|unknown|unanswerable|no (?:solution|answer)s?|"
+    r"(?:do not|don['’]t) know\b|not enough (?:data|detail|facts)|insufficient|"
+    r"undetermined|undefined|unknown|unanswerable|no (?:solution|answer)s?|"
     r"not (?:given|stated|provided|mentioned|specified))|^\W*(?:none|n/?a|null|not enough|impossible)\W*$",
     re.IGNORECASE,
 )
@@ -65,6 +69,8 @@ def _only_named(said: str, name: str, question: str) -> bool | None:
     """Read `Mary has more than John`: of what the question names, the part before `than` names what is meant."""
     if any(c in "<>=" or c.isdigit() for c in said.replace(name, " ")):
         return None  # `2 parts (Blue) < 3 parts (Purple)` compares, and leaves the saying to the reader
+    if any(f" {word} " in f" {said} " for word in ("neither", "nor", "fewer", "less")):
+        return None
     before = f" {said.partition(' than ')[0]} "
     if f" {name} " not in before:
         return False

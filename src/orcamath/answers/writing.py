@@ -19,7 +19,7 @@ _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
 _POWER = re.compile(f"[{_RAISED}]+")
 _GROUPS = re.compile(
     r"(?<![0-9.,^/'])[1-9][0-9]{0,2}"
-    r"(?:(?:[ ~][0-9]{3})+|(?:'[0-9]{3})+|(?:\.[0-9]{3}){2,}|(?:\.[0-9]{3})+(?=,[0-9]))(?![0-9]| ?/)"
+    r"(?:(?:[ ~][0-9]{3})+|(?:_[0-9]{3})+|(?:'[0-9]{3})+|(?:\.[0-9]{3}){2,}|(?:\.[0-9]{3})+(?=,[0-9]))(?![0-9]| ?/)"
 )
 _COMMA = re.compile(r"(?<![0-9.,])([0-9]+),([0-9]+)(?![0-9]|,[0-9]|\.[0-9])")
 _THOUSAND = re.compile(r"(?<![0-9.,])([1-9][0-9]{0,2})\.([0-9]{3})(?![0-9.,])")
@@ -66,7 +66,7 @@ def _power(match: re.Match[str]) -> str:
 
 
 def _joined(match: re.Match[str]) -> str:
-    return "".join(c for c in match[0] if c not in " ~'.")
+    return "".join(c for c in match[0] if c not in " ~_'.")
 
 
 @lru_cache(maxsize=4096)

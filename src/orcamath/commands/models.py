@@ -135,7 +135,7 @@ def check_model(name: str, *, runs: Path, store: Path, dtype: Dtype, as_json: bo
     crossed = (
         _QUESTIONS if width is None or width > _LONGEST else [*_QUESTIONS, " ".join([_QUESTIONS[0]] * (width // 8))]
     )
-    findings = list(check(loaded, crossed, max_new=12))
+    findings = list(check(loaded, crossed, max_new=6))
     holds = all(f.holds for f in findings)
     way = (
         "in slots" if config.model_type in KNOWN else f"the plain way, since only {', '.join(sorted(KNOWN))} are known"
@@ -151,8 +151,5 @@ def check_model(name: str, *, runs: Path, store: Path, dtype: Dtype, as_json: bo
 
 
 _LONGEST = 512
-_QUESTIONS = [
-    "Tom has 2 apples and buys 3 more. How many apples does Tom have now?",
-    "How much is 2 + 3?",
-    "Ann reads 4 pages a day. How many days does she need for a book of 36 pages, if she rests on one day of them?",
-]
+_QUESTIONS = ["How much is 2 + 3?", "Tom has 2 pens and buys 3. How many has he?"]
+"""Short ones: of a model of half a billion weights each token costs a core a hundredth of a second or more."""

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, get_args
 
 from orcamath.answers import Answer, final_answer, find, kind_of, likely, quantities, same
-from orcamath.answers.choose import CONCLUDES, mentions, restates
 from orcamath.answers.latex import plain
+from orcamath.answers.stated import CONCLUDES, mentions, restates
 from orcamath.answers.writing import decimal_comma, writes_comma
 from orcamath.ports import Comparison, Finding, Judge
 from orcamath.records import AnswerKind, Outcome
@@ -96,8 +96,10 @@ def _agrees(answer: Answer, question: str) -> Ruling:
         return Ruling(None, True, "unclear_form", answer.text, answer.raw)
     if answer.how == "sentence" and answer.among and restates(answer.segment, answer.among[0], question):
         return Ruling(None, False, "restated", answer.text)
-    if not answer.stated and mentions(answer.segment, answer.among):
+    if not answer.stated and mentions(answer.segment, answer.among, question):
         return Ruling(None, True, "not_stated", answer.text)
+    if "below zero" in answer.segment and "below zero" not in question and answer.among and answer.among[0].value > 0:
+        return Ruling(None, False, "unclear_value", answer.text)
     if answer.several:
         return Ruling(None, True, "several_answers", answer.text)
     return Ruling(True, True, "same_answer", answer.text)
@@ -109,7 +111,7 @@ def _differs(answer: Answer, kind: AnswerKind, reference: str, comparison: Compa
         return Ruling(None, False, "unclear_value", answer.text)
     if kind == "number" and reference[:1] in "-−–" and (answer.segment[:2] == "- " or _LOSS.search(answer.segment)):
         return Ruling(None, False, "unclear_value", answer.text)
-    if not answer.stated and mentions(answer.segment, answer.among):
+    if not answer.stated and mentions(answer.segment, answer.among, comparison.question):
         return Ruling(None, False, "not_stated", answer.text)
     if not answer.sure and answer.among and _could_be(answer, reference):
         return Ruling(None, _new_number(answer, reference, comparison.question), "several_numbers", answer.text)

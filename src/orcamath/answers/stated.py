@@ -1,0 +1,105 @@
+"""What a sentence without a marker puts forward as its answer, and what it only mentions, restates or announces.
+
+In: the sentence, the number chosen from it, the question. Used by the finder, which says whether an answer is stated, and by
+the judge, which believes no number that is not.
+"""
+
+import re
+from itertools import pairwise
+
+from orcamath.answers.choose import ASSERTS, CLAUSE, LINK, Choice
+from orcamath.answers.numbers import quantities
+from orcamath.answers.quantity import Quantity
+from orcamath.answers.units import asked, unit_after
+
+__all__ = ["CONCLUDES", "OWN_WORDS", "claims", "mentions", "no_result", "restates"]
+
+_NO_NOUN = frozenset(["more", "less", "fewer", "times", "of", "in", "and", "or", "is", "are", "to", "a", "per", "each"])
+_SOLVING = frozenset(
+    ["steps", "ways", "cases", "methods", "approaches", "possibilities", "questions", "parts", "things"]
+)
+"""What a solution consists of, where the question does not speak of it."""
+
+
+def restates(sentence: str, q: Quantity, question: str) -> bool:
+    """Tell whether a number only repeats what the question gives with it, which is not what it asks for: `Tom has 3 boxes`."""
+    word, _, _ = unit_after(sentence, q.end)
+    if not word or word in asked(question).nouns or word in _NO_NOUN or "=" in sentence or CONCLUDES.search(sentence):
+        return False
+    return f" {q.text} {word}" in f" {question.lower()}"
+
+
+def mentions(sentence: str, choice: tuple[Quantity, ...], question: str = "") -> bool:
+    """Tell whether a number in words only belongs to a phrase, `the shortest of the three`, or counts parts of the solution."""
+    if len(choice) != 1:
+        return False
+    return _of_solving(sentence, choice[0], question) or (
+        choice[0].form == "word" and bool(CLAUSE.search(sentence, 0, choice[0].start))
+    )
+
+
+def _of_solving(sentence: str, q: Quantity, question: str) -> bool:
+    """Tell whether a number counts what a solution consists of: `there are two ways to solve this`."""
+    return (word := unit_after(sentence, q.end)[0]) in _SOLVING and word not in question.lower()
+
+
+def claims(sentence: str, choice: Choice, question: str = "") -> bool:
+    """Tell whether a sentence without a marker puts its number forward as the answer.
+
+    It does by its verb (`there are five`, `it is 18`), by a conclusion (`so … 18`), by the noun that is asked for, or by being
+    the number; `the shortest of the three`, `12 and 8`, `only one at a time` state none.
+    """
+    q, before = choice.quantity, sentence[: choice.quantity.start]
+    if choice.several or OWN_WORDS.match(sentence) or (q.form == "word" and sentence.startswith(" of ", q.end)):
+        return False
+    if _of_solving(sentence, q, question):
+        return False
+    before = before.rstrip("$€£ ") + " "
+    if ASSERTS.search(before) or before.endswith(": ") or before.strip(" *\"'(~≈-") in ("", "USD", "Rs."):
+        return choice.sure or len({o.value for o in choice.among}) == 1
+    if not sentence.isascii():
+        return choice.sure  # no verbs of other languages are known
+    word, unit, _ = unit_after(sentence, q.end)
+    wanted = asked(question)
+    if (word and word in wanted.nouns) or (wanted.money and (q.unit or (unit and unit.dimension == "money"))):
+        return True
+    return q.form != "word" and choice.sure and bool(LINK.search(before) or CONCLUDES.search(sentence))
+
+
+CONCLUDES = re.compile(
+    r"^\W*(?:in total|altogether|in conclusion|finally|this means|that means)\b|\b(?:therefore|thus|so|hence)\b",
+    re.IGNORECASE,
+)
+"""A sentence with these ends a solution."""
+OWN_WORDS = re.compile(r"\W*\bI(?:['’]m| am| can| could| will|['’]ll)\b")
+"""Words about the writer, who states no answer so."""
+_OPERATE = re.compile(
+    r"\b(?:multiply(?:ing)?|divid(?:e|ing)|subtract(?:ing)?|add(?:ing)?)\b[^0-9=]{0,40}[0-9][0-9.,]*"
+    r"(?P<other>[^0-9=]{0,30}\b(?:by|to|from|and|with)\b[^0-9=]{0,20}[0-9][0-9.,]*)?[^0-9=]*$",
+    re.IGNORECASE,
+)
+
+
+_ANNOUNCES = re.compile(
+    r"^let \w+ be\b|\b(?:need|have|want) to (?:first )?(?:find|calculate|compute|determine|know)\b", re.IGNORECASE
+)
+
+
+def no_result(sentence: str, question: str = "") -> bool:
+    """Tell whether a sentence only announces an operation (`we multiply 5 by 2`), or breaks off before its result."""
+    if sentence[-1:] in "=+*/×÷" or sentence.rstrip(" ,").endswith((" so", " and", " because", " equals")):
+        return True
+    if "=" not in sentence and len(sentence) < 160 and _ANNOUNCES.search(sentence):
+        return True
+    every = quantities(sentence)
+    gaps = [sentence[a.end : b.start].strip() for a, b in pairwise(every)]
+    if gaps and all(gap in _OPERATORS for gap in gaps) and set(gaps) != {"-"}:
+        return any(c.isalpha() for c in sentence[: every[0].start]) and not ASSERTS.search(sentence[: every[0].start])
+    said = _OPERATE.search(sentence)
+    if said is None or said[0].split()[0].lower() in question.lower():
+        return False
+    inside = {q.value for q in every if q.start >= said.start()}
+    return all(q.value in inside for q in every) if said["other"] else len(every) == 1
+
+
+_OPERATORS = frozenset("+-*/×÷x")
