@@ -33,7 +33,7 @@ from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper
 from orcamath.student.folder import ModelFolder
 from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
-from orcamath.terminal import clear_line, guarded
+from orcamath.terminal import clear_line, guarded, logged
 from orcamath.workshop import Player, Workshop
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class _ArmRunner:
             clear_line(f"  [{name}] {line}\n")
 
         path = self.folder / "arms" / arm_folder(name)
-        with guarded(), boundary(), RunFolder(path, wait=True) as folder:
+        with guarded(), logged(say), boundary(), RunFolder(path, wait=True) as folder:
             run_recipe(recipe, folder, Store(self.store), announce=say, quiet=True, arm_of=self.run_id)
             students = (folder.read_json("stages.json") or {"students": []})["students"]
         if not students:

@@ -7,8 +7,9 @@ through `visible`, and no caller can forget it. Control sequences are written he
 """
 
 import io
+import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -17,7 +18,7 @@ from orcamath.visible import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["clear_line", "console", "guarded"]
+__all__ = ["clear_line", "console", "guarded", "logged"]
 
 CLEAR = "\r\x1b[2K"
 """Takes a line away that was drawn without an end."""
@@ -68,6 +69,26 @@ def guarded() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+class _Said(logging.Handler):
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self.say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.say(record.getMessage())
+
+
+@contextmanager
+def logged(say: Callable[[str], None]) -> Iterator[None]:
+    """Hand every warning of ours to `say` meanwhile: the process of an arm puts the arm's name before it."""
+    log, said = logging.getLogger("orcamath"), _Said(say)
+    log.addHandler(said)
+    try:
+        yield
+    finally:
+        log.removeHandler(said)
 
 
 def clear_line(text: str = "") -> None:

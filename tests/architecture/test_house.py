@@ -19,7 +19,10 @@ PACKAGES = {n for n, p in MODULES.items() if p.name == "__init__.py"}
 
 # Rooms in layers: a module imports from its own layer or a lower one. The longest prefix decides.
 LAYERS = [
-    ["records", "errors", "ports", "extend", "intervals", "settings", "answers", "visible", "terminal", "yaml_reader"],
+    [
+        "records", "errors", "ports", "extend", "intervals", "languages", "settings", "answers", "visible", "terminal",
+        "yaml_reader",
+    ],
     ["store"],
     [
         "sources", "agents", "prompts", "judges", "contamination", "duplicates",

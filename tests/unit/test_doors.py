@@ -150,6 +150,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, *, refuses: bool = False) -> Iterator[A
     server: Any = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
     server.calls, server.files, server.created, server.refuses = [], {}, {}, refuses
     monkeypatch.setattr(hf_api.constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(hf_api.constants, "HF_HUB_OFFLINE", False)  # whoever imported it first may have been offline
     monkeypatch.setenv("HF_TOKEN", "hf_test")
     Thread(target=server.serve_forever, daemon=True).start()
     try:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
-from orcamath.evaluate.harness import TASKS, process_results
+from orcamath.errors import UsageError
+from orcamath.evaluate.harness import TASKS, local_task, main, process_results
 from orcamath.evaluate.scores import flexible, strict
 from orcamath.judges.rules import RulesJudge
 from orcamath.ports import Comparison
@@ -36,6 +38,19 @@ def test_every_task_of_the_pack_takes_its_scores_from_here() -> None:
     assert tasks == ["orca_gsm8k.yaml", "orca_gsm_hard.yaml", "orca_gsm_plus.yaml", "orca_svamp.yaml"]
     assert all("include: _scores.yaml" in (TASKS / t).read_text() for t in tasks)
     assert "!function orcamath.evaluate.harness.process_results" in (TASKS / "_scores.yaml").read_text()
+
+
+def test_a_task_over_a_local_file_is_the_packs_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.jsonl").write_text('{"question": "2 + 2?", "answer": "#### 4"}\n')
+    main(["orca_gsm8k", str(tmp_path / "mine.jsonl")])
+    told = YAML(typ="safe").load(capsys.readouterr().out)
+    assert (told["task"], told["dataset_path"], told["dataset_name"]) == ("mine", "json", None)
+    assert told["dataset_kwargs"]["data_files"]["test"] == str(tmp_path / "mine.jsonl")
+    assert Path(told["include"]) == TASKS / "orca_gsm8k.yaml"
+    with pytest.raises(UsageError, match="did you mean `orca_svamp`"):
+        local_task("orca_svam", tmp_path / "mine.jsonl")
+    with pytest.raises(UsageError, match="there is no file"):
+        local_task("orca_svamp", tmp_path / "gone.jsonl")
 
 
 def answers() -> Iterator[tuple[dict[str, str], str]]:
@@ -72,10 +87,10 @@ def test_the_harness_gives_the_same_gsm8k_scores_on_the_same_outputs(
 
     rows = list(answers())
     said = {doc["question"]: text for doc, text in rows}
-    data = tmp_path / "test.jsonl"
+    data = tmp_path / "ours.jsonl"
     data.write_text("".join(json.dumps(doc) + "\n" for doc, _ in rows))
     local = f"dataset_path: json\ndataset_name: null\ndataset_kwargs: {{data_files: {{test: '{data}'}}}}\n"
-    (tmp_path / "ours.yaml").write_text(f"include: {TASKS / 'orca_gsm8k.yaml'}\ntask: ours\n{local}")
+    (tmp_path / "ours.yaml").write_text(local_task("orca_gsm8k", data))
     # the harness's own task over the same file: same prompt, its own filters
     own = Path(lm_eval.__file__).parent / "tasks" / "gsm8k" / "gsm8k.yaml"
     (tmp_path / "theirs.yaml").write_text(

@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from orcamath.errors import UsageError
-from orcamath.export.card import plain_cell
+from orcamath.export.card import card, plain_cell
 from orcamath.export.lessons import COLUMNS, chat_row, hub_row
 from orcamath.export.places import MARK
+from orcamath.export.terms import terms_of
 from orcamath.export.whole import Exported, export_table
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.store.artifacts import Artifact, Output
@@ -110,11 +111,46 @@ def test_the_card_lists_licences_with_counts_the_teachers_terms_and_what_was_thr
     assert "| own | not stated | 1 |" in text
     assert "1 rows come from sources that allow no commercial use" in text
     assert "1 rows come from sources that state no licence" in text
-    assert "| teacher-1 | 5 |" in text
+    assert "| teacher-1 | 5 | not known here |" in text
     assert "provider's terms" in text
     assert "| seed | 4 |" in text
     assert "| ask\\_me\\_anything | 1 |" in text
     assert "| 8 | 1 | 7 | 5 | no\\_final\\_answer 2, truncated 1 |" in text
+
+
+@pytest.mark.parametrize(
+    ("teacher", "words"),
+    [
+        ("gpt-4-turbo-2024-04-09", "OpenAI's terms of use"),
+        ("o4-mini", "OpenAI's terms of use"),
+        ("meta-llama/Llama-3.1-70B-Instruct@abc", "begin its name with “Llama”"),
+        ("meta-llama/Llama-2-7b-chat", "may not be used to improve other"),
+        ("Qwen/Qwen2.5-7B-Instruct", "Improved using Qwen"),
+        ("claude-sonnet-4", "Anthropic's"),
+        ("google/gemma-2-9b-it", "Gemma terms of use"),
+    ],
+)
+def test_a_teachers_terms_are_named(teacher: str, words: str) -> None:
+    found = terms_of(teacher)
+    assert found is not None
+    assert words in found.said
+    assert f"| {plain_cell(teacher)} | 3 | " in card("t", 3, {"teacher": {teacher: 3}}, [])
+
+
+@pytest.mark.parametrize(
+    "teacher", ["textbook of the classroom", "my-own-7b", "0f1e2d3c4b5a69788796a5b4c3d2e1f0", "solo9"]
+)
+def test_of_a_teacher_without_a_known_name_nothing_is_claimed(teacher: str) -> None:
+    assert terms_of(teacher) is None
+
+
+def test_the_language_on_the_card_is_the_one_found() -> None:
+    def header(**languages: int) -> str:
+        return card("t", sum(languages.values()), {"language": languages}, []).split("\n---\n")[0]
+
+    assert "language: [de, en]" in header(en=40, de=60)
+    assert "language: [de]" in header(en=1, de=999)
+    assert "language:" not in header(**{"": 5})
 
 
 def test_the_cards_header_is_yaml_whatever_the_title(taught: Artifact, tmp_path: Path) -> None:

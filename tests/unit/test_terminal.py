@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from orcamath.report.table import tables
 from orcamath.store.artifacts import Store
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper
+from orcamath.terminal import logged
 from orcamath.view.live import now_of
 from report_run import make_run
 from scripted import Quiet
@@ -111,3 +113,12 @@ def test_the_line_of_the_arms_tells_each_ones_stage_count_rate_and_money(tmp_pat
     assert line == (
         "kto: practice 2 20 of 100, 2.0/s, 40 s left · more-sft: imitate 2 20 of 100, 2.0/s, 40 s left · $1.25 spent of $50.00"
     )
+
+
+def test_what_an_arm_warns_of_carries_its_name(caplog: pytest.LogCaptureFixture) -> None:
+    said: list[str] = []
+    with logged(lambda line: said.append(f"[kto] {line}")):
+        logging.getLogger("orcamath.wire").warning("slow by %d s", 3)
+        logging.getLogger("orcamath").info("not told")
+    logging.getLogger("orcamath").warning("after it")
+    assert said == ["[kto] slow by 3 s"]

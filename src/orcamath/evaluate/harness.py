@@ -3,20 +3,27 @@
     lm_eval --include_path "$(python -m orcamath.evaluate.harness)" --tasks orca_gsm8k --apply_chat_template \\
         --model hf --model_args pretrained=runs/…/model
 
+A file of one's own, in the form of one of the sets, without a hub:
+
+    mkdir tasks && python -m orcamath.evaluate.harness orca_gsm8k mine.jsonl > tasks/mine.yaml
+    lm_eval --include_path tasks --tasks mine …
+
 The pack ships inside the package, so that it is found wherever the package is installed and its scores are the very
 functions that `orcamath evaluate` uses. Nothing of the harness is imported here.
 """
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from orcamath.errors import UsageError, nearest
 from orcamath.evaluate.scores import flexible, strict
 from orcamath.judges.rules import rule
 from orcamath.ports import Comparison
 
-__all__ = ["TASKS", "process_results"]
+__all__ = ["TASKS", "local_task", "main", "process_results"]
 
 TASKS = Path(__file__).with_name("lm_eval_tasks")
 """The folder for `--include_path`."""
@@ -49,5 +56,32 @@ def _row(doc: Mapping[str, Any]) -> tuple[str, str]:
     return str(question), gold.removesuffix(".0")
 
 
+def local_task(task: str, file: Path) -> str:
+    """Return a task of the pack over a local file (JSON Lines, CSV or Parquet), as YAML; it is called as the file is.
+
+    Raises UsageError where there is no such task or file.
+    """
+    known = {p.stem: p for p in TASKS.glob("orca_*.yaml")}
+    if task not in known:
+        raise UsageError(f"the pack has no task `{task}`; {nearest(task, known)}")
+    if not file.is_file():
+        raise UsageError(f"there is no file `{file}`; check the path")
+    form = {".csv": "csv", ".parquet": "parquet"}.get(file.suffix, "json")
+    return (
+        f"include: {json.dumps(str(known[task]))}\ntask: {json.dumps(file.stem)}\ndataset_path: {form}\ndataset_name: null\n"
+        f"test_split: test\ndataset_kwargs: {{data_files: {{test: {json.dumps(str(file.absolute()))}}}}}\n"
+    )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the pack's folder, or (TASK FILE) a task over a local file."""
+    if len(arguments) not in (0, 2):
+        raise UsageError("python -m orcamath.evaluate.harness [TASK FILE]: nothing, or a task of the pack and a file")
+    sys.stdout.write(local_task(arguments[0], Path(arguments[1])) if arguments else f"{TASKS}\n")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(f"{TASKS}\n")
+    try:
+        main(sys.argv[1:])
+    except UsageError as e:
+        sys.exit(f"error: {e}")

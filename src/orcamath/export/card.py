@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from orcamath.export.terms import terms_of
 from orcamath.store.artifacts import Artifact
 from orcamath.visible import clip, visible
 
@@ -26,7 +27,7 @@ def plain_cell(text: object, limit: int = 300) -> str:
 def card(title: str, n: int, by: Mapping[str, Mapping[str, int]], stages: Sequence[Artifact]) -> str:
     """Write the card of a set of `n` lessons with the counts `by` origin, source, licence, verified, teacher."""
     parts = [
-        _header(title, n),
+        _header(title, n, by.get("language", {})),
         f"# {plain_cell(title)}",
         f"{n:,} math word problems with worked solutions, made with orcamath after Orca-Math (arXiv 2402.14830): problems "
         "grown from seeds by language models and solved by a teacher model. The columns `question` and `answer` are those of "
@@ -41,6 +42,10 @@ def card(title: str, n: int, by: Mapping[str, Mapping[str, int]], stages: Sequen
         _table(("origin", "rows"), by.get("origin", {}).items()),
         _table(("checked", "rows"), ((_VERIFIED.get(k, k), v) for k, v in by.get("verified", {}).items())),
         _table(("split of the seed", "rows"), by.get("split", {}).items()),
+        _table(
+            ("language of the question, by its commonest words", "rows"),
+            ((k or "not told", v) for k, v in by.get("language", {}).items()),
+        ),
         "All rows are in the split `train`; the column `split` says which split of its own data set a seed was in.",
         *_history(stages),
         "## Columns",
@@ -49,7 +54,14 @@ def card(title: str, n: int, by: Mapping[str, Mapping[str, int]], stages: Sequen
     return "\n\n".join(p for p in parts if p) + "\n"
 
 
-def _header(title: str, n: int) -> str:
+LEAST = 0.01
+"""Share of the rows that a language must have to be named in the header: of a few names in some text, none is."""
+
+
+def _header(title: str, n: int, languages: Mapping[str, int]) -> str:
+    found = [
+        name for name, rows in sorted(languages.items(), key=lambda x: (-x[1], x[0])) if name and rows >= LEAST * n
+    ]
     size = next((name for limit, name in _SIZES if n < limit), "1M<n<10M")
     lines = [
         "---",
@@ -57,7 +69,7 @@ def _header(title: str, n: int) -> str:
         "license: other",
         "license_name: by-row",
         "task_categories: [question-answering, text-generation]",
-        "language: [en]",
+        *([f"language: [{', '.join(found)}]"] if found else []),
         "tags: [math, word-problems, synthetic]",
         f"size_categories: ['{size}']",
         "configs:",
@@ -94,11 +106,16 @@ def _warnings(licences: Mapping[str, int]) -> list[str]:
 
 
 def _teachers(counts: Mapping[str, int]) -> str:
-    names = _table(("teacher (fingerprint)", "rows"), counts.items())
+    found = {name: terms_of(name) for name in counts}
+    names = _table(
+        ("teacher (fingerprint)", "rows", "terms of its output"),
+        ((name, n, t.said if (t := found[name]) is not None else "not known here") for name, n in counts.items()),
+    )
+    dated = next((f" They are as we know them on {t.as_of}." for t in found.values() if t is not None), "")
     return (
         f"{names}\n\nThe solutions are output of these models. Where a model belongs to a provider, the provider's terms apply "
-        "to its output besides the licences above; several forbid training models that compete with theirs. Whoever uses or "
-        "publishes this set has to check the terms that held when it was made; orcamath cannot."
+        f"to its output besides the licences above; several forbid training models that compete with theirs.{dated} Whoever uses "
+        "or publishes this set has to read the terms that held when it was made; orcamath cannot."
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from orcamath.export.pairs import turn
+from orcamath.languages import language_of
 from orcamath.records import Lesson
 
 __all__ = ["COLUMNS", "Tally", "chat_row", "hub_row", "row_of", "sft_row"]
@@ -47,6 +48,7 @@ class Tally:
             self.n += 1
             for name in ("origin", "source", "licence", "verified", "teacher", "split"):
                 self.by.setdefault(name, Counter())[str(row[name])] += 1
+            self.by.setdefault("language", Counter())[language_of(row["question"]) or ""] += 1
             self.by.setdefault("source and licence", Counter())[f"{row['source']}\0{row['licence']}"] += 1
             yield row
 
