@@ -25,10 +25,11 @@ _SCRIPTS = (
 _LETTERS = 3
 """Letters of a script that a text must have: `π` or one name is no language."""
 _WORDS = {
-    "en": "the and of to in is are how many much does has have if what for each she he they at with more than was were will",
-    "de": "der die das und ist sind wie viele viel hat haben wenn für jede jeder sie er mit mehr als ein eine von zu nicht im",
+    "en": "a an on by it his her the and of to in is are how many much does has have if what for each she he they "
+    "at with more than was were will",
+    "de": "der die das und ist sind wie viele viel hat haben wenn für jede sie er mit mehr als ein eine von zu",
     "fr": "le la les et est sont combien de des du un une pour chaque elle il avec plus que si dans chacun ont sur aux",
-    "es": "el la los las y es son cuántos cuántas cuánto de del un una para cada ella él con más que si en tiene por",
+    "es": "el la los las y es son cuántos cuántas cuánto de del un una para cada ella él con más que en tiene",
     "it": "il lo la gli le e è sono quanti quante quanto di del della un una per ogni lei lui con più che se ha nel",
     "pt": "o a os as e é são quantos quantas quanto de do da um uma para cada ela ele com mais que se em tem por",
     "nl": "de het en is zijn hoeveel van een voor elke elk zij hij met meer dan als in heeft hebben op te",
@@ -37,16 +38,21 @@ _WORDS = {
     "tr": "ve bir bu kaç kadar var her için ile daha olan ne o toplam tane",
     "vi": "và có bao nhiêu mỗi của là cho một với hơn nếu trong được các",
 }  # fmt: skip
-_KNOWN = {language: frozenset(words.split()) for language, words in _WORDS.items()}
+_OF = {
+    word: [language for language, own in _WORDS.items() if word in own.split()]
+    for words in _WORDS.values()
+    for word in words.split()
+}
+"""Function word → the languages that have it."""
 _WORD = re.compile(r"[^\W\d_]+")
 
 
 def language_of(text: str) -> str | None:
     """Return the language of a text, None where it cannot be told."""
-    for language, letters in _SCRIPTS:
-        if len(letters.findall(text)) >= _LETTERS:
-            return language
-    words = Counter(_WORD.findall(text.lower()))
-    scores = sorted(((sum(words[w] for w in known), name) for name, known in _KNOWN.items()), reverse=True)
-    (best, language), (second, _) = scores[:2]
-    return language if best >= 2 and best > second else None
+    if not text.isascii():
+        for language, letters in _SCRIPTS:
+            if len(letters.findall(text)) >= _LETTERS:
+                return language
+    hits = Counter(language for word in _WORD.findall(text.lower()) for language in _OF.get(word, ()))
+    (best, n), (_, second) = [*hits.most_common(2), ("", 0), ("", 0)][:2]
+    return best if n >= 2 and n > second else None

@@ -49,7 +49,7 @@ def test_the_keys_shown_are_keys_of_a_recipe() -> None:
     from ruamel.yaml import YAML
 
     rows = re.findall(r"^\| \w+ \| `[^`]+` \| `([^`]+)` \|", EXTEND, re.MULTILINE)
-    assert len(rows) == 7
+    assert len(rows) == 8
     for row in rows:
         Recipe.model_validate({"name": "r", **YAML(typ="safe", pure=True).load(row.replace("{…}", "{}"))})
 
