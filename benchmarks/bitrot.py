@@ -40,6 +40,7 @@ from orcamath.store.run_folder import RunFolder
 from orcamath.store.seals import number_of, sealed_number
 from orcamath.store.sqlite_errors import connect
 from orcamath.student.checkpoint import resume, save_checkpoint
+from orcamath.student.facts import TrainedFacts
 from orcamath.student.model import contents
 from orcamath.workshop import UntilReached
 
@@ -175,9 +176,9 @@ def made(root: Path) -> None:
         keys = [entry.request.key(entry.fingerprint).hex() for entry in ledger.entries()]
     (root / "keys.json").write_bytes(orjson.dumps(keys))
 
-    def train(out: Output) -> None:
+    def train(out: Output) -> TrainedFacts:
         shutil.copytree(Path(str(classroom.__file__)).parent / "base", out.folder / "model")
-        out.facts["contents"] = contents(out.folder / "model")
+        return TrainedFacts(contents=contents(out.folder / "model"))
 
     store.stage("imitate", 1, None, [], train)
     (store.root / "reference").mkdir()

@@ -8,7 +8,13 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from orcamath.records import Attempt, Exercise, Lesson, Preference, Problem, Rejected, Response, Scored, Verdict
+from orcamath.stages.evaluate import EvaluateFacts
+from orcamath.stages.gate import GateFacts
+from orcamath.stages.judge import JudgeFacts
+from orcamath.stages.practice import PracticeFacts
+from orcamath.stages.preferences import PreferFacts
 from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.store.facts import Facts
 from orcamath.store.run_folder import RunFolder
 
 __all__ = ["make_run", "seal"]
@@ -26,9 +32,13 @@ ARMS: dict[str, list[dict[str, Any]]] = {
 SHARE = {"KTO + NLL": (0.60, 0.68), "more SFT": (0.51, 0.52), "NLL on right samples": (0.55, 0.58)}
 
 
-def seal(store: Store, stage: str, make: Callable[[Output], None], *inputs: Any) -> Artifact:
-    """Seal one stage made by hand."""
-    return store.stage(stage, 1, None, list(inputs), make)
+def seal(store: Store, stage: str, make: Callable[[Output], object], *inputs: Any) -> Artifact:
+    """Seal one stage made by hand; what `make` returns is its facts, where it returns some."""
+
+    def made(out: Output) -> Facts | None:
+        return said if isinstance(said := make(out), Facts) else None
+
+    return store.stage(stage, 1, None, list(inputs), made)
 
 
 def make_run(root: Path, *, n: int = 60, about: str = "A run made by hand.", hostile: str = "") -> tuple[Path, Store]:
@@ -106,20 +116,20 @@ def _taught(store: Store, hostile: str) -> tuple[dict[str, Artifact], Artifact]:
 
 def _problems(
     kept: Sequence[Problem], rejected: Sequence[Rejected] = (), failed: Sequence[Rejected] = (), **facts: Any
-) -> Callable[[Output], None]:
-    def make(out: Output) -> None:
+) -> Callable[[Output], Facts]:
+    def make(out: Output) -> Facts:
         out.write("problems", kept)
         _book(out, len(kept), rejected, failed)
-        out.facts |= facts
+        return Facts.of(facts)
 
     return make
 
 
-def _lessons(kept: Sequence[Lesson], rejected: Sequence[Rejected], **facts: Any) -> Callable[[Output], None]:
-    def make(out: Output) -> None:
+def _lessons(kept: Sequence[Lesson], rejected: Sequence[Rejected], **facts: Any) -> Callable[[Output], Facts]:
+    def make(out: Output) -> Facts:
         out.write("lessons", kept)
-        out.facts |= facts
         _book(out, len(kept), rejected)
+        return Facts.of(facts)
 
     return make
 
@@ -133,28 +143,28 @@ def _book(out: Output, kept: int, rejected: Sequence[Rejected], failed: Sequence
         out.reject(r, of_call=True)
 
 
-def _gated(lessons: Sequence[Lesson], hostile: str) -> Callable[[Output], None]:
+def _gated(lessons: Sequence[Lesson], hostile: str) -> Callable[[Output], Facts]:
     none = {"1": {"ge": 7, "gt": 6}, "2": {"ge": 1, "gt": 0}, "3": {"ge": 0, "gt": 0}}
     words = [["Ada has", False], [hostile or " seven apples", True], [" today.", False]]
 
-    def make(out: Output) -> None:
+    def make(out: Output) -> Facts:
         _lessons(lessons, [Rejected(item=f"h{i}", reason="held_out_structure", text="Ada planted.") for i in range(2)])(
             out
         )
-        out.facts |= {
+        return GateFacts.of({
             "policy": "report", "threshold": 0.5, "stop_words": "NLTK's 179", "n_training": 49, "n_tests": 60,
             "flagged": none, "by_origin": {"seed": none, "all": none}, "by_benchmark": {"classroom": none},
             "looks": {"paper": {"tests": 7, "rows": 21}, "masked": {"tests": 3, "rows": 4}},
             "screened": {"held_out_structure": 2}, "colliding_rows": 21,
             "pairs": [{"id": "a", "origin": "seed", "test_id": "b", "benchmark": "classroom",
                        "scores": {"paper": 0.71}, "texts": {"training": words, "test": words}}],
-        }  # fmt: skip
+        })  # fmt: skip
 
     return make
 
 
-def _facts(**facts: Any) -> Callable[[Output], None]:
-    return lambda out: out.facts.update(facts)
+def _facts(**facts: Any) -> Callable[[Output], Facts]:
+    return lambda _: Facts.of(facts)
 
 
 def _practised(store: Store, stages: dict[str, Artifact], number: int, arm: str, student: Artifact) -> Artifact:
@@ -163,24 +173,26 @@ def _practised(store: Store, stages: dict[str, Artifact], number: int, arm: str,
         Attempt.make("p", d, f"#### {12 + d % 2}", "student", token_ids=None, finish_reason="stop") for d in range(4)
     ]
 
-    def practice(out: Output) -> None:
+    def practice(out: Output) -> Facts:
         out.write("exercises", [exercise])
         out.write("attempts", tries)
-        out.facts["n_sampled_tokens"] = 4_000 * number
+        return PracticeFacts(n_sampled_tokens=4_000 * number)
 
-    def judged(out: Output) -> None:
+    def judged(out: Output) -> Facts:
         said = [Verdict(attempt_id=t.id, problem_id="p", outcome="agrees", by="rules") for t in tries]
         out.write("verdicts", said)
-        out.facts |= {
-            "outcomes": {"agrees": 1700 + 90 * number, "disagrees": 2100 - 90 * number, "unjudged": 12},
-            "reasons": {"equal_numbers": 1700, "": 4}, "by": {"rules": 3812}, "model_calls": 0,
-        }  # fmt: skip
+        return JudgeFacts(
+            outcomes={"agrees": 1700 + 90 * number, "disagrees": 2100 - 90 * number, "unjudged": 12},
+            reasons={"equal_numbers": 1700, "": 4}, by={"rules": 3812}, model_calls=0,
+        )  # fmt: skip
 
-    def preferred(out: Output) -> None:
+    def preferred(out: Output) -> Facts:
         answer = Response(text="#### 13", origin="sample")
         out.write("preferences", [Preference(problem_id="p", question="6 + 7?", positives=(answer,), negatives=())])
-        out.facts |= {"n_problems": 953, "all_agree": 301, "mixed": 402, "none_agree": 250, "positives": 1100, "negatives": 1400,
-                      "synthetic_negatives": 1204, "pairs": 3000, "pairs_possible": 5210, "teacher_doubted": 3}  # fmt: skip
+        return PreferFacts(
+            n_problems=953, all_agree=301, mixed=402, none_agree=250, positives=1100, negatives=1400, synthetic_negatives=1204,
+            pairs=3000, pairs_possible=5210, teacher_doubted=3,
+        )  # fmt: skip
 
     key = f"practice {number}"
     stages[key] = seal(store, "practice", practice, student)
@@ -188,9 +200,9 @@ def _practised(store: Store, stages: dict[str, Artifact], number: int, arm: str,
     stages[f"preferences {number}"] = seal(store, "preferences", preferred, stages[f"judge {number}"])
     told = _facts(n_tokens=60_000, n_steps=40, loss="kto", warnings=["chosen_logp_fell"] if number == 3 else [])
 
-    def learnt(out: Output) -> None:
-        told(out)
+    def learnt(out: Output) -> Facts:
         _book(out, 900, [Rejected(item="0f1e2d", reason="no_right_answer")])
+        return told(out)
 
     stages[f"learn {number}"] = seal(store, "learn", learnt, arm, stages[f"preferences {number}"])
     return stages[f"learn {number}"]
@@ -205,7 +217,7 @@ def _moved(first: Sequence[bool], share: float, *seed: object) -> list[bool]:
 
 
 def _evaluated(store: Store, name: str, right: Sequence[bool], model: Artifact, hostile: str) -> Artifact:
-    def make(out: Output) -> None:
+    def make(out: Output) -> Facts:
         out.write("scored", (
             Scored(problem_id=f"t{i}", benchmark="classroom", draw=0, text=hostile or "#### 3", final_answer="3", gold="3",
                    outcome="agrees" if r else "unjudged" if i % 29 == 0 else "disagrees", by="rules",
@@ -221,7 +233,7 @@ def _evaluated(store: Store, name: str, right: Sequence[bool], model: Artifact, 
             "tokens_per_answer": 41.25,
             "calls_per_answer": 1,
         }
-        out.facts["benchmarks"] = {"classroom": {**judged, "n": len(right), **besides}}
+        return EvaluateFacts.of({"benchmarks": {"classroom": {**judged, "n": len(right), **besides}}})
 
     return seal(store, "evaluate", make, name, model)
 

@@ -31,6 +31,7 @@ from orcamath.store.names import arm_folder
 from orcamath.store.prices import declared_price
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper
+from orcamath.student.facts import TrainedFacts
 from orcamath.student.folder import ModelFolder
 from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.terminal import clear_line, guarded, logged
@@ -79,7 +80,8 @@ class Assembled:
         from orcamath.student.model import open_folder
 
         model = open_folder(str(trained.path / "model"), None)
-        if model.content not in trained.facts.get("contents", {"": model.content}).values():
+        sealed = trained.said(TrainedFacts).contents
+        if sealed is not None and model.content not in sealed.values():
             raise trained.damaged(f"the student in `{model.path}`")
         return model
 

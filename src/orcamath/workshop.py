@@ -20,11 +20,13 @@ from orcamath.sources.source import Reader, SourceSettings
 from orcamath.stages.practice import ServerSettings
 from orcamath.store.artifacts import Artifact, Identified, Output, Store
 from orcamath.store.budget import Budget
+from orcamath.store.facts import Facts
 from orcamath.store.history import Pointers
 from orcamath.store.ledger import Remembered
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper
 from orcamath.store.stage import Stage
+from orcamath.student.facts import TrainedFacts
 from orcamath.student.folder import ModelFolder
 
 if TYPE_CHECKING:
@@ -156,9 +158,9 @@ class Workshop:
         if self.keeper is not None:
             self.keeper.stage(label)
 
-        def make(out: Output) -> None:
+        def make(out: Output) -> Facts:
             self.tell_reused()
-            stage(out, settings, *inputs, **named)
+            return stage(out, settings, *inputs, **named)
 
         artifact = self.store.stage(
             stage.name, stage.version, settings, _named(settings, inputs, named), make,
@@ -173,7 +175,7 @@ class Workshop:
             self.reused.append(label)
         else:
             self.announce(f"{label}: {_summary(artifact)} ({how})")
-        for warning in artifact.facts.get("warnings") or []:
+        for warning in artifact.said(Facts).warnings:
             self.announce(f"warning: {label}: {warning}")
         if self.until in {stage.name, label}:
             self.tell_reused()
@@ -211,7 +213,7 @@ class Workshop:
     def measure(self, name: str, iteration: int, trained: Artifact | None, scored: Artifact) -> None:
         """Put a student on the list of those measured."""
         before = self.measured[-1].trained_tokens if self.measured else 0
-        tokens = before + (int(trained.facts["n_tokens"]) if trained is not None else 0)
+        tokens = before + (trained.said(TrainedFacts).n_tokens if trained is not None else 0)
         self.measured.append(Measured(name, iteration, trained, scored, tokens))
 
     def metric(self, **numbers: object) -> None:

@@ -22,6 +22,7 @@ from orcamath.store.ledger import Ledger
 from orcamath.store.names import arm_folder, check_apart, run_name
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.seals import write_sealed
+from orcamath.student.facts import TrainedFacts
 from orcamath.student.model import fingerprint
 
 
@@ -84,10 +85,10 @@ def test_a_shorter_run_keeps_what_a_longer_one_reached(now: dict, want: list[str
 
 
 def student(store: Store, name: str) -> str:
-    def train(out: Output) -> None:
+    def train(out: Output) -> TrainedFacts:
         (out.folder / "model").mkdir()
         (out.folder / "model" / "config.json").write_text(json.dumps({"model_type": "llama", "name": name}))
-        out.facts["contents"] = {}
+        return TrainedFacts(contents={})
 
     return store.stage("imitate", 1, None, [name], train).path.name
 
@@ -240,7 +241,7 @@ def test_who_waits_says_for_whom(tmp_path: Path, monkeypatch) -> None:
 def test_fsck_names_every_kind_of_damage_and_what_to_do(tmp_path: Path) -> None:
     store, run = Store(tmp_path / "store"), tmp_path / "runs" / "r"
     made = store.stage(
-        "seeds", 1, None, [], lambda out: out.write("problems", [Problem.make("How many?", "seed", "t")])
+        "seeds", 1, None, [], lambda out: out.write("problems", [Problem.make("How many?", "seed", "t")]) and None
     )
     ledger = Ledger(store.root / "ledger")
     request = Request((Message("user", "how many?"),))

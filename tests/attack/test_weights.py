@@ -12,6 +12,7 @@ from orcamath.errors import ModelError
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.seals import number_of, sealed_number
 from orcamath.student.checkpoint import resume, save_checkpoint
+from orcamath.student.facts import TrainedFacts
 from orcamath.student.model import contents, load, open_folder, save
 from tiny_student import tiny_folder, tiny_model, tiny_tokenizer
 
@@ -74,9 +75,9 @@ def test_a_student_that_is_not_what_was_sealed_is_trained_anew(tmp_path: Path) -
     from orcamath.assemble import Assembled
     from orcamath.errors import Damaged
 
-    def train(out: Output) -> None:
+    def train(out: Output) -> TrainedFacts:
         save(tiny_model(), tiny_tokenizer(), out.folder / "model")
-        out.facts["contents"] = contents(out.folder / "model")
+        return TrainedFacts(contents=contents(out.folder / "model"))
 
     store = Store(tmp_path)
     tools = Assembled(store)

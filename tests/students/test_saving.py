@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 from orcamath.errors import ModelError
 from orcamath.records import Lesson
 from orcamath.store.artifacts import Store
+from orcamath.store.facts import Facts
 from orcamath.student.adapters import adapted
 from orcamath.student.encode import Encoder
 from orcamath.student.logprobs import Posed, score
@@ -52,11 +53,11 @@ def test_a_trained_student_ends_where_generate_ends_and_leaves_no_sampling_of_it
     )
     lessons = sealed(tmp_path, "teach", lessons=[lesson])
 
-    def train(out: object) -> None:
+    def train(out: object) -> Facts:
         settings = SftSettings(
             learning_rate=3e-2, epochs=30, batch_size=1, dtype="float32", schedule="constant", warmup=0
         )
-        train_on_lessons(out, settings, lessons, base)  # type: ignore[arg-type]
+        return train_on_lessons(out, settings, lessons, base)  # type: ignore[arg-type]
 
     made = Store(tmp_path / "store").stage("imitate", 1, None, [], train)
     folder = open_folder(str(made.path / "model"))

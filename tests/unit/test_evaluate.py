@@ -60,8 +60,8 @@ def run(tmp_path: Path, tests: list[Problem], script: Script, **chosen: object) 
     read = store.stage("benchmarks", 1, None, [], lambda out: void(out.write("problems", tests)))
     model = Remembered(script, Ledger(tmp_path / "ledger"))
 
-    def make(out: Output) -> None:
-        evaluate(out, ways, read, model, pose, RulesJudge())
+    def make(out: Output) -> object:
+        return evaluate(out, ways, read, model, pose, RulesJudge())
 
     return store.stage("evaluate", 1, ways, [], make)
 

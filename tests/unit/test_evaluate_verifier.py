@@ -84,8 +84,8 @@ def test_verifier_at_k(tmp_path: Path) -> None:
     )
     remembered = Remembered(model, Ledger(tmp_path / "ledger"))
 
-    def make(out: Output) -> None:
-        verified_at_k(out, VerifierSettings(), scored, read, remembered, pose)
+    def make(out: Output) -> object:
+        return verified_at_k(out, VerifierSettings(), scored, read, remembered, pose)
 
     made = store.stage("verifier", 1, None, [], make)
     found = made.facts["benchmarks"]["bench"]

@@ -38,7 +38,7 @@ LESSONS = [
 def taught(tmp_path: Path) -> Artifact:
     def make(out: Output) -> None:
         out.balance.asked, out.balance.parsed, out.balance.failed = 8, 7, 1
-        out.facts["failed_calls"] = {"truncated": 1}
+        out.failed_calls["truncated"] = 1
         out.keep(5)
         out.reject(Rejected(item="x", reason="no_final_answer"))
         out.reject(Rejected(item="y", reason="no_final_answer"))

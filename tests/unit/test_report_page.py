@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orcamath.evaluate.facts import BenchmarkFacts
 from orcamath.intervals import Interval, Paired, paired, wilson
 from orcamath.records import Lesson, Problem
 from orcamath.report import sections
@@ -13,8 +14,10 @@ from orcamath.report.fold import Example, Origin, Results, StageRow, fold
 from orcamath.report.page import render, write
 from orcamath.report.rows import Contrast, Row
 from orcamath.report.training import Training
-from orcamath.stages.gate import GateSettings, gate
+from orcamath.stages.gate import GateFacts, GateSettings, gate
+from orcamath.stages.judge import JudgeFacts
 from orcamath.store.artifacts import Output, Store
+from orcamath.store.facts import Facts
 from report_run import make_run, seal
 
 HOSTILE = "<script>alert('x')</script><img src=//evil onerror=go()> \" ' {{ 7*7 }} {% raw %} \x00\x1b[2J \u202egnp \ud800 </pre>"
@@ -128,7 +131,22 @@ def contrast(first: list[bool], second: list[bool]) -> Contrast:
 
 def a_row(found: Contrast, arm: str = "KTO") -> Row:
     n, right = found.result.n, found.result.n // 2
-    return Row(arm, "M2", 2, "gsm8k", n, right, wilson(right, n), 0, 0, 10, (found,), Training("KTO", "", ""), {}, {})
+    return Row(
+        arm,
+        "M2",
+        2,
+        "gsm8k",
+        n,
+        right,
+        wilson(right, n),
+        0,
+        0,
+        10,
+        (found,),
+        Training("KTO", "", ""),
+        BenchmarkFacts(),
+        {},
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,7 +199,7 @@ def test_hostile_text_is_shown_and_not_obeyed(tmp_path: Path) -> None:
         name=HOSTILE, about=HOSTILE, rows=(hostile.rows[0], arm), recipe=HOSTILE, licences={HOSTILE: 3},
         origins=(Origin(HOSTILE, 3, 2, 1),), examples=(Example(HOSTILE, HOSTILE, 1, HOSTILE, HOSTILE, len(HOSTILE), HOSTILE),),
         metrics={HOSTILE: [{"stage": 1, "step": i, "loss": 1.0 / (i + 1), "label": HOSTILE} for i in range(4)]},
-        facts={**hostile.facts, HOSTILE: {HOSTILE: [HOSTILE]}},
+        facts={**hostile.facts, HOSTILE: Facts.of({HOSTILE: [HOSTILE]})},
     )  # fmt: skip
     shown = render(hostile)
     read = Reader(shown)
@@ -236,7 +254,7 @@ def test_rejects_are_grouped_with_their_count_and_their_words(page: str) -> None
 
 
 def test_tokens_are_counted_and_limits_are_not(results: Results) -> None:
-    facts = {**results.facts["evaluate M1"], "max_new_tokens": 128}
+    facts = results.facts["evaluate M1"].model_copy(update={"max_new_tokens": 128})
     timed = sections.stages(results._replace(facts={**results.facts, "evaluate M1": facts}))
     found = {t.stage.key: dict(t.tokens) for t in timed}
     assert found["evaluate M1"] == {"n_generated_tokens": 300 * 41.25}
@@ -252,7 +270,9 @@ def test_contamination_is_told_with_the_policy(page: str, results: Results) -> N
     text = Reader(page).text
     assert "reported, not enforced" in text
     assert "Dropped by a screen: 2 held_out_structure" in text
-    dropping = render(results._replace(facts={**results.facts, "gate": {**results.facts["gate"], "policy": "drop"}}))
+    dropping = render(
+        results._replace(facts={**results.facts, "gate": results.facts["gate"].model_copy(update={"policy": "drop"})})
+    )
     assert "reported, not enforced" not in dropping
 
 
@@ -263,10 +283,10 @@ def test_pairs_of_the_real_gate_are_shown_side_by_side(results: Results, tmp_pat
     taught = seal(store, "teach", lambda out: out.write("lessons", [Lesson.make(lesson, "#### 7", "7", "teacher")]))
     tests = seal(store, "benchmarks", lambda out: out.write("problems", [test]))
 
-    def make(out: Output) -> None:
-        gate(out, GateSettings(policy="report"), taught, tests, [])
+    def make(out: Output) -> Facts:
+        return gate(out, GateSettings(policy="report"), taught, tests, [])
 
-    facts = seal(store, "gate", make, taught, tests).facts
+    facts = seal(store, "gate", make, taught, tests).said(GateFacts)
     shown = render(results._replace(facts={**results.facts, "gate": facts}))
     part = shown[shown.index('<h2 id="contamination">') : shown.index('<h2 id="training">')]
     read = Reader(part)
@@ -344,14 +364,14 @@ def test_a_run_that_stopped_early_still_has_a_page() -> None:
 @pytest.mark.parametrize("missing", ["gate", "imitate", "evaluate M1", "seeds"])
 def test_facts_of_another_version_or_a_later_start_leave_sections_out(results: Results, missing: str) -> None:
     lacking = {k: v for k, v in results.facts.items() if k != missing}
-    for facts in (lacking, {k: {} for k in results.facts}):
+    for facts in (lacking, {k: type(said)() for k, said in results.facts.items()}):
         assert "What these rows show" in Reader(render(results._replace(facts=facts))).text
 
 
 def on_gsm8k(n: int) -> Results:
     row = a_row(contrast([True] * 100 + [False] * (n - 100), [True] * 200 + [False] * (n - 200)))
     majority = {"8": {"score": 0.5, "low": 0.4, "high": 0.6, "calls_per_answer": 8}}
-    return empty()._replace(rows=(row._replace(measures={"maj": majority}),))
+    return empty()._replace(rows=(row._replace(measures=BenchmarkFacts.of({"maj": majority})),))
 
 
 def test_published_scores_stand_beside_the_whole_test_by_protocol() -> None:
@@ -375,5 +395,5 @@ def test_a_part_of_the_test_is_not_placed_among_published_scores(page: str) -> N
 
 
 def test_bare_facts_of_judge_and_gate_are_enough(results: Results) -> None:
-    bare = {"gate": {"flagged": {}}, "KTO + NLL: judge 2": {"outcomes": {"agrees": 1}}}
+    bare = {"gate": GateFacts(flagged={"1": {}}), "KTO + NLL: judge 2": JudgeFacts(outcomes={"agrees": 1})}
     assert "KTO + NLL: judge 2" in Reader(render(results._replace(facts=bare))).text

@@ -12,6 +12,9 @@ from orcamath.report.page import render
 from orcamath.report.provenance import doubts, models, origins, spent
 from orcamath.report.samples import Sample, doubted
 from orcamath.sources import mixture
+from orcamath.sources.passes import ReadingFacts
+from orcamath.stages.imitate import ImitateFacts
+from orcamath.stages.preferences import PreferFacts
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.budget import Budget, Price
 from report_run import make_run, seal
@@ -22,7 +25,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return fold(*make_run(tmp_path_factory.mktemp("run"), n=60))
 
 
-FACTS = {
+FACTS = {key: ReadingFacts.of(said) for key, said in {
     "seeds": {
         "by_source": {"addsub": 300, "singleeq": 400},
         "read": {"addsub": {"test": 90, "train": 305}, "singleeq": {"train": 508}},
@@ -36,7 +39,7 @@ FACTS = {
     },
     "benchmarks": {"by_source": {"gsm8k": 1319}, "read": {"gsm8k": {"test": 1319}}, "licences": {"gsm8k": {"MIT": 1319}},
                    "overlap": None},
-}  # fmt: skip
+}.items()}  # fmt: skip
 
 
 def test_sources_are_told_with_what_was_read_kept_and_shared() -> None:
@@ -47,8 +50,9 @@ def test_sources_are_told_with_what_was_read_kept_and_shared() -> None:
         ("benchmarks", "gsm8k", "test 1,319", 1319, "MIT"),
     )
     assert found.overlap == (("seeds", "addsub ∩ singleeq", 111, 118),)
-    assert found.mixture["paper"] == 36_217
-    assert origins({}) == ((), (), (), {})
+    assert found.mixture is not None
+    assert found.mixture.paper == 36_217
+    assert origins({}) == ((), (), (), None)
 
 
 def test_the_page_shows_overlap_mixture_and_licences(results: Results) -> None:
@@ -65,7 +69,7 @@ def test_models_are_named_with_their_backend_and_the_base_with_its_fingerprint()
         "writer": None, "teacher": {"backend": "openai_compatible", "model": "gpt-4.1", "base_url": "https://x/v1"},
         "judge": {"name": "cascade"}, "judge_model": None, "student": {"base": "mistral-7b"},
     }  # fmt: skip
-    assert models(recipe, {"imitate": {"base": "abc"}}) == [
+    assert models(recipe, {"imitate": ImitateFacts(base="abc")}) == [
         ("teacher", "openai_compatible · gpt-4.1 · https://x/v1"), ("judge", "cascade"),
         ("student’s base", "mistral-7b, fingerprint abc"),
     ]  # fmt: skip
@@ -128,8 +132,8 @@ def test_problems_whose_teacher_is_doubted_are_shown_with_what_the_samples_say(t
         out.write("exercises", [exercise])
         out.write("attempts", attempts)
 
-    def preferred(out: Output) -> None:
-        out.facts["teacher_doubted_ids"] = ["p7"]
+    def preferred(_: Output) -> PreferFacts:
+        return PreferFacts(teacher_doubted_ids=("p7",))
 
     made = {"practice 2": seal(store, "practice", practised), "preferences 2": seal(store, "preferences", preferred)}
     (found,) = doubted("KTO", made)

@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from orcamath.evaluate.facts import BenchmarkFacts
 from orcamath.intervals import Interval, bootstrap, bootstrap_difference, paired, wilson
 from orcamath.records import Scored
 from orcamath.report.fold import Results
@@ -31,7 +32,9 @@ def student(arm: str, seed: int | None, right: str, **measures: object) -> Stude
     }  # fmt: skip
     recipe = {"iterations": [{"more_sft": {}}], "match_tokens_of": "KTO"} if arm == "more SFT" else {"iterations": [{}]}
     name, iteration = ("M2", 2) if arm else ("M1", 1)
-    return Student(arm, seed, name, iteration, 100 + (seed or 0), recipe, {"b": answers}, {"b": measures})
+    return Student(
+        arm, seed, name, iteration, 100 + (seed or 0), recipe, {"b": answers}, {"b": BenchmarkFacts.of(measures)}
+    )
 
 
 def made(right: dict[tuple[str, int], str]) -> dict[str, Row]:
@@ -50,7 +53,7 @@ def test_seeds_are_averaged_within_each_problem_and_each_is_shown() -> None:
     assert (row.n, row.right, row.unjudged, row.trained_tokens) == (10, 8, 2, 100)  # means over the seeds, rounded
     assert row.score == bootstrap(table("KTO")).interval
     assert row.score.point == pytest.approx(0.85)
-    assert row.measures == {"n": 10, "score": 0.5}  # a mean of intervals would be no interval
+    assert row.measures.plain() == {"n": 10, "score": 0.5}  # a mean of intervals would be no interval
 
 
 def test_practice_is_shown_as_the_share_of_the_way_to_unspoilt_lessons() -> None:
@@ -103,7 +106,7 @@ def test_one_seed_is_measured_as_ever() -> None:
     found = made({("", 0): "1100", ("KTO", 0): "1110"})
     assert found[""].score == wilson(2, 4)
     assert found["KTO"].contrasts[0].result == paired([True, True, False, False], [True, True, True, False])
-    assert found["KTO"].measures["low"] == 0.4
+    assert found["KTO"].measures.low == 0.4
 
 
 def test_students_with_other_problems_are_compared_on_those_they_share() -> None:

@@ -17,6 +17,7 @@ from orcamath.stages.learn import learn
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.under_way import Calls
 from orcamath.student.checkpoint import discard_after, resume, save_checkpoint
+from orcamath.student.facts import ImitateFacts, LearnFacts
 from orcamath.student.fit import Room
 from orcamath.student.folder import ModelFolder
 from orcamath.student.launch import loss_name
@@ -97,9 +98,10 @@ def test_imitation_lowers_the_loss_and_leaves_a_folder_anyone_can_load(
     tmp_path: Path, base: ModelFolder, lessons: Artifact
 ) -> None:
     out, metrics = output(tmp_path), Metrics()
-    imitate(told(out, metrics), SFT.model_copy(update={"epochs": 6}), lessons, base)
+    said = imitate(told(out, metrics), SFT.model_copy(update={"epochs": 6}), lessons, base)
+    assert isinstance(said, ImitateFacts)
     assert metrics.rows[-1]["loss"] < 0.7 * metrics.rows[0]["loss"]
-    assert out.facts["n_steps"] == len(metrics.rows) == 18
+    assert said.n_steps == len(metrics.rows) == 18
     config = json.loads((out.folder / "model" / "config.json").read_text())
     assert "orcamath" not in json.dumps(config)
     trained = open_folder(str(out.folder / "model"))
@@ -111,23 +113,23 @@ def test_a_run_killed_in_mid_epoch_resumes_to_the_same_weights(
     tmp_path: Path, base: ModelFolder, lessons: Artifact
 ) -> None:
     whole = output(tmp_path / "whole")
-    imitate(told(whole, Metrics()), SFT, lessons, base)
+    said = imitate(told(whole, Metrics()), SFT, lessons, base)
     broken = output(tmp_path / "broken")
     with pytest.raises(Killed):
         imitate(told(broken, Metrics(die_after=5)), SFT, lessons, base)
     assert len(list((broken.scratch / "steps").glob("step-*"))) == 2
     metrics = Metrics()
-    imitate(told(broken, metrics), SFT, lessons, base)
+    assert imitate(told(broken, metrics), SFT, lessons, base) == said
     assert metrics.rows[0]["step"] == 4
     assert all(torch.equal(weights(whole)[k], w) for k, w in weights(broken).items())
-    assert broken.facts == whole.facts
 
 
 def test_train_tokens_stop_a_control_run(tmp_path: Path, base: ModelFolder, lessons: Artifact) -> None:
     out = output(tmp_path)
-    imitate(told(out, Metrics()), SFT.model_copy(update={"train_tokens": 700}), lessons, base)
-    assert 700 <= out.facts["n_tokens"] < 800
-    assert 0 < out.facts["n_answer_tokens"] < out.facts["n_tokens"]
+    said = imitate(told(out, Metrics()), SFT.model_copy(update={"train_tokens": 700}), lessons, base)
+    assert isinstance(said, ImitateFacts)
+    assert 700 <= said.n_tokens < 800
+    assert 0 < said.n_answer_tokens < said.n_tokens
 
 
 @pytest.mark.parametrize("steps", [1, 3, 7])
@@ -135,8 +137,9 @@ def test_train_steps_stop_after_so_many_whatever_an_epoch_takes(
     tmp_path: Path, base: ModelFolder, lessons: Artifact, steps: int
 ) -> None:
     out = output(tmp_path)
-    imitate(out, SFT.model_copy(update={"train_steps": steps}), lessons, base)
-    assert out.facts["n_steps"] == steps
+    said = imitate(out, SFT.model_copy(update={"train_steps": steps}), lessons, base)
+    assert isinstance(said, ImitateFacts)
+    assert said.n_steps == steps
 
 
 def test_dpo_widens_the_margin_and_kto_reports_its_baseline(
@@ -144,14 +147,14 @@ def test_dpo_widens_the_margin_and_kto_reports_its_baseline(
 ) -> None:
     for name, loss in (("dpo", dpo.loss), ("kto", kto.loss)):
         out, metrics = output(tmp_path / name), Metrics()
-        learn(told(out, metrics), LEARN.model_copy(update={"loss": name, "epochs": 8}), preferences, base, base, loss)
+        changed = LEARN.model_copy(update={"loss": name, "epochs": 8})
+        said = learn(told(out, metrics), changed, preferences, base, base, loss)
+        assert isinstance(said, LearnFacts)
         assert metrics.rows[0]["margin"] == pytest.approx(0, abs=1e-5)
         assert metrics.rows[-1]["margin"] > 0.1
         assert metrics.rows[0]["off_topic_share"] == pytest.approx(1 / 3)
         assert ("z0" in metrics.rows[0]) == (name == "kto")
-        assert out.facts["n_problems"] == 12
-        assert out.facts["n_responses"] == 36
-        assert out.facts["n_pairs"] == 24
+        assert (said.n_problems, said.n_responses, said.n_pairs) == (12, 36, 24)
         out.balance.check(name)
 
 
@@ -162,13 +165,14 @@ def test_ktos_baseline_of_own_answers_is_the_steps_mean_log_ratio(
     for z0 in ("own", "mismatched"):
         chosen = LEARN.model_copy(update={"loss": "kto", "epochs": 4, "z0": z0, "nll_weight": 3.0, "batch_size": 12})
         out, metrics = output(tmp_path / z0), Metrics()
-        learn(told(out, metrics), chosen, preferences, base, base, kto.loss)
+        said = learn(told(out, metrics), chosen, preferences, base, base, kto.loss)
+        assert isinstance(said, LearnFacts)
         baselines[z0] = [row["z0"] for row in metrics.rows]
         if z0 == "own":  # each problem has one right answer and two wrong ones
             row = metrics.rows[-1]
             right, wrong = (row[k] / chosen.beta for k in ("reward_chosen", "reward_rejected"))
             assert row["z0"] == pytest.approx((right + 2 * wrong) / 3, abs=1e-4)
-            assert out.facts["n_tokens_without_gradient"] > out.facts["n_tokens"]
+            assert said.n_tokens_without_gradient > said.n_tokens
     assert baselines["own"][0] == baselines["mismatched"][0] == 0
     assert baselines["own"][-1] > 0
     assert baselines["own"] != baselines["mismatched"]
@@ -326,10 +330,10 @@ def test_two_processes_train_what_one_trains(
         # few tokens at once: the two run unequal numbers of forwards, and slice what does not fit
         options = {"processes": n, "sharding": sharding, "batch_tokens": 64 if n == 2 else 16_384}
         if name == "sft":
-            imitate(told(out, metrics), SFT.model_copy(update=options), lessons, base)
+            said = imitate(told(out, metrics), SFT.model_copy(update=options), lessons, base)
         else:
-            learn(told(out, metrics), LEARN.model_copy(update=options), preferences, base, base, kto.loss)
-        found[n] = (weights(out), metrics.rows, out.facts)
+            said = learn(told(out, metrics), LEARN.model_copy(update=options), preferences, base, base, kto.loss)
+        found[n] = (weights(out), metrics.rows, said.plain())
     for key in found[1][1][0].keys() - {"tokens_per_s"}:
         assert [r[key] for r in found[2][1]] == pytest.approx([r[key] for r in found[1][1]], abs=1e-5, rel=1e-5), key
     assert found[1][0].keys() == found[2][0].keys()
@@ -453,7 +457,8 @@ def test_two_processes_go_on_as_one_from_the_last_epoch(tmp_path: Path, base: Mo
     with pytest.raises(ModelError, match="written by 2 processes and this run has 1"):
         imitate(told(out, Metrics()), settings, lessons, base)
     metrics = Metrics()
-    imitate(told(out, metrics), settings.model_copy(update={"resume": "epoch"}), lessons, base)
+    said = imitate(told(out, metrics), settings.model_copy(update={"resume": "epoch"}), lessons, base)
     assert [row["step"] for row in metrics.rows] == [6, 7, 8]
     assert [row["loss"] for row in metrics.rows] == pytest.approx([row["loss"] for row in two.rows[6:]], abs=1e-4)
-    assert out.facts["n_steps"] == 9
+    assert isinstance(said, ImitateFacts)
+    assert said.n_steps == 9

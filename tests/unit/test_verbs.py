@@ -11,6 +11,7 @@ from orcamath import __version__
 from orcamath.cli import main
 from orcamath.commands.keeping import collect_garbage
 from orcamath.recipe_file import load
+from orcamath.store.facts import Facts
 from orcamath.store.seals import write_sealed
 from report_run import make_run, seal
 
@@ -68,9 +69,7 @@ def test_show_looks_in_the_newest_run(tmp_path: Path, monkeypatch, capsys) -> No
 def test_gc_drops_what_no_run_names_any_more_and_lists_it_with_sizes(tmp_path: Path) -> None:
     folder, store = make_run(tmp_path, n=5)
     named = {p.name for p in store.artifacts.glob("*-*/")}
-    old, young = (
-        seal(store, "teach", lambda out: out.facts.update(big="x" * 3_000), name) for name in ("old", "young")
-    )
+    old, young = (seal(store, "teach", lambda _: Facts.of({"big": "x" * 3_000}), name) for name in ("old", "young"))
     write_sealed(old.path.with_name(f"{old.path.name}.made.json"), {"seconds": 1.0, "at": 0.0})
 
     told = collect_garbage(folder.parent, store.root, dry=True)

@@ -12,6 +12,7 @@ from orcamath.errors import UsageError
 from orcamath.ports import Message, Reply, Request, Sampling, Usage
 from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Output, Store
+from orcamath.store.facts import Facts
 from orcamath.store.ledger import Ledger
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper
@@ -225,7 +226,7 @@ def with_calls(root: Path) -> tuple[Opened, Problem]:
     ledger.put(by_ids, "student-1", Reply(by_ids.key("student-1"), "It is 3.\x00", token_ids=(8, 9)))
     ledger.put(asked, "stranger", Reply(asked.key("stranger"), "Not yours."))
     ledger.close()
-    made = seal(store, "calling", lambda out: out.facts.update(called=True), "writer-1", "student-1")
+    made = seal(store, "calling", lambda _: Facts.of({"called": True}), "writer-1", "student-1")
     pointers = read_sealed(folder / "stages.json") or {}
     pointers["stages"].append({"label": "calling", "artifact": made.path.name, "seconds": 0.0, "reused": False})
     write_sealed(folder / "stages.json", pointers)

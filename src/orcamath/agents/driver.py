@@ -141,7 +141,7 @@ def fold(
 
     Items whose call never came through are left out: the stage is not sealed then.
     """
-    books = Counter[str]() if out is None else out.facts.setdefault("agents", {}).setdefault(agent.name, Counter())
+    books = Counter[str]() if out is None else out.agents.setdefault(agent.name, Counter())
     for item in items():
         for draw in range(tries):
             request = agent.request(item, draw)

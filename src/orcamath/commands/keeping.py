@@ -13,6 +13,7 @@ from orcamath.store.ledger import Ledger
 from orcamath.store.leftovers import leftovers
 from orcamath.store.leftovers import superseded as results_no_run_names
 from orcamath.store.seals import read_sealed
+from orcamath.student.facts import TrainedFacts
 
 __all__ = ["check_kept", "collect_garbage"]
 
@@ -101,7 +102,7 @@ def _require_whole(runs: Path, store: Path) -> None:
 
 def _fingerprints(trained: Artifact) -> Iterator[str]:
     """Yield the names under which a student's samples may be remembered: one for each dtype it may run in."""
-    if "contents" in trained.facts:  # else it is from before there were histories
+    if trained.said(TrainedFacts).contents is not None:  # else it is from before there were histories
         from orcamath.student.model import fingerprint
 
         yield fingerprint(trained.path / "model", "float32")

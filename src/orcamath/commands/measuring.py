@@ -24,8 +24,8 @@ from orcamath.report.progress import Bars
 from orcamath.sources.choosing import BenchmarksSettings
 from orcamath.sources.source import SourceSettings
 from orcamath.stages.benchmarks import benchmarks
-from orcamath.stages.evaluate import EvaluateSettings, evaluate
-from orcamath.stages.verifier import VerifierSettings, verified_at_k
+from orcamath.stages.evaluate import EvaluateFacts, EvaluateSettings, evaluate
+from orcamath.stages.verifier import Verified, VerifierFacts, VerifierSettings, verified_at_k
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.budget import Budget
 from orcamath.store.ledger import Remembered
@@ -102,7 +102,7 @@ def evaluate_models(model: str, wanted: Wanted, *, runs: Path, store: Path, as_j
             write_answers(rows, place, parquet=wanted.out.suffix == ".parquet")
     differences = {} if second is None else _differences(first.scored, second.scored)
     shown = [m.shown for m in made]
-    return json.dumps(_plain(shown, differences), indent=1) if as_json else text_of(shown, differences)
+    return json.dumps(_plain(shown, differences, wanted), indent=1) if as_json else text_of(shown, differences)
 
 
 def _place(wanted: Wanted) -> AbstractContextManager[Path | None]:
@@ -171,20 +171,20 @@ class _Bench:
         scored = self.shop.stage(evaluate, self.wanted.settings, tests, chat, pose, self.judge)
         verified = self._verified(scored, tests)
         order = dict.fromkeys(row.benchmark for row in scored.read(Scored))
-        benchmarks = {b: {**scored.facts["benchmarks"][b], **verified.get(b, {})} for b in order}
-        facts = {
-            **scored.facts, "judge": self.wanted.judge, "verifier": self.wanted.verifier, "few_shot": self.wanted.few_shot,
-            "benchmarks": benchmarks,
-        }  # fmt: skip
-        return _Made(Measured(name, facts), scored)
+        said = scored.said(EvaluateFacts)
+        benchmarks = {
+            b: said.benchmarks[b].model_copy(update={"verifier": verified[b].verifier} if b in verified else {})
+            for b in order
+        }
+        shown = Measured(name, said.model_copy(update={"benchmarks": benchmarks}), self.wanted.few_shot)
+        return _Made(shown, scored)
 
-    def _verified(self, scored: Artifact, tests: Artifact) -> dict[str, Any]:
+    def _verified(self, scored: Artifact, tests: Artifact) -> dict[str, Verified]:
         if self.wanted.verifier is None:
             return {}
         chat, pose = self._open(self.wanted.verifier)
         made = self.shop.stage(verified_at_k, VerifierSettings(), scored, tests, chat, pose)
-        found: dict[str, Any] = made.facts["benchmarks"]
-        return found
+        return made.said(VerifierFacts).benchmarks
 
 
 def _source(name: str, data: Path | None) -> SourceSettings:
@@ -207,8 +207,9 @@ def _differences(first: Artifact, second: Artifact) -> dict[str, Paired]:
     return {name: paired([a for a, _ in pairs], [b for _, b in pairs]) for name, pairs in found.items()}
 
 
-def _plain(shown: Sequence[Measured], differences: dict[str, Paired]) -> dict[str, Any]:
-    first, *rest = ({"model": m.model, **m.facts} for m in shown)
+def _plain(shown: Sequence[Measured], differences: dict[str, Paired], wanted: Wanted) -> dict[str, object]:
+    helped = {"judge": wanted.judge, "verifier": wanted.verifier, "few_shot": wanted.few_shot}
+    first, *rest = ({"model": m.model, **m.facts.plain(), **helped} for m in shown)
     if not rest:
         return first
     against = {name: {**p._asdict(), "difference": p.difference._asdict()} for name, p in differences.items()}

@@ -1,10 +1,10 @@
 """Pairs for people to look at: the most alike first, both texts cut into pieces with the shared words marked."""
 
-from typing import Any
-
 from orcamath.contamination.search import LOOKS, Found
 from orcamath.contamination.words import pieces, split_words, stop_words
 
+Piece = tuple[str, bool]
+"""A part of a text, and whether the other text has its words too."""
 __all__ = ["looks_found", "most_alike", "side_by_side"]
 
 
@@ -17,10 +17,10 @@ def most_alike(found: Found, limit: int) -> list[tuple[int, int, dict[str, float
     return [(row, test, looks) for (row, test), looks in ranked[:limit]]
 
 
-def side_by_side(training: str, test: str) -> dict[str, Any]:
-    """Return both texts as pieces `[text, shared]`, which join to the text; stop words are never marked on their own."""
+def side_by_side(training: str, test: str) -> dict[str, tuple[Piece, ...]]:
+    """Return both texts (`training`, `test`) in pieces that join to them; stop words are never marked on their own."""
     shared = (set(split_words(training)) & set(split_words(test))) - set(stop_words())
-    return {"training": [list(p) for p in pieces(training, shared)], "test": [list(p) for p in pieces(test, shared)]}
+    return {"training": tuple(pieces(training, shared)), "test": tuple(pieces(test, shared))}
 
 
 def looks_found(found: Found) -> dict[str, dict[str, int]]:

@@ -10,7 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from orcamath.export.terms import terms_of
+from orcamath.sources.passes import ReadingFacts
+from orcamath.stages.facts import facts_of
 from orcamath.store.artifacts import Artifact
+from orcamath.store.facts import Facts
 from orcamath.visible import clip, visible
 
 __all__ = ["card", "plain_cell"]
@@ -135,17 +138,18 @@ def _history(stages: Sequence[Artifact]) -> Iterable[str]:
     rows = []
     for stage in stages:
         b: dict[str, Any] = stage.balance
-        reasons = {**stage.facts.get("failed_calls", {}), **b["rejected"]}
+        reasons = {**stage.said(Facts).failed_calls, **b["rejected"]}
         thrown = (
             ", ".join(f"{reason} {n:,}" for reason, n in sorted(reasons.items(), key=lambda r: (-r[1], r[0]))) or "none"
         )
         rows.append((f"{stage.stage} {stage.digest[:8]}", b["asked"], b["failed"], b["results"], b["kept"], thrown))
     yield _table(("stage", "calls", "of these failed", "results", "kept", "thrown away"), rows)
     for stage in stages:
-        if mixture := stage.facts.get("mixture"):
+        said = facts_of(stage)
+        if isinstance(said, ReadingFacts) and (mixture := said.mixture) is not None:
             yield (
-                f"Seeds: {mixture['here']:,} beside the paper's {mixture['paper']:,}. Our choices: "
-                + "; ".join(plain_cell(c) for c in mixture["our_choice"])
+                f"Seeds: {mixture.here:,} beside the paper's {mixture.paper:,}. Our choices: "
+                + "; ".join(plain_cell(c) for c in mixture.our_choice)
                 + "."
             )
 

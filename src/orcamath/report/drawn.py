@@ -3,11 +3,12 @@
 In: `Results`. Out: SVG, empty where there is nothing to draw.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup
 
+from orcamath.evaluate.facts import Several
 from orcamath.intervals import Interval
 from orcamath.report.fold import Results
 from orcamath.report.rows import Row
@@ -15,7 +16,10 @@ from orcamath.report.ways import Trail, flow, trails
 
 __all__ = ["Paths", "growth", "paths"]
 
-SEVERAL = (("pass", "pass@k: right in at least one of k samples"), ("maj", "maj@k: what most of k samples say"))
+SEVERAL: tuple[tuple[Several, str], ...] = (
+    ("pass", "pass@k: right in at least one of k samples"),
+    ("maj", "maj@k: what most of k samples say"),
+)
 
 
 class Paths(NamedTuple):
@@ -61,16 +65,13 @@ def _against_tokens(name: str, benchmark: str, rows: Sequence[Row]) -> Markup:
     return trails(name, f"{benchmark}: score against trained tokens", about, drawn, x_unit="tokens trained")
 
 
-def _of_samples(name: str, kind: str, what: str, rows: Sequence[Row]) -> Markup:
+def _of_samples(name: str, kind: Several, what: str, rows: Sequence[Row]) -> Markup:
     drawn: list[Trail] = []
     series = {name: i for i, name in enumerate(dict.fromkeys(r.name for r in rows))}
     last = {r.name: r for r in rows}
     for row in last.values():
-        found: Mapping[str, Mapping[str, float]] = row.measures.get(kind) or {}
-        points = [
-            _point(int(k), Interval(v["score"], v.get("low", v["score"]), v.get("high", v["score"])))
-            for k, v in sorted(found.items(), key=lambda item: int(item[0]))
-        ]
+        found = sorted(row.measures.several(kind).items(), key=lambda item: int(item[0]))
+        points = [_point(int(k), v.interval or Interval(v.score, v.score, v.score)) for k, v in found]
         if points:
             drawn.append(Trail(f"{row.name} · {row.model}", points, series[row.name]))
     about = "; ".join(f"{t.label}: " + ", ".join(f"{p[1]:.1f} at k = {p[0]:.0f}" for p in t.points) for t in drawn)

@@ -19,7 +19,10 @@ from orcamath.report.provenance import doubts, models, spent
 from orcamath.report.rows import Row, Student, rows
 from orcamath.report.samples import Sample, doubted, samples
 from orcamath.report.slices import Slices, slices
+from orcamath.stages.evaluate import EvaluateFacts
+from orcamath.stages.facts import facts_of
 from orcamath.store.artifacts import Artifact, Store
+from orcamath.store.facts import Facts
 from orcamath.store.history import book_of
 
 __all__ = ["Example", "Origin", "Results", "StageRow", "fold", "students_of"]
@@ -82,7 +85,7 @@ class Results(NamedTuple):
     rows: tuple[Row, ...]
     examples: tuple[Example, ...]
     licences: dict[str, int]
-    facts: dict[str, dict[str, Any]]
+    facts: dict[str, Facts]
     """Stage (for an arm's own: `ARM: STAGE`) → what the stage said of itself."""
     metrics: dict[str, list[dict[str, Any]]]
     """Arm → training steps as `metrics.jsonl` has them, each with the `label` of its stage."""
@@ -158,9 +161,9 @@ def _settled(recipe: Mapping[str, Any], students: list[Student], base: Mapping[s
     return settled(settings, students, problems.read(Problem)) if problems is not None and settings.test else []
 
 
-def _facts(arms: Iterable[Arm], store: Store) -> Iterator[tuple[str, dict[str, Any]]]:
+def _facts(arms: Iterable[Arm], store: Store) -> Iterator[tuple[str, Facts]]:
     for arm, label, _, a in made(arms, store):
-        yield key_of(arm, label), a.facts
+        yield key_of(arm, label), facts_of(a)
 
 
 def _stages(arms: Iterable[Arm], store: Store) -> Iterator[StageRow]:
@@ -168,7 +171,7 @@ def _stages(arms: Iterable[Arm], store: Store) -> Iterator[StageRow]:
         tables = {t: n for t, n in a.manifest["tables"].items() if t != "rejected"}
         books = {k: n for k, n in a.balance.items() if isinstance(n, int)}
         books["rejected"] = sum(a.balance["rejected"].values())
-        failed = a.facts.get("failed_calls") or {}
+        failed = a.said(Facts).failed_calls
         yield StageRow(
             arm, label, seconds, tables, a.balance["kept"], a.balance["rejected"], failed, books, key_of(arm, label)
         )
@@ -220,7 +223,7 @@ def students_of(arms: Iterable[Arm], store: Store) -> Iterator[Student]:
                 else:
                     samples[row.benchmark][row.problem_id].append(row.outcome == "agrees")
             sampled = {b: {p: sum(r) / len(r) for p, r in of.items()} for b, of in samples.items()}
-            measures = scored.facts.get("benchmarks") or {}
+            measures = scored.said(EvaluateFacts).benchmarks
             yield Student(
                 arm.variant,
                 arm.seed,

@@ -6,14 +6,15 @@ by another protocol are other rows, and published ones stand beside ours only wh
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.table import Table
 
+from orcamath.evaluate.facts import SEVERAL, EvaluateFacts, PricedShare
 from orcamath.evaluate.published import Published
-from orcamath.intervals import Interval, Paired
-from orcamath.report.measures import percent
+from orcamath.intervals import Paired
+from orcamath.report.measures import percent, share_of
 from orcamath.report.others import placed_beside
 from orcamath.report.table import table
 
@@ -22,15 +23,16 @@ __all__ = ["Measured", "text_of"]
 WIDTH, MIN_WIDTH = 150, 100
 NEAR = 4
 """Published rows shown above and below ours, and at the top."""
-SEVERAL = ("maj", "pass", "verifier")
 
 
 class Measured(NamedTuple):
     """One model on its benchmarks."""
 
     model: str
-    facts: Mapping[str, Any]
-    """What the stage `evaluate` says of itself; `benchmarks` holds a mapping for each."""
+    facts: EvaluateFacts
+    """What the stage `evaluate` says of itself, and the verifier's scores with it."""
+    few_shot: int = 0
+    """Worked examples it was shown before each question."""
 
 
 def text_of(models: Sequence[Measured], differences: Mapping[str, Paired]) -> str:
@@ -46,26 +48,26 @@ def text_of(models: Sequence[Measured], differences: Mapping[str, Paired]) -> st
 def _tables(models: Sequence[Measured], differences: Mapping[str, Paired]) -> Iterator[Table]:
     for model in models:
         yield _greedy(model)
-        if model.facts["samples"] > 1:
+        if model.facts.samples > 1:
             yield _sampled(model)
     if differences:
         yield _compared(models, differences)
-    measured = [(m.model, name, facts) for m in models for name, facts in m.facts["benchmarks"].items()]
+    measured = [(m.model, name, facts) for m in models for name, facts in m.facts.benchmarks.items()]
     for group, rows in placed_beside(measured).items():
         yield _beside(group, rows)
 
 
 def _greedy(model: Measured) -> Table:
-    shown = f", {n} worked examples shown" if (n := model.facts.get("few_shot")) else ""
+    shown = f", {n} worked examples shown" if (n := model.few_shot) else ""
     made = table(
         f"{model.model}: greedy pass@1, one model call an answer{shown}",
         ["benchmark", "problems", "% right [95 %]", "#### number", "last number", "unjudged", "cut off", "tokens an answer"],
         [
             [
-                name, f"{x['n']:,}", _share(x), f"{100 * x['strict']['score']:.1f}", f"{100 * x['flexible']['score']:.1f}",
-                f"{x['unjudged']:,}", f"{100 * x['truncated']:.1f} %", f"{x['tokens_per_answer']:,.0f}",
+                name, f"{x.n:,}", share_of(x), share_of(x.strict, limits=False), share_of(x.flexible, limits=False),
+                f"{x.unjudged:,}", f"{100 * (x.truncated or 0.0):.1f} %", f"{x.tokens_per_answer or 0.0:,.0f}",
             ]
-            for name, x in model.facts["benchmarks"].items()
+            for name, x in model.facts.benchmarks.items()
         ],
     )  # fmt: skip
     made.caption = (
@@ -76,14 +78,14 @@ def _greedy(model: Measured) -> Table:
 
 def _sampled(model: Measured) -> Table:
     """Show scores that take several calls an answer, each with its price."""
-    facts = model.facts["benchmarks"]
-    kinds = [kind for kind in SEVERAL if any(kind in x for x in facts.values())]
+    facts = model.facts.benchmarks
+    kinds = [kind for kind in SEVERAL if any(x.several(kind) for x in facts.values())]
     headings = [words for kind in kinds for words in (f"{kind}@k [95 %]", "calls", "tokens")]
     rows = [
-        [name, k, *(words for kind in kinds for words in _priced(x[kind][k]))]
-        for name, x in facts.items() for k in sorted(x["maj"], key=int)
+        [name, k, *(words for kind in kinds for words in _priced(x.several(kind)[k]))]
+        for name, x in facts.items() for k in sorted(x.maj, key=int)
     ]  # fmt: skip
-    temperature = model.facts["temperature"]
+    temperature = model.facts.temperature
     made = table(
         f"{model.model}: of k sampled answers, temperature {temperature:g}", ["benchmark", "k", *headings], rows
     )
@@ -92,12 +94,8 @@ def _sampled(model: Measured) -> Table:
     return made
 
 
-def _priced(found: Mapping[str, Any]) -> tuple[str, str, str]:
-    return _share(found), f"{found['calls_per_answer']:,}", f"{found['tokens_per_answer']:,.0f}"
-
-
-def _share(found: Mapping[str, Any]) -> str:
-    return percent(Interval(found["score"], found["low"], found["high"]))
+def _priced(found: PricedShare) -> tuple[str, str, str]:
+    return share_of(found), f"{found.calls_per_answer:,}", f"{found.tokens_per_answer:,.0f}"
 
 
 def _compared(models: Sequence[Measured], differences: Mapping[str, Paired]) -> Table:

@@ -4,14 +4,16 @@ In: what evaluations say of a benchmark (`stages.evaluate`). Out: heading → th
 terminal show the same ones.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Literal
 
+from orcamath.evaluate.facts import BenchmarkFacts, Share, Working
 from orcamath.intervals import Interval
 
-__all__ = ["Columns", "levels", "measures", "percent"]
+__all__ = ["Columns", "levels", "measures", "percent", "share_of"]
 
-Columns = dict[str, Callable[[Mapping[str, Any]], str]]
+Words = Callable[[BenchmarkFacts], str]
+Columns = dict[str, Words]
 
 
 def percent(share: Interval, *, signed: bool = False) -> str:
@@ -20,40 +22,62 @@ def percent(share: Interval, *, signed: bool = False) -> str:
     return f"{100 * share.point:{form}} [{100 * share.low:{form}}, {100 * share.high:{form}}]"
 
 
-def measures(found: Sequence[Mapping[str, Any]]) -> Columns:
+def measures(found: Sequence[BenchmarkFacts]) -> Columns:
     """Return the columns of the second table; those that no row has anything for are left out."""
     columns: Columns = {
-        "judged": _share, "strict match": lambda m: _share(m.get("strict")), "last number": lambda m: _share(m.get("flexible")),
+        "judged": share_of, "strict match": lambda m: share_of(m.strict), "last number": lambda m: share_of(m.flexible),
     }  # fmt: skip
-    for what in ("maj", "pass"):
-        for k in dict.fromkeys(k for m in found for k in m.get(what) or {}):
-            heading = "mean of samples" if (what, k) == ("pass", "1") else f"{what}@{k}"
-            if (what, k) != ("maj", "1"):
-                columns[heading] = lambda m, what=what, k=k: _share((m.get(what) or {}).get(k))  # type: ignore[misc]
-    for key, of in (("working", ""), ("sampled_working", " (samples)")):
-        if any(key in m for m in found):
-            for part, words in (("share", "worked"), ("right_when_worked", "right when worked")):
-                columns[words + of] = lambda m, key=key, part=part: _plain((m.get(key) or {}).get(part))  # type: ignore[misc]
-    columns["tokens an answer"] = lambda m: f"{m['tokens_per_answer']:,.1f}" if "tokens_per_answer" in m else "–"
-    columns["cut off"] = lambda m: f"{100 * m['truncated']:.1f} %" if "truncated" in m else "–"
+    for kind in _SAMPLED:
+        for k in dict.fromkeys(k for m in found for k in m.several(kind)):
+            heading = "mean of samples" if (kind, k) == ("pass", "1") else f"{kind}@{k}"
+            if (kind, k) != ("maj", "1"):
+                columns[heading] = _at(kind, k)
+    for worked, of in ((_greedy, ""), (_of_samples, " (samples)")):
+        if any(worked(m) for m in found):
+            columns["worked" + of] = _shown(worked)
+            columns["right when worked" + of] = _right(worked)
+    columns["tokens an answer"] = lambda m: "–" if m.tokens_per_answer is None else f"{m.tokens_per_answer:,.1f}"
+    columns["cut off"] = lambda m: "–" if m.truncated is None else f"{100 * m.truncated:.1f} %"
     return columns
 
 
-def levels(found: Sequence[Mapping[str, Any]]) -> Columns:
+def levels(found: Sequence[BenchmarkFacts]) -> Columns:
     """Return a column a level, greedy answers right; none where a benchmark has no levels."""
-    names = sorted({level for m in found for level in m.get("levels") or {}})
-    return {
-        name: lambda m, name=name: _plain(((m.get("levels") or {}).get(name) or {}).get("score"))  # type: ignore[misc]
-        for name in names
-    }
+    return {name: _level(name) for name in sorted({level for m in found for level in m.levels})}
 
 
-def _share(found: Mapping[str, Any] | None) -> str:
-    if found is None or "score" not in found:
+def share_of(found: Share | None, *, limits: bool = True) -> str:
+    """Write a share in percent, with its limits where it has some and they are wanted; a dash where there is none."""
+    if found is None or not found.model_fields_set:
         return "–"
-    if not {"low", "high"} <= found.keys():  # a mean over seeds
-        return _plain(found["score"])
-    return percent(Interval(found["score"], found["low"], found["high"]))
+    return percent(found.interval) if limits and found.interval is not None else _plain(found.score)
+
+
+_SAMPLED: tuple[Literal["maj", "pass"], ...] = ("maj", "pass")
+
+
+def _at(kind: Literal["maj", "pass"], k: str) -> Words:
+    return lambda m: share_of(m.several(kind).get(k))
+
+
+def _greedy(m: BenchmarkFacts) -> Working | None:
+    return m.working
+
+
+def _of_samples(m: BenchmarkFacts) -> Working | None:
+    return m.sampled_working
+
+
+def _shown(worked: Callable[[BenchmarkFacts], Working | None]) -> Words:
+    return lambda m: _plain(None if (found := worked(m)) is None else found.share)
+
+
+def _right(worked: Callable[[BenchmarkFacts], Working | None]) -> Words:
+    return lambda m: _plain(None if (found := worked(m)) is None else found.right_when_worked)
+
+
+def _level(name: str) -> Words:
+    return lambda m: _plain(m.levels[name].score if name in m.levels else None)
 
 
 def _plain(share: float | None) -> str:

@@ -1,21 +1,19 @@
 """What others published on a benchmark that was measured here, beside our own rows: same items, same protocol only."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
+from orcamath.evaluate.facts import SEVERAL, BenchmarkFacts
 from orcamath.evaluate.published import Published, ours, placed, published
 from orcamath.report.fold import Results
 from orcamath.report.rows import Row
 
 __all__ = ["beside", "partly_measured", "placed_beside"]
 
-SEVERAL = ("maj", "verifier", "pass")
 
-
-def placed_beside(measured: Iterable[tuple[str, str, Mapping[str, Any]]]) -> dict[str, list[Published]]:
+def placed_beside(measured: Iterable[tuple[str, str, BenchmarkFacts]]) -> dict[str, list[Published]]:
     """Return the groups (benchmark, items, protocol) that hold rows of ours and of others, best first.
 
-    `measured`: (model, benchmark, facts with `n`, `score` and perhaps `maj`, `pass`, `verifier`).
+    `measured`: (model, benchmark, what the evaluation says of it).
     """
     rows = [p for model, benchmark, facts in measured if _known(benchmark) for p in _ours(model, benchmark, facts)]
     return {name: found for name, found in placed(rows).items() if not all(r.is_ours for r in found)}
@@ -24,7 +22,11 @@ def placed_beside(measured: Iterable[tuple[str, str, Mapping[str, Any]]]) -> dic
 def beside(results: Results) -> dict[str, list[Published]]:
     """Place the rows of a run."""
     return placed_beside(
-        (f"{row.name} · {row.model}", row.benchmark, {**row.measures, "n": row.n, "score": row.score.point})
+        (
+            f"{row.name} · {row.model}",
+            row.benchmark,
+            row.measures.model_copy(update={"n": row.n, "score": row.score.point}),
+        )
         for row in results.rows
     )
 
@@ -45,11 +47,11 @@ def _known(benchmark: str) -> str | None:
     return next((p.benchmark for p in published() if p.benchmark.lower() == benchmark.lower()), None)
 
 
-def _ours(model: str, benchmark: str, facts: Mapping[str, Any]) -> list[Published]:
-    name, n = _known(benchmark) or benchmark, facts["n"]
-    rows = [ours(model, name, n, facts["score"])]
+def _ours(model: str, benchmark: str, facts: BenchmarkFacts) -> list[Published]:
+    name, n = _known(benchmark) or benchmark, facts.n
+    rows = [ours(model, name, n, facts.score)]
     for what in SEVERAL:
-        for k, found in (facts.get(what) or {}).items():
-            calls = found.get("calls_per_answer", int(k))
-            rows.append(ours(model, name, n, found["score"], protocol=f"{what}@{k}", calls=calls))
+        for k, found in facts.several(what).items():
+            calls = found.calls_per_answer or int(k)
+            rows.append(ours(model, name, n, found.score, protocol=f"{what}@{k}", calls=calls))
     return rows

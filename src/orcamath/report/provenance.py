@@ -7,11 +7,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from orcamath.sources.clusters import Overlap
+from orcamath.sources.mixture import Mixture
+from orcamath.sources.passes import ReadingFacts
+from orcamath.stages.imitate import ImitateFacts
 from orcamath.store.budget import Budget
+from orcamath.store.facts import Facts
 
 __all__ = ["Origins", "doubts", "models", "origins", "spent"]
 
-READING = ("seeds", "problems", "lessons", "benchmarks")
+READING = ("seeds", "benchmarks")
 
 
 class Origins(NamedTuple):
@@ -23,11 +28,11 @@ class Origins(NamedTuple):
     """(stage, two parts, texts that both have, near-duplicate clusters that both have)."""
     texts: tuple[tuple[str, str, int], ...]
     """(stage, part, its distinct texts)."""
-    mixture: Mapping[str, Any]
+    mixture: Mixture | None
     """The paper's seed mixture beside ours, where it was asked for."""
 
 
-def models(recipe: Mapping[str, Any], facts: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
+def models(recipe: Mapping[str, Any], facts: Mapping[str, Facts]) -> list[tuple[str, str]]:
     """Name every model that wrote, taught, judged or was trained."""
     found = []
     for role in ("writer", "teacher", "judge_model"):
@@ -39,7 +44,8 @@ def models(recipe: Mapping[str, Any], facts: Mapping[str, Mapping[str, Any]]) ->
         found.append(("judge", str(judge["name"])))
     student = recipe.get("student")
     if isinstance(student, Mapping) and student.get("base"):
-        base = (facts.get("imitate") or {}).get("base")
+        said = facts.get("imitate")
+        base = said.base if isinstance(said, ImitateFacts) else ""
         found.append(("student’s base", str(student["base"]) + (f", fingerprint {base}" if base else "")))
     return found
 
@@ -49,20 +55,23 @@ def _model(settings: Mapping[str, Any]) -> str:
     return " · ".join(parts) or "not stated"
 
 
-def origins(facts: Mapping[str, Mapping[str, Any]]) -> Origins:
+def origins(facts: Mapping[str, Facts]) -> Origins:
     """Gather what the reading stages counted; a stage without such facts is left out."""
-    rows, overlap, texts = [], [], []
+    rows, overlap, texts, mixture = [], [], [], None
     for stage in READING:
-        said = facts.get(stage) or {}
-        read, licences = said.get("read") or {}, said.get("licences") or {}
-        for source, kept in (said.get("by_source") or {}).items():
-            splits = ", ".join(f"{split} {n:,}" for split, n in (read.get(source) or {}).items())
-            rows.append((stage, source, splits, kept, ", ".join(x or "not stated" for x in licences.get(source) or {})))
-        shared = said.get("overlap") or {}
-        same, near = shared.get("same_text") or {}, shared.get("near") or {}
-        overlap += [(stage, pair, same.get(pair, 0), near.get(pair, 0)) for pair in dict.fromkeys([*same, *near])]
-        texts += [(stage, part, n) for part, n in (shared.get("texts") or {}).items()]
-    mixture = (facts.get("seeds") or {}).get("mixture") or {}
+        said = facts.get(stage)
+        if not isinstance(said, ReadingFacts):
+            continue
+        for source, kept in said.by_source.items():
+            splits = ", ".join(f"{split} {n:,}" for split, n in said.read.get(source, {}).items())
+            rows.append(
+                (stage, source, splits, kept, ", ".join(x or "not stated" for x in said.licences.get(source, {})))
+            )
+        shared = said.overlap or Overlap()
+        pairs = dict.fromkeys([*shared.same_text, *shared.near])
+        overlap += [(stage, pair, shared.same_text.get(pair, 0), shared.near.get(pair, 0)) for pair in pairs]
+        texts += [(stage, part, n) for part, n in shared.texts.items()]
+        mixture = mixture or said.mixture
     return Origins(tuple(rows), tuple(overlap), tuple(texts), mixture)
 
 

@@ -8,6 +8,7 @@ p. Several: seeds are averaged within each problem, then problems are bootstrapp
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from orcamath.evaluate.facts import BenchmarkFacts
 from orcamath.intervals import Interval, Paired, bootstrap, bootstrap_difference, paired, wilson
 from orcamath.records import Scored
 from orcamath.report.training import Training, training_of
@@ -27,7 +28,7 @@ class Student(NamedTuple):
     recipe: Mapping[str, Any]
     answers: Mapping[str, Mapping[str, Scored]]
     """Benchmark → problem → answer."""
-    measures: Mapping[str, Mapping[str, Any]]
+    measures: Mapping[str, BenchmarkFacts]
     """Benchmark → what the evaluation says of it besides."""
     sampled: Mapping[str, Mapping[str, float]] = {}
     """Benchmark → problem → share of the sampled answers that are right; empty where none were sampled."""
@@ -66,7 +67,7 @@ class Row(NamedTuple):
     contrasts: tuple[Contrast, ...]
     training: Training
     """How its last iteration was trained."""
-    measures: dict[str, Any]
+    measures: BenchmarkFacts
     """What the evaluation said of this benchmark besides: string matches, tokens an answer, maj@k and pass@k."""
     seeds: dict[str, float]
     """Seed → share right; empty where it was trained once."""
@@ -112,7 +113,7 @@ def _row(group: Group, benchmark: str, others: Sequence[tuple[str, Group]]) -> R
         _mean([sum(a.finish_reason == "length" for a in given) for given in answers]),
         _mean([s.trained_tokens for s in group]), tuple(c for c in contrasts if c is not None),
         training_of(first.recipe, first.iteration),
-        _averaged([s.measures.get(benchmark, {}) for s in group]) if several else dict(first.measures.get(benchmark, {})),
+        _averaged([s.measures.get(benchmark, _NOTHING) for s in group]) if several else first.measures.get(benchmark, _NOTHING),
         {str(s.seed): sum(row) / n for s, row in zip(group, table, strict=True)} if several else {},
     )  # fmt: skip
 
@@ -164,14 +165,25 @@ def _mean(counts: Sequence[int]) -> int:
     return round(sum(counts) / len(counts))
 
 
-def _averaged(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Average figures over seeds, and leave out the limits: an interval is no mean of intervals."""
-    keys = [k for k in found[0] if k not in {"low", "high"} and all(k in other for other in found)]
-    out: dict[str, Any] = {}
-    for key in keys:
+_NOTHING = BenchmarkFacts()
+
+
+def _averaged(found: Sequence[BenchmarkFacts]) -> BenchmarkFacts:
+    return BenchmarkFacts.of(_means([f.plain() for f in found]))
+
+
+def _means(found: Sequence[Mapping[str, object]]) -> dict[str, object]:
+    """Average figures over seeds (counts rounded), and leave out the limits: an interval is no mean of intervals."""
+    means: dict[str, object] = {}
+    for key in [k for k in found[0] if k not in {"low", "high"} and all(k in other for other in found)]:
         values = [other[key] for other in found]
-        if all(isinstance(v, Mapping) for v in values):
-            out[key] = _averaged(values)
-        elif all(isinstance(v, int | float) for v in values):
-            out[key] = values[0] if len(set(values)) == 1 else sum(values) / len(values)
-    return out
+        parts = [v for v in values if isinstance(v, Mapping)]
+        counts = [v for v in values if isinstance(v, int)]
+        figures = [v for v in values if isinstance(v, int | float)]
+        if len(parts) == len(found):
+            means[key] = _means(parts)
+        elif len(counts) == len(found):
+            means[key] = _mean(counts)
+        elif len(figures) == len(found):
+            means[key] = sum(figures) / len(figures) if len(set(figures)) > 1 else figures[0]
+    return means

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from orcamath.records import Attempt, Exercise, Lesson, Problem
 from orcamath.report.rows import Student
+from orcamath.stages.preferences import PreferFacts
 from orcamath.store.artifacts import Artifact
 
 __all__ = ["Sample", "doubted", "samples"]
@@ -82,8 +83,8 @@ def doubted(arm: str, made: Mapping[str, Artifact]) -> Iterator[Sample]:
     for label, preferred in made.items():
         kind, _, number = label.partition(" ")
         practised = made.get(f"reask {number}") or made.get(f"practice {number}")
-        ids = preferred.facts.get("teacher_doubted_ids") or []
-        if kind == "preferences" and practised is not None and ids:
+        ids = preferred.said(PreferFacts).teacher_doubted_ids if kind == "preferences" else ()
+        if practised is not None and ids:
             where = f"{arm}: {label}" if arm else label
             yield from _against_teacher(f"{where}, the teacher is doubted", practised, ids[:MAX_DOUBTED])
 

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -18,9 +18,13 @@ from orcamath.report.measures import Columns, levels, measures, percent
 from orcamath.report.plot import Lane, bars, intervals
 from orcamath.report.rows import Contrast, Row
 from orcamath.report.table import difference, each_seed, recovered
+from orcamath.stages.gate import AlikePair, Flagged, GateFacts
+from orcamath.stages.judge import JudgeFacts
+from orcamath.stages.preferences import PreferFacts
+from orcamath.store.facts import Facts
 
 __all__ = [
-    "Beside", "Board", "Cell", "Finding", "Practised", "Rejects", "ScoreRow", "Timed", "boards", "books", "contamination",
+    "Beside", "Board", "Cell", "Finding", "Gate", "Practised", "Rejects", "ScoreRow", "Timed", "boards", "books", "contamination",
     "findings", "head", "minus", "p_value", "practice", "rejects", "said", "stages",
 ]  # fmt: skip
 
@@ -96,9 +100,20 @@ class Practised(NamedTuple):
     """What judging and pairing came to."""
 
     plot: Markup
-    rows: tuple[tuple[str, Mapping[str, Any]], ...]
-    """(stage, judge facts)."""
-    preferences: tuple[tuple[str, Mapping[str, Any]], ...]
+    rows: tuple[tuple[str, JudgeFacts], ...]
+    preferences: tuple[tuple[str, PreferFacts], ...]
+    """(stage, what it says)."""
+
+
+class Gate(NamedTuple):
+    """What the search for contamination found, ready for tables."""
+
+    facts: GateFacts
+    counts: tuple[tuple[str, Flagged], ...]
+    """(against what, benchmark questions flagged)."""
+    sizes: tuple[str, ...]
+    """n of the n-grams."""
+    shown: tuple[AlikePair, ...]
 
 
 class Timed(NamedTuple):
@@ -182,7 +197,8 @@ def boards(results: Results) -> list[Board]:
 
 
 def _beside(rows: Sequence[Row], columns: Columns) -> Beside:
-    shown = tuple((_label(r), tuple(words(r.measures) for words in columns.values())) for r in rows if r.measures)
+    said = [r for r in rows if r.measures.model_fields_set]
+    shown = tuple((_label(r), tuple(words(r.measures) for words in columns.values())) for r in said)
     return Beside(tuple(columns), shown if columns else ())
 
 
@@ -244,56 +260,36 @@ def _balanced(b: Mapping[str, int]) -> bool:
 
 def practice(results: Results) -> Practised:
     """Gather verdicts and preferences of every iteration."""
-    judged = [(s.key, results.facts[s.key]) for s in results.stages if "outcomes" in results.facts.get(s.key, {})]
-    judged = [(key, f) for key, f in judged if isinstance(f["outcomes"], dict)]
-    groups = [(key, [(o, int(f["outcomes"].get(o, 0))) for o in OUTCOMES]) for key, f in judged]
+    said = [(s.key, results.facts.get(s.key)) for s in results.stages]
+    judged = [(key, f) for key, f in said if isinstance(f, JudgeFacts) and f.outcomes]
+    preferred = [(key, f) for key, f in said if isinstance(f, PreferFacts) and f.n_problems]
+    groups = [(key, [(o, f.outcomes.get(o, 0)) for o in OUTCOMES]) for key, f in judged]
     about = "; ".join(f"{key}: " + ", ".join(f"{n} {what}" for what, n in counts) for key, counts in groups)
     drawn = bars("verdicts", "Verdicts on the samples", about, groups, series=VERDICT_SERIES, stacked=True)
-    preferred = [
-        (s.key, results.facts[s.key]) for s in results.stages if "pairs_possible" in results.facts.get(s.key, {})
-    ]
     return Practised(drawn, tuple(judged), tuple(preferred))
 
 
-def contamination(results: Results) -> dict[str, Any]:
-    """Return the gate's facts ready for tables: one row of counts each for all data, seeds alone and every benchmark."""
-    facts = results.facts.get("gate") or {}
-    if "flagged" not in facts:
-        return {}
-    counts = [("all training questions", facts["flagged"])]
-    counts += [("seeds only", v) for k, v in (facts.get("by_origin") or {}).items() if k == "seed"]
-    counts += [(f"{name} only", v) for name, v in (facts.get("by_benchmark") or {}).items()]
-    return {**facts, "counts": counts, "shown": (facts.get("pairs") or [])[:MAX_PAIRS], "sizes": list(facts["flagged"])}
+def contamination(results: Results) -> Gate | None:
+    """Return what the gate found: one row of counts each for all data, seeds alone and every benchmark. None without a gate."""
+    facts = results.facts.get("gate")
+    if not isinstance(facts, GateFacts) or not facts.flagged:
+        return None
+    counts = [("all training questions", facts.flagged)]
+    counts += [("seeds only", flagged) for origin, flagged in facts.by_origin.items() if origin == "seed"]
+    counts += [(f"{name} only", flagged) for name, flagged in facts.by_benchmark.items()]
+    return Gate(facts, tuple(counts), tuple(facts.flagged), facts.pairs[:MAX_PAIRS])
 
 
 def stages(results: Results) -> list[Timed]:
     """Return every stage with its share of time, the tokens it counted and what it warned of."""
     longest = max((s.seconds for s in results.stages), default=0.0) or 1.0
-    return [_timed(s, longest, results.facts.get(s.key, {})) for s in results.stages]
-
-
-def _timed(stage: StageRow, longest: float, facts: Mapping[str, Any]) -> Timed:
-    tokens = [(k, v) for k, v in facts.items() if k.startswith("n_") and "tokens" in k and isinstance(v, int)]
-    agents = facts.get("agents")
-    for what in ("prompt_tokens", "completion_tokens"):
-        n = sum(books.get(what, 0) for books in agents.values()) if isinstance(agents, dict) else 0
-        tokens += [(what, n)] if n else []
-    measured = facts.get("benchmarks")
-    if isinstance(measured, dict) and measured:
-        answered = sum(m.get("n", 0) * m.get("tokens_per_answer", 0.0) for m in measured.values())
-        tokens.append(("n_generated_tokens", round(answered)))
-    warnings = facts.get("warnings")
-    return Timed(
-        stage,
-        100 * stage.seconds / longest,
-        tuple(tokens),
-        tuple(map(str, warnings)) if isinstance(warnings, list) else (),
-    )
+    said = [(s, results.facts.get(s.key, Facts())) for s in results.stages]
+    return [Timed(s, 100 * s.seconds / longest, tuple(f.tokens().items()), f.warnings) for s, f in said]
 
 
 def said(results: Results) -> list[tuple[str, str]]:
     """Return all facts of all stages as indented JSON, the pairs of the gate (shown above) left out."""
-    plain = {key: {k: v for k, v in facts.items() if k != "pairs"} for key, facts in results.facts.items()}
+    plain = {key: {k: v for k, v in facts.plain().items() if k != "pairs"} for key, facts in results.facts.items()}
     return [(key, json.dumps(facts, indent=1, ensure_ascii=False)) for key, facts in plain.items() if facts]
 
 

@@ -93,8 +93,9 @@ def recovered(row: Row) -> str:
 
 
 def _beside(title: str, rows: list[Row], columns: Columns) -> Iterator[Table]:
-    if columns and any(r.measures for r in rows):
-        figures = ([r.name, r.model, *(words(r.measures) for words in columns.values())] for r in rows if r.measures)
+    measured = [r for r in rows if r.measures.model_fields_set]
+    if columns and measured:
+        figures = ([r.name, r.model, *(words(r.measures) for words in columns.values())] for r in measured)
         yield table(title, ["", "student", *columns], figures, left=2)
 
 

@@ -17,18 +17,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from orcamath.records import Problem, Split
+from orcamath.store.facts import Fact
 
 __all__ = [
     "BYTES_A_PROBLEM",
     "NEAR",
     "Clusters",
+    "Overlap",
     "Sketches",
     "exact_cluster",
     "hashed_split",
@@ -92,13 +95,24 @@ def _sketch(text: str) -> bytes:
     return bytes(kept.astype(np.uint8))
 
 
+class Overlap(Fact):
+    """What the parts that were read have in common, two by two (`gsm8k ∩ svamp`)."""
+
+    texts: dict[str, int] = Field({})
+    """Part → its distinct texts."""
+    same_text: dict[str, int] = Field({})
+    """Two parts → distinct texts that both have."""
+    near: dict[str, int] = Field({})
+    """Two parts → near-duplicate clusters that both have."""
+
+
 class Clusters(NamedTuple):
     """What became of every problem that was sketched, by its place in the order they came in."""
 
     names: npt.NDArray[np.uint64]
     splits: list[Split]
     ids: npt.NDArray[np.uint64]
-    overlap: dict[str, Any]
+    overlap: Overlap
 
     def name(self, place: int) -> str:
         """Return a problem's cluster."""
@@ -162,14 +176,14 @@ class Sketches:
         ]
         return [_SPLITS[o] or drawn[p] for o, p in zip(official, place, strict=True)]
 
-    def _overlap(self, names: npt.NDArray[np.uint64], keys: npt.NDArray[np.uint64]) -> dict[str, Any]:
-        """Count, for every two parts, the distinct texts (`same_text`) and the clusters (`near`) they have in common."""
+    def _overlap(self, names: npt.NDArray[np.uint64], keys: npt.NDArray[np.uint64]) -> Overlap:
+        """Count what every two parts have in common."""
         parts = np.frombuffer(self.parts, np.uint16, len(self))
-        return {
-            "texts": {p: len(np.unique(keys[parts == i])) for i, p in enumerate(self.part_names)},
-            "same_text": self._shared(keys, parts),
-            "near": self._shared(names, parts),
-        }
+        return Overlap(
+            texts={p: len(np.unique(keys[parts == i])) for i, p in enumerate(self.part_names)},
+            same_text=self._shared(keys, parts),
+            near=self._shared(names, parts),
+        )
 
     def _shared(self, values: npt.NDArray[np.uint64], parts: npt.NDArray[np.uint16]) -> dict[str, int]:
         seen: Counter[str] = Counter()
@@ -225,7 +239,7 @@ def _candidates(keys: npt.NDArray[np.uint64], sketches: npt.NDArray[np.uint8]) -
                 yield from _near_in(order[start:end], sketches, least)
 
 
-def _groups(values: npt.NDArray[Any]) -> Iterator[tuple[npt.NDArray[np.int64], list[tuple[int, int]]]]:
+def _groups(values: npt.NDArray[np.generic]) -> Iterator[tuple[npt.NDArray[np.int64], list[tuple[int, int]]]]:
     order = np.argsort(values, kind="stable")
     edges = np.concatenate([[0], np.flatnonzero(np.diff(values[order])) + 1, [len(values)]])
     yield order, [(int(s), int(e)) for s, e in pairwise(edges) if e - s > 1]

@@ -5,9 +5,10 @@ are not published, so none can be checked; the parts listed under `OURS` are cho
 """
 
 from collections.abc import Mapping
-from typing import Any
 
-__all__ = ["OURS", "PAPER_TOTAL", "note"]
+from orcamath.store.facts import Fact
+
+__all__ = ["OURS", "PAPER_TOTAL", "Mixture", "note"]
 
 PAPER_TOTAL = 36_217
 
@@ -21,7 +22,16 @@ OURS = (
 )
 
 
-def note(by_source: Mapping[str, int]) -> dict[str, Any]:
-    """Return the mixture's counts beside the paper's total, and which parts are our choice."""
+class Mixture(Fact):
+    """The mixture's counts beside the paper's total, and which parts are our choice."""
+
+    paper: int = 0
+    here: int = 0
+    difference: int = 0
+    our_choice: tuple[str, ...] = ()
+
+
+def note(by_source: Mapping[str, int]) -> Mixture:
+    """Return what is to be said of seeds taken from these sources, in these numbers."""
     total = sum(by_source.values())
-    return {"paper": PAPER_TOTAL, "here": total, "difference": total - PAPER_TOTAL, "our_choice": list(OURS)}
+    return Mixture(paper=PAPER_TOTAL, here=total, difference=total - PAPER_TOTAL, our_choice=OURS)

@@ -6,17 +6,35 @@ Nothing is kept of a problem between the passes but its sketch, so the sources a
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+
+from pydantic import Field
 
 from orcamath.errors import DataError
 from orcamath.ports import Progress
 from orcamath.records import Problem, Rejected, Split
 from orcamath.sources import clusters
 from orcamath.sources.choosing import BenchmarksSettings, ReadingSettings
+from orcamath.sources.mixture import Mixture
 from orcamath.sources.source import Found, Reader, SourceSettings, Unsplit, is_generated, place_of
 from orcamath.store.artifacts import Output
+from orcamath.store.facts import Facts
 
-__all__ = ["Passes", "counted", "nothing_to_take"]
+__all__ = ["Passes", "ReadingFacts", "counted", "nothing_to_take"]
+
+
+class ReadingFacts(Facts):
+    """What the sources of a stage hold."""
+
+    by_source: dict[str, int] = Field({})
+    """Source → problems taken."""
+    read: dict[str, dict[str, int]] = Field({})
+    """Source → split → problems there are."""
+    licences: dict[str, dict[str, int]] = Field({})
+    """Source → licence → problems taken; empty where none is stated."""
+    overlap: clusters.Overlap | None = None
+    """None where near-duplicates do not count."""
+    mixture: Mixture | None = None
+    """Of seeds: the paper's mixture beside ours, where it was asked for."""
 
 
 class Passes:
@@ -142,15 +160,14 @@ class Passes:
     def _reject(self, rejected: Rejected) -> None:
         self.out.reject(rejected)
 
-    def facts(self) -> dict[str, Any]:
-        """Return counts by source and split, licences, and the overlap matrix."""
-        by_source = {name: sum(c.values()) for name, c in sorted(self.licences.items())}
-        return {
-            "by_source": by_source,
-            "read": {name: dict(sorted(c.items())) for name, c in sorted(self.read.items())},
-            "licences": {name: dict(sorted(c.items())) for name, c in sorted(self.licences.items())},
-            "overlap": self.clusters.overlap if self.clusters is not None else None,
-        }
+    def facts(self) -> ReadingFacts:
+        """Return counts by source and split, licences, and what the parts have in common."""
+        return ReadingFacts(
+            by_source={name: sum(c.values()) for name, c in sorted(self.licences.items())},
+            read={name: dict(sorted(c.items())) for name, c in sorted(self.read.items())},
+            licences={name: dict(sorted(c.items())) for name, c in sorted(self.licences.items())},
+            overlap=self.clusters.overlap if self.clusters is not None else None,
+        )
 
 
 def counted(problems: Iterable[Problem], out: Output) -> Iterator[Problem]:
@@ -163,12 +180,12 @@ def counted(problems: Iterable[Problem], out: Output) -> Iterator[Problem]:
     out.progress.end()
 
 
-def nothing_to_take(what: str, sources: Iterable[SourceSettings], facts: Mapping[str, Any]) -> str:
+def nothing_to_take(what: str, sources: Iterable[SourceSettings], facts: ReadingFacts) -> str:
     """Return what to say where sources gave no problem: what is there, and the way out."""
     names = ", ".join(f"`{s.title}`" for s in sources)
     if not names:
         return f"{what}: no source is named; add one under `{what}: sources:`"
-    read = {s.title: facts["read"].get(s.title, {}) for s in sources}
+    read = {s.title: facts.read.get(s.title, {}) for s in sources}
     way_out = "Name the split wanted with `split:`, or mend the `path`"
     if what == "benchmarks":
         way_out += "; what is measured on needs known answers (`columns: {answer: …}`)"

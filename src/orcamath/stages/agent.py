@@ -12,16 +12,17 @@ from orcamath.errors import OthersFailed
 from orcamath.ports import Reply, Request
 from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.facts import Facts
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 
 __all__ = ["AgentSettings", "invent"]
 
 
-@stage("agent", version=1, settings=AgentSettings)
+@stage("agent", version=1, settings=AgentSettings, facts=Facts)
 def invent(
     out: Output, settings: AgentSettings, seeds: Artifact, writer: Remembered, agent: Agent[Problem, Problem]
-) -> None:
+) -> Facts:
     """Write what the agent makes of every seed. Raises OthersFailed where it returns what no agent may."""
 
     def problems() -> Iterable[Problem]:
@@ -29,6 +30,7 @@ def invent(
 
     total = seeds.count("problems")
     write(_Signed(agent, settings.title), problems, writer, out, tries=settings.tries, total=total)
+    return Facts()
 
 
 class _Signed:

@@ -16,34 +16,44 @@ from orcamath.agents.small_writer.ask_each import ask_each
 from orcamath.agents.wellformed import numbers
 from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.facts import Facts
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 
-__all__ = ["AskSettings", "ask"]
+__all__ = ["AskFacts", "AskSettings", "ask"]
 
 
-@stage("ask", version=4, settings=AskSettings)
-def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered) -> None:
+class AskFacts(Facts):
+    """What could be asked."""
+
+    seeds: int = 0
+    message: str | None = None
+    """What to know where nothing could be asked at all."""
+    targets: int | None = None
+    """Numbers that were asked for one by one; None where whole replies hold all of a seed's."""
+
+
+@stage("ask", version=4, settings=AskSettings, facts=AskFacts)
+def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered) -> AskFacts:
     """Write the problems that Ask-Me-Anything makes of the seeds."""
     unfit = Counter[str]()
     for seed in seeds.read(Problem):
         if reason := _unfit(seed):
             unfit[reason] += 1
             out.reject(Rejected(item=seed.id, reason=reason))
-    out.facts["seeds"] = seeds.count("problems")
-    if unfit.total() == seeds.count("problems"):
-        out.facts["message"] = (
-            "Ask-Me-Anything is off: it hides numbers, and no seed has both a number and a numeric answer"
-        )
+    n = seeds.count("problems")
+    off = "Ask-Me-Anything is off: it hides numbers, and no seed has both a number and a numeric answer"
+    facts = AskFacts(seeds=n, message=off) if unfit.total() == n else AskFacts(seeds=n)
 
     def fit() -> Iterable[Problem]:
         return (seed for seed in seeds.read(Problem) if not _unfit(seed))
 
-    n_fit = seeds.count("problems") - unfit.total()
+    n_fit = n - unfit.total()
     if settings.calls == "each":
-        ask_each(out, settings.statement, settings.question, fit, n_fit, writer)
-    else:
-        write(make(settings), fit, writer, out, tries=settings.tries, total=n_fit)
+        n_targets = ask_each(out, settings.statement, settings.question, fit, n_fit, writer)
+        return facts.model_copy(update={"targets": n_targets})
+    write(make(settings), fit, writer, out, tries=settings.tries, total=n_fit)
+    return facts
 
 
 def _unfit(seed: Problem) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from orcamath.errors import DataError
 from orcamath.sources.choosing import BenchmarksSettings
-from orcamath.sources.passes import Passes, counted, nothing_to_take
+from orcamath.sources.passes import Passes, ReadingFacts, counted, nothing_to_take
 from orcamath.sources.source import Reader
 from orcamath.store.artifacts import Output
 from orcamath.store.stage import stage
@@ -16,8 +16,8 @@ from orcamath.store.stage import stage
 __all__ = ["BenchmarksSettings", "benchmarks"]
 
 
-@stage("benchmarks", version=2, settings=BenchmarksSettings)
-def benchmarks(out: Output, settings: BenchmarksSettings, readers: Mapping[str, Reader]) -> None:
+@stage("benchmarks", version=2, settings=BenchmarksSettings, facts=ReadingFacts)
+def benchmarks(out: Output, settings: BenchmarksSettings, readers: Mapping[str, Reader]) -> ReadingFacts:
     """Write the benchmark problems, gold on each. Raises DataError for a bad line (unless skipped) or an empty benchmark."""
     reading = Passes(out, settings, readers, needs_gold=True)
     limits = [min(x for x in (s.limit, settings.limit, 1 << 62) if x is not None) for s in settings.sources]
@@ -26,7 +26,8 @@ def benchmarks(out: Output, settings: BenchmarksSettings, readers: Mapping[str, 
         for s, limit in zip(settings.sources, limits, strict=True)
     ]
     n = out.write("problems", counted((p for stream in streams for p in stream), out))
-    out.facts |= reading.facts()
+    facts = reading.facts()
     empty = [s for s in settings.sources if not reading.kept[s.title]]
     if empty and n + len(empty):
-        raise DataError(nothing_to_take("benchmarks", empty, out.facts))
+        raise DataError(nothing_to_take("benchmarks", empty, facts))
+    return facts

@@ -25,9 +25,10 @@ from orcamath.duplicates.minhash import BANDS, bands, candidates
 from orcamath.ports import Progress
 from orcamath.records import Problem, Rejected, Settings
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
 
-__all__ = ["CollectSettings", "collect", "looks_english"]
+__all__ = ["CollectFacts", "CollectSettings", "collect", "looks_english"]
 
 
 class CollectSettings(Settings):
@@ -50,6 +51,14 @@ class CollectSettings(Settings):
     """Drop what cannot be solved by its form: no question, no number, cut off, numbers that contradict each other."""
 
 
+class CollectFacts(Facts):
+    """What was put together."""
+
+    problems_in: int = 0
+    duplicates: dict[str, int] = Field({})
+    """`siblings`, `others` → problems left out as repeating another."""
+
+
 @dataclass
 class _Marks:
     """What pass one keeps of all problems: arrays with one row a problem."""
@@ -61,16 +70,17 @@ class _Marks:
     """Row → reason, for what the filters drop."""
 
 
-@stage("collect", version=3, settings=CollectSettings)
-def collect(out: Output, settings: CollectSettings, parts: Sequence[Artifact]) -> None:
+@stage("collect", version=3, settings=CollectSettings, facts=CollectFacts)
+def collect(out: Output, settings: CollectSettings, parts: Sequence[Artifact]) -> CollectFacts:
     """Write every problem of the parts that passes the filters and repeats no earlier one."""
     n = sum(part.count("problems") for part in parts)
     out.progress.begin("collect", 2 * n)
     marks = _mark(parts, settings, n, out.progress)
     earlier = _earlier(marks, settings)
-    out.facts["problems_in"] = n
-    out.write("problems", _kept(out, settings, parts, marks, earlier))
+    drops = Counter[str]()
+    out.write("problems", _kept(out, settings, parts, marks, earlier, drops))
     out.progress.end()
+    return CollectFacts(problems_in=n, duplicates=dict(sorted(drops.items())))
 
 
 def looks_english(text: str) -> bool:
@@ -156,11 +166,11 @@ def _kept(
     parts: Sequence[Artifact],
     marks: _Marks,
     earlier: dict[int, list[int]],
+    drops: Counter[str],
 ) -> Iterator[Problem]:
-    """Second pass: compare each row with the few earlier ones that it may repeat."""
+    """Second pass: compare each row with the few earlier ones that it may repeat, and count those that do."""
     last_use = {row: later for later, rows in sorted(earlier.items()) for row in rows}
     seen: dict[int, _Seen] = {}
-    drops = Counter[str]()
     for row, problem in enumerate(_read(parts)):
         out.progress.advance()
         if row in marks.dropped:
@@ -184,7 +194,6 @@ def _kept(
         else:
             out.keep()
             yield problem
-    out.facts["duplicates"] = dict(sorted(drops.items()))
 
 
 def _seen(problem: Problem) -> _Seen:

@@ -19,11 +19,12 @@ from orcamath.agents.driver import drive
 from orcamath.agents.solver import Posed, SolverSettings
 from orcamath.records import Lesson, Problem
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.facts import Facts
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 from orcamath.verify import confirms
 
-__all__ = ["ConfirmSettings", "confirm"]
+__all__ = ["ConfirmFacts", "ConfirmSettings", "confirm"]
 
 
 Row = TypeVar("Row", Lesson, Problem)
@@ -40,8 +41,15 @@ class ConfirmSettings(SolverSettings):
     """How many of them must reach the known answer. No other answer may be reached by more, whatever this says."""
 
 
-@stage("confirm", version=1, settings=ConfirmSettings)
-def confirm(out: Output, settings: ConfirmSettings, taught: Artifact, solver: Remembered) -> None:
+class ConfirmFacts(Facts):
+    """What solutions say of known answers."""
+
+    labels: dict[str, int] = Field({})
+    """`confirmed`, `unconfirmed`, `no_answer_known` → problems."""
+
+
+@stage("confirm", version=1, settings=ConfirmSettings, facts=ConfirmFacts)
+def confirm(out: Output, settings: ConfirmSettings, taught: Artifact, solver: Remembered) -> ConfirmFacts:
     """Write the lessons as they are, and the problems with what their solutions say of the known answer."""
     out.write("lessons", _kept(out, taught.read(Lesson)))
 
@@ -68,7 +76,7 @@ def confirm(out: Output, settings: ConfirmSettings, taught: Artifact, solver: Re
             yield problem.model_copy(update={"confirmed": yes})
 
     out.write("problems", _kept(out, problems()))
-    out.facts["labels"] = dict(sorted(found.items()))
+    return ConfirmFacts(labels=dict(sorted(found.items())))
 
 
 def _kept(out: Output, rows: Iterator[Row]) -> Iterator[Row]:

@@ -17,11 +17,12 @@ from orcamath.agents.editor import EditorSettings
 from orcamath.agents.suggester import Suggested, SuggesterSettings
 from orcamath.records import Problem, Rejected, Settings
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.facts import Facts
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 from orcamath.store.tables import read_table, write_table
 
-__all__ = ["EditSettings", "edit"]
+__all__ = ["EditFacts", "EditSettings", "edit"]
 
 
 class EditSettings(Settings):
@@ -38,19 +39,27 @@ class EditSettings(Settings):
         return [*self.suggester.contents(), *self.editor.contents()]
 
 
-@stage("edit", version=3, settings=EditSettings)
-def edit(out: Output, settings: EditSettings, seeds: Artifact, writer: Remembered) -> None:
+class EditFacts(Facts):
+    """What the rounds brought."""
+
+    rounds: dict[str, int] = Field({})
+    """Number of the round → problems it made."""
+
+
+@stage("edit", version=3, settings=EditSettings, facts=EditFacts)
+def edit(out: Output, settings: EditSettings, seeds: Artifact, writer: Remembered) -> EditFacts:
     """Write the problems of all rounds."""
-    rounds: list[Path] = []
+    rounds: dict[Path, int] = {}
+    before, n_before = None, seeds.count("problems")
     for n in range(1, settings.rounds + 1):
-        before = rounds[-1] if rounds else None
         path = out.scratch / f"round-{n}.parquet"
-        made = _round(out, settings, n, seeds, before, writer)
-        out.facts.setdefault("rounds", {})[str(n)] = write_table(path, "problems", made)
-        rounds.append(path)
+        made = _round(out, settings, n, seeds, before, n_before, writer)
+        before, n_before = path, write_table(path, "problems", made)
+        rounds[before] = n_before
         if out.calls.failures:
             break  # the next round would start from a part only
-    out.write("problems", _kept(out, settings, rounds))
+    out.write("problems", _kept(out, settings, list(rounds)))
+    return EditFacts(rounds={str(n): made for n, made in enumerate(rounds.values(), start=1)})
 
 
 def _round(
@@ -59,9 +68,10 @@ def _round(
     n: int,
     seeds: Artifact,
     before: Path | None,
+    n_before: int,
     writer: Remembered,
 ) -> Iterator[Problem]:
-    """Run both agents over the problems of the round before (the seeds in the first)."""
+    """Run both agents over the `n_before` problems of the round before (the seeds in the first)."""
     suggester, editor = suggesters.make(settings.suggester), editors.make(settings.editor)
     suggester.name, editor.name = f"suggester_{n}", f"editor_{n}"
 
@@ -72,8 +82,7 @@ def _round(
         folded = fold(suggester, problems, writer, book, tries=settings.suggester.tries, final=False)
         return (made for _, made in folded)
 
-    before_n = seeds.count("problems") if before is None else out.facts["rounds"][str(n - 1)]
-    fill(suggester, problems, writer, out.progress, tries=settings.suggester.tries, total=before_n)
+    fill(suggester, problems, writer, out.progress, tries=settings.suggester.tries, total=n_before)
     n_suggested = sum(1 for _ in suggested(out))  # the books are kept in this pass only
     for _, problem in drive(
         editor, suggested, writer, out, tries=settings.editor.tries, total=n_suggested

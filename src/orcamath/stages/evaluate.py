@@ -14,21 +14,22 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from itertools import groupby, tee
 from math import fsum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import Field, model_validator
 
 from orcamath.answers import final_answer, worked
 from orcamath.errors import UsageError, nearest
+from orcamath.evaluate.facts import BenchmarkFacts, EvaluateFacts, LevelShare, PricedShare, Share, Working
 from orcamath.evaluate.scores import Sample, flexible, generated, majority, pass_at_k, sizes, strict
-from orcamath.intervals import wilson
+from orcamath.intervals import Interval, wilson
 from orcamath.ports import Comparison, Judge, Message, Pose, Reply, Request, Sampling
-from orcamath.records import Lesson, Problem, Scored, Settings, digest
+from orcamath.records import Lesson, Outcome, Problem, Scored, Settings, digest
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 
-__all__ = ["EvaluateSettings", "evaluate", "shown"]
+__all__ = ["EvaluateFacts", "EvaluateSettings", "evaluate", "shown"]
 
 
 class EvaluateSettings(Settings):
@@ -71,7 +72,7 @@ class _Answered(NamedTuple):
     reply: Reply
 
 
-@stage("evaluate", version=4, settings=EvaluateSettings)
+@stage("evaluate", version=4, settings=EvaluateSettings, facts=EvaluateFacts)
 def evaluate(
     out: Output,
     settings: EvaluateSettings,
@@ -79,7 +80,7 @@ def evaluate(
     model: Remembered,
     pose: Pose,
     judge: Judge,
-) -> None:
+) -> EvaluateFacts:
     """Write `scored` in the benchmarks' order, draws together. Raises what the model raises; wire failures are kept.
 
     A refused answer is wrong; one that the judge leaves open is counted as not right, and shown as `unjudged`.
@@ -112,7 +113,7 @@ def evaluate(
 
     out.write("scored", scored())
     out.progress.end()
-    out.facts.update(
+    return EvaluateFacts(
         benchmarks={name: tally.facts(settings.samples) for name, tally in tallies.items()},
         samples=settings.samples,
         temperature=settings.temperature if settings.samples > 1 else 0.0,
@@ -164,7 +165,7 @@ def _comparison(answered: _Answered) -> Comparison:
     )  # fmt: skip
 
 
-def _scored(answered: _Answered, outcome: Any, by: str) -> Scored:
+def _scored(answered: _Answered, outcome: Outcome, by: str) -> Scored:
     problem, draw, reply = answered
     if reply.finish_reason == "refused":
         outcome, by = "disagrees", "refused"
@@ -212,54 +213,62 @@ class _Tally:
             for k in sizes(len(samples)):
                 counts[f"maj@{k}"] += majority(samples[:k], problem.answer_kind, problem.question, problem.options)
 
-    def facts(self, samples: int) -> dict[str, Any]:
+    def facts(self, samples: int) -> BenchmarkFacts:
         counts, n = self.counts, self.counts["n"]
-        facts: dict[str, Any] = {
-            "n": n,
-            "correct": counts["correct"],
-            "unjudged": counts["unjudged"],
-            **_interval(counts["correct"], n),
-            "strict": _interval(counts["strict"], n),
-            "flexible": _interval(counts["flexible"], n),
-            "truncated": counts["truncated"] / n,
-            "tokens_per_answer": counts["tokens"] / n,
-            "calls_per_answer": 1,
-            "working": self._worked(sampled=False),
-        }
-        if self.levels:
-            facts["levels"] = {level: _of_level(self.levels[level]) for level in sorted(self.levels)}
-        if samples > 1:
-            facts["sampled_working"] = self._worked(sampled=True)
-            facts["tokens_per_sample"] = counts["sampled_tokens"] / counts["sampled"]
-            price = {
-                k: {"calls_per_answer": k, "tokens_per_answer": k * facts["tokens_per_sample"]} for k in sizes(samples)
-            }
-            facts["maj"] = {str(k): {**_interval(counts[f"maj@{k}"], n), **price[k]} for k in price}
-            facts["pass"] = {str(k): {**self._passed(samples, k), **price[k]} for k in price}
-        return facts
+        right = wilson(counts["correct"], n)
+        greedy = BenchmarkFacts(
+            n=n,
+            correct=counts["correct"],
+            unjudged=counts["unjudged"],
+            score=right.point,
+            low=right.low,
+            high=right.high,
+            strict=Share.within(wilson(counts["strict"], n)),
+            flexible=Share.within(wilson(counts["flexible"], n)),
+            truncated=counts["truncated"] / n,
+            tokens_per_answer=counts["tokens"] / n,
+            calls_per_answer=1,
+            working=self._worked(sampled=False),
+        )
+        levels = (
+            {"levels": {level: _of_level(self.levels[level]) for level in sorted(self.levels)}} if self.levels else {}
+        )
+        return greedy.model_copy(update=levels | (self._sampled(samples) if samples > 1 else {}))
 
-    def _worked(self, *, sampled: bool) -> dict[str, float | None]:
+    def _sampled(self, samples: int) -> dict[str, object]:
+        """Return the fields that take samples."""
+        counts, n = self.counts, self.counts["n"]
+        tokens = counts["sampled_tokens"] / counts["sampled"]
+
+        def priced(k: int, share: Interval) -> PricedShare:
+            return PricedShare.at(share, calls=k, tokens=k * tokens)
+
+        return {
+            "sampled_working": self._worked(sampled=True),
+            "tokens_per_sample": tokens,
+            "maj": {str(k): priced(k, wilson(counts[f"maj@{k}"], n)) for k in sizes(samples)},
+            "passed": {str(k): priced(k, self._passed(samples, k)) for k in sizes(samples)},
+        }
+
+    def _worked(self, *, sampled: bool) -> Working:
         """Return the share of answers that show their working, and how many are right among these and among the others."""
         (bare_wrong, bare_right), (wrong, right) = (
             [self.working[sampled, shown, is_right] for is_right in (False, True)] for shown in (False, True)
         )
         total = bare_wrong + bare_right + wrong + right
-        return {
-            "share": (wrong + right) / total if total else None,
-            "right_when_worked": right / (wrong + right) if wrong + right else None,
-            "right_when_bare": bare_right / (bare_wrong + bare_right) if bare_wrong + bare_right else None,
-        }
+        return Working(
+            share=(wrong + right) / total if total else None,
+            right_when_worked=right / (wrong + right) if wrong + right else None,
+            right_when_bare=bare_right / (bare_wrong + bare_right) if bare_wrong + bare_right else None,
+        )
 
-    def _passed(self, samples: int, k: int) -> dict[str, float]:
+    def _passed(self, samples: int, k: int) -> Interval:
         chances = [pass_at_k(samples, right, k) for right in self.right_of_samples]
-        return _interval(fsum(chances), len(chances))
+        return wilson(fsum(chances), len(chances))
 
 
-def _of_level(counts: Counter[str]) -> dict[str, float]:
+def _of_level(counts: Counter[str]) -> LevelShare:
+    right = wilson(counts["greedy right"], counts["greedy"])
+    greedy = LevelShare(n=counts["greedy"], score=right.point, low=right.low, high=right.high)
     sampled = {"sampled": counts["samples right"] / counts["samples"]} if counts["samples"] else {}
-    return {"n": counts["greedy"], **_interval(counts["greedy right"], counts["greedy"]), **sampled}
-
-
-def _interval(right: float, n: int) -> dict[str, float]:
-    interval = wilson(right, n)
-    return {"score": interval.point, "low": interval.low, "high": interval.high}
+    return greedy.model_copy(update=sampled)

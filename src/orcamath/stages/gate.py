@@ -10,18 +10,21 @@ training rows are to go, and for that compares every pair, since ten copies amon
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
-from orcamath.contamination.pairs import looks_found, most_alike, side_by_side
+from pydantic import Field
+
+from orcamath.contamination.pairs import Piece, looks_found, most_alike, side_by_side
 from orcamath.contamination.search import Found, Look, Pair, SearchSettings, search
 from orcamath.contamination.words import stop_words
 from orcamath.errors import DataError
 from orcamath.ports import Screen
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.facts import Fact, Facts
 from orcamath.store.stage import stage
 
-__all__ = ["GateSettings", "gate"]
+__all__ = ["AlikePair", "Flagged", "GateFacts", "GateSettings", "gate"]
 
 MAX_PAIRS = 50
 """Pairs that are shown in full in the facts; all are counted."""
@@ -41,14 +44,55 @@ class GateSettings(SearchSettings):
     """Whether a score equal to the threshold counts (for dropping; both are reported)."""
 
 
-@stage("gate", version=1, settings=GateSettings)
+class AlikePair(Fact):
+    """A training question and a benchmark question that some look found too alike, in full."""
+
+    id: str = ""
+    origin: str = ""
+    test_id: str = ""
+    benchmark: str = ""
+    scores: dict[str, float] = Field({})
+    """Look → similarity."""
+    texts: dict[str, tuple[Piece, ...]] = Field({})
+    """`training`, `test` → the text in pieces."""
+
+    def text(self, side: Literal["training", "test"]) -> str:
+        """Return one of the two texts, whole."""
+        return "".join(words for words, _ in self.texts.get(side, ()))
+
+
+Flagged = dict[str, dict[str, int]]
+"""n of the n-grams → `ge`, `gt` → benchmark questions whose similarity is at or above the threshold, or above it."""
+
+
+class GateFacts(Facts):
+    """What the search for contamination found."""
+
+    policy: Literal["drop", "stop", "report"] = "drop"
+    threshold: float | None = None
+    stop_words: str = "stop words"
+    n_training: int = 0
+    n_tests: int = 0
+    flagged: Flagged = Field({})
+    by_origin: dict[str, Flagged] = Field({})
+    by_benchmark: dict[str, Flagged] = Field({})
+    looks: dict[str, dict[str, int]] = Field({})
+    """Look → `tests`, `rows` that it found in some pair."""
+    pairs: tuple[AlikePair, ...] = ()
+    """The most alike, at most `MAX_PAIRS`."""
+    screened: dict[str, int] = Field({})
+    """Screen's reason → rows."""
+    colliding_rows: int = 0
+
+
+@stage("gate", version=1, settings=GateSettings, facts=GateFacts)
 def gate(
     out: Output,
     settings: GateSettings,
     taught: Artifact,
     benchmarks: Artifact,
     screens: Sequence[Screen],
-) -> None:
+) -> GateFacts:
     """Write what may be trained on. Raises DataError under the policy `stop` where something collides.
 
     Books every lesson and problem as kept or rejected: with the screen's reason, or as `contaminated`.
@@ -61,10 +105,9 @@ def gate(
     found = search(training, [t.question for t in tests], settings, tick=out.progress.advance)
     seeds = _seeds_only(taught, screened, tests, settings)
     colliding = _colliding(found, settings)
-    shown = _shown(found, taught, rows, tests)
-    out.facts.update(_facts(settings, found, tests, seeds, shown))
-    out.facts["screened"] = dict(sorted(Counter(reason for reason, _ in screened.values()).items()))
-    out.facts["colliding_rows"] = len(colliding)
+    reasons = dict(sorted(Counter(reason for reason, _ in screened.values()).items()))
+    facts = _facts(settings, found, tests, seeds, _shown(found, taught, rows, tests))
+    facts = facts.model_copy(update={"screened": reasons, "colliding_rows": len(colliding)})
     if settings.policy == "stop" and colliding:
         raise DataError(
             f"{len(colliding)} training problems are too like a benchmark question (first: "
@@ -86,6 +129,7 @@ def gate(
     out.write("lessons", kept(taught.read(Lesson)))
     out.write("problems", kept(taught.read(Problem)))
     out.progress.end()
+    return facts
 
 
 def _rows(taught: Artifact) -> Iterator[Lesson | Problem]:
@@ -130,40 +174,40 @@ def _colliding(found: Found, settings: GateSettings) -> dict[int, int]:
 
 def _shown(
     found: Found, taught: Artifact, rows: Sequence[tuple[str, str]], tests: Sequence[Problem]
-) -> list[dict[str, Any]]:
+) -> tuple[AlikePair, ...]:
     """The most alike pairs in full: each pair once, with every look that found it."""
     alike = most_alike(found, MAX_PAIRS)
     wanted = {rows[row][0] for row, _, _ in alike}
     texts = {r.id: r.question for r in _rows(taught) if r.id in wanted}
-    return [
-        {
-            "id": rows[row][0],
-            "origin": rows[row][1],
-            "test_id": tests[test].id,
-            "benchmark": tests[test].source,
-            "scores": scores,
-            "texts": side_by_side(texts[rows[row][0]], tests[test].question),
-        }
+    return tuple(
+        AlikePair(
+            id=rows[row][0],
+            origin=rows[row][1],
+            test_id=tests[test].id,
+            benchmark=tests[test].source,
+            scores=scores,
+            texts=side_by_side(texts[rows[row][0]], tests[test].question),
+        )
         for row, test, scores in alike
-    ]
+    )
 
 
 def _facts(
-    settings: GateSettings, found: Found, tests: Sequence[Problem], seeds: Found, shown: list[dict[str, Any]]
-) -> dict[str, Any]:
+    settings: GateSettings, found: Found, tests: Sequence[Problem], seeds: Found, shown: tuple[AlikePair, ...]
+) -> GateFacts:
     by_benchmark: dict[str, list[int]] = {}
     for i, test in enumerate(tests):
         by_benchmark.setdefault(test.source, []).append(i)
     flagged = found.flagged(settings.threshold)
-    return {
-        "policy": settings.policy,
-        "threshold": settings.threshold,
-        "stop_words": f"NLTK's {len(stop_words())}",
-        "n_training": found.n_rows,
-        "n_tests": found.n_tests,
-        "flagged": flagged,
-        "by_origin": {"seed": seeds.flagged(settings.threshold), "all": flagged},
-        "by_benchmark": {name: found.flagged(settings.threshold, own) for name, own in sorted(by_benchmark.items())},
-        "looks": looks_found(found),
-        "pairs": shown,
-    }
+    return GateFacts(
+        policy=settings.policy,
+        threshold=settings.threshold,
+        stop_words=f"NLTK's {len(stop_words())}",
+        n_training=found.n_rows,
+        n_tests=found.n_tests,
+        flagged=flagged,
+        by_origin={"seed": seeds.flagged(settings.threshold), "all": flagged},
+        by_benchmark={name: found.flagged(settings.threshold, own) for name, own in sorted(by_benchmark.items())},
+        looks=looks_found(found),
+        pairs=shown,
+    )

@@ -5,21 +5,21 @@ format with the chat template it was trained with."""
 
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.stage import stage
+from orcamath.student.facts import ImitateFacts
 from orcamath.student.folder import ModelFolder
 from orcamath.student.settings import SftSettings
 
-__all__ = ["SftSettings", "imitate"]
+__all__ = ["ImitateFacts", "SftSettings", "imitate"]
 
 
-@stage("imitate", version=1, settings=SftSettings)
-def imitate(out: Output, settings: SftSettings, lessons: Artifact, base: ModelFolder) -> None:
+@stage("imitate", version=1, settings=SftSettings, facts=ImitateFacts)
+def imitate(out: Output, settings: SftSettings, lessons: Artifact, base: ModelFolder) -> ImitateFacts:
     """Fine-tune `base` on all lessons; writes the folder `model`. Raises ModelError, DataError, TrainingDiverged."""
     # here and not above: a run that ends before training needs no torch
     if settings.processes > 1:
         from orcamath.student.launch import launch
 
-        launch(out, settings, lessons, {"base": base})
-        return
+        return launch(out, settings, lessons, {"base": base}, ImitateFacts)
     from orcamath.student.supervised import train_on_lessons
 
-    train_on_lessons(out, settings, lessons, base)
+    return train_on_lessons(out, settings, lessons, base)

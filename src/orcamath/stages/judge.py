@@ -10,14 +10,17 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import tee
 
+from pydantic import Field
+
 from orcamath.errors import DataError
 from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Judge
 from orcamath.records import Attempt, Exercise, Verdict
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
 
-__all__ = ["JudgeSettings", "comparison", "judge"]
+__all__ = ["JudgeFacts", "JudgeSettings", "comparison", "judge"]
 
 
 def comparison(exercise: Exercise, attempt: Attempt) -> Comparison:
@@ -32,8 +35,18 @@ def comparison(exercise: Exercise, attempt: Attempt) -> Comparison:
     )
 
 
-@stage("judge", version=1, settings=JudgeSettings)
-def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judge) -> None:
+class JudgeFacts(Facts):
+    """What judging comes to."""
+
+    outcomes: dict[str, int] = Field({})
+    reasons: dict[str, int] = Field({})
+    by: dict[str, int] = Field({})
+    """Who decided: `rules`, or `model:` and its fingerprint."""
+    model_calls: int = 0
+
+
+@stage("judge", version=1, settings=JudgeSettings, facts=JudgeFacts)
+def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judge) -> JudgeFacts:
     """Write one verdict an attempt, in the attempts' order.
 
     Raises DataError where an attempt belongs to no exercise.
@@ -63,12 +76,12 @@ def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judg
     out.progress.begin("judge", practised.count("attempts"))
     out.write("verdicts", verdicts())
     out.progress.end()
-    out.facts |= {
-        "outcomes": dict(sorted(counts.items())),
-        "reasons": dict(sorted(reasons.items())),
-        "by": dict(sorted(deciders.items())),
-        "model_calls": out.calls.n,
-    }
+    return JudgeFacts(
+        outcomes=dict(sorted(counts.items())),
+        reasons=dict(sorted(reasons.items())),
+        by=dict(sorted(deciders.items())),
+        model_calls=out.calls.n,
+    )
 
 
 def _joined(practised: Artifact) -> Iterator[tuple[Exercise, Attempt]]:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.stage import stage
+from orcamath.student.facts import LearnFacts
 from orcamath.student.folder import ModelFolder
 from orcamath.student.settings import LearnSettings
 
 if TYPE_CHECKING:
     from orcamath.student.losses import LossFunction
 
-__all__ = ["LearnSettings", "learn"]
+__all__ = ["LearnFacts", "LearnSettings", "learn"]
 
 
-@stage("learn", version=2, settings=LearnSettings)
+@stage("learn", version=2, settings=LearnSettings, facts=LearnFacts)
 def learn(
     out: Output,
     settings: LearnSettings,
@@ -24,7 +25,7 @@ def learn(
     student: ModelFolder,
     reference: ModelFolder,
     loss: "LossFunction",
-) -> None:
+) -> LearnFacts:
     """Train `student` on preferences against `reference`; writes the folder `model`.
 
     Reference log-probs are remembered where all runs may find them. Raises ModelError, DataError, TrainingDiverged.
@@ -34,8 +35,7 @@ def learn(
         from orcamath.student.launch import launch, loss_name
 
         models = {"student": student, "reference": reference}
-        launch(out, settings, preferences, models, loss=loss_name(loss))
-        return
+        return launch(out, settings, preferences, models, LearnFacts, loss_name(loss))
     from orcamath.student.preference import train_on_preferences
 
-    train_on_preferences(out, settings, preferences, student, reference, loss)
+    return train_on_preferences(out, settings, preferences, student, reference, loss)

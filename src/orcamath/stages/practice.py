@@ -10,7 +10,7 @@ hidden number).
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
@@ -19,11 +19,12 @@ from orcamath.ports import Pose, Request, Sampling
 from orcamath.preferences import allotted
 from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Settings, digest, outside_digest
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.facts import Facts
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 from orcamath.worked import n_equations, n_steps
 
-__all__ = ["PracticeSettings", "ServerSettings", "practise"]
+__all__ = ["PracticeFacts", "PracticeSettings", "ServerSettings", "practise"]
 
 ENGINES = {
     "vllm": "vllm serve {model} --served-model-name {name} --port {port} --generation-config vllm",
@@ -92,10 +93,28 @@ class PracticeSettings(Settings):
         return self
 
 
-@stage("practice", version=3, settings=PracticeSettings)
-def practise(out: Output, settings: PracticeSettings, gated: Artifact, student: Remembered, pose: Pose) -> None:
+class PracticeFacts(Facts):
+    """What was practised."""
+
+    n_exercises: int = 0
+    n_samples: int = 0
+    """Answers to each exercise."""
+    problems: Literal["lessons", "fresh", "all"] = "lessons"
+    label: Literal["teacher", "known_answer"] = "teacher"
+    n_cut_off: int = 0
+    """Answers that ran into the token limit."""
+    n_sampled_tokens: int = 0
+    by_steps: dict[str, int] = Field({})
+    """Steps → exercises, where they are balanced by them."""
+
+
+@stage("practice", version=3, settings=PracticeSettings, facts=PracticeFacts)
+def practise(
+    out: Output, settings: PracticeSettings, gated: Artifact, student: Remembered, pose: Pose
+) -> PracticeFacts:
     """Sample the student on every chosen problem; writes `exercises` and `attempts`, in input order."""
-    exercises = _chosen(out, list(_exercises(out, settings, gated)), settings)
+    chosen = _chosen(out, list(_exercises(out, settings, gated)), settings)
+    exercises = [stepped.exercise for stepped in chosen]
     draws = range(settings.samples if settings.temperature > 0 else 1)  # greedy answers are all the same
     sampling = Sampling(settings.temperature, settings.top_p, settings.max_new_tokens)
 
@@ -108,14 +127,19 @@ def practise(out: Output, settings: PracticeSettings, gated: Artifact, student: 
     student.fill((request for _, request in requests()), out.progress)
     out.progress.end()
     out.write("exercises", exercises)
-    out.write("attempts", _attempts(out, requests(), student))
-    out.facts |= {
-        "n_exercises": len(exercises), "n_samples": len(draws), "problems": settings.problems, "label": settings.label,
-    }  # fmt: skip
+    n = Counter[str]()
+    out.write("attempts", _attempts(out, requests(), student, n))
+    facts = PracticeFacts(
+        n_exercises=len(exercises), n_samples=len(draws), problems=settings.problems, label=settings.label,
+        n_cut_off=n["cut off"], n_sampled_tokens=n["tokens"],
+    )  # fmt: skip
+    return facts.model_copy(update={"by_steps": _by_steps(chosen)}) if settings.balance == "steps" else facts
 
 
-def _attempts(out: Output, asked: Iterator[tuple[Exercise, Request]], student: Remembered) -> Iterator[Attempt]:
-    cut = tokens = 0
+def _attempts(
+    out: Output, asked: Iterator[tuple[Exercise, Request]], student: Remembered, n: Counter[str]
+) -> Iterator[Attempt]:
+    """Yield the answers, counting in `n` those cut off and the tokens of all."""
     for exercise, request in asked:
         reply = student.reply(request)
         if reply is None:
@@ -125,13 +149,12 @@ def _attempts(out: Output, asked: Iterator[tuple[Exercise, Request]], student: R
             continue
         out.parsed()
         out.keep()
-        cut += reply.finish_reason == "length"
-        tokens += reply.usage.completion_tokens
+        n["cut off"] += reply.finish_reason == "length"
+        n["tokens"] += reply.usage.completion_tokens
         yield Attempt.make(
             exercise.problem_id, request.draw, reply.text, student.fingerprint, token_ids=reply.token_ids,
             finish_reason=reply.finish_reason,
         )  # fmt: skip
-    out.facts |= {"n_cut_off": cut, "n_sampled_tokens": tokens}
 
 
 class _Stepped(NamedTuple):
@@ -194,10 +217,10 @@ def _reject(out: Output, item: str, reason: str) -> None:
     out.reject(Rejected(item=item, reason=reason))
 
 
-def _chosen(out: Output, found: list[_Stepped], settings: PracticeSettings) -> list[Exercise]:
+def _chosen(out: Output, found: list[_Stepped], settings: PracticeSettings) -> list[_Stepped]:
     """Return the exercises that are practised, in their order; books those whose steps are not known where that counts."""
     if settings.max_problems is None:
-        return [f.exercise for f in found]
+        return found
     by_steps: dict[int, list[_Stepped]] = {}
     for stepped in sorted(found, key=lambda f: digest("practice", settings.seed, f.exercise.problem_id)):
         by_steps.setdefault(min(stepped.n_steps, MANY_STEPS) if settings.balance == "steps" else 1, []).append(stepped)
@@ -205,8 +228,9 @@ def _chosen(out: Output, found: list[_Stepped], settings: PracticeSettings) -> l
         _reject(out, stepped.exercise.problem_id, "unknown_steps")
     shares = allotted([len(group) for group in by_steps.values()], settings.max_problems)
     keep = {f.exercise.problem_id for group, n in zip(by_steps.values(), shares, strict=True) for f in group[:n]}
-    chosen = [f for f in found if f.exercise.problem_id in keep]
-    if settings.balance == "steps":
-        n = Counter(min(f.n_steps, MANY_STEPS) for f in chosen)
-        out.facts["by_steps"] = {f"{k} or more" if k == MANY_STEPS else str(k): n[k] for k in sorted(n)}
-    return [f.exercise for f in chosen]
+    return [f for f in found if f.exercise.problem_id in keep]
+
+
+def _by_steps(chosen: Iterable[_Stepped]) -> dict[str, int]:
+    n = Counter(min(stepped.n_steps, MANY_STEPS) for stepped in chosen)
+    return {f"{k} or more" if k == MANY_STEPS else str(k): n[k] for k in sorted(n)}

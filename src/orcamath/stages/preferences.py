@@ -42,16 +42,13 @@ from orcamath.preferences import (
 )  # fmt: skip
 from orcamath.records import Attempt, Exercise, Preference, Rejected, Response, Settings, Verdict, digest
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
 
-__all__ = ["PreferSettings", "prefer"]
+__all__ = ["PreferFacts", "PreferSettings", "prefer"]
 
 MAX_LISTED = 200
 """How many problems with a doubtful teacher are listed by id in the facts; all of them are counted."""
-FACTS = (
-    "agrees", "disagrees", "unjudged", "truncated", "all_agree", "none_agree", "mixed", "no_negative", "no_positive",
-    "positives", "negatives", "synthetic_negatives", "pairs_possible", "pairs", "off_topic_pairs",
-)  # fmt: skip
 TRIES = 20  # donors drawn for one synthetic negative before the search is given up
 
 
@@ -79,6 +76,35 @@ class PreferSettings(Settings):
     label_noise: Literal["keep", "drop"] = "keep"
     """What becomes of a problem whose samples all agree with each other against the teacher, who is then probably wrong.
     To ask the teacher again first, see `reask`."""
+
+
+class PreferFacts(Facts):
+    """What could be learnt from."""
+
+    n_problems: int = 0
+    agrees: int = 0
+    disagrees: int = 0
+    unjudged: int = 0
+    """Samples by outcome."""
+    truncated: int = 0
+    all_agree: int = 0
+    none_agree: int = 0
+    mixed: int = 0
+    """Problems by what their samples look like."""
+    no_negative: int = 0
+    no_positive: int = 0
+    """Problems, before synthetic negatives."""
+    positives: int = 0
+    negatives: int = 0
+    synthetic_negatives: int = 0
+    """Responses."""
+    pairs_possible: int = 0
+    pairs: int = 0
+    off_topic_pairs: int = 0
+    teacher_doubted: int = 0
+    """Problems whose samples all agree with each other, against the teacher."""
+    teacher_doubted_ids: tuple[str, ...] = ()
+    """The first `MAX_LISTED` of them."""
 
 
 class _Donors:
@@ -113,12 +139,20 @@ class _Donors:
         return lent
 
 
+_COUNTED = frozenset(PreferFacts.model_fields) - {
+    "n_problems",
+    "teacher_doubted",
+    "teacher_doubted_ids",
+    *Facts.model_fields,
+}
+
+
 def _number(*parts: object) -> int:
     return int(digest(*parts), 16)
 
 
-@stage("preferences", version=2, settings=PreferSettings)
-def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts: Artifact) -> None:
+@stage("preferences", version=2, settings=PreferSettings, facts=PreferFacts)
+def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts: Artifact) -> PreferFacts:
     """Write `preferences`, one row a practised problem, in the order of the exercises. Raises DataError (see `joined`).
 
     Books a problem of which nothing can be learnt as `nothing_judged`, a dropped doubtful one as `label_noise`.
@@ -164,12 +198,8 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
 
     out.write("preferences", preferences())
     donors.file.close()
-    out.facts.update(
-        {name: tally[name] for name in FACTS},
-        n_problems=total,
-        teacher_doubted=len(doubtful),
-        teacher_doubted_ids=doubtful[:MAX_LISTED],
-    )
+    said = {"n_problems": total, "teacher_doubted": len(doubtful), "teacher_doubted_ids": doubtful[:MAX_LISTED]}
+    return PreferFacts.of({name: tally[name] for name in _COUNTED} | said)
 
 
 def _off_topic_caps(

@@ -21,10 +21,11 @@ from orcamath.answers import same
 from orcamath.preferences import Judged, answer_against_teacher, joined
 from orcamath.records import Attempt, Exercise, Problem, Rejected, Verdict
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.facts import Facts
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 
-__all__ = ["ReaskSettings", "Ruling", "reask", "settle"]
+__all__ = ["ReaskFacts", "ReaskSettings", "Ruling", "reask", "settle"]
 
 
 class ReaskSettings(SolverSettings):
@@ -65,14 +66,21 @@ def settle(exercise: Exercise, student: str, solutions: list[Solution], n: int) 
     return Ruling("teacher_unsure")
 
 
-@stage("reask", version=1, settings=ReaskSettings)
+class ReaskFacts(Facts):
+    """What came of the doubtful problems."""
+
+    reasked: dict[str, int] = Field({})
+    """Outcome of a `Ruling` → problems."""
+
+
+@stage("reask", version=1, settings=ReaskSettings, facts=ReaskFacts)
 def reask(
     out: Output,
     settings: ReaskSettings,
     practised: Artifact,
     verdicts: Artifact,
     teacher: Remembered,
-) -> None:
+) -> ReaskFacts:
     """Write `exercises`, `attempts` and `verdicts` with doubtful problems settled; both inputs of `prefer` at once."""
 
     def rows() -> Iterator[tuple[Exercise, list[Judged]]]:
@@ -102,7 +110,7 @@ def reask(
     out.write("exercises", (_settled(e, right.get(e.problem_id)) for e in _kept(out, practised, gone)))
     out.write("attempts", (a for a in practised.read(Attempt) if a.problem_id not in gone))
     out.write("verdicts", (_agreed(v, right) for v in verdicts.read(Verdict) if v.problem_id not in gone))
-    out.facts["reasked"] = dict(sorted(Counter(r.outcome for r in rulings.values()).items()))
+    return ReaskFacts(reasked=dict(sorted(Counter(r.outcome for r in rulings.values()).items())))
 
 
 def _problem(exercise: Exercise) -> Problem:

@@ -13,7 +13,7 @@ from orcamath.errors import DataError
 from orcamath.records import Problem, Split
 from orcamath.sources import mixture
 from orcamath.sources.choosing import SeedsSettings
-from orcamath.sources.passes import Passes, counted, nothing_to_take
+from orcamath.sources.passes import Passes, ReadingFacts, counted, nothing_to_take
 from orcamath.sources.source import Reader, SourceSettings
 from orcamath.store.artifacts import Output
 from orcamath.store.stage import stage
@@ -21,8 +21,8 @@ from orcamath.store.stage import stage
 __all__ = ["SeedsSettings", "gather"]
 
 
-@stage("seeds", version=2, settings=SeedsSettings)
-def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader]) -> None:
+@stage("seeds", version=2, settings=SeedsSettings, facts=ReadingFacts)
+def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader]) -> ReadingFacts:
     """Write the seeds. Raises DataError for a bad line (unless skipped), an unnamed test split, or no seed at all."""
     for source in settings.sources:
         if source.split == "test" and not _allowed(source, settings):
@@ -35,12 +35,13 @@ def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader]) 
     streams = [reading.problems(source, splits, source.limit) for source, splits in wanted]
     problems = _in_turn(streams, settings.limit) if settings.limit else (p for stream in streams for p in stream)
     n = out.write("problems", counted(problems, out))
-    out.facts |= reading.facts()
+    facts = reading.facts()
     if any(s.name == "lila" for s in settings.sources):
-        out.facts["mixture"] = mixture.note(out.facts["by_source"])
+        facts = facts.model_copy(update={"mixture": mixture.note(facts.by_source)})
     empty = [s for s in settings.sources if not reading.kept[s.title]]
     if not n or (empty and (settings.limit or len(settings.sources)) >= len(settings.sources)):
-        raise DataError(nothing_to_take("seeds", empty, out.facts))
+        raise DataError(nothing_to_take("seeds", empty, facts))
+    return facts
 
 
 def _allowed(source: SourceSettings, settings: SeedsSettings) -> bool:

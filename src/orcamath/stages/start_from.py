@@ -36,9 +36,18 @@ from orcamath.sources.file import COLUMNS, problem_of
 from orcamath.sources.rows import rows
 from orcamath.sources.source import Row, SourceSettings, number_text, place_of
 from orcamath.store.artifacts import Output
+from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
 
-__all__ = ["NEEDED", "StartSettings", "lessons_from", "outcome_of", "problems_from", "verdicts_from"]
+__all__ = [
+    "NEEDED",
+    "StartSettings",
+    "VerdictsFacts",
+    "lessons_from",
+    "outcome_of",
+    "problems_from",
+    "verdicts_from",
+]
 
 T = TypeVar("T")
 P = TypeVar("P", Problem, Lesson)
@@ -87,8 +96,8 @@ class StartSettings(Settings):
         )  # fmt: skip
 
 
-@stage("problems", version=1, settings=StartSettings)
-def problems_from(out: Output, settings: StartSettings) -> None:
+@stage("problems", version=1, settings=StartSettings, facts=Facts)
+def problems_from(out: Output, settings: StartSettings) -> Facts:
     """Write `problems` from a file of questions. Raises DataError for a bad line (unless skipped) or no row at all."""
     names, source = _names(settings, "problems"), settings.source()
     full = {c: names.get(c, c) for c in COLUMNS}
@@ -100,10 +109,11 @@ def problems_from(out: Output, settings: StartSettings) -> None:
         return found if isinstance(found, Rejected | Problem) else found.problem
 
     out.write("problems", _unique(out, _made(out, settings, make)))
+    return Facts()
 
 
-@stage("lessons", version=1, settings=StartSettings)
-def lessons_from(out: Output, settings: StartSettings) -> None:
+@stage("lessons", version=1, settings=StartSettings, facts=Facts)
+def lessons_from(out: Output, settings: StartSettings) -> Facts:
     """Write `lessons` from questions with worked answers. Raises DataError for a bad line (unless skipped) or no row."""
     names, source = _names(settings, "lessons"), settings.source()
     problem_names = {c: names.get(c, c) for c in COLUMNS} | {"answer": names["gold"], "solution": ""}
@@ -124,6 +134,7 @@ def lessons_from(out: Output, settings: StartSettings) -> None:
         return Lesson.make(problem, answer.strip(), short, teacher)
 
     out.write("lessons", _unique(out, _made(out, settings, make)))
+    return Facts()
 
 
 def outcome_of(value: object) -> Outcome | None:
@@ -136,8 +147,16 @@ def outcome_of(value: object) -> Outcome | None:
     return "unjudged" if text in _UNKNOWN else None
 
 
-@stage("verdicts", version=1, settings=StartSettings)
-def verdicts_from(out: Output, settings: StartSettings) -> None:
+class VerdictsFacts(Facts):
+    """What the user's own verdicts come to."""
+
+    agrees: int = 0
+    disagrees: int = 0
+    unjudged: int = 0
+
+
+@stage("verdicts", version=1, settings=StartSettings, facts=VerdictsFacts)
+def verdicts_from(out: Output, settings: StartSettings) -> VerdictsFacts:
     """Write `exercises`, `attempts` and `verdicts` from question, response, yes / no; rows of a question may lie apart.
 
     Raises DataError for a bad line (unless skipped) or no row at all. Where the file has a `solution`, it joins q+ as the
@@ -169,7 +188,7 @@ def verdicts_from(out: Output, settings: StartSettings) -> None:
                     )
 
         out.write("verdicts", counted())
-    out.facts |= {k: n[k] for k in ("agrees", "disagrees", "unjudged")}
+    return VerdictsFacts(agrees=n["agrees"], disagrees=n["disagrees"], unjudged=n["unjudged"])
 
 
 class _Judged(Record):

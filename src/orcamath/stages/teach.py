@@ -11,6 +11,7 @@ Deviation: answers are checked wherever one is known without the teacher (see `v
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import groupby
 from typing import Literal
@@ -23,12 +24,13 @@ from orcamath.agents.driver import drive
 from orcamath.agents.solver import Posed, Solution, SolverSettings
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.facts import Facts
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 from orcamath.verify import Check, VerifySettings, verify
 from orcamath.worked import solution_of
 
-__all__ = ["TeachSettings", "teach", "teach_from_seeds"]
+__all__ = ["TeachFacts", "TeachSettings", "teach", "teach_from_seeds"]
 
 MAX_LISTED = 1000
 OWN = "own:seeds"
@@ -60,8 +62,21 @@ class TeachSettings(SolverSettings):
         return self
 
 
-@stage("teach", version=2, settings=TeachSettings)
-def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered) -> None:
+class TeachFacts(Facts):
+    """What the solutions are worth."""
+
+    by: Literal["teacher", "seeds"] = "teacher"
+    """Said only where it is `seeds`."""
+    verified: dict[str, int] = Field({})
+    """How far verified → lessons."""
+    checks: dict[str, int] = Field({})
+    """`gold_agrees`, `hidden_number_disagrees`, … → solutions held against what was known without the teacher."""
+    disagreeing: tuple[str, ...] = ()
+    """Problems with a solution that disagrees with a known answer: the first `MAX_LISTED`."""
+
+
+@stage("teach", version=2, settings=TeachSettings, facts=TeachFacts)
+def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered) -> TeachFacts:
     """Write the lessons, and the problems that were left for practice."""
     chosen = _choice(lambda: problems.read(Problem), settings.max_problems, settings.seed)
 
@@ -71,8 +86,7 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
 
     n_chosen = min(problems.count("problems"), settings.max_problems or sys.maxsize) * settings.solutions
     solved = drive(solvers.make(settings), posed, teacher, out, tries=settings.tries, total=n_chosen)
-    verified, held = Counter[str](), Counter[str]()
-    out.facts["disagreeing"] = []
+    verified, held = Counter[str](), _Held()
 
     def lessons() -> Iterator[Lesson]:
         for _, group in groupby(solved, key=lambda pair: pair[0].problem.id):
@@ -84,12 +98,15 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
 
     out.write("lessons", lessons())
     out.write("problems", (p for p in problems.read(Problem) if not chosen(p)))
-    out.facts["verified"] = dict(sorted(verified.items()))
-    out.facts["checks"] = dict(sorted(held.items()))
+    return TeachFacts(
+        verified=dict(sorted(verified.items())),
+        checks=dict(sorted(held.checks.items())),
+        disagreeing=tuple(held.disagreeing),
+    )
 
 
-@stage("teach", version=1, settings=TeachSettings)
-def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact) -> None:
+@stage("teach", version=1, settings=TeachSettings, facts=TeachFacts)
+def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact) -> TeachFacts:
     """Write lessons out of the seeds' own worked solutions, and the problems that were not chosen or have none. Asks no model.
 
     Deviation: the paper's teacher writes every solution. This is for sets whose authors did, and for students too small to
@@ -117,7 +134,21 @@ def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact) -
 
     n = out.write("lessons", lessons())
     out.write("problems", (p for p in problems.read(Problem) if p.id not in taught))
-    out.facts |= {"by": "seeds", "verified": {"gold": n}, "checks": {}, "disagreeing": []}
+    return TeachFacts(by="seeds", verified={"gold": n}, checks={}, disagreeing=())
+
+
+@dataclass
+class _Held:
+    """Solutions held against what was known without the teacher."""
+
+    checks: Counter[str] = field(default_factory=Counter)
+    disagreeing: list[str] = field(default_factory=list)
+
+    def add(self, problem: Problem, check: Check) -> None:
+        word = {True: "agrees", False: "disagrees", None: "undecided"}[check.agrees]
+        self.checks[f"{check.against}_{word}"] += 1
+        if check.agrees is False and len(self.disagreeing) < MAX_LISTED:
+            self.disagreeing.append(problem.id)
 
 
 def _lessons(
@@ -126,17 +157,14 @@ def _lessons(
     problem: Problem,
     solutions: Sequence[Solution],
     teacher: Remembered,
-    held: Counter[str],
+    held: _Held,
 ) -> Iterator[Lesson]:
     """Check one problem's solutions and make lessons of those that stay."""
     checks = verify(problem, [s.final_answer for s in solutions], settings.verify)
     fit: list[tuple[Solution, Check]] = []
     for solution, check in zip(solutions, checks, strict=True):
         if check.against is not None:
-            word = {True: "agrees", False: "disagrees", None: "undecided"}[check.agrees]
-            held[f"{check.against}_{word}"] += 1
-            if check.agrees is False and len(out.facts["disagreeing"]) < MAX_LISTED:
-                out.facts["disagreeing"].append(problem.id)
+            held.add(problem, check)
         if reason := _too_long(settings, problem, solution) or (check.reason if check.drop else None):
             detail = f"teacher {solution.final_answer}, known {problem.answer}" if check.drop else ""
             out.reject(Rejected(item=problem.id, reason=reason, detail=detail, text=solution.text), owed=True)

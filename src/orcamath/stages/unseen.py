@@ -9,11 +9,14 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
+from pydantic import Field
+
 from orcamath.records import Lesson, Problem, Rejected, Settings
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
 
-__all__ = ["UnseenSettings", "unseen"]
+__all__ = ["UnseenFacts", "UnseenSettings", "unseen"]
 
 
 class UnseenSettings(Settings):
@@ -23,8 +26,18 @@ class UnseenSettings(Settings):
     """`keep` measures on the whole benchmark, for numbers beside published ones; how many were seen is told either way."""
 
 
-@stage("unseen", version=1, settings=UnseenSettings)
-def unseen(out: Output, settings: UnseenSettings, tests: Artifact, trained: Artifact) -> None:
+class UnseenFacts(Facts):
+    """How much of each benchmark was seen in training."""
+
+    tests: dict[str, int] = Field({}, alias="of")
+    """Source → its benchmark problems."""
+    seen: dict[str, int] = Field({})
+    """Source → those whose cluster was trained on."""
+    seen_clusters: Literal["drop", "keep"] = "drop"
+
+
+@stage("unseen", version=1, settings=UnseenSettings, facts=UnseenFacts)
+def unseen(out: Output, settings: UnseenSettings, tests: Artifact, trained: Artifact) -> UnseenFacts:
     """Write the benchmark problems to measure on, in their order. Left out ones are `seen_in_training`."""
     out.progress.begin("unseen", None)
     known: dict[str, str] = {}
@@ -54,9 +67,7 @@ def unseen(out: Output, settings: UnseenSettings, tests: Artifact, trained: Arti
             yield problem
 
     out.write("problems", kept())
-    out.facts |= {
-        "of": dict(sorted(n.items())),
-        "seen": {s: seen[s] for s in sorted(n)},
-        "seen_clusters": settings.seen_clusters,
-    }
     out.progress.end()
+    return UnseenFacts(
+        tests=dict(sorted(n.items())), seen={s: seen[s] for s in sorted(n)}, seen_clusters=settings.seen_clusters
+    )

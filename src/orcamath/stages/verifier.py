@@ -10,20 +10,21 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Any
 
 from pydantic import Field
 
+from orcamath.evaluate.facts import PricedShare
 from orcamath.evaluate.scores import generated, sizes
 from orcamath.intervals import wilson
 from orcamath.ports import Pose, Request, Sampling
 from orcamath.prompts import block, load
 from orcamath.records import Problem, Rejected, Scored, Settings, outside_digest
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.facts import Fact, Facts
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 
-__all__ = ["VerifierSettings", "best_of", "read_score", "verified_at_k"]
+__all__ = ["Verified", "VerifierFacts", "VerifierSettings", "best_of", "read_score", "verified_at_k"]
 
 _SCORE = re.compile(
     r"[ \t*_#>-]{0,8}score[ \t*_]{0,4}:[ \t*_]{0,4}([0-9]{1,3})(?:[ ]?/[ ]?100)?[ \t*_.]{0,4}", re.IGNORECASE
@@ -56,7 +57,21 @@ def best_of(scores: Sequence[int | None]) -> int:
     return max(range(len(scores)), key=lambda i: -1 if (s := scores[i]) is None else s)
 
 
-@stage("verifier", version=2, settings=VerifierSettings)
+class Verified(Fact):
+    """verifier@k on one benchmark."""
+
+    n: int = 0
+    verifier: dict[str, PricedShare] = Field({})
+    """k → share right."""
+
+
+class VerifierFacts(Facts):
+    """What the verifier brings."""
+
+    benchmarks: dict[str, Verified] = Field({})
+
+
+@stage("verifier", version=2, settings=VerifierSettings, facts=VerifierFacts)
 def verified_at_k(
     out: Output,
     settings: VerifierSettings,
@@ -64,7 +79,7 @@ def verified_at_k(
     benchmarks: Artifact,
     verifier: Remembered,
     pose: Pose,
-) -> None:
+) -> VerifierFacts:
     """Ask the verifier about every distinct sampled answer; facts hold verifier@k for each benchmark and k.
 
     Books each distinct score as parsed or, where it cannot be read, as failed (`no_score`).
@@ -95,7 +110,7 @@ def verified_at_k(
         for k in sizes(len(group)):
             tally[f"@{k}"] += group[best_of(scores[:k])].outcome == "agrees"
             tally[f"tokens@{k}"] += sum(tokens[:k])
-    out.facts["benchmarks"] = {name: _facts(tally, largest) for name, tally in counts.items()}
+    return VerifierFacts(benchmarks={name: _verified(tally, largest) for name, tally in counts.items()})
 
 
 def _score(
@@ -115,16 +130,11 @@ def _score(
     return score, (row.n_tokens or 0) + (generated(reply) or 0)
 
 
-def _facts(tally: Counter[str], largest: int) -> dict[str, Any]:
+def _verified(tally: Counter[str], largest: int) -> Verified:
     n = tally["n"]
-    at_k = {}
-    for k in sizes(largest):
-        interval = wilson(tally[f"@{k}"], n)
-        at_k[str(k)] = {
-            "score": interval.point,
-            "low": interval.low,
-            "high": interval.high,
-            "calls_per_answer": 2 * k,  # k answers and k scores
-            "tokens_per_answer": tally[f"tokens@{k}"] / n,
-        }
-    return {"n": n, "verifier": at_k}
+    at_k = {
+        # k answers and k scores
+        str(k): PricedShare.at(wilson(tally[f"@{k}"], n), calls=2 * k, tokens=tally[f"tokens@{k}"] / n)
+        for k in sizes(largest)
+    }
+    return Verified(n=n, verifier=at_k)

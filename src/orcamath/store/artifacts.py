@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Protocol, runtime_checkable
+from typing import IO, Protocol, runtime_checkable
 
 import orjson
 
@@ -25,6 +25,7 @@ from orcamath.errors import BrokenBalance, RepliesDamaged, WireDown
 from orcamath.ports import Progress, Silent
 from orcamath.records import Record, Rejected, Settings, digest
 from orcamath.store.budget import Budget
+from orcamath.store.facts import Facts
 from orcamath.store.locks import wait_for
 from orcamath.store.sealed import MANIFEST_VERSION, Artifact, manifest_of, set_aside
 from orcamath.store.seals import hash_of, seal, sync, write_sealed
@@ -75,7 +76,7 @@ class Balance:
                 f"stage `{stage}`: results {self.results} ≠ kept {self.kept} + rejected {self.rejected.total()}"
             )
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         """Return the books as JSON values."""
         return {
             "asked": self.asked, "parsed": self.parsed, "failed": self.failed, "results": self.results,
@@ -103,7 +104,10 @@ class Output:
     shared: Path | None = None
     """Folder for what stages of all runs may share, such as reference log-probs."""
     balance: Balance = field(default_factory=Balance)
-    facts: dict[str, Any] = field(default_factory=dict)
+    failed_calls: Counter[str] = field(default_factory=Counter)
+    """Whole replies that could not be used, by reason."""
+    agents: dict[str, Counter[str]] = field(default_factory=dict)
+    """Agent → its calls, its results and their tokens."""
     tables: dict[str, int] = field(default_factory=dict)
     _rejected: IO[bytes] | None = None  # a nameless file: there may be as many rejects as results
 
@@ -132,13 +136,18 @@ class Output:
         if of_call:
             self.balance.asked += 1
             self.balance.failed += 1
-            self.facts.setdefault("failed_calls", Counter())[rejected.reason] += 1
+            self.failed_calls[rejected.reason] += 1
         else:
             self.balance.rejected[rejected.reason] += 1
             self._settle(1, owed)
         if self._rejected is None:
             self._rejected = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 — closed when the stage is
         self._rejected.write(orjson.dumps(rejected.row()) + b"\n")
+
+    def booked(self) -> dict[str, object]:
+        """Return the facts that were booked here, as JSON values; none where no model was asked in vain or by an agent."""
+        books = {"failed_calls": dict(self.failed_calls), "agents": {name: dict(n) for name, n in self.agents.items()}}
+        return {what: n for what, n in books.items() if n}
 
     def _settle(self, n: int, owed: bool) -> None:
         if owed:
@@ -191,7 +200,7 @@ class Store:
         version: int,
         settings: Settings | None,
         inputs: Sequence[Identified | str | None],
-        make: Callable[[Output], None],
+        make: Callable[[Output], Facts | None],
         *,
         budget: Budget | None = None,
         progress: Progress | None = None,
@@ -199,7 +208,8 @@ class Store:
     ) -> Artifact:
         """Return the sealed result of a stage, making it first where it is not there yet, at the cost of `budget`.
 
-        Raises WireDown where calls failed on the wire: what came through is remembered, a new run asks the rest.
+        `make` fills the output and returns what the stage says of itself, or None. Raises WireDown where calls failed on
+        the wire: what came through is remembered, a new run asks the rest.
         """
         shown, names = _shown(settings), identity(inputs)
         name = self.digest_of(stage, version, settings, inputs)
@@ -210,18 +220,17 @@ class Store:
                 return found
             began = time.monotonic()
 
-            def made() -> Output:
+            def made() -> tuple[Output, Facts | None]:
                 with stage_under_way(stage, budget) as calls:
                     folder, scratch = self._begin(stage, name)
                     output = Output(folder, scratch, calls, progress or Silent(), metric, self.root)
-                    make(output)
-                return output
+                    return output, make(output)
 
             try:
-                output = made()
+                output, facts = made()
             except RepliesDamaged as e:  # they are forgotten now, so that they are asked again
                 log.warning("%s", e)
-                output = made()
+                output, facts = made()
             if failures := output.calls.failures:
                 shutil.rmtree(output.folder)
                 raise WireDown(
@@ -229,7 +238,11 @@ class Store:
                     f"{failures[-1]}. Everything that did is remembered; run again to ask only the rest"
                 )
             output._close(stage)
-            self._seal(output, stage, name, version, shown, names, time.monotonic() - began)
+            manifest = {
+                "manifest_version": MANIFEST_VERSION, "stage": stage, "digest": name, "version": version,
+                "settings": shown, "inputs": names, "facts": output.booked() | (facts or Facts()).plain(),
+            }  # fmt: skip
+            self._seal(output, stage, name, manifest, time.monotonic() - began)
         sealed = self.find(stage, name, reused=False)
         assert sealed is not None
         return sealed
@@ -242,13 +255,9 @@ class Store:
         scratch.mkdir(exist_ok=True)
         return folder, scratch
 
-    def _seal(
-        self, output: Output, stage: str, name: str, version: int, settings: Any, inputs: Any, seconds: float
-    ) -> None:
-        manifest = {
-            "manifest_version": MANIFEST_VERSION, "stage": stage, "digest": name, "version": version,
-            "settings": settings, "inputs": inputs, "tables": output.tables, "balance": output.balance.plain(),
-            "facts": output.facts,
+    def _seal(self, output: Output, stage: str, name: str, manifest: dict[str, object], seconds: float) -> None:
+        manifest |= {
+            "tables": output.tables, "balance": output.balance.plain(),
             "files": {str(f.relative_to(output.folder)): hash_of(f) for f in sorted(output.folder.rglob("*")) if f.is_file()},
         }  # fmt: skip
         (output.folder / "manifest.json").write_text(seal(manifest), encoding="utf-8")
@@ -269,5 +278,5 @@ class Store:
             yield
 
 
-def _shown(settings: Settings | None) -> dict[str, Any]:
+def _shown(settings: Settings | None) -> dict[str, object]:
     return settings.identity() if settings is not None else {}

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from orcamath.errors import Damaged, SchemaTooNew
 from orcamath.records import SCHEMAS, Record
+from orcamath.store.facts import Facts
 from orcamath.store.seals import changed, read_sealed, unseal
 from orcamath.store.tables import read_table
 
@@ -22,6 +23,7 @@ __all__ = ["MANIFEST_VERSION", "Artifact", "manifest_of", "set_aside"]
 
 MANIFEST_VERSION = 1
 R = TypeVar("R", bound=Record)
+F = TypeVar("F", bound=Facts)
 log = logging.getLogger("orcamath")
 
 
@@ -41,10 +43,14 @@ class Artifact:
         return self.digest
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """What the stage says of itself for the report."""
-        facts: dict[str, Any] = self.manifest["facts"]
+    def facts(self) -> dict[str, object]:
+        """What the stage says of itself, as JSON values."""
+        facts: dict[str, object] = self.manifest["facts"]
         return facts
+
+    def said(self, facts: type[F]) -> F:
+        """Read what the stage says of itself as its record. Raises DataError where another version said it otherwise."""
+        return facts.of(self.facts, self.path)
 
     @property
     def balance(self) -> dict[str, Any]:

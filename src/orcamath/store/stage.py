@@ -1,7 +1,7 @@
-"""What a stage says of itself, beside its function: name, version, settings. Its type tells what it is made of.
+"""What a stage says of itself, beside its function: name, version, settings, facts. Its type tells what it is made of.
 
-    @stage("teach", version=2, settings=TeachSettings)
-    def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered) -> None: ...
+    @stage("teach", version=2, settings=TeachSettings, facts=TeachFacts)
+    def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered) -> TeachFacts: ...
 
 A recipe hands `teach` to its workshop with the settings and the inputs; a wrong or missing one is a type error there. Called
 with an `Output` in front it simply runs, which is how tests and other stages use it.
@@ -13,11 +13,13 @@ from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from orcamath.records import Settings
 from orcamath.store.artifacts import Output
+from orcamath.store.facts import Facts
 
 __all__ = ["Stage", "stage"]
 
 S = TypeVar("S", bound=Settings)
 P = ParamSpec("P")
+F = TypeVar("F", bound=Facts)
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,9 @@ class Stage(Generic[S, P]):
     version: int
     """Raised where the same inputs would come out differently; older results are then made anew."""
     settings: type[S]
-    make: Callable[Concatenate[Output, S, P], None]
+    facts: type[Facts]
+    """What it returns; readers of the sealed stage read it back by this record."""
+    make: Callable[Concatenate[Output, S, P], Facts]
     which: str = ""
     """Which of several in one run: the round, or the student."""
 
@@ -42,17 +46,17 @@ class Stage(Generic[S, P]):
         """Return the same stage for one round, or one student."""
         return replace(self, which=str(which))
 
-    def __call__(self, out: Output, settings: S, *inputs: P.args, **named: P.kwargs) -> None:
-        """Make it, into `out`."""
-        self.make(out, settings, *inputs, **named)
+    def __call__(self, out: Output, settings: S, *inputs: P.args, **named: P.kwargs) -> Facts:
+        """Make it, into `out`, and return what it says of itself."""
+        return self.make(out, settings, *inputs, **named)
 
 
 def stage(
-    name: str, *, version: int, settings: type[S]
-) -> Callable[[Callable[Concatenate[Output, S, P], None]], Stage[S, P]]:
+    name: str, *, version: int, settings: type[S], facts: type[F]
+) -> Callable[[Callable[Concatenate[Output, S, P], F]], Stage[S, P]]:
     """Declare the function below as a stage."""
 
-    def declare(make: Callable[Concatenate[Output, S, P], None]) -> Stage[S, P]:
-        return Stage(name, version, settings, make)
+    def declare(make: Callable[Concatenate[Output, S, P], F]) -> Stage[S, P]:
+        return Stage(name, version, settings, facts, make)
 
     return declare

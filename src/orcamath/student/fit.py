@@ -121,6 +121,6 @@ def fit(
     weights = gathered(model.named_parameters(), keep=world.rank == 0) if is_sharded(model) else None
     if world.rank == 0:
         save_trained(model, loaded.tokenizer, source, out.folder / "model", settings, weights)
-        out.facts["contents"] = contents(out.folder / "model")
+        done = done._replace(contents=contents(out.folder / "model"))
     world.wait()
     return done

@@ -9,17 +9,17 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from orcamath.errors import DataError, ModelError, OrcamathError, OthersFailed, TrainingDiverged
 from orcamath.records import Rejected
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.under_way import Calls
+from orcamath.student.facts import TrainedFacts
 from orcamath.student.folder import ModelFolder
 from orcamath.student.settings import LearnSettings, SftSettings
 from orcamath.student.watch import warn
@@ -31,6 +31,7 @@ __all__ = ["Job", "launch", "loss_name", "work"]
 
 Job = dict[str, Any]
 MARK = "orcamath: "
+T = TypeVar("T", bound=TrainedFacts)
 LOSSES = "orcamath.student.losses."
 
 
@@ -52,9 +53,10 @@ def launch(
     settings: SftSettings | LearnSettings,
     data: Artifact,
     models: Mapping[str, ModelFolder],
+    facts: type[T],
     loss: str = "",
-) -> None:
-    """Train in `settings.processes` processes and take facts and books over; metrics and progress come as they are made.
+) -> T:
+    """Train in `settings.processes` processes, take the books over, return the facts; metrics and progress come as they are made.
 
     Raises what the first process raised, and ModelError where the processes ended without a word.
     """
@@ -88,7 +90,7 @@ def launch(
         _raise(json.loads(error.read_text()))
     if not result.exists():
         raise ModelError(f"training in {settings.processes} processes failed: {said.read_text()[-500:].strip()}")
-    _take(out, json.loads(result.read_text()))
+    return _taken(out, facts, json.loads(result.read_text()))
 
 
 def _tell(told: dict[str, Any], out: Output) -> None:
@@ -108,13 +110,14 @@ def _raise(error: dict[str, Any]) -> None:
     raise kinds.get(error["kind"], ModelError)(error["error"])
 
 
-def _take(out: Output, done: dict[str, Any]) -> None:
-    out.facts |= done["facts"]
-    for warning in out.facts.get("warnings", []):
+def _taken(out: Output, facts: type[T], done: dict[str, Any]) -> T:
+    said = facts.of(done["facts"])
+    for warning in said.warnings:
         warn(warning)  # a worker's log goes to a file
     out.keep(done["balance"]["kept"])
     for row in done["rejected"]:
         out.reject(Rejected.of(row))
+    return said
 
 
 @dataclass
@@ -176,18 +179,14 @@ def work(
     world = World.join(job["settings"]["processes"])
     try:
         with boundary():
-            _train(job, out, data, models, world, find_loss)
+            said = _train(job, out, data, models, world, find_loss)
     except OrcamathError as e:
         (scratch / f"error-{rank}.json").write_text(json.dumps({"error": str(e), "kind": type(e).__name__}))
         sys.exit(1)
     if rank == 0:
-        done = {"facts": _plain(out.facts), "balance": out.balance.plain(), "rejected": out.rows}
+        done = {"facts": said.plain(), "balance": out.balance.plain(), "rejected": out.rows}
         (scratch / "done.json").write_text(json.dumps(done))
     world.leave()
-
-
-def _plain(facts: dict[str, Any]) -> dict[str, Any]:
-    return {k: dict(v) if isinstance(v, Counter) else v for k, v in facts.items()}
 
 
 def _train(
@@ -197,15 +196,14 @@ def _train(
     models: Mapping[str, ModelFolder],
     world: "World",
     find_loss: Callable[[str], Any],
-) -> None:
+) -> TrainedFacts:
     if "base" in models:
         from orcamath.student.supervised import train_on_lessons
 
         taught = SftSettings.model_validate(job["settings"])
-        train_on_lessons(out, taught, data, models["base"], world)
-        return
+        return train_on_lessons(out, taught, data, models["base"], world)
     from orcamath.student.preference import train_on_preferences
 
     settings = LearnSettings.model_validate(job["settings"])
     loss = find_loss(job["loss"])
-    train_on_preferences(out, settings, data, models["student"], models["reference"], loss, world)
+    return train_on_preferences(out, settings, data, models["student"], models["reference"], loss, world)

@@ -47,6 +47,8 @@ class Done(NamedTuple):
     n_tokens: int
     final_loss: float
     """Mean over the last tenth of the steps."""
+    contents: dict[str, str] | None = None
+    """Dtype → name of the content of what was written; None in processes that write nothing."""
 
 
 def plan(n: int, settings: TrainSettings) -> list[list[int]]:

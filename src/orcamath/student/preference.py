@@ -12,6 +12,7 @@ from orcamath.records import Preference, Rejected
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.encode import Encoder
+from orcamath.student.facts import LearnFacts
 from orcamath.student.fit import fit, prepared
 from orcamath.student.folder import ModelFolder
 from orcamath.student.groups import Group, encode_groups, mismatches, only, per_problem
@@ -37,7 +38,7 @@ def train_on_preferences(
     reference: ModelFolder,
     loss: LossFunction,
     world: World = ALONE,
-) -> None:
+) -> LearnFacts:
     """Do the work of the stage `learn`."""
     remembered = (out.shared or out.scratch) / "reference"
     need = needs_of(loss)
@@ -67,16 +68,14 @@ def train_on_preferences(
         out.scratch / "steps", world,
     )  # fmt: skip
     trained = [groups[k] for s in steps for k in s]
-    out.facts |= {
-        "loss": settings.loss, "n_problems": len(groups), "dropped": dict(sorted(dropped.items())),
-        "n_responses": sum(len(g.responses) for g in groups), "n_pairs": sum(len(g.pairs) for g in groups),
-        "n_off_topic": sum(sum(g.off_topic) for g in groups), "n_cut": sum(g.n_cut for g in groups),
-        "n_steps": done.n_steps, "n_tokens": done.n_tokens,
-        "n_answer_tokens": sum(len(r) for g in trained for r in g.responses),
-        "n_tokens_without_gradient": _scored(asked, trained, apart=apart) if "z0" in need else 0,
-        "final_loss": done.final_loss, "warnings": watch.said, "student": student.fingerprint,
-        "reference": reference.fingerprint,
-    }  # fmt: skip
+    return LearnFacts(
+        loss=settings.loss, n_problems=len(groups), dropped=dict(sorted(dropped.items())),
+        n_responses=sum(len(g.responses) for g in groups), n_pairs=sum(len(g.pairs) for g in groups),
+        n_off_topic=sum(sum(g.off_topic) for g in groups), n_cut=sum(g.n_cut for g in groups),
+        n_answer_tokens=sum(len(r) for g in trained for r in g.responses),
+        n_tokens_without_gradient=_scored(asked, trained, apart=apart) if "z0" in need else 0,
+        warnings=tuple(watch.said), student=student.fingerprint, reference=reference.fingerprint, **done._asdict(),
+    )  # fmt: skip
 
 
 def _posed(group: Group) -> Posed:

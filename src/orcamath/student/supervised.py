@@ -7,6 +7,7 @@ from orcamath.records import Lesson
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.encode import Encoder
+from orcamath.student.facts import ImitateFacts
 from orcamath.student.fit import fit, prepared
 from orcamath.student.folder import ModelFolder
 from orcamath.student.groups import Group
@@ -26,7 +27,7 @@ def train_on_lessons(
     lessons: Artifact,
     base: ModelFolder,
     world: World = ALONE,
-) -> None:
+) -> ImitateFacts:
     """Do the work of the stage `imitate`."""
     loaded = load(base, dtype=training_dtype(settings), quantize=quantize_of(settings))
     groups, n_cut, n_long = lesson_groups(lessons, Encoder(loaded.tokenizer, settings.max_tokens))
@@ -39,11 +40,10 @@ def train_on_lessons(
     done = fit(
         out, settings, loaded, base, model, ready, steps, objective, None, out.metric, out.scratch / "steps", world
     )  # fmt: skip
-    out.facts |= {
-        "n_lessons": len(groups), "n_cut": n_cut, "n_too_long": n_long, "n_steps": done.n_steps, "n_tokens": done.n_tokens,
-        "n_answer_tokens": sum(len(groups[k].responses[0]) for s in steps for k in s), "final_loss": done.final_loss,
-        "base": base.fingerprint,
-    }  # fmt: skip
+    return ImitateFacts(
+        n_lessons=len(groups), n_cut=n_cut, n_too_long=n_long,
+        n_answer_tokens=sum(len(groups[k].responses[0]) for s in steps for k in s), base=base.fingerprint, **done._asdict(),
+    )  # fmt: skip
 
 
 def lesson_groups(lessons: Artifact, encoder: Encoder) -> tuple[list[Group], int, int]:

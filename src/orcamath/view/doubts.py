@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from orcamath.report.arms import Made, key_of
+from orcamath.stages.facts import facts_of
+from orcamath.stages.gate import GateFacts
+from orcamath.stages.preferences import PreferFacts
 from orcamath.student.spelling import Spelled
 from orcamath.view.find import Query, page
 from orcamath.view.index import number
@@ -43,7 +46,8 @@ def doubts(name: str, sources: Sources) -> list[dict[str, Any]]:
 def _doubted(sources: Sources) -> Iterator[dict[str, Any]]:
     """Problems whose samples all agree with each other, against the teacher."""
     for made in sources.made:
-        for problem in made.artifact.facts.get("teacher_doubted_ids") or []:
+        facts = facts_of(made.artifact)
+        for problem in facts.teacher_doubted_ids if isinstance(facts, PreferFacts) else ():
             lesson = next(iter(page(sources.db, Query("lessons", problem=problem, limit=1)).rows), None)
             said = stored(sources.db, lesson["id"], sources.spelling) if lesson else None
             sample = next(iter(page(sources.db, Query("attempts", problem=problem, limit=1)).rows), None)
@@ -105,14 +109,11 @@ def _duplicates(sources: Sources) -> Iterator[dict[str, Any]]:
 def _contaminated(sources: Sources) -> Iterator[dict[str, Any]]:
     """Training questions most alike to benchmark questions, and what the gate dropped."""
     for made in sources.made:
-        for pair in made.artifact.facts.get("pairs") or [] if made.label == "gate" else []:
-            scores = ", ".join(
-                f"{look.replace('_', ' ')} {score}" for look, score in (pair.get("scores") or {}).items()
-            )
-            texts = {side: "".join(p[0] for p in pieces) for side, pieces in (pair.get("texts") or {}).items()}
-            yield {"id": pair.get("id", ""), "problem": pair.get("id", ""), "what": f"{pair.get('benchmark', '')}: {scores}",
-                   "question": texts.get("test", ""), "texts": [],
-                   "pieces": differences(texts.get("test", ""), texts.get("training", ""))}  # fmt: skip
+        for pair in made.artifact.said(GateFacts).pairs if made.label == "gate" else ():
+            scores = ", ".join(f"{look.replace('_', ' ')} {score}" for look, score in pair.scores.items())
+            test = pair.text("test")
+            yield {"id": pair.id, "problem": pair.id, "what": f"{pair.benchmark}: {scores}", "question": test, "texts": [],
+                   "pieces": differences(test, pair.text("training"))}  # fmt: skip
 
 
 def _all(sources: Sources, query: Query) -> Iterator[dict[str, Any]]:

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from orcamath.errors import OrcamathError
 from orcamath.report.arms import Arm, arms_of, load_artifact, recipe_of
-from orcamath.store.artifacts import Store
+from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.budget import NANO
+from orcamath.store.facts import Facts
 from orcamath.store.history import book_of
 from orcamath.store.run_state import RunState, read_state
 
@@ -131,15 +132,15 @@ def _stands(arm: Arm | None, state: RunState | None) -> str:
     return "running" if state.running else state.ending or "gone"
 
 
-def _stage(pointer: Mapping[str, Any], artifact: Any, seen: set[str]) -> StageNow:
+def _stage(pointer: Mapping[str, Any], artifact: Artifact, seen: set[str]) -> StageNow:
     tables = artifact.manifest["tables"]
     made = ", ".join(f"{n:,} {table}" for table, n in tables.items() if table != "rejected") or "sealed"
-    warnings = artifact.facts.get("warnings")
+    warnings = artifact.said(Facts).warnings
     shared = pointer["artifact"] in seen
     seen.add(pointer["artifact"])
     return StageNow(
         pointer["label"], "shared" if shared else "done", made, int(tables.get("rejected", 0)), float(pointer["seconds"]),
-        tuple(map(str, warnings)) if isinstance(warnings, list) and not shared else (),
+        warnings if not shared else (),
     )  # fmt: skip
 
 

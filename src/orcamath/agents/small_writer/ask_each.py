@@ -215,8 +215,9 @@ def ask_each(
     seeds: Callable[[], Iterable[Problem]],
     n_seeds: int,
     writer: Remembered,
-) -> None:
-    """Write the problems that come of the seeds in two passes: all statements, then all questions."""
+) -> int:
+    """Write the problems that come of the seeds in two passes: all statements, then all questions; returns how many numbers
+    were asked for."""
     teller, asker = Teller(statement, statement.loaded()), Asker(question, question.loaded())
 
     def all_targets(book: Output | None = None) -> Iterator[Target]:
@@ -225,7 +226,6 @@ def ask_each(
 
     fill(teller, seeds, writer, out.progress, tries=statement.tries, total=n_seeds)
     n_targets = sum(1 for _ in all_targets(out))  # the books of the statements are kept in this pass only
-    out.facts["targets"] = n_targets
 
     def kept() -> Iterator[Problem]:
         for _, problem in drive(asker, all_targets, writer, out, tries=question.tries, total=n_targets):
@@ -233,3 +233,4 @@ def ask_each(
             yield problem
 
     out.write("problems", kept())
+    return n_targets
