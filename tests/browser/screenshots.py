@@ -10,7 +10,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 from playwright.sync_api import sync_playwright
 
-from conftest import chromium
+from conftest import ARGUMENTS, chromium
 from orcamath.report.fold import fold
 from orcamath.report.page import write
 from orcamath.store.artifacts import Store
@@ -36,7 +36,7 @@ def main(run: Path, store: Path) -> None:
             "viewer-compare": viewer.address + "#/compare",
             "report": (run / "report.html").resolve().as_uri(),
         }
-        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         for name, address in shown.items():
             page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
             page.goto(address)

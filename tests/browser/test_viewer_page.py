@@ -74,6 +74,15 @@ def test_at_500_pixels_nothing_is_cut_off(tab: Any, viewer: Served, address: str
     assert tab.width() <= 500
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(3.21, "3.2 s"), (59.4, "59 s"), (719.8, "12 min 0 s"), (3599.9, "1 h 0 min"), (5000, "1 h 23 min")],
+)
+def test_times_in_words(tab: Any, viewer: Served, seconds: float, words: str) -> None:
+    show(tab, viewer, "#/live")
+    assert tab.page.evaluate(f"import('./parts.js').then(parts => parts.duration({seconds}))") == words
+
+
 def test_search_filters_order_and_pages(tab: Any, viewer: Served) -> None:
     show(tab, viewer, "#/records/problems")
     page = tab.page

@@ -25,6 +25,29 @@ def test_the_papers_own_row_of_steps() -> None:
         assert min(abs(score - 100 * k / 1319) for k in range(1320)) < 0.005
 
 
+THE_PAPERS_TABLE = {
+    "MAmmoTH, in the paper’s table": {"7B": 59.4, "12B": 64.7, "34B": 72.7, "70B": 76.9},
+    "Mistral": {"7B": 52.2}, "Mixtral": {"8×7B": 58.4},
+    "OVM (Llama-2)": {"7B + 7B": 73.7}, "OVM (Mistral)": {"7B + 7B": 84.7},
+    "Orca 2": {"7B": 55.72, "13B": 65.73}, "Gemini Pro": {"not published": 86.5}, "GPT-4-0613": {"not published": 97.0},
+    "Phi-1.5": {"1.3B": 44.6}, "Phi-GSM": {"125M": 63.1, "350M": 65.9, "1.3B": 68.2},
+    "Phi-GSM + verifier": {"125M + 125M": 68.9, "350M + 350M": 71.3, "1.3B + 1.3B": 81.5},
+}  # fmt: skip
+PROTOCOLS = {
+    "Mistral": "maj@8", "Mixtral": "maj@8", "OVM (Llama-2)": "verifier@100", "OVM (Mistral)": "verifier@100",
+    "Gemini Pro": "maj@32", "Phi-GSM + verifier": "verifier@48",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", THE_PAPERS_TABLE)
+def test_the_papers_main_table_is_whole(model: str) -> None:
+    protocol = PROTOCOLS.get(model, "pass@1")
+    rows = {r.size: r for r in published("GSM8K") if (r.model, r.protocol) == (model, protocol)}
+    assert {size: rows[size].score for size in THE_PAPERS_TABLE[model]} == THE_PAPERS_TABLE[model]
+    if model.startswith("MAmmoTH"):
+        assert [rows[size].format for size in ("7B", "12B", "34B", "70B")] == ["code"] * 3 + ["natural language"]
+
+
 def names(rows: list[Published]) -> list[str]:
     return [r.model for r in rows]
 

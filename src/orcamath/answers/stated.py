@@ -50,9 +50,9 @@ def claims(sentence: str, choice: Choice, question: str = "") -> bool:
     the number; `the shortest of the three`, `12 and 8`, `only one at a time` state none.
     """
     q, before = choice.quantity, sentence[: choice.quantity.start]
-    if choice.several or OWN_WORDS.match(sentence) or (q.form == "word" and sentence.startswith(" of ", q.end)):
+    if choice.several or OWN_WORDS.match(sentence) or _of_solving(sentence, q, question):
         return False
-    if _of_solving(sentence, q, question):
+    if q.form == "word" and sentence.startswith(" of ", q.end):
         return False
     before = before.rstrip("$€£ ") + " "
     if ASSERTS.search(before) or before.endswith(": ") or before.strip(" *\"'(~≈-") in ("", "USD", "Rs."):

@@ -96,7 +96,7 @@ def _branch(db: sqlite3.Connection, line: list[dict[str, Any]], at: int, spellin
     here, parent = line[at], line[at - 1] if at else None
     node = _node(here, parent, focus=at == len(line) - 1)
     node["calls"] = _calls(db, here["question"])
-    node["suggestions"] = [s for c in node["calls"] for s in c.pop("suggestions")]
+    node["suggestions"] = list(dict.fromkeys(s for c in node["calls"] for s in c.pop("suggestions")))
     children = [
         row[0] for row in db.execute("SELECT child FROM kin WHERE parent = ? LIMIT ?", (here["id"], MAX_CHILDREN))
     ]
