@@ -28,6 +28,7 @@ OFFERS = {
     "orcamath.losses": {"mine": "my_package.loss"},
     "orcamath.backends": {"mine": "my_package.backend"},
     "orcamath.screens": {"mine": "my_package.screen"},
+    "orcamath.trackers": {"mine": "my_package.tracker"},
     "orcamath.bases": {"mine": "my_package.base"},
     "orcamath.recipes": {"mine": "my_package"},
 }
@@ -38,6 +39,7 @@ FILES = {
     "loss.py": "def loss(batch, settings):\n    return 0\n",
     "backend.py": "def open_chat(settings):\n    return 'a model'\n",
     "screen.py": "def make():\n    return ['one', 'two']\n",
+    "tracker.py": "def open_tracker(run):\n    return 'a tracker'\n",
     "base.py": "from pathlib import Path\ndef folder():\n    return Path(__file__).parent\n",
     "mine.yaml": "name: mine\nteacher: {backend: mine}\n",
 }
