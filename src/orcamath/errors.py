@@ -18,7 +18,8 @@ OrcamathError                 exit 1   anything this software raises on purpose
     ├── DiskFull              exit 4   no room to remember what would be paid for
     ├── Damaged               exit 4   something kept on disk is not what was written; the next run makes or asks it anew
     ├── BatchWaiting          exit 4   the provider is still working on a batch
-    └── PaysAgain             exit 4   going on would pay a second time, and nobody said so
+    ├── PaysAgain             exit 4   going on would pay a second time, and nobody said so
+    └── AnotherModel          exit 4   another model seems to answer under a name whose replies are remembered
 
 Every message says what happened, the value, where (file:line, key, record id), and what to do instead.
 """
@@ -29,6 +30,7 @@ from typing import ClassVar
 
 __all__ = [
     "NO_ROOM",
+    "AnotherModel",
     "BatchWaiting",
     "BrokenBalance",
     "CapReached",
@@ -142,6 +144,10 @@ class BatchWaiting(Stopped):
 
 class PaysAgain(Stopped):
     """Going on would pay again for what was paid for; it has to be confirmed."""
+
+
+class AnotherModel(Stopped):
+    """A server says other things of a model than before, or is a new one: whether it is the same has to be said."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -20,7 +20,8 @@ _OPTIONAL = (
 )  # fmt: skip
 _REASONING_FAMILY = re.compile(r"^(?:o[1-9]|gpt-5)(?:$|[-.])")
 _REFUSES = re.compile(
-    r"unsupported|not support|unrecognized|unknown|unexpected|not permitted|not allowed|extra_forbidden|extra inputs|"
+    r"unsupported|n[o']t support|deprecated|only (?:the )?\S{1,20} (?:\S{1,20} )?(?:is|are) (?:allowed|supported)|"
+    r"may only be set|unrecognized|unknown|unexpected|not permitted|not allowed|extra_forbidden|extra inputs|"
     r"cannot both|only one of|mutually exclusive",
     re.IGNORECASE,
 )
@@ -58,8 +59,8 @@ class Quirks:
         if not _REFUSES.search(text):
             return False
         name = _field(payload, text, sent)
-        if name is None or name not in sent or (name == "max_tokens" and "max_completion_tokens" not in text):
-            return False  # left out already, or no other name is offered
+        if name is None or name not in sent:
+            return False  # left out already
         if name == "max_tokens":
             self.completion_limit = True
         else:

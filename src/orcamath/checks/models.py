@@ -23,7 +23,7 @@ from orcamath.sources.source import Unsplit, is_generated
 from orcamath.store.prices import price_of
 from orcamath.student.settings import TrainSettings
 
-__all__ = ["check_models"]
+__all__ = ["asked", "check_models"]
 
 ANSWER_TOKENS = 16
 """The least room for an answer beside a prompt."""
@@ -31,10 +31,8 @@ ANSWER_TOKENS = 16
 
 def check_models(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
     """Check every model that is called, then the student: its files, its template, and what training it needs here."""
-    for key in MODELS:
-        model = getattr(recipe, key)
-        if model is not None and (key != "teacher" or _teacher_is_asked(recipe)):
-            _called(key, model, recipe.budget.cap_usd, notes)
+    for key, model in asked(recipe).items():
+        _called(key, model, recipe.budget.cap_usd, notes)
     for i, step in enumerate(recipe.iterations):
         server = step.practice.server
         program = shlex.split(server.command)[:1] if server is not None and server.command else []
@@ -45,6 +43,12 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
         _extras(recipe, notes)
         if _installed("torch"):
             _student(recipe, notes)
+
+
+def asked(recipe: Recipe) -> dict[str, ModelSettings]:
+    """Return the models that a run sends calls to, by their section of the recipe."""
+    named = {key: getattr(recipe, key) for key in MODELS if key != "teacher" or _teacher_is_asked(recipe)}
+    return {key: model for key, model in named.items() if model is not None}
 
 
 def _teacher_is_asked(recipe: Recipe) -> bool:

@@ -22,12 +22,15 @@ __all__ = ["ancestry_of", "report_on", "run_in_folder", "status_of"]
 def run_in_folder(
     recipe: str, *, runs: Path, store: Path, name: str | None, until: str | None, limit: int | None,
     overrides: Sequence[str], wait: bool, pay_again: bool = False, detach: bool = False, new_book: bool = False,
+    same_model: bool = False,
 ) -> None:  # fmt: skip
     """Load a recipe, check it whole, hold its run folder, run it, and leave the report; the tables go to stdout.
 
     Raises PaysAgain where a changed recipe would pay again for much of what it paid for, unless `pay_again`, and where a run
-    with a cap has lost its book, unless `new_book`; BatchWaiting where a batch is not done and `detach` says not to wait for it.
+    with a cap has lost its book, unless `new_book`; AnotherModel where a server may not be who answered before, unless
+    `same_model`; BatchWaiting where a batch is not done and `detach` says not to wait for it.
     """
+    from orcamath.commands.answering import know_who_answers
     from orcamath.commands.costs import confirm_paying_again
     from orcamath.commands.promises import check_prices, leaving
     from orcamath.recipe_file import load
@@ -46,6 +49,7 @@ def run_in_folder(
             _know_the_book(loaded, folder, book)
         if not pay_again:
             confirm_paying_again(loaded, book, Store(store), Bars(), _asker())
+        know_who_answers(loaded, store, same=same_model)
         run_recipe(
             loaded, folder, Store(store), until=until, announce=say, command=shlex.join(["orcamath", *sys.argv[1:]])
         )

@@ -45,6 +45,8 @@ def check_store(store: Store, counts: Counter[str], only: Collection[str] | None
             yield Finding(path / file, "is not what was written", "training goes on from the checkpoint before it")
     for path in sorted((store.root / "runs").glob("*/*.json")):
         yield from _state(path, counts, "the next run of it writes it anew")
+    for path in store.root.glob("servers.json"):
+        yield from _state(path, counts, "the next run asks the servers again")
     for path in sorted((store.root / "batches").glob("*/*.json")):
         yield from _state(path, counts, "nothing: the next run looks for the batch at the provider")
 

@@ -16,12 +16,12 @@ from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
 from orcamath.store.hosts import belongs, host_of, is_loopback
 
-__all__ = ["declared_price", "is_unpriced", "price_of", "prices"]
+__all__ = ["PAID_BACKENDS", "declared_price", "is_unpriced", "price_of", "prices"]
 
 MAX_PRICE = 1e9
 """US dollars per million tokens: below it no bill is too large to be counted."""
 FREE = Price(0.0, 0.0)
-_PAID_BACKENDS = ("openai_compatible", "openai_batch")
+PAID_BACKENDS = ("openai_compatible", "openai_batch")
 _OPENAI = "api.openai.com"
 log = logging.getLogger("orcamath")
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$|-\d{4}$")
@@ -42,7 +42,7 @@ def price_of(backend: str, model: str, base_url: str | None, declared: object = 
     """
     if (told := _read(model, declared)) is not None:
         return told
-    if backend not in _PAID_BACKENDS:
+    if backend not in PAID_BACKENDS:
         return FREE
     host = host_of(base_url) if base_url else _OPENAI
     if is_loopback(host):
@@ -67,7 +67,7 @@ def _say_free(model: str, host: str) -> None:
 
 def is_unpriced(settings: ModelSettings) -> bool:
     """Tell whether a model is behind an endpoint on this machine whose price nobody has told."""
-    paid = settings.backend in _PAID_BACKENDS and settings.options.get("price") is None
+    paid = settings.backend in PAID_BACKENDS and settings.options.get("price") is None
     return paid and settings.base_url is not None and is_loopback(host_of(settings.base_url))
 
 

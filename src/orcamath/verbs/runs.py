@@ -37,6 +37,10 @@ def run(
     new_book: Annotated[
         bool, typer.Option("--new-book", help="Begin to count at nothing where a run that has a cap has lost its book.")
     ] = False,
+    same_model: Annotated[
+        bool,
+        typer.Option("--same-model", help="A server that says other things than before, or is new, is the same model."),
+    ] = False,
     detach: Annotated[
         bool,
         typer.Option("--detach", help="Hand in batches and end with code 4; the same command later collects them."),
@@ -50,7 +54,7 @@ def run(
     with interruptible():
         run_in_folder(
             recipe, runs=runs, store=store, name=name, until=until, limit=limit, overrides=overrides or [], wait=wait,
-            pay_again=pay_again, detach=detach, new_book=new_book,
+            pay_again=pay_again, detach=detach, new_book=new_book, same_model=same_model,
         )  # fmt: skip
 
 

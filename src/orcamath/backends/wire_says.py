@@ -1,0 +1,80 @@
+"""What a server says of the model behind a name: its own entry of `GET /v1/models`.
+
+In: a model's settings. Out: the parts of the entry that tell one set of weights from another (vLLM's `root`, llama.cpp's `meta`,
+a gateway's `digest`); empty where the server says nothing, or is not there. What changes from start to start (`created`,
+permissions, the room it was given) is left out. No completion is asked for, and nothing is paid.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+
+from orcamath.backends.openai_compatible import OPENAI
+from orcamath.backends.wire_calls import proxied, sent
+from orcamath.backends.wire_keys import Door, door_of
+from orcamath.backends.wire_protocol import Fault
+from orcamath.settings import ModelSettings
+
+__all__ = ["place_of_server", "said_by"]
+
+TELLS = (
+    "root", "parent", "owned_by", "meta", "digest", "sha", "hash", "revision", "quantization", "canonical_slug",
+    "hugging_face_id",
+)  # fmt: skip
+"""Keys of an entry that say which weights answer."""
+OF_THE_START = ("n_ctx", "n_slots")
+"""What llama.cpp's `meta` says of how it was started."""
+MAX_BYTES = 4_000_000
+WAIT_S = 5.0
+
+
+def place_of_server(settings: ModelSettings) -> str:
+    """Return host and port of a model's endpoint, in lower case, without a user's name or key."""
+    parts = urlsplit(settings.base_url or OPENAI)
+    return (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+
+
+def said_by(settings: ModelSettings) -> dict[str, object]:
+    """Ask a server what it serves under the model's name; `{}` where it does not say. Raises RecipeError for a missing key."""
+    door = door_of(settings, settings.base_url or OPENAI)
+    try:
+        listed = orjson.loads(asyncio.run(_listed(door, trust_env=bool(settings.options.get("trust_env")))))
+    except (aiohttp.ClientError, Fault, OSError, TimeoutError, ValueError):
+        return {}
+    entries = [e for e in listed.get("data") or () if isinstance(e, dict)] if isinstance(listed, dict) else []
+    own = [e for e in entries if e.get("id") == settings.model]
+    if not own and len(entries) == 1:  # a server of one model answers to any name
+        return _told(entries[0]) | {"id": entries[0].get("id")}
+    return _told(own[0]) if own else {}
+
+
+def _told(entry: Mapping[str, object]) -> dict[str, object]:
+    told = {key: entry[key] for key in TELLS if entry.get(key) is not None}
+    if isinstance(meta := told.get("meta"), dict):
+        told["meta"] = {key: value for key, value in meta.items() if key not in OF_THE_START}
+    return told
+
+
+async def _listed(door: Door, *, trust_env: bool) -> bytes:
+    """Return the body of the list; keys are hidden in it. Raises what aiohttp raises, and ValueError for any other status."""
+    url = urlsplit(door.url)
+    where = url._replace(path=f"{url.path.rstrip('/')}/models").geturl()
+    timeout, trusted = aiohttp.ClientTimeout(total=WAIT_S), proxied(door.url, wanted=trust_env)
+    async with aiohttp.ClientSession(headers=door.headers, timeout=timeout, trust_env=trusted) as session:
+        status, _, body = await sent(session, "GET", where, None, _bounded)
+    if status != 200:
+        raise ValueError(status)
+    return door.secrets.hide_in(body)
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    """Read a body; one that is longer than any list of models is cut, and then is no JSON."""
+    body = b""
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > MAX_BYTES:
+            break
+    return body
