@@ -1,8 +1,16 @@
-"""For every test: our logger speaks. Libraries that configure logging when they are imported may have silenced it."""
+"""For every test: our logger speaks, and programs it starts can be interrupted.
+
+Libraries that configure logging when they are imported may have silenced it; a shell that runs the tests in the background
+has them, and all they start, ignore SIGINT.
+"""
 
 import logging
+import signal
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """What is watched in training: hand-computed numbers, warnings, TensorBoard files that say what metrics.jsonl says."""
 
 import logging
+import math
 
 import pytest
 
@@ -19,6 +20,7 @@ def test_a_steps_numbers_by_hand() -> None:
         {
             "z0": 0.25, "logp_chosen": -2.0, "logp_rejected": -17.5, "off_topic_share": 1 / 3, "off_topic_pairs": 0.5,
             "reward_chosen": 0.5, "reward_rejected": 0.5 * (-1 - 10) / 2, "margin": 0.5 + 2.75, "kl": 0.0,
+            "right_mass": 1.0,
         }
     )  # fmt: skip
     assert watched(sums, 0.5, None, reference=False).keys() == {
@@ -34,12 +36,27 @@ def test_the_numbers_of_two_parts_add_up_to_the_whole() -> None:
     assert both["kl"] == pytest.approx((-1 + 1 - 1 - 1) / 4)
 
 
+def test_a_right_answer_may_take_over_from_another() -> None:
+    group = GROUP._replace(desirable=(True, True, False))
+    numbers = watched(
+        looked_at(group, (math.log(0.5), math.log(0.01), -9.0), (math.log(0.1), math.log(0.2), -9.0)),
+        1.0,
+        None,
+        reference=True,
+    )
+    assert numbers["reward_chosen"] < 0
+    assert numbers["right_mass"] == pytest.approx(math.log(0.51 / 0.3))
+    far = watched(looked_at(group, (-2000.0, -2001.0, -9.0), (-2001.0, -2002.0, -9.0)), 1.0, None, reference=True)
+    assert far["right_mass"] == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize(
     ("numbers", "said"),
     [
-        ({"reward_chosen": -0.1, "z0": 0.2}, ["chosen_logp_fell"]),
-        ({"reward_chosen": 0.1, "z0": 0.0}, []),
-        ({"reward_chosen": 0.1, "z0": 0.2}, []),
+        ({"right_mass": -0.1, "z0": 0.2}, ["chosen_logp_fell"]),
+        ({"right_mass": 0.1, "reward_chosen": -0.1}, []),
+        ({"right_mass": 0.1, "z0": 0.0}, []),
+        ({"right_mass": 0.1, "z0": 0.2}, []),
         ({"loss": 1.0}, []),
     ],
 )
@@ -60,5 +77,5 @@ def test_what_goes_wrong_is_said_once_and_not_at_the_start(
 def test_a_right_answer_that_recovers_is_not_warned_of() -> None:
     watch = Watch(lambda **_: None, 40)
     for i in range(40):
-        watch(reward_chosen=-0.1 if i < 5 else 0.2, z0=0.0 if i < 5 else 0.1)
+        watch(right_mass=-0.1 if i < 5 else 0.2, z0=0.0 if i < 5 else 0.1)
     assert watch.said == []

@@ -4,6 +4,7 @@ Sums are added up over micro-batches and processes before anything is divided, s
 """
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ from orcamath.student.groups import Group
 __all__ = ["WARNINGS", "Sums", "Watch", "looked_at", "warn", "watched"]
 
 WARNINGS = {
-    "chosen_logp_fell": "right answers have become less likely than under the reference: add nll_weight, or lower learning_rate",
+    "chosen_logp_fell": "a problem's right answers together have become less likely than under the reference: add nll_weight, "
+    "or lower learning_rate",
 }
 FEW = 10
 """Steps before anything is said, and the run of steps that is looked at."""
@@ -33,6 +35,10 @@ class Sums(NamedTuple):
     """Over responses to the problem itself."""
     pairs: float = 0.0
     off_topic_pairs: float = 0.0
+    answered: float = 0.0
+    """Problems that have a right answer."""
+    mass_right: float = 0.0
+    """Over these problems: log of Σπ over right answers less that of Σπ_ref."""
 
     def plus(self, other: "Sums") -> "Sums":
         """Add up field by field."""
@@ -48,7 +54,14 @@ def looked_at(group: Group, logp: Sequence[float], reference: Sequence[float]) -
         len(good), len(bad), sum(group.off_topic), sum(v for v, _ in good), sum(v for v, _ in bad),
         sum(v - r for v, r in good), sum(v - r for v, r in bad), sum(v - r for v, r, _, off in rows if not off),
         sum(x for _, _, x in group.pairs), sum(x for _, loser, x in group.pairs if group.off_topic[loser]),
+        bool(good), _log_sum([v for v, _ in good]) - _log_sum([r for _, r in good]) if good else 0.0,
     )  # fmt: skip
+
+
+def _log_sum(logs: Sequence[float]) -> float:
+    """Return log Σ exp."""
+    top = max(logs)
+    return top + math.log(sum(math.exp(x - top) for x in logs))
 
 
 def watched(sums: Sums, beta: float, z0: float | None, *, reference: bool) -> dict[str, float]:
@@ -56,7 +69,9 @@ def watched(sums: Sums, beta: float, z0: float | None, *, reference: bool) -> di
 
     `kl`: mean of log π_ref/π over answers to the step's own problems, an estimate of KL(π_ref‖π) an answer as far as these
     were sampled from the reference (a teacher's solution was not); it may be below 0. `z0` is KTO's own estimate of
-    KL(π‖π_ref), clamped at 0. Rewards are β·log π/π_ref.
+    KL(π‖π_ref), clamped at 0. Rewards are β·log π/π_ref. `right_mass`: mean over problems of log Σπ/Σπ_ref, the sums over
+    a problem's right answers; where one of two ways to be right takes over from the other, it rises while `reward_chosen`,
+    which counts every answer alike, falls.
     """
     s, numbers = sums, {} if z0 is None else {"z0": z0}
     if s.right:
@@ -69,6 +84,7 @@ def watched(sums: Sums, beta: float, z0: float | None, *, reference: bool) -> di
         return numbers
     if s.right:
         numbers["reward_chosen"] = beta * s.ratio_right / s.right
+        numbers["right_mass"] = s.mass_right / s.answered
     if s.wrong:
         numbers["reward_rejected"] = beta * s.ratio_wrong / s.wrong
     if s.right and s.wrong:
@@ -86,24 +102,20 @@ class Watch:
         self.metric = metric
         self.from_step = max(FEW, n_steps // 4)
         self.seen = 0
-        self.chosen: list[float] = []
+        self.mass: list[float] = []
         self.said: list[str] = []
 
     def __call__(self, **numbers: float) -> None:
         """Take one step's numbers."""
         self.metric(**numbers)
         self.seen += 1
-        if "reward_chosen" in numbers:
-            self.chosen = [*self.chosen[1 - FEW :], numbers["reward_chosen"]]
-        if self.seen < self.from_step:
+        if "right_mass" in numbers:
+            self.mass = [*self.mass[1 - FEW :], numbers["right_mass"]]
+        if self.seen < self.from_step or self.said:
             return
-        if len(self.chosen) == FEW and sum(self.chosen) < 0:
-            self._say("chosen_logp_fell")
-
-    def _say(self, what: str) -> None:
-        if what not in self.said:
-            self.said.append(what)
-            warn(what)
+        if len(self.mass) == FEW and sum(self.mass) < 0:
+            self.said.append("chosen_logp_fell")
+            warn("chosen_logp_fell")
 
 
 def warn(what: str) -> None:
