@@ -19,7 +19,7 @@ PANELS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     ("loss", "Loss", (("loss", ""),)),
     ("logp", "Log-probability of an answer", (("logp_chosen", "right"), ("logp_rejected", "wrong"))),
     ("reward", "Implicit reward (β · log-ratio)", (("reward_chosen", "right"), ("reward_rejected", "wrong"))),
-    ("mass", "Right answers of a problem together: log of their probability over the reference's", (("right_mass", ""),)),
+    ("mass", "Right answers of a problem together: log of their probability over that of the reference", (("right_mass", ""),)),
     ("margin", "Margin (right − wrong)", (("margin", ""),)),
     ("kl", "Distance to the reference: mean log-ratio, and KTO’s z0", (("kl", "log-ratio"), ("z0", "z0"))),
     ("off_topic", "Share of off-topic answers, and pairs", (("off_topic_share", "answers"), ("off_topic_pairs", "pairs"))),
