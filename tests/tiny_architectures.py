@@ -16,12 +16,15 @@ from transformers import (
     GraniteConfig,
     LlamaConfig,
     MistralConfig,
+    MixtralConfig,
     Olmo2Config,
     Olmo3Config,
+    OPTConfig,
     Phi3Config,
     Qwen2Config,
     Qwen3Config,
     SmolLM3Config,
+    Starcoder2Config,
 )
 
 from tiny_templates import TEMPLATES, bytewise
@@ -70,6 +73,9 @@ FAMILIES: dict[str, Callable[[], Any]] = {
         vocab_size=N_IDS, n_embd=32, n_layer=2, n_head=4, n_positions=256, initializer_range=0.3, pad_token_id=0,
         bos_token_id=2, eos_token_id=2,
     ),
+    "opt (plain way)": lambda: OPTConfig(**shape(ffn_dim=64, word_embed_proj_dim=32)),
+    "mixtral (plain way)": lambda: MixtralConfig(**shape(num_local_experts=4)),
+    "starcoder2 (plain way)": lambda: Starcoder2Config(**shape(sliding_window=WINDOW)),
 }  # fmt: skip
 
 

@@ -82,6 +82,31 @@ TEMPLATES = {
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}",
         ("<|end_of_text|>", "<|im_start|>", "<|im_end|>"), "<|im_end|>", "<|im_end|>",
     ),
+    "vicuna": Family(
+        "A chat between a user and an assistant. " + _LOOP + "{% if m.role == 'user' %}USER: {{ m.content }} "
+        "{% elif m.role == 'assistant' %}ASSISTANT: {{ m.content }}{{ eos_token }}{% endif %}{% endfor %}"
+        "{% if add_generation_prompt %}ASSISTANT:{% endif %}",
+        ("</s>",), "</s>", "</s>",
+    ),
+    "phi 4": Family(
+        _LOOP + "<|im_start|>{{ m.role }}<|im_sep|>{{ m.content }}<|im_end|>{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant<|im_sep|>{% endif %}",
+        ("<|endoftext|>", "<|im_start|>", "<|im_sep|>", "<|im_end|>"), "<|endoftext|>", "<|im_end|>",
+    ),
+    "glm 4": Family(  # nothing ends a turn but the next one's beginning
+        "[gMASK]<sop>" + _LOOP + "<|{{ m.role }}|>\n{{ m.content }}{% endfor %}"
+        "{% if add_generation_prompt %}<|assistant|>\n{% endif %}",
+        ("<|endoftext|>", "[gMASK]", "<sop>", "<|user|>", "<|assistant|>"), "<|endoftext|>", "<|endoftext|>",
+        ("<|endoftext|>", "<|user|>"),
+    ),
+    "llama 4": Family(
+        "<|begin_of_text|>{% if messages[0].role == 'system' %}{% set turns = messages[1:] %}{% else %}{% set turns = messages %}"
+        "{% endif %}{% for m in turns %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}"
+        "{{ raise_exception('roles must alternate') }}{% endif %}<|header_start|>{{ m.role }}<|header_end|>\n\n"
+        "{{ m.content | trim }}<|eot|>{% endfor %}"
+        "{% if add_generation_prompt %}<|header_start|>assistant<|header_end|>\n\n{% endif %}",
+        ("<|begin_of_text|>", "<|header_start|>", "<|header_end|>", "<|eot|>"), "<|eot|>", "<|eot|>",
+    ),
 }  # fmt: skip
 LLAMA2 = Family(
     "{% for m in messages %}{% if m.role == 'user' %}<s>[INST] {{ m.content | trim }} [/INST]"

@@ -14,6 +14,7 @@ CONCERNED = {
     "mistral, window": ("window",), "qwen2, window": ("window",), "phi3, window": ("window",), "gemma3": ("window",),
     "olmo3": ("window",), "exaone4": ("window",), "gpt_oss": ("window",), "gemma2": ("logits", "window"),
     "granite": ("logits",), "cohere": ("logits",), "cohere2": ("logits", "window"), "gpt2 (plain way)": ("plain",),
+    "opt (plain way)": ("plain",), "mixtral (plain way)": ("plain",), "starcoder2 (plain way)": ("plain",),
 }  # fmt: skip
 
 
