@@ -10,7 +10,7 @@
 Every line that says `stage` is made once and found again by its digest, so running this from the top is resuming it.
 """
 
-from orcamath.errors import RecipeError
+from orcamath.errors import RecipeError, TooManyRejects
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.sources.choosing import SeedsSettings, together
 from orcamath.stages.agent import invent
@@ -98,7 +98,13 @@ def _taught(recipe: Recipe, wanted: SeedsSettings, shop: Workshop) -> Artifact:
         problems = shop.stage(collect, recipe.collect, parts)
     if recipe.teach.by == "seeds":
         return shop.stage(teach_from_seeds, recipe.teach, problems)
-    return shop.stage(teach, recipe.teach, problems, tools.chat(recipe.teacher))
+    taught = shop.stage(teach, recipe.teach, problems, tools.chat(recipe.teacher))
+    if taught.balance["asked"] and not taught.count("lessons"):
+        raise TooManyRejects(
+            f"of {taught.balance['asked']:,} solutions no lesson is left, so nothing is trained; the calls stay remembered. "
+            f"`orcamath report {recipe.name}` shows why each was rejected"
+        )
+    return taught
 
 
 def _iterate(

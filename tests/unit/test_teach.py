@@ -1,5 +1,6 @@
 """Teaching: lessons with their short answers, k solutions, the paper's length rule, who is not taught, what is dropped."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -135,3 +136,31 @@ def test_choices_are_shown_to_the_teacher(tmp_path: Path) -> None:
     (lesson,) = taught(tmp_path, say, [problem]).read(Lesson)
     assert "A) 20\nB) 24" in seen[0]
     assert lesson.verified == "gold", "the option's value names its letter"
+
+
+def seven(n: int = 8) -> tuple[Problem, ...]:
+    return tuple(seed(f"Ann has {i} pens and buys {7 - i}. How many pens has she?", "7") for i in range(n))
+
+
+@pytest.mark.parametrize(
+    ("reply", "settings", "n_lessons", "words"),
+    [
+        ("#### 7", {}, 8, None),
+        ("#### 4", {}, 8, "8 of 8 solutions do not reach .*`teach.verify.gold=drop`"),
+        ("#### 4", {"verify": VerifySettings(gold="drop")}, 0, "another teacher helps"),
+        ("I think.", {}, 0, "8 of 8 solutions go no further, 8 as `no_final_answer`"),
+        ("I think.", {"most_rejected": 1.0}, 0, None),
+    ],
+)
+def test_what_makes_the_lessons_doubtful_as_a_whole_is_said_with_the_setting_that_helps(
+    tmp_path: Path, reply: str, settings: dict[str, object], n_lessons: int, words: str | None
+) -> None:
+    made = taught(tmp_path, lambda _: reply, problems=seven(), **settings)
+    said = " ".join(made.facts.get("warnings", []))
+    assert made.count("lessons") == n_lessons
+    assert bool(said) == (words is not None), said
+    assert words is None or re.search(words, said)
+
+
+def test_of_few_solutions_nothing_is_said_as_a_whole(tmp_path: Path) -> None:
+    assert "warnings" not in taught(tmp_path, lambda _: "#### 4", problems=seven(4)).facts

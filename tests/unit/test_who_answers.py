@@ -144,3 +144,15 @@ def test_a_refused_parameter_is_learnt_whatever_the_model_is_called(message: str
     body = {"max_tokens": 9, "temperature": 0.5}
     quirks.learn(body, orjson.dumps({"error": {"message": message}}))
     assert set(quirks.apply(dict(body))) == left
+
+
+def test_a_run_of_which_no_lesson_is_left_ends_with_code_3_and_trains_nothing(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serve(stub("I do not know.")) as server:
+        assert run(monkeypatch, server.base_url, "--until", "imitate") == 3
+        calls = server.stats["calls"]
+        assert "no lesson is left" in capsys.readouterr().err
+        assert run(monkeypatch, server.base_url, "--until", "imitate") == 3
+        assert server.stats["calls"] == calls  # remembered
+    assert not list((here / "store" / "artifacts").glob("imitate-*"))

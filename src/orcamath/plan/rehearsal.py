@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+from orcamath.errors import TooManyRejects
 from orcamath.ports import Progress, Reply, Request
 from orcamath.recipe import run
 from orcamath.recipe_settings import Recipe
@@ -189,6 +190,6 @@ def rehearse(recipe: Recipe, store: Store, tools: Tools, progress: Progress) -> 
         aside = Path(folder)
         tallies = defaultdict[str, Tally](Tally)
         shop = _Aside(store, None, _Unsent(tools, tallies), progress, aside=Store(aside / "store"), tallies=tallies)
-        with suppress(_Enough):
+        with suppress(_Enough, TooManyRejects):  # of what is remembered no lesson may be left, and more is to be asked
             run(recipe, shop)
         return shop.seen

@@ -10,7 +10,7 @@ Deviation: answers are checked wherever one is known without the teacher (see `v
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import groupby
@@ -22,7 +22,7 @@ from pydantic import Field, model_validator
 from orcamath.agents import solver as solvers
 from orcamath.agents.driver import drive
 from orcamath.agents.solver import Posed, Solution, SolverSettings
-from orcamath.records import Lesson, Problem, Rejected
+from orcamath.records import Lesson, Problem, Rejected, outside_digest
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
 from orcamath.store.ledger import Remembered
@@ -33,6 +33,8 @@ from orcamath.worked import solution_of
 __all__ = ["TeachFacts", "TeachSettings", "teach", "teach_from_seeds"]
 
 MAX_LISTED = 1000
+FEW = 5
+"""Of fewer solutions nothing is said as a whole."""
 OWN = "own:seeds"
 """What a lesson names as its teacher whose solution came with the seed."""
 
@@ -54,6 +56,8 @@ class TeachSettings(SolverSettings):
     """Longer solutions are dropped (paper: 1,800, for Suggester & Editor only)."""
     max_answer_chars_origins: tuple[str, ...] = ("suggester_editor",)
     verify: VerifySettings = VerifySettings()
+    most_rejected: float = outside_digest(0.5, ge=0, le=1)
+    """Where more than this share of what the teacher wrote goes no further, the run says so at once."""
 
     @model_validator(mode="after")
     def _several_need_temperature(self) -> "TeachSettings":
@@ -102,6 +106,7 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
         verified=dict(sorted(verified.items())),
         checks=dict(sorted(held.checks.items())),
         disagreeing=tuple(held.disagreeing),
+        **({"warnings": warnings} if (warnings := tuple(_warnings(out, settings, held.checks))) else {}),
     )
 
 
@@ -182,6 +187,24 @@ def _lessons(
             teacher.fingerprint,
             verified=check.verified,
             draw=solution.draw,
+        )
+
+
+def _warnings(out: Output, settings: TeachSettings, held: Mapping[str, int]) -> Iterator[str]:
+    """Say what makes the lessons doubtful as a whole, with the setting that helps. `held`: as in `TeachFacts.checks`."""
+    wrong = held.get("gold_disagrees", 0)
+    known = wrong + held.get("gold_agrees", 0)
+    if known >= FEW and 2 * wrong > known:
+        drops = settings.verify.gold == "drop"
+        helps = "they are left out; another teacher helps" if drops else "`teach.verify.gold=drop` leaves them out"
+        yield f"{wrong:,} of {known:,} solutions do not reach the answer known with the problem: {helps}"
+    reasons = out.balance.rejected + out.failed_calls
+    n = out.balance.results + out.balance.failed
+    if n >= FEW and reasons.total() > settings.most_rejected * n:
+        ((reason, most),) = reasons.most_common(1)
+        yield (
+            f"{reasons.total():,} of {n:,} solutions go no further, {most:,} as `{reason}`: see some in the report, then "
+            f"`teach.prompt`, `teach.max_new_tokens`, `teach.tries`"
         )
 
 
