@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 
-from orcamath.errors import RecipeError, nearest
+from orcamath.errors import DataError, RecipeError, nearest
 from orcamath.experiment import once_more, seeded
 from orcamath.extend import offered, offers
+from orcamath.reading import read_text
 from orcamath.recipe_settings import Recipe
 from orcamath.recipe_versions import brought_up
 from orcamath.store.literals import refuse_keys, refuse_literals
@@ -126,9 +127,9 @@ def _text(name: str) -> tuple[str, str]:
         if not path.is_file():
             raise RecipeError(f"recipe file `{path}` does not exist; recipes that ship: {', '.join(shipped())}")
         try:
-            return path.read_text(encoding="utf-8"), str(path)
-        except UnicodeDecodeError as e:
-            raise RecipeError(f"recipe file `{path}` is not UTF-8 text (byte {e.start}); save it as UTF-8") from e
+            return read_text(path, "recipe file"), str(path)
+        except DataError as e:
+            raise RecipeError(str(e)) from e
     if name not in shipped():
         raise RecipeError(f"there is no recipe `{name}`; {nearest(name, shipped())} Or give the path of a .yaml file")
     offered("recipe", name)  # by one package only

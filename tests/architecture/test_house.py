@@ -21,7 +21,7 @@ PACKAGES = {n for n, p in MODULES.items() if p.name == "__init__.py"}
 LAYERS = [
     [
         "records", "errors", "ports", "extend", "intervals", "languages", "settings", "answers", "visible", "terminal",
-        "yaml_reader",
+        "yaml_reader", "reading",
     ],
     ["store"],
     [
@@ -182,3 +182,25 @@ def test_no_machine_path_or_registry_host_in_tracked_text() -> None:
         ):
             text = path.read_text(errors="replace")
             assert not re.search(r"(?<![\w~.:/])/(?:work|root)/[.a-z]|--(?:extra-)?index-url", text), name
+
+
+def test_no_model_brings_code_of_its_own() -> None:
+    """Whatever transformers loads by name or folder is told so, on every path: GGUF, 4-bit, tokenizers and configurations."""
+    found = 0
+    for module, path in MODULES.items():
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call) and re.match(r"Auto\w+\.from_(pretrained|config)$", ast.unparse(node.func)):
+                found += 1
+                told = {k.arg: ast.unparse(k.value) for k in node.keywords}
+                assert told.get("trust_remote_code") == "False", f"{module}:{node.lineno}"
+    assert found >= 6
+
+
+def test_one_place_steers_the_terminal_and_one_reads_yaml() -> None:
+    for module, path in MODULES.items():
+        text = path.read_text()
+        if module != "orcamath.terminal":
+            assert "\\x1b[" not in text, module
+            assert not re.search(r"(?<!\w)Console\((?!file=)", text), module
+        if module != "orcamath.yaml_reader":
+            assert not re.search(r"YAML\([^)]*\)\.(?:load|parse|compose)|YAML\(typ=", text), module

@@ -24,6 +24,8 @@ __all__ = ["Form", "ModelJudge", "make", "read_extract", "read_verdict"]
 Form = Literal["verdict", "extract"]
 WINDOW = 4096
 _VERDICT = re.compile(r"[ \t*_#>-]*final verdict[ \t*_]*:[ \t*_]*(correct|incorrect)[ \t*_.!]*", re.IGNORECASE)
+_SPELLED = re.compile(r"(final)([ \t*_]+)(?=verdict)|(<)(?=/?answer\s*>)", re.IGNORECASE)
+"""What is read out of a reply, spelled by those who are judged."""
 _ANSWER = re.compile(r"<answer>([^<]{0,500})</answer>", re.IGNORECASE)
 
 
@@ -66,9 +68,9 @@ class ModelJudge:
     def request(self, comparison: Comparison) -> Request:
         """Ask about one comparison."""
         values = {
-            "problem": block("problem", _sendable(_whole_question(comparison))),
-            "reference": block("reference", _sendable(comparison.reference)),
-            "student": block("student", _sendable(comparison.response)),
+            "problem": block("problem", _disarmed(_whole_question(comparison))),
+            "reference": block("reference", _disarmed(comparison.reference)),
+            "student": block("student", _disarmed(comparison.response)),
         }
         messages: tuple[Message, ...] = self.prompt.messages(values)
         return Request(messages=messages, sampling=self.sampling)
@@ -107,9 +109,13 @@ class ModelJudge:
         return Finding(ruling.outcome, self.by, f"extracted_{ruling.reason}")
 
 
-def _sendable(text: str) -> str:
-    """Replace lone surrogates, which JSON files may hold and no wire can carry."""
-    return text.encode("utf-8", "replace").decode()
+def _disarmed(text: str) -> str:
+    """Make text fit to be judged: a verdict that it spells cannot be read as one where the model repeats it.
+
+    Lone surrogates, which JSON files may hold and no wire can carry, are replaced.
+    """
+    sendable = text.encode("utf-8", "replace").decode()
+    return _SPELLED.sub(lambda m: f"{m[1]}-" if m[1] else "< ", sendable)
 
 
 def _whole_question(comparison: Comparison) -> str:

@@ -16,9 +16,15 @@ from typing import NamedTuple
 
 from orcamath.errors import RecipeError, nearest
 from orcamath.ports import Message
+from orcamath.reading import read_text
 
 __all__ = ["Prompt", "block", "load"]
 
+_CONTROL = re.compile(
+    r"(<)(?=[|\uff5c][^<>\n]{1,40}[|\uff5c]>|/?(?:s|bos|eos|pad|unk)>|(?:start|end)_of_turn>)|(\[)(?=/?INST\])|(<<)(?=/?SYS>>)",
+    re.IGNORECASE,
+)
+"""How templates of models in use spell control tokens. Servers read them in a message as what they stand for."""
 _MARK = re.compile(r"\{\{(\w+)\}\}")
 _SEPARATOR = re.compile(r"^---[ \t]*$", re.MULTILINE)
 _NEXT = re.compile(r"^===[ \t]*$", re.MULTILINE)
@@ -55,8 +61,10 @@ class Prompt(NamedTuple):
 def block(tag: str, text: str) -> str:
     """Set text apart as `<tag>…</tag>`, so that a model can tell it from the instructions around it.
 
-    A closing tag inside the text is opened up by a space: nothing in a problem ends its own block.
+    A closing tag inside the text is opened up by a space, and so is what spells a control token: nothing in a problem ends its
+    own block, nor the turn it stands in.
     """
+    text = _CONTROL.sub(lambda found: found[0] + " ", text)
     inside = re.sub(rf"</(?=\s*{re.escape(tag)}\s*>)", "< /", text.strip(), flags=re.IGNORECASE)
     return f"<{tag}>\n{inside}\n</{tag}>"
 
@@ -85,7 +93,7 @@ def _own(path: str | Path) -> str:
     path = Path(path)
     if not path.is_file():
         raise RecipeError(f"prompt file `{path}` does not exist; leave the key out to use the one that ships")
-    return path.read_text(encoding="utf-8")
+    return read_text(path, "prompt file")
 
 
 def _shipped(name: str, default: str | None = None) -> str:

@@ -101,7 +101,7 @@ def steps_of(arm: Arm) -> list[dict[str, Any]]:
     labels = [s["label"] for s in arm.pointers["stages"]]
     path = arm.folder / "metrics.jsonl"
     steps: dict[tuple[int, int], dict[str, Any]] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
         try:
             numbers = json.loads(line)
         except json.JSONDecodeError:

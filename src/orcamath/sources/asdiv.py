@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from xml.parsers import expat
 
 from orcamath.errors import DataError
+from orcamath.reading import open_file
 from orcamath.records import Rejected
 from orcamath.sources.hub_rows import copies
-from orcamath.sources.rows import FORMS, files_of, open_bytes, rows
+from orcamath.sources.rows import FORMS, files_of, rows
 from orcamath.sources.source import (
     Found,
     Row,
@@ -60,7 +61,7 @@ def _rows(settings: SourceSettings) -> Iterator[Row | Rejected]:
         return
     for path in files_of(settings, ("asdiv", "*"), (".xml", *FORMS)):
         if ".xml" in (s.lower() for s in path.suffixes):
-            with open_bytes(path) as file:
+            with open_file(path) as file:
                 yield from _xml(file.read(), path.name)
         else:
             yield from rows(path)

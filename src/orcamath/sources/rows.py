@@ -1,31 +1,33 @@
 """Rows of a file, whatever its form: JSON Lines, JSON, CSV, TSV, Parquet; plain or gzipped. In → `Row` or `Rejected`.
 
 A line that cannot be read is a `Rejected` that names file and line; a file that cannot be opened raises DataError. Files are
-read as a stream, but for `.json`, which has no other way.
+read as a stream and within bounds (`reading`), but for `.json`, which has no other way.
 """
 
 import csv
-import gzip
 import io
 import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, TextIO
 
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orcamath.errors import DataError
+from orcamath.reading import MAX_LINE, Overlong, bounded_lines, open_file, read_whole
 from orcamath.records import Rejected
 from orcamath.sources.source import Row, SourceSettings, split_named
 
-__all__ = ["FORMS", "files_of", "open_bytes", "rows"]
+__all__ = ["FORMS", "files_of", "rows"]
 
 _HALF = re.compile("[\ud800-\udfff]")
 
+MAX_CHARS, MAX_NESTED = 1_000_000, 50
+"""Of one text, and of lists within lists: more is no problem and no answer."""
 FORMS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
 
@@ -42,6 +44,8 @@ def files_of(settings: SourceSettings, stems: Sequence[str] | None, forms: Seque
     if path.is_file():
         return [path]
     if not path.is_dir():
+        if path.exists():
+            open_file(path)  # says that it is no plain file
         raise DataError(
             f"source `{settings.name}`: `{path}` does not exist; mend `path`, or leave it out to use the hub"
         )
@@ -83,14 +87,6 @@ def _wanted(stem: str, stems: Sequence[str]) -> bool:
     return False
 
 
-def open_bytes(path: Path) -> IO[bytes]:
-    """Open a file for reading, through gzip where its name ends so. Raises DataError."""
-    try:
-        return cast(IO[bytes], gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb"))
-    except OSError as e:
-        raise DataError(f"cannot open `{path}`: {e.strerror or e}; mend the path or its permissions") from e
-
-
 def rows(path: Path) -> Iterator[Row | Rejected]:
     """Read a file by its ending. The split is what the file's name says. Raises DataError where it is no such file."""
     form, split = _form(path), split_named(_stem(path))
@@ -102,18 +98,32 @@ def rows(path: Path) -> Iterator[Row | Rejected]:
     try:
         for place, values in reader(path):
             yield values if isinstance(values, Rejected) else _whole(Row(place, values, split))
-    except (OSError, EOFError, zlib.error) as e:  # gzip says so only while reading
+    except (OSError, EOFError, zlib.error, pa.ArrowException) as e:  # gzip says so only while reading
         raise DataError(f"`{path}` cannot be read to its end: {e}; fetch it again") from e
 
 
 def _whole(row: Row) -> Row | Rejected:
-    """Refuse half characters (`\\ud800` alone in JSON): no UTF-8 file, request or table could hold them."""
+    """Refuse texts and nesting without measure, and half characters (a lone surrogate), which no request or table holds."""
     for name, value in row.values.items():
-        if isinstance(value, str) and not value.isascii() and _HALF.search(value):
-            return _bad(
-                row.place, f"has half a character (a lone surrogate) in `{name}`; mend its encoding", ascii(value)
-            )
+        if isinstance(value, str) and value.isascii() and len(value) <= MAX_CHARS:
+            continue
+        if (wrong := _wrong(value)) is not None:
+            return _bad(row.place, f"has {wrong} in `{name}`", ascii(value)[:500])
     return row
+
+
+def _wrong(value: object, depth: int = 0) -> str | None:
+    """Say what makes a value unfit; None where nothing does."""
+    if isinstance(value, str):
+        if len(value) > MAX_CHARS:
+            return f"a text of {len(value):,} characters ({MAX_CHARS:,} at most)"
+        return "half a character (a lone surrogate; mend its encoding)" if _HALF.search(value) else None
+    if not isinstance(value, list | dict):
+        return None
+    if depth > MAX_NESTED:
+        return f"lists or objects nested more than {MAX_NESTED} deep"
+    inner = [*value, *value.values()] if isinstance(value, dict) else value
+    return next((wrong for v in inner if (wrong := _wrong(v, depth + 1)) is not None), None)
 
 
 def _bad(place: str, detail: str, text: object) -> Rejected:
@@ -124,8 +134,11 @@ _Read = Iterator[tuple[str, Mapping[str, Any] | Rejected]]
 
 
 def _lines(path: Path) -> _Read:
-    with open_bytes(path) as file:
-        for i, line in enumerate(file, start=1):
+    with open_file(path) as file:
+        for i, line in enumerate(bounded_lines(file), start=1):
+            if isinstance(line, Overlong):
+                yield f"{path.name}:{i}", _bad(f"{path.name}:{i}", f"is longer than {MAX_LINE:,} bytes", "")
+                continue
             line = line.removeprefix(b"\xef\xbb\xbf").strip()
             if line:
                 yield f"{path.name}:{i}", _object(f"{path.name}:{i}", line)
@@ -146,8 +159,7 @@ def _object(place: str, line: bytes) -> Mapping[str, Any] | Rejected:
 
 
 def _json(path: Path) -> _Read:
-    with open_bytes(path) as file:
-        content = file.read().removeprefix(b"\xef\xbb\xbf").strip()
+    content = read_whole(path).removeprefix(b"\xef\xbb\xbf").strip()
     try:
         value = json.loads(content)
     except UnicodeDecodeError as e:
@@ -170,9 +182,9 @@ def _json(path: Path) -> _Read:
 
 
 def _csv(path: Path) -> _Read:
-    with open_bytes(path) as file:
+    with open_file(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="strict", newline="")
-        reader = csv.DictReader(text, delimiter="\t" if _form(path) == ".tsv" else ",", strict=True)
+        reader = csv.DictReader(_csv_lines(text, path), delimiter="\t" if _form(path) == ".tsv" else ",", strict=True)
         _name_columns(reader, path)
         while True:
             try:
@@ -194,6 +206,13 @@ def _csv(path: Path) -> _Read:
                 yield place, values
 
 
+def _csv_lines(text: TextIO, path: Path) -> Iterator[str]:
+    while line := text.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
+            raise DataError(f"`{path}` has a line longer than {MAX_LINE:,} characters; is it the file you meant?")
+        yield line
+
+
 def _name_columns(reader: "csv.DictReader[str]", path: Path) -> None:
     """Strip the blanks around column names. Raises DataError on a name that stands twice: one of the two would be lost."""
     try:
@@ -211,12 +230,26 @@ def _name_columns(reader: "csv.DictReader[str]", path: Path) -> None:
 
 
 def _parquet(path: Path) -> _Read:
+    open_file(path).close()
     try:
-        file = pq.ParquetFile(pa.BufferReader(open_bytes(path).read()) if path.suffix == ".gz" else path)
-    except (pa.ArrowInvalid, OSError) as e:
+        file = pq.ParquetFile(pa.BufferReader(read_whole(path)) if path.suffix == ".gz" else path)
+    except (pa.ArrowException, OSError) as e:
         raise DataError(f"`{path}` is no Parquet file: {e}; fetch it again") from e
     i = 0
     for batch in file.iter_batches(2_000):
-        for values in batch.to_pylist():
+        for values in _plain(batch, f"{path.name}:row ", i):
             i += 1
             yield f"{path.name}:row {i}", values
+
+
+def _plain(batch: pa.RecordBatch, place: str, before: int) -> Iterator[Mapping[str, Any] | Rejected]:
+    """Turn rows into plain values; one that Python has no value for, such as a date of the year 20000, is rejected alone."""
+    try:
+        yield from batch.to_pylist()
+    except (ValueError, OverflowError, pa.ArrowException):
+        for j in range(batch.num_rows):
+            try:
+                yield batch.slice(j, 1).to_pylist()[0]
+            except (ValueError, OverflowError, pa.ArrowException) as e:
+                at = f"{place}{before + j + 1}"
+                yield _bad(at, f"has a value that cannot be read: {e}", "")

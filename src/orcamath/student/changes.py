@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orcamath.errors import ModelError
 from orcamath.student.architectures import KNOWN, window
 from orcamath.student.gguf_header import gguf_header
+from orcamath.student.intake import config_of
 
 __all__ = ["changes", "declared_ends"]
 
@@ -49,7 +49,7 @@ def changes(path: Path) -> tuple[str, ...]:
             header = gguf_header(path)
             return (*_of_gguf(header), *_of_words(_gguf_words(header)))
         return _of_folder(path) if (path / "config.json").exists() else _of_adapter(path)
-    except (ModelError, OSError, ValueError, KeyError, TypeError, AttributeError):  # cannot be loaded: `load` says so
+    except Exception:  # malformed in whatever way: `load` says so
         return ()
 
 
@@ -70,7 +70,7 @@ def declared_ends(path: Path) -> tuple[int, ...]:
     for name in ("generation_config.json", "config.json"):
         ends = _json(path / name).get("eos_token_id")
         if ends is not None:
-            return tuple(ends) if isinstance(ends, list) else (int(ends),)
+            return tuple(e for e in (ends if isinstance(ends, list) else [ends]) if type(e) is int)
     return ()
 
 
@@ -80,7 +80,7 @@ def _true(found: dict[str, bool]) -> tuple[str, ...]:
 
 def _of_adapter(path: Path) -> tuple[str, ...]:
     base = Path(str(_json(path / "adapter_config.json").get("base_model_name_or_path", "")))
-    return changes(base) if base.exists() and base != path else ()
+    return changes(base) if base.is_file() or (base / "config.json").exists() else ()
 
 
 def _of_gguf(header: dict[str, Any]) -> tuple[str, ...]:
@@ -149,5 +149,4 @@ def _texts(value: Any) -> list[str]:
 
 def _json(path: Path) -> dict[str, Any]:
     """Read a file of a model folder; empty where there is none."""
-    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return content if isinstance(content, dict) else {}
+    return config_of(path) if path.is_file() else {}

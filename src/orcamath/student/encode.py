@@ -6,7 +6,8 @@ Training ids are prompt ids + answer ids, joined as ids: the sampling prefix is 
 
 Answers keep the ids that were sampled. The end is trained only where it was emitted, or where a teacher's text ended; a sample
 that was cut off gets none. Which token ends a turn, the template itself says (`turn`). Text from data cannot smuggle in control
-tokens: the spelling of every special token of the vocabulary, named or not, is broken up first.
+tokens: the spelling of every special token of the vocabulary, named or not, and of every added one that is markup, is broken up
+first.
 """
 
 import re
@@ -45,6 +46,12 @@ _FIXED_DATE = "{%- macro strftime_now(form) -%}{{ form" + _PARTS + " }}{%- endma
 """In the template's own language, since transformers hands no functions to it."""
 
 
+_MARKUP = re.compile(r"(<|\[|\{)\S{1,60}(>|\]|\})")
+"""A token that was added to a vocabulary and is no word: `<tool_call>`, `<|fim_prefix|>`, `[TOOL_CALLS]`, flagged or not."""
+THOUGHTS = ("<think>", "</think>")
+"""Where a student's own answer thinks aloud, these are its own."""
+
+
 class Encoded(NamedTuple):
     """One training sequence: `ids[:n_prompt]` is the prompt, the rest is what counts."""
 
@@ -74,6 +81,12 @@ class Encoder:
         self._special = special | {i: t for i, t in named if t}
         spelled = sorted(set(self._special.values()), key=len, reverse=True)
         self._control = re.compile("|".join(map(re.escape, spelled)))
+        added = {t.content for t in tokenizer.added_tokens_decoder.values() if _MARKUP.fullmatch(t.content)}
+        every = sorted({*spelled, *added}, key=len, reverse=True)
+        self._spelled = re.compile("|".join(map(re.escape, every)))
+        self._spelled_in_answers = re.compile(
+            "|".join(re.escape(t) for t in every if t not in THOUGHTS or t in spelled)
+        )
 
     @classmethod
     def of(cls, folder: ModelFolder, max_tokens: int = 2048) -> Self:
@@ -120,13 +133,14 @@ class Encoder:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
-    def _plain(self, text: str) -> str:
+    def _plain(self, text: str, *, answer: bool = False) -> str:
         """Break up control tokens that data spells out."""
-        return self._control.sub(lambda found: found[0][0] + " " + found[0][1:], text)
+        spelled = self._spelled_in_answers if answer else self._spelled
+        return spelled.sub(lambda found: found[0][0] + " " + found[0][1:], text)
 
     def chat(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """Return the prompt ids of a conversation, ready for an answer."""
-        turns = [{"role": m.role, "content": self._plain(m.content)} for m in messages]
+        turns = [{"role": m.role, "content": self._plain(m.content, answer=m.role == "assistant")} for m in messages]
         try:
             text = self._render(turns, generate=True)
         except Exception as e:
@@ -145,13 +159,13 @@ class Encoder:
         """Return the ids of a question and its answer as the template itself writes them: what training ids are held against."""
         turns = [
             {"role": "user", "content": self._plain(question)},
-            {"role": "assistant", "content": self._plain(answer)},
+            {"role": "assistant", "content": self._plain(answer, answer=True)},
         ]
         return tuple(self._ids(self._render(turns, generate=False)))
 
     def answer(self, text: str, *, finished: bool = True) -> tuple[int, ...]:
         """Return the ids of an answer that is given as text; the end only where it is finished."""
-        said = self._turn.led(self._plain(text.strip()))
+        said = self._turn.led(self._plain(text.strip(), answer=True))
         if finished:
             said += self._turn.tail
         ids = self._after_prompt(said)

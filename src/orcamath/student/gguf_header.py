@@ -12,6 +12,9 @@ from orcamath.errors import ModelError
 __all__ = ["gguf_header", "gguf_tensors"]
 
 _STRING, _ARRAY = 8, 9
+MAX_TEXT = 1 << 26
+MIN_TENSOR = 24
+"""Bytes that a tensor's entry takes at least."""
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 
 
@@ -20,7 +23,16 @@ _T = TypeVar("_T")
 
 def gguf_header(path: Path) -> dict[str, Any]:
     """Return the header's keys and values; strings as text, arrays as tuples. Raises ModelError."""
-    return _read(path, lambda reader, _, n_keys: reader.keys(n_keys))
+    return _read(path, _checked_keys)
+
+
+def _checked_keys(reader: "_Reader", n_tensors: int, n_keys: int) -> dict[str, Any]:
+    """Read the keys, and refuse more layers than there are tensors: whoever builds them would not come to an end."""
+    found = reader.keys(n_keys)
+    layers = [v for k, v in found.items() if k.endswith(".block_count")]
+    if any(type(v) is not int or v > n_tensors for v in layers):
+        raise ValueError(f"it claims {layers} layers and has {n_tensors} tensors")
+    return found
 
 
 def gguf_tensors(path: Path) -> dict[str, int]:
@@ -39,8 +51,10 @@ def _read(path: Path, wanted: Callable[["_Reader", int, int], _T]) -> _T:
             magic, version, n_tensors, n_keys = struct.unpack_from("<4sIQQ", data)
             if magic != b"GGUF" or version not in (2, 3):
                 raise ValueError(f"it begins with {magic!r}, version {version}")
+            if n_tensors * MIN_TENSOR > len(data):
+                raise ValueError(f"it claims {n_tensors} tensors in {len(data):,} bytes")
             return wanted(_Reader(data, 24), n_tensors, n_keys)
-    except (OSError, ValueError, KeyError, OverflowError, MemoryError, struct.error) as e:
+    except (OSError, ValueError, KeyError, OverflowError, MemoryError, RecursionError, struct.error) as e:
         raise ModelError(
             f"`{path}` is no GGUF file that can be read ({type(e).__name__}: {e}); download it again"
         ) from e
@@ -72,6 +86,8 @@ class _Reader:
     def text(self) -> str:
         length = self.number("Q")
         start, self.at = self.at, self.at + length
+        if length > MAX_TEXT or self.at > len(self.data):
+            raise ValueError(f"it claims a text of {length:,} bytes")
         return self.data[start : self.at].decode("utf-8", errors="replace")
 
     def value(self, kind: int) -> Any:

@@ -5,7 +5,6 @@ configuration, tokenizer, chat template, adapter, dtype, and what this version s
 (and GGUF) are read, never pickle, and code that comes with a model is never run.
 """
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -17,12 +16,13 @@ import torch
 from safetensors import SafetensorError, safe_open
 from transformers.utils import logging as hf_logging
 
-from orcamath.errors import ModelError, nearest
+from orcamath.errors import ModelError, OrcamathError, nearest
 from orcamath.student.changes import changes, declared_ends
 from orcamath.student.folder import ModelFolder
 from orcamath.student.gguf_header import gguf_header
 from orcamath.student.gguf_weights import as_the_file_says
 from orcamath.student.head import holds
+from orcamath.student.intake import check_claims, check_files, config_of
 from orcamath.student.settings import Dtype
 
 __all__ = [
@@ -138,6 +138,8 @@ def look_at(path: Path) -> None:
             raise ModelError(f"`{path}` is a file but not a .gguf; name the model's folder instead")
         gguf_header(path)
         return
+    if path.is_dir():
+        check_files(path)
     if not (path / "config.json").exists() and not (path / "adapter_config.json").exists():
         raise ModelError(f"`{path}` has no config.json, so it is no model folder; name the folder that holds it")
     weights = ADAPTER if (path / "adapter_config.json").exists() else "*.safetensors"
@@ -148,6 +150,22 @@ def look_at(path: Path) -> None:
         )  # fmt: skip
         raise ModelError(f"`{path}` has no {weights}; {fix}")
     _architecture(path / "config.json")
+    _claims(path)
+
+
+def _claims(path: Path) -> None:
+    """Hold what a configuration claims against the weights: their names and sizes only."""
+    config, weights = path / "config.json", sorted(path.glob("*.safetensors"))
+    if not config.exists():
+        return
+    n_tensors = 0
+    for file in weights:
+        try:
+            with safe_open(file, "pt") as held:
+                n_tensors += len(held.keys())
+        except (SafetensorError, OSError) as e:
+            raise ModelError(f"the weights in `{file}` cannot be loaded ({e}); copy the model again") from e
+    check_claims(config_of(config), n_tensors, sum(f.stat().st_size for f in weights), config)
 
 
 def _architecture(config: Path) -> None:
@@ -156,11 +174,8 @@ def _architecture(config: Path) -> None:
 
     if not config.exists():
         return  # an adapter: its base says what it is
-    try:
-        said = json.loads(config.read_text(encoding="utf-8")).get("model_type")
-    except (ValueError, AttributeError) as e:
-        raise ModelError(f"`{config}` is no JSON object ({e}); copy the model again") from e
-    if said not in KNOWN:
+    said = config_of(config).get("model_type")
+    if not isinstance(said, str) or said not in KNOWN:
         hint = nearest(str(said), list(KNOWN)) if said else "it names none"
         raise ModelError(f"`{config}` says `model_type: {said}`, which the installed transformers cannot train; {hint}")
 
@@ -187,7 +202,9 @@ def load(
         else:
             model = _load_weights(path, dtype)
         tokenizer = load_tokenizer(path)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, TypeError, SafetensorError) as e:
+    except OrcamathError:
+        raise
+    except Exception as e:  # whatever transformers makes of a malformed file: it cannot be loaded
         raise ModelError(
             f"the model in `{path}` cannot be loaded ({type(e).__name__}: {str(e)[:300]}). It needs config.json, intact "
             f"*.safetensors and a tokenizer.json, or a .gguf of an architecture that transformers knows"
@@ -204,7 +221,12 @@ def _load_weights(path: Path, dtype: torch.dtype) -> Any:
 
     if path.is_file():
         model, said = AutoModelForCausalLM.from_pretrained(
-            path.parent, gguf_file=path.name, dtype=dtype, output_loading_info=True
+            path.parent,
+            gguf_file=path.name,
+            dtype=dtype,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
         )
         return as_the_file_says(_complete(model, said, path), path)
     model, said = AutoModelForCausalLM.from_pretrained(
@@ -245,7 +267,8 @@ def _load_quantized(path: Path, dtype: torch.dtype) -> Any:
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
     )
     model, said = AutoModelForCausalLM.from_pretrained(
-        path, dtype=dtype, quantization_config=scheme, use_safetensors=True, local_files_only=True, device_map={"": 0},
+        path, dtype=dtype, quantization_config=scheme, use_safetensors=True,
+        trust_remote_code=False, local_files_only=True, device_map={"": 0},
         output_loading_info=True,
     )  # fmt: skip
     return _complete(model, said, path)
@@ -254,7 +277,7 @@ def _load_quantized(path: Path, dtype: torch.dtype) -> Any:
 def _load_adapter(path: Path, dtype: torch.dtype) -> Any:
     from peft import PeftModel, get_peft_model_state_dict
 
-    base = json.loads((path / "adapter_config.json").read_text())["base_model_name_or_path"]
+    base = str(config_of(path / "adapter_config.json")["base_model_name_or_path"])
     model = PeftModel.from_pretrained(_load_weights(locate(base), dtype), path, is_trainable=False)
     with safe_open(path / ADAPTER, "pt") as file:
         held = set(file.keys())
@@ -271,7 +294,7 @@ def load_tokenizer(path: Path) -> Any:
         if path.is_file():
             return _gguf_tokenizer(path, path.stat().st_mtime_ns)
         return AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError, ImportError) as e:
+    except Exception as e:  # as in `load`
         said = " ".join(str(e).split())[:200]
         raise ModelError(f"`{path}` has no tokenizer that can be read ({said}); copy its tokenizer.json there") from e
 
@@ -281,7 +304,9 @@ def _gguf_tokenizer(path: Path, _mtime: int) -> Any:
     """Read once a process: a GGUF's vocabulary takes many seconds."""
     from transformers import AutoTokenizer
 
-    return AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+    return AutoTokenizer.from_pretrained(
+        path.parent, gguf_file=path.name, trust_remote_code=False, local_files_only=True
+    )
 
 
 def save(model: Any, tokenizer: Any, path: Path, dtype: torch.dtype | None = None) -> None:

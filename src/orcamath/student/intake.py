@@ -1,0 +1,79 @@
+"""What a model's files may be, looked at before anything loads them: plain files, where they belong, of the size they claim.
+
+Whoever loads a model opens what its folder holds and builds what its configuration says. A pipe would be waited for without
+end, a link could lead to any file of this machine, and a configuration of a million layers fills the memory before one tensor
+is missed.
+"""
+
+import json
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from orcamath.errors import ModelError
+
+__all__ = ["check_claims", "check_files", "config_of"]
+
+MAX_JSON = 200_000_000
+MANY_LAYERS = 1_000  # fewer can be built, and then the tensors that are missing are named
+_LAYERS = re.compile(r"(?:num|n)_(?:hidden_|decoder_|encoder_)?layers?|block_count")
+_SIZES = re.compile(r"\w*(?:size|dim|embd|d_model|n_inner|heads|experts)")
+
+
+def check_files(path: Path) -> None:
+    """Raise ModelError where a model folder holds what is no plain file, or a link that leads out of it.
+
+    The hub's own cache links each file to one beside the folder, in `blobs`: inside is the model's folder there.
+    """
+    root = path.resolve()
+    if root.parent.name == "snapshots" and (root.parents[1] / "blobs").is_dir():
+        root = root.parents[1]
+    for file in sorted(path.rglob("*")):
+        try:
+            mode, target = file.stat().st_mode, file.resolve()
+        except OSError as e:
+            raise ModelError(f"`{file}` leads nowhere ({e.strerror or e}); copy the model again") from e
+        if not target.is_relative_to(root):
+            raise ModelError(
+                f"`{file}` is a link to `{target}`, out of the model's folder; copy the file there, or name that folder"
+            )
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise ModelError(f"`{file}` is no plain file (a pipe or a device); copy the model again")
+        if stat.S_ISREG(mode) and file.suffix == ".json" and file.stat().st_size > MAX_JSON:
+            raise ModelError(
+                f"`{file}` has {file.stat().st_size:,} bytes, too many for a model's JSON; copy the model again"
+            )
+
+
+def config_of(file: Path) -> dict[str, Any]:
+    """Read one of a model's JSON files. Raises ModelError where it is no JSON object."""
+    try:
+        said = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as e:
+        raise ModelError(f"`{file}` is no JSON ({str(e)[:200]}); copy the model again") from e
+    if not isinstance(said, dict):
+        raise ModelError(f"`{file}` is JSON, but a {type(said).__name__} and no object; copy the model again")
+    return said
+
+
+def check_claims(said: dict[str, Any], n_tensors: int, n_bytes: int, file: Path) -> None:
+    """Raise ModelError where a configuration claims more layers than there are tensors, or a size beyond the weights' bytes."""
+    for name, value in _numbers(said):
+        if value > max(n_tensors, MANY_LAYERS) and _LAYERS.fullmatch(name):
+            raise ModelError(
+                f"`{file}` says `{name}: {value}`, and the weights hold {n_tensors:,} tensors; copy the model again"
+            )
+        if value > n_bytes and _SIZES.fullmatch(name):
+            raise ModelError(
+                f"`{file}` says `{name}: {value}`, and the weights have {n_bytes:,} bytes; copy the model again"
+            )
+
+
+def _numbers(said: Any, depth: int = 0) -> Iterator[tuple[str, int]]:
+    for name, value in said.items():
+        if isinstance(value, int):
+            yield name, value
+        elif isinstance(value, dict) and depth < 5:
+            yield from _numbers(value, depth + 1)
