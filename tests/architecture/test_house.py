@@ -199,7 +199,7 @@ def test_no_model_brings_code_of_its_own() -> None:
 def test_one_place_steers_the_terminal_and_one_reads_yaml() -> None:
     for module, path in MODULES.items():
         text = path.read_text()
-        if module != "orcamath.terminal":
+        if module != "orcamath.terminal" and room(module) != "testing":  # which misbehaves on purpose
             assert "\\x1b[" not in text, module
             assert not re.search(r"(?<!\w)Console\((?!file=)", text), module
         if module != "orcamath.yaml_reader":

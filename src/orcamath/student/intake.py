@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from orcamath.errors import ModelError
 
 __all__ = ["check_claims", "check_files", "config_of"]
@@ -58,17 +60,27 @@ def config_of(file: Path) -> dict[str, Any]:
     return said
 
 
-def check_claims(said: dict[str, Any], n_tensors: int, n_bytes: int, file: Path) -> None:
-    """Raise ModelError where a configuration claims more layers than there are tensors, or a size beyond the weights' bytes."""
-    for name, value in _numbers(said):
+def check_claims(path: Path) -> None:
+    """Raise ModelError where a folder's configuration claims more layers than there are tensors, or a size beyond the weights'
+    bytes. An adapter has none of its own."""
+    file, weights = path / "config.json", sorted(path.glob("*.safetensors"))
+    if not file.exists():
+        return
+    n_tensors, n_bytes = sum(map(_count, weights)), sum(f.stat().st_size for f in weights)
+    for name, value in _numbers(config_of(file)):
+        claims = f"`{file}` says `{name}: {value}`, and the weights"
         if value > max(n_tensors, MANY_LAYERS) and _LAYERS.fullmatch(name):
-            raise ModelError(
-                f"`{file}` says `{name}: {value}`, and the weights hold {n_tensors:,} tensors; copy the model again"
-            )
+            raise ModelError(f"{claims} hold {n_tensors:,} tensors; copy the model again")
         if value > n_bytes and _SIZES.fullmatch(name):
-            raise ModelError(
-                f"`{file}` says `{name}: {value}`, and the weights have {n_bytes:,} bytes; copy the model again"
-            )
+            raise ModelError(f"{claims} have {n_bytes:,} bytes; copy the model again")
+
+
+def _count(weights: Path) -> int:
+    try:
+        with safe_open(weights, "pt") as held:
+            return len(held.keys())
+    except (SafetensorError, OSError) as e:
+        raise ModelError(f"the weights in `{weights}` cannot be loaded ({e}); copy the model again") from e
 
 
 def _numbers(said: Any, depth: int = 0) -> Iterator[tuple[str, int]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from transformers.utils import logging as hf_logging
 
 from orcamath.errors import ModelError, OrcamathError, nearest
@@ -150,22 +150,7 @@ def look_at(path: Path) -> None:
         )  # fmt: skip
         raise ModelError(f"`{path}` has no {weights}; {fix}")
     _architecture(path / "config.json")
-    _claims(path)
-
-
-def _claims(path: Path) -> None:
-    """Hold what a configuration claims against the weights: their names and sizes only."""
-    config, weights = path / "config.json", sorted(path.glob("*.safetensors"))
-    if not config.exists():
-        return
-    n_tensors = 0
-    for file in weights:
-        try:
-            with safe_open(file, "pt") as held:
-                n_tensors += len(held.keys())
-        except (SafetensorError, OSError) as e:
-            raise ModelError(f"the weights in `{file}` cannot be loaded ({e}); copy the model again") from e
-    check_claims(config_of(config), n_tensors, sum(f.stat().st_size for f in weights), config)
+    check_claims(path)
 
 
 def _architecture(config: Path) -> None:
