@@ -179,7 +179,7 @@ class Recipe(Settings):
 
     def models(self) -> dict[str, ModelSettings]:
         """Return the models that are asked, by role."""
-        roles = {"writer": self.writer, "teacher": self.teacher, "judge_model": self.judge_model}
+        roles = {"writer": self.writer, "teacher": self.teacher, "solver": self.solver, "judge_model": self.judge_model}
         return {role: model for role, model in roles.items() if model is not None}
 
     @field_validator("repeat")

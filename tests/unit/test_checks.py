@@ -1,6 +1,7 @@
 """Before the first call is paid: every kind of mistake in a recipe is told by place, value and fix, and nothing is sent."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -92,6 +93,13 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     "budget.stages_usd={teach: -1}": ("budget.stages_usd.teach", "no amount"),
     "practice.server={command: no-such-server --model x}": ("practice.server.command", "no-such-server", "PATH"),
     "teach.prompt=gone.md": ("teach.prompt", "gone.md"),
+    "unspoilt=cleen": ("unspoilt", "no arm `cleen`", "known"),
+    "hypotheses={test: [{id: a, statement: s, student: M2, against: M9}]}": (
+        "hypotheses.test.0.against",
+        "no student `M9`",
+        "did you mean",
+    ),
+    "hypotheses={test: [{id: a, statement: s, student: M2, against: M1}]}": (),
 }
 
 
@@ -162,3 +170,16 @@ def test_a_local_folder_of_a_known_kind_is_no_trouble(here: Path) -> None:
     words = tokenizer()
     save(pupil(words, 0, width=32, layers=1), words, here / "pupil")
     assert check(load("r.yaml", ["student.base=./pupil"]), here / "store").troubles == ()
+
+
+def test_students_that_the_disk_cannot_hold_are_told_with_both_sizes(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(here)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=3_000_000_000))
+    own = ["student.base=owner/model-7b"]
+    found = check(load("r.yaml", own), here / "store", everything=False)
+    (told,) = (t.line() for t in found.troubles)
+    assert "2 students take at least 28.0 GB, and 3.0 GB are free" in told
+    assert check(load("r.yaml", own), here / "store", until="teach", everything=False).troubles == ()
+    assert check(load("r.yaml"), here / "store").troubles == ()

@@ -1,6 +1,7 @@
 """Names in a recipe: families, stages, arms. In: a recipe (an arm's too). Out: troubles with the nearest name that exists."""
 
 import math
+from collections.abc import Mapping
 
 from orcamath.checks.trouble import Notes
 from orcamath.errors import nearest
@@ -8,7 +9,7 @@ from orcamath.families import find
 from orcamath.outline import outline
 from orcamath.recipe_settings import Recipe
 
-__all__ = ["MODELS", "check_names", "check_stage", "trains"]
+__all__ = ["MODELS", "check_arms", "check_names", "check_stage", "trains"]
 
 MODELS = ("teacher", "writer", "solver", "judge_model")
 """Sections of a recipe that name a model to be asked."""
@@ -53,6 +54,20 @@ def check_names(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
             )
         if not math.isfinite(usd) or usd < 0:
             notes.trouble(f"budget.stages_usd.{stage}", f"{usd} is no amount of dollars")
+
+
+def check_arms(recipe: Recipe, own: Mapping[str, Recipe], notes: Notes) -> None:
+    """Check that the arms and students that a report is to compare are trained. `own`: the arms by name."""
+    if recipe.unspoilt is not None and recipe.unspoilt not in own:
+        notes.trouble("unspoilt", f"there is no arm `{recipe.unspoilt}`; {nearest(recipe.unspoilt, own)}")
+    trained = {f"{arm}/M{n}" for arm, r in own.items() for n in range(1, len(r.iterations) + 2)}
+    trained |= {f"M{n}" for n in range(1, len(recipe.iterations) + 2)}
+    for i, hypothesis in enumerate(recipe.hypotheses.test):
+        for key, student in (("student", hypothesis.student), ("against", hypothesis.against)):
+            if student not in trained:
+                notes.trouble(
+                    f"hypotheses.test.{i}.{key}", f"no student `{student}` is trained; {nearest(student, trained)}"
+                )
 
 
 def _member(notes: Notes, where: str, family: str, name: str) -> None:

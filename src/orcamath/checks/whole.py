@@ -1,12 +1,15 @@
 """One check of a whole recipe with its arms: what `run` demands, `plan` shows and `doctor` tells."""
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
+from orcamath.assemble import size_of
 from orcamath.checks.data import check_data
 from orcamath.checks.models import check_models
-from orcamath.checks.names import check_names, check_stage, trains
+from orcamath.checks.names import check_arms, check_names, check_stage, trains
 from orcamath.checks.trouble import Checked, Notes
+from orcamath.errors import OrcamathError
 from orcamath.recipe_file import arms
 from orcamath.recipe_settings import Recipe
 
@@ -28,16 +31,28 @@ def check(recipe: Recipe, store: Path, *, until: str | None = None, everything: 
     own = {}
     with notes.at("variants"):
         own = arms(recipe)
+        check_arms(recipe, own, notes)
     for one in (recipe, *own.values()):
         check_names(one, notes, student=trains(one, until))
     check_data(recipe, notes)
     for one in (recipe, *own.values()):
         check_models(one, notes, student=trains(one, until))
+    _room(recipe, store, notes, student=trains(recipe, until))
+    return notes.result()
+
+
+def _room(recipe: Recipe, store: Path, notes: Notes, *, student: bool) -> None:
+    """Note where the disk does not hold the least that the recipe keeps: its ledger, and one set of weights a student."""
     if (free := shutil.disk_usage(_existing(store)).free) < LEAST_FREE:
         notes.trouble(
             "--store", f"{free / 1e6:,.0f} MB are free where `{store}` lies; make room, or name another place"
         )
-    return notes.result()
+    with suppress(OrcamathError):  # `check_models` says so
+        size = size_of(recipe.student) if student else None
+        n = 1 + len(recipe.iterations)
+        if size is not None and (needed := n * size.n_params * 2) > free:
+            what = f"{n} students take at least {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free where `{store}` lies"
+            notes.trouble("--store", f"{what}; make room, or name another place")
 
 
 def _existing(path: Path) -> Path:

@@ -6,6 +6,7 @@ import shutil
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from orcamath.commands.ending import say
 from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.errors import OrcamathError
 from orcamath.ports import Request, Sampling
@@ -79,6 +80,9 @@ def _teacher_says(loaded: Recipe, purse: Purse) -> tuple[str, bool]:
     try:
         chat = find("backend", loaded.teacher.backend).open_chat(purse.settings(loaded.teacher))
         messages = load_prompt("solver").messages({"problem": block("problem", question)})
+        teacher = loaded.teacher
+        waits = f"up to {teacher.timeout_s:g} s a try, {teacher.max_tries} tries"
+        say(f"waiting for the teacher `{teacher.model or teacher.backend}` to answer one question: {waits}")
         with purse.opened() as budget, stage_under_way("doctor", budget):
             (reply,) = chat([Request(messages, sampling=Sampling(max_tokens=400))])
     except OrcamathError as e:
