@@ -183,3 +183,18 @@ def test_students_that_the_disk_cannot_hold_are_told_with_both_sizes(
     assert "2 students take at least 28.0 GB, and 3.0 GB are free" in told
     assert check(load("r.yaml", own), here / "store", until="teach", everything=False).troubles == ()
     assert check(load("r.yaml"), here / "store").troubles == ()
+
+
+def test_doctor_says_whom_it_waits_for_and_how_long(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serve(stub()) as server:
+        (here / "r.yaml").write_text(BASE.replace("http://127.0.0.1:1/v1", server.base_url))
+        monkeypatch.setattr(sys, "argv", ["orcamath", "doctor", "r.yaml"])
+        with pytest.raises(SystemExit):
+            main()
+        assert server.stats["calls"] == 1
+    assert (
+        "waiting for the teacher `gpt-4.1-mini` to answer one question: up to 120 s a try, 6 tries"
+        in capsys.readouterr().err
+    )
