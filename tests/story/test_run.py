@@ -151,7 +151,10 @@ def test_until_and_limit_stop_where_they_say(orcamath, tmp_path: Path, small: li
 def test_arms_share_stages_and_the_control_matches_tokens(orcamath, tmp_path: Path, small: list[str]) -> None:
     """The untrained base, plain and after two lessons, stands in the tables once, and no control is matched to it."""
     arms = "{KTO: {iterations: [{}]}, more: {match_tokens_of: KTO, iterations: [{more_sft: {}}]}}"
-    overrides = [o for o in small if not o.startswith(("variants", "iterations"))] + [f"variants={arms}"]
+    overrides = [o for o in small if not o.startswith(("variants", "iterations"))] + [
+        f"variants={arms}",
+        "unspoilt=null",
+    ]
     done = orcamath("run", "classroom", *flags([*overrides, "base_shown=[0, 2]"]))
     assert done.returncode == 0, done.stderr
     tokens = {}
@@ -172,7 +175,7 @@ def test_several_seeds_train_everything_again_and_the_report_averages_them(
     orcamath, tmp_path: Path, small: list[str]
 ) -> None:
     overrides = [o for o in small if not o.startswith(("variants", "iterations"))]
-    overrides += ["variants={KTO: {iterations: [{}]}}", "repeat=[0, 1]"]
+    overrides += ["variants={KTO: {iterations: [{}]}}", "unspoilt=null", "repeat=[0, 1]"]
     done = orcamath("run", "classroom", *flags(overrides))
     assert done.returncode == 0, done.stderr
     assert "seeds 0, 1" in done.stdout

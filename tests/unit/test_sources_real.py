@@ -97,9 +97,9 @@ def test_the_known_overlaps_between_sets_are_found() -> None:
             assert isinstance(found, Unsplit)
             sketches.add(found.problem, None)
     clusters = sketches.cluster()
-    same = clusters.overlap["same_text"]
+    same = clusters.overlap.same_text
     assert (same["addsub ∩ singleeq"], same["asdiv ∩ singleop"], same["asdiv ∩ multiarith"]) == (111, 154, 60)
-    assert all(clusters.overlap["near"][pair] >= n for pair, n in same.items())
+    assert all(clusters.overlap.near[pair] >= n for pair, n in same.items())
     by_cluster: dict[int, set[str]] = {}
     for cluster, split in zip(clusters.names.tolist(), clusters.splits, strict=True):
         by_cluster.setdefault(cluster, set()).add(split)

@@ -94,6 +94,7 @@ def report_on(path: Path, store: Path, *, as_json: bool = False) -> None:
     from orcamath.report.fold import fold
     from orcamath.report.page import write
     from orcamath.report.table import show
+    from orcamath.store.facts import Fact
     from orcamath.terminal import console
 
     results = fold(path, Store(store))
@@ -107,7 +108,7 @@ def report_on(path: Path, store: Path, *, as_json: bool = False) -> None:
             "findings": [t._asdict() for t in results.settled],
             "report": str(page),
         }
-        sys.stdout.write(json.dumps(told, indent=1) + "\n")
+        sys.stdout.write(json.dumps(told, indent=1, default=Fact.plain) + "\n")
         return
     width = None if sys.stdout.isatty() else 160
     show(results, console(width=width))
