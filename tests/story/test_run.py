@@ -175,7 +175,7 @@ def test_several_seeds_train_everything_again_and_the_report_averages_them(
     orcamath, tmp_path: Path, small: list[str]
 ) -> None:
     overrides = [o for o in small if not o.startswith(("variants", "iterations"))]
-    overrides += ["variants={KTO: {iterations: [{}]}}", "unspoilt=null", "repeat=[0, 1]"]
+    overrides += ["variants={KTO: {iterations: [{}]}}", "repeat=[0, 1]"]
     done = orcamath("run", "classroom", *flags(overrides))
     assert done.returncode == 0, done.stderr
     assert "seeds 0, 1" in done.stdout

@@ -66,8 +66,10 @@ def test_what_does_nothing_is_no_reason(tmp_path: Path) -> None:
 def test_an_architecture_that_transformers_does_not_read_is_named(arch: str, tmp_path: Path) -> None:
     writer = gguf.GGUFWriter(tmp_path / "other.gguf", arch)
     writer.add_block_count(1)
+    writer.add_tensor("token_embd.weight", np.zeros((4, 32), np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
     writer.close()
     with pytest.raises(ModelError, match=arch):
         load(tmp_path / "other.gguf")
