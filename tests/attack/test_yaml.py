@@ -135,3 +135,6 @@ def test_words_are_no_keys(text: str) -> None:
     from orcamath.store.literals import refuse_keys
 
     refuse_keys({"a": [text]}, "r.yaml")
+    with pytest.raises(RecipeError) as refused:  # and what is one is found beside it
+        refuse_keys({"a": [text], "b": f"sk-{K}"}, "r.yaml")
+    assert "`b`" in str(refused.value)

@@ -19,6 +19,22 @@ _SOLVING = frozenset(
     ["steps", "ways", "cases", "methods", "approaches", "possibilities", "questions", "parts", "things"]
 )
 """What a solution consists of, where the question does not speak of it."""
+CONCLUDES = re.compile(
+    r"^\W*(?:in total|altogether|in conclusion|finally|this means|that means)\b|\b(?:therefore|thus|so|hence)\b",
+    re.IGNORECASE,
+)
+"""A sentence with these ends a solution."""
+OWN_WORDS = re.compile(r"\W*\bI(?:['’]m| am| can| could| will|['’]ll)\b")
+"""Words about the writer, who states no answer so."""
+_OPERATE = re.compile(
+    r"\b(?:multiply(?:ing)?|divid(?:e|ing)|subtract(?:ing)?|add(?:ing)?)\b[^0-9=]{0,40}[0-9][0-9.,]*"
+    r"(?P<other>[^0-9=]{0,30}\b(?:by|to|from|and|with)\b[^0-9=]{0,20}[0-9][0-9.,]*)?[^0-9=]*$",
+    re.IGNORECASE,
+)
+_ANNOUNCES = re.compile(
+    r"^let \w+ be\b|\b(?:need|have|want) to (?:first )?(?:find|calculate|compute|determine|know)\b", re.IGNORECASE
+)
+_OPERATORS = frozenset("+-*/×÷x")
 
 
 def restates(sentence: str, q: Quantity, question: str) -> bool:
@@ -66,25 +82,6 @@ def claims(sentence: str, choice: Choice, question: str = "") -> bool:
     return q.form != "word" and choice.sure and bool(LINK.search(before) or CONCLUDES.search(sentence))
 
 
-CONCLUDES = re.compile(
-    r"^\W*(?:in total|altogether|in conclusion|finally|this means|that means)\b|\b(?:therefore|thus|so|hence)\b",
-    re.IGNORECASE,
-)
-"""A sentence with these ends a solution."""
-OWN_WORDS = re.compile(r"\W*\bI(?:['’]m| am| can| could| will|['’]ll)\b")
-"""Words about the writer, who states no answer so."""
-_OPERATE = re.compile(
-    r"\b(?:multiply(?:ing)?|divid(?:e|ing)|subtract(?:ing)?|add(?:ing)?)\b[^0-9=]{0,40}[0-9][0-9.,]*"
-    r"(?P<other>[^0-9=]{0,30}\b(?:by|to|from|and|with)\b[^0-9=]{0,20}[0-9][0-9.,]*)?[^0-9=]*$",
-    re.IGNORECASE,
-)
-
-
-_ANNOUNCES = re.compile(
-    r"^let \w+ be\b|\b(?:need|have|want) to (?:first )?(?:find|calculate|compute|determine|know)\b", re.IGNORECASE
-)
-
-
 def no_result(sentence: str, question: str = "") -> bool:
     """Tell whether a sentence only announces an operation (`we multiply 5 by 2`), or breaks off before its result."""
     if sentence[-1:] in "=+*/×÷" or sentence.rstrip(" ,").endswith((" so", " and", " because", " equals")):
@@ -100,6 +97,3 @@ def no_result(sentence: str, question: str = "") -> bool:
         return False
     inside = {q.value for q in every if q.start >= said.start()}
     return all(q.value in inside for q in every) if said["other"] else len(every) == 1
-
-
-_OPERATORS = frozenset("+-*/×÷x")

@@ -2,3 +2,15 @@
 
 Off unless a recipe names one (`trackers: [tensorboard]`). Every package is an extra, imported when the tracker is opened.
 """
+
+from orcamath.errors import RecipeError
+
+__all__ = ["missing"]
+
+
+def missing(package: str) -> RecipeError:
+    """Return what is raised where a tracker's package, an extra of the same name, is not installed."""
+    return RecipeError(
+        f"`trackers: [{package}]` needs the package `{package}`: pip install 'orcamath[{package}]'; the same numbers are in "
+        f"`metrics.jsonl` without it"
+    )

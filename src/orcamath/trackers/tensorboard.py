@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from orcamath.errors import RecipeError
 from orcamath.ports import TrackedRun
+from orcamath.trackers import missing
 
 __all__ = ["EventFiles", "open_tracker"]
 
@@ -25,10 +25,7 @@ class EventFiles:
         try:
             from tensorboard.summary import Writer
         except ImportError as e:
-            raise RecipeError(
-                "`trackers: [tensorboard]` needs the package `tensorboard`: pip install 'orcamath[tensorboard]'; the same "
-                "numbers are in `metrics.jsonl` without it"
-            ) from e
+            raise missing("tensorboard") from e
         self.folder = folder
         self._open = Writer
         self._writers: dict[str, Any] = {}

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from contextlib import redirect_stdout
 from typing import Any
 
-from orcamath.errors import RecipeError
 from orcamath.ports import TrackedRun
+from orcamath.trackers import missing
 
 __all__ = ["open_tracker"]
 
@@ -20,10 +20,7 @@ def open_tracker(run: TrackedRun) -> "_Trackio":
     try:
         import trackio
     except ImportError as e:
-        raise RecipeError(
-            "`trackers: [trackio]` needs the package `trackio`: pip install 'orcamath[trackio]'; the same numbers are in "
-            "`metrics.jsonl` without it"
-        ) from e
+        raise missing("trackio") from e
     return _Trackio(trackio, run)
 
 

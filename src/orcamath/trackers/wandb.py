@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-from orcamath.errors import RecipeError
 from orcamath.ports import TrackedRun
+from orcamath.trackers import missing
 
 __all__ = ["open_tracker"]
 
@@ -20,10 +20,7 @@ def open_tracker(run: TrackedRun) -> "_Wandb":
     try:
         import wandb
     except ImportError as e:
-        raise RecipeError(
-            "`trackers: [wandb]` needs the package `wandb`: pip install 'orcamath[wandb]'; the same numbers are in "
-            "`metrics.jsonl` without it"
-        ) from e
+        raise missing("wandb") from e
     return _Wandb(wandb, run)
 
 
