@@ -12,7 +12,7 @@ from typing import NamedTuple
 from orcamath.answers.number_words import AND_HALF, part_of
 from orcamath.answers.numbers import Quantity, quantities
 
-__all__ = ["Asked", "Unit", "asked", "is_unit", "measure", "names_asked", "unit_after"]
+__all__ = ["Asked", "Unit", "asked", "is_unit", "measure", "named_units", "names_asked", "unit_after"]
 
 
 class Unit(NamedTuple):
@@ -48,6 +48,7 @@ def _table() -> dict[str, Unit]:
 
 
 _UNITS = _table()
+_WORDS = re.compile(r"[a-z]+")
 _AFTER = re.compile(r"[ \-]{0,2}(?:more |extra |additional |full |whole )?([A-Za-z¢]{1,12})")
 
 
@@ -139,6 +140,12 @@ def unit_after(text: str, end: int) -> tuple[str, Unit | None, int]:
         return "", None, end
     word = match[1].lower()
     return word, _UNITS.get(word), match.end()
+
+
+def named_units(text: str) -> set[Unit]:
+    """Return every unit that a text names in a word of two letters or more, or by `$`."""
+    words = {word for word in _WORDS.findall(text.lower()) if len(word) > 1}
+    return {unit for word, unit in _UNITS.items() if word in words or (word == "$" and "$" in text)}
 
 
 def is_unit(word: str) -> bool:

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from orcamath.recipe_settings import HypothesesSettings
 from orcamath.records import Lesson, Problem, Rejected, Scored
-from orcamath.report.arms import Arm, arms_of, key_of, load_artifact, made, own, steps_of
+from orcamath.report.arms import Arm, Made, arms_of, key_of, load_artifact, made, own, steps_of
 from orcamath.report.duels import Duels, duels
 from orcamath.report.hypotheses import Settled, settled
 from orcamath.report.lengths import AnswerLength, LessonKind, answer_lengths, lesson_kinds
+from orcamath.report.mistakes import MistakeTable, mistakes_of_rounds, mistakes_of_students
 from orcamath.report.moved import Moved, moved
 from orcamath.report.provenance import doubts, models, spent
 from orcamath.report.rows import Row, Student, rows
@@ -103,6 +104,8 @@ class Results(NamedTuple):
     duels: tuple[Duels, ...] = ()
     answer_lengths: tuple[AnswerLength, ...] = ()
     lesson_kinds: tuple[LessonKind, ...] = ()
+    mistakes: tuple[MistakeTable, ...] = ()
+    """Of students on each benchmark, then of the rounds of practice."""
     settled: tuple[Settled, ...] = ()
     """What became of the recipe's hypotheses."""
     doubts: tuple[tuple[str, int, int], ...] = ()
@@ -138,13 +141,13 @@ def fold(folder: Path, store: Store) -> Results:
         (*samples(base, students), *doubtful),
         tuple(models(arms[0].recipe, facts)),
         tuple(spent(book := book_of(store.root, folder), (s.label for s in stages)).items()),
-        **_looks(students, base),
+        **_looks(students, base, made(shown, store)),
         settled=tuple(_settled(arms[0].recipe, students, base)),
         doubts=doubts(book),
     )
 
 
-def _looks(students: list[Student], base: Mapping[str, Artifact]) -> dict[str, Any]:
+def _looks(students: list[Student], base: Mapping[str, Artifact], shown: Iterable[Made]) -> dict[str, Any]:
     """Return what takes the answers one by one."""
     tests = base.get("unseen") or base.get("benchmarks")
     problems = list(tests.read(Problem)) if tests is not None else []
@@ -152,6 +155,7 @@ def _looks(students: list[Student], base: Mapping[str, Artifact]) -> dict[str, A
     return {
         "slices": tuple(slices(students, problems)), "moved": tuple(moved(students, problems)), "duels": tuple(duels(students)),
         "answer_lengths": tuple(answer_lengths(students)), "lesson_kinds": tuple(lesson_kinds(lessons)),
+        "mistakes": (*mistakes_of_students(students, problems), *mistakes_of_rounds(shown)),
     }  # fmt: skip
 
 

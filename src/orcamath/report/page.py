@@ -14,6 +14,7 @@ from orcamath.report import sections
 from orcamath.report.curves import curves
 from orcamath.report.drawn import growth, paths
 from orcamath.report.fold import Results
+from orcamath.report.mistakes import MAX_SORTED
 from orcamath.report.others import beside, partly_measured
 from orcamath.report.provenance import origins
 from orcamath.report.rows import Contrast
@@ -56,6 +57,7 @@ def render(results: Results, *, made: str = "") -> str:
         stages=sections.stages(results),
         said=sections.said(results),
         max_recipe=MAX_RECIPE_CHARS,
+        max_sorted=MAX_SORTED,
     )
 
 

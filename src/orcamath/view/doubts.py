@@ -13,8 +13,7 @@ from orcamath.stages.gate import GateFacts
 from orcamath.stages.preferences import PreferFacts
 from orcamath.student.spelling import Spelled
 from orcamath.view.find import Query, page
-from orcamath.view.index import number
-from orcamath.view.kinds import STRINGS_DIFFER
+from orcamath.view.kinds import STRINGS_DIFFER, number
 from orcamath.view.tree import differences
 from orcamath.view.whole import inert, named, question_of, stored
 

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from orcamath.view.index import ALL_KINDS, number
-from orcamath.view.kinds import FACETS
+from orcamath.view.kinds import ALL_KINDS, FACETS, number
 
 __all__ = ["PAGE", "Page", "Query", "facets", "page", "totals"]
 

@@ -16,17 +16,17 @@ import pyarrow.parquet as pq
 
 from orcamath.report.arms import Made, key_of
 from orcamath.view.calls import Calls, new_calls
-from orcamath.view.kinds import FACETS, KINDS, Entry, Kind
+from orcamath.view.kinds import ALL_KINDS, FACETS, KINDS, Entry, Kind, number
+from orcamath.view.sorting import sort_mistakes
 from orcamath.visible import visible
 
-__all__ = ["ALL_KINDS", "Index", "Indexed", "number"]
+__all__ = ["Index", "Indexed"]
 
 log = logging.getLogger(__name__)
-VERSION = 1
+VERSION = 2
 HEAD_CHARS = 240
 BATCH = 500
 """Rows read and written at once."""
-ALL_KINDS = (*KINDS, "calls")
 
 _SCHEMA = f"""
 CREATE TABLE parts (id INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, stage TEXT NOT NULL,
@@ -111,6 +111,7 @@ class Index:
             self._left = 0
             if new:
                 _join_verdicts(db)
+                sort_mistakes(db, made)
             self._add_calls(db, calls)
         finally:
             db.close()
@@ -199,11 +200,6 @@ class Index:
             db.execute("INSERT OR IGNORE INTO words(text) VALUES (?)", (text,))
             self._words[text] = db.execute("SELECT id FROM words WHERE text=?", (text,)).fetchone()[0]
         return self._words[text]
-
-
-def number(kind: str) -> int:
-    """Return the number that stands for a kind."""
-    return ALL_KINDS.index(kind)
 
 
 def _current(path: Path) -> bool:

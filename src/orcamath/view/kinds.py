@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from orcamath.evaluate.scores import flexible
 
-__all__ = ["FACETS", "KINDS", "STRINGS_DIFFER", "Entry", "Kind"]
+__all__ = ["ALL_KINDS", "FACETS", "KINDS", "STRINGS_DIFFER", "Entry", "Kind", "number"]
 
 FACETS = (
-    "origin", "source", "verified", "agreement", "outcome", "reason", "round", "stage", "model", "finish", "known",
+    "origin", "source", "verified", "agreement", "outcome", "reason", "round", "stage", "model", "finish", "known", "mistake",
 )  # fmt: skip
-"""Filters, in the order in which they are shown; a kind has some of them."""
+"""Filters, in the order in which they are shown; a kind has some of them. `mistake` is of wrong answers, and filled in later."""
 STRINGS_DIFFER = "judge against strings"
 """Of a benchmark answer: the judge and the match of its last number with gold say different things."""
 Row = Mapping[str, Any]
@@ -131,3 +131,9 @@ KINDS: dict[str, Kind] = {
     )
 }  # fmt: skip
 """Sealed records, in the order of the story. Model calls are `calls`: they lie in the ledger, not in tables."""
+ALL_KINDS = (*KINDS, "calls")
+
+
+def number(kind: str) -> int:
+    """Return the number that stands for a kind in the index."""
+    return ALL_KINDS.index(kind)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from orcamath.errors import DataError
 from orcamath.student.spelling import Spelled
 from orcamath.view.calls import Call, one_call
-from orcamath.view.index import ALL_KINDS
+from orcamath.view.kinds import ALL_KINDS
 from orcamath.visible import clip, visible
 
 __all__ = ["MAX_CHARS", "inert", "named", "question_of", "raw_text", "stored", "whole"]

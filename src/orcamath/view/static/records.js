@@ -2,14 +2,14 @@
 
 import { api, count, el, failed, link, markbox, pill, storyLink, text } from "./parts.js";
 
-const FACETS = ["origin", "source", "verified", "agreement", "outcome", "reason", "round", "stage", "model", "finish", "known"];
+const FACETS = ["origin", "source", "verified", "agreement", "outcome", "reason", "round", "stage", "model", "finish", "known", "mistake"];
 const WORDS = {
   verified: "verified by", agreement: "samples that agree", round: "round", finish: "ended by", known: "yardstick",
   calls: "model calls", pairs: "preferences", answers: "benchmark answers", rejected: "rejects",
 };
 const ORDERS = { stored: "in stored order", newest: "last first", longest: "longest first", shortest: "shortest first" };
 const PAGE = 50;
-const SHOWN_IN_ROW = ["origin", "source", "verified", "agreement", "reason", "round", "stage", "finish"];
+const SHOWN_IN_ROW = ["origin", "source", "verified", "agreement", "reason", "round", "stage", "finish", "mistake"];
 // a filter's value where it stands alone
 const spoken = (facet, value) => (facet === "round" ? `round ${value}` : facet === "agreement" && ["all", "some", "none"].includes(value) ? `${value} agree` : value === "length" ? "cut off" : value);
 
