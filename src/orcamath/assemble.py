@@ -2,16 +2,19 @@
 
 import itertools
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orcamath.agents.driver import Agent
 from orcamath.agents.settings import AgentSettings
 from orcamath.errors import Stopped
-from orcamath.experiment import run_arms
+from orcamath.experiment import first_students_own, run_arms
 from orcamath.extend import offered
 from orcamath.families import boundary, find
 from orcamath.outline import outline
@@ -166,17 +169,36 @@ def run_recipe(
     the run stands.
     """
     if recipe.threads is not None:
-        os.environ.setdefault("OMP_NUM_THREADS", str(recipe.threads))  # read by torch when it is first imported
+        _use_threads(recipe.threads)
     shown = Silent() if quiet else Bars()
     own = arms(recipe)
     keeper = Keeper(folder, shown, command or f"orcamath run {recipe.name}", outline(recipe))
     history = History(store.root, arm_of or folder.id)
-    with keeper.until_end():
-        _run_base(recipe, folder, store, keeper, shown, until, announce, history, folder.path.name if arm_of else "")
-        if own:
-            with ArmsLine(folder.path):
-                for arm in run_arms(own, _ArmRunner(folder.path, store.root, history.folder.name), recipe.workers):
-                    announce(f"arm `{arm.name}` done")
+    with keeper.until_end(), ExitStack() as line:
+
+        def base() -> None:
+            name = folder.path.name if arm_of else ""
+            _run_base(recipe, folder, store, keeper, shown, until, announce, history, name)
+            if own:
+                line.enter_context(ArmsLine(folder.path))
+
+        run_one = _ArmRunner(folder.path, store.root, history.folder.name)
+        beside = partial(first_students_own, base=recipe) if until is None else _none
+        for arm in run_arms(own, run_one, recipe.workers, base=base, beside=beside):
+            announce(f"arm `{arm.name}` done")
+
+
+def _use_threads(n: int) -> None:
+    """Have torch compute with `n` threads, here and in processes that are started from here; the user's own variable wins."""
+    if "OMP_NUM_THREADS" in os.environ:
+        return
+    os.environ["OMP_NUM_THREADS"] = str(n)  # read by torch when it is first imported
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(n)
+
+
+def _none(_: Recipe) -> bool:
+    return False
 
 
 def _run_base(

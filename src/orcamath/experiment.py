@@ -1,8 +1,9 @@
-"""Many recipes over shared stages: the base first, then its arms, a few at a time, each in a process of its own.
+"""Many recipes over shared stages: the base and its arms, a few at a time, each arm in a process of its own.
 
 Sharing needs no plan: arms that ask for the same stage get the same digest, and the second finds it sealed (or waits for
-the first). A control that must see as many tokens as another arm runs after it. Several seeds of training are arms as well:
-the base and each arm again, with another seed from M1 on.
+the first). Arms whose M1 is another one than the base's run beside it, the others after it. A control that must see as many
+tokens as another arm runs after that one. Several seeds of training are arms as well: the base and each arm again, with
+another seed from M1 on.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,14 @@ from typing import Any, NamedTuple
 from orcamath.recipe_settings import Recipe
 from orcamath.stages.practice import PracticeSettings
 
-__all__ = ["Arm", "matched", "once_more", "run_arms", "seeded"]
+__all__ = ["TO_M1", "Arm", "first_students_own", "matched", "once_more", "run_arms", "seeded"]
+
+
+TO_M1 = (
+    "start_from", "seeds", "as_they_are", "benchmarks", "writer", "teacher", "ask_me_anything", "suggester_editor", "agents",
+    "collect", "teach", "solver", "confirm", "gate", "screens", "student", "imitate",
+)  # fmt: skip
+"""The sections of a recipe that make its first student."""
 
 
 class Arm(NamedTuple):
@@ -64,25 +72,42 @@ def _elsewhere(practice: PracticeSettings, seed: int) -> PracticeSettings:
     return practice.model_copy(update={"seed": practice.seed + 1000 * seed})
 
 
-def run_arms(
-    recipes: Mapping[str, Recipe], run_one: Callable[[str, Recipe], tuple[int, ...]], workers: int
-) -> Iterator[Arm]:
-    """Run every arm and yield it when it is done, controls after what they are matched to.
+def first_students_own(recipe: Recipe, base: Recipe) -> bool:
+    """Whether an arm trains an M1 of its own, so that it has work to do before the base has made its."""
+    return any(getattr(recipe, section) != getattr(base, section) for section in TO_M1)
 
+
+def run_arms(
+    recipes: Mapping[str, Recipe],
+    run_one: Callable[[str, Recipe], tuple[int, ...]],
+    workers: int,
+    *,
+    base: Callable[[], None] = lambda: None,
+    beside: Callable[[Recipe], bool] = lambda _: False,
+) -> Iterator[Arm]:
+    """Run `base` here and every arm in a process, and yield an arm when it is done, controls after what they are matched to.
+
+    While `base` runs it counts as one of the `workers`, and only arms of which `beside` is true run with it.
     `run_one(name, recipe)` must be picklable; it returns the counted tokens of the arm's training stages. The first
     error stops handing out arms, lets the running ones reach a sealed stage or fail, and is raised.
     """
     waiting = dict(recipes)
     done: dict[str, Arm] = {}
     running: dict[Future[tuple[int, ...]], Arm] = {}
+
+    def hand_out(pool: ProcessPoolExecutor, at_once: int, wanted: Callable[[Recipe], bool]) -> None:
+        for name, recipe in list(waiting.items()):
+            target = recipe.match_tokens_of
+            if len(running) < at_once and wanted(recipe) and (target is None or target in done):
+                ready = recipe if target is None else matched(recipe, done[target].tokens)
+                running[pool.submit(run_one, name, ready)] = Arm(name, ready)
+                del waiting[name]
+
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        hand_out(pool, workers - 1, beside)
+        base()
         while waiting or running:
-            for name, recipe in list(waiting.items()):
-                target = recipe.match_tokens_of
-                if len(running) < workers and (target is None or target in done):
-                    ready = recipe if target is None else matched(recipe, done[target].tokens)
-                    running[pool.submit(run_one, name, ready)] = Arm(name, ready)
-                    del waiting[name]
+            hand_out(pool, workers, lambda _: True)
             if not running:
                 raise AssertionError(f"arms wait for each other: {sorted(waiting)}")
             for future in wait(running, return_when=FIRST_COMPLETED).done:

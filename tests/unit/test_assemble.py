@@ -1,10 +1,16 @@
 """Names become things: what the top layer opens for a recipe."""
 
+import os
 from pathlib import Path
 
-from orcamath.assemble import Assembled
+import pytest
+import torch
+
+from orcamath.assemble import Assembled, run_recipe
 from orcamath.recipe_settings import Recipe
 from orcamath.store.artifacts import Store
+from orcamath.store.run_folder import RunFolder
+from orcamath.workshop import UntilReached
 
 
 def recipe(**judge: object) -> Recipe:
@@ -24,3 +30,23 @@ def test_a_judge_gives_verdicts_in_practice_and_extracts_on_benchmarks(tmp_path:
     assert tools.judge(mine, on_benchmarks=True).fingerprint == tools.judge(mine).fingerprint
     alone = Recipe.model_validate({"name": "r", "judge": {"name": "rules"}})
     assert tools.judge(alone, on_benchmarks=True).fingerprint == tools.judge(alone).fingerprint
+
+
+@pytest.mark.parametrize(("asked", "users", "kept"), [(1, None, 1), (None, None, 2), (1, "2", 2)])
+def test_threads_hold_although_torch_was_there_before(
+    asked: int | None, users: str | None, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", users or "")
+    if users is None:
+        monkeypatch.delenv("OMP_NUM_THREADS")
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    seeds = {"sources": [{"name": "classroom", "split": "train", "options": {"n": 2}}]}
+    r = Recipe.model_validate({"name": "r", "seeds": seeds, "benchmarks": seeds, "threads": asked})
+    try:
+        with RunFolder(tmp_path / "run") as folder, pytest.raises(UntilReached):
+            run_recipe(r, folder, Store(tmp_path / "store"), until="seeds", quiet=True)
+        assert torch.get_num_threads() == kept
+        assert os.environ.get("OMP_NUM_THREADS") == (users or (asked and str(asked)))  # what processes from here get
+    finally:
+        torch.set_num_threads(before)

@@ -6,9 +6,10 @@ import pytest
 
 from arm_runner import Runner, ran
 from orcamath.errors import Stopped
-from orcamath.experiment import Arm, matched, run_arms
+from orcamath.experiment import TO_M1, Arm, first_students_own, matched, run_arms
 from orcamath.recipe_settings import Iteration, Recipe
-from orcamath.student.settings import SftSettings
+from orcamath.settings import ModelSettings
+from orcamath.student.settings import LearnSettings, SftSettings
 
 MORE = Iteration(more_sft=SftSettings(epochs=2))
 
@@ -71,3 +72,54 @@ def test_an_error_in_one_arm_lets_the_running_end(tmp_path: Path) -> None:
 
 def test_no_arms_is_no_work(tmp_path: Path) -> None:
     assert list(run_arms({}, Runner(tmp_path, {}), workers=2)) == []
+
+
+def test_arms_that_may_run_beside_the_base_leave_it_a_worker(tmp_path: Path) -> None:
+    """The base waits for its pipe until the arm beside it has begun, and is noted when it is done."""
+    recipes = {name: arm(name) for name in ("later", "own", "own too")}
+    runner = Runner(tmp_path, {"later": (1,), "own": (2,), "own too": (3,)}, waits="own")
+
+    def base() -> None:
+        (tmp_path / "failed").open("w").close()  # opens when `own` waits on the other side
+        runner.note("base")
+
+    done = list(run_arms(recipes, runner, workers=2, base=base, beside=lambda r: r.name.startswith("own")))
+    assert sorted(a.name for a in done) == ["later", "own", "own too"]
+    noted = ran(tmp_path)
+    assert noted[0] == "begin own"
+    assert noted.index("base") < noted.index("begin later")
+    assert noted.index("base") < noted.index("begin own too")
+
+
+def test_with_one_worker_nothing_runs_beside_the_base(tmp_path: Path) -> None:
+    runner = Runner(tmp_path, {"own": (2,)})
+    list(run_arms({"own": arm("own")}, runner, 1, base=lambda: runner.note("base"), beside=lambda _: True))
+    assert ran(tmp_path) == ["base", "begin own", "end own"]
+
+
+@pytest.mark.parametrize(
+    ("change", "own"),
+    [
+        ({"teacher": ModelSettings(backend="textbook", options={"terse": 0})}, True),
+        ({"imitate": SftSettings(seed=1)}, True),
+        ({"learn": LearnSettings(loss="dpo"), "iterations": (Iteration(),), "name": "dpo"}, False),
+        ({"iterations": (MORE,), "match_tokens_of": "kto"}, False),
+    ],
+)
+def test_an_arm_has_its_own_first_student_where_anything_that_makes_it_differs(
+    change: dict[str, object], own: bool
+) -> None:
+    base = Recipe(name="base")
+    assert first_students_own(base.model_copy(update=change), base) is own
+
+
+def test_every_section_of_a_recipe_is_before_the_first_student_or_after_it() -> None:
+    """A section that is added to the recipe has to be put on one of the sides."""
+    after = {
+        "name", "budget", "unseen", "base_shown", "practice", "judge", "judge_model", "reask", "preferences", "learn",
+        "iterations", "reference", "evaluate", "match_tokens_of", "trackers",
+    }  # fmt: skip
+    outside = {
+        name for name, field in Recipe.model_fields.items() if (field.json_schema_extra or {}).get("outside_digest")
+    }
+    assert set(Recipe.model_fields) - outside - after == set(TO_M1)

@@ -53,7 +53,8 @@ def test_a_right_answer_may_take_over_from_another() -> None:
 @pytest.mark.parametrize(
     ("numbers", "said"),
     [
-        ({"right_mass": -0.1, "z0": 0.2}, ["chosen_logp_fell"]),
+        ({"right_mass": -0.8, "z0": 0.2}, ["chosen_logp_fell"]),
+        ({"right_mass": -0.5, "z0": 0.2}, []),
         ({"right_mass": 0.1, "reward_chosen": -0.1}, []),
         ({"right_mass": 0.1, "z0": 0.0}, []),
         ({"right_mass": 0.1, "z0": 0.2}, []),
@@ -77,5 +78,5 @@ def test_what_goes_wrong_is_said_once_and_not_at_the_start(
 def test_a_right_answer_that_recovers_is_not_warned_of() -> None:
     watch = Watch(lambda **_: None, 40)
     for i in range(40):
-        watch(right_mass=-0.1 if i < 5 else 0.2, z0=0.0 if i < 5 else 0.1)
+        watch(right_mass=-1.0 if i < 5 else 0.2, z0=0.0 if i < 5 else 0.1)
     assert watch.said == []

@@ -13,9 +13,12 @@ from orcamath.student.groups import Group
 __all__ = ["WARNINGS", "Sums", "Watch", "looked_at", "warn", "watched"]
 
 WARNINGS = {
-    "chosen_logp_fell": "a problem's right answers together have become less likely than under the reference: add nll_weight, "
-    "or lower learning_rate",
+    "chosen_logp_fell": "a problem's right answers together have less than half of their probability under the reference: add "
+    "nll_weight, or lower learning_rate",
 }
+HALF = math.log(0.5)
+"""A fall below this is said. Answers that were sampled from the reference fall by its KL to the student in the mean, whatever is
+learned, so a small one says nothing; where likelihood is displaced (arXiv 2410.08847) it is many nats."""
 FEW = 10
 """Steps before anything is said, and the run of steps that is looked at."""
 log = logging.getLogger("orcamath")
@@ -113,7 +116,7 @@ class Watch:
             self.mass = [*self.mass[1 - FEW :], numbers["right_mass"]]
         if self.seen < self.from_step or self.said:
             return
-        if len(self.mass) == FEW and sum(self.mass) < 0:
+        if len(self.mass) == FEW and sum(self.mass) / FEW < HALF:
             self.said.append("chosen_logp_fell")
             warn("chosen_logp_fell")
 
