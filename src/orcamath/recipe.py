@@ -23,6 +23,7 @@ from orcamath.stages.evaluate import evaluate, shown
 from orcamath.stages.gate import gate
 from orcamath.stages.imitate import imitate
 from orcamath.stages.judge import judge
+from orcamath.stages.ladder import teach_by_ladder
 from orcamath.stages.learn import learn
 from orcamath.stages.practice import practise
 from orcamath.stages.preferences import prefer
@@ -98,7 +99,11 @@ def _taught(recipe: Recipe, wanted: SeedsSettings, shop: Workshop) -> Artifact:
         problems = shop.stage(collect, recipe.collect, parts)
     if recipe.teach.by == "seeds":
         return shop.stage(teach_from_seeds, recipe.teach, problems)
-    taught = shop.stage(teach, recipe.teach, problems, tools.chat(recipe.teacher))
+    if recipe.ladder:
+        rungs = [tools.chat(rung) for rung in (*recipe.ladder, recipe.teacher)]
+        taught = shop.stage(teach_by_ladder, recipe.teach, problems, rungs)
+    else:
+        taught = shop.stage(teach, recipe.teach, problems, tools.chat(recipe.teacher))
     if taught.balance["asked"] and not taught.count("lessons"):
         raise TooManyRejects(
             f"of {taught.balance['asked']:,} solutions no lesson is left, so nothing is trained; the calls stay remembered. "

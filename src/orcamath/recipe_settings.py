@@ -116,6 +116,8 @@ class Recipe(Settings):
     writer: ModelSettings | None = None
     """The model that plays the agents; the teacher where left out."""
     teacher: ModelSettings = ModelSettings()
+    ladder: tuple[ModelSettings, ...] = ()
+    """Cheaper teachers, asked before `teacher`, the cheapest first: only what verification does not accept goes up."""
     ask_me_anything: AskSettings | None = AskSettings()
     suggester_editor: EditSettings | None = EditSettings()
     agents: tuple[AgentSettings, ...] = ()
@@ -180,6 +182,7 @@ class Recipe(Settings):
     def models(self) -> dict[str, ModelSettings]:
         """Return the models that are asked, by role."""
         roles = {"writer": self.writer, "teacher": self.teacher, "solver": self.solver, "judge_model": self.judge_model}
+        roles |= {f"ladder.{i}": rung for i, rung in enumerate(self.ladder)}
         return {role: model for role, model in roles.items() if model is not None}
 
     @field_validator("repeat")

@@ -7,12 +7,12 @@ import importlib.util
 import shlex
 import shutil
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 from orcamath.assemble import student_folder
 from orcamath.backends.openai_compatible import OPENAI
 from orcamath.backends.wire_keys import door_of
-from orcamath.checks.names import MODELS
 from orcamath.checks.trouble import Notes
 from orcamath.errors import OrcamathError
 from orcamath.families import find
@@ -33,6 +33,7 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
     """Check every model that is called, then the student: its files, its template, and what training it needs here."""
     for key, model in asked(recipe).items():
         _called(key, model, recipe.budget.cap_usd, notes)
+    _ladder(recipe, notes)
     for i, step in enumerate(recipe.iterations):
         server = step.practice.server
         program = shlex.split(server.command)[:1] if server is not None and server.command else []
@@ -47,8 +48,21 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
 
 def asked(recipe: Recipe) -> dict[str, ModelSettings]:
     """Return the models that a run sends calls to, by their section of the recipe."""
-    named = {key: getattr(recipe, key) for key in MODELS if key != "teacher" or _teacher_is_asked(recipe)}
-    return {key: model for key, model in named.items() if model is not None}
+    return {key: model for key, model in recipe.models().items() if key != "teacher" or _teacher_is_asked(recipe)}
+
+
+def _ladder(recipe: Recipe, notes: Notes) -> None:
+    """Note a rung that costs more than the one above it."""
+    prices = []
+    for model in (*recipe.ladder, recipe.teacher) if recipe.ladder else ():
+        try:
+            prices.append(price_of(model.backend, model.model, model.base_url, model.options.get("price")))
+        except OrcamathError:
+            return  # said above
+    for i, (price, above) in enumerate(pairwise(prices)):
+        if price.prompt >= above.prompt and price.completion >= above.completion and price != above:
+            cost = f"${price.prompt:g} and ${price.completion:g} a million tokens"
+            notes.trouble(f"ladder.{i}", f"{cost} are more than those of the next rung; put the cheaper first")
 
 
 def _teacher_is_asked(recipe: Recipe) -> bool:

@@ -9,10 +9,8 @@ from orcamath.families import find
 from orcamath.outline import outline
 from orcamath.recipe_settings import Recipe
 
-__all__ = ["MODELS", "check_arms", "check_names", "check_stage", "trains"]
+__all__ = ["check_arms", "check_names", "check_stage", "trains"]
 
-MODELS = ("teacher", "writer", "solver", "judge_model")
-"""Sections of a recipe that name a model to be asked."""
 PAID_STAGES = ("ask", "edit", "agent", "teach", "confirm", "judge", "reask", "evaluate")
 """Stages that ask a model which may cost money, by the name under which they are booked; own agents are all `agent`."""
 
@@ -35,9 +33,8 @@ def check_names(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
         if student and step.more_sft is None:
             _member(notes, f"iterations.{i}.learn.loss", "loss", step.learn.loss)
     _member(notes, "judge.name", "judge", recipe.judge.name)
-    for key in MODELS:
-        if (model := getattr(recipe, key)) is not None:
-            _member(notes, f"{key}.backend", "backend", model.backend)
+    for key, model in recipe.models().items():
+        _member(notes, f"{key}.backend", "backend", model.backend)
     for key in ("seeds", "as_they_are", "benchmarks"):
         for i, source in enumerate(reading.sources if (reading := getattr(recipe, key)) is not None else ()):
             _member(notes, f"{key}.sources.{i}.name", "source", source.name)

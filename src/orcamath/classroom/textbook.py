@@ -81,7 +81,8 @@ def draw_of(request: Request) -> int:
 def open_chat(settings: ModelSettings) -> Chat:
     """Open the textbook; raises RecipeError for an option it does not know."""
     try:
-        options = TextbookOptions.model_validate(settings.options)
+        own = {name: value for name, value in settings.options.items() if name != "price"}  # read by whoever pays
+        options = TextbookOptions.model_validate(own)
     except ValidationError as e:
         first = e.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

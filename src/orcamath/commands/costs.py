@@ -95,6 +95,11 @@ def _tables(recipe: Recipe, found: Plan, tflops: float) -> str:
     against = f"; the cap is ${cap:,.2f}" if cap is not None else "; no cap is set (budget.cap_usd)"
     if cap is not None and found.usd.high > cap:
         against += f" and {'would' if found.usd.low > cap else 'may'} stop the run, which a higher one lets go on"
+    for s in found.alone:
+        label = f"{s.arm}: " if s.arm else ""
+        shown.write(
+            f"{label}`{s.model}` alone, without the ladder: {_span(s.calls)} calls, ${s.usd.low:,.2f} to ${s.usd.high:,.2f}\n"
+        )
     return f"{shown.getvalue()}in all: ${found.usd.low:,.2f} to ${found.usd.high:,.2f}{against}"
 
 

@@ -18,6 +18,7 @@ from orcamath.recipe import run
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Lesson, Problem, Settings
 from orcamath.settings import ModelSettings
+from orcamath.stages.teach import TeachFacts
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Remembered
 from orcamath.store.locks import wait_for
@@ -52,6 +53,8 @@ class Tally:
     """Most tokens that an answer may have (`max_tokens` of the requests)."""
     waiting: int = 0
     """Calls that lie in a provider's batch: paid for, not here yet."""
+    models: "dict[str, Tally]" = field(default_factory=dict)
+    """Fingerprint → its part, where a stage may ask several."""
 
     def add(self, request: Request, reply: Reply | None) -> None:
         """Count one call."""
@@ -82,6 +85,8 @@ class Seen:
     answer_bytes: float
     """Mean UTF-8 bytes of the solutions it holds; 0 where there are none."""
     calls: Tally = field(default_factory=Tally)
+    rungs: list[Tally] = field(default_factory=list)
+    """Its calls by teacher, where several stand on a ladder."""
 
 
 class _Enough(Exception):
@@ -107,10 +112,11 @@ class _Counted(Remembered):
             if key not in self._met:
                 self._met.add(key)
                 reply = self.ledger.get(key)
-                if reply is None and key in self._waiting:
-                    tally.waiting += 1
-                else:
-                    tally.add(request, reply)
+                for books in (tally, tally.models.setdefault(self.fingerprint, Tally())):
+                    if reply is None and key in self._waiting:
+                        books.waiting += 1
+                    else:
+                        books.add(request, reply)
             if progress is not None:
                 progress.advance()
         return []
@@ -156,7 +162,9 @@ class _Aside(Workshop):
             made, tally.known = sealed, int(sealed.balance["asked"])
         first = inputs[0]
         parts = [x for x in (first if isinstance(first, list) else [first]) if isinstance(x, Artifact)]
-        self.seen[stage.label] = _seen(stage.label, made, parts, tally, sealed=sealed is not None)
+        seen = self.seen[stage.label] = _seen(stage.label, made, parts, tally, sealed=sealed is not None)
+        for rung in made.said(TeachFacts).rungs if stage.name == "teach" else ():
+            seen.rungs.append(tally.models.get(rung.model, Tally()) if sealed is None else Tally(known=rung.calls))
         return made
 
 

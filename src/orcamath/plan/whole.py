@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.plan.calls import ANSWER_TOKENS, BYTES_A_TOKEN, StagePlan, follow_ups, grown, put_together
 from orcamath.plan.expected import seen_of
+from orcamath.plan.ladder import climbed, dear_alone
 from orcamath.plan.ranges import Range
 from orcamath.plan.rehearsal import Seen, Tally, rehearse
 from orcamath.plan.training import Lengths, TrainingPlan, training_of
@@ -26,7 +27,7 @@ NOT_DUPLICATES = Range(0.8, 1.0)
 UNDECIDED = 0.05  # at most this share of answers is left over by a cascade's rules; measured: 0.25 % (docs/log.md)
 DOUBTFUL = 0.1  # at most this share of exercises is asked again
 ON_DATA = (
-    "start_from", "seeds", "writer", "teacher", "ask_me_anything", "suggester_editor", "agents", "collect", "teach",
+    "start_from", "seeds", "writer", "teacher", "ladder", "ask_me_anything", "suggester_editor", "agents", "collect", "teach",
     "confirm", "solver", "as_they_are", "expected",
 )  # fmt: skip
 """What decides on the calls up to the lessons: arms that share all of it share the calls."""
@@ -37,6 +38,8 @@ class Plan(NamedTuple):
 
     stages: tuple[StagePlan, ...]
     training: tuple[TrainingPlan, ...]
+    alone: tuple[StagePlan, ...] = ()
+    """Where a ladder of teachers solves: what the dearest alone would take for `teach`, an arm each. Not among the stages."""
 
     @property
     def usd(self) -> Range:
@@ -52,7 +55,8 @@ class Plan(NamedTuple):
     def plain(self) -> dict[str, Any]:
         """Return it as JSON values."""
         stages, training = [s._asdict() for s in self.stages], [t._asdict() for t in self.training]
-        return {"stages": stages, "usd": self.usd, "training": training, "gpu_hours": self.gpu_hours}
+        alone = {"dearest_teacher_alone": [s._asdict() for s in self.alone]} if self.alone else {}
+        return {"stages": stages, "usd": self.usd, "training": training, "gpu_hours": self.gpu_hours, **alone}
 
 
 def plan(
@@ -71,6 +75,7 @@ def plan(
     """
     stages: list[StagePlan] = []
     training: list[TrainingPlan] = []
+    alone: list[StagePlan] = []
     rehearsed: dict[str, dict[str, Seen]] = {}
     trained: set[str] = set()
     for arm, own in {"": recipe, **arms(recipe)}.items():
@@ -80,9 +85,10 @@ def plan(
             told = own.expected
             rehearsed[key] = seen_of(own, told) if told is not None else rehearse(own, store, tools, progress)
         found = _Found(own, rehearsed[key])
+        alone += dear_alone(arm, own, found.seen.get("teach"), found.taught, price_of) if new else []
         stages += [s for s in _stages(arm, found, price_of) if new or not s.rehearsed]
         training += training_of(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
-    return Plan(tuple(stages), tuple(training))
+    return Plan(tuple(stages), tuple(training), tuple(alone))
 
 
 class _Found:
@@ -117,7 +123,7 @@ def _tokens(n_bytes: float) -> Range:
 
 
 def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) -> list[StagePlan]:
-    recipe, seen, rows = found.recipe, found.seen, []
+    recipe, seen, rows = found.recipe, found.seen, list[StagePlan]()
     writer = recipe.writer or recipe.teacher
     asking, editing = recipe.ask_me_anything, recipe.suggester_editor
     each = asking is not None and asking.calls == "each"
@@ -138,6 +144,9 @@ def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price])
         if name == "teach" and not seen[name].sealed:
             begun = min(found.here, found.taught.high)
             more = Range(*(max(t - begun, 0) * recipe.teach.solutions for t in found.taught))
+        if name == "teach" and recipe.ladder:
+            rows += climbed(arm, recipe, seen[name], more, price_of)
+            continue
         if name == "confirm" and recipe.confirm is not None and not seen[name].sealed:
             begun = seen[name].calls.known + seen[name].calls.unknown
             more = Range(*(max(n * recipe.confirm.solutions - begun, 0) for n in found.lengths.unlearned))

@@ -13,6 +13,7 @@ from orcamath.records import Lesson, Problem, Rejected, Scored
 from orcamath.report.arms import Arm, Made, arms_of, key_of, load_artifact, made, own, steps_of
 from orcamath.report.duels import Duels, duels
 from orcamath.report.hypotheses import Settled, settled
+from orcamath.report.ladder import RungRow, ladder
 from orcamath.report.lengths import AnswerLength, LessonKind, answer_lengths, lesson_kinds
 from orcamath.report.mistakes import MistakeTable, mistakes_of_rounds, mistakes_of_students
 from orcamath.report.moved import Moved, moved
@@ -22,6 +23,7 @@ from orcamath.report.samples import Sample, doubted, samples
 from orcamath.report.slices import Slices, slices
 from orcamath.stages.evaluate import EvaluateFacts
 from orcamath.stages.facts import facts_of
+from orcamath.stages.teach import TeachFacts
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.facts import Facts
 from orcamath.store.history import book_of
@@ -106,6 +108,8 @@ class Results(NamedTuple):
     lesson_kinds: tuple[LessonKind, ...] = ()
     mistakes: tuple[MistakeTable, ...] = ()
     """Of students on each benchmark, then of the rounds of practice."""
+    ladder: tuple[RungRow, ...] = ()
+    """What a verified lesson cost, where a ladder of teachers solved."""
     settled: tuple[Settled, ...] = ()
     """What became of the recipe's hypotheses."""
     doubts: tuple[tuple[str, int, int], ...] = ()
@@ -144,6 +148,9 @@ def fold(folder: Path, store: Store) -> Results:
         **_looks(students, base, made(shown, store)),
         settled=tuple(_settled(arms[0].recipe, students, base)),
         doubts=doubts(book),
+        ladder=tuple(
+            ladder(arms[0].recipe, taught.rungs if isinstance(taught := facts.get("teach"), TeachFacts) else ())
+        ),
     )
 
 

@@ -24,17 +24,30 @@ from orcamath.agents.driver import drive
 from orcamath.agents.solver import Posed, Solution, SolverSettings
 from orcamath.records import Lesson, Problem, Rejected, outside_digest
 from orcamath.store.artifacts import Artifact, Output
-from orcamath.store.facts import Facts
+from orcamath.store.facts import Fact, Facts
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 from orcamath.verify import Check, VerifySettings, verify
 from orcamath.worked import solution_of
 
-__all__ = ["TeachFacts", "TeachSettings", "teach", "teach_from_seeds"]
+__all__ = [
+    "GOES_UP",
+    "Held",
+    "RungFacts",
+    "TeachFacts",
+    "TeachSettings",
+    "choice",
+    "lessons_of",
+    "teach",
+    "teach_from_seeds",
+    "warnings_of",
+]
 
 MAX_LISTED = 1000
 FEW = 5
 """Of fewer solutions nothing is said as a whole."""
+GOES_UP = "goes_up"
+"""Why a solution goes no further that nothing confirms, where a dearer teacher is asked instead (see `ladder`)."""
 OWN = "own:seeds"
 """What a lesson names as its teacher whose solution came with the seed."""
 
@@ -66,6 +79,21 @@ class TeachSettings(SolverSettings):
         return self
 
 
+class RungFacts(Fact):
+    """One teacher of a ladder, and what it came to."""
+
+    model: str = ""
+    """Its fingerprint."""
+    problems: int = 0
+    """Put to it."""
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    lessons: int = 0
+    verified: int = 0
+    """Lessons that verification confirms; on all rungs but the last these are all."""
+
+
 class TeachFacts(Facts):
     """What the solutions are worth."""
 
@@ -77,12 +105,14 @@ class TeachFacts(Facts):
     """`gold_agrees`, `hidden_number_disagrees`, … → solutions held against what was known without the teacher."""
     disagreeing: tuple[str, ...] = ()
     """Problems with a solution that disagrees with a known answer: the first `MAX_LISTED`."""
+    rungs: tuple[RungFacts, ...] = ()
+    """Of a ladder of teachers, the cheapest first."""
 
 
 @stage("teach", version=2, settings=TeachSettings, facts=TeachFacts)
 def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered) -> TeachFacts:
     """Write the lessons, and the problems that were left for practice."""
-    chosen = _choice(lambda: problems.read(Problem), settings.max_problems, settings.seed)
+    chosen = choice(lambda: problems.read(Problem), settings.max_problems, settings.seed)
 
     def posed() -> Iterator[Posed]:
         n = settings.solutions
@@ -90,12 +120,14 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
 
     n_chosen = min(problems.count("problems"), settings.max_problems or sys.maxsize) * settings.solutions
     solved = drive(solvers.make(settings), posed, teacher, out, tries=settings.tries, total=n_chosen)
-    verified, held = Counter[str](), _Held()
+    verified, held = Counter[str](), Held()
 
     def lessons() -> Iterator[Lesson]:
         for _, group in groupby(solved, key=lambda pair: pair[0].problem.id):
             pairs = list(group)
-            for lesson in _lessons(out, settings, pairs[0][0].problem, [s for _, s in pairs], teacher, held):
+            problem, solutions = pairs[0][0].problem, [s for _, s in pairs]
+            checks = verify(problem, [s.final_answer for s in solutions], settings.verify)
+            for lesson in lessons_of(out, settings, problem, solutions, checks, teacher, held):
                 out.keep(owed=True)
                 verified[lesson.verified] += 1
                 yield lesson
@@ -106,7 +138,7 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
         verified=dict(sorted(verified.items())),
         checks=dict(sorted(held.checks.items())),
         disagreeing=tuple(held.disagreeing),
-        **({"warnings": warnings} if (warnings := tuple(_warnings(out, settings, held.checks))) else {}),
+        **({"warnings": warnings} if (warnings := tuple(warnings_of(out, settings, held.checks))) else {}),
     )
 
 
@@ -121,7 +153,7 @@ def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact) -
     def solved() -> Iterator[Problem]:
         return (p for p in problems.read(Problem) if solution_of(p) is not None)
 
-    chosen = _choice(solved, settings.max_problems, settings.seed)
+    chosen = choice(solved, settings.max_problems, settings.seed)
     taught: set[str] = set()
 
     def lessons() -> Iterator[Lesson]:
@@ -143,29 +175,30 @@ def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact) -
 
 
 @dataclass
-class _Held:
+class Held:
     """Solutions held against what was known without the teacher."""
 
     checks: Counter[str] = field(default_factory=Counter)
     disagreeing: list[str] = field(default_factory=list)
 
     def add(self, problem: Problem, check: Check) -> None:
+        """Count one solution."""
         word = {True: "agrees", False: "disagrees", None: "undecided"}[check.agrees]
         self.checks[f"{check.against}_{word}"] += 1
         if check.agrees is False and len(self.disagreeing) < MAX_LISTED:
             self.disagreeing.append(problem.id)
 
 
-def _lessons(
+def lessons_of(
     out: Output,
     settings: TeachSettings,
     problem: Problem,
     solutions: Sequence[Solution],
+    checks: Sequence[Check],
     teacher: Remembered,
-    held: _Held,
+    held: Held,
 ) -> Iterator[Lesson]:
-    """Check one problem's solutions and make lessons of those that stay."""
-    checks = verify(problem, [s.final_answer for s in solutions], settings.verify)
+    """Make lessons of those of one problem's solutions that stay, after what was found out about each; books the others."""
     fit: list[tuple[Solution, Check]] = []
     for solution, check in zip(solutions, checks, strict=True):
         if check.against is not None:
@@ -190,7 +223,7 @@ def _lessons(
         )
 
 
-def _warnings(out: Output, settings: TeachSettings, held: Mapping[str, int]) -> Iterator[str]:
+def warnings_of(out: Output, settings: TeachSettings, held: Mapping[str, int]) -> Iterator[str]:
     """Say what makes the lessons doubtful as a whole, with the setting that helps. `held`: as in `TeachFacts.checks`."""
     wrong = held.get("gold_disagrees", 0)
     known = wrong + held.get("gold_agrees", 0)
@@ -198,8 +231,9 @@ def _warnings(out: Output, settings: TeachSettings, held: Mapping[str, int]) -> 
         drops = settings.verify.gold == "drop"
         helps = "they are left out; another teacher helps" if drops else "`teach.verify.gold=drop` leaves them out"
         yield f"{wrong:,} of {known:,} solutions do not reach the answer known with the problem: {helps}"
-    reasons = out.balance.rejected + out.failed_calls
-    n = out.balance.results + out.balance.failed
+    passed_on = Counter({GOES_UP: out.balance.rejected[GOES_UP]})
+    reasons = out.balance.rejected + out.failed_calls - passed_on
+    n = out.balance.results + out.balance.failed - passed_on.total()
     if n >= FEW and reasons.total() > settings.most_rejected * n:
         ((reason, most),) = reasons.most_common(1)
         yield (
@@ -214,7 +248,7 @@ def _too_long(settings: TeachSettings, problem: Problem, solution: Solution) -> 
     return "answer_too_long" if long else None
 
 
-def _choice(problems: Callable[[], Iterable[Problem]], limit: int | None, seed: int) -> Callable[[Problem], bool]:
+def choice(problems: Callable[[], Iterable[Problem]], limit: int | None, seed: int) -> Callable[[Problem], bool]:
     """Return the test for "is taught": the `limit` problems whose hashed ids come first. 8 bytes a problem in memory."""
     if limit is None:
         return lambda _: True
