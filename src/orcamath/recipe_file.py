@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 
+from orcamath.agents.writer_size import sized
 from orcamath.errors import DataError, RecipeError, nearest
 from orcamath.experiment import once_more, seeded
 from orcamath.extend import offered, offers
@@ -59,7 +60,7 @@ def arms(recipe: Recipe) -> dict[str, Recipe]:
     base = recipe.model_dump(mode="json", exclude={"variants", "repeat"})
     out = {}
     for name, overrides in recipe.variants.items():
-        raw = _merge(base, {**overrides, "name": name})
+        raw = _merge(base, {**sized(overrides, base), "name": name})
         if "iterations" not in overrides:
             raw["iterations"] = [_override(step, overrides) for step in base["iterations"]]
         out[name] = _build(raw, f"variants.{name} of {recipe.name}", {})

@@ -5,10 +5,11 @@ A stage's settings and their defaults live beside the stage; here is only what b
 
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt, field_validator
+from pydantic import Field, NonNegativeInt, field_validator, model_validator
 
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.agents.settings import AgentSettings
+from orcamath.agents.writer_size import WriterSize, sized
 from orcamath.judges.settings import JudgeSettings
 from orcamath.records import Settings, outside_digest
 from orcamath.settings import ModelSettings, StudentSettings
@@ -115,6 +116,9 @@ class Recipe(Settings):
     budget: BudgetSettings = BudgetSettings()
     writer: ModelSettings | None = None
     """The model that plays the agents; the teacher where left out."""
+    writer_size: WriterSize = outside_digest("large")
+    """How much the writer can do in one call: sets what the two sections below leave out (`agents.writer_size`). `orcamath
+    doctor RECIPE --writer` finds it. `large` is the paper's way."""
     teacher: ModelSettings = ModelSettings()
     ladder: tuple[ModelSettings, ...] = ()
     """Cheaper teachers, asked before `teacher`, the cheapest first: only what verification does not accept goes up."""
@@ -170,6 +174,11 @@ class Recipe(Settings):
     """Where the training's numbers go besides `metrics.jsonl`: `tensorboard`, `trackio`, `wandb`, or a file of your own."""
     workers: int = outside_digest(2, ge=1)
     """Arms that run side by side, one process each."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_writer_size(cls, raw: Any) -> Any:
+        return sized(raw) if isinstance(raw, dict) else raw
 
     @field_validator("agents")
     @classmethod

@@ -134,6 +134,13 @@ def test_a_call_for_every_number_is_planned_for_statements_not_yet_written(tmp_p
     assert ask.completion_tokens == Range(ask.calls.low * 10, ask.calls.high * 40)
 
 
+def test_two_calls_a_seed_are_planned_before_the_first_and_after_it(tmp_path: Path) -> None:
+    ask, teach = of(recipe(ask_me_anything={"calls": "two"}), tmp_path).stages
+    assert ask.calls == Range(80, 80)
+    assert ask.completion_tokens == Range(80 * 80, 80 * 450)
+    assert teach.calls == Range(40 + 100 * 0.8, 40 + 180)
+
+
 @pytest.mark.parametrize(("name", "usd"), [("paper", True), ("paper-open", False)])
 def test_the_paper_is_planned_without_key_hub_or_data(tmp_path: Path, monkeypatch, name: str, usd: bool) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)

@@ -159,18 +159,18 @@ def fold(
 
 
 def write(
-    agent: Agent[Problem, Problem],
-    problems: Callable[[], Iterable[Problem]],
+    agent: Agent[In, Problem],
+    items: Callable[[], Iterable[In]],
     chat: Remembered,
     out: Output,
     *,
     tries: int = 1,
     total: int | None = None,
 ) -> int:
-    """Run an agent that makes problems of problems and write the table `problems`; returns how many were kept."""
+    """Run an agent that makes problems and write the table `problems`; returns how many were kept."""
 
     def kept() -> Iterator[Problem]:
-        for _, problem in drive(agent, problems, chat, out, tries=tries, total=total):
+        for _, problem in drive(agent, items, chat, out, tries=tries, total=total):
             out.keep(owed=True)
             yield problem
 

@@ -1,18 +1,20 @@
 """Numbers that were hidden in a statement: did statement and question keep all the others, and what is the answer then?
 
-Shared by both ways of Ask-Me-Anything (one call a seed, one call a number).
+Shared by all ways of Ask-Me-Anything: one call a seed, two, or one call a number.
 """
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from orcamath.agents.replies import Piece
+from orcamath.agents.gaps import about_another, gaps
+from orcamath.agents.replies import Piece, Said
 from orcamath.agents.wellformed import ask_of, content_words, flaw, normal, numbers
 from orcamath.answers import final_answer
 from orcamath.answers.numbers import quantities
 from orcamath.records import Problem, Rejected
 
-__all__ = ["answer_value", "as_told", "changed", "hidden", "short_answer"]
+__all__ = ["answer_value", "as_told", "asked", "changed", "hidden", "short_answer"]
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -48,6 +50,60 @@ def changed(statement: str, seed: Problem, answer: Fraction | None) -> tuple[str
     if answer is not None and answer not in have:
         return "statement_lacks_answer", str(answer)
     return ("statement_added_number", f"added {added}") if added else None
+
+
+def asked(
+    pieces: Sequence[Piece], words: Said, seed: Problem, statement: str
+) -> Sequence[Problem | Rejected] | Rejected:
+    """Make problems of a reply's targets and questions about a statement; a Rejected for each other one.
+
+    A reply of which no problem comes is one Rejected, so that the writer is asked once more.
+    """
+    made = [_about_its_gap(m, statement) for m in _pairs(pieces, words, seed, as_told(answer_value(seed), statement))]
+    if any(isinstance(m, Problem) for m in made):
+        return made
+    reasons = Counter(m.reason for m in made if isinstance(m, Rejected))
+    detail = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
+    return Rejected(item=seed.id, reason="no_problem", detail=detail, text=" ".join(p.text for p in pieces))
+
+
+def _about_its_gap(made: Problem | Rejected, statement: str) -> Problem | Rejected:
+    """Reject a problem whose question is about another number of the statement than the one that was hidden."""
+    if isinstance(made, Rejected):
+        return made
+    ask, value = ask_of(made.question), quantities(made.answer or "")[0].value
+    hidden_here = [gap for gap in gaps(statement) if gap.quantity.value == value]
+    if hidden_here and all(about_another(ask, gap, statement) for gap in hidden_here):
+        return Rejected(
+            item=made.parents[0], reason="asks_something_else", detail=hidden_here[0].marked, text=made.question
+        )
+    return made
+
+
+def _pairs(
+    pieces: Sequence[Piece], words: Said, seed: Problem, answer: Fraction | None
+) -> Iterator[Problem | Rejected]:
+    """Go through target and question pairs; a target without question, or a question without target, is rejected."""
+    pairs = [p for p in pieces if p.tag != "statement"]
+    known = numbers(seed.question)
+    total = known + Counter([answer] if answer is not None else [])
+    target: str | None = None
+    for i, piece in enumerate(pairs):
+        if piece.tag == "target":
+            if target is not None:
+                yield Rejected(item=seed.id, reason="target_without_question", text=target)
+            target = piece.text
+            continue
+        if target is None:
+            yield Rejected(item=seed.id, reason="question_without_target", text=piece.text)
+            continue
+        last = i == len(pairs) - 1 and not words.cut_off
+        if not words.cut_off:
+            piece = piece._replace(whole=True)  # a tag that was merely not closed
+        yield hidden(piece, target, seed, answer, total, last=last)
+        target = None
+    if target is not None:
+        yield Rejected(item=seed.id, reason="cut_off" if words.cut_off else "target_without_question", text=target)
 
 
 def hidden(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orcamath.commands.ending import say
 from orcamath.commands.purse import UNLIMITED, Purse
-from orcamath.errors import OrcamathError
+from orcamath.errors import OrcamathError, UsageError
 from orcamath.ports import Request, Sampling
 from orcamath.recipe_settings import Recipe
 from orcamath.store.under_way import stage_under_way
@@ -16,11 +16,16 @@ from orcamath.store.under_way import stage_under_way
 __all__ = ["check_up"]
 
 
-def check_up(recipe: str | None, purse: Purse = UNLIMITED) -> tuple[str, bool]:
-    """Check the environment; with a recipe all that `run` checks, and one real call to its teacher. Returns (report, healthy)."""
+def check_up(recipe: str | None, purse: Purse = UNLIMITED, *, writer: bool = False) -> tuple[str, bool]:
+    """Check the environment; with a recipe all that `run` checks, and one real call to its teacher. Returns (report, healthy).
+
+    `writer`: find the size of the recipe's writer too, by at most 20 calls. Raises UsageError where there is no recipe then.
+    """
     from orcamath.checks.whole import check
     from orcamath.recipe_file import load
 
+    if writer and recipe is None:
+        raise UsageError("--writer tries the writer of a recipe; name one: `orcamath doctor recipe.yaml --writer`")
     lines, healthy = [f"python {platform.python_version()} on {platform.system()} {platform.machine()}"], True
     for package in ("torch", "transformers", "pyarrow", "aiohttp", "peft", "datasets", "gguf"):
         try:
@@ -39,6 +44,10 @@ def check_up(recipe: str | None, purse: Purse = UNLIMITED) -> tuple[str, bool]:
         said, answered = _teacher_says(loaded, purse) if not found.troubles else ("the teacher was not asked", False)
         lines.append(said)
         healthy = healthy and answered
+        if writer and answered:
+            said, fine = _writer_says(loaded, purse)
+            lines.append(said)
+            healthy = healthy and fine
         said, fine = _student_says(loaded)
         lines.append(said)
         healthy = healthy and fine
@@ -91,3 +100,28 @@ def _teacher_says(loaded: Recipe, purse: Purse) -> tuple[str, bool]:
         return f"problem: the teacher of `{loaded.name}` did not answer: {reply.error}", False
     n = reply.usage.completion_tokens
     return f"teacher of `{loaded.name}` ({chat.fingerprint}) answered with {n} tokens: {reply.text[-80:]!r}", True
+
+
+def _writer_says(loaded: Recipe, purse: Purse) -> tuple[str, bool]:
+    """Try the writer in every way of asking until one fits, past the ledger, and name its `writer_size`."""
+    from orcamath.agents.ask_me_anything import AskSettings
+    from orcamath.agents.pilot import pilot
+    from orcamath.families import find
+
+    model = loaded.writer or loaded.teacher
+    name, lines, n_calls = model.model or model.backend, [], 0
+    try:
+        chat = find("backend", model.backend).open_chat(purse.settings(model))
+        say(f"trying the writer `{name}`: at most 20 calls")
+        with purse.opened() as budget, stage_under_way("doctor", budget):
+            for trial in pilot(chat, loaded.ask_me_anything or AskSettings()):
+                n_calls += trial.n_calls
+                lost = ", ".join(f"{reason} {n}" for reason, n in trial.lost.most_common(4))
+                kept = f"{len(trial.kept)} of {trial.n_numbers} numbers became problems"
+                lines.append(f"  as {trial.size}: {kept}{f'; not kept: {lost}' if lost else ''}")
+                lines += [f"    {p.question} ⇒ {p.answer}" for p in trial.kept[:3]]
+    except OrcamathError as e:
+        return f"problem: the writer of `{loaded.name}` cannot be tried: {e}", False
+    found = f"`writer_size: {trial.size}` fits" if trial.enough else "problem: too small a writer in every way"
+    recipe = f"; the recipe says {loaded.writer_size}" if trial.enough and trial.size != loaded.writer_size else ""
+    return "\n".join([f"writer `{name}`, {n_calls} calls: {found}{recipe}", *lines]), trial.enough

@@ -33,7 +33,7 @@ def _hosts(recipe: Recipe) -> Iterator[str]:
 def _commands(recipe: Recipe) -> Iterator[str]:
     for practice in (recipe.practice, *(step.practice for step in recipe.iterations)):
         if practice.server is not None:
-            yield f"practice: this command is started: {practice.server.command}"
+            yield f"practice: this command is started: {practice.server.line()}"
 
 
 def _files(recipe: Recipe) -> Iterator[str]:

@@ -17,10 +17,12 @@ __all__ = ["StagePlan", "follow_ups", "grown", "put_together"]
 
 BYTES_A_TOKEN = Range(3.0, 4.5)
 ANSWER_TOKENS = {
-    "ask": Range(300, 900), "ask_each": Range(10, 40), "edit": Range(50, 250), "agent": Range(50, 450),
+    "ask": Range(300, 900), "ask_two": Range(80, 450), "ask_each": Range(10, 40), "edit": Range(50, 250), "agent": Range(50, 450),
     "teach": Range(120, 450), "judge": Range(40, 150),
     "confirm": Range(120, 450), "reask": Range(120, 450),
 }  # fmt: skip
+ASKING = {"one": "ask", "two": "ask_two", "each": "ask_each"}
+"""How Ask-Me-Anything calls → whose usual answers; of two calls the mean."""
 SECONDS_A_CALL = Range(3.0, 20.0)
 ASK_GROWTH = Range(2.5, 4.5)  # problems a seed; paper: 3.33
 AGENT_GROWTH = Range(0.5, 3.0)  # problems a seed, of an agent of one's own
@@ -67,21 +69,24 @@ def grown(seen: Seen, recipe: Recipe) -> Range:
         rate = _sum_of_rounds(recipe, first=1)
     elif _not_begun(seen):
         rate = ASK_GROWTH
+    elif recipe.ask_me_anything is not None and recipe.ask_me_anything.calls == "two":
+        rate = ASK_GROWTH
     else:  # a call for each number, and the statements are there
         rate = A_NUMBER_GROWTH
     return rate.times(missing).plus(seen.n_out)
 
 
 def follow_ups(seen: Seen, recipe: Recipe) -> Range:
-    """Return the calls that come after the unknown ones: an editor after its suggester, a second round after a first, a
-    question for every number of a statement."""
+    """Return the calls that come after the unknown ones: an editor after its suggester, a second round after a first, the
+    questions about a statement."""
     if seen.sealed:
         return Range(0, 0)
     if seen.label == "edit":
         calls = _sum_of_rounds(recipe, first=0).times(2)
         return Range(calls.low - 1, calls.high - 1).times(seen.calls.unknown + seen.calls.waiting)
-    if seen.label == "ask" and recipe.ask_me_anything is not None and recipe.ask_me_anything.calls == "each":
-        return NUMBERS_A_STATEMENT.times(_not_begun(seen))
+    if seen.label == "ask" and recipe.ask_me_anything is not None:
+        then = {"one": Range(0, 0), "two": Range(1, 1), "each": NUMBERS_A_STATEMENT}[recipe.ask_me_anything.calls]
+        return then.times(_not_begun(seen))
     return Range(0, 0)
 
 

@@ -5,6 +5,7 @@ themselves make them for a problem of that length.
 """
 
 from orcamath.agents import ask_me_anything, solver, suggester
+from orcamath.agents.small_writer.ask_each import Teller
 from orcamath.agents.solver import Posed
 from orcamath.plan.rehearsal import Seen, Tally
 from orcamath.ports import Request
@@ -20,7 +21,10 @@ def seen_of(recipe: Recipe, expected: ExpectedSettings) -> dict[str, Seen]:
     here = expected.seeds + expected.as_they_are
     seen = {"collect": _stage("collect", here, here, expected)}
     if recipe.ask_me_anything is not None:
-        request = ask_me_anything.make(recipe.ask_me_anything).request(problem, 0)
+        asking = recipe.ask_me_anything
+        teller = Teller(asking.statement, asking.statement.loaded())
+        agent = ask_me_anything.make(asking) if asking.calls == "one" else teller
+        request = agent.request(problem, 0)
         seen["ask"] = _stage("ask", expected.seeds, 0, expected, request)
     if recipe.suggester_editor is not None:
         request = suggester.make(recipe.suggester_editor.suggester).request(problem, 0)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from orcamath.agents.ask_me_anything import AskSettings
-from orcamath.plan.calls import ANSWER_TOKENS, BYTES_A_TOKEN, StagePlan, follow_ups, grown, put_together
+from orcamath.plan.calls import ANSWER_TOKENS, ASKING, BYTES_A_TOKEN, StagePlan, follow_ups, grown, put_together
 from orcamath.plan.expected import seen_of
 from orcamath.plan.ladder import climbed, dear_alone
 from orcamath.plan.ranges import Range
@@ -126,7 +126,6 @@ def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price])
     recipe, seen, rows = found.recipe, found.seen, list[StagePlan]()
     writer = recipe.writer or recipe.teacher
     asking, editing = recipe.ask_me_anything, recipe.suggester_editor
-    each = asking is not None and asking.calls == "each"
     longest = {
         "ask": _longest_of_asking(asking) if asking is not None else 0,
         "edit": editing.editor.max_new_tokens if editing is not None else 0,
@@ -150,7 +149,8 @@ def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price])
         if name == "confirm" and recipe.confirm is not None and not seen[name].sealed:
             begun = seen[name].calls.known + seen[name].calls.unknown
             more = Range(*(max(n * recipe.confirm.solutions - begun, 0) for n in found.lengths.unlearned))
-        kind, price = "ask_each" if each and name == "ask" else name.split(" ")[0], price_of(model)
+        kind = ASKING[asking.calls] if name == "ask" and asking is not None else name.split(" ")[0]
+        price = price_of(model)
         row = put_together(
             arm, name, seen[name].calls, more, model, price, longest=longest[name], rehearsed=True, kind=kind
         )
@@ -161,7 +161,8 @@ def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price])
 def _longest_of_asking(settings: AskSettings) -> int:
     if settings.calls == "one":
         return settings.max_new_tokens
-    return max(settings.statement.max_new_tokens, settings.question.max_new_tokens)
+    then = settings.questions if settings.calls == "two" else settings.question
+    return max(settings.statement.max_new_tokens, then.max_new_tokens)
 
 
 def _later(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) -> list[StagePlan]:

@@ -1,7 +1,7 @@
 """Stage `ask`: the problems that Ask-Me-Anything makes of the seeds (paper, section 2.2).
 
 In: seeds. Out: `problems`, one for every number that could be hidden and asked for. How a reply is asked for and read is the
-agent's business: `agents.ask_me_anything`, or `agents.small_writer.ask_each` for writers too small for the whole at once.
+agent's business: `agents.ask_me_anything`, or `agents.small_writer` for writers too small for the whole at once.
 
 Deviation: seeds without a number and a numeric answer are left out, with a message.
 """
@@ -13,6 +13,7 @@ from orcamath.agents.ask_me_anything import AskSettings, make
 from orcamath.agents.driver import write
 from orcamath.agents.hidden_numbers import answer_value, short_answer
 from orcamath.agents.small_writer.ask_each import ask_each
+from orcamath.agents.small_writer.ask_in_two import ask_in_two
 from orcamath.agents.wellformed import numbers
 from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Artifact, Output
@@ -52,7 +53,10 @@ def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered)
     if settings.calls == "each":
         n_targets = ask_each(out, settings.statement, settings.question, fit, n_fit, writer)
         return facts.model_copy(update={"targets": n_targets})
-    write(make(settings), fit, writer, out, tries=settings.tries, total=n_fit)
+    if settings.calls == "two":
+        ask_in_two(out, settings.statement, settings.questions, fit, n_fit, writer)
+    else:
+        write(make(settings), fit, writer, out, tries=settings.tries, total=n_fit)
     return facts
 
 

@@ -93,6 +93,7 @@ def export(
 @app.command()
 def doctor(
     recipe: Annotated[str | None, typer.Argument(help="Also make one real call to this recipe's teacher.")] = None,
+    writer: Annotated[bool, typer.Option("--writer", help="Also find the writer's size, by at most 20 calls.")] = False,
     cap_usd: CapOpt = None,
     price: PriceOpt = None,
 ) -> None:
@@ -100,7 +101,7 @@ def doctor(
     from orcamath.commands.doctor import check_up
     from orcamath.commands.purse import purse_of
 
-    report, healthy = check_up(recipe, purse_of(cap_usd, price))
+    report, healthy = check_up(recipe, purse_of(cap_usd, price), writer=writer)
     typer.echo(report)
     if not healthy:
         raise typer.Exit(1)

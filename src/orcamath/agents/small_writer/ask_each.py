@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from orcamath.agents.driver import CallSettings, drive, fill, fold
+from orcamath.agents.driver import CallSettings, fill, fold, write
 from orcamath.agents.gaps import Gap, asks_for, gaps, kind_of
 from orcamath.agents.hidden_numbers import answer_value, as_told, changed, hidden, short_answer
 from orcamath.agents.patterns import pattern
@@ -36,6 +36,7 @@ __all__ = [
     "ask_each",
     "opening_for",
     "targets",
+    "tell",
 ]
 
 
@@ -208,6 +209,15 @@ def targets(told: Told) -> Iterator[Target]:
     return (Target(told, g) for g in every if g.quantity != left_out)
 
 
+def tell(
+    out: Output, settings: StatementSettings, seeds: Callable[[], Iterable[Problem]], n_seeds: int, writer: Remembered
+) -> Callable[[Output | None], Iterator[Told]]:
+    """Have all statements written; returns what goes through them, and keeps the books where it is given the Output."""
+    teller = Teller(settings, settings.loaded())
+    fill(teller, seeds, writer, out.progress, tries=settings.tries, total=n_seeds)
+    return lambda book: (told for _, told in fold(teller, seeds, writer, book, tries=settings.tries, final=False))
+
+
 def ask_each(
     out: Output,
     statement: StatementSettings,
@@ -218,19 +228,13 @@ def ask_each(
 ) -> int:
     """Write the problems that come of the seeds in two passes: all statements, then all questions; returns how many numbers
     were asked for."""
-    teller, asker = Teller(statement, statement.loaded()), Asker(question, question.loaded())
+    told = tell(out, statement, seeds, n_seeds, writer)
+    n_targets = sum(
+        1 for one in told(out) for _ in targets(one)
+    )  # the books of the statements are kept in this pass only
 
-    def all_targets(book: Output | None = None) -> Iterator[Target]:
-        for _, told in fold(teller, seeds, writer, book, tries=statement.tries, final=False):
-            yield from targets(told)
+    def asked_for() -> Iterator[Target]:
+        return (target for one in told(None) for target in targets(one))
 
-    fill(teller, seeds, writer, out.progress, tries=statement.tries, total=n_seeds)
-    n_targets = sum(1 for _ in all_targets(out))  # the books of the statements are kept in this pass only
-
-    def kept() -> Iterator[Problem]:
-        for _, problem in drive(asker, all_targets, writer, out, tries=question.tries, total=n_targets):
-            out.keep(owed=True)
-            yield problem
-
-    out.write("problems", kept())
+    write(Asker(question, question.loaded()), asked_for, writer, out, tries=question.tries, total=n_targets)
     return n_targets
