@@ -67,9 +67,7 @@ def grown(seen: Seen, recipe: Recipe) -> Range:
         rate = AGENT_GROWTH
     elif seen.label == "edit":
         rate = _sum_of_rounds(recipe, first=1)
-    elif _not_begun(seen):
-        rate = ASK_GROWTH
-    elif recipe.ask_me_anything is not None and recipe.ask_me_anything.calls == "two":
+    elif _not_begun(seen) or (recipe.ask_me_anything is not None and recipe.ask_me_anything.calls == "two"):
         rate = ASK_GROWTH
     else:  # a call for each number, and the statements are there
         rate = A_NUMBER_GROWTH
