@@ -26,7 +26,7 @@ LAYERS = [
     ["store"],
     [
         "sources", "agents", "prompts", "judges", "contamination", "duplicates",
-        "verify", "worked", "preferences", "mistakes", "evaluate", "trackers",
+        "verify", "worked", "preferences", "mistakes", "scoring", "trackers",
     ],
     ["student"],
     ["stages"],

@@ -13,6 +13,7 @@ from orcamath.store.artifacts import Output, Store
 from orcamath.store.seals import number_of, sealed_number
 from orcamath.student.checkpoint import resume, save_checkpoint
 from orcamath.student.facts import TrainedFacts
+from orcamath.student.lora import with_adapter
 from orcamath.student.model import contents, load, open_folder, save
 from tiny_student import tiny_folder, tiny_model, tiny_tokenizer
 
@@ -51,10 +52,10 @@ def test_a_pickled_adapter_is_never_opened(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lose", [True, False])
 def test_an_adapter_with_other_tensors_is_refused_by_name(tmp_path: Path, lose: bool) -> None:
-    from peft import LoraConfig, get_peft_model
+    from peft import LoraConfig
 
     base = tiny_folder(tmp_path / "base")
-    model = get_peft_model(tiny_model(), LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
+    model = with_adapter(tiny_model(), LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
     model.peft_config["default"].base_model_name_or_path = str(base.path)
     folder = tmp_path / "adapter"
     model.save_pretrained(folder)

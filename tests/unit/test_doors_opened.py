@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from orcamath.evaluate.harness import local_task
 from orcamath.export.student import export_student
 from orcamath.export.whole import export_table
 from orcamath.records import Lesson, Problem
+from orcamath.scoring.harness import local_task
 from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.student.encode import Encoder
 from orcamath.student.model import save

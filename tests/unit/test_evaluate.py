@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orcamath.errors import UsageError
-from orcamath.evaluate.scores import Sample, flexible, majority, pass_at_k, sizes, strict
 from orcamath.intervals import wilson
 from orcamath.judges.rules import RulesJudge
 from orcamath.ports import Message, Reply, Request, Sampling, Usage
 from orcamath.records import Problem, Scored
+from orcamath.scoring.scores import Sample, flexible, majority, pass_at_k, sizes, strict
 from orcamath.stages.evaluate import EvaluateSettings, evaluate
 from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.store.ledger import Ledger, Remembered

@@ -11,10 +11,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from orcamath.errors import UsageError
-from orcamath.evaluate.harness import TASKS, local_task, main, process_results
-from orcamath.evaluate.scores import flexible, strict
 from orcamath.judges.rules import RulesJudge
 from orcamath.ports import Comparison
+from orcamath.scoring.harness import TASKS, local_task, main, process_results
+from orcamath.scoring.scores import flexible, strict
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_every_task_of_the_pack_takes_its_scores_from_here() -> None:
     tasks = sorted(p.name for p in TASKS.glob("orca_*.yaml"))
     assert tasks == ["orca_gsm8k.yaml", "orca_gsm_hard.yaml", "orca_gsm_plus.yaml", "orca_svamp.yaml"]
     assert all("include: _scores.yaml" in (TASKS / t).read_text() for t in tasks)
-    assert "!function orcamath.evaluate.harness.process_results" in (TASKS / "_scores.yaml").read_text()
+    assert "!function orcamath.scoring.harness.process_results" in (TASKS / "_scores.yaml").read_text()
 
 
 def test_a_task_over_a_local_file_is_the_packs_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

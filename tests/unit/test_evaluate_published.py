@@ -2,7 +2,7 @@
 
 import pytest
 
-from orcamath.evaluate.published import Published, ours, placed, published
+from orcamath.scoring.published import Published, ours, placed, published
 
 
 def test_rows_say_where_they_come_from_and_are_possible_scores() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orcamath.errors import DataError
-from orcamath.evaluate.facts import BenchmarkFacts, EvaluateFacts
+from orcamath.scoring.facts import BenchmarkFacts, EvaluateFacts
 from orcamath.stages.facts import facts_of
 from orcamath.stages.gate import GateFacts
 from orcamath.stages.teach import TeachFacts

@@ -11,10 +11,10 @@ import pytest
 
 from orcamath.commands.measuring import Wanted, evaluate_models
 from orcamath.errors import UsageError
-from orcamath.evaluate.facts import EvaluateFacts
-from orcamath.evaluate.published import published
 from orcamath.ports import Sampling
 from orcamath.report.measured import Measured, text_of
+from orcamath.scoring.facts import EvaluateFacts
+from orcamath.scoring.published import published
 from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.testing import MisbehavingServer, serve
 from orcamath.testing.server import Call

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.evaluate.facts import BenchmarkFacts
 from orcamath.intervals import Interval, Paired, paired, wilson
 from orcamath.records import Lesson, Problem
 from orcamath.report import sections
@@ -14,6 +13,7 @@ from orcamath.report.fold import Example, Origin, Results, StageRow, fold
 from orcamath.report.page import render, write
 from orcamath.report.rows import Contrast, Row
 from orcamath.report.training import Training
+from orcamath.scoring.facts import BenchmarkFacts
 from orcamath.stages.gate import GateFacts, GateSettings, gate
 from orcamath.stages.judge import JudgeFacts
 from orcamath.store.artifacts import Output, Store

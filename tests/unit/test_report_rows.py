@@ -5,7 +5,6 @@ import io
 import pytest
 from rich.console import Console
 
-from orcamath.evaluate.facts import BenchmarkFacts
 from orcamath.intervals import Interval, bootstrap, bootstrap_difference, paired, wilson
 from orcamath.records import Scored
 from orcamath.report.fold import Results
@@ -13,6 +12,7 @@ from orcamath.report.page import render
 from orcamath.report.rows import Row, Student, rows
 from orcamath.report.sections import findings
 from orcamath.report.table import show
+from orcamath.scoring.facts import BenchmarkFacts
 
 RIGHT = {  # (arm, seed) → which of ten problems are answered rightly
     ("", 0): "1111100000",

@@ -90,13 +90,13 @@ def test_kto_is_the_naive_loop_with_z0_from_other_problems() -> None:
     strangers = mismatches([g.group for g in groups])
     other = [Posed(g.group.prompt, strangers[g.group.problem_id]) for g in groups]
     reference = [tuple(-20.0 for _ in p.answers) for p in other]
-    ratios = [float(one_by_one(model, p.prompt, a)) + 20.0 for p in other for a in p.answers]
+    ratios = [float(one_by_one(model, p.prompt, a).detach()) + 20.0 for p in other for a in p.answers]
     baseline = z0(score_all(model, other, 200), reference)
     assert baseline == pytest.approx(max(0.0, sum(ratios) / len(ratios)), abs=1e-9)
     terms = []
     for g in groups:
         for response, desirable, ref in zip(g.group.responses, g.group.desirable, g.reference, strict=True):
-            r = float(one_by_one(model, g.group.prompt, response)) - ref
+            r = float(one_by_one(model, g.group.prompt, response).detach()) - ref
             gain = BETA * (r - baseline)
             terms.append(1 - torch.sigmoid(torch.tensor(gain if desirable else -gain, dtype=torch.float64)).item())
     report, _ = ran(model, groups, kto.loss, z0=baseline)
@@ -123,7 +123,7 @@ def test_a_group_that_does_not_fit_is_cut_into_slices_of_its_answers() -> None:
 def test_gradient_checkpointing_changes_nothing() -> None:
     model, groups = tiny_model(), some_groups(4)
     _, gradient = ran(model.train(), groups, dpo.loss)
-    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.activation_checkpointing_enable({"use_reentrant": False})
     _, again = ran(model, groups, dpo.loss)
     assert torch.allclose(again, gradient, atol=1e-6)
 

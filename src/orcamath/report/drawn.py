@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from orcamath.evaluate.facts import Several
 from orcamath.intervals import Interval
 from orcamath.report.fold import Results
 from orcamath.report.rows import Row
 from orcamath.report.ways import Trail, flow, trails
+from orcamath.scoring.facts import Several
 
 __all__ = ["Paths", "growth", "paths"]
 

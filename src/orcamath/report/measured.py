@@ -11,12 +11,12 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from orcamath.evaluate.facts import SEVERAL, EvaluateFacts, PricedShare
-from orcamath.evaluate.published import Published
 from orcamath.intervals import Paired
 from orcamath.report.measures import percent, share_of
 from orcamath.report.others import placed_beside
 from orcamath.report.table import table
+from orcamath.scoring.facts import SEVERAL, EvaluateFacts, PricedShare
+from orcamath.scoring.published import Published
 
 __all__ = ["Measured", "text_of"]
 

@@ -7,8 +7,8 @@ terminal show the same ones.
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from orcamath.evaluate.facts import BenchmarkFacts, Share, Working
 from orcamath.intervals import Interval
+from orcamath.scoring.facts import BenchmarkFacts, Share, Working
 
 __all__ = ["Columns", "levels", "measures", "percent", "share_of"]
 

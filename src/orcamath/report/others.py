@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from orcamath.evaluate.facts import SEVERAL, BenchmarkFacts
-from orcamath.evaluate.published import Published, ours, placed, published
 from orcamath.report.fold import Results
 from orcamath.report.rows import Row
+from orcamath.scoring.facts import SEVERAL, BenchmarkFacts
+from orcamath.scoring.published import Published, ours, placed, published
 
 __all__ = ["beside", "partly_measured", "placed_beside"]
 

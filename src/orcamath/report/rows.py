@@ -8,10 +8,10 @@ p. Several: seeds are averaged within each problem, then problems are bootstrapp
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from orcamath.evaluate.facts import BenchmarkFacts
 from orcamath.intervals import Interval, Paired, bootstrap, bootstrap_difference, paired, wilson
 from orcamath.records import Scored
 from orcamath.report.training import Training, training_of
+from orcamath.scoring.facts import BenchmarkFacts
 
 __all__ = ["Contrast", "Row", "Student", "contrast", "rows"]
 

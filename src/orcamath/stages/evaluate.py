@@ -20,11 +20,11 @@ from pydantic import Field, model_validator
 
 from orcamath.answers import final_answer, worked
 from orcamath.errors import UsageError, nearest
-from orcamath.evaluate.facts import BenchmarkFacts, EvaluateFacts, LevelShare, PricedShare, Share, Working
-from orcamath.evaluate.scores import Sample, flexible, generated, majority, pass_at_k, sizes, strict
 from orcamath.intervals import Interval, wilson
 from orcamath.ports import Comparison, Judge, Message, Pose, Reply, Request, Sampling
 from orcamath.records import Lesson, Outcome, Problem, Scored, Settings, digest
+from orcamath.scoring.facts import BenchmarkFacts, EvaluateFacts, LevelShare, PricedShare, Share, Working
+from orcamath.scoring.scores import Sample, flexible, generated, majority, pass_at_k, sizes, strict
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage

@@ -13,12 +13,12 @@ from itertools import groupby
 
 from pydantic import Field
 
-from orcamath.evaluate.facts import PricedShare
-from orcamath.evaluate.scores import generated, sizes
 from orcamath.intervals import wilson
 from orcamath.ports import Pose, Request, Sampling
 from orcamath.prompts import block, load
 from orcamath.records import Problem, Rejected, Scored, Settings, outside_digest
+from orcamath.scoring.facts import PricedShare
+from orcamath.scoring.scores import generated, sizes
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Fact, Facts
 from orcamath.store.ledger import Remembered

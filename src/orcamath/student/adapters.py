@@ -16,6 +16,7 @@ from orcamath.errors import ModelError
 from orcamath.student.changes import declared_ends
 from orcamath.student.ends import name_end
 from orcamath.student.folder import ModelFolder
+from orcamath.student.lora import saved_adapter_on, with_adapter
 from orcamath.student.model import load, save, torch_dtype
 from orcamath.student.settings import AdapterSettings, TrainSettings
 
@@ -39,7 +40,7 @@ def adapted(model: Any, settings: AdapterSettings) -> Any:
     merged, it would change the output too, which it did not while it was trained.
     """
     try:
-        from peft import LoraConfig, get_peft_model
+        from peft import LoraConfig
     except ImportError as e:
         raise ModelError("adapters need the package `peft`: install the extra `lora`") from e
     config = LoraConfig(
@@ -48,7 +49,7 @@ def adapted(model: Any, settings: AdapterSettings) -> Any:
     )  # fmt: skip
     inner, outer = model.get_input_embeddings(), model.get_output_embeddings()
     tied = outer is not None and inner.weight is outer.weight
-    made = get_peft_model(model, config, autocast_adapter_dtype=True)
+    made = with_adapter(model, config)
     if tied and (made.get_input_embeddings() is not inner or made.get_output_embeddings() is not outer):
         raise ModelError(
             f"`adapter.targets: {settings.targets}` adapts embeddings that are tied to the output matrix, so the merged student "
@@ -81,13 +82,11 @@ def save_trained(
     if settings.adapter.quantize == "none":
         _save(model.merge_and_unload(), tokenizer, ends, path)
         return
-    from peft import PeftModel
-
     model.save_pretrained(path.with_name("adapter"))
     del model
     gc.collect()
     base = load(source, dtype=torch_dtype(settings.dtype), device="cpu").model  # the GPU still holds the quantized one
-    merged = PeftModel.from_pretrained(base, path.with_name("adapter")).merge_and_unload()
+    merged = saved_adapter_on(base, path.with_name("adapter")).merge_and_unload()
     _save(merged, tokenizer, ends, path)
 
 

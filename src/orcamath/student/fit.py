@@ -62,7 +62,9 @@ def prepared(loaded: Loaded, settings: TrainSettings, world: World = ALONE) -> A
     mode."""
     model = adapted(loaded.model, settings.adapter) if settings.adapter else loaded.model
     if settings.gradient_checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        # the second name is that of transformers before 5.23
+        enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+        enable({"use_reentrant": False})
         model.enable_input_require_grads()  # adapters leave the embeddings frozen
     if shards(settings, world):
         shard(model, settings, world)

@@ -23,6 +23,7 @@ from orcamath.student.gguf_header import gguf_header
 from orcamath.student.gguf_weights import as_the_file_says
 from orcamath.student.head import holds
 from orcamath.student.intake import check_claims, check_files, config_of
+from orcamath.student.lora import saved_adapter_on
 from orcamath.student.settings import Dtype
 
 __all__ = [
@@ -260,10 +261,10 @@ def _load_quantized(path: Path, dtype: torch.dtype) -> Any:
 
 
 def _load_adapter(path: Path, dtype: torch.dtype) -> Any:
-    from peft import PeftModel, get_peft_model_state_dict
+    from peft import get_peft_model_state_dict
 
     base = str(config_of(path / "adapter_config.json")["base_model_name_or_path"])
-    model = PeftModel.from_pretrained(_load_weights(locate(base), dtype), path, is_trainable=False)
+    model = saved_adapter_on(_load_weights(locate(base), dtype), path)
     with safe_open(path / ADAPTER, "pt") as file:
         held = set(file.keys())
     # peft too only warns; embeddings may be saved beside the adapter

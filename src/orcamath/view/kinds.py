@@ -7,7 +7,7 @@ and the values of the filters. Text is whole here; making it inert is the busine
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from orcamath.evaluate.scores import flexible
+from orcamath.scoring.scores import flexible
 
 __all__ = ["ALL_KINDS", "FACETS", "KINDS", "STRINGS_DIFFER", "Entry", "Kind", "number"]
 

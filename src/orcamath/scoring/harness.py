@@ -1,11 +1,11 @@
 """Scores for lm-evaluation-harness: what the task pack in `lm_eval_tasks/` computes of each answer.
 
-    lm_eval --include_path "$(python -m orcamath.evaluate.harness)" --tasks orca_gsm8k --apply_chat_template \\
+    lm_eval --include_path "$(python -m orcamath.scoring.harness)" --tasks orca_gsm8k --apply_chat_template \\
         --model hf --model_args pretrained=runs/…/model
 
 A file of one's own, in the form of one of the sets, without a hub:
 
-    mkdir tasks && python -m orcamath.evaluate.harness orca_gsm8k mine.jsonl > tasks/mine.yaml
+    mkdir tasks && python -m orcamath.scoring.harness orca_gsm8k mine.jsonl > tasks/mine.yaml
     lm_eval --include_path tasks --tasks mine …
 
 The pack ships inside the package, so that it is found wherever the package is installed and its scores are the very
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from orcamath.errors import UsageError, nearest
-from orcamath.evaluate.scores import flexible, strict
 from orcamath.judges.rules import rule
 from orcamath.ports import Comparison
+from orcamath.scoring.scores import flexible, strict
 
 __all__ = ["TASKS", "local_task", "main", "process_results"]
 
@@ -76,7 +76,7 @@ def local_task(task: str, file: Path) -> str:
 def main(arguments: Sequence[str]) -> None:
     """Print the pack's folder, or (TASK FILE) a task over a local file."""
     if len(arguments) not in (0, 2):
-        raise UsageError("python -m orcamath.evaluate.harness [TASK FILE]: nothing, or a task of the pack and a file")
+        raise UsageError("python -m orcamath.scoring.harness [TASK FILE]: nothing, or a task of the pack and a file")
     sys.stdout.write(local_task(arguments[0], Path(arguments[1])) if arguments else f"{TASKS}\n")
 
 
