@@ -10,11 +10,11 @@ import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Protocol, cast
 
 from orcamath.errors import DataError
 
-__all__ = ["Overlong", "bounded_lines", "open_file", "read_text", "read_whole"]
+__all__ = ["Lines", "Overlong", "bounded_lines", "open_file", "read_text", "read_whole"]
 
 MAX_LINE = 8_000_000
 MAX_WHOLE = 1 << 30
@@ -39,7 +39,15 @@ def open_file(path: Path) -> IO[bytes]:
         raise DataError(f"cannot open `{path}`: {why}; mend the path or its permissions") from e
 
 
-def bounded_lines(file: IO[bytes]) -> Iterator[bytes | Overlong]:
+class Lines(Protocol):
+    """What lines are read from."""
+
+    def readline(self, limit: int, /) -> bytes:
+        """Return the next line with its end, or the first `limit` bytes of it; nothing at the end of the file."""
+        ...
+
+
+def bounded_lines(file: Lines) -> Iterator[bytes | Overlong]:
     """Yield a file's lines with their ends; one that is too long is read over."""
     while line := file.readline(MAX_LINE + 1):
         if len(line) <= MAX_LINE:

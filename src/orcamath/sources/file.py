@@ -2,16 +2,20 @@
 
 Our columns are `question` (the only one that must be there), `answer`, `solution`, `options`, `kind`, `split`, `licence`,
 `source`; `columns` maps them to yours where the names differ. Those of Numina (`problem`), MetaMathQA (`query`, `response`)
-and OpenMathInstruct (`expected_answer`, `generated_solution`) are known. Without a split on the row, in the file's name, or in
-`split`, a problem is for training.
+and OpenMathInstruct (`expected_answer`, `generated_solution`) are known; of an answer that is a worked solution (GSM8K's `####`,
+MetaMathQA's `The answer is:`) the end is taken. Without a split on the row, in the file's name, or in `split`, a problem is for
+training; `options: {draw_split: true}` draws the splits by near-duplicate cluster (see `clusters`), whatever the file says.
+
+How the file is written, where it is no UTF-8 with commas: `options: {encoding: cp1252, delimiter: ";"}`.
 """
 
-from collections.abc import Iterator
+import codecs
+from collections.abc import Iterable, Iterator
 from typing import Any, get_args
 
 from orcamath.errors import DataError, nearest
 from orcamath.records import AnswerKind
-from orcamath.sources.rows import FORMS, files_of, rows
+from orcamath.sources.rows import FORMS, Writing, files_of, rows
 from orcamath.sources.source import (
     Found,
     Row,
@@ -22,9 +26,10 @@ from orcamath.sources.source import (
     problem_from,
     split_named,
     text_of,
+    unsplit,
 )
 
-__all__ = ["COLUMNS", "mapped", "problem_of", "read"]
+__all__ = ["COLUMNS", "check_options", "end_of", "mapped", "problem_of", "read"]
 
 COLUMNS = ("question", "answer", "solution", "options", "kind", "split", "licence", "source")
 
@@ -34,6 +39,36 @@ _KNOWN = {
     "solution": ("generated_solution", "response"),
 }
 """What others call our columns; looked for where a row has not ours and `columns` does not say."""
+_BEFORE_END = ("####", "The answer is:", "the answer is:")
+
+
+def end_of(solution: str) -> str | None:
+    """Return the answer at the end of a worked solution in GSM8K's or MetaMathQA's way; None where there is none."""
+    last = solution.rstrip().rpartition("\n")[2]
+    ends = (last.rpartition(mark) for mark in _BEFORE_END)
+    return next((end.strip() for _, mark, end in ends if mark and end.strip()), None)
+
+
+def check_options(settings: SourceSettings, known: Iterable[str]) -> None:
+    """Raise DataError where `options` has a key that its reader does not know."""
+    for name in settings.options:
+        if name not in known:
+            raise DataError(f"source `{settings.name}`: `options` has no key `{name}`; {nearest(name, known)}")
+
+
+def _writing(settings: SourceSettings) -> Writing:
+    """Return how the source's files are written. Raises DataError for what is no encoding or no delimiter."""
+    encoding, delimiter = settings.options.get("encoding", "utf-8"), settings.options.get("delimiter")
+    try:
+        known = codecs.lookup(str(encoding))
+        "".encode(known.name)  # some that Python knows are no encodings of texts
+    except LookupError:
+        raise DataError(
+            f"source `{settings.name}`: `{encoding}` is no encoding; name one such as utf-8, utf-16, cp1252, gb18030"
+        ) from None
+    if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise DataError(f"source `{settings.name}`: the delimiter `{delimiter}` is not one character such as `;`")
+    return Writing(known.name, delimiter)
 
 
 def mapped(settings: SourceSettings) -> dict[str, str]:
@@ -45,12 +80,13 @@ def mapped(settings: SourceSettings) -> dict[str, str]:
 
 
 def read(settings: SourceSettings) -> Iterator[Found]:
-    """Yield every row as a problem."""
-    names = mapped(settings)
+    """Yield every row as a problem. Raises DataError where there is no file, or `columns` or `options` are not as above."""
+    check_options(settings, ("encoding", "delimiter", "draw_split"))
+    names, writing = mapped(settings), _writing(settings)
 
     def rows_read() -> Iterator[Any]:
         for path in files_of(settings, None, FORMS):
-            yield from rows(path)
+            yield from rows(path, writing)
 
     return each(rows_read(), lambda row: problem_of(row, settings, names))
 
@@ -79,15 +115,16 @@ def problem_of(row: Row, settings: SourceSettings, names: dict[str, str]) -> Fou
     if not isinstance(options, list | tuple):
         return row.bad("bad_options", "has options that are no list")
     answer = value["answer"]
-    if isinstance(answer, str) and "####" in answer:  # GSM8K's way, which many files share
+    if isinstance(answer, str) and (end := end_of(answer)) is not None:
         value["solution"] = value["solution"] or answer
-        answer = answer.rpartition("####")[2]
+        answer = end
     kind = value["kind"] or ("choice" if options else gold_kind(number_text(answer)))
     if kind not in get_args(AnswerKind):
         return row.bad("bad_kind", f"has the answer kind `{kind}`; {nearest(str(kind), get_args(AnswerKind))}")
-    return problem_from(
+    found = problem_from(
         row, settings, value["question"], number_text(answer), licence=str(value["licence"] or "not stated"),
         split=split or row.split or settings.split or "train", needs_answer=False, answer_kind=kind,
         options=tuple(str(o) for o in options), solution=text_of(value["solution"]),
         source=str(value["source"] or settings.title),
     )  # fmt: skip
+    return unsplit(found) if settings.options.get("draw_split") else found

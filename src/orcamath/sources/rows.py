@@ -1,7 +1,8 @@
 """Rows of a file, whatever its form: JSON Lines, JSON, CSV, TSV, Parquet; plain or gzipped. In → `Row` or `Rejected`.
 
 A line that cannot be read is a `Rejected` that names file and line; a file that cannot be opened raises DataError. Files are
-read as a stream and within bounds (`reading`), but for `.json`, which has no other way.
+read as a stream and within bounds (`reading`), but for `.json`, which has no other way. How a text file is written (encoding,
+delimiter) is said by whoever names it and never guessed here; `look` guesses.
 """
 
 import csv
@@ -11,7 +12,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, NamedTuple, TextIO
 
 import orjson
 import pyarrow as pa
@@ -22,13 +23,25 @@ from orcamath.reading import MAX_LINE, Overlong, bounded_lines, open_file, read_
 from orcamath.records import Rejected
 from orcamath.sources.source import Row, SourceSettings, split_named
 
-__all__ = ["FORMS", "files_of", "rows"]
+__all__ = ["DEFAULT", "FORMS", "Writing", "files_of", "form_of", "rows"]
 
 _HALF = re.compile("[\ud800-\udfff]")
 
 MAX_CHARS, MAX_NESTED = 1_000_000, 50
 """Of one text, and of lists within lists: more is no problem and no answer."""
 FORMS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+
+
+class Writing(NamedTuple):
+    """How a text file is written."""
+
+    encoding: str = "utf-8"
+    """Python's name of it. A byte order mark is passed over."""
+    delimiter: str | None = None
+    """Between the columns of a CSV file; None: a comma, and a tab in TSV."""
+
+
+DEFAULT = Writing()
 
 
 def files_of(settings: SourceSettings, stems: Sequence[str] | None, forms: Sequence[str] = FORMS) -> list[Path]:
@@ -51,7 +64,7 @@ def files_of(settings: SourceSettings, stems: Sequence[str] | None, forms: Seque
         )
     found: dict[str, Path] = {}
     for file in sorted(path.rglob("*")):
-        if file.is_file() and _form(file) in forms and (stems is None or _wanted(_stem(file), stems)):
+        if file.is_file() and form_of(file) in forms and (stems is None or _wanted(_stem(file), stems)):
             found.setdefault(_stem(file), file)
     if not found:
         raise DataError(
@@ -65,13 +78,14 @@ def _wanted_names(stems: Sequence[str] | None) -> str:
     return f"none of {', '.join(f'`{s}`' for s in stems)}" if stems else "no file that can be read"
 
 
-def _form(path: Path) -> str:
+def form_of(path: Path) -> str:
+    """Return the ending that says what a file is, in lower case, whether gzipped or not."""
     suffixes = [s.lower() for s in path.suffixes]
     return suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes or [""])[-1]
 
 
 def _stem(path: Path) -> str:
-    name = path.name.lower().removesuffix(".gz").removesuffix(_form(path)).replace("-", "_")
+    name = path.name.lower().removesuffix(".gz").removesuffix(form_of(path)).replace("-", "_")
     return name.split("_00000_of_")[0]  # the hub's own file names
 
 
@@ -87,19 +101,25 @@ def _wanted(stem: str, stems: Sequence[str]) -> bool:
     return False
 
 
-def rows(path: Path) -> Iterator[Row | Rejected]:
+def rows(path: Path, writing: Writing = DEFAULT) -> Iterator[Row | Rejected]:
     """Read a file by its ending. The split is what the file's name says. Raises DataError where it is no such file."""
-    form, split = _form(path), split_named(_stem(path))
+    form, split = form_of(path), split_named(_stem(path))
     if form not in FORMS:
         raise DataError(
             f"`{path}` is none of {', '.join(FORMS)} (plain or .gz); convert it, or rename it to what it is"
         )
     reader = {".csv": _csv, ".tsv": _csv, ".parquet": _parquet, ".json": _json}.get(form, _lines)
+    place = path.name
     try:
-        for place, values in reader(path):
+        for place, values in reader(path, writing):
             yield values if isinstance(values, Rejected) else _whole(Row(place, values, split))
     except (OSError, EOFError, zlib.error, pa.ArrowException) as e:  # gzip says so only while reading
         raise DataError(f"`{path}` cannot be read to its end: {e}; fetch it again") from e
+    except UnicodeDecodeError as e:
+        raise DataError(
+            f"`{path}` is not {writing.encoding.upper()} text: byte 0x{e.object[e.start]:02x} soon after {place}; convert it, or "
+            f"name its encoding on a source, `options: {{encoding: cp1252}}` (`orcamath init` finds out which)"
+        ) from e
 
 
 def _whole(row: Row) -> Row | Rejected:
@@ -133,9 +153,21 @@ def _bad(place: str, detail: str, text: object) -> Rejected:
 _Read = Iterator[tuple[str, Mapping[str, Any] | Rejected]]
 
 
-def _lines(path: Path) -> _Read:
+class _Recoded:
+    """Lines of a file in another encoding, as bytes of UTF-8."""
+
+    def __init__(self, file: IO[bytes], encoding: str) -> None:
+        self._text = io.TextIOWrapper(file, encoding=encoding, newline="\n")
+
+    def readline(self, limit: int) -> bytes:
+        return self._text.readline(limit).encode()
+
+
+def _lines(path: Path, writing: Writing) -> _Read:
     with open_file(path) as file:
-        for i, line in enumerate(bounded_lines(file), start=1):
+        # UTF-8 is decoded a line at a time, so that one bad line is one rejected row
+        lines = bounded_lines(file if writing.encoding == "utf-8" else _Recoded(file, writing.encoding))
+        for i, line in enumerate(lines, start=1):
             if isinstance(line, Overlong):
                 yield f"{path.name}:{i}", _bad(f"{path.name}:{i}", f"is longer than {MAX_LINE:,} bytes", "")
                 continue
@@ -158,15 +190,15 @@ def _object(place: str, line: bytes) -> Mapping[str, Any] | Rejected:
     return value
 
 
-def _json(path: Path) -> _Read:
-    content = read_whole(path).removeprefix(b"\xef\xbb\xbf").strip()
+def _json(path: Path, writing: Writing) -> _Read:
+    raw = read_whole(path)
+    encoding = json.detect_encoding(raw) if writing == DEFAULT else writing.encoding
+    content = raw.decode(encoding, "surrogatepass").removeprefix("\ufeff").strip()  # halves are refused row by row
     try:
         value = json.loads(content)
-    except UnicodeDecodeError as e:
-        raise DataError(f"`{path}` is not UTF-8: {e}; convert it") from e
     except (ValueError, RecursionError) as e:
-        if content.startswith(b"{") and b"\n" in content:  # JSON Lines under another name
-            yield from _lines(path)
+        if content.startswith("{") and "\n" in content:  # JSON Lines under another name
+            yield from _lines(path, writing)
             return
         raise DataError(f"`{path}` is not JSON: {e}; mend that place, or give the file as JSON Lines") from e
     if isinstance(value, dict):
@@ -181,10 +213,12 @@ def _json(path: Path) -> _Read:
         yield place, item if isinstance(item, dict) else _bad(place, "is no JSON object", item)
 
 
-def _csv(path: Path) -> _Read:
+def _csv(path: Path, writing: Writing) -> _Read:
     with open_file(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="strict", newline="")
-        reader = csv.DictReader(_csv_lines(text, path), delimiter="\t" if _form(path) == ".tsv" else ",", strict=True)
+        encoding = "utf-8-sig" if writing.encoding == "utf-8" else writing.encoding
+        text = io.TextIOWrapper(file, encoding=encoding, errors="strict", newline="")
+        delimiter = writing.delimiter or ("\t" if form_of(path) == ".tsv" else ",")
+        reader = csv.DictReader(_csv_lines(text, path), delimiter=delimiter, strict=True)
         _name_columns(reader, path)
         while True:
             try:
@@ -194,8 +228,6 @@ def _csv(path: Path) -> _Read:
             except csv.Error as e:
                 yield f"{path.name}:{reader.line_num}", _bad(f"{path.name}:{reader.line_num}", str(e), "")
                 continue
-            except UnicodeDecodeError as e:
-                raise DataError(f"`{path}`, near line {reader.line_num + 1}, is not UTF-8: {e}; convert it") from e
             place = f"{path.name}:{reader.line_num}"
             if None in values or any(v is None for v in values.values()):
                 yield (
@@ -217,8 +249,6 @@ def _name_columns(reader: "csv.DictReader[str]", path: Path) -> None:
     """Strip the blanks around column names. Raises DataError on a name that stands twice: one of the two would be lost."""
     try:
         names = [name.strip() for name in reader.fieldnames or ()]
-    except UnicodeDecodeError as e:
-        raise DataError(f"`{path}`, in its first line, is not UTF-8: {e}; convert it") from e
     except csv.Error as e:
         raise DataError(f"`{path}`: its first line cannot be read as column names: {e}") from e
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
@@ -229,7 +259,7 @@ def _name_columns(reader: "csv.DictReader[str]", path: Path) -> None:
     reader.fieldnames = names
 
 
-def _parquet(path: Path) -> _Read:
+def _parquet(path: Path, _: Writing) -> _Read:
     open_file(path).close()
     try:
         file = pq.ParquetFile(pa.BufferReader(read_whole(path)) if path.suffix == ".gz" else path)

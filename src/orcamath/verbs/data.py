@@ -15,7 +15,12 @@ app = typer.Typer()
 
 @app.command()
 def init(
-    seeds: Annotated[Path, typer.Option(help="Your seed problems: JSONL, CSV or Parquet with a `question` column.")],
+    seeds: Annotated[
+        list[str],
+        typer.Option(
+            help="Your problems: JSONL, JSON, CSV, Parquet, a folder, or OWNER/NAME on the hub; may be repeated."
+        ),
+    ],
     teacher: Annotated[str, typer.Option(help="Model name at the endpoint, or a local folder / GGUF file.")],
     base_url: Annotated[str | None, typer.Option(help="OpenAI-compatible endpoint of the teacher.")] = None,
     student: Annotated[
@@ -23,10 +28,11 @@ def init(
     ] = "HuggingFaceTB/SmolLM2-135M-Instruct",
     out: Annotated[Path, typer.Option(help="Where to write the recipe.")] = Path("recipe.yaml"),
 ) -> None:
-    """Write a commented recipe for your own seeds."""
+    """Look at your own problems and write a commented recipe for them."""
     from orcamath.commands.starter import write_starter
 
-    write_starter(out, seeds=seeds, teacher=teacher, base_url=base_url, student=student)
+    for line in write_starter(out, seeds=seeds, teacher=teacher, base_url=base_url, student=student):
+        say(line)
     say(f"wrote {out}; next: orcamath doctor {out}, then orcamath run {out} --limit 10")
 
 

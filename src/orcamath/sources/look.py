@@ -1,0 +1,313 @@
+"""What a data set of the user's seems to be, before anything is said of it: how it is written, its columns, what it holds.
+
+In: a file, a folder or a hub set. Out: settings of a source that read it, and what was seen with them: the first rows, kinds of
+answers, languages, rows that are none, splits. Every guess is shown and written down (`orcamath init`); a run guesses nothing.
+"""
+
+import codecs
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orcamath.errors import DataError
+from orcamath.languages import language_of
+from orcamath.reading import open_file
+from orcamath.records import Problem, Rejected
+from orcamath.sources import file, hub
+from orcamath.sources.clusters import Sketches
+from orcamath.sources.hub_rows import HubSet, commit_of, rows_of
+from orcamath.sources.rows import FORMS, Writing, files_of, form_of, rows
+from orcamath.sources.source import (
+    ANSWER_COLUMNS,
+    QUESTION_COLUMNS,
+    Found,
+    Row,
+    SourceSettings,
+    Unsplit,
+    number_text,
+)
+
+__all__ = ["Drawn", "Seen", "drawn", "look", "written"]
+
+SHOWN = 200
+"""Rows by which columns are guessed."""
+COUNTED = 20_000
+"""Rows that are read with the guess, for the counts."""
+TEXT_CHARS = 12
+_BLOCK = 1 << 20
+_DELIMITERS = ",;\t|"
+_QUESTIONS = (
+    *QUESTION_COLUMNS,
+    "frage",
+    "aufgabe",
+    "énoncé",
+    "pregunta",
+    "domanda",
+    "вопрос",
+    "задача",
+    "问题",
+    "문제",
+    "問題",
+)
+_ANSWERS = (
+    *ANSWER_COLUMNS, "answers", "ans", "gold", "result", "correct_answer", "antwort", "lösung", "ergebnis", "réponse",
+    "respuesta", "risposta", "resposta", "ответ", "答案", "정답", "答え",
+)  # fmt: skip
+_SOLUTIONS = ("solution", "rationale", "explanation", "generated_solution", "response", "worked", "rechenweg", "output")
+_OPTIONS = ("options", "choices")
+
+
+class Seen(NamedTuple):
+    """What was seen of one data set."""
+
+    settings: SourceSettings
+    """How to read it."""
+    columns: tuple[str, ...]
+    """All there are, in their order."""
+    rows: tuple[Problem, ...]
+    """The first, as they are read."""
+    n: int
+    """Problems among the rows that were counted."""
+    whole: bool
+    """Whether these were all rows."""
+    kinds: dict[str, int]
+    """Kind of answer → problems; `none` for those without."""
+    languages: dict[str, int]
+    """ISO code → problems; `unknown` where nothing tells."""
+    splits: dict[str, int]
+    """The set's own splits → problems."""
+    bad: tuple[Rejected, ...]
+    """Rows that are no problem."""
+
+
+def look(named: str) -> Seen:
+    """Look at a file, a folder of files, or a hub set `owner/name`.
+
+    Raises DataError where there is none, it cannot be read, or nothing in it looks like a question.
+    """
+    path = Path(named).expanduser()
+    if path.exists():
+        settings = SourceSettings(name="file", path=named)
+        files = files_of(settings, None, FORMS)
+        writing = written(files[0])
+        options = _said(writing)
+        found = [row for f in files for row in islice(rows(f, writing), SHOWN)]
+        read: Any = file.read
+    elif named.count("/") == 1 and not named.startswith((".", "/", "~")):
+        settings, read = SourceSettings(name="hub"), hub.read
+        options = {"dataset": named}
+        found = list(islice(rows_of(HubSet(named), commit_of(named, None)), SHOWN))
+    else:
+        raise DataError(f"there is no file `{named}`; name a file, a folder, or a data set on the hub as owner/name")
+    first = [row.values for row in found if isinstance(row, Row)]
+    if not first:
+        why = f": {found[0].item} {found[0].detail}" if found and isinstance(found[0], Rejected) else ""
+        raise DataError(f"`{named}` holds no row that can be read{why}; is it the file you meant?")
+    columns = _columns(named, first)
+    settings = settings.model_copy(
+        update={"called": Path(named).name.split(".")[0], "columns": columns, "options": options}
+    )
+    return _counted(settings, tuple(dict.fromkeys(c for values in first for c in values)), read(settings))
+
+
+def _said(writing: Writing) -> dict[str, Any]:
+    """Return the options that say how a file is written, where it is not the usual way."""
+    encoding = {"encoding": writing.encoding} if writing.encoding != "utf-8" else {}
+    return encoding | ({"delimiter": writing.delimiter} if writing.delimiter is not None else {})
+
+
+def _counted(settings: SourceSettings, columns: tuple[str, ...], found: Iterable[Found]) -> Seen:
+    taken = list(islice(found, COUNTED + 1))
+    whole, taken = len(taken) <= COUNTED, taken[:COUNTED]
+    problems = [f.problem if isinstance(f, Unsplit) else f for f in taken if not isinstance(f, Rejected)]
+    bad = tuple(f for f in taken if isinstance(f, Rejected))
+    kinds = Counter(p.answer_kind if p.answer is not None else "none" for p in problems)
+    languages = Counter(language_of(p.question) or "unknown" for p in problems)
+    splits = Counter[str](p.split for p in problems)
+    return Seen(
+        settings.model_copy(update={"on_bad_line": "skip"}) if bad else settings, columns, tuple(problems[:3]), len(problems),
+        whole, dict(kinds.most_common()), dict(languages.most_common()), dict(splits), bad,
+    )  # fmt: skip
+
+
+# how a file is written
+
+
+def written(path: Path) -> Writing:
+    """Find out a text file's encoding and, of CSV, its delimiter. Raises DataError where its bytes are none that we know.
+
+    UTF-8 and UTF-16 can be told for sure; what is neither is taken for cp1252, which is what older spreadsheets write.
+    """
+    form = form_of(path)
+    if form == ".parquet":
+        return Writing()
+    encoding = _encoding(path)
+    return Writing(encoding, _delimiter(path, encoding) if form in (".csv", ".tsv") else None)
+
+
+def _encoding(path: Path) -> str:
+    with open_file(path) as opened:
+        head = opened.read(4096)
+    likely: tuple[str, ...] = ("utf-8", "cp1252")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        likely = ("utf-16",)
+    elif b"\0" in head:  # texts of ours are mostly below U+0100, where one of two bytes is nothing
+        likely = ("utf-16-le",) if head[1::2].count(0) > head[::2].count(0) else ("utf-16-be",)
+    for encoding in likely:
+        if _decodes(path, encoding):
+            return encoding
+    raise DataError(f"`{path}` is no text in UTF-8, UTF-16 or cp1252; save it as UTF-8, or is it the file you meant?")
+
+
+def _decodes(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with open_file(path) as opened:
+            while block := opened.read(_BLOCK):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _delimiter(path: Path, encoding: str) -> str | None:
+    """Return the character that parts the first lines into the same number of columns, more than one; None for the usual one."""
+    with open_file(path) as opened:
+        text = codecs.getincrementaldecoder(encoding)().decode(opened.read(_BLOCK)).removeprefix("\ufeff")
+    usual = "\t" if form_of(path) == ".tsv" else ","
+    best = max((usual, *_DELIMITERS), key=lambda delimiter: _regular(text, delimiter))
+    return best if best != usual else None
+
+
+def _regular(text: str, delimiter: str) -> tuple[float, int]:
+    """Return the share of the first records that have as many columns as the header, and how many these are."""
+    records: list[list[str]] = []
+    try:
+        records += islice(csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True), 100)
+    except csv.Error:
+        return 0.0, 0
+    n = len(records[0]) if records else 0
+    return (sum(len(r) == n for r in records) / len(records), n) if n > 1 else (0.0, n)
+
+
+# which column is what
+
+
+def _columns(named: str, values: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Guess our column → theirs where the names differ. Raises DataError where no column looks like a question."""
+    names = list(dict.fromkeys(name for row in values for name in row))
+    texts = {name: [row.get(name) for row in values] for name in names}
+    question = _named(names, _QUESTIONS, lambda name: _texts(texts[name])) or max(
+        (name for name in names if _wordy(texts[name])), key=lambda name: _asks(texts[name]), default=None
+    )
+    if question is None:
+        raise DataError(
+            f"no column of `{named}` looks like a question (its columns: {', '.join(names)}); give a file with one text a row"
+        )
+    left = [name for name in names if name != question]
+    answer = _named(left, _ANSWERS, lambda name: _fill(texts[name]) > 0.5) or _answering(left, texts)
+    solution = _named([n for n in left if n != answer], _SOLUTIONS, lambda name: _wordy(texts[name]))
+    options = _named(left, _OPTIONS, lambda name: any(isinstance(v, list) for v in texts[name]))
+    found = {"question": question, "answer": answer, "solution": solution, "options": options}
+    return {ours: theirs for ours, theirs in found.items() if theirs is not None and theirs != ours}
+
+
+def _named(names: Iterable[str], known: Sequence[str], fits: Any) -> str | None:
+    """Return the first of the known names that a column has, in any case, and whose values fit."""
+    by_name = {name.strip().lower(): name for name in names}
+    return next((by_name[k.lower()] for k in known if k.lower() in by_name and fits(by_name[k.lower()])), None)
+
+
+def _answering(names: Iterable[str], texts: Mapping[str, Sequence[Any]]) -> str | None:
+    """Return a column of numbers that do not just count the rows, else one of worked solutions that end with an answer."""
+    for fits in (_numbers, _worked):
+        for name in names:
+            if fits(texts[name]) > 0.5:
+                return name
+    return None
+
+
+def _texts(values: Sequence[Any]) -> bool:
+    """Tell whether most values are texts, and no numbers."""
+    return 2 * sum(isinstance(v, str) and not _is_number(v) for v in values) > len(values)
+
+
+def _wordy(values: Sequence[Any]) -> bool:
+    """Tell whether most values are texts of some length; words are not counted, for not all languages part them."""
+    return 2 * sum(isinstance(v, str) and len(v.strip()) >= TEXT_CHARS for v in values) > len(values)
+
+
+def _asks(values: Sequence[Any]) -> tuple[float, float]:
+    """Return the share of values that end with a question mark, and their mean length."""
+    said = [v.strip() for v in values if isinstance(v, str)]
+    return sum(v.endswith(("?", "？", "؟")) for v in said) / len(values), sum(map(len, said)) / len(values)
+
+
+def _fill(values: Sequence[Any]) -> float:
+    return sum(number_text(v) is not None for v in values) / len(values)
+
+
+def _numbers(values: Sequence[Any]) -> float:
+    spelled = [number_text(v) for v in values]
+    numbers = [float(s) for s in spelled if s is not None and _is_number(s)]
+    counts_rows = len(numbers) > 2 and len({b - a for a, b in pairwise(numbers)}) == 1
+    return 0.0 if counts_rows else len(numbers) / len(values)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(text) and float(text) == float(text)
+    except ValueError:
+        return False
+
+
+def _worked(values: Sequence[Any]) -> float:
+    return sum(isinstance(v, str) and file.end_of(v) is not None for v in values) / len(values)
+
+
+# what to measure on
+
+
+SHARES = (20, 30, 40, 50)
+"""Per cent of the clusters that may be for testing: the first is a recipe's default; few clusters may leave none at that."""
+LEAST = 10
+"""Test problems from which a share is enough, where there are so many at all."""
+
+
+class Drawn(NamedTuple):
+    """How the problems of all sets together part if their splits are drawn by near-duplicate cluster."""
+
+    share: int
+    """Per cent of the clusters that are for testing."""
+    n_test: int
+    """Of these problems, those with a known answer."""
+    n_rest: int
+
+
+def drawn(seen: Iterable[Seen]) -> Drawn | None:
+    """Return the least share of test problems that can be measured on; None where no share leaves both sides something."""
+    sketches, golds = Sketches(), list[bool]()
+    for problem in _problems(seen):
+        sketches.add(problem, None)
+        golds.append(problem.answer is not None)
+    best = None
+    for share in SHARES if golds else ():
+        tests = [split == "test" for split in sketches.cluster(test=share).splits]
+        parts = Drawn(share, sum(t and gold for t, gold in zip(tests, golds, strict=True)), tests.count(False))
+        if parts.n_test and parts.n_rest:
+            best = best if best is not None and parts.n_rest < parts.n_test else parts
+            if best.n_test >= LEAST:
+                break
+    return best
+
+
+def _problems(seen: Iterable[Seen]) -> Iterator[Problem]:
+    for one in seen:
+        read = file.read if one.settings.name == "file" else hub.read
+        for found in islice(read(one.settings), COUNTED):
+            if not isinstance(found, Rejected):
+                yield found.problem if isinstance(found, Unsplit) else found

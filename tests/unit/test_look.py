@@ -1,0 +1,145 @@
+"""A look at files of five shapes: encoding, delimiter, columns, kinds of answers, language, rows that are none."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orcamath.errors import DataError
+from orcamath.records import Problem
+from orcamath.sources import file
+from orcamath.sources.choosing import BenchmarksSettings, SharesSettings
+from orcamath.sources.look import drawn, look, written
+from orcamath.sources.rows import Writing
+from orcamath.sources.source import SourceSettings
+from orcamath.stages.benchmarks import benchmarks
+from orcamath.store.artifacts import Store
+from own_files import OWN, Own
+
+
+@pytest.mark.parametrize("own", OWN, ids=[o.name for o in OWN])
+def test_what_a_file_is_is_found_out(own: Own, tmp_path: Path) -> None:
+    own.write(tmp_path / own.name)
+    seen = look(str(tmp_path / own.name))
+    assert seen.settings.columns == own.columns
+    assert seen.settings.options == own.options
+    assert (seen.kinds, len(seen.bad), seen.whole) == (own.kinds, own.bad, True)
+    assert max(seen.languages, key=lambda code: seen.languages[code]) == own.language
+    assert seen.settings.on_bad_line == ("skip" if own.bad else "stop")
+    assert len(seen.rows) == 3
+    assert all(p.answer for p in seen.rows)
+
+
+@pytest.mark.parametrize("own", OWN, ids=[o.name for o in OWN])
+def test_a_drawn_split_is_what_the_look_counted(own: Own, tmp_path: Path) -> None:
+    own.write(tmp_path / own.name)
+    seen = look(str(tmp_path / own.name))
+    parts = drawn([seen])
+    assert parts is not None
+    source = seen.settings.model_copy(update={"options": {**seen.settings.options, "draw_split": True}})
+    asked = BenchmarksSettings(sources=(source,), shares=SharesSettings(test=parts.share))
+    made = Store(tmp_path / "store").stage(
+        "benchmarks", 2, asked, asked.contents(), lambda out: benchmarks(out, asked, {"file": file.read})
+    )
+    assert made.count("problems") == parts.n_test >= 10
+    assert parts.n_test + parts.n_rest == seen.n
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter"),
+    [
+        ("question;answer\nHow many, in all?;3\n", ";"),
+        ("question,answer\n\"One; two; three?\",3\n", None),
+        ("question|answer\nA; b, c?|3\n", "|"),
+        ("question\tanswer\nA, b?\t3\n", "\t"),
+        ("question\nOnly one column here, is it?\n", None),
+        ("", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+def test_delimiters_and_encodings(text: str, delimiter: str | None, encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(text.encode(encoding))
+    assert written(tmp_path / "x.csv") == Writing(
+        encoding if text else ("utf-16" if encoding == "utf-16" else "utf-8"), delimiter
+    )
+
+
+def test_eight_bits_are_cp1252_where_they_can_be(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("question\nKöln – 3 €?\n".encode("cp1252"))
+    assert written(tmp_path / "a.csv").encoding == "cp1252"
+    (tmp_path / "b.csv").write_bytes(b"question\n\x81\x8d\n")
+    with pytest.raises(DataError, match="no text in UTF-8, UTF-16 or cp1252"):
+        written(tmp_path / "b.csv")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "cp1252", "gb18030"])
+@pytest.mark.parametrize("form", ["csv", "jsonl", "json"])
+def test_a_file_reads_the_same_in_every_encoding_that_is_named(encoding: str, form: str, tmp_path: Path) -> None:
+    text = {
+        "csv": 'question,answer\n"Köln, 3 und 4?",7\n',
+        "jsonl": '{"question": "Köln, 3 und 4?", "answer": "7"}\n',
+        "json": '[{"question": "Köln, 3 und 4?", "answer": "7"}]',
+    }[form]
+    (tmp_path / f"x.{form}").write_bytes(text.encode(encoding))
+    settings = SourceSettings(name="file", path=str(tmp_path / f"x.{form}"), options={"encoding": encoding})
+    (found,) = file.read(settings)
+    assert isinstance(found, Problem)
+    assert (found.question, found.answer) == ("Köln, 3 und 4?", "7")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"encoding": "cp125"}, "`cp125` is no encoding; name one such as utf-8"),
+        ({"encoding": "hex"}, "`hex` is no encoding"),
+        ({"delimiter": ";;"}, "the delimiter `;;` is not one character"),
+        ({"delimiter": "\n"}, "is not one character"),
+        ({"delimeter": ";"}, "no key `delimeter`; did you mean `delimiter`?"),
+    ],
+)
+def test_ways_of_writing_that_are_none(options: dict[str, str], says: str, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("question\n1 + 1?\n")
+    with pytest.raises(DataError, match=says.replace("?", r"\?")):
+        list(file.read(SourceSettings(name="file", path=str(tmp_path / "x.csv"), options=options)))
+
+
+@pytest.mark.parametrize(
+    ("solution", "end"),
+    [
+        ("3*4 = <<3*4=12>>12\n#### 12", "12"),
+        ("so\nThe answer is: 1,200 dollars ", "1,200 dollars"),
+        ("Thus the answer is: \\frac{1}{2}", "\\frac{1}{2}"),
+        ("#### 3\nand more", None),
+        ("nothing", None),
+        ("####", None),
+    ],
+)
+def test_ends_of_worked_answers(solution: str, end: str | None) -> None:
+    assert file.end_of(solution) == end
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ("gone.csv", "there is no file `gone.csv`"),
+        ("numbers.csv", "looks like a question"),
+        ("empty.csv", "holds no row"),
+    ],
+)
+def test_what_is_no_set_of_problems_says_so(named: str, says: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("numbers.csv").write_text("a,b\n1,2\n3,4\n")
+    Path("empty.csv").write_text("question,answer\n")
+    with pytest.raises(DataError, match=says):
+        look(named)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=300), form=st.sampled_from(["csv", "tsv", "json", "jsonl", "parquet"]))
+def test_any_bytes_are_looked_at_or_refused(tmp_path: Path, content: bytes, form: str) -> None:
+    path = tmp_path / f"x.{form}"
+    path.write_bytes(content)
+    with suppress(DataError):
+        assert look(str(path)).columns
