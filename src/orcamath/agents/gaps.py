@@ -91,32 +91,19 @@ _BEHIND = pattern(
     ("How many in May?", "What did she get from her grandparents?"),
     ("How many in total?", "How much for each hat?", "How many pens has Ann?"),
 )
+_NO_COUNT = pattern(
+    r"\b(?:every|in year|o['’]clock|january|february|march|april|may|june|july|august|september|october|november|december) $",
+    "in front of a number that is a date or a rhythm, and does not say how many",
+    ("on August ", "takes one every ", "In May "),
+    ("they march in ", "maybe ", "in every week "),
+)
 _TIMES_OF_DAY = frozenset(
     ["today", "yesterday", "tomorrow", "tonight", "morning", "afternoon", "evening", "night", "noon"]
 )
-_CALENDAR = frozenset(
-    [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ]
-)
+_CALENDAR = frozenset({
+    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february", "march", "april", "may",
+    "june", "july", "august", "september", "october", "november", "december",
+})  # fmt: skip
 
 
 class Gap(NamedTuple):
@@ -161,7 +148,7 @@ def _alone(statement: str, q: Quantity) -> bool:
     if statement[q.end : q.end + 1].isalpha() or statement[q.end : q.end + 1] in ("$", "€", "£"):
         return False
     year = not q.unit and q.text.isdigit() and 1800 <= q.value <= 2100 and not re.match(r" [a-z]", statement[q.end :])
-    return not year and not re.search(r"\b(?:every|in year|o['’]clock)\s*$", statement[max(q.start - 12, 0) : q.start])
+    return not year and not _NO_COUNT.search(statement[max(q.start - 12, 0) : q.start])
 
 
 def asks_for(question: str, gap: Gap, statement: str) -> bool:

@@ -80,7 +80,9 @@ def pilot(chat: Chat, settings: AskSettings) -> Iterator[Trial]:
     yield (trial := Trial("medium", len(SEEDS) + len(told), n_numbers, tuple(kept), lost))
     if trial.enough:
         return
-    few: list[Target] = [target for one in told for target in islice(targets(one), NUMBERS_A_SEED)]
+    few: list[Target] = [
+        t for one in told for t in islice((t for t in targets(one) if t.story is not None), NUMBERS_A_SEED)
+    ]
     lost = Counter(lost_statements)
     kept = _asked(Asker(settings.question, settings.question.loaded()), few, chat, lost)
     yield Trial("small", len(few), NUMBERS_A_SEED * len(SEEDS), tuple(kept), lost)

@@ -77,6 +77,11 @@ class Target(NamedTuple):
     gap: Gap
 
     @property
+    def story(self) -> str | None:
+        """The statement without the number; None where it cannot be taken out."""
+        return without(self.told.statement, self.gap.quantity)
+
+    @property
     def id(self) -> str:
         """The seed's."""
         return self.told.seed.id
@@ -177,7 +182,7 @@ class Asker:
         seed, statement = item.told.seed, item.told.statement
         answer = as_told(answer_value(seed), statement)
         total = numbers(seed.question) + Counter([answer] if answer is not None else [])
-        text = f"{without(statement, q)} {question}"
+        text = f"{item.story} {question}"
         whole = pieces[0].whole or not words.cut_off
         made = hidden(Piece("question", text, whole), q.text, seed, answer, total, last=False, value=q.value)
         if isinstance(made, Problem):
@@ -229,12 +234,10 @@ def ask_each(
     """Write the problems that come of the seeds in two passes: all statements, then all questions; returns how many numbers
     were asked for."""
     told = tell(out, statement, seeds, n_seeds, writer)
-    n_targets = sum(
-        1 for one in told(out) for _ in targets(one)
-    )  # the books of the statements are kept in this pass only
 
-    def asked_for() -> Iterator[Target]:
-        return (target for one in told(None) for target in targets(one))
+    def asked_for(book: Output | None = None) -> Iterator[Target]:
+        return (target for one in told(book) for target in targets(one) if target.story is not None)
 
+    n_targets = sum(1 for _ in asked_for(out))  # the books of the statements are kept in this pass only
     write(Asker(question, question.loaded()), asked_for, writer, out, tries=question.tries, total=n_targets)
     return n_targets

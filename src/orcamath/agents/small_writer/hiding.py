@@ -51,16 +51,40 @@ _DETERMINED = pattern(
     ("He sold", "She gave her", "It costs her"),
 )
 _COMPARING = frozenset(["than", "least", "most", "exactly", "only", "about", "almost", "nearly", "over", "under"])
-
-
+_BEING = frozenset(["is", "was", "are", "were", "be", "being"])
 _SINGULAR = pattern(
-    r"^ (?!(?:left|more|each|extra|went|ran|came|gone|broke|fell|got|lost|won|sold|ate|had|has|is|was|does|did|of)\b)"
+    r"^( (?:more )?)(?!(?:left|more|each|extra|went|ran|came|gone|broke|fell|got|lost|won|sold|ate|had|has|is|was|does|did|of|"
+    r"from|to|for|in|on|at|per|and|or|as|out|less|through)\b)"
     r"(?!\w+(?:ed|ing)\b)"
-    r"[a-z]+[a-rt-z](?: (?:a|and|for|in|to|of|on|at|per|than)\b|[.,;]|$)",
+    r"([a-z]+[a-rt-z])(?=(?: (?:a|and|for|in|to|of|on|at|per|than|that|each|every|from|with|after)\b|[.,;:?!)]|$))",
     "a thing in the singular, and no verb: the number of things left is not of `lefts`",
-    (" game and", " apple.", " boy in"),
-    (" left.", " died.", " went to", " games and", " running in", " boy is"),
+    (" game and", " apple.", " boy in", " mile each day", " more mug of", " week?"),
+    (" left.", " died.", " went to", " games and", " running in", " boy is", " rocking chair.", " for her sister"),
 )
+_COUNTED_ON = pattern(
+    r"^ ?(?:$|[.,;:?!)]|(?:left|more|each|extra|went|ran|came|gone|broke|fell|got|lost|won|ate|of|from|to|for|in|on|at|per|"
+    r"and|or|as|out|less|died|after|before|during|\w+ed)\b)",
+    "no thing stands behind the number, so that `some` does for one as for several",
+    (" left.", " of them", " for her sister", "", " died."),
+    (" rocking chair.", " quarter that much", " thing to do"),
+)
+_ACTS = pattern(
+    r"^ (?:is|are|was|were|had|has|have|will|would|could|can|do|did|does|made|went|got|took|ran|sold|bought|gave|found|left|ate|"
+    r"won|lost|read|came|of|[a-z]+ed)\b",
+    "a verb behind a number that stands for people or things: `the two made` cannot do without it",
+    (" made together", " removed a few", " are red", " of them"),
+    (" boys", " days ago", " remaining hours"),
+)
+_QUALIFIED = pattern(
+    r"\ban? [a-z]{2,20}$",
+    "an article and an adjective in front of a number: `a fixed $20 allowance`",
+    ("gets a fixed", "takes an extra", "an average"),
+    ("they each have", "has a", "is twice"),
+)
+_PLURALS = {
+    "foot": "feet", "child": "children", "man": "men", "woman": "women", "person": "people", "half": "halves", "loaf": "loaves",
+    "knife": "knives", "shelf": "shelves", "leaf": "leaves", "mouse": "mice", "tooth": "teeth", "goose": "geese", "die": "dice",
+}  # fmt: skip
 
 
 def question_of(text: str, ask: str) -> tuple[str, str]:
@@ -80,37 +104,59 @@ def question_of(text: str, ask: str) -> tuple[str, str]:
     return told, ask
 
 
-def without(statement: str, q: Quantity) -> str:
-    """Return the statement with one number hidden: `some cars`, `a certain percentage of them`, `the boys`."""
+def without(statement: str, q: Quantity) -> str | None:
+    """Return the statement with one number hidden: `some cars`, `a certain percentage of them`, `the boys`.
+
+    None where no rule says how, and the sentence would be no English: `the two made`, `build 1 rocking chair`.
+    """
     before, after = statement[: q.start].rstrip(), statement[q.end :]
     last = re.search(r"([A-Za-z'’]+)$", before)
     word = last[1].lower() if last else ""
     following = re.match(r"[ ]?([A-Za-z]*)", after)
     noun = following[1].lower() if following else ""
+    if word == "additional" and noun:
+        before, word = re.sub(r"\ban additional$", "another", before, flags=re.IGNORECASE), "another"
     if noun and _DETERMINED.search(before[-60:]):
-        article = f"{before[:-1]}" if word == "an" else before
-        return f"{article} {after.lstrip()}"
+        article = before[:-1] if word == "an" else before
+        return None if _ACTS.match(after) else f"{article} {after.lstrip()}"
+    if _QUALIFIED.search(before[-60:]) and word not in ("another", "of"):
+        return None
+    hidden = _hidden(q, word, noun)
+    if q.value == 1 and hidden.startswith(("some", "a certain number of")) and not q.unit:
+        if (one := _SINGULAR.match(after)) is not None:
+            after = f"{one[1]}{_plural(one[2])}{after[one.end() :]}"
+            hidden = "a certain number of" if word in _BEING else hidden  # `there is some games` is no English
+        elif not _COUNTED_ON.search(after):
+            return None
     if word == "another" and noun:
-        hidden = "some"
-        before = before[: -len("another")].rstrip()
-        after = f" more{after}"
-    elif q.form == "percent":
-        hidden = "a certain percentage"
-    elif q.form == "multiplier":
-        hidden = "a certain number of times"
-    elif q.value < 1 and q.form in ("fraction", "word"):
-        hidden = "a certain fraction" + (" of" if noun in _DETERMINER else "")
-    elif q.unit and q.unit != "%":
-        hidden = f"some {_CURRENCY.get(q.unit, 'money')}"
-    else:
-        hidden = "a certain number of" if (noun == "times" or word in _COMPARING) and noun else "some"
-    if q.value == 1 and hidden == "some" and _SINGULAR.match(after):
-        after = re.sub(rf"^( ?{noun})", r"\1s", after, flags=re.IGNORECASE)
-        hidden = "a certain number of" if word in ("is", "was") else hidden  # `there is some games` is no English
+        before, after = before[: -len("another")].rstrip(), f" more{after.removeprefix(' more')}"
     if not before or before.endswith((".", "!", "?")):
         hidden = _capital(hidden)
     gap = "" if not before or statement[q.start - 1 : q.start] in "([\"'" else " "
     return f"{before}{gap}{hidden}{after}"
+
+
+def _hidden(q: Quantity, word: str, noun: str) -> str:
+    """Return what stands where a number stood, between the word before it and the one behind; either may be empty."""
+    if q.form == "percent":
+        return "a certain percentage"
+    if q.form == "multiplier":
+        return "a certain number of times"
+    if q.value < 1 and q.form in ("fraction", "word"):
+        return "a certain fraction" + (" of" if noun in _DETERMINER else "")
+    if q.unit and q.unit != "%":
+        return f"some {_CURRENCY.get(q.unit, 'money')}"
+    if word in _BEING and not noun:
+        return "a certain number"
+    return "a certain number of" if (noun == "times" or word in _COMPARING) and noun else "some"
+
+
+def _plural(noun: str) -> str:
+    if noun in _PLURALS:
+        return _PLURALS[noun]
+    if re.search(r"(?:[sxz]|[cs]h)$", noun):
+        return f"{noun}es"
+    return f"{noun[:-1]}ies" if re.search(r"[^aeiou]y$", noun) else f"{noun}s"
 
 
 _CURRENCY = {"$": "dollars", "€": "euros", "£": "pounds"}
