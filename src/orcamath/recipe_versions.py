@@ -19,16 +19,16 @@ def _trackers(raw: dict[str, Any]) -> dict[str, Any]:
     return {**told, "trackers": [*told.get("trackers", ()), "tensorboard"]} if raw.get("tensorboard") is True else told
 
 
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {0: _trackers}
+MIGRATIONS: dict[int, Callable[[dict[str, object]], dict[str, object]]] = {0: _trackers}
 """Version → how a recipe of it is written in the next one's keys. One that is not listed has the next one's keys already."""
 
 
 def brought_up(
-    raw: Mapping[str, Any],
+    raw: Mapping[str, object],
     where: str,
-    migrations: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = MIGRATIONS,
+    migrations: Mapping[int, Callable[[dict[str, object]], dict[str, object]]] = MIGRATIONS,
     newest: int = VERSION,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return a recipe in the newest keys, its version said. Raises RecipeError where it is newer, or its version no version."""
     found = raw.get("version", 0)
     if not isinstance(found, int) or isinstance(found, bool) or found < 0:

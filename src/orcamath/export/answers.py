@@ -5,7 +5,6 @@ In → a model's name, its sealed evaluation and the benchmarks it was asked; ou
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -23,7 +22,7 @@ _TEXTS = (
 _ANSWERS = pa.schema([(name, pa.int64() if name in _COUNTS else pa.string()) for name in _TEXTS])
 
 
-def answer_rows(model: str, scored: Artifact, tests: Artifact) -> Iterator[dict[str, Any]]:
+def answer_rows(model: str, scored: Artifact, tests: Artifact) -> Iterator[dict[str, object]]:
     """Yield a model's answers in the benchmarks' order."""
     questions = {p.id: p.question for p in tests.read(Problem)}
     for row in scored.read(Scored):
@@ -34,6 +33,6 @@ def answer_rows(model: str, scored: Artifact, tests: Artifact) -> Iterator[dict[
         }  # fmt: skip
 
 
-def write_answers(rows: Iterable[Mapping[str, Any]], path: Path, *, parquet: bool) -> int:
+def write_answers(rows: Iterable[Mapping[str, object]], path: Path, *, parquet: bool) -> int:
     """Write answers as Parquet or JSON Lines; returns how many."""
     return write_parquet(rows, path, _ANSWERS) if parquet else write_lines(rows, path)

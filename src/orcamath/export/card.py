@@ -166,8 +166,8 @@ _COLUMNS = """| column | what it holds |
 | `teacher` | fingerprint of the model that wrote the solution |"""
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    def cell(value: Any) -> str:
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    def cell(value: object) -> str:
         return f"{value:,}" if isinstance(value, int) else plain_cell(value) if value != "" else "not stated"
 
     found = list(rows)

@@ -5,7 +5,6 @@ responses to the *same* question, silently; so the unpaired set is shuffled, by 
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from orcamath.records import Preference, digest
 
@@ -17,7 +16,7 @@ def turn(role: str, text: str) -> list[dict[str, str]]:
     return [{"role": role, "content": text}]
 
 
-def paired_rows(preferences: Iterable[Preference]) -> Iterator[dict[str, Any]]:
+def paired_rows(preferences: Iterable[Preference]) -> Iterator[dict[str, object]]:
     """Yield one row a pair: `prompt`, `chosen`, `rejected`; the pairs that are chosen, or the whole product."""
     for p in preferences:
         chosen = p.pairs
@@ -31,7 +30,7 @@ def paired_rows(preferences: Iterable[Preference]) -> Iterator[dict[str, Any]]:
             }
 
 
-def unpaired_rows(preferences: Iterable[Preference], seed: int = 0) -> list[dict[str, Any]]:
+def unpaired_rows(preferences: Iterable[Preference], seed: int = 0) -> list[dict[str, object]]:
     """Return one row a response, `prompt`, `completion`, `label`, shuffled so that neighbours are of different problems.
 
     Where one problem has most of the rows that cannot be, and its last rows stand together.
@@ -46,10 +45,10 @@ def unpaired_rows(preferences: Iterable[Preference], seed: int = 0) -> list[dict
     return _apart([(problem, row) for _, problem, row in rows])
 
 
-def _apart(rows: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
+def _apart(rows: list[tuple[str, dict[str, object]]]) -> list[dict[str, object]]:
     """Take rows in order, but hold back one that would follow another of its problem until a stranger has come."""
-    out: list[dict[str, Any]] = []
-    last, held = "", list[tuple[str, dict[str, Any]]]()
+    out: list[dict[str, object]] = []
+    last, held = "", list[tuple[str, dict[str, object]]]()
     for entry in rows:
         held.append(entry)
         while (k := next((k for k, (problem, _) in enumerate(held) if problem != last), None)) is not None:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pyarrow as pa
@@ -98,7 +97,7 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def write_lines(rows: Iterable[Mapping[str, Any]], path: Path) -> int:
+def write_lines(rows: Iterable[Mapping[str, object]], path: Path) -> int:
     """Write JSON Lines; returns the number of rows."""
     n = 0
     with path.open("wb") as file:
@@ -108,7 +107,7 @@ def write_lines(rows: Iterable[Mapping[str, Any]], path: Path) -> int:
     return n
 
 
-def write_parquet(rows: Iterable[Mapping[str, Any]], path: Path, schema: pa.Schema) -> int:
+def write_parquet(rows: Iterable[Mapping[str, object]], path: Path, schema: pa.Schema) -> int:
     """Write Parquet, one row group in memory; equal rows make equal bytes. Returns the number of rows."""
     source, n = iter(rows), 0
     path.parent.mkdir(parents=True, exist_ok=True)

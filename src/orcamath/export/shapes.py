@@ -4,7 +4,7 @@ In → a run's stages by label (`gate`, `practice 2`, …); out → rows, stream
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -27,7 +27,7 @@ class Shape(NamedTuple):
     """One form of one thing."""
 
     schema: pa.Schema
-    rows: Callable[[Stages, int | None], Iterator[dict[str, Any]]]
+    rows: Callable[[Stages, int | None], Iterator[dict[str, object]]]
     """(stages, round of practice or None for the last) → rows. Raises UsageError where the run has no such thing."""
 
 
@@ -62,7 +62,7 @@ def _preferences(stages: Stages, number: int | None) -> Iterator[Preference]:
     return stages[f"preferences {last_round(stages, 'preferences', number)}"].read(Preference)
 
 
-def _attempts(stages: Stages, number: int | None) -> Iterator[dict[str, Any]]:
+def _attempts(stages: Stages, number: int | None) -> Iterator[dict[str, object]]:
     """Yield every sample with what it was held against and what was said of it; verdicts are in the attempts' order."""
     n = last_round(stages, "judge", number)
     practised = stages.get(f"reask {n}", stages[f"practice {n}"])
@@ -78,7 +78,7 @@ def _attempts(stages: Stages, number: int | None) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
-def _plain(records: Callable[[Stages, int | None], Iterator[Record]]) -> Callable[..., Iterator[dict[str, Any]]]:
+def _plain(records: Callable[[Stages, int | None], Iterator[Record]]) -> Callable[..., Iterator[dict[str, object]]]:
     return lambda stages, number: (record.row() for record in records(stages, number))
 
 
@@ -91,12 +91,14 @@ _TEXTS = (
 _ATTEMPTS = pa.schema([(name, pa.int64() if name == "draw" else pa.string()) for name in _TEXTS])
 
 
-def _both(schema: pa.Schema, rows: Callable[[Stages, int | None], Iterator[dict[str, Any]]]) -> dict[str, Shape]:
+def _both(schema: pa.Schema, rows: Callable[[Stages, int | None], Iterator[dict[str, object]]]) -> dict[str, Shape]:
     """Plain rows come as JSON Lines and as Parquet."""
     return {"jsonl": Shape(schema, rows), "parquet": Shape(schema, rows)}
 
 
-def _of_lessons(row: Callable[[Lesson], dict[str, Any]]) -> Callable[[Stages, int | None], Iterator[dict[str, Any]]]:
+def _of_lessons(
+    row: Callable[[Lesson], dict[str, object]],
+) -> Callable[[Stages, int | None], Iterator[dict[str, object]]]:
     return lambda stages, number: (row(lesson) for lesson in _lessons(stages, number))
 
 

@@ -5,7 +5,7 @@ In → a run's stages by label, what is wanted and in which form; out → a file
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -78,7 +78,7 @@ def export_table(
 
 
 def _write_hub(
-    rows: Iterator[dict[str, Any]], schema: pa.Schema, new: Path, title: str, history: Sequence[Artifact]
+    rows: Iterator[dict[str, object]], schema: pa.Schema, new: Path, title: str, history: Sequence[Artifact]
 ) -> int:
     tally = Tally()
     n = write_parquet(tally.watch(rows), new / "data" / "train-00000-of-00001.parquet", schema)

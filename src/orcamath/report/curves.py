@@ -5,7 +5,7 @@ Stages stand apart; within one, losses, gradients and rates have a panel for eac
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -14,7 +14,7 @@ from orcamath.report.plot import Line, lines, smoothed
 
 __all__ = ["Curves", "Panel", "curves"]
 
-Steps = list[Mapping[str, Any]]
+Steps = list[Mapping[str, object]]
 PANELS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     ("loss", "Loss", (("loss", ""),)),
     ("logp", "Log-probability of an answer", (("logp_chosen", "right"), ("logp_rejected", "wrong"))),

@@ -1,7 +1,7 @@
 """Two recipes side by side: which settings differ, and from which stage on the second is made anew. Pure."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orcamath.recipe_settings import Recipe
 
@@ -54,11 +54,11 @@ def differing(first: Recipe, second: Recipe) -> Differing:
     return Differing(tuple(settings), next((stage for stage in ORDER if stage in touched), None))
 
 
-def _shown(values: Mapping[str, Any], key: str) -> str:
+def _shown(values: Mapping[str, object], key: str) -> str:
     return repr(values[key]) if key in values else "not set"
 
 
-def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
     if isinstance(value, Mapping) and value:
         for key, inner in value.items():
             yield from _flat(inner, f"{prefix}.{key}" if prefix else str(key))

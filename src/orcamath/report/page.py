@@ -5,7 +5,6 @@ most of it. The same results make the same bytes; a date is shown only where one
 """
 
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -71,7 +70,7 @@ def _template() -> Template:
     return environment.get_template("page.html")
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: object) -> object:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 

@@ -5,7 +5,7 @@ In: a run's resolved recipe, its stages and what they said of themselves. Out: p
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orcamath.sources.clusters import Overlap
 from orcamath.sources.mixture import Mixture
@@ -32,7 +32,7 @@ class Origins(NamedTuple):
     """The paper's seed mixture beside ours, where it was asked for."""
 
 
-def models(recipe: Mapping[str, Any], facts: Mapping[str, Facts]) -> list[tuple[str, str]]:
+def models(recipe: Mapping[str, object], facts: Mapping[str, Facts]) -> list[tuple[str, str]]:
     """Name every model that wrote, taught, judged or was trained."""
     found = []
     for role in ("writer", "teacher", "judge_model"):
@@ -50,7 +50,7 @@ def models(recipe: Mapping[str, Any], facts: Mapping[str, Facts]) -> list[tuple[
     return found
 
 
-def _model(settings: Mapping[str, Any]) -> str:
+def _model(settings: Mapping[str, object]) -> str:
     parts = [str(settings[k]) for k in ("backend", "model", "revision", "base_url") if settings.get(k)]
     return " · ".join(parts) or "not stated"
 

@@ -6,7 +6,7 @@ p. Several: seeds are averaged within each problem, then problems are bootstrapp
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orcamath.intervals import Interval, Paired, bootstrap, bootstrap_difference, paired, wilson
 from orcamath.records import Scored
@@ -25,7 +25,7 @@ class Student(NamedTuple):
     """M0 (the base), M1, M2, …"""
     iteration: int
     trained_tokens: int
-    recipe: Mapping[str, Any]
+    recipe: Mapping[str, object]
     answers: Mapping[str, Mapping[str, Scored]]
     """Benchmark → problem → answer."""
     measures: Mapping[str, BenchmarkFacts]

@@ -6,7 +6,6 @@ read only from a file of its own.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from orcamath.errors import DataError
 from orcamath.records import Rejected
@@ -34,7 +33,7 @@ def read(settings: SourceSettings) -> Iterator[Found]:
         return variation != UNANSWERABLE if wanted is None else variation in wanted
 
     def make(row: Row) -> Found:
-        def text(name: str) -> Any:
+        def text(name: str) -> object:
             value = row.values.get(name)
             return value.strip() if isinstance(value, str) else value
 

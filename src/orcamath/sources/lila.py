@@ -9,7 +9,6 @@ the set it came from, so that it is told apart from no copy of the original. Wha
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from orcamath.errors import DataError, nearest
 from orcamath.records import Rejected
@@ -111,7 +110,7 @@ def _named(found: Iterator[Row | Rejected], name: str) -> Iterator[Row | Rejecte
 
 
 def _make(row: Row, settings: SourceSettings) -> Found:
-    def value(hub: str, authors: str) -> Any:
+    def value(hub: str, authors: str) -> object:
         return row.values.get(hub, row.values.get(authors))
 
     source, licence = PARTS[_name(row)]
@@ -127,7 +126,7 @@ def _make(row: Row, settings: SourceSettings) -> Found:
     )  # fmt: skip
 
 
-def _answer(value: Any) -> Any:
+def _answer(value: object) -> object:
     if isinstance(value, str) and value.strip().startswith("["):
         try:
             value = json.loads(value)

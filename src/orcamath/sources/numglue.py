@@ -6,7 +6,6 @@ options), 5 and 6 (a passage) and 7 (inference) are no word problems; `options: 
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from orcamath.errors import DataError
 from orcamath.records import Rejected
@@ -46,7 +45,7 @@ def _make(row: Row, settings: SourceSettings) -> Found:
     )
 
 
-def _answer(value: Any) -> Any:
+def _answer(value: object) -> object:
     """Some types wrap the answer as `number`, `date` and `spans`, all but one of them empty."""
     if not isinstance(value, dict):
         return value

@@ -12,7 +12,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TextIO
+from typing import IO, NamedTuple, TextIO
 
 import orjson
 import pyarrow as pa
@@ -150,7 +150,7 @@ def _bad(place: str, detail: str, text: object) -> Rejected:
     return Rejected(item=place, reason="bad_line", detail=detail, text=str(text)[:500])
 
 
-_Read = Iterator[tuple[str, Mapping[str, Any] | Rejected]]
+_Read = Iterator[tuple[str, Mapping[str, object] | Rejected]]
 
 
 class _Recoded:
@@ -176,7 +176,7 @@ def _lines(path: Path, writing: Writing) -> _Read:
                 yield f"{path.name}:{i}", _object(f"{path.name}:{i}", line)
 
 
-def _object(place: str, line: bytes) -> Mapping[str, Any] | Rejected:
+def _object(place: str, line: bytes) -> Mapping[str, object] | Rejected:
     text = line.decode("utf-8", "replace")
     try:
         value = orjson.loads(line)
@@ -272,7 +272,7 @@ def _parquet(path: Path, _: Writing) -> _Read:
             yield f"{path.name}:row {i}", values
 
 
-def _plain(batch: pa.RecordBatch, place: str, before: int) -> Iterator[Mapping[str, Any] | Rejected]:
+def _plain(batch: pa.RecordBatch, place: str, before: int) -> Iterator[Mapping[str, object] | Rejected]:
     """Turn rows into plain values; one that Python has no value for, such as a date of the year 20000, is rejected alone."""
     try:
         yield from batch.to_pylist()

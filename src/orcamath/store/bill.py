@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -12,7 +12,7 @@ from orcamath.ports import Request, Usage
 
 __all__ = ["NOTHING", "Price", "believed", "most_tokens", "prompt_bytes"]
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[str, object] = MappingProxyType({})
 TOKENS_A_MESSAGE = 16
 """What a chat template may add around one message."""
 _LIMITS = re.compile(r"max_?(?:\w+_)?tokens|num_predict|max_?length", re.IGNORECASE)
@@ -33,7 +33,7 @@ class Price(NamedTuple):
         return (usage.prompt_tokens * self.prompt + usage.completion_tokens * self.completion) / 1e6
 
 
-def most_tokens(request: Request, extra: Mapping[str, Any] = NOTHING) -> Usage:
+def most_tokens(request: Request, extra: Mapping[str, object] = NOTHING) -> Usage:
     """Return the most tokens that a call can be billed for: a token is at least one UTF-8 byte; thinking counts as output.
 
     `extra`: further fields of the body that is sent. A limit of tokens among them counts, the rest may be read as prompt.
@@ -52,7 +52,7 @@ def prompt_bytes(request: Request) -> int:
     return sum(len(m.content.encode("utf-8", "surrogatepass")) + TOKENS_A_MESSAGE for m in request.messages)
 
 
-def _limits(extra: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+def _limits(extra: Mapping[str, object]) -> Iterator[tuple[str, int]]:
     """Yield every limit of tokens in a body, however deep."""
     for name, value in extra.items():
         if isinstance(value, Mapping):

@@ -16,7 +16,7 @@ import zlib
 from array import array
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -153,7 +153,7 @@ def unpack_body(prefix: bytes, packed: bytes) -> bytes:
 def pack_reply(reply: Reply, parts: Parts) -> bytes:
     """Turn a reply into bytes: a checksum, and the reply deflated with the prompt's text as dictionary."""
     usage, text = reply.usage, reply.text.encode("utf-8", "surrogatepass")
-    head: list[Any] = [reply.finish_reason, usage.prompt_tokens, usage.completion_tokens, len(text)]
+    head: list[object] = [reply.finish_reason, usage.prompt_tokens, usage.completion_tokens, len(text)]
     if reply.reasoning is not None:
         head.append(reply.reasoning)
     header = orjson.dumps(head)

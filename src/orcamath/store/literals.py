@@ -6,7 +6,6 @@ nothing, or RecipeError that names the place and not the value.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from orcamath.errors import RecipeError
@@ -33,7 +32,7 @@ _KEY = re.compile(
 _FIX = "A recipe is copied to disk: put it into an environment variable and write `${NAME}` in its place"
 
 
-def refuse_keys(value: Any, where: str, path: Sequence[str] = ()) -> None:
+def refuse_keys(value: object, where: str, path: Sequence[str] = ()) -> None:
     """Raise RecipeError where a text anywhere in `value` looks like a key: the fields that take one are a model's `headers`,
     `body` and `base_url`, as `${NAME}`, and `api_key_env`, which names the variable."""
     if isinstance(value, Mapping):
@@ -71,7 +70,7 @@ def tells(name: str) -> bool:
     return not _HARMLESS.fullmatch(name) and any(word.lower() in _TELL for word in _WORDS.findall(name))
 
 
-def _texts(body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _texts(body: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for name, value in body.items():
         if isinstance(value, Mapping):
             yield from _texts(value)

@@ -22,7 +22,7 @@ ROW_GROUP = 2_000
 R = TypeVar("R", bound=Record)
 Where = Callable[[pa.RecordBatch], pa.Array]
 
-MIGRATIONS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
+MIGRATIONS: dict[tuple[str, int], Callable[[dict[str, object]], dict[str, object]]] = {
     # version 2 has `level` and `family` too, which an older problem leaves open
     ("problems", 1): lambda row: {**row, "confirmed": False},
 }

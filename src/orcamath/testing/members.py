@@ -125,14 +125,14 @@ def check_tracker(open_tracker: Callable[[TrackedRun], Tracker], folder: Path) -
     tracker.close()
 
 
-def check_loss(loss: Callable[..., Any], settings: Any = None) -> None:
+def check_loss(loss: Callable[..., object], settings: object = None) -> None:
     """Hold a loss against its laws: a finite scalar with the right slope, however the step was cut and ordered. Needs torch."""
     from orcamath.testing.losses import check
 
     check(loss, settings)
 
 
-def _iterator(found: Iterable[Any]) -> Iterator[Any]:
+def _iterator(found: Iterable[object]) -> Iterator[object]:
     assert isinstance(found, Iterator), f"`read` returns an iterator (a generator does), not {type(found).__name__}"
     return found
 
