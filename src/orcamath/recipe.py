@@ -14,6 +14,7 @@ from orcamath.errors import RecipeError, TooManyRejects
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.sources.choosing import SeedsSettings, together
 from orcamath.stages.agent import invent
+from orcamath.stages.aiming import Round
 from orcamath.stages.ask import ask
 from orcamath.stages.benchmarks import benchmarks
 from orcamath.stages.collect import collect
@@ -65,13 +66,13 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
     _measure("M1", 1, recipe, shop, trained, tests)
 
     # Iterations 2, 3, …: practise, be judged, learn from right and wrong answers
-    first = trained
+    first, rounds = trained, list[Round]()
     for number, step in enumerate(recipe.iterations, start=2):
         if step.more_sft is not None:
             trained = shop.stage(imitate.of(number), step.more_sft, lessons, tools.model_of(trained))
         else:
             reference = first if recipe.reference == "first" else trained
-            trained = _iterate(number, step, recipe, shop, lessons, trained, reference)
+            trained = _iterate(number, step, recipe, shop, lessons, trained, reference, rounds)
         _measure(f"M{number}", number, recipe, shop, trained, tests)
     return shop.measured
 
@@ -120,16 +121,19 @@ def _iterate(
     lessons: Artifact,
     student: Artifact,
     reference: Artifact,
+    rounds: list[Round],
 ) -> Artifact:
     """One round of practice: four samples a problem, each judged, the student trained on what was right and wrong."""
     tools = shop.tools
     model = tools.model_of(student)
     chat, pose = tools.player(recipe.student, model, step.practice.server)
-    practised = shop.stage(practise.of(number), step.practice, lessons, chat, pose)
+    earlier = tuple(rounds) if step.practice.aim is not None else ()
+    practised = shop.stage(practise.of(number), step.practice, lessons, chat, pose, earlier)
     verdicts = shop.stage(judge.of(number), recipe.judge, practised, tools.judge(recipe))
     if recipe.reask is not None:
         teacher = tools.chat(recipe.teacher)
         practised = verdicts = shop.stage(reask.of(number), recipe.reask, practised, verdicts, teacher)
+    rounds.append(Round(practised, verdicts))
     return _learn(number, step, shop, practised, verdicts, model, tools.model_of(reference))
 
 

@@ -5,19 +5,17 @@ id in every run. Derived records keep `parents`. `SCHEMAS` maps a table's name t
 """
 
 from collections.abc import Mapping
-from hashlib import blake2b
-from pathlib import PurePath
 from typing import Any, Literal, Self
 
-import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from orcamath.extend import code_of
+from orcamath.identity import Settings, canonical, digest, later, member, outside_digest
 
 __all__ = [
     "SCHEMAS",
     "AnswerKind",
     "Attempt",
+    "Chosen",
     "Exercise",
     "Lesson",
     "Outcome",
@@ -33,6 +31,7 @@ __all__ = [
     "Verified",
     "canonical",
     "digest",
+    "later",
     "member",
     "outside_digest",
 ]
@@ -41,54 +40,6 @@ Split = Literal["train", "dev", "test", "confirm"]
 AnswerKind = Literal["number", "set", "choice", "expression", "text"]
 Verified = Literal["gold", "hidden_number", "agreement", "unverified"]
 Outcome = Literal["agrees", "disagrees", "unjudged"]
-
-
-def canonical(value: object) -> bytes:
-    """One spelling of a JSON value: sorted keys, UTF-8, no spaces. Tuples are lists; sets are refused."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-
-
-def digest(*parts: object) -> str:
-    """Name content by blake2b-128 over its canonical JSON, in hex (32 characters)."""
-    return blake2b(canonical(parts), digest_size=16).hexdigest()
-
-
-class Settings(BaseModel):
-    """Base of a stage's settings: frozen, unknown keys refused. Defaults live beside the stage they belong to."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    def identity(self) -> dict[str, Any]:
-        """Return what enters a stage's digest: everything but the fields made with `outside_digest`."""
-        fields = [(name, f.json_schema_extra) for name, f in type(self).model_fields.items()]
-        said = [(name, extra if isinstance(extra, dict) else {}) for name, extra in fields]
-        return {n: _identity(getattr(self, n), x.get("member_of")) for n, x in said if not x.get("outside_digest")}
-
-    def contents(self) -> list[str]:
-        """Return the names of what the fields only point to: hashes of prompts' texts and files. They enter a stage's digest."""
-        return []
-
-
-def outside_digest(default: Any, **constraints: Any) -> Any:
-    """Return a pydantic field that changes how fast or where from, never what comes out: paths, concurrency, logging."""
-    return Field(default, json_schema_extra={"outside_digest": True}, **constraints)
-
-
-def member(family: str, default: Any = ...) -> Any:
-    """Return a pydantic field that names a member of a family: others' code enters the digest by what it says."""
-    return Field(default, json_schema_extra={"member_of": family})
-
-
-def _identity(value: Any, family: Any = None) -> Any:
-    if family is not None:
-        return code_of(family, value) or value
-    if isinstance(value, Settings):
-        return value.identity()
-    if isinstance(value, Mapping):
-        return {k: _identity(v) for k, v in value.items()}
-    if isinstance(value, tuple | list):
-        return [_identity(v) for v in value]
-    return str(value) if isinstance(value, PurePath) else value
 
 
 class Record(BaseModel):
@@ -238,6 +189,16 @@ class Exercise(Record):
     """Whose answer the yardstick is: the teacher's (paper), or one known without it (our extension)."""
 
 
+class Chosen(Record):
+    """Why a problem is practised or grown from, where earlier samples decide on it."""
+
+    problem_id: str
+    why: str
+    right: int
+    n: int
+    """Right ones among the judged samples that speak for it: its own, or its family's; 0 of 0 where there are too few."""
+
+
 class Verdict(Record):
     """Whether an attempt agrees with the yardstick (the teacher's final answer, or a known one), and who said so."""
 
@@ -312,6 +273,7 @@ SCHEMAS: dict[str, _Table] = {
     "problems": _Table(record=Problem, version=2),
     "lessons": _Table(record=Lesson, version=1),
     "exercises": _Table(record=Exercise, version=1),
+    "chosen": _Table(record=Chosen, version=1),
     "attempts": _Table(record=Attempt, version=1),
     "verdicts": _Table(record=Verdict, version=1),
     "preferences": _Table(record=Preference, version=1),

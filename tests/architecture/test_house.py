@@ -20,13 +20,13 @@ PACKAGES = {n for n, p in MODULES.items() if p.name == "__init__.py"}
 # Rooms in layers: a module imports from its own layer or a lower one. The longest prefix decides.
 LAYERS = [
     [
-        "records", "errors", "ports", "extend", "intervals", "languages", "settings", "answers", "visible", "terminal",
-        "yaml_reader", "reading",
+        "records", "identity", "errors", "ports", "extend", "intervals", "languages", "settings", "answers",
+        "visible", "terminal", "yaml_reader", "reading",
     ],
     ["store"],
     [
         "sources", "agents", "prompts", "judges", "contamination", "duplicates",
-        "verify", "worked", "preferences", "mistakes", "scoring", "trackers",
+        "verify", "worked", "preferences", "mistakes", "difficulty", "scoring", "trackers",
     ],
     ["student"],
     ["stages"],

@@ -20,6 +20,7 @@ from orcamath.report.rows import Contrast, Row
 from orcamath.report.table import difference, each_seed, recovered
 from orcamath.stages.gate import AlikePair, Flagged, GateFacts
 from orcamath.stages.judge import JudgeFacts
+from orcamath.stages.practice import PracticeFacts
 from orcamath.stages.preferences import PreferFacts
 from orcamath.store.facts import Facts
 
@@ -103,6 +104,8 @@ class Practised(NamedTuple):
     rows: tuple[tuple[str, JudgeFacts], ...]
     preferences: tuple[tuple[str, PreferFacts], ...]
     """(stage, what it says)."""
+    aims: tuple[tuple[str, PracticeFacts], ...]
+    """Rounds whose problems were chosen by earlier ones."""
 
 
 class Gate(NamedTuple):
@@ -266,7 +269,8 @@ def practice(results: Results) -> Practised:
     groups = [(key, [(o, f.outcomes.get(o, 0)) for o in OUTCOMES]) for key, f in judged]
     about = "; ".join(f"{key}: " + ", ".join(f"{n} {what}" for what, n in counts) for key, counts in groups)
     drawn = bars("verdicts", "Verdicts on the samples", about, groups, series=VERDICT_SERIES, stacked=True)
-    return Practised(drawn, tuple(judged), tuple(preferred))
+    aims = [(key, f) for key, f in said if isinstance(f, PracticeFacts) and f.aimed]
+    return Practised(drawn, tuple(judged), tuple(preferred), tuple(aims))
 
 
 def contamination(results: Results) -> Gate | None:

@@ -6,18 +6,20 @@ it stopped). Nothing is judged here.
 
 Deviation: the paper practises on the lessons against the teacher's answer. `problems: fresh` practises on problems
 the teacher never solved, `label: known_answer` holds attempts against an answer known without a teacher (gold, or a
-hidden number).
+hidden number); `aim` leaves out what earlier rounds showed to be too easy or too hard.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
+from orcamath.difficulty import Aim
 from orcamath.ports import Pose, Request, Sampling
 from orcamath.preferences import allotted
-from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Settings, digest, outside_digest
+from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Settings, digest, later, outside_digest
+from orcamath.stages.aiming import Placed, Round, placed
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
 from orcamath.store.ledger import Remembered
@@ -34,6 +36,7 @@ ENGINES = {
     ),
 }
 """How a server is started whose own sampling rules are off: the checkpoint's generation_config is not read."""
+MAX_LISTED = 200
 MANY_STEPS = 3
 """Problems of so many steps and more are balanced as one kind."""
 
@@ -85,6 +88,9 @@ class PracticeSettings(Settings):
     """Sample from a server instead of in this process."""
     seed: int = 0
     """Chooses another subset."""
+    aim: Aim | None = later(None)
+    """Practise on what the student got right some of the time in earlier rounds, then on what is not known; leave out what was
+    too easy, too hard, or labelled against its samples. The first round has none before it and practises on everything."""
 
     @model_validator(mode="after")
     def _a_share_of_something(self) -> "PracticeSettings":
@@ -106,14 +112,33 @@ class PracticeFacts(Facts):
     n_sampled_tokens: int = 0
     by_steps: dict[str, int] = Field({})
     """Steps → exercises, where they are balanced by them."""
+    aimed: dict[str, int] = Field({})
+    """Where problems lie by earlier rounds (`aimed`, `too_easy`, …) → how many there are, chosen or not."""
+    contradicted: tuple[str, ...] = ()
+    """Problems whose label earlier samples contradict: the first `MAX_LISTED`."""
 
 
 @stage("practice", version=3, settings=PracticeSettings, facts=PracticeFacts)
 def practise(
-    out: Output, settings: PracticeSettings, gated: Artifact, student: Remembered, pose: Pose
+    out: Output,
+    settings: PracticeSettings,
+    gated: Artifact,
+    student: Remembered,
+    pose: Pose,
+    earlier: Sequence[Round] = (),
 ) -> PracticeFacts:
-    """Sample the student on every chosen problem; writes `exercises` and `attempts`, in input order."""
-    chosen = _chosen(out, list(_exercises(out, settings, gated)), settings)
+    """Sample the student on every chosen problem; writes `exercises` and `attempts`, in input order.
+
+    `earlier`: rounds that `aim` chooses by; why each problem was chosen is in the table `chosen` then.
+    """
+    found = list(_exercises(out, settings, gated))
+    places: dict[str, Placed] = {}
+    if settings.aim is not None:
+        places = placed((f.exercise.problem_id for f in found), settings.aim, gated, earlier)
+        found = [
+            f._replace(unknown=places[f.exercise.problem_id].place == "unknown") for f in _worth(out, found, places)
+        ]
+    chosen = _chosen(out, found, settings)
     exercises = [stepped.exercise for stepped in chosen]
     draws = range(settings.samples if settings.temperature > 0 else 1)  # greedy answers are all the same
     sampling = Sampling(settings.temperature, settings.top_p, settings.max_new_tokens)
@@ -127,13 +152,16 @@ def practise(
     student.fill((request for _, request in requests()), out.progress)
     out.progress.end()
     out.write("exercises", exercises)
+    if places:
+        out.write("chosen", (places[e.problem_id].chosen for e in exercises))
     n = Counter[str]()
     out.write("attempts", _attempts(out, requests(), student, n))
     facts = PracticeFacts(
         n_exercises=len(exercises), n_samples=len(draws), problems=settings.problems, label=settings.label,
         n_cut_off=n["cut off"], n_sampled_tokens=n["tokens"],
     )  # fmt: skip
-    return facts.model_copy(update={"by_steps": _by_steps(chosen)}) if settings.balance == "steps" else facts
+    more = {"by_steps": _by_steps(chosen)} if settings.balance == "steps" else {}
+    return facts.model_copy(update={**more, **(_aims(places) if places else {})})
 
 
 def _attempts(
@@ -162,6 +190,8 @@ class _Stepped(NamedTuple):
 
     exercise: Exercise
     n_steps: int
+    unknown: bool = False
+    """Whether an aim knows nothing of it: such problems come after the others."""
 
 
 def _exercises(out: Output, settings: PracticeSettings, gated: Artifact) -> Iterator[_Stepped]:
@@ -217,12 +247,28 @@ def _reject(out: Output, item: str, reason: str) -> None:
     out.reject(Rejected(item=item, reason=reason))
 
 
+def _worth(out: Output, found: list[_Stepped], places: Mapping[str, Placed]) -> Iterator[_Stepped]:
+    """Yield what an aim lets pass; the others are rejected by their place."""
+    for stepped in found:
+        where, chosen = places[stepped.exercise.problem_id]
+        if where in ("aimed", "unknown"):
+            yield stepped
+        else:
+            out.reject(Rejected(item=chosen.problem_id, reason=where, detail=chosen.why.partition(": ")[2]))
+
+
+def _aims(places: Mapping[str, Placed]) -> dict[str, object]:
+    listed = [problem for problem, found in places.items() if found.place == "label_contradicted"]
+    counts = Counter(found.place for found in places.values())
+    return {"aimed": dict(sorted(counts.items())), "contradicted": tuple(listed[:MAX_LISTED])}
+
+
 def _chosen(out: Output, found: list[_Stepped], settings: PracticeSettings) -> list[_Stepped]:
     """Return the exercises that are practised, in their order; books those whose steps are not known where that counts."""
     if settings.max_problems is None:
         return found
     by_steps: dict[int, list[_Stepped]] = {}
-    for stepped in sorted(found, key=lambda f: digest("practice", settings.seed, f.exercise.problem_id)):
+    for stepped in sorted(found, key=lambda f: (f.unknown, digest("practice", settings.seed, f.exercise.problem_id))):
         by_steps.setdefault(min(stepped.n_steps, MANY_STEPS) if settings.balance == "steps" else 1, []).append(stepped)
     for stepped in by_steps.pop(0, []):
         _reject(out, stepped.exercise.problem_id, "unknown_steps")

@@ -19,6 +19,7 @@ from orcamath.errors import UsageError
 from orcamath.records import (
     SCHEMAS,
     Attempt,
+    Chosen,
     Exercise,
     Lesson,
     Preference,
@@ -51,6 +52,8 @@ class Practised(NamedTuple):
     stage: str
     exercise: Exercise | None
     attempts: list[tuple[Attempt, Verdict | None]]
+    why: str = ""
+    """Why the problem was chosen, where earlier samples decided."""
 
 
 @dataclass
@@ -86,6 +89,7 @@ class Ancestry:
                 {
                     "stage": p.stage,
                     "exercise": p.exercise.row() if p.exercise else None,
+                    "why": p.why,
                     "attempts": [{**a.row(), "verdict": v.row() if v else None} for a, v in p.attempts],
                 }
                 for p in self.practised
@@ -221,7 +225,9 @@ def _gather(found: Ancestry, stage: Artifact, name: str) -> None:
     attempts = list(_where(stage, Attempt, "problem_id", one))
     verdicts = {v.attempt_id: v for v in _where(stage, Verdict, "problem_id", one)}
     if exercise or attempts:
-        found.practised.append(Practised(_label(stage), exercise, [(a, verdicts.get(a.id)) for a in attempts]))
+        chosen = next(_where(stage, Chosen, "problem_id", one), None)
+        answers = [(a, verdicts.get(a.id)) for a in attempts]
+        found.practised.append(Practised(_label(stage), exercise, answers, chosen.why if chosen is not None else ""))
     elif verdicts:  # judged in a stage of its own
         for i, practised in enumerate(found.practised):
             judged = [(a, verdicts.get(a.id, v)) for a, v in practised.attempts]

@@ -108,6 +108,8 @@ def _practised(practised: Practised, limit: int) -> Iterator[str]:
     exercise = practised.exercise
     held = f", held against {_line(exercise.reference)} ({exercise.label})" if exercise else ""
     yield f"practised in {practised.stage}{held}"
+    if practised.why:
+        yield f"  chosen as {_line(practised.why)}"
     for attempt, verdict in practised.attempts:
         said = f"{verdict.outcome} by {_line(verdict.by)}" if verdict else "not judged"
         why = f": {_line(verdict.reason)}" if verdict and verdict.reason else ""

@@ -1,0 +1,120 @@
+"""How hard problems are for a student, by its own judged samples of earlier rounds: what is practised next, and why.
+
+In: rounds of practice with their verdicts. Out: a `Standing` a problem, and by `place` a word for where it lies. A problem
+without samples of its own may take its family's rate: the pooled samples of problems grown out of the same one. Pure functions.
+
+Deviation: the paper practises on everything in every round.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from pydantic import Field, model_validator
+
+from orcamath.answers import final_answer, same
+from orcamath.preferences import Judged
+from orcamath.records import Exercise, Settings
+
+__all__ = ["Aim", "Place", "Rate", "Standing", "contradiction", "place", "pooled", "standings"]
+
+Place = Literal["aimed", "too_easy", "too_hard", "label_contradicted", "unknown"]
+
+
+class Aim(Settings):
+    """Which problems are worth practising: those that a student gets right some of the time."""
+
+    low: float = Field(default=0.2, ge=0, le=1)
+    high: float = Field(default=0.8, ge=0, le=1)
+    """Share of a problem's judged samples that were right in the latest earlier round that had it, both ends included."""
+    families: bool = True
+    """Whether a problem that was never practised takes the pooled rate of the problems grown out of the same one."""
+    least: int = Field(default=4, ge=1)
+    """Judged samples that a rate needs; with fewer it is unknown, and what is unknown is practised after what is aimed at."""
+
+    @model_validator(mode="after")
+    def _low_is_below_high(self) -> "Aim":
+        if self.low > self.high:
+            raise ValueError(f"low: {self.low:g} is above high: {self.high:g}, so no problem would be practised")
+        return self
+
+
+class Rate(NamedTuple):
+    """Right ones among judged samples."""
+
+    right: int = 0
+    n: int = 0
+
+    @property
+    def share(self) -> float:
+        """Share right; 0 where nothing was judged."""
+        return self.right / self.n if self.n else 0.0
+
+    def plus(self, other: "Rate") -> "Rate":
+        """Return both together."""
+        return Rate(self.right + other.right, self.n + other.n)
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        return f"{self.right} of {self.n} right"
+
+
+class Standing(NamedTuple):
+    """What earlier samples say of a problem."""
+
+    rate: Rate
+    against: str | None = None
+    """The answer that contradicts its label (see `contradiction`)."""
+
+
+def contradiction(exercise: Exercise, judged: Sequence[Judged]) -> str | None:
+    """Return the one answer that more than half of the samples (two at least) give where none reaches the label."""
+    wrong = [j.attempt.text for j in judged if j.outcome == "disagrees"]
+    if len(wrong) < 2 or any(j.outcome == "agrees" for j in judged):
+        return None
+    kind, question, options = exercise.answer_kind, exercise.question, exercise.options
+    groups: list[list[str]] = []
+    for text in wrong:
+        answer = final_answer(text, kind, question, options)
+        if answer is not None:
+            alike = next((g for g in groups if same(kind, answer, g[0], question, options) is True), None)
+            groups.append([answer]) if alike is None else alike.append(answer)
+    most = max(groups, key=len, default=[])
+    return most[0] if len(most) >= 2 and 2 * len(most) > len(wrong) else None
+
+
+def standings(rounds: Iterable[Iterable[tuple[Exercise, Sequence[Judged]]]]) -> dict[str, Standing]:
+    """Return problem → what its samples say; of a problem of several rounds the latest counts. `rounds`: earliest first."""
+    found: dict[str, Standing] = {}
+    for rows in rounds:
+        for exercise, judged in rows:
+            outcomes = [j.outcome for j in judged if j.outcome != "unjudged"]
+            rate = Rate(sum(o == "agrees" for o in outcomes), len(outcomes))
+            found[exercise.problem_id] = Standing(rate, contradiction(exercise, judged))
+    return found
+
+
+def pooled(found: Mapping[str, Standing], family_of: Mapping[str, str]) -> dict[str, Rate]:
+    """Return family → the rate of all its problems' samples; those whose label is contradicted are left out."""
+    rates: dict[str, Rate] = {}
+    for problem, standing in found.items():
+        if (family := family_of.get(problem)) is not None and standing.against is None:
+            rates[family] = rates.get(family, Rate()).plus(standing.rate)
+    return rates
+
+
+def place(
+    problem: str, aim: Aim, found: Mapping[str, Standing], families: Mapping[str, Rate], family: str
+) -> tuple[Place, str]:
+    """Return where a problem lies, and why in words."""
+    own = found.get(problem)
+    if own is not None and own.against is not None:
+        return "label_contradicted", f"no sample reaches the label, most say {own.against}"
+    rate, whose = (
+        (own.rate, "")
+        if own is not None and own.rate.n >= aim.least
+        else (families.get(family, Rate()), " in its family")
+    )
+    if rate.n < aim.least or (whose and not aim.families):
+        return "unknown", "too few earlier samples"
+    said: Place = "too_easy" if rate.share > aim.high else "too_hard" if rate.share < aim.low else "aimed"
+    return said, f"{rate}{whose} in an earlier round, aim {aim.low:g} to {aim.high:g}"

@@ -1,0 +1,55 @@
+"""What earlier rounds of practice say of the problems at hand: which are worth practising, or growing from, and why.
+
+In: rounds with their verdicts, and the problems that may be chosen (with their families). Out: a place, and a reason in words,
+for each. Only rounds that are sealed are read, so the samples that a choice is made on are never those that are learnt from.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from orcamath.difficulty import Aim, Place, Rate, place, pooled, standings
+from orcamath.preferences import Judged, joined
+from orcamath.records import Attempt, Chosen, Exercise, Lesson, Problem, Verdict
+from orcamath.store.artifacts import Artifact
+
+__all__ = ["Placed", "Round", "families", "placed"]
+
+
+class Round(NamedTuple):
+    """One earlier round: what was practised, and the verdicts on it."""
+
+    practised: Artifact
+    verdicts: Artifact
+
+    def rows(self) -> Iterator[tuple[Exercise, list[Judged]]]:
+        """Yield every exercise with its judged samples."""
+        return joined(
+            self.practised.read(Exercise), self.practised.read(Attempt), self.verdicts.read(Verdict)
+        )  # fmt: skip
+
+
+class Placed(NamedTuple):
+    """Where a problem lies, and the reason that is kept."""
+
+    place: Place
+    chosen: Chosen
+
+
+def families(gated: Artifact) -> dict[str, str]:
+    """Return problem → the problem that it was grown out of, or itself."""
+    found = {p.id: p.parents[0] if p.parents else p.id for p in gated.read(Problem)}
+    return found | {x.problem_id: x.parents[0] if x.parents else x.problem_id for x in gated.read(Lesson)}
+
+
+def placed(ids: Iterable[str], aim: Aim, gated: Artifact, earlier: Sequence[Round]) -> dict[str, Placed]:
+    """Place every problem by what earlier rounds say of it, or of its family."""
+    known, family_of = standings(r.rows() for r in earlier), families(gated)
+    rates = pooled(known, family_of)
+    found = {}
+    for problem in ids:
+        family = family_of.get(problem, problem)
+        where, why = place(problem, aim, known, rates, family)
+        own = known.get(problem)
+        rate = own.rate if own is not None and own.rate.n >= aim.least else rates.get(family, Rate())
+        found[problem] = Placed(where, Chosen(problem_id=problem, why=f"{where}: {why}", right=rate.right, n=rate.n))
+    return found
