@@ -18,8 +18,8 @@ __all__ = ["TO_M1", "Arm", "first_students_own", "matched", "once_more", "run_ar
 
 
 TO_M1 = (
-    "start_from", "seeds", "as_they_are", "benchmarks", "writer", "teacher", "ask_me_anything", "suggester_editor", "agents",
-    "collect", "teach", "solver", "confirm", "gate", "screens", "student", "imitate",
+    "start_from", "seeds", "as_they_are", "benchmarks", "writer", "teacher", "ladder", "ask_me_anything", "suggester_editor",
+    "agents", "collect", "teach", "solver", "confirm", "gate", "screens", "student", "imitate",
 )  # fmt: skip
 """The sections of a recipe that make its first student."""
 

@@ -38,8 +38,18 @@ def _iterations(recipe: Recipe) -> Iterator[str]:
         if step.more_sft is not None:
             yield f"imitate {number}"
         else:
+            if step.grow is not None:
+                yield from _growth(number, recipe)
             yield from (f"practice {number}", f"judge {number}")
             if recipe.reask is not None:
                 yield f"reask {number}"
             yield from (f"preferences {number}", f"learn {number}")
         yield f"evaluate M{number}"
+
+
+def _growth(number: int, recipe: Recipe) -> Iterator[str]:
+    if recipe.suggester_editor is not None:
+        yield from (f"pick {number} easy", f"edit {number}")
+    if recipe.ask_me_anything is not None:
+        yield from (f"pick {number} hard", f"ask {number}")
+    yield from (f"{stage} {number}" for stage in ("collect", "teach", "grown", "gate"))

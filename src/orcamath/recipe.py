@@ -11,6 +11,7 @@ Every line that says `stage` is made once and found again by its digest, so runn
 """
 
 from orcamath.errors import RecipeError, TooManyRejects
+from orcamath.growth import grown_again, solved
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.sources.choosing import SeedsSettings, together
 from orcamath.stages.agent import invent
@@ -24,14 +25,13 @@ from orcamath.stages.evaluate import evaluate, shown
 from orcamath.stages.gate import gate
 from orcamath.stages.imitate import imitate
 from orcamath.stages.judge import judge
-from orcamath.stages.ladder import teach_by_ladder
 from orcamath.stages.learn import learn
 from orcamath.stages.practice import practise
 from orcamath.stages.preferences import prefer
 from orcamath.stages.reask import reask
 from orcamath.stages.seeds import gather
 from orcamath.stages.start_from import StartSettings, lessons_from, problems_from, verdicts_from
-from orcamath.stages.teach import teach, teach_from_seeds
+from orcamath.stages.teach import teach_from_seeds
 from orcamath.stages.unseen import unseen
 from orcamath.store.artifacts import Artifact
 from orcamath.student.folder import ModelFolder
@@ -71,6 +71,8 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
         if step.more_sft is not None:
             trained = shop.stage(imitate.of(number), step.more_sft, lessons, tools.model_of(trained))
         else:
+            if step.grow is not None:
+                lessons = grown_again(number, step.grow, recipe, shop, lessons, tests, rounds)
             reference = first if recipe.reference == "first" else trained
             trained = _iterate(number, step, recipe, shop, lessons, trained, reference, rounds)
         _measure(f"M{number}", number, recipe, shop, trained, tests)
@@ -100,11 +102,7 @@ def _taught(recipe: Recipe, wanted: SeedsSettings, shop: Workshop) -> Artifact:
         problems = shop.stage(collect, recipe.collect, parts)
     if recipe.teach.by == "seeds":
         return shop.stage(teach_from_seeds, recipe.teach, problems)
-    if recipe.ladder:
-        rungs = [tools.chat(rung) for rung in (*recipe.ladder, recipe.teacher)]
-        taught = shop.stage(teach_by_ladder, recipe.teach, problems, rungs)
-    else:
-        taught = shop.stage(teach, recipe.teach, problems, tools.chat(recipe.teacher))
+    taught = solved(recipe.teach, recipe, shop, problems)
     if taught.balance["asked"] and not taught.count("lessons"):
         raise TooManyRejects(
             f"of {taught.balance['asked']:,} solutions no lesson is left, so nothing is trained; the calls stay remembered. "

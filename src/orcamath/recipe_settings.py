@@ -19,6 +19,7 @@ from orcamath.stages.confirm import ConfirmSettings
 from orcamath.stages.edit import EditSettings
 from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.stages.gate import GateSettings
+from orcamath.stages.grow import GrowSettings
 from orcamath.stages.imitate import SftSettings
 from orcamath.stages.learn import LearnSettings
 from orcamath.stages.practice import PracticeSettings
@@ -40,6 +41,9 @@ class Iteration(Settings):
     practice: PracticeSettings = PracticeSettings()
     preferences: PreferSettings = PreferSettings()
     learn: LearnSettings = LearnSettings()
+    grow: GrowSettings | None = None
+    """Before practising: grow again, out of problems that earlier rounds showed to be too easy (hardened) or too hard (asked
+    about). The new ones are taught, and practised on from here on."""
     more_sft: SftSettings | None = None
     """Instead of practising: go on imitating the same lessons. The control for the compute that practice takes."""
 
@@ -193,6 +197,14 @@ class Recipe(Settings):
         roles = {"writer": self.writer, "teacher": self.teacher, "solver": self.solver, "judge_model": self.judge_model}
         roles |= {f"ladder.{i}": rung for i, rung in enumerate(self.ladder)}
         return {role: model for role, model in roles.items() if model is not None}
+
+    @field_validator("iterations")
+    @classmethod
+    def _grown_from_something(cls, iterations: tuple[Iteration, ...]) -> tuple[Iteration, ...]:
+        practised = [step.more_sft is None for step in iterations]
+        if any(step.grow is not None and not any(practised[:i]) for i, step in enumerate(iterations)):
+            raise ValueError("`grow` chooses by earlier rounds of practice, and there is none before; say it later")
+        return iterations
 
     @field_validator("repeat")
     @classmethod

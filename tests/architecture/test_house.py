@@ -30,7 +30,10 @@ LAYERS = [
     ],
     ["student"],
     ["stages"],
-    ["recipe_settings", "recipe_versions", "recipe_file", "outline", "workshop", "recipe", "experiment", "plan", "recipes"],
+    [
+        "recipe_settings", "recipe_versions", "recipe_file", "outline", "workshop", "growth", "recipe", "experiment",
+        "plan", "recipes",
+    ],
     ["report", "view", "export"],
     ["backends", "classroom", "testing"],
     ["families", "assemble", "checks", "commands", "verbs", "cli", "__main__"],

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.plan.calls import ANSWER_TOKENS, ASKING, BYTES_A_TOKEN, StagePlan, follow_ups, grown, put_together
 from orcamath.plan.expected import seen_of
+from orcamath.plan.growth import grown_later
 from orcamath.plan.ladder import climbed, dear_alone
 from orcamath.plan.ranges import Range
 from orcamath.plan.rehearsal import Seen, Tally, rehearse
@@ -167,7 +168,9 @@ def _longest_of_asking(settings: AskSettings) -> int:
 
 def _later(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) -> list[StagePlan]:
     """Calls about students' answers: few where rules decide first, at most one an answer where they do not."""
-    recipe, rows = found.recipe, []
+    recipe, rows = found.recipe, list[StagePlan]()
+    if growths := [step.grow for step in recipe.iterations if step.grow is not None]:
+        rows += grown_later(arm, recipe, growths, found.lengths, price_of)
     practised = [i.practice for i in recipe.iterations if i.more_sft is None]
     exercises = [found.taught.at_most(p.max_problems).high for p in practised]
     attempts = sum(n * p.samples for n, p in zip(exercises, practised, strict=True))

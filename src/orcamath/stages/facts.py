@@ -8,6 +8,7 @@ from orcamath.stages.confirm import confirm
 from orcamath.stages.edit import edit
 from orcamath.stages.evaluate import evaluate
 from orcamath.stages.gate import gate
+from orcamath.stages.grow import grown, pick
 from orcamath.stages.imitate import imitate
 from orcamath.stages.judge import judge
 from orcamath.stages.learn import learn
@@ -25,7 +26,8 @@ from orcamath.store.facts import Facts
 __all__ = ["facts_of"]
 
 _STAGES = (
-    ask, benchmarks, collect, confirm, edit, evaluate, gate, gather, imitate, invent, judge, learn, lessons_from, practise,
+    ask, benchmarks, collect, confirm, edit, evaluate, gate, gather, grown, imitate, invent, judge,
+    learn, lessons_from, pick, practise,
     prefer, problems_from, reask, teach, unseen, verdicts_from, verified_at_k,
 )  # fmt: skip
 _RECORDS = {stage.name: stage.facts for stage in _STAGES}
