@@ -34,13 +34,13 @@ def shipped() -> dict[str, Traversable]:
     return dict(sorted((found | {p.name.removesuffix(".yaml"): p for p in ours if p.name.endswith(".yaml")}).items()))
 
 
-def load(name: str, overrides: Sequence[str] = (), *, limit: int | None = None) -> Recipe:
-    """Read a recipe by file or by the name it ships under, apply `key=value` overrides, and check every key and value.
+def load(name: str | Mapping[str, Any], overrides: Sequence[str] = (), *, limit: int | None = None) -> Recipe:
+    """Read a recipe by file or by the name it ships under (or take one that was read), apply `key=value` overrides, and check
+    every key and value.
 
     Raises RecipeError with file, line and key, and the nearest known name.
     """
-    text, where = _text(name)
-    read, lines = _parse(text, where)
+    read, where, lines = _read(name)
     raw = brought_up(read, where)
     for override in overrides:
         _set(raw, override)
@@ -135,6 +135,14 @@ def _text(name: str) -> tuple[str, str]:
         raise RecipeError(f"there is no recipe `{name}`; {nearest(name, shipped())} Or give the path of a .yaml file")
     offered("recipe", name)  # by one package only
     return shipped()[name].read_text(encoding="utf-8"), f"recipe {name}"
+
+
+def _read(name: str | Mapping[str, Any]) -> tuple[dict[str, Any], str, Lines]:
+    if isinstance(name, Mapping):
+        return copy.deepcopy(dict(name)), "the recipe given", {}
+    text, where = _text(name)
+    read, lines = _parse(text, where)
+    return read, where, lines
 
 
 def _parse(text: str, where: str) -> tuple[dict[str, Any], Lines]:

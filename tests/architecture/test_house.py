@@ -36,7 +36,7 @@ LAYERS = [
     ],
     ["report", "view", "export"],
     ["backends", "classroom", "testing"],
-    ["families", "assemble", "checks", "commands", "verbs", "cli", "__main__"],
+    ["families", "assemble", "checks", "commands", "notebook", "verbs", "cli", "__main__"],
 ]  # fmt: skip
 LAYER = {room: i for i, rooms in enumerate(LAYERS, 1) for room in rooms}
 TORCH_ROOMS = (

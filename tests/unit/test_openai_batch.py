@@ -1,5 +1,6 @@
 """Batches: nothing is paid twice through crashes, nothing is lost when they expire, and a run can switch to them."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,14 @@ def test_every_request_is_answered_in_batches_of_the_allowed_size(tmp_path: Path
         replies = {r.key: r.text for r in batch(server.base_url, tmp_path, max_lines=4)(ask(i) for i in range(10))}
         assert len(server.batches.batches) == 3
     assert replies == {ask(i).key("m@-"): f"echo question {i}" for i in range(10)}
+
+
+def test_batches_are_handed_in_from_inside_a_notebooks_loop(tmp_path: Path) -> None:
+    async def cell(url: str) -> list[str]:
+        return [reply.text for reply in batch(url, tmp_path)([ask(1)])]
+
+    with serve(echo) as server:
+        assert asyncio.run(cell(server.base_url)) == ["echo question 1"]
 
 
 def test_keys_are_those_of_the_plain_wire_so_a_run_can_switch(tmp_path: Path) -> None:

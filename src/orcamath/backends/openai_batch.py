@@ -8,7 +8,6 @@ crash it is found again instead of paid for again. Keys in an open batch are wai
 What a batch left out (expired, cancelled) is an error of those calls: the next run hands in only the rest.
 """
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
@@ -27,6 +26,7 @@ from orcamath.backends.wire_keys import Door, door_of
 from orcamath.backends.wire_pace import backoff, bounded
 from orcamath.backends.wire_protocol import Fault, body_of, fault_of, is_refusal_of_content, parse
 from orcamath.backends.wire_quirks import Quirks
+from orcamath.backends.wire_run import awaited
 from orcamath.errors import BatchWaiting, RecipeError, TeacherRefused, WireDown, nearest
 from orcamath.ports import Replies, Reply, Request, Usage
 from orcamath.records import digest
@@ -267,7 +267,7 @@ class OpenAIBatch:
         """Make one call on the batch API, with retries. Raises TeacherRefused or WireDown."""
         for attempt in range(self.settings.max_tries):
             try:
-                return asyncio.run(self._once(method, path, json, upload, raw=raw))
+                return awaited(lambda: self._once(method, path, json, upload, raw=raw))
             except Fault as fault:
                 message = self._door.secrets.hide(str(fault))
                 if fault.kind in ("refused", "item"):

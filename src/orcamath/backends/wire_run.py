@@ -13,14 +13,16 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from orcamath.ports import Replies, Reply, Request
 
-__all__ = ["GRACE_S", "Ask", "Flight", "run"]
+__all__ = ["GRACE_S", "Ask", "Flight", "awaited", "run"]
 
+T = TypeVar("T")
 _log = logging.getLogger("orcamath.wire")
 GRACE_S = 30.0
 """How long calls under way are waited for when a run ends early."""
@@ -167,6 +169,16 @@ def run(
     except RuntimeError:
         return replies
     return _in_thread(replies, window)  # a notebook: its own loop holds this thread
+
+
+def awaited(begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Return what a coroutine returns (or raise what it raises), also where this thread has a loop at work, as a notebook has."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(begin())
+    with ThreadPoolExecutor(1, "orcamath wire") as pool:
+        return pool.submit(lambda: asyncio.run(begin())).result()
 
 
 def _here(begin: Callable[[], _Run], opening: Step, closing: Step) -> Replies:

@@ -5,7 +5,6 @@ a gateway's `digest`); empty where the server says nothing, or is not there. Wha
 permissions, the room it was given) is left out. No completion is asked for, and nothing is paid.
 """
 
-import asyncio
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from orcamath.backends.openai_compatible import OPENAI
 from orcamath.backends.wire_calls import proxied, sent
 from orcamath.backends.wire_keys import Door, door_of
 from orcamath.backends.wire_protocol import Fault
+from orcamath.backends.wire_run import awaited
 from orcamath.settings import ModelSettings
 
 __all__ = ["place_of_server", "said_by"]
@@ -41,7 +41,7 @@ def said_by(settings: ModelSettings) -> dict[str, object]:
     """Ask a server what it serves under the model's name; `{}` where it does not say. Raises RecipeError for a missing key."""
     door = door_of(settings, settings.base_url or OPENAI)
     try:
-        listed = orjson.loads(asyncio.run(_listed(door, trust_env=bool(settings.options.get("trust_env")))))
+        listed = orjson.loads(awaited(lambda: _listed(door, trust_env=bool(settings.options.get("trust_env")))))
     except (aiohttp.ClientError, Fault, OSError, TimeoutError, ValueError):
         return {}
     entries = [e for e in listed.get("data") or () if isinstance(e, dict)] if isinstance(listed, dict) else []

@@ -1,7 +1,9 @@
 """Commands on files: judge answers, check for contamination."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,14 @@ from orcamath.contamination.check import Checked, check_files
 from orcamath.contamination.search import SearchSettings
 from orcamath.errors import DataError, UsageError, nearest
 from orcamath.families import find
-from orcamath.judges.file import Summary, judge_file
+from orcamath.judges.file import Judged, Summary, judge_rows, read_rows
 from orcamath.judges.settings import JudgeSettings
 from orcamath.report.progress import Bars
 from orcamath.settings import ModelSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.under_way import stage_under_way
 
-__all__ = ["check", "judge"]
+__all__ = ["check", "judge", "judged", "searched"]
 
 SHOWN_PAIRS = 10
 SHOWN_CHARS = 160
@@ -33,35 +35,18 @@ def judge(
     offending: bool, store: Path, as_json: bool, purse: Purse = UNLIMITED,
 ) -> str:  # fmt: skip
     """Judge a file of answers; verdicts go to `out` as JSON lines, the summary is returned."""
-    tools = Assembled(Store(store)) if model is not None else None
-    chat = None
-    if tools is not None and model is not None:
-        with from_options():
-            settings = ModelSettings(model=model, base_url=base_url) if base_url else ModelSettings(
-                backend="transformers_local", model=model
-            )  # fmt: skip
-        chat = tools.chat(purse.settings(settings))
-    judged_by = find("judge", name).make(JudgeSettings(name=name), chat)
-    summary, bars = Summary(), Bars()
-    bars.begin("judge", None)
+    summary = Summary()
+    verdicts = judged(
+        read_rows(path), summary, name=name, columns=_mapping(columns), model=model, base_url=base_url, store=store,
+        purse=purse, keep=offending, where=str(path),
+    )  # fmt: skip
+    first = next(verdicts)  # what is wrong with the names is said before a file is touched
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-    sink = out.open("wb") if out is not None else None
-    try:
-        with purse.opened() as budget, stage_under_way("judge", budget) as calls:
-            for verdict in judge_file(path, judged_by, _mapping(columns), summary, keep=offending):
-                bars.advance()
-                if sink is not None:
-                    sink.write(orjson.dumps(verdict.plain()) + b"\n")
-        summary.model_calls = calls.n
-        if not summary.n:
-            raise DataError(f"`{path}` holds no row to judge; name a file with answers in it")
-    finally:
-        bars.end()
-        if sink is not None:
-            sink.close()
-        if tools is not None:
-            tools.close()
+    with out.open("wb") if out is not None else nullcontext() as sink:
+        for verdict in chain([first], verdicts):
+            if sink is not None:
+                sink.write(orjson.dumps(verdict.plain()) + b"\n")
     plain = summary.plain()
     rows = [
         {**j.plain(), "response": j.comparison.response, "reference": j.comparison.reference} for j in summary.offending
@@ -73,6 +58,42 @@ def judge(
         lines.append(f"row {r['row']}: {r['outcome']} ({r['reason']}), label {r['label']}; reference {r['reference']}")
         lines.append("  …" + " ".join(r["response"][-SHOWN_CHARS:].split()))
     return "\n".join(lines)
+
+
+def judged(
+    rows: Iterable[Mapping[str, Any]], summary: Summary, *, name: str, columns: Mapping[str, str], model: str | None,
+    base_url: str | None, store: Path, purse: Purse = UNLIMITED, keep: bool = False, where: str = "rows",
+) -> Iterator[Judged]:  # fmt: skip
+    """Yield a verdict for every row, adding each to `summary`; its calls of the model are counted, booked and remembered.
+
+    `model` is asked where rules are unsure: behind `base_url`, or on this machine. Raises DataError where there is no row.
+    """
+    tools = Assembled(Store(store)) if model is not None else None
+    bars = Bars()
+    bars.begin("judge", None)
+    try:
+        chat = None
+        if tools is not None and model is not None:
+            chat = tools.chat(purse.settings(_asked(model, base_url)))
+        judge = find("judge", name).make(JudgeSettings(name=name), chat)
+        with purse.opened() as budget, stage_under_way("judge", budget) as calls:
+            for verdict in judge_rows(rows, judge, columns, summary, keep=keep, where=where):
+                bars.advance()
+                yield verdict
+        summary.model_calls = calls.n
+        if not summary.n:
+            raise DataError(f"`{where}` holds no row to judge; name a file with answers in it")
+    finally:
+        bars.end()
+        if tools is not None:
+            tools.close()
+
+
+def _asked(model: str, base_url: str | None) -> ModelSettings:
+    with from_options():
+        if base_url:
+            return ModelSettings(model=model, base_url=base_url)
+        return ModelSettings(backend="transformers_local", model=model)
 
 
 def _mapping(columns: Sequence[str]) -> dict[str, str]:
@@ -96,14 +117,22 @@ def check(
         raise UsageError(
             f"--column names the file `{strange[0]}`, which is none of those given; {nearest(strange[0], known)}"
         )
+    found = searched(training, tests, by=by, columns=named, n=n, threshold=threshold)
+    return json.dumps(found.plain(), indent=1) if as_json else "\n".join(_told(found))
+
+
+def searched(
+    training: Sequence[Path], tests: Sequence[Path], *, by: str | None, columns: Mapping[str, str], n: Sequence[int],
+    threshold: float,
+) -> Checked:  # fmt: skip
+    """Search training files for test questions, with a bar; see `check_files`. `n` are sizes of n-grams, or none for ours."""
     settings = SearchSettings(threshold=threshold, **({"ngrams": tuple(n)} if n else {}))
     bars = Bars()
     bars.begin("check", None)
     try:
-        found = check_files(training, tests, settings, by=by, columns=named, tick=bars.advance)
+        return check_files(training, tests, settings, by=by, columns=columns, tick=bars.advance)
     finally:
         bars.end()
-    return json.dumps(found.plain(), indent=1) if as_json else "\n".join(_told(found))
 
 
 def _told(found: Checked) -> list[str]:

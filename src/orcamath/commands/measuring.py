@@ -1,7 +1,7 @@
 """The command `evaluate`: one model on benchmarks, or two of them on the same problems."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
@@ -32,7 +32,7 @@ from orcamath.store.ledger import Remembered
 from orcamath.student.settings import Dtype
 from orcamath.workshop import Workshop
 
-__all__ = ["Wanted", "evaluate_models"]
+__all__ = ["Evaluated", "Wanted", "evaluate_models", "evaluated", "plain_of"]
 
 
 class Wanted(NamedTuple):
@@ -70,8 +70,30 @@ class Wanted(NamedTuple):
     replace: bool = False
 
 
+class Evaluated(NamedTuple):
+    """What came of measuring a model, and a second one where there was one to compare."""
+
+    made: tuple["_Made", ...]
+    differences: dict[str, Paired]
+    """Benchmark → second − first; empty where there is one model."""
+    tests: Artifact
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield every answer of every model, as `export.answers` has it."""
+        for m in self.made:
+            yield from answer_rows(m.shown.model, m.scored, self.tests)
+
+
 def evaluate_models(model: str, wanted: Wanted, *, runs: Path, store: Path, as_json: bool) -> str:
-    """Measure, and return tables or JSON. Resumable: answers and scores are remembered, stages sealed.
+    """Measure, and return tables or JSON; see `evaluated`."""
+    done = evaluated(model, wanted, runs=runs, store=store)
+    if as_json:
+        return json.dumps(plain_of(done, wanted), indent=1)
+    return text_of([m.shown for m in done.made], done.differences)
+
+
+def evaluated(model: str, wanted: Wanted, *, runs: Path, store: Path) -> Evaluated:
+    """Measure, and write every answer where `wanted.out` says. Resumable: answers are remembered, stages sealed.
 
     Raises UsageError for a verifier without samples, examples that are not there or a place that may not be written, and what
     models and readers raise.
@@ -91,18 +113,17 @@ def evaluate_models(model: str, wanted: Wanted, *, runs: Path, store: Path, as_j
         try:
             tests = bench.tests()
             examples = bench.examples(tests)
-            first = bench.measure(model, tests, examples, wanted.base_url)
-            second = bench.measure(wanted.compare, tests, examples) if wanted.compare is not None else None
+            made = [bench.measure(model, tests, examples, wanted.base_url)]
+            if wanted.compare is not None:
+                made.append(bench.measure(wanted.compare, tests, examples))
         finally:
             bench.bars.end()
             bench.tools.close()
-        made = [m for m in (first, second) if m is not None]
+        differences = _differences(*(m.scored for m in made)) if len(made) == 2 else {}
+        done = Evaluated(tuple(made), differences, tests)
         if place is not None and wanted.out is not None:
-            rows = (row for m in made for row in answer_rows(m.shown.model, m.scored, tests))
-            write_answers(rows, place, parquet=wanted.out.suffix == ".parquet")
-    differences = {} if second is None else _differences(first.scored, second.scored)
-    shown = [m.shown for m in made]
-    return json.dumps(_plain(shown, differences, wanted), indent=1) if as_json else text_of(shown, differences)
+            write_answers(done.rows(), place, parquet=wanted.out.suffix == ".parquet")
+    return done
 
 
 def _place(wanted: Wanted) -> AbstractContextManager[Path | None]:
@@ -207,10 +228,11 @@ def _differences(first: Artifact, second: Artifact) -> dict[str, Paired]:
     return {name: paired([a for a, _ in pairs], [b for _, b in pairs]) for name, pairs in found.items()}
 
 
-def _plain(shown: Sequence[Measured], differences: dict[str, Paired], wanted: Wanted) -> dict[str, object]:
+def plain_of(done: Evaluated, wanted: Wanted) -> dict[str, Any]:
+    """Return the measures as JSON values: of the first model, and under `compared` of the second."""
     helped = {"judge": wanted.judge, "verifier": wanted.verifier, "few_shot": wanted.few_shot}
-    first, *rest = ({"model": m.model, **m.facts.plain(), **helped} for m in shown)
+    first, *rest = ({"model": m.shown.model, **m.shown.facts.plain(), **helped} for m in done.made)
     if not rest:
         return first
-    against = {name: {**p._asdict(), "difference": p.difference._asdict()} for name, p in differences.items()}
+    against = {name: {**p._asdict(), "difference": p.difference._asdict()} for name, p in done.differences.items()}
     return {**first, "compared": {**rest[0], "differences": against}}

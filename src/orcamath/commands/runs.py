@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from orcamath.assemble import run_recipe
 from orcamath.checks.whole import check
@@ -16,7 +17,10 @@ from orcamath.store.history import History
 from orcamath.store.names import run_name
 from orcamath.store.run_folder import RunFolder
 
-__all__ = ["ancestry_of", "report_on", "run_in_folder", "status_of"]
+if TYPE_CHECKING:
+    from orcamath.report.fold import Results
+
+__all__ = ["ancestry_of", "plain_of", "report_on", "reported", "run_in_folder", "run_loaded", "status_of"]
 
 
 def run_in_folder(
@@ -24,20 +28,36 @@ def run_in_folder(
     overrides: Sequence[str], wait: bool, pay_again: bool = False, detach: bool = False, new_book: bool = False,
     same_model: bool = False,
 ) -> None:  # fmt: skip
-    """Load a recipe, check it whole, hold its run folder, run it, and leave the report; the tables go to stdout.
+    """Load a recipe, run it in its folder, and leave the report; the tables go to stdout. See `run_loaded`.
+
+    Raises BatchWaiting where a batch is not done and `detach` says not to wait for it.
+    """
+    from orcamath.recipe_file import load
+
+    loaded = load(recipe, overrides, limit=limit)
+    path = run_loaded(
+        _detached(loaded) if detach else loaded, runs=runs, store=store, name=name, until=until, wait=wait,
+        pay_again=pay_again, new_book=new_book, same_model=same_model, command=shlex.join(["orcamath", *sys.argv[1:]]),
+    )  # fmt: skip
+    if until is None:
+        report_on(path, store)
+
+
+def run_loaded(
+    loaded: Recipe, *, runs: Path, store: Path, name: str | None, until: str | None, command: str, wait: bool = False,
+    pay_again: bool = False, new_book: bool = False, same_model: bool = False,
+) -> Path:  # fmt: skip
+    """Check a recipe whole, hold its run folder and run it there; returns the folder. `command` is what goes on with it.
 
     Raises PaysAgain where a changed recipe would pay again for much of what it paid for, unless `pay_again`, and where a run
     with a cap has lost its book, unless `new_book`; AnotherModel where a server may not be who answered before, unless
-    `same_model`; BatchWaiting where a batch is not done and `detach` says not to wait for it.
+    `same_model`.
     """
     from orcamath.commands.answering import know_who_answers
     from orcamath.commands.costs import confirm_paying_again
     from orcamath.commands.promises import check_prices, leaving
-    from orcamath.recipe_file import load
     from orcamath.report.progress import Bars
 
-    loaded = load(recipe, overrides, limit=limit)
-    loaded = _detached(loaded) if detach else loaded
     check(loaded, store, until=until).require(loaded.name)
     check_prices(loaded)
     path = runs / run_name(loaded.name if name is None else name, (p.name for p in runs.glob("*/")))
@@ -50,11 +70,8 @@ def run_in_folder(
         if not pay_again:
             confirm_paying_again(loaded, book, Store(store), Bars(), _asker())
         know_who_answers(loaded, store, same=same_model)
-        run_recipe(
-            loaded, folder, Store(store), until=until, announce=say, command=shlex.join(["orcamath", *sys.argv[1:]])
-        )
-        if until is None:
-            report_on(path, store)
+        run_recipe(loaded, folder, Store(store), until=until, announce=say, command=command)
+    return path
 
 
 def _know_the_book(recipe: Recipe, folder: RunFolder, book: Path) -> None:
@@ -91,28 +108,40 @@ def _asker() -> Callable[[str], bool] | None:
 
 def report_on(path: Path, store: Path, *, as_json: bool = False) -> None:
     """Fold a run's results, write report.html into its folder, and print the tables (or JSON) to stdout."""
-    from orcamath.report.fold import fold
-    from orcamath.report.page import write
     from orcamath.report.table import show
-    from orcamath.store.facts import Fact
     from orcamath.terminal import console
 
-    results = fold(path, Store(store))
-    page = path / "report.html"
-    write(results, page)
+    results, page = reported(path, store)
     if as_json:
-        rows = [r._asdict() for r in results.rows]
-        told = {
-            "name": results.name,
-            "rows": rows,
-            "findings": [t._asdict() for t in results.settled],
-            "report": str(page),
-        }
-        sys.stdout.write(json.dumps(told, indent=1, default=Fact.plain) + "\n")
+        sys.stdout.write(json.dumps(plain_of(results, page), indent=1) + "\n")
         return
     width = None if sys.stdout.isatty() else 160
     show(results, console(width=width))
     sys.stdout.write(f"report: {page}\n")
+
+
+def reported(path: Path, store: Path) -> "tuple[Results, Path]":
+    """Fold a run's results and write report.html into its folder; returns both."""
+    from orcamath.report.fold import fold
+    from orcamath.report.page import write
+
+    results, page = fold(path, Store(store)), path / "report.html"
+    write(results, page)
+    return results, page
+
+
+def plain_of(results: "Results", page: Path) -> dict[str, Any]:
+    """Return a report's score table and findings as JSON values."""
+    from orcamath.store.facts import Fact
+
+    told = {
+        "name": results.name,
+        "rows": [r._asdict() for r in results.rows],
+        "findings": [t._asdict() for t in results.settled],
+        "report": str(page),
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(told, default=Fact.plain))
+    return plain
 
 
 def status_of(path: Path, store: Path, *, as_json: bool = False) -> str:

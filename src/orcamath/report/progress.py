@@ -1,20 +1,22 @@
-"""Bars for people: rate, time left and money, on stderr, one a stage. Plain lines where there is no terminal."""
+"""Bars for people: rate, time left and money, one a stage: on a terminal, in a notebook's cell, or a plain line now and then."""
 
 import shutil
 import sys
 import threading
 import time
 from collections.abc import Callable
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from orcamath.store.run_state import RunState, read_state
 from orcamath.terminal import clear_line, console
+from orcamath.visible import visible
 
 __all__ = ["ArmsLine", "Bars"]
 
 PLAIN_EVERY_S = 15.0
-PRICED_EVERY_S = 0.5
+PRICED_EVERY_S = NOTEBOOK_EVERY_S = 0.5
 
 
 def _no_money() -> tuple[float, float | None]:
@@ -22,7 +24,7 @@ def _no_money() -> tuple[float, float | None]:
 
 
 class Bars:
-    """A rich bar on a terminal, a line now and then elsewhere. Nothing is shown for what takes under two seconds."""
+    """A bar where one can be drawn, a line now and then elsewhere. Nothing is shown for what takes under two seconds."""
 
     def __init__(
         self, *, show_after_s: float = 2.0, money: Callable[[], tuple[float, float | None]] = _no_money
@@ -30,7 +32,7 @@ class Bars:
         """`money` tells the US dollars that the run has spent, and its cap; None where there is none."""
         self._after = show_after_s
         self.money = money
-        self._bar: Any = None
+        self._bar: _OnTerminal | _InNotebook | None = None
         self._reset("", None)
 
     def _reset(self, what: str, total: int | None) -> None:
@@ -51,8 +53,8 @@ class Bars:
         now = time.monotonic()
         if now - self._began < self._after:
             return
-        if sys.stderr.isatty():
-            self._draw()
+        if (surface := _surface()) is not None:
+            self._draw(surface)
         elif now - self._said > PLAIN_EVERY_S:
             self._said = now
             sys.stderr.write(self._line(now) + "\n")
@@ -61,25 +63,17 @@ class Bars:
     def end(self) -> None:
         """Take the bar away; the stage's summary line follows."""
         if self._bar is not None:
-            self._bar.stop()
+            self._bar.close()
             self._bar = None
 
-    def _draw(self) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
+    def _draw(self, surface: "type[_OnTerminal] | type[_InNotebook]") -> None:
         if self._bar is None:
-            self._bar = Progress(
-                TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
-                TextColumn("{task.fields[note]}", markup=False), TimeRemainingColumn(),
-                console=console(stderr=True), transient=True,
-            )  # fmt: skip
-            self._task = self._bar.add_task(self._what, total=self._total, note="")
-            self._bar.start()
-        rate = self._n / max(time.monotonic() - self._began, 1e-9)
+            self._bar = surface(self._what, self._total)
         now = time.monotonic()
+        rate = self._n / max(now - self._began, 1e-9)
         if now - self._priced > PRICED_EVERY_S:
             self._money, self._priced = self._of_money(), now
-        self._bar.update(self._task, completed=self._n, note=f"{rate:,.1f}/s{self._money}")
+        self._bar.show(self._n, f"{rate:,.1f}/s{self._money}")
 
     def _line(self, now: float) -> str:
         rate = self._n / max(now - self._began, 1e-9)
@@ -92,6 +86,58 @@ class Bars:
         if not spent and not self._spent:
             return ""
         return f", ${max(spent, self._spent):,.2f} spent" + (f" of ${cap:,.2f}" if cap is not None else "")
+
+
+class _OnTerminal:
+    """A rich bar."""
+
+    def __init__(self, what: str, total: int | None) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bars = Progress(
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}", markup=False), TimeRemainingColumn(),
+            console=console(stderr=True), transient=True,
+        )  # fmt: skip
+        self._task = self._bars.add_task(what, total=total, note="")
+        self._bars.start()
+
+    def show(self, n: int, note: str) -> None:
+        self._bars.update(self._task, completed=n, note=note)
+
+    def close(self) -> None:
+        self._bars.stop()
+
+
+class _InNotebook:
+    """A bar of the browser's own in the cell's output, drawn again in its place; no widget is needed."""
+
+    def __init__(self, what: str, total: int | None) -> None:
+        from IPython.display import HTML, display
+
+        self._html, self._what, self._total, self._drawn = HTML, what, total, 0.0
+        self._cell: Any = display(HTML(""), display_id=True)
+
+    def show(self, n: int, note: str) -> None:
+        now = time.monotonic()
+        if now - self._drawn < NOTEBOOK_EVERY_S:
+            return
+        self._drawn = now
+        of = f' value="{n}" max="{self._total}"' if self._total else ""
+        count = f"{n:,} of {self._total:,}" if self._total else f"{n:,}"
+        said = escape(visible(f"{self._what}: {count}, {note}"))
+        self._cell.update(self._html(f"<progress{of}></progress> <small>{said}</small>"))
+
+    def close(self) -> None:
+        self._cell.update(self._html(""))
+
+
+def _surface() -> type[_OnTerminal] | type[_InNotebook] | None:
+    """Return where a bar can be drawn: a notebook's cell, a terminal, or nowhere."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if getattr(shell, "kernel", None) is not None:
+        return _InNotebook
+    return _OnTerminal if sys.stderr.isatty() else None
 
 
 class ArmsLine:

@@ -1,0 +1,182 @@
+"""The package as a library: `import orcamath as om`, then `om.run`, `om.judge`, `om.check`, `om.evaluate`.
+
+In: a recipe, rows (a list of dicts, a DataFrame, or a file's path) or a model's name. Out: a `Result`: records as plain dicts, a
+summary, and a DataFrame where pandas is installed. Each does what the command of its name does, by the same code: what was
+paid for is remembered in `store/`, runs lie in `runs/`, and what goes wrong is an `OrcamathError`.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from orcamath.commands.ending import from_options
+from orcamath.commands.files import judged, searched
+from orcamath.commands.measuring import Wanted, evaluated
+from orcamath.commands.measuring import plain_of as plain_measures
+from orcamath.commands.purse import Purse
+from orcamath.commands.runs import plain_of as plain_report
+from orcamath.commands.runs import reported, run_loaded
+from orcamath.contamination.search import LOOKS
+from orcamath.errors import UsageError
+from orcamath.export.places import write_lines
+from orcamath.families import boundary
+from orcamath.judges.file import Summary, read_rows
+from orcamath.recipe_file import load
+from orcamath.stages.evaluate import EvaluateSettings
+from orcamath.workshop import UntilReached
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["Result", "Rows", "check", "evaluate", "judge", "run"]
+
+Rows: TypeAlias = "str | Path | DataFrame | Iterable[Mapping[str, Any] | str]"
+"""A file, a DataFrame, dicts, or questions as plain texts."""
+Price = tuple[float, float]
+"""US dollars per million tokens, in and out."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a function here found."""
+
+    records: list[dict[str, Any]]
+    """One JSON object a row."""
+    summary: dict[str, Any] = field(repr=False)
+    """What holds for all of them together, as the command's `--json` has it."""
+
+    @property
+    def frame(self) -> "DataFrame":
+        """The records as a DataFrame. Raises UsageError where pandas is not installed."""
+        try:
+            from pandas import DataFrame
+        except ImportError as e:
+            raise UsageError("a DataFrame needs pandas: `pip install pandas`; `.records` has the same rows") from e
+        return DataFrame(self.records)
+
+    def _repr_html_(self) -> str | None:
+        """Draw the records in a notebook; nothing, and so the plain form, where there is no pandas."""
+        try:
+            return str(self.frame.to_html(max_rows=20, notebook=True))
+        except UsageError:
+            return None
+
+
+def run(
+    recipe: str | Path | Mapping[str, Any], *, name: str | None = None, settings: Mapping[str, Any] | None = None,
+    limit: int | None = None, until: str | None = None, pay_again: bool = False, same_model: bool = False,
+    runs: str | Path = "runs", store: str | Path = "store",
+) -> Result:  # fmt: skip
+    """Run a recipe (a shipped name, a file, or a dict) and return its score table; running it again is resuming it.
+
+    `settings` overrides single keys (`{"learn.beta": 0.2}`), `limit` takes few seeds, `until` stops after a stage (then there are
+    no records). Summary: `name`, `report` (the page), `findings`. Raises what the command would end with: `RecipeError`,
+    `Stopped` where running again goes on, and others of `orcamath.errors`.
+    """
+    overrides = [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
+    loaded = load(recipe if isinstance(recipe, Mapping) else str(recipe), overrides, limit=limit)
+    command = f"orcamath.run({name or loaded.name!r})"
+    with boundary():
+        try:
+            path = run_loaded(
+                loaded, runs=Path(runs), store=Path(store), name=name, until=until, command=command, pay_again=pay_again,
+                same_model=same_model,
+            )  # fmt: skip
+        except UntilReached as reached:
+            return Result([], {"name": name or loaded.name, "stopped": str(reached)})
+        told = plain_report(*reported(path, Path(store)))
+    return Result(told.pop("rows"), told)
+
+
+def judge(
+    rows: Rows, *, judge: str = "cascade", columns: Mapping[str, str] | None = None, model: str | None = None,
+    base_url: str | None = None, cap_usd: float | None = None, price: Price | None = None, store: str | Path = "store",
+) -> Result:  # fmt: skip
+    """Judge answers against references. Records: one verdict a row, with reason, guess, reference and response.
+
+    Rows need `response` and `gold` or `reference`; `question`, `label`, `kind`, `options`, `id` are used where there.
+    `columns` maps these names to yours. `model` is asked where rules are unsure. Raises DataError for rows that cannot be read,
+    UsageError for columns that are not there.
+    """
+    summary = Summary()
+    with boundary():
+        verdicts = judged(
+            _read(rows), summary, name=judge, columns=columns or {}, model=model, base_url=base_url, store=Path(store),
+            purse=Purse(cap_usd, price),
+        )  # fmt: skip
+        records = [
+            {**j.plain(), "reference": j.comparison.reference, "response": j.comparison.response} for j in verdicts
+        ]
+    return Result(records, summary.plain())
+
+
+def check(
+    train: Rows, test: Rows, *, column: str | None = None, by: str | None = None, threshold: float = 0.5
+) -> Result:
+    """Search training problems for test questions, as the paper did. Records: the most alike pairs, both texts side by side.
+
+    `column` names the question's column where it is none of the usual, `by` a column of `train` by whose values counts are
+    repeated. Summary: counts by n-gram (`flagged`), further looks. Raises UsageError where a side holds no question.
+    """
+    with tempfile.TemporaryDirectory(prefix="orcamath-") as folder, boundary():
+        sides = [_file(rows, Path(folder) / f"{side}.jsonl") for side, rows in (("train", train), ("test", test))]
+        columns = {"": column} if column is not None else {}
+        found = searched([sides[0]], [sides[1]], by=by, columns=columns, n=(), threshold=threshold).plain()
+    return Result([_flat(pair) for pair in found.pop("pairs")], found)
+
+
+def evaluate(
+    model: str, on: str | Sequence[str], *, data: str | Path | None = None, compare: str | None = None,
+    limit: int | None = None, samples: int = 1, few_shot: int = 0, max_new_tokens: int = 512, judge: str = "cascade",
+    judge_model: str | None = None, dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+    cap_usd: float | None = None, price: Price | None = None, runs: str | Path = "runs", store: str | Path = "store",
+) -> Result:  # fmt: skip
+    """Measure a model (a folder, hub name, GGUF file, a run's student, or NAME@URL) on benchmarks: `gsm8k`, or `NAME=FILE`.
+
+    Records: every answer with question, gold and verdict. Summary: scores with intervals, and under `compared` those of
+    `compare` with paired differences. Raises UsageError, ModelError and DataError as the command does.
+    """
+    with from_options():
+        settings = EvaluateSettings(
+            max_new_tokens=max_new_tokens, samples=samples, temperature=0.7 if samples > 1 else 0.0, limit=limit
+        )
+    wanted = Wanted(
+        on.split(",") if isinstance(on, str) else list(on), settings, Path(data) if data is not None else None,
+        judge=judge, judge_model=judge_model, compare=compare, dtype=dtype, few_shot=few_shot, purse=Purse(cap_usd, price),
+    )  # fmt: skip
+    with boundary():
+        done = evaluated(model, wanted, runs=Path(runs), store=Path(store))
+        return Result(list(done.rows()), plain_measures(done, wanted))
+
+
+def _read(rows: Rows) -> Iterable[Mapping[str, Any]]:
+    if isinstance(rows, str | Path):
+        return read_rows(Path(rows))
+    if hasattr(rows, "to_dict"):  # a DataFrame, known without importing pandas
+        return _of_frame(rows)
+    return ({"question": row} if isinstance(row, str) else row for row in rows)
+
+
+def _of_frame(frame: Any) -> list[dict[str, Any]]:
+    """Return a DataFrame's rows; what is missing there (NaN, NaT) is None."""
+    given = frame.astype(object)
+    rows: list[dict[str, Any]] = given.where(given.notna(), None).to_dict("records")
+    return rows
+
+
+def _file(rows: Rows, path: Path) -> Path:
+    """Return the file itself, or rows written into `path`: a search reads them more than once."""
+    if isinstance(rows, str | Path):
+        return Path(rows)
+    write_lines(_read(rows), path)
+    return path
+
+
+def _flat(pair: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a pair as one row: where both stand, both texts, and the score of each look that found it."""
+    texts = {side: "".join(text for text, _ in pieces) for side, pieces in pair["texts"].items()}
+    scores = {look: pair["scores"].get(look) for look in LOOKS}
+    return {"train_row": pair["row"], "test_row": pair["test"], **texts, **scores}

@@ -1,0 +1,124 @@
+"""`import orcamath as om` as a notebook uses it: rows in any form, records and frames out, inside a running event loop."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas
+import pytest
+
+import orcamath as om
+from orcamath.errors import DataError, RecipeError, UsageError
+from orcamath.testing import serve, stub
+
+ROWS = [
+    {"question": "2 + 2?", "gold": "4", "response": "It is 4.", "label": True},
+    {"question": "2 + 3?", "gold": "5", "response": "So it is 6.", "label": False},
+]
+SEED = {"question": "Tom has 3 apples and 1 pear. How many fruits has he?", "answer": "4"}
+
+
+def test_importing_it_loads_nothing_and_its_names_are_what_it_says() -> None:
+    code = (
+        "import sys, orcamath\nprint(sorted(m for m in sys.modules if m.startswith('orcamath')), orcamath.__version__)\n"
+        "print(dir(orcamath))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[0] == f"['orcamath'] {om.__version__}"
+    assert out.splitlines()[1] == str(sorted(om.__all__))
+    with pytest.raises(AttributeError, match="`judges_everything`"):
+        om.judges_everything  # noqa: B018
+    from orcamath import evaluate, scoring  # a room of the same name would take the function's place
+
+    assert callable(evaluate)
+    assert scoring is not evaluate
+
+
+def forms(folder: Path) -> dict[str, object]:
+    path = folder / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    return {
+        "dicts": ROWS, "an iterator": iter(ROWS), "a frame": pandas.DataFrame(ROWS), "a path": path, "its text": str(path)
+    }  # fmt: skip
+
+
+def test_rows_are_judged_alike_in_every_form_and_come_back_as_records_and_a_frame(tmp_path: Path) -> None:
+    for form, rows in forms(tmp_path).items():
+        found = om.judge(rows, store=tmp_path / "store")
+        assert [r["outcome"] for r in found.records] == ["agrees", "disagrees"], form
+        assert found.summary["forced_accuracy"] == 1.0
+        assert list(found.frame["response"]) == ["It is 4.", "So it is 6."]
+    html = found._repr_html_()
+    assert html is not None
+    assert "So it is 6." in html
+
+
+def test_what_a_frame_lacks_is_missing_and_not_the_text_nan(tmp_path: Path) -> None:
+    frame = pandas.DataFrame([{"gold": 4.0, "response": "4"}, {"gold": 5.0, "response": None}])
+    assert [r["reason"] for r in om.judge(frame, store=tmp_path).records] == ["same_answer", "no_answer"]
+
+
+def test_a_notebook_shows_text_of_a_model_as_text(tmp_path: Path) -> None:
+    rows = [{"gold": "4", "response": "<script>alert(1)</script> 4"}]
+    assert "<script>" not in (om.judge(rows, store=tmp_path)._repr_html_() or "")
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "says"),
+    [
+        ([], DataError, "no row to judge"),
+        ([{"gold": "4"}], UsageError, "no column for the response"),
+        ("nowhere.jsonl", DataError, "there is no file"),
+    ],
+)
+def test_what_is_wrong_with_rows_is_an_error_that_says_so(rows: object, error: type, says: str, tmp_path: Path) -> None:
+    with pytest.raises(error, match=says):
+        om.judge(rows, store=tmp_path)
+
+
+def test_questions_are_searched_as_texts_dicts_frames_and_files(tmp_path: Path) -> None:
+    test = "Nadia plants 12 rows of tulips with 8 bulbs in each row; a storm ruins 20 bulbs. How many bulbs survive?"
+    train = [{"question": "A farmer has 3 cows and buys 2 more. How many cows?"}, {"question": test}]
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in train))
+    for rows in (train, [r["question"] for r in train], pandas.DataFrame(train), path):
+        found = om.check(rows, [test])
+        assert found.summary["flagged"]["1"] == {"ge": 1, "gt": 1}
+        assert [(r["train_row"], r["test_row"], r["training"], r["paper"]) for r in found.records] == [
+            (2, 1, test, 1.0)
+        ]
+    with pytest.raises(UsageError, match="no column `q`"):
+        om.check(train, [test], column="q")
+
+
+def recipe(url: str, folder: Path) -> dict[str, object]:
+    (folder / "seeds.jsonl").write_text(json.dumps(SEED))
+    return {
+        "name": "mine", "seeds": {"sources": [{"name": "file", "path": str(folder / "seeds.jsonl"), "split": "train"}]},
+        "ask_me_anything": None, "suggester_editor": None,
+        "teacher": {"model": "default", "base_url": url, "api_key_env": None},
+    }  # fmt: skip
+
+
+def test_a_recipe_as_a_dict_runs_inside_a_notebooks_loop_and_stops_where_told(tmp_path: Path) -> None:
+    kept = {"runs": tmp_path / "runs", "store": tmp_path / "store"}
+
+    async def cell(url: str) -> om.Result:
+        return om.run(recipe(url, tmp_path), until="teach", settings={"teach.max_problems": 7}, limit=1, **kept)
+
+    with serve(stub("3 + 1 = 4\n#### 4")) as server:
+        found = asyncio.run(cell(server.base_url))
+        assert server.stats["calls"] >= 1
+    assert found.records == []
+    assert "stopped after `teach`" in found.summary["stopped"]
+    assert "max_problems: 7" in (tmp_path / "runs" / "mine" / "recipe.yaml").read_text()
+    assert "orcamath.run('mine')" in (tmp_path / "runs" / "mine" / "state.json").read_text()
+
+
+def test_a_wrong_recipe_names_the_key_and_the_nearest() -> None:
+    with pytest.raises(RecipeError, match=r"the recipe given: unknown key `teachers`; did you mean `teacher`"):
+        om.run({"name": "mine", "teachers": {}})
+    with pytest.raises(RecipeError, match="there is no recipe `clasroom`"):
+        om.run("clasroom")
