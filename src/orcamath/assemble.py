@@ -30,6 +30,7 @@ from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.budget import Budget
 from orcamath.store.history import History, Pointers
 from orcamath.store.ledger import Ledger, Remembered
+from orcamath.store.marks import MARKS, read_marks
 from orcamath.store.names import arm_folder
 from orcamath.store.prices import declared_price
 from orcamath.store.run_folder import RunFolder
@@ -38,7 +39,7 @@ from orcamath.student.facts import TrainedFacts
 from orcamath.student.folder import ModelFolder
 from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.terminal import clear_line, guarded, logged
-from orcamath.workshop import Player, Workshop
+from orcamath.workshop import Player, Readers, Workshop
 
 if TYPE_CHECKING:
     from orcamath.student.losses import LossFunction
@@ -162,11 +163,12 @@ def run_recipe(
     quiet: bool = False,
     arm_of: str | None = None,
     command: str = "",
+    readers: Readers | None = None,
 ) -> None:
     """Run a recipe, and its arms where it has some, inside a run folder that is held; leave pointers for the report.
 
     `arm_of`: the id of the run whose arm this is; they share its book. `command`: what to type to go on, for whoever reads how
-    the run stands.
+    the run stands. `readers`: who reads the lessons; left out, nobody is waited for, and no mark counts.
     """
     if recipe.threads is not None:
         _use_threads(recipe.threads)
@@ -178,12 +180,13 @@ def run_recipe(
 
         def base() -> None:
             name = folder.path.name if arm_of else ""
-            _run_base(recipe, folder, store, keeper, shown, until, announce, history, name)
+            _run_base(recipe, folder, store, keeper, shown, until, announce, history, name, readers or Readers())
             if own:
                 line.enter_context(ArmsLine(folder.path))
 
         run_one = _ArmRunner(folder.path, store.root, history.folder.name)
-        beside = partial(first_students_own, base=recipe) if until is None else _none
+        waits = recipe.review == "pause" and readers is not None and not readers.done
+        beside = partial(first_students_own, base=recipe) if until is None and not waits else _none
         for arm in run_arms(own, run_one, recipe.workers, base=base, beside=beside):
             announce(f"arm `{arm.name}` done")
 
@@ -203,7 +206,7 @@ def _none(_: Recipe) -> bool:
 
 def _run_base(
     recipe: Recipe, folder: RunFolder, store: Store, keeper: Keeper, shown: Silent | Bars, until: str | None,
-    announce: Callable[[str], None], history: History, arm: str,
+    announce: Callable[[str], None], history: History, arm: str, readers: Readers,
 ) -> None:  # fmt: skip
     """Run the recipe itself, without its arms, which share their run's budget."""
     from orcamath.recipe import run
@@ -214,6 +217,7 @@ def _run_base(
     shown.money = lambda: (budget.spent_usd(), recipe.budget.cap_usd)
     tools = Assembled(store)
     shop = Workshop(store, folder, tools, keeper, until, announce, budget=budget, trackers=trackers, keeper=keeper)
+    shop.readers = readers
     shop.pointers = Pointers(folder, history, arm)
     ended = False
     try:
@@ -259,7 +263,10 @@ class _ArmRunner:
 
         path = self.folder / "arms" / arm_folder(name)
         with guarded(), logged(say), boundary(), RunFolder(path, wait=True) as folder:
-            run_recipe(recipe, folder, Store(self.store), announce=say, quiet=True, arm_of=self.run_id)
+            run_recipe(
+                recipe, folder, Store(self.store), announce=say, quiet=True, arm_of=self.run_id,
+                readers=Readers(read_marks(self.folder / MARKS)),
+            )  # fmt: skip
             students = (folder.read_json("stages.json") or {"students": []})["students"]
         if not students:
             raise Stopped(f"arm `{name}` trained no student; see `{path}/log.txt`")

@@ -19,6 +19,7 @@ OrcamathError                 exit 1   anything this software raises on purpose
     ├── Damaged               exit 4   something kept on disk is not what was written; the next run makes or asks it anew
     ├── BatchWaiting          exit 4   the provider is still working on a batch
     ├── PaysAgain             exit 4   going on would pay a second time, and nobody said so
+    ├── ToReview              exit 4   the recipe says that a person reads the lessons before anything is trained on them
     └── AnotherModel          exit 4   another model seems to answer under a name whose replies are remembered
 
 Every message says what happened, the value, where (file:line, key, record id), and what to do instead.
@@ -47,6 +48,7 @@ __all__ = [
     "SchemaTooNew",
     "Stopped",
     "TeacherRefused",
+    "ToReview",
     "TooManyRejects",
     "TrainingDiverged",
     "UsageError",
@@ -144,6 +146,10 @@ class BatchWaiting(Stopped):
 
 class PaysAgain(Stopped):
     """Going on would pay again for what was paid for; it has to be confirmed."""
+
+
+class ToReview(Stopped):
+    """The lessons are there, and wait for somebody to read them."""
 
 
 class AnotherModel(Stopped):

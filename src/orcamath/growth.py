@@ -13,11 +13,12 @@ from orcamath.stages.edit import edit
 from orcamath.stages.gate import gate
 from orcamath.stages.grow import GrowSettings, JoinSettings, PickSettings, grown, pick
 from orcamath.stages.ladder import teach_by_ladder
+from orcamath.stages.review import ReviewSettings, marked_bad, review
 from orcamath.stages.teach import TeachSettings, teach
 from orcamath.store.artifacts import Artifact
 from orcamath.workshop import Workshop
 
-__all__ = ["grown_again", "solved"]
+__all__ = ["grown_again", "solved", "unmarked"]
 
 
 def solved(settings: TeachSettings, recipe: Recipe, shop: Workshop, problems: Artifact, which: str = "") -> Artifact:
@@ -27,6 +28,12 @@ def solved(settings: TeachSettings, recipe: Recipe, shop: Workshop, problems: Ar
         rungs = [tools.chat(rung) for rung in (*recipe.ladder, recipe.teacher)]
         return shop.stage(teach_by_ladder.of(which), settings, problems, rungs)
     return shop.stage(teach.of(which), settings, problems, tools.chat(recipe.teacher))
+
+
+def unmarked(shop: Workshop, taught: Artifact, which: str = "") -> Artifact:
+    """Leave out what a reader marked as bad."""
+    bad = marked_bad(taught, shop.readers.marks)
+    return shop.stage(review.of(which), ReviewSettings(bad=bad), taught) if bad else taught
 
 
 def grown_again(
@@ -45,6 +52,6 @@ def grown_again(
         parts.append(shop.stage(ask.of(number), recipe.ask_me_anything, picked, tools.chat(writer)))
     problems = shop.stage(collect.of(number), recipe.collect, parts)
     all_of_them = recipe.teach.model_copy(update={"max_problems": None, "by": "teacher"})
-    taught = solved(all_of_them, recipe, shop, problems, str(number))
+    taught = unmarked(shop, solved(all_of_them, recipe, shop, problems, str(number)), str(number))
     together = shop.stage(grown.of(number), JoinSettings(), lessons, taught)
     return shop.stage(gate.of(number), recipe.gate, together, tests, tools.screens(recipe.screens))

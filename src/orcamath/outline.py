@@ -11,7 +11,10 @@ __all__ = ["outline"]
 
 
 def outline(recipe: Recipe) -> list[str]:
-    """Return the labels that running this recipe gives its stages; its arms have outlines of their own."""
+    """Return the labels that running this recipe gives its stages; its arms have outlines of their own.
+
+    Without `review`, which is made only where a reader marked something bad.
+    """
     start = recipe.start_from.stage if recipe.start_from is not None else "seeds"
     labels = ["benchmarks"]
     if start == "verdicts":

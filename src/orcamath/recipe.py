@@ -10,8 +10,8 @@
 Every line that says `stage` is made once and found again by its digest, so running this from the top is resuming it.
 """
 
-from orcamath.errors import RecipeError, TooManyRejects
-from orcamath.growth import grown_again, solved
+from orcamath.errors import RecipeError, TooManyRejects, ToReview
+from orcamath.growth import grown_again, solved, unmarked
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.sources.choosing import SeedsSettings, together
 from orcamath.stages.agent import invent
@@ -52,7 +52,7 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
     tests = shop.stage(benchmarks, measured_on, readers)
     if recipe.start_from is not None and recipe.start_from.stage == "verdicts":
         return _from_verdicts(recipe.start_from, recipe, shop, tests)
-    taught = _taught(recipe, wanted, shop)
+    taught = _reviewed(recipe, _taught(recipe, wanted, shop), shop)
     if recipe.confirm is not None:
         taught = shop.stage(confirm, recipe.confirm, taught, tools.chat(recipe.solver or recipe.teacher))
     lessons = shop.stage(gate, recipe.gate, taught, tests, tools.screens(recipe.screens))
@@ -109,6 +109,17 @@ def _taught(recipe: Recipe, wanted: SeedsSettings, shop: Workshop) -> Artifact:
             f"`orcamath report {recipe.name}` shows why each was rejected"
         )
     return taught
+
+
+def _reviewed(recipe: Recipe, taught: Artifact, shop: Workshop) -> Artifact:
+    """Wait for a reader where the recipe says so, and leave out what was marked bad."""
+    if recipe.review == "pause" and not shop.readers.done:
+        go_on = shop.goes_on_with("--reviewed")
+        raise ToReview(
+            f"`review: pause`: {taught.count('lessons'):,} lessons wait for a reader: `orcamath review RUN` shows some, "
+            f"`orcamath view RUN` all, and both mark what is bad. `{go_on}` leaves that out and goes on"
+        )
+    return unmarked(shop, taught)
 
 
 def _iterate(

@@ -132,6 +132,9 @@ class Recipe(Settings):
     """Agents of your own beside the two; `ask_me_anything: null` and `suggester_editor: null` leave only these."""
     collect: CollectSettings = CollectSettings()
     teach: TeachSettings = TeachSettings()
+    review: Literal["pause"] | None = outside_digest(None)
+    """`pause`: stop after teaching (exit code 4) for a person to read the lessons; `orcamath run … --reviewed` goes on. What was
+    marked bad is not trained on, with or without it."""
     solver: ModelSettings | None = None
     """The model that confirms labels; the teacher where left out."""
     confirm: ConfirmSettings | None = None

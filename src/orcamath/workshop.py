@@ -23,6 +23,7 @@ from orcamath.store.budget import Budget
 from orcamath.store.facts import Facts
 from orcamath.store.history import Pointers
 from orcamath.store.ledger import Remembered
+from orcamath.store.marks import Mark
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper
 from orcamath.store.stage import Stage
@@ -32,7 +33,7 @@ from orcamath.student.folder import ModelFolder
 if TYPE_CHECKING:
     from orcamath.student.losses import LossFunction
 
-__all__ = ["Measured", "Player", "StageDone", "Tools", "UntilReached", "Workshop"]
+__all__ = ["Measured", "Player", "Readers", "StageDone", "Tools", "UntilReached", "Workshop"]
 
 log = logging.getLogger("orcamath")
 S = TypeVar("S", bound=Settings)
@@ -119,6 +120,18 @@ class Tools(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Readers:
+    """The people who read a run's lessons before anything is trained on them."""
+
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+    """What they marked, by id."""
+    done: bool = True
+    """Whether a recipe that waits for them goes on."""
+    on_stage: Callable[[str, Artifact], None] = lambda _label, _artifact: None
+    """Called with every stage as soon as it is there."""
+
+
 @dataclass
 class Workshop:
     """Runs stages, and remembers for the report which were run, with what result, and how long they took."""
@@ -146,6 +159,7 @@ class Workshop:
     """Labels of stages that were there already, not told yet."""
     keeper: Keeper | None = None
     """Who writes down how the run stands."""
+    readers: Readers = field(default_factory=Readers)
 
     def stage(self, stage: Stage[S, P], settings: S, *inputs: P.args, **named: P.kwargs) -> Artifact:
         """Return the sealed result of a stage, making it first where it is not there yet.
@@ -177,6 +191,7 @@ class Workshop:
             self.announce(f"{label}: {_summary(artifact)} ({how})")
         for warning in artifact.said(Facts).warnings:
             self.announce(f"warning: {label}: {warning}")
+        self.readers.on_stage(label, artifact)
         if self.until in {stage.name, label}:
             self.tell_reused()
             raise UntilReached(f"stopped after `{label}`, as `--until` asked; the same command without it goes on")
@@ -186,6 +201,10 @@ class Workshop:
         """Return what `stage` would find, or None where it would have to make it."""
         name = self.store.digest_of(stage.name, stage.version, settings, _named(settings, inputs, named))
         return self.store.find(stage.name, name)
+
+    def goes_on_with(self, option: str) -> str:
+        """Note that the run goes on by its command with that option, and return it."""
+        return self.keeper.goes_on_with(option) if self.keeper is not None else f"orcamath run RECIPE {option}"
 
     def tell_reused(self) -> None:
         """Say in one line which stages were there already."""

@@ -1,6 +1,7 @@
 """What the page says of sources, models, money, and the rows behind its figures."""
 
 import html
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -105,15 +106,20 @@ def test_bills_that_could_not_be_are_named(tmp_path: Path, results: Results) -> 
     assert "3 calls claimed more than was reserved" in page
 
 
-def test_samples_are_the_first_rows_of_each_kind(results: Results) -> None:
-    groups = [s.group for s in results.samples]
-    lessons = [g for g in groups if g.startswith("lesson from ")]
-    assert lessons == [f"lesson from {o}" for o in ("seed", "ask_me_anything", "suggester_editor") for _ in range(2)]
-    assert {g for g in groups if g not in lessons} == {
+def test_samples_are_what_there_is_to_read_and_answers_of_each_verdict(results: Results) -> None:
+    groups = Counter(s.group for s in results.samples)
+    lessons = {g: n for g, n in groups.items() if g.startswith("lesson from ")}
+    assert set(lessons) == {f"lesson from {o}" for o in ("seed", "ask_me_anything", "suggester_editor")}
+    assert sum(lessons.values()) == groups["lesson against a known answer"] == 20
+    assert {g for g in groups if g.startswith("rejected by ")} == {
+        "rejected by ask",
+        "rejected by edit",
+        "rejected by collect",
+    }
+    assert {g for g in groups if g.startswith("classroom: ")} == {
         f"classroom: M3 of KTO + NLL, {outcome}" for outcome in ("agrees", "disagrees")
     }
-    lesson = results.samples[0]
-    assert lesson.question.startswith("Chen has 2 apples")
+    lesson = next(s for s in results.samples if s.question.startswith("Chen has 2 apples"))
     assert lesson.text == "Add them.\n#### 6"
     assert lesson.note == "unverified, known answer 6"
     page = render(results)

@@ -14,12 +14,12 @@ from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.facts import Facts
 from orcamath.store.ledger import Ledger
+from orcamath.store.marks import Marks, read_marks
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper
 from orcamath.store.seals import read_sealed, write_sealed
 from orcamath.view.doubts import LISTS, doubts
 from orcamath.view.find import Query, facets, page, totals
-from orcamath.view.marks import Marks, read_marks
 from orcamath.view.opened import Opened
 from orcamath.view.tree import differences, story
 from orcamath.view.whole import inert, named, whole

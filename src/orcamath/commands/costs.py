@@ -36,10 +36,16 @@ def plan_of(
     checked.require(loaded.name)
     found = planned(loaded, Store(store), Bars(), tflops)
     if as_json:
-        plain = {**found.plain(), "leaves": leaving(loaded), "not_checked": checked.unchecked}
+        plain = {
+            **found.plain(),
+            "leaves": leaving(loaded),
+            "waits": loaded.review is not None,
+            "not_checked": checked.unchecked,
+        }
         return json.dumps(plain, indent=1)
+    waits = ["after teaching the run stops for you to read the lessons (`review: pause`)"] if loaded.review else []
     left = [f"not checked without network or key: {'; '.join(checked.unchecked)}"] if checked.unchecked else []
-    return "\n".join([_tables(loaded, found, tflops), *leaving(loaded), *left])
+    return "\n".join([_tables(loaded, found, tflops), *leaving(loaded), *waits, *left])
 
 
 def planned(recipe: Recipe, store: Store, progress: Progress, tflops: float = 312.0) -> Plan:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from orcamath.assemble import run_recipe
 from orcamath.checks.whole import check
 from orcamath.commands.ending import say
-from orcamath.errors import PaysAgain, UsageError
+from orcamath.commands.reviewing import readers_of
+from orcamath.errors import PaysAgain, ToReview, UsageError
 from orcamath.recipe_settings import Recipe
 from orcamath.store.artifacts import Store
 from orcamath.store.history import History
@@ -26,7 +27,7 @@ __all__ = ["ancestry_of", "plain_of", "report_on", "reported", "run_in_folder", 
 def run_in_folder(
     recipe: str, *, runs: Path, store: Path, name: str | None, until: str | None, limit: int | None,
     overrides: Sequence[str], wait: bool, pay_again: bool = False, detach: bool = False, new_book: bool = False,
-    same_model: bool = False,
+    same_model: bool = False, reviewed: bool = False,
 ) -> None:  # fmt: skip
     """Load a recipe, run it in its folder, and leave the report; the tables go to stdout. See `run_loaded`.
 
@@ -38,6 +39,7 @@ def run_in_folder(
     path = run_loaded(
         _detached(loaded) if detach else loaded, runs=runs, store=store, name=name, until=until, wait=wait,
         pay_again=pay_again, new_book=new_book, same_model=same_model, command=shlex.join(["orcamath", *sys.argv[1:]]),
+        reviewed=reviewed, limited=limit is not None,
     )  # fmt: skip
     if until is None:
         report_on(path, store)
@@ -45,13 +47,13 @@ def run_in_folder(
 
 def run_loaded(
     loaded: Recipe, *, runs: Path, store: Path, name: str | None, until: str | None, command: str, wait: bool = False,
-    pay_again: bool = False, new_book: bool = False, same_model: bool = False,
+    pay_again: bool = False, new_book: bool = False, same_model: bool = False, reviewed: bool = False, limited: bool = False,
 ) -> Path:  # fmt: skip
     """Check a recipe whole, hold its run folder and run it there; returns the folder. `command` is what goes on with it.
 
     Raises PaysAgain where a changed recipe would pay again for much of what it paid for, unless `pay_again`, and where a run
     with a cap has lost its book, unless `new_book`; AnotherModel where a server may not be who answered before, unless
-    `same_model`.
+    `same_model`; ToReview where the recipe waits for a reader, unless `reviewed`. A `limited` run shows what there is to read.
     """
     from orcamath.commands.answering import know_who_answers
     from orcamath.commands.costs import confirm_paying_again
@@ -70,7 +72,12 @@ def run_loaded(
         if not pay_again:
             confirm_paying_again(loaded, book, Store(store), Bars(), _asker())
         know_who_answers(loaded, store, same=same_model)
-        run_recipe(loaded, folder, Store(store), until=until, announce=say, command=command)
+        readers = readers_of(loaded, path, until=until, limited=limited, reviewed=reviewed)
+        try:
+            run_recipe(loaded, folder, Store(store), until=until, announce=say, command=command, readers=readers)
+        except ToReview:
+            say(f"report: {reported(path, store)[1]}")
+            raise
     return path
 
 

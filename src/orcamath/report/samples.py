@@ -11,12 +11,11 @@ from typing import NamedTuple
 from orcamath.records import Attempt, Exercise, Lesson, Problem
 from orcamath.report.rows import Student
 from orcamath.stages.preferences import PreferFacts
+from orcamath.stages.review import before_training, to_read
 from orcamath.store.artifacts import Artifact
 
 __all__ = ["Sample", "doubted", "samples"]
 
-MAX_LESSONS = 2
-"""Of each origin."""
 MAX_ANSWERS = 2
 """Of each verdict."""
 MAX_DOUBTED = 5
@@ -36,24 +35,27 @@ class Sample(NamedTuple):
 
 
 def samples(base: Mapping[str, Artifact], students: Sequence[Student]) -> Iterator[Sample]:
-    """Yield lessons of each origin, then answers of the last student on each benchmark, by verdict."""
-    gated = base.get("gate")
-    if gated is not None:
-        yield from _lessons(gated)
+    """Yield what there is to read before training, then answers of the last student on each benchmark, by verdict."""
+    yield from _read_before(base)
     tests = base.get("unseen") or base.get("benchmarks")
     if tests is not None and students:
         yield from _answers(tests, _last(students))
 
 
-def _lessons(gated: Artifact) -> Iterator[Sample]:
-    shown: Counter[str] = Counter()
-    for lesson in gated.read(Lesson):
-        shown[lesson.origin] += 1
-        if shown[lesson.origin] <= MAX_LESSONS:
-            known = f", known answer {lesson.gold}" if lesson.gold is not None else ""
-            yield Sample(
-                f"lesson from {lesson.origin}", lesson.question, lesson.answer, f"{lesson.verified}{known}", lesson.id
-            )
+def _read_before(base: Mapping[str, Artifact]) -> Iterator[Sample]:
+    found = to_read(before_training(base))
+    for lesson in sorted(found.lessons, key=lambda x: x.origin):
+        yield _lesson(f"lesson from {lesson.origin}", lesson)
+    for lesson in found.doubts:
+        yield _lesson("lesson against a known answer", lesson)
+    for label, rejected in sorted(found.rejects, key=lambda s: s.label):
+        note = f"{rejected.reason} {rejected.detail}".strip()
+        yield Sample(f"rejected by {label}", "", rejected.text, note, rejected.item)
+
+
+def _lesson(group: str, lesson: Lesson) -> Sample:
+    known = f", known answer {lesson.gold}" if lesson.gold is not None else ""
+    return Sample(group, lesson.question, lesson.answer, f"{lesson.verified}{known}", lesson.id)
 
 
 def _last(students: Sequence[Student]) -> Student:

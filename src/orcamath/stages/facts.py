@@ -15,6 +15,7 @@ from orcamath.stages.learn import learn
 from orcamath.stages.practice import practise
 from orcamath.stages.preferences import prefer
 from orcamath.stages.reask import reask
+from orcamath.stages.review import review
 from orcamath.stages.seeds import gather
 from orcamath.stages.start_from import lessons_from, problems_from, verdicts_from
 from orcamath.stages.teach import teach
@@ -28,7 +29,7 @@ __all__ = ["facts_of"]
 _STAGES = (
     ask, benchmarks, collect, confirm, edit, evaluate, gate, gather, grown, imitate, invent, judge,
     learn, lessons_from, pick, practise,
-    prefer, problems_from, reask, teach, unseen, verdicts_from, verified_at_k,
+    prefer, problems_from, reask, review, teach, unseen, verdicts_from, verified_at_k,
 )  # fmt: skip
 _RECORDS = {stage.name: stage.facts for stage in _STAGES}
 

@@ -45,6 +45,9 @@ def run(
         bool,
         typer.Option("--detach", help="Hand in batches and end with code 4; the same command later collects them."),
     ] = False,
+    reviewed: Annotated[
+        bool, typer.Option("--reviewed", help="The lessons were read: go on where `review: pause` stopped the run.")
+    ] = False,
     store: StoreOpt = STORE,
     runs: RunsOpt = RUNS,
 ) -> None:
@@ -55,6 +58,7 @@ def run(
         run_in_folder(
             recipe, runs=runs, store=store, name=name, until=until, limit=limit, overrides=overrides or [], wait=wait,
             pay_again=pay_again, detach=detach, new_book=new_book, same_model=same_model,
+            reviewed=reviewed,
         )  # fmt: skip
 
 
@@ -107,6 +111,30 @@ def view(
 
     with interruptible("the viewer is closed"):
         view_run(folder_of(run, runs) if run else None, runs, store, port=port, browser=not no_browser)
+
+
+@app.command()
+def review(
+    run: RunArg,
+    bad: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Mark a lesson, or a problem and all its lessons, as bad.")
+    ] = None,
+    good: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Mark one as good, also where it was bad.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="Why, kept with the marks.")] = "",
+    runs: RunsOpt = RUNS,
+    store: StoreOpt = STORE,
+    json: JsonOpt = False,
+) -> None:
+    """Read lessons, doubts and rejects before they are trained on, or mark them: what is bad, the next `run` leaves out."""
+    from orcamath.commands.reviewing import lessons_marked, lessons_shown
+
+    folder = folder_of(run, runs)
+    if bad or good:
+        typer.echo(lessons_marked(folder, store, bad=bad or [], good=good or [], note=note))
+    else:
+        typer.echo(lessons_shown(folder, store, as_json=json))
 
 
 @app.command()

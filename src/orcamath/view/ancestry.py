@@ -219,7 +219,8 @@ def _gather(found: Ancestry, stage: Artifact, name: str) -> None:
         found.seen.append(Seen(_label(stage), "lessons"))
         known = {x.id for x in found.lessons}
         found.lessons += [x for x in lessons if x.id not in known]
-    found.rejected += [(_label(stage), r) for r in _where(stage, Rejected, "item", one | {x.id for x in lessons})]
+    # lessons of earlier stages too: the stage that drops one does not hold it
+    found.rejected += [(_label(stage), r) for r in _where(stage, Rejected, "item", one | {x.id for x in found.lessons})]
     found.rejected += [(_label(stage), r) for r in _where(stage, Rejected, "repeats", one) if r.item != name]
     exercise = next(_where(stage, Exercise, "problem_id", one), None)
     attempts = list(_where(stage, Attempt, "problem_id", one))

@@ -12,13 +12,13 @@ from orcamath.report.arms import Made, arms_of, made
 from orcamath.report.fold import students_of
 from orcamath.report.rows import rows
 from orcamath.store.artifacts import Store
+from orcamath.store.marks import Marks
 from orcamath.student.spelling import Spelled
 from orcamath.view.calls import Calls, latest_calls
 from orcamath.view.compare import Student, students_in
 from orcamath.view.doubts import Sources
 from orcamath.view.index import Index
 from orcamath.view.live import now_of
-from orcamath.view.marks import Marks
 from orcamath.view.whole import inert
 
 __all__ = ["Opened"]

@@ -1,0 +1,112 @@
+"""`orcamath review`, and what `run` shows of its lessons: a few to read, before anything is trained on them, and marks on them.
+
+In: a run's stages up to its lessons. Out: lines for people, or JSON; marks are lines of `marks.jsonl` in the run folder.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from orcamath.commands.ending import say
+from orcamath.errors import UsageError
+from orcamath.recipe_settings import Recipe
+from orcamath.records import Lesson, Problem
+from orcamath.report.arms import arms_of, own
+from orcamath.stages.review import TAUGHT, ToRead, before_training, to_read
+from orcamath.store.artifacts import Artifact, Store
+from orcamath.store.marks import MARKS, Mark, Marks, read_marks
+from orcamath.visible import clip, visible
+from orcamath.workshop import Readers
+
+__all__ = ["lessons_marked", "lessons_shown", "readers_of"]
+
+NAME_CHARS = 12
+
+
+def readers_of(recipe: Recipe, folder: Path, *, until: str | None, limited: bool, reviewed: bool) -> Readers:
+    """Return who reads the lessons of a run that begins: its marks, and whoever sits at this terminal.
+
+    What there is to read is shown where the run waits for that or ends there, and where a `limited` run has taught it anew.
+    """
+    waits = recipe.review == "pause" and not reviewed
+    marks, made = folder / MARKS, dict[str, Artifact]()
+
+    def show(label: str, artifact: Artifact) -> None:
+        made[label] = artifact
+        if label in TAUGHT and (waits or until == label or (limited and not artifact.reused)):
+            for line in _lines(to_read(before_training(made)), read_marks(marks)):
+                say(line)
+
+    return Readers(read_marks(marks), not waits, show)
+
+
+def lessons_shown(folder: Path, store: Path, *, as_json: bool) -> str:
+    """Show lessons, doubts and rejects of a run. Raises UsageError where nothing is taught yet."""
+    found = to_read(_before_training(folder, store))
+    marks = read_marks(folder / MARKS)
+    if not as_json:
+        return "\n".join(_lines(found, marks))
+    plain = {
+        "lessons": [x.row() for x in found.lessons], "doubts": [x.row() for x in found.doubts],
+        "rejects": [{"stage": s.label, **s.rejected.row()} for s in found.rejects],
+        "n_lessons": found.n_lessons, "n_rejects": found.n_rejects, "marks": [m._asdict() for m in marks.values()],
+    }  # fmt: skip
+    return json.dumps(plain, indent=1)
+
+
+def lessons_marked(folder: Path, store: Path, *, bad: Sequence[str], good: Sequence[str], note: str) -> str:
+    """Mark lessons or problems by the beginnings of their ids. Raises UsageError where one fits none, or several."""
+    taught = _before_training(folder, store)
+    known = {name for made in taught.values() for x in made.read(Lesson) for name in (x.id, x.problem_id)}
+    known |= {p.id for made in taught.values() for p in made.read(Problem)}
+    marks = Marks(folder)
+    wanted: list[tuple[str, Literal["good", "bad"]]] = [(_resolved(name, known), "bad") for name in bad]
+    wanted += [(_resolved(name, known), "good") for name in good]
+    for name, mark in wanted:
+        marks.add(name, mark, note)
+    n = sum(m.mark == "bad" for m in marks.of.values())
+    return f"{len(wanted):,} marked in {marks.path}; {n:,} are bad now, and the next `orcamath run` leaves them out"
+
+
+def _before_training(folder: Path, store: Path) -> dict[str, Artifact]:
+    if not (made := before_training(dict(own(next(iter(arms_of(folder))), Store(store))))):
+        raise UsageError(
+            f"nothing is taught in `{folder}` yet, so there is nothing to read; `orcamath status` says how it stands"
+        )
+    return made
+
+
+def _resolved(start: str, known: set[str]) -> str:
+    found = sorted(name for name in known if name.startswith(start)) if start else []
+    if start in known or len(found) == 1:
+        return start if start in known else found[0]
+    many = ", ".join(f"`{name[: len(start) + 4]}`" for name in found[:5])
+    what = f"begins {len(found)} ids ({many}); write more of it" if found else "is no lesson and no problem of this run"
+    raise UsageError(f"`{start}` {what}. `orcamath review RUN` shows some, `orcamath view RUN` all")
+
+
+def _lines(found: ToRead, marks: Mapping[str, Mark]) -> Iterator[str]:
+    yield f"{len(found.lessons)} of {found.n_lessons:,} lessons, as they are trained on:"
+    yield from (line for x in found.lessons for line in _lesson(x, marks))
+    if found.doubts:
+        yield f"{len(found.doubts)} whose answer is not the known one:"
+        yield from (line for x in found.doubts for line in _lesson(x, marks))
+    if found.rejects:
+        yield f"{len(found.rejects)} of {found.n_rejects:,} rejects, some of each reason:"
+    for label, rejected in found.rejects:
+        yield f"  {label}: {rejected.reason}{f' ({_line(rejected.detail, 100)})' if rejected.detail else ''}"
+        yield f"    {_line(rejected.text, 200)}"
+
+
+def _lesson(lesson: Lesson, marks: Mapping[str, Mark]) -> Iterator[str]:
+    mark = marks.get(lesson.id) or marks.get(lesson.problem_id)
+    said = f", marked {mark.mark} {_line(mark.note, 80)}".rstrip() if mark is not None else ""
+    known = f", known answer {_line(lesson.gold, 30)}" if lesson.gold is not None else ""
+    yield f"  {lesson.id[:NAME_CHARS]}  {lesson.origin}, {lesson.verified}{known}{said}"
+    yield f"    Q {_line(lesson.question, 300)}"
+    yield f"    A {_line(lesson.answer, 400)}"
+
+
+def _line(text: str, limit: int) -> str:
+    return clip(visible(" ".join(text.split())), limit)

@@ -1,0 +1,111 @@
+"""Stage `review`: what a person marked as bad is not trained on, booked like any reject. And what there is to read before that.
+
+In: taught lessons and problems, and the ids marked bad. Out: the same without them. A mark on a lesson takes out that lesson, one
+on a problem all its lessons and the problem itself. Notes are no part of it, so that rewording one remakes nothing; a run without
+a bad mark has no such stage.
+
+Not in the paper, whose authors do not say that anybody read the data.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import nsmallest
+from itertools import chain, islice, zip_longest
+from typing import NamedTuple, TypeVar
+
+from orcamath.records import Lesson, Problem, Rejected, Settings
+from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.facts import Facts
+from orcamath.store.marks import Mark
+from orcamath.store.stage import stage
+
+__all__ = ["TAUGHT", "ReviewSettings", "Said", "ToRead", "before_training", "marked_bad", "review", "to_read"]
+
+TAUGHT = ("teach", "lessons")
+"""Labels of the stages after which there are lessons."""
+SHOWN = 20
+"""Lessons, rejects and doubts that are shown, each."""
+
+Row = TypeVar("Row", Lesson, Problem)
+
+
+class ReviewSettings(Settings):
+    """What was marked."""
+
+    bad: tuple[str, ...] = ()
+    """Ids of lessons and problems, sorted."""
+
+
+@stage("review", version=1, settings=ReviewSettings, facts=Facts)
+def review(out: Output, settings: ReviewSettings, taught: Artifact) -> Facts:
+    """Write lessons and problems but for those marked bad, which are rejected as `marked_bad`."""
+    bad = set(settings.bad)
+
+    def kept(rows: Iterable[Row]) -> Iterator[Row]:
+        for row in rows:
+            if bad & _names(row):
+                out.reject(Rejected(item=row.id, reason="marked_bad", text=row.question))
+            else:
+                out.keep()
+                yield row
+
+    out.write("lessons", kept(taught.read(Lesson)))
+    out.write("problems", kept(taught.read(Problem)))
+    return Facts()
+
+
+def marked_bad(taught: Artifact, marks: Mapping[str, Mark]) -> tuple[str, ...]:
+    """Return the ids among what was taught whose last mark is `bad`, sorted; marks on anything else change nothing here."""
+    bad = {name for name, mark in marks.items() if mark.mark == "bad"}
+    rows: Iterable[Lesson | Problem] = chain[Lesson | Problem](taught.read(Lesson), taught.read(Problem)) if bad else ()
+    return tuple(sorted({name for row in rows for name in bad & _names(row)}))
+
+
+def _names(row: Lesson | Problem) -> set[str]:
+    """Return the ids under which a row may be marked."""
+    return {row.id, row.problem_id} if isinstance(row, Lesson) else {row.id}
+
+
+class Said(NamedTuple):
+    """A reject, and the stage that said so."""
+
+    label: str
+    rejected: Rejected
+
+
+class ToRead(NamedTuple):
+    """A few of what a teacher wrote, none of them picked by anybody: the first by id."""
+
+    lessons: tuple[Lesson, ...]
+    doubts: tuple[Lesson, ...]
+    """Lessons whose answer is not the one known without the teacher."""
+    rejects: tuple[Said, ...]
+    """One of each stage and reason in turn."""
+    n_lessons: int
+    n_rejects: int
+
+
+def before_training(made: Mapping[str, Artifact]) -> dict[str, Artifact]:
+    """Return the stages that led to the first lessons, of stages by label in their order; none where nothing is taught yet."""
+    labels = list(made)
+    last = next((i for i, label in enumerate(labels) if label in TAUGHT), -1)
+    return {label: made[label] for label in labels[: last + 1] if label != "benchmarks"}
+
+
+def to_read(made: Mapping[str, Artifact]) -> ToRead:
+    """Choose what a person reads before training; `made`: the stages up to the lessons, by label, in their order."""
+    taught = next((made[label] for label in TAUGHT if label in made), None)
+    lessons = nsmallest(SHOWN, taught.read(Lesson), key=lambda x: x.id) if taught is not None else ()
+    doubted = (x for x in taught.read(Lesson) if x.gold is not None and x.verified == "unverified") if taught else ()
+    by_reason: dict[tuple[str, str], list[Said]] = {}
+    n_rejects = 0
+    for label, artifact in made.items():
+        for rejected in artifact.read(Rejected):
+            n_rejects += 1
+            group = by_reason.setdefault((label, rejected.reason), [])
+            if len(group) < SHOWN:
+                group.append(Said(label, rejected))
+    in_turn = (said for row in zip_longest(*by_reason.values()) for said in row if said is not None)
+    return ToRead(
+        tuple(lessons), tuple(islice(doubted, SHOWN)), tuple(islice(in_turn, SHOWN)),
+        taught.count("lessons") if taught is not None else 0, n_rejects,
+    )  # fmt: skip
