@@ -10,7 +10,7 @@ export MKL_NUM_THREADS = 1
 export TOKENIZERS_PARALLELISM = false
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo reproduce test test-browser test-servers test-trackers test-all lint types bench-smoke clean help
+.PHONY: demo reproduce test test-browser test-cluster test-servers test-trackers test-all lint types bench-smoke clean help
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
 
@@ -40,13 +40,17 @@ reproduce: $(VENV)/.demo   ## the paper's rows, ablations and controls on the cl
 	$(PY) -m orcamath run paper-tables
 
 test: $(VENV)/.test lint types   ## set up, then tests, lint and types
-	$(PY) -m pytest -n 2 --dist worksteal -q -m "not slow and not gpu and not live and not models and not browser and not servers"
+	$(PY) -m pytest -n 2 --dist worksteal -q -m "not slow and not gpu and not live and not models and not browser and not servers and not cluster"
 
 test-browser: $(VENV)/.browser   ## report and viewer in a real browser (Chromium must be installed: apt-get install chromium)
 	$(PY) -m pytest -q -m browser tests/browser
 
 test-all: $(VENV)/.test lint types   ## the slow tests as well
 	$(PY) -m pytest -n 2 --dist worksteal -q
+
+test-cluster: $(VENV)/.test   ## a Ray cluster of two nodes on this machine, with workers and nodes that are killed
+	$(PIP) -e '.[student,ray]'
+	$(PY) -m pytest -q -rs -m cluster tests/cluster
 
 test-servers: $(VENV)/.test   ## real inference servers, each in an environment of its own (minutes to set up); NAMES="llama.cpp"
 	$(PY) tests/servers/set_up.py $(NAMES)

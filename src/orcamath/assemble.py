@@ -5,20 +5,21 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orcamath.agents.driver import Agent
 from orcamath.agents.settings import AgentSettings
+from orcamath.cluster.settings import EngineSettings
 from orcamath.errors import Stopped
 from orcamath.experiment import first_students_own, run_arms
 from orcamath.extend import offered
 from orcamath.families import boundary, find
 from orcamath.outline import outline
-from orcamath.ports import Closing, Judge, Message, Screen, Silent, TrackedRun, Tracker
+from orcamath.ports import Chat, Closing, Judge, Message, Screen, Silent, TrackedRun, Tracker
 from orcamath.recipe_file import arms, dump
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem, digest
@@ -42,16 +43,25 @@ from orcamath.terminal import clear_line, guarded, logged
 from orcamath.workshop import Player, Readers, Workshop
 
 if TYPE_CHECKING:
+    from orcamath.cluster.crew import RayEngine
     from orcamath.student.losses import LossFunction
 
-__all__ = ["Assembled", "run_recipe", "size_of", "student_folder"]
+__all__ = ["Assembled", "open_chat", "run_recipe", "size_of", "student_folder"]
+
+
+def open_chat(settings: ModelSettings) -> Chat:
+    """Open a model by its backend's name."""
+    chat: Chat = find("backend", settings.backend).open_chat(settings)
+    return chat
 
 
 class Assembled:
     """The tools of a workshop (see `workshop.Tools`), everything opened once."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, spread: Callable[[ModelSettings, Chat], Chat] = lambda _, chat: chat) -> None:
+        """`spread` may put many machines behind a model that was opened here."""
         self.store = store
+        self._spread = spread
         self.ledger = Ledger(store.root / "ledger")
         self._chats: dict[str, Remembered] = {}
 
@@ -62,7 +72,7 @@ class Assembled:
             if settings.backend == "openai_batch":  # its desk lies with the ledger, wherever the store is
                 folder = {"folder": str(self.store.root / "batches")}
                 settings = settings.model_copy(update={"options": folder | settings.options})
-            opened = find("backend", settings.backend).open_chat(settings)
+            opened = self._spread(settings, open_chat(settings))
             self._chats[key] = Remembered(opened, self.ledger, declared_price(settings))
         return self._chats[key]
 
@@ -164,11 +174,13 @@ def run_recipe(
     arm_of: str | None = None,
     command: str = "",
     readers: Readers | None = None,
+    cluster: EngineSettings | None = None,
 ) -> None:
     """Run a recipe, and its arms where it has some, inside a run folder that is held; leave pointers for the report.
 
     `arm_of`: the id of the run whose arm this is; they share its book. `command`: what to type to go on, for whoever reads how
-    the run stands. `readers`: who reads the lessons; left out, nobody is waited for, and no mark counts.
+    the run stands. `readers`: who reads the lessons; left out, nobody is waited for, and no mark counts. `cluster`: whose
+    machines make the model calls; this process where None.
     """
     if recipe.threads is not None:
         _use_threads(recipe.threads)
@@ -176,15 +188,17 @@ def run_recipe(
     own = arms(recipe)
     keeper = Keeper(folder, shown, command or f"orcamath run {recipe.name}", outline(recipe))
     history = History(store.root, arm_of or folder.id)
-    with keeper.until_end(), ExitStack() as line:
+    with keeper.until_end(), _engine(cluster, folder) as engine, ExitStack() as line:
 
         def base() -> None:
             name = folder.path.name if arm_of else ""
-            _run_base(recipe, folder, store, keeper, shown, until, announce, history, name, readers or Readers())
+            _run_base(
+                recipe, folder, store, keeper, shown, until, announce, history, name, readers or Readers(), engine
+            )
             if own:
                 line.enter_context(ArmsLine(folder.path))
 
-        run_one = _ArmRunner(folder.path, store.root, history.folder.name)
+        run_one = _ArmRunner(folder.path, store.root, history.folder.name, None if engine is None else engine.shared)
         waits = recipe.review == "pause" and readers is not None and not readers.done
         beside = partial(first_students_own, base=recipe) if until is None and not waits else _none
         for arm in run_arms(own, run_one, recipe.workers, base=base, beside=beside):
@@ -204,9 +218,23 @@ def _none(_: Recipe) -> bool:
     return False
 
 
+@contextmanager
+def _engine(cluster: EngineSettings | None, folder: RunFolder) -> "Iterator[RayEngine | None]":
+    if cluster is None:
+        yield None
+        return
+    from orcamath.cluster.crew import RayEngine
+
+    engine = RayEngine(cluster, folder.id, open_chat)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
 def _run_base(
     recipe: Recipe, folder: RunFolder, store: Store, keeper: Keeper, shown: Silent | Bars, until: str | None,
-    announce: Callable[[str], None], history: History, arm: str, readers: Readers,
+    announce: Callable[[str], None], history: History, arm: str, readers: Readers, engine: "RayEngine | None",
 ) -> None:  # fmt: skip
     """Run the recipe itself, without its arms, which share their run's budget."""
     from orcamath.recipe import run
@@ -215,7 +243,9 @@ def _run_base(
     folder.write_text("recipe.yaml", dump(recipe))
     budget = Budget(history.adopted(folder.path), recipe.budget.cap_usd, recipe.budget.stages_usd)
     shown.money = lambda: (budget.spent_usd(), recipe.budget.cap_usd)
-    tools = Assembled(store)
+    if engine is not None:
+        engine.keep_books(budget, recipe.budget.cap_usd, recipe.budget.stages_usd)
+    tools = Assembled(store) if engine is None else Assembled(store, engine.spread)
     shop = Workshop(store, folder, tools, keeper, until, announce, budget=budget, trackers=trackers, keeper=keeper)
     shop.readers = readers
     shop.pointers = Pointers(folder, history, arm)
@@ -228,6 +258,8 @@ def _run_base(
         shop.tell_reused()
         shop.close_trackers()
         tools.close()
+        if engine is not None:
+            engine.dismiss()
         budget.close()
         shop.leave_pointers(ended=ended)
     keeper.stage("")
@@ -252,8 +284,8 @@ def _trackers(recipe: Recipe, folder: RunFolder, arm: str) -> list[Tracker]:
 class _ArmRunner:
     """Runs one arm in a process of its own; picklable."""
 
-    def __init__(self, folder: Path, store: Path, run_id: str) -> None:
-        self.folder, self.store, self.run_id = folder, store, run_id
+    def __init__(self, folder: Path, store: Path, run_id: str, cluster: EngineSettings | None) -> None:
+        self.folder, self.store, self.run_id, self.cluster = folder, store, run_id, cluster
 
     def __call__(self, name: str, recipe: Recipe) -> tuple[int, ...]:
         threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
@@ -264,7 +296,7 @@ class _ArmRunner:
         path = self.folder / "arms" / arm_folder(name)
         with guarded(), logged(say), boundary(), RunFolder(path, wait=True) as folder:
             run_recipe(
-                recipe, folder, Store(self.store), announce=say, quiet=True, arm_of=self.run_id,
+                recipe, folder, Store(self.store), announce=say, quiet=True, arm_of=self.run_id, cluster=self.cluster,
                 readers=Readers(read_marks(self.folder / MARKS)),
             )  # fmt: skip
             students = (folder.read_json("stages.json") or {"students": []})["students"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from orcamath.assemble import run_recipe
 from orcamath.checks.whole import check
+from orcamath.cluster.settings import EngineSettings
 from orcamath.commands.ending import say
 from orcamath.commands.reviewing import readers_of
 from orcamath.errors import PaysAgain, ToReview, UsageError
@@ -27,7 +28,7 @@ __all__ = ["ancestry_of", "plain_of", "report_on", "reported", "run_in_folder", 
 def run_in_folder(
     recipe: str, *, runs: Path, store: Path, name: str | None, until: str | None, limit: int | None,
     overrides: Sequence[str], wait: bool, pay_again: bool = False, detach: bool = False, new_book: bool = False,
-    same_model: bool = False, reviewed: bool = False,
+    same_model: bool = False, reviewed: bool = False, cluster: EngineSettings | None = None,
 ) -> None:  # fmt: skip
     """Load a recipe, run it in its folder, and leave the report; the tables go to stdout. See `run_loaded`.
 
@@ -39,7 +40,7 @@ def run_in_folder(
     path = run_loaded(
         _detached(loaded) if detach else loaded, runs=runs, store=store, name=name, until=until, wait=wait,
         pay_again=pay_again, new_book=new_book, same_model=same_model, command=shlex.join(["orcamath", *sys.argv[1:]]),
-        reviewed=reviewed, limited=limit is not None,
+        reviewed=reviewed, limited=limit is not None, cluster=cluster,
     )  # fmt: skip
     if until is None:
         report_on(path, store)
@@ -48,6 +49,7 @@ def run_in_folder(
 def run_loaded(
     loaded: Recipe, *, runs: Path, store: Path, name: str | None, until: str | None, command: str, wait: bool = False,
     pay_again: bool = False, new_book: bool = False, same_model: bool = False, reviewed: bool = False, limited: bool = False,
+    cluster: EngineSettings | None = None,
 ) -> Path:  # fmt: skip
     """Check a recipe whole, hold its run folder and run it there; returns the folder. `command` is what goes on with it.
 
@@ -74,7 +76,16 @@ def run_loaded(
         know_who_answers(loaded, store, same=same_model)
         readers = readers_of(loaded, path, until=until, limited=limited, reviewed=reviewed)
         try:
-            run_recipe(loaded, folder, Store(store), until=until, announce=say, command=command, readers=readers)
+            run_recipe(
+                loaded,
+                folder,
+                Store(store),
+                until=until,
+                announce=say,
+                command=command,
+                readers=readers,
+                cluster=cluster,
+            )
         except ToReview:
             say(f"report: {reported(path, store)[1]}")
             raise

@@ -23,7 +23,7 @@ from orcamath.ports import Request, Usage
 from orcamath.store.bill import NOTHING, Price, believed, most_tokens, prompt_bytes
 from orcamath.store.sqlite_errors import connect, explained
 
-__all__ = ["NANO", "Budget", "Lease", "Meter", "Price", "believed", "most_tokens", "prompt_bytes"]
+__all__ = ["NANO", "Book", "Booked", "Budget", "Lease", "Meter", "Price", "believed", "most_tokens", "prompt_bytes"]
 
 NANO = 1_000_000_000
 BUDGET_VERSION = 2
@@ -69,10 +69,49 @@ class Meter(Protocol):
         ...
 
 
+class Booked(Protocol):
+    """A lease as the book knows it."""
+
+    @property
+    def number(self) -> int:
+        """Its row."""
+        ...
+
+    @property
+    def stage(self) -> str:
+        """Whose money it is."""
+        ...
+
+    @property
+    def books(self) -> tuple[int, int, int, int]:
+        """Spent (nano-dollars), calls, bills replaced by our own count, bills above what was reserved."""
+        ...
+
+
+class Book(Protocol):
+    """Where leases come from: the budget itself, or somebody who asks it from afar."""
+
+    def meter(self, stage: str, price: Price) -> "Lease":
+        """Open a lease for one stage; nothing is granted yet."""
+        ...
+
+    def grant(self, lease: "Lease", lacking: int) -> int:
+        """Add to a lease; returns how much, in nano-dollars, 0 if not even `lacking`."""
+        ...
+
+    def give_back(self, lease: "Lease", spent: int) -> None:
+        """End a lease with what it really cost."""
+        ...
+
+    def reached(self, stage: str, next_usd: float) -> CapReached:
+        """Return the error that says which cap is in the way."""
+        ...
+
+
 class Lease:
     """A stage's meter in one process. See `Meter`; `close` gives back what was not spent."""
 
-    def __init__(self, budget: "Budget", stage: str, price: Price, number: int) -> None:
+    def __init__(self, budget: Book, stage: str, price: Price, number: int) -> None:
         self.stage, self.price = stage, price
         self._budget, self.number = budget, number
         self._granted = self._reserved = self._spent = 0
@@ -198,7 +237,7 @@ class Budget:
             f"the cap and run again, or leave it"
         )
 
-    def grant(self, lease: Lease, lacking: int) -> int:
+    def grant(self, lease: Booked, lacking: int) -> int:
         """Add to a lease, by a block if the caps allow one, by less if not; returns how much, 0 if not even `lacking`."""
         with explained(self.path, "the budget"), self._alone():
             room = [lacking + _block(self.cap)]
@@ -210,7 +249,7 @@ class Budget:
             self._write("granted=granted+?", lease, granted)
         return granted
 
-    def give_back(self, lease: Lease, spent: int) -> None:
+    def give_back(self, lease: Booked, spent: int) -> None:
         """End a lease with what it really cost."""
         with explained(self.path, "the budget"), self._alone():
             self._write("open=0, granted=?", lease, spent)
@@ -234,7 +273,7 @@ class Budget:
             raise
         self._db.execute("COMMIT")
 
-    def _write(self, how: str, lease: Lease, amount: int) -> None:
+    def _write(self, how: str, lease: Booked, amount: int) -> None:
         query = f"UPDATE leases SET {how}, spent=?, calls=?, replaced=?, above=? WHERE id=?"  # noqa: S608
         self._db.execute(query, (amount, *lease.books, lease.number))
         self._summed(lease.number)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from orcamath.store.budget import Budget, Lease, Meter, Price
+from orcamath.store.budget import Book, Lease, Meter, Price
 
 __all__ = ["Calls", "meter", "stage_under_way", "under_way"]
 
@@ -22,7 +22,7 @@ __all__ = ["Calls", "meter", "stage_under_way", "under_way"]
 class Calls:
     """The books of one stage's model calls. In memory 8 bytes a call, and the text of each failure."""
 
-    def __init__(self, stage: str, budget: Budget | None = None) -> None:
+    def __init__(self, stage: str, budget: Book | None = None) -> None:
         self.stage = stage
         self.failures: list[str] = []
         """Errors of calls that never came through on the wire: the stage is not sealed while there are any."""
@@ -82,7 +82,7 @@ _open: list[Calls] = []
 
 
 @contextmanager
-def stage_under_way(stage: str, budget: Budget | None = None) -> Iterator[Calls]:
+def stage_under_way(stage: str, budget: Book | None = None) -> Iterator[Calls]:
     """Open the books of a stage; until they are closed every model of the process writes into them."""
     calls = Calls(stage, budget)
     _open.append(calls)

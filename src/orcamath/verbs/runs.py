@@ -1,6 +1,6 @@
 """Verbs on runs: make one, plan it, look at it, compare it, clean up after it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -48,17 +48,34 @@ def run(
     reviewed: Annotated[
         bool, typer.Option("--reviewed", help="The lessons were read: go on where `review: pause` stopped the run.")
     ] = False,
+    engine: Annotated[
+        Literal["local", "ray"],
+        typer.Option(help="Who makes the model calls: this machine, or a Ray cluster's (extra `ray`)."),
+    ] = "local",
+    address: Annotated[
+        str | None, typer.Option(help="The cluster's, such as auto or HOST:6379; one is begun here where left out.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Actors a model; as many as the cluster has GPUs, or else CPUs, where left out."),
+    ] = None,
     store: StoreOpt = STORE,
     runs: RunsOpt = RUNS,
 ) -> None:
     """Run a recipe from the top. What is sealed is reused, so running again is resuming."""
+    from orcamath.cluster.settings import EngineSettings
     from orcamath.commands.runs import run_in_folder
+    from orcamath.errors import UsageError
+
+    if engine == "local" and (address is not None or workers is not None):
+        raise UsageError("`--address` and `--workers` are of a cluster: add `--engine ray`")
 
     with interruptible():
         run_in_folder(
             recipe, runs=runs, store=store, name=name, until=until, limit=limit, overrides=overrides or [], wait=wait,
             pay_again=pay_again, detach=detach, new_book=new_book, same_model=same_model,
             reviewed=reviewed,
+            cluster=EngineSettings(address, workers) if engine == "ray" else None,
         )  # fmt: skip
 
 

@@ -1,0 +1,149 @@
+"""What runs in an actor: one model, a ledger shard on the node's own disk, and a purse that the driver fills.
+
+A reply is in the shard before it is on its way, so what was paid for is not paid again where worker, network or driver fail:
+the next worker of the run on this node finds it. Shards lie in a folder of the user's own until the driver has all.
+"""
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+from orcamath import __version__
+from orcamath.cluster.purse import Leased
+from orcamath.errors import ModelError, OrcamathError
+from orcamath.ports import Chat, Closing, Reply, Request
+from orcamath.settings import ModelSettings
+from orcamath.store.budget import Price
+from orcamath.store.ledger import Ledger
+from orcamath.store.under_way import stage_under_way
+
+__all__ = ["Worker", "shards_of"]
+
+MESSAGE_S, MESSAGE_N = 0.25, 64
+"""A message goes to the driver after so many seconds or replies."""
+
+
+def shards_of(name: str) -> Path:
+    """Return this node's folder for shards of that name, closed to others. Raises ModelError where it is another's."""
+    folder = Path(tempfile.gettempdir()) / f"orcamath-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise ModelError(
+            f"`{folder}` is not a folder of this user alone (mode 700): remove it, or set TMPDIR on this node"
+        )
+    return folder / name
+
+
+class Worker:
+    """One actor. Its methods are called one at a time, but for `halt`."""
+
+    def __init__(
+        self,
+        open_chat: Callable[[ModelSettings], Chat],
+        shards: str,
+        version: str,
+        folder: str,
+        ask: Callable[..., Any] | None,
+    ) -> None:
+        """`shards` names what lies on the node, `folder` is where the driver stands, `ask` reaches its purse, if any."""
+        if version != __version__:
+            raise ModelError(
+                f"this node has orcamath {__version__}, the driver {version}: install the same one on all nodes"
+            )
+        if os.path.isdir(folder):  # noqa: PTH112 (a path of another machine)
+            os.chdir(folder)
+        self.ledger = Ledger(shards_of(shards))
+        self.ask = ask
+        self._open_chat = open_chat
+        self._halted = threading.Event()
+        self._chat: Chat | None = None
+        self._stage = ExitStack()
+
+    def open(self, settings: ModelSettings, fingerprint: str) -> int:
+        """Open the model and return this process's number. Raises what opening raises, ModelError where it is another one."""
+        self._chat = self._open_chat(settings)
+        if self._chat.fingerprint != fingerprint:
+            raise ModelError(f"`{settings.model or settings.backend}` on this node is another model than the driver's")
+        return os.getpid()
+
+    def begin(self, stage: str | None, price: Price | None) -> None:
+        """Book on this stage from now on; `price` is what the recipe says of the model's."""
+        self.end()
+        self._halted.clear()
+        if stage is not None:
+            calls = self._stage.enter_context(
+                stage_under_way(stage, Leased(self.ask) if self.ask is not None else None)
+            )
+            self._stage.enter_context(calls.priced(price))
+
+    def answer(self, requests: list[Request]) -> Iterator[list[Reply] | OrcamathError]:
+        """Yield replies, a few at a time, those that the shard has first; an error of ours is the last that is yielded."""
+        assert self._chat is not None
+        try:
+            for message in _messages(self._replies(self._chat, requests)):
+                yield message
+                if self._halted.is_set():
+                    return
+        except OrcamathError as e:
+            yield e
+        finally:
+            self.ledger.commit()
+
+    def _replies(self, chat: Chat, requests: list[Request]) -> Iterator[Reply]:
+        by_key = {request.key(chat.fingerprint): request for request in requests}
+        known = {key: reply for key in by_key if (reply := self.ledger.get(key)) is not None}
+        if chat.chunk is not None and len(known) < len(by_key):
+            known = {}  # a chunk is answered whole
+        yield from known.values()
+        missing = [request for request in requests if request.key(chat.fingerprint) not in known]
+        if not missing:
+            return
+        came = []
+        with closing(chat(missing)) as replies:
+            for reply in replies:
+                if reply.error is None and chat.chunk is None:
+                    self.ledger.put(by_key[reply.key], chat.fingerprint, reply)
+                came.append(reply)
+                yield reply
+        if chat.chunk is not None and all(reply.error is None for reply in came):
+            self.ledger.put_together(chat.fingerprint, [(by_key[reply.key], reply) for reply in came])
+
+    def halt(self) -> None:
+        """Let `answer` end after its next message: what is in flight is cancelled and settled."""
+        self._halted.set()
+
+    def end(self) -> None:
+        """Give back what is left of the lease."""
+        self._stage.close()
+
+    def leave(self, *, done: bool) -> None:
+        """Close everything; where `done`, remove what lies on the node too, since the driver has it."""
+        self.end()
+        if isinstance(self._chat, Closing):
+            self._chat.close()
+        self.ledger.close()
+        if done:
+            shutil.rmtree(self.ledger.folder, ignore_errors=True)
+
+
+def _messages(replies: Iterator[Reply]) -> Iterator[list[Reply]]:
+    together: list[Reply] = []
+    since = time.monotonic()
+    try:
+        for reply in replies:
+            together.append(reply)
+            if len(together) >= MESSAGE_N or time.monotonic() - since > MESSAGE_S:
+                yield together
+                together, since = [], time.monotonic()
+    except OrcamathError:
+        yield together  # what came before the cap was reached is paid for
+        raise
+    if together:
+        yield together

@@ -1,0 +1,225 @@
+"""Ray for real: two raylets on this machine, and workers, nodes and drivers that are gone in the middle of a fill."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from orcamath.assemble import Assembled, open_chat, run_recipe
+from orcamath.cluster.crew import RayEngine
+from orcamath.cluster.settings import EngineSettings
+from orcamath.errors import CapReached, ModelError, RecipeError, TeacherRefused
+from orcamath.ports import Message, Request
+from orcamath.recipe_file import load
+from orcamath.settings import ModelSettings
+from orcamath.store.artifacts import Store
+from orcamath.store.budget import Budget
+from orcamath.store.ledger import Ledger, Remembered
+from orcamath.store.run_folder import RunFolder
+from orcamath.store.under_way import stage_under_way
+from orcamath.testing.server import Call, serve
+from orcamath.workshop import UntilReached
+
+ray: Any = pytest.importorskip("ray", reason="the extra `ray` is not installed (`make test-cluster` installs it)")
+pytestmark = [pytest.mark.cluster, pytest.mark.enable_socket]
+N = 400
+AT_ONCE = 16
+STORE = {"object_store_memory": 80_000_000}
+WINDOW = 64
+"""Replies that a ledger or a message may hold before they are durable, and known to the driver."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    from ray.cluster_utils import Cluster
+
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **STORE})
+    cluster.add_node(num_cpus=1, **STORE)
+    ray.init(address=cluster.address, log_to_driver=False, logging_level=40)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture
+def engine(cluster: Any, tmp_path: Path) -> Iterator[RayEngine]:
+    engine = RayEngine(EngineSettings(address=cluster.address, workers=2), uuid4().hex, open_chat)
+    yield engine
+    engine.dismiss()
+
+
+def workers() -> dict[int, str]:
+    """Return the actors' processes."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            text = path.read_text()
+        except OSError:
+            continue
+        if text.startswith("ray::Worker"):
+            found[int(path.parent.name)] = text
+    return found
+
+
+def slow(_: Call) -> str:
+    time.sleep(0.02)
+    return "#### 4"
+
+
+def served(url: str, **settings: Any) -> ModelSettings:
+    return ModelSettings(
+        model="m", base_url=url, api_key_env=None, concurrency=2 * AT_ONCE, options={"pause_s": 0.05}, **settings
+    )
+
+
+def ask(n: int) -> list[Request]:
+    return [Request((Message("user", str(i)),)) for i in range(n)]
+
+
+def remembered(engine: RayEngine, settings: ModelSettings, ledger: Ledger) -> Remembered:
+    return Remembered(engine.spread(settings, open_chat(settings)), ledger)
+
+
+class At:
+    """Progress that does something once, when so many calls are done."""
+
+    def __init__(self, n: int, what: Callable[[], None]) -> None:
+        self.n, self.what, self.done = n, what, 0
+
+    def begin(self, what: str, total: int | None) -> None: ...
+
+    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
+        self.done += n
+        if self.done >= self.n:
+            self.n = 1 << 60
+            self.what()
+
+    def end(self) -> None: ...
+
+
+def kill_one() -> None:
+    os.kill(min(workers()), signal.SIGKILL)
+
+
+def test_a_killed_worker_costs_its_calls_in_flight(engine: RayEngine, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    with serve(slow, threads=64) as server:
+        model = remembered(engine, served(server.base_url), ledger)
+        assert model.fill(ask(N), At(100, kill_one)) == []
+        assert server.stats["distinct"] == N
+        assert server.stats["calls"] <= N + AT_ONCE + WINDOW
+    assert all(model.reply(r) is not None for r in ask(N))
+    ledger.close()
+
+
+def test_a_lost_node_costs_its_calls_in_flight(engine: RayEngine, cluster: Any, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    lost = next(iter(cluster.worker_nodes))
+    try:
+        with serve(slow, threads=64) as server:
+            model = remembered(engine, served(server.base_url), ledger)
+            assert model.fill(ask(N), At(100, lambda: cluster.remove_node(lost, allow_graceful=False))) == []
+            assert server.stats["distinct"] == N
+            assert server.stats["calls"] <= N + AT_ONCE + WINDOW
+    finally:
+        cluster.add_node(num_cpus=1, **STORE)
+        ledger.close()
+
+
+def test_what_a_lost_driver_did_not_take_is_taken_by_the_next(engine: RayEngine, tmp_path: Path) -> None:
+    """The driver stops in the middle and its ledger is lost: what the nodes have is not asked again."""
+
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    first, second = Ledger(tmp_path / "first"), Ledger(tmp_path / "second")
+    with serve(slow, threads=64) as server:
+        with pytest.raises(KeyboardInterrupt):
+            remembered(engine, served(server.base_url), first).fill(ask(N), At(150, stop))
+        engine.dismiss()
+        so_far = server.stats["calls"]
+        assert 150 <= so_far < N
+        assert remembered(engine, served(server.base_url), second).fill(ask(N)) == []
+        assert server.stats["calls"] <= N + 2 * AT_ONCE
+    first.close()
+    second.close()
+
+
+def test_the_cap_holds_across_workers(engine: RayEngine, tmp_path: Path) -> None:
+    budget = Budget(tmp_path / "book", 0.05)
+    engine.keep_books(budget, 0.05, {})
+    prices = {"price": [10.0, 10.0]}
+    with serve(slow, threads=64) as server:
+        ledger = Ledger(tmp_path / "ledger")
+        settings = served(server.base_url)
+        settings = settings.model_copy(update={"options": settings.options | prices})
+        model = remembered(engine, settings, ledger)
+        with stage_under_way("teach", budget), pytest.raises(CapReached, match=r"budget\.cap_usd"):
+            model.fill(ask(N))
+        answered = server.stats["calls"]
+        assert 0 < answered < N
+        assert sum(ledger.counts().values()) == answered  # all that was paid for is kept
+        ledger.close()
+    assert 0 < budget.spent_usd("teach") <= 0.05
+    budget.close()
+
+
+def test_what_a_worker_cannot_open_or_reach_is_said_here(
+    engine: RayEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    with serve(slow, models=("other",)) as server, pytest.raises(TeacherRefused, match="`model`"):
+        remembered(engine, served(server.base_url), ledger).fill(ask(40))
+    with serve(slow) as server:
+        monkeypatch.setenv("ORCAMATH_TEST_KEY", "only-here")  # the driver's environment is not the nodes'
+        keyed = served(server.base_url).model_copy(update={"api_key_env": "ORCAMATH_TEST_KEY"})
+        with pytest.raises(RecipeError, match="ORCAMATH_TEST_KEY"):
+            remembered(engine, keyed, ledger).fill(ask(4))
+    ledger.close()
+
+
+def test_more_workers_than_there_is_place_for_is_said_and_not_waited_for(cluster: Any, tmp_path: Path) -> None:
+    engine = RayEngine(EngineSettings(cluster.address, workers=40, wait_s=4), "many", open_chat)
+    with serve(slow) as server, pytest.raises(ModelError, match="--workers"):
+        remembered(engine, served(server.base_url), Ledger(tmp_path / "ledger")).fill(ask(4))
+    engine.dismiss()
+
+
+def made(root: Path, overrides: list[str], cluster: EngineSettings | None) -> dict[str, bytes]:
+    """Run a small classroom through a round of practice; returns every table by its stage."""
+    with RunFolder(root / "run") as folder:
+        with pytest.raises(UntilReached):
+            run_recipe(
+                load("classroom", overrides),
+                folder,
+                Store(root / "store"),
+                until="judge 2",
+                quiet=True,
+                cluster=cluster,
+            )
+        stages = folder.read_json("stages.json")["stages"]
+    return {
+        f"{s['label']}/{path.name}": path.read_bytes()
+        for s in stages
+        for path in sorted((root / "store" / "artifacts" / s["artifact"]).rglob("*.parquet"))
+    }
+
+
+def test_a_recipe_makes_the_same_data_and_samples_on_a_cluster(cluster: Any, tmp_path: Path, small: list[str]) -> None:
+    here = made(tmp_path / "here", small, None)
+    there = made(tmp_path / "there", small, EngineSettings(cluster.address, workers=2))
+    assert here.keys() == there.keys()
+    assert {"ask/problems.parquet", "teach/lessons.parquet", "practice 2/attempts.parquet"} <= here.keys()
+    assert [name for name in here if here[name] != there[name]] == []
+
+
+def test_models_are_opened_by_the_driver_as_ever(tmp_path: Path) -> None:
+    tools = Assembled(Store(tmp_path))
+    assert tools.chat(ModelSettings(backend="textbook")).chat.chunk is None
+    tools.ledger.close()
