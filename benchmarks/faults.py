@@ -36,7 +36,15 @@ MAX_TRIES = 4
 
 def grow(folder: Path, faults: Faults, n: int) -> tuple[list[Artifact], dict[str, Any]]:
     """Make the teacher's data with a server that has these faults; returns the stages and the server's books."""
-    command = [sys.executable, "-m", "orcamath.testing", "--reply", "textbook", "--faults", json.dumps(faults.plain())]
+    command = [
+        sys.executable,
+        "-m",
+        "orcamath.testing",
+        "--backend",
+        "textbook",
+        "--faults",
+        json.dumps(faults.plain()),
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:

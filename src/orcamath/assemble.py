@@ -17,7 +17,8 @@ from orcamath.cluster.settings import EngineSettings
 from orcamath.errors import Stopped
 from orcamath.experiment import first_students_own, run_arms
 from orcamath.extend import offered
-from orcamath.families import boundary, find
+from orcamath.families import boundary
+from orcamath.held import held
 from orcamath.outline import outline
 from orcamath.ports import Chat, Closing, Judge, Message, Screen, Silent, TrackedRun, Tracker
 from orcamath.recipe_file import arms, dump
@@ -51,8 +52,7 @@ __all__ = ["Assembled", "open_chat", "run_recipe", "size_of", "student_folder"]
 
 def open_chat(settings: ModelSettings) -> Chat:
     """Open a model by its backend's name."""
-    chat: Chat = find("backend", settings.backend).open_chat(settings)
-    return chat
+    return held("backend", settings.backend)(settings)
 
 
 class Assembled:
@@ -84,7 +84,7 @@ class Assembled:
         self.ledger.close()
 
     def base(self, settings: StudentSettings) -> ModelFolder:
-        """Return the base model's folder: the shipped pupil, a local folder or GGUF file, or a hub name."""
+        """Return the base model's folder: a member of the family, a local folder or GGUF file, or a hub name."""
         from orcamath.student.model import open_folder
 
         return open_folder(student_folder(settings), settings.revision)
@@ -129,26 +129,23 @@ class Assembled:
         settings = recipe.judge
         if on_benchmarks and settings.prompt is None:
             settings = settings.model_copy(update={"form": "extract"})
-        judge: Judge = find("judge", recipe.judge.name).make(settings, model)
-        return judge
+        return held("judge", recipe.judge.name)(settings, model)
 
     def readers(self, sources: Iterable[SourceSettings]) -> Mapping[str, Reader]:
         """Find each source's reader."""
-        return {s.name: find("source", s.name).read for s in sources}
+        return {s.name: held("source", s.name) for s in sources}
 
     def screens(self, names: Iterable[str]) -> list[Screen]:
         """Find the screens named; a name may stand for several."""
-        return [screen for name in names for screen in find("screen", name).make()]
+        return [screen for name in names for screen in held("screen", name)()]
 
     def agent(self, settings: AgentSettings) -> Agent[Problem, Problem]:
         """Find an agent of the user's, and make it."""
-        made: Agent[Problem, Problem] = find("agent", settings.name).agent(settings)
-        return made
+        return held("agent", settings.name)(settings)
 
     def loss(self, name: str) -> "LossFunction":
         """Find a loss."""
-        loss: LossFunction = find("loss", name).loss
-        return loss
+        return held("loss", name)
 
 
 def size_of(settings: StudentSettings) -> ModelSize | None:
@@ -160,7 +157,7 @@ def size_of(settings: StudentSettings) -> ModelSize | None:
 def student_folder(settings: StudentSettings) -> str:
     """Return the base's place: what a member of the family says, or what the recipe names (a folder, a file, a hub name)."""
     named = settings.base.endswith(".py") or offered("base", settings.base) is not None
-    return str(find("base", settings.base).folder()) if named else settings.base
+    return str(held("base", settings.base)()) if named else settings.base
 
 
 def run_recipe(
@@ -278,7 +275,7 @@ def _trackers(recipe: Recipe, folder: RunFolder, arm: str) -> list[Tracker]:
         "beta": recipe.learn.beta,
     }
     run = TrackedRun(f"{group}/{arm}" if arm else group, group, folder.id, path, told)
-    return [find("tracker", name).open_tracker(run) for name in recipe.trackers]
+    return [held("tracker", name)(run) for name in recipe.trackers]
 
 
 class _ArmRunner:

@@ -3,7 +3,8 @@
 A family is a kind of thing a recipe names. Its members are modules that define the family's entry: files of the family's
 own package (found by their name), a file of the user's (`./my_judge.py`), or what an installed package offers under an entry
 point group such as `orcamath.judges`. A room of this package may offer members by the same lines, in an `entry_points.txt`
-beside its code: the classroom does. Nothing is imported here; `families.py` does that.
+beside its code, and say there which member a recipe gets that names none (`[orcamath.defaults]`). Nothing is imported here;
+`families.py` does that, and `held.py` holds what others return to their contract.
 """
 
 import sys
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 from orcamath.errors import RecipeError
 
-__all__ = ["FAMILIES", "Family", "Offer", "code_of", "group_of", "offered", "offers"]
+__all__ = ["FAMILIES", "Family", "Offer", "code_of", "contract_of", "default_of", "group_of", "offered", "offers"]
 
 
 class Family(NamedTuple):
@@ -71,6 +72,19 @@ class Offer(NamedTuple):
 def group_of(family: str) -> str:
     """Return the entry point group of a family: `orcamath.judges`, `orcamath.losses`."""
     return f"orcamath.{family}{'es' if family.endswith('s') else 's'}"
+
+
+def contract_of(family: str) -> str:
+    """Say whose code it is that broke off or returned what it may not, and what it is to keep to."""
+    return (
+        f"This is the code of {'an' if family == 'agent' else 'a'} {family}; it must have: {FAMILIES[family].contract}"
+    )
+
+
+def default_of(family: str) -> str:
+    """Return the member that a recipe gets where it names none: a room of ours says which."""
+    (value,) = (e.value for e in _rooms()["orcamath.defaults"] if e.name == family)
+    return value
 
 
 def offers(family: str) -> list[Offer]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 
 from orcamath.errors import NO_ROOM, OrcamathError, OthersFailed, RecipeError, nearest
-from orcamath.extend import FAMILIES, code_of, offered, offers
+from orcamath.extend import FAMILIES, code_of, contract_of, offered, offers
 
 __all__ = ["attributed", "boundary", "find", "members"]
 
@@ -137,10 +137,7 @@ def _named(error: BaseException, family: str) -> OthersFailed:
     text = linecache.getline(file, line).strip()
     raised = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return OthersFailed(
-        f"`{file}`, line {line}: {raised}"
-        + (f" (in `{text}`)" if text else "")
-        + f". This is the code of {'an' if family == 'agent' else 'a'} {family}; "
-        f"it must have: {FAMILIES[family].contract}"
+        f"`{file}`, line {line}: {raised}" + (f" (in `{text}`)" if text else "") + f". {contract_of(family)}"
     )
 
 

@@ -115,6 +115,7 @@ class Replies(Protocol):
         ...
 
 
+@runtime_checkable
 class Chat(Protocol):
     """A model. Calling it pulls requests lazily (at most a window ahead) and yields one reply each, in any order.
 
@@ -176,6 +177,7 @@ class Finding(NamedTuple):
     reason: str = ""
 
 
+@runtime_checkable
 class Judge(Protocol):
     """Decides comparisons, in order, one finding each.
 
@@ -192,6 +194,7 @@ class Judge(Protocol):
         ...
 
 
+@runtime_checkable
 class Screen(Protocol):
     """Says of a question why it must not be trained on; None lets it pass. Used by the contamination gate."""
 
@@ -232,6 +235,7 @@ class TrackedRun(NamedTuple):
     """What the recipe says of the student and how it learns, in few words."""
 
 
+@runtime_checkable
 class Tracker(Protocol):
     """Where the numbers of a training go besides `metrics.jsonl`. What it raises does not end the training."""
 

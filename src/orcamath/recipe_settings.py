@@ -143,7 +143,7 @@ class Recipe(Settings):
     unseen: UnseenSettings = UnseenSettings()
     """Benchmark problems of near-duplicate clusters that were trained on are left out, or kept."""
     screens: tuple[str, ...] = Field((), json_schema_extra={"family": "screen"})
-    """Further rules a question must pass to be trained on; `classroom` is the grammar's held-out structures."""
+    """Further rules a question must pass to be trained on; members of the family `screen`."""
     student: StudentSettings = StudentSettings()
     base_shown: tuple[NonNegativeInt, ...] = ()
     """Measure the untrained base too, once for each number of lessons shown before the question: `[0, 4]`. Greedily only:

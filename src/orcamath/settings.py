@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
+from orcamath.extend import default_of
 from orcamath.records import Settings
 
 __all__ = ["ModelSettings", "StudentSettings"]
@@ -13,7 +14,7 @@ class ModelSettings(Settings):
     """A model and how to reach it. Only what changes its answers enters its fingerprint; transport never does."""
 
     backend: str = Field("openai_compatible", json_schema_extra={"family": "backend"})
-    """`textbook`, `transformers_local`, `openai_compatible`, `openai_batch`, `recorded`, or the path of your own file."""
+    """`openai_compatible`, `openai_batch`, `transformers_local`, `recorded`, another member, or the path of your own file."""
     model: str = ""
     """Name at the endpoint, hub name, local folder or GGUF file."""
     revision: str | None = None
@@ -31,7 +32,7 @@ class ModelSettings(Settings):
     timeout_s: float = Field(default=120.0, gt=0)
     max_tries: int = Field(default=6, ge=1)
     options: dict[str, Any] = Field(default_factory=dict)
-    """What only this backend knows (a textbook's carelessness, a local model's batch size)."""
+    """What only this backend knows (the rate of an endpoint, a local model's batch size)."""
 
     @field_validator("base_url")
     @classmethod
@@ -46,10 +47,10 @@ class ModelSettings(Settings):
 
 
 class StudentSettings(Settings):
-    """The base model that becomes M1; `student: classroom` is short for its `base` alone."""
+    """The base model that becomes M1; `student: NAME` is short for its `base` alone."""
 
-    base: str = Field("classroom", json_schema_extra={"family": "base"})
-    """`classroom` (ships with the package), a hub name, a local folder or a GGUF file."""
+    base: str = Field(default_factory=lambda: default_of("base"), json_schema_extra={"family": "base"})
+    """A member of the family (one ships with the package), a hub name, a local folder or a GGUF file."""
     revision: str | None = None
     options: dict[str, Any] = Field(default_factory=dict)
     """How it samples on this machine: `chunk`, `dtype`, …, as for a `transformers_local` model."""

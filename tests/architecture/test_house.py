@@ -35,8 +35,8 @@ LAYERS = [
         "plan", "recipes",
     ],
     ["report", "view", "export"],
-    ["backends", "classroom", "cluster", "testing"],
-    ["families", "assemble", "checks", "commands", "notebook", "verbs", "cli", "__main__"],
+    ["backends", "classroom", "cluster", "testing", "families", "held"],
+    ["assemble", "checks", "commands", "notebook", "verbs", "cli", "__main__"],
 ]  # fmt: skip
 LAYER = {room: i for i, rooms in enumerate(LAYERS, 1) for room in rooms}
 TORCH_ROOMS = (
@@ -207,3 +207,11 @@ def test_one_place_steers_the_terminal_and_one_reads_yaml() -> None:
             assert not re.search(r"(?<!\w)Console\((?!file=)", text), module
         if module != "orcamath.yaml_reader":
             assert not re.search(r"YAML\([^)]*\)\.(?:load|parse|compose)|YAML\(typ=", text), module
+
+
+def test_the_core_does_not_know_the_classroom() -> None:
+    """What it offers, and what a recipe gets that names none, stands in its own `entry_points.txt`."""
+    for path in SRC.rglob("*.py"):
+        if SRC / "classroom" not in path.parents:
+            found = re.search(r".*(?:classroom|textbook|pupil).*", path.read_text(), re.IGNORECASE)
+            assert found is None, f"{path.relative_to(SRC)}: {found[0].strip() if found else ''}"

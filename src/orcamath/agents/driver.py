@@ -14,7 +14,7 @@ so batches do the same at a twentieth of the cost (docs/decisions/agents.md).
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 from pydantic import Field
 
@@ -42,6 +42,7 @@ In_contra = TypeVar("In_contra", bound=Item, contravariant=True)
 Made_co = TypeVar("Made_co", covariant=True)
 
 
+@runtime_checkable
 class Agent(Protocol[In_contra, Made_co]):
     """Two pure halves around a model call."""
 

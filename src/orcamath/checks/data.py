@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orcamath.checks.trouble import Notes
 from orcamath.errors import OrcamathError, nearest
-from orcamath.families import find
+from orcamath.held import held
 from orcamath.prompts import load as load_prompt
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem, Rejected, Settings, Split
@@ -54,7 +54,7 @@ def _source(where: str, source: SourceSettings, splits: tuple[Split, ...], notes
         notes.left_out(f"{where}: `{source.title}` comes from the hub")
         return
     try:
-        reader = find("source", source.name).read
+        reader = held("source", source.name)
     except OrcamathError:
         return  # `check_names` says so
     with notes.at(where):

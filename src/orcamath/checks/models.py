@@ -15,7 +15,7 @@ from orcamath.backends.openai_compatible import OPENAI
 from orcamath.backends.wire_keys import door_of
 from orcamath.checks.trouble import Notes
 from orcamath.errors import OrcamathError
-from orcamath.families import find
+from orcamath.held import held
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem
 from orcamath.settings import ModelSettings
@@ -88,7 +88,7 @@ def _called(key: str, model: ModelSettings, cap_usd: float | None, notes: Notes)
             notes.left_out(f"{key}: whether `{model.model}` answers, and its key")
         return
     with notes.at(key):
-        find("backend", model.backend).open_chat(model)
+        held("backend", model.backend)(model)
         if model.backend.startswith("openai"):
             door_of(model, model.base_url or OPENAI)
 
@@ -154,7 +154,7 @@ def _example(recipe: Recipe) -> str:
     """Return the first question of the recipe's own data, or one of ours where it cannot be read here."""
     for source in recipe.seeds.sources:
         with suppress(OrcamathError):  # `check_names` and `check_data` say so
-            read = find("source", source.name).read
+            read = held("source", source.name)
             for found in read(source) if source.path is not None or is_generated(read) else ():
                 if isinstance(found, Unsplit):
                     return found.problem.question

@@ -81,13 +81,13 @@ def _student_says(recipe: Recipe) -> tuple[str, bool]:
 
 def _teacher_says(loaded: Recipe, purse: Purse) -> tuple[str, bool]:
     """Make one real call, past the ledger: a check that answers from memory checks nothing."""
-    from orcamath.families import find
+    from orcamath.held import held
     from orcamath.prompts import block
     from orcamath.prompts import load as load_prompt
 
     question = "Tom has 3 apples and buys 4 more. How many apples does Tom have now?"
     try:
-        chat = find("backend", loaded.teacher.backend).open_chat(purse.settings(loaded.teacher))
+        chat = held("backend", loaded.teacher.backend)(purse.settings(loaded.teacher))
         messages = load_prompt("solver").messages({"problem": block("problem", question)})
         teacher = loaded.teacher
         waits = f"up to {teacher.timeout_s:g} s a try, {teacher.max_tries} tries"
@@ -106,12 +106,12 @@ def _writer_says(loaded: Recipe, purse: Purse) -> tuple[str, bool]:
     """Try the writer in every way of asking until one fits, past the ledger, and name its `writer_size`."""
     from orcamath.agents.ask_me_anything import AskSettings
     from orcamath.agents.pilot import pilot
-    from orcamath.families import find
+    from orcamath.held import held
 
     model = loaded.writer or loaded.teacher
     name, lines, n_calls = model.model or model.backend, [], 0
     try:
-        chat = find("backend", model.backend).open_chat(purse.settings(model))
+        chat = held("backend", model.backend)(purse.settings(model))
         say(f"trying the writer `{name}`: at most 20 calls")
         with purse.opened() as budget, stage_under_way("doctor", budget):
             for trial in pilot(chat, loaded.ask_me_anything or AskSettings()):

@@ -15,7 +15,7 @@ from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.contamination.check import Checked, check_files
 from orcamath.contamination.search import SearchSettings
 from orcamath.errors import DataError, UsageError, nearest
-from orcamath.families import find
+from orcamath.held import held
 from orcamath.judges.file import Judged, Summary, judge_rows, read_rows
 from orcamath.judges.settings import JudgeSettings
 from orcamath.report.progress import Bars
@@ -75,7 +75,7 @@ def judged(
         chat = None
         if tools is not None and model is not None:
             chat = tools.chat(purse.settings(_asked(model, base_url)))
-        judge = find("judge", name).make(JudgeSettings(name=name), chat)
+        judge = held("judge", name)(JudgeSettings(name=name), chat)
         with purse.opened() as budget, stage_under_way("judge", budget) as calls:
             for verdict in judge_rows(rows, judge, columns, summary, keep=keep, where=where):
                 bars.advance()

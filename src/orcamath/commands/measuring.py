@@ -14,7 +14,7 @@ from orcamath.commands.shots import worked_examples
 from orcamath.errors import UsageError
 from orcamath.export.answers import answer_rows, write_answers
 from orcamath.export.places import placed
-from orcamath.families import find
+from orcamath.held import held
 from orcamath.intervals import Paired, paired
 from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Judge, Message, Pose
@@ -159,10 +159,7 @@ class _Bench:
         if self.wanted.judge_model is not None:
             model, _ = self._open(self.wanted.judge_model)
         # paper, section 4: on benchmarks a model only extracts the short answer
-        judge: Judge = find("judge", self.wanted.judge).make(
-            JudgeSettings(name=self.wanted.judge, form="extract"), model
-        )
-        return judge
+        return held("judge", self.wanted.judge)(JudgeSettings(name=self.wanted.judge, form="extract"), model)
 
     def tests(self) -> Artifact:
         """Read the benchmarks."""

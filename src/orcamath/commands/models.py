@@ -35,7 +35,7 @@ def open_model(
     transport: Mapping[str, Any] = MappingProxyType({}),
     examples: tuple[Message, ...] = (),
 ) -> tuple[Remembered, Pose]:
-    """Open a model by folder, hub name, GGUF file, or as a run's student (`classroom/M1`, `classroom/kto-nll/M3`).
+    """Open a model by folder, hub name, GGUF file, or as a run's student (`RUN/M1`, `RUN/ARM/M3`).
 
     One behind a server is named with its `base_url`, or as `NAME@URL`; `transport` says how it is reached. `examples` are turns
     that come before each question.

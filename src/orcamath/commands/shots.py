@@ -8,7 +8,7 @@ from collections.abc import Set
 from heapq import nsmallest
 
 from orcamath.errors import UsageError
-from orcamath.families import find
+from orcamath.held import held
 from orcamath.ports import Message
 from orcamath.records import Problem, digest
 from orcamath.sources.source import SourceSettings, Unsplit
@@ -21,7 +21,7 @@ def worked_examples(n: int, source: SourceSettings, tested: Set[str]) -> tuple[M
 
     Raises UsageError where there are fewer.
     """
-    found = find("source", source.name).read(source)
+    found = held("source", source.name)(source)
     problems = (f.problem if isinstance(f, Unsplit) else f for f in found)
     worked = [
         p for p in problems

@@ -1,9 +1,11 @@
 """One of several training processes, as `torchrun` starts it (see `student/launch.py`): finds the loss and does its part."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
-from orcamath.families import boundary, find
+from orcamath.families import boundary
+from orcamath.held import held
 from orcamath.student.launch import work
 from orcamath.terminal import guarded
 
@@ -13,7 +15,7 @@ __all__ = ["main"]
 def main(job: Path) -> None:
     """Do this process's part of the job."""
     with guarded():
-        work(job, lambda name: find("loss", name).loss, boundary)
+        work(job, partial(held, "loss"), boundary)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from orcamath.commands.ending import say
 from orcamath.errors import UsageError
+from orcamath.extend import default_of
 from orcamath.store.artifacts import Store
 
 __all__ = ["newest", "view_run"]
@@ -16,7 +17,7 @@ def newest(runs: Path) -> Path:
     """Return the run that something was written to last. Raises UsageError where there is none."""
     found = [p.parent for p in runs.glob("*/recipe.yaml")]
     if not found:
-        raise UsageError(f"there is no run in `{runs}`; `orcamath run classroom` makes one")
+        raise UsageError(f"there is no run in `{runs}`; `orcamath run {default_of('recipe')}` makes one")
     return max(found, key=_touched)
 
 

@@ -7,11 +7,13 @@ remembered items on, a stage's own figures take their place, ± 15 %.
 
 from typing import NamedTuple
 
+from orcamath.extend import code_of
 from orcamath.plan.ranges import Range, around
 from orcamath.plan.rehearsal import Seen, Tally
 from orcamath.recipe_settings import Recipe
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
+from orcamath.store.prices import PAID_BACKENDS
 
 __all__ = ["StagePlan", "follow_ups", "grown", "put_together"]
 
@@ -144,9 +146,10 @@ def _tokens_an_answer(tally: Tally, stage: str) -> Range:
 
 def _hours_a_call(settings: ModelSettings) -> Range:
     """Wall time a call, at the recipe's concurrency; a local model answers one batch after the other."""
-    if settings.backend == "textbook":
-        return Range(0, 0)
-    at_once = 1 if settings.backend == "transformers_local" else settings.concurrency
+    local = settings.backend == "transformers_local"
+    if not local and settings.backend not in PAID_BACKENDS and code_of("backend", settings.backend) is None:
+        return Range(0, 0)  # of ours, what is no service and no model answers at once
+    at_once = 1 if local else settings.concurrency
     seconds = SECONDS_A_CALL.times(1 / at_once)
     per_minute = settings.options.get("requests_per_minute")
     if per_minute:

@@ -1,4 +1,4 @@
-"""A recipe's hypotheses, decided by the rule that it wrote down beforehand (`hypotheses:`; docs/decisions/classroom.md).
+"""A recipe's hypotheses, decided by the rule that it wrote down beforehand (`hypotheses:`).
 
 In: the rule, the students with their answers, the benchmark's problems. Out: one `Settled` a hypothesis and benchmark.
 

@@ -3,7 +3,7 @@
 In: lessons and problems not taught, the benchmarks, screens. Out: `lessons` and `problems` that may be trained or practised
 on; facts for the report: the paper's counts, by origin and benchmark, the second looks, and pairs side by side.
 
-A screen (a rule of its own, such as the classroom's held-out structures) always drops what it hits. What similarity finds
+A screen (a rule of its own, such as a grammar's held-out structures) always drops what it hits. What similarity finds
 is dropped, stops the run, or is only reported. Deviation: the paper counts flagged test questions; the gate also says which
 training rows are to go, and for that compares every pair, since ten copies among a question's nearest rows hide others.
 """

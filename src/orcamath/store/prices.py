@@ -1,6 +1,6 @@
 """What a model's tokens cost: from the recipe, or from the dated file `prices.json`. A price nobody knows is refused.
 
-Free without being told: backends that are no service (a local model, the textbook, recorded replies). An endpoint on this
+Free without being told: backends that are no service (a local model, recorded replies, one of your own). An endpoint on this
 machine is booked as free too, which is said, since it may lead on to one that is paid; under a cap a recipe has to say so.
 """
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from inspect import unwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -38,6 +39,7 @@ LOSSES = "orcamath.student.losses."
 def loss_name(loss: Callable[..., Any]) -> str:
     """Return what another process finds a loss by: its short name, or the file it was read from. Raises ModelError."""
     module = sys.modules[loss.__module__]
+    loss = unwrap(loss)  # from what holds others' to their contract
     if loss.__module__.startswith(LOSSES):
         return loss.__module__.removeprefix(LOSSES)
     if getattr(module, "loss", None) is not loss or not getattr(module, "__file__", None):

@@ -1,4 +1,4 @@
-"""The misbehaving server in a process of its own: `python -m orcamath.testing --reply textbook --faults '{"drop": 0.1}'`.
+"""The misbehaving server in a process of its own: `python -m orcamath.testing --reply hello --faults '{"drop": 0.1}'`.
 
 Prints its base URL as the first line and serves until it is ended; `GET /stats` returns its books as JSON.
 """
@@ -9,25 +9,25 @@ import json
 import sys
 from pathlib import Path
 
+from orcamath.held import held
 from orcamath.settings import ModelSettings
 from orcamath.testing.faults import Faults
 from orcamath.testing.http import Answer, HttpServer, Incoming
 from orcamath.testing.server import MisbehavingServer, Responder, of_chat, stub
 
 
-def _responder(name: str, options: str) -> Responder:
-    if name == "textbook":
-        from orcamath.classroom import textbook
-
-        return of_chat(textbook.open_chat(ModelSettings(backend="textbook", options=json.loads(options))))
-    return stub(name) if name else stub()
+def _responder(reply: str, backend: str | None, options: str) -> Responder:
+    if backend is None:
+        return stub(reply) if reply else stub()
+    return of_chat(held("backend", backend)(ModelSettings(backend=backend, options=json.loads(options))))
 
 
 def main() -> None:
     """Serve until ended."""
     parser = argparse.ArgumentParser(prog="python -m orcamath.testing", description=__doc__)
-    parser.add_argument("--reply", default="", help="`textbook`, or the text to answer everything with")
-    parser.add_argument("--options", default="{}", help="options of the textbook, as JSON")
+    parser.add_argument("--reply", default="", help="the text to answer everything with")
+    parser.add_argument("--backend", help="the backend to answer with, in place of a text: a name, or a .py file")
+    parser.add_argument("--options", default="{}", help="options of that backend, as JSON")
     parser.add_argument("--faults", default="{}", help="fields of `Faults`, as JSON")
     parser.add_argument("--price", nargs=2, type=float, default=(0.0, 0.0), help="USD per million tokens, in and out")
     parser.add_argument("--models", nargs="*", default=(), help="names it serves; any when left out")
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     arguments = parser.parse_args()
     server = MisbehavingServer(
-        _responder(arguments.reply, arguments.options),
+        _responder(arguments.reply, arguments.backend, arguments.options),
         Faults(**json.loads(arguments.faults)),
         price=tuple(arguments.price),
         models=tuple(arguments.models),

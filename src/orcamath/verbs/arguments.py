@@ -45,7 +45,7 @@ RecipeArg = Annotated[
     str, typer.Argument(help=f"A recipe file, or one that ships: {SHIPPED}.", autocompletion=recipes_here)
 ]
 ModelArg = Annotated[
-    str, typer.Argument(help="A folder, hub name, GGUF file, a run's student such as classroom/M2, or NAME@URL.")
+    str, typer.Argument(help="A folder, hub name, GGUF file, a run's student such as RUN/M2, or NAME@URL.")
 ]
 StoreOpt = Annotated[Path, typer.Option("--store", help="Where calls and artifacts are kept; shared by all runs.")]
 RunsOpt = Annotated[Path, typer.Option("--runs", help="Where run folders are.")]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from orcamath.student.settings import LossSettings
 
-__all__ = ["Batch", "Loss", "LossFunction", "Need", "Totals", "needs", "needs_of"]
+__all__ = ["Batch", "Loss", "LossFunction", "Need", "Totals", "is_share", "needs", "needs_of"]
 
 Need = Literal["pairs", "reference", "z0"]
 F = TypeVar("F", bound=Callable[..., "Loss"])
@@ -61,14 +61,17 @@ LossFunction = Callable[[Batch, LossSettings], Loss]
 """What a loss's file defines as `loss`."""
 
 
-_NEEDS: dict[Callable[..., object], frozenset[Need]] = {}
+def is_share(loss: Loss, batch: Batch) -> bool:
+    """Tell whether a loss can be a part of the step's: a scalar tensor that leads back to the log-probs."""
+    total: object = loss.total
+    return isinstance(total, Tensor) and total.ndim == 0 and (total.requires_grad or not batch.logp.requires_grad)
 
 
 def needs(*what: Need) -> Callable[[F], F]:
     """Declare what a loss reads, so that nothing else is computed. Without it a loss gets pairs and reference."""
 
     def mark(function: F) -> F:
-        _NEEDS[function] = frozenset(what)
+        vars(function)["needs"] = frozenset(what)
         return function
 
     return mark
@@ -76,4 +79,5 @@ def needs(*what: Need) -> Callable[[F], F]:
 
 def needs_of(loss: Callable[..., Loss]) -> frozenset[Need]:
     """Return what a loss declared with `needs`."""
-    return _NEEDS.get(loss, frozenset({"pairs", "reference"}))
+    declared: frozenset[Need] = getattr(loss, "needs", frozenset({"pairs", "reference"}))
+    return declared

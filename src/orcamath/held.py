@@ -1,0 +1,292 @@
+"""Members of families as the rest of the house calls them: others' are held to what their family may return.
+
+`held(family, name)` returns a member's entry. One that ships here is returned as it is, for its family's tests hold it to its
+contract; one of the user's file or of an installed package is wrapped, so that whatever it returns, yields, or answers in any
+later call is looked at where it comes in, once for all who use it. What cannot be used raises OthersFailed: who returned what,
+what was due, and the family's contract. An exception is the boundary's business (`families.py`).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from contextlib import closing
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, get_args, overload
+
+from orcamath.agents.driver import Agent
+from orcamath.agents.settings import AgentSettings
+from orcamath.errors import OthersFailed
+from orcamath.extend import FAMILIES, code_of, contract_of
+from orcamath.families import find
+from orcamath.judges.settings import JudgeSettings
+from orcamath.ports import (
+    Batched,
+    Chat,
+    Closing,
+    Comparison,
+    Finding,
+    Judge,
+    Replies,
+    Reply,
+    Request,
+    Screen,
+    TrackedRun,
+    Tracker,
+)  # fmt: skip
+from orcamath.records import Outcome, Problem, Rejected
+from orcamath.settings import ModelSettings
+from orcamath.sources.source import Found, Reader, SourceSettings, Unsplit
+from orcamath.store.ledger import Remembered
+
+if TYPE_CHECKING:
+    from orcamath.student.losses import LossFunction
+
+__all__ = ["held"]
+
+Entry = Callable[..., object]
+T = TypeVar("T")
+Own = Agent[Problem, Problem]
+
+
+@overload
+def held(family: Literal["source"], name: str) -> Reader: ...
+@overload
+def held(family: Literal["agent"], name: str) -> Callable[[AgentSettings], Own]: ...
+@overload
+def held(family: Literal["judge"], name: str) -> Callable[[JudgeSettings, Remembered | None], Judge]: ...
+@overload
+def held(family: Literal["loss"], name: str) -> "LossFunction": ...
+@overload
+def held(family: Literal["backend"], name: str) -> Callable[[ModelSettings], Chat]: ...
+@overload
+def held(family: Literal["screen"], name: str) -> Callable[[], Iterable[Screen]]: ...
+@overload
+def held(family: Literal["tracker"], name: str) -> Callable[[TrackedRun], Tracker]: ...
+@overload
+def held(family: Literal["base"], name: str) -> Callable[[], Path]: ...
+def held(family: str, name: str) -> Entry:
+    """Return the entry of a family's member. Raises what `families.find` raises."""
+    entry: Entry = getattr(find(family, name), FAMILIES[family].entry)
+    return entry if code_of(family, name) is None else wraps(entry)(_HELD[family](_Member(family, name), entry))
+
+
+class _Member(NamedTuple):
+    """Whose code it is, and what is said where it returns what its family may not."""
+
+    family: str
+    name: str
+
+    def due(self, kind: type[T], found: object, what: str, wanted: str) -> T:
+        """Return what was found where it is of a kind. Raises OthersFailed."""
+        if isinstance(found, kind):
+            return found
+        raise self.wrong(found, what, wanted)
+
+    def text(self, found: object, what: str) -> str:
+        """Return a text that says something."""
+        return self.due(str, found or None, what, "a text that is not empty")
+
+    def many(self, found: object, wanted: str) -> Iterator[object]:
+        """Return an iterator over what can be gone through."""
+        if isinstance(found, str) or not isinstance(found, Iterable):
+            raise self.wrong(found, self.entry, wanted)
+        return iter(found)
+
+    def wrong(self, found: object, what: str, wanted: str) -> OthersFailed:
+        """Say who returned what, and what was due."""
+        return OthersFailed(
+            f"{self.family} `{self.name}`: `{what}` returned {type(found).__name__} ({found!r:.80}); it must return {wanted}. "
+            f"{contract_of(self.family)}"
+        )
+
+    @property
+    def entry(self) -> str:
+        """The name of the family's entry."""
+        return FAMILIES[self.family].entry
+
+
+def _source(member: _Member, read: Entry) -> Reader:
+    wanted = "Problem, Unsplit or Rejected, one after the other"
+
+    def yielded(settings: SourceSettings) -> Iterator[Found]:
+        for found in member.many(read(settings), wanted):
+            if not isinstance(found, Problem | Unsplit | Rejected):
+                raise member.wrong(found, member.entry, wanted)
+            yield found
+
+    return yielded
+
+
+def _agent(member: _Member, make: Entry) -> Callable[[AgentSettings], Own]:
+    def agent(settings: AgentSettings) -> Own:
+        made = make(settings)
+        if not isinstance(made, Agent):
+            raise member.wrong(made, member.entry, "an Agent: `name`, `request` and `parse`")
+        return _Agent(member, made)
+
+    return agent
+
+
+class _Agent:
+    def __init__(self, member: _Member, agent: Own) -> None:
+        self.member, self.agent, self.name = member, agent, member.text(agent.name, "name")
+
+    def request(self, item: Problem, draw: int) -> Request:
+        return self.member.due(Request, self.agent.request(item, draw), "request", "a Request")
+
+    def parse(self, reply: Reply, item: Problem) -> Sequence[Problem | Rejected] | Rejected:
+        found: object = self.agent.parse(reply, item)
+        if isinstance(found, Rejected):
+            return found
+        if not isinstance(found, list | tuple) or not all(isinstance(x, Problem | Rejected) for x in found):
+            raise self.member.wrong(found, "parse", "a list of Problem and Rejected, or one Rejected")
+        return found
+
+
+def _judge(member: _Member, make: Entry) -> Callable[[JudgeSettings, Remembered | None], Judge]:
+    def judge(settings: JudgeSettings, model: Remembered | None) -> Judge:
+        made = make(settings, model)
+        if not isinstance(made, Judge):
+            raise member.wrong(made, member.entry, "a Judge: it has a `fingerprint`, and is called")
+        return _Judge(member, made)
+
+    return judge
+
+
+class _Judge:
+    def __init__(self, member: _Member, judge: Judge) -> None:
+        self.member, self.judge = member, judge
+        self.fingerprint = member.text(judge.fingerprint, "fingerprint")
+
+    def __call__(self, comparisons: Iterable[Comparison]) -> Iterator[Finding]:
+        wanted = "one Finding a comparison, whose outcome is `agrees`, `disagrees` or `unjudged`"
+        asked, n = _Counted(comparisons), 0
+        findings: object = self.judge(asked)
+        if isinstance(findings, str) or not isinstance(findings, Iterable):
+            raise self.member.wrong(findings, "__call__", wanted)
+        for n, found in enumerate(findings, start=1):
+            if not isinstance(found, Finding) or found.outcome not in get_args(Outcome) or n > asked.n:
+                raise self.member.wrong(found, "__call__", wanted)
+            yield found
+        if n != asked.n or next(asked, None) is not None:
+            raise self.member.wrong(None, "__call__", f"{wanted}: after {n} findings there were comparisons left")
+
+    def close(self) -> None:
+        if isinstance(self.judge, Closing):
+            self.judge.close()
+
+
+class _Counted(Iterator[T]):
+    """Counts what is drawn."""
+
+    def __init__(self, items: Iterable[T]) -> None:
+        self.items, self.n = iter(items), 0
+
+    def __next__(self) -> T:
+        item = next(self.items)
+        self.n += 1
+        return item
+
+
+def _backend(member: _Member, open_chat: Entry) -> Callable[[ModelSettings], Chat]:
+    def chat(settings: ModelSettings) -> Chat:
+        made = open_chat(settings)
+        if not isinstance(made, Chat):
+            raise member.wrong(made, member.entry, "a Chat: it has a `fingerprint` and a `chunk`, and is called")
+        return _Chat(member, made)
+
+    return chat
+
+
+class _Chat:
+    def __init__(self, member: _Member, chat: Chat) -> None:
+        self.member, self.chat = member, chat
+        self.fingerprint = member.text(chat.fingerprint, "fingerprint")
+        self.chunk = None if chat.chunk is None else member.due(int, chat.chunk, "chunk", "None, or a number of calls")
+
+    def __call__(self, requests: Iterable[Request]) -> Replies:
+        wanted = "one Reply a request, with the request's key, by a generator or another iterator that can be closed"
+        waiting = Counter[bytes]()
+
+        def noted() -> Iterator[Request]:
+            for request in requests:
+                waiting[request.key(self.fingerprint)] += 1
+                yield request
+
+        replies: object = self.chat(noted())
+        if not isinstance(replies, Iterator) or not isinstance(replies, Closing):
+            raise self.member.wrong(replies, "__call__", wanted)
+        with closing(replies):
+            for found in replies:
+                if not isinstance(found, Reply) or not waiting[found.key]:
+                    raise self.member.wrong(found, "__call__", wanted)
+                waiting[found.key] -= 1
+                yield found
+        if n := waiting.total():
+            raise self.member.wrong(None, "__call__", f"{wanted}: {n} got none")
+
+    def handed_in(self) -> Set[bytes]:
+        return self.chat.handed_in() if isinstance(self.chat, Batched) else frozenset()
+
+    def close(self) -> None:
+        if isinstance(self.chat, Closing):
+            self.chat.close()
+
+
+def _screens(member: _Member, make: Entry) -> Callable[[], list[Screen]]:
+    wanted = "Screens, one after the other: each has a `fingerprint` and a `reason`, and is called"
+
+    def screens() -> list[Screen]:
+        made: list[Screen] = []
+        for screen in member.many(make(), wanted):
+            if not isinstance(screen, Screen):
+                raise member.wrong(screen, member.entry, wanted)
+            made.append(_Screen(member, screen))
+        return made
+
+    return screens
+
+
+class _Screen:
+    def __init__(self, member: _Member, screen: Screen) -> None:
+        self.member, self.screen = member, screen
+        self.fingerprint = member.text(screen.fingerprint, "fingerprint")
+        self.reason = member.text(screen.reason, "reason")
+
+    def __call__(self, question: str) -> str | None:
+        said: object = self.screen(question)
+        return None if said is None else self.member.text(said, "__call__")
+
+
+def _tracker(member: _Member, open_tracker: Entry) -> Callable[[TrackedRun], Tracker]:
+    def tracker(run: TrackedRun) -> Tracker:
+        made = open_tracker(run)
+        if not isinstance(made, Tracker):
+            raise member.wrong(made, member.entry, "a Tracker: `add` and `close`")
+        return made
+
+    return tracker
+
+
+def _base(member: _Member, folder: Entry) -> Callable[[], Path]:
+    return lambda: member.due(Path, folder(), member.entry, "a Path")
+
+
+def _loss(member: _Member, loss: Entry) -> "LossFunction":
+    from orcamath.student.losses import Batch, Loss, is_share
+    from orcamath.student.settings import LossSettings
+
+    def share(batch: Batch, settings: LossSettings) -> Loss:
+        wanted = "a Loss whose `total` is a tensor without dimensions, made of `batch.logp`"
+        found = member.due(Loss, loss(batch, settings), member.entry, wanted)
+        if not is_share(found, batch):
+            raise member.wrong(found, member.entry, wanted)
+        return found
+
+    return share
+
+
+_HELD: dict[str, Callable[[_Member, Entry], Entry]] = {
+    "source": _source, "agent": _agent, "judge": _judge, "backend": _backend, "screen": _screens, "tracker": _tracker,
+    "base": _base, "loss": _loss,
+}  # fmt: skip
