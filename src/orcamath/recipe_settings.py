@@ -115,7 +115,8 @@ class Recipe(Settings):
     as_they_are: SeedsSettings | None = None
     """Problems that are taught too, and that no agent grows from (paper: DMath's)."""
     expected: ExpectedSettings | None = outside_digest(None)
-    """Where given, `orcamath plan` reads no source and opens no model: it counts with this. `--set expected=null` reads."""
+    """What `orcamath plan` counts with where a source or a local teacher is not on this machine, instead of fetching it.
+    `--set expected=null` fetches."""
     benchmarks: BenchmarksSettings = BenchmarksSettings()
     budget: BudgetSettings = BudgetSettings()
     writer: ModelSettings | None = None

@@ -3,6 +3,8 @@
 import json
 import shutil
 import sys
+from contextlib import suppress
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,10 @@ import pytest
 from orcamath.checks.whole import check
 from orcamath.classroom.pupil import pupil, tokenizer
 from orcamath.cli import main
+from orcamath.commands.doctor import check_up
 from orcamath.errors import RecipeError
 from orcamath.recipe_file import load, shipped
+from orcamath.sources.hub_rows import is_remote
 from orcamath.testing import serve, stub
 
 ROWS = "".join(
@@ -47,15 +51,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_recipe_without_a_mistake_has_no_trouble(here: Path) -> None:
-    assert check(load("r.yaml"), here / "store") == ((), ())
+    assert check(load("r.yaml"), here / "store") == ((), (), ())
 
 
 @pytest.mark.parametrize("name", shipped())
 def test_recipes_that_ship_need_only_their_data_keys_and_models(here: Path, name: str) -> None:
     found = check(load(name), here / "store", everything=False)
-    assert not [t for t in found.troubles if not t.where.startswith(("seeds", "benchmarks", "student", "adapter"))], (
-        found
-    )
+    assert not [t for t in found.troubles if not t.where.startswith(("seeds", "benchmarks", "student"))], found
 
 
 # override → (where, words that must be there): what is wrong and what to do
@@ -91,7 +93,10 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     ),
     "judge.prompt=gone.txt": ("judge.prompt", "gone.txt"),
     "budget.stages_usd={teach: -1}": ("budget.stages_usd.teach", "no amount"),
-    "practice.server={command: no-such-server --model x}": ("practice.server.command", "no-such-server", "PATH"),
+    "practice.server={command: no-such-server --model x}": ("practice.server", "no-such-server", "PATH"),
+    "practice.server={engine: vllm}": ("iterations.0.practice.server", "the program `vllm`", "in `command`"),
+    "seeds.sources.0.split=test": ("seeds.sources.0.split", "asks for its test split", "allow_test: [file]"),
+    "imitate.adapter={quantize: 4bit}": ("imitate.adapter.quantize", "4bit needs a GPU", "train elsewhere"),
     "teach.prompt=gone.md": ("teach.prompt", "gone.md"),
     "unspoilt=cleen": ("unspoilt", "no arm `cleen`", "known"),
     "hypotheses={test: [{id: a, statement: s, student: M2, against: M9}]}": (
@@ -112,6 +117,29 @@ def test_a_mistake_is_told_with_place_value_and_fix(here: Path, override: str) -
     missing = [w for w in words if w not in said]
     # of alternatives such as `did you mean` and `known` one is enough
     assert not missing or set(missing) < {"did you mean", "known"}, said
+
+
+@pytest.mark.parametrize("override", ["teacher.backend=openai", "seeds.sources.0.split=test"])
+def test_a_mistake_is_told_once(here: Path, override: str) -> None:
+    assert len(check(load("r.yaml", [override]), here / "store").troubles) == 1
+
+
+def test_a_plan_for_another_machine_warns_of_what_this_one_lacks(here: Path) -> None:
+    found = check(
+        load("r.yaml", ["imitate.processes=4", "imitate.adapter={rank: 8}"]), here / "store", everything=False
+    )
+    assert found.troubles == ()
+    found = check(load("r.yaml", ["imitate.adapter={quantize: 4bit}"]), here / "store", everything=False)
+    assert any(w.startswith("imitate.adapter.quantize: 4bit needs a GPU") for w in found.warnings)
+
+
+def test_that_nothing_will_be_measured_is_said_and_stops_nobody(here: Path) -> None:
+    found = check(load("r.yaml", ["benchmarks.sources=[]"]), here / "store")
+    assert found.troubles == ()
+    assert found.warnings == (
+        "benchmarks.sources: none is named, so no student will be measured; `orcamath init` proposes one",
+    )
+    assert check(load("r.yaml", ["benchmarks.sources=[]"]), here / "store", until="teach").warnings == ()
 
 
 def test_an_arms_mistake_is_found_too_and_told_once(here: Path) -> None:
@@ -178,11 +206,38 @@ def test_students_that_the_disk_cannot_hold_are_told_with_both_sizes(
     usage = shutil.disk_usage(here)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=3_000_000_000))
     own = ["student.base=owner/model-7b"]
-    found = check(load("r.yaml", own), here / "store", everything=False)
-    (told,) = (t.line() for t in found.troubles)
-    assert "2 students take at least 28.0 GB, and 3.0 GB are free" in told
-    assert check(load("r.yaml", own), here / "store", until="teach", everything=False).troubles == ()
+    found = check(load("r.yaml", own), here / "store")
+    (told,) = (t.line() for t in found.troubles if t.where == "--store")
+    assert "2 students take at least 56.0 GB, and 3.0 GB are free" in told
+    planned = check(load("r.yaml", own), here / "store", everything=False)  # it may be for another machine
+    assert (planned.troubles, planned.warnings) == ((), (told,))
+    assert check(load("r.yaml", own), here / "store", until="teach").troubles == ()
     assert check(load("r.yaml"), here / "store").troubles == ()
+
+
+def test_doctor_lists_every_extra_and_how_to_get_what_is_missing() -> None:
+    said, _ = check_up(None)
+    lines = {line.split(":")[0]: line for line in said.splitlines()}
+    assert "pydantic 2" in lines["needed"]
+    assert "torch 2" in lines["extra student"]
+    for extra in set(metadata("orcamath").get_all("Provides-Extra", ())) - {"dev", "docs", "browser"}:
+        told = lines[f"extra {extra}"]
+        assert "not installed" not in told or f"pip install 'orcamath[{extra}]'" in told
+    assert not {"extra dev", "extra docs", "extra browser"} & set(lines)
+
+
+def test_a_plan_of_hub_sets_that_are_not_here_needs_no_hub(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["orcamath", "plan", "gsm8k-small", "--json"])
+    with suppress(SystemExit):
+        main()
+    told = json.loads(capsys.readouterr().out)
+    assert {s["stage"] for s in told["stages"]} >= {"ask", "edit", "teach"}
+    assert told["disk_mb"][1] > told["disk_mb"][0] > 0
+    assert any("comes from the hub" in u for u in told["not_checked"])
+    own = load("gsm8k-small", [f"{k}.sources.0={{name: file, path: {k}.jsonl}}" for k in ("seeds", "benchmarks")])
+    assert not [s for s in (*own.seeds.sources, *own.benchmarks.sources) if is_remote(s)]
 
 
 def test_doctor_says_whom_it_waits_for_and_how_long(

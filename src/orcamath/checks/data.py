@@ -14,9 +14,10 @@ from orcamath.prompts import load as load_prompt
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem, Rejected, Settings, Split
 from orcamath.sources.choosing import SeedsSettings
-from orcamath.sources.hub_rows import hub_set
+from orcamath.sources.hub_rows import is_remote
 from orcamath.sources.rows import rows
 from orcamath.sources.source import Found, SourceSettings, Unsplit
+from orcamath.stages.seeds import refuse_test_split
 from orcamath.stages.start_from import NEEDED, StartSettings
 
 __all__ = ["check_data"]
@@ -25,8 +26,11 @@ ROWS = 200
 """Rows of each file that are looked at."""
 
 
-def check_data(recipe: Recipe, notes: Notes) -> None:
-    """Read the first rows of every source and of the file that stands in for earlier stages; parse prompts of the user's own."""
+def check_data(recipe: Recipe, notes: Notes, *, measures: bool = True) -> None:
+    """Read the first rows of every source and of the file that stands in for earlier stages; parse prompts of the user's own.
+
+    `measures`: whether the run comes to a student that is to be measured.
+    """
     if recipe.start_from is not None:
         with notes.at("start_from"):
             _stand_in(recipe.start_from, notes)
@@ -38,6 +42,8 @@ def check_data(recipe: Recipe, notes: Notes) -> None:
         _seeds("seeds", recipe.seeds, notes)
     if recipe.as_they_are is not None:
         _seeds("as_they_are", recipe.as_they_are, notes)
+    if not recipe.benchmarks.sources and measures:
+        notes.warn("benchmarks.sources", "none is named, so no student will be measured; `orcamath init` proposes one")
     for i, source in enumerate(recipe.benchmarks.sources):
         _source(f"benchmarks.sources.{i}", source, (source.split or recipe.benchmarks.split,), notes, gold=True)
     _prompts(recipe, notes)
@@ -45,12 +51,14 @@ def check_data(recipe: Recipe, notes: Notes) -> None:
 
 def _seeds(key: str, seeds: SeedsSettings, notes: Notes) -> None:
     for i, source in enumerate(seeds.sources):
+        with notes.at(f"{key}.sources.{i}.split"):
+            refuse_test_split(source, seeds)
         _source(f"{key}.sources.{i}", source, (source.split,) if source.split else seeds.splits, notes)
 
 
 def _source(where: str, source: SourceSettings, splits: tuple[Split, ...], notes: Notes, *, gold: bool = False) -> None:
     """Note what is wrong with the first rows of one source."""
-    if source.path is None and _remote(source) and not notes.everything:
+    if is_remote(source) and not notes.everything:
         notes.left_out(f"{where}: `{source.title}` comes from the hub")
         return
     try:
@@ -77,16 +85,6 @@ def _stand_in(start: StartSettings, notes: Notes) -> None:
             if theirs not in row.values:
                 fix = f"{nearest(theirs, row.values)}; name yours with `columns: {{{ours}: …}}`"
                 notes.trouble("start_from.columns", f"{row.place} has no column `{theirs}`; {fix}")
-
-
-def _remote(source: SourceSettings) -> bool:
-    if source.name.endswith(".py"):
-        return False
-    try:
-        hub = hub_set(source)
-    except OrcamathError:
-        return False
-    return hub is not None and not Path(hub.name).exists()
 
 
 def _of_rows(found: list[Found], source: SourceSettings, splits: Iterable[Split], *, gold: bool) -> Iterator[str]:

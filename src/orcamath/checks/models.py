@@ -36,12 +36,13 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
     _ladder(recipe, notes)
     for i, step in enumerate(recipe.iterations):
         server = step.practice.server
-        program = shlex.split(server.command)[:1] if server is not None and server.command else []
+        program = shlex.split(server.line())[:1] if server is not None else []
         if step.more_sft is None and program and shutil.which(program[0]) is None:
-            what = f"the program `{program[0]}` is not on this machine's PATH; install it, or write its whole path"
-            notes.trouble(f"iterations.{i}.practice.server.command", what)
+            what = f"the program `{program[0]}` is not on this machine's PATH; install it, or write its whole path in `command`"
+            notes.lacks(f"iterations.{i}.practice.server", what)
     if student:
         _extras(recipe, notes)
+        _devices(recipe, notes)
         if _installed("torch"):
             _student(recipe, notes)
 
@@ -87,8 +88,12 @@ def _called(key: str, model: ModelSettings, cap_usd: float | None, notes: Notes)
         if model.backend.startswith("openai"):
             notes.left_out(f"{key}: whether `{model.model}` answers, and its key")
         return
+    try:
+        open_chat = held("backend", model.backend)
+    except OrcamathError:
+        return  # `check_names` says so
     with notes.at(key):
-        held("backend", model.backend)(model)
+        open_chat(model)
         if model.backend.startswith("openai"):
             door_of(model, model.base_url or OPENAI)
 
@@ -102,9 +107,9 @@ _PACKAGES = {
 def _extras(recipe: Recipe, notes: Notes) -> None:
     """Note packages that are missing for what the recipe asks for."""
     wanted = {"torch": "student"}
-    if any(t.adapter is not None for t in _trainings(recipe)):
+    if any(t.adapter is not None for t in _trainings(recipe).values()):
         wanted["peft"] = "adapter"
-    if any(t.adapter is not None and t.adapter.quantize == "4bit" for t in _trainings(recipe)):
+    if any(t.adapter is not None and t.adapter.quantize == "4bit" for t in _trainings(recipe).values()):
         wanted["bitsandbytes"] = "adapter.quantize: 4bit"
     wanted |= {name: f"trackers: [{name}]" for name in recipe.trackers if name in _TRACKERS}
     if recipe.student.base.endswith(".gguf"):
@@ -114,7 +119,26 @@ def _extras(recipe: Recipe, notes: Notes) -> None:
             extra = (
                 f"pip install 'orcamath[{_PACKAGES[package]}]'" if package in _PACKAGES else f"pip install {package}"
             )
-            notes.trouble(where, f"needs the package `{package}`, which is not installed: {extra}")
+            notes.lacks(where, f"needs the package `{package}`, which is not installed: {extra}")
+
+
+def _devices(recipe: Recipe, notes: Notes) -> None:
+    """Note where training needs a GPU, or more of them, than are here."""
+    if not _installed("torch"):
+        return
+    from orcamath.student.processes import n_gpus
+
+    here = n_gpus()
+    for key, training in _trainings(recipe).items():
+        what = None
+        if training.adapter is not None and training.adapter.quantize == "4bit" and not here:
+            what = (
+                f"{key}.adapter.quantize: 4bit needs a GPU, and torch sees none here; leave it out, or train elsewhere"
+            )
+        elif here and training.processes > here:
+            what = f"{key}.processes: {training.processes} are more than the {here} GPUs that torch sees; one a GPU at most"
+        if what is not None:
+            notes.lacks(*what.split(": ", 1))
 
 
 def _installed(package: str) -> bool:
@@ -124,8 +148,12 @@ def _installed(package: str) -> bool:
         return False
 
 
-def _trainings(recipe: Recipe) -> list[TrainSettings]:
-    return [recipe.imitate, *(step.more_sft or step.learn for step in recipe.iterations)]
+def _trainings(recipe: Recipe) -> dict[str, TrainSettings]:
+    """Return the settings of every training, by their place in the recipe."""
+    found: dict[str, TrainSettings] = {"imitate": recipe.imitate}
+    for i, step in enumerate(recipe.iterations):
+        found[f"iterations.{i}.{'learn' if step.more_sft is None else 'more_sft'}"] = step.more_sft or step.learn
+    return found
 
 
 def _student(recipe: Recipe, notes: Notes) -> None:
@@ -140,14 +168,10 @@ def _student(recipe: Recipe, notes: Notes) -> None:
     with notes.at(where):
         encoder = Encoder(load_tokenizer(folder))
         n = len(encoder.prompt(_example(recipe)))
-        for key, training in (("imitate", recipe.imitate), *_later(recipe)):
+        for key, training in _trainings(recipe).items():
             if training.max_tokens < n + ANSWER_TOKENS:
                 what = f"{training.max_tokens} do not hold one example (a question alone takes {n}); raise it"
                 notes.trouble(f"{key}.max_tokens", what)
-
-
-def _later(recipe: Recipe) -> list[tuple[str, TrainSettings]]:
-    return [(f"iterations.{i}.learn", step.learn) for i, step in enumerate(recipe.iterations) if step.more_sft is None]
 
 
 def _example(recipe: Recipe) -> str:

@@ -28,15 +28,18 @@ class Checked(NamedTuple):
     troubles: tuple[Trouble, ...]
     unchecked: tuple[str, ...]
     """What needs the network, a key or another machine, and was left out."""
+    warnings: tuple[str, ...] = ()
+    """What will not stop the run, and is worth knowing before it is paid."""
 
-    def require(self, recipe: str) -> None:
-        """Raise RecipeError with every trouble, one a line, where there is any."""
+    def require(self, recipe: str) -> tuple[str, ...]:
+        """Return the warnings. Raises RecipeError with every trouble, one a line, where there is any."""
         if self.troubles:
             n = len(self.troubles)
             head = (
                 f"`{recipe}` would not come through; {n} thing{'s' if n > 1 else ''} to mend before anything is paid:"
             )
             raise RecipeError("\n".join([head, *(f"  {t.line()}" for t in self.troubles)]))
+        return self.warnings
 
 
 class Notes:
@@ -47,10 +50,19 @@ class Notes:
         self.everything = everything
         self._troubles: dict[Trouble, None] = {}
         self._unchecked: dict[str, None] = {}
+        self._warnings: dict[str, None] = {}
 
     def trouble(self, where: str, what: str) -> None:
         """Note what would stop the run."""
         self._troubles[Trouble(where, " ".join(what.split()))] = None
+
+    def warn(self, where: str, what: str) -> None:
+        """Note what will not stop the run, and is worth knowing before."""
+        self._warnings[f"{where}: {what}"] = None
+
+    def lacks(self, where: str, what: str) -> None:
+        """Note what this machine has not got: it stops a run, but a plan may be for another machine."""
+        (self.trouble if self.everything else self.warn)(where, what)
 
     def left_out(self, what: str) -> None:
         """Note a check that was not made."""
@@ -66,4 +78,4 @@ class Notes:
 
     def result(self) -> Checked:
         """Return all of it."""
-        return Checked(tuple(self._troubles), tuple(self._unchecked))
+        return Checked(tuple(self._troubles), tuple(self._unchecked), tuple(self._warnings))

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orcamath.assemble import Assembled, size_of
-from orcamath.checks.whole import check
+from orcamath.checks.whole import check, free_bytes
 from orcamath.commands.promises import leaving
 from orcamath.errors import PaysAgain
 from orcamath.plan import Plan, Range, paid_before, plan
@@ -33,19 +33,26 @@ def plan_of(
 
     loaded = load(recipe, overrides, limit=limit)
     checked = check(loaded, store, everything=False)
-    checked.require(loaded.name)
+    warned = [f"warning: {line}" for line in checked.require(loaded.name)]
     found = planned(loaded, Store(store), Bars(), tflops)
+    free = free_bytes(store)
     if as_json:
         plain = {
-            **found.plain(),
-            "leaves": leaving(loaded),
-            "waits": loaded.review is not None,
-            "not_checked": checked.unchecked,
-        }
+            **found.plain(), "disk_mb": found.disk_mb, "free_mb": free / 1e6, "leaves": leaving(loaded),
+            "waits": loaded.review is not None, "warnings": checked.warnings, "not_checked": checked.unchecked,
+        }  # fmt: skip
         return json.dumps(plain, indent=1)
     waits = ["after teaching the run stops for you to read the lessons (`review: pause`)"] if loaded.review else []
     left = [f"not checked without network or key: {'; '.join(checked.unchecked)}"] if checked.unchecked else []
-    return "\n".join([_tables(loaded, found, tflops), *leaving(loaded), *waits, *left])
+    return "\n".join([_tables(loaded, found, tflops), _disk(found, free), *leaving(loaded), *waits, *warned, *left])
+
+
+def _disk(found: Plan, free: int) -> str:
+    """Say whether what a run will write has room where the store lies."""
+    said = f"disk: {_span(found.disk_mb)} MB more, {free / 1e6:,.0f} MB free"
+    if found.disk_mb.low * 1e6 > free:
+        return f"{said}, which is too little: make room, or name another place with --store"
+    return said if found.disk_mb.high * 1e6 < free else f"{said}, which may be too little"
 
 
 def planned(recipe: Recipe, store: Store, progress: Progress, tflops: float = 312.0) -> Plan:

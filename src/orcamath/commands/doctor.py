@@ -2,8 +2,10 @@
 
 import os
 import platform
+import re
 import shutil
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from orcamath.commands.ending import say
@@ -27,11 +29,7 @@ def check_up(recipe: str | None, purse: Purse = UNLIMITED, *, writer: bool = Fal
     if writer and recipe is None:
         raise UsageError("--writer tries the writer of a recipe; name one: `orcamath doctor recipe.yaml --writer`")
     lines, healthy = [f"python {platform.python_version()} on {platform.system()} {platform.machine()}"], True
-    for package in ("torch", "transformers", "pyarrow", "aiohttp", "peft", "datasets", "gguf"):
-        try:
-            lines.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            lines.append(f"{package}: not installed{_needed_for(package)}")
+    lines += _packages()
     free = shutil.disk_usage(".").free / 1e9
     lines.append(f"{free:,.0f} GB free here, {os.cpu_count()} processors")
     if free < 2:
@@ -40,7 +38,7 @@ def check_up(recipe: str | None, purse: Purse = UNLIMITED, *, writer: bool = Fal
     if recipe is not None:
         loaded = load(recipe)
         found = check(loaded, Path("store"))
-        lines += [f"problem: {t.line()}" for t in found.troubles]
+        lines += [*(f"problem: {t.line()}" for t in found.troubles), *(f"warning: {w}" for w in found.warnings)]
         said, answered = _teacher_says(loaded, purse) if not found.troubles else ("the teacher was not asked", False)
         lines.append(said)
         healthy = healthy and answered
@@ -54,11 +52,33 @@ def check_up(recipe: str | None, purse: Purse = UNLIMITED, *, writer: bool = Fal
     return "\n".join(lines), healthy
 
 
-def _needed_for(package: str) -> str:
-    extra = {"torch": "student", "transformers": "student", "peft": "lora", "datasets": "hub", "gguf": "gguf"}.get(
-        package
-    )
-    return f" (pip install 'orcamath[{extra}]')" if extra else ""
+OF_DEVELOPERS = ("dev", "docs", "browser")
+"""Extras that nobody needs to run a recipe."""
+_WANTED = re.compile(r"([\w.-]+)[^;]*(?:;.*extra == ['\"]([\w-]+)['\"])?")
+
+
+def _packages() -> Iterator[str]:
+    """Yield what this package needs and has here: one line for itself, one an extra, with how to get what is missing."""
+    by_extra: dict[str, dict[str, str | None]] = {"": {}}
+    for wanted in requires("orcamath") or ():
+        if (found := _WANTED.match(wanted)) is not None and found[2] not in OF_DEVELOPERS:
+            by_extra.setdefault(found[2] or "", {})[found[1]] = _version(found[1])
+    for extra, versions in by_extra.items():
+        missing = [name for name, v in versions.items() if v is None]
+        here = ", ".join(f"{name} {v}" for name, v in versions.items() if v is not None)
+        get = (
+            f"{'; ' if here else ''}not installed: {', '.join(missing)} (pip install 'orcamath[{extra}]')"
+            if missing
+            else ""
+        )
+        yield f"{f'extra {extra}' if extra else 'needed'}: {here}{get}"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _student_says(recipe: Recipe) -> tuple[str, bool]:

@@ -62,7 +62,8 @@ def run_loaded(
     from orcamath.commands.promises import check_prices, leaving
     from orcamath.report.progress import Bars
 
-    check(loaded, store, until=until).require(loaded.name)
+    for warning in check(loaded, store, until=until).require(loaded.name):
+        say(f"warning: {warning}")
     check_prices(loaded)
     path = runs / run_name(loaded.name if name is None else name, (p.name for p in runs.glob("*/")))
     with RunFolder(path, wait=wait) as folder:

@@ -1,6 +1,7 @@
 """The plan of a recipe and its arms: the calls of each stage, then what training them takes."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from orcamath.agents.ask_me_anything import AskSettings
@@ -16,6 +17,7 @@ from orcamath.recipe_file import arms
 from orcamath.recipe_settings import Recipe
 from orcamath.records import digest
 from orcamath.settings import ModelSettings, StudentSettings
+from orcamath.sources.hub_rows import is_remote
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Price
 from orcamath.student.sizes import ModelSize
@@ -46,6 +48,12 @@ class Plan(NamedTuple):
     def usd(self) -> Range:
         """Dollars still to pay, of all stages."""
         return Range(sum(s.usd.low for s in self.stages), sum(s.usd.high for s in self.stages))
+
+    @property
+    def disk_mb(self) -> Range:
+        """Megabytes that calls, samples, students and their checkpoints will take."""
+        parts = [*(s.disk_mb for s in self.stages), *(t.disk_mb for t in self.training if t.disk_mb is not None)]
+        return Range(sum(p.low for p in parts), sum(p.high for p in parts))
 
     @property
     def gpu_hours(self) -> Range:
@@ -79,7 +87,8 @@ def plan(
     alone: list[StagePlan] = []
     rehearsed: dict[str, dict[str, Seen]] = {}
     trained: set[str] = set()
-    for arm, own in {"": recipe, **arms(recipe)}.items():
+    for arm, told_of in {"": recipe, **arms(recipe)}.items():
+        own = told_of.model_copy(update={"expected": None}) if _is_here(told_of) else told_of
         key = digest({name: own.model_dump(mode="json")[name] for name in ON_DATA})
         new = key not in rehearsed
         if new:
@@ -90,6 +99,13 @@ def plan(
         stages += [s for s in _stages(arm, found, price_of) if new or not s.rehearsed]
         training += training_of(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
     return Plan(tuple(stages), tuple(training), tuple(alone))
+
+
+def _is_here(recipe: Recipe) -> bool:
+    """Tell whether sources and local models lie on this machine, so that a plan can read them instead of guessing."""
+    read = (recipe.seeds, recipe.benchmarks, *((recipe.as_they_are,) if recipe.as_they_are is not None else ()))
+    local = (model.model for model in recipe.models().values() if model.backend == "transformers_local")
+    return not any(is_remote(s) for r in read for s in r.sources) and all(Path(m).expanduser().exists() for m in local)
 
 
 class _Found:

@@ -15,7 +15,7 @@ from orcamath.records import Rejected
 from orcamath.sources.rows import FORMS, files_of, rows
 from orcamath.sources.source import Row, SourceSettings, split_named
 
-__all__ = ["KNOWN", "HubSet", "commit_of", "converted_files", "copies", "hub_set", "rows_of"]
+__all__ = ["KNOWN", "HubSet", "commit_of", "converted_files", "copies", "hub_set", "is_remote", "rows_of"]
 
 CONVERTED = "refs/convert/parquet"
 
@@ -52,6 +52,12 @@ def hub_set(settings: SourceSettings) -> HubSet | None:
         config = settings.options.get("config")
         return HubSet(str(settings.options["dataset"]), (str(config),) if config else ())
     return KNOWN.get(settings.name)
+
+
+def is_remote(settings: SourceSettings) -> bool:
+    """Tell whether a source would have to be fetched from the hub."""
+    hub = None if settings.path is not None or settings.name.endswith(".py") else hub_set(settings)
+    return hub is not None and not Path(hub.name).exists()
 
 
 @lru_cache(maxsize=64)

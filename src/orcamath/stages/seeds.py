@@ -18,18 +18,14 @@ from orcamath.sources.source import Reader, SourceSettings
 from orcamath.store.artifacts import Output
 from orcamath.store.stage import stage
 
-__all__ = ["SeedsSettings", "gather"]
+__all__ = ["SeedsSettings", "gather", "refuse_test_split"]
 
 
 @stage("seeds", version=2, settings=SeedsSettings, facts=ReadingFacts)
 def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader]) -> ReadingFacts:
     """Write the seeds. Raises DataError for a bad line (unless skipped), an unnamed test split, or no seed at all."""
     for source in settings.sources:
-        if source.split == "test" and not _allowed(source, settings):
-            raise DataError(
-                f"seeds: `{source.name}` asks for its test split. Growing data from test problems spoils that benchmark; "
-                f"if that is meant, add `allow_test: [{source.title}]`"
-            )
+        refuse_test_split(source, settings)
     reading = Passes(out, settings, readers)
     wanted = [(s, (s.split,) if s.split else _seed_splits(s, settings)) for s in settings.sources]
     streams = [reading.problems(source, splits, source.limit) for source, splits in wanted]
@@ -42,6 +38,15 @@ def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader]) 
     if not n or (empty and (settings.limit or len(settings.sources)) >= len(settings.sources)):
         raise DataError(nothing_to_take("seeds", empty, facts))
     return facts
+
+
+def refuse_test_split(source: SourceSettings, settings: SeedsSettings) -> None:
+    """Raise DataError where a source of seeds asks for its test split and is not named in `allow_test`."""
+    if source.split == "test" and not _allowed(source, settings):
+        raise DataError(
+            f"seeds: `{source.name}` asks for its test split. Growing data from test problems spoils that benchmark; "
+            f"if that is meant, add `allow_test: [{source.title}]`"
+        )
 
 
 def _allowed(source: SourceSettings, settings: SeedsSettings) -> bool:

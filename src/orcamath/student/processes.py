@@ -14,7 +14,7 @@ import torch.distributed as dist
 
 from orcamath.errors import ModelError
 
-__all__ = ["ALONE", "World", "deal"]
+__all__ = ["ALONE", "World", "deal", "n_gpus"]
 
 
 def deal(sizes: Sequence[int], n: int) -> list[list[int]]:
@@ -26,6 +26,11 @@ def deal(sizes: Sequence[int], n: int) -> list[list[int]]:
         hands[lightest].append(i)
         loads[lightest] += sizes[i]
     return hands
+
+
+def n_gpus() -> int:
+    """Return how many GPUs torch sees on this machine."""
+    return int(torch.cuda.device_count())
 
 
 class World:
