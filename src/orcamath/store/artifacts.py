@@ -26,6 +26,7 @@ from orcamath.ports import Progress, Silent
 from orcamath.records import Record, Rejected, Settings, digest
 from orcamath.store.budget import Budget
 from orcamath.store.facts import Facts
+from orcamath.store.links import no_way_out
 from orcamath.store.locks import wait_for
 from orcamath.store.sealed import MANIFEST_VERSION, Artifact, manifest_of, set_aside
 from orcamath.store.seals import hash_of, seal, sync, write_sealed
@@ -170,6 +171,7 @@ class Store:
         self.root = root
         self.artifacts = root / "artifacts"
         self.scratch = root / "scratch"
+        no_way_out(root, (path for depth in ("*", "*/*", "runs/*/*") for path in root.glob(depth)))
         for folder in (self.artifacts, self.scratch):
             folder.mkdir(parents=True, exist_ok=True)
 

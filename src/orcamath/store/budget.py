@@ -11,6 +11,7 @@ A bill is what the endpoint says (`believed`), unless that cannot be: then it is
 import math
 import os
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,7 +24,9 @@ from orcamath.ports import Request, Usage
 from orcamath.store.bill import NOTHING, Price, believed, most_tokens, prompt_bytes
 from orcamath.store.sqlite_errors import connect, explained
 
-__all__ = ["NANO", "Book", "Booked", "Budget", "Lease", "Meter", "Price", "believed", "most_tokens", "prompt_bytes"]
+__all__ = [
+    "NANO", "Book", "Booked", "Budget", "Lease", "Meter", "Price", "believed", "most_tokens", "prompt_bytes", "spoilt_leases",
+]  # fmt: skip
 
 NANO = 1_000_000_000
 BUDGET_VERSION = 2
@@ -296,6 +299,12 @@ class Budget:
                 if stage in (None, row[1]):
                     total += max(row[2], row[3])
         return total
+
+
+def spoilt_leases(db: sqlite3.Connection) -> tuple[int, int]:
+    """Return how many leases a budget's file holds, and how many of them are not what was written."""
+    rows = db.execute(f"SELECT {_SUMMED}, sum FROM leases").fetchall()  # noqa: S608
+    return len(rows), sum(1 for *row, kept in rows if kept != _sum(row))
 
 
 def _sum(row: Sequence[object]) -> bytes:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from orcamath.errors import OrcamathError
 from orcamath.store.artifacts import Store
+from orcamath.store.budget import spoilt_leases
 from orcamath.store.ledger_care import spoilt
 from orcamath.store.sealed import manifest_of
 from orcamath.store.seals import changed, damaged_in, number_of, read_sealed
@@ -39,6 +40,8 @@ def check_store(store: Store, counts: Counter[str], only: Collection[str] | None
         yield from _sqlite(path, "the ledger", _replies, counts)
     for path in sorted((store.root / "reference").glob("*.sqlite")):
         yield from _sqlite(path, "the file of reference log-probs", _numbers, counts)
+    for path in sorted((store.root / "runs").glob("*/budget.sqlite")):
+        yield from _sqlite(path, "the budget", _leases, counts)
     for path in sorted(store.scratch.rglob("step-*/")):
         counts["checkpoints"] += 1
         if (file := damaged_in(path)) is not None:
@@ -117,3 +120,11 @@ def _numbers(path: Path, db: sqlite3.Connection, counts: Counter[str]) -> Iterat
         yield Finding(
             path, f"{bad} log-probs are not what was written", "nothing: the next training computes them again"
         )
+
+
+def _leases(path: Path, db: sqlite3.Connection, counts: Counter[str]) -> Iterator[Finding]:
+    n, bad = spoilt_leases(db)
+    counts["leases of money"] += n
+    if bad:
+        to_do = "look up at the provider what was spent, move this one file away (keep it), and run with `--new-book`"
+        yield Finding(path, f"{bad} leases are not what was written", to_do)

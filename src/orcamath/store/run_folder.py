@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from orcamath.errors import RunBusy
+from orcamath.store.links import no_way_out
 from orcamath.store.locks import holder_of, take, wait_for
 from orcamath.store.seals import read_sealed, seal, write_whole
 from orcamath.visible import visible
@@ -15,9 +16,13 @@ __all__ = ["RunFolder"]
 
 
 class RunFolder:
-    """A run's own folder, held by lock. Use it as a context manager; `wait` waits for the holder instead of raising."""
+    """A run's own folder, held by lock. Use it as a context manager; `wait` waits for the holder instead of raising.
+
+    Raises DataError where a link in it leads out of it.
+    """
 
     def __init__(self, path: Path, *, wait: bool = False) -> None:
+        no_way_out(path, path.rglob("*"))
         self.path = path
         self.wait = wait
         self._lock: IO[str] | None = None

@@ -16,6 +16,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from orcamath.store.links import leads_out
 from orcamath.visible import escaped
 
 __all__ = [
@@ -50,10 +51,15 @@ def hash_of(path: Path) -> str:
 
 
 def changed(path: Path, wanted: str) -> bool:
-    """Tell whether a file is missing or no longer what was sealed; read once a process for as long as nobody writes to it."""
+    """Tell whether a file is missing, lies elsewhere by a link (of its own or its folder's), or is no longer what was sealed.
+
+    Read once a process for as long as nobody writes to it.
+    """
     try:
         stat = path.stat()
     except FileNotFoundError:
+        return True
+    if leads_out(path, path.parent.parent):
         return True
     return _hash_once(path, stat.st_ino, stat.st_size, stat.st_mtime_ns) != wanted
 
@@ -142,7 +148,8 @@ def write_whole(path: Path, content: bytes, *, synced: bool = True) -> None:
     Not `synced`, a power cut may leave neither: for what is written every second and worth nothing then.
     """
     temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as f:
+    temporary.unlink(missing_ok=True)  # a crash left it, or somebody's link
+    with temporary.open("xb") as f:
         f.write(content)
         if synced:
             f.flush()

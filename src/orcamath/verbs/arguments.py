@@ -64,11 +64,17 @@ PriceOpt = Annotated[
 
 
 def folder_of(name: str, runs: Path) -> Path:
-    """Return a run's folder: the one named, or the one of that name below `runs`. Raises UsageError naming those there are."""
+    """Return a run's folder: the one named, or the one of that name below `runs`.
+
+    Raises UsageError naming those there are, DataError where a link in it leads out of it.
+    """
+    from orcamath.store.links import no_way_out
+
     path = Path(name)
-    if path.is_dir() and ((path / "recipe.yaml").exists() or (path / "stages.json").exists()):
-        return path
-    if not name or not (runs / name).is_dir():
-        there = [p.name for p in runs.glob("*/")]
-        raise UsageError(f"there is no run `{name}` in `{runs}`; {nearest(name, there)} (`orcamath run` makes one)")
-    return runs / name
+    if not (path.is_dir() and ((path / "recipe.yaml").exists() or (path / "stages.json").exists())):
+        if not name or not (runs / name).is_dir():
+            there = [p.name for p in runs.glob("*/")]
+            raise UsageError(f"there is no run `{name}` in `{runs}`; {nearest(name, there)} (`orcamath run` makes one)")
+        path = runs / name
+    no_way_out(path, path.rglob("*"))
+    return path
