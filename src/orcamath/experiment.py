@@ -59,7 +59,10 @@ def seeded(recipe: Recipe, seed: int) -> Recipe:
     def sown(settings: Any) -> Any:
         return None if settings is None else settings.model_copy(update={"seed": seed})
 
-    steps = [i.model_copy(update={"learn": sown(i.learn), "more_sft": sown(i.more_sft)}) for i in recipe.iterations]
+    steps = [
+        i.model_copy(update={"learn": sown(i.learn), "more_sft": sown(i.more_sft), "online": sown(i.online)})
+        for i in recipe.iterations
+    ]
     update = {"imitate": sown(recipe.imitate), "learn": sown(recipe.learn)}
     if recipe.repeat_lessons:
         update["teach"] = sown(recipe.teach)

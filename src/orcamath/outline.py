@@ -38,11 +38,13 @@ def outline(recipe: Recipe) -> list[str]:
 
 def _iterations(recipe: Recipe) -> Iterator[str]:
     for number, step in enumerate(recipe.iterations, start=2):
+        if step.grow is not None:
+            yield from _growth(number, recipe)
         if step.more_sft is not None:
             yield f"imitate {number}"
+        elif step.online is not None:
+            yield f"online {number}"
         else:
-            if step.grow is not None:
-                yield from _growth(number, recipe)
             yield from (f"practice {number}", f"judge {number}")
             if recipe.reask is not None:
                 yield f"reask {number}"

@@ -26,6 +26,7 @@ from orcamath.stages.gate import gate
 from orcamath.stages.imitate import imitate
 from orcamath.stages.judge import judge
 from orcamath.stages.learn import learn
+from orcamath.stages.online import RoundsSettings, online
 from orcamath.stages.practice import practise
 from orcamath.stages.preferences import prefer
 from orcamath.stages.reask import reask
@@ -68,11 +69,16 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
     # Iterations 2, 3, …: practise, be judged, learn from right and wrong answers
     first, rounds = trained, list[Round]()
     for number, step in enumerate(recipe.iterations, start=2):
+        if step.grow is not None:
+            lessons = grown_again(number, step.grow, recipe, shop, lessons, tests, rounds)
         if step.more_sft is not None:
             trained = shop.stage(imitate.of(number), step.more_sft, lessons, tools.model_of(trained))
+        elif (how := step.online) is not None:
+            settings, loss = RoundsSettings(practice=step.practice, **dict(how)), tools.loss(how.loss)
+            trained = shop.stage(
+                online.of(number), settings, lessons, tools.model_of(trained), tools.judge(recipe), loss
+            )
         else:
-            if step.grow is not None:
-                lessons = grown_again(number, step.grow, recipe, shop, lessons, tests, rounds)
             reference = first if recipe.reference == "first" else trained
             trained = _iterate(number, step, recipe, shop, lessons, trained, reference, rounds)
         _measure(f"M{number}", number, recipe, shop, trained, tests)
@@ -123,15 +129,9 @@ def _reviewed(recipe: Recipe, taught: Artifact, shop: Workshop) -> Artifact:
 
 
 def _iterate(
-    number: int,
-    step: Iteration,
-    recipe: Recipe,
-    shop: Workshop,
-    lessons: Artifact,
-    student: Artifact,
-    reference: Artifact,
+    number: int, step: Iteration, recipe: Recipe, shop: Workshop, lessons: Artifact, student: Artifact, reference: Artifact,
     rounds: list[Round],
-) -> Artifact:
+) -> Artifact:  # fmt: skip
     """One round of practice: four samples a problem, each judged, the student trained on what was right and wrong."""
     tools = shop.tools
     model = tools.model_of(student)

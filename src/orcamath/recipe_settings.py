@@ -22,6 +22,7 @@ from orcamath.stages.gate import GateSettings
 from orcamath.stages.grow import GrowSettings
 from orcamath.stages.imitate import SftSettings
 from orcamath.stages.learn import LearnSettings
+from orcamath.stages.online import OnlineSettings
 from orcamath.stages.practice import PracticeSettings
 from orcamath.stages.preferences import PreferSettings
 from orcamath.stages.reask import ReaskSettings
@@ -44,6 +45,8 @@ class Iteration(Settings):
     grow: GrowSettings | None = None
     """Before practising: grow again, out of problems that earlier rounds showed to be too easy (hardened) or too hard (asked
     about). The new ones are taught, and practised on from here on."""
+    online: OnlineSettings | None = None
+    """Instead of practising and learning in turn: rounds of sampling, judging and a few steps, the weights in memory."""
     more_sft: SftSettings | None = None
     """Instead of practising: go on imitating the same lessons. The control for the compute that practice takes."""
 
@@ -205,7 +208,7 @@ class Recipe(Settings):
     @field_validator("iterations")
     @classmethod
     def _grown_from_something(cls, iterations: tuple[Iteration, ...]) -> tuple[Iteration, ...]:
-        practised = [step.more_sft is None for step in iterations]
+        practised = [step.more_sft is None and step.online is None for step in iterations]
         if any(step.grow is not None and not any(practised[:i]) for i, step in enumerate(iterations)):
             raise ValueError("`grow` chooses by earlier rounds of practice, and there is none before; say it later")
         return iterations

@@ -24,6 +24,7 @@ __all__ = [
     "Record",
     "Rejected",
     "Response",
+    "Rollout",
     "Scored",
     "Settings",
     "Split",
@@ -210,6 +211,29 @@ class Verdict(Record):
     reason: str = ""
 
 
+class Rollout(Record):
+    """One answer sampled in an online round, with its verdict."""
+
+    id: str
+    round: int
+    problem_id: str
+    draw: int
+    text: str
+    token_ids: tuple[int, ...]
+    logp: tuple[float, ...] | None
+    """log π of every id when it was sampled; None where the sampler does not tell."""
+    finish_reason: Literal["stop", "length"]
+    outcome: Outcome
+    by: str
+    reason: str = ""
+
+    @classmethod
+    def make(cls, number: int, problem_id: str, draw: int, text: str, **fields: Any) -> Self:
+        """Build a rollout of round `number`; the id is a hash of round, problem, draw and text."""
+        name = digest("rollout", number, problem_id, draw, text)
+        return cls(id=name, round=number, problem_id=problem_id, draw=draw, text=text, **fields)
+
+
 class Response(Record):
     """One distinct answer inside a preference: what the student is to like or dislike."""
 
@@ -276,6 +300,7 @@ SCHEMAS: dict[str, _Table] = {
     "chosen": _Table(record=Chosen, version=1),
     "attempts": _Table(record=Attempt, version=1),
     "verdicts": _Table(record=Verdict, version=1),
+    "rollouts": _Table(record=Rollout, version=1),
     "preferences": _Table(record=Preference, version=1),
     "scored": _Table(record=Scored, version=1),
     "rejected": _Table(record=Rejected, version=1),

@@ -37,7 +37,7 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
     for i, step in enumerate(recipe.iterations):
         server = step.practice.server
         program = shlex.split(server.line())[:1] if server is not None else []
-        if step.more_sft is None and program and shutil.which(program[0]) is None:
+        if step.more_sft is None and step.online is None and program and shutil.which(program[0]) is None:
             what = f"the program `{program[0]}` is not on this machine's PATH; install it, or write its whole path in `command`"
             notes.lacks(f"iterations.{i}.practice.server", what)
     if student:
@@ -152,7 +152,9 @@ def _trainings(recipe: Recipe) -> dict[str, TrainSettings]:
     """Return the settings of every training, by their place in the recipe."""
     found: dict[str, TrainSettings] = {"imitate": recipe.imitate}
     for i, step in enumerate(recipe.iterations):
-        found[f"iterations.{i}.{'learn' if step.more_sft is None else 'more_sft'}"] = step.more_sft or step.learn
+        ways = {"more_sft": step.more_sft, "online": step.online, "learn": step.learn}
+        way, settings = next((way, settings) for way, settings in ways.items() if settings is not None)
+        found[f"iterations.{i}.{way}"] = settings
     return found
 
 

@@ -30,7 +30,9 @@ def _called(label: str) -> tuple[str, str]:
 def check_names(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
     """Look up every member of a family that the recipe names, and every stage that has a cap; losses only with a `student`."""
     for i, step in enumerate(recipe.iterations):
-        if student and step.more_sft is None:
+        if student and step.online is not None:
+            _member(notes, f"iterations.{i}.online.loss", "loss", step.online.loss)
+        elif student and step.more_sft is None:
             _member(notes, f"iterations.{i}.learn.loss", "loss", step.learn.loss)
     _member(notes, "judge.name", "judge", recipe.judge.name)
     for key, model in recipe.models().items():

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from orcamath.plan.ranges import Range
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.records import digest
-from orcamath.student.settings import AdapterSettings, SftSettings, TrainSettings
+from orcamath.student.settings import AdapterSettings, OnlineSettings, SftSettings, TrainSettings
 from orcamath.student.sizes import ModelSize
 
 __all__ = ["Lengths", "TrainingPlan", "memory_gb", "training_of", "weights_mb"]
@@ -78,6 +78,9 @@ def training_of(
         if (more := step.more_sft) is not None:
             make = partial(_imitation, arm, f"imitate {n}", more, lengths, size, tflops)
             student = listed(make, student, more.identity())
+        elif step.online is not None:
+            make = partial(_online, arm, f"online {n}", step.online, lengths, size, tflops)
+            student = listed(make, student, step.online.identity(), step.practice.identity())
         else:
             make = partial(_practice, arm, f"practice {n}", step, lengths, size, tflops)
             practised = listed(make, student, step.practice.identity())
@@ -93,6 +96,15 @@ def _imitation(
     if settings.train_tokens is not None:
         tokens = Range(settings.train_tokens, settings.train_tokens)
     return _trained(arm, stage, settings, tokens, size, tflops, more_flops=0)
+
+
+def _online(
+    arm: str, stage: str, online: OnlineSettings, lengths: Lengths, size: ModelSize | None, tflops: float
+) -> TrainingPlan:
+    """Every answer sampled, scored and trained on once, each with its prompt; where all of a problem are alike, only sampled."""
+    answers = online.rounds * online.problems * online.samples
+    tokens = lengths.question.plus(lengths.answer.at_most(online.max_new_tokens)).times(answers)
+    return _trained(arm, stage, online, tokens, size, tflops, more_flops=2)
 
 
 def _practice(

@@ -187,9 +187,10 @@ def _later(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) 
     recipe, rows = found.recipe, list[StagePlan]()
     if growths := [step.grow for step in recipe.iterations if step.grow is not None]:
         rows += grown_later(arm, recipe, growths, found.lengths, price_of)
-    practised = [i.practice for i in recipe.iterations if i.more_sft is None]
+    practised = [i.practice for i in recipe.iterations if i.more_sft is None and i.online is None]
     exercises = [found.taught.at_most(p.max_problems).high for p in practised]
     attempts = sum(n * p.samples for n, p in zip(exercises, practised, strict=True))
+    attempts += sum(o.rounds * o.problems * o.samples for i in recipe.iterations if (o := i.online) is not None)
     if recipe.judge_model is not None and attempts:
         judge = recipe.judge_model
         price, longest = price_of(judge), recipe.judge.max_tokens

@@ -23,6 +23,7 @@ from orcamath.stages.judge import JudgeFacts
 from orcamath.stages.practice import PracticeFacts
 from orcamath.stages.preferences import PreferFacts
 from orcamath.store.facts import Facts
+from orcamath.student.facts import OnlineFacts
 
 __all__ = [
     "Beside", "Board", "Cell", "Finding", "Gate", "Practised", "Rejects", "ScoreRow", "Timed", "boards", "books", "contamination",
@@ -106,6 +107,7 @@ class Practised(NamedTuple):
     """(stage, what it says)."""
     aims: tuple[tuple[str, PracticeFacts], ...]
     """Rounds whose problems were chosen by earlier ones."""
+    online: tuple[tuple[str, OnlineFacts], ...]
 
 
 class Gate(NamedTuple):
@@ -270,7 +272,8 @@ def practice(results: Results) -> Practised:
     about = "; ".join(f"{key}: " + ", ".join(f"{n} {what}" for what, n in counts) for key, counts in groups)
     drawn = bars("verdicts", "Verdicts on the samples", about, groups, series=VERDICT_SERIES, stacked=True)
     aims = [(key, f) for key, f in said if isinstance(f, PracticeFacts) and f.aimed]
-    return Practised(drawn, tuple(judged), tuple(preferred), tuple(aims))
+    online = [(key, f) for key, f in said if isinstance(f, OnlineFacts) and f.rounds]
+    return Practised(drawn, tuple(judged), tuple(preferred), tuple(aims), tuple(online))
 
 
 def contamination(results: Results) -> Gate | None:

@@ -26,6 +26,9 @@ def training_of(recipe: Mapping[str, Any], iteration: int) -> Training:
     if step.get("more_sft"):
         return Training("more SFT", "", "")
     practice = step.get("practice") or {}
+    if step.get("online"):
+        held = f"{practice.get('problems', '')} / {practice.get('label', '')}".strip(" /")
+        return Training(f"{_method(step['online'])}, online", held, "")
     problems, label = practice.get("problems", ""), practice.get("label", "")
     first = iteration > 2 and recipe.get("reference") == "first"
     return Training(_method(step.get("learn") or {}), f"{problems} / {label}".strip(" /"), "M1" if first else "")

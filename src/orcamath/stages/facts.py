@@ -12,6 +12,7 @@ from orcamath.stages.grow import grown, pick
 from orcamath.stages.imitate import imitate
 from orcamath.stages.judge import judge
 from orcamath.stages.learn import learn
+from orcamath.stages.online import online
 from orcamath.stages.practice import practise
 from orcamath.stages.preferences import prefer
 from orcamath.stages.reask import reask
@@ -28,7 +29,7 @@ __all__ = ["facts_of"]
 
 _STAGES = (
     ask, benchmarks, collect, confirm, edit, evaluate, gate, gather, grown, imitate, invent, judge,
-    learn, lessons_from, pick, practise,
+    learn, lessons_from, online, pick, practise,
     prefer, problems_from, reask, review, teach, unseen, verdicts_from, verified_at_k,
 )  # fmt: skip
 _RECORDS = {stage.name: stage.facts for stage in _STAGES}

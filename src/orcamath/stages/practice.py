@@ -26,7 +26,7 @@ from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 from orcamath.worked import n_equations, n_steps
 
-__all__ = ["PracticeFacts", "PracticeSettings", "ServerSettings", "practise"]
+__all__ = ["PracticeFacts", "PracticeSettings", "ServerSettings", "exercises_of", "practise"]
 
 ENGINES = {
     "vllm": "vllm serve {model} --served-model-name {name} --port {port} --generation-config vllm",
@@ -162,6 +162,11 @@ def practise(
     )  # fmt: skip
     more = {"by_steps": _by_steps(chosen)} if settings.balance == "steps" else {}
     return facts.model_copy(update={**more, **(_aims(places) if places else {})})
+
+
+def exercises_of(out: Output, settings: PracticeSettings, gated: Artifact) -> list[Exercise]:
+    """Return the problems that these settings practise on, in order; books those without a yardstick."""
+    return [stepped.exercise for stepped in _chosen(out, list(_exercises(out, settings, gated)), settings)]
 
 
 def _attempts(

@@ -31,6 +31,8 @@ class Sampled(NamedTuple):
 
     ids: tuple[int, ...]
     finish: Literal["stop", "length"]
+    logp: tuple[float, ...] | None = None
+    """log π of every id at temperature 1, where it was asked for and this way of sampling knows it."""
 
 
 def uniforms(asked: Asked) -> Tensor:

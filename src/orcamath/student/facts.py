@@ -2,9 +2,9 @@
 
 from pydantic import Field
 
-from orcamath.store.facts import Facts
+from orcamath.store.facts import Fact, Facts
 
-__all__ = ["ImitateFacts", "LearnFacts", "TrainedFacts"]
+__all__ = ["ImitateFacts", "LearnFacts", "OnlineFacts", "RoundFacts", "TrainedFacts"]
 
 
 class TrainedFacts(Facts):
@@ -48,3 +48,35 @@ class LearnFacts(TrainedFacts):
     student: str = ""
     reference: str = ""
     """Fingerprints of the models it began from and was held against."""
+
+
+class RoundFacts(Fact):
+    """One online round."""
+
+    right: int = 0
+    judged: int = 0
+    """Samples that were judged, and those of them that were right."""
+    informative: int = 0
+    """Problems with better and worse answers: only these pull."""
+    steps: int = 0
+    loss: float = 0.0
+    clip_share: float = 0.0
+    """Of the tokens, those held at the clip's edge; means over the round's steps, here and below."""
+    kl: float = 0.0
+    """From the policy that sampled, a token."""
+    n_tokens: int = 0
+    n_answer_tokens: int = 0
+    n_sampled_tokens: int = 0
+
+
+class OnlineFacts(TrainedFacts):
+    """What `online` says."""
+
+    loss: str = ""
+    n_problems: int = 0
+    """That rounds are taken from."""
+    n_samples: int = 0
+    n_sampled_tokens: int = 0
+    rounds: tuple[RoundFacts, ...] = ()
+    student: str = ""
+    """Fingerprint of the model it began from."""

@@ -16,7 +16,7 @@ from orcamath.student.architectures import can_pack
 from orcamath.student.head import split
 from orcamath.student.packing import pack
 
-__all__ = ["Posed", "answer_logp", "score", "score_rows"]
+__all__ = ["Posed", "answer_logp", "score", "score_rows", "score_tokens"]
 
 MAX_LOGITS = 1 << 25
 """Logits held at once (128 MiB in float32); more are recomputed in the backward pass, slice by slice."""
@@ -46,10 +46,25 @@ def score(model: Any, problems: Sequence[Posed], *, share: bool = True) -> Tenso
     return _score(model, problems, share)
 
 
+def score_tokens(model: Any, problems: Sequence[Posed], *, share: bool = True) -> tuple[Tensor, Tensor]:
+    """Return log π of every answer token, answer by answer in order, and which answer each belongs to: [T], [T].
+
+    Of a model that is not sharded.
+    """
+    per_token, owner, _ = _per_token(model, problems, share)
+    order = owner.argsort(stable=True)  # an answer's first token comes before its others in either layout
+    return per_token[order], owner[order]
+
+
 def _score(model: Any, problems: Sequence[Posed], share: bool) -> Tensor:
+    return _summed(*_per_token(model, problems, share))
+
+
+def _per_token(model: Any, problems: Sequence[Posed], share: bool) -> tuple[Tensor, Tensor, int]:
+    """Return log π of every answer token, its answer, and how many answers there are."""
     longest = max(len(p.prompt) + len(a) for p in problems for a in p.answers)
     if not can_pack(model, longest):
-        return score_rows(model, [(p.prompt, a) for p in problems for a in p.answers])
+        return _rows(model, [(p.prompt, a) for p in problems for a in p.answers])
     dtype = torch.get_autocast_dtype(model.device.type) if torch.is_autocast_enabled(model.device.type) else model.dtype
     line = pack(problems, share=share, device=model.device, dtype=dtype)
     body, head = split(model)
@@ -61,7 +76,7 @@ def _score(model: Any, problems: Sequence[Posed], share: bool) -> Tensor:
         use_cache=False,
     )
     read = torch.cat([hidden[0].index_select(0, line.first), _Once.apply(hidden[0], line.later)])
-    return _summed(answer_logp(head, read, line.targets), line.owner, line.n_answers)
+    return answer_logp(head, read, line.targets), line.owner, line.n_answers
 
 
 class _Once(torch.autograd.Function):
@@ -90,6 +105,10 @@ def score_rows(model: Any, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) 
 
     Causal attention never looks right, so padding needs no mask; its positions are simply not read.
     """
+    return _summed(*_rows(model, rows))
+
+
+def _rows(model: Any, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> tuple[Tensor, Tensor, int]:
     device = model.device
     lengths = [len(p) + len(a) for p, a in rows]
     ids = torch.zeros(len(rows), max(lengths) - 1, dtype=torch.long)
@@ -105,8 +124,7 @@ def score_rows(model: Any, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) 
     body, head = split(model)
     hidden = body(input_ids=ids.to(device), use_cache=False)
     read = hidden.reshape(-1, hidden.shape[-1]).index_select(0, torch.cat(where).to(device))
-    per_token = answer_logp(head, read, torch.cat(targets).to(device))
-    return _summed(per_token, torch.cat(owner).to(device), len(rows))
+    return answer_logp(head, read, torch.cat(targets).to(device)), torch.cat(owner).to(device), len(rows)
 
 
 def answer_logp(head: Any, hidden: Tensor, targets: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from orcamath.errors import DataError
+from orcamath.errors import DataError, ModelError
 from orcamath.records import Preference, Rejected
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.student.adapters import quantize_of, training_dtype
@@ -42,6 +42,10 @@ def train_on_preferences(
     """Do the work of the stage `learn`."""
     remembered = (out.shared or out.scratch) / "reference"
     need = needs_of(loss)
+    if "samples" in need:
+        raise ModelError(
+            f"`learn.loss: {settings.loss}` needs the samples of online rounds: say `online: {{loss: {settings.loss}}}`"
+        )
     loaded = load(student, dtype=training_dtype(settings), quantize=quantize_of(settings))
     groups, dropped = _groups(out, settings, preferences, Encoder(loaded.tokenizer, settings.max_tokens), need)
     steps = plan(len(groups), settings)

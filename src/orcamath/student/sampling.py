@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
@@ -45,9 +46,12 @@ def sample_chunk(
     stop_ids: frozenset[int],
     decode: Callable[[Sequence[int]], str],
     n_rows: int = 64,
+    *,
+    logp: bool = False,
 ) -> list[Sampled]:
-    """Answer a chunk, in order. `n_rows` rows run at once; `decode` serves stop strings only."""
-    return [sampled for _, sampled in sorted(sample_each(model, chunk, stop_ids, decode, n_rows), key=lambda x: x[0])]
+    """Answer a chunk, in order. `n_rows` rows run at once; `decode` serves stop strings only; `logp` keeps log-probs."""
+    found = sample_each(model, chunk, stop_ids, decode, n_rows, logp=logp)
+    return [sampled for _, sampled in sorted(found, key=lambda x: x[0])]
 
 
 @torch.inference_mode()
@@ -57,6 +61,8 @@ def sample_each(
     stop_ids: frozenset[int],
     decode: Callable[[Sequence[int]], str],
     n_rows: int = 64,
+    *,
+    logp: bool = False,
 ) -> Iterator[tuple[int, Sampled]]:
     """Answer a chunk and yield each answer with its place as soon as it ends; what they are is the same as in order."""
     if not in_slots(model):
@@ -68,7 +74,7 @@ def sample_each(
     if not wanted:
         return
     longest = max(len(chunk[i].prompt) + chunk[i].max_new for i in wanted)
-    run = _Run(model, min(n_rows, len(wanted)), longest, max(chunk[i].max_new for i in wanted), stop_ids)
+    run = _Run(model, min(n_rows, len(wanted)), longest, max(chunk[i].max_new for i in wanted), stop_ids, logp=logp)
     # long prompts first: the last rows to finish are then short ones
     order = sorted(wanted, key=lambda i: (-len(chunk[i].prompt), chunk[i].prompt, i))
     waiting = _prefilled(model, [(i, chunk[i]) for i in order], n_rows)
@@ -83,7 +89,9 @@ def sample_each(
 class _Run:
     """The rows that decode side by side."""
 
-    def __init__(self, model: Any, n_rows: int, longest: int, max_new: int, stop_ids: frozenset[int]) -> None:
+    def __init__(
+        self, model: Any, n_rows: int, longest: int, max_new: int, stop_ids: frozenset[int], *, logp: bool = False
+    ) -> None:
         self.n = 0
         self.body, self.head = split(model)
         self.slots = Slots(model, n_rows, longest)
@@ -96,6 +104,7 @@ class _Run:
         self.limit = torch.zeros_like(self.count)
         self.temperature = torch.ones(n_rows, device=model.device)
         self.top_p = torch.ones(n_rows, device=model.device)
+        self.logp = torch.zeros(n_rows, max_new if logp else 0, device=model.device)
         self._ended: Tensor | None = None
 
     def refill(self, waiting: Iterator[_Row]) -> None:
@@ -120,6 +129,9 @@ class _Run:
         uniform = self.uniform[:n].gather(1, at[:, None]).squeeze(1)
         ids = draw_tokens(self.logits[:n], self.temperature[:n], self.top_p[:n], uniform)
         self.ids[:n].scatter_(1, at[:, None], ids[:, None])
+        if self.logp.shape[1]:
+            drawn = F.log_softmax(self.logits[:n].float(), -1).gather(1, ids[:, None])
+            self.logp[:n].scatter_(1, at[:, None], drawn)
         at += 1
         ended = torch.isin(ids, self.stop)
         if any(row.asked.stop for row in self.rows):
@@ -138,14 +150,15 @@ class _Run:
         stopped = self._ended.tolist()
         for r in sorted(done.nonzero().flatten().tolist(), reverse=True):
             row = self.rows[r]
-            yield (
-                row.place,
-                Sampled(tuple(self.ids[r, : int(self.count[r])].tolist()), "stop" if stopped[r] else "length"),
-            )
+            n = int(self.count[r])
+            told = tuple(self.logp[r, :n].tolist()) if self.logp.shape[1] else None
+            yield row.place, Sampled(tuple(self.ids[r, :n].tolist()), "stop" if stopped[r] else "length", told)
             last = self.n - 1
             if r != last:  # the last row moves into the gap
                 self.slots.move(last, r)
-                for t in (self.logits, self.ids, self.uniform, self.count, self.limit, self.temperature, self.top_p):
+                for t in (
+                    self.logits, self.ids, self.uniform, self.count, self.limit, self.temperature, self.top_p, self.logp,
+                ):  # fmt: skip
                     t[r] = t[last]
                 self.rows[r] = self.rows[last]
             self.rows.pop()

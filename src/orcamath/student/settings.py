@@ -4,9 +4,17 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from orcamath.records import Settings, member, outside_digest
+from orcamath.records import Settings, later, member, outside_digest
 
-__all__ = ["AdapterSettings", "Dtype", "LearnSettings", "LossSettings", "SftSettings", "TrainSettings"]
+__all__ = [
+    "AdapterSettings",
+    "Dtype",
+    "LearnSettings",
+    "LossSettings",
+    "OnlineSettings",
+    "SftSettings",
+    "TrainSettings",
+]
 
 Dtype = Literal["auto", "float32", "bfloat16"]
 
@@ -24,6 +32,8 @@ class LossSettings(Settings):
     """Weight of RPO's NLL on each pair's winner."""
     ipo_per_token: bool = True
     """Divide IPO's log-ratios by the responses' lengths."""
+    clip: float = later(0.2, gt=0, lt=1)
+    """Online losses: how far a ratio to the policy that sampled may go from 1 before it pulls no further."""
 
 
 class AdapterSettings(Settings):
@@ -108,3 +118,27 @@ class LearnSettings(TrainSettings, LossSettings):
     """KTO: what the baseline is the mean log-ratio of: answers to other problems (KTO's paper), or the step's own answers."""
     z0_per_problem: int | None = Field(default=None, ge=1)
     """KTO: mismatched answers a problem for the baseline; None: as many as it has responses."""
+
+
+class OnlineSettings(TrainSettings, LossSettings):
+    """How the student learns online. Samples are drawn at temperature 1 and top-p 1: the losses need the policy's own odds."""
+
+    loss: str = member("loss", "grpo")
+    """`grpo`, `dr_grpo`, `rloo`, or the path of your own file whose loss declares `needs("samples")`."""
+    rounds: int = Field(default=20, ge=1)
+    problems: int = Field(default=64, ge=1, le=64)
+    """Of each round."""
+    samples: int = Field(default=8, ge=2)
+    """Of each problem."""
+    steps: int = Field(default=1, ge=1, le=4)
+    """Optimizer steps a round, each on its share of the round's problems; with more than one the later ones are off-policy."""
+    max_new_tokens: int = Field(default=512, ge=1)
+    schedule: Literal["linear", "cosine", "constant"] = "constant"
+
+    @model_validator(mode="after")
+    def _one_process(self) -> "OnlineSettings":
+        if self.processes > 1:
+            raise ValueError("online rounds run in one process; leave `processes` out")
+        if self.adapter is not None:
+            raise ValueError("online rounds train all weights; leave `adapter` out")
+        return self

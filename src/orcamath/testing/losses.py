@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from orcamath.student.losses import Batch, Totals
+from orcamath.student.losses import Batch, Samples, Totals
 from orcamath.student.settings import LossSettings
 
 __all__ = ["check"]
@@ -27,7 +27,19 @@ def _batch(logp: Tensor, rows: Sequence[int]) -> Batch:
     return Batch(
         logp[list(rows)], row(_REFERENCE).to(logp), row(_LENGTH).to(logp), row(_DESIRABLE),
         torch.ones(len(rows)).to(logp), torch.tensor(pairs), torch.ones(len(pairs)).to(logp),
-        torch.tensor(0.25).to(logp), Totals(4.0, 2.0, 6.0),
+        torch.tensor(0.25).to(logp), Totals(4.0, 2.0, 6.0), _sampled(logp, rows),
+    )  # fmt: skip
+
+
+def _sampled(logp: Tensor, rows: Sequence[int]) -> Samples:
+    """The same rows as answers of an online round, every token of one as likely as the others; the policy has moved since."""
+    owner = torch.tensor([place for place, i in enumerate(rows) for _ in range(int(_LENGTH[i]))])
+    which = torch.tensor(list(rows))[owner]
+    length = torch.tensor(_LENGTH).to(logp)[which]
+    half = torch.full((len(rows),), 0.5).to(logp)
+    return Samples(
+        logp[which] / length, torch.tensor(_REFERENCE).to(logp)[which] / length, owner,
+        torch.tensor([float(_DESIRABLE[i]) for i in rows]).to(logp), half, half * 2**0.5, half * 4, 8,
     )  # fmt: skip
 
 

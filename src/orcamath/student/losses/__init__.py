@@ -11,9 +11,9 @@ from torch import Tensor
 
 from orcamath.student.settings import LossSettings
 
-__all__ = ["Batch", "Loss", "LossFunction", "Need", "Totals", "is_share", "needs", "needs_of"]
+__all__ = ["Batch", "Loss", "LossFunction", "Need", "Samples", "Totals", "is_share", "needs", "needs_of"]
 
-Need = Literal["pairs", "reference", "z0"]
+Need = Literal["pairs", "reference", "z0", "samples"]
 F = TypeVar("F", bound=Callable[..., "Loss"])
 
 
@@ -26,6 +26,27 @@ class Totals(NamedTuple):
     """Sum of pair weights."""
     positive_tokens: float
     """Answer tokens of desirable responses, by weight."""
+
+
+class Samples(NamedTuple):
+    """What a round of sampling adds to a micro-batch: T answer tokens, each of one of the B responses, and their rewards."""
+
+    logp: Tensor
+    """[T] log π of each token, with gradient."""
+    sampled: Tensor
+    """[T] the same under the policy that sampled it."""
+    owner: Tensor
+    """[T] which response a token belongs to."""
+    reward: Tensor
+    """[B]"""
+    mean: Tensor
+    """[B] mean reward of all responses to its problem."""
+    deviation: Tensor
+    """[B] their standard deviation, with n − 1."""
+    n: Tensor
+    """[B] how many they are."""
+    longest: int
+    """Most tokens that a response may have."""
 
 
 class Batch(NamedTuple):
@@ -48,6 +69,14 @@ class Batch(NamedTuple):
     z0: Tensor
     """Scalar ≥ 0, without gradient: KL(π‖π_ref) as estimated over the step."""
     totals: Totals
+    samples: Samples | None = None
+    """Where the responses were sampled in an online round."""
+
+    @property
+    def online(self) -> Samples:
+        """The samples, for a loss that needs them."""
+        assert self.samples is not None, "the loss declares `needs('samples')`, and is used where nothing is sampled"
+        return self.samples
 
 
 class Loss(NamedTuple):

@@ -1,0 +1,150 @@
+"""One optimizer step on sampled answers: token by token against the policy that sampled them.
+
+Every loss is a sum over answers divided by the step's own count, and an answer needs of its problem only three numbers (mean and
+deviation of the rewards, and how many there are), so a step may be cut into any parts that fit.
+"""
+
+from collections.abc import Sequence
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from orcamath.records import Exercise, Rollout
+from orcamath.student.encode import Encoder
+from orcamath.student.logprobs import Posed, score_tokens
+from orcamath.student.losses import Batch, LossFunction, Samples, Totals
+from orcamath.student.settings import OnlineSettings
+from orcamath.student.steps import cut
+
+__all__ = ["Tried", "step_on", "tried_of"]
+
+REWARD = {"agrees": 1.0, "disagrees": 0.0}
+
+
+class Tried(NamedTuple):
+    """A problem with its judged answers."""
+
+    problem_id: str
+    posed: Posed
+    sampled: tuple[tuple[float, ...], ...] | None
+    """log π of every token when it was sampled; None where the sampler does not tell, and the first step says it."""
+    rewards: tuple[float, ...]
+
+    @property
+    def informative(self) -> bool:
+        """Whether one answer is better than another: else every advantage is 0."""
+        return len(set(self.rewards)) > 1
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of all answers, each with its prompt."""
+        return self.posed.n_tokens
+
+
+def tried_of(exercises: Sequence[Exercise], rollouts: Sequence[Rollout], encoder: Encoder) -> list[Tried]:
+    """Gather a round's answers by problem; what nobody could judge, or is empty, is no answer here."""
+    by_id: dict[str, list[Rollout]] = {e.problem_id: [] for e in exercises}
+    for rollout in rollouts:
+        if rollout.outcome in REWARD and rollout.token_ids:
+            by_id[rollout.problem_id].append(rollout)
+    found = []
+    for exercise in exercises:
+        own = by_id[exercise.problem_id]
+        known = tuple(r.logp for r in own if r.logp is not None)
+        posed = Posed(encoder.prompt(exercise.question), tuple(r.token_ids for r in own))
+        rewards = tuple(REWARD[r.outcome] for r in own)
+        found.append(Tried(exercise.problem_id, posed, known if len(known) == len(own) else None, rewards))
+    return found
+
+
+class _Row(NamedTuple):
+    """One answer, which is what cutting deals out."""
+
+    posed: Posed
+    sampled: tuple[float, ...] | None
+    reward: float
+    mean: float
+    deviation: float
+    n: int
+
+
+def step_on(
+    model: Any, tried: Sequence[Tried], loss: LossFunction, settings: OnlineSettings, n_answers: float
+) -> dict[str, float]:
+    """Add the gradient of a step's loss to the parameters; returns `loss`, `clip_share`, `kl` and `share_right`.
+
+    `clip_share`: of the tokens, those whose ratio is held at the clip's edge. `kl`: mean over tokens of ρ − 1 − log ρ, an
+    estimate of KL(sampler‖policy) that is never negative (Schulman's k3); 0 in a round's first step, up to rounding.
+    """
+    rows = [row for t in tried for row in _rows(t)]
+    totals, total = Totals(n_answers, 0.0, 0.0), 0.0
+    n_tokens = n_clipped = 0
+    kl = 0.0
+    for part in cut([row.posed for row in rows], settings.batch_tokens):
+        chosen = [rows[i] for i in part]
+        batch = _batch(model, chosen, settings, totals)
+        value = loss(batch, settings).total
+        value.backward()
+        total += float(value.detach())
+        s = batch.online
+        log_ratio = (s.logp - s.sampled).detach()
+        gain = (s.reward - s.mean)[s.owner]
+        ratio = log_ratio.exp()
+        n_clipped += int(
+            (((ratio > 1 + settings.clip) & (gain > 0)) | ((ratio < 1 - settings.clip) & (gain < 0))).sum()
+        )
+        kl += float((torch.expm1(log_ratio) - log_ratio).sum())
+        n_tokens += len(log_ratio)
+    rewards = [r for t in tried for r in t.rewards]
+    return {
+        "loss": total, "clip_share": n_clipped / n_tokens, "kl": kl / n_tokens, "share_right": sum(rewards) / len(rewards),
+    }  # fmt: skip
+
+
+def _rows(tried: Tried) -> list[_Row]:
+    mean, deviation, n = (
+        fmean(tried.rewards),
+        stdev(tried.rewards) if len(tried.rewards) > 1 else 0.0,
+        len(tried.rewards),
+    )
+    told: Sequence[tuple[float, ...] | None] = tried.sampled if tried.sampled is not None else [None] * n
+    return [
+        _Row(Posed(tried.posed.prompt, (answer,)), sampled, reward, mean, deviation, n)
+        for answer, sampled, reward in zip(tried.posed.answers, told, tried.rewards, strict=True)
+    ]
+
+
+def _batch(model: Any, rows: Sequence[_Row], settings: OnlineSettings, totals: Totals) -> Batch:
+    """Score the rows, [B] answers of T tokens."""
+    posed = _together([r.posed for r in rows])
+    logp, owner = score_tokens(model, posed, share=settings.share_prompt)
+
+    def row(values: Sequence[float]) -> Tensor:
+        return torch.tensor(values, dtype=logp.dtype, device=logp.device)
+
+    known = [x for r in rows for x in (r.sampled or ())]
+    sampled = row(known) if len(known) == len(logp) else logp.detach()
+    online = Samples(
+        logp, sampled, owner, row([r.reward for r in rows]), row([r.mean for r in rows]), row([r.deviation for r in rows]),
+        row([r.n for r in rows]), settings.max_new_tokens,
+    )  # fmt: skip
+    summed = torch.zeros(len(rows), dtype=logp.dtype, device=logp.device).index_add(0, owner, logp)
+    none = row([])
+    right = torch.tensor([r.reward > 0 for r in rows], device=logp.device)
+    return Batch(
+        summed, torch.zeros_like(summed), row([len(r.posed.answers[0]) for r in rows]), right, torch.ones_like(summed),
+        none.long().view(-1, 2), none, none.sum(), totals, online,
+    )  # fmt: skip
+
+
+def _together(rows: Sequence[Posed]) -> list[Posed]:
+    """Put neighbours with one prompt together, so that it is computed once; the answers keep their order."""
+    posed: list[Posed] = []
+    for prompt, answers in rows:
+        if posed and posed[-1].prompt == prompt:
+            posed[-1] = Posed(prompt, posed[-1].answers + answers)
+        else:
+            posed.append(Posed(prompt, answers))
+    return posed
