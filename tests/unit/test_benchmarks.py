@@ -42,6 +42,7 @@ TINY: list[Any] = [
     ("judging", ["{answers}"], "pooled"),
     ("judging", ["{answers}", "--rows"], "pooled"),
     ("judging", ["{answers}", "--hostile", "50"], "exceptions"),
+    ("mistakes", ["--n", "40"], "arithmetic slip"),
     pytest.param("seeds_rss", ["--few", "3", "--many", "6"], "extra_mb", marks=slow),
     ("sources_at_size", ["200"], "near"),
     pytest.param("verification", ["--seeds", "6"], "methods", marks=slow),
@@ -52,8 +53,8 @@ TINY: list[Any] = [
     pytest.param("view", ["--n", "30"], "index_mb", marks=slow),
     pytest.param("training_memory", ["--hidden", "64", "--layers", "1", "--only", "full"], "cases", marks=slow),
 ]
-BY_HAND = {"clusters", "contamination_recall", "real_agents", "preference_training", "sampling"}
-"""Run by hand only: the first three need the real problem sets or a real model, the others train for minutes at any size."""
+BY_HAND = {"clusters", "contamination_recall", "real_agents", "labels", "preference_training", "sampling"}
+"""Run by hand only: the first four need the real problem sets or a real model, the others train for minutes at any size."""
 
 
 @pytest.mark.parametrize(("name", "arguments", "figure"), TINY)

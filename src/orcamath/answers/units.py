@@ -48,7 +48,6 @@ def _table() -> dict[str, Unit]:
 
 
 _UNITS = _table()
-_WORDS = re.compile(r"[a-z]+")
 _AFTER = re.compile(r"[ \-]{0,2}(?:more |extra |additional |full |whole )?([A-Za-z¢]{1,12})")
 
 
@@ -144,7 +143,8 @@ def unit_after(text: str, end: int) -> tuple[str, Unit | None, int]:
 
 def named_units(text: str) -> set[Unit]:
     """Return every unit that a text names in a word of two letters or more, or by `$`."""
-    words = {word for word in _WORDS.findall(text.lower()) if len(word) > 1}
+    letters = "".join(c if c.isascii() and c.isalpha() else " " for c in text.lower())
+    words = {word for word in letters.split() if len(word) > 1}
     return {unit for word, unit in _UNITS.items() if word in words or (word == "$" and "$" in text)}
 
 

@@ -10,7 +10,8 @@ __all__ = ["FIRST_STAGE", "Differing", "Setting", "differing"]
 FIRST_STAGE = {
     "seeds": "seeds", "benchmarks": "seeds", "start_from": "seeds", "ask_me_anything": "ask", "writer": "ask",
     "suggester_editor": "edit", "agents": "agent", "as_they_are": "seeds as they are", "collect": "collect",
-    "teacher": "teach", "teach": "teach", "solver": "confirm", "confirm": "confirm", "gate": "gate", "screens": "gate",
+    "teacher": "teach", "ladder": "teach", "teach": "teach", "solver": "confirm", "confirm": "confirm",
+    "gate": "gate", "screens": "gate",
     "unseen": "unseen", "base_shown": "evaluate base", "student": "imitate", "imitate": "imitate",
     "iterations": "practice 2", "practice": "practice 2",
     "judge": "judge 2", "judge_model": "judge 2", "reask": "reask 2", "preferences": "preferences 2", "learn": "learn 2",
