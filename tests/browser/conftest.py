@@ -1,5 +1,6 @@
 """A real browser for the tests in this folder: an installed Chromium, driven by Playwright; without them they skip aloud."""
 
+import io
 import os
 import shutil
 import time
@@ -63,6 +64,20 @@ class Tab:
         page.on("pageerror", lambda e: self.said.append(str(e)))
         page.on("dialog", lambda d: (self.said.append(f"dialog: {d.message}"), d.dismiss()))
         page.on("request", lambda r: self.asked.append(r.url))
+
+    def printed(self) -> list[str]:
+        """Return the text of every page of A4 that the browser prints, without blanks: paper breaks lines where it likes."""
+        pypdf = pytest.importorskip("pypdf", reason="no pypdf: install orcamath's extra `browser`")
+        pages = pypdf.PdfReader(io.BytesIO(self.page.pdf(format="A4"))).pages
+        return ["".join(page.extract_text().split()) for page in pages]
+
+    def left_alone(self, pages: list[str]) -> list[tuple[int, str]]:
+        """Return the headings that end a page of those printed, while what they head is on the next."""
+        named = "h1, h2, h3, h4, summary, caption, figcaption, thead"
+        found = self.page.evaluate(f"[...document.querySelectorAll('{named}')].map(e => e.textContent)")
+        heads = {"".join(text.split()) for text in found} - {""}
+        assert any(head in page for head in heads for page in pages)  # what is read is what is written
+        return [(i, head) for i, page in enumerate(pages[:-1], 1) for head in heads if page.endswith(head)]
 
     def width(self) -> int:
         """Return how wide the page would like to be."""

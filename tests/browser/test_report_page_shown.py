@@ -87,6 +87,13 @@ def test_paper_shows_what_the_screen_can_open(tab: Any, report: Path) -> None:
     assert len(tab.page.pdf()) > 20_000
 
 
+def test_no_heading_stands_alone_at_the_foot_of_a_page(tab: Any, report: Path) -> None:
+    show(tab, report)
+    pages = tab.printed()
+    assert len(pages) > 5
+    assert tab.left_alone(pages) == []
+
+
 def test_dark_mode_is_dark(tab: Any, report: Path) -> None:
     tab.page.emulate_media(color_scheme="dark")
     show(tab, report)

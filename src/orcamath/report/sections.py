@@ -32,7 +32,7 @@ __all__ = [
 
 MAX_PAIRS = 5
 OUTCOMES = ("agrees", "disagrees", "unjudged")
-VERDICT_SERIES = (0, 1, 6)
+VERDICT_SERIES = (0, 1, 7)
 
 
 class Finding(NamedTuple):
