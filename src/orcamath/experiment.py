@@ -56,7 +56,7 @@ def seeded(recipe: Recipe, seed: int) -> Recipe:
     """Return the recipe with this seed in all of its training. Problems and benchmarks stay what they are; so do the lessons and
     the problems that are practised, unless the recipe says `repeat_lessons`."""
 
-    def sown(settings: Any) -> Any:
+    def sown(settings: Any) -> object:
         return None if settings is None else settings.model_copy(update={"seed": seed})
 
     steps = [

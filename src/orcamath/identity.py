@@ -28,7 +28,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, object]:
         """Return what enters a stage's digest: all but fields made with `outside_digest`, and `later` ones at their default."""
         fields = [(name, f) for name, f in type(self).model_fields.items()]
         said = [(name, f, x if isinstance(x := f.json_schema_extra, dict) else {}) for name, f in fields]
@@ -53,7 +53,7 @@ def later(default: Any, **constraints: Any) -> Any:
     return Field(default, json_schema_extra={"later": True}, **constraints)
 
 
-def member(family: str, default: Any = ...) -> Any:
+def member(family: str, default: object = ...) -> Any:
     """Return a pydantic field that names a member of a family: others' code enters the digest by what it says."""
     return Field(default, json_schema_extra={"member_of": family})
 

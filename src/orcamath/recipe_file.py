@@ -34,7 +34,7 @@ def shipped() -> dict[str, Traversable]:
     return dict(sorted((found | {p.name.removesuffix(".yaml"): p for p in ours if p.name.endswith(".yaml")}).items()))
 
 
-def load(name: str | Mapping[str, Any], overrides: Sequence[str] = (), *, limit: int | None = None) -> Recipe:
+def load(name: str | Mapping[str, object], overrides: Sequence[str] = (), *, limit: int | None = None) -> Recipe:
     """Read a recipe by file or by the name it ships under (or take one that was read), apply `key=value` overrides, and check
     every key and value.
 
@@ -87,7 +87,7 @@ def _repeated(found: Mapping[str, Recipe], seeds: Sequence[int]) -> dict[str, Re
     return again
 
 
-def _override(step: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+def _override(step: Mapping[str, object], overrides: Mapping[str, object]) -> dict[str, object]:
     """Let an arm's sections reach into iterations that it takes over: these are resolved and would hide them."""
     known = {s: overrides[s] for s in SECTIONS if isinstance(overrides.get(s), dict)}
     if step["more_sft"] is not None and isinstance(overrides.get("imitate"), dict):
@@ -137,7 +137,7 @@ def _text(name: str) -> tuple[str, str]:
     return shipped()[name].read_text(encoding="utf-8"), f"recipe {name}"
 
 
-def _read(name: str | Mapping[str, Any]) -> tuple[dict[str, Any], str, Lines]:
+def _read(name: str | Mapping[str, object]) -> tuple[dict[str, Any], str, Lines]:
     if isinstance(name, Mapping):
         return copy.deepcopy(dict(name)), "the recipe given", {}
     text, where = _text(name)
@@ -145,7 +145,7 @@ def _read(name: str | Mapping[str, Any]) -> tuple[dict[str, Any], str, Lines]:
     return read, where, lines
 
 
-def _parse(text: str, where: str) -> tuple[dict[str, Any], Lines]:
+def _parse(text: str, where: str) -> tuple[dict[str, object], Lines]:
     plain, lines = read_yaml(text, where)
     if not isinstance(plain, dict):
         what = "empty" if plain is None else "a list" if isinstance(plain, list) else "plain text"
@@ -183,13 +183,13 @@ def _set(raw: dict[str, Any], override: str) -> None:
         node[last] = parsed
 
 
-def _position(items: list[Any], part: str, key: str) -> int:
+def _position(items: list[object], part: str, key: str) -> int:
     if not part.isdigit() or int(part) >= len(items):
         raise RecipeError(f"--set {key}: `{part}` is no position in a list of {len(items)} (they count from 0)")
     return int(part)
 
 
-def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def _merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, Any]:
     out = copy.deepcopy(dict(base))
     for key, value in over.items():
         mine = out.get(key)
@@ -197,7 +197,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _build(raw: dict[str, Any], where: str, lines: Lines) -> Recipe:
+def _build(raw: dict[str, object], where: str, lines: Lines) -> Recipe:
     """Give every iteration the sections it does not override, then validate."""
     resolved = dict(raw)
     iterations = raw.get("iterations") or []
@@ -214,7 +214,7 @@ def _build(raw: dict[str, Any], where: str, lines: Lines) -> Recipe:
         raise RecipeError("\n".join(_explain(error, where, lines) for error in _own(e.errors()))) from e
 
 
-def _iteration(raw: Mapping[str, Any], own: Mapping[str, Any] | None) -> dict[str, Any]:
+def _iteration(raw: Mapping[str, object], own: Mapping[str, object] | None) -> dict[str, object]:
     own = dict(own or {})
     for section in SECTIONS:
         own[section] = _joined(raw.get(section), own.get(section))
@@ -223,7 +223,7 @@ def _iteration(raw: Mapping[str, Any], own: Mapping[str, Any] | None) -> dict[st
     return own
 
 
-def _joined(shared: Any, own: Any) -> Any:
+def _joined(shared: Any, own: Any) -> object:
     """Lay an iteration's own section over the shared one; what is no section at all is left for validation to name."""
     wrong = [s for s in (own, shared) if s is not None and not isinstance(s, dict)]
     return wrong[0] if wrong else _merge(shared or {}, own or {})
@@ -233,7 +233,7 @@ def _own(errors: Sequence[Any]) -> list[Any]:
     """Leave out what an iteration only inherited from a section above: it is reported there."""
     above = {error["loc"] for error in errors}
 
-    def shared(loc: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    def shared(loc: tuple[object, ...]) -> tuple[Any, ...] | None:
         if loc[0] != "iterations" or len(loc) < 3:
             return None
         return ("imitate", *loc[3:]) if loc[2] == "more_sft" else loc[2:]
@@ -268,7 +268,7 @@ def _fields(model: Any, path: Sequence[str]) -> list[str]:
     return list(model.model_fields) if model is not None else []
 
 
-def _model_in(annotation: Any) -> Any:
+def _model_in(annotation: object) -> object:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((m for a in getattr(annotation, "__args__", ()) if (m := _model_in(a)) is not None), None)

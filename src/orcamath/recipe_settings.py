@@ -188,7 +188,7 @@ class Recipe(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _by_writer_size(cls, raw: Any) -> Any:
+    def _by_writer_size(cls, raw: object) -> object:
         return sized(raw) if isinstance(raw, dict) else raw
 
     @field_validator("agents")

@@ -13,7 +13,7 @@ from orcamath.recipe_settings import VERSION
 __all__ = ["MIGRATIONS", "brought_up"]
 
 
-def _trackers(raw: dict[str, Any]) -> dict[str, Any]:
+def _trackers(raw: dict[str, Any]) -> dict[str, object]:
     """`tensorboard: true` became one of `trackers`."""
     told = {key: value for key, value in raw.items() if key != "tensorboard"}
     return {**told, "trackers": [*told.get("trackers", ()), "tensorboard"]} if raw.get("tensorboard") is True else told

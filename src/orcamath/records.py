@@ -53,7 +53,7 @@ class Record(BaseModel):
         return self.model_dump()
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Self:
+    def of(cls, row: Mapping[str, object]) -> Self:
         """Build a record from a row; raises pydantic's ValidationError on a wrong or unknown field."""
         return cls.model_validate(row)
 
@@ -133,7 +133,7 @@ class Lesson(Record):
     draw: int = 0
 
     @classmethod
-    def make(cls, problem: Problem, answer: str, final_answer: str | None, teacher: str, **fields: Any) -> Self:
+    def make(cls, problem: Problem, answer: str, final_answer: str | None, teacher: str, **fields: object) -> Self:
         """Join a problem and a solution; the id is a hash of both."""
         shared = problem.model_dump(
             include={
@@ -167,7 +167,7 @@ class Attempt(Record):
     """Fingerprint of the weights that answered."""
 
     @classmethod
-    def make(cls, problem_id: str, draw: int, text: str, student: str, **fields: Any) -> Self:
+    def make(cls, problem_id: str, draw: int, text: str, student: str, **fields: object) -> Self:
         """Build an attempt; the id is a hash of problem, student, draw and text."""
         return cls(
             id=digest("attempt", problem_id, student, draw, text),

@@ -57,5 +57,5 @@ class StudentSettings(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _by_name(cls, value: Any) -> Any:
+    def _by_name(cls, value: object) -> object:
         return {"base": value} if isinstance(value, str) else value

@@ -76,7 +76,7 @@ class _Reader:
         self._known: dict[str, _Known | None] = {}  # None while its value is still being read
         self._n = 0
 
-    def document(self) -> Any:
+    def document(self) -> object:
         value, begun = None, False
         for event in self._events:
             if isinstance(event, DocumentStartEvent):
@@ -127,7 +127,7 @@ class _Reader:
         return copy.deepcopy(known.value)
 
     def _list(self, path: tuple[str, ...], depth: int) -> list[Any]:
-        found: list[Any] = []
+        found: list[object] = []
         while not isinstance(event := next(self._events), SequenceEndEvent):
             place = (*path, str(len(found)))
             self.lines[place] = event.start_mark.line + 1
@@ -135,7 +135,7 @@ class _Reader:
         return found
 
     def _mapping(self, path: tuple[str, ...], depth: int) -> dict[Any, Any]:
-        found: dict[Any, Any] = {}
+        found: dict[object, object] = {}
         while not isinstance(event := next(self._events), MappingEndEvent):
             if not isinstance(event, ScalarEvent):
                 self._refuse(event, "a key that is no plain word")
@@ -162,7 +162,7 @@ class _Reader:
             self._refuse(event, f"`{text[:40]}` is no number that can be read")
 
 
-def _of_kind(kind: str, text: str) -> Any:
+def _of_kind(kind: str, text: str) -> object:
     match kind:
         case "null":
             return None

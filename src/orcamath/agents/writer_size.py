@@ -14,7 +14,7 @@ __all__ = ["SIZES", "WriterSize", "sized"]
 WriterSize = Literal["small", "medium", "large"]
 
 _WHOLE = {"suggester": {"ideas": False}, "editor": {"writes": "whole"}}
-SIZES: dict[WriterSize, dict[str, dict[str, Any]]] = {
+SIZES: dict[WriterSize, dict[str, dict[str, object]]] = {
     "large": {"ask_me_anything": {"calls": "one"}, "suggester_editor": _WHOLE},
     "medium": {"ask_me_anything": {"calls": "two"}, "suggester_editor": _WHOLE},
     "small": {
@@ -25,7 +25,7 @@ SIZES: dict[WriterSize, dict[str, dict[str, Any]]] = {
 """Size → section of a recipe → what it says there."""
 
 
-def sized(raw: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def sized(raw: Mapping[str, Any], base: Mapping[str, object] | None = None) -> dict[str, object]:
     """Put the settings that go with `writer_size` under what a recipe, or an arm's overrides of `base`, says itself.
 
     An agent that is switched off stays off. A size that is none is left for the recipe's own check.
@@ -38,7 +38,7 @@ def sized(raw: Mapping[str, Any], base: Mapping[str, Any] | None = None) -> dict
     return out
 
 
-def _under(settings: Mapping[str, Any], said: Any) -> Any:
+def _under(settings: Mapping[str, object], said: object) -> object:
     """Merge, where both are mappings, with what was said on top."""
     if not isinstance(said, Mapping):
         return said

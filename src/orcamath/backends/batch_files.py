@@ -140,7 +140,7 @@ def _parsed(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
                 yield line, row
 
 
-def reason_of(batch: dict[str, Any]) -> str:
+def reason_of(batch: dict[str, object]) -> str:
     """Return what the provider says about a batch that failed: too many tokens enqueued, a line it cannot read, …"""
     errors = batch.get("errors")
     rows = errors.get("data") if isinstance(errors, dict) else None
@@ -149,7 +149,7 @@ def reason_of(batch: dict[str, Any]) -> str:
     return "; ".join(said[:3]) + (f"; and {len(said) - 3} more" if len(said) > 3 else "")
 
 
-def rewritten(lines: bytes, keys: Set[str], apply: Callable[[dict[str, Any]], dict[str, Any]]) -> list[bytes]:
+def rewritten(lines: bytes, keys: Set[str], apply: Callable[[dict[str, object]], dict[str, object]]) -> list[bytes]:
     """Return the request lines of some keys, their bodies as `apply` makes them."""
     rows = (orjson.loads(line) for line in lines.splitlines() if line.strip())
     return [orjson.dumps(row | {"body": apply(row["body"])}) for row in rows if row["custom_id"] in keys]

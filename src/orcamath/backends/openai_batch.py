@@ -314,7 +314,7 @@ async def _whole(response: aiohttp.ClientResponse) -> bytes:
     return await response.read()
 
 
-def _id(answer: dict[str, Any]) -> str:
+def _id(answer: dict[str, object]) -> str:
     if not isinstance(found := answer.get("id"), str) or not found:
         raise WireDown("the batch API answers without an `id`: what is handed in is written down; run again later")
     return found

@@ -38,7 +38,7 @@ def check_body(model: str, body: Mapping[str, Any]) -> None:
             raise RecipeError(f"`body.{name}` of model `{model}` is {body[name]!r}: give a whole number above 0")
 
 
-def billed(parsed: Parsed, request: Request, extra: Mapping[str, Any], model: str) -> tuple[Usage | None, bool]:
+def billed(parsed: Parsed, request: Request, extra: Mapping[str, object], model: str) -> tuple[Usage | None, bool]:
     """Return what to book for an answer, and whether it is our own count; None where the endpoint says nothing."""
     if parsed.claim is None:
         return None, False
@@ -61,7 +61,7 @@ async def sent(
     session: aiohttp.ClientSession,
     method: str,
     url: str,
-    data: Any,
+    data: object,
     read: Callable[[aiohttp.ClientResponse], Awaitable[bytes]],
 ) -> tuple[int, Any, bytes]:
     """Make a call; return status, headers, and what `read` reads. Redirects are followed within the call's origin.

@@ -74,7 +74,7 @@ def door_of(settings: ModelSettings, base_url: str) -> Door:
         values.append(_environment(match[1], f"of model `{settings.model}`"))
         return values[-1]
 
-    def filled(value: Any) -> Any:
+    def filled(value: object) -> Any:
         if isinstance(value, Mapping):
             return {k: filled(v) for k, v in value.items()}
         if isinstance(value, list | tuple):

@@ -64,13 +64,13 @@ class Parsed(NamedTuple):
     claim: tuple[object, object] | None
 
 
-def body_of(request: Request, model: str, extra: Mapping[str, Any]) -> dict[str, Any]:
+def body_of(request: Request, model: str, extra: Mapping[str, object]) -> dict[str, Any]:
     """Return the JSON body of one request. `extra` is the recipe's and wins.
 
     The seed is the request's own, cut to 31 bits because some servers take no more; greedy calls send none.
     """
     s = request.sampling
-    body: dict[str, Any] = {"model": model}
+    body: dict[str, object] = {"model": model}
     if request.token_ids is not None:
         body["prompt"] = list(request.token_ids)
     else:
@@ -123,7 +123,7 @@ def parse(key: bytes, payload: bytes) -> Parsed:
     return Parsed(Reply(key, text, reason, _usage(claim), tokens, None, thought), claim)
 
 
-def _content(part: dict[str, Any]) -> tuple[str, str | None, bool]:
+def _content(part: dict[str, object]) -> tuple[str, str | None, bool]:
     """Return text, reasoning told apart by the server, and whether the model refused."""
     content = part["text"] if "text" in part else part["content"]
     if isinstance(content, list):  # parts; only text is read
@@ -137,7 +137,7 @@ def _content(part: dict[str, Any]) -> tuple[str, str | None, bool]:
     return content, thought if isinstance(thought, str) else None, bool(refusal)
 
 
-def _claim(usage: Any) -> tuple[object, object] | None:
+def _claim(usage: object) -> tuple[object, object] | None:
     if not isinstance(usage, dict) or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
         return None
     return usage["prompt_tokens"], usage["completion_tokens"]

@@ -41,7 +41,7 @@ class Quirks:
             self.completion_limit = True
             self.dropped |= {"temperature", "top_p", "stop"}
 
-    def apply(self, body: dict[str, Any]) -> dict[str, Any]:
+    def apply(self, body: dict[str, object]) -> dict[str, Any]:
         """Return the body as this model takes it."""
         if self.completion_limit and "max_tokens" in body:
             body["max_completion_tokens"] = body.pop("max_tokens")

@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from orcamath.ports import Replies, Reply, Request
 
@@ -32,14 +32,14 @@ GRACE_S = 30.0
 class Flight:
     """What a run and its backend tell each other."""
 
-    on_wire: "set[asyncio.Task[Any] | None]" = field(default_factory=set)
+    on_wire: "set[asyncio.Task[object] | None]" = field(default_factory=set)
     """Tasks with a call under way, kept by the backend; only these are waited for when a run ends early."""
     stopping: bool = False
     """Set by the run: send nothing more."""
 
 
-Ask = Callable[[Request, bytes], Coroutine[Any, Any, Reply]]
-Step = Callable[[], Coroutine[Any, Any, None]]
+Ask = Callable[[Request, bytes], Coroutine[object, object, Reply]]
+Step = Callable[[], Coroutine[object, object, None]]
 
 
 class _Run:
@@ -66,7 +66,7 @@ class _Run:
         for task in tasks:
             task.cancel()
 
-    def interrupt(self, *_: Any) -> None:
+    def interrupt(self, *_: object) -> None:
         if self.why is not None:  # the second time: leave
             raise KeyboardInterrupt
         _log.warning("stopping: waiting for %d calls under way; Ctrl-C again leaves at once", len(self.flight.on_wire))
@@ -171,7 +171,7 @@ def run(
     return _in_thread(replies, window)  # a notebook: its own loop holds this thread
 
 
-def awaited(begin: Callable[[], Coroutine[Any, Any, T]]) -> T:
+def awaited(begin: Callable[[], Coroutine[object, object, T]]) -> T:
     """Return what a coroutine returns (or raise what it raises), also where this thread has a loop at work, as a notebook has."""
     try:
         asyncio.get_running_loop()

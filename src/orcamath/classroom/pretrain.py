@@ -11,7 +11,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch.nn.functional import cross_entropy
@@ -21,6 +21,9 @@ from orcamath.classroom.growing import held_out, stories
 from orcamath.classroom.pupil import pupil, tokenizer
 from orcamath.classroom.solutions import bare, written
 from orcamath.classroom.solving import Story, solve
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = ["Phase", "Plan", "main", "pretrain", "reading", "reseeded", "seen"]
 
@@ -87,7 +90,7 @@ def pretrain(plan: Plan, out: Path) -> float:
     return final
 
 
-def _read(model: Any, words: Any, phase: Phase, plan: Plan) -> Iterator[float]:
+def _read(model: "PreTrainedModel", words: "PreTrainedTokenizerBase", phase: Phase, plan: Plan) -> Iterator[float]:
     """Run one phase, yielding the loss of each step."""
     examples = [_encoded(words, question, solution) for question, solution in reading(phase)]
     optimizer = torch.optim.AdamW(model.parameters(), lr=phase.learning_rate, betas=plan.betas, weight_decay=0.0)
@@ -104,7 +107,7 @@ def _read(model: Any, words: Any, phase: Phase, plan: Plan) -> Iterator[float]:
         yield loss.item()
 
 
-def _encoded(words: Any, question: str, solution: str) -> tuple[list[int], list[int]]:
+def _encoded(words: "PreTrainedTokenizerBase", question: str, solution: str) -> tuple[list[int], list[int]]:
     turns = [{"role": "user", "content": question}]
     prompt = words.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     return words(prompt)["input_ids"], [*words(solution)["input_ids"], words.eos_token_id]
@@ -124,7 +127,7 @@ def _batches(examples: Sequence[tuple[list[int], list[int]]], size: int) -> list
     return batches
 
 
-def _loss(model: Any, rows: Sequence[tuple[list[int], list[int]]], pad: int) -> torch.Tensor:
+def _loss(model: "PreTrainedModel", rows: Sequence[tuple[list[int], list[int]]], pad: int) -> torch.Tensor:
     """Return the mean negative log-likelihood of the answer tokens."""
     longest = max(len(p) + len(a) for p, a in rows)
     ids = torch.full((len(rows), longest), pad)

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 from orcamath import __version__
 from orcamath.cluster.purse import Leased
@@ -50,7 +49,7 @@ class Worker:
         shards: str,
         version: str,
         folder: str,
-        ask: Callable[..., Any] | None,
+        ask: Callable[..., object] | None,
     ) -> None:
         """`shards` names what lies on the node, `folder` is where the driver stands, `ask` reaches its purse, if any."""
         if version != __version__:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -61,7 +60,7 @@ def judge(
 
 
 def judged(
-    rows: Iterable[Mapping[str, Any]], summary: Summary, *, name: str, columns: Mapping[str, str], model: str | None,
+    rows: Iterable[Mapping[str, object]], summary: Summary, *, name: str, columns: Mapping[str, str], model: str | None,
     base_url: str | None, store: Path, purse: Purse = UNLIMITED, keep: bool = False, where: str = "rows",
 ) -> Iterator[Judged]:  # fmt: skip
     """Yield a verdict for every row, adding each to `summary`; its calls of the model are counted, booked and remembered.
@@ -161,5 +160,5 @@ def _marked(pieces: Sequence[tuple[str, bool]]) -> str:
     return "".join(f"[{text}]" if shared else text for text, shared in pieces)
 
 
-def _counts(what: str, flagged: dict[str, dict[str, Any]], threshold: float) -> list[str]:
+def _counts(what: str, flagged: dict[str, dict[str, object]], threshold: float) -> list[str]:
     return [f"{what}, {n}-grams: {c['ge']} at ≥ {threshold}, {c['gt']} above it" for n, c in flagged.items()]

@@ -63,7 +63,7 @@ class Wanted(NamedTuple):
     """Worked examples shown before each question."""
     shots: str | None = None
     """Whose problems these are: a source's name or a file; where None, the first benchmark's own for training."""
-    transport: Mapping[str, Any] = MappingProxyType({})
+    transport: Mapping[str, object] = MappingProxyType({})
     """How models behind a server are reached: `concurrency`, `timeout_s`."""
     out: Path | None = None
     """Where every answer is written: Parquet where that ends in `.parquet`, else JSON Lines."""
@@ -225,7 +225,7 @@ def _differences(first: Artifact, second: Artifact) -> dict[str, Paired]:
     return {name: paired([a for a, _ in pairs], [b for _, b in pairs]) for name, pairs in found.items()}
 
 
-def plain_of(done: Evaluated, wanted: Wanted) -> dict[str, Any]:
+def plain_of(done: Evaluated, wanted: Wanted) -> dict[str, object]:
     """Return the measures as JSON values: of the first model, and under `compared` of the second."""
     helped = {"judge": wanted.judge, "verifier": wanted.verifier, "few_shot": wanted.few_shot}
     first, *rest = ({"model": m.shown.model, **m.shown.facts.plain(), **helped} for m in done.made)

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from orcamath.assemble import Assembled
 from orcamath.commands.ending import from_options
@@ -32,7 +31,7 @@ def open_model(
     *,
     dtype: Dtype = "auto",
     purse: Purse = UNLIMITED,
-    transport: Mapping[str, Any] = MappingProxyType({}),
+    transport: Mapping[str, object] = MappingProxyType({}),
     examples: tuple[Message, ...] = (),
 ) -> tuple[Remembered, Pose]:
     """Open a model by folder, hub name, GGUF file, or as a run's student (`RUN/M1`, `RUN/ARM/M3`).

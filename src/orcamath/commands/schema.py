@@ -54,7 +54,7 @@ def _told(node: Any) -> Any:
     return {**{key: value for key, value in plain.items() if key != "type"}, **_one_of(family)}
 
 
-def _one_of(family: str) -> dict[str, Any]:
+def _one_of(family: str) -> dict[str, object]:
     """Return what a family's member may be called: a known name, or the path of a file of one's own."""
     own = {"type": "string"} if family in OPEN else {"type": "string", "pattern": r"\.py$"}
     return {"anyOf": [{"enum": members(family)}, own]}

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from string import Template
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orcamath.errors import UsageError
 from orcamath.recipe_file import load
@@ -198,11 +198,11 @@ def _benchmark_lines(divided: _Divided) -> Iterator[str]:
     yield "    #- gsm8k                       # GSM8K's test problems too, from the hub (extra `hub`)"
 
 
-def _given(settings: SourceSettings) -> dict[str, Any]:
+def _given(settings: SourceSettings) -> dict[str, object]:
     return settings.model_dump(mode="json", exclude_defaults=True)
 
 
-def _teacher(name: str, base_url: str | None) -> dict[str, Any]:
+def _teacher(name: str, base_url: str | None) -> dict[str, object]:
     if Path(name).exists() or name.endswith(".gguf"):
         return {"backend": "transformers_local", "model": name}
     model = {
@@ -222,7 +222,7 @@ _SAID = {
 }
 
 
-def _teacher_lines(model: Mapping[str, Any], base_url: str | None) -> Iterator[str]:
+def _teacher_lines(model: Mapping[str, object], base_url: str | None) -> Iterator[str]:
     for key, value in model.items():
         line = f"  {key}: {_flow(value)}"
         yield f"{line:<34} # {_SAID[key]}" if key in _SAID else line
@@ -230,7 +230,7 @@ def _teacher_lines(model: Mapping[str, Any], base_url: str | None) -> Iterator[s
         yield "  #options: {price: [2.5, 10]}     # US dollars per million tokens in and out, where no list knows them"
 
 
-def _flow(value: Any) -> str:
+def _flow(value: object) -> str:
     """Write plain values as YAML in one line."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_quoted(k)}: {_flow(v)}" for k, v in value.items()) + "}"

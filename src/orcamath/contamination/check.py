@@ -123,7 +123,7 @@ def _column(path: Path, columns: Mapping[str, str]) -> str | None:
     return columns.get(str(path)) or columns.get(path.name) or columns.get("")
 
 
-def _question(path: Path, values: Mapping[str, Any], column: str | None) -> str:
+def _question(path: Path, values: Mapping[str, object], column: str | None) -> str:
     if column is None and "Body" in values and "Question" in values:
         return f"{values['Body']} {values['Question']}"
     name = column or next((c for c in QUESTION_COLUMNS if c in values), None)
@@ -157,7 +157,7 @@ def _by_value(
 
 def _pairs(
     found: Found, training: Sequence[Path], columns: Mapping[str, str], asked: Sequence[_Placed], limit: int
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     alike = most_alike(found, limit)
     wanted = {row for row, _, _ in alike}
     placed = {i: question for i, question in enumerate(_placed(training, columns)) if i in wanted}

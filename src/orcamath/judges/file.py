@@ -58,7 +58,7 @@ class Judged(NamedTuple):
 
     def plain(self) -> dict[str, Any]:
         """Return the verdict as a JSON row."""
-        shown: dict[str, Any] = {"row": self.row, "id": self.id, **self.finding._asdict(), "guess": self.guess}
+        shown: dict[str, object] = {"row": self.row, "id": self.id, **self.finding._asdict(), "guess": self.guess}
         return shown if self.label is None else {**shown, "label": self.label}
 
 
@@ -135,7 +135,7 @@ def judge_file(
 
 
 def judge_rows(
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[Mapping[str, object]],
     judge: Judge,
     columns: Mapping[str, str] | None = None,
     summary: Summary | None = None,
@@ -163,8 +163,8 @@ def judge_rows(
 
 
 def _numbered(
-    first: list[Mapping[str, Any]], rest: Iterator[Mapping[str, Any]], names: Mapping[str, str], where: str
-) -> Iterator[tuple[int, Mapping[str, Any], Comparison]]:
+    first: list[Mapping[str, object]], rest: Iterator[Mapping[str, object]], names: Mapping[str, str], where: str
+) -> Iterator[tuple[int, Mapping[str, object], Comparison]]:
     number = 0
     for rows in (first, rest):
         for row in rows:
@@ -175,7 +175,7 @@ def _numbered(
                 raise DataError(f"{where}, row {number}: no column `{e.args[0]}`, which the first row has") from e
 
 
-def comparison_of(row: Mapping[str, Any], names: Mapping[str, str]) -> Comparison:
+def comparison_of(row: Mapping[str, object], names: Mapping[str, str]) -> Comparison:
     """Build the comparison of one row; `names` maps ours to the row's columns. Without a kind, the gold answer tells it.
 
     What may be missing (question, kind, options) is read on every row that has it, whatever the first row had.

@@ -90,7 +90,7 @@ class Results(NamedTuple):
     licences: dict[str, int]
     facts: dict[str, Facts]
     """Stage (for an arm's own: `ARM: STAGE`) → what the stage said of itself."""
-    metrics: dict[str, list[dict[str, Any]]]
+    metrics: dict[str, list[dict[str, object]]]
     """Arm → training steps as `metrics.jsonl` has them, each with the `label` of its stage."""
     again: tuple[str, ...]
     """Those of them that train the base or an arm once more, with another seed."""
@@ -166,7 +166,7 @@ def _looks(students: list[Student], base: Mapping[str, Artifact], shown: Iterabl
     }  # fmt: skip
 
 
-def _settled(recipe: Mapping[str, Any], students: list[Student], base: Mapping[str, Artifact]) -> list[Settled]:
+def _settled(recipe: Mapping[str, object], students: list[Student], base: Mapping[str, Artifact]) -> list[Settled]:
     problems = base.get("unseen") or base.get("benchmarks")
     settings = HypothesesSettings.model_validate(recipe.get("hypotheses") or {})
     return settled(settings, students, problems.read(Problem)) if problems is not None and settings.test else []

@@ -34,7 +34,7 @@ def training_of(recipe: Mapping[str, Any], iteration: int) -> Training:
     return Training(_method(step.get("learn") or {}), f"{problems} / {label}".strip(" /"), "M1" if first else "")
 
 
-def _method(learn: Mapping[str, Any]) -> str:
+def _method(learn: Mapping[str, object]) -> str:
     loss = str(learn.get("loss") or "")
     name = loss if "." in loss or "/" in loss else loss.upper().replace("_", "-")
     weight = learn.get("nll_weight") or 0

@@ -29,7 +29,7 @@ TASKS = Path(__file__).with_name("lm_eval_tasks")
 """The folder for `--include_path`."""
 
 
-def process_results(doc: Mapping[str, Any], results: Sequence[str]) -> dict[str, float]:
+def process_results(doc: Mapping[str, object], results: Sequence[str]) -> dict[str, float]:
     """Score one answer to one row of GSM8K, SVAMP, GSM-Hard or GSM-Plus as they are on the hub.
 
     `judged` is what the rules of the cascade say without a model; `unjudged` is the share they leave open (not in `judged`).

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 from pydantic import Field, model_validator
 
@@ -47,7 +47,7 @@ class ReadingSettings(Settings):
 
     @model_validator(mode="before")
     @classmethod
-    def _by_name(cls, value: Any) -> Any:
+    def _by_name(cls, value: object) -> object:
         """Take `seeds: lila` for `seeds: {sources: [{name: lila}]}`, and a source's name for a source."""
         if isinstance(value, str | list):
             value = {"sources": [value] if isinstance(value, str) else value}
@@ -67,7 +67,7 @@ class ReadingSettings(Settings):
         return contents_of(self.named)
 
 
-def _under(folder: str, source: Any) -> Any:
+def _under(folder: str, source: object) -> object:
     """Let a source lie in the folder of them all, unless it says where it is, or reads none of these sets' own files."""
     if not isinstance(source, dict) or source.get("path") is not None:
         return source

@@ -197,7 +197,7 @@ def _regular(text: str, delimiter: str) -> tuple[float, int]:
 # which column is what
 
 
-def _columns(named: str, values: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _columns(named: str, values: Sequence[Mapping[str, object]]) -> dict[str, str]:
     """Guess our column → theirs where the names differ. Raises DataError where no column looks like a question."""
     names = list(dict.fromkeys(name for row in values for name in row))
     texts = {name: [row.get(name) for row in values] for name in names}
@@ -222,7 +222,7 @@ def _named(names: Iterable[str], known: Sequence[str], fits: Any) -> str | None:
     return next((by_name[k.lower()] for k in known if k.lower() in by_name and fits(by_name[k.lower()])), None)
 
 
-def _answering(names: Iterable[str], texts: Mapping[str, Sequence[Any]]) -> str | None:
+def _answering(names: Iterable[str], texts: Mapping[str, Sequence[object]]) -> str | None:
     """Return a column of numbers that do not just count the rows, else one of worked solutions that end with an answer."""
     for fits in (_numbers, _worked):
         for name in names:
@@ -231,27 +231,27 @@ def _answering(names: Iterable[str], texts: Mapping[str, Sequence[Any]]) -> str 
     return None
 
 
-def _texts(values: Sequence[Any]) -> bool:
+def _texts(values: Sequence[object]) -> bool:
     """Tell whether most values are texts, and no numbers."""
     return 2 * sum(isinstance(v, str) and not _is_number(v) for v in values) > len(values)
 
 
-def _wordy(values: Sequence[Any]) -> bool:
+def _wordy(values: Sequence[object]) -> bool:
     """Tell whether most values are texts of some length; words are not counted, for not all languages part them."""
     return 2 * sum(isinstance(v, str) and len(v.strip()) >= TEXT_CHARS for v in values) > len(values)
 
 
-def _asks(values: Sequence[Any]) -> tuple[float, float]:
+def _asks(values: Sequence[object]) -> tuple[float, float]:
     """Return the share of values that end with a question mark, and their mean length."""
     said = [v.strip() for v in values if isinstance(v, str)]
     return sum(v.endswith(("?", "？", "؟")) for v in said) / len(values), sum(map(len, said)) / len(values)
 
 
-def _fill(values: Sequence[Any]) -> float:
+def _fill(values: Sequence[object]) -> float:
     return sum(number_text(v) is not None for v in values) / len(values)
 
 
-def _numbers(values: Sequence[Any]) -> float:
+def _numbers(values: Sequence[object]) -> float:
     spelled = [number_text(v) for v in values]
     numbers = [float(s) for s in spelled if s is not None and _is_number(s)]
     counts_rows = len(numbers) > 2 and len({b - a for a, b in pairwise(numbers)}) == 1
@@ -265,7 +265,7 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _worked(values: Sequence[Any]) -> float:
+def _worked(values: Sequence[object]) -> float:
     return sum(isinstance(v, str) and file.end_of(v) is not None for v in values) / len(values)
 
 

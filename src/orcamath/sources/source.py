@@ -94,7 +94,7 @@ class Reader(Protocol):
         ...
 
 
-R = TypeVar("R", bound=Callable[..., Any])
+R = TypeVar("R", bound=Callable[..., object])
 
 
 class Row(NamedTuple):
@@ -123,7 +123,7 @@ def split_named(text: str) -> Split | None:
     return found.pop() if len(found) == 1 else None
 
 
-def number_text(value: Any) -> str | None:
+def number_text(value: object) -> str | None:
     """Spell an answer as text: 51.0 is `51`, 2.5 is `2.5`, text stays; several values are joined by a comma and a space."""
     if value is None or isinstance(value, bool | dict):
         return None
@@ -141,7 +141,7 @@ def number_text(value: Any) -> str | None:
     return text or None
 
 
-def text_of(value: Any) -> str | None:
+def text_of(value: object) -> str | None:
     """Return a text without outer spaces; None for what is no text, or an empty one."""
     return (value.strip() or None) if isinstance(value, str) else None
 
@@ -159,8 +159,8 @@ def gold_kind(answer: str | None) -> AnswerKind:
 def problem_from(
     row: Row,
     settings: SourceSettings,
-    question: Any,
-    answer: Any,
+    question: object,
+    answer: object,
     *,
     licence: str,
     split: Split | None = None,

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from orcamath.errors import CapReached, DataError, SchemaTooNew
 from orcamath.ports import Request, Usage
@@ -53,7 +53,7 @@ class Meter(Protocol):
         """Spent through this meter so far, in this process."""
         ...
 
-    def reserve(self, request: Request, extra: Mapping[str, Any] = NOTHING) -> int | None:
+    def reserve(self, request: Request, extra: Mapping[str, object] = NOTHING) -> int | None:
         """Hold the most the call can cost, in nano-dollars; None where there is no room for it now.
 
         `extra`: further fields of the body that is sent.
@@ -67,7 +67,7 @@ class Meter(Protocol):
         """
         ...
 
-    def reached(self, request: Request, extra: Mapping[str, Any] = NOTHING) -> CapReached:
+    def reached(self, request: Request, extra: Mapping[str, object] = NOTHING) -> CapReached:
         """Return what to raise where there is no room for this call: cap, spent, and what it would cost."""
         ...
 
@@ -126,7 +126,7 @@ class Lease:
         """Spent through this lease so far."""
         return self._spent / NANO
 
-    def reserve(self, request: Request, extra: Mapping[str, Any] = NOTHING) -> int | None:
+    def reserve(self, request: Request, extra: Mapping[str, object] = NOTHING) -> int | None:
         """Hold the most this call can cost; the lease grows first where it must. None where the cap is in the way."""
         most = self.price.nano(most_tokens(request, extra))
         with self._lock:
@@ -150,7 +150,7 @@ class Lease:
                 self.replaced += replaced
                 self.above += cost > held
 
-    def reached(self, request: Request, extra: Mapping[str, Any] = NOTHING) -> CapReached:
+    def reached(self, request: Request, extra: Mapping[str, object] = NOTHING) -> CapReached:
         """Return the error that says cap, spent, and the price of the call there is no room for."""
         next_usd = self.price.nano(most_tokens(request, extra)) / NANO
         return self._budget.reached(self.stage, next_usd)

@@ -31,7 +31,7 @@ _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$|-\d{4}$")
 def prices() -> dict[str, Any]:
     """Return the shipped price list: `as_of`, `batch_factor`, `models`."""
     text = resources.files("orcamath.store").joinpath("prices.json").read_text(encoding="utf-8")
-    found: dict[str, Any] = json.loads(text)
+    found: dict[str, object] = json.loads(text)
     return found
 
 

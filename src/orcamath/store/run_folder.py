@@ -3,6 +3,7 @@
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -59,7 +60,7 @@ class RunFolder:
         write_whole(path, text.encode(), synced=synced)
         return path
 
-    def write_json(self, name: str, value: dict[str, Any], *, synced: bool = True) -> Path:
+    def write_json(self, name: str, value: Mapping[str, object], *, synced: bool = True) -> Path:
         """Write a sealed JSON file (see `seals`)."""
         return self.write_text(name, seal(value), synced=synced)
 
@@ -73,7 +74,7 @@ class RunFolder:
         with (self.path / "log.txt").open("a", encoding="utf-8") as f:
             f.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {shown}\n")
 
-    def metric(self, **numbers: Any) -> None:
+    def metric(self, **numbers: object) -> None:
         """Append one line to `metrics.jsonl`, for programs."""
         with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as f:
             f.write(json.dumps(numbers) + "\n")

@@ -69,12 +69,12 @@ def _hash_once(path: Path, _inode: int, _size: int, _mtime_ns: int) -> str:
     return hash_of(path)
 
 
-def seal(value: Mapping[str, Any]) -> str:
+def seal(value: Mapping[str, object]) -> str:
     """Return a mapping as indented JSON with sorted keys, the hash of all else in it under `seal`."""
     return escaped(_dumped({**value, "seal": _hash(value)}))
 
 
-def unseal(text: str) -> dict[str, Any] | None:
+def unseal(text: str) -> dict[str, object] | None:
     """Read what `seal` wrote, without the seal; None where it is no JSON mapping or its seal does not fit."""
     try:
         value = json.loads(text)
@@ -90,7 +90,7 @@ def unseal(text: str) -> dict[str, Any] | None:
     return value if wanted == _hash(value) else None
 
 
-def write_sealed(path: Path, value: Mapping[str, Any]) -> None:
+def write_sealed(path: Path, value: Mapping[str, object]) -> None:
     """Write a state file, whole and synced."""
     write_whole(path, seal(value).encode())
 
@@ -168,10 +168,10 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def _hash(value: Mapping[str, Any]) -> str:
+def _hash(value: Mapping[str, object]) -> str:
     # by way of JSON, so that what is hashed is what will be read
     return blake2b(_dumped(json.loads(_dumped(value))).encode(), digest_size=16).hexdigest()
 
 
-def _dumped(value: Any) -> str:
+def _dumped(value: object) -> str:
     return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False)

@@ -45,7 +45,7 @@ class Servers:
             return None
         return f"is new: so far `{name}` was answered by {', '.join(f'`{s}`' for s in sorted(known))}"
 
-    def keep(self, fingerprint: str, server: str, says: dict[str, Any]) -> None:
+    def keep(self, fingerprint: str, server: str, says: dict[str, object]) -> None:
         """Write down what a server says; one that says nothing today keeps what it said."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with wait_for(self.path.with_suffix(".lock"), f"write `{self.path}`"):
@@ -59,5 +59,5 @@ class Servers:
         return read_sealed(self.path) or {}
 
 
-def _short(says: dict[str, Any]) -> str:
+def _short(says: dict[str, object]) -> str:
     return "`" + ", ".join(f"{key}: {value}" for key, value in sorted(says.items()))[:160] + "`"

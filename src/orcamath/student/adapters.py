@@ -8,7 +8,7 @@ plain folder that anything can load.
 import gc
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -19,6 +19,9 @@ from orcamath.student.folder import ModelFolder
 from orcamath.student.lora import saved_adapter_on, with_adapter
 from orcamath.student.model import load, save, torch_dtype
 from orcamath.student.settings import AdapterSettings, TrainSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = ["adapted", "quantize_of", "save_trained", "training_dtype"]
 
@@ -33,7 +36,7 @@ def quantize_of(settings: TrainSettings) -> Literal["none", "4bit"]:
     return settings.adapter.quantize if settings.adapter else "none"
 
 
-def adapted(model: Any, settings: AdapterSettings) -> Any:
+def adapted(model: "PreTrainedModel", settings: AdapterSettings) -> "PreTrainedModel":
     """Return the model with fresh adapters, which do nothing yet.
 
     Raises ModelError where `peft` is missing, and where an adapter would sit on embeddings that are also the output matrix:
@@ -59,8 +62,8 @@ def adapted(model: Any, settings: AdapterSettings) -> Any:
 
 
 def save_trained(
-    model: Any,
-    tokenizer: Any,
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
     source: ModelFolder,
     path: Path,
     settings: TrainSettings,
@@ -90,6 +93,6 @@ def save_trained(
     _save(merged, tokenizer, ends, path)
 
 
-def _save(model: Any, tokenizer: Any, ends: tuple[int, ...], path: Path) -> None:
+def _save(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", ends: tuple[int, ...], path: Path) -> None:
     name_end(model, tokenizer, ends)
     save(model, tokenizer, path)

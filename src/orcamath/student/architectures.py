@@ -7,10 +7,13 @@ slower, right by construction, and said once a model.
 
 import logging
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from orcamath.student.attention import use_attention
 from orcamath.student.head import bare, holds
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["KNOWN", "Architecture", "can_pack", "in_slots", "window"]
 
@@ -45,7 +48,7 @@ KNOWN = {
 }
 
 
-def in_slots(model: Any) -> bool:
+def in_slots(model: "PreTrainedModel") -> bool:
     """Tell whether a model is sampled in slots, and may be packed; says once where it goes the plain way."""
     kind = bare(model).config.model_type
     if kind in KNOWN and holds(model):
@@ -60,14 +63,14 @@ def _say(kind: str) -> None:
     log.warning("`%s` goes the plain way, by transformers' own forward and generate, which is slower: %s", kind, why)
 
 
-def window(config: Any) -> int | None:
+def window(config: object) -> int | None:
     """Return how many positions a token sees in layers that do not see all, itself included; None where every layer does."""
     width = getattr(config, "sliding_window", None)
     kinds = getattr(config, "layer_types", None)
     return None if kinds is not None and "sliding_attention" not in kinds else width
 
 
-def can_pack(model: Any, longest: int) -> bool:
+def can_pack(model: "PreTrainedModel", longest: int) -> bool:
     """Tell whether a model's rows of up to `longest` tokens may be packed: no window may be shorter than a row."""
     config = bare(model).config
     if not (config.model_type in KNOWN and KNOWN[config.model_type].packs and in_slots(model)):

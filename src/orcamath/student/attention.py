@@ -8,7 +8,7 @@ Decoding: with one query a row, grouped-query attention needs no repeated keys, 
 one head.
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +17,10 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
-__all__ = ["Layout", "attend", "use_attention"]
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+__all__ = ["Context", "Layout", "attend", "use_attention"]
 
 NAME = "orcamath"
 
@@ -39,16 +42,28 @@ class Layout(NamedTuple):
     """P, Lp, R, Lr; R = 0 where every row is a prompt row."""
 
 
+class Context(Protocol):
+    """What a function of autograd keeps between its two directions."""
+
+    n: int
+    """Rows there were going in."""
+    saved_tensors: tuple[Tensor, ...]
+
+    def save_for_backward(self, *tensors: Tensor) -> None:
+        """Keep tensors."""
+        ...
+
+
 class _Place(torch.autograd.Function):
     """x[index] whose gradient is a gather as well: `index` reaches every row of x at `back`, the rest is padding."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, index: Tensor, back: Tensor) -> Tensor:
+    def forward(ctx: Context, x: Tensor, index: Tensor, back: Tensor) -> Tensor:
         ctx.save_for_backward(back)
         return x.index_select(0, index)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Context, *grads: Tensor) -> tuple[Tensor, None, None]:
         (back,) = ctx.saved_tensors
         return grads[0].index_select(0, back), None, None
 
@@ -57,13 +72,13 @@ class _Copies(torch.autograd.Function):
     """x[owner] over the first dimension; the gradient is a matrix product, which is faster than adding up row by row."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, owner: Tensor) -> Tensor:
+    def forward(ctx: Context, x: Tensor, owner: Tensor) -> Tensor:
         ctx.save_for_backward(owner)
         ctx.n = len(x)
         return x.index_select(0, owner)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Context, *grads: Tensor) -> tuple[Tensor, None]:
         (owner,) = ctx.saved_tensors
         which = F.one_hot(owner, ctx.n).to(grads[0].dtype)
         return (which.T @ grads[0].reshape(len(owner), -1)).view(ctx.n, *grads[0].shape[1:]), None
@@ -73,13 +88,13 @@ class _Back(torch.autograd.Function):
     """y[back]: out of padded places into packed order. Padding gets no gradient."""
 
     @staticmethod
-    def forward(ctx: Any, y: Tensor, index: Tensor, back: Tensor) -> Tensor:
+    def forward(ctx: Context, y: Tensor, index: Tensor, back: Tensor) -> Tensor:
         ctx.save_for_backward(back)
         ctx.n = len(index)
         return y.index_select(0, back)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Context, *grads: Tensor) -> tuple[Tensor, None, None]:
         (back,) = ctx.saved_tensors
         out = grads[0].new_zeros(ctx.n, grads[0].shape[1])
         out[back] = grads[0]
@@ -87,23 +102,24 @@ class _Back(torch.autograd.Function):
 
 
 def attend(
-    module: Any,
+    module: torch.nn.Module,
     query: Tensor,
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor | None,
     layout: Layout | None = None,
-    **kwargs: Any,
+    scaling: float | None = None,
+    **kwargs: object,
 ) -> tuple[Tensor, None]:
     """Attend, the way the call needs it. query [n, Hq, q, D], key and value [n, H, L, D] → [n, q, Hq, D]."""
     if layout is not None:
-        return _packed(query, key, value, layout, kwargs.get("scaling")), None
+        return _packed(query, key, value, layout, scaling), None
     if query.shape[2] > 1 or attention_mask is None:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+        return sdpa_attention_forward(module, query, key, value, attention_mask, scaling=scaling, **kwargs)
     n, heads, _, width = query.shape
     grouped = query.reshape(n, key.shape[1], heads // key.shape[1], width)
     mask = attention_mask.expand(n, 1, grouped.shape[2], key.shape[2])
-    out = F.scaled_dot_product_attention(grouped, key, value, mask, scale=kwargs.get("scaling"))
+    out = F.scaled_dot_product_attention(grouped, key, value, mask, scale=scaling)
     return out.reshape(n, 1, heads, width), None
 
 
@@ -138,7 +154,7 @@ AttentionInterface.register(NAME, attend)
 AttentionMaskInterface.register(NAME, sdpa_mask)
 
 
-def use_attention(model: Any) -> bool:
+def use_attention(model: "PreTrainedModel") -> bool:
     """Let a model attend through `attend`, where it uses PyTorch's attention anyway; tell whether it does."""
     config = model.config
     if config._attn_implementation == "sdpa":

@@ -137,7 +137,7 @@ def _gguf_words(header: dict[str, Any]) -> _Words:
     )
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(value: object) -> list[str]:
     """Return the spellings in a role's value: a text, a token with its flags, or several."""
     if isinstance(value, str):
         return [value]

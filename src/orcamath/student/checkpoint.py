@@ -10,9 +10,9 @@ refused, unless the user says to go on from the last finished epoch.
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -22,6 +22,9 @@ from orcamath.errors import ModelError
 from orcamath.store.seals import damaged_in, read_sealed, seal, seal_folder, sync
 from orcamath.student.processes import ALONE, World
 from orcamath.student.sharding import gathered, like
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["KEPT", "Resumed", "discard_after", "resume", "save_checkpoint"]
 
@@ -41,9 +44,9 @@ class Resumed(NamedTuple):
 def save_checkpoint(
     folder: Path,
     step: int,
-    model: Any,
+    model: "PreTrainedModel",
     optimizer: torch.optim.Optimizer,
-    state: dict[str, Any],
+    state: Mapping[str, object],
     world: World = ALONE,
     *,
     epoch_ends: bool = False,
@@ -112,7 +115,7 @@ def _step(path: Path) -> int:
 
 def resume(
     folder: Path,
-    model: Any,
+    model: "PreTrainedModel",
     optimizer: torch.optim.Optimizer,
     world_size: int = 1,
     *,
@@ -170,7 +173,7 @@ def _state(path: Path) -> dict[str, Any]:
     return state
 
 
-def _trained(model: Any) -> Iterator[tuple[str, Tensor]]:
+def _trained(model: "PreTrainedModel") -> Iterator[tuple[str, Tensor]]:
     return ((n, p) for n, p in model.named_parameters() if p.requires_grad)
 
 

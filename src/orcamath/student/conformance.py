@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -25,6 +25,9 @@ from orcamath.student.model import Loaded, load_tokenizer
 from orcamath.student.plain import neutral, sample_plain
 from orcamath.student.sampling import sample_chunk
 from orcamath.student.settings import AdapterSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["CHECKS", "Finding", "check", "check_template"]
 
@@ -45,7 +48,7 @@ class Finding(NamedTuple):
 
 
 class _Case(NamedTuple):
-    model: Any
+    model: "PreTrainedModel"
     encoder: Encoder
     questions: Sequence[str]
     prompts: Sequence[tuple[int, ...]]
@@ -83,7 +86,7 @@ def check_template(encoder: Encoder, question: str) -> Finding:
     return Finding("template", False, f"id {where} is {ours[where:][:1]}, the template's {theirs[where:][:1]}")
 
 
-def _own_logprob(model: Any, prompt: Sequence[int], answer: Sequence[int]) -> Tensor:
+def _own_logprob(model: "PreTrainedModel", prompt: Sequence[int], answer: Sequence[int]) -> Tensor:
     """Return log π of an answer's tokens from the whole model's logits, as transformers gives them."""
     ids = torch.tensor([[*prompt, *answer]], device=model.device)
     logits = model(input_ids=ids, use_cache=False).logits[0, len(prompt) - 1 : -1].float()
@@ -205,7 +208,9 @@ def _merged(case: _Case) -> Seen:
     return off <= _tolerance(case) < moved, f"merged off by {off:.1e} a token, where the adapter moves {moved:.1e}"
 
 
-def _generate(model: Any, asked: Sequence[Asked], stop_ids: frozenset[int], _: Callable[..., str]) -> list[Sampled]:
+def _generate(
+    model: "PreTrainedModel", asked: Sequence[Asked], stop_ids: frozenset[int], _: Callable[..., str]
+) -> list[Sampled]:
     """Answer each prompt alone, by transformers' greedy `generate`."""
     out = []
     with neutral(model):

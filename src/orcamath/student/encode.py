@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from orcamath.errors import ModelError
 from orcamath.ports import Message, Request, Sampling
@@ -23,6 +23,9 @@ from orcamath.student.changes import declared_ends
 from orcamath.student.folder import ModelFolder
 from orcamath.student.model import load_tokenizer
 from orcamath.student.turn import Turn, turn_of
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 __all__ = ["BASE_TEMPLATE", "Encoded", "Encoder", "Shown"]
 
@@ -67,7 +70,7 @@ class Encoder:
     `ends`: further ids that end a generation, as a model's generation_config lists them.
     """
 
-    def __init__(self, tokenizer: Any, max_tokens: int = 2048, ends: Iterable[int] = ()) -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", max_tokens: int = 2048, ends: Iterable[int] = ()) -> None:
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
         self._declared = frozenset(ends)
@@ -225,7 +228,7 @@ class Shown:
         return self.encoder.pose(question, sampling, draw, self.examples)
 
 
-def _adds_bos(tokenizer: Any) -> bool:
+def _adds_bos(tokenizer: "PreTrainedTokenizerBase") -> bool:
     if tokenizer.bos_token_id is None:
         return False
     ids = tokenizer("a")["input_ids"]

@@ -5,16 +5,19 @@ run on past every answer. And a base's top_k or repetition penalty, left in gene
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from transformers import GenerationConfig
 
 from orcamath.student.encode import Encoder
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
 __all__ = ["name_end"]
 
 
-def name_end(model: Any, tokenizer: Any, ends: Iterable[int] = ()) -> None:
+def name_end(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", ends: Iterable[int] = ()) -> None:
     """Put the end of a turn into the model's config and generation_config and into the tokenizer, all in place.
 
     `ends`: what the base declared; these stop a generation too. Sampling values are left out, which is neutral everywhere.

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -18,6 +18,9 @@ from orcamath.student.settings import TrainSettings
 from orcamath.student.sharding import even, gathered, is_sharded, shard, shards
 from orcamath.student.steps import Objective, Referenced, gradients, totals
 from orcamath.student.watch import Sums
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["Room", "fit", "prepared", "quietly"]
 
@@ -57,7 +60,7 @@ class Room:
             log.warning("out of memory: going on with %d tokens at once (batch_tokens)", self.tokens)
 
 
-def prepared(loaded: Loaded, settings: TrainSettings, world: World = ALONE) -> Any:
+def prepared(loaded: Loaded, settings: TrainSettings, world: World = ALONE) -> "PreTrainedModel":
     """Return the model as it will be trained: with its adapter if there is one, checkpointing switched on, sharded, in training
     mode."""
     model = adapted(loaded.model, settings.adapter) if settings.adapter else loaded.model
@@ -71,7 +74,7 @@ def prepared(loaded: Loaded, settings: TrainSettings, world: World = ALONE) -> A
     return model.train()
 
 
-def quietly(model: Any, settings: TrainSettings) -> torch.autocast:
+def quietly(model: "PreTrainedModel", settings: TrainSettings) -> torch.autocast:
     """Return the context to compute in: bfloat16 over float32 weights, or as the weights are."""
     return torch.autocast(model.device.type, torch.bfloat16, enabled=torch_dtype(settings.dtype) is torch.bfloat16)
 
@@ -81,7 +84,7 @@ def fit(
     settings: TrainSettings,
     loaded: Loaded,
     source: ModelFolder,
-    model: Any,
+    model: "PreTrainedModel",
     groups: Sequence[Referenced],
     steps: Sequence[Sequence[int]],
     objective: Objective,

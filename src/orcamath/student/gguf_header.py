@@ -26,7 +26,7 @@ def gguf_header(path: Path) -> dict[str, Any]:
     return _read(path, _checked_keys)
 
 
-def _checked_keys(reader: "_Reader", n_tensors: int, n_keys: int) -> dict[str, Any]:
+def _checked_keys(reader: "_Reader", n_tensors: int, n_keys: int) -> dict[str, object]:
     """Read the keys, and refuse more layers than there are tensors: whoever builds them would not come to an end."""
     found = reader.keys(n_keys)
     layers = [v for k, v in found.items() if k.endswith(".block_count")]

@@ -7,12 +7,15 @@ llama.cpp also keeps in tensors; heads that turn in part) is refused by name.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from orcamath.errors import ModelError
 from orcamath.student.gguf_header import gguf_header, gguf_tensors
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["as_the_file_says"]
 
@@ -30,7 +33,7 @@ _NEUTRAL = {
 """Keys that transformers does not read, and the value at which they do nothing."""
 
 
-def as_the_file_says(model: Any, path: Path) -> Any:
+def as_the_file_says(model: "PreTrainedModel", path: Path) -> "PreTrainedModel":
     """Return the model with plain weights and all that its file says of how it computes. Raises ModelError."""
     header = gguf_header(path)
     kind = header["general.architecture"]
@@ -46,7 +49,7 @@ def as_the_file_says(model: Any, path: Path) -> Any:
     return _rebuilt(model, config)
 
 
-def _unread(said: dict[str, Any], config: dict[str, Any]) -> list[str]:
+def _unread(said: dict[str, object], config: dict[str, Any]) -> list[str]:
     """Name the keys whose value the configuration has no place for."""
     width = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
     rotated = {"rope.dimension_count": width, "attention.key_length": width, "attention.value_length": width}
@@ -58,7 +61,7 @@ def _unread(said: dict[str, Any], config: dict[str, Any]) -> list[str]:
     return [f"`{key}` is {said[key]!r}, not {at[key]!r}" for key in at.keys() & said.keys() if said[key] != at[key]]
 
 
-def _unplaced(model: Any, path: Path) -> list[str]:
+def _unplaced(model: "PreTrainedModel", path: Path) -> list[str]:
     """Count the file's numbers against the model's; tables of positions among what is left over are named."""
     tensors = gguf_tensors(path)
     if model.config.tie_word_embeddings:
@@ -70,7 +73,7 @@ def _unplaced(model: Any, path: Path) -> list[str]:
     return [f"{more:,} numbers have no place in the model{f', {chr(44).join(named)} among them' if named else ''}"]
 
 
-def _rebuilt(model: Any, config: dict[str, Any]) -> Any:
+def _rebuilt(model: "PreTrainedModel", config: dict[str, object]) -> "PreTrainedModel":
     """Build the model anew by a configuration: the one it was read with still says that its weights are quantized."""
     with torch.device("meta"):
         plain = type(model)(type(model.config).from_dict(config))

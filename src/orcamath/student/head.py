@@ -8,10 +8,13 @@ for a tiny model, calling the forward takes a few percent of decoding.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["Head", "bare", "holds", "split"]
 
@@ -19,7 +22,7 @@ TOLERANCE = 1e-4
 _PROBE = (1, 0, 1, 1)
 
 
-def bare(model: Any) -> Any:
+def bare(model: "PreTrainedModel") -> Any:
     """Return the causal language model inside an adapted one (`peft`), or the model itself."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
@@ -40,7 +43,7 @@ class _Given:
 class Head:
     """hidden [N, d] → logits [N, V], by the model's own forward."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: "PreTrainedModel") -> None:
         self._forward = type(model).forward  # not the instance's: hooks there would look for the real backbone
         self._backbone = model.base_model_prefix
         self._shell = object.__new__(type(model))  # shares all parameters; only its list of modules is its own
@@ -71,7 +74,7 @@ class _Whole:
         return logits
 
 
-def split(model: Any) -> tuple[Callable[..., Tensor], Head | _Whole]:
+def split(model: "PreTrainedModel") -> tuple[Callable[..., Tensor], Head | _Whole]:
     """Return what makes hidden states [B, T, d] of ids, and what makes logits of those, of a (perhaps adapted) model."""
     plain = bare(model)
     if holds(plain):
@@ -79,7 +82,7 @@ def split(model: Any) -> tuple[Callable[..., Tensor], Head | _Whole]:
     return lambda **asked: plain(**asked).logits, _Whole(plain.config.vocab_size)
 
 
-def holds(model: Any) -> bool:
+def holds(model: "PreTrainedModel") -> bool:
     """Tell whether body and head, one after the other, give the logits of the whole model (asked once a model, at load)."""
     plain = bare(model)
     if not hasattr(plain, "orcamath_head_holds"):
@@ -88,7 +91,7 @@ def holds(model: Any) -> bool:
 
 
 @torch.no_grad()
-def _agrees(model: Any) -> bool:
+def _agrees(model: "PreTrainedModel") -> bool:
     ids = torch.tensor([_PROBE], device=model.device)
     try:
         hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state[0]

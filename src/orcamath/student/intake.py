@@ -49,7 +49,7 @@ def check_files(path: Path) -> None:
             )
 
 
-def config_of(file: Path) -> dict[str, Any]:
+def config_of(file: Path) -> dict[str, object]:
     """Read one of a model's JSON files. Raises ModelError where it is no JSON object."""
     try:
         said = json.loads(file.read_text(encoding="utf-8"))

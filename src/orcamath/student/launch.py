@@ -36,7 +36,7 @@ T = TypeVar("T", bound=TrainedFacts)
 LOSSES = "orcamath.student.losses."
 
 
-def loss_name(loss: Callable[..., Any]) -> str:
+def loss_name(loss: Callable[..., object]) -> str:
     """Return what another process finds a loss by: its short name, or the file it was read from. Raises ModelError."""
     module = sys.modules[loss.__module__]
     loss = unwrap(loss)  # from what holds others' to their contract
@@ -139,12 +139,12 @@ class _Told:
     def __init__(self, speaks: bool) -> None:
         self.speaks = speaks
 
-    def tell(self, **what: Any) -> None:
+    def tell(self, **what: object) -> None:
         if self.speaks:
             sys.stdout.write(f"{MARK}{json.dumps(what)}\n")
             sys.stdout.flush()
 
-    def metric(self, **numbers: Any) -> None:
+    def metric(self, **numbers: object) -> None:
         self.tell(metric=numbers)
 
     def begin(self, what: str, total: int | None) -> None:

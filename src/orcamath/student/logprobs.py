@@ -5,7 +5,7 @@ states become logits at answer positions only, in slices, so the vocabulary neve
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,8 +13,12 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from orcamath.student.architectures import can_pack
+from orcamath.student.attention import Context
 from orcamath.student.head import split
 from orcamath.student.packing import pack
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["Posed", "answer_logp", "score", "score_rows", "score_tokens"]
 
@@ -34,7 +38,7 @@ class Posed(NamedTuple):
         return sum(len(self.prompt) + len(a) for a in self.answers)
 
 
-def score(model: Any, problems: Sequence[Posed], *, share: bool = True) -> Tensor:
+def score(model: "PreTrainedModel", problems: Sequence[Posed], *, share: bool = True) -> Tensor:
     """Return log π(y|x) of every answer of every problem, in order, [N] float32 or wider.
 
     `share`: compute a prompt once for all its answers. Same numbers either way, and on padded rows for architectures that
@@ -46,7 +50,7 @@ def score(model: Any, problems: Sequence[Posed], *, share: bool = True) -> Tenso
     return _score(model, problems, share)
 
 
-def score_tokens(model: Any, problems: Sequence[Posed], *, share: bool = True) -> tuple[Tensor, Tensor]:
+def score_tokens(model: "PreTrainedModel", problems: Sequence[Posed], *, share: bool = True) -> tuple[Tensor, Tensor]:
     """Return log π of every answer token, answer by answer in order, and which answer each belongs to: [T], [T].
 
     Of a model that is not sharded.
@@ -56,11 +60,11 @@ def score_tokens(model: Any, problems: Sequence[Posed], *, share: bool = True) -
     return per_token[order], owner[order]
 
 
-def _score(model: Any, problems: Sequence[Posed], share: bool) -> Tensor:
+def _score(model: "PreTrainedModel", problems: Sequence[Posed], share: bool) -> Tensor:
     return _summed(*_per_token(model, problems, share))
 
 
-def _per_token(model: Any, problems: Sequence[Posed], share: bool) -> tuple[Tensor, Tensor, int]:
+def _per_token(model: "PreTrainedModel", problems: Sequence[Posed], share: bool) -> tuple[Tensor, Tensor, int]:
     """Return log π of every answer token, its answer, and how many answers there are."""
     longest = max(len(p.prompt) + len(a) for p in problems for a in p.answers)
     if not can_pack(model, longest):
@@ -83,13 +87,13 @@ class _Once(torch.autograd.Function):
     """x[index] where no index repeats: the gradient is written, not added up."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, index: Tensor) -> Tensor:
+    def forward(ctx: Context, x: Tensor, index: Tensor) -> Tensor:
         ctx.save_for_backward(index)
         ctx.n = len(x)
         return x.index_select(0, index)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Context, *grads: Tensor) -> tuple[Tensor, None]:
         (index,) = ctx.saved_tensors
         out = grads[0].new_zeros(ctx.n, grads[0].shape[1])
         out[index] = grads[0]
@@ -100,7 +104,7 @@ def _summed(per_token: Tensor, owner: Tensor, n: int) -> Tensor:
     return torch.zeros(n, dtype=per_token.dtype, device=per_token.device).index_add(0, owner, per_token)
 
 
-def score_rows(model: Any, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Tensor:
+def score_rows(model: "PreTrainedModel", rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> Tensor:
     """Score (prompt, answer) rows, each forwarded whole and padded on the right, [N].
 
     Causal attention never looks right, so padding needs no mask; its positions are simply not read.
@@ -108,7 +112,7 @@ def score_rows(model: Any, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) 
     return _summed(*_rows(model, rows))
 
 
-def _rows(model: Any, rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> tuple[Tensor, Tensor, int]:
+def _rows(model: "PreTrainedModel", rows: Sequence[tuple[Sequence[int], Sequence[int]]]) -> tuple[Tensor, Tensor, int]:
     device = model.device
     lengths = [len(p) + len(a) for p, a in rows]
     ids = torch.zeros(len(rows), max(lengths) - 1, dtype=torch.long)

@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch.optim import AdamW
@@ -22,6 +22,9 @@ from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
 from orcamath.student.sharding import whole
 from orcamath.student.watch import Sums
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["Done", "Metric", "StepReport", "epoch_steps", "learning_rate", "plan", "train"]
 
@@ -78,7 +81,7 @@ def learning_rate(step: int, n_steps: int, settings: TrainSettings) -> float:
 
 
 def train(
-    model: Any,
+    model: "PreTrainedModel",
     steps: Sequence[Sequence[str]],
     step: Callable[[int], StepReport],
     settings: TrainSettings,

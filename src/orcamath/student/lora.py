@@ -8,7 +8,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["saved_adapter_on", "with_adapter"]
 
@@ -20,7 +23,7 @@ def _unwarned() -> Iterator[None]:
         yield
 
 
-def with_adapter(model: Any, config: Any) -> Any:
+def with_adapter(model: "PreTrainedModel", config: object) -> "PreTrainedModel":
     """Return the model with a fresh adapter of peft's `config`. Raises ImportError where peft is not installed."""
     from peft import get_peft_model
 
@@ -28,7 +31,7 @@ def with_adapter(model: Any, config: Any) -> Any:
         return get_peft_model(model, config, autocast_adapter_dtype=True)
 
 
-def saved_adapter_on(base: Any, path: Path) -> Any:
+def saved_adapter_on(base: "PreTrainedModel", path: Path) -> "PreTrainedModel":
     """Return the base with the adapter that lies in a folder, not to be trained. Raises ImportError without peft."""
     from peft import PeftModel
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from safetensors import safe_open
@@ -25,6 +25,9 @@ from orcamath.student.head import holds
 from orcamath.student.intake import check_claims, check_files, config_of
 from orcamath.student.lora import saved_adapter_on
 from orcamath.student.settings import Dtype
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 __all__ = [
     "Loaded",
@@ -48,8 +51,8 @@ _IGNORED = {"model.safetensors.index.json", "README.md"}
 class Loaded(NamedTuple):
     """A model ready to run, and its tokenizer."""
 
-    model: Any
-    tokenizer: Any
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerBase"
     ends: tuple[int, ...] = ()
     """Ids that its generation_config says end an answer."""
 
@@ -202,7 +205,7 @@ def load(
     return Loaded(model, tokenizer, declared_ends(path))
 
 
-def _load_weights(path: Path, dtype: torch.dtype) -> Any:
+def _load_weights(path: Path, dtype: torch.dtype) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM
 
     if path.is_file():
@@ -226,7 +229,7 @@ def _load_weights(path: Path, dtype: torch.dtype) -> Any:
     return _complete(model, said, path)
 
 
-def _complete(model: Any, said: dict[str, Any], path: Path) -> Any:
+def _complete(model: "PreTrainedModel", said: dict[str, Any], path: Path) -> "PreTrainedModel":
     """Return the model if every tensor had its place and every place its tensor. Raises ModelError naming those that did not.
 
     transformers only warns, and draws what is missing at random.
@@ -246,7 +249,7 @@ def _some(names: Sequence[str], n: int = 3) -> str:
     return ", ".join(f"`{name}`" for name in names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")
 
 
-def _load_quantized(path: Path, dtype: torch.dtype) -> Any:
+def _load_quantized(path: Path, dtype: torch.dtype) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     scheme = BitsAndBytesConfig(
@@ -260,7 +263,7 @@ def _load_quantized(path: Path, dtype: torch.dtype) -> Any:
     return _complete(model, said, path)
 
 
-def _load_adapter(path: Path, dtype: torch.dtype) -> Any:
+def _load_adapter(path: Path, dtype: torch.dtype) -> "PreTrainedModel":
     from peft import get_peft_model_state_dict
 
     base = str(config_of(path / "adapter_config.json")["base_model_name_or_path"])
@@ -272,7 +275,7 @@ def _load_adapter(path: Path, dtype: torch.dtype) -> Any:
     return _complete(model, {"missing_keys": wanted - held, "unexpected_keys": held - wanted - allowed}, path)
 
 
-def load_tokenizer(path: Path) -> Any:
+def load_tokenizer(path: Path) -> "PreTrainedTokenizerBase":
     """Load a model's tokenizer alone. Raises ModelError."""
     from transformers import AutoTokenizer
 
@@ -286,7 +289,7 @@ def load_tokenizer(path: Path) -> Any:
 
 
 @lru_cache(maxsize=4)
-def _gguf_tokenizer(path: Path, _mtime: int) -> Any:
+def _gguf_tokenizer(path: Path, _mtime: int) -> "PreTrainedTokenizerBase":
     """Read once a process: a GGUF's vocabulary takes many seconds."""
     from transformers import AutoTokenizer
 
@@ -295,7 +298,9 @@ def _gguf_tokenizer(path: Path, _mtime: int) -> Any:
     )
 
 
-def save(model: Any, tokenizer: Any, path: Path, dtype: torch.dtype | None = None) -> None:
+def save(
+    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", path: Path, dtype: torch.dtype | None = None
+) -> None:
     """Write a model as transformers does: safetensors, config, tokenizer with its chat template. Whole or not at all."""
     temporary = path.with_name(path.name + ".writing")
     shutil.rmtree(temporary, ignore_errors=True)

@@ -33,7 +33,7 @@ class Packed(NamedTuple):
     n_answers: int
 
 
-def pack(problems: Sequence[Any], *, share: bool, device: Any, dtype: torch.dtype) -> Packed:
+def pack(problems: Sequence[Any], *, share: bool, device: torch.device, dtype: torch.dtype) -> Packed:
     """Lay out problems (with `prompt` and `answers`) as one line. The last token of an answer is predicted, never read."""
     if not share:
         problems = [_Row((*p.prompt, *a[:-1]), len(p.prompt), a) for p in problems for a in p.answers]
@@ -68,7 +68,7 @@ class _Row(NamedTuple):
     answer: tuple[int, ...]
 
 
-def _alone(rows: Sequence[_Row], device: Any) -> Packed:
+def _alone(rows: Sequence[_Row], device: torch.device) -> Packed:
     """Every answer with its own copy of the prompt: prompt rows only."""
     ids: list[int] = []
     positions: list[int] = []
@@ -88,7 +88,7 @@ def _alone(rows: Sequence[_Row], device: Any) -> Packed:
 
 def _packed(
     ids: list[int], positions: list[int], layout: Layout, first: list[int], later: list[int],
-    answers: Sequence[tuple[int, ...]], device: Any,
+    answers: Sequence[tuple[int, ...]], device: torch.device,
 ) -> Packed:  # fmt: skip
     targets = [a[0] for a in answers] + [t for a in answers for t in a[1:]]
     owner = [*range(len(answers)), *(n for n, a in enumerate(answers) for _ in a[1:])]
@@ -113,7 +113,7 @@ def _layout(
     answers: Sequence[tuple[int, int]],
     prompt_of: Sequence[int],
     n_tokens: int,
-    device: Any,
+    device: torch.device,
     dtype: torch.dtype,
 ) -> Layout:
     """Index the places. `prompts`, `answers`: (start, length) in the line."""

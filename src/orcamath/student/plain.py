@@ -7,7 +7,7 @@ Rows of equal length run together, so nothing is padded. A row's draw is made as
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,11 +15,14 @@ from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList,
 
 from orcamath.student.draws import Asked, Sampled, draw_tokens, uniforms
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 __all__ = ["neutral", "sample_plain"]
 
 
 @contextmanager
-def neutral(model: Any) -> Iterator[None]:
+def neutral(model: "PreTrainedModel") -> Iterator[None]:
     """Let `generate` do what it is asked: a base's own top_k, penalties and temperature are laid aside meanwhile."""
     own, model.generation_config = model.generation_config, GenerationConfig()
     try:
@@ -29,7 +32,7 @@ def neutral(model: Any) -> Iterator[None]:
 
 
 def sample_plain(
-    model: Any,
+    model: "PreTrainedModel",
     chunk: Sequence[Asked],
     stop_ids: frozenset[int],
     decode: Callable[[Sequence[int]], str],
@@ -57,7 +60,7 @@ def _alike(chunk: Sequence[Asked], n_rows: int) -> Iterator[list[int]]:
 
 
 def _generated(
-    model: Any, rows: Sequence[Asked], stop_ids: frozenset[int], decode: Callable[[Sequence[int]], str]
+    model: "PreTrainedModel", rows: Sequence[Asked], stop_ids: frozenset[int], decode: Callable[[Sequence[int]], str]
 ) -> list[Sampled]:
     ids = torch.tensor([a.prompt for a in rows], device=model.device)
     start = ids.shape[1]
@@ -88,7 +91,7 @@ def _says(ids: Sequence[int], asked: Asked, decode: Callable[[Sequence[int]], st
 class _Drawn(LogitsProcessor):
     """Leaves each row the one token that it drew."""
 
-    def __init__(self, rows: Sequence[Asked], start: int, device: Any) -> None:
+    def __init__(self, rows: Sequence[Asked], start: int, device: torch.device) -> None:
         self.start = start
         self.temperature = torch.tensor([a.temperature for a in rows], device=device)
         self.top_p = torch.tensor([a.top_p for a in rows], device=device)
@@ -108,7 +111,7 @@ class _Said(StoppingCriteria):
     def __init__(self, rows: Sequence[Asked], start: int, decode: Callable[[Sequence[int]], str]) -> None:
         self.rows, self.start, self.decode = rows, start, decode
 
-    def __call__(self, input_ids: Tensor, *_: Any, **__: Any) -> Tensor:
+    def __call__(self, input_ids: Tensor, *_: object, **__: object) -> Tensor:
         said = input_ids[:, self.start :].tolist()
         done = [len(ids) >= a.max_new or _says(ids, a, self.decode) for ids, a in zip(said, self.rows, strict=True)]
         return torch.tensor(done, device=input_ids.device)

@@ -7,12 +7,15 @@ whatever their number. Every process keeps all weights, or its share of them (`s
 import os
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
 
 from orcamath.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["ALONE", "World", "deal", "n_gpus"]
 
@@ -65,7 +68,7 @@ class World:
         """Return the places of the items that this process works on, in order."""
         return sorted(deal(sizes, self.size)[self.rank])
 
-    def add_gradients(self, model: Any) -> None:
+    def add_gradients(self, model: "PreTrainedModel") -> None:
         """Make every process's gradients the sum over all of them."""
         if self.size == 1:
             return

@@ -11,7 +11,7 @@ from contextlib import closing
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from orcamath.ports import Progress
 from orcamath.store.seals import number_of, sealed_number
@@ -24,6 +24,9 @@ from orcamath.student.model import load, torch_dtype
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
 from orcamath.student.steps import score_all
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["reference_logprobs"]
 
@@ -41,7 +44,7 @@ def reference_logprobs(
     asked: Sequence[Posed],
     reference: ModelFolder,
     student: ModelFolder,
-    loaded: Any,
+    loaded: object,
     settings: TrainSettings,
     folder: Path,
     progress: Progress,
@@ -90,7 +93,12 @@ def _read(db: sqlite3.Connection, name: str, posed: Posed) -> tuple[float, ...] 
 
 
 def _fill(
-    db: sqlite3.Connection, name: str, model: Any, missing: Sequence[Posed], settings: TrainSettings, progress: Progress
+    db: sqlite3.Connection,
+    name: str,
+    model: "PreTrainedModel",
+    missing: Sequence[Posed],
+    settings: TrainSettings,
+    progress: Progress,
 ) -> None:
     progress.begin("reference", len(missing))
     room = Room(settings.batch_tokens)

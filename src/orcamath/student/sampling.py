@@ -8,7 +8,7 @@ Shapes: R rows (slots), n of them active, L longest row, V vocabulary.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,9 @@ from orcamath.student.draws import Asked, Sampled, draw_tokens, uniforms
 from orcamath.student.head import split
 from orcamath.student.plain import sample_plain
 from orcamath.student.slots import Slots
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["Asked", "Sampled", "sample_chunk", "sample_each"]
 
@@ -41,7 +44,7 @@ class _Prompt(NamedTuple):
 
 
 def sample_chunk(
-    model: Any,
+    model: "PreTrainedModel",
     chunk: Sequence[Asked],
     stop_ids: frozenset[int],
     decode: Callable[[Sequence[int]], str],
@@ -56,7 +59,7 @@ def sample_chunk(
 
 @torch.inference_mode()
 def sample_each(
-    model: Any,
+    model: "PreTrainedModel",
     chunk: Sequence[Asked],
     stop_ids: frozenset[int],
     decode: Callable[[Sequence[int]], str],
@@ -90,7 +93,14 @@ class _Run:
     """The rows that decode side by side."""
 
     def __init__(
-        self, model: Any, n_rows: int, longest: int, max_new: int, stop_ids: frozenset[int], *, logp: bool = False
+        self,
+        model: "PreTrainedModel",
+        n_rows: int,
+        longest: int,
+        max_new: int,
+        stop_ids: frozenset[int],
+        *,
+        logp: bool = False,
     ) -> None:
         self.n = 0
         self.body, self.head = split(model)
@@ -176,7 +186,7 @@ class _Run:
         self.logits[active] = self.head(hidden).to(self.logits.dtype)
 
 
-def _prefilled(model: Any, asked: Sequence[tuple[int, Asked]], n_rows: int) -> Iterator[_Row]:
+def _prefilled(model: "PreTrainedModel", asked: Sequence[tuple[int, Asked]], n_rows: int) -> Iterator[_Row]:
     """Yield rows with their prompt's keys and values; equal prompts stand together and are computed once."""
     pending = deque(asked)
     while pending:
@@ -194,7 +204,7 @@ def _prefilled(model: Any, asked: Sequence[tuple[int, Asked]], n_rows: int) -> I
             yield _Row(place, a, ready[a.prompt])
 
 
-def _prefill(model: Any, prompts: Sequence[tuple[int, ...]]) -> list[_Prompt]:
+def _prefill(model: "PreTrainedModel", prompts: Sequence[tuple[int, ...]]) -> list[_Prompt]:
     """Run prompts, padded on the right: causal attention never sees the padding, and what it computes is not kept."""
     width = max(map(len, prompts))
     ids = torch.zeros(len(prompts), width, dtype=torch.long)

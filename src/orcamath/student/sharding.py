@@ -10,7 +10,7 @@ while it scores as its own reference, when every process holds it whole.
 
 from collections.abc import Callable, Iterable
 from types import MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ from orcamath.errors import ModelError
 from orcamath.student.model import torch_dtype
 from orcamath.student.processes import World
 from orcamath.student.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["even", "gathered", "is_sharded", "like", "shard", "shards", "whole"]
 
@@ -32,7 +35,7 @@ def shards(settings: TrainSettings, world: World) -> bool:
     return settings.sharding == "fsdp2" or torch.cuda.is_available()
 
 
-def shard(model: Any, settings: TrainSettings, world: World) -> None:
+def shard(model: "PreTrainedModel", settings: TrainSettings, world: World) -> None:
     """Deal a model out, in place: block by block, then what is left (embeddings, last norm, head)."""
     # here and not above: these take a second to import, and most trainings need none of them
     from torch.distributed.device_mesh import init_device_mesh
@@ -54,12 +57,12 @@ def shard(model: Any, settings: TrainSettings, world: World) -> None:
     register_fsdp_forward_method(model, "gathered")
 
 
-def is_sharded(model: Any) -> bool:
+def is_sharded(model: "PreTrainedModel") -> bool:
     """Tell whether `shard` was here."""
     return hasattr(model, "gathered")
 
 
-def even(model: Any, world: World) -> Callable[[int], int]:
+def even(model: "PreTrainedModel", world: World) -> Callable[[int], int]:
     """Return what says how many forwards every process does where this one needs n."""
     return world.most if is_sharded(model) else int
 

@@ -5,7 +5,7 @@ a sliding window no longer sees: windows are in the mask, so rows of any lengths
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -13,13 +13,16 @@ from transformers.cache_utils import Cache, DynamicLayer
 
 from orcamath.student.architectures import KNOWN, window
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 __all__ = ["Slots"]
 
 
 class Slots:
     """One tensor of keys and one of values a layer: [rows, positions, heads, head_dim]."""
 
-    def __init__(self, model: Any, n_rows: int, longest: int) -> None:
+    def __init__(self, model: "PreTrainedModel", n_rows: int, longest: int) -> None:
         config, device, dtype = model.config, model.device, model.dtype
         head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
@@ -64,7 +67,7 @@ class Slots:
         self.lengths[rows] += 1
         return hidden[:, -1]
 
-    def _masks(self, at: Tensor) -> Any:
+    def _masks(self, at: Tensor) -> object:
         """Return what each row's next token sees, [n, 1, 1, width], in the form the architecture takes; `at` [n, 1]."""
         columns = self.columns[: self.width]
         full = near = columns <= at
@@ -84,14 +87,14 @@ class Slots:
 class _Layer(DynamicLayer):
     """One layer's slots as transformers wants to see them."""
 
-    def __init__(self, shape: tuple[int, ...], device: Any, dtype: Any, slots: Slots) -> None:
+    def __init__(self, shape: tuple[int, ...], device: torch.device, dtype: Any, slots: Slots) -> None:
         super().__init__()
         self.store_keys = torch.zeros(shape, device=device, dtype=dtype)
         self.store_values = torch.zeros(shape, device=device, dtype=dtype)
         self.slots = slots
         self.is_initialized = True
 
-    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+    def update(self, key_states: Tensor, value_states: Tensor, *_: object, **__: object) -> tuple[Tensor, Tensor]:
         """Write one position a row and return all of the rows' keys and values, [n, heads, L, head_dim]."""
         rows, width = self.slots.rows, self.slots.width
         at = self.slots.lengths[rows]

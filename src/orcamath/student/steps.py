@@ -5,7 +5,7 @@ order, or how rows were padded.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from orcamath.student.losses import Batch, LossFunction, Totals, needs_of
 from orcamath.student.losses.nll import nll
 from orcamath.student.settings import LossSettings
 from orcamath.student.watch import Sums, looked_at, watched
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["IDLE", "Objective", "Referenced", "cut", "gradients", "ratio_sum", "score_all", "slices", "totals", "z0"]
 
@@ -87,7 +90,12 @@ def slices(problem: Posed, budget: int) -> list[Posed]:
 
 @torch.no_grad()
 def score_all(
-    model: Any, problems: Sequence[Posed], budget: int, *, share: bool = True, even: Callable[[int], int] = int
+    model: "PreTrainedModel",
+    problems: Sequence[Posed],
+    budget: int,
+    *,
+    share: bool = True,
+    even: Callable[[int], int] = int,
 ) -> list[tuple[float, ...]]:
     """Return the log-probs of every problem's answers, without gradient, in order. `even`: see `gradients`."""
     out: list[tuple[float, ...]] = [()] * len(problems)
@@ -119,7 +127,7 @@ def z0(policy: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) 
 
 
 def gradients(
-    model: Any,
+    model: "PreTrainedModel",
     groups: Sequence[Referenced],
     objective: Objective,
     baseline: float,
@@ -166,7 +174,7 @@ def gradients(
 
 @torch.no_grad()
 def _without_gradient(
-    model: Any, large: Mapping[int, Sequence[Posed]], share: bool, even: Callable[[int], int]
+    model: "PreTrainedModel", large: Mapping[int, Sequence[Posed]], share: bool, even: Callable[[int], int]
 ) -> dict[int, Tensor]:
     """Score sliced problems, as leaves that the loss can be differentiated with respect to."""
     n = sum(map(len, large.values()))
@@ -193,7 +201,7 @@ def _batch(logp: Tensor, part: Sequence[Referenced], baseline: float, whole: Tot
         pairs += [(start + w, start + loser, x) for w, loser, x in g.group.pairs]
         start += len(g.reference)
 
-    def row(values: list[Any], dtype: torch.dtype | None = None) -> Tensor:
+    def row(values: list[object], dtype: torch.dtype | None = None) -> Tensor:
         return torch.tensor(values, dtype=dtype or logp.dtype, device=logp.device)
 
     return Batch(

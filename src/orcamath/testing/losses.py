@@ -20,7 +20,7 @@ _DESIRABLE = (True, False, True, False)
 def _batch(logp: Tensor, rows: Sequence[int]) -> Batch:
     """Rows of two problems, each with a right answer (even) and a wrong one (odd); counts are the whole step's."""
 
-    def row(values: Sequence[Any]) -> Tensor:
+    def row(values: Sequence[object]) -> Tensor:
         return torch.tensor([values[i] for i in rows])
 
     pairs = [(rows.index(i), rows.index(i + 1)) for i in (0, 2) if i in rows]

@@ -110,7 +110,7 @@ class MisbehavingServer:
         models: tuple[str, ...] = (),
         refuses: tuple[str, ...] = (),
         batches: BatchDesk | None = None,
-        says: Callable[[dict[str, int]], Any] | None = None,
+        says: Callable[[dict[str, int]], object] | None = None,
     ) -> None:
         """`says`: what it says of its usage instead of what it bills; None leaves it out of the answer."""
         self.respond, self.faults, self.price = respond, faults or Faults(), price
@@ -168,7 +168,7 @@ class MisbehavingServer:
         found = [m for m in shown if m["id"] == wanted]
         return Answer(body=orjson.dumps(found[0])) if found else _error(404, f"The model `{wanted}` does not exist")
 
-    def _in_batch(self, body: dict[str, Any]) -> Any:
+    def _in_batch(self, body: dict[str, object]) -> object:
         """Complete one request of a batch: content faults only."""
         key = blake2b(orjson.dumps(body), digest_size=16).digest()
         call = _decode(body)
@@ -245,7 +245,7 @@ class MisbehavingServer:
 def _streamed(payload: bytes) -> bytes:
     """Turn a completion into server-sent events: a piece a word, then the reasons and the bill, then `[DONE]`."""
     whole = orjson.loads(payload)
-    events: list[dict[str, Any]] = []
+    events: list[dict[str, object]] = []
     for choice in whole["choices"]:
         text = choice["message"]["content"] if "message" in choice else choice["text"]
         for piece in re.findall(r"\s*\S+|\s+$", text):

@@ -6,7 +6,7 @@ Newcombe's for paired shares, the p McNemar's, exact (`intervals`). Only greedy 
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orcamath.errors import OrcamathError, UsageError
 from orcamath.intervals import paired
@@ -48,7 +48,7 @@ def students_in(folders: list[Path]) -> list[Student]:
     return list(found.values())
 
 
-def compare(one: Student, two: Student, folders: dict[str, Path], store: Store) -> dict[str, Any]:
+def compare(one: Student, two: Student, folders: dict[str, Path], store: Store) -> dict[str, object]:
     """Hold the second student against the first. Raises UsageError where they share no problem."""
     first, second = _answers(one, store), _answers(two, store)
     questions = dict(_questions([folders[one.run], folders[two.run]], store))
@@ -65,7 +65,7 @@ def compare(one: Student, two: Student, folders: dict[str, Path], store: Store) 
 
 def _board(
     benchmark: str, shared: list[str], before: dict[str, Scored], after: dict[str, Scored], questions: dict[str, str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     was, now = ([side[p].outcome == "agrees" for p in shared] for side in (before, after))
     result = paired(was, now)
     moved = [(p, b) for p, a, b in zip(shared, was, now, strict=True) if a != b]
@@ -82,7 +82,7 @@ def _board(
     }  # fmt: skip
 
 
-def _flip(problem: str, before: Scored, after: Scored, questions: dict[str, str]) -> dict[str, Any]:
+def _flip(problem: str, before: Scored, after: Scored, questions: dict[str, str]) -> dict[str, object]:
     sides = {
         side: {"text": x.text, "final_answer": x.final_answer, "outcome": x.outcome, "finish_reason": x.finish_reason}
         for side, x in (("first", before), ("second", after))

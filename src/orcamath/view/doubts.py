@@ -105,7 +105,7 @@ def _duplicates(sources: Sources) -> Iterator[dict[str, Any]]:
                    "question": kept, "pieces": differences(kept, text), "texts": []}  # fmt: skip
 
 
-def _contaminated(sources: Sources) -> Iterator[dict[str, Any]]:
+def _contaminated(sources: Sources) -> Iterator[dict[str, object]]:
     """Training questions most alike to benchmark questions, and what the gate dropped."""
     for made in sources.made:
         for pair in made.artifact.said(GateFacts).pairs if made.label == "gate" else ():

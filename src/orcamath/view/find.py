@@ -91,11 +91,11 @@ def totals(db: sqlite3.Connection) -> dict[str, int]:
     return {kind: counts.get(number(kind), 0) for kind in ALL_KINDS}
 
 
-def _matching(query: Query) -> tuple[str, list[Any]]:
+def _matching(query: Query) -> tuple[str, list[object]]:
     """Return `FROM … WHERE …` and its values."""
     joins, where, values = "records r", ["r.kind = ?"], [number(query.kind)]
     text = query.text.strip()
-    more: list[Any] = []
+    more: list[object] = []
     if _ID.fullmatch(text):
         found = (f"SELECT id FROM shown WHERE {column} >= ? AND {column} < ?" for column in ("name", "problem"))
         where = ["+r.kind = ?", f"r.id IN ({' UNION '.join(found)})"]

@@ -38,7 +38,7 @@ class Opened:
         self.marks = Marks(folder)
         self._kept = threading.local()
         self._made: tuple[object, list[Made]] = (None, [])
-        self._scores: tuple[object, list[dict[str, Any]]] = (None, [])
+        self._scores: tuple[object, list[dict[str, object]]] = (None, [])
 
     def made(self) -> list[Made]:
         """Return every stage of the run and its arms that is sealed now, what arms share once."""
@@ -89,7 +89,7 @@ class Opened:
         """Return the runs that students may be of, by name."""
         return {s.run: self.folder.parent / s.run for s in self.students()} | {self.folder.name: self.folder}
 
-    def overview(self) -> dict[str, Any]:
+    def overview(self) -> dict[str, object]:
         """Return how the run stands, its scores, and the newest model calls while it is at work."""
         found = now_of(self.folder, self.store)
         plain = found.plain() | {

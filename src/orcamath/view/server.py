@@ -148,12 +148,12 @@ def _number(text: str | None, otherwise: int) -> int:
     return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 12 else otherwise
 
 
-def _live(opened: Opened, _request: web.Request, _body: Any) -> Any:
+def _live(opened: Opened, _request: web.Request, _body: object) -> object:
     with opened.reading() as db:
         return opened.overview() | {"totals": totals(db)}
 
 
-def _records(opened: Opened, request: web.Request, _body: Any) -> Any:
+def _records(opened: Opened, request: web.Request, _body: object) -> object:
     with opened.reading() as db:
         found = page(db, _query(request))
     marks = opened.marks.of
@@ -161,7 +161,7 @@ def _records(opened: Opened, request: web.Request, _body: Any) -> Any:
     return {"rows": rows, "n": found.n, "more": found.more}
 
 
-def _facets(opened: Opened, request: web.Request, _body: Any) -> Any:
+def _facets(opened: Opened, request: web.Request, _body: object) -> object:
     with opened.reading() as db:
         return facets(db, _query(request))
 
@@ -192,16 +192,16 @@ def _story(opened: Opened, request: web.Request, _body: Any) -> Any:
     return found | {"mark": inert(mark._asdict()) if mark else None}
 
 
-def _resolve(opened: Opened, request: web.Request, _body: Any) -> Any:
+def _resolve(opened: Opened, request: web.Request, _body: object) -> object:
     with opened.reading() as db:
         return {"problem": problem_of(db, request.query.get("id", ""))}
 
 
-def _students(opened: Opened, _request: web.Request, _body: Any) -> Any:
+def _students(opened: Opened, _request: web.Request, _body: object) -> object:
     return inert([s._asdict() for s in opened.students()])
 
 
-def _compare(opened: Opened, request: web.Request, _body: Any) -> Any:
+def _compare(opened: Opened, request: web.Request, _body: object) -> object:
     known = {s.key: s for s in opened.students()}
     one, two = (known.get(request.query.get(side, "")) for side in ("first", "second"))
     if one is None or two is None:
@@ -209,18 +209,18 @@ def _compare(opened: Opened, request: web.Request, _body: Any) -> Any:
     return inert(compare(one, two, opened.folders(), opened.store), 4_000)
 
 
-def _lists(_opened: Opened, _request: web.Request, _body: Any) -> Any:
+def _lists(_opened: Opened, _request: web.Request, _body: object) -> object:
     return [{"name": name, "title": found.title, "about": found.about} for name, found in LISTS.items()]
 
 
-def _doubts(opened: Opened, request: web.Request, _body: Any) -> Any:
+def _doubts(opened: Opened, request: web.Request, _body: object) -> object:
     with opened.reading() as db:
         items = doubts(request.query.get("list", ""), opened.sources(db))
     marks = opened.marks.of
     return [item | ({"mark": inert(marks[item["id"]]._asdict())} if item["id"] in marks else {}) for item in items]
 
 
-def _mark(opened: Opened, _request: web.Request, body: Any) -> Any:
+def _mark(opened: Opened, _request: web.Request, body: object) -> Any:
     if not isinstance(body, dict):
         raise UsageError("a mark is an object with `id`, `mark` and `note`")
     return inert(opened.marks.add(body.get("id"), body.get("mark"), body.get("note", ""))._asdict())

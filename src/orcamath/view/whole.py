@@ -26,7 +26,7 @@ MAX_CHARS = 20_000
 """Of any one text; the whole of it is one click away."""
 
 
-def inert(value: Any, limit: int | None = MAX_CHARS) -> Any:
+def inert(value: object, limit: int | None = MAX_CHARS) -> Any:
     """Make every text in a JSON value fit to be looked at; `limit` None cuts nothing."""
     if isinstance(value, str):
         shown = visible(value if limit is None else value[: limit + 1])
@@ -88,7 +88,7 @@ def raw_text(db: sqlite3.Connection, record: int, spelling: Spelled) -> str | No
     return "\n\n".join(f"== {key}\n{_plain(inert(value, None))}" for key, value in values.items()) + "\n"
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     if isinstance(value, list):
         return "\n\n".join(_plain(v) for v in value)
     if isinstance(value, dict):
@@ -96,7 +96,7 @@ def _plain(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _table_row(path: Path, row: int) -> dict[str, Any]:
+def _table_row(path: Path, row: int) -> dict[str, object]:
     """Read one row; tables are written in groups, so only its group is read, and the next rows wanted are often in it."""
     changed = path.stat().st_mtime_ns
     starts = _starts(path, changed)
@@ -105,7 +105,7 @@ def _table_row(path: Path, row: int) -> dict[str, Any]:
         found = _group(path, changed, group)
     except (OSError, pa.ArrowInvalid) as e:
         raise DataError(f"cannot read the table `{path}`: {e}; `orcamath fsck` finds and mends what is damaged") from e
-    values: dict[str, Any] = found.slice(row - starts[group], 1).to_pylist()[0]
+    values: dict[str, object] = found.slice(row - starts[group], 1).to_pylist()[0]
     return values
 
 
@@ -123,7 +123,7 @@ def _group(path: Path, _changed: int, group: int) -> pa.Table:
     return file.read_row_group(group, columns=wanted)
 
 
-def _of_call(call: Call, spelling: Spelled) -> dict[str, Any]:
+def _of_call(call: Call, spelling: Spelled) -> dict[str, object]:
     request, reply = call.request, call.reply
     if request.token_ids is None:
         prompt: list[dict[str, str]] = [{"role": m.role, "content": m.content} for m in request.messages]
