@@ -15,7 +15,7 @@ from orcamath.answers import final_answer, same
 from orcamath.preferences import Judged
 from orcamath.records import Exercise, Settings
 
-__all__ = ["Aim", "Place", "Rate", "Standing", "contradiction", "place", "pooled", "standings"]
+__all__ = ["Aim", "Place", "Rate", "Standing", "Until", "contradiction", "place", "pooled", "settled", "standings"]
 
 Place = Literal["aimed", "too_easy", "too_hard", "label_contradicted", "unknown"]
 
@@ -36,6 +36,15 @@ class Aim(Settings):
         if self.low > self.high:
             raise ValueError(f"low: {self.low:g} is above high: {self.high:g}, so no problem would be practised")
         return self
+
+
+class Until(Settings):
+    """When a problem has been sampled enough."""
+
+    more: int = Field(default=4, ge=1)
+    """Samples of each further spell, for problems whose answers are all alike so far."""
+    alike: int = Field(default=16, ge=2)
+    """A problem whose answers are all alike is given up after so many."""
 
 
 class Rate(NamedTuple):
@@ -64,6 +73,12 @@ class Standing(NamedTuple):
     rate: Rate
     against: str | None = None
     """The answer that contradicts its label (see `contradiction`)."""
+
+
+def settled(judged: Sequence[Judged], alike: int) -> bool:
+    """Tell whether a problem needs no more samples: it has a right and a wrong one, or so many in all."""
+    outcomes = {j.outcome for j in judged}
+    return {"agrees", "disagrees"} <= outcomes or len(judged) >= alike
 
 
 def contradiction(exercise: Exercise, judged: Sequence[Judged]) -> str | None:

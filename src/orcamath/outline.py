@@ -45,6 +45,9 @@ def _iterations(recipe: Recipe) -> Iterator[str]:
         elif step.online is not None:
             yield f"online {number}"
         else:
+            if step.practice.until is not None:
+                for n in range(1, step.practice.n_spells + 1):
+                    yield from (f"practice {number}.{n}", f"judge {number}.{n}")
             yield from (f"practice {number}", f"judge {number}")
             if recipe.reask is not None:
                 yield f"reask {number}"

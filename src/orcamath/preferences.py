@@ -90,8 +90,9 @@ def sides(
     judged: Iterable[Judged],
     positives: Positives = "all",
     teacher_solution: TeacherSolution = "always",
+    inclusion: float = 1.0,
 ) -> Sides:
-    """Sort the answers of one problem. The order of the samples changes nothing."""
+    """Sort the answers of one problem. The order of the samples changes nothing. `inclusion`: what each sample is weighed by."""
     samples = {"agrees": Counter[tuple[str, bool]](), "disagrees": Counter[tuple[str, bool]]()}
     ids: dict[tuple[str, bool], list[tuple[int, ...] | None]] = {}
     for attempt, outcome in judged:
@@ -114,7 +115,7 @@ def sides(
         return tuple(
             Response(
                 text=text, token_ids=min((i for i in ids[text, done] if i is not None), default=None), finished=done,
-                origin="sample", multiplicity=n,
+                origin="sample", multiplicity=n, inclusion=inclusion,
             )
             for (text, done), n in sorted(counts.items())
         )  # fmt: skip

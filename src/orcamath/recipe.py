@@ -14,6 +14,7 @@ from orcamath.errors import RecipeError, TooManyRejects, ToReview
 from orcamath.growth import grown_again, solved, unmarked
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.sources.choosing import SeedsSettings, together
+from orcamath.spells import in_spells
 from orcamath.stages.agent import invent
 from orcamath.stages.aiming import Round
 from orcamath.stages.ask import ask
@@ -137,8 +138,11 @@ def _iterate(
     model = tools.model_of(student)
     chat, pose = tools.player(recipe.student, model, step.practice.server)
     earlier = tuple(rounds) if step.practice.aim is not None else ()
-    practised = shop.stage(practise.of(number), step.practice, lessons, chat, pose, earlier)
-    verdicts = shop.stage(judge.of(number), recipe.judge, practised, tools.judge(recipe))
+    if step.practice.until is not None:
+        practised, verdicts = in_spells(number, step.practice, recipe, shop, lessons, chat, pose, earlier)
+    else:
+        practised = shop.stage(practise.of(number), step.practice, lessons, chat, pose, earlier)
+        verdicts = shop.stage(judge.of(number), recipe.judge, practised, tools.judge(recipe))
     if recipe.reask is not None:
         teacher = tools.chat(recipe.teacher)
         practised = verdicts = shop.stage(reask.of(number), recipe.reask, practised, verdicts, teacher)

@@ -245,6 +245,8 @@ class Response(Record):
     origin: Literal["teacher", "sample", "off_topic"]
     multiplicity: int = 1
     """How many of the samples said exactly this."""
+    inclusion: float = 1.0
+    """Below 1 where its problem was sampled more often than others: the share of its samples that the others had."""
 
 
 class Preference(Record):
@@ -301,7 +303,7 @@ SCHEMAS: dict[str, _Table] = {
     "attempts": _Table(record=Attempt, version=1),
     "verdicts": _Table(record=Verdict, version=1),
     "rollouts": _Table(record=Rollout, version=1),
-    "preferences": _Table(record=Preference, version=1),
+    "preferences": _Table(record=Preference, version=2),
     "scored": _Table(record=Scored, version=1),
     "rejected": _Table(record=Rejected, version=1),
 }

@@ -31,7 +31,7 @@ LAYERS = [
     ["student"],
     ["stages"],
     [
-        "recipe_settings", "recipe_versions", "recipe_file", "outline", "workshop", "growth", "recipe", "experiment",
+        "recipe_settings", "recipe_versions", "recipe_file", "outline", "workshop", "growth", "spells", "recipe", "experiment",
         "plan", "recipes",
     ],
     ["report", "view", "export"],

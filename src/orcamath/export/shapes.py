@@ -33,7 +33,8 @@ class Shape(NamedTuple):
 
 def last_round(stages: Stages, stage: str, wanted: int | None) -> int:
     """Return the round asked for, or the last one there is. Raises UsageError naming those there are."""
-    rounds = [int(label.split(" ")[1]) for label in stages if label.startswith(f"{stage} ")]
+    numbers = [label.split(" ")[1] for label in stages if label.startswith(f"{stage} ")]
+    rounds = [int(number) for number in numbers if number.isdigit()]  # `2.1` is a spell of round 2
     if not rounds:
         raise UsageError(f"this run (or arm) has no stage `{stage}` yet; arms are named with --arm")
     if wanted is None:

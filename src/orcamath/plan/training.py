@@ -110,7 +110,7 @@ def _online(
 def _practice(
     arm: str, stage: str, step: Iteration, lengths: Lengths, size: ModelSize | None, tflops: float
 ) -> TrainingPlan:
-    attempts = _exercises(step, lengths).times(step.practice.samples)
+    attempts = _exercises(step, lengths).times(_samples(step))
     sampled = attempts.times(lengths.answer.at_most(step.practice.max_new_tokens))
     share = SAMPLE_SHARE if step.practice.server is None else SERVED_SHARE
     disk = attempts.times(SAMPLE_BYTES).times(1e-6)
@@ -121,11 +121,17 @@ def _learning(
     arm: str, stage: str, step: Iteration, lengths: Lengths, size: ModelSize | None, tflops: float
 ) -> TrainingPlan:
     """Each problem's prompt once, and its distinct responses: the teacher's, the samples, or borrowed ones."""
-    responses = Range(2, 1 + step.practice.samples + step.preferences.synthetic_negatives)
+    responses = Range(2, 1 + _samples(step).high + step.preferences.synthetic_negatives)
     answers = responses.times(lengths.answer.at_most(step.practice.max_new_tokens))
     tokens = _exercises(step, lengths).times(lengths.question.plus(answers)).times(step.learn.epochs)
     kto = 2 if step.learn.loss == "kto" else 0  # the mismatched responses of z0
     return _trained(arm, stage, step.learn, tokens, size, tflops, more_flops=2 + kto)
+
+
+def _samples(step: Iteration) -> Range:
+    """Samples of a problem: as many as are told, or from the first spell's to the most that one may need."""
+    until = step.practice.until
+    return Range(step.practice.samples, step.practice.samples if until is None else until.alike)
 
 
 def _exercises(step: Iteration, lengths: Lengths) -> Range:

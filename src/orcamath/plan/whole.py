@@ -189,7 +189,9 @@ def _later(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) 
         rows += grown_later(arm, recipe, growths, found.lengths, price_of)
     practised = [i.practice for i in recipe.iterations if i.more_sft is None and i.online is None]
     exercises = [found.taught.at_most(p.max_problems).high for p in practised]
-    attempts = sum(n * p.samples for n, p in zip(exercises, practised, strict=True))
+    attempts = sum(
+        n * (p.samples if p.until is None else p.until.alike) for n, p in zip(exercises, practised, strict=True)
+    )
     attempts += sum(o.rounds * o.problems * o.samples for i in recipe.iterations if (o := i.online) is not None)
     if recipe.judge_model is not None and attempts:
         judge = recipe.judge_model

@@ -59,6 +59,8 @@ def mistakes_of_rounds(made: Iterable[Made]) -> list[MistakeTable]:
     counted = []
     for arm, label, _, artifact in made:
         kind, _, number = label.partition(" ")
+        if not number.isdigit():  # a spell of a round, which is counted whole
+            continue
         if kind == "practice":
             practised[arm, number] = artifact
         elif kind == "judge" and (asked := practised.get((arm, number))) is not None:

@@ -107,6 +107,8 @@ class Practised(NamedTuple):
     """(stage, what it says)."""
     aims: tuple[tuple[str, PracticeFacts], ...]
     """Rounds whose problems were chosen by earlier ones."""
+    spells: tuple[tuple[str, PracticeFacts], ...]
+    """Rounds that were sampled until something was seen."""
     online: tuple[tuple[str, OnlineFacts], ...]
 
 
@@ -272,8 +274,9 @@ def practice(results: Results) -> Practised:
     about = "; ".join(f"{key}: " + ", ".join(f"{n} {what}" for what, n in counts) for key, counts in groups)
     drawn = bars("verdicts", "Verdicts on the samples", about, groups, series=VERDICT_SERIES, stacked=True)
     aims = [(key, f) for key, f in said if isinstance(f, PracticeFacts) and f.aimed]
+    spells = [(key, f) for key, f in said if isinstance(f, PracticeFacts) and f.n_at_most]
     online = [(key, f) for key, f in said if isinstance(f, OnlineFacts) and f.rounds]
-    return Practised(drawn, tuple(judged), tuple(preferred), tuple(aims), tuple(online))
+    return Practised(drawn, tuple(judged), tuple(preferred), tuple(aims), tuple(spells), tuple(online))
 
 
 def contamination(results: Results) -> Gate | None:

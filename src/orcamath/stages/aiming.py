@@ -4,15 +4,24 @@ In: rounds with their verdicts, and the problems that may be chosen (with their 
 for each. Only rounds that are sealed are read, so the samples that a choice is made on are never those that are learnt from.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from orcamath.difficulty import Aim, Place, Rate, place, pooled, standings
 from orcamath.preferences import Judged, joined
 from orcamath.records import Attempt, Chosen, Exercise, Lesson, Problem, Verdict
 from orcamath.store.artifacts import Artifact
+from orcamath.store.facts import Facts
 
-__all__ = ["Placed", "Round", "families", "placed"]
+__all__ = ["Placed", "Round", "Spelled", "aims", "families", "placed"]
+
+
+class Spelled(Facts):
+    """What tells whether a problem was sampled until something was seen."""
+
+    first_samples: int | None = None
+    """Samples that every problem had, before those that only some needed; None where all have as many."""
 
 
 class Round(NamedTuple):
@@ -20,6 +29,12 @@ class Round(NamedTuple):
 
     practised: Artifact
     verdicts: Artifact
+
+    def fair(self) -> Iterator[tuple[Exercise, list[Judged]]]:
+        """Yield every exercise with the samples that all have: a rate of samples that stopped by what was seen would be off."""
+        first = self.practised.said(Spelled).first_samples
+        for exercise, judged in self.rows():
+            yield exercise, [j for j in judged if first is None or j.attempt.draw < first]
 
     def rows(self) -> Iterator[tuple[Exercise, list[Judged]]]:
         """Yield every exercise with its judged samples."""
@@ -43,7 +58,7 @@ def families(gated: Artifact) -> dict[str, str]:
 
 def placed(ids: Iterable[str], aim: Aim, gated: Artifact, earlier: Sequence[Round]) -> dict[str, Placed]:
     """Place every problem by what earlier rounds say of it, or of its family."""
-    known, family_of = standings(r.rows() for r in earlier), families(gated)
+    known, family_of = standings(r.fair() for r in earlier), families(gated)
     rates = pooled(known, family_of)
     found = {}
     for problem in ids:
@@ -53,3 +68,10 @@ def placed(ids: Iterable[str], aim: Aim, gated: Artifact, earlier: Sequence[Roun
         rate = own.rate if own is not None and own.rate.n >= aim.least else rates.get(family, Rate())
         found[problem] = Placed(where, Chosen(problem_id=problem, why=f"{where}: {why}", right=rate.right, n=rate.n))
     return found
+
+
+def aims(places: Mapping[str, Placed], most: int) -> dict[str, object]:
+    """Return the facts of an aim: how many problems lie where, and the first `most` whose label is contradicted."""
+    listed = [problem for problem, found in places.items() if found.place == "label_contradicted"]
+    counts = Counter(found.place for found in places.values())
+    return {"aimed": dict(sorted(counts.items())), "contradicted": tuple(listed[:most])}

@@ -15,18 +15,17 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from orcamath.difficulty import Aim
+from orcamath.difficulty import Aim, Until
 from orcamath.ports import Pose, Request, Sampling
 from orcamath.preferences import allotted
 from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Settings, digest, later, outside_digest
-from orcamath.stages.aiming import Placed, Round, placed
+from orcamath.stages.aiming import Placed, Round, Spelled, aims, placed
 from orcamath.store.artifacts import Artifact, Output
-from orcamath.store.facts import Facts
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 from orcamath.worked import n_equations, n_steps
 
-__all__ = ["PracticeFacts", "PracticeSettings", "ServerSettings", "exercises_of", "practise"]
+__all__ = ["PracticeFacts", "PracticeSettings", "ServerSettings", "exercises_of", "practise", "sampled"]
 
 ENGINES = {
     "vllm": "vllm serve {model} --served-model-name {name} --port {port} --generation-config vllm",
@@ -88,9 +87,26 @@ class PracticeSettings(Settings):
     """Sample from a server instead of in this process."""
     seed: int = 0
     """Chooses another subset."""
+    until: Until | None = later(None)
+    """Sample in spells, the first of `samples`, until a problem has a right and a wrong answer."""
     aim: Aim | None = later(None)
     """Practise on what the student got right some of the time in earlier rounds, then on what is not known; leave out what was
     too easy, too hard, or labelled against its samples. The first round has none before it and practises on everything."""
+
+    @property
+    def n_spells(self) -> int:
+        """How many spells there may be."""
+        return 1 if self.until is None else 1 + -(-(self.until.alike - self.samples) // self.until.more)
+
+    @model_validator(mode="after")
+    def _more_than_at_first(self) -> "PracticeSettings":
+        if self.until is not None and self.until.alike <= self.samples:
+            raise ValueError(
+                f"until.alike: {self.until.alike} is no more than samples: {self.samples}, the first spell's"
+            )
+        if self.until is not None and self.temperature == 0:
+            raise ValueError("until needs a temperature above 0: greedy answers are all the same")
+        return self
 
     @model_validator(mode="after")
     def _a_share_of_something(self) -> "PracticeSettings":
@@ -99,7 +115,7 @@ class PracticeSettings(Settings):
         return self
 
 
-class PracticeFacts(Facts):
+class PracticeFacts(Spelled):
     """What was practised."""
 
     n_exercises: int = 0
@@ -116,6 +132,11 @@ class PracticeFacts(Facts):
     """Where problems lie by earlier rounds (`aimed`, `too_easy`, …) → how many there are, chosen or not."""
     contradicted: tuple[str, ...] = ()
     """Problems whose label earlier samples contradict: the first `MAX_LISTED`."""
+    n_drawn: int = 0
+    n_at_most: int = 0
+    """Where spells are put together: samples drawn, and those of as many a problem as the one that had most might need."""
+    n_mixed: int = 0
+    """Problems with a right and a wrong answer."""
 
 
 @stage("practice", version=3, settings=PracticeSettings, facts=PracticeFacts)
@@ -141,6 +162,17 @@ def practise(
     chosen = _chosen(out, found, settings)
     exercises = [stepped.exercise for stepped in chosen]
     draws = range(settings.samples if settings.temperature > 0 else 1)  # greedy answers are all the same
+    facts = sampled(out, settings, exercises, draws, student, pose)
+    if places:
+        out.write("chosen", (places[e.problem_id].chosen for e in exercises))
+    more = {"by_steps": _by_steps(chosen)} if settings.balance == "steps" else {}
+    return facts.model_copy(update={**more, **(aims(places, MAX_LISTED) if places else {})})
+
+
+def sampled(
+    out: Output, settings: PracticeSettings, exercises: Sequence[Exercise], draws: Sequence[int], student: Remembered, pose: Pose
+) -> PracticeFacts:  # fmt: skip
+    """Sample every exercise at these draws; writes `exercises` and `attempts`, in order."""
     sampling = Sampling(settings.temperature, settings.top_p, settings.max_new_tokens)
 
     def requests() -> Iterator[tuple[Exercise, Request]]:
@@ -152,16 +184,12 @@ def practise(
     student.fill((request for _, request in requests()), out.progress)
     out.progress.end()
     out.write("exercises", exercises)
-    if places:
-        out.write("chosen", (places[e.problem_id].chosen for e in exercises))
     n = Counter[str]()
     out.write("attempts", _attempts(out, requests(), student, n))
-    facts = PracticeFacts(
+    return PracticeFacts(
         n_exercises=len(exercises), n_samples=len(draws), problems=settings.problems, label=settings.label,
         n_cut_off=n["cut off"], n_sampled_tokens=n["tokens"],
     )  # fmt: skip
-    more = {"by_steps": _by_steps(chosen)} if settings.balance == "steps" else {}
-    return facts.model_copy(update={**more, **(_aims(places) if places else {})})
 
 
 def exercises_of(out: Output, settings: PracticeSettings, gated: Artifact) -> list[Exercise]:
@@ -260,12 +288,6 @@ def _worth(out: Output, found: list[_Stepped], places: Mapping[str, Placed]) -> 
             yield stepped
         else:
             out.reject(Rejected(item=chosen.problem_id, reason=where, detail=chosen.why.partition(": ")[2]))
-
-
-def _aims(places: Mapping[str, Placed]) -> dict[str, object]:
-    listed = [problem for problem, found in places.items() if found.place == "label_contradicted"]
-    counts = Counter(found.place for found in places.values())
-    return {"aimed": dict(sorted(counts.items())), "contradicted": tuple(listed[:MAX_LISTED])}
 
 
 def _chosen(out: Output, found: list[_Stepped], settings: PracticeSettings) -> list[_Stepped]:

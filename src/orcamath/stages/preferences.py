@@ -41,6 +41,7 @@ from orcamath.preferences import (
     sides,
 )  # fmt: skip
 from orcamath.records import Attempt, Exercise, Preference, Rejected, Response, Settings, Verdict, digest
+from orcamath.stages.aiming import Spelled
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
@@ -157,7 +158,7 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
 
     Books a problem of which nothing can be learnt as `nothing_judged`, a dropped doubtful one as `label_noise`.
     """
-    total = practised.count("exercises")
+    total, first = practised.count("exercises"), practised.said(Spelled).first_samples
     tally: Counter[str] = Counter()
     doubtful: list[str] = []
     donors = _Donors(out.scratch / "donors.jsonl")
@@ -180,7 +181,8 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
                 if settings.label_noise == "drop":
                     out.reject(Rejected(item=exercise.problem_id, reason="label_noise", detail=exercise.reference))
                     continue
-            found = sides(exercise, judged, settings.positives, settings.teacher_solution)
+            inclusion = 1.0 if first is None or len(judged) <= first else first / len(judged)
+            found = sides(exercise, judged, settings.positives, settings.teacher_solution, inclusion)
             _count(tally, judged, found)
             cap = settings.max_pairs
             if not found.negatives and found.positives and settings.synthetic_negatives:

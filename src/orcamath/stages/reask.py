@@ -20,8 +20,8 @@ from orcamath.agents.solver import Posed, Solution, SolverSettings
 from orcamath.answers import same
 from orcamath.preferences import Judged, answer_against_teacher, joined
 from orcamath.records import Attempt, Exercise, Problem, Rejected, Verdict
+from orcamath.stages.aiming import Spelled
 from orcamath.store.artifacts import Artifact, Output
-from orcamath.store.facts import Facts
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 
@@ -66,7 +66,7 @@ def settle(exercise: Exercise, student: str, solutions: list[Solution], n: int) 
     return Ruling("teacher_unsure")
 
 
-class ReaskFacts(Facts):
+class ReaskFacts(Spelled):
     """What came of the doubtful problems."""
 
     reasked: dict[str, int] = Field({})
@@ -110,7 +110,9 @@ def reask(
     out.write("exercises", (_settled(e, right.get(e.problem_id)) for e in _kept(out, practised, gone)))
     out.write("attempts", (a for a in practised.read(Attempt) if a.problem_id not in gone))
     out.write("verdicts", (_agreed(v, right) for v in verdicts.read(Verdict) if v.problem_id not in gone))
-    return ReaskFacts(reasked=dict(sorted(Counter(r.outcome for r in rulings.values()).items())))
+    first = practised.said(Spelled).first_samples
+    found_out = dict(sorted(Counter(r.outcome for r in rulings.values()).items()))
+    return ReaskFacts(reasked=found_out, **({"first_samples": first} if first is not None else {}))
 
 
 def _problem(exercise: Exercise) -> Problem:

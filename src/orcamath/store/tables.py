@@ -25,6 +25,8 @@ Where = Callable[[pa.RecordBatch], pa.Array]
 MIGRATIONS: dict[tuple[str, int], Callable[[dict[str, object]], dict[str, object]]] = {
     # version 2 has `level` and `family` too, which an older problem leaves open
     ("problems", 1): lambda row: {**row, "confirmed": False},
+    # version 2 has `inclusion` in each response, which is 1 in an older one
+    ("preferences", 1): dict,
 }
 """(table, from version) → a function that turns such a row into one of the next version."""
 

@@ -47,12 +47,14 @@ class Skipped(NamedTuple):
 def encode_group(preference: Preference, encoder: Encoder, *, multiplicity: bool = False) -> Group | Skipped:
     """Tokenise one preference. q+ and q− are sets, so equal answers of one label become one response.
 
-    With `multiplicity` a response weighs as often as it was sampled, and a pair the product of its two.
+    With `multiplicity` a response weighs as often as it was sampled, and a pair the product of its two. A response's
+    `inclusion` is a factor of both, so a problem that was sampled more often weighs no more by that.
     """
     prompt = encoder.prompt(preference.question)
     index: dict[tuple[bool, tuple[int, ...]], int] = {}
     weights: list[float] = []
     off_topic: list[bool] = []
+    shares: list[float] = []
     sides: list[list[int]] = []
     times: list[list[float]] = []
     n_cut = 0
@@ -68,16 +70,18 @@ def encode_group(preference: Preference, encoder: Encoder, *, multiplicity: bool
             if place == len(weights):
                 weights.append(0.0)
                 off_topic.append(response.origin == "off_topic")
+                shares.append(response.inclusion)
             times_said = float(response.multiplicity) if multiplicity else 1.0
             weights[place] += times_said
             places.append(place)
             counts.append(times_said)
         sides.append(places)
         times.append(counts)
+    pairs = _pairs(preference, sides, times if multiplicity else None)
     return Group(
         preference.problem_id, prompt, tuple(ids for _, ids in index), tuple(d for d, _ in index),
-        tuple(weights) if multiplicity else tuple(1.0 for _ in weights),
-        _pairs(preference, sides, times if multiplicity else None), tuple(off_topic), n_cut,
+        tuple((w if multiplicity else 1.0) * share for w, share in zip(weights, shares, strict=True)),
+        tuple((w, loser, x * shares[w] * shares[loser]) for w, loser, x in pairs), tuple(off_topic), n_cut,
     )  # fmt: skip
 
 

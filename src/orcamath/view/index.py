@@ -230,7 +230,8 @@ def _known(db: sqlite3.Connection, kind: str, name: str) -> int | None:
 def _round_of(label: str) -> str | None:
     """Return the iteration that a label such as `practice 3` belongs to."""
     _, _, rest = label.partition(" ")
-    return rest if rest.isdigit() else None
+    number, _, _ = rest.partition(".")  # `practice 3.1` is a spell of round 3
+    return number if number.isdigit() else None
 
 
 def _searchable(text: str) -> str:
