@@ -10,7 +10,7 @@ export MKL_NUM_THREADS = 1
 export TOKENIZERS_PARALLELISM = false
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo reproduce test test-browser test-cluster test-servers test-trackers test-all lint types bench-smoke clean help
+.PHONY: demo reproduce test test-browser test-cluster test-servers test-trackers test-all docs notebook lint types clean help
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
 
@@ -61,6 +61,19 @@ test-trackers: $(VENV)/.python   ## trackio and W&B, offline, in an environment 
 	$(VENV)-trackers/bin/python -m pip install --disable-pip-version-check -q -e '.[tensorboard,trackio,wandb]' pytest pytest-socket pytest-timeout
 	$(VENV)-trackers/bin/python -m pytest -q -rs tests/unit/test_trackers.py
 
+# The environment of the site holds the package too: its reference is made of the docstrings.
+$(VENV)-docs/.docs: constraints.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt "$$(grep '^torch==' constraints.txt)"
+	$(VENV)-docs/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[student,docs]'
+	@touch $@
+docs: $(VENV)-docs/.docs   ## the documentation's site, in build/site; fails on a link that leads nowhere
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/python -m mkdocs build --quiet
+	@echo "open build/site/index.html"
+
+notebook: $(VENV)-docs/.docs   ## run docs/notebook.ipynb again, in an empty folder, and keep what its cells say
+	$(VENV)-docs/bin/python docs/run_notebook.py
+
 lint: $(VENV)/.test
 	$(PY) -m ruff check src tests benchmarks
 	$(PY) -m ruff format --check src tests benchmarks
@@ -69,4 +82,4 @@ types: $(VENV)/.test
 	$(PY) -m mypy
 
 clean:           ## remove the environment and caches, never runs/ or store/
-	rm -rf $(VENV) $(VENV)-trackers .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(VENV)-trackers $(VENV)-docs build .mypy_cache .ruff_cache .pytest_cache

@@ -22,10 +22,12 @@ OrcamathError                 exit 1   anything this software raises on purpose
     ├── ToReview              exit 4   the recipe says that a person reads the lessons before anything is trained on them
     └── AnotherModel          exit 4   another model seems to answer under a name whose replies are remembered
 
-Every message says what happened, the value, where (file:line, key, record id), and what to do instead.
+Every message says what happened, the value, where (file:line, key, record id), and what to do instead; the command
+line adds where the troubleshooting page has its kind.
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -64,6 +66,12 @@ class OrcamathError(Exception):
     """Base of everything raised on purpose; `exit_code` is what the command line ends with."""
 
     exit_code: ClassVar[int] = 1
+
+    @classmethod
+    def help(cls) -> str:
+        """Return where docs/troubleshooting.md has this kind: `docs/troubleshooting.md#cap-reached`."""
+        known = next(kind.__name__ for kind in cls.__mro__ if kind.__module__ == __name__)
+        return "docs/troubleshooting.md#" + re.sub(r"(?<!^)(?=[A-Z])", "-", known).lower()
 
 
 class UsageError(OrcamathError):

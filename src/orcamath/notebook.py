@@ -72,6 +72,8 @@ def run(
 ) -> Result:  # fmt: skip
     """Run a recipe (a shipped name, a file, or a dict) and return its score table; running it again is resuming it.
 
+    Records: a row a student and benchmark, `score` a share of `n` problems with its 95 % limits `low` and `high`.
+
     `settings` overrides single keys (`{"learn.beta": 0.2}`), `limit` takes few seeds, `until` stops after a stage (then there are
     no records). Summary: `name`, `report` (the page), `findings`. Raises what the command would end with: `RecipeError`,
     `Stopped` where running again goes on, and others of `orcamath.errors`.
@@ -88,7 +90,8 @@ def run(
         except UntilReached as reached:
             return Result([], {"name": name or loaded.name, "stopped": str(reached)})
         told = plain_report(*reported(path, Path(store)))
-    return Result(told.pop("rows"), told)
+    rows = [{**row, **dict(zip(("score", "low", "high"), row["score"], strict=True))} for row in told.pop("rows")]
+    return Result(rows, told)
 
 
 def judge(

@@ -85,7 +85,7 @@ def ended(command: Callable[[], Any]) -> None:
             with boundary():
                 code = command()
         except OrcamathError as e:
-            say(str(e) if e.exit_code == 0 else f"error: {e}")
+            say(str(e) if e.exit_code == 0 else f"error: {e}\nhelp: {e.help()}")
             code = e.exit_code
         except _USAGE as e:
             if type(e).__name__ != "NoArgsIsHelpError":  # the help was shown then
