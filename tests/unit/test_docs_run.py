@@ -1,73 +1,26 @@
-"""The documentation is run: pages top to bottom in an empty folder, every command line parsed, every link and anchor followed.
+"""The documentation is run: every page from top to bottom in an empty folder, and the notebook. See `documents` for the fences.
 
-A fence says what becomes of it: `python` is run, `sh` is run line by line, `sh by hand` is parsed only (it installs, serves or
-pays), `yaml` is a part of a recipe, and a fence with a file's name is written to that file. docs/extend.md has its own tests.
+docs/extend.md has tests of its own, `test_extend_docs.py`.
 """
 
 import json
-import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from typer.main import get_command
 
 from commanding import call
-from orcamath import errors
+from documents import HAND, PAGES, ROOT, blocks
 from orcamath.classroom import textbook
-from orcamath.cli import app
 from orcamath.recipe_file import load
 from orcamath.settings import ModelSettings
 from orcamath.testing import of_chat, serve
 from orcamath.yaml_reader import read_yaml
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted((ROOT / "docs").glob("*.md"))
-TEXTS = [ROOT / "README.md", *sorted(ROOT.glob("CONTRIBUTING.md")), *sorted((ROOT / "docs").rglob("*.md"))]
-FENCE = re.compile(r"^```(\w*)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OWN_TESTS = {"extend.md"}
-HAND = "by hand"
-
-
-class Block(NamedTuple):
-    language: str
-    says: str
-    body: str
-
-
-def blocks(path: Path) -> list[Block]:
-    return [
-        Block(language, says or "", body) for language, says, body in FENCE.findall(path.read_text(encoding="utf-8"))
-    ]
-
-
-def commands(path: Path) -> Iterator[list[str]]:
-    """Yield the words of every line, in a fence or indented, that calls us."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if re.match(r"(?:    )?(?:\$ )?(?:export \S+; )?orcamath [a-z]", line) and "…" not in line:
-            for part in line.split("#")[0].split("; "):
-                words = shlex.split(part.split(" > ")[0])
-                if words and words[0] == "orcamath":
-                    yield words[1:]
-
-
-@pytest.mark.parametrize("path", TEXTS, ids=lambda p: p.name)
-def test_every_command_line_parses(path: Path) -> None:
-    group: Any = get_command(app)
-    for words in commands(path):
-        assert words[0] in group.commands, words
-        group.commands[words[0]].make_context(words[0], words[1:])
-
-
-@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)
-def test_every_fence_says_what_becomes_of_it(path: Path) -> None:
-    for block in blocks(path):
-        assert block.language in {"python", "sh", "yaml", "text", "toml"}, block
-        assert not (block.language == "text" and not block.says), f"{block}: name the file it is, or indent it"
 
 
 RUN = [
@@ -139,73 +92,3 @@ def run_line(line: str) -> None:
         subprocess.run([sys.executable, *words[1:]], check=True, capture_output=True, timeout=120)
     else:
         assert not words, f"`{line}` is run by nobody: mark its fence `{HAND}`"
-
-
-def anchor(heading: str) -> str:
-    """Return the anchor that GitHub and the site make of a heading."""
-    bare = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", heading.strip().replace("`", "").lower())
-    return re.sub(r"[^\w\- ]", "", bare).replace(" ", "-")
-
-
-def anchors(path: Path) -> set[str]:
-    text = FENCE.sub("", path.read_text(encoding="utf-8"))
-    return {anchor(h) for h in re.findall(r"^#{1,5} (.+)$", text, re.MULTILINE)}
-
-
-@pytest.mark.parametrize("path", TEXTS, ids=lambda p: p.name)
-def test_every_link_leads_somewhere(path: Path) -> None:
-    text = FENCE.sub("", path.read_text(encoding="utf-8"))
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
-        if target.startswith(("http://", "https://")):
-            continue
-        file, _, name = target.partition("#")
-        there = (path.parent / file).resolve() if file else path
-        assert there.exists(), f"{path.name}: {target}"
-        assert not name or name in anchors(there), f"{path.name}: {target} has no such heading"
-
-
-def kinds() -> list[type[errors.OrcamathError]]:
-    found = [getattr(errors, name) for name in errors.__all__]
-    return [k for k in found if isinstance(k, type) and issubclass(k, errors.OrcamathError)]
-
-
-def test_every_error_has_its_place_on_the_troubleshooting_page_and_prints_it() -> None:
-    headings = anchors(ROOT / "docs" / "troubleshooting.md")
-    for kind in kinds():
-        page, _, name = kind.help().partition("#")
-        assert (page, name in headings) == ("docs/troubleshooting.md", True), kind
-    done = call("run", "clasroom")
-    assert done.err.splitlines()[-1] == "help: docs/troubleshooting.md#recipe-error"
-
-    class Another(errors.CapReached):
-        """A kind of a stranger's."""
-
-    assert Another.help() == "docs/troubleshooting.md#cap-reached"
-
-
-def test_every_page_is_in_the_sites_table_of_contents() -> None:
-    listed = set(re.findall(r"[\w-]+\.md", (ROOT / "mkdocs.yml").read_text()))
-    assert {p.name for p in PAGES} <= listed
-    assert {f for f in listed if "/" not in f} <= {p.name for p in PAGES} | {
-        p.name for p in (ROOT / "docs").rglob("*.md")
-    }
-
-
-def test_readme_sentences_are_short() -> None:
-    """A stranger reads it in two minutes: at most 25 words a sentence, 500 words in all; code and tables aside."""
-    text = FENCE.sub("", (ROOT / "README.md").read_text(encoding="utf-8"))
-    prose = [line for line in text.splitlines() if not re.match(r"\s{4}|\||!\[|#", line)]
-    said = re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", " ".join(prose))
-    sentences = [s.split() for s in re.split(r"(?<=[.:?!])\s+|\s+[-·]\s+", said)]
-    assert {" ".join(s): len(s) for s in sentences if len(s) > 25} == {}
-    assert sum(map(len, sentences)) <= 520
-
-
-def test_claims_name_files_and_tests_that_are_there() -> None:
-    text = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
-    rows = [line.split("|")[1:-1] for line in text.splitlines() if line.startswith("|")][2:]
-    assert len(rows) > 15
-    for claim, file, test, _ in rows:
-        named = re.findall(r"`([^`]+)`", file + test)
-        assert len(named) >= 2, claim
-        assert [n for n in named if not (ROOT / n).is_file()] == [], claim

@@ -244,6 +244,7 @@ def test_the_command_line_says_so_in_one_line(tmp_path: Path) -> None:
     )  # fmt: skip
     assert said.returncode == 1
     assert said.stdout == ""
-    (line,) = said.stderr.strip().splitlines()
+    line, where = said.stderr.strip().splitlines()
     assert line.startswith(f"error: `{tmp_path}/mine.py`, line 4: RuntimeError: not today")
     assert line.endswith(FAMILIES["judge"].contract)
+    assert where == f"help: {OthersFailed.help()}"
