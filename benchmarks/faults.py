@@ -36,15 +36,8 @@ MAX_TRIES = 4
 
 def grow(folder: Path, faults: Faults, n: int) -> tuple[list[Artifact], dict[str, Any]]:
     """Make the teacher's data with a server that has these faults; returns the stages and the server's books."""
-    command = [
-        sys.executable,
-        "-m",
-        "orcamath.testing",
-        "--backend",
-        "textbook",
-        "--faults",
-        json.dumps(faults.plain()),
-    ]
+    said = json.dumps(faults.plain())
+    command = [sys.executable, "-m", "orcamath.testing", "--backend", "textbook", "--faults", said]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         try:
@@ -121,11 +114,11 @@ def measure(a: argparse.Namespace) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         began, root = time.perf_counter(), Path(folder)
         clean, asked = grow(root / "clean", Faults(), a.seeds)
-        wire = Faults.every_wire(0.2, seed=a.seed, max_per_key=MAX_TRIES - 1, retry_after_s=0.02)
+        wire = Faults(seed=a.seed, max_per_key=MAX_TRIES - 1, retry_after_s=0.02).every_wire(0.2)
         faulty, spoilt = grow(root / "faulty", wire, a.seeds)
         both = {
             **wire.plain(),
-            **{k: v for k, v in Faults.every_content(0.2).plain().items() if v and k != "retry_after_s"},
+            **{k: v for k, v in Faults().every_content(0.2).plain().items() if v and k != "retry_after_s"},
         }
         broken, last = grow(root / "broken", Faults(**both), a.seeds)  # type: ignore[arg-type]
         n_faults = sum(spoilt.get(name, 0) for name in wire.plain())

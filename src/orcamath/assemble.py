@@ -30,7 +30,7 @@ from orcamath.sources.source import Reader, SourceSettings
 from orcamath.stages.practice import ServerSettings
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.budget import Budget
-from orcamath.store.history import History, Pointers
+from orcamath.store.history import History, Pointers, reached_in
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.marks import MARKS, read_marks
 from orcamath.store.names import arm_folder
@@ -296,7 +296,7 @@ class _ArmRunner:
                 recipe, folder, Store(self.store), announce=say, quiet=True, arm_of=self.run_id, cluster=self.cluster,
                 readers=Readers(read_marks(self.folder / MARKS)),
             )  # fmt: skip
-            students = (folder.read_json("stages.json") or {"students": []})["students"]
+            students = (reached_in(folder.path) or {"students": []})["students"]
         if not students:
             raise Stopped(f"arm `{name}` trained no student; see `{path}/log.txt`")
         totals = [0] + [s["trained_tokens"] for s in students if s["iteration"] > 0]

@@ -9,10 +9,13 @@ another seed from M1 on.
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from multiprocessing import get_context
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 from orcamath.recipe_settings import Recipe
+from orcamath.records import Settings
 from orcamath.stages.practice import PracticeSettings
+
+S = TypeVar("S", bound=Settings)
 
 __all__ = ["TO_M1", "Arm", "first_students_own", "matched", "once_more", "run_arms", "seeded"]
 
@@ -56,14 +59,14 @@ def seeded(recipe: Recipe, seed: int) -> Recipe:
     """Return the recipe with this seed in all of its training. Problems and benchmarks stay what they are; so do the lessons and
     the problems that are practised, unless the recipe says `repeat_lessons`."""
 
-    def sown(settings: Any) -> object:
+    def sown(settings: S | None) -> S | None:
         return None if settings is None else settings.model_copy(update={"seed": seed})
 
     steps = [
         i.model_copy(update={"learn": sown(i.learn), "more_sft": sown(i.more_sft), "online": sown(i.online)})
         for i in recipe.iterations
     ]
-    update = {"imitate": sown(recipe.imitate), "learn": sown(recipe.learn)}
+    update: dict[str, Settings | None] = {"imitate": sown(recipe.imitate), "learn": sown(recipe.learn)}
     if recipe.repeat_lessons:
         update["teach"] = sown(recipe.teach)
         steps = [i.model_copy(update={"practice": _elsewhere(i.practice, seed)}) for i in steps]

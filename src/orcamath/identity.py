@@ -43,12 +43,12 @@ class Settings(BaseModel):
         return []
 
 
-def outside_digest(default: Any, **constraints: Any) -> Any:
+def outside_digest(default: object, **constraints: Any) -> Any:
     """Return a pydantic field that changes how fast or where from, never what comes out: paths, concurrency, logging."""
     return Field(default, json_schema_extra={"outside_digest": True}, **constraints)
 
 
-def later(default: Any, **constraints: Any) -> Any:
+def later(default: object, **constraints: Any) -> Any:
     """Return a pydantic field that came after results were sealed without it: at its default it is no part of a digest."""
     return Field(default, json_schema_extra={"later": True}, **constraints)
 
@@ -58,9 +58,9 @@ def member(family: str, default: object = ...) -> Any:
     return Field(default, json_schema_extra={"member_of": family})
 
 
-def _identity(value: Any, family: Any = None) -> Any:
-    if family is not None:
-        return code_of(family, value) or value
+def _identity(value: object, family: object = None) -> object:
+    if isinstance(family, str):
+        return code_of(family, str(value)) or value
     if isinstance(value, Settings):
         return value.identity()
     if isinstance(value, Mapping):

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Result", "Rows", "check", "evaluate", "judge", "run"]
 
-Rows: TypeAlias = "str | Path | DataFrame | Iterable[Mapping[str, Any] | str]"
+Row: TypeAlias = dict[str, Any]
+"""A row as plain values."""
+Rows: TypeAlias = "str | Path | DataFrame | Iterable[Mapping[str, object] | str]"
 """A file, a DataFrame, dicts, or questions as plain texts."""
 Price = tuple[float, float]
 """US dollars per million tokens, in and out."""
@@ -43,9 +45,9 @@ Price = tuple[float, float]
 class Result:
     """What a function here found."""
 
-    records: list[dict[str, Any]]
+    records: list[Row]
     """One JSON object a row."""
-    summary: dict[str, Any] = field(repr=False)
+    summary: Row = field(repr=False)
     """What holds for all of them together, as the command's `--json` has it."""
 
     @property
@@ -66,7 +68,7 @@ class Result:
 
 
 def run(
-    recipe: str | Path | Mapping[str, Any], *, name: str | None = None, settings: Mapping[str, Any] | None = None,
+    recipe: str | Path | Mapping[str, object], *, name: str | None = None, settings: Mapping[str, object] | None = None,
     limit: int | None = None, until: str | None = None, pay_again: bool = False, same_model: bool = False,
     runs: str | Path = "runs", store: str | Path = "store",
 ) -> Result:  # fmt: skip
@@ -155,7 +157,7 @@ def evaluate(
         return Result(list(done.rows()), plain_measures(done, wanted))
 
 
-def _read(rows: Rows) -> Iterable[Mapping[str, Any]]:
+def _read(rows: Rows) -> Iterable[Mapping[str, object]]:
     if isinstance(rows, str | Path):
         return read_rows(Path(rows))
     if hasattr(rows, "to_dict"):  # a DataFrame, known without importing pandas
@@ -163,10 +165,10 @@ def _read(rows: Rows) -> Iterable[Mapping[str, Any]]:
     return ({"question": row} if isinstance(row, str) else row for row in rows)
 
 
-def _of_frame(frame: Any) -> list[dict[str, Any]]:
+def _of_frame(frame: Any) -> list[Row]:
     """Return a DataFrame's rows; what is missing there (NaN, NaT) is None."""
     given = frame.astype(object)
-    rows: list[dict[str, Any]] = given.where(given.notna(), None).to_dict("records")
+    rows: list[Row] = given.where(given.notna(), None).to_dict("records")
     return rows
 
 
@@ -178,7 +180,7 @@ def _file(rows: Rows, path: Path) -> Path:
     return path
 
 
-def _flat(pair: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(pair: Row) -> Row:
     """Return a pair as one row: where both stand, both texts, and the score of each look that found it."""
     texts = {side: "".join(text for text, _ in pieces) for side, pieces in pair["texts"].items()}
     scores = {look: pair["scores"].get(look) for look in LOOKS}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -21,6 +21,9 @@ from orcamath.recipe_versions import brought_up
 from orcamath.store.literals import refuse_keys, refuse_literals
 from orcamath.store.names import check_apart
 from orcamath.yaml_reader import Lines, read_yaml
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = ["arms", "dump", "load", "shipped"]
 
@@ -189,7 +192,7 @@ def _position(items: list[object], part: str, key: str) -> int:
     return int(part)
 
 
-def _merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, Any]:
+def _merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
     out = copy.deepcopy(dict(base))
     for key, value in over.items():
         mine = out.get(key)
@@ -223,17 +226,18 @@ def _iteration(raw: Mapping[str, object], own: Mapping[str, object] | None) -> d
     return own
 
 
-def _joined(shared: Any, own: Any) -> object:
+def _joined(shared: object, own: object) -> object:
     """Lay an iteration's own section over the shared one; what is no section at all is left for validation to name."""
-    wrong = [s for s in (own, shared) if s is not None and not isinstance(s, dict)]
-    return wrong[0] if wrong else _merge(shared or {}, own or {})
+    if not isinstance(own, dict | None):
+        return own
+    return _merge(shared or {}, own or {}) if isinstance(shared, dict | None) else shared
 
 
-def _own(errors: Sequence[Any]) -> list[Any]:
+def _own(errors: Sequence["ErrorDetails"]) -> list["ErrorDetails"]:
     """Leave out what an iteration only inherited from a section above: it is reported there."""
     above = {error["loc"] for error in errors}
 
-    def shared(loc: tuple[object, ...]) -> tuple[Any, ...] | None:
+    def shared(loc: tuple[object, ...]) -> tuple[object, ...] | None:
         if loc[0] != "iterations" or len(loc) < 3:
             return None
         return ("imitate", *loc[3:]) if loc[2] == "more_sft" else loc[2:]
@@ -241,7 +245,7 @@ def _own(errors: Sequence[Any]) -> list[Any]:
     return [error for error in errors if shared(error["loc"]) not in above]
 
 
-def _explain(error: Any, where: str, lines: Lines) -> str:
+def _explain(error: "ErrorDetails", where: str, lines: Lines) -> str:
     location = tuple(str(part) for part in error["loc"])
     at = location
     while at and at not in lines:
@@ -258,14 +262,14 @@ def _explain(error: Any, where: str, lines: Lines) -> str:
     return f"{place}: `{key}` = {error.get('input')!r:.80}: {error['msg'].removeprefix('Value error, ')}"
 
 
-def _fields(model: Any, path: Sequence[str]) -> list[str]:
+def _fields(model: object, path: Sequence[str]) -> list[str]:
     """Return the keys known at a place in the recipe, for the nearest-name hint."""
     for part in path:
         if part.isdigit():
             continue
         field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
         model = _model_in(field.annotation) if field is not None else None
-    return list(model.model_fields) if model is not None else []
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
 
 
 def _model_in(annotation: object) -> object:

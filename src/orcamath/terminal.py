@@ -32,11 +32,11 @@ class _Guarded(io.TextIOBase):
         self.buffer = getattr(stream, "buffer", None)
 
     @property
-    def encoding(self) -> str:  # type: ignore[override]
+    def encoding(self) -> str:  # type: ignore[override] # an attribute of io's, which can only be read here
         return self.rich_proxied_file.encoding
 
     @property
-    def errors(self) -> str | None:  # type: ignore[override]
+    def errors(self) -> str | None:  # type: ignore[override] # as above
         return self.rich_proxied_file.errors
 
     def write(self, text: str) -> int:

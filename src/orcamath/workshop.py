@@ -21,7 +21,7 @@ from orcamath.stages.practice import ServerSettings
 from orcamath.store.artifacts import Artifact, Identified, Output, Store
 from orcamath.store.budget import Budget
 from orcamath.store.facts import Facts
-from orcamath.store.history import Pointers
+from orcamath.store.history import Pointers, StagePointer, StudentPointer
 from orcamath.store.ledger import Remembered
 from orcamath.store.marks import Mark
 from orcamath.store.run_folder import RunFolder
@@ -216,14 +216,14 @@ class Workshop:
     def leave_pointers(self, *, ended: bool = False) -> None:
         """Write where everything made so far lies, for the report, the viewer and garbage collection."""
         stages = [
-            {"label": d.label, "artifact": d.artifact.path.name, "seconds": d.seconds, "reused": d.artifact.reused}
+            StagePointer(label=d.label, artifact=d.artifact.path.name, seconds=d.seconds, reused=d.artifact.reused)
             for d in self.done
         ]
         students = [
-            {
-                "name": m.name, "iteration": m.iteration, "model": m.model.path.name if m.model is not None else None,
-                "scored": m.scored.path.name, "trained_tokens": m.trained_tokens,
-            }
+            StudentPointer(
+                name=m.name, iteration=m.iteration, model=m.model.path.name if m.model is not None else None,
+                scored=m.scored.path.name, trained_tokens=m.trained_tokens,
+            )
             for m in self.measured
         ]  # fmt: skip
         if self.pointers is not None:

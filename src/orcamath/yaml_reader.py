@@ -40,12 +40,12 @@ Lines = dict[tuple[str, ...], int]
 class Read(NamedTuple):
     """What a text says."""
 
-    value: Any
+    value: object
     lines: Lines
 
 
 class _Known(NamedTuple):
-    value: Any
+    value: object
     n: int
 
 
@@ -97,7 +97,7 @@ class _Reader:
         if self._n > MAX_VALUES:
             self._refuse(event, f"more than {MAX_VALUES:,} values, aliases unfolded")
 
-    def _value(self, event: Any, path: tuple[str, ...], depth: int) -> Any:
+    def _value(self, event: Any, path: tuple[str, ...], depth: int) -> object:
         self._count(event)
         if isinstance(event, AliasEvent):
             return self._alias(event)
@@ -118,7 +118,7 @@ class _Reader:
             self._known[event.anchor] = _Known(value, self._n - before)
         return value
 
-    def _alias(self, event: Any) -> Any:
+    def _alias(self, event: Any) -> object:
         if event.anchor not in self._known:
             self._refuse(event, f"`*{event.anchor}`, and nothing above is called `&{event.anchor}`")
         if (known := self._known[event.anchor]) is None:
@@ -126,7 +126,7 @@ class _Reader:
         self._count(event, known.n)
         return copy.deepcopy(known.value)
 
-    def _list(self, path: tuple[str, ...], depth: int) -> list[Any]:
+    def _list(self, path: tuple[str, ...], depth: int) -> list[object]:
         found: list[object] = []
         while not isinstance(event := next(self._events), SequenceEndEvent):
             place = (*path, str(len(found)))
@@ -134,7 +134,7 @@ class _Reader:
             found.append(self._value(event, place, depth + 1))
         return found
 
-    def _mapping(self, path: tuple[str, ...], depth: int) -> dict[Any, Any]:
+    def _mapping(self, path: tuple[str, ...], depth: int) -> dict[object, object]:
         found: dict[object, object] = {}
         while not isinstance(event := next(self._events), MappingEndEvent):
             if not isinstance(event, ScalarEvent):
@@ -147,7 +147,7 @@ class _Reader:
             found[key] = self._value(next(self._events), place, depth + 1)
         return found
 
-    def _scalar(self, event: ScalarEvent) -> Any:
+    def _scalar(self, event: ScalarEvent) -> object:
         text = str(event.value)
         if odd := _STEERS.search(text):
             self._refuse(event, f"the character U+{ord(odd[0]):04X} in a text; take it out")

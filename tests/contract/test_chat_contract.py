@@ -22,7 +22,7 @@ def test_recorded(tmp_path: Path) -> None:
     check_chat(lambda: recorded.open_chat(ModelSettings(backend="recorded", model=str(path))))
 
 
-@pytest.mark.parametrize("faults", [Faults(), Faults.every_wire(0.3, hang=False, max_per_key=3, retry_after_s=0.001)])
+@pytest.mark.parametrize("faults", [Faults(), Faults(max_per_key=3, retry_after_s=0.001).every_wire(0.3, hang=False)])
 def test_openai_compatible(faults: Faults) -> None:
     options = {"first_backoff_s": 0.001, "pause_s": 0.002}
     with serve(stub(), faults) as server:

@@ -114,7 +114,7 @@ def test_no_order_of_calls_passes_the_cap(tmp_path_factory, seed, cap, price_in,
 
 
 def test_the_wire_stops_at_the_cap_and_spends_nearly_all_of_it(tmp_path: Path) -> None:
-    faults = Faults.every_wire(0.2, hang=False, seed=5, latency_s=0.001, max_per_key=3, retry_after_s=0.001)
+    faults = Faults(seed=5, latency_s=0.001, max_per_key=3, retry_after_s=0.001).every_wire(0.2, hang=False)
     with serve(stub("x" * 200), faults, price=(100.0, 1000.0)) as server:
         options = {"first_backoff_s": 0.001, "pause_s": 0.002, "price": [100, 1000]}
         chat = open_chat(

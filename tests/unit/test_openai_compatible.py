@@ -66,7 +66,7 @@ def test_a_prompt_of_ids_goes_to_text_completions() -> None:
 
 
 def test_one_call_in_two_fails_on_the_wire_and_every_request_is_answered() -> None:
-    with serve(echo, Faults.every_wire(0.5, seed=3, max_per_key=5, retry_after_s=0.002)) as server:
+    with serve(echo, Faults(seed=3, max_per_key=5, retry_after_s=0.002).every_wire(0.5)) as server:
         model = chat(server.base_url, timeout_s=0.4, max_tries=12)
         replies = list(model(ask(f"question {i}") for i in range(60)))
     assert len(replies) == 60
@@ -74,7 +74,7 @@ def test_one_call_in_two_fails_on_the_wire_and_every_request_is_answered() -> No
 
 
 def test_content_that_is_wrong_is_data_not_a_failure() -> None:
-    with serve(stub("one two three four"), Faults.every_content(1.0)) as server:
+    with serve(stub("one two three four"), Faults().every_content(1.0)) as server:
         replies = list(chat(server.base_url)(ask(f"question {i}") for i in range(60)))
     assert all(r.error is None for r in replies)
     assert {r.finish_reason for r in replies} == {"stop", "length", "refused"}

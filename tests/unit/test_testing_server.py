@@ -23,7 +23,7 @@ def ask(i: int) -> Request:
 
 
 def test_faults_come_at_their_rates_and_never_more_than_allowed_to_one_request() -> None:
-    faults = Faults.every_wire(0.4, seed=7, max_per_key=2)
+    faults = Faults(seed=7, max_per_key=2).every_wire(0.4)
     hits = [faults.wire(b"%d" % i, 0, 0) for i in range(4000)]
     for name in WIRE_FAULTS:
         assert hits.count(name) / 4000 == pytest.approx(0.05, abs=0.015)
@@ -33,7 +33,7 @@ def test_faults_come_at_their_rates_and_never_more_than_allowed_to_one_request()
 
 
 def test_content_faults_stay_with_their_request() -> None:
-    faults = Faults.every_content(0.5)
+    faults = Faults().every_content(0.5)
     assert {faults.content(b"%d" % i) for i in range(200)} == {None, *CONTENT_FAULTS}
 
 

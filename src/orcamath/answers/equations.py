@@ -8,9 +8,9 @@ One pass over the text; nothing is `eval`ed (see `expressions`).
 import re
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from orcamath.answers.expressions import parse
+from orcamath.answers.expressions import Node, parse
 from orcamath.answers.numbers import exact
 from orcamath.answers.readings import decimals, near
 
@@ -153,7 +153,7 @@ class _Unworkable(Exception):
     """A node that is none of the four operations on numbers; stays inside this module."""
 
 
-def _walk(node: tuple[str, Any, Any]) -> tuple[Fraction, list[Operation]]:
+def _walk(node: Node) -> tuple[Fraction, list[Operation]]:
     name, left, right = node
     if name == "number" and isinstance(left, Fraction):
         return left, []

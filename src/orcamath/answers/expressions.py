@@ -10,7 +10,7 @@ import re
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["Expression", "Number", "equal", "parse", "points", "same_expression", "value_at", "value_of"]
+__all__ = ["Expression", "Node", "Number", "equal", "parse", "points", "same_expression", "value_at", "value_of"]
 
 MAX_CHARS = 200
 MAX_DEPTH = 24

@@ -6,9 +6,9 @@ worked, or None where it is something else: an unknown inside, a remainder, a fu
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from orcamath.answers.expressions import parse, value_of
+from orcamath.answers.expressions import Node, parse, value_of
 
 __all__ = ["Step", "spelled", "steps"]
 
@@ -71,7 +71,7 @@ def _of_part(part: str) -> list[Step]:
     return list(_walk(worked.node)[1])
 
 
-def _walk(node: tuple[str, Any, Any]) -> tuple[Fraction, list[Step]]:
+def _walk(node: Node) -> tuple[Fraction, list[Step]]:
     """Return a node's value and the steps that lead to it, inner ones first."""
     name, left, right = node
     if name == "number" and isinstance(left, Fraction):

@@ -262,7 +262,7 @@ class OpenAIBatch:
             self._meter.settle(held, bill, sent=sent, replaced=replaced)
 
     def _call(
-        self, method: str, path: str, *, json: Any = None, upload: tuple[str, bytes] | None = None, raw: bool = False
+        self, method: str, path: str, *, json: object = None, upload: tuple[str, bytes] | None = None, raw: bool = False
     ) -> Any:
         """Make one call on the batch API, with retries. Raises TeacherRefused or WireDown."""
         for attempt in range(self.settings.max_tries):
@@ -276,8 +276,8 @@ class OpenAIBatch:
             time.sleep(wait)
         raise WireDown(f"batch API at {self._url}: {message}. What is handed in is written down; run again")
 
-    async def _once(self, method: str, path: str, json: Any, upload: tuple[str, bytes] | None, *, raw: bool) -> Any:
-        data: Any = None
+    async def _once(self, method: str, path: str, json: object, upload: tuple[str, bytes] | None, *, raw: bool) -> Any:
+        data: object = None
         headers = dict(self._door.headers)
         if upload is not None:
             data = aiohttp.FormData({"purpose": "batch"})

@@ -94,7 +94,7 @@ def _read(row: dict[str, Any]) -> tuple[bytes, list[dict[str, Any]]]:
     return canonical(prompt), said
 
 
-def _prompt(request: Request) -> list[Any]:
+def _prompt(request: Request) -> list[int] | list[list[str]]:
     if request.token_ids is not None:
         return list(request.token_ids)
     return [[m.role, m.content] for m in request.messages]

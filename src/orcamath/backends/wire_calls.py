@@ -63,7 +63,7 @@ async def sent(
     url: str,
     data: object,
     read: Callable[[aiohttp.ClientResponse], Awaitable[bytes]],
-) -> tuple[int, Any, bytes]:
+) -> tuple[int, Mapping[str, str], bytes]:
     """Make a call; return status, headers, and what `read` reads. Redirects are followed within the call's origin.
 
     Raises Fault naming the place where one leads elsewhere, or in a circle.
@@ -84,7 +84,9 @@ async def sent(
     )
 
 
-async def fetched(session: aiohttp.ClientSession, url: str, timeout: aiohttp.ClientTimeout) -> tuple[int, Any, bytes]:
+async def fetched(
+    session: aiohttp.ClientSession, url: str, timeout: aiohttp.ClientTimeout
+) -> tuple[int, Mapping[str, str], bytes]:
     """Fetch a file, whose host may redirect to where it keeps files: there without any header of ours."""
     async with session.get(url, allow_redirects=False) as response:
         if response.status not in REDIRECTS:

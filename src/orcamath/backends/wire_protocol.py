@@ -9,7 +9,7 @@ import email.utils
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import orjson
 
@@ -64,7 +64,7 @@ class Parsed(NamedTuple):
     claim: tuple[object, object] | None
 
 
-def body_of(request: Request, model: str, extra: Mapping[str, object]) -> dict[str, Any]:
+def body_of(request: Request, model: str, extra: Mapping[str, object]) -> dict[str, object]:
     """Return the JSON body of one request. `extra` is the recipe's and wins.
 
     The seed is the request's own, cut to 31 bits because some servers take no more; greedy calls send none.

@@ -7,7 +7,6 @@ and the call is made again. The recipe asked for something else then, so a warni
 import logging
 import re
 from collections.abc import Container
-from typing import Any
 
 import orjson
 
@@ -41,7 +40,7 @@ class Quirks:
             self.completion_limit = True
             self.dropped |= {"temperature", "top_p", "stop"}
 
-    def apply(self, body: dict[str, object]) -> dict[str, Any]:
+    def apply(self, body: dict[str, object]) -> dict[str, object]:
         """Return the body as this model takes it."""
         if self.completion_limit and "max_tokens" in body:
             body["max_completion_tokens"] = body.pop("max_tokens")

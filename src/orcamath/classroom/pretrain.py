@@ -101,7 +101,7 @@ def _read(model: "PreTrainedModel", words: "PreTrainedTokenizerBase", phase: Pha
             group["lr"] = phase.learning_rate * min(1, (step + 1) / plan.warmup_steps) * fall
         loss = _loss(model, [examples[i] for i in batch], int(words.pad_token_id))
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), plan.max_grad_norm)
         optimizer.step()
         yield loss.item()

@@ -9,7 +9,8 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from orcamath import __version__
 from orcamath.cluster.purse import Purse
@@ -24,6 +25,11 @@ from orcamath.store.budget import Budget, Price
 from orcamath.store.prices import declared_price
 from orcamath.store.under_way import under_way
 
+if TYPE_CHECKING:
+    from ray import ObjectRef, ObjectRefGenerator
+    from ray.actor import ActorHandle
+    from ray.exceptions import RayTaskError
+
 __all__ = ["RayEngine", "shared_out"]
 
 WAVES = 8
@@ -33,7 +39,7 @@ MAX_HIRED = 8
 """Workers that may die while a crew is opened."""
 HALTING = "halting"
 """A thread of its own in each actor, beside the one that answers."""
-OWN = {"object_store_memory": 200_000_000, "include_dashboard": False}
+OWN: dict[str, object] = {"object_store_memory": 200_000_000, "include_dashboard": False}
 """Of a cluster that begins with us. It listens on the machine's address, and who reaches it can run code (docs/scale.md)."""
 RATES = ("requests_per_minute", "tokens_per_minute")
 log = logging.getLogger("orcamath")
@@ -54,16 +60,16 @@ class RayEngine:
                 "`--engine ray` needs the extra `ray`: pip install 'orcamath[ray]', on all nodes"
             ) from None
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing of a run is told to anybody
-        self.ray: Any = ray
+        self.ray: ModuleType = ray
         self.settings, self.run, self.open_chat = settings, run, open_chat
         self._began = not ray.is_initialized()
         if self._began:
-            own: dict[str, Any] = {} if settings.address else OWN
+            own: dict[str, object] = {} if settings.address else OWN
             try:
                 ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
             except (ConnectionError, RuntimeError, ValueError) as e:
                 raise ModelError(f"no Ray cluster at `{settings.address}` ({e}): `ray start --head` begins one") from e
-        self._purse: Any = None
+        self._purse: ActorHandle | None = None
         self._crews: dict[str, _RayCrew] = {}
 
     @property
@@ -121,10 +127,10 @@ class RayEngine:
 class _Ask:
     """Calls a method of the purse and waits; picklable."""
 
-    def __init__(self, purse: Any) -> None:
+    def __init__(self, purse: "ActorHandle") -> None:
         self.purse = purse
 
-    def __call__(self, method: str, *arguments: Any) -> Any:
+    def __call__(self, method: str, *arguments: object) -> object:
         import ray
 
         return ray.get(getattr(self.purse, method).remote(*arguments))
@@ -147,7 +153,7 @@ class _RayCrew:
         self.gone = False
         self._ray = engine.ray
         self._done = True
-        self._busy: dict[Any, int] = {}
+        self._busy: dict[ActorHandle, int] = {}
         self._stage: str | None = None
         self._actors = [self._hire() for _ in range(self.size)]
         self._opened()
@@ -157,7 +163,7 @@ class _RayCrew:
         """Whether each worker has the model itself in memory."""
         return self.chat.chunk is not None
 
-    def _hire(self) -> Any:
+    def _hire(self) -> "ActorHandle":
         on_gpu = self.holds_weights and self._ray.cluster_resources().get("GPU", 0) > 0
         actor = self._ray.remote(concurrency_groups={HALTING: 1})(Worker).options(
             num_cpus=0.5 if self.holds_weights else 0.25, num_gpus=1 if on_gpu else 0, max_restarts=0, max_task_retries=0,
@@ -210,7 +216,7 @@ class _RayCrew:
             if ready:
                 return [self._of(stream) for stream in ready]
 
-    def _of(self, stream: Any) -> News:
+    def _of(self, stream: "ObjectRefGenerator") -> News:
         worker = self._busy[stream]
         try:
             message = self._ray.get(next(stream))
@@ -231,7 +237,7 @@ class _RayCrew:
             return News(worker, raised=message)
         return News(worker, tuple(message))
 
-    def _replaced(self) -> Any:
+    def _replaced(self) -> "ActorHandle":
         actor = self._hire()
         actor.open.remote(self.settings, self.chat.fingerprint)  # what it raises, the next call of this actor tells
         actor.begin.remote(self._stage, self.price)
@@ -249,7 +255,7 @@ class _RayCrew:
         if self.holds_weights:
             self.leave()
 
-    def _drain(self, stream: Any) -> None:
+    def _drain(self, stream: "ObjectRefGenerator") -> None:
         try:
             for ref in stream:
                 self._ray.get(ref)
@@ -265,7 +271,7 @@ class _RayCrew:
         for actor in self._actors:
             self._ray.kill(actor)
 
-    def _settled(self, asked: list[Any]) -> None:
+    def _settled(self, asked: "list[ObjectRef]") -> None:
         for ref in asked:
             try:
                 self._ray.get(ref, timeout=self.engine.settings.wait_s)
@@ -277,6 +283,6 @@ def _first_line(e: BaseException) -> str:
     return str(e).strip().partition("\n")[0]
 
 
-def _ours(e: Any) -> BaseException:
+def _ours(e: "RayTaskError") -> BaseException:
     cause: BaseException = e.cause
     return cause if isinstance(cause, OrcamathError) else e

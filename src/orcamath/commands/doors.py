@@ -86,16 +86,16 @@ def _chosen(run: Path, store: Store, door: Door) -> tuple[Arm, Stages]:
 
 
 def _student(run: Path, store: Store, arm: Arm, stages: Stages, door: Door, out: Path) -> Exported:
-    students = {s["iteration"]: s for s in arm.pointers["students"]}
+    students = {s["iteration"]: (s["name"], model) for s in arm.pointers["students"] if (model := s["model"])}
     if not students:
         raise UsageError(f"run `{run.name}` has trained no student yet; run it until `imitate`")
     number = door.number if door.number is not None else max(students)
     if number not in students:
         last_round(stages, "learn", number)  # names those there are
         raise UsageError(f"there is no student of iteration {number}; known: {', '.join(map(str, sorted(students)))}")
-    name = students[number]["name"]
+    name, model = students[number]
     rows = [r for r in fold(run, store).rows if r.model == name and (number == 1 or r.arm in {arm.variant, ""})]
-    folder = store.artifacts / students[number]["model"] / "model"
+    folder = store.artifacts / model / "model"
     base = str((arm.recipe.get("student") or {}).get("base"))
     return export_student(folder, out, title=f"{run.name} {name}", base=base, rows=rows, replace=door.replace)
 

@@ -78,7 +78,7 @@ def from_options() -> Iterator[None]:
         raise UsageError("\n".join(lines)) from e
 
 
-def ended(command: Callable[[], Any]) -> None:
+def ended(command: Callable[[], int | None]) -> None:
     """Run the command line, which returns its exit code or nothing; whatever ends it is one message, never a traceback."""
     with guarded():
         try:

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orcamath.errors import UsageError
 from orcamath.settings import ModelSettings
@@ -55,7 +55,7 @@ def purse_of(cap_usd: float | None, price: str | None) -> Purse:
         raise UsageError(f"--cap-usd {cap_usd}: give a number of dollars, or leave it out for no cap")
     if price is None:
         return Purse(cap_usd)
-    parts: list[Any] = price.split(",")
+    parts = price.split(",")
     try:
         found = (float(parts[0]), float(parts[1]))
     except (ValueError, IndexError):

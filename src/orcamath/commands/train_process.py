@@ -1,7 +1,6 @@
 """One of several training processes, as `torchrun` starts it (see `student/launch.py`): finds the loss and does its part."""
 
 import sys
-from functools import partial
 from pathlib import Path
 
 from orcamath.families import boundary
@@ -15,7 +14,7 @@ __all__ = ["main"]
 def main(job: Path) -> None:
     """Do this process's part of the job."""
     with guarded():
-        work(job, partial(held, "loss"), boundary)
+        work(job, lambda name: held("loss", name), boundary)
 
 
 if __name__ == "__main__":

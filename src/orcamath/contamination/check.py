@@ -100,7 +100,7 @@ def _placed(paths: Iterable[Path], columns: Mapping[str, str]) -> Iterator[_Plac
 
 def questions(
     paths: Iterable[Path], columns: Mapping[str, str] = NO_COLUMNS
-) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:
+) -> Iterator[tuple[Path, str, Mapping[str, object]]]:
     """Stream (file, question, row) of every row. Raises DataError with the place, UsageError for a missing column."""
     for path in paths:
         if not path.is_file():

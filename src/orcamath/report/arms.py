@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from orcamath.errors import RecipeError, UsageError
 from orcamath.experiment import once_more
 from orcamath.store.artifacts import Artifact, Store
+from orcamath.store.history import Reached, reached_in
 from orcamath.store.names import arm_folder
 from orcamath.store.seals import changed, read_sealed
 from orcamath.yaml_reader import read_yaml
@@ -32,7 +33,7 @@ class Arm(NamedTuple):
     seed: int | None
     """None where the recipe does not repeat."""
     folder: Path
-    pointers: dict[str, Any]
+    pointers: Reached
     recipe: dict[str, Any]
 
 
@@ -73,14 +74,17 @@ def recipe_of(folder: Path) -> dict[str, Any]:
 @lru_cache(maxsize=256)
 def _parsed(path: Path, _changed: int) -> dict[str, Any]:
     try:
-        return dict(read_yaml(path.read_text(encoding="utf-8"), str(path)).value or {})
+        found = read_yaml(path.read_text(encoding="utf-8"), str(path)).value or {}
+        if isinstance(found, dict):
+            return found
+        raise TypeError(f"it is a {type(found).__name__}")
     except (RecipeError, UnicodeDecodeError, TypeError, ValueError) as e:
         raise UsageError(f"`{path}` is no recipe any more ({e}): run the recipe again, which writes it anew") from e
 
 
 def arms_of(folder: Path) -> Iterator[Arm]:
     """Yield the base, then its arms in the recipe's order; folders of arms it no longer names are left out."""
-    if (pointers := read_sealed(folder / "stages.json")) is None:
+    if (pointers := reached_in(folder)) is None:
         raise UsageError(f"nothing was run in `{folder}` yet; start with `orcamath run`")
     recipe = recipe_of(folder)
     first, *others = recipe.get("repeat") or [None]
@@ -92,7 +96,7 @@ def arms_of(folder: Path) -> Iterator[Arm]:
     for name, variant, seed in wanted:
         place = folder / "arms" / arm_folder(name)
         place = place if place.is_dir() else ran.get(name, place)  # an older version named folders otherwise
-        if (pointers := read_sealed(place / "stages.json")) is not None:
+        if (pointers := reached_in(place)) is not None:
             yield Arm(name, variant, seed, place, pointers, recipe_of(place))
 
 

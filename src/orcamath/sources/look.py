@@ -7,7 +7,7 @@ answers, languages, rows that are none, splits. Every guess is shown and written
 import codecs
 import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -216,7 +216,7 @@ def _columns(named: str, values: Sequence[Mapping[str, object]]) -> dict[str, st
     return {ours: theirs for ours, theirs in found.items() if theirs is not None and theirs != ours}
 
 
-def _named(names: Iterable[str], known: Sequence[str], fits: Any) -> str | None:
+def _named(names: Iterable[str], known: Sequence[str], fits: Callable[[str], bool]) -> str | None:
     """Return the first of the known names that a column has, in any case, and whose values fit."""
     by_name = {name.strip().lower(): name for name in names}
     return next((by_name[k.lower()] for k in known if k.lower() in by_name and fits(by_name[k.lower()])), None)

@@ -5,18 +5,55 @@ it ever reached. Garbage collection keeps what any of them names.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.seals import hash_of, read_sealed, sync, write_sealed
 from orcamath.store.sqlite_errors import explained
 
-__all__ = ["History", "Pointers", "book_of", "joined", "named_in"]
+__all__ = [
+    "History",
+    "Pointers",
+    "Reached",
+    "StagePointer",
+    "StudentPointer",
+    "book_of",
+    "joined",
+    "named_in",
+    "reached_in",
+]
 
 BOOK = "budget.sqlite"
+
+
+class StagePointer(TypedDict):
+    """Where what a label of a run stands for lies."""
+
+    label: str
+    artifact: str
+    seconds: float
+    reused: bool
+
+
+class StudentPointer(TypedDict):
+    """A measured student: its training stage (None for the base) and its evaluation."""
+
+    name: str
+    iteration: int
+    model: str | None
+    scored: str
+    trained_tokens: int
+
+
+class Reached(TypedDict):
+    """What `stages.json` holds. `recipe`: the hash of the recipe they were made with; None where an older version wrote it."""
+
+    stages: list[StagePointer]
+    students: list[StudentPointer]
+    recipe: str | None
 
 
 class History:
@@ -46,7 +83,7 @@ class History:
                 path.unlink()
         return self.book
 
-    def note(self, run: Path, arm: str, stages: list[dict[str, Any]]) -> None:
+    def note(self, run: Path, arm: str, stages: list[StagePointer]) -> None:
         """Remember what the labels of a run (or of an arm of it) point to now; what other labels pointed to stays."""
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / (f"history-{arm}.json" if arm else "history.json")
@@ -56,18 +93,26 @@ class History:
             write_sealed(path, {"run": str(run.resolve()), "named": named})
 
 
+def reached_in(folder: Path) -> Reached | None:
+    """Return what a run (or an arm of it) has reached; None where nothing has been written yet, or it cannot be read."""
+    found = read_sealed(folder / "stages.json")
+    if found is None:
+        return None
+    return Reached(stages=found.get("stages", []), students=found.get("students", []), recipe=found.get("recipe"))
+
+
 class Pointers:
     """What one run (or an arm of it) has reached: `stages.json` in its folder, and its history in the store."""
 
     def __init__(self, folder: RunFolder, history: History, arm: str) -> None:
         self.folder, self.history, self.arm = folder, history, arm
-        self._before = folder.read_json("stages.json")
+        self._before = reached_in(folder.path)
 
-    def leave(self, stages: list[dict[str, Any]], students: list[dict[str, Any]], *, ended: bool) -> None:
+    def leave(self, stages: list[StagePointer], students: list[StudentPointer], *, ended: bool) -> None:
         """Write both. `ended`: the run is through, so that what an earlier one reached beyond it is no longer pointed to."""
-        now = {"stages": stages, "students": students, "recipe": hash_of(self.folder.path / "recipe.yaml")}
+        now = Reached(stages=stages, students=students, recipe=hash_of(self.folder.path / "recipe.yaml"))
         self.history.note(self.folder.path, self.arm, stages)
-        self.folder.write_json("stages.json", now if ended else joined(now, self._before))
+        self.folder.write_json("stages.json", {**(now if ended else joined(now, self._before))})
 
 
 def book_of(store: Path, run: Path) -> Path | None:
@@ -83,20 +128,20 @@ def named_in(store: Path) -> Iterator[str]:
         yield from (read_sealed(path) or {}).get("named", {}).values()
 
 
-def joined(now: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+def joined(now: Reached, before: Reached | None) -> Reached:
     """Return the pointers of a run that is not at its end, and behind them those that a longer run had reached.
 
     They are kept only where both runs went the same way so far: what was made of other lessons is not this run's.
     """
     if before is None:
-        return dict(now)
+        return now
     reached = {s["label"]: s["artifact"] for s in now["stages"]}
     known = {s["label"]: s["artifact"] for s in before["stages"]}
     if any(known.get(label, artifact) != artifact for label, artifact in reached.items()):
-        return dict(now)
+        return now
     measured = {s["name"] for s in now["students"]}
-    return {
-        **now,
-        "stages": [*now["stages"], *(s for s in before["stages"] if s["label"] not in reached)],
-        "students": [*now["students"], *(s for s in before["students"] if s["name"] not in measured)],
-    }
+    return Reached(
+        stages=[*now["stages"], *(s for s in before["stages"] if s["label"] not in reached)],
+        students=[*now["students"], *(s for s in before["students"] if s["name"] not in measured)],
+        recipe=now["recipe"],
+    )

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -132,7 +132,7 @@ def _sampled(case: _Case) -> Seen:
     return _compared(case, asked, sample_plain)
 
 
-def _compared(case: _Case, asked: list[Asked], other: Callable[..., Any]) -> Seen:
+def _compared(case: _Case, asked: list[Asked], other: Callable[..., list[Sampled]]) -> Seen:
     ours = sample_chunk(case.model, asked, case.encoder.stop_ids, str, n_rows=3)
     theirs = other(case.model, asked, case.encoder.stop_ids, str)
     n_equal = 0

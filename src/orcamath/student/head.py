@@ -8,7 +8,7 @@ for a tiny model, calling the forward takes a few percent of decoding.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,13 +16,13 @@ from torch import Tensor
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Head", "bare", "holds", "split"]
+__all__ = ["Head", "Whole", "bare", "holds", "split"]
 
 TOLERANCE = 1e-4
 _PROBE = (1, 0, 1, 1)
 
 
-def bare(model: "PreTrainedModel") -> Any:
+def bare(model: "PreTrainedModel") -> "PreTrainedModel":
     """Return the causal language model inside an adapted one (`peft`), or the model itself."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
@@ -63,7 +63,7 @@ class Head:
         return logits[0]
 
 
-class _Whole:
+class Whole:
     """The head of a model that is only run whole: its logits are there already."""
 
     def __init__(self, n_logits: int) -> None:
@@ -74,12 +74,12 @@ class _Whole:
         return logits
 
 
-def split(model: "PreTrainedModel") -> tuple[Callable[..., Tensor], Head | _Whole]:
+def split(model: "PreTrainedModel") -> tuple[Callable[..., Tensor], Head | Whole]:
     """Return what makes hidden states [B, T, d] of ids, and what makes logits of those, of a (perhaps adapted) model."""
     plain = bare(model)
     if holds(plain):
         return lambda **asked: plain.base_model(**asked).last_hidden_state, Head(plain)
-    return lambda **asked: plain(**asked).logits, _Whole(plain.config.vocab_size)
+    return lambda **asked: plain(**asked).logits, Whole(plain.config.vocab_size)
 
 
 def holds(model: "PreTrainedModel") -> bool:

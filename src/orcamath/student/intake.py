@@ -8,9 +8,8 @@ is missed.
 import json
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -83,7 +82,7 @@ def _count(weights: Path) -> int:
         raise ModelError(f"the weights in `{weights}` cannot be loaded ({e}); copy the model again") from e
 
 
-def _numbers(said: Any, depth: int = 0) -> Iterator[tuple[str, int]]:
+def _numbers(said: Mapping[str, object], depth: int = 0) -> Iterator[tuple[str, int]]:
     for name, value in said.items():
         if isinstance(value, int):
             yield name, value

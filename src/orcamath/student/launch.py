@@ -26,11 +26,13 @@ from orcamath.student.settings import LearnSettings, SftSettings
 from orcamath.student.watch import warn
 
 if TYPE_CHECKING:
+    from orcamath.student.losses import LossFunction
     from orcamath.student.processes import World
 
 __all__ = ["Job", "launch", "loss_name", "work"]
 
 Job = dict[str, Any]
+"""What processes tell each other, as JSON values."""
 MARK = "orcamath: "
 T = TypeVar("T", bound=TrainedFacts)
 LOSSES = "orcamath.student.losses."
@@ -95,7 +97,7 @@ def launch(
     return _taken(out, facts, json.loads(result.read_text()))
 
 
-def _tell(told: dict[str, Any], out: Output) -> None:
+def _tell(told: Job, out: Output) -> None:
     match told:
         case {"metric": numbers}:
             out.metric(**numbers)
@@ -107,12 +109,12 @@ def _tell(told: dict[str, Any], out: Output) -> None:
             out.progress.end()
 
 
-def _raise(error: dict[str, Any]) -> None:
+def _raise(error: Job) -> None:
     kinds: dict[str, type[OrcamathError]] = {k.__name__: k for k in (TrainingDiverged, DataError, OthersFailed)}
     raise kinds.get(error["kind"], ModelError)(error["error"])
 
 
-def _taken(out: Output, facts: type[T], done: dict[str, Any]) -> T:
+def _taken(out: Output, facts: type[T], done: Job) -> T:
     said = facts.of(done["facts"])
     for warning in said.warnings:
         warn(warning)  # a worker's log goes to a file
@@ -126,7 +128,7 @@ def _taken(out: Output, facts: type[T], done: dict[str, Any]) -> T:
 class _Noted(Output):
     """An Output that also notes its rejects, for the process that launched this one to book."""
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[dict[str, object]] = field(default_factory=list)
 
     def reject(self, rejected: Rejected, *, of_call: bool = False, owed: bool = False) -> None:
         self.rows.append(rejected.row())
@@ -159,7 +161,7 @@ class _Told:
 
 def work(
     path: Path,
-    find_loss: Callable[[str], Any],
+    find_loss: Callable[[str], "LossFunction"],
     boundary: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> None:
     """Do one process's part of a job, inside the `boundary` that names others' exceptions.
@@ -197,7 +199,7 @@ def _train(
     data: Artifact,
     models: Mapping[str, ModelFolder],
     world: "World",
-    find_loss: Callable[[str], Any],
+    find_loss: Callable[[str], "LossFunction"],
 ) -> TrainedFacts:
     if "base" in models:
         from orcamath.student.supervised import train_on_lessons

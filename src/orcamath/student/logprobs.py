@@ -5,7 +5,7 @@ states become logits at answer positions only, in slices, so the vocabulary neve
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from orcamath.student.architectures import can_pack
 from orcamath.student.attention import Context
-from orcamath.student.head import split
+from orcamath.student.head import Head, Whole, split
 from orcamath.student.packing import pack
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _rows(model: "PreTrainedModel", rows: Sequence[tuple[Sequence[int], Sequence
     return answer_logp(head, read, torch.cat(targets).to(device)), torch.cat(owner).to(device), len(rows)
 
 
-def answer_logp(head: Any, hidden: Tensor, targets: Tensor) -> Tensor:
+def answer_logp(head: Head | Whole, hidden: Tensor, targets: Tensor) -> Tensor:
     """Return log softmax(head(hidden))[targets]: hidden [N, d], targets [N] → [N], float32 or wider."""
     step = max(1, MAX_LOGITS // head.n_logits)
     if len(targets) <= step:
@@ -145,7 +145,7 @@ def answer_logp(head: Any, hidden: Tensor, targets: Tensor) -> Tensor:
     return torch.cat(parts)
 
 
-def _logp(head: Any, hidden: Tensor, targets: Tensor) -> Tensor:
+def _logp(head: Head | Whole, hidden: Tensor, targets: Tensor) -> Tensor:
     logits = head(hidden)
     if logits.dtype in (torch.bfloat16, torch.float16):
         logits = logits.float()

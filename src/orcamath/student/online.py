@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch.optim import AdamW
@@ -33,6 +33,9 @@ from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import OnlineSettings
 from orcamath.student.tried import Tried, step_on, tried_of
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 __all__ = ["rounds_of", "train_online"]
 
 
@@ -43,7 +46,7 @@ class _Run(NamedTuple):
     settings: OnlineSettings
     loaded: Loaded
     encoder: Encoder
-    model: Any
+    model: "PreTrainedModel"
     optimizer: AdamW
     judge: Judge
     loss: LossFunction

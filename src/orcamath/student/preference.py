@@ -5,7 +5,6 @@ Reference log-probs are computed once a response, and the reference model is let
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from orcamath.errors import DataError, ModelError
 from orcamath.records import Preference, Rejected
@@ -86,13 +85,17 @@ def _posed(group: Group) -> Posed:
     return Posed(group.prompt, group.responses)
 
 
-def _compared(group: Group, strangers: dict[str, Any] | None) -> Posed:
+Strangers = dict[str, tuple[tuple[int, ...], ...]]
+"""Problem → answers to other problems, as ids."""
+
+
+def _compared(group: Group, strangers: Strangers | None) -> Posed:
     """Return the answers whose log-ratios KTO's baseline is the mean of: those of other problems, or the group's own."""
     return _posed(group) if strangers is None else Posed(group.prompt, strangers[group.problem_id])
 
 
 def _asked(
-    groups: Sequence[Group], steps: Sequence[Sequence[int]], strangers: Sequence[dict[str, Any]], need: frozenset[str]
+    groups: Sequence[Group], steps: Sequence[Sequence[int]], strangers: Sequence[Strangers], need: frozenset[str]
 ) -> Iterator[Posed]:
     """Say what the reference must score: every response, and KTO's mismatched ones."""
     if "reference" in need:

@@ -5,7 +5,7 @@ a sliding window no longer sees: windows are in the mask, so rows of any lengths
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -87,7 +87,7 @@ class Slots:
 class _Layer(DynamicLayer):
     """One layer's slots as transformers wants to see them."""
 
-    def __init__(self, shape: tuple[int, ...], device: torch.device, dtype: Any, slots: Slots) -> None:
+    def __init__(self, shape: tuple[int, ...], device: torch.device, dtype: torch.dtype, slots: Slots) -> None:
         super().__init__()
         self.store_keys = torch.zeros(shape, device=device, dtype=dtype)
         self.store_values = torch.zeros(shape, device=device, dtype=dtype)

@@ -5,6 +5,10 @@ In: the folder of a sealed student. Out: text in which special tokens are spelle
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 __all__ = ["Spelled"]
 
@@ -14,7 +18,7 @@ class Spelled:
 
     def __init__(self, folders: Iterable[Path]) -> None:
         self._files = [f / "tokenizer.json" for f in folders]
-        self._tokenizer: object = None
+        self._tokenizer: Tokenizer | None = None
 
     def text(self, ids: Sequence[int]) -> str:
         """Return the text, or the ids themselves where no tokenizer is at hand."""
@@ -27,4 +31,4 @@ class Spelled:
             if file is None:
                 return " ".join(map(str, ids))
             self._tokenizer = Tokenizer.from_file(str(file))
-        return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))  # type: ignore[attr-defined]
+        return str(self._tokenizer.decode(list(ids), skip_special_tokens=False))

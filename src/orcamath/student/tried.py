@@ -6,7 +6,7 @@ deviation of the rewards, and how many there are), so a step may be cut into any
 
 from collections.abc import Sequence
 from statistics import fmean, stdev
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from orcamath.student.logprobs import Posed, score_tokens
 from orcamath.student.losses import Batch, LossFunction, Samples, Totals
 from orcamath.student.settings import OnlineSettings
 from orcamath.student.steps import cut
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 __all__ = ["Tried", "step_on", "tried_of"]
 
@@ -71,7 +74,7 @@ class _Row(NamedTuple):
 
 
 def step_on(
-    model: Any, tried: Sequence[Tried], loss: LossFunction, settings: OnlineSettings, n_answers: float
+    model: "PreTrainedModel", tried: Sequence[Tried], loss: LossFunction, settings: OnlineSettings, n_answers: float
 ) -> dict[str, float]:
     """Add the gradient of a step's loss to the parameters; returns `loss`, `clip_share`, `kl` and `share_right`.
 
@@ -116,7 +119,7 @@ def _rows(tried: Tried) -> list[_Row]:
     ]
 
 
-def _batch(model: Any, rows: Sequence[_Row], settings: OnlineSettings, totals: Totals) -> Batch:
+def _batch(model: "PreTrainedModel", rows: Sequence[_Row], settings: OnlineSettings, totals: Totals) -> Batch:
     """Score the rows, [B] answers of T tokens."""
     posed = _together([r.posed for r in rows])
     logp, owner = score_tokens(model, posed, share=settings.share_prompt)

@@ -5,8 +5,8 @@ and what a student said before `</think>` is no part of its answer.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 __all__ = ["Turn", "turn_of"]
 
@@ -51,7 +51,7 @@ class Turn(NamedTuple):
         return text
 
 
-def turn_of(render: Any, special: Mapping[int, str], eos: int) -> Turn:
+def turn_of(render: Callable[..., str], special: Mapping[int, str], eos: int) -> Turn:
     """Ask a template: `render(messages, generate=…)`. `special`: spelling by id of the tokens that may end a turn.
 
     Where it rewrites earlier turns, so that a prompt is not how the whole begins, answers stand as they are and end with `eos`.

@@ -1,6 +1,7 @@
 """The batch half of the misbehaving server: files, batches by nonce, results after some polls, requests that expire."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -8,6 +9,10 @@ import orjson
 from orcamath.testing.http import Answer, Incoming
 
 __all__ = ["BatchDesk"]
+
+
+Body = dict[str, Any]
+"""A request or an answer as JSON values."""
 
 
 class BatchDesk:
@@ -20,12 +25,12 @@ class BatchDesk:
     def __init__(self, *, polls: int = 1, lost: int = 0, refuses: tuple[str, ...] = (), fails: str = "") -> None:
         self.polls, self.lost, self.refuses, self.fails = polls, lost, refuses, fails
         self.files: dict[str, bytes] = {}
-        self.batches: dict[str, dict[str, Any]] = {}
+        self.batches: dict[str, Body] = {}
         self.looks: dict[str, int] = {}
         self.done: dict[str, int] = {}
         """Requests of each batch that will be answered."""
 
-    def handle(self, incoming: Incoming, answer: Any) -> Answer | None:
+    def handle(self, incoming: Incoming, answer: Callable[[Body], object]) -> Answer | None:
         """Handle a call on /v1/files or /v1/batches; None for any other path."""
         path = incoming.path.partition("?")[0].removeprefix("/v1")
         if path == "/files":
@@ -48,7 +53,7 @@ class BatchDesk:
         self.files[name] = content
         return Answer(body=orjson.dumps({"id": name}))
 
-    def _make(self, body: dict[str, Any], answer: Any) -> Answer:
+    def _make(self, body: Body, answer: Callable[[Body], object]) -> Answer:
         name = f"batch-{len(self.batches)}"
         rows = [orjson.loads(line) for line in self.files[body["input_file_id"]].splitlines() if line.strip()]
         kept = rows[: len(rows) - self.lost]
@@ -63,7 +68,7 @@ class BatchDesk:
         self.done[name] = len(kept)
         return Answer(body=orjson.dumps(self.batches[name]))
 
-    def _response(self, body: dict[str, Any], answer: Any) -> dict[str, Any]:
+    def _response(self, body: Body, answer: Callable[[Body], object]) -> dict[str, object]:
         refused = next((name for name in self.refuses if name in body), None)
         if refused is None:
             return {"status_code": 200, "body": answer(body)}

@@ -5,7 +5,8 @@ them have hit it. Content faults are well-formed completions with something wron
 every time.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
 
 __all__ = ["CONTENT_FAULTS", "WIRE_FAULTS", "Faults"]
@@ -57,16 +58,16 @@ class Faults:
             if not 0 <= sum(getattr(self, n) for n in names) <= 1 + 1e-9:
                 raise ValueError(f"the rates of {', '.join(names)} must add up to at most 1")
 
-    @classmethod
-    def every_wire(cls, rate: float, *, hang: bool = True, **fixed: float | int | None) -> "Faults":
+    def every_wire(self, rate: float, *, hang: bool = True) -> "Faults":
         """Spread one rate evenly over all faults of the wire."""
-        names = [n for n in WIRE_FAULTS if hang or n != "hang"]
-        return cls(**dict.fromkeys(names, rate / len(names)), **fixed)  # type: ignore[arg-type]
+        return self._spread([n for n in WIRE_FAULTS if hang or n != "hang"], rate)
 
-    @classmethod
-    def every_content(cls, rate: float, **fixed: float | int | None) -> "Faults":
+    def every_content(self, rate: float) -> "Faults":
         """Spread one rate evenly over all faults of content."""
-        return cls(**dict.fromkeys(CONTENT_FAULTS, rate / len(CONTENT_FAULTS)), **fixed)  # type: ignore[arg-type]
+        return self._spread(CONTENT_FAULTS, rate)
+
+    def _spread(self, names: Sequence[str], rate: float) -> "Faults":
+        return replace(self, **dict.fromkeys(names, rate / len(names)))  # type: ignore[arg-type] # all of these are rates
 
     def wire(self, key: bytes, n_before: int, n_faulted: int) -> str | None:
         """Return the wire fault that hits a request seen `n_before` times and faulted `n_faulted` times."""

@@ -22,6 +22,10 @@ class Incoming(NamedTuple):
     body: bytes
 
 
+How = Literal["whole", "cut", "drop", "hang"]
+"""What becomes of an answer on the wire."""
+
+
 class Answer(NamedTuple):
     """What to do with a request, `after_s` seconds from now."""
 
@@ -29,7 +33,7 @@ class Answer(NamedTuple):
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     after_s: float = 0.0
-    how: Literal["whole", "cut", "drop", "hang"] = "whole"
+    how: How = "whole"
     content_type: str = "application/json"
 
 

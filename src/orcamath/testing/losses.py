@@ -43,7 +43,7 @@ def _sampled(logp: Tensor, rows: Sequence[int]) -> Samples:
     )  # fmt: skip
 
 
-def check(loss: Callable[..., Any], settings: Any = None) -> None:
+def check(loss: Callable[..., Any], settings: object = None) -> None:
     """Raise AssertionError where a law is broken."""
     settings = settings if settings is not None else LossSettings()
     logp = torch.tensor(_LOGP, dtype=torch.float64, requires_grad=True)

@@ -6,13 +6,15 @@ Every check raises AssertionError naming the law that is broken. Backends have t
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from orcamath.agents.driver import Agent, Item, examine
 from orcamath.ports import Comparison, Judge, Reply, Request, Screen, TrackedRun, Tracker
 from orcamath.records import Problem, Rejected
 from orcamath.sources.source import Reader, SourceSettings, Unsplit
 from orcamath.testing.contracts import HARD_TEXTS
+
+In = TypeVar("In", bound=Item)
 
 __all__ = ["COMPARISONS", "check_agent", "check_judge", "check_loss", "check_screen", "check_source", "check_tracker"]
 
@@ -69,7 +71,7 @@ def check_source(read: Reader, settings: SourceSettings) -> None:
     assert len({p.id for p in problems}) == len(problems), "every problem is there once"
 
 
-def check_agent(agent: Agent[Any, Any], items: Sequence[Item], replies: Sequence[str]) -> None:
+def check_agent(agent: Agent[In, object], items: Sequence[In], replies: Sequence[str]) -> None:
     """Hold an agent against the laws of `agents.Agent`. `replies` are texts of which something can be made."""
     assert agent.name, "an agent has a name"
     made = 0
@@ -88,7 +90,7 @@ def check_agent(agent: Agent[Any, Any], items: Sequence[Item], replies: Sequence
     assert made, "of the replies given, something can be made"
 
 
-def _parsed(agent: Agent[Any, Any], reply: Reply, item: Item) -> int:
+def _parsed(agent: Agent[In, object], reply: Reply, item: In) -> int:
     """Parse twice; returns how many results there were."""
     found = examine(agent, reply, item)
     assert examine(agent, reply, item) == found, "the same reply is read the same way"

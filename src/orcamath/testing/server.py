@@ -21,7 +21,7 @@ import orjson
 from orcamath.ports import Chat, Message, Reply, Request, Sampling
 from orcamath.testing.batches import BatchDesk
 from orcamath.testing.faults import Faults
-from orcamath.testing.http import Answer, HttpServer, Incoming
+from orcamath.testing.http import Answer, How, HttpServer, Incoming
 
 __all__ = ["Call", "MisbehavingServer", "Responder", "of_chat", "serve", "stub"]
 
@@ -95,6 +95,10 @@ class _Together:
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(e)
+
+
+_HOW: dict[str, How] = {"hang": "hang", "drop": "drop", "cut_body": "cut"}
+"""What faults of the wire do to an answer."""
 
 
 class MisbehavingServer:
@@ -201,9 +205,9 @@ class MisbehavingServer:
             payload = b'{"id": "x", "choices": []}'
         elif fault == "invalid_json":
             payload = payload[: len(payload) // 2]
-        how = {"hang": "hang", "drop": "drop", "cut_body": "cut"}.get(fault or "", "whole")
+        how = _HOW.get(fault or "", "whole")
         kind = "text/event-stream" if body.get("stream") else "application/json"
-        return Answer(body=payload, after_s=faults.latency_s, how=how, content_type=kind)  # type: ignore[arg-type]
+        return Answer(body=payload, after_s=faults.latency_s, how=how, content_type=kind)
 
     def _spoil(self, said: str | Reply, fault: str | None) -> tuple[str, str]:
         text, finish = (said.text, said.finish_reason) if isinstance(said, Reply) else (said, "stop")
@@ -288,7 +292,7 @@ def serve(
     faults: Faults | None = None,
     *,
     threads: int = 0,
-    kind: type[Served] = MisbehavingServer,  # type: ignore[assignment]
+    kind: type[Served] = MisbehavingServer,  # type: ignore[assignment] # type variables have defaults from Python 3.13 on
     **options: Any,
 ) -> Iterator[Served]:
     """Run the server in a thread while the block lasts; its `base_url` is ready, its `stats` may be read at any time.

@@ -3,9 +3,23 @@
 Off unless a recipe names one (`trackers: [tensorboard]`). Every package is an extra, imported when the tracker is opened.
 """
 
+from typing import Protocol
+
 from orcamath.errors import RecipeError
 
-__all__ = ["missing"]
+__all__ = ["Logged", "missing"]
+
+
+class Logged(Protocol):
+    """A run of a tracker's package that takes numbers."""
+
+    def log(self, numbers: dict[str, float], *, step: int) -> None:
+        """Take the numbers of one step."""
+        ...
+
+    def finish(self) -> None:
+        """Write out, or send, what is held."""
+        ...
 
 
 def missing(package: str) -> RecipeError:

@@ -5,7 +5,7 @@ Needs the package `tensorboard` and nothing else. Look at them with `tensorboard
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from orcamath.ports import TrackedRun
 from orcamath.trackers import missing
@@ -18,6 +18,12 @@ def open_tracker(run: TrackedRun) -> "EventFiles":
     return EventFiles(run.folder / "tensorboard")
 
 
+class _Writer(Protocol):
+    def add_scalar(self, tag: str, data: float, *, step: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class EventFiles:
     """Writes below `folder`."""
 
@@ -28,7 +34,7 @@ class EventFiles:
             raise missing("tensorboard") from e
         self.folder = folder
         self._open = Writer
-        self._writers: dict[str, Any] = {}
+        self._writers: dict[str, _Writer] = {}
 
     def add(self, stage: str, step: int, numbers: Mapping[str, float]) -> None:
         """Write the numbers of one step of a stage."""

@@ -7,10 +7,10 @@ variables say so. Look at them with `trackio show --project orcamath`.
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
-from typing import Any
+from types import ModuleType
 
 from orcamath.ports import TrackedRun
-from orcamath.trackers import missing
+from orcamath.trackers import Logged, missing
 
 __all__ = ["open_tracker"]
 
@@ -25,9 +25,9 @@ def open_tracker(run: TrackedRun) -> "_Trackio":
 
 
 class _Trackio:
-    def __init__(self, trackio: Any, run: TrackedRun) -> None:
+    def __init__(self, trackio: ModuleType, run: TrackedRun) -> None:
         self.trackio, self.run = trackio, run
-        self._runs: dict[str, Any] = {}
+        self._runs: dict[str, Logged] = {}
 
     def add(self, stage: str, step: int, numbers: Mapping[str, float]) -> None:
         """Log the numbers of one step; a stage that was broken off goes on in its own run."""

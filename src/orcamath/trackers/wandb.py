@@ -7,10 +7,10 @@ and the recipe's names; no code, no command line, nothing of the machine.
 import os
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any
+from types import ModuleType
 
 from orcamath.ports import TrackedRun
-from orcamath.trackers import missing
+from orcamath.trackers import Logged, missing
 
 __all__ = ["open_tracker"]
 
@@ -25,10 +25,10 @@ def open_tracker(run: TrackedRun) -> "_Wandb":
 
 
 class _Wandb:
-    def __init__(self, wandb: Any, run: TrackedRun) -> None:
+    def __init__(self, wandb: ModuleType, run: TrackedRun) -> None:
         self.wandb, self.run = wandb, run
         self.mode = os.environ.get("WANDB_MODE") or ("online" if wandb.api.api_key else "offline")
-        self._runs: dict[str, Any] = {}
+        self._runs: dict[str, Logged] = {}
 
     def add(self, stage: str, step: int, numbers: Mapping[str, float]) -> None:
         """Log the numbers of one step; a stage that was broken off goes on in its own run."""

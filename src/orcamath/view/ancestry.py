@@ -8,7 +8,7 @@ what is found.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -75,7 +75,7 @@ class Ancestry:
     preferences: list[tuple[str, Preference]] = field(default_factory=list)
     scored: list[tuple[str, Scored]] = field(default_factory=list)
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         """Return it as JSON values."""
         return {
             "problem": self.problem.row(),

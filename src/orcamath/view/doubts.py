@@ -5,7 +5,7 @@ In: the index, and what the gate and the preferences said of themselves. Out: li
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from orcamath.report.arms import Made, key_of
 from orcamath.stages.facts import facts_of
@@ -13,7 +13,7 @@ from orcamath.stages.gate import GateFacts
 from orcamath.stages.preferences import PreferFacts
 from orcamath.student.spelling import Spelled
 from orcamath.view.find import Query, page
-from orcamath.view.kinds import STRINGS_DIFFER, number
+from orcamath.view.kinds import STRINGS_DIFFER, Row, number
 from orcamath.view.tree import differences
 from orcamath.view.whole import inert, named, question_of, stored
 
@@ -30,7 +30,7 @@ class Sources(NamedTuple):
     spelling: Spelled
 
 
-def doubts(name: str, sources: Sources) -> list[dict[str, Any]]:
+def doubts(name: str, sources: Sources) -> list[Row]:
     """Return the items of one list; an unknown list has none."""
     if name not in LISTS:
         return []
@@ -42,7 +42,7 @@ def doubts(name: str, sources: Sources) -> list[dict[str, Any]]:
     return items
 
 
-def _doubted(sources: Sources) -> Iterator[dict[str, Any]]:
+def _doubted(sources: Sources) -> Iterator[Row]:
     """Problems whose samples all agree with each other, against the teacher."""
     for made in sources.made:
         facts = facts_of(made.artifact)
@@ -57,7 +57,7 @@ def _doubted(sources: Sources) -> Iterator[dict[str, Any]]:
                    "question": question_of(sources.db, problem, sources.spelling), "texts": texts}  # fmt: skip
 
 
-def _contradicted(sources: Sources) -> Iterator[dict[str, Any]]:
+def _contradicted(sources: Sources) -> Iterator[Row]:
     """Lessons whose answer is not the one known without the teacher."""
     for row in _all(sources, Query("lessons", filters={"verified": "unverified", "known": "yes"})):
         lesson = stored(sources.db, row["id"], sources.spelling)
@@ -67,7 +67,7 @@ def _contradicted(sources: Sources) -> Iterator[dict[str, Any]]:
                    "texts": [("the teacher", lesson["answer"])]}  # fmt: skip
 
 
-def _disagreeing(sources: Sources) -> Iterator[dict[str, Any]]:
+def _disagreeing(sources: Sources) -> Iterator[Row]:
     """Answers of which two judges, or the judge and the match of strings, say different things."""
     split = sources.db.execute(
         """SELECT s.name, min(r.id), max(r.id) FROM records r JOIN shown s ON s.id = r.id WHERE r.kind = ?
@@ -94,7 +94,7 @@ def _disagreeing(sources: Sources) -> Iterator[dict[str, Any]]:
                    "texts": [(answer["stage"], answer["text"])]}  # fmt: skip
 
 
-def _duplicates(sources: Sources) -> Iterator[dict[str, Any]]:
+def _duplicates(sources: Sources) -> Iterator[Row]:
     """Problems that repeat another one, beside the one that stayed."""
     for row in _all(sources, Query("rejected", filters={"known": "repeats another"})):
         rejected = stored(sources.db, row["id"], sources.spelling)
@@ -115,7 +115,7 @@ def _contaminated(sources: Sources) -> Iterator[dict[str, object]]:
                    "pieces": differences(test, pair.text("training"))}  # fmt: skip
 
 
-def _all(sources: Sources, query: Query) -> Iterator[dict[str, Any]]:
+def _all(sources: Sources, query: Query) -> Iterator[Row]:
     offset = 0
     while rows := page(sources.db, query._replace(offset=offset, limit=200)).rows:
         yield from rows
@@ -125,7 +125,7 @@ def _all(sources: Sources, query: Query) -> Iterator[dict[str, Any]]:
 class _List(NamedTuple):
     title: str
     about: str
-    find: Callable[[Sources], Iterator[dict[str, Any]]]
+    find: Callable[[Sources], Iterator[Row]]
 
 
 LISTS: dict[str, _List] = {

@@ -7,9 +7,9 @@ import re
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from orcamath.view.kinds import ALL_KINDS, FACETS, number
+from orcamath.view.kinds import ALL_KINDS, FACETS, Row, number
 
 __all__ = ["PAGE", "Page", "Query", "facets", "page", "totals"]
 
@@ -40,7 +40,7 @@ class Query(NamedTuple):
 class Page(NamedTuple):
     """Rows, and how many there are in all."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     n: int
     more: bool
     """True where `n` is only where counting stopped."""
@@ -130,7 +130,7 @@ _SHOWN = f"""SELECT s.name, s.problem, s.head, r.size, r.kind,
  FROM records r JOIN shown s ON s.id = r.id WHERE r.id = ?"""
 
 
-def _row(db: sqlite3.Connection, record: int) -> dict[str, Any]:
+def _row(db: sqlite3.Connection, record: int) -> Row:
     """Return what a list shows of one record, with the beginning of its problem where that is another text."""
     name, problem, head, size, kind, nth, *values = db.execute(_SHOWN, (record,)).fetchone()
     row = {

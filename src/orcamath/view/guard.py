@@ -6,7 +6,6 @@ token stands in the path, the Host header must name this very address, and what 
 
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 from aiohttp import web
 
@@ -64,7 +63,9 @@ def _refusal(request: web.Request) -> int:
 
 def _names(request: web.Request) -> set[str]:
     """Return what this server may be called: its own address and port."""
-    address: Any = request.transport.get_extra_info("sockname") if request.transport is not None else None
+    address: tuple[str, int] | None = (
+        request.transport.get_extra_info("sockname") if request.transport is not None else None
+    )
     return {f"{host}:{address[1]}" for host in ("127.0.0.1", "localhost")} if address else set()
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from orcamath.scoring.scores import flexible
 
-__all__ = ["ALL_KINDS", "FACETS", "KINDS", "STRINGS_DIFFER", "Entry", "Kind", "number"]
+__all__ = ["ALL_KINDS", "FACETS", "KINDS", "STRINGS_DIFFER", "Entry", "Kind", "Row", "number"]
 
 FACETS = (
     "origin", "source", "verified", "agreement", "outcome", "reason", "round", "stage", "model", "finish", "known", "mistake",
@@ -17,7 +17,8 @@ FACETS = (
 """Filters, in the order in which they are shown; a kind has some of them. `mistake` is of wrong answers, and filled in later."""
 STRINGS_DIFFER = "judge against strings"
 """Of a benchmark answer: the judge and the match of its last number with gold say different things."""
-Row = Mapping[str, Any]
+Row = dict[str, Any]
+"""A record as the JSON values of its table or of a call; which these are, its kind says."""
 
 
 class Entry(NamedTuple):

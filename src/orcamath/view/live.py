@@ -16,7 +16,7 @@ from orcamath.report.arms import Arm, arms_of, load_artifact, recipe_of
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.budget import NANO
 from orcamath.store.facts import Facts
-from orcamath.store.history import book_of
+from orcamath.store.history import StagePointer, book_of
 from orcamath.store.run_state import RunState, read_state
 
 __all__ = ["ArmNow", "Money", "RunNow", "StageNow", "now_of"]
@@ -70,7 +70,7 @@ class RunNow(NamedTuple):
     money: Money
     at: float
 
-    def plain(self) -> dict[str, Any]:
+    def plain(self) -> dict[str, object]:
         """Return it as JSON values."""
         arms = [a._asdict() | {"stages": [s._asdict() for s in a.stages]} for a in self.arms]
         return self._asdict() | {"arms": arms, "money": self.money._asdict()}
@@ -132,7 +132,7 @@ def _stands(arm: Arm | None, state: RunState | None) -> str:
     return "running" if state.running else state.ending or "gone"
 
 
-def _stage(pointer: Mapping[str, Any], artifact: Artifact, seen: set[str]) -> StageNow:
+def _stage(pointer: StagePointer, artifact: Artifact, seen: set[str]) -> StageNow:
     tables = artifact.manifest["tables"]
     made = ", ".join(f"{n:,} {table}" for table, n in tables.items() if table != "rejected") or "sealed"
     warnings = artifact.said(Facts).warnings

@@ -5,7 +5,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from orcamath.errors import OrcamathError, UsageError
 from orcamath.report.arms import Made, arms_of, made
@@ -18,6 +17,7 @@ from orcamath.view.calls import Calls, latest_calls
 from orcamath.view.compare import Student, students_in
 from orcamath.view.doubts import Sources
 from orcamath.view.index import Index
+from orcamath.view.kinds import Row
 from orcamath.view.live import now_of
 from orcamath.view.whole import inert
 
@@ -106,10 +106,9 @@ class Opened:
                 }
                 for call in latest_calls(self.calls(), LATEST)
             ]  # fmt: skip
-        shown: dict[str, Any] = inert(plain)
-        return shown
+        return {key: inert(value) for key, value in plain.items()}
 
-    def scores(self) -> list[dict[str, Any]]:
+    def scores(self) -> list[Row]:
         """Return the rows of the score table, folded again only where another student was measured."""
         try:
             arms = list(arms_of(self.folder))

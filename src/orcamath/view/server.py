@@ -11,10 +11,10 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from importlib import resources
-from typing import Any
 
 import orjson
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from orcamath.errors import OrcamathError, UsageError
 from orcamath.view.compare import compare
@@ -36,7 +36,8 @@ FILES = {
     **{name: (name, "text/javascript") for name in SCRIPTS},
 }  # fmt: skip
 """What is served as it lies; nothing typed in an address becomes a path."""
-Answer = Callable[[Opened, web.Request, Any], Any]
+Answer = Callable[[Opened, web.Request, object], object]
+"""What makes the JSON of one address; the last is the body of a POST."""
 OPENED: web.AppKey[Opened] = web.AppKey("opened", Opened)
 
 
@@ -87,7 +88,7 @@ async def _updating(app: web.Application) -> AsyncIterator[None]:
         await task
 
 
-def _file(name: str, kind: str) -> Callable[[web.Request], Any]:
+def _file(name: str, kind: str) -> Handler:
     async def send(_: web.Request) -> web.Response:
         content = (resources.files(__package__) / "static" / name).read_bytes()
         return web.Response(body=content, content_type=kind, charset="utf-8")
@@ -118,7 +119,7 @@ async def _raw(request: web.Request) -> web.Response:
     return web.Response(text=text, content_type="text/plain", charset="utf-8")
 
 
-def _json(answer: Answer, *, posted: bool = False) -> Callable[[web.Request], Any]:
+def _json(answer: Answer, *, posted: bool = False) -> Handler:
     async def send(request: web.Request) -> web.Response:
         body = None
         if posted:
@@ -166,7 +167,7 @@ def _facets(opened: Opened, request: web.Request, _body: object) -> object:
         return facets(db, _query(request))
 
 
-def _record(opened: Opened, request: web.Request, _body: Any) -> Any:
+def _record(opened: Opened, request: web.Request, _body: object) -> object:
     """One record, by kind and name; the `nth` of those that share it."""
     asked = request.query
     with opened.reading() as db:
@@ -185,7 +186,7 @@ def _record(opened: Opened, request: web.Request, _body: Any) -> Any:
     return {"row": row, "record": found, "question": inert(question), "mark": inert(mark._asdict()) if mark else None}
 
 
-def _story(opened: Opened, request: web.Request, _body: Any) -> Any:
+def _story(opened: Opened, request: web.Request, _body: object) -> object:
     with opened.reading() as db:
         found = story(db, request.query.get("id", ""), opened.spelling())
     mark = opened.marks.of.get(found["focus"])
@@ -220,7 +221,7 @@ def _doubts(opened: Opened, request: web.Request, _body: object) -> object:
     return [item | ({"mark": inert(marks[item["id"]]._asdict())} if item["id"] in marks else {}) for item in items]
 
 
-def _mark(opened: Opened, _request: web.Request, body: object) -> Any:
+def _mark(opened: Opened, _request: web.Request, body: object) -> object:
     if not isinstance(body, dict):
         raise UsageError("a mark is an object with `id`, `mark` and `note`")
     return inert(opened.marks.add(body.get("id"), body.get("mark"), body.get("note", ""))._asdict())

@@ -7,12 +7,12 @@ each, differences from parent to child marked word by word; and, of the problem 
 import re
 import sqlite3
 from difflib import SequenceMatcher
-from typing import Any
 
 from orcamath.agents.replies import tagged
 from orcamath.errors import UsageError
 from orcamath.student.spelling import Spelled
 from orcamath.view.find import Query, page
+from orcamath.view.kinds import Row
 from orcamath.view.whole import inert, named, stored, whole
 
 __all__ = ["differences", "problem_of", "story"]
@@ -54,7 +54,7 @@ def problem_of(db: sqlite3.Connection, name: str) -> str:
     return str(rows[0][0])
 
 
-def story(db: sqlite3.Connection, name: str, spelling: Spelled) -> dict[str, Any]:
+def story(db: sqlite3.Connection, name: str, spelling: Spelled) -> Row:
     """Return the tree around one problem and what came of it. Raises UsageError where nothing has such an id."""
     focus = problem_of(db, name)
     problem = _problem(db, focus, spelling)
@@ -68,7 +68,7 @@ def story(db: sqlite3.Connection, name: str, spelling: Spelled) -> dict[str, Any
     return {"focus": inert(focus), "tree": inert(tree), **_fate(db, focus, spelling)}
 
 
-def _problem(db: sqlite3.Connection, name: str, spelling: Spelled) -> dict[str, Any]:
+def _problem(db: sqlite3.Connection, name: str, spelling: Spelled) -> Row:
     for record in named(db, "problems", name):
         if (found := stored(db, record, spelling)) is not None:
             return found
@@ -91,7 +91,7 @@ def _problem(db: sqlite3.Connection, name: str, spelling: Spelled) -> dict[str, 
     }
 
 
-def _branch(db: sqlite3.Connection, line: list[dict[str, Any]], at: int, spelling: Spelled) -> dict[str, Any]:
+def _branch(db: sqlite3.Connection, line: list[Row], at: int, spelling: Spelled) -> Row:
     """Return the node of one ancestor; the next of the line is whole below it, its other children are leaves."""
     here, parent = line[at], line[at - 1] if at else None
     node = _node(here, parent, focus=at == len(line) - 1)
@@ -108,7 +108,7 @@ def _branch(db: sqlite3.Connection, line: list[dict[str, Any]], at: int, spellin
     return node
 
 
-def _node(problem: dict[str, Any], parent: dict[str, Any] | None, *, focus: bool) -> dict[str, Any]:
+def _node(problem: Row, parent: Row | None, *, focus: bool) -> Row:
     kept = (
         "id",
         "origin",
@@ -127,7 +127,7 @@ def _node(problem: dict[str, Any], parent: dict[str, Any] | None, *, focus: bool
     return {**node, "question": problem["question"], "pieces": pieces, "is_focus": focus, "children": []}
 
 
-def _calls(db: sqlite3.Connection, question: str) -> list[dict[str, Any]]:
+def _calls(db: sqlite3.Connection, question: str) -> list[Row]:
     """Return the remembered calls whose prompt holds the question, with the suggestions that a reply made."""
     words = re.findall(r"\w+", question)[:WORDS_OF_PHRASE]
     if len(words) < 3:
@@ -150,24 +150,24 @@ def _calls(db: sqlite3.Connection, question: str) -> list[dict[str, Any]]:
     return found[:MAX_CALLS]
 
 
-def _fate(db: sqlite3.Connection, name: str, spelling: Spelled) -> dict[str, Any]:
+def _fate(db: sqlite3.Connection, name: str, spelling: Spelled) -> Row:
     """Gather what came of a problem, kind by kind, in stored order."""
     found = {
         kind: _about(db, kind, name, spelling) for kind in ("lessons", "pairs", "answers", "rejected", "exercises")
     }
     lessons = [record["id"] for record in found["lessons"]]
     found["rejected"] += [r for lesson in lessons for r in _about(db, "rejected", lesson, spelling)]
-    verdicts: dict[str, list[dict[str, Any]]] = {}
+    verdicts: dict[str, list[Row]] = {}
     for verdict in _about(db, "verdicts", name, spelling):
         verdicts.setdefault(verdict["attempt_id"], []).append(verdict)
-    rounds: dict[str, list[dict[str, Any]]] = {}
+    rounds: dict[str, list[Row]] = {}
     for attempt in _about(db, "attempts", name, spelling):
         attempt["verdicts"] = verdicts.get(attempt["id"], [])
         rounds.setdefault(attempt["stage"], []).append(attempt)
     return {**found, "rounds": [{"stage": stage, "attempts": given} for stage, given in rounds.items()]}
 
 
-def _about(db: sqlite3.Connection, kind: str, name: str, spelling: Spelled) -> list[dict[str, Any]]:
+def _about(db: sqlite3.Connection, kind: str, name: str, spelling: Spelled) -> list[Row]:
     rows = page(db, Query(kind, problem=name, limit=200)).rows
     found = ((row["id"], whole(db, row["id"], spelling)) for row in rows)
     return [{**record, "record": i} for i, record in found if record is not None]

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from orcamath.errors import DataError
 from orcamath.student.spelling import Spelled
 from orcamath.view.calls import Call, one_call
-from orcamath.view.kinds import ALL_KINDS
+from orcamath.view.kinds import ALL_KINDS, Row
 from orcamath.visible import clip, visible
 
 __all__ = ["MAX_CHARS", "inert", "named", "question_of", "raw_text", "stored", "whole"]
@@ -50,7 +50,7 @@ def named(db: sqlite3.Connection, kind: str, name: str) -> list[int]:
     return [row[0] for row in db.execute(query, (name, ALL_KINDS.index(kind)))] if kind in ALL_KINDS else []
 
 
-def stored(db: sqlite3.Connection, record: int, spelling: Spelled) -> dict[str, Any] | None:
+def stored(db: sqlite3.Connection, record: int, spelling: Spelled) -> Row | None:
     """Return a record as it is stored, texts as they are; None where there is no such row."""
     found = db.execute(
         "SELECT r.kind, r.row, p.path, p.stage FROM records r JOIN parts p ON p.id = r.part WHERE r.id = ?", (record,)
@@ -74,7 +74,7 @@ def question_of(db: sqlite3.Connection, problem: str, spelling: Spelled) -> str:
     return next((str(values["question"]) for values in found if values is not None), "")
 
 
-def whole(db: sqlite3.Connection, record: int, spelling: Spelled) -> dict[str, Any] | None:
+def whole(db: sqlite3.Connection, record: int, spelling: Spelled) -> Row | None:
     """Return a record for the page."""
     values = stored(db, record, spelling)
     return None if values is None else inert(values)
