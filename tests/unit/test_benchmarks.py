@@ -54,8 +54,16 @@ TINY: list[Any] = [
     pytest.param("view", ["--n", "30"], "index_mb", marks=slow),
     pytest.param("training_memory", ["--hidden", "64", "--layers", "1", "--only", "full"], "cases", marks=slow),
 ]
-BY_HAND = {"clusters", "contamination_recall", "real_agents", "labels", "preference_training", "sampling"}
-"""Run by hand only: the first four need the real problem sets or a real model, the others train for minutes at any size."""
+BY_HAND = {
+    "clusters",
+    "contamination_recall",
+    "real_agents",
+    "labels",
+    "forged_verdicts",
+    "preference_training",
+    "sampling",
+}
+"""Run by hand only: the first five need the real problem sets or a real model, the others train for minutes at any size."""
 
 
 @pytest.mark.parametrize(("name", "arguments", "figure"), TINY)
