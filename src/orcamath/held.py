@@ -7,7 +7,7 @@ what was due, and the family's contract. An exception is the boundary's business
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import wraps
 from pathlib import Path
@@ -193,7 +193,10 @@ def _backend(member: _Member, open_chat: Entry) -> Callable[[ModelSettings], Cha
         made = open_chat(settings)
         if not isinstance(made, Chat):
             raise member.wrong(made, member.entry, "a Chat: it has a `fingerprint` and a `chunk`, and is called")
-        return _Chat(member, made)
+        held_to = _Chat(member, made)
+        if isinstance(made, Batched):  # a backend is told by it from one that answers at once
+            vars(held_to)["handed_in"] = made.handed_in
+        return held_to
 
     return chat
 
@@ -224,9 +227,6 @@ class _Chat:
                 yield found
         if n := waiting.total():
             raise self.member.wrong(None, "__call__", f"{wanted}: {n} got none")
-
-    def handed_in(self) -> Set[bytes]:
-        return self.chat.handed_in() if isinstance(self.chat, Batched) else frozenset()
 
     def close(self) -> None:
         if isinstance(self.chat, Closing):

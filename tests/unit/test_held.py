@@ -175,6 +175,8 @@ def test_marks_and_what_a_member_offers_besides_are_kept(tmp_path: Path) -> None
     assert chat.handed_in() == {b"k"}
     assert isinstance(chat, Closing)
     chat.close()  # of one that holds on to nothing
+    own["backend"].write_text(CHAT.format("yield"))
+    assert not isinstance(held("backend", str(own["backend"]))(ModelSettings(backend="x.py")), Batched)
 
 
 def test_replies_that_are_closed_early_are_closed_where_they_are_made(tmp_path: Path) -> None:
