@@ -2,8 +2,10 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -13,12 +15,16 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from orcamath.agents.small_writer.ask_each import QuestionSettings, StatementSettings
 from orcamath.backends.openai_compatible import OpenAICompatible, open_chat
-from orcamath.backends.student_server import NEUTRAL, _free_port
+from orcamath.backends.student_server import NEUTRAL, StudentServer, _free_port
 from orcamath.errors import TeacherRefused
 from orcamath.ports import Message, Reply, Request, Sampling
-from orcamath.records import Lesson
+from orcamath.records import Attempt, Lesson
 from orcamath.settings import ModelSettings
+from orcamath.stages.ask import AskSettings, ask
+from orcamath.stages.edit import EditSettings, edit
+from orcamath.stages.practice import PracticeSettings, ServerSettings, practise
 from orcamath.stages.teach import TeachSettings, teach
 from scripted import Bench, seed
 from servers.set_up import SERVERS, Server, environment, model_folder, model_gguf
@@ -26,6 +32,7 @@ from servers.set_up import SERVERS, Server, environment, model_folder, model_ggu
 pytestmark = pytest.mark.servers
 OURS = {"return_token_ids": True, **NEUTRAL}
 """What goes along with every sample of a student."""
+PENS = [seed(f"Ann has {i} pens and buys 4. How many pens has she?", str(i + 4)) for i in (2, 3, 5)]
 
 
 class Running(NamedTuple):
@@ -105,7 +112,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             process.wait(30)
 
 
-def ask(text: str, draw: int = 0, **sampling: Any) -> Request:
+def say(text: str, draw: int = 0, **sampling: Any) -> Request:
     return Request((Message("user", text),), sampling=Sampling(**{"max_tokens": 8, **sampling}), draw=draw)
 
 
@@ -115,7 +122,7 @@ def one(chat: OpenAICompatible, request: Request) -> Reply:
 
 
 def test_it_answers_and_says_what_it_used(server: Running) -> None:
-    reply = one(server.chat(), ask("Say hello."))
+    reply = one(server.chat(), say("Say hello."))
     assert (reply.error, reply.finish_reason) == (None, "length")
     assert reply.text
     assert 0 < reply.usage.completion_tokens <= 8
@@ -124,28 +131,28 @@ def test_it_answers_and_says_what_it_used(server: Running) -> None:
 def test_a_prompt_that_is_too_long_is_a_failed_call(server: Running) -> None:
     if server.name == "transformers":
         pytest.skip("transformers serve knows no limit: it runs whatever comes")
-    reply = one(server.chat(), ask("word " * 9000))
+    reply = one(server.chat(), say("word " * 9000))
     assert (reply.error, reply.finish_reason) == (None, "refused")
 
 
 def test_a_wrong_model_ends_the_run_at_the_first_call(server: Running) -> None:
     chat = server.chat(model="no-such-model")
     if server.kind.any_model:
-        assert one(chat, ask("Say hello.")).error is None
+        assert one(chat, say("Say hello.")).error is None
         return
     with pytest.raises(TeacherRefused, match="Check `model`"):
-        list(chat([ask(str(i)) for i in range(20)]))
+        list(chat([say(str(i)) for i in range(20)]))
 
 
 def test_a_gateway_without_its_key_ends_the_run(server: Running) -> None:
     if server.name != "litellm":
         pytest.skip("only a gateway needs a key of another server")
     with pytest.raises(TeacherRefused, match="Check the key"):
-        list(server.chat(model="keyless")([ask(str(i)) for i in range(20)]))
+        list(server.chat(model="keyless")([say(str(i)) for i in range(20)]))
 
 
 def test_it_stops_at_a_stop_string(server: Running) -> None:
-    reply = one(server.chat(), ask("Count: one, two, three, four, five.", max_tokens=40, stop=(" ",)))
+    reply = one(server.chat(), say("Count: one, two, three, four, five.", max_tokens=40, stop=(" ",)))
     assert " " not in reply.text.strip()
     assert reply.finish_reason == "stop"
 
@@ -168,7 +175,7 @@ def test_our_own_ids_go_in_and_ids_or_text_come_back(server: Running) -> None:
 
 
 def test_rules_of_its_own_are_off_or_said_to_be_on(server: Running, caplog: pytest.LogCaptureFixture) -> None:
-    reply = one(server.chat(body=OURS), ask("Say hello.", temperature=0.7, top_p=0.95))
+    reply = one(server.chat(body=OURS), say("Say hello.", temperature=0.7, top_p=0.95))
     assert reply.error is None
     if server.name == "transformers":
         assert "refuses `top_k`" in caplog.text
@@ -177,18 +184,86 @@ def test_rules_of_its_own_are_off_or_said_to_be_on(server: Running, caplog: pyte
 def test_many_at_once_lose_none(server: Running) -> None:
     """Two slots on llama.cpp; the others queue or batch."""
     n = 12 if server.name == "transformers" else 64
-    replies = list(server.chat(concurrency=64)([ask(f"Say {i}.", max_tokens=4) for i in range(n)]))
+    replies = list(server.chat(concurrency=64)([say(f"Say {i}.", max_tokens=4) for i in range(n)]))
     assert [r.error for r in replies if r.error is not None] == []
     assert len(replies) == n
 
 
 def test_a_stage_runs_on_it_and_its_books_balance(server: Running, tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    problems = bench.table(
-        [seed(f"Ann has {i} pens and buys 4. How many pens has she?", str(i + 4)) for i in (2, 3, 5)]
-    )
+    problems = bench.table(PENS)
     settings = TeachSettings(max_new_tokens=60)
     made = bench.run(lambda out: teach(out, settings, problems, bench.model(server.chat())))
     assert made.balance["asked"] == 3
     assert made.balance["parsed"] + made.balance["failed"] == 3
     assert made.count("lessons") == len(list(made.read(Lesson))) == made.balance["kept"]
+
+
+def test_agents_run_on_it_and_their_books_balance(server: Running, tmp_path: Path) -> None:
+    """A model this small writes next to nothing that can be kept; what comes back is read all the same."""
+    bench = Bench(tmp_path)
+    model, seeds = bench.model(server.chat()), bench.table(PENS)
+    short: dict[str, Any] = {"max_new_tokens": 30, "tries": 1}
+    asking = AskSettings(calls="each", statement=StatementSettings(**short), question=QuestionSettings(**short))
+    editing = EditSettings.model_validate({"rounds": 1, "suggester": short, "editor": short})
+    asked = bench.run(lambda out: ask(out, asking, seeds, model))
+    edited = bench.run(lambda out: edit(out, editing, seeds, model))
+    for made in (asked, edited):
+        assert made.balance["asked"] >= 3
+        assert made.balance["asked"] == made.balance["parsed"] + made.balance["failed"]
+        assert made.balance["results"] == made.balance["kept"] + sum(made.balance["rejected"].values())
+
+
+def orcamath(folder: Path, *words: str) -> str:
+    """Run a command and return what it says; it must end well."""
+    command = [sys.executable, "-m", "orcamath", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_doctor_ask_and_evaluate_speak_to_it(server: Running, tmp_path: Path) -> None:
+    teacher = {"model": server.model, "base_url": server.base_url, "api_key_env": None}
+    recipe = {
+        "name": "r",
+        "seeds": "classroom",
+        "benchmarks": {"sources": []},
+        "student": "classroom",
+        "teacher": teacher,
+    }
+    (tmp_path / "r.yaml").write_text(json.dumps(recipe), encoding="utf-8")
+    assert "answered with" in orcamath(tmp_path, "doctor", "r.yaml")
+    at = f"{server.model}@{server.base_url}"
+    assert orcamath(tmp_path, "ask", at, "What is 2 + 3?", "--max-new-tokens", "8").strip()
+    rows = [{"question": p.question, "answer": p.answer} for p in PENS]
+    (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    said = orcamath(tmp_path, "evaluate", at, "--on", "mine=mine.jsonl", "--max-new-tokens", "8", "--json")
+    (found,) = json.loads(said)["benchmarks"].values()
+    assert found["n"] == 3
+
+
+def test_a_student_practises_behind_it(server: Running, tmp_path: Path) -> None:
+    """Started for the stage under the name of the weights, and stopped after it."""
+    from orcamath.student.encode import Encoder
+    from orcamath.student.model import open_folder
+
+    if not server.kind.takes_ids or server.name == "litellm":
+        pytest.skip("it takes no token ids, or is no engine")
+    values = {"bin": environment(server.name), "folder": "$1", "gguf": model_gguf(), "port": "$3"}
+    words = ["$2" if word == "small" else word.format_map(values) for word in server.kind.command]
+    script = tmp_path / "serve.sh"
+    script.write_text("exec " + " ".join(w if w.startswith("$") else shlex.quote(w) for w in words), encoding="utf-8")
+    encoder = Encoder.of(open_folder(str(model_folder())))
+    settings = ServerSettings(command=f"bash {script} {{model}} {{name}} {{port}}", concurrency=8)
+    student = StudentServer(settings, model_folder(), "weights-of-the-small-model", log=tmp_path / "student.log")
+    bench = Bench(tmp_path)
+    practice = PracticeSettings(
+        problems="fresh", label="known_answer", unconfirmed=("gold",), samples=4, max_new_tokens=12
+    )
+    gated = bench.tables(lessons=[], problems=PENS)
+    made = bench.run(lambda out: practise(out, practice, gated, bench.model(student), encoder.pose))
+    attempts = list(made.read(Attempt))
+    assert len(attempts) == 12
+    assert all(a.text for a in attempts)
+    assert len({a.text for a in attempts}) > 3  # each draw by its own seed
+    assert not (tmp_path / "student.log").read_text(encoding="utf-8", errors="replace").endswith("Traceback")

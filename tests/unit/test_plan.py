@@ -154,6 +154,9 @@ def test_the_paper_is_planned_without_key_hub_or_data(tmp_path: Path, monkeypatc
     assert (found.usd.low > 1000, found.usd.high > found.usd.low) == (usd, usd)
     assert [t.stage for t in found.training] == ["imitate", "practice 2", "learn 2", "practice 3", "learn 3"]
     assert found.gpu_hours.low > 10
+    tokens = sum(s.prompt_tokens.low + s.completion_tokens.low for s in found.stages)
+    served = 0 if usd else 2 * 72e9 * tokens / (312e12 * 0.4) / 3600
+    assert found.served_gpu_hours.low == pytest.approx(served)
 
 
 def test_confirming_labels_is_planned_for_what_is_not_taught(tmp_path: Path) -> None:

@@ -113,7 +113,11 @@ def _tables(recipe: Recipe, found: Plan, tflops: float) -> str:
         shown.write(
             f"{label}`{s.model}` alone, without the ladder: {_span(s.calls)} calls, ${s.usd.low:,.2f} to ${s.usd.high:,.2f}\n"
         )
-    return f"{shown.getvalue()}in all: ${found.usd.low:,.2f} to ${found.usd.high:,.2f}{against}"
+    if found.served_gpu_hours.high:
+        what = f"on your own servers, of GPUs of {tflops:,.0f} TFLOPS in 16 bits"
+        shown.write(f"calls to models {what}: {_span(found.served_gpu_hours, 1)} GPU hours\n")
+    gpu = f", {_span(found.gpu_hours)} GPU hours" if found.gpu_hours.high else ""
+    return f"{shown.getvalue()}in all: ${found.usd.low:,.2f} to ${found.usd.high:,.2f}{gpu}{against}"
 
 
 def _calls(name: str, found: Plan) -> Table:

@@ -13,7 +13,8 @@ from orcamath.plan.rehearsal import Seen, Tally
 from orcamath.recipe_settings import Recipe
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
-from orcamath.store.prices import PAID_BACKENDS
+from orcamath.store.prices import PAID_BACKENDS, is_unpriced
+from orcamath.student.sizes import ModelSize, size_by_name
 
 __all__ = ["StagePlan", "follow_ups", "grown", "put_together"]
 
@@ -55,6 +56,8 @@ class StagePlan(NamedTuple):
     """Calls that lie in a provider's batch: paid for, not here yet; not among those to pay."""
     rehearsed: bool = True
     """Whether `remembered` was looked up; False for stages whose calls depend on students not yet trained."""
+    own: ModelSize | None = None
+    """Of a model on a server of one's own, as far as its name tells: what it costs is GPU hours."""
 
 
 def grown(seen: Seen, recipe: Recipe) -> Range:
@@ -129,6 +132,7 @@ def put_together(
     return StagePlan(
         arm, stage, settings.model or settings.backend, calls, tally.known, known_usd, to_pay, n_in, n_out, usd,
         to_pay.times(_hours_a_call(settings)), to_pay.times(CALL_BYTES).times(1e-6), tally.waiting, rehearsed,
+        size_by_name(settings.model) if is_unpriced(settings) else None,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from orcamath.records import digest
 from orcamath.student.settings import AdapterSettings, OnlineSettings, SftSettings, TrainSettings
 from orcamath.student.sizes import ModelSize
 
-__all__ = ["Lengths", "TrainingPlan", "memory_gb", "training_of", "weights_mb"]
+__all__ = ["Lengths", "TrainingPlan", "memory_gb", "served_hours", "training_of", "weights_mb"]
 
 TRAIN_SHARE, SAMPLE_SHARE, SERVED_SHARE = Range(0.2, 0.5), Range(0.02, 0.1), Range(0.1, 0.4)
 """How much of the GPU's peak is reached: training, sampling in this process, sampling behind a server."""
@@ -192,6 +192,13 @@ def _trained_params(adapter: AdapterSettings | None, size: ModelSize) -> float:
 def _at_rest(size: ModelSize | None) -> Range | None:
     """Weights in 16 bits, and a tenth to a half more for keys and values."""
     return None if size is None else Range(2.2, 3.0).times(size.n_params / 1e9)
+
+
+def served_hours(tokens: Range, size: ModelSize, tflops: float) -> Range:
+    """Return the GPU hours of reading and writing so many tokens behind an inference server: 2 FLOPs a parameter and token."""
+    hours = _hours(2, tokens, size, tflops, SERVED_SHARE)
+    assert hours is not None
+    return hours
 
 
 def _hours(flops: float, tokens: Range, size: ModelSize | None, tflops: float, share: Range) -> Range | None:

@@ -11,7 +11,7 @@ from orcamath.plan.growth import grown_later
 from orcamath.plan.ladder import climbed, dear_alone
 from orcamath.plan.ranges import Range
 from orcamath.plan.rehearsal import Seen, Tally, rehearse
-from orcamath.plan.training import Lengths, TrainingPlan, training_of
+from orcamath.plan.training import Lengths, TrainingPlan, served_hours, training_of
 from orcamath.ports import Progress
 from orcamath.recipe_file import arms
 from orcamath.recipe_settings import Recipe
@@ -43,6 +43,8 @@ class Plan(NamedTuple):
     training: tuple[TrainingPlan, ...]
     alone: tuple[StagePlan, ...] = ()
     """Where a ladder of teachers solves: what the dearest alone would take for `teach`, an arm each. Not among the stages."""
+    tflops: float = 312.0
+    """The GPU's peak in 16 bits."""
 
     @property
     def usd(self) -> Range:
@@ -56,16 +58,25 @@ class Plan(NamedTuple):
         return Range(sum(p.low for p in parts), sum(p.high for p in parts))
 
     @property
+    def served_gpu_hours(self) -> Range:
+        """GPU hours of the calls to models on servers of one's own whose size is known."""
+        known = [
+            served_hours(s.prompt_tokens.plus(s.completion_tokens), s.own, self.tflops) for s in self.stages if s.own
+        ]
+        return Range(sum(h.low for h in known), sum(h.high for h in known))
+
+    @property
     def gpu_hours(self) -> Range:
-        """GPU hours of all training and practice whose student's size is known."""
-        known = [t.gpu_hours for t in self.training if t.gpu_hours is not None]
+        """GPU hours of all training, practice and calls to one's own servers, where the model's size is known."""
+        known = [t.gpu_hours for t in self.training if t.gpu_hours is not None] + [self.served_gpu_hours]
         return Range(sum(h.low for h in known), sum(h.high for h in known))
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON values."""
         stages, training = [s._asdict() for s in self.stages], [t._asdict() for t in self.training]
         alone = {"dearest_teacher_alone": [s._asdict() for s in self.alone]} if self.alone else {}
-        return {"stages": stages, "usd": self.usd, "training": training, "gpu_hours": self.gpu_hours, **alone}
+        hours = {"gpu_hours": self.gpu_hours, "served_gpu_hours": self.served_gpu_hours}
+        return {"stages": stages, "usd": self.usd, "training": training, **hours, **alone}
 
 
 def plan(
@@ -98,7 +109,7 @@ def plan(
         alone += dear_alone(arm, own, found.seen.get("teach"), found.taught, price_of) if new else []
         stages += [s for s in _stages(arm, found, price_of) if new or not s.rehearsed]
         training += training_of(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
-    return Plan(tuple(stages), tuple(training), tuple(alone))
+    return Plan(tuple(stages), tuple(training), tuple(alone), tflops)
 
 
 def _is_here(recipe: Recipe) -> bool:
