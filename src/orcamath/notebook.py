@@ -70,24 +70,25 @@ class Result:
 def run(
     recipe: str | Path | Mapping[str, object], *, name: str | None = None, settings: Mapping[str, object] | None = None,
     limit: int | None = None, until: str | None = None, pay_again: bool = False, same_model: bool = False,
-    runs: str | Path = "runs", store: str | Path = "store",
+    reviewed: bool = False, runs: str | Path = "runs", store: str | Path = "store",
 ) -> Result:  # fmt: skip
     """Run a recipe (a shipped name, a file, or a dict) and return its score table; running it again is resuming it.
 
     Records: a row a student and benchmark, `score` a share of `n` problems with its 95 % limits `low` and `high`.
 
     `settings` overrides single keys (`{"learn.beta": 0.2}`), `limit` takes few seeds, `until` stops after a stage (then there are
-    no records). Summary: `name`, `report` (the page), `findings`. Raises what the command would end with: `RecipeError`,
-    `Stopped` where running again goes on, and others of `orcamath.errors`.
+    no records), `reviewed` goes on where `review: pause` stopped. Summary: `name`, `report` (the page), `findings`. Raises what
+    the command would end with: `RecipeError`, `Stopped` where running again goes on, and others of `orcamath.errors`.
     """
     overrides = [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
     loaded = load(recipe if isinstance(recipe, Mapping) else str(recipe), overrides, limit=limit)
-    command = f"orcamath.run({name or loaded.name!r})"
+    called = repr(name or loaded.name)
     with boundary():
         try:
             path = run_loaded(
-                loaded, runs=Path(runs), store=Path(store), name=name, until=until, command=command, pay_again=pay_again,
-                same_model=same_model,
+                loaded, runs=Path(runs), store=Path(store), name=name, until=until, command=f"orcamath.run({called})",
+                goes_on=f"orcamath.run({called}, reviewed=True)", pay_again=pay_again, same_model=same_model,
+                reviewed=reviewed, limited=limit is not None,
             )  # fmt: skip
         except UntilReached as reached:
             return Result([], {"name": name or loaded.name, "stopped": str(reached)})

@@ -128,6 +128,8 @@ class Readers:
     """What they marked, by id."""
     done: bool = True
     """Whether a recipe that waits for them goes on."""
+    goes_on: str = "orcamath run RECIPE --reviewed"
+    """The command that says they are done."""
     on_stage: Callable[[str, Artifact], None] = lambda _label, _artifact: None
     """Called with every stage as soon as it is there."""
 
@@ -201,10 +203,6 @@ class Workshop:
         """Return what `stage` would find, or None where it would have to make it."""
         name = self.store.digest_of(stage.name, stage.version, settings, _named(settings, inputs, named))
         return self.store.find(stage.name, name)
-
-    def goes_on_with(self, option: str) -> str:
-        """Note that the run goes on by its command with that option, and return it."""
-        return self.keeper.goes_on_with(option) if self.keeper is not None else f"orcamath run RECIPE {option}"
 
     def tell_reused(self) -> None:
         """Say in one line which stages were there already."""

@@ -7,7 +7,8 @@ import pytest
 
 from commanding import Done, call
 
-ARMS = """{again: {imitate: {seed: 1}}, other: {teach: {seed: 5}}}"""
+AGAIN, OTHER = "{again: {imitate: {seed: 1}}}", "{other: {teach: {seed: 5}}}"
+"""An arm on the same lessons, and one on lessons of its own, which may begin beside the base."""
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def shown() -> dict:
 
 
 def test_a_run_that_waits_for_its_reader_stops_after_teaching_and_goes_on_as_it_says(run) -> None:
-    waiting = run(review="pause", variants=ARMS)
+    waiting = run(review="pause", variants=OTHER)
     assert waiting.code == 4
     assert "lessons wait for a reader" in waiting.err
     assert waiting.err.count("    Q ") >= 20
@@ -43,7 +44,7 @@ def test_a_run_that_waits_for_its_reader_stops_after_teaching_and_goes_on_as_it_
     assert Path("runs/classroom/report.html").read_text().count("lesson from") >= 1
     status = json.loads(call("status", "classroom", "--json").out)
     assert (status["stands"], status["command"][-11:]) == ("stopped", " --reviewed")
-    on = run("--reviewed", review="pause", variants=ARMS)
+    on = run("--reviewed", "--until", "imitate", review="pause", variants=OTHER)
     assert on.code == 0, on.err
     assert "review" not in stages()
     assert "imitate" in stages()
@@ -79,7 +80,7 @@ def test_marks_count_in_every_arm(run) -> None:
     assert run("--until", "teach").code == 0
     (first, *_) = shown()["lessons"]
     assert call("review", "classroom", "--bad", first["id"]).code == 0
-    done = run(variants=ARMS)
+    done = run(variants=AGAIN)
     assert done.code == 0, done.err
     arms = {p.parent.name: json.loads(p.read_text()) for p in Path("runs/classroom").glob("arms/*/stages.json")}
     labels = {name: [s["label"] for s in arm["stages"]] for name, arm in arms.items()}
@@ -91,21 +92,20 @@ def test_lessons_are_shown_where_a_limit_or_until_asks_for_a_look(run) -> None:
     limited = run("--limit", "5", "--until", "gate")
     assert "lessons, as they are trained on" in limited.err
     assert "lessons, as they are trained on" not in run("--limit", "5", "--until", "gate").err  # they were shown
-    assert "lessons, as they are trained on" not in run("--until", "gate").err
+    plain = run("--until", "gate").err
+    assert "lessons, as they are trained on" not in plain
+    assert "`orcamath review classroom` shows lessons" in plain
     assert "lessons, as they are trained on" in run("--until", "teach").err
 
 
-@pytest.mark.parametrize(
-    ("args", "says"),
-    [
+def test_marks_on_nothing_are_refused(run) -> None:
+    assert run("--until", "teach").code == 0
+    for args, says in (
         (("--bad", "zzz"), "`zzz` is no lesson and no problem"),
         (("--good", ""), "is no lesson"),
         (("--bad", "f" * 64), "is no lesson"),
-    ],
-)
-def test_marks_on_nothing_are_refused(run, args: tuple[str, ...], says: str) -> None:
-    assert run("--until", "teach").code == 0
-    done = call("review", "classroom", *args)
-    assert done.code == 2
-    assert says in done.err
+    ):
+        done = call("review", "classroom", *args)
+        assert done.code == 2
+        assert says in done.err
     assert not Path("runs/classroom/marks.jsonl").exists()

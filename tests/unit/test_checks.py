@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from contextlib import suppress
+from importlib import resources
 from importlib.metadata import metadata
 from pathlib import Path
 
@@ -117,6 +118,26 @@ def test_a_mistake_is_told_with_place_value_and_fix(here: Path, override: str) -
     missing = [w for w in words if w not in said]
     # of alternatives such as `did you mean` and `known` one is enough
     assert not missing or set(missing) < {"did you mean", "known"}, said
+
+
+@pytest.mark.parametrize("key", ["teacher.model", "student.base"])
+def test_a_local_model_whose_answers_could_not_end_is_found_before_it_is_asked(here: Path, key: str) -> None:
+    shutil.copytree(Path(str(resources.files("orcamath.classroom") / "base")), here / "endless")
+    for name in ("tokenizer_config.json", "config.json", "generation_config.json"):
+        told = json.loads((here / "endless" / name).read_text())
+        kept = {k: v for k, v in told.items() if k not in ("eos_token", "eos_token_id")}
+        (here / "endless" / name).write_text(json.dumps(kept))
+    local = (
+        "teacher={backend: transformers_local, model: ./endless}"
+        if key == "teacher.model"
+        else "student.base=./endless"
+    )
+    found = check(
+        load("r.yaml", [local]), here / "store", until="teach" if key == "teacher.model" else None, everything=False
+    )
+    (told,) = found.troubles
+    assert told.where == key
+    assert "no eos_token" in told.what
 
 
 @pytest.mark.parametrize("override", ["teacher.backend=openai", "seeds.sources.0.split=test"])

@@ -9,6 +9,7 @@ import shutil
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orcamath.assemble import student_folder
 from orcamath.backends.openai_compatible import OPENAI
@@ -23,7 +24,10 @@ from orcamath.sources.source import Unsplit, is_generated
 from orcamath.store.prices import price_of
 from orcamath.student.settings import TrainSettings
 
-__all__ = ["asked", "check_models"]
+if TYPE_CHECKING:
+    from orcamath.student.encode import Encoder
+
+__all__ = ["asked", "check_models", "trainings"]
 
 ANSWER_TOKENS = 16
 """The least room for an answer beside a prompt."""
@@ -78,7 +82,7 @@ def _teacher_is_asked(recipe: Recipe) -> bool:
 
 def _called(key: str, model: ModelSettings, cap_usd: float | None, notes: Notes) -> None:
     if model.backend == "transformers_local":
-        _folder(f"{key}.model", model.model, model.revision, notes)
+        _encoder(f"{key}.model", model.model, model.revision, notes)
         return
     with notes.at(key):
         price_of(model.backend, model.model, model.base_url, model.options.get("price"))
@@ -107,9 +111,9 @@ _PACKAGES = {
 def _extras(recipe: Recipe, notes: Notes) -> None:
     """Note packages that are missing for what the recipe asks for."""
     wanted = {"torch": "student"}
-    if any(t.adapter is not None for t in _trainings(recipe).values()):
+    if any(t.adapter is not None for t in trainings(recipe).values()):
         wanted["peft"] = "adapter"
-    if any(t.adapter is not None and t.adapter.quantize == "4bit" for t in _trainings(recipe).values()):
+    if any(t.adapter is not None and t.adapter.quantize == "4bit" for t in trainings(recipe).values()):
         wanted["bitsandbytes"] = "adapter.quantize: 4bit"
     wanted |= {name: f"trackers: [{name}]" for name in recipe.trackers if name in _TRACKERS}
     if recipe.student.base.endswith(".gguf"):
@@ -129,7 +133,7 @@ def _devices(recipe: Recipe, notes: Notes) -> None:
     from orcamath.student.processes import n_gpus
 
     here = n_gpus()
-    for key, training in _trainings(recipe).items():
+    for key, training in trainings(recipe).items():
         what = None
         if training.adapter is not None and training.adapter.quantize == "4bit" and not here:
             what = (
@@ -148,7 +152,7 @@ def _installed(package: str) -> bool:
         return False
 
 
-def _trainings(recipe: Recipe) -> dict[str, TrainSettings]:
+def trainings(recipe: Recipe) -> dict[str, TrainSettings]:
     """Return the settings of every training, by their place in the recipe."""
     found: dict[str, TrainSettings] = {"imitate": recipe.imitate}
     for i, step in enumerate(recipe.iterations):
@@ -161,16 +165,12 @@ def _trainings(recipe: Recipe) -> dict[str, TrainSettings]:
 def _student(recipe: Recipe, notes: Notes) -> None:
     where = "student.base"
     base = student_folder(recipe.student)
-    folder = _folder(where, base, recipe.student.revision, notes)
-    if folder is None:
+    encoder = _encoder(where, base, recipe.student.revision, notes)
+    if encoder is None:
         return
-    from orcamath.student.encode import Encoder
-    from orcamath.student.model import load_tokenizer
-
     with notes.at(where):
-        encoder = Encoder(load_tokenizer(folder))
         n = len(encoder.prompt(_example(recipe)))
-        for key, training in _trainings(recipe).items():
+        for key, training in trainings(recipe).items():
             if training.max_tokens < n + ANSWER_TOKENS:
                 what = f"{training.max_tokens} do not hold one example (a question alone takes {n}); raise it"
                 notes.trouble(f"{key}.max_tokens", what)
@@ -189,11 +189,12 @@ def _example(recipe: Recipe) -> str:
     return "Tom has 3 apples and buys 4 more. How many apples does Tom have now?"
 
 
-def _folder(where: str, name: str, revision: str | None, notes: Notes) -> Path | None:
-    """Return a local model's folder or file after a look at it; None where it is not here."""
+def _encoder(where: str, name: str, revision: str | None, notes: Notes) -> "Encoder | None":
+    """Return a local model's tokenizer with its template, after a look at its files; None where it is not here or not fit."""
     if not _installed("transformers"):
         return None
-    from orcamath.student.model import locate, look_at
+    from orcamath.student.encode import Encoder
+    from orcamath.student.model import load_tokenizer, locate, look_at
 
     remote = not Path(name).expanduser().exists() and name.count("/") == 1 and not name.startswith((".", "/", "~"))
     if remote and not notes.everything:
@@ -202,5 +203,5 @@ def _folder(where: str, name: str, revision: str | None, notes: Notes) -> Path |
     with notes.at(where):
         path = locate(name, revision)
         look_at(path)
-        return path
+        return Encoder(load_tokenizer(path))
     return None

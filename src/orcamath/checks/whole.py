@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orcamath.assemble import size_of
 from orcamath.checks.data import check_data
-from orcamath.checks.models import check_models
+from orcamath.checks.models import check_models, trainings
 from orcamath.checks.names import check_arms, check_names, check_stage, trains
 from orcamath.checks.trouble import Checked, Notes
 from orcamath.errors import OrcamathError
@@ -53,8 +53,8 @@ def _room(recipes: Sequence[Recipe], store: Path, notes: Notes, *, student: bool
     for i, recipe in enumerate(recipes if student else ()):
         with suppress(OrcamathError):  # `check_models` says so
             size = size_of(recipe.student)
-            later = [step.more_sft or step.learn for step in recipe.iterations]
-            for training in later if i else [recipe.imitate, *later]:  # arms may share the base's M1
+            own = list(trainings(recipe).values())
+            for training in own[1:] if i else own:  # arms may share the base's M1
                 needed += weights_mb(training, size).low * 1e6 if size is not None else 0
                 n += 1
     if needed > free:

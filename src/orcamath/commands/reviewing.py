@@ -24,10 +24,13 @@ __all__ = ["lessons_marked", "lessons_shown", "readers_of"]
 NAME_CHARS = 12
 
 
-def readers_of(recipe: Recipe, folder: Path, *, until: str | None, limited: bool, reviewed: bool) -> Readers:
+def readers_of(
+    recipe: Recipe, folder: Path, *, until: str | None, limited: bool, reviewed: bool, goes_on: str
+) -> Readers:
     """Return who reads the lessons of a run that begins: its marks, and whoever sits at this terminal.
 
-    What there is to read is shown where the run waits for that or ends there, and where a `limited` run has taught it anew.
+    What there is to read is shown where the run waits for that or ends there, and where a `limited` run has taught it anew; any
+    other that has says where it is. `goes_on`: the command by which a run that waits is told that it was read.
     """
     waits = recipe.review == "pause" and not reviewed
     marks, made = folder / MARKS, dict[str, Artifact]()
@@ -37,8 +40,10 @@ def readers_of(recipe: Recipe, folder: Path, *, until: str | None, limited: bool
         if label in TAUGHT and (waits or until == label or (limited and not artifact.reused)):
             for line in _lines(to_read(before_training(made)), read_marks(marks)):
                 say(line)
+        elif label in TAUGHT and not artifact.reused:
+            say(f"read before you train: `orcamath review {folder.name}` shows lessons, doubts and rejects")
 
-    return Readers(read_marks(marks), not waits, show)
+    return Readers(read_marks(marks), not waits, goes_on, show)
 
 
 def lessons_shown(folder: Path, store: Path, *, as_json: bool) -> str:

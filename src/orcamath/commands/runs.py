@@ -36,10 +36,11 @@ def run_in_folder(
     """
     from orcamath.recipe_file import load
 
-    loaded = load(recipe, overrides, limit=limit)
+    loaded, command = load(recipe, overrides, limit=limit), shlex.join(["orcamath", *sys.argv[1:]])
     path = run_loaded(
         _detached(loaded) if detach else loaded, runs=runs, store=store, name=name, until=until, wait=wait,
-        pay_again=pay_again, new_book=new_book, same_model=same_model, command=shlex.join(["orcamath", *sys.argv[1:]]),
+        pay_again=pay_again, new_book=new_book, same_model=same_model, command=command,
+        goes_on=f"{command} --reviewed",
         reviewed=reviewed, limited=limit is not None, cluster=cluster,
     )  # fmt: skip
     if until is None:
@@ -47,11 +48,12 @@ def run_in_folder(
 
 
 def run_loaded(
-    loaded: Recipe, *, runs: Path, store: Path, name: str | None, until: str | None, command: str, wait: bool = False,
-    pay_again: bool = False, new_book: bool = False, same_model: bool = False, reviewed: bool = False, limited: bool = False,
-    cluster: EngineSettings | None = None,
+    loaded: Recipe, *, runs: Path, store: Path, name: str | None, until: str | None, command: str, goes_on: str,
+    wait: bool = False, pay_again: bool = False, new_book: bool = False, same_model: bool = False, reviewed: bool = False,
+    limited: bool = False, cluster: EngineSettings | None = None,
 ) -> Path:  # fmt: skip
-    """Check a recipe whole, hold its run folder and run it there; returns the folder. `command` is what goes on with it.
+    """Check a recipe whole, hold its run folder and run it there; returns the folder. `command` is what goes on
+    with it, `goes_on` the same after its lessons were read.
 
     Raises PaysAgain where a changed recipe would pay again for much of what it paid for, unless `pay_again`, and where a run
     with a cap has lost its book, unless `new_book`; AnotherModel where a server may not be who answered before, unless
@@ -75,7 +77,7 @@ def run_loaded(
         if not pay_again:
             confirm_paying_again(loaded, book, Store(store), Bars(), _asker())
         know_who_answers(loaded, store, same=same_model)
-        readers = readers_of(loaded, path, until=until, limited=limited, reviewed=reviewed)
+        readers = readers_of(loaded, path, until=until, limited=limited, reviewed=reviewed, goes_on=goes_on)
         try:
             run_recipe(
                 loaded,

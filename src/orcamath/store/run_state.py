@@ -112,11 +112,10 @@ class Keeper:
         self.state = self.state._replace(label=label, label_at=now, what="", n=0, total=None, what_at=now)
         self._write()
 
-    def goes_on_with(self, option: str) -> str:
-        """Say that the command goes on only with that option; returns it with it."""
-        self.state = self.state._replace(command=f"{self.state.command} {option}")
+    def goes_on_by(self, command: str) -> None:
+        """Say by which command the run goes on, where that is another one than it was begun by."""
+        self.state = self.state._replace(command=command)
         self._write()
-        return self.state.command
 
     def begin(self, what: str, total: int | None) -> None:
         """Start a count."""
