@@ -1,5 +1,6 @@
 """Aimed practice: chosen on earlier rounds only, for a reason that is kept; without an aim no digest changes."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -134,8 +135,8 @@ def test_without_an_aim_nothing_is_said_and_no_digest_changes(tmp_path: Path) ->
 def test_show_says_why_a_problem_was_chosen_or_not(tmp_path: Path) -> None:
     stages = [sealed(tmp_path, "collect", problems=ALL), made(tmp_path, aim={})]
     found = ancestry(stages, MIDDLE.id)
-    assert "chosen as aimed: 2 of 4 right in an earlier round" in rendered(found)
-    assert found.plain()["practised"][0]["why"].startswith("aimed: 2 of 4")
+    assert re.search("chosen by practice [0-9a-f]{8} as aimed: 2 of 4 right in an earlier round", rendered(found))
+    assert [c["why"] for c in found.plain()["chosen"]] == ["aimed: 2 of 4 right in an earlier round, aim 0.2 to 0.8"]
     assert "too_hard, 0 of 4 right in an earlier round" in rendered(ancestry(stages, HARD.id))
 
 

@@ -15,6 +15,8 @@ from orcamath.stages.aiming import Round
 from orcamath.stages.grow import JoinSettings, PickFacts, PickSettings, grown, pick
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.run_folder import RunFolder
+from orcamath.view.ancestry import ancestry
+from orcamath.view.text import rendered
 from tiny_student import sealed
 
 RIGHT, SLIP, BARE = "3 + 4 = 7\n#### 7", "3 + 4 = 8\n#### 8", "#### 9"
@@ -63,6 +65,7 @@ def picked(root: Path, **settings: object) -> Artifact:
 def test_what_is_too_easy_is_picked_once_with_its_reason(tmp_path: Path) -> None:
     made = picked(tmp_path, which="too_easy")
     (easy,) = made.read(Problem)
+    assert "chosen by pick" in rendered(ancestry([gated(tmp_path), made], easy.id))
     assert (easy.id, easy.question, easy.answer) == (PROBLEMS["easy"].id, PROBLEMS["easy"].question, "7")
     assert [c.why for c in made.read(Chosen)] == ["too_easy: 4 of 4 right in an earlier round, aim 0.2 to 0.8"]
     assert [(r.item, r.reason) for r in made.read(Rejected)] == [(PROBLEMS["done"].id, "grown_from_before")]

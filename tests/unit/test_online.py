@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from orcamath.assemble import run_recipe
+from orcamath.checks.whole import check
 from orcamath.errors import ModelError, RecipeError
 from orcamath.outline import outline
 from orcamath.ports import Comparison, Finding
@@ -257,6 +258,18 @@ def test_losses_are_used_where_their_samples_are(tmp_path: Path) -> None:
         Store(tmp_path).stage(
             "learn", 1, None, [], lambda out: learn(out, LearnSettings(), given, student, student, grpo.loss)
         )
+
+
+def test_a_loss_in_the_wrong_place_is_said_before_anything_is_paid(tmp_path: Path) -> None:
+    for step in ("{learn: {loss: grpo}}", "{online: {loss: kto}}"):
+        recipe = load("classroom", ["variants={}", "unspoilt=null", f"iterations=[{step}]"])
+        found = [t.line() for t in check(recipe, tmp_path, everything=False).troubles]
+        assert len(found) == 1, found
+        assert "is no loss for a stage" in found[0]
+    right = load(
+        "classroom", ["variants={}", "unspoilt=null", "iterations=[{online: {loss: rloo}}, {learn: {loss: dpo}}]"]
+    )
+    assert not check(right, tmp_path, everything=False).troubles
 
 
 def test_limits() -> None:

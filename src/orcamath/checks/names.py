@@ -19,7 +19,9 @@ def trains(recipe: Recipe, until: str | None) -> bool:
     """Tell whether a run up to `until` (None: all of it) has anything to do with the student."""
     labels = outline(recipe)
     last = next((i for i, label in enumerate(labels) if until in _called(label)), len(labels) - 1)
-    return bool({label.split(" ")[0] for label in labels[: last + 1]} & {"imitate", "learn", "practice", "evaluate"})
+    return bool(
+        {label.split(" ")[0] for label in labels[: last + 1]} & {"imitate", "learn", "practice", "online", "evaluate"}
+    )
 
 
 def _called(label: str) -> tuple[str, str]:
@@ -31,9 +33,9 @@ def check_names(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
     """Look up every member of a family that the recipe names, and every stage that has a cap; losses only with a `student`."""
     for i, step in enumerate(recipe.iterations):
         if student and step.online is not None:
-            _member(notes, f"iterations.{i}.online.loss", "loss", step.online.loss)
+            _loss(notes, f"iterations.{i}.online.loss", step.online.loss, online=True)
         elif student and step.more_sft is None:
-            _member(notes, f"iterations.{i}.learn.loss", "loss", step.learn.loss)
+            _loss(notes, f"iterations.{i}.learn.loss", step.learn.loss, online=False)
     _member(notes, "judge.name", "judge", recipe.judge.name)
     for key, model in recipe.models().items():
         _member(notes, f"{key}.backend", "backend", model.backend)
@@ -67,6 +69,19 @@ def check_arms(recipe: Recipe, own: Mapping[str, Recipe], notes: Notes) -> None:
                 notes.trouble(
                     f"hypotheses.test.{i}.{key}", f"no student `{student}` is trained; {nearest(student, trained)}"
                 )
+
+
+def _loss(notes: Notes, where: str, name: str, *, online: bool) -> None:
+    """Look up a loss, and whether it reads what its stage has: samples of a round, or preferences."""
+    with notes.at(where):
+        found = find("loss", name).loss
+        from orcamath.student.losses import needs_of  # losses have brought torch along by now
+
+        if ("samples" in needs_of(found)) is not online:
+            has, other = (
+                ("samples", "`learn.loss`") if online else ("no samples of online rounds", "`online: {loss: …}`")
+            )
+            notes.trouble(where, f"`{name}` is no loss for a stage that has {has}; say it as {other}")
 
 
 def _member(notes: Notes, where: str, family: str, name: str) -> None:

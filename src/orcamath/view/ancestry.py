@@ -52,8 +52,6 @@ class Practised(NamedTuple):
     stage: str
     exercise: Exercise | None
     attempts: list[tuple[Attempt, Verdict | None]]
-    why: str = ""
-    """Why the problem was chosen, where earlier samples decided."""
 
 
 @dataclass
@@ -71,6 +69,8 @@ class Ancestry:
     lessons: list[Lesson] = field(default_factory=list)
     rejected: list[tuple[str, Rejected]] = field(default_factory=list)
     """Stage, and why it (or what was made of it) went no further."""
+    chosen: list[tuple[str, Chosen]] = field(default_factory=list)
+    """Stage, and why it practises on the problem or grows from it, where earlier samples decided."""
     practised: list[Practised] = field(default_factory=list)
     preferences: list[tuple[str, Preference]] = field(default_factory=list)
     scored: list[tuple[str, Scored]] = field(default_factory=list)
@@ -85,11 +85,11 @@ class Ancestry:
             "seen": [s._asdict() for s in self.seen],
             "lessons": [x.row() for x in self.lessons],
             "rejected": [{"stage": s, **r.row()} for s, r in self.rejected],
+            "chosen": [{"stage": s, **c.row()} for s, c in self.chosen],
             "practised": [
                 {
                     "stage": p.stage,
                     "exercise": p.exercise.row() if p.exercise else None,
-                    "why": p.why,
                     "attempts": [{**a.row(), "verdict": v.row() if v else None} for a, v in p.attempts],
                 }
                 for p in self.practised
@@ -222,13 +222,12 @@ def _gather(found: Ancestry, stage: Artifact, name: str) -> None:
     # lessons of earlier stages too: the stage that drops one does not hold it
     found.rejected += [(_label(stage), r) for r in _where(stage, Rejected, "item", one | {x.id for x in found.lessons})]
     found.rejected += [(_label(stage), r) for r in _where(stage, Rejected, "repeats", one) if r.item != name]
+    found.chosen += [(_label(stage), c) for c in _where(stage, Chosen, "problem_id", one)]
     exercise = next(_where(stage, Exercise, "problem_id", one), None)
     attempts = list(_where(stage, Attempt, "problem_id", one))
     verdicts = {v.attempt_id: v for v in _where(stage, Verdict, "problem_id", one)}
     if exercise or attempts:
-        chosen = next(_where(stage, Chosen, "problem_id", one), None)
-        answers = [(a, verdicts.get(a.id)) for a in attempts]
-        found.practised.append(Practised(_label(stage), exercise, answers, chosen.why if chosen is not None else ""))
+        found.practised.append(Practised(_label(stage), exercise, [(a, verdicts.get(a.id)) for a in attempts]))
     elif verdicts:  # judged in a stage of its own
         for i, practised in enumerate(found.practised):
             judged = [(a, verdicts.get(a.id, v)) for a, v in practised.attempts]

@@ -83,6 +83,8 @@ def _fate(found: Ancestry, limit: int) -> Iterator[str]:
         yield f"rejected by {stage}{whose}: {_line(rejected.reason)}{f', {said}' if said else ''}"
         if rejected.text:
             yield from _theirs(clip(rejected.text, 500), limit)
+    for stage, chosen in found.chosen:
+        yield f"chosen by {stage} as {_line(chosen.why)}"
     for lesson in found.lessons:
         short = "none found" if lesson.final_answer is None else _line(lesson.final_answer)
         yield ""
@@ -108,8 +110,6 @@ def _practised(practised: Practised, limit: int) -> Iterator[str]:
     exercise = practised.exercise
     held = f", held against {_line(exercise.reference)} ({exercise.label})" if exercise else ""
     yield f"practised in {practised.stage}{held}"
-    if practised.why:
-        yield f"  chosen as {_line(practised.why)}"
     for attempt, verdict in practised.attempts:
         said = f"{verdict.outcome} by {_line(verdict.by)}" if verdict else "not judged"
         why = f": {_line(verdict.reason)}" if verdict and verdict.reason else ""
