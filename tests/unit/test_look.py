@@ -1,8 +1,11 @@
 """A look at files of five shapes: encoding, delimiter, columns, kinds of answers, language, rows that are none."""
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,9 +14,10 @@ from orcamath.errors import DataError
 from orcamath.records import Problem
 from orcamath.sources import file
 from orcamath.sources.choosing import BenchmarksSettings, SharesSettings
-from orcamath.sources.look import drawn, look, written
+from orcamath.sources.look import drawn, look, look_up
 from orcamath.sources.rows import Writing
 from orcamath.sources.source import SourceSettings
+from orcamath.sources.written import written
 from orcamath.stages.benchmarks import benchmarks
 from orcamath.store.artifacts import Store
 from own_files import OWN, Own
@@ -120,10 +124,39 @@ def test_ends_of_worked_answers(solution: str, end: str | None) -> None:
     assert file.end_of(solution) == end
 
 
+def test_columns_of_our_names_that_mean_another_thing_are_left_alone(tmp_path: Path) -> None:
+    rows = [
+        {"question": f"A ferry takes {i} cars a trip. How many on 3 trips?", "answer": str(3 * i), "split": "B", "kind": "rates",
+         "options": "none"}
+        for i in range(4, 9)
+    ]  # fmt: skip
+    (tmp_path / "x.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    seen = look(str(tmp_path / "x.jsonl"))
+    assert seen.settings.columns == {"split": "", "kind": "", "options": ""}
+    assert (seen.n, seen.bad) == (5, ())
+
+
+def test_a_hub_set_is_looked_at_by_its_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = pytest.importorskip("datasets", reason="the extra `hub` is not installed")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "set" / "data").mkdir(parents=True)
+    for split, n in (("train", 8), ("test", 3)):
+        told = [
+            {"prompt": f"A ferry takes {i + 5} cars a trip. How many on 3 trips?", "target": 3 * i + 15}
+            for i in range(n)
+        ]
+        pq.write_table(pa.Table.from_pylist(told), tmp_path / "set" / "data" / f"{split}-00000-of-00001.parquet")
+    seen = look_up(str(tmp_path / "set"))
+    assert (seen.settings.name, seen.settings.options) == ("hub", {"dataset": str(tmp_path / "set")})
+    assert seen.settings.columns == {"question": "prompt", "answer": "target"}
+    assert (seen.splits, seen.kinds) == ({"train": 8, "test": 3}, {"number": 11})
+
+
 @pytest.mark.parametrize(
     ("named", "says"),
     [
         ("gone.csv", "there is no file `gone.csv`"),
+        ("blank.csv", "none of 2 rows is a problem; blank.csv:2"),
         ("numbers.csv", "looks like a question"),
         ("empty.csv", "holds no row"),
     ],
@@ -131,6 +164,7 @@ def test_ends_of_worked_answers(solution: str, end: str | None) -> None:
 def test_what_is_no_set_of_problems_says_so(named: str, says: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("numbers.csv").write_text("a,b\n1,2\n3,4\n")
+    Path("blank.csv").write_text('question,answer\n" ",4\n" ",5\n')
     Path("empty.csv").write_text("question,answer\n")
     with pytest.raises(DataError, match=says):
         look(named)

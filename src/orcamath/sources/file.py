@@ -1,10 +1,11 @@
 """Your own problems: any JSON Lines, JSON, CSV, TSV or Parquet file, plain or gzipped, with a map of its columns.
 
 Our columns are `question` (the only one that must be there), `answer`, `solution`, `options`, `kind`, `split`, `licence`,
-`source`; `columns` maps them to yours where the names differ. Those of Numina (`problem`), MetaMathQA (`query`, `response`)
-and OpenMathInstruct (`expected_answer`, `generated_solution`) are known; of an answer that is a worked solution (GSM8K's `####`,
-MetaMathQA's `The answer is:`) the end is taken. Without a split on the row, in the file's name, or in `split`, a problem is for
-training; `options: {draw_split: true}` draws the splits by near-duplicate cluster (see `clusters`), whatever the file says.
+`source`; `columns` maps them to yours where the names differ (`split: ""` where yours of that name is another thing). Those of
+Numina (`problem`), MetaMathQA (`query`, `response`) and OpenMathInstruct (`expected_answer`, `generated_solution`) are known;
+of an answer that is a worked solution (GSM8K's `####`, MetaMathQA's `The answer is:`) the end is taken. Without a split on the
+row, in the file's name, or in `split`, a problem is for training; `options: {draw_split: true}` draws the splits by
+near-duplicate cluster (see `clusters`), whatever the file says.
 
 How the file is written, where it is no UTF-8 with commas: `options: {encoding: cp1252, delimiter: ";"}`.
 """

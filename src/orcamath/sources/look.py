@@ -4,41 +4,39 @@ In: a file, a folder or a hub set. Out: settings of a source that read it, and w
 answers, languages, rows that are none, splits. Every guess is shown and written down (`orcamath init`); a run guesses nothing.
 """
 
-import codecs
-import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from orcamath.errors import DataError
 from orcamath.languages import language_of
-from orcamath.reading import open_file
-from orcamath.records import Problem, Rejected
+from orcamath.records import AnswerKind, Problem, Rejected
 from orcamath.sources import file, hub
 from orcamath.sources.clusters import Sketches
 from orcamath.sources.hub_rows import HubSet, commit_of, rows_of
-from orcamath.sources.rows import FORMS, Writing, files_of, form_of, rows
+from orcamath.sources.rows import FORMS, Writing, files_of, rows
 from orcamath.sources.source import (
     ANSWER_COLUMNS,
     QUESTION_COLUMNS,
     Found,
+    Reader,
     Row,
     SourceSettings,
     Unsplit,
     number_text,
+    split_named,
 )
+from orcamath.sources.written import written
 
-__all__ = ["Drawn", "Seen", "drawn", "look", "written"]
+__all__ = ["Drawn", "Seen", "drawn", "look", "look_up"]
 
 SHOWN = 200
 """Rows by which columns are guessed."""
 COUNTED = 20_000
 """Rows that are read with the guess, for the counts."""
 TEXT_CHARS = 12
-_BLOCK = 1 << 20
-_DELIMITERS = ",;\t|"
 _QUESTIONS = (
     *QUESTION_COLUMNS,
     "frage",
@@ -58,6 +56,12 @@ _ANSWERS = (
 )  # fmt: skip
 _SOLUTIONS = ("solution", "rationale", "explanation", "generated_solution", "response", "worked", "rechenweg", "output")
 _OPTIONS = ("options", "choices")
+_OURS: dict[str, Callable[[object], bool]] = {
+    "split": lambda value: split_named(str(value)) is not None,
+    "kind": lambda value: value in get_args(AnswerKind),
+    "options": lambda value: isinstance(value, list),
+}
+"""Our own columns that mean something: one of the same name that holds something else is none of them."""
 
 
 class Seen(NamedTuple):
@@ -88,28 +92,38 @@ def look(named: str) -> Seen:
 
     Raises DataError where there is none, it cannot be read, or nothing in it looks like a question.
     """
-    path = Path(named).expanduser()
-    if path.exists():
-        settings = SourceSettings(name="file", path=named)
-        files = files_of(settings, None, FORMS)
-        writing = written(files[0])
-        options = _said(writing)
-        found = [row for f in files for row in islice(rows(f, writing), SHOWN)]
-        read: Any = file.read
-    elif named.count("/") == 1 and not named.startswith((".", "/", "~")):
-        settings, read = SourceSettings(name="hub"), hub.read
-        options = {"dataset": named}
-        found = list(islice(rows_of(HubSet(named), commit_of(named, None)), SHOWN))
-    else:
-        raise DataError(f"there is no file `{named}`; name a file, a folder, or a data set on the hub as owner/name")
+    if Path(named).expanduser().exists():
+        return _in_files(named)
+    if named.count("/") == 1 and not named.startswith((".", "/", "~")):
+        return look_up(named)
+    raise DataError(f"there is no file `{named}`; name a file, a folder, or a data set on the hub as owner/name")
+
+
+def look_up(dataset: str) -> Seen:
+    """Look at a set on the hub, by its commit, or at a local folder that `datasets` opens. Raises DataError as `look` does."""
+    commit = commit_of(dataset, None)
+    found = list(islice(rows_of(HubSet(dataset), commit), SHOWN))
+    revision = None if commit == "local" else commit
+    settings = SourceSettings(name="hub", revision=revision, options={"dataset": dataset})
+    return _seen(dataset, settings, found, hub.read)
+
+
+def _in_files(named: str) -> Seen:
+    settings = SourceSettings(name="file", path=named)
+    files = files_of(settings, None, FORMS)
+    writing = written(files[0])
+    found = [row for f in files for row in islice(rows(f, writing), SHOWN)]
+    return _seen(named, settings.model_copy(update={"options": _said(writing)}), found, file.read)
+
+
+def _seen(named: str, settings: SourceSettings, found: Sequence[Row | Rejected], read: Reader) -> Seen:
+    """Guess the columns by the first rows, and read the set with them."""
     first = [row.values for row in found if isinstance(row, Row)]
     if not first:
         why = f": {found[0].item} {found[0].detail}" if found and isinstance(found[0], Rejected) else ""
         raise DataError(f"`{named}` holds no row that can be read{why}; is it the file you meant?")
-    columns = _columns(named, first)
-    settings = settings.model_copy(
-        update={"called": Path(named).name.split(".")[0], "columns": columns, "options": options}
-    )
+    called = Path(named).name.split(".")[0]
+    settings = settings.model_copy(update={"called": called, "columns": _columns(named, first)})
     return _counted(settings, tuple(dict.fromkeys(c for values in first for c in values)), read(settings))
 
 
@@ -124,6 +138,10 @@ def _counted(settings: SourceSettings, columns: tuple[str, ...], found: Iterable
     whole, taken = len(taken) <= COUNTED, taken[:COUNTED]
     problems = [f.problem if isinstance(f, Unsplit) else f for f in taken if not isinstance(f, Rejected)]
     bad = tuple(f for f in taken if isinstance(f, Rejected))
+    if not problems:
+        raise DataError(
+            f"none of {len(bad):,} rows is a problem; {bad[0].item} {bad[0].detail}. Is it the file you meant?"
+        )
     kinds = Counter(p.answer_kind if p.answer is not None else "none" for p in problems)
     languages = Counter(language_of(p.question) or "unknown" for p in problems)
     splits = Counter[str](p.split for p in problems)
@@ -131,67 +149,6 @@ def _counted(settings: SourceSettings, columns: tuple[str, ...], found: Iterable
         settings.model_copy(update={"on_bad_line": "skip"}) if bad else settings, columns, tuple(problems[:3]), len(problems),
         whole, dict(kinds.most_common()), dict(languages.most_common()), dict(splits), bad,
     )  # fmt: skip
-
-
-# how a file is written
-
-
-def written(path: Path) -> Writing:
-    """Find out a text file's encoding and, of CSV, its delimiter. Raises DataError where its bytes are none that we know.
-
-    UTF-8 and UTF-16 can be told for sure; what is neither is taken for cp1252, which is what older spreadsheets write.
-    """
-    form = form_of(path)
-    if form == ".parquet":
-        return Writing()
-    encoding = _encoding(path)
-    return Writing(encoding, _delimiter(path, encoding) if form in (".csv", ".tsv") else None)
-
-
-def _encoding(path: Path) -> str:
-    with open_file(path) as opened:
-        head = opened.read(4096)
-    likely: tuple[str, ...] = ("utf-8", "cp1252")
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        likely = ("utf-16",)
-    elif b"\0" in head:  # texts of ours are mostly below U+0100, where one of two bytes is nothing
-        likely = ("utf-16-le",) if head[1::2].count(0) > head[::2].count(0) else ("utf-16-be",)
-    for encoding in likely:
-        if _decodes(path, encoding):
-            return encoding
-    raise DataError(f"`{path}` is no text in UTF-8, UTF-16 or cp1252; save it as UTF-8, or is it the file you meant?")
-
-
-def _decodes(path: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        with open_file(path) as opened:
-            while block := opened.read(_BLOCK):
-                decoder.decode(block)
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _delimiter(path: Path, encoding: str) -> str | None:
-    """Return the character that parts the first lines into the same number of columns, more than one; None for the usual one."""
-    with open_file(path) as opened:
-        text = codecs.getincrementaldecoder(encoding)().decode(opened.read(_BLOCK)).removeprefix("\ufeff")
-    usual = "\t" if form_of(path) == ".tsv" else ","
-    best = max((usual, *_DELIMITERS), key=lambda delimiter: _regular(text, delimiter))
-    return best if best != usual else None
-
-
-def _regular(text: str, delimiter: str) -> tuple[float, int]:
-    """Return the share of the first records that have as many columns as the header, and how many these are."""
-    records: list[list[str]] = []
-    try:
-        records += islice(csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True), 100)
-    except csv.Error:
-        return 0.0, 0
-    n = len(records[0]) if records else 0
-    return (sum(len(r) == n for r in records) / len(records), n) if n > 1 else (0.0, n)
 
 
 # which column is what
@@ -213,7 +170,8 @@ def _columns(named: str, values: Sequence[Mapping[str, object]]) -> dict[str, st
     solution = _named([n for n in left if n != answer], _SOLUTIONS, lambda name: _wordy(texts[name]))
     options = _named(left, _OPTIONS, lambda name: any(isinstance(v, list) for v in texts[name]))
     found = {"question": question, "answer": answer, "solution": solution, "options": options}
-    return {ours: theirs for ours, theirs in found.items() if theirs is not None and theirs != ours}
+    other = {ours: "" for ours, fits in _OURS.items() if any(not fits(v) for v in texts.get(ours, ()) if v)}
+    return other | {ours: theirs for ours, theirs in found.items() if theirs is not None and theirs != ours}
 
 
 def _named(names: Iterable[str], known: Sequence[str], fits: Callable[[str], bool]) -> str | None:
