@@ -1,11 +1,12 @@
-# The package on a CPU, as anybody but root:   docker build -t orcamath . && docker run --rm -v "$PWD/work:/home/orca" orcamath run classroom
+# The package on a CPU, as anybody but root (written, not built: no Docker daemon was at hand).
+#   docker build -t orcamath . && docker run --rm -v "$PWD/here:/home/orca" orcamath run classroom
 FROM python:3.11-slim
 
 RUN useradd --create-home orca
 COPY . /src
-# torch first and by its exact version, from PyTorch's CPU builds: PyPI's may bring CUDA. Give another index as TORCH_INDEX.
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN pip install --no-cache-dir --find-links "$TORCH_INDEX/torch/" "$(grep '^torch==' /src/constraints.txt)" \
+# torch first and by its exact version. PyPI's build for Linux may bring CUDA: name PyTorch's index of CPU builds as TORCH_INDEX.
+ARG TORCH_INDEX=""
+RUN pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$(grep '^torch==' /src/constraints.txt)" \
  && pip install --no-cache-dir -c /src/constraints.txt '/src[student]' \
  && rm -rf /src
 USER orca

@@ -61,17 +61,17 @@ test-trackers: $(VENV)/.python   ## trackio and W&B, offline, in an environment 
 	$(VENV)-trackers/bin/python -m pip install --disable-pip-version-check -q -e '.[tensorboard,trackio,wandb]' pytest pytest-socket pytest-timeout
 	$(VENV)-trackers/bin/python -m pytest -q -rs tests/unit/test_trackers.py
 
-# The environment of the site holds the package too: its reference is made of the docstrings.
 $(VENV)-docs/.docs: constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)-docs
-	$(VENV)-docs/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt "$$(grep '^torch==' constraints.txt)"
-	$(VENV)-docs/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[student,docs]'
+	$(VENV)-docs/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[docs]'
 	@touch $@
 docs: $(VENV)-docs/.docs   ## the documentation's site, in build/site; fails on a link that leads nowhere
 	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/python -m mkdocs build --quiet
 	@echo "open build/site/index.html"
 
 notebook: $(VENV)-docs/.docs   ## run docs/notebook.ipynb again, in an empty folder, and keep what its cells say
+	$(VENV)-docs/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt "$$(grep '^torch==' constraints.txt)"
+	$(VENV)-docs/bin/python -m pip install --disable-pip-version-check -q -c constraints.txt -e '.[student,docs]'
 	$(VENV)-docs/bin/python docs/run_notebook.py
 
 lint: $(VENV)/.test
