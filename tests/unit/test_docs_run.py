@@ -4,9 +4,12 @@ docs/extend.md has tests of its own, `test_extend_docs.py`.
 """
 
 import json
+import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,7 @@ import pytest
 
 from commanding import call
 from documents import HAND, PAGES, ROOT, blocks
-from orcamath.classroom import textbook
 from orcamath.recipe_file import load
-from orcamath.settings import ModelSettings
-from orcamath.testing import of_chat, serve
 from orcamath.yaml_reader import read_yaml
 
 OWN_TESTS = {"extend.md"}
@@ -30,14 +30,35 @@ RUN = [
 ]
 
 
+@contextmanager
+def stand_in(path: Path) -> Iterator[str]:
+    """Start the server that a page starts by hand, on a free port; its address, or nothing where a page starts none."""
+    found = re.search(r"^python -m orcamath\.testing (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    if found is None:
+        yield ""
+        return
+    words = shlex.split(re.sub(r"--port \d+", "", found[1]))
+    with subprocess.Popen(
+        [sys.executable, "-m", "orcamath.testing", *words], stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            assert server.stdout is not None
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+
+
 @pytest.mark.parametrize("path", RUN, ids=lambda p: p.name)
 def test_a_page_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
-    with serve(of_chat(textbook.open_chat(ModelSettings(backend="textbook")))) as server:
-        monkeypatch.setenv("TEACHER_URL", server.base_url)
-        for key in ("ANTHROPIC_API_KEY", "GEMINI_API_KEY"):
-            monkeypatch.setenv(key, "a-key-of-the-tests")
+    with stand_in(path) as url:
+        for key, value in {
+            "TEACHER_URL": url,
+            "ANTHROPIC_API_KEY": "of-the-tests",
+            "GEMINI_API_KEY": "of-the-tests",
+        }.items():
+            monkeypatch.setenv(key, value)
         for block in blocks(path):
             if block.says and block.says != HAND:
                 (tmp_path / block.says).write_text(block.body, encoding="utf-8")
