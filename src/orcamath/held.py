@@ -3,7 +3,8 @@
 `held(family, name)` returns a member's entry. One that ships here is returned as it is, for its family's tests hold it to its
 contract; one of the user's file or of an installed package is wrapped, so that whatever it returns, yields, or answers in any
 later call is looked at where it comes in, once for all who use it. What cannot be used raises OthersFailed: who returned what,
-what was due, and the family's contract. An exception is the boundary's business (`families.py`).
+what was due, and the family's contract; so does what cannot be called as its family is, since no line of theirs would run then.
+An exception out of theirs is the boundary's business (`families.py`).
 """
 
 from collections import Counter
@@ -11,14 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Literal, TypeVar, get_args, overload
 
 from orcamath.agents.driver import Agent
 from orcamath.agents.settings import AgentSettings
-from orcamath.errors import OthersFailed
-from orcamath.extend import FAMILIES, code_of, contract_of
+from orcamath.extend import FAMILIES, code_of
 from orcamath.families import find
 from orcamath.judges.settings import JudgeSettings
+from orcamath.member import Member
 from orcamath.ports import (
     Batched,
     Chat,
@@ -67,45 +68,14 @@ def held(family: Literal["base"], name: str) -> Callable[[], Path]: ...
 def held(family: str, name: str) -> Entry:
     """Return the entry of a family's member. Raises what `families.find` raises."""
     entry: Entry = getattr(find(family, name), FAMILIES[family].entry)
-    return entry if code_of(family, name) is None else wraps(entry)(_HELD[family](_Member(family, name), entry))
+    if code_of(family, name) is None:
+        return entry
+    member, (hold, takes) = Member(family, name), _HELD[family]
+    member.takes(entry, member.entry, *takes)
+    return wraps(entry)(hold(member, entry))
 
 
-class _Member(NamedTuple):
-    """Whose code it is, and what is said where it returns what its family may not."""
-
-    family: str
-    name: str
-
-    def due(self, kind: type[T], found: object, what: str, wanted: str) -> T:
-        """Return what was found where it is of a kind. Raises OthersFailed."""
-        if isinstance(found, kind):
-            return found
-        raise self.wrong(found, what, wanted)
-
-    def text(self, found: object, what: str) -> str:
-        """Return a text that says something."""
-        return self.due(str, found or None, what, "a text that is not empty")
-
-    def many(self, found: object, wanted: str) -> Iterator[object]:
-        """Return an iterator over what can be gone through."""
-        if isinstance(found, str) or not isinstance(found, Iterable):
-            raise self.wrong(found, self.entry, wanted)
-        return iter(found)
-
-    def wrong(self, found: object, what: str, wanted: str) -> OthersFailed:
-        """Say who returned what, and what was due."""
-        return OthersFailed(
-            f"{self.family} `{self.name}`: `{what}` returned {type(found).__name__} ({found!r:.80}); it must return {wanted}. "
-            f"{contract_of(self.family)}"
-        )
-
-    @property
-    def entry(self) -> str:
-        """The name of the family's entry."""
-        return FAMILIES[self.family].entry
-
-
-def _source(member: _Member, read: Entry) -> Reader:
+def _source(member: Member, read: Entry) -> Reader:
     wanted = "Problem, Unsplit or Rejected, one after the other"
 
     def yielded(settings: SourceSettings) -> Iterator[Found]:
@@ -117,7 +87,7 @@ def _source(member: _Member, read: Entry) -> Reader:
     return yielded
 
 
-def _agent(member: _Member, make: Entry) -> Callable[[AgentSettings], Own]:
+def _agent(member: Member, make: Entry) -> Callable[[AgentSettings], Own]:
     def agent(settings: AgentSettings) -> Own:
         made = make(settings)
         if not isinstance(made, Agent):
@@ -128,8 +98,10 @@ def _agent(member: _Member, make: Entry) -> Callable[[AgentSettings], Own]:
 
 
 class _Agent:
-    def __init__(self, member: _Member, agent: Own) -> None:
+    def __init__(self, member: Member, agent: Own) -> None:
         self.member, self.agent, self.name = member, agent, member.text(agent.name, "name")
+        member.takes(agent.request, "request", "item", "draw")
+        member.takes(agent.parse, "parse", "reply", "item")
 
     def request(self, item: Problem, draw: int) -> Request:
         return self.member.due(Request, self.agent.request(item, draw), "request", "a Request")
@@ -143,7 +115,7 @@ class _Agent:
         return found
 
 
-def _judge(member: _Member, make: Entry) -> Callable[[JudgeSettings, Remembered | None], Judge]:
+def _judge(member: Member, make: Entry) -> Callable[[JudgeSettings, Remembered | None], Judge]:
     def judge(settings: JudgeSettings, model: Remembered | None) -> Judge:
         made = make(settings, model)
         if not isinstance(made, Judge):
@@ -154,9 +126,10 @@ def _judge(member: _Member, make: Entry) -> Callable[[JudgeSettings, Remembered 
 
 
 class _Judge:
-    def __init__(self, member: _Member, judge: Judge) -> None:
+    def __init__(self, member: Member, judge: Judge) -> None:
         self.member, self.judge = member, judge
         self.fingerprint = member.text(judge.fingerprint, "fingerprint")
+        member.takes(judge, "__call__", "comparisons")
 
     def __call__(self, comparisons: Iterable[Comparison]) -> Iterator[Finding]:
         wanted = "one Finding a comparison, whose outcome is `agrees`, `disagrees` or `unjudged`"
@@ -188,7 +161,7 @@ class _Counted(Iterator[T]):
         return item
 
 
-def _backend(member: _Member, open_chat: Entry) -> Callable[[ModelSettings], Chat]:
+def _backend(member: Member, open_chat: Entry) -> Callable[[ModelSettings], Chat]:
     def chat(settings: ModelSettings) -> Chat:
         made = open_chat(settings)
         if not isinstance(made, Chat):
@@ -202,9 +175,10 @@ def _backend(member: _Member, open_chat: Entry) -> Callable[[ModelSettings], Cha
 
 
 class _Chat:
-    def __init__(self, member: _Member, chat: Chat) -> None:
+    def __init__(self, member: Member, chat: Chat) -> None:
         self.member, self.chat = member, chat
         self.fingerprint = member.text(chat.fingerprint, "fingerprint")
+        member.takes(chat, "__call__", "requests")
         self.chunk = None if chat.chunk is None else member.due(int, chat.chunk, "chunk", "None, or a number of calls")
 
     def __call__(self, requests: Iterable[Request]) -> Replies:
@@ -233,7 +207,7 @@ class _Chat:
             self.chat.close()
 
 
-def _screens(member: _Member, make: Entry) -> Callable[[], list[Screen]]:
+def _screens(member: Member, make: Entry) -> Callable[[], list[Screen]]:
     wanted = "Screens, one after the other: each has a `fingerprint` and a `reason`, and is called"
 
     def screens() -> list[Screen]:
@@ -248,31 +222,34 @@ def _screens(member: _Member, make: Entry) -> Callable[[], list[Screen]]:
 
 
 class _Screen:
-    def __init__(self, member: _Member, screen: Screen) -> None:
+    def __init__(self, member: Member, screen: Screen) -> None:
         self.member, self.screen = member, screen
         self.fingerprint = member.text(screen.fingerprint, "fingerprint")
         self.reason = member.text(screen.reason, "reason")
+        member.takes(screen, "__call__", "question")
 
     def __call__(self, question: str) -> str | None:
         said: object = self.screen(question)
         return None if said is None else self.member.text(said, "__call__")
 
 
-def _tracker(member: _Member, open_tracker: Entry) -> Callable[[TrackedRun], Tracker]:
+def _tracker(member: Member, open_tracker: Entry) -> Callable[[TrackedRun], Tracker]:
     def tracker(run: TrackedRun) -> Tracker:
         made = open_tracker(run)
         if not isinstance(made, Tracker):
             raise member.wrong(made, member.entry, "a Tracker: `add` and `close`")
+        member.takes(made.add, "add", "stage", "step", "numbers")
+        member.takes(made.close, "close")
         return made
 
     return tracker
 
 
-def _base(member: _Member, folder: Entry) -> Callable[[], Path]:
+def _base(member: Member, folder: Entry) -> Callable[[], Path]:
     return lambda: member.due(Path, folder(), member.entry, "a Path")
 
 
-def _loss(member: _Member, loss: Entry) -> "LossFunction":
+def _loss(member: Member, loss: Entry) -> "LossFunction":
     from orcamath.student.losses import Batch, Loss, is_share
     from orcamath.student.settings import LossSettings
 
@@ -286,7 +263,14 @@ def _loss(member: _Member, loss: Entry) -> "LossFunction":
     return share
 
 
-_HELD: dict[str, Callable[[_Member, Entry], Entry]] = {
-    "source": _source, "agent": _agent, "judge": _judge, "backend": _backend, "screen": _screens, "tracker": _tracker,
-    "base": _base, "loss": _loss,
-}  # fmt: skip
+_HELD: dict[str, tuple[Callable[[Member, Entry], Entry], tuple[str, ...]]] = {
+    "source": (_source, ("settings",)),
+    "agent": (_agent, ("settings",)),
+    "judge": (_judge, ("settings", "model")),
+    "loss": (_loss, ("batch", "settings")),
+    "backend": (_backend, ("settings",)),
+    "screen": (_screens, ()),
+    "tracker": (_tracker, ("run",)),
+    "base": (_base, ()),
+}
+"""How the members of a family are held, and what their entry is called with."""

@@ -35,7 +35,7 @@ LAYERS = [
         "plan", "recipes",
     ],
     ["report", "view", "export"],
-    ["backends", "classroom", "cluster", "testing", "families", "held"],
+    ["backends", "classroom", "cluster", "testing", "families", "member", "held"],
     ["assemble", "checks", "commands", "notebook", "verbs", "cli", "__main__"],
 ]  # fmt: skip
 LAYER = {room: i for i, rooms in enumerate(LAYERS, 1) for room in rooms}

@@ -106,6 +106,17 @@ WRONG: list[tuple[str, str, str]] = [
     ("screen", SCREEN.format("'own'", "return True"), "`__call__` returned bool (True)"),
     ("tracker", "def open_tracker(run):\n    return 'a tracker'\n", "it must return a Tracker: `add` and `close`"),
     ("base", "def folder():\n    return 'models/mine'\n", "`folder` returned str ('models/mine'); it must return a Path"),
+    ("source", "def read():\n    return []\n", "`read(settings)` cannot be called: too many positional arguments"),
+    ("agent", "def agent(settings, model):\n    pass\n", "cannot be called: missing a required argument: 'model'"),
+    ("agent", AGENT.replace("item, draw", "item").format("pass", "pass"), "`request(item, draw)` cannot be called"),
+    ("judge", "def make(settings):\n    pass\n", "`make(settings, model)` cannot be called"),
+    ("judge", JUDGE.replace("self, comparisons", "self, question, answer").format("pass"), "`__call__(comparisons)` cannot"),
+    ("loss", "def loss(batch):\n    pass\n", "`loss(batch, settings)` cannot be called"),
+    ("backend", "def open_chat():\n    pass\n", "`open_chat(settings)` cannot be called"),
+    ("screen", "def make(settings):\n    pass\n", "`make()` cannot be called"),
+    ("tracker", "class Own:\n    def add(self, numbers): pass\n    def close(self): pass\n"
+     "def open_tracker(run):\n    return Own()\n", "`add(stage, step, numbers)` cannot be called"),
+    ("base", "def folder(settings):\n    pass\n", "`folder()` cannot be called"),
 ]  # fmt: skip
 
 RIGHT = {
