@@ -5,7 +5,7 @@ OrcamathError                 exit 1   anything this software raises on purpose
 │   └── RecipeError           exit 2   an unknown key, a wrong value, a name that resolves to nothing
 ├── DataError                 exit 1   a file or line that cannot be read
 ├── ModelError                exit 1   weights, tokenizer or template that cannot be loaded
-├── OthersFailed              exit 1   the user's own file, or an installed package's, raised something
+├── OthersFailed              exit 1   the user's own file, or an installed package's, broke its contract
 ├── TeacherRefused            exit 1   401, unknown model, out of quota: asking again cannot help
 ├── RunBusy                   exit 1   another process holds the run folder or the last free ledger shard
 ├── SchemaTooNew              exit 1   written by a newer version of this software
@@ -93,7 +93,7 @@ class ModelError(OrcamathError):
 
 
 class OthersFailed(OrcamathError):
-    """Code that is not ours raised something; the message has its file, its line, and the contract it is to keep."""
+    """Code that is not ours raised something, or returned what it may not; the message has its place and its contract."""
 
 
 class TeacherRefused(OrcamathError):
