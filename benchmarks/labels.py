@@ -82,7 +82,7 @@ def write(args: argparse.Namespace) -> dict[str, Any]:
             seed = part[problem.parents[0]]
             row = {"writer": f"{args.model} {args.size}", "seed": seed.question, "seed_answer": seed.answer}
             file.write(json.dumps(row | problem.model_dump(mode="json"), ensure_ascii=False) + "\n")
-    rejected = {m.stage: {**m.facts["rejected"], **m.facts["failed_calls"]} for m in (asked, edited)}
+    rejected = {m.stage: {**m.balance["rejected"], **m.facts["failed_calls"]} for m in (asked, edited)}
     return {"seeds": len(part), "kept": {m.stage: m.count("problems") for m in (asked, edited)}, "not kept": rejected}
 
 
@@ -165,7 +165,10 @@ def _writers(kept: dict[str, tuple[str, Problem]], marks: dict[str, Any]) -> dic
     return {
         group: {
             "well-posed": _share(sum(mark["truth"] is not None for _, mark in rows), len(rows)),
-            "known answer right": _share(sum(_right(p, p.answer or "", mark["truth"]) for p, mark in rows), len(rows)),
+            "known answer right": _share(
+                sum(_right(p, p.answer, mark["truth"]) for p, mark in rows if p.answer is not None),
+                sum(p.answer is not None for p, _ in rows),
+            ),
             "well-posed and harder": _share(
                 sum(mark["truth"] is not None and bool(mark.get("harder")) for _, mark in rows), len(rows)
             ),
