@@ -29,6 +29,7 @@ from orcamath.student.online import rounds_of
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import LossSettings, OnlineSettings
 from orcamath.student.tried import Tried, step_on, tried_of
+from orcamath.view.kinds import KINDS
 from tiny_student import sealed, tiny_folder, tiny_model, tiny_tokenizer
 
 LOSSES = {"grpo": grpo, "dr_grpo": dr_grpo, "rloo": rloo}
@@ -211,6 +212,9 @@ def test_samples_are_a_table_with_log_probs_and_verdicts(tmp_path: Path) -> None
     assert [r.round for r in rows] == sorted(r.round for r in rows)
     assert all(len(r.logp or ()) == len(r.token_ids) for r in rows)
     assert {r.outcome for r in rows} >= {"unjudged"}
+    told = [KINDS["rollouts"].entry(row.row()) for row in rows]
+    assert {e.facets["round"] for e in told} == {"1 (online)", "2 (online)", "3 (online)"}
+    assert [e.facets["outcome"] for e in told] == [row.outcome for row in rows]
     facts = found.said(OnlineFacts)
     assert (facts.n_problems, len(facts.rounds), facts.n_sampled_tokens) == (9, 3, sum(len(r.token_ids) for r in rows))
 

@@ -23,7 +23,7 @@ from orcamath.visible import visible
 __all__ = ["Index", "Indexed"]
 
 log = logging.getLogger(__name__)
-VERSION = 2
+VERSION = 3
 HEAD_CHARS = 240
 BATCH = 500
 """Rows read and written at once."""

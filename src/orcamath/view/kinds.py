@@ -69,6 +69,14 @@ def _attempt(row: Row) -> Entry:
     return Entry(row["id"], row["problem_id"], row["text"], row["text"], facets)
 
 
+def _rollout(row: Row) -> Entry:
+    facets = {
+        "outcome": row["outcome"], "reason": row["reason"] or "none given", "model": row["by"], "finish": row["finish_reason"],
+        "round": f"{row['round'] + 1} (online)",
+    }  # fmt: skip
+    return Entry(row["id"], row["problem_id"], row["text"], row["text"], facets)
+
+
 def _exercise(row: Row) -> Entry:
     text = "\n".join([row["question"], row["reference"], row["solution"] or ""])
     return Entry(row["problem_id"], row["problem_id"], row["question"], text, {"known": row["label"]})
@@ -122,6 +130,10 @@ KINDS: dict[str, Kind] = {
             "exercises", "exercises", ("problem_id", "question", "reference", "solution", "label"), _exercise, once=False,
         ),
         Kind("attempts", "attempts", ("id", "problem_id", "text", "finish_reason", "student"), _attempt),
+        Kind(
+            "rollouts", "rollouts",
+            ("id", "problem_id", "text", "finish_reason", "outcome", "by", "reason", "round"), _rollout,
+        ),
         Kind("verdicts", "verdicts", ("attempt_id", "problem_id", "outcome", "by", "reason"), _verdict, once=False),
         Kind("pairs", "preferences", ("problem_id", "question", "positives", "negatives"), _preference, once=False),
         Kind("rejected", "rejected", ("item", "reason", "detail", "text", "repeats"), _rejected, once=False),

@@ -5,7 +5,7 @@ import { api, count, el, failed, link, markbox, pill, storyLink, text } from "./
 const FACETS = ["origin", "source", "verified", "agreement", "outcome", "reason", "round", "stage", "model", "finish", "known", "mistake"];
 const WORDS = {
   verified: "verified by", agreement: "samples that agree", round: "round", finish: "ended by", known: "yardstick",
-  calls: "model calls", pairs: "preferences", answers: "benchmark answers", rejected: "rejects",
+  calls: "model calls", pairs: "preferences", answers: "benchmark answers", rejected: "rejects", rollouts: "online samples",
 };
 const ORDERS = { stored: "in stored order", newest: "last first", longest: "longest first", shortest: "shortest first" };
 const PAGE = 50;
