@@ -140,8 +140,7 @@ def joined(now: Reached, before: Reached | None) -> Reached:
     if any(known.get(label, artifact) != artifact for label, artifact in reached.items()):
         return now
     measured = {s["name"] for s in now["students"]}
-    return Reached(
-        stages=[*now["stages"], *(s for s in before["stages"] if s["label"] not in reached)],
-        students=[*now["students"], *(s for s in before["students"] if s["name"] not in measured)],
-        recipe=now["recipe"],
-    )
+    return now | {
+        "stages": [*now["stages"], *(s for s in before["stages"] if s["label"] not in reached)],
+        "students": [*now["students"], *(s for s in before["students"] if s["name"] not in measured)],
+    }
