@@ -47,6 +47,9 @@ iterations: [{}]
         "practice: this command is started: serve {model} {name} {port}",
     ]
     assert "sk-canary" not in "".join(lines)
+    alone = "teach: {by: seeds}\nask_me_anything: null\nsuggester_editor: null\npractice: {server: {engine: vllm}}"
+    (only,) = leaving(load(str(recipe(tmp_path, alone))))  # nobody asks the teacher that no line names
+    assert only.startswith("practice: this command is started: vllm serve {model}")
 
 
 @pytest.mark.parametrize(
