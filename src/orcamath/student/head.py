@@ -8,7 +8,8 @@ for a tiny model, calling the forward takes a few percent of decoding.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from inspect import signature
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -78,8 +79,17 @@ def split(model: "PreTrainedModel") -> tuple[Callable[..., Tensor], Head | Whole
     """Return what makes hidden states [B, T, d] of ids, and what makes logits of those, of a (perhaps adapted) model."""
     plain = bare(model)
     if holds(plain):
-        return lambda **asked: plain.base_model(**asked).last_hidden_state, Head(plain)
-    return lambda **asked: plain(**asked).logits, Whole(plain.config.vocab_size)
+        body = _forward_of(plain.base_model)
+        return lambda **asked: body(**asked).last_hidden_state, Head(plain)
+    whole = _forward_of(plain)
+    return lambda **asked: whole(**asked).logits, Whole(plain.config.vocab_size)
+
+
+def _forward_of(module: torch.nn.Module) -> Callable[..., Any]:
+    """Return a module's call, to which its keys and values are given as `cache`, whatever its forward calls them."""
+    # transformers renames `past_key_values` from 5.24 on, architecture by architecture
+    name = "cache" if "cache" in signature(module.forward).parameters else "past_key_values"
+    return lambda cache=None, **asked: module(**asked, **({} if cache is None else {name: cache}))
 
 
 def holds(model: "PreTrainedModel") -> bool:

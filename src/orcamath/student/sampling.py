@@ -213,7 +213,7 @@ def _prefill(model: "PreTrainedModel", prompts: Sequence[tuple[int, ...]]) -> li
     lengths = torch.tensor([len(p) for p in prompts], device=model.device)
     body, head = split(model)
     cache = DynamicCache()  # not the model's own, which throws away what a window has passed
-    hidden = body(input_ids=ids.to(model.device), past_key_values=cache, use_cache=True)
+    hidden = body(input_ids=ids.to(model.device), cache=cache, use_cache=True)
     logits = head(hidden[torch.arange(len(prompts), device=model.device), lengths - 1])
     layers = [(layer.keys, layer.values) for layer in cache.layers]
     return [

@@ -61,7 +61,7 @@ class Slots:
             input_ids=ids,
             attention_mask=self._masks(lengths[:, None]),
             position_ids=lengths[:, None],
-            past_key_values=self.cache,
+            cache=self.cache,
             use_cache=True,
         )
         self.lengths[rows] += 1
