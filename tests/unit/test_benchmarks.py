@@ -55,14 +55,8 @@ TINY: list[Any] = [
     pytest.param("training_memory", ["--hidden", "64", "--layers", "1", "--only", "full"], "cases", marks=slow),
 ]
 BY_HAND = {
-    "clusters",
-    "contamination_recall",
-    "real_agents",
-    "labels",
-    "forged_verdicts",
-    "preference_training",
-    "sampling",
-}
+    "clusters", "contamination_recall", "real_agents", "labels", "forged_verdicts", "online", "preference_training", "sampling",
+}  # fmt: skip
 """Run by hand only: the first five need the real problem sets or a real model, the others train for minutes at any size."""
 
 
