@@ -35,8 +35,20 @@ ROWS = [
     Row(
         "answers.choose.LINK",
         "what stands behind it is the result",
-        ("5 + 3 = 8", "55, which is 18", "6.67, so 7", "24, no, 22", "20 gives 11", "which rounds down to 15"),
-        ("He gives 3", "some 5"),
+        ("5 + 3 = 8", "55, which is 18", "6.67, so 7", "5 + 3 -> 8", "20 gives 11", "which rounds down to 15"),
+        ("He gives 3", "some 5", "24, no, 22"),
+    ),
+    Row(
+        "answers.choose._CORRECTS",
+        "the number before is taken back",
+        ("20 (correction: 18)", "24, no, 22", "20 ... wait, 18", "20, sorry, 18", "20; make that 18"),
+        ("20 (18 more)", "no 22", "20, so 18"),
+    ),
+    Row(
+        "answers.locate._STRUCK",
+        "a writer crossed it out",
+        ("~~20~~ 18", "<s>20</s> 18", "<del>20</del> 18"),
+        ("~20", "20 ~~ 18", "<b>20</b>"),
     ),
     Row("answers.choose._ASIDE", "an explanation in brackets", ("5 shelves (4 on each)",), ("f(2)", "(4, 5)", "5 (6)")),
     Row(
@@ -88,7 +100,6 @@ ROWS = [
         ("Adding 4 gives 40 = 5", "adds 5 to 8, so 13 remain"),
     ),
     # compare
-    Row("answers.compare._PLAIN", "digits alone: compared at once", ("18", "-1,319.50", "$60"), ("x", "abc")),
     Row(
         "answers.compare._ROUND",
         "the question asks for rounding",
@@ -213,9 +224,9 @@ ROWS = [
     ),
     Row("answers.number_words._WORD", "a word", ("five",), ("5", "-")),
     Row(
-        "answers.number_words._PAST",
-        "a time of day in words",
-        ("half past six", "quarter to 7", "twenty past ten", "20 minutes to 4"),
+        "answers.number_words._TIME_SAID",
+        "a time of day in words, or by the clock of 24 hours without a mark",
+        ("half past six", "quarter to 7", "twenty-five past ten", "20 minutes to 4", "1040 hours", "0730 h"),
         ("half of six", "past six"),
     ),
     Row(
@@ -277,12 +288,6 @@ ROWS = [
     Row("answers.relations._SIGN", "an equals sign or a comparison", ("x = 5", "x <= 5", "x ≠ 5"), ("x + 5", "-")),
     # steps, units
     Row("answers.units._AFTER", "the word behind a number", (" dollars", " more apples", "-hour", "¢"), ("5", "---")),
-    Row(
-        "answers.units._SHARE",
-        "a part of a whole is asked",
-        ("What fraction", "How likely", "proportion"),
-        ("How many?",),
-    ),
     # wording
     Row("answers.wording._ARTICLES", "articles and titles", ("the", "mrs.", "a"), ("then", "man")),
     Row("answers.wording._NOT_WORD", "what separates words", ("!", ".", ","), ("a", "5.5", "x^2")),

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from orcamath.answers.locate import ITEM
-from orcamath.answers.number_words import past, stands_for
+from orcamath.answers.number_words import stands_for, time_said
 from orcamath.answers.numbers import Quantity, quantities
 from orcamath.answers.quantity import Form
 from orcamath.answers.units import asked, names_asked, unit_after
@@ -30,12 +30,19 @@ class Choice(NamedTuple):
 
 
 LINK = re.compile(
-    r"=|≈|,? so\b|(?:, |\.\.\. ?)(?:no|sorry|or rather|i mean|wait|actually),? |(?<=[0-9] )gives\b|"
+    r"=|≈|->|→|,? so\b|(?<=[0-9] )gives\b|"
     r"\b(?:we|you) (?:get|have|obtain|find)\b|"
     r"\bround(?:ed|s|ing)? (?:up |down |off )?to\b|"
     r"\b(?:which is|that is|equals|is equal to|equal to|which equals|which makes|which means|meaning|leaving|leaves|"
     r"for a total of|i\.e\.)"
 )
+_CORRECTS = re.compile(
+    r"(?:[,;:.(…-] ?(?:no|wait|actually|edit(?:ed)?|rather|(?:it )?should be)"
+    r"|\b(?:oops|sorry|correct(?:ion|ed)|scratch that|make (?:that|it)|i mean|or rather))"
+    r"\b[,:;.]? ?(?:(?:it|that)(?:'s| is) |to )?(?=[^0-9A-Za-z]{0,3}[0-9])",
+    re.IGNORECASE,
+)
+"""A number is taken back for the one behind this: `20 (correction: 18)`."""
 _ASIDE = re.compile(r"(?<=\s)\((?=[^()]*[A-Za-z=])[^()]*\)")
 _CONDITION = re.compile(
     r"^(?:(?:so|now|and|but|then|therefore|thus)\b,? )?(?:if|when|since|because|after|as|given)\b[^,]*,", re.IGNORECASE
@@ -71,7 +78,7 @@ _LISTING = frozenset({"and", ",", ";", "&", "to", ", and", "-", "–"})
 def choose(sentence: str, question: str = "") -> Choice | None:
     """Return the sentence's answer, or None where it has no number."""
     every = [q for q in quantities(sentence) if not _labels(sentence, q, question)]
-    if ("half " in sentence or "quarter " in sentence) and (clock := past(sentence)):
+    if clock := time_said(sentence, expected=bool(every) and asked(question).time_of_day):
         return Choice(clock, True, (clock,))
     if len(every) > 1 and (item := ITEM.match(sentence)) and every[0].end <= item.end():
         every = every[1:]
@@ -85,6 +92,8 @@ def choose(sentence: str, question: str = "") -> Choice | None:
         return Choice(named, True, (named,)) if named is not None else None
     if not among:
         return None
+    if len(among) > 1 and (new := _CORRECTS.search(sentence, among[0].end)):
+        among = [q for q in among if q.start >= new.end() - 1] or among
     reasoned = len(every_one) > 1 and any(word in sentence for word in _BECAUSE)
     rest = every_one if reasoned else tuple(among)
     if all(q.value == among[0].value for q in among):

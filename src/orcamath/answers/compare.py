@@ -23,7 +23,6 @@ __all__ = ["likely", "same"]
 
 MAX_QUESTION = 4_000
 """Of a longer question only the end is read: that is where it asks."""
-_PLAIN = re.compile(r"[-$]{0,2}[0-9][0-9,]{0,30}(?:\.[0-9]{1,30})?")
 _ROUND = re.compile(r"\b(?:round|nearest|approximat|about how|decimal place|estimat)", re.IGNORECASE)
 
 
@@ -34,9 +33,9 @@ def same(kind: AnswerKind, a: str, b: str, question: str = "", options: tuple[st
         b = f"-{b[2:]}"  # a yardstick is no item of a list
     if kind == "number" and a == b and a.isdigit():
         return True
-    if kind == "number" and _PLAIN.fullmatch(a) and _PLAIN.fullmatch(b):
-        left, right = exact(a.replace("$", "")), exact(b.replace("$", ""))
-        if left is not None and right is not None and (left == right or not ("." in a or "." in b)):
+    if kind == "number" and (left := exact(a.replace("$", ""))) is not None:
+        right = exact(b.replace("$", ""))
+        if right is not None and (left == right or not ("." in a or "." in b)):
             hundredfold = left.numerator * right.denominator == 100 * right.numerator * left.denominator
             return left == right or (None if hundredfold and asked(question).percent else False)
     elif a == b:
@@ -65,13 +64,13 @@ def likely(kind: AnswerKind, a: str, b: str, question: str = "") -> bool:
 
 
 def _same_number(a: str, b: str, question: str) -> bool | None:
-    right = read(b)
+    wanted = asked(question)
+    right = read(b, question if wanted.time_of_day else "")
     if in_symbols(plain(a), question):
         return False if right is not None and right.sure else None
     left = read(a, question)
     if left is None or right is None:
         return _without_number(a, b, right, question)
-    wanted = asked(question)
     if (said := _equal(left, right, wanted)) is not None:
         return said
     if left.quantity and (word := _scale(left.quantity, right)) is not None:
@@ -80,6 +79,8 @@ def _same_number(a: str, b: str, question: str) -> bool | None:
         left.value, right.value, abs(Fraction(right.value)) / 1000
     ):
         return None  # 25π for 78.5, or for 78.57 with π as 22/7
+    if _digits_of_time(left, right):
+        return None
     if _rounded(left, right):
         return True if _ROUND.search(question) else None
     if left.shown == right.shown and not left.compound:
@@ -137,6 +138,15 @@ def _equal(left: Reading, right: Reading, wanted: Asked) -> bool | None:
     if clocks and left.value % 12 == right.value % 12:
         return True
     return None
+
+
+def _digits_of_time(left: Reading, right: Reading) -> bool:
+    """`1930` and `7.30` show the digits of a yardstick such as 7:30 pm, of either clock."""
+    if right.quantity is None or right.quantity.form != "clock" or left.quantity is None or left.quantity.unit:
+        return False
+    hour, minute = divmod(int(right.quantity.value * 60), 60)
+    shown = left.quantity.text.replace(".", "").lstrip("0")
+    return len(shown) > 2 and shown in (f"{hour}{minute:02}", f"{hour % 12}{minute:02}")
 
 
 def _close(left: Reading, right: Reading) -> bool:

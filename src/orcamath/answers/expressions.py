@@ -24,7 +24,7 @@ Node: TypeAlias = tuple[str, Any, Any]
 _CONSTANTS: dict[str, float] = {"π": math.pi, "pi": math.pi, "e": math.e}
 _FUNCTIONS = {"ln": math.log, "log": math.log10, "exp": math.exp, "sin": math.sin, "cos": math.cos, "tan": math.tan}
 _TOKEN = re.compile(
-    r"\s*(?:([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|\.[0-9]+)|(sqrt|pi|choose|ln|log|exp|sin|cos|tan)|([A-Za-zπθ])|(\*\*|[-+*/^()!°√_]))"
+    r"\s*(?:([0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?|\.[0-9]+)|(sqrt|pi|choose|ln|log|exp|sin|cos|tan)|([A-Za-zπθ])|(\*\*|[-+*/^()!°√_|]))"
 )
 
 
@@ -116,6 +116,11 @@ class _Reader:
             if self.take() != ")":
                 raise _Unreadable
             return node
+        if piece == "|":
+            node = self.sum(depth + 1)
+            if self.take() != "|":
+                raise _Unreadable
+            return ("abs", node, None)
         if piece in ("sqrt", "√"):
             return ("sqrt", self.atom(depth + 1) if depth < MAX_DEPTH else None, None)
         if piece in _CONSTANTS:
@@ -224,6 +229,8 @@ def _walk(node: Node, letters: dict[str, Number]) -> Number:
     a = _walk(left, letters)
     if name == "sqrt":
         return _root(a)
+    if name == "abs":
+        return -a if a < 0 else a
     if name == "!":
         if not isinstance(a, Fraction) or a.denominator != 1 or not 0 <= a <= MAX_FACTORIAL:
             raise _Unreadable

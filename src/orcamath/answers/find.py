@@ -12,7 +12,7 @@ from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import calculation
 from orcamath.answers.relations import formula, in_symbols
-from orcamath.answers.stated import OWN_WORDS, claims, no_result
+from orcamath.answers.stated import OWN_WORDS, breaks_off, claims, no_result
 from orcamath.answers.units import measure
 from orcamath.answers.wording import gives_up, letter
 from orcamath.answers.writing import decimal_comma, writes_comma
@@ -115,7 +115,7 @@ def _number(text: str, found: Found, segment: str, question: str) -> Answer:
     end = measure(segment, choice.quantity)[2]
     return Answer(
         _unspaced(segment[choice.quantity.start : end].strip()), found.how, choice.sure, segment, found.at, choice.among,
-        choice.several, stated=not sentence or claims(segment, choice, question),
+        choice.several, stated=not sentence or (claims(segment, choice, question) and not breaks_off(text)),
     )  # fmt: skip
 
 

@@ -15,7 +15,8 @@ MAX_CHARS = 2_000
 _WORDS = {
     "times": "*", "cdot": "*", "div": "/", "pi": "π", "circ": "°", "degree": "°", "approx": "≈", "pm": "±", "le": "≤",
     "leq": "≤", "leqslant": "≤", "lt": "<", "ge": "≥", "geq": "≥", "geqslant": "≥", "gt": ">", "neq": "≠", "ne": "≠",
-    "infty": "∞", "cup": "∪", "ldots": "…", "dots": "…", "to": "→", "in": "∈",
+    "infty": "∞", "cup": "∪",
+    "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "ldots": "…", "dots": "…", "to": "→", "in": "∈",
     "rightarrow": "→", "Rightarrow": "→", "implies": "→", "quad": " ", "qquad": " ", "newline": "\n", "sqrt": "sqrt",
     "theta": "θ", "percent": "%", "euro": "€", "pounds": "£", "colon": ":", "ast": "*", "ln": " ln ", "log": " log ",
     "exp": " exp ", "sin": " sin ", "cos": " cos ", "tan": " tan ", "mid": "|", "backslash": "",

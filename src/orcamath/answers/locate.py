@@ -35,6 +35,7 @@ class Found(NamedTuple):
 _ANOTHER = re.compile(
     r"\n[ \t#*]*(?:(?:Q|Question|Problem|Human|User|USER|Instruction|Input)\b(?: ?[0-9]{1,3})?\**[:.]|Let's think step by step)"
 )
+_STRUCK = re.compile(r"~~[^~]{1,400}~~|<(s|del)>[^<]{0,400}</\1>")
 _JSON = re.compile(r"""\\?["'](?:final[_ ]?)?answer\\?["'][ \t\r\n]{0,8}:[ \t\r\n]{0,8}""", re.IGNORECASE)
 _UNESCAPED = re.compile(
     r"(?<!\\)\\(?=(?:[dt]?frac|boxed|fbox|text|times|sqrt|cdot|left|right|mathrm|approx|div|pi|%|\$|,|\(|\)|\[|\])(?![a-z]))"
@@ -58,7 +59,8 @@ _ASIDE = re.compile(
     re.IGNORECASE,
 )
 _TAKES_BACK = re.compile(
-    r"\b(?:wait\b|hmm+|oops|actually|hold on|correction|sorry|mistake|mistaken|forgot|forgotten|overlooked|"
+    r"\b(?:wait\b|hmm+|oops|actually|hold on|correct(?:ion|ed:)|make that|scratch that|sorry|"
+    r"mistake|mistaken|forgot|forgotten|overlooked|"
     r"mis(?:read|counted|calculated|understood)|is wrong|was wrong|"
     r"incorrect|no, |real (?:total|answer))",
     re.IGNORECASE,
@@ -91,6 +93,8 @@ def locate(text: str, *, wants_number: bool = True) -> Found | None:
         return None  # it was still thinking when it ended
     if not text or text.isspace():
         return None
+    if "~~" in text or "<s>" in text or "<del>" in text:
+        text = _STRUCK.sub(lambda struck: " " * len(struck[0]), text)
     text = _own(text)
     if found := _json(text):
         return found._replace(rival=_later(text, found, wants_number))

@@ -15,8 +15,8 @@ __all__ = [
     "from_han",
     "from_words",
     "part_of",
-    "past",
     "stands_for",
+    "time_said",
 ]
 
 _SMALL = {
@@ -81,8 +81,10 @@ def part_of(said: re.Match[str]) -> Fraction:
 
 
 _HOURS = {"noon": 12, "midday": 12, "midnight": 0}
-_PAST = re.compile(
-    r"\b(half|quarter|[0-9]{1,2}|[a-z]+)(?: minutes?)? (past|after|to|before) ([0-9]{1,2}|[a-z]+)\b", re.IGNORECASE
+_TIME_SAID = re.compile(
+    r"\b([0-9]{1,2}|[a-z]+(?:-[a-z]+)?)(?: min(?:ute)?s?)? (past|after|to|before) ([0-9]{1,2}|[a-z]+)\b"
+    r"|(?<![0-9.,])([01][0-9]|2[0-3])([0-5][0-9]) ?(?:hours|hrs|h)\b",
+    re.IGNORECASE,
 )
 _NOTHING = frozenset(["none", "nothing", "nobody"])
 _NO = re.compile(
@@ -92,15 +94,29 @@ _NO = re.compile(
 )
 
 
-def past(text: str) -> Quantity | None:
-    """Read `half past six`, `quarter to 7`, `twenty past ten` as a time of day."""
-    match = _PAST.search(text)
-    hour = _SMALL.get(match[3].lower(), int(match[3]) if match[3].isdigit() else 0) if match else 0
-    if match is None or not 1 <= hour <= 12:
+def time_said(text: str, *, expected: bool) -> Quantity | None:
+    """Read `half past six`, `twenty to 7` as a time of day; `20 to 7`, `1040 hours` only where one is `expected`."""
+    if not expected and " past " not in text and "half " not in text and "quarter " not in text:
         return None
-    part = Fraction(1, _PARTS[match[1].lower()])
-    value = hour + part if match[2].lower() in ("past", "after") else hour - part
-    return Quantity(value, match[0], *match.span(), "clock")
+    for match in _TIME_SAID.finditer(text):
+        if match[4]:
+            if expected:
+                return Quantity(Fraction(int(match[4]) * 60 + int(match[5]), 60), match[0], *match.span(), "clock")
+            continue
+        part, hour = _minutes(match[1].lower()), _minutes(match[3].lower())
+        if not 0 < part < 60 or not 1 <= hour <= 12 or not (expected or part in (15, 30) or match[2].lower() == "past"):
+            continue
+        value = hour + Fraction(part if match[2].lower() in ("past", "after") else -part, 60)
+        return Quantity(value, match[0], *match.span(), "clock")
+    return None
+
+
+def _minutes(said: str) -> int:
+    """Return 30 for `half`, 25 for `25` and `twenty-five`, 0 for any other word."""
+    if said.isdigit():
+        return int(said)
+    tens, _, ones = said.partition("-")
+    return {"half": 30, "quarter": 15}.get(said) or _SMALL.get(tens, 0) + _SMALL.get(ones, 0)
 
 
 def stands_for(text: str) -> Quantity | None:

@@ -14,7 +14,9 @@ from orcamath.answers.units import Unit, measure
 
 __all__ = ["Reading", "calculation", "decimals", "near", "read"]
 
-_CALCULATION = re.compile(r"[0-9)πa-z][ ]?[-+*/^][ ]?[-(0-9πs]|sqrt|√|π|[0-9)]!|choose|\b(?:ln|log)\b|(?<![A-Za-z])e\b")
+_CALCULATION = re.compile(
+    r"[0-9)πa-z][ ]?[-+*/^][ ]?[-(0-9πs]|sqrt|√|π|[0-9)]!|choose|\b(?:ln|log)\b|(?<![A-Za-z])e\b|\|[-(0-9]"
+)
 _RANGE = re.compile(r"([0-9]{1,12})[ ]?[-–][ ]?([0-9]{1,12})|[0-9]{1,12}(-)[0-9]/[0-9]{1,2}")
 _TIMES = re.compile(r"(?<=[0-9)])[ ]?[xX][ ]?(?=[0-9(])")
 

@@ -24,10 +24,11 @@ _WORD = re.compile(
 )
 """A word; other two letters, as in `6ab`, are a product."""
 _LETTERED = re.compile(
-    r"[0-9)][A-Za-z]{1,2}(?![A-Za-z])|[-+*/^] ?[A-Za-z](?![A-Za-z])|(?<![A-Za-z'])[A-Za-z] ?[-+*/^]|[<>≤≥≠]"
+    r"[0-9)]%?[A-Za-z]{1,2}(?![A-Za-z])|[-+*/^] ?[A-Za-z](?![A-Za-z])|(?<![A-Za-z'])[A-Za-z] ?[-+*/^]|[<>≤≥≠]"
     r"|(?:sqrt|√|log|ln)[^A-Za-z=]{0,6}[a-z]\b|\|[A-Za-z]|^[A-Za-z](?:_\{?[0-9]+\}?|\([0-9]+\))$"
+    r"|(?<![A-Za-z'])[nxyzθ](?![A-Za-z'])(?! ?[$0-9(])"
 )
-"""Where a letter is glued to a number or an operation, or a sign compares: all that is looked at is a formula there."""
+"""A letter at a number or an operation, a letter that is an unknown, a sign that compares: only there is a formula."""
 
 _SIGN = re.compile(r"<=|>=|!=|=<|=>|[<>=≤≥≠∈]")
 _SPELLED = {"<=": "≤", "=<": "≤", ">=": "≥", "=>": "≥", "!=": "≠"}
@@ -36,6 +37,7 @@ FEW_WORDS = 8
 """Words around a formula that is an answer."""
 _WHOLE = frozenset("nkm")
 """Letters that usually stand for whole numbers: `n > 6` may be meant as `n ≥ 7`."""
+_UNKNOWN = frozenset("nxyzθ")
 _INFINITE = frozenset({"∞", "infinity", "inf", "oo"})
 
 End: TypeAlias = tuple[Number | None, bool]
@@ -103,25 +105,39 @@ def in_symbols(text: str, question: str = "") -> bool | None:
     """
     if not _LETTERED.search(text):
         return False
-    core = formula(text.strip(" .$")).strip(" .$")
+    bare = text.strip(" .$")
+    if bare[-1] in _UNKNOWN and bare[:-1].endswith((" of ", " times ")):
+        return True  # `6% of x`
+    core = formula(bare).strip(" .$")
     if (said := relation(core)) is not None:
         if names(said, core, question):
             return False
-        return True if len(core) == len(text.strip(" .$")) and "≥" not in core and "≤" not in core else None
+        return True if core == bare and "≥" not in core and "≤" not in core else None
     if core[:1] in "abcdeABCDE" and core[1:3] == " -":
         return False  # `b - 12` is a choice and what it says
     read = parse(core)
+    if read is None and core == bare:
+        return None if _holds_unknown(core) else False
     if read is None or not read.letters or any(a.isalpha() and b.isdigit() for a, b in pairwise(core)):
         return False
     if core[-1:] in "xX" and "times" in question:
         return False
-    embedded = len(core) < len(text.strip(" .$"))
-    if embedded and (core[-1:] in "xX" or not _LETTERED.search(core) or len(_WORD.findall(text)) > FEW_WORDS):
-        return False  # `5x as many`, `vitamin C 12`
+    embedded = len(core) < len(bare)
+    if embedded and (core[-1:] in "xXy" or not _LETTERED.search(core) or len(_WORD.findall(text)) > FEW_WORDS):
+        return False  # `5x as many`, `vitamin C 12`, `12 y medio`
     name, value, letter = read.node
     if name == "*" and letter[0] == "^":
         letter = letter[1]  # `18 m^2`
     return not (name == "*" and value[0] == "number" and letter[0] == "letter" and is_unit(letter[1]))
+
+
+def _holds_unknown(text: str) -> bool:
+    """Tell whether a text without words, which is no formula that is read, has an unknown (`3 or x`) and no name for it."""
+    name, _, value = text.rpartition("=")
+    if name and (known := parse(value.strip())) is not None and not known.letters:
+        name = name.strip()
+        return not name.isalnum() and "_" not in name
+    return any(c in _UNKNOWN for c in text)
 
 
 def names(said: Relation, text: str, question: str = "") -> bool:
@@ -132,7 +148,8 @@ def names(said: Relation, text: str, question: str = "") -> bool:
     if sides[-1]:  # `5 = b`
         return len(said.sides) == 2 and not sides[0] and said.sides[1].node[0] == "letter"
     left = text.partition("=")[0].replace(" ", "")
-    plain_name = (left.isalpha() and len(left) != 2) or (left[:1].isalpha() and left[1:2] == "(" and left[-1:] == ")")
+    word = left.isalpha() and len(left) != 2 and said.sides[0].node[0] in ("letter", "*")  # `sin x` is none
+    plain_name = word or (left[:1].isalpha() and left[1:2] == "(" and left[-1:] == ")")
     worked_out = len(sides) > 2 and not sides[-2]  # `2V = 2 * 11 = 22`
     return not sides[0] or plain_name or worked_out or left in question.replace(" ", "")
 
@@ -140,7 +157,7 @@ def names(said: Relation, text: str, question: str = "") -> bool:
 def solved(said: Relation) -> Interval | None:
     """Return the numbers an inequality in one letter allows; None where it is not linear in one letter."""
     letters = said.letters
-    if len(letters) != 1 or not set(said.signs) <= set(_TURNED):
+    if len(letters) != 1 or not set(said.signs) <= set(_TURNED) or _absolute(said):
         return None
     (letter,) = letters
     low: End = (None, False)
@@ -167,8 +184,9 @@ def same_relation(a: Relation, b: Relation) -> bool | None:
         if said is False and a.letters == b.letters and a.letters <= _WHOLE and _whole(left) == _whole(right):
             return None
         return said and a.letters == b.letters
+    absolute = _absolute(a) or _absolute(b)
     if len(a.signs) > 1 or len(b.signs) > 1:
-        return None if a.signs == b.signs else False
+        return None if absolute or a.signs == b.signs else False
     (one,), (two,) = a.signs, b.signs
     if "≠" in (one, two) and one != two:
         return False
@@ -178,8 +196,8 @@ def same_relation(a: Relation, b: Relation) -> bool | None:
     if all(equal(r, ratios[0]) for r in ratios) and ratios[0] != 0:
         turned = two if ratios[0] > 0 else _TURNED.get(two, two)
         return one == turned
-    if not (one == two == "="):
-        return False
+    if absolute or not (one == two == "="):
+        return None if absolute else False
     return _on_each_other(a, b)
 
 
@@ -242,6 +260,11 @@ def _on_it(a: Relation, b: Relation, letter: str, point: dict[str, Number]) -> b
     there = point | {letter: -zero / (one - zero)}
     left, right = value_at(b.sides[0], there), value_at(b.sides[1], there)
     return None if left is None or right is None else equal(left, right)
+
+
+def _absolute(said: Relation) -> bool:
+    """Tell whether it holds an absolute value, which is linear on either side of nought only."""
+    return any("abs" in _operations(side) for side in said.sides)
 
 
 def _operations(expression: Expression) -> set[str]:

@@ -10,13 +10,30 @@ from itertools import pairwise
 from orcamath.answers.choose import ASSERTS, CLAUSE, LINK, Choice
 from orcamath.answers.numbers import quantities
 from orcamath.answers.quantity import Quantity
-from orcamath.answers.units import asked, unit_after
+from orcamath.answers.units import PER, asked, unit_after
 
-__all__ = ["CONCLUDES", "OWN_WORDS", "claims", "mentions", "no_result", "restates"]
+__all__ = ["CONCLUDES", "OWN_WORDS", "breaks_off", "claims", "mentions", "no_result", "restates"]
 
 _NO_NOUN = frozenset(["more", "less", "fewer", "times", "of", "in", "and", "or", "is", "are", "to", "a", "per", "each"])
 _SOLVING = frozenset(
-    ["steps", "ways", "cases", "methods", "approaches", "possibilities", "questions", "parts", "things"]
+    [
+        "steps",
+        "stages",
+        "ways",
+        "cases",
+        "methods",
+        "approaches",
+        "possibilities",
+        "questions",
+        "parts",
+        "things",
+        "operations",
+        "calculations",
+        "equations",
+        "unknowns",
+        "variables",
+        "formulas",
+    ]
 )
 """What a solution consists of, where the question does not speak of it."""
 CONCLUDES = re.compile(
@@ -34,15 +51,48 @@ _OPERATE = re.compile(
 _ANNOUNCES = re.compile(
     r"^let \w+ be\b|\b(?:need|have|want) to (?:first )?(?:find|calculate|compute|determine|know)\b", re.IGNORECASE
 )
+_LEADS_ON = frozenset((
+    "and", "then", "so", "because", "but", "or", "which", "than", "if", "when", "while", "with", "of", "to", "for", "by",
+    "from", "at", "the", "a", "an", "his", "their", "its", "my", "he", "she", "they", "we",
+    "is", "are", "was", "were", "has", "have", "had", "buys", "gives", "gets", "sells", "eats", "uses", "adds", "spends",
+    "takes", "loses", "finds", "bought", "gave", "sold", "ate", "used", "spent", "took", "lost", "found", "added",
+))  # fmt: skip
+"""Words that more is to follow."""
+_OPENERS = frozenset(["then", "because", "while", "whereas", "which", "but"])
+"""Words that begin a clause, which has more than two words."""
 _OPERATORS = frozenset("+-*/×÷x")
 
 
 def restates(sentence: str, q: Quantity, question: str) -> bool:
-    """Tell whether a number only repeats what the question gives with it, which is not what it asks for: `Tom has 3 boxes`."""
-    word, _, _ = unit_after(sentence, q.end)
-    if not word or word in asked(question).nouns or word in _NO_NOUN or "=" in sentence or CONCLUDES.search(sentence):
+    """Tell whether a number only repeats what the question gives with it: `Tom has 3 boxes`, `each box has 12 pens`."""
+    if "=" in sentence or CONCLUDES.search(sentence):
         return False
-    return f" {q.text} {word}" in f" {question.lower()}"
+    word, _, _ = unit_after(sentence, q.end)
+    low, before = question.lower(), sentence[: q.start].lower().split()[-2:]
+    if word and len(before) == 2 and _given(before, q, word, low):
+        return True
+    told, wanted = sentence.lower().replace(".", " ").split(), asked(question)
+    if not (PER.isdisjoint(told) or wanted.per or wanted.share or wanted.ratio):
+        return True
+    if not word or word in wanted.nouns or word in _NO_NOUN:
+        return False
+    return f" {q.text} {word}" in f" {low}"
+
+
+def _given(before: list[str], q: Quantity, word: str, question: str) -> bool:
+    """Tell whether the question says a number with the same words around it: two in front, or one that is no `has` or `are`."""
+    last = before[1:] if before[1] not in _LEADS_ON and before[1] not in _NO_NOUN else before
+    return f" {' '.join(last)} {q.text} {word}" in f" {question}"
+
+
+def breaks_off(text: str) -> bool:
+    """Tell whether a text ends where more was to follow: `He has 12 and then buys`."""
+    tail = text[-200:].rstrip()
+    if not tail[-1:].isalpha():
+        return False
+    words = tail.replace("\n", ". ").rpartition(". ")[2].lower().split()
+    last = [a for a, b in pairwise(words[-4:]) if b == "and" and a.endswith(",")]
+    return words[-1] in _LEADS_ON or bool(last) or not _OPENERS.isdisjoint(words[-3:])
 
 
 def mentions(sentence: str, choice: tuple[Quantity, ...], question: str = "") -> bool:

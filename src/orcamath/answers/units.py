@@ -12,7 +12,7 @@ from typing import NamedTuple
 from orcamath.answers.number_words import AND_HALF, part_of
 from orcamath.answers.numbers import Quantity, quantities
 
-__all__ = ["Asked", "Unit", "asked", "is_unit", "measure", "named_units", "names_asked", "unit_after"]
+__all__ = ["PER", "Asked", "Unit", "asked", "is_unit", "measure", "named_units", "names_asked", "unit_after"]
 
 
 class Unit(NamedTuple):
@@ -64,6 +64,8 @@ class Asked(NamedTuple):
     """A fraction, probability or other part of one, which a percentage or `3 out of 8` may stand for."""
     ratio: bool
     """How two things compare: `3 to 2`."""
+    per: bool
+    """What falls to each of several."""
 
 
 _STOP = frozenset((
@@ -75,7 +77,8 @@ _STOP = frozenset((
 _NOT_MEANT = frozenset({"a", "an", "the", "each", "per", "place", "second"})
 """`in hours` names a unit, `in hours per day` and `in second place` do not."""
 _ASKS = ("how ", "what ", "when ", "find ", "which ", "who ")
-_SHARE = re.compile("fraction|probability|portion|chance|likel")
+_SHARES = ("fraction", "probability", "portion", "chance", "likel")
+PER = frozenset(["each", "every", "per"])
 
 
 @lru_cache(maxsize=4096)
@@ -102,8 +105,9 @@ def asked(question: str) -> Asked:
         unit, frozenset(nouns), money,
         percent="percent" in low or "%" in low,
         time_of_day="what time" in low or low.startswith("when ") or "time of day" in low,
-        share=_SHARE.search(low) is not None,
+        share=any(word in low for word in _SHARES),
         ratio="ratio" in low,
+        per=not PER.isdisjoint(words),
     )  # fmt: skip
 
 

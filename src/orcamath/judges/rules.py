@@ -10,14 +10,14 @@ from typing import NamedTuple, get_args
 
 from orcamath.answers import Answer, final_answer, find, kind_of, likely, quantities, same
 from orcamath.answers.latex import plain
-from orcamath.answers.stated import CONCLUDES, mentions, restates
+from orcamath.answers.stated import CONCLUDES, breaks_off, mentions, restates
 from orcamath.answers.writing import decimal_comma, writes_comma
 from orcamath.ports import Comparison, Finding, Judge
 from orcamath.records import AnswerKind, Outcome
 
 __all__ = ["RULES_VERSION", "RulesJudge", "Ruling", "make", "rule", "short_reference"]
 
-RULES_VERSION = 3
+RULES_VERSION = 4
 """Raised whenever a verdict can change: it is part of what a sealed stage is called."""
 
 MAX_QUESTION = 4_000
@@ -82,7 +82,7 @@ def rule(comparison: Comparison) -> Ruling:
     if answer.rival and same(kind, answer.rival, reference, comparison.question) is not verdict:
         return Ruling(None, bool(verdict), "contradicted", answer.text)
     if verdict:
-        return _agrees(answer, comparison.question)
+        return _agrees(answer, comparison)
     if verdict is None:
         guess = likely(kind, answer.text, reference, comparison.question)
         reason = "unclear_value" if kind == "number" else "unclear_form"
@@ -90,14 +90,17 @@ def rule(comparison: Comparison) -> Ruling:
     return _differs(answer, kind, reference, comparison)
 
 
-def _agrees(answer: Answer, question: str) -> Ruling:
+def _agrees(answer: Answer, comparison: Comparison) -> Ruling:
     """The number found is the yardstick's: does the response put it forward as its answer?"""
+    question = comparison.question
     if answer.unclear:
         return Ruling(None, True, "unclear_form", answer.text, answer.raw)
     if answer.how == "sentence" and answer.among and restates(answer.segment, answer.among[0], question):
         return Ruling(None, False, "restated", answer.text)
     if not answer.stated and mentions(answer.segment, answer.among, question):
         return Ruling(None, True, "not_stated", answer.text)
+    if not answer.stated and breaks_off(comparison.response):
+        return Ruling(None, True, "cut_off", answer.text)
     if "below zero" in answer.segment and "below zero" not in question and answer.among and answer.among[0].value > 0:
         return Ruling(None, False, "unclear_value", answer.text)
     if answer.several:
@@ -122,11 +125,13 @@ def _differs(answer: Answer, kind: AnswerKind, reference: str, comparison: Compa
 
 def _in_the_other_writing(answer: Answer, reference: str, question: str) -> bool:
     """Whether the yardstick's number is there if the comma or point of the answer is read the other way."""
-    if "," not in answer.raw and "." not in answer.raw.rstrip(". "):
+    if not any(point in answer.raw.rstrip(". ") for point in ",.·"):
         return False
     text, comma = plain(answer.raw), writes_comma(question)
     goal = {q.value for q in quantities(reference)}
     other = decimal_comma(text, everywhere=not comma)
+    if "·" in answer.raw:
+        other = answer.raw.replace("·", ".")
     if other != text and any(q.value in goal for q in quantities(other)):
         return True
     if decimal_comma(text, everywhere=comma) == text:
