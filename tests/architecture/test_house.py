@@ -21,7 +21,7 @@ PACKAGES = {n for n, p in MODULES.items() if p.name == "__init__.py"}
 LAYERS = [
     [
         "records", "identity", "errors", "ports", "extend", "intervals", "languages", "settings", "answers",
-        "visible", "terminal", "yaml_reader", "reading",
+        "visible", "terminal", "text", "yaml_reader", "reading",
     ],
     ["store"],
     [

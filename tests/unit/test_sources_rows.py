@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 from orcamath.errors import DataError
 from orcamath.records import Rejected
 from orcamath.sources.asdiv import answer_of
-from orcamath.sources.clusters import hashed_split
+from orcamath.sources.clusters import Sketches, hashed_split, near_pairs
 from orcamath.sources.file import read as read_own
 from orcamath.sources.mathqa import options_of
 from orcamath.sources.rows import rows
 from orcamath.sources.source import Row, SourceSettings, gold_kind, number_text, split_named
 from orcamath.sources.svamp import joined
+from scripted import seed
 
 FORMS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".jsonl.gz")
 
@@ -178,3 +180,34 @@ def test_half_a_character_is_refused_where_it_stands(tmp_path: Path) -> None:
     assert isinstance(broken, Rejected)
     assert (broken.item, broken.reason) == ("mine.jsonl:2", "bad_line")
     assert "lone surrogate" in broken.detail
+
+
+def sketched(texts: list[str]) -> Sketches:
+    sketches = Sketches()
+    for text in texts:
+        sketches.add(seed(text), None)
+    return sketches
+
+
+WORDS = st.sampled_from(["Ann", "sells", "red", "apples", "and", "then", "buys", "some", "more", "at", "the", "shop"])
+
+
+@given(st.lists(st.lists(WORDS, min_size=4, max_size=12).map(" ".join), min_size=2, max_size=25, unique=True))
+def test_clusters_are_what_hangs_together_by_near_pairs(texts: list[str]) -> None:
+    sketches = sketched(texts)
+    names = sketches.cluster().names.tolist()
+    home = list(range(len(texts)))
+    for left, right in near_pairs(sketches):
+        home = [home[left] if h == home[right] else h for h in home]
+    assert [names.index(n) for n in names] == [home.index(h) for h in home]
+
+
+def test_thousands_of_fillings_of_one_template_are_one_cluster_in_no_time() -> None:
+    texts = [
+        f"Ann has {i} apples and buys {i % 7} more at the shop on the corner. How many has she now?"
+        for i in range(6_000)
+    ]
+    sketches = sketched(texts)
+    began = time.process_time()
+    assert len(set(sketches.cluster().names.tolist())) == 1
+    assert time.process_time() - began < 5  # 0.1 s; every pair of them takes half a minute

@@ -5,19 +5,21 @@ likeness of text alone is no reason to drop anything.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from zlib import crc32
 
-from orcamath.agents.wellformed import ask_of, content_words, sentences
+from orcamath.agents.wellformed import ask_of, content_words
 from orcamath.answers import quantities
 
-__all__ = ["Likeness", "hidden_value", "jaccard", "likeness", "masked"]
+__all__ = ["Likeness", "hidden_value", "jaccard", "likeness"]
 
 SHINGLE = 3
 SAME_ASK = 0.8
 LIKE_ASK = 0.5
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+(?:[.,/:]\d+)*%?|[$€£]")
+_TOKEN = re.compile(r"([^\W\d_]+|\d+(?:[.,/:]\d+)*%?|[$€£])(?:(?<=[^\W\d_])['’][^\W\d_]+)?")
+"""A word without its `'s`, a number, a currency."""
+_SMALL = re.compile(r"\b[^\W\d_A-Z][^\W\d_]*")
 _PRONOUNS = frozenset(
     ["he", "she", "him", "her", "his", "hers", "himself", "herself", "they", "them", "their", "theirs", "themselves"]
 )
@@ -61,13 +63,14 @@ class Likeness(NamedTuple):
 
 def likeness(text: str) -> Likeness:
     """Take a problem's text apart."""
-    names = _names(text)
-    tokens = masked(text, names)
+    words = _TOKEN.findall(text)
+    names = _names(text, words)
+    tokens = _masked(words, names)
     width = min(SHINGLE, max(len(tokens), 1))
-    runs = {crc32(" ".join(tokens[i : i + width]).encode()) for i in range(len(tokens) - width + 1)}
-    ask = masked(ask_of(text), names)
+    runs = zip(*(tokens[i:] for i in range(width)), strict=False)
+    ask = _masked(_TOKEN.findall(ask_of(text)), names)
     return Likeness(
-        frozenset(runs),
+        frozenset(crc32(" ".join(run).encode()) for run in runs),
         _all_numbers(text),
         frozenset(content_words(" ".join(t for t in ask if not t.startswith("@")))),
         frozenset(t for t in ask if t.startswith("@")),
@@ -79,21 +82,15 @@ def jaccard(a: frozenset[int] | frozenset[str], b: frozenset[int] | frozenset[st
     return len(a & b) / len(a | b) if a or b else 1.0
 
 
-def masked(text: str, names: Mapping[str, str] | None = None) -> list[str]:
-    """Return the words of a text in lower case, names as `@1`, `@2`, … and pronouns as one word."""
-    names = _names(text) if names is None else names
-    tokens = []
-    for match in _TOKEN.finditer(text):
-        word = re.split(r"['’]", match[0])[0]
-        lower = word.lower()
-        tokens.append("@" if lower in _PRONOUNS else names.get(word, lower))
-    return tokens
-
-
 def hidden_value(target: str) -> str:
     """Return the value of a target, so that `5`, `five` and `$5` are one."""
     found = quantities(target)
     return str(found[0].value) if found else target.strip().lower()
+
+
+def _masked(words: Iterable[str], names: Mapping[str, str]) -> list[str]:
+    """Return words in lower case, names as `@1`, `@2`, … and pronouns as one word."""
+    return ["@" if (lower := word.lower()) in _PRONOUNS else names.get(word, lower) for word in words]
 
 
 def _all_numbers(text: str) -> tuple[str, ...]:
@@ -101,14 +98,9 @@ def _all_numbers(text: str) -> tuple[str, ...]:
     return (*values, *re.findall(r"\b[A-Za-z]+[0-9]+", text.lower()))
 
 
-def _names(text: str) -> dict[str, str]:
+def _names(text: str, words: Iterable[str]) -> dict[str, str]:
     """Find names: capitalised words that are neither common openings of a sentence nor written small elsewhere."""
-    small = set(re.findall(r"\b[^\W\d_A-Z][^\W\d_]*", text))
-    found: dict[str, str] = {}
-    for sentence in sentences(text):
-        for match in _TOKEN.finditer(sentence):
-            word = re.split(r"['’]", match[0])[0]
-            lower = word.lower()
-            if word[:1].isupper() and word[1:].islower() and lower not in _NOT_NAMES and lower not in small:
-                found.setdefault(word, f"@{len(found) + 1}")
-    return found
+    small = set(_SMALL.findall(text))
+    capital = dict.fromkeys(word for word in words if word[:1].isupper() and word[1:].islower())
+    names = (word for word in capital if (lower := word.lower()) not in _NOT_NAMES and lower not in small)
+    return {word: f"@{i}" for i, word in enumerate(names, 1)}

@@ -1,13 +1,15 @@
-"""MinHash with banding (Broder 1997): whom to compare, found without comparing everyone with everyone.
+"""MinHash with banding: whom to compare, found without comparing everyone with everyone.
 
 A problem's signature has BANDS × ROWS minima; two problems of Jaccard similarity s share at least one band with probability
 1 − (1 − s^ROWS)^BANDS: 0.999 at 0.7, 0.98 at 0.6. Only the bands' hashes are kept, 4 bytes each: 64 bytes a problem.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+from orcamath.text.minhash import minima
 
 __all__ = ["BANDS", "ROWS", "bands", "candidates"]
 
@@ -15,19 +17,19 @@ BANDS = 16
 ROWS = 3
 LOOK_BACK = 4
 _DICE = np.random.Generator(np.random.PCG64(20140402))
-# multiply-shift hashing (Dietzfelbinger et al. 1997): odd multipliers, wrapping 64-bit arithmetic
-_FACTORS = _DICE.integers(0, 2**63, size=(BANDS * ROWS, 1), dtype=np.uint64) * np.uint64(2) + np.uint64(1)
-_OFFSETS = _DICE.integers(0, 2**63, size=(BANDS * ROWS, 1), dtype=np.uint64)
+_FACTORS = _DICE.integers(0, 2**63, size=BANDS * ROWS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+_OFFSETS = _DICE.integers(0, 2**63, size=BANDS * ROWS, dtype=np.uint64)
 _MIX = _DICE.integers(0, 2**63, size=ROWS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 
 
-def bands(shingles: Collection[int], salt: int) -> npt.NDArray[np.uint32]:
-    """Return the hashes of a signature's bands, shape (BANDS,). `salt` (< 2**32) keeps apart what can never be the same."""
-    if not shingles:
-        shingles = (0,)
-    values = np.fromiter(shingles, dtype=np.uint64, count=len(shingles))
-    minima = ((_FACTORS * values + _OFFSETS) >> np.uint64(32)).min(axis=1).reshape(BANDS, ROWS)
-    mixed = (minima * _MIX).sum(axis=1, dtype=np.uint64) + np.uint64(salt * 0x9E3779B97F4A7C15 % 2**64)
+def bands(sets: Sequence[Collection[int]], salts: Sequence[int]) -> npt.NDArray[np.uint32]:
+    """Return the hashes of the bands of many sets of shingles, shape (sets, BANDS).
+
+    `salts` (< 2**32, one a set) keep apart what can never be the same.
+    """
+    kept = (minima(sets, _FACTORS, _OFFSETS) >> np.uint64(32)).reshape(len(sets), BANDS, ROWS)
+    mixed = (kept * _MIX).sum(axis=2, dtype=np.uint64)
+    mixed += np.array(salts, np.uint64)[:, None] * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= mixed >> np.uint64(29)
     keys: npt.NDArray[np.uint32] = ((mixed * np.uint64(0xBF58476D1CE4E5B9)) >> np.uint64(32)).astype(np.uint32)
     return keys

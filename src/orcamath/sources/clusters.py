@@ -10,10 +10,11 @@ Method: MinHash (Broder 1997) with 64 hashes of which one byte each is kept (b-b
 bytes to find candidates, the share of equal bytes to decide. Memory: `BYTES_A_PROBLEM` each; texts are not kept.
 """
 
+import math
 import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import pairwise
@@ -26,6 +27,7 @@ from pydantic import Field
 
 from orcamath.records import Problem, Split
 from orcamath.store.facts import Fact
+from orcamath.text.minhash import BATCH, minima
 
 __all__ = [
     "BYTES_A_PROBLEM",
@@ -45,6 +47,8 @@ NEAR = 0.7
 HASHES, BAND = 64, 4
 BYTES_A_PROBLEM = 8 + 8 + HASHES + 2 + 1 + 8
 """Problem id, text key, sketch, source, split, cluster."""
+LEAST_EQUAL = math.ceil(HASHES * (NEAR * 255 / 256 + 1 / 256))
+"""Bytes that near sketches share: one in 256 agrees by chance, so the shared part is (agreeing − 1/256) / (1 − 1/256)."""
 MAX_GROUP = 256
 FEW_WORDS = 5
 
@@ -83,16 +87,15 @@ def shingles(text: str) -> set[str]:
     """Return what texts are compared by: pairs of words, numbers masked unless they are all there is (`387 x 387 = ?`)."""
     tokens = words(text)
     if sum(not t[0].isdigit() for t in tokens) >= FEW_WORDS:
-        tokens = [_NUMBER.sub("0", t) for t in tokens]
+        tokens = _NUMBER.sub("0", " ".join(tokens)).split(" ")
     return {f"{a} {b}" for a, b in pairwise(tokens)} or set(tokens) or {""}
 
 
-def _sketch(text: str) -> bytes:
-    pairs = shingles(text)
-    x = np.fromiter((crc32(p.encode()) for p in pairs), np.uint64, len(pairs))
-    least = (x[None, :] * _A[:, None] + _B[:, None]).min(axis=1)
+def _sketched(texts: Sequence[str]) -> bytes:
+    """Return the sketches of some texts, HASHES bytes each."""
+    least = minima([[crc32(pair.encode()) for pair in shingles(text)] for text in texts], _A, _B)
     kept = (least >> np.uint64(29)) & np.uint64(255)
-    return bytes(kept.astype(np.uint8))
+    return kept.astype(np.uint8).tobytes()
 
 
 class Overlap(Fact):
@@ -130,6 +133,9 @@ class Sketches:
     ids: "array[int]" = field(default_factory=lambda: array("Q"))
     keys: "array[int]" = field(default_factory=lambda: array("Q"))
     bytes_: bytearray = field(default_factory=bytearray)
+    """Sketches, HASHES bytes each, but for those of the texts below."""
+    texts: list[str] = field(default_factory=list)
+    """The last few, not sketched yet."""
     parts: "array[int]" = field(default_factory=lambda: array("H"))
     official: "array[int]" = field(default_factory=lambda: array("B"))
     part_names: list[str] = field(default_factory=list)
@@ -141,7 +147,9 @@ class Sketches:
             self.part_names.append(part)
         self.ids.append(int(problem.id[:16], 16))
         self.keys.append(text_key(problem.question))
-        self.bytes_ += _sketch(problem.question)
+        self.texts.append(problem.question)
+        if len(self.texts) == BATCH:
+            self._sketch()
         self.parts.append(self.part_names.index(part))
         self.official.append(_SPLITS.index(split))
 
@@ -149,12 +157,21 @@ class Sketches:
         """Return how many problems were taken in."""
         return len(self.ids)
 
+    def table(self) -> npt.NDArray[np.uint8]:
+        """Return all sketches, shape (problems, HASHES)."""
+        if self.texts:
+            self._sketch()
+        return np.frombuffer(self.bytes_, np.uint8).reshape(len(self), HASHES)
+
+    def _sketch(self) -> None:
+        self.bytes_ += _sketched(self.texts)
+        self.texts.clear()
+
     def cluster(self, test: int = 20, dev: int = 10) -> Clusters:
         """Join what is near, name every cluster by its least text, and give each problem its split (see `hashed_split`)."""
         n = len(self)
         keys = np.frombuffer(self.keys, np.uint64, n)
-        sketches = np.frombuffer(self.bytes_, np.uint8).reshape(n, HASHES)
-        roots = _join(keys, sketches)
+        roots = _join(keys, self.table())
         names = np.full(n, np.iinfo(np.uint64).max, np.uint64)
         np.minimum.at(names, roots, keys)
         names = names[roots]
@@ -204,56 +221,81 @@ class Sketches:
 
 def near_pairs(sketches: Sketches) -> Iterator[tuple[int, int]]:
     """Yield the places of all pairs that are near; a pair may come more than once."""
-    n = len(sketches)
-    found = np.frombuffer(sketches.bytes_, np.uint8).reshape(n, HASHES)
-    return _candidates(np.frombuffer(sketches.keys, np.uint64, n), found)
+    return _candidates(np.frombuffer(sketches.keys, np.uint64, len(sketches)), sketches.table(), _all_near)
 
 
 def _join(keys: npt.NDArray[np.uint64], sketches: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """Return for every problem the first one of its cluster."""
-    parent = np.arange(len(keys))
+    parent = list(range(len(keys)))
 
     def root(i: int) -> int:
         while parent[i] != i:
             parent[i] = parent[parent[i]]
-            i = int(parent[i])
+            i = parent[i]
         return i
 
-    for left, right in _candidates(keys, sketches):
+    for left, right in _candidates(keys, sketches, _hanging_together):
         a, b = root(left), root(right)
         if a != b:
             parent[max(a, b)] = min(a, b)
     return np.array([root(i) for i in range(len(keys))], np.int64)
 
 
-def _candidates(keys: npt.NDArray[np.uint64], sketches: npt.NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
-    """Yield pairs that are near: equal texts, and those that share a band and enough of the whole sketch."""
-    # one byte agrees by chance once in 256, so the estimate of the shared part is (agreeing − 1/256) / (1 − 1/256)
-    least = int(np.ceil(HASHES * (NEAR * 255 / 256 + 1 / 256)))
-    for order, borders in _groups(keys):
-        yield from ((int(order[s]), int(i)) for s, e in borders for i in order[s + 1 : e])
+Near = Callable[[npt.NDArray[np.uint8]], Iterator[tuple[int, npt.NDArray[np.int64]]]]
+"""Sketches of a block in, (row, other rows near it) out."""
+
+
+def _candidates(keys: npt.NDArray[np.uint64], sketches: npt.NDArray[np.uint8], near: Near) -> Iterator[tuple[int, int]]:
+    """Yield pairs that are near: equal texts, and of each block that shares a band those that `near` finds."""
+    for group in _groups(keys):
+        yield from ((int(group[0]), int(i)) for i in group[1:])
     bands = sketches.view(np.uint32).reshape(len(keys), HASHES // BAND)
     for b in range(HASHES // BAND):
-        for order, borders in _groups(bands[:, b]):
-            for start, end in borders:
-                yield from _near_in(order[start:end], sketches, least)
+        for group in _groups(bands[:, b]):
+            for block in _blocks(group, sketches):
+                for row, others in near(sketches[block]):
+                    yield from ((int(block[row]), int(other)) for other in block[others])
 
 
-def _groups(values: npt.NDArray[np.generic]) -> Iterator[tuple[npt.NDArray[np.int64], list[tuple[int, int]]]]:
+def _groups(values: npt.NDArray[np.generic]) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield the places of every value that stands at two or more."""
     order = np.argsort(values, kind="stable")
     edges = np.concatenate([[0], np.flatnonzero(np.diff(values[order])) + 1, [len(values)]])
-    yield order, [(int(s), int(e)) for s, e in pairwise(edges) if e - s > 1]
+    for i in np.flatnonzero(np.diff(edges) > 1):
+        yield order[edges[i] : edges[i + 1]]
 
 
-def _near_in(members: npt.NDArray[np.int64], sketches: npt.NDArray[np.uint8], least: int) -> Iterator[tuple[int, int]]:
-    if len(members) > MAX_GROUP:  # one template, thousands of fillings: neighbours in sorted order hang together anyway
-        members = members[np.lexsort(sketches[members].T)]
-        blocks = [members[i : i + MAX_GROUP] for i in range(0, len(members), MAX_GROUP // 2)]
-    else:
-        blocks = [members]
-    for block in blocks:
-        rows = sketches[block]
-        for i in range(len(block) - 1):
-            agreeing = (rows[i + 1 :] == rows[i]).sum(axis=1)
-            for j in np.flatnonzero(agreeing >= least):
-                yield int(block[i]), int(block[i + 1 + j])
+def _blocks(members: npt.NDArray[np.int64], sketches: npt.NDArray[np.uint8]) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield what is compared each with each: all, or where one template has thousands of fillings, neighbours in sorted order."""
+    if len(members) <= MAX_GROUP:
+        yield members
+        return
+    # the last byte counts first
+    words = np.ascontiguousarray(sketches[members][:, ::-1]).view(">u8").astype(np.uint64)
+    members = members[np.lexsort(words.T[::-1])]
+    for i in range(0, len(members), MAX_GROUP // 2):
+        yield members[i : i + MAX_GROUP]
+
+
+def _all_near(rows: npt.NDArray[np.uint8]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    for i in range(len(rows) - 1):
+        yield i, np.flatnonzero(_is_near(rows[i + 1 :], rows[i])) + i + 1
+
+
+def _hanging_together(rows: npt.NDArray[np.uint8]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Yield of all near pairs only as many as join what hangs together: a row that was reached is not compared again."""
+    rest = np.arange(len(rows))
+    while len(rest) > 1:
+        reached, rest = [int(rest[0])], rest[1:]
+        while reached and len(rest):
+            row = reached.pop()
+            near = _is_near(rows[rest], rows[row])
+            yield row, rest[near]
+            reached += rest[near].tolist()
+            rest = rest[~near]
+
+
+def _is_near(rows: npt.NDArray[np.uint8], row: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Tell of every sketch whether it and `row` are near."""
+    near: npt.NDArray[np.bool_] = (rows == row).sum(axis=1) >= LEAST_EQUAL
+    return near

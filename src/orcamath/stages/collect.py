@@ -13,6 +13,7 @@ Deviation: the paper does not say whether it removed duplicates; all of it is ou
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from zlib import crc32
 
 import numpy as np
@@ -27,6 +28,7 @@ from orcamath.records import Problem, Rejected, Settings
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
+from orcamath.text.minhash import BATCH
 
 __all__ = ["CollectFacts", "CollectSettings", "collect", "looks_english"]
 
@@ -103,18 +105,23 @@ def _mark(parts: Sequence[Artifact], settings: CollectSettings, n: int, progress
     marks = _Marks(
         np.zeros(n, np.uint32), np.zeros((n, BANDS if settings.near else 0), np.uint32), np.zeros(n, np.uint32)
     )
-    for row, problem in enumerate(_read(parts)):
-        progress.advance()
-        if reason := _unfit(problem, settings):
-            marks.dropped[row] = reason
-            continue
-        marks.text[row] = crc32(normal(problem.question).encode())
-        if settings.near:
-            seen = likeness(problem.question)
-            marks.bands[row] = bands(seen.shingles, crc32(repr(seen.numbers).encode()))
-        if problem.target is not None:
-            name = "\0".join((*problem.parents, problem.origin, hidden_value(problem.target)))
-            marks.sibling[row] = crc32(name.encode()) | 1
+    rows = enumerate(_read(parts))
+    while batch := list(islice(rows, BATCH)):
+        fit = []
+        for row, problem in batch:
+            progress.advance()
+            if reason := _unfit(problem, settings):
+                marks.dropped[row] = reason
+                continue
+            fit.append((row, problem.question))
+            marks.text[row] = crc32(normal(problem.question).encode())
+            if problem.target is not None:
+                name = "\0".join((*problem.parents, problem.origin, hidden_value(problem.target)))
+                marks.sibling[row] = crc32(name.encode()) | 1
+        if settings.near and fit:
+            seen = [likeness(text) for _, text in fit]
+            salts = [crc32(repr(s.numbers).encode()) for s in seen]
+            marks.bands[[row for row, _ in fit]] = bands([s.shingles for s in seen], salts)
     return marks
 
 
