@@ -1,8 +1,8 @@
 """A model on this machine, by transformers: batched sampling on CPU or one GPU.
 
 Requests are answered in fixed chunks of the request list, each chunk whole, so that samples depend on the weights and the
-requests and not on what an earlier run already had. Options: `chunk` (requests a chunk), `rows` (decoded side by side),
-`dtype`, `max_context`, `keep_gb`.
+requests and not on what an earlier run already had. Options: `chunk` (requests a chunk), `rows` (decoded side by side: 64, on
+a GPU 256), `dtype`, `max_context`, `keep_gb`.
 
 Weights of up to `keep_gb` gigabytes stay in main memory from one call to the next, those of the model used last only: the
 agents come back to the same small model a dozen times. On a GPU they are let go of, since training wants the room.
@@ -25,7 +25,7 @@ from orcamath.student.sampling import Asked, Sampled, sample_each
 
 __all__ = ["OPTIONS", "LocalChat", "open_chat"]
 
-OPTIONS: dict[str, Any] = {"chunk": 256, "rows": 64, "dtype": "auto", "max_context": None, "keep_gb": 4.0}
+OPTIONS: dict[str, Any] = {"chunk": 256, "rows": None, "dtype": "auto", "max_context": None, "keep_gb": 4.0}
 
 
 def open_chat(settings: ModelSettings) -> "LocalChat":
@@ -52,7 +52,7 @@ class LocalChat:
         folder: ModelFolder,
         *,
         chunk: int = 256,
-        rows: int = 64,
+        rows: int | None = None,
         dtype: Any = "auto",
         max_context: int | None = None,
         keep_gb: float = 4.0,
@@ -108,7 +108,8 @@ class LocalChat:
         keys, copies = list(first), Counter(r.key(self.fingerprint) for r in chunk)
         context = self.max_context or getattr(loaded.model.config, "max_position_embeddings", None) or 1 << 20
         asked = [self._asked(r, encoder, context) for r in first.values()]
-        for place, sampled in sample_each(loaded.model, asked, encoder.stop_ids, encoder.decode, self.rows):
+        rows = self.rows or (256 if loaded.model.device.type == "cuda" else 64)
+        for place, sampled in sample_each(loaded.model, asked, encoder.stop_ids, encoder.decode, rows):
             reply = _reply(keys[place], asked[place], sampled, encoder)  # as it ends, so that progress shows
             yield from [reply] * copies[reply.key]
 

@@ -8,6 +8,7 @@ Shapes: R rows (slots), n of them active, L longest row, V vocabulary.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -17,10 +18,10 @@ from transformers.cache_utils import DynamicCache
 
 from orcamath.student.architectures import in_slots
 from orcamath.student.attention import use_attention
+from orcamath.student.decoding import decoder
 from orcamath.student.draws import Asked, Sampled, draw_tokens, uniforms
 from orcamath.student.head import split
 from orcamath.student.plain import sample_plain
-from orcamath.student.slots import Slots
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -37,9 +38,9 @@ class _Row(NamedTuple):
 
 
 class _Prompt(NamedTuple):
-    """A prompt's keys and values, [layers, 2, heads, length, head_dim] as lists, and the logits after it, [V]."""
+    """A prompt's keys and values, [N, 2, length, H, D], and the logits after it, [V]."""
 
-    layers: list[tuple[Tensor, Tensor]]
+    kept: Tensor
     logits: Tensor
 
 
@@ -82,7 +83,7 @@ def sample_each(
     order = sorted(wanted, key=lambda i: (-len(chunk[i].prompt), chunk[i].prompt, i))
     waiting = _prefilled(model, [(i, chunk[i]) for i in order], n_rows)
     run.refill(waiting)
-    while run.n:
+    while run.rows:
         run.take(decode)
         yield from list(run.finished())
         run.refill(waiting)
@@ -102,40 +103,49 @@ class _Run:
         *,
         logp: bool = False,
     ) -> None:
-        self.n = 0
-        self.body, self.head = split(model)
-        self.slots = Slots(model, n_rows, longest)
         self.rows: list[_Row] = []
-        self.stop = torch.tensor(sorted(stop_ids), device=model.device)
-        self.logits = torch.empty(n_rows, self.head.n_logits, device=model.device)
-        self.ids = torch.zeros(n_rows, max_new, dtype=torch.long, device=model.device)
-        self.uniform = torch.zeros(n_rows, max_new, device=model.device)
-        self.count = torch.zeros(n_rows, dtype=torch.long, device=model.device)
-        self.limit = torch.zeros_like(self.count)
-        self.temperature = torch.ones(n_rows, device=model.device)
-        self.top_p = torch.ones(n_rows, device=model.device)
-        self.logp = torch.zeros(n_rows, max_new if logp else 0, device=model.device)
-        self._ended: Tensor | None = None
+        self.counts: list[int] = []
+        """Tokens that each row has chosen; also in `count`, where the device sees it."""
+        self.decoder = decoder(model, n_rows, longest)
+        device = model.device
+        self.stop = torch.tensor(sorted(stop_ids), device=device)
+        self.logits = torch.empty(n_rows, self.decoder.head.n_logits, device=device)
+        self.ids = torch.zeros(n_rows, max_new, dtype=torch.long, device=device)
+        self.uniform = torch.zeros(n_rows, max_new, device=device)
+        self.count = torch.zeros(n_rows, dtype=torch.long, device=device)
+        self.temperature = torch.ones(n_rows, device=device)
+        self.top_p = torch.ones(n_rows, device=device)
+        self.logp = torch.zeros(n_rows, max_new if logp else 0, device=device)
+        self._ended: list[bool] = []
 
     def refill(self, waiting: Iterator[_Row]) -> None:
         """Give free slots to waiting rows."""
-        while self.n < len(self.limit):
-            row = next(waiting, None)
-            if row is None:
-                return
-            r, asked = self.n, row.asked
-            self.slots.put(r, row.prefilled.layers)
-            self.logits[r] = row.prefilled.logits
-            if asked.temperature > 0:
-                self.uniform[r, : asked.max_new] = uniforms(asked)
-            self.count[r], self.limit[r] = 0, asked.max_new
-            self.temperature[r], self.top_p[r] = asked.temperature, asked.top_p
-            self.rows.append(row)
-            self.n += 1
+        first = len(self.rows)
+        fresh = list(islice(waiting, len(self.count) - first))
+        if not fresh:
+            return
+        self.rows += fresh
+        self.counts += [0] * len(fresh)
+        n = first
+        for _, same in groupby(fresh, lambda row: id(row.prefilled)):  # samples of one prompt stand together
+            alike = list(same)
+            end = n + len(alike)
+            self.decoder.slots.put(n, end - n, alike[0].prefilled.kept)
+            self.logits[n:end] = alike[0].prefilled.logits
+            n = end
+        asked, uniform = [row.asked for row in fresh], torch.zeros(len(fresh), self.uniform.shape[1])
+        for row, a in zip(uniform, asked, strict=True):
+            if a.temperature > 0:
+                row[: a.max_new] = uniforms(a)
+        self.uniform[first:n] = uniform.to(self.uniform.device)
+        self.count[first:n] = 0
+        self.temperature[first:n] = torch.tensor([a.temperature for a in asked], device=self.count.device)
+        self.top_p[first:n] = torch.tensor([a.top_p for a in asked], device=self.count.device)
 
     def take(self, decode: Callable[[Sequence[int]], str]) -> None:
         """Choose the next token of every active row."""
-        n, at = self.n, self.count[: self.n]
+        n = len(self.rows)
+        at = self.count[:n]
         uniform = self.uniform[:n].gather(1, at[:, None]).squeeze(1)
         ids = draw_tokens(self.logits[:n], self.temperature[:n], self.top_p[:n], uniform)
         self.ids[:n].scatter_(1, at[:, None], ids[:, None])
@@ -143,59 +153,66 @@ class _Run:
             drawn = F.log_softmax(self.logits[:n].float(), -1).gather(1, ids[:, None])
             self.logp[:n].scatter_(1, at[:, None], drawn)
         at += 1
-        ended = torch.isin(ids, self.stop)
-        if any(row.asked.stop for row in self.rows):
-            for r, row in enumerate(self.rows):
-                text = decode(self.ids[r, : int(at[r])].tolist()) if row.asked.stop else ""
-                if any(s in text for s in row.asked.stop):
-                    ended[r] = True
-        self._ended = ended
+        self.counts = [c + 1 for c in self.counts]
+        self._ended = torch.isin(ids, self.stop).tolist()
+        for r, (row, count) in enumerate(zip(self.rows, self.counts, strict=True)):
+            if row.asked.stop:
+                text = decode(self.ids[r, :count].tolist())
+                self._ended[r] |= any(s in text for s in row.asked.stop)
 
     def finished(self) -> Iterator[tuple[int, Sampled]]:
         """Yield the rows that are done and close the gaps they leave."""
-        assert self._ended is not None
-        done = self._ended | (self.count[: self.n] >= self.limit[: self.n])
-        if not bool(done.any()):
+        done = [
+            r
+            for r, (row, count) in enumerate(zip(self.rows, self.counts, strict=True))
+            if self._ended[r] or count >= row.asked.max_new
+        ]
+        if not done:
             return
-        stopped = self._ended.tolist()
-        for r in sorted(done.nonzero().flatten().tolist(), reverse=True):
-            row = self.rows[r]
-            n = int(self.count[r])
-            told = tuple(self.logp[r, :n].tolist()) if self.logp.shape[1] else None
-            yield row.place, Sampled(tuple(self.ids[r, :n].tolist()), "stop" if stopped[r] else "length", told)
-            last = self.n - 1
-            if r != last:  # the last row moves into the gap
-                self.slots.move(last, r)
-                for t in (
-                    self.logits, self.ids, self.uniform, self.count, self.limit, self.temperature, self.top_p, self.logp,
-                ):  # fmt: skip
-                    t[r] = t[last]
-                self.rows[r] = self.rows[last]
-            self.rows.pop()
-            self.n = last
+        said = self.ids[done].tolist()
+        told = self.logp[done].tolist() if self.logp.shape[1] else [None] * len(done)
+        for r, ids, logp in zip(done, said, told, strict=True):
+            n = self.counts[r]
+            yield (
+                self.rows[r].place,
+                Sampled(tuple(ids[:n]), "stop" if self._ended[r] else "length", logp and tuple(logp[:n])),
+            )
+        self._close(done)
+
+    def _close(self, done: Sequence[int]) -> None:
+        """Let the last rows move into the gaps."""
+        gone = set(done)
+        n = len(self.rows) - len(done)
+        targets = [r for r in done if r < n]
+        sources = [r for r in range(n, len(self.rows)) if r not in gone]
+        if sources:
+            for t in (self.logits, self.ids, self.uniform, self.count, self.temperature, self.top_p, self.logp):
+                t[targets] = t[sources]
+        for source, target in zip(sources, targets, strict=True):
+            self.rows[target], self.counts[target] = self.rows[source], self.counts[source]
+        del self.rows[n:], self.counts[n:]
+        self.decoder.slots.move(sources, targets, n)
 
     def forward(self) -> None:
         """Feed the tokens just chosen and get the next logits. Rows that were just placed have theirs already."""
         # a fresh row has chosen nothing yet; it is fed with the others one step later, from its own position
-        n = self.n
-        active = (self.count[:n] > 0).nonzero().flatten()
-        if not len(active):
-            return
-        last = self.ids[active].gather(1, (self.count[active] - 1)[:, None])
-        hidden = self.slots.forward(self.body, last, active)
-        self.logits[active] = self.head(hidden).to(self.logits.dtype)
+        active = [r for r, count in enumerate(self.counts) if count]
+        if active:
+            last = self.ids.gather(1, (self.count - 1).clamp(min=0)[:, None])
+            self.decoder.step(last, active, self.logits)
 
 
 def _prefilled(model: "PreTrainedModel", asked: Sequence[tuple[int, Asked]], n_rows: int) -> Iterator[_Row]:
     """Yield rows with their prompt's keys and values; equal prompts stand together and are computed once."""
     pending = deque(asked)
+    room = PREFILL_TOKENS * (8 if model.device.type == "cuda" else 1)
     while pending:
         prompts: list[tuple[int, ...]] = []
         batch: list[tuple[int, Asked]] = []
         while pending and len(batch) < n_rows:
             prompt = pending[0][1].prompt
             if not prompts or prompt != prompts[-1]:
-                if prompts and len(prompts[0]) * (len(prompts) + 1) > PREFILL_TOKENS:
+                if prompts and len(prompts[0]) * (len(prompts) + 1) > room:
                     break
                 prompts.append(prompt)
             batch.append(pending.popleft())
@@ -215,7 +232,5 @@ def _prefill(model: "PreTrainedModel", prompts: Sequence[tuple[int, ...]]) -> li
     cache = DynamicCache()  # not the model's own, which throws away what a window has passed
     hidden = body(input_ids=ids.to(model.device), cache=cache, use_cache=True)
     logits = head(hidden[torch.arange(len(prompts), device=model.device), lengths - 1])
-    layers = [(layer.keys, layer.values) for layer in cache.layers]
-    return [
-        _Prompt([(k[i, :, : len(p)], v[i, :, : len(p)]) for k, v in layers], logits[i]) for i, p in enumerate(prompts)
-    ]
+    kept = torch.stack([torch.stack([layer.keys, layer.values]) for layer in cache.layers]).transpose(3, 4)
+    return [_Prompt(kept[:, :, i, : len(p)], logits[i]) for i, p in enumerate(prompts)]

@@ -1,10 +1,11 @@
 """Keys and values of rows that decode side by side, each at its own length, behind transformers' cache seam.
 
 A slot's row r holds its first `lengths[r]` positions; what lies beyond is old and masked by length. Nothing is thrown away that
-a sliding window no longer sees: windows are in the mask, so rows of any lengths stand side by side.
+a sliding window no longer sees: windows are in the mask, so rows of any lengths stand side by side. Lengths are known on both
+sides, so that deciding what to feed never waits for the device. Shapes: N layers, R rows, n fed, L positions, H key heads, D.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,51 +21,70 @@ __all__ = ["Slots"]
 
 
 class Slots:
-    """One tensor of keys and one of values a layer: [rows, positions, heads, head_dim]."""
+    """Keys and values of all layers in one tensor, [N, 2, R, L, H, D]."""
 
     def __init__(self, model: "PreTrainedModel", n_rows: int, longest: int) -> None:
         config, device, dtype = model.config, model.device, model.dtype
         head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        shape = (n_rows, longest, heads, head_dim)
+        n_layers = config.num_hidden_layers
+        self.store = torch.zeros((n_layers, 2, n_rows, longest, heads, head_dim), device=device, dtype=dtype)
+        self.held = [0] * n_rows
+        """`lengths`, on this side."""
         self.lengths = torch.zeros(n_rows, dtype=torch.long, device=device)
         self.columns = torch.arange(longest, device=device)
-        self.layers = [_Layer(shape, device, dtype, self) for _ in range(config.num_hidden_layers)]
-        self.cache = Cache(layers=self.layers)
-        self.rows = torch.arange(0, device=device)
+        self.cache = Cache(layers=[_Layer(self.store[i], self) for i in range(n_layers)])
+        self.rows = torch.arange(n_rows, device=device)
+        self.fed: Tensor | slice = slice(0)
+        """The rows that are fed now: the first n, or these."""
         self.width = 0
         self.window = window(config)
         self.by_layer_type = KNOWN[config.model_type].masks == "by_layer_type"
-        self.additive = dtype if config._attn_implementation == "eager" else None
+        # a mask of numbers is made once a step, one of yes and no is turned into numbers in every layer
+        self.additive = dtype if config._attn_implementation == "eager" or device.type == "cuda" else None
 
-    def put(self, row: int, layers: list[tuple[Tensor, Tensor]]) -> None:
-        """Start a row from a prompt's keys and values, each [heads, length, head_dim]."""
-        length = layers[0][0].shape[1]
-        for layer, (k, v) in zip(self.layers, layers, strict=True):
-            layer.store_keys[row, :length] = k.transpose(0, 1)
-            layer.store_values[row, :length] = v.transpose(0, 1)
-        self.lengths[row] = length
+    def put(self, first: int, n: int, kept: Tensor) -> None:
+        """Start rows `first` to `first + n` from one prompt's keys and values, [N, 2, length, H, D]."""
+        length = kept.shape[2]
+        self.store[:, :, first : first + n, :length] = kept[:, :, None]
+        self.lengths[first : first + n] = length
+        self.held[first : first + n] = [length] * n
 
-    def move(self, source: int, target: int) -> None:
-        """Copy one row over another."""
-        length = int(self.lengths[source])
-        for layer in self.layers:
-            layer.store_keys[target, :length] = layer.store_keys[source, :length]
-            layer.store_values[target, :length] = layer.store_values[source, :length]
-        self.lengths[target] = length
+    def move(self, sources: Sequence[int], targets: Sequence[int], n: int) -> None:
+        """Copy rows over others; the first `n` are then in use."""
+        if sources:
+            width = max(self.held[r] for r in sources)
+            source, target = (torch.tensor(rows, device=self.lengths.device) for rows in (sources, targets))
+            self.store[:, :, target, :width] = self.store[:, :, source, :width]
+            self.lengths[target] = self.lengths[source]
+            for r, t in zip(sources, targets, strict=True):
+                self.held[t] = self.held[r]
+        self.lengths[n:] = 0
+        self.held[n:] = [0] * (len(self.held) - n)
 
-    def forward(self, body: Callable[..., Tensor], ids: Tensor, rows: Tensor) -> Tensor:
-        """Feed one token to each of `rows` ([n]); ids [n, 1]. Returns hidden states [n, d]."""
-        lengths = self.lengths[rows]
-        self.rows, self.width = rows, int(lengths.max()) + 1
-        hidden = body(
-            input_ids=ids,
-            attention_mask=self._masks(lengths[:, None]),
-            position_ids=lengths[:, None],
-            cache=self.cache,
-            use_cache=True,
-        )
-        self.lengths[rows] += 1
+    def clear(self) -> None:
+        """Let go of all rows."""
+        self.move((), (), 0)
+
+    def forward(self, body: Callable[..., Tensor], ids: Tensor, rows: Sequence[int]) -> Tensor:
+        """Feed one token to each of `rows`, which rise; ids [n, 1]. Returns hidden states [n, d]."""
+        n, self.width = len(rows), 1 + max(self.held[r] for r in rows)
+        # all rows up to the last are fed: a view of the store, no copy
+        self.fed = slice(n) if rows[-1] == n - 1 else torch.tensor(rows, device=self.lengths.device)
+        hidden = self.run(body, ids)
+        self.rise(self.fed, rows)
+        return hidden
+
+    def rise(self, fed: Tensor | slice, rows: Sequence[int]) -> None:
+        """Note that each of `rows`, which are those of `fed`, holds one position more."""
+        self.lengths[fed] += 1
+        for r in rows:
+            self.held[r] += 1
+
+    def run(self, body: Callable[..., Tensor], ids: Tensor) -> Tensor:
+        """Run the model on the rows `fed`, which read `width` positions, and write their keys and values: [n, 1] → [n, d]."""
+        at = self.lengths[self.fed][:, None]
+        hidden = body(input_ids=ids, attention_mask=self._masks(at), position_ids=at, cache=self.cache, use_cache=True)
         return hidden[:, -1]
 
     def _masks(self, at: Tensor) -> object:
@@ -85,25 +105,21 @@ class Slots:
 
 
 class _Layer(DynamicLayer):
-    """One layer's slots as transformers wants to see them."""
+    """One layer's slots, [2, R, L, H, D], as transformers wants to see them."""
 
-    def __init__(self, shape: tuple[int, ...], device: torch.device, dtype: torch.dtype, slots: Slots) -> None:
+    def __init__(self, store: Tensor, slots: Slots) -> None:
         super().__init__()
-        self.store_keys = torch.zeros(shape, device=device, dtype=dtype)
-        self.store_values = torch.zeros(shape, device=device, dtype=dtype)
+        self.store = store
         self.slots = slots
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: object, **__: object) -> tuple[Tensor, Tensor]:
-        """Write one position a row and return all of the rows' keys and values, [n, heads, L, head_dim]."""
-        rows, width = self.slots.rows, self.slots.width
-        at = self.slots.lengths[rows]
-        self.store_keys[rows, at] = key_states[:, :, 0]
-        self.store_values[rows, at] = value_states[:, :, 0]
-        if len(rows) == int(rows[-1]) + 1:  # all slots up to the last are in use: a view, no copy
-            keys, values = self.store_keys[: len(rows), :width], self.store_values[: len(rows), :width]
-        else:
-            keys, values = self.store_keys[rows, :width], self.store_values[rows, :width]
+        """Write one position a row and return all of the rows' keys and values, [n, H, L, D]."""
+        fed, width = self.slots.fed, self.slots.width
+        rows, at = self.slots.rows[fed], self.slots.lengths[fed]
+        self.store[0][rows, at] = key_states[:, :, 0]
+        self.store[1][rows, at] = value_states[:, :, 0]
+        keys, values = self.store[0][fed, :width], self.store[1][fed, :width]
         return keys.transpose(1, 2), values.transpose(1, 2)
 
     def get_seq_length(self) -> int:
