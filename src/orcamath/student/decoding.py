@@ -42,7 +42,7 @@ class Decoder:
         logits[rows] = self.head(self.slots.forward(self.body, last[rows], active)).to(logits.dtype)
 
 
-class Captured(Decoder):
+class _Captured(Decoder):
     """The same, replayed."""
 
     def __init__(self, model: "PreTrainedModel", n_rows: int, longest: int) -> None:
@@ -100,7 +100,7 @@ def decoder(model: "PreTrainedModel", n_rows: int, longest: int) -> Decoder:
     kept = getattr(model, "orcamath_decoder", None)
     if kept is None or len(kept.slots.held) != n_rows or len(kept.slots.columns) < longest:
         model.orcamath_decoder = None  # its memory is free before the next one asks for as much
-        kept = model.orcamath_decoder = Captured(model, n_rows, longest)
+        kept = model.orcamath_decoder = _Captured(model, n_rows, longest)
     kept.slots.clear()
     return kept
 
