@@ -35,6 +35,7 @@ def test_it_says_what_it_is_and_takes_json(
 
 
 TINY: list[Any] = [
+    ("against", ["--pairs", "1", "{here}", "answers_per_cpu_second", "judging.py", "{answers}"], "ratio"),
     ("cap", ["--trials", "2"], "overspend"),
     pytest.param("contamination", ["--rows", "300"], "same_neighbours", marks=slow),
     ("duplicates", ["--n", "100", "--show", "1"], "thresholds"),
@@ -73,7 +74,7 @@ def test_it_prints_one_object_and_nothing_else(
     monkeypatch.delenv("ORCAMATH_TEST_DATA", raising=False)  # its figures on made-up texts, which are always here
     rows = [{"question": "2+2?", "gold": "4", "response": r, "label": r == "4"} for r in ("4", "5", "perhaps")]
     (tmp_path / "some.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-    run(name, ["--json", *(a.replace("{answers}", str(tmp_path)) for a in arguments)], monkeypatch)
+    run(name, ["--json", *(a.format(answers=tmp_path, here=FOLDER.parent) for a in arguments)], monkeypatch)
     (line,) = capfd.readouterr().out.splitlines()
     found = json.loads(line)
     assert isinstance(found, dict)

@@ -5,7 +5,6 @@ Numbers are compared exactly, as fractions. Differences in form that mean the sa
 what. Floats printed with nine or more decimals are equal up to 1e-9 of their size: data sets write 1/3 so.
 """
 
-import re
 from fractions import Fraction
 
 from orcamath.answers.forms import parts, same_form
@@ -23,7 +22,8 @@ __all__ = ["likely", "same"]
 
 MAX_QUESTION = 4_000
 """Of a longer question only the end is read: that is where it asks."""
-_ROUND = re.compile(r"\b(?:round|nearest|approximat|about how|decimal place|estimat)", re.IGNORECASE)
+_ROUND = ("round", "nearest", "approximat", "about how", "decimal place", "estimat")
+"""How a question asks for a rounded number: a word that begins so."""
 
 
 def same(kind: AnswerKind, a: str, b: str, question: str = "", options: tuple[str, ...] = ()) -> bool | None:
@@ -82,7 +82,7 @@ def _same_number(a: str, b: str, question: str) -> bool | None:
     if _digits_of_time(left, right):
         return None
     if _rounded(left, right):
-        return True if _ROUND.search(question) else None
+        return True if _asks_round(question) else None
     if left.shown == right.shown and not left.compound:
         return None
     if _converted(left, right) or _as_percentage(left, right, wanted):
@@ -168,6 +168,11 @@ def _rounded(left: Reading, right: Reading) -> bool:
         if near(fine.value, coarse.value, Fraction(1, 2 * 10**places)):
             return True
     return False
+
+
+def _asks_round(question: str) -> bool:
+    words = " " + question.lower().replace("(", " ")
+    return any(f" {word}" in words for word in _ROUND)
 
 
 def _converted(left: Reading, right: Reading) -> bool:

@@ -18,10 +18,9 @@ __all__ = ["Equation", "Operation", "equations", "operations"]
 
 WORDS_BETWEEN = 3
 MAX_PIECES = 60  # of one side; more is a list, not a calculation
-_CALCULATOR = re.compile(r"<<[^<>]{0,200}>>")
 _PIECE = re.compile(
     r"(?P<number>[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)|(?P<percent>%)|(?P<sign>\*\*|\\times|\\div|[-+*/×÷−·()])|(?P<equals>=)"
-    r"|(?P<word>[^\W\d_]+)|(?P<pass>[ \t$€£\\{}]+)|(?P<end>.|\n)"
+    r"|(?P<word>[^\W\d_]+)|(?P<pass><<[^<>]{0,200}>>|[ \t$€£\\{}]+)|(?P<end>.|\n)"
 )
 _SIGNS = {"×": "*", "·": "*", "\\times": "*", "÷": "/", "\\div": "/", "−": "-"}
 _TIMES = frozenset(("x", "X", "times"))
@@ -109,7 +108,7 @@ class _Reader:
 
 def equations(text: str) -> list[Equation]:
     """Return every calculation with a stated result, in order; what cannot be read is passed over."""
-    return list(_read(_CALCULATOR.sub("", text)))
+    return list(_read(text))
 
 
 def operations(expression: str) -> tuple[Operation, ...]:

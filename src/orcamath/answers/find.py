@@ -67,7 +67,7 @@ def find(text: str, kind: AnswerKind = "number", question: str = "") -> Answer |
 
 
 def _one(text: str, found: Found, kind: AnswerKind, question: str) -> Answer | None:
-    comma = "." in found.text and writes_comma(question)
+    comma = "." in found.text.rstrip(".") and writes_comma(question)
     if (
         kind == "number"
         and not comma

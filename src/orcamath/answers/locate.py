@@ -5,11 +5,11 @@ Looked for, first: a JSON field `answer`; then whichever comes last of `#### …
 (a `Question:` of its own) is cut off first.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from orcamath.answers.json_field import json_field
 from orcamath.answers.latex import braced
 from orcamath.answers.number_words import HAN
 
@@ -36,11 +36,6 @@ _ANOTHER = re.compile(
     r"\n[ \t#*]*(?:(?:Q|Question|Problem|Human|User|USER|Instruction|Input)\b(?: ?[0-9]{1,3})?\**[:.]|Let's think step by step)"
 )
 _STRUCK = re.compile(r"~~[^~]{1,400}~~|<(s|del)>[^<]{0,400}</\1>")
-_JSON = re.compile(r"""\\?["'](?:final[_ ]?)?answer\\?["'][ \t\r\n]{0,8}:[ \t\r\n]{0,8}""", re.IGNORECASE)
-_UNESCAPED = re.compile(
-    r"(?<!\\)\\(?=(?:[dt]?frac|boxed|fbox|text|times|sqrt|cdot|left|right|mathrm|approx|div|pi|%|\$|,|\(|\)|\[|\])(?![a-z]))"
-)
-_BARE_VALUE = re.compile(r"""[^\n}\]"']*?(?=[ ]*(?:,[ \t]*(?:["'}\n]|$)|[\n}\]]|$))""")
 _PHRASE = re.compile(
     r"answer\**\)?(?:[ ]?\([^()\n]{0,40}\))?"
     r"(?:[ ](?:to|for|of|in|as|we|you|would|should|will|must|can|therefore|thus)\b[^.\n]{0,80}?)?"
@@ -86,18 +81,18 @@ _HEADING = re.compile(
 
 def locate(text: str, *, wants_number: bool = True) -> Found | None:
     """Return the stretch with the final answer; None where the text is blank, or a thought that never ended."""
-    thought = text.rfind("</think>")
-    if thought >= 0:
-        text = text[thought + 8 :]
-    elif text.startswith("<think>") or text[:20].lstrip().startswith("<think>"):
-        return None  # it was still thinking when it ended
+    if "think>" in text:
+        text = text.rpartition("</think>")[2]
+        if "<think>" in text:
+            return None  # it was still thinking when it ended
     if not text or text.isspace():
         return None
     if "~~" in text or "<s>" in text or "<del>" in text:
         text = _STRUCK.sub(lambda struck: " " * len(struck[0]), text)
     text = _own(text)
-    if found := _json(text):
-        return found._replace(rival=_later(text, found, wants_number))
+    if field := json_field(text):
+        value = Found(field[0], "json", field[1])
+        return value._replace(rival=_later(text, value, wants_number))
     best: Found | None = None
     for found in (_marker(text), _tag(text), _box(text), _phrase(text, wants_number)):
         if found is not None and (best is None or found.at > best.at):
@@ -134,57 +129,17 @@ def _corrected(text: str, found: Found, wants_number: bool) -> Found | None:
 
 def _own(text: str) -> str:
     """Cut off a further problem that the model wrote for itself after it had answered this one."""
-    marks = [at for at in (text.find("####"), text.find("\\boxed"), text.find("nswer")) if at >= 0]
-    if not marks:
-        return text
-    stated = min(marks)
+    stated = len(text)
+    for mark in ("####", "\\boxed", "nswer"):
+        at = text.find(mark, 0, stated)
+        stated = at if at >= 0 else stated
     another = _ANOTHER.search(text, stated)
     return text[: another.start()] if another and _NUMBERISH.search(text, stated, another.start()) else text
 
 
-def _json(text: str) -> Found | None:
-    at = len(text)
-    for _ in range(8 * LOOK_BACK):  # most of them are words
-        at = text.rfind("nswer", 0, at)
-        if at < 0:
-            return None
-        if text[at + 5 : at + 6] not in ('"', "'", "\\"):
-            continue
-        for match in _JSON.finditer(text, max(at - 10, 0), min(at + 40, len(text))):
-            if match.end() > at and (value := _json_value(text, match.end())):
-                return Found(value, "json", match.end())
-    return None
-
-
-def _json_value(text: str, at: int) -> str:
-    window = text[at : at + MAX_SEGMENT]
-    if window[:1] == "\\":
-        window = window[1:].replace('\\"', '"')
-    if window[:1] == '"':
-        try:
-            # many models forget to escape the backslash of `\\frac`, which JSON then reads as a form feed
-            value, _ = json.JSONDecoder(strict=False).raw_decode(_UNESCAPED.sub(r"\\\\", window))
-            return str(value).strip()
-        except (ValueError, RecursionError):
-            pass
-    if window[:1] in ('"', "'"):
-        close = window.find(window[0], 1)
-        return window[1 : close if close > 0 else len(window)].strip().partition("\n")[0].strip()
-    if window[:1] == "[":
-        return window[1 : window.find("]") if "]" in window else len(window)].replace('"', "").strip()
-    if window[:1] == "{":
-        inside, _ = braced(window, 0)
-        return (
-            inside.rpartition(":")[2].replace('"', "").strip()
-            if inside.count(":") == 1
-            else inside.replace('"', " ").strip()
-        )
-    value = _BARE_VALUE.match(window.split("\n", 1)[0])
-    said = value[0].strip() if value else ""
-    return "" if said == "null" else said
-
-
 def _marker(text: str) -> Found | None:
+    if "####" not in text:
+        return None
     at = len(text)
     for _ in range(LOOK_BACK):
         at = text.rfind("####", 0, at)
@@ -199,9 +154,9 @@ def _marker(text: str) -> Found | None:
 
 def _tag(text: str) -> Found | None:
     """Return what stands in the last `<answer>…</answer>`."""
-    at = text.rfind("<answer>")
-    if at < 0:
+    if "<answer>" not in text:
         return None
+    at = text.rfind("<answer>")
     inside = text[at + 8 : at + 8 + MAX_SEGMENT].partition("</")[0].strip()
     boxed = _box(inside)
     return Found(boxed.text if boxed else inside, "marker", at + 8) if inside else None
@@ -209,6 +164,8 @@ def _tag(text: str) -> Found | None:
 
 def _box(text: str) -> Found | None:
     """Return what stands in the last box; in the last of them where several stand in a row."""
+    if "box" not in text:
+        return None
     at = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
     if at < 0:
         return None
@@ -236,10 +193,18 @@ def _phrase(text: str, wants_number: bool) -> Found | None:
             continue
         if match and (found := _behind(text, match.end(), wants_number)):
             return _after_label(text, found, wants_number) if match[0].rstrip("*").endswith((":", "=")) else found
-    begin = max(len(text) - MAX_SEGMENT, 0)
-    label = max(_LABEL.finditer(text[begin:]), key=lambda m: m.start(), default=None)
-    found = _behind(text, begin + label.end(), wants_number) if label is not None else None
-    return _after_label(text, found, wants_number) if found else None
+    return _labelled(text, wants_number)
+
+
+def _labelled(text: str, wants_number: bool) -> Found | None:
+    """Return what stands behind the last line that begins with `A:`, `Solution:` or the like."""
+    begin, end = max(len(text) - MAX_SEGMENT, 0), len(text)
+    while (colon := text.rfind(":", begin, end)) >= 0:
+        end = max(text.rfind("\n", begin, colon) + 1, begin)
+        if label := _LABEL.match(text, end):
+            found = _behind(text, label.end(), wants_number)
+            return _after_label(text, found, wants_number) if found else None
+    return None
 
 
 def _promises(text: str, at: int) -> bool:

@@ -82,7 +82,7 @@ def part_of(said: re.Match[str]) -> Fraction:
 
 _HOURS = {"noon": 12, "midday": 12, "midnight": 0}
 _TIME_SAID = re.compile(
-    r"\b([0-9]{1,2}|[a-z]+(?:-[a-z]+)?)(?: min(?:ute)?s?)? (past|after|to|before) ([0-9]{1,2}|[a-z]+)\b"
+    r"\b(?:([0-9]{1,2}|[a-z]+(?:-[a-z]+)?)(?: min(?:ute)?s?)? (past|after|to|before)|half) ([0-9]{1,2}|[a-z]+)\b"
     r"|(?<![0-9.,])([01][0-9]|2[0-3])([0-5][0-9]) ?(?:hours|hrs|h)\b",
     re.IGNORECASE,
 )
@@ -95,7 +95,7 @@ _NO = re.compile(
 
 
 def time_said(text: str, *, expected: bool) -> Quantity | None:
-    """Read `half past six`, `twenty to 7` as a time of day; `20 to 7`, `1040 hours` only where one is `expected`."""
+    """Read `half past six`, `twenty to 7` as a time of day; `half six`, `20 to 7`, `1040 hours` only where one is `expected`."""
     if not expected and " past " not in text and "half " not in text and "quarter " not in text:
         return None
     for match in _TIME_SAID.finditer(text):
@@ -103,10 +103,11 @@ def time_said(text: str, *, expected: bool) -> Quantity | None:
             if expected:
                 return Quantity(Fraction(int(match[4]) * 60 + int(match[5]), 60), match[0], *match.span(), "clock")
             continue
-        part, hour = _minutes(match[1].lower()), _minutes(match[3].lower())
-        if not 0 < part < 60 or not 1 <= hour <= 12 or not (expected or part in (15, 30) or match[2].lower() == "past"):
+        before, side, hour = (match[1] or "half").lower(), (match[2] or "").lower(), _minutes(match[3].lower())
+        part = _minutes(before)
+        if not 0 < part < 60 or not 1 <= hour <= 12 or not (expected or (side and part in (15, 30)) or side == "past"):
             continue
-        value = hour + Fraction(part if match[2].lower() in ("past", "after") else -part, 60)
+        value = hour + Fraction(-part if side in ("to", "before") else part, 60)
         return Quantity(value, match[0], *match.span(), "clock")
     return None
 

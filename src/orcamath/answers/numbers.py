@@ -72,12 +72,17 @@ _SCALE = re.compile(
     r"[ -]{1,2}((?i:dozens?|hundred|thousand|million|billion|trillion))\b|(?<=[0-9])([kKM]|mn|bn)(?![A-Za-z])|[ ]?([万萬亿億])"
 )
 
+_JOINS = frozenset("/⁄+:(^*xX×·⋅%\\0123456789aAdDhHtTmMbBpPkK万萬亿億") | {*_GLYPHS}
+"""What can begin something that belongs to a number before it: a fraction, a power, a scale, a percent sign."""
+
 
 def exact(digits: str) -> Fraction | None:
     """Read `1,319.50`, `.5`, `1e3` or `-7` exactly; None where it is no such number or longer than 40 digits."""
-    plain = digits.strip()
-    if len(plain) <= MAX_DIGITS and plain.isdigit() and plain.isascii():
-        return _whole(plain)
+    return _exact(digits.strip()) if len(digits) <= 3 * MAX_DIGITS else None
+
+
+@lru_cache(maxsize=8192)
+def _exact(plain: str) -> Fraction | None:
     if "," in plain:
         whole, point, rest = plain.partition(".")
         first, *groups = whole.lstrip("+-").split(",")
@@ -89,12 +94,7 @@ def exact(digits: str) -> Fraction | None:
     match = _EXACT.fullmatch(plain) if len(plain) <= 2 * MAX_DIGITS else None
     if match is None or len(match[1]) > MAX_DIGITS or abs(int(match[2] or 0)) > MAX_EXPONENT:
         return None
-    return Fraction(plain)
-
-
-@lru_cache(maxsize=4096)
-def _whole(digits: str) -> Fraction:
-    return Fraction(int(digits))
+    return Fraction(int(plain)) if plain.isdigit() else Fraction(plain)
 
 
 def quantities(text: str) -> list[Quantity]:
@@ -140,6 +140,9 @@ def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:
     form: Form = "number"
     if (joined := _clock(text, match, value)) is not None:
         return joined
+    if text[end : end + 3].lstrip(" -")[:1] not in _JOINS:
+        start, value, currency = _in_front(text, start, value)
+        return Quantity(value, text[start:end], start, end, form, currency)
     if over := _OVER.match(text, end):
         below = exact(over[1])
         if below and text[max(start - 1, 0) : start] != "/":

@@ -58,20 +58,35 @@ _LEADS_ON = frozenset((
     "takes", "loses", "finds", "bought", "gave", "sold", "ate", "used", "spent", "took", "lost", "found", "added",
 ))  # fmt: skip
 """Words that more is to follow."""
+_AT_FIRST = (
+    "at first",
+    "first,",
+    "initially",
+    "originally",
+    "to begin with",
+    "to start with",
+    "starts with",
+    "started with",
+)
+"""What is said of the beginning, where the question does not speak of one."""
+_BEGINNING = ("first", "initial", "original", "begin", "start")
 _OPENERS = frozenset(["then", "because", "while", "whereas", "which", "but"])
 """Words that begin a clause, which has more than two words."""
 _OPERATORS = frozenset("+-*/×÷x")
 
 
 def restates(sentence: str, q: Quantity, question: str) -> bool:
-    """Tell whether a number only repeats what the question gives with it: `Tom has 3 boxes`, `each box has 12 pens`."""
+    """Tell whether a number only repeats what is given: `Tom has 3 boxes`, `each box has 12 pens`, `at first he has 12`."""
     if "=" in sentence or CONCLUDES.search(sentence):
         return False
     word, _, _ = unit_after(sentence, q.end)
-    low, before = question.lower(), sentence[: q.start].lower().split()[-2:]
+    low, said = question.lower(), sentence.lower()
+    if any(begins in said for begins in _AT_FIRST) and not any(begins in low for begins in _BEGINNING):
+        return True
+    before = said[: q.start].split()[-2:]
     if word and len(before) == 2 and _given(before, q, word, low):
         return True
-    told, wanted = sentence.lower().replace(".", " ").split(), asked(question)
+    told, wanted = said.replace(".", " ").split(), asked(question)
     if not (PER.isdisjoint(told) or wanted.per or wanted.share or wanted.ratio):
         return True
     if not word or word in wanted.nouns or word in _NO_NOUN:

@@ -104,7 +104,7 @@ def asked(question: str) -> Asked:
     return Asked(
         unit, frozenset(nouns), money,
         percent="percent" in low or "%" in low,
-        time_of_day="what time" in low or low.startswith("when ") or "time of day" in low,
+        time_of_day="what time" in low or words[:1] == ["when"] or "time of day" in low,
         share=any(word in low for word in _SHARES),
         ratio="ratio" in low,
         per=not PER.isdisjoint(words),
@@ -115,7 +115,7 @@ def _last(question: str) -> str:
     """Return what a question ends in asking."""
     tail = question[-600:]
     low = tail.lower()
-    return tail[max(max([low.rfind(word) for word in _ASKS]), 0) :]
+    return tail[max((low.rfind(word) for word in _ASKS if word in low), default=0) :]
 
 
 def names_asked(question: str) -> set[str]:
@@ -126,7 +126,7 @@ def names_asked(question: str) -> set[str]:
 
 def _in_unit(words: list[str]) -> str:
     """Return the unit of `in hours` or `in terms of the hours`; nothing where more is said of it."""
-    for i, word in enumerate(words[:-1]):
+    for i, word in enumerate(words[:-1] if "in" in words else ()):
         if word == "in":
             rest = [w.strip(".") for w in words[i + 1 : i + 6] if w not in ("terms", "of", "the")]
             follows = rest[1] if len(rest) > 1 else ""

@@ -13,8 +13,7 @@ _FIRST = re.compile(r"[(\[ ]*([A-Ja-j])(?:[ ]?[).:\]]|[ ]*$)")
 _NAMED = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer|I (?:choose|pick))(?: is)?:?[ ]+\(?([A-J]\b|[a-j](?=\)|\.?$))"
 )
-_BRACKETED = re.compile(r"\(([A-Ja-j])\)")
-_ALONE = re.compile(r"\b([A-J])\b(?!['’])")
+_APART = re.compile(r"\(([A-Ja-j])\)|\b([A-J])\b(?!['’])")
 _ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth",
 )  # fmt: skip
@@ -105,15 +104,11 @@ def letter(text: str) -> str | None:
         return first[1].upper()
     if named := _NAMED.findall(text):
         return str(named[-1]).upper()
-    for pattern in (_BRACKETED, _ALONE):
-        said = {m[1].upper() for m in pattern.finditer(text)}
-        if pattern is _ALONE:
-            said -= {"A", "I"} if len(text) > 20 else set()  # in a sentence these are words
-        if len(said) == 1:
-            return said.pop()
-        if said:
-            return None
-    return None
+    apart = list(_APART.finditer(text))
+    said = {m[1].upper() for m in apart if m[1]}
+    if not said:
+        said = {m[2] for m in apart} - ({"A", "I"} if len(text) > 20 else set())  # in a sentence these are words
+    return said.pop() if len(said) == 1 else None
 
 
 def without_letter(option: str) -> str:

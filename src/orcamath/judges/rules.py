@@ -17,7 +17,7 @@ from orcamath.records import AnswerKind, Outcome
 
 __all__ = ["RULES_VERSION", "RulesJudge", "Ruling", "make", "rule", "short_reference"]
 
-RULES_VERSION = 4
+RULES_VERSION = 5
 """Raised whenever a verdict can change: it is part of what a sealed stage is called."""
 
 MAX_QUESTION = 4_000

@@ -1,0 +1,65 @@
+"""Is this tree as quick as another commit's? One figure of one benchmark, measured by each tree's own script in turn.
+
+    git worktree add ../before COMMIT
+    python benchmarks/against.py ../before answers_per_cpu_second judging.py FOLDER
+    python benchmarks/against.py --pairs 9 ../before . sft.py --job '{"side": "ours", "n": 512}'
+
+FIGURE names a number of the object that the script prints with `--json`; `.` is a script that prints a number alone (the jobs of
+the training benchmarks). Every run is a process of its own, of one thread; which tree begins changes from pair to pair, so that
+what else the machine does falls on both. `ratio`: median over the pairs of this tree's figure through the other's, the lowest
+and highest. It compares CPU seconds on equally busy cores; how quick anything is it does not say.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from figures import report
+
+HERE = Path(__file__).parents[1]
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """What is measured, against which tree."""
+    parser.add_argument("other", type=Path, help="a checkout of the other commit")
+    parser.add_argument("figure", help="a number in the script's object; `.` where it prints one alone")
+    parser.add_argument("script", help="a file of benchmarks/, of each tree its own")
+    parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, help="what the script is given; options of ours stand before"
+    )
+    parser.add_argument("--pairs", type=int, default=7)
+
+
+def figure_of(tree: Path, script: str, arguments: list[str], figure: str) -> float:
+    """Run a tree's script on the tree's own source; returns its figure."""
+    env = os.environ | {
+        "PYTHONPATH": str(tree / "src"), "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, str(tree / "benchmarks" / script), *arguments, "--json"], env=env, check=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    return float(found if figure == "." else found[figure])
+
+
+def measure(args: argparse.Namespace) -> dict[str, object]:
+    """Run both trees in turn."""
+    trees = {"this": HERE, "other": args.other.resolve()}
+    figures: dict[str, list[float]] = {side: [] for side in trees}
+    for pair in range(args.pairs):
+        for side in sorted(trees, reverse=bool(pair % 2)):
+            figures[side].append(figure_of(trees[side], args.script, args.arguments, args.figure))
+    ratios = sorted(a / b for a, b in zip(figures["this"], figures["other"], strict=True))
+    return {
+        "ratio": round(statistics.median(ratios), 3), "low": round(ratios[0], 3), "high": round(ratios[-1], 3),
+        "pairs": args.pairs, **{f"{side}_median": round(statistics.median(f), 3) for side, f in figures.items()},
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    report(__doc__, options, measure)
