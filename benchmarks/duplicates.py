@@ -21,13 +21,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from figures import report
-from orcamath.agents.wellformed import ask_of, normal
+from orcamath.agents.wellformed import ask_of
 from orcamath.classroom.grammar import render
 from orcamath.classroom.growing import asking, stories
 from orcamath.classroom.solving import solve
 from orcamath.records import Problem, Rejected
 from orcamath.stages.collect import CollectSettings, collect
 from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.text.words import normal
 
 _WOMEN = "Amara Bettina Chiyo Dolores Esra Farida Greta Hanneke Ilse Jana Katrin Leila Mireille Noor Odile Pia"
 _MEN = "Anton Boris Cem Dmitri Emil Farouk Goran Hamid Igor Jonas Kofi Lars Mehmet Nils Otto Pavel"

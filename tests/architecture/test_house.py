@@ -20,7 +20,7 @@ PACKAGES = {n for n, p in MODULES.items() if p.name == "__init__.py"}
 # Rooms in layers: a module imports from its own layer or a lower one. The longest prefix decides.
 LAYERS = [
     [
-        "records", "identity", "errors", "ports", "extend", "intervals", "languages", "settings", "answers",
+        "records", "identity", "errors", "ports", "extend", "intervals", "settings", "answers",
         "visible", "terminal", "text", "yaml_reader", "reading",
     ],
     ["store"],
@@ -209,6 +209,25 @@ def test_one_place_steers_the_terminal_and_one_reads_yaml() -> None:
             assert not re.search(r"(?<!\w)Console\((?!file=)", text), module
         if module != "orcamath.yaml_reader":
             assert not re.search(r"YAML\([^)]*\)\.(?:load|parse|compose)|YAML\(typ=", text), module
+
+
+ONE_OF_EACH = {
+    r"[$€£₹]{2}|[$][|]€": "text.money",
+    r"def (?:jaccard|minima|normal|sentences|content_words|language_of|truth)\b": "text.",
+    r"monday tuesday|\"monday\"": "text.words",
+    r"sQuestion\", \"original_text": "text.columns",
+    r"\"false\", \"no\"|\"no\", \"n\"|\"true\", \"yes\"|\"yes\", \"y\"": "text.truth",
+    r"np\.minimum\.reduceat|least of each hash": "text.minhash",
+    r"\.with_name\([^\n]*\.(?:new|writing|tmp|partial)\b": "store.placing",
+}
+"""What several rooms do to words and files, by a trace of it, and where it is done."""
+
+
+@pytest.mark.parametrize(("trace", "home"), ONE_OF_EACH.items())
+def test_what_several_rooms_do_is_done_in_one_place(trace: str, home: str) -> None:
+    found = {m.removeprefix("orcamath.") for m, path in MODULES.items() if re.search(trace, path.read_text())}
+    assert found
+    assert {m for m in found if not m.startswith(home)} == set()
 
 
 def test_the_core_does_not_know_the_classroom() -> None:

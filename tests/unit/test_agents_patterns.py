@@ -1,4 +1,4 @@
-"""Every rule of form in the agents finds what it was made for and leaves alone what stands beside it."""
+"""Every rule of form in the agents and the room of texts finds what it was made for and leaves alone what stands beside it."""
 
 import importlib
 import pkgutil
@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 import orcamath.agents
-from orcamath.agents.patterns import Pattern
+import orcamath.text
+from orcamath.text.patterns import Pattern
 
 ROWS = {
-    f"{module.name.removeprefix('orcamath.agents.')}{name.lower()}": value
-    for module in pkgutil.walk_packages(orcamath.agents.__path__, "orcamath.agents.")
+    f"{module.name.removeprefix('orcamath.')}{name.lower()}": value
+    for room in (orcamath.agents, orcamath.text)
+    for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")
     for name, value in vars(importlib.import_module(module.name)).items()
     if isinstance(value, Pattern)
 }
@@ -33,5 +35,5 @@ def test_no_expression_decides_about_a_problem_without_a_row() -> None:
         for path in sorted(Path(orcamath.agents.__file__).parent.rglob("*.py"))
         for m in re.finditer(r"^(_[A-Z_]+) = re\.compile", path.read_text(encoding="utf-8"), re.MULTILINE)
     ]
-    # how a text is cut into words and sentences, not what becomes of it
-    assert sorted(name for _, name in plain) == ["_NAME", "_SENTENCE", "_WORD"]
+    # how a text is cut into words, not what becomes of it
+    assert sorted(name for _, name in plain) == ["_NAME", "_WORD"]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from orcamath.contamination import SearchSettings, check_files, search, spool
-from orcamath.contamination.overlap import Measure, Overlap, jaccard, ngrams
+from orcamath.contamination.overlap import Measure, Overlap, ngrams
 from orcamath.contamination.words import Vocabulary, content, grams, masked, pieces, split_words, stop_words
+from orcamath.text.minhash import jaccard
 
 
 def test_the_stop_words_are_nltks_179() -> None:

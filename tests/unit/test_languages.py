@@ -2,7 +2,7 @@
 
 import pytest
 
-from orcamath.languages import language_of
+from orcamath.text.languages import language_of
 
 
 @pytest.mark.parametrize(

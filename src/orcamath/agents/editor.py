@@ -12,15 +12,16 @@ from collections.abc import Sequence
 from typing import Literal
 
 from orcamath.agents.driver import CallSettings
-from orcamath.agents.patterns import pattern
 from orcamath.agents.replies import Piece, failed, said, tagged
 from orcamath.agents.small_writer.added import joined, useless
 from orcamath.agents.small_writer.hiding import question_of
 from orcamath.agents.suggester import Suggested
-from orcamath.agents.wellformed import ask_of, content_words, contradiction, flaw, normal, numbers
+from orcamath.agents.wellformed import ask_of, contradiction, flaw, numbers
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block, load
 from orcamath.records import Problem, Rejected
+from orcamath.text.patterns import pattern
+from orcamath.text.words import content_words, normal
 
 __all__ = ["Editor", "EditorSettings", "make"]
 

@@ -9,9 +9,12 @@ import re
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from orcamath.agents.patterns import pattern
-from orcamath.agents.wellformed import content_words, counts, sentences
+from orcamath.agents.wellformed import counts
 from orcamath.answers.numbers import Quantity, quantities
+from orcamath.text.money import CURRENCY_NAMES, CURRENCY_SIGNS
+from orcamath.text.patterns import pattern
+from orcamath.text.sentences import sentences
+from orcamath.text.words import CALENDAR, content_words
 
 __all__ = ["Gap", "Kind", "about_another", "asks_for", "gaps", "kind_of"]
 
@@ -46,7 +49,7 @@ _TIMES = pattern(
     ("How much time?", "How many factors has 12?"),
 )
 _CURRENCY = pattern(
-    r"\$|€|£|\b(?:dollars?|euros?|pounds?|cents?|pence|money)\b",
+    rf"[{CURRENCY_SIGNS}]|\b(?:{CURRENCY_NAMES}|pounds?|money)\b",
     "names a currency",
     ("He spends $3.", "It costs 5 dollars.", "How much money?"),
     ("He spends 3 hours.", "It is worth a try."),
@@ -100,10 +103,6 @@ _NO_COUNT = pattern(
 _TIMES_OF_DAY = frozenset(
     ["today", "yesterday", "tomorrow", "tonight", "morning", "afternoon", "evening", "night", "noon"]
 )
-_CALENDAR = frozenset({
-    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday", "january", "february", "march", "april", "may",
-    "june", "july", "august", "september", "october", "november", "december",
-})  # fmt: skip
 
 
 class Gap(NamedTuple):
@@ -145,7 +144,7 @@ def _alone(statement: str, q: Quantity) -> bool:
     """Tell whether a number can be taken out: no clock time, no year, not glued to a word or a unit, no bare `dozen`."""
     if q.form in ("clock", "ratio") or _COMPOUND.match(statement, q.end) or "dozen" in q.text.lower():
         return False
-    if statement[q.end : q.end + 1].isalpha() or statement[q.end : q.end + 1] in ("$", "€", "£"):
+    if statement[q.end : q.end + 1].isalpha() or statement[q.end : q.end + 1] in tuple(CURRENCY_SIGNS):
         return False
     year = not q.unit and q.text.isdigit() and 1800 <= q.value <= 2100 and not re.match(r" [a-z]", statement[q.end :])
     return not year and not _NO_COUNT.search(statement[max(q.start - 12, 0) : q.start])
@@ -176,7 +175,7 @@ def about_another(question: str, gap: Gap, statement: str) -> bool:
     `How many clips in May?` does not ask for the 48 of `48 clips in April, and half as many in May`: a circumstance (a
     person, a day, what stands behind a preposition) that the statement has by other numbers only decides against.
     """
-    names = set(_NAME.findall(question)) - {day.capitalize() for day in _CALENDAR}
+    names = set(_NAME.findall(question)) - {day.capitalize() for day in CALENDAR}
     if names - set(re.findall(r"[A-Za-z]+", statement)):
         return True
     return any(_belongs_elsewhere(word, gap, statement) for word in _circumstances(question, statement))
@@ -187,7 +186,7 @@ def _circumstances(question: str, statement: str) -> list[str]:
     counted = {w for m in _HOW_MANY.finditer(question) for w in content_words(f"{m[1]} {m[2] or ''}")}
     people = content_words(" ".join(_NAME.findall(question)))
     days = {w.lower() for w in re.findall(r"[A-Za-z]+", question) if w[0].isupper() or w in _TIMES_OF_DAY}
-    days &= _CALENDAR | _TIMES_OF_DAY  # `May` is a stop word
+    days &= CALENDAR | _TIMES_OF_DAY  # `May` is a stop word
     behind = {w for m in _BEHIND.finditer(question) for w in content_words(m[1])}
     return sorted(((people | behind) - counted - _subject(statement)) | days)
 
@@ -196,7 +195,7 @@ def _subject(statement: str) -> set[str]:
     """Return the one person a statement is about; where there are several, their names tell numbers apart."""
     people = {n for s in sentences(statement) for n in re.findall(r"[A-Z][a-z]+", s)}
     named = {n for n in people if re.search(rf"[a-z,] {n}\b", statement) or re.match(rf"{n} [a-z]", statement)}
-    named -= {d.capitalize() for d in _CALENDAR}
+    named -= {d.capitalize() for d in CALENDAR}
     return content_words(named.pop()) if len(named) == 1 else set()
 
 

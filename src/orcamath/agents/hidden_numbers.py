@@ -9,10 +9,11 @@ from fractions import Fraction
 
 from orcamath.agents.gaps import about_another, gaps
 from orcamath.agents.replies import Piece, Said
-from orcamath.agents.wellformed import ask_of, content_words, flaw, normal, numbers
+from orcamath.agents.wellformed import ask_of, flaw, numbers
 from orcamath.answers import final_answer
 from orcamath.answers.numbers import quantities
 from orcamath.records import Problem, Rejected
+from orcamath.text.words import content_words, normal
 
 __all__ = ["answer_value", "as_told", "asked", "changed", "hidden", "short_answer"]
 

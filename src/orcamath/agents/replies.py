@@ -6,9 +6,9 @@ Every search is linear in the length of the reply.
 import re
 from typing import NamedTuple
 
-from orcamath.agents.patterns import pattern
 from orcamath.ports import Reply
 from orcamath.records import Rejected
+from orcamath.text.patterns import pattern
 
 __all__ = ["Piece", "Said", "failed", "said", "tagged"]
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from orcamath.agents.driver import CallSettings
-from orcamath.agents.patterns import pattern
 from orcamath.agents.replies import failed, said
 from orcamath.answers import final_answer, quantities
 from orcamath.answers.wording import gives_up
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block
 from orcamath.records import Problem, Rejected
+from orcamath.text.patterns import pattern
 
 __all__ = ["Posed", "Solution", "Solver", "SolverSettings", "make"]
 

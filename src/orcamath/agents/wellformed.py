@@ -7,36 +7,21 @@ import re
 from collections import Counter
 from fractions import Fraction
 
-from orcamath.agents.patterns import pattern
 from orcamath.answers.numbers import Quantity, quantities
+from orcamath.text.patterns import pattern
+from orcamath.text.sentences import IMPERATIVE, sentences
+from orcamath.text.words import content_words
 
 __all__ = [
     "ask_of",
     "asks",
-    "content_words",
     "contradiction",
     "counts",
     "flaw",
-    "normal",
     "numbers",
-    "sentences",
     "units",
 ]
 
-_SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)]{0,2}\s+(?=[\"'“‘(]?[A-Z0-9$])|(?<=\s[.!?])\s+|\n+")
-_ABBREVIATION = pattern(
-    r"(?:\b(?:mr|mrs|ms|dr|st|no|vs|approx|e\.g|i\.e|[A-Z])\.)$",
-    "a full stop that ends no sentence",
-    ("She met Mr.", "about 3, e.g.", "J."),
-    ("She met him.", "It was 3."),
-)
-_IMPERATIVE = pattern(
-    r"^(?:please |then |now |so,? |and )?(?:find|calculate|compute|determine|work out|figure out|express|evaluate|solve|"
-    r"state|write|give|name|tell|how|what|which|who|when|where|by how|at what|in how|for how|to what)\b",
-    "an order or a question word that opens a sentence",
-    ("Find the area.", "So, how many are left", "In how many days is it done"),
-    ("She found it.", "If it rains, how many?"),
-)
 _INSIDE = pattern(
     r", (?:then )?(?:how (?:many|much|long|far|old|tall|big|fast|often)|what|find|calculate|compute|determine)\b",
     "an order or a question behind a condition",
@@ -52,12 +37,6 @@ _GIVEN_AWAY = pattern(
     re.IGNORECASE | re.MULTILINE,
 )
 _ENDS = (".", "!", "?", '."', '?"', "?”", ".”", ")", "?'", ".'", "?*", "]", "$")
-_FUNCTION_WORDS = """
-a an the of in on at to for from by with and or but if so that this these those there it its is are was were be been am do
-does did has have had will would can could should may might must he she they them his her their him i you your we our how
-many much what which who when where why total altogether number amount all now then than as
-"""
-_STOP = frozenset(_FUNCTION_WORDS.split())
 
 
 def numbers(text: str) -> Counter[Fraction]:
@@ -70,48 +49,17 @@ def counts(q: Quantity) -> bool:
     return q.form != "ordinal" and not (q.form == "word" and q.text.lower() == "one")
 
 
-def normal(text: str) -> str:
-    """Reduce a text to its words and numbers, in lower case: what an exact duplicate shares."""
-    plain = re.sub(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))", "", text.casefold())
-    return " ".join(re.findall(r"[^\W_]+(?:[.,/:][0-9]+)*%?", plain))
-
-
-def sentences(text: str) -> list[str]:
-    """Split at ends of sentences; abbreviations and decimal points do not end one."""
-    parts: list[str] = []
-    for piece in _SENTENCE.split(text.strip()):
-        if parts and _ABBREVIATION.search(parts[-1]) and not _IMPERATIVE.match(piece):
-            parts[-1] += f" {piece}"
-        elif piece.strip():
-            parts.append(piece.strip())
-    return parts
-
-
 def asks(text: str) -> list[str]:
     """Return the sentences that ask something: with a question mark, or an order such as `Find …`."""
     every = sentences(text)
     marked = [s for s in every if "?" in s or "？" in s]
-    return marked or [s for s in every if _IMPERATIVE.match(s) or _INSIDE.search(s)]
+    return marked or [s for s in every if IMPERATIVE.match(s) or _INSIDE.search(s)]
 
 
 def ask_of(text: str) -> str:
     """Return the sentence that asks, the last one where there are several, the last sentence where none does."""
     found = asks(text) or sentences(text)
     return found[-1] if found else ""
-
-
-def content_words(text: str) -> set[str]:
-    """Return the words that carry meaning, crudely stemmed, without numbers."""
-    words = re.findall(r"[^\W\d_]+", text.casefold())
-    return {_stem(w) for w in words if w not in _STOP and len(w) > 1}
-
-
-def _stem(word: str) -> str:
-    for ending in ("ies", "ing", "ed", "es", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            word = word[: -len(ending)] + ("y" if ending == "ies" else "")
-            break
-    return word[:-1] if word.endswith("e") and len(word) > 3 else word  # `makes`, `making` and `make` alike
 
 
 def flaw(text: str) -> str | None:

@@ -17,6 +17,7 @@ from orcamath.answers.relations import in_symbols
 from orcamath.answers.units import Asked, asked
 from orcamath.answers.wording import gives_up, letter, listed, same_text, without_letter
 from orcamath.records import AnswerKind
+from orcamath.text.money import CURRENCY_SIGNS
 
 __all__ = ["likely", "same"]
 
@@ -92,7 +93,7 @@ def _same_number(a: str, b: str, question: str) -> bool | None:
 
 def _scale(said: Quantity, right: Reading) -> str | None:
     """Return the scale of `7 dozens` or `$2k` where the yardstick is 7 or 2: the word, if it is one; None elsewhere."""
-    digits = said.text.lstrip("$€£₹ ")
+    digits = said.text.lstrip(f"{CURRENCY_SIGNS} ")
     spaced = digits.replace("-", " ")
     number = spaced.partition(" ")[0] if " " in spaced else digits.rstrip("kMmnb")
     if number == digits or exact(number) != right.value:

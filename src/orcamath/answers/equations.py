@@ -13,6 +13,7 @@ from typing import NamedTuple
 from orcamath.answers.expressions import Node, parse
 from orcamath.answers.numbers import exact
 from orcamath.answers.readings import decimals, near
+from orcamath.text.money import CURRENCY_SIGNS
 
 __all__ = ["Equation", "Operation", "equations", "operations"]
 
@@ -20,7 +21,7 @@ WORDS_BETWEEN = 3
 MAX_PIECES = 60  # of one side; more is a list, not a calculation
 _PIECE = re.compile(
     r"(?P<number>[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)|(?P<percent>%)|(?P<sign>\*\*|\\times|\\div|[-+*/×÷−·()])|(?P<equals>=)"
-    r"|(?P<word>[^\W\d_]+)|(?P<pass><<[^<>]{0,200}>>|[ \t$€£\\{}]+)|(?P<end>.|\n)"
+    rf"|(?P<word>[^\W\d_]+)|(?P<pass><<[^<>]{{0,200}}>>|[ \t{CURRENCY_SIGNS}\\{{}}]+)|(?P<end>.|\n)"
 )
 _SIGNS = {"×": "*", "·": "*", "\\times": "*", "÷": "/", "\\div": "/", "−": "-"}
 _TIMES = frozenset(("x", "X", "times"))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from orcamath.answers.choose import choose
 from orcamath.answers.forms import SHOWN, UNREAD
 from orcamath.answers.latex import plain
-from orcamath.answers.locate import ITEM, Found, How, locate, sentences
+from orcamath.answers.locate import ITEM, Found, How, last_sentences, locate
 from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import calculation
@@ -141,7 +141,7 @@ def _set(text: str, found: Found) -> Answer | None:
     """Several answers may stand in several sentences: without a marker the last three with numbers are taken together."""
     segment = plain(found.text).strip(" :").rstrip(". ")
     if found.how in ("sentence", "phrase") and len(quantities(segment)) < 2:
-        numbered = (s for s in sentences(text) if any(c.isdigit() for c in s))
+        numbered = (s for s in last_sentences(text) if any(c.isdigit() for c in s))
         segment = plain(" ; ".join(reversed(list(islice(numbered, 3)))))
     numbers = tuple(quantities(segment))
     sure = found.how != "sentence" or sum(w.isalpha() for w in segment.split()) <= 6

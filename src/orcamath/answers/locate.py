@@ -13,7 +13,7 @@ from orcamath.answers.json_field import json_field
 from orcamath.answers.latex import braced
 from orcamath.answers.number_words import HAN
 
-__all__ = ["ITEM", "Found", "How", "locate", "sentences"]
+__all__ = ["ITEM", "Found", "How", "last_sentences", "locate"]
 
 How = Literal["json", "marker", "box", "phrase", "sentence"]
 MAX_SEGMENT = 600
@@ -244,7 +244,7 @@ def _behind(text: str, at: int, wants_number: bool) -> Found | None:
     return Found(line, "phrase", at) if _says(line) else None
 
 
-def sentences(text: str) -> Iterator[str]:
+def last_sentences(text: str) -> Iterator[str]:
     """Yield the last sentences of a text, last first; what the model wrote on after its answer is left out."""
     tail = text[-4 * MAX_SEGMENT :].rstrip()
     another = _ANOTHER.search(tail)
@@ -265,7 +265,7 @@ def _with_its_row(line: str, text: str) -> str:
     """Return a line such as `Ann: 12` with the lines of the same form above it: one of them is about whom is asked."""
     rows: list[str] = []
     if _ROW.match(line):
-        for sentence in sentences(text):
+        for sentence in last_sentences(text):
             if not _ROW.match(sentence):
                 break
             rows.append(sentence)
@@ -275,7 +275,7 @@ def _with_its_row(line: str, text: str) -> str:
 def _last_sentence(text: str, offset: int, wants_number: bool) -> Found | None:
     """Return the last sentence that can be the answer; asides (`Note: …`) only where there is nothing else."""
     last = None
-    for sentence in sentences(text):
+    for sentence in last_sentences(text):
         last = last or sentence
         if (_NUMBERISH.search(sentence) or not wants_number) and not _ASIDE.match(sentence):
             return Found(_with_its_row(sentence, text) if wants_number else sentence, "sentence", offset)

@@ -34,6 +34,7 @@ from orcamath.answers.number_words import (
     part_of,
 )
 from orcamath.answers.quantity import Form, Quantity
+from orcamath.text.money import CURRENCY_SIGNS
 
 __all__ = ["Form", "Quantity", "exact", "quantities"]
 
@@ -225,7 +226,7 @@ def _in_front(text: str, start: int, value: Fraction) -> tuple[int, Fraction, st
         return at - 3, value, "₹"
     while at and text[at - 1] == " " and start - at < 2:
         at -= 1
-    if at and text[at - 1] in "$€£₹":
+    if at and text[at - 1] in CURRENCY_SIGNS:
         currency = text[at - 1]
         start = at - 1
         if start and text[start - 1] == "\\":

@@ -11,6 +11,7 @@ from orcamath.answers.choose import ASSERTS, CLAUSE, LINK, Choice
 from orcamath.answers.numbers import quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.units import PER, asked, unit_after
+from orcamath.text.money import CURRENCY_SIGNS
 
 __all__ = ["CONCLUDES", "OWN_WORDS", "breaks_off", "claims", "mentions", "no_result", "restates"]
 
@@ -135,7 +136,7 @@ def claims(sentence: str, choice: Choice, question: str = "") -> bool:
         return False
     if q.form == "word" and sentence.startswith(" of ", q.end):
         return False
-    before = before.rstrip("$€£ ") + " "
+    before = before.rstrip(f"{CURRENCY_SIGNS} ") + " "
     if ASSERTS.search(before) or before.endswith(": ") or before.strip(" *\"'(~≈-") in ("", "USD", "Rs."):
         return choice.sure or len({o.value for o in choice.among}) == 1
     if not sentence.isascii():

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from orcamath.answers.latex import plain
 
-__all__ = ["gives_up", "letter", "listed", "normal", "same_text", "without_letter"]
+__all__ = ["gives_up", "letter", "listed", "same_text", "without_letter"]
 
 _ARTICLES = re.compile(r"\b(?:the|a|an|mr|mrs|ms|dr)\b\.?")
 _NOT_WORD = re.compile(r"[^\w%°π√+\-/*^=<>.]+|\.(?![0-9])")
@@ -35,7 +35,7 @@ _GIVES_UP = re.compile(
 _SIDES = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
 
 
-def normal(text: str) -> str:
+def _bare(text: str) -> str:
     """Return the text in lower case without markup, articles, titles and punctuation."""
     words = _NOT_WORD.sub(" ", _ARTICLES.sub(" ", plain(text).casefold())).split()
     return " ".join(_SPELLED.get(w, w) for w in words)
@@ -48,7 +48,7 @@ def gives_up(text: str) -> bool:
 
 def same_text(a: str, b: str, question: str = "") -> bool | None:
     """Compare words: equal or not; None where one is part of the other and more may be meant, or one is empty."""
-    left, right = normal(a), normal(b)
+    left, right = _bare(a), _bare(b)
     if left == right:
         return bool(left) or None
     if not left or not right:
@@ -80,10 +80,10 @@ def _only_named(said: str, name: str, question: str) -> bool | None:
     ):
         return None
     words = question.replace("?", " ").replace(",", " ").split()
-    rivals = {normal(w) for w in words[1:] if w[:1].isupper()}
+    rivals = {_bare(w) for w in words[1:] if w[:1].isupper()}
     for i, word in enumerate(words[1:-1], 1):
         if word == "or":
-            rivals |= {normal(words[i - 1]), normal(words[i + 1])}
+            rivals |= {_bare(words[i - 1]), _bare(words[i + 1])}
     return (
         None if any(f" {rival} " in before for rival in rivals if rival and f" {rival} " not in f" {name} ") else True
     )

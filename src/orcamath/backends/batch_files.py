@@ -18,7 +18,8 @@ from typing import Any
 
 import orjson
 
-from orcamath.store.seals import changed, hash_of, read_sealed, write_sealed, write_whole
+from orcamath.store.placing import write_whole
+from orcamath.store.seals import changed, hash_of, read_sealed, write_sealed
 
 __all__ = ["Desk", "Intent", "reason_of", "rewritten"]
 

@@ -17,7 +17,8 @@ from orcamath.errors import DataError, UsageError, nearest
 from orcamath.records import Problem, Rejected
 from orcamath.sources import asdiv
 from orcamath.sources.rows import rows
-from orcamath.sources.source import QUESTION_COLUMNS, SourceSettings, Unsplit
+from orcamath.sources.source import SourceSettings, Unsplit
+from orcamath.text.columns import QUESTION_COLUMNS
 
 __all__ = ["Checked", "check_files", "questions"]
 

@@ -14,7 +14,7 @@ from sparse_dot_topn import sp_matmul_topn
 
 from orcamath.contamination.words import Block, Grams, Ints, grams
 
-__all__ = ["Hits", "Measure", "Overlap", "jaccard", "ngrams"]
+__all__ = ["Hits", "Measure", "Overlap", "ngrams"]
 
 Measure = Literal["jaccard", "containment"]
 PARTNERS = 32
@@ -25,12 +25,6 @@ SLACK = 1e-9  # for rounding in the product; the exact count decides
 def ngrams(words: list[int], n: int) -> set[tuple[int, ...]]:
     """Return the distinct n-grams of one text."""
     return {tuple(words[i : i + n]) for i in range(len(words) - n + 1)}
-
-
-def jaccard(one: set[tuple[int, ...]], two: set[tuple[int, ...]]) -> float:
-    """Return |a ∩ b| / |a ∪ b|, 0 where both are empty."""
-    union = len(one | two)
-    return len(one & two) / union if union else 0.0
 
 
 class Hits(NamedTuple):

@@ -16,10 +16,11 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field
 
 from orcamath.contamination.neighbours import Nearest, counts, nearest
-from orcamath.contamination.overlap import Overlap, jaccard, ngrams
+from orcamath.contamination.overlap import Overlap, ngrams
 from orcamath.contamination.spool import Spool
 from orcamath.contamination.words import Block, Vocabulary, content, masked
 from orcamath.records import Settings
+from orcamath.text.minhash import jaccard
 
 __all__ = ["LOOKS", "Found", "Look", "Pair", "SearchSettings", "search"]
 

@@ -5,19 +5,22 @@ likeness of text alone is no reason to drop anything.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 from zlib import crc32
 
-from orcamath.agents.wellformed import ask_of, content_words
+from orcamath.agents.wellformed import ask_of
 from orcamath.answers import quantities
+from orcamath.text.minhash import jaccard
+from orcamath.text.money import CURRENCY_SIGNS
+from orcamath.text.words import CALENDAR, content_words
 
-__all__ = ["Likeness", "hidden_value", "jaccard", "likeness"]
+__all__ = ["Likeness", "hidden_value", "likeness"]
 
 SHINGLE = 3
 SAME_ASK = 0.8
 LIKE_ASK = 0.5
-_TOKEN = re.compile(r"([^\W\d_]+|\d+(?:[.,/:]\d+)*%?|[$€£])(?:(?<=[^\W\d_])['’][^\W\d_]+)?")
+_TOKEN = re.compile(rf"([^\W\d_]+|\d+(?:[.,/:]\d+)*%?|[{CURRENCY_SIGNS}])(?:(?<=[^\W\d_])['’][^\W\d_]+)?")
 """A word without its `'s`, a number, a currency."""
 _SMALL = re.compile(r"\b[^\W\d_A-Z][^\W\d_]*")
 _PRONOUNS = frozenset(
@@ -32,10 +35,8 @@ let most next nine now of on once one only originally other otherwise our out ov
 similarly simplify since six solve some someone starting still such suppose ten that the their then there these they
 third this those three through thus to today together tomorrow total twelve twenty twice two under unfortunately until
 upon using was we were what when where whereas which while who with within without work write yesterday yet you your
-monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
-october november december
 """
-_NOT_NAMES = frozenset(_COMMON.split())
+_NOT_NAMES = CALENDAR | frozenset(_COMMON.split())
 
 
 class Likeness(NamedTuple):
@@ -53,12 +54,20 @@ class Likeness(NamedTuple):
 
     def same_ask(self, other: "Likeness") -> bool:
         """Tell whether both ask for the same quantity of the same person, in nearly the same words."""
-        return self.people == other.people and jaccard(self.ask, other.ask) >= SAME_ASK
+        return self.people == other.people and _alike(self.ask, other.ask, SAME_ASK)
 
     def like_ask(self, other: "Likeness") -> bool:
         """Tell whether both may ask for the same quantity, in words of their own; other names are other quantities."""
         ours, theirs = self.people - {"@"}, other.people - {"@"}
-        return (not ours or not theirs or ours == theirs) and jaccard(self.ask, other.ask) >= LIKE_ASK
+        return (not ours or not theirs or ours == theirs) and _alike(self.ask, other.ask, LIKE_ASK)
+
+    def same_story(self, other: "Likeness", least: float) -> bool:
+        """Tell whether the texts share their runs of words, by a Jaccard of `least` or more."""
+        return _alike(self.shingles, other.shingles, least)
+
+
+def _alike(one: Set[object], two: Set[object], least: float) -> bool:
+    return one == two or jaccard(one, two) >= least
 
 
 def likeness(text: str) -> Likeness:
@@ -75,11 +84,6 @@ def likeness(text: str) -> Likeness:
         frozenset(content_words(" ".join(t for t in ask if not t.startswith("@")))),
         frozenset(t for t in ask if t.startswith("@")),
     )
-
-
-def jaccard(a: frozenset[int] | frozenset[str], b: frozenset[int] | frozenset[str]) -> float:
-    """Return |a ∩ b| / |a ∪ b|; 1 for two empty sets."""
-    return len(a & b) / len(a | b) if a or b else 1.0
 
 
 def hidden_value(target: str) -> str:

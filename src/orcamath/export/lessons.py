@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from orcamath.export.pairs import turn
-from orcamath.languages import language_of
 from orcamath.records import Lesson
+from orcamath.text.languages import language_of
 
 __all__ = ["COLUMNS", "Tally", "chat_row", "hub_row", "row_of", "sft_row"]
 

@@ -5,7 +5,6 @@ in it; only a folder with that mark and nothing else in it is ever replaced, and
 """
 
 import json
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orcamath.errors import UsageError
+from orcamath.store.placing import aside_of, place, remove
 
 __all__ = ["MARK", "placed", "write_lines", "write_parquet"]
 
@@ -31,8 +31,8 @@ def placed(target: Path, *, folder: bool, replace: bool, what: str) -> Iterator[
     """
     _check(target, folder=folder, replace=replace)
     target.parent.mkdir(parents=True, exist_ok=True)
-    new = target.with_name(f".{target.name}.new")
-    _remove(new)
+    new = aside_of(target)
+    remove(new)
     if folder:
         new.mkdir()
     try:
@@ -40,10 +40,9 @@ def placed(target: Path, *, folder: bool, replace: bool, what: str) -> Iterator[
         if folder:
             mark = {"what": what, "files": sorted(_held(new))}
             (new / MARK).write_text(json.dumps(mark) + "\n", encoding="utf-8")
-        _remove(target)
-        new.rename(target)
+        place(new, target)
     finally:
-        _remove(new)
+        remove(new)
 
 
 def _check(target: Path, *, folder: bool, replace: bool) -> None:
@@ -88,13 +87,6 @@ def _is_table(file: Path) -> bool:
         return not first or first.startswith(b"PAR1") or isinstance(orjson.loads(first), dict)
     except orjson.JSONDecodeError:
         return False
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def write_lines(rows: Iterable[Mapping[str, object]], path: Path) -> int:

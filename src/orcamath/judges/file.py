@@ -19,7 +19,8 @@ from orcamath.ports import Comparison, Finding, Judge
 from orcamath.records import Rejected
 from orcamath.sources.mathqa import options_of
 from orcamath.sources.rows import rows as rows_of
-from orcamath.sources.source import ANSWER_COLUMNS, QUESTION_COLUMNS
+from orcamath.text.columns import ANSWER_COLUMNS, QUESTION_COLUMNS
+from orcamath.text.truth import truth
 
 __all__ = ["COLUMNS", "Judged", "Summary", "comparison_of", "judge_file", "judge_rows", "read_rows"]
 
@@ -35,8 +36,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 """What a judge needs, and the column names under which it is looked for, first match first."""
 _NEEDED = ("reference", "response")
 _ALIASES = {candidate: ours for ours, candidates in COLUMNS.items() for candidate in candidates}
-_TRUE = {"true", "yes", "1", "correct", "right", "1.0", "agrees"}
-_FALSE = {"false", "no", "0", "incorrect", "wrong", "0.0", "disagrees"}
 
 
 class Judged(NamedTuple):
@@ -239,10 +238,11 @@ def _options(value: object) -> tuple[str, ...]:
 def _label(value: object, where: str, number: int) -> bool | None:
     if value is None or value == "":
         return None
-    said = str(value).strip().lower()
-    if said in _TRUE or said in _FALSE:
-        return said in _TRUE
-    raise DataError(f"{where}, row {number}: the label `{said[:40]}` is neither right nor wrong; use true and false")
+    if (said := truth(value)) is None:
+        raise DataError(
+            f"{where}, row {number}: the label `{str(value)[:40]}` is neither right nor wrong; use true and false"
+        )
+    return said
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:

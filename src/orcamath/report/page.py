@@ -18,6 +18,7 @@ from orcamath.report.others import beside, partly_measured
 from orcamath.report.provenance import origins
 from orcamath.report.rows import Contrast
 from orcamath.report.table import difference
+from orcamath.store.placing import write_whole
 from orcamath.visible import clip, visible
 
 __all__ = ["render", "write"]
@@ -30,9 +31,7 @@ MAX_TEXT_CHARS = 2_000
 def write(results: Results, path: Path, *, made: str = "") -> None:
     """Write the page whole (a reader sees the old or the new one). `made`: when, in words, to be shown at the foot."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(render(results, made=made), encoding="utf-8", newline="\n")
-    temporary.replace(path)
+    write_whole(path, render(results, made=made).encode())
 
 
 def render(results: Results, *, made: str = "") -> str:

@@ -29,17 +29,12 @@ from orcamath.sources.source import (
     text_of,
     unsplit,
 )
+from orcamath.text.columns import PLAIN_COLUMNS
 
 __all__ = ["COLUMNS", "check_options", "end_of", "mapped", "problem_of", "read"]
 
 COLUMNS = ("question", "answer", "solution", "options", "kind", "split", "licence", "source")
 
-_KNOWN = {
-    "question": ("problem", "query"),
-    "answer": ("expected_answer",),
-    "solution": ("generated_solution", "response"),
-}
-"""What others call our columns; looked for where a row has not ours and `columns` does not say."""
 _BEFORE_END = ("####", "The answer is:", "the answer is:")
 
 
@@ -96,7 +91,7 @@ def _named(ours: str, theirs: str, row: Row) -> str:
     """Return the row's name of a column: the one mapped, else the first known one that it has."""
     if theirs != ours or theirs in row.values:
         return theirs
-    return next((name for name in _KNOWN.get(ours, ()) if name in row.values), theirs)
+    return next((name for name in PLAIN_COLUMNS.get(ours, ()) if name in row.values), theirs)
 
 
 def problem_of(row: Row, settings: SourceSettings, names: dict[str, str]) -> Found:

@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from orcamath.errors import DataError
-from orcamath.languages import language_of
 from orcamath.records import AnswerKind, Problem, Rejected
 from orcamath.sources import file, hub
 from orcamath.sources.clusters import Sketches
 from orcamath.sources.hub_rows import HubSet, commit_of, rows_of
 from orcamath.sources.rows import FORMS, Writing, files_of, rows
 from orcamath.sources.source import (
-    ANSWER_COLUMNS,
-    QUESTION_COLUMNS,
     Found,
     Reader,
     Row,
@@ -29,6 +26,8 @@ from orcamath.sources.source import (
     split_named,
 )
 from orcamath.sources.written import written
+from orcamath.text.columns import ANSWER_COLUMNS, PLAIN_COLUMNS, QUESTION_COLUMNS
+from orcamath.text.languages import language_of
 
 __all__ = ["Drawn", "Seen", "drawn", "look", "look_up"]
 
@@ -38,23 +37,13 @@ COUNTED = 20_000
 """Rows that are read with the guess, for the counts."""
 TEXT_CHARS = 12
 _QUESTIONS = (
-    *QUESTION_COLUMNS,
-    "frage",
-    "aufgabe",
-    "énoncé",
-    "pregunta",
-    "domanda",
-    "вопрос",
-    "задача",
-    "问题",
-    "문제",
-    "問題",
-)
+    *QUESTION_COLUMNS, "frage", "aufgabe", "énoncé", "pregunta", "domanda", "вопрос", "задача", "问题", "문제", "問題",
+)  # fmt: skip
 _ANSWERS = (
     *ANSWER_COLUMNS, "answers", "ans", "gold", "result", "correct_answer", "antwort", "lösung", "ergebnis", "réponse",
     "respuesta", "risposta", "resposta", "ответ", "答案", "정답", "答え",
 )  # fmt: skip
-_SOLUTIONS = ("solution", "rationale", "explanation", "generated_solution", "response", "worked", "rechenweg", "output")
+_SOLUTIONS = (*PLAIN_COLUMNS["solution"], "rationale", "explanation", "worked", "rechenweg", "output")
 _OPTIONS = ("options", "choices")
 _OURS: dict[str, Callable[[object], bool]] = {
     "split": lambda value: split_named(str(value)) is not None,

@@ -19,8 +19,6 @@ from orcamath.errors import DataError
 from orcamath.records import AnswerKind, Problem, Rejected, Settings, Split, member, outside_digest
 
 __all__ = [
-    "ANSWER_COLUMNS",
-    "QUESTION_COLUMNS",
     "Found",
     "Reader",
     "Row",
@@ -37,14 +35,6 @@ __all__ = [
     "text_of",
     "unsplit",
 ]
-
-
-QUESTION_COLUMNS = (
-    "question", "problem", "query", "sQuestion", "original_text", "Problem", "input", "text", "instruction", "prompt",
-)  # fmt: skip
-"""Names of a question's column in files of others, first match first: GSM8K's, Numina's, MetaMathQA's, …"""
-ANSWER_COLUMNS = ("answer", "expected_answer", "final_answer", "target")
-"""Names of a gold answer's column: GSM8K's and Numina's, OpenMathInstruct's, …"""
 
 
 class SourceSettings(Settings):

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from orcamath.agents.wellformed import flaw, normal, numbers
-from orcamath.duplicates.likeness import Likeness, hidden_value, jaccard, likeness
+from orcamath.agents.wellformed import flaw, numbers
+from orcamath.duplicates.likeness import Likeness, hidden_value, likeness
 from orcamath.duplicates.minhash import BANDS, bands, candidates
 from orcamath.ports import Progress
 from orcamath.records import Problem, Rejected, Settings
@@ -29,6 +29,7 @@ from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
 from orcamath.text.minhash import BATCH
+from orcamath.text.words import ENGLISH, normal
 
 __all__ = ["CollectFacts", "CollectSettings", "collect", "looks_english"]
 
@@ -72,7 +73,7 @@ class _Marks:
     """Row → reason, for what the filters drop."""
 
 
-@stage("collect", version=3, settings=CollectSettings, facts=CollectFacts)
+@stage("collect", version=4, settings=CollectSettings, facts=CollectFacts)
 def collect(out: Output, settings: CollectSettings, parts: Sequence[Artifact]) -> CollectFacts:
     """Write every problem of the parts that passes the filters and repeats no earlier one."""
     n = sum(part.count("problems") for part in parts)
@@ -91,14 +92,7 @@ def looks_english(text: str) -> bool:
     if not letters or sum(c.isascii() for c in letters) < 0.95 * len(letters):
         return False
     words = [w.strip(".,?!;:()\"'").lower() for w in text.split()]
-    return len(words) < 8 or sum(w in _ENGLISH for w in words) >= 0.1 * len(words)
-
-
-_ENGLISH_WORDS = """
-the a an of and in is to how many much what if he she it they his her has have had for at on each with are was that there
-did do be by from than more as will were when then this but or not one all some old
-"""
-_ENGLISH = frozenset(_ENGLISH_WORDS.split())
+    return len(words) < 8 or sum(w in ENGLISH for w in words) >= 0.1 * len(words)
 
 
 def _mark(parts: Sequence[Artifact], settings: CollectSettings, n: int, progress: Progress) -> _Marks:
@@ -222,7 +216,7 @@ def _repeats(me: _Seen, other: _Seen, settings: CollectSettings) -> str | None:
         return None
     if not settings.near or me.like.numbers != other.like.numbers or not me.like.same_ask(other.like):
         return None
-    return "near_duplicate" if jaccard(me.like.shingles, other.like.shingles) >= settings.near_jaccard else None
+    return "near_duplicate" if me.like.same_story(other.like, settings.near_jaccard) else None
 
 
 def _read(parts: Sequence[Artifact]) -> Iterator[Problem]:

@@ -38,6 +38,7 @@ from orcamath.sources.source import Row, SourceSettings, number_text, place_of
 from orcamath.store.artifacts import Output
 from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
+from orcamath.text.truth import truth
 
 __all__ = [
     "NEEDED",
@@ -62,8 +63,6 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
     "lessons": ("final_answer", "gold", "options", "kind", "split", "licence", "source", "teacher"),
     "verdicts": ("answer", "solution", "finished", "options", "kind"),
 }
-_YES = {"yes", "y", "true", "t", "1", "1.0", "correct", "right", "agrees", "pass", "passed", "+"}
-_NO = {"no", "n", "false", "f", "0", "0.0", "incorrect", "wrong", "disagrees", "fail", "failed", "-", "-1"}
 _UNKNOWN = {"", "none", "null", "nan", "unjudged", "unknown", "?"}
 
 
@@ -139,12 +138,9 @@ def lessons_from(out: Output, settings: StartSettings) -> Facts:
 
 def outcome_of(value: object) -> Outcome | None:
     """Read a yes or no, in any of the usual spellings; None where it is neither, nor empty (which is `unjudged`)."""
-    text = "" if value is None else str(value).strip().lower()
-    if text in _YES:
-        return "agrees"
-    if text in _NO:
-        return "disagrees"
-    return "unjudged" if text in _UNKNOWN else None
+    if (said := truth(value)) is not None:
+        return "agrees" if said else "disagrees"
+    return "unjudged" if value is None or str(value).strip().lower() in _UNKNOWN else None
 
 
 class VerdictsFacts(Facts):

@@ -28,8 +28,9 @@ from orcamath.store.budget import Budget
 from orcamath.store.facts import Facts
 from orcamath.store.links import no_way_out
 from orcamath.store.locks import wait_for
+from orcamath.store.placing import sync
 from orcamath.store.sealed import MANIFEST_VERSION, Artifact, manifest_of, set_aside
-from orcamath.store.seals import hash_of, seal, sync, write_sealed
+from orcamath.store.seals import hash_of, seal, write_sealed
 from orcamath.store.tables import write_table
 from orcamath.store.under_way import Calls, stage_under_way
 

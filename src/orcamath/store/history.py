@@ -10,8 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypedDict
 
+from orcamath.store.placing import sync
 from orcamath.store.run_folder import RunFolder
-from orcamath.store.seals import hash_of, read_sealed, sync, write_sealed
+from orcamath.store.seals import hash_of, read_sealed, write_sealed
 from orcamath.store.sqlite_errors import explained
 
 __all__ = [

@@ -10,7 +10,8 @@ from typing import IO, Any
 from orcamath.errors import RunBusy
 from orcamath.store.links import no_way_out
 from orcamath.store.locks import holder_of, take, wait_for
-from orcamath.store.seals import read_sealed, seal, write_whole
+from orcamath.store.placing import write_whole
+from orcamath.store.seals import read_sealed, seal
 from orcamath.visible import visible
 
 __all__ = ["RunFolder"]

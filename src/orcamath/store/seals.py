@@ -7,7 +7,6 @@ counts as absent, and that is said in one line. Files of before there were seals
 
 import json
 import logging
-import os
 import re
 import struct
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from orcamath.store.links import leads_out
+from orcamath.store.placing import sync, write_whole
 from orcamath.visible import escaped
 
 __all__ = [
@@ -28,10 +28,8 @@ __all__ = [
     "seal",
     "seal_folder",
     "sealed_number",
-    "sync",
     "unseal",
     "write_sealed",
-    "write_whole",
 ]
 
 MANIFEST = "manifest.json"
@@ -140,32 +138,6 @@ def number_of(key: bytes, kept: object) -> float | None:
             return float(value)
     log.warning("a remembered reference log-prob is damaged: it is computed again")
     return None
-
-
-def write_whole(path: Path, content: bytes, *, synced: bool = True) -> None:
-    """Write a file so that a reader finds the old or the new one, whatever crashes: data, then the name, then the folder.
-
-    Not `synced`, a power cut may leave neither: for what is written every second and worth nothing then.
-    """
-    temporary = path.with_name(path.name + ".new")
-    temporary.unlink(missing_ok=True)  # a crash left it, or somebody's link
-    with temporary.open("xb") as f:
-        f.write(content)
-        if synced:
-            f.flush()
-            os.fsync(f.fileno())
-    temporary.replace(path)
-    if synced:
-        sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Bring a file or a folder's list of names to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _hash(value: Mapping[str, object]) -> str:

@@ -19,7 +19,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from orcamath.errors import ModelError
-from orcamath.store.seals import damaged_in, read_sealed, seal, seal_folder, sync
+from orcamath.store.placing import folder_whole, sync
+from orcamath.store.seals import damaged_in, read_sealed, seal, seal_folder
 from orcamath.student.processes import ALONE, World
 from orcamath.student.sharding import gathered, like
 
@@ -61,20 +62,16 @@ def save_checkpoint(
     if not writes:
         return
     target = folder / f"step-{step:08d}{EPOCH if epoch_ends else ''}"
-    temporary = folder / f".{target.name}.writing"
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    save_file(weights, temporary / "weights.safetensors")
-    save_file(moments, temporary / "optimizer.safetensors")
     random = {"cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         random["cuda"] = torch.cuda.get_rng_state()
-    save_file(random, temporary / "random.safetensors")
     content = {"step": step, "world_size": world.size, "names": list(weights), "state": state}
-    (temporary / "state.json").write_text(seal(content), encoding="utf-8")
-    seal_folder(temporary)
-    shutil.rmtree(target, ignore_errors=True)
-    temporary.rename(target)
+    with folder_whole(target) as aside:
+        save_file(weights, aside / "weights.safetensors")
+        save_file(moments, aside / "optimizer.safetensors")
+        save_file(random, aside / "random.safetensors")
+        (aside / "state.json").write_text(seal(content), encoding="utf-8")
+        seal_folder(aside)
     sync(folder)
     found = _found(folder)
     kept = {*found[-KEPT:], *_epochs(found)[-1:]}

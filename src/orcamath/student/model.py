@@ -5,7 +5,6 @@ configuration, tokenizer, chat template, adapter, dtype, and what this version s
 (and GGUF) are read, never pickle, and code that comes with a model is never run.
 """
 
-import shutil
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
@@ -17,6 +16,7 @@ from safetensors import safe_open
 from transformers.utils import logging as hf_logging
 
 from orcamath.errors import ModelError, OrcamathError, nearest
+from orcamath.store.placing import folder_whole
 from orcamath.student.changes import changes, declared_ends
 from orcamath.student.folder import ModelFolder
 from orcamath.student.gguf_header import gguf_header
@@ -302,13 +302,9 @@ def save(
     model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", path: Path, dtype: torch.dtype | None = None
 ) -> None:
     """Write a model as transformers does: safetensors, config, tokenizer with its chat template. Whole or not at all."""
-    temporary = path.with_name(path.name + ".writing")
-    shutil.rmtree(temporary, ignore_errors=True)
     if dtype is not None:
         model = model.to(dtype)
-    model.save_pretrained(temporary)
-    tokenizer.save_pretrained(temporary)
-    for extra in ("README.md",):  # peft writes a model card with placeholders
-        (temporary / extra).unlink(missing_ok=True)
-    shutil.rmtree(path, ignore_errors=True)
-    temporary.rename(path)
+    with folder_whole(path) as aside:
+        model.save_pretrained(aside)
+        tokenizer.save_pretrained(aside)
+        (aside / "README.md").unlink(missing_ok=True)  # peft writes a model card with placeholders

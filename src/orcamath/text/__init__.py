@@ -1,1 +1,1 @@
-"""What several rooms do to words."""
+"""What several rooms do to words, each once: words, sentences, languages, money, yes and no, columns, sets that are alike."""

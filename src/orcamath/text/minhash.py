@@ -1,20 +1,26 @@
-"""MinHash (Broder 1997): a few numbers of a set by which two sets can be compared without their members.
+"""Two sets compared by their members (Jaccard), or by a few numbers of each (MinHash, Broder 1997).
 
 In: sets of hashed shingles, and a family of hash functions x ↦ factor · x + offset in wrapping 64-bit arithmetic
 (multiply-shift, Dietzfelbinger et al. 1997). Out: the least value of each function over each set. What is kept of a minimum,
 and what is compared with what, is for the caller to say.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BATCH", "minima"]
+__all__ = ["BATCH", "jaccard", "minima"]
 
 BATCH = 64
 """Sets to hash at once: many times faster than one by one, and the table of their hashes still fits a core's cache."""
+
+
+def jaccard(one: Set[object], two: Set[object]) -> float:
+    """Return |one ∩ two| / |one ∪ two|; 0 where both are empty, for they share nothing."""
+    shared = len(one & two)
+    return shared / (len(one) + len(two) - shared) if shared else 0.0
 
 
 def minima(

@@ -6,9 +6,10 @@ writes whole problems hands nearly every one back as it was (docs/log.md).
 
 import re
 
-from orcamath.agents.patterns import pattern
 from orcamath.agents.small_writer.hiding import question_of
-from orcamath.agents.wellformed import ask_of, content_words, normal, numbers, units
+from orcamath.agents.wellformed import ask_of, numbers, units
+from orcamath.text.patterns import pattern
+from orcamath.text.words import content_words, normal
 
 __all__ = ["joined", "useless"]
 

@@ -15,16 +15,18 @@ from typing import NamedTuple
 from orcamath.agents.driver import CallSettings, fill, fold, write
 from orcamath.agents.gaps import Gap, asks_for, gaps, kind_of
 from orcamath.agents.hidden_numbers import answer_value, as_told, changed, hidden, short_answer
-from orcamath.agents.patterns import pattern
 from orcamath.agents.replies import Piece, failed, said, tagged
 from orcamath.agents.small_writer.hiding import question_of, without
-from orcamath.agents.wellformed import ask_of, content_words, numbers, units
+from orcamath.agents.wellformed import ask_of, numbers, units
 from orcamath.answers.numbers import Quantity
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block
 from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Output
 from orcamath.store.ledger import Remembered
+from orcamath.text.money import CURRENCY_NAMES, CURRENCY_SIGNS
+from orcamath.text.patterns import pattern
+from orcamath.text.words import content_words
 
 __all__ = [
     "Asker",
@@ -130,7 +132,7 @@ class Teller:
 
 
 _MONEY = pattern(
-    r"[$€£]|\b(?:dollars?|euros?|cents?|pence)\b",
+    rf"[{CURRENCY_SIGNS}]|\b(?:{CURRENCY_NAMES})\b",
     "names a currency; pounds may be a weight",
     ("$3", "5 euros"),
     ("5 pounds", "much money"),

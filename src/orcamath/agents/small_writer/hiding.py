@@ -5,8 +5,8 @@ Rules for English, for problems that are put together here instead of by the wri
 
 import re
 
-from orcamath.agents.patterns import pattern
 from orcamath.answers.numbers import Quantity
+from orcamath.text.patterns import pattern
 
 __all__ = ["question_of", "without"]
 

@@ -1,8 +1,8 @@
 """Ideas of ours for a suggester that has few of its own, chosen by what a problem asks for."""
 
-from orcamath.agents.patterns import pattern
 from orcamath.agents.wellformed import ask_of
 from orcamath.records import Problem
+from orcamath.text.patterns import pattern
 
 __all__ = ["idea_for"]
 

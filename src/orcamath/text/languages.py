@@ -7,6 +7,8 @@ once; among languages in Latin letters the one with the most of its function wor
 import re
 from collections import Counter
 
+from orcamath.text.words import ENGLISH
+
 __all__ = ["language_of"]
 
 _SCRIPTS = (
@@ -24,9 +26,7 @@ _SCRIPTS = (
 )
 _LETTERS = 3
 """Letters of a script that a text must have: `π` or one name is no language."""
-_WORDS = {
-    "en": "a an on by it his her the and of to in is are how many much does has have if what for each she he they "
-    "at with more than was were will",
+_OTHERS = {
     "de": "der die das und ist sind wie viele viel hat haben wenn für jede sie er mit mehr als ein eine von zu",
     "fr": "le la les et est sont combien de des du un une pour chaque elle il avec plus que si dans chacun ont sur aux",
     "es": "el la los las y es son cuántos cuántas cuánto de del un una para cada ella él con más que en tiene",
@@ -38,11 +38,8 @@ _WORDS = {
     "tr": "ve bir bu kaç kadar var her için ile daha olan ne o toplam tane",
     "vi": "và có bao nhiêu mỗi của là cho một với hơn nếu trong được các",
 }  # fmt: skip
-_OF = {
-    word: [language for language, own in _WORDS.items() if word in own.split()]
-    for words in _WORDS.values()
-    for word in words.split()
-}
+_WORDS = {"en": ENGLISH, **{language: frozenset(words.split()) for language, words in _OTHERS.items()}}
+_OF = {word: [code for code, own in _WORDS.items() if word in own] for words in _WORDS.values() for word in words}
 """Function word → the languages that have it."""
 _WORD = re.compile(r"[^\W\d_]+")
 

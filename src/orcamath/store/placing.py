@@ -1,0 +1,64 @@
+"""Written aside, then renamed: a reader finds the old, the new or nothing, never a half, whatever crashes."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+__all__ = ["aside_of", "folder_whole", "place", "remove", "sync", "write_whole"]
+
+
+def write_whole(path: Path, content: bytes, *, synced: bool = True) -> None:
+    """Write a file: data, then the name, then the folder.
+
+    Not `synced`, a power cut may leave neither: for what is written every second and worth nothing then.
+    """
+    aside = path.with_name(path.name + ".new")
+    aside.unlink(missing_ok=True)  # a crash left it, or somebody's link
+    with aside.open("xb") as f:
+        f.write(content)
+        if synced:
+            f.flush()
+            os.fsync(f.fileno())
+    aside.replace(path)
+    if synced:
+        sync(path.parent)
+
+
+@contextmanager
+def folder_whole(path: Path) -> Iterator[Path]:
+    """Lend an empty folder `.NAME.writing` beside `path`; when the block ends well, it takes the place of what is there."""
+    aside = aside_of(path)
+    remove(aside)
+    aside.mkdir(parents=True)
+    yield aside
+    place(aside, path)
+
+
+def aside_of(path: Path) -> Path:
+    """Return where to write what is to become `path`: beside it, out of sight."""
+    return path.with_name(f".{path.name}.writing")
+
+
+def place(aside: Path, path: Path) -> None:
+    """Put what is complete where it belongs, in the place of what was there."""
+    remove(path)
+    aside.rename(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Bring a file or a folder's list of names to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
