@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any
 
-__all__ = ["report"]
+__all__ = ["report", "resident"]
 
 
 def report(
@@ -24,6 +25,12 @@ def report(
     with _stdout_as_stderr():
         figures = measure(args)
     sys.stdout.write(json.dumps(figures, indent=None if args.json else 1, ensure_ascii=False) + "\n")
+
+
+def resident(what: str) -> float:
+    """Return VmRSS or VmHWM of this process, in GB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(what)) * 1024 / 1e9
 
 
 @contextmanager

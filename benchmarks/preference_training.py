@@ -1,13 +1,18 @@
 """Preference training against TRL: the same model, the same set, the same number of optimizer steps; CPU seconds of one thread.
 
-    python benchmarks/preference_training.py [--problems 64] [--repeats 3] [--table [--trl-batch 4]] [--json]
+    python benchmarks/preference_training.py [--model pupil|135m|0.5b] [--dtype float32|bfloat16] [--problems 64]
+        [--repeats 3] [--only dpo …] [--table [--trl-batch 4]] [--json]
 
-Each run is its own process; sides take turns; the figure is the median. TRL runs at the best of batch size {2, 4, 8, 16} and
-precomputed or live reference, found on a smaller set first. Tokenisation is counted on neither side, reference log-probs on
-both. `dpo_speedup`: TRL's seconds through ours, without and with prompts shared. `kto_speedup_pairs`: TRL gets the product as
-unpaired rows (what pairs come to there); `kto_speedup_unique`: TRL gets each response once. `count_ratio`: how many sequences
-TRL forwards for one of ours. `loss_diff`, `grad_rel_diff`: one step in float32 against TRL's own loss; `loss_diff64`: against a
-naive loop in float64.
+Models are random, of the named shape; `135m` and `0.5b` have texts of GSM8K's lengths. bfloat16: computed in, over float32
+weights. Each run is its own process; sides take turns; the figure is the median. TRL runs at the best of batch size
+{2, 4, 8, 16} and precomputed or live reference, found on a smaller set first. Tokenisation and building are counted on neither
+side, reference log-probs on both.
+
+`dpo_speedup`: TRL's seconds through ours, without and with prompts shared. `kto_speedup_pairs`: TRL gets the product as
+unpaired rows (what pairs come to there); `kto_speedup_unique`: TRL gets each response once. `…forwarded_ratio`: the tokens that
+TRL forwards for one of ours, padding and reference included; `…peak_share`: our peak memory through TRL's. `count_ratio`: how
+many sequences TRL forwards for one of ours. `loss_diff`, `grad_rel_diff`: one step in float32 against TRL's own loss;
+`loss_diff64`: against a naive loop in float64.
 """
 
 import argparse
@@ -17,48 +22,64 @@ import math
 import tempfile
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 import torch.nn.functional as F
 
 from figures import report
 from orcamath.ports import Silent
+from orcamath.student.fit import quietly
 from orcamath.student.groups import Group, mismatches
 from orcamath.student.logprobs import Posed
 from orcamath.student.loop import plan, train
 from orcamath.student.losses import dpo, kto
 from orcamath.student.settings import LearnSettings
 from orcamath.student.steps import Objective, Referenced, gradients, score_all, z0
-from pupil_shape import Clock, alternate, make_groups, make_model, make_tokenizer, settle, spread, text_of
+from pupil_shape import (
+    PUPIL,
+    SHAPES,
+    Meter,
+    Setting,
+    alternate,
+    make_groups,
+    make_model,
+    make_tokenizer,
+    settle,
+    spread,
+    text_of,
+)  # fmt: skip
 
 BATCH = 8
 BETA = 0.1
 LOSSES = {"dpo": dpo.loss, "kto": kto.loss}
 
 
-def ours(groups: list[Group], loss: str, share: bool) -> float:
-    """Train with orcamath; returns CPU seconds, reference log-probs included."""
-    model = make_model().train()
+def ours(
+    groups: list[Group], loss: str, share: bool, setting: Setting = PUPIL, batch: int = BATCH, tokens: int = 8192
+) -> dict[str, float]:
+    """Train with orcamath, reference log-probs included; `batch` problems a step, `tokens` at once."""
+    meter = Meter(setting.device)
+    model = meter.count(make_model(setting=setting).train())
     settings = LearnSettings(
-        beta=BETA, learning_rate=1e-5, batch_size=BATCH, loss=loss, dtype="float32", batch_tokens=8192
+        beta=BETA, learning_rate=1e-5, batch_size=batch, loss=loss, dtype=setting.dtype, batch_tokens=tokens
     )
-    clock = Clock()
-    steps = plan(len(groups), settings)
-    strangers = [mismatches([groups[k] for k in s]) if loss == "kto" else {} for s in steps]
-    reference = score_all(model, [Posed(g.prompt, g.responses) for g in groups], 8192, share=share)
-    other = [[Posed(groups[k].prompt, strangers[i][groups[k].problem_id]) for k in s] if loss == "kto" else [] for i, s in enumerate(steps)]  # noqa: E501  # fmt: skip
-    other_reference = [score_all(model, posed, 8192, share=share) for posed in other]
-    ready = [Referenced(g, r) for g, r in zip(groups, reference, strict=True)]
-    objective = Objective(LOSSES[loss], settings)
+    with meter, quietly(model, settings), tempfile.TemporaryDirectory() as scratch:
+        steps = plan(len(groups), settings)
+        strangers = [mismatches([groups[k] for k in s]) if loss == "kto" else {} for s in steps]
+        reference = score_all(model, [Posed(g.prompt, g.responses) for g in groups], tokens, share=share)
+        other = [[Posed(groups[k].prompt, strangers[i][groups[k].problem_id]) for k in s] if loss == "kto" else [] for i, s in enumerate(steps)]  # noqa: E501  # fmt: skip
+        other_reference = [score_all(model, posed, tokens, share=share) for posed in other]
+        ready = [Referenced(g, r) for g, r in zip(groups, reference, strict=True)]
+        objective = Objective(LOSSES[loss], settings)
 
-    def step(i: int) -> Any:
-        baseline = z0(score_all(model, other[i], 8192, share=share), other_reference[i]) if loss == "kto" else 0.0
-        return gradients(model, [ready[k] for k in steps[i]], objective, baseline, 8192, share=share)
+        def step(i: int) -> Any:
+            baseline = z0(score_all(model, other[i], tokens, share=share), other_reference[i]) if loss == "kto" else 0.0
+            return gradients(model, [ready[k] for k in steps[i]], objective, baseline, tokens, share=share)
 
-    with tempfile.TemporaryDirectory() as scratch:
         ids = [[groups[k].problem_id for k in s] for s in steps]
         train(model, ids, step, settings, Path(scratch), Silent(), lambda **_: None)
-    return clock.seconds
+    return meter.took()
 
 
 def dpo_rows(groups: list[Group]) -> list[dict[str, str]]:
@@ -88,9 +109,10 @@ def kto_rows(groups: list[Group], *, pairs: bool) -> list[dict[str, Any]]:
 
 
 def trl_trainer(
-    rows: list[dict[str, Any]], kind: str, n_steps: int, batch: int, precompute: bool, clock: Clock, out: str
-) -> Any:
-    """Build TRL's trainer; its tokenisation is left out of the clock."""
+    rows: list[dict[str, Any]], kind: str, n_steps: int, batch: int, precompute: bool, meter: Meter, out: str,
+    setting: Setting = PUPIL,
+) -> Any:  # fmt: skip
+    """Build TRL's trainer; of what it does in building, the clock counts the reference's log-probs alone."""
     from datasets import Dataset
     from datasets.utils.logging import disable_progress_bar
     from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
@@ -99,50 +121,58 @@ def trl_trainer(
     settings = {
         "output_dir": out, "per_device_train_batch_size": batch, "learning_rate": 1e-5, "num_train_epochs": 1, "beta": BETA,
         "gradient_accumulation_steps": max(1, round(len(rows) / n_steps / batch)), "gradient_checkpointing": False,
-        "bf16": False, "report_to": "none", "save_strategy": "no", "logging_strategy": "no", "disable_tqdm": True,
-        "max_length": None, "use_cpu": True, "precompute_ref_log_probs": precompute, "optim": "adamw_torch_fused",
+        "bf16": setting.dtype == "bfloat16", "report_to": "none", "save_strategy": "no", "logging_strategy": "no",
+        "disable_tqdm": True, "max_length": None, "use_cpu": setting.device == "cpu",
+        "precompute_ref_log_probs": precompute, "optim": "adamw_torch_fused",
     }  # fmt: skip
     trainer_class, config = (DPOTrainer, DPOConfig) if kind == "dpo" else (KTOTrainer, KTOConfig)
 
     class Trainer(trainer_class):  # type: ignore[misc, valid-type]
-        def _prepare_dataset(self, *args: Any, **kwargs: Any) -> Any:
-            with clock.without():
-                return super()._prepare_dataset(*args, **kwargs)
+        def _precompute_ref_logps(self, *args: Any, **kwargs: Any) -> Any:
+            self._precompute_model_hash = str(uuid4())  # else a second run of a process reads the first one's file
+            with meter:
+                return super()._precompute_ref_logps(*args, **kwargs)
 
-    return Trainer(
-        make_model(), None if precompute else make_model(), config(**settings), train_dataset=Dataset.from_list(rows),
-        processing_class=make_tokenizer(),
+    reference = None if precompute else meter.count(make_model(setting=setting))
+    trainer = Trainer(
+        meter.count(make_model(setting=setting)), reference, config(**settings), train_dataset=Dataset.from_list(rows),
+        processing_class=make_tokenizer(setting.shape),
     )  # fmt: skip
+    assert trainer.accelerator.mixed_precision == (
+        "bf16" if settings["bf16"] else "no"
+    )  # accelerate keeps it by process
+    return trainer
 
 
-def theirs(groups: list[Group], kind: str, batch: int, precompute: bool) -> float:
-    """Train with TRL on `dpo` pairs, or on `kto_pairs` or `kto_unique` rows; returns CPU seconds."""
+def theirs(
+    groups: list[Group], kind: str, batch: int, precompute: bool, setting: Setting = PUPIL, problems: int = BATCH
+) -> dict[str, float]:
+    """Train with TRL on `dpo` pairs, or on `kto_pairs` or `kto_unique` rows: as many steps as `problems` a step make."""
     logging.disable(logging.WARNING)
-    from trl import DPOTrainer, KTOTrainer  # noqa: F401  # imported before the clock starts
-
     rows = dpo_rows(groups) if kind == "dpo" else kto_rows(groups, pairs=kind == "kto_pairs")
+    meter = Meter(setting.device)
     with tempfile.TemporaryDirectory() as out:
-        clock = Clock()
-        trainer = trl_trainer(rows, kind[:3], math.ceil(len(groups) / BATCH), batch, precompute, clock, out)
-        trainer.train()
-        return clock.seconds
+        trainer = trl_trainer(rows, kind[:3], math.ceil(len(groups) / problems), batch, precompute, meter, out, setting)
+        with meter:
+            trainer.train()
+    return meter.took()
 
 
-def agreement() -> dict[str, float]:
-    """Compare one step's loss and gradient with TRL's own, from a student that differs from its reference."""
-    groups = make_groups(6, 0.8, seed=3)
-    student, reference = make_model(1), make_model(0)
+def agreement(device: str = "cpu") -> dict[str, float]:
+    """Compare one step's loss and gradient with TRL's own, from a student that differs from its reference; the pupil's shape."""
+    groups, setting = make_groups(6, 0.8, seed=3), PUPIL._replace(device=device)
+    student, reference = make_model(1, setting=setting), make_model(0, setting=setting)
     posed = [Posed(g.prompt, g.responses) for g in groups]
     ready = [Referenced(g, r) for g, r in zip(groups, score_all(reference, posed, 8192), strict=True)]
     found: dict[str, float] = {"loss_diff": 0.0, "grad_rel_diff": 0.0}
     for kind in ("dpo", "kto"):
         rows = dpo_rows(groups) if kind == "dpo" else kto_rows(groups, pairs=False)
         with tempfile.TemporaryDirectory() as out:
-            trainer = trl_trainer(rows, kind, 1, len(rows), False, Clock(), out)
-        inputs = trainer.data_collator(list(trainer.train_dataset))
+            trainer = trl_trainer(rows, kind, 1, len(rows), False, Meter(), out, setting)
+        inputs = {k: v.to(device) for k, v in trainer.data_collator(list(trainer.train_dataset)).items()}
         trainer.model.load_state_dict(student.state_dict())
         trainer.model.train()
-        loss = trainer._compute_loss(trainer.model, dict(inputs), return_outputs=False)
+        loss = trainer._compute_loss(trainer.model, inputs, return_outputs=False)
         loss.backward()
         expected = torch.cat([p.grad.flatten() for p in trainer.model.parameters()])
         student.zero_grad()
@@ -190,36 +220,50 @@ def counts(groups: list[Group]) -> dict[str, float]:
     return {"pairs": pairs / n, "responses": responses / n, "count_ratio": 2 * pairs / responses}
 
 
-def best_of_trl(kind: str, shape: dict[str, Any]) -> dict[str, Any]:
+def best_of_trl(kind: str, case: dict[str, Any]) -> dict[str, Any]:
     """Find TRL's fastest setting on a smaller set."""
-    small = shape | {"n": max(16, shape["n"] // 3)}
+    small = case | {"set": case["set"] | {"n": max(16, case["set"]["n"] // 3)}}
     jobs = {
-        f"{b} {p}": {"side": "theirs", "kind": kind, "batch": b, "precompute": p, "shape": small}
+        f"{b} {p}": {"side": "theirs", "kind": kind, "batch": b, "precompute": p, **small}
         for b in (2, 4, 8, 16) for p in (True, False)
     }  # fmt: skip
-    found = {name: runs[0] for name, runs in alternate(__file__, jobs, 1).items()}
-    return jobs[min(found, key=found.__getitem__)] | {"shape": shape}
+    found = {name: runs[0]["seconds"] for name, runs in alternate(__file__, jobs, 1).items()}
+    return jobs[min(found, key=found.__getitem__)]
 
 
 def measure(
-    shape: dict[str, Any], repeats: int, kinds: tuple[str, ...], known: dict[str, Any] | None = None
+    case: dict[str, Any], repeats: int, kinds: tuple[str, ...], known: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Measure one shape of preference set; `known`: TRL's best setting, where it was searched already."""
+    """Measure one preference set (`set`) under one `setting`; `known`: TRL's best setting, where it was searched already."""
     jobs: dict[str, dict[str, Any]] = {}
     for kind in kinds:
-        jobs[f"trl_{kind}"] = (known or best_of_trl(kind, shape)) | {"shape": shape}
+        jobs[f"trl_{kind}"] = (known or best_of_trl(kind, case)) | case
     for loss in {k[:3] for k in kinds}:
         for share in (False, True):
-            jobs[f"{loss}{'_shared' if share else ''}"] = {"side": "ours", "kind": loss, "share": share, "shape": shape}
-    seconds = {name: spread(runs) for name, runs in alternate(__file__, jobs, repeats).items()}
-    result: dict[str, Any] = {"shape": shape, **counts(make_groups(**shape)), "cpu_s": seconds}
+            jobs[f"{loss}{'_shared' if share else ''}"] = {"side": "ours", "kind": loss, "share": share, **case}
+    runs = alternate(__file__, jobs, repeats)
+    result: dict[str, Any] = {**case, **counts(make_groups(**case["set"])), "cpu_s": spreads(runs, "seconds")}
+    result |= {"peak_gb": spreads(runs, "peak_gb"), "forwarded": {k: r[0]["forwarded"] for k, r in runs.items()}}
     result["trl_best"] = {k: {x: jobs[k][x] for x in ("batch", "precompute")} for k in jobs if k.startswith("trl")}
-    names = {"dpo": "dpo_speedup", "kto_pairs": "kto_speedup_pairs", "kto_unique": "kto_speedup_unique"}
     for kind in kinds:
         for suffix in ("", "_shared"):
-            ratio = seconds[f"trl_{kind}"]["median"] / seconds[f"{kind[:3]}{suffix}"]["median"]
-            result[names[kind] + suffix] = round(ratio, 2)
+            result |= ratios(result, kind, f"trl_{kind}", f"{kind[:3]}{suffix}", suffix)
     return result
+
+
+def spreads(runs: dict[str, list[dict[str, float]]], what: str) -> dict[str, dict[str, float]]:
+    """Return the spread of one number of each side's runs."""
+    return {name: spread([r[what] for r in some]) for name, some in runs.items()}
+
+
+def ratios(result: dict[str, Any], kind: str, trl: str, own: str, suffix: str) -> dict[str, float]:
+    """Return TRL through ours: seconds, forwarded tokens, and ours through TRL's peak memory."""
+    name = {"dpo": "dpo_{}", "kto_pairs": "kto_{}_pairs", "kto_unique": "kto_{}_unique"}[kind] + suffix
+    return {
+        name.format("speedup"): round(result["cpu_s"][trl]["median"] / result["cpu_s"][own]["median"], 2),
+        name.format("forwarded_ratio"): round(result["forwarded"][trl] / result["forwarded"][own], 2),
+        name.format("peak_share"): round(result["peak_gb"][own]["median"] / result["peak_gb"][trl]["median"], 2),
+    }
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -232,6 +276,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trl-batch", type=int, help="in the table: TRL's batch size, not searched; its reference is live"
     )
+    parser.add_argument("--model", choices=tuple(SHAPES), default="pupil", help="shape of model and texts")
+    parser.add_argument(
+        "--dtype", choices=("float32", "bfloat16"), default="float32", help="computed in, on both sides"
+    )
+    parser.add_argument("--only", nargs="*", choices=("dpo", "kto_pairs", "kto_unique"), help="some of the comparisons")
     parser.add_argument("--job", help=argparse.SUPPRESS)
 
 
@@ -239,10 +288,10 @@ def job_of(job: dict[str, Any]) -> Any:
     """Run one side once."""
     if job["side"] == "agreement":
         return agreement()
-    groups = make_groups(**job["shape"])
+    groups, setting = make_groups(**job["set"]), Setting(**job["setting"])
     if job["side"] == "ours":
-        return ours(groups, job["kind"], job["share"])
-    return theirs(groups, job["kind"], job["batch"], job["precompute"])
+        return ours(groups, job["kind"], job["share"], setting)
+    return theirs(groups, job["kind"], job["batch"], job["precompute"], setting)
 
 
 def run(args: argparse.Namespace) -> Any:
@@ -250,18 +299,20 @@ def run(args: argparse.Namespace) -> Any:
     settle()
     if args.job:
         return job_of(json.loads(args.job))
-    shape = {"n": args.problems, "right": 0.8, "cap": None}
+    setting = Setting(args.model, args.dtype)._asdict()
+    case = {"set": {"n": args.problems, "right": 0.8, "cap": None, "shape": args.model}, "setting": setting}
+    kinds = tuple(args.only or ("dpo", "kto_pairs", "kto_unique"))
     if args.table:
         best = {"side": "theirs", "kind": "dpo", "batch": args.trl_batch, "precompute": False}
         if args.trl_batch is None:
-            best = best_of_trl("dpo", shape)  # once, at the middle shape
+            best = best_of_trl("dpo", case)  # once, at the middle shape
         result: dict[str, Any] = {"table": []}
         for right, cap in ((r, c) for r in (0.5, 0.8, 0.95) for c in (None, 4)):
-            row = measure({"n": args.problems, "right": right, "cap": cap}, args.repeats, ("dpo",), best)
+            row = measure(case | {"set": case["set"] | {"right": right, "cap": cap}}, args.repeats, ("dpo",), best)
             print(json.dumps(row), flush=True)
             result["table"].append(row)
     else:
-        result = measure(shape, args.repeats, ("dpo", "kto_pairs", "kto_unique"))
+        result = measure(case, args.repeats, kinds)
         result |= alternate(__file__, {"agreement": {"side": "agreement"}}, 1)["agreement"][0]
     return result
 

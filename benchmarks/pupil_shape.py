@@ -1,5 +1,6 @@
-"""What the training benchmarks share: a pupil-shaped model, word-level tokens, the paper's preference shape, CPU clocks."""
+"""What the training benchmarks share: models by shape, word-level tokens, the paper's preference shape, meters of a run."""
 
+import gc
 import json
 import os
 import random
@@ -7,28 +8,74 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, NamedTuple
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
+from figures import resident
 from orcamath.student.groups import Group
 
 __all__ = [
-    "Clock", "alternate", "make_groups", "make_model", "make_tokenizer", "settle", "spread", "text_of", "words",
+    "EOS", "PUPIL", "SHAPES", "Meter", "Setting", "Shape", "alternate", "make_groups", "make_model", "make_tokenizer", "settle",
+    "spread", "text_of", "words",
 ]  # fmt: skip
 
-VOCABULARY = 820
 EOS = 2
 
 
-def make_tokenizer() -> PreTrainedTokenizerFast:
+class Shape(NamedTuple):
+    """A model's configuration, and how many tokens its prompts and answers have (EOS included)."""
+
+    config: dict[str, Any]
+    prompt: tuple[int, int]
+    answer: tuple[int, int]
+
+    @property
+    def vocabulary(self) -> int:
+        """Ids there are."""
+        return int(self.config["vocab_size"])
+
+
+_SPECIAL = {"tie_word_embeddings": True, "pad_token_id": 0, "eos_token_id": EOS, "bos_token_id": None}
+_PAPER = {"prompt": (60, 100), "answer": (100, 200)}
+SHAPES = {
+    "pupil": Shape(
+        {"model_type": "llama", "vocab_size": 820, "hidden_size": 128, "intermediate_size": 320, "num_hidden_layers": 2,
+         "num_attention_heads": 4, "max_position_embeddings": 512} | _SPECIAL,
+        (22, 50), (20, 45),
+    ),
+    "135m": Shape(
+        {"model_type": "llama", "vocab_size": 49_152, "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30,
+         "num_attention_heads": 9, "num_key_value_heads": 3, "max_position_embeddings": 8192} | _SPECIAL, **_PAPER,
+    ),
+    "0.5b": Shape(
+        {"model_type": "qwen2", "vocab_size": 151_936, "hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24,
+         "num_attention_heads": 14, "num_key_value_heads": 2, "max_position_embeddings": 32_768} | _SPECIAL, **_PAPER,
+    ),
+}  # fmt: skip
+"""The first classroom pupil (0.48 M weights, the classroom's lengths), SmolLM2-135M, Qwen2.5-0.5B (lengths of GSM8K's problems
+and a teacher's solutions)."""
+
+
+class Setting(NamedTuple):
+    """What is trained: a random model of a shape, computing in a dtype over float32 weights, on a device."""
+
+    shape: str = "pupil"
+    dtype: str = "float32"
+    device: str = "cpu"
+
+
+PUPIL = Setting()
+
+
+def make_tokenizer(shape: str = "pupil") -> PreTrainedTokenizerFast:
     """Return a tokenizer in which `t17` is the token 17."""
-    pieces = ["<pad>", "<unk>", "<eos>", *(f"t{i}" for i in range(3, VOCABULARY))]
+    pieces = ["<pad>", "<unk>", "<eos>", *(f"t{i}" for i in range(3, SHAPES[shape].vocabulary))]
     tokenizer = Tokenizer(models.WordLevel({p: i for i, p in enumerate(pieces)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return PreTrainedTokenizerFast(
@@ -36,19 +83,17 @@ def make_tokenizer() -> PreTrainedTokenizerFast:
     )  # fmt: skip
 
 
-def make_model(seed: int = 0, dtype: torch.dtype = torch.float32) -> LlamaForCausalLM:
-    """Return a random Llama of the first classroom pupil's shape: 0.48 M weights, width 128, 2 layers, 4 heads, tied."""
+def make_model(seed: int = 0, dtype: torch.dtype = torch.float32, setting: Setting = PUPIL) -> Any:
+    """Return a random model of a shape, made on the device itself."""
     torch.manual_seed(seed)
-    config = LlamaConfig(
-        vocab_size=VOCABULARY, hidden_size=128, intermediate_size=320, num_hidden_layers=2, num_attention_heads=4,
-        tie_word_embeddings=True, pad_token_id=0, eos_token_id=EOS, bos_token_id=None, max_position_embeddings=512,
-    )  # fmt: skip
-    return LlamaForCausalLM(config).to(dtype)
+    config = dict(SHAPES[setting.shape].config)
+    with torch.device(setting.device):
+        return AutoModelForCausalLM.from_config(AutoConfig.for_model(config.pop("model_type"), **config)).to(dtype)
 
 
-def words(rng: random.Random, low: int, high: int) -> tuple[int, ...]:
+def words(rng: random.Random, low: int, high: int, vocabulary: int = SHAPES["pupil"].vocabulary) -> tuple[int, ...]:
     """Draw a text of low…high tokens."""
-    return tuple(rng.randrange(3, VOCABULARY) for _ in range(rng.randint(low, high)))
+    return tuple(rng.randrange(3, vocabulary) for _ in range(rng.randint(low, high)))
 
 
 def text_of(ids: Sequence[int]) -> str:
@@ -56,18 +101,25 @@ def text_of(ids: Sequence[int]) -> str:
     return " ".join(f"t{i}" for i in ids if i != EOS)
 
 
-def make_groups(n: int, right: float, cap: int | None = None, seed: int = 0) -> list[Group]:
+def make_groups(n: int, right: float, cap: int | None = None, seed: int = 0, shape: str = "pupil") -> list[Group]:
     """Draw `n` problems of the paper's iteration 2: teacher + right samples against wrong ones, else four off-topic ones.
 
-    Prompts of 22–50 tokens, answers of 20–45 with EOS (the classroom's lengths). `cap`: pairs a problem at most.
+    `cap`: pairs a problem at most. Lengths are those of the shape.
     """
-    rng = random.Random(seed)
-    strangers = [(*words(rng, 19, 44), EOS) for _ in range(4 * n)]
+    rng, kind = random.Random(seed), SHAPES[shape]
+
+    def prompt() -> tuple[int, ...]:
+        return words(rng, *kind.prompt, kind.vocabulary)
+
+    def answer() -> tuple[int, ...]:
+        return (*words(rng, kind.answer[0] - 1, kind.answer[1] - 1, kind.vocabulary), EOS)
+
+    strangers = [answer() for _ in range(4 * n)]
     groups = []
     for i in range(n):
         k = sum(rng.random() < right for _ in range(4))
-        good = [(*words(rng, 19, 44), EOS) for _ in range(1 + k)]
-        bad = [(*words(rng, 19, 44), EOS) for _ in range(4 - k)] or rng.sample(strangers, 4)
+        good = [answer() for _ in range(1 + k)]
+        bad = [answer() for _ in range(4 - k)] or rng.sample(strangers, 4)
         pairs = [(w, len(good) + b, 1.0) for w in range(len(good)) for b in range(len(bad))]
         if cap is not None and len(pairs) > cap:
             pairs = sorted(rng.sample(pairs, cap))
@@ -77,7 +129,7 @@ def make_groups(n: int, right: float, cap: int | None = None, seed: int = 0) -> 
         groups.append(
             Group(
                 f"p{i}",
-                words(rng, 22, 50),
+                prompt(),
                 tuple(responses[u] for u in used),
                 tuple(u < len(good) for u in used),
                 (1.0,) * len(used),
@@ -88,24 +140,58 @@ def make_groups(n: int, right: float, cap: int | None = None, seed: int = 0) -> 
     return groups
 
 
-class Clock:
-    """CPU seconds of this process, with parts that do not count left out."""
+class Meter:
+    """Seconds of what runs inside `with` (parts add up), and what a run forwarded and held.
 
-    def __init__(self) -> None:
-        self.began = time.process_time()
-        self.excluded = 0.0
+    CPU: CPU seconds of this process, and its peak resident memory less what was resident at first, so a process a run. CUDA:
+    the wall clock between two synchronisations, and the allocator's peak. FLOPs: matrix products with the weights alone, 2 a
+    weight and token forwards and 4 more backwards; attention's own are left out.
+    """
 
-    @contextmanager
-    def without(self) -> Iterator[None]:
-        """Leave out what runs inside."""
-        began = time.process_time()
-        yield
-        self.excluded += time.process_time() - began
+    def __init__(self, device: str = "cpu") -> None:
+        self.device, self.seconds = device, 0.0
+        self.tokens = self.flops = 0
+        """Forwarded, padding and reference included."""
+        if device == "cuda":
+            gc.collect()
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+        self._at_first, self._began = 0.0 if device == "cuda" else resident("VmRSS"), 0.0
 
-    @property
-    def seconds(self) -> float:
-        """CPU seconds counted so far."""
-        return time.process_time() - self.began - self.excluded
+    def count(self, model: Any) -> Any:
+        """Count what a model forwards from now on; returns it."""
+        within, out = model.get_input_embeddings().weight, model.get_output_embeddings().weight
+        body = sum(p.numel() for p in model.parameters()) - sum({id(w): w.numel() for w in (within, out)}.values())
+
+        def hook(n_weights: int, *, is_token: bool) -> Callable[..., None]:
+            def count(_module: Any, _given: Any, made: torch.Tensor) -> None:
+                n = made.numel() // made.shape[-1]
+                self.tokens += n * is_token
+                self.flops += n * n_weights * (6 if torch.is_grad_enabled() else 2)
+
+            return count
+
+        model.get_input_embeddings().register_forward_hook(hook(body, is_token=True))
+        model.get_output_embeddings().register_forward_hook(hook(out.numel(), is_token=False))
+        return model
+
+    def took(self) -> dict[str, float]:
+        """Return what was seen, as a job prints it."""
+        peak = torch.cuda.max_memory_allocated() / 1e9 if self.device == "cuda" else resident("VmHWM") - self._at_first
+        return {"seconds": self.seconds, "peak_gb": peak, "forwarded": self.tokens, "flops": self.flops}
+
+    def __enter__(self) -> "Meter":
+        self._began = self._now()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.seconds += self._now() - self._began
+
+    def _now(self) -> float:
+        if self.device == "cpu":
+            return time.process_time()
+        torch.cuda.synchronize()
+        return time.perf_counter()
 
 
 def settle() -> None:

@@ -27,15 +27,18 @@ from orcamath.student.losses import nll
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import LossSettings, SftSettings
 from orcamath.student.steps import Objective, Referenced, gradients
-from pupil_shape import EOS, Clock, alternate, make_model, settle, words
+from pupil_shape import EOS, SHAPES, Meter, Setting, alternate, make_model, settle, words
 
 BATCHES = {"pupil": (32, 64, 128), "lm135": (4, 8, 16)}
 ROWS = {"pupil": 128, "lm135": 32}
 PROBLEMS = {"pupil": 256, "lm135": 16}
 MAX_NEW = {"pupil": 64, "lm135": 96}
 
+Case = tuple[Any, list[tuple[int, ...]], int]
+"""A model, prompts, and the id that ends an answer."""
 
-def pupil() -> tuple[Any, list[tuple[int, ...]], int]:
+
+def pupil() -> Case:
     """Return a pupil that answers a prompt of n tokens with some of them and EOS, prompts, and its EOS."""
     rng, model = random.Random(0), make_model()
     groups = []
@@ -53,14 +56,14 @@ def pupil() -> tuple[Any, list[tuple[int, ...]], int]:
     return model.eval(), [words(rng, 22, 50) for _ in range(PROBLEMS["pupil"])], EOS
 
 
-def lm135(folder: str) -> tuple[Any, list[tuple[int, ...]], int]:
+def lm135(folder: str, dtype: torch.dtype = torch.float32) -> Case:
     """Return SmolLM2-135M-Instruct, word problems as its prompts, and its EOS."""
     from orcamath.student.encode import Encoder
     from orcamath.student.model import load, open_folder
 
     plain = sorted(Path(folder).glob("smollm2-135m*/config.json"))  # quicker to open than the GGUF file
     file = plain[0].parent if plain else next(iter(Path(folder).glob("smollm2-135m-instruct*.gguf")))
-    loaded = load(open_folder(str(file)))
+    loaded = load(open_folder(str(file)), dtype=dtype)
     encoder = Encoder(loaded.tokenizer)
     rng = random.Random(0)
     asked = [
@@ -71,7 +74,14 @@ def lm135(folder: str) -> tuple[Any, list[tuple[int, ...]], int]:
     return loaded.model, [encoder.prompt(q) for q in asked], encoder.eos_id
 
 
-def setting(name: str, folder: str | None) -> tuple[Any, list[tuple[int, ...]], int]:
+def random_weights(shape: str, n: int, dtype: torch.dtype, device: str) -> Case:
+    """Return a model of a shape that has learnt nothing, so never ends, and prompts of the shape's lengths."""
+    rng, kind = random.Random(0), SHAPES[shape]
+    prompts = [words(rng, *kind.prompt, kind.vocabulary) for _ in range(n)]
+    return make_model(0, dtype, Setting(shape, device=device)).eval(), prompts, EOS
+
+
+def setting(name: str, folder: str | None) -> Case:
     """Return model, prompts and EOS of a case."""
     return pupil() if name == "pupil" else lm135(folder or "")
 
@@ -79,29 +89,41 @@ def setting(name: str, folder: str | None) -> tuple[Any, list[tuple[int, ...]], 
 def ours(name: str, folder: str | None, problems: int | None = None) -> float:
     """Return generated tokens a CPU second."""
     model, prompts, eos = setting(name, folder)
-    prompts = prompts[:problems]
-    asked = [Asked(p, MAX_NEW[name], 0.7, 0.95, i * 4 + d) for i, p in enumerate(prompts) for d in range(4)]
-    clock = Clock()
-    sampled = sample_chunk(model, asked, frozenset({eos}), str, ROWS[name])
-    return sum(len(s.ids) for s in sampled) / clock.seconds
+    return drawn((model, prompts[:problems], eos), MAX_NEW[name], ROWS[name])
+
+
+def drawn(case: Case, max_new: int, n_rows: int) -> float:
+    """Return tokens a second that orcamath draws, four answers a prompt."""
+    model, prompts, eos = case
+    asked = [Asked(p, max_new, 0.7, 0.95, i * 4 + d) for i, p in enumerate(prompts) for d in range(4)]
+    with Meter(model.device.type) as meter:
+        sampled = sample_chunk(model, asked, frozenset({eos}), str, n_rows)
+    return sum(len(s.ids) for s in sampled) / meter.seconds
 
 
 def theirs(name: str, folder: str | None, batch: int, problems: int | None = None) -> float:
-    """Return generated tokens a CPU second, of prompts sorted by length and padded on the left."""
+    """Return generated tokens a CPU second."""
     model, prompts, eos = setting(name, folder)
-    order = sorted(prompts[:problems], key=len)
+    return generated((model, prompts[:problems], eos), MAX_NEW[name], batch)
+
+
+def generated(case: Case, max_new: int, batch: int) -> float:
+    """Return tokens a second that transformers generates, four answers a prompt; prompts sorted by length, padded on the left."""
+    model, prompts, eos = case
+    order = sorted(prompts, key=len)
     torch.manual_seed(0)
-    clock, n_tokens = Clock(), 0
-    for start in range(0, len(order), batch):
-        n_tokens += _count(_generate(model, order[start : start + batch], eos, MAX_NEW[name], sample=True), eos)
-    return n_tokens / clock.seconds
+    n_tokens = 0
+    with Meter(model.device.type) as meter:
+        for start in range(0, len(order), batch):
+            n_tokens += _count(_generate(model, order[start : start + batch], eos, max_new, sample=True), eos)
+    return n_tokens / meter.seconds
 
 
 @torch.inference_mode()
 def _generate(model: Any, prompts: list[tuple[int, ...]], eos: int, max_new: int, *, sample: bool) -> torch.Tensor:
     width = max(map(len, prompts))
-    ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in prompts])
-    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+    ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in prompts], device=model.device)
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
     how = {"do_sample": True, "temperature": 0.7, "top_p": 0.95, "top_k": 0, "num_return_sequences": 4} if sample else {"do_sample": False}  # noqa: E501  # fmt: skip
     out = model.generate(ids, attention_mask=mask, max_new_tokens=max_new, eos_token_id=eos, pad_token_id=0, **how)
     return out[:, width:]
@@ -114,12 +136,17 @@ def _count(rows: torch.Tensor, eos: int) -> int:
 def greedy(name: str, folder: str | None, problems: int | None = None) -> dict[str, float]:
     """Compare greedy outputs with transformers', one prompt at a time there."""
     model, prompts, eos = setting(name, folder)
-    prompts = prompts[: min(32, problems or 32)]
-    sampled = sample_chunk(model, [Asked(p, MAX_NEW[name]) for p in prompts], frozenset({eos}), str, ROWS[name])
+    return agreement((model, prompts[: min(32, problems or 32)], eos), MAX_NEW[name], ROWS[name])
+
+
+def agreement(case: Case, max_new: int, n_rows: int) -> dict[str, float]:
+    """As `greedy`, of a case."""
+    model, prompts, eos = case
+    sampled = sample_chunk(model, [Asked(p, max_new) for p in prompts], frozenset({eos}), str, n_rows)
     model.set_attn_implementation("sdpa")
     equal = explained = 0
     for prompt, s in zip(prompts, sampled, strict=True):
-        expected = _generate(model, [prompt], eos, MAX_NEW[name], sample=False)[0].tolist()
+        expected = _generate(model, [prompt], eos, max_new, sample=False)[0].tolist()
         expected = expected[: expected.index(eos) + 1] if eos in expected else expected
         same = tuple(expected) == s.ids
         equal += same
@@ -130,7 +157,7 @@ def greedy(name: str, folder: str | None, problems: int | None = None) -> dict[s
 def _near_tie(model: Any, prompt: tuple[int, ...], one: list[int], other: tuple[int, ...]) -> bool:
     at = next(i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     with torch.inference_mode():
-        top = model(torch.tensor([[*prompt, *one[:at]]])).logits[0, -1].topk(2).values
+        top = model(torch.tensor([[*prompt, *one[:at]]], device=model.device)).logits[0, -1].topk(2).values
     return float(top[0] - top[1]) < 1e-4
 
 

@@ -1,9 +1,10 @@
 """Supervised training against TRL's SFTTrainer without packing: same model, lessons, batch and steps; CPU seconds of one thread.
 
-    python benchmarks/sft.py [--lessons 512] [--repeats 3] [--json]
+    python benchmarks/sft.py [--model pupil|135m|0.5b] [--dtype float32|bfloat16] [--lessons 512] [--repeats 3] [--json]
 
 Each run is its own process; sides take turns; the figure is the median. Tokenisation is counted on neither side.
-`sft_speedup`: TRL's CPU seconds through ours.
+`sft_speedup`: TRL's CPU seconds through ours; `forwarded_ratio`: its tokens through ours, padding included; `peak_share`: our
+peak memory through TRL's. Models are random, of the named shape; bfloat16: computed in, over float32 weights.
 """
 
 import argparse
@@ -16,67 +17,98 @@ from typing import Any
 
 from figures import report
 from orcamath.ports import Silent
+from orcamath.student.fit import quietly
 from orcamath.student.groups import Group
 from orcamath.student.loop import plan, train
 from orcamath.student.losses import nll
 from orcamath.student.settings import LossSettings, SftSettings
 from orcamath.student.steps import Objective, Referenced, gradients
-from pupil_shape import EOS, Clock, alternate, make_model, make_tokenizer, settle, spread, text_of, words
+from pupil_shape import (
+    EOS,
+    PUPIL,
+    SHAPES,
+    Meter,
+    Setting,
+    alternate,
+    make_model,
+    make_tokenizer,
+    settle,
+    spread,
+    text_of,
+    words,
+)  # fmt: skip
 
 BATCH = 16
 
 
-def lessons(n: int) -> list[Group]:
-    """Draw lessons of the classroom's lengths."""
-    rng = random.Random(0)
+def lessons(n: int, shape: str = "pupil") -> list[Group]:
+    """Draw lessons of the shape's lengths."""
+    rng, kind = random.Random(0), SHAPES[shape]
+    answer = kind.answer[0] - 1, kind.answer[1] - 1
     return [
-        Group(f"p{i}", words(rng, 22, 50), ((*words(rng, 19, 44), EOS),), (True,), (1.0,), (), (False,))
-        for i in range(n)
-    ]
+        Group(
+            f"p{i}", words(rng, *kind.prompt, kind.vocabulary), ((*words(rng, *answer, kind.vocabulary), EOS),), (True,),
+            (1.0,), (), (False,),
+        ) for i in range(n)
+    ]  # fmt: skip
 
 
-def ours(n: int) -> float:
-    """Train with orcamath; returns CPU seconds."""
-    model, groups = make_model().train(), lessons(n)
-    settings = SftSettings(learning_rate=1e-3, batch_size=BATCH, dtype="float32")
+def ours(n: int, setting: Setting = PUPIL, batch: int = BATCH) -> dict[str, float]:
+    """Train with orcamath, `batch` lessons a step."""
+    meter, groups = Meter(setting.device), lessons(n, setting.shape)
+    model = meter.count(make_model(setting=setting).train())
+    settings = SftSettings(learning_rate=1e-5, batch_size=batch, dtype=setting.dtype)
     objective = Objective(nll.loss, LossSettings())
-    clock = Clock()
-    steps = plan(n, settings)
-    ready = [Referenced(g, (0.0,)) for g in groups]
-    with tempfile.TemporaryDirectory() as scratch:
+    with meter, quietly(model, settings), tempfile.TemporaryDirectory() as scratch:
+        steps = plan(n, settings)
+        ready = [Referenced(g, (0.0,)) for g in groups]
         train(
             model, [[groups[k].problem_id for k in s] for s in steps],
             lambda i: gradients(model, [ready[k] for k in steps[i]], objective, 0.0, settings.batch_tokens),
             settings, Path(scratch), Silent(), lambda **_: None,
         )  # fmt: skip
-    return clock.seconds
+    return meter.took()
 
 
-def theirs(n: int) -> float:
-    """Train with TRL; returns CPU seconds."""
+def theirs(
+    n: int, setting: Setting = PUPIL, batch: int = BATCH, *, at_once: int = BATCH, padding_free: bool = False
+) -> dict[str, float]:
+    """Train with TRL, `batch` lessons a step, `at_once` of them forwarded together."""
     logging.disable(logging.WARNING)
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
 
-    rows = [{"prompt": text_of(g.prompt), "completion": " " + text_of(g.responses[0])} for g in lessons(n)]
+    rows = [
+        {"prompt": text_of(g.prompt), "completion": " " + text_of(g.responses[0])} for g in lessons(n, setting.shape)
+    ]
+    meter = Meter(setting.device)
     with tempfile.TemporaryDirectory() as out:
         settings = SFTConfig(
-            output_dir=out, per_device_train_batch_size=BATCH, learning_rate=1e-3, num_train_epochs=1, packing=False,
-            gradient_checkpointing=False, bf16=False, report_to="none", save_strategy="no", logging_strategy="no",
-            disable_tqdm=True, use_cpu=True, max_length=None, optim="adamw_torch_fused",
+            output_dir=out, per_device_train_batch_size=at_once, gradient_accumulation_steps=max(1, batch // at_once),
+            learning_rate=1e-5, num_train_epochs=1, packing=False, padding_free=padding_free, gradient_checkpointing=False,
+            bf16=setting.dtype == "bfloat16", report_to="none", save_strategy="no", logging_strategy="no", disable_tqdm=True,
+            use_cpu=setting.device == "cpu", max_length=None, optim="adamw_torch_fused",
         )  # fmt: skip
         trainer: Any = SFTTrainer(
-            make_model(), args=settings, train_dataset=Dataset.from_list(rows), processing_class=make_tokenizer()
-        )
-        clock = Clock()
-        trainer.train()
-        return clock.seconds
+            meter.count(make_model(setting=setting)), args=settings, train_dataset=Dataset.from_list(rows),
+            processing_class=make_tokenizer(setting.shape),
+        )  # fmt: skip
+        assert trainer.accelerator.mixed_precision == (
+            "bf16" if settings.bf16 else "no"
+        )  # accelerate keeps it by process
+        with meter:
+            trainer.train()
+    return meter.took()
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     """How much; a job is one run of one side."""
     parser.add_argument("--lessons", type=int, default=512)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--model", choices=tuple(SHAPES), default="pupil", help="shape of model and lessons")
+    parser.add_argument(
+        "--dtype", choices=("float32", "bfloat16"), default="float32", help="computed in, on both sides"
+    )
     parser.add_argument("--job", help=argparse.SUPPRESS)
 
 
@@ -85,12 +117,14 @@ def measure(args: argparse.Namespace) -> Any:
     settle()
     if args.job:
         job = json.loads(args.job)
-        return (ours if job["side"] == "ours" else theirs)(job["n"])
-    jobs = {side: {"side": side, "n": args.lessons} for side in ("ours", "theirs")}
-    seconds = {name: spread(runs) for name, runs in alternate(__file__, jobs, args.repeats).items()}
+        return (ours if job["side"] == "ours" else theirs)(job["n"], Setting(**job["setting"]))
+    case = {"n": args.lessons, "setting": Setting(args.model, args.dtype)._asdict()}
+    runs = alternate(__file__, {side: {"side": side, **case} for side in ("ours", "theirs")}, args.repeats)
+    found = {side: {k: spread([r[k] for r in some]) for k in some[0]} for side, some in runs.items()}
+    ratio = {k: round(found["theirs"][k]["median"] / found["ours"][k]["median"], 2) for k in found["ours"]}
     return {
-        "lessons": args.lessons, "cpu_s": seconds,
-        "sft_speedup": round(seconds["theirs"]["median"] / seconds["ours"]["median"], 2),
+        "model": args.model, "dtype": args.dtype, "lessons": args.lessons, **found, "sft_speedup": ratio["seconds"],
+        "forwarded_ratio": ratio["forwarded"], "peak_share": round(1 / ratio["peak_gb"], 2),
     }  # fmt: skip
 
 

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from figures import report
+from figures import report, resident
 from orcamath.ports import Silent
 
 VOCABULARY, HEADS = 8192, 8
@@ -28,12 +28,6 @@ CASES: dict[str, dict[str, Any]] = {
     "LoRA": {"adapter": {"rank": 16}},
     "LoRA, checkpointing": {"adapter": {"rank": 16}, "gradient_checkpointing": True},
 }
-
-
-def resident(what: str) -> float:
-    """Return VmRSS or VmHWM of this process, in GB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(what)) * 1024 / 1e9
 
 
 def measure(case: str, hidden: int, layers: int) -> dict[str, Any]:

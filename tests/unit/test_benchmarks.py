@@ -51,6 +51,7 @@ TINY: list[Any] = [
     pytest.param("verification", ["--seeds", "6"], "methods", marks=slow),
     pytest.param("client_overhead", ["--calls", "20", "--repeats", "1"], "cpu_ratio", marks=slow),
     pytest.param("kill_resume", ["--kills", "1", "--only", "seeds"], "kills", marks=slow),
+    ("gpu", ["--device", "cpu", "--tiny", "--minutes", "1", "--only", "sampling"], "stages"),
     pytest.param("sft", ["--lessons", "16", "--repeats", "1"], "sft_speedup", marks=slow),
     pytest.param("bitrot", ["--flips", "20"], "silent", marks=slow),
     pytest.param("view", ["--n", "30"], "index_mb", marks=slow),
@@ -79,6 +80,28 @@ def test_it_prints_one_object_and_nothing_else(
     found = json.loads(line)
     assert isinstance(found, dict)
     assert figure in found
+
+
+@pytest.mark.filterwarnings("default")  # peers' own, which would be errors here
+@pytest.mark.parametrize(
+    ("minutes", "more", "said"),
+    [("0", [], {"skipped"}), pytest.param("5", ["--repeats", "1"], {"wall_s"}, marks=slow)],
+)
+def test_every_stage_for_a_gpu_is_written_to_the_file_as_it_ends(
+    minutes: str,
+    more: list[str],
+    said: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    out = tmp_path / "gpu.json"
+    run("gpu", ["--device", "cpu", "--tiny", "--minutes", minutes, "--out", str(out), "--json", *more], monkeypatch)
+    printed = json.loads(capfd.readouterr().out)
+    assert printed == json.loads(out.read_text())
+    assert len(printed["stages"]) == 6
+    assert all(said <= set(stage) for stage in printed["stages"].values())
+    assert '"error"' not in out.read_text()
 
 
 def test_each_is_tried_here_or_named_as_one_to_run_by_hand() -> None:

@@ -1,0 +1,316 @@
+"""What a GPU shows, in one go and within a budget: training and sampling at real sizes, with TRL and transformers beside them.
+
+    python benchmarks/gpu.py --minutes N [--device cuda|cpu] [--tiny] [--shapes 135m 0.5b] [--only dpo sft kto sampling …]
+        [--models DIR] [--repeats 3] [--json] [--out FILE]
+
+Random weights of SmolLM2-135M's and Qwen2.5-0.5B's shapes, made on the device; computed in bfloat16 over float32 weights, as the
+product does, and sampled from bfloat16 weights; texts of GSM8K's lengths. `--models`: samples from the real SmolLM2-135M in that
+folder as well. `--tiny`: a pupil's shape and a handful of texts, to see that everything runs.
+
+All sides run in this process and take turns; each has run once before its clock counts. Peers run at the best of a few settings,
+found on a smaller set first. A stage is written to `--out` as soon as it is done; one that fails is written with its error, and
+the rest goes on; nothing starts after `--minutes`. Seconds are wall clock between two synchronisations on CUDA, CPU seconds on
+a CPU. `tokens_per_s`: of the set (every answer with its prompt, once) a second of training, the same numerator for both sides;
+`forwarded_per_s`: what the model was fed, padding included. `mfu`: matrix products with weights alone, over the device's dense
+bfloat16 peak where that is known. `speedup`: peer's seconds through ours.
+"""
+
+import argparse
+import gc
+import json
+import platform
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import transformers
+
+import preference_training as preferences
+import sampling
+import sft
+from figures import report
+from orcamath.student.logprobs import Posed
+from orcamath.student.losses import dpo
+from orcamath.student.settings import LearnSettings
+from orcamath.student.steps import Objective, Referenced, gradients, score_all
+from pupil_shape import PUPIL, Setting, make_groups, make_model, spread
+
+STAGES = ("agreement", "dpo", "sft", "sampling", "kto")
+PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
+"""Dense bfloat16, by what the device's name holds (SXM data sheets)."""
+
+Side = Callable[[], dict[str, float]]
+
+
+class Size(NamedTuple):
+    """How much is run of everything."""
+
+    problems: int
+    batch: int
+    """Problems, or lessons, a step."""
+    lessons: int
+    at_once: tuple[int, ...]
+    """TRL's batch sizes to try."""
+    tokens: tuple[int, ...]
+    """Our `batch_tokens`, the product's default first."""
+    asked: int
+    max_new: int
+    prompts_at_once: tuple[int, ...]
+    """transformers' batch sizes to try, four answers each."""
+    rows: tuple[int, ...]
+    """Our rows, the product's default first."""
+
+
+FULL = Size(128, 32, 1024, (8, 16, 32), (16_384, 32_768), 128, 160, (16, 64, 128), (64, 256, 512))
+TINY = Size(4, 4, 8, (4,), (16_384,), 4, 6, (4,), (64, 16))
+
+
+class Bench:
+    """The budget, and the one file of results."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.ends = time.monotonic() + 60 * args.minutes
+        self.out = Path(args.out) if args.out else None
+        self.device, self.repeats = args.device, args.repeats
+        self.size = TINY if args.tiny else FULL
+        self.found: dict[str, Any] = {"machine": machine(args.device), "size": self.size._asdict(), "stages": {}}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing new may start."""
+        return time.monotonic() >= self.ends
+
+    def stage(self, name: str, work: Callable[[], dict[str, Any]]) -> None:
+        """Run a stage, or say why not, and write what there is."""
+        began = time.monotonic()
+        if self.is_over:
+            result: dict[str, Any] = {"skipped": "the minutes are over"}
+        else:
+            try:
+                result = work()
+            except Exception as e:  # whatever one stage meets, the others must have their turn
+                result = {"error": f"{type(e).__name__}: {e}"[:2000], "traceback": traceback.format_exc()[-4000:]}
+            result["wall_s"] = round(time.monotonic() - began, 1)
+        self.found["stages"][name] = result
+        print(name, json.dumps(result), flush=True)
+        if self.out is not None:
+            self.out.write_text(json.dumps(self.found, indent=1))
+
+    def turns(self, sides: dict[str, Side], repeats: int) -> dict[str, Any]:
+        """Run sides in turn, as often as the budget lets; a side that fails is left out from then on."""
+        runs: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
+        failed: dict[str, str] = {}
+        for _ in range(repeats):
+            for name, side in sides.items():
+                if name not in failed and not self.is_over:
+                    try:
+                        runs[name].append(side())
+                    except torch.OutOfMemoryError as e:
+                        failed[name] = f"out of memory: {e}"[:300]
+                    except Exception as e:  # a peer that does not run with this setting is a finding, not the end
+                        failed[name] = f"{type(e).__name__}: {e}"[:2000]
+                    gc.collect()
+        result: dict[str, Any] = {
+            name: {k: spread([r[k] for r in some]) for k in some[0]} | {"runs": len(some)} for name, some in runs.items() if some
+        }  # fmt: skip
+        return result | {name: result.get(name, {}) | {"error": why} for name, why in failed.items()}
+
+    def best(self, tries: dict[str, Side], of: str = "seconds", sign: int = 1) -> tuple[str | None, dict[str, Any]]:
+        """Try settings once each; return the name of the best, and what each came to."""
+        found = self.turns(tries, 1)
+        said = {name: r.get("error") or r[of]["median"] for name, r in found.items()}
+        able = [name for name, value in said.items() if not isinstance(value, str)]
+        return min(able, key=lambda name: sign * said[name], default=None), said
+
+
+def machine(device: str) -> dict[str, Any]:
+    """Say what everything ran on."""
+    said = {"python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__}
+    if device == "cuda":
+        kind = torch.cuda.get_device_properties(0)
+        said |= {"device": kind.name, "memory_gb": round(kind.total_memory / 1e9, 1), "cuda": torch.version.cuda}
+    return said
+
+
+def peak_flops(device: str) -> float | None:
+    """Return the device's dense bfloat16 peak, if its name is known."""
+    name = torch.cuda.get_device_name() if device == "cuda" else ""
+    return next((flops for part, flops in PEAK_FLOPS.items() if part in name), None)
+
+
+def rated(bench: Bench, result: dict[str, Any], n_tokens: int) -> dict[str, Any]:
+    """Add rates to every side of a training's result."""
+    peak = peak_flops(bench.device)
+    for side in result.values():
+        if isinstance(side, dict) and "seconds" in side:
+            seconds = side["seconds"]["median"]
+            side["tokens_per_s"] = round(n_tokens / seconds)
+            side["forwarded_per_s"] = round(side["forwarded"]["median"] / seconds)
+            side["mfu"] = round(side["flops"]["median"] / seconds / peak, 4) if peak else None
+    return result
+
+
+def against(result: dict[str, Any], peer: str, what: str, sign: int) -> dict[str, float]:
+    """Return how many times better than the peer each other side is, in one number of its own."""
+    if what not in result.get(peer, {}):
+        return {}
+    value = {name: r[what]["median"] for name, r in result.items() if isinstance(r, dict) and what in r}
+    return {name: round((value[peer] / v) ** sign, 2) for name, v in value.items() if name != peer}
+
+
+def compared(bench: Bench, ours: dict[str, Side], peers: dict[str, Side], small: dict[str, Side], n_tokens: int) -> dict[str, Any]:  # noqa: E501  # fmt: skip
+    """Find the peer's best setting on the `small` set, then measure it and ours in turns."""
+    bench.turns({name: ours[name] for name in list(ours)[:1]}, 1)  # kernels are loaded and tuned before anything counts
+    best, tried = bench.best(small)
+    sides = ours | ({"trl": peers[best]} if best else {})
+    result = rated(bench, bench.turns(sides, bench.repeats), n_tokens)
+    return result | {
+        "trl_tried": tried, "trl_best": best, "speedup": against(result, "trl", "seconds", 1),
+        "forwarded_ratio": against(result, "trl", "forwarded", 1),
+        "peak_share": against(result, "trl", "peak_gb", -1) if bench.device == "cuda" else None,  # a process has one peak
+    }  # fmt: skip
+
+
+def preference_stage(bench: Bench, setting: Setting, kind: str) -> dict[str, Any]:
+    """Compare DPO, or KTO on every pair's sides (`kto_pairs`) or each response once (`kto_unique`)."""
+    size, loss = bench.size, kind[:3]
+    groups = make_groups(size.problems, 0.8, shape=setting.shape)
+    few = groups[: max(4, size.problems // 4)]
+    ours = {
+        f"ours {tokens}{' shared' if share else ''}": lambda tokens=tokens, share=share: preferences.ours(
+            groups, loss, share, setting, size.batch, tokens
+        )
+        for tokens in size.tokens
+        for share in (True, False)
+    }
+
+    def trl(of: list[Any], batch: int, ahead: bool) -> Side:
+        return lambda: preferences.theirs(of, kind, batch, ahead, setting, size.batch)
+
+    ways = {f"{b}{' precomputed' if ahead else ''}": (b, ahead) for b in size.at_once for ahead in (False, True)}
+    peers, small = ({name: trl(of, *way) for name, way in ways.items()} for of in (groups, few))
+    result = compared(bench, ours, peers, small, sum(g.n_tokens for g in groups))
+    return result | preferences.counts(groups)
+
+
+def sft_stage(bench: Bench, setting: Setting) -> dict[str, Any]:
+    """Compare supervised training; TRL pads, or forwards lines without padding (with whatever attention is installed)."""
+    size = bench.size
+    few = max(4, size.lessons // 4)
+
+    def trl(n: int, at_once: int, padding_free: bool) -> Side:
+        return lambda: sft.theirs(n, setting, size.batch, at_once=at_once, padding_free=padding_free)
+
+    ways = {f"{b}{' padding-free' if free else ''}": (b, free) for b in size.at_once for free in (False, True)}
+    peers, small = ({name: trl(n, *way) for name, way in ways.items()} for n in (size.lessons, few))
+    ours = {"ours": lambda: sft.ours(size.lessons, setting, size.batch)}
+    return compared(bench, ours, peers, small, sum(g.n_tokens for g in sft.lessons(size.lessons, setting.shape)))
+
+
+def sampling_stage(bench: Bench, cases: Callable[[], sampling.Case]) -> dict[str, Any]:
+    """Compare sampling four answers a prompt; each side has a model of its own."""
+    size, ours, theirs = bench.size, cases(), cases()
+    few = (theirs[0], theirs[1][: max(4, len(theirs[1]) // 2)], theirs[2])
+
+    def speed(of: Callable[..., float], *given: Any) -> Side:
+        return lambda: {"tokens_per_s": of(*given)}
+
+    bench.turns({"ours": speed(sampling.drawn, (ours[0], ours[1][:4], ours[2]), 8, size.rows[0])}, 1)
+    tries = {str(b): speed(sampling.generated, few, size.max_new, b) for b in size.prompts_at_once}
+    best, tried = bench.best(tries, "tokens_per_s", -1)
+    sides = {f"ours {rows} rows": speed(sampling.drawn, ours, size.max_new, rows) for rows in size.rows}
+    if best:
+        sides["generate"] = speed(sampling.generated, theirs, size.max_new, int(best))
+    result = bench.turns(sides, bench.repeats)
+    return result | {
+        "generate_tried": tried, "generate_best": best, "speedup": against(result, "generate", "tokens_per_s", -1),
+    }  # fmt: skip
+
+
+def agreement_stage(bench: Bench, setting: Setting) -> dict[str, Any]:
+    """One DPO step of the same weights: float32 on the CPU and on the device, bfloat16 on the device; and TRL's loss there."""
+    groups = make_groups(2, 0.8, seed=3, shape=setting.shape)
+    student = make_model(1, setting=setting._replace(device="cpu")).train()
+    reference = [tuple(-2.0 * len(r) for r in g.responses) for g in groups]
+    ready = [Referenced(g, r) for g, r in zip(groups, reference, strict=True)]
+    posed = [Posed(g.prompt, g.responses) for g in groups]
+    objective = Objective(dpo.loss, LearnSettings(beta=0.01))
+    seen = {}
+    for name, device, low in (
+        ("cpu", "cpu", False),
+        ("float32", bench.device, False),
+        ("bfloat16", bench.device, True),
+    ):
+        student.zero_grad(set_to_none=True)
+        model = student.to(device)
+        with torch.autocast(device, torch.bfloat16, enabled=low):
+            loss = gradients(model, ready, objective, 0.0, 16_384).loss
+            logp = torch.tensor([x for row in score_all(model, posed, 16_384) for x in row])
+        seen[name] = loss, logp, torch.cat([p.grad.flatten().cpu() for p in model.parameters()])
+    lengths = torch.tensor([len(r) for g in groups for r in g.responses])
+    result: dict[str, Any] = {"loss": {name: loss for name, (loss, _, _) in seen.items()}}
+    for one, other in (("cpu", "float32"), ("float32", "bfloat16"), ("cpu", "bfloat16")):
+        (_, a, g), (_, b, h) = seen[one], seen[other]
+        result[f"{other} against {one}"] = {
+            "logp_per_token_max": float(((a - b).abs() / lengths).max()), "grad_rel_diff": float((g - h).norm() / g.norm()),
+        }  # fmt: skip
+    return result | {"trl, pupil, on the device": preferences.agreement(bench.device)}
+
+
+def stages(bench: Bench, args: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[], dict[str, Any]]]]:
+    """Yield kind, name and work of every stage, the most telling first."""
+    for shape in args.shapes:
+        setting = Setting(shape, "bfloat16", bench.device)
+        yield "agreement", f"{shape} agreement", lambda s=setting: agreement_stage(bench, s)
+        yield "dpo", f"{shape} dpo", lambda s=setting: preference_stage(bench, s, "dpo")
+        yield "sft", f"{shape} sft", lambda s=setting: sft_stage(bench, s)
+        yield (
+            "sampling",
+            f"{shape} sampling, random weights",
+            lambda shape=shape: sampling_stage(
+                bench, lambda: sampling.random_weights(shape, bench.size.asked, torch.bfloat16, bench.device)
+            ),
+        )
+        if args.models and shape == args.shapes[0]:
+            yield (
+                "sampling",
+                "smollm2-135m sampling",
+                lambda: sampling_stage(bench, lambda: sampling.lm135(args.models, torch.bfloat16)),
+            )
+            yield (
+                "agreement",
+                "smollm2-135m greedy, float32",
+                lambda: sampling.agreement(sampling.lm135(args.models), bench.size.max_new, bench.size.rows[0]),
+            )
+        for kind in ("kto_unique", "kto_pairs"):
+            yield "kto", f"{shape} {kind}", lambda s=setting, kind=kind: preference_stage(bench, s, kind)
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """How long, where, and what of it."""
+    parser.add_argument("--minutes", type=float, required=True, help="nothing new starts after so many")
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--tiny", action="store_true", help="a pupil's shape and a handful of texts")
+    parser.add_argument("--shapes", nargs="+", choices=("135m", "0.5b", "pupil"), default=["135m", "0.5b"])
+    parser.add_argument("--only", nargs="+", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--models", help="folder with smollm2-135m…, whose real weights are sampled too")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--out", help="file for the results, written after every stage")
+
+
+def measure(args: argparse.Namespace) -> Any:
+    """Run every stage that was asked for."""
+    if args.tiny:
+        args.shapes, args.repeats = [PUPIL.shape], 1
+    bench = Bench(args)
+    for kind, name, work in stages(bench, args):
+        if kind in args.only:
+            bench.stage(name, work)
+    return bench.found
+
+
+if __name__ == "__main__":
+    report(__doc__, options, measure)
