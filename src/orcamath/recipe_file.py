@@ -18,7 +18,7 @@ from orcamath.extend import offered, offers
 from orcamath.reading import read_text
 from orcamath.recipe_settings import Recipe
 from orcamath.recipe_versions import brought_up
-from orcamath.store.literals import refuse_keys, refuse_literals
+from orcamath.store.literals import refuse_keys, refuse_literals, shown
 from orcamath.store.names import check_apart
 from orcamath.yaml_reader import Lines, read_yaml
 
@@ -162,11 +162,14 @@ def _parse(text: str, where: str) -> tuple[dict[str, object], Lines]:
 def _set(raw: dict[str, Any], override: str) -> None:
     key, sign, value = override.partition("=")
     if not sign:
-        raise RecipeError(f"--set `{override}` has no `=`; write --set key.sub=value, for example --set teach.k=2")
+        known, colon, _ = override.partition(":")  # what stands behind one may be a key
+        raise RecipeError(
+            f"--set `{known}{colon and ':…'}` has no `=`; write --set key.sub=value, for example --set teach.k=2"
+        )
     node: Any = raw
     *parents, last = key.strip().split(".")
     if not all((*parents, last)):
-        raise RecipeError(f"--set `{override}` names no key before its `=`; write --set key.sub=value")
+        raise RecipeError(f"--set `{key}=…` names no key before its `=`; write --set key.sub=value")
     for part in parents:
         if isinstance(node, list):
             node = node[_position(node, part, key)]
@@ -179,7 +182,7 @@ def _set(raw: dict[str, Any], override: str) -> None:
     try:
         parsed = read_yaml(value, f"--set {key}").value
     except RecipeError as e:
-        raise RecipeError(f"{e} (`{value:.200}`; quote it if it is meant as text)") from e
+        raise RecipeError(f"{e}; quote the value if it is meant as text") from None
     if isinstance(node, list):
         node[_position(node, last, key)] = parsed
     else:
@@ -251,15 +254,15 @@ def _explain(error: "ErrorDetails", where: str, lines: Lines) -> str:
     while at and at not in lines:
         at = at[:-1]
     place = f"{where}:{lines[at]}" if at else where
-    key = ".".join(location)
+    key, value = ".".join(location), shown(error.get("input"), location)
     if error["type"] == "extra_forbidden":
         return f"{place}: unknown key `{key}`; {nearest(location[-1], _fields(Recipe, location[:-1]))}"
     if error["type"] == "missing":
         return f"{place}: `{key}` is missing; write `{location[-1]}: …` there"
     if error["type"] == "model_type":
         known = ", ".join(f"`{name}`" for name in _fields(Recipe, location)[:4])
-        return f"{place}: `{key}` = {error.get('input')!r:.80}: this is a section; its keys are {known}, …"
-    return f"{place}: `{key}` = {error.get('input')!r:.80}: {error['msg'].removeprefix('Value error, ')}"
+        return f"{place}: `{key}` = {value}: this is a section; its keys are {known}, …"
+    return f"{place}: `{key}` = {value}: {error['msg'].removeprefix('Value error, ')}"
 
 
 def _fields(model: object, path: Sequence[str]) -> list[str]:

@@ -34,6 +34,14 @@ class ModelSettings(Settings):
     options: dict[str, Any] = Field(default_factory=dict)
     """What only this backend knows (the rate of an endpoint, a local model's batch size)."""
 
+    @field_validator("api_key_env")
+    @classmethod
+    def _names_a_variable(cls, name: str | None) -> str | None:
+        """Refuse what is no variable's name: it may be the key itself, which is written nowhere."""
+        if name and not name.isidentifier():
+            raise ValueError("this is the name of an environment variable that holds the key, such as OPENAI_API_KEY")
+        return name
+
     @field_validator("base_url")
     @classmethod
     def _leads_somewhere(cls, url: str | None) -> str | None:

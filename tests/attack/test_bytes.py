@@ -18,6 +18,7 @@ from orcamath.prompts import block, load
 from orcamath.reading import read_whole
 from orcamath.records import Rejected
 from orcamath.sources.rows import rows
+from orcamath.store.marks import read_marks
 
 GOOD = b'{"question": "1 + 1?", "gold": "2", "response": "2"}\n'
 LINES: dict[str, tuple[bytes, str]] = {
@@ -92,6 +93,26 @@ def test_a_pipe_is_not_waited_for(name: str, tmp_path: Path) -> None:
     assert "pipe" in done.err
     with pytest.raises(DataError, match="pipe or a device"):
         read_whole(Path("/dev/zero"))
+
+
+MARKS = {
+    "what we write": (b'{"id": "a", "mark": "bad", "note": "x", "at": 1.5}', True),
+    "another mark": (b'{"id": "a", "mark": "so so"}', False),
+    "no time": (b'{"id": "a", "mark": "bad", "at": "late"}', False),
+    "a list": (b"[1]", False),
+    "nested": (b"[" * 100_000, False),
+    "no UTF-8": (b'{"id": "\xff", "mark": "bad"}', False),
+    "9 MB": (b'{"id": "a", "mark": "bad", "note": "' + b"x" * 9_000_000 + b'"}', False),
+}
+
+
+@pytest.mark.parametrize("kind", MARKS)
+def test_a_mark_that_is_none_is_left_out_and_the_next_is_read(kind: str, tmp_path: Path) -> None:
+    line, is_one = MARKS[kind]
+    (tmp_path / "marks.jsonl").write_bytes(line + b'\n{"id": "b", "mark": "good"}\n{"id": "c", "ma')
+    found = read_marks(tmp_path / "marks.jsonl")
+    assert list(found) == ["a", "b"][not is_one :]
+    assert found["b"].mark == "good"
 
 
 def test_a_prompt_that_is_no_text_is_named(tmp_path: Path) -> None:

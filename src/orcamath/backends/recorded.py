@@ -17,6 +17,7 @@ import orjson
 
 from orcamath.errors import DataError, RecipeError
 from orcamath.ports import Replies, Reply, Request, Usage
+from orcamath.reading import MAX_LINE, Overlong, bounded_lines, open_file
 from orcamath.records import canonical
 from orcamath.settings import ModelSettings
 
@@ -69,15 +70,21 @@ def open_chat(settings: ModelSettings) -> Recorded:
     if not path.is_file():
         raise RecipeError(f"the file of recorded replies `{path}` does not exist: `model` names it")
     replies: dict[bytes, list[dict[str, Any]]] = {}
-    content = path.read_bytes()
-    for n, line in enumerate(content.splitlines(), 1):
-        if line.strip():
-            try:
-                prompt, said = _read(orjson.loads(line))
-            except (KeyError, TypeError, ValueError) as e:
-                raise DataError(f"{path}:{n}: no recorded reply ({e!r}); a line looks like {_EXAMPLE}") from None
-            replies.setdefault(prompt, []).extend(said)
-    return Recorded(f"recorded:{blake2b(content, digest_size=16).hexdigest()}", path, replies)
+    content = blake2b(digest_size=16)
+    with open_file(path) as file:
+        for n, line in enumerate(bounded_lines(file), 1):
+            if isinstance(line, Overlong):
+                raise DataError(f"{path}:{n}: the line is longer than {MAX_LINE:,} bytes; a line looks like {_EXAMPLE}")
+            content.update(line)
+            if line.strip():
+                try:
+                    prompt, said = _read(orjson.loads(line))
+                except (AttributeError, KeyError, TypeError, ValueError) as e:
+                    raise DataError(
+                        f"{path}:{n}: no recorded reply ({e!r:.200}); a line looks like {_EXAMPLE}"
+                    ) from None
+                replies.setdefault(prompt, []).extend(said)
+    return Recorded(f"recorded:{content.hexdigest()}", path, replies)
 
 
 _EXAMPLE = '{"messages": [["user", "What is 2 + 2?"]], "replies": ["4"]}'
@@ -91,6 +98,11 @@ def _read(row: dict[str, Any]) -> tuple[bytes, list[dict[str, Any]]]:
             raise ValueError(f"unknown field {sorted(unknown)}")
         if not isinstance(r["text"], str) or r.get("finish_reason", "stop") not in ("stop", "length", "refused"):
             raise ValueError("text or finish_reason")
+        numbers = [r.get("prompt_tokens", 0), r.get("completion_tokens", 0), *(r.get("token_ids") or ())]
+        if not all(type(n) is int and 0 <= n < 2**32 for n in numbers) or not isinstance(
+            r.get("reasoning", ""), str | None
+        ):
+            raise ValueError("prompt_tokens, completion_tokens, token_ids or reasoning")
     return canonical(prompt), said
 
 

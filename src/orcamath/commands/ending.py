@@ -16,6 +16,7 @@ import typer
 
 from orcamath.errors import NO_ROOM, OrcamathError, UsageError
 from orcamath.families import boundary
+from orcamath.store.literals import masked, shown, tells
 from orcamath.terminal import guarded
 from orcamath.visible import clip, visible
 
@@ -44,8 +45,8 @@ _MISNAMED = {
 
 
 def say(line: str) -> None:
-    """Write a line for people, to stderr."""
-    sys.stderr.write(line + "\n")
+    """Write a line for people, to stderr; a key that was in what it repeats is not repeated."""
+    sys.stderr.write(masked(line) + "\n")
     sys.stderr.flush()
 
 
@@ -72,7 +73,8 @@ def from_options() -> Iterator[None]:
         lines = []
         for error in e.errors():
             option = "".join(
-                f"`--{str(part).replace('_', '-')}` = {error['input']!r:.80}: " for part in error["loc"][:1]
+                f"`--{str(part).replace('_', '-')}` = {shown(error['input'], [str(part)])}: "
+                for part in error["loc"][:1]
             )
             lines.append(option + error["msg"].removeprefix("Value error, "))
         raise UsageError("\n".join(lines)) from e
@@ -136,6 +138,5 @@ def _fault(e: Exception) -> str:
 
 def _without_keys(text: str) -> str:
     from orcamath.backends.wire_keys import Secrets
-    from orcamath.store.literals import tells
 
-    return Secrets.of([value for name, value in os.environ.items() if tells(name)]).hide(text)
+    return masked(Secrets.of([value for name, value in os.environ.items() if tells(name)]).hide(text))

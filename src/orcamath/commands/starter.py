@@ -17,6 +17,7 @@ from orcamath.sources.look import Seen, drawn, look
 from orcamath.sources.source import SourceSettings
 from orcamath.store.hosts import host_of, is_loopback
 from orcamath.visible import clip, visible
+from orcamath.yaml_reader import read_yaml
 
 __all__ = ["write_starter"]
 
@@ -93,8 +94,11 @@ def write_starter(
         "benchmarks": "\n".join(_benchmark_lines(divided)),
         "teacher": "\n".join(_teacher_lines(model, base_url)), "flow_teacher": _flow(model),
     }  # fmt: skip
-    out.write_text(Template(TEMPLATE).substitute(values), encoding="utf-8")
-    load(str(out))
+    text = Template(TEMPLATE).substitute(values)
+    content = read_yaml(text, str(out)).value
+    assert isinstance(content, dict)
+    load(content)  # a key in it is refused before anything is written
+    out.write_text(text, encoding="utf-8")
     for one in seen:
         yield from _told(one)
     yield f"to be measured on: {divided.why}"

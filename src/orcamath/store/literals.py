@@ -1,17 +1,20 @@
 """Is a key written out in a recipe? A recipe is copied to disk, so keys stand in it as `${NAME}` only.
 
 In: a model's settings, whose fields tell by their names; or whatever a recipe says, where a key tells by how it looks. Out:
-nothing, or RecipeError that names the place and not the value.
+nothing, or RecipeError that names the place and not the value. `masked` and `shown` take keys out of what a message repeats.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
 from orcamath.errors import RecipeError
-from orcamath.settings import ModelSettings
 
-__all__ = ["VARIABLE", "refuse_keys", "refuse_literals", "tells"]
+if TYPE_CHECKING:
+    from orcamath.settings import ModelSettings
+
+__all__ = ["VARIABLE", "masked", "refuse_keys", "refuse_literals", "shown", "tells"]
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 """Stands for the value of an environment variable."""
@@ -29,6 +32,8 @@ _KEY = re.compile(
     r"[A-Za-z][\w+.-]*://[^\s/@:]*:(?!\$\{)[^\s/@]+@)"
 )
 """How keys of providers, tokens and passwords in addresses begin; long enough that no word is taken for one."""
+_IN_ADDRESS = re.compile(r"(?<=:/)(/?)[^\s/@`'\"]+(?=@)|(?<=[?&])([\w.~-]+=)[^\s&#`'\"]+")
+"""Who one is to a host, before its `@` (a path has lost one slash of the address), and what is asked of it by name."""
 _FIX = "A recipe is copied to disk: put it into an environment variable and write `${NAME}` in its place"
 
 
@@ -49,7 +54,7 @@ def refuse_keys(value: object, where: str, path: Sequence[str] = ()) -> None:
         )
 
 
-def refuse_literals(settings: ModelSettings) -> None:
+def refuse_literals(settings: "ModelSettings") -> None:
     """Raise RecipeError where a key is written out: in the URL, a header, or a field of the body."""
     place = f"of model `{settings.model}`"
     parts = urlsplit(settings.base_url or "")
@@ -63,6 +68,31 @@ def refuse_literals(settings: ModelSettings) -> None:
     for where, name, value in named:
         if tells(name) and value and not VARIABLE.search(value):
             raise RecipeError(f"`{name}` in `{where}` {place} looks like a key written out. {_FIX}")
+
+
+def masked(text: str) -> str:
+    """Return a message without what looks like a key in it, or is one by its place in an address."""
+
+    def hidden(match: re.Match[str]) -> str:
+        slash, name = match.groups()
+        if name is None:
+            return f"{slash}***"
+        return f"{name}***" if tells(name) else match[0]
+
+    return _KEY.sub("***", _IN_ADDRESS.sub(hidden, text))
+
+
+def shown(value: object, path: Sequence[str] = (), limit: int = 80) -> str:
+    """Return how a message repeats a setting's value: without what its name, or the name of a part of it, says is a key."""
+    return masked(repr(_without(value, path)))[:limit]
+
+
+def _without(value: object, path: Sequence[str] = ()) -> object:
+    if any(map(tells, path)):
+        return "***"
+    if isinstance(value, Mapping):
+        return {name: _without(inner, (str(name),)) for name, inner in value.items()}
+    return [_without(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def tells(name: str) -> bool:

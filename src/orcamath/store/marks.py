@@ -9,7 +9,10 @@ import time
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import orjson
+
 from orcamath.errors import UsageError
+from orcamath.reading import bounded_lines, open_file
 
 __all__ = ["MARKS", "Mark", "Marks", "read_marks"]
 
@@ -54,12 +57,22 @@ class Marks:
 
 
 def read_marks(path: Path) -> dict[str, Mark]:
-    """Return the last mark of every id; lines that are none (a crash tore them) are left out."""
-    found: dict[str, Mark] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            raw = json.loads(line)
-            found[raw["id"]] = Mark(str(raw["id"]), raw["mark"], str(raw.get("note", "")), float(raw.get("at", 0)))
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found
+    """Return the last mark of every id; lines that are none (a crash tore them, another hand wrote them) are left out.
+
+    Raises DataError where the file is no plain file.
+    """
+    if not path.exists():
+        return {}
+    with open_file(path) as file:
+        marks = [mark for line in bounded_lines(file) if isinstance(line, bytes) and (mark := _mark(line)) is not None]
+    return {mark.id: mark for mark in marks}
+
+
+def _mark(line: bytes) -> Mark | None:
+    try:
+        raw = orjson.loads(line)
+        if raw["mark"] not in ("good", "bad"):
+            return None
+        return Mark(str(raw["id"]), raw["mark"], str(raw.get("note", ""))[:MAX_NOTE], float(raw.get("at", 0)))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

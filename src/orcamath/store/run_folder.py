@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from orcamath.errors import RunBusy
 from orcamath.store.links import no_way_out
+from orcamath.store.literals import masked
 from orcamath.store.locks import holder_of, take, wait_for
 from orcamath.store.placing import write_whole
 from orcamath.store.seals import read_sealed, seal
@@ -70,8 +71,8 @@ class RunFolder:
         return read_sealed(self.path / name)
 
     def log(self, line: str) -> None:
-        """Append one dated line to `log.txt`, for people; further lines of it are set in, so that none passes for another's."""
-        shown = visible(line).replace("\n", "\n    ")
+        """Append a dated line to `log.txt`, for people: no key in it, further lines set in so that none passes for another's."""
+        shown = visible(masked(line)).replace("\n", "\n    ")
         with (self.path / "log.txt").open("a", encoding="utf-8") as f:
             f.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {shown}\n")
 
