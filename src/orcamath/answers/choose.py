@@ -96,7 +96,7 @@ def choose(sentence: str, question: str = "") -> Choice | None:
         among = [q for q in among if q.start >= new.end() - 1] or among
     reasoned = len(every_one) > 1 and any(word in sentence for word in _BECAUSE)
     rest = every_one if reasoned else tuple(among)
-    if all(q.value == among[0].value for q in among):
+    if len(among) == 1 or all(q.value == among[0].value for q in among):
         sure = (len(digits) > 0 or len(every) == 1) and not _doubtful(sentence, among[0], question)
         return Choice(among[0], sure and not reasoned, rest)  # `40, because 9 - 5 = 4`: a reason is the result at times
     if "(" in sentence and (aside := _ASIDE.search(sentence)):

@@ -36,9 +36,16 @@ def same(kind: AnswerKind, a: str, b: str, question: str = "", options: tuple[st
         return True
     if kind == "number" and (left := exact(a.replace("$", ""))) is not None:
         right = exact(b.replace("$", ""))
-        if right is not None and (left == right or not ("." in a or "." in b)):
-            hundredfold = left.numerator * right.denominator == 100 * right.numerator * left.denominator
-            return left == right or (None if hundredfold and asked(question).percent else False)
+        if right is not None:
+            one, other = left.numerator * right.denominator, right.numerator * left.denominator
+            if one == other:
+                return True
+            apart = abs(one - other) > max(left.denominator * right.denominator, abs(other) // 10**9)
+            if not ("." in a or "." in b) or (
+                apart and "$" not in a
+            ):  # else rounded, or in cents, they may be the same
+                hundredfold = one == 100 * other or other == 100 * one
+                return None if hundredfold and asked(question).percent else False
     elif a == b:
         return bool(a) or None
     if kind == "number":

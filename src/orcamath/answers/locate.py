@@ -258,7 +258,7 @@ def last_sentences(text: str) -> Iterator[str]:
 
 
 def _says(text: str) -> bool:
-    return any(c.isalnum() for c in text)
+    return text[:1].isalnum() or any(c.isalnum() for c in text)
 
 
 def _with_its_row(line: str, text: str) -> str:
