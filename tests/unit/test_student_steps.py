@@ -9,9 +9,11 @@ import torch
 import torch.nn.functional as F
 
 from orcamath.student.architectures import can_pack
+from orcamath.student.attention import Segments, attend
 from orcamath.student.groups import Group, mismatches
 from orcamath.student.logprobs import Posed, score, score_rows
 from orcamath.student.losses import dpo, kto, nll
+from orcamath.student.packing import pack
 from orcamath.student.settings import LearnSettings
 from orcamath.student.steps import Objective, Referenced, gradients, score_all, slices, z0
 from tiny_student import tiny_model
@@ -134,6 +136,42 @@ def test_a_short_window_is_not_packed() -> None:
     model.config.sliding_window = 50
     assert not can_pack(model, 100)
     assert can_pack(model, 50)
+
+
+@pytest.mark.parametrize("share", [True, False])
+@pytest.mark.parametrize("kv_heads", [1, 2, 4])
+def test_segments_see_what_padded_rows_see(share: bool, kv_heads: int) -> None:
+    posed = [
+        Posed((3, 4, 5), ((6, 7), (8, 9, 10, 2), (2,))),
+        Posed((4,), ((5, 2),)),
+        Posed((4, 9), ((2,), (11, 12, 13))),
+    ]
+    device = torch.device("cpu")
+    rows, runs = (pack(posed, share=share, device=device, dtype=torch.float32, segments=s) for s in (False, True))
+    assert isinstance(runs.layout, Segments)
+    assert torch.equal(rows.ids, runs.ids)
+    generator, n = torch.Generator().manual_seed(0), rows.ids.shape[1]
+    q, k, v = (torch.randn(1, heads, n, 8, generator=generator) for heads in (4, kv_heads, kv_heads))
+    padded, _ = attend(torch.nn.Identity(), q, k, v, None, layout=rows.layout)
+    assert torch.allclose(run_by_run(q, k, v, runs.layout), padded, atol=1e-6)
+
+
+def run_by_run(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layout: Segments) -> torch.Tensor:
+    """Attend as flash attention is defined for runs of different lengths: the last query of a run sees its last key."""
+    k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))
+    if layout.keys is not None:
+        k, v = k[:, :, layout.keys], v[:, :, layout.keys]
+    out = []
+    for start, end, first, last in zip(
+        layout.query_ends, layout.query_ends[1:], layout.key_ends, layout.key_ends[1:], strict=False
+    ):
+        n, n_keys = int(end - start), int(last - first)
+        assert n <= layout.longest
+        assert n_keys <= layout.most_keys
+        seen = torch.ones(n, n_keys, dtype=torch.bool).tril(n_keys - n)
+        some = [x[:, :, a:b] for x, a, b in ((q, start, end), (k, first, last), (v, first, last))]
+        out.append(F.scaled_dot_product_attention(*some, attn_mask=seen).transpose(1, 2))
+    return torch.cat(out, 1)
 
 
 def test_large_vocabularies_are_scored_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:

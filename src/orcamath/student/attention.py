@@ -1,8 +1,9 @@
 """One attention for all that is done with a student, behind transformers' seam: packed training rows, decoding slots, plain rows.
 
 Packed rows: a micro-batch is one line of T tokens without padding; every problem's prompt stands in it once and its answers
-after it. Projections and MLPs see T tokens. Only here are prompts and answers laid out as padded rows: a prompt attends to
-itself, an answer to its prompt and to itself, so a prompt's keys and values are computed once however many answers it has.
+after it. Projections and MLPs see T tokens. A prompt attends to itself, an answer to its prompt and to itself, so a prompt's
+keys and values are computed once however many answers it has. Only here are they laid out as padded rows (`Layout`); on a GPU
+in half precision they need not be (`Segments`): flash attention takes runs of a line, each with as many keys as it has.
 
 Decoding: with one query a row, grouped-query attention needs no repeated keys, since the heads of a group can be the queries of
 one head.
@@ -20,7 +21,7 @@ from transformers.masking_utils import sdpa_mask
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Context", "Layout", "attend", "use_attention"]
+__all__ = ["Context", "Layout", "Segments", "attend", "takes_segments", "use_attention"]
 
 NAME = "orcamath"
 
@@ -40,6 +41,27 @@ class Layout(NamedTuple):
     """[R, 1, Lr, Lp + Lr] additive: what an answer token sees of its prompt and of its own row."""
     shape: tuple[int, int, int, int]
     """P, Lp, R, Lr; R = 0 where every row is a prompt row."""
+
+
+class Segments(NamedTuple):
+    """S runs of the T packed tokens, in order, and the keys each sees: those before its own, then its own up to the query."""
+
+    query_ends: Tensor
+    """[S + 1] int32: where each run begins in the line, and T."""
+    key_ends: Tensor
+    """[S + 1] int32, as `query_ends`, in the line of keys."""
+    longest: int
+    """Queries of a run at most."""
+    most_keys: int
+    keys: Tensor | None
+    """[K] packed index of each key; None where every run sees its own keys alone."""
+    dtype: torch.dtype
+    """What attention computes in."""
+
+    @property
+    def mask(self) -> Tensor:
+        """Return what tells transformers that no mask is to be made."""
+        return torch.empty(0, 1, 0, 0)
 
 
 class Context(Protocol):
@@ -107,11 +129,13 @@ def attend(
     key: Tensor,
     value: Tensor,
     attention_mask: Tensor | None,
-    layout: Layout | None = None,
+    layout: Layout | Segments | None = None,
     scaling: float | None = None,
     **kwargs: object,
 ) -> tuple[Tensor, None]:
     """Attend, the way the call needs it. query [n, Hq, q, D], key and value [n, H, L, D] → [n, q, Hq, D]."""
+    if isinstance(layout, Segments):
+        return _in_segments(query, key, value, layout, scaling), None
     if layout is not None:
         return _packed(query, key, value, layout, scaling), None
     if query.shape[2] > 1 or attention_mask is None:
@@ -148,6 +172,32 @@ def _packed(query: Tensor, key: Tensor, value: Tensor, layout: Layout, scale: fl
         out = F.scaled_dot_product_attention(q, k, v, layout.mask, scale=scale, enable_gqa=grouped)
         flat = torch.cat([flat, out.transpose(1, 2).reshape(-1, heads * width)])
     return _Back.apply(flat, index, layout.back).view(1, n_tokens, heads, width)
+
+
+def _in_segments(query: Tensor, key: Tensor, value: Tensor, segments: Segments, scale: float | None) -> Tensor:
+    """As `_packed`, in one kernel and without padding."""
+    width = query.shape[-1]
+    # gradients of a prompt's keys add up over its answers, in the wider type that they come in
+    line = torch.cat([key[0], value[0]], -1).transpose(0, 1)
+    if segments.keys is not None:
+        line = line.index_select(0, segments.keys)
+    k, v = line.to(segments.dtype).split(width, -1)
+    # causal here means that the last query of a run sees its last key, so keys before its own are seen by all of it
+    out, *_ = torch.ops.aten._flash_attention_forward(
+        query[0].transpose(0, 1).to(segments.dtype), k, v, segments.query_ends, segments.key_ends, segments.longest,
+        segments.most_keys, 0.0, True, False, scale=scale,
+    )  # fmt: skip
+    return out[None]
+
+
+def takes_segments(model: "PreTrainedModel", dtype: torch.dtype) -> bool:
+    """Tell whether a model's attention in `dtype` can run on segments: flash attention for its device and its heads."""
+    config, device = model.config, model.device
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return (
+        device.type == "cuda" and dtype in (torch.bfloat16, torch.float16) and width % 8 == 0 and width <= 256
+        and torch.backends.cuda.is_flash_attention_available() and torch.cuda.get_device_capability(device) >= (8, 0)
+    )  # fmt: skip
 
 
 AttentionInterface.register(NAME, attend)

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from orcamath.student.architectures import can_pack
-from orcamath.student.attention import Context
+from orcamath.student.attention import Context, takes_segments
 from orcamath.student.head import Head, Whole, split
 from orcamath.student.packing import pack
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Posed", "answer_logp", "score", "score_rows", "score_tokens"]
 
 MAX_LOGITS = 1 << 25
-"""Logits held at once (128 MiB in float32); more are recomputed in the backward pass, slice by slice."""
+"""Logits held at once (128 MiB in float32), four times as many on a GPU; more are recomputed backwards, slice by slice."""
 
 
 class Posed(NamedTuple):
@@ -70,7 +70,8 @@ def _per_token(model: "PreTrainedModel", problems: Sequence[Posed], share: bool)
     if not can_pack(model, longest):
         return _rows(model, [(p.prompt, a) for p in problems for a in p.answers])
     dtype = torch.get_autocast_dtype(model.device.type) if torch.is_autocast_enabled(model.device.type) else model.dtype
-    line = pack(problems, share=share, device=model.device, dtype=dtype)
+    segments = takes_segments(model, dtype)
+    line = pack(problems, share=share, device=model.device, dtype=dtype, segments=segments)
     body, head = split(model)
     hidden = body(
         input_ids=line.ids,
@@ -133,13 +134,13 @@ def _rows(model: "PreTrainedModel", rows: Sequence[tuple[Sequence[int], Sequence
 
 def answer_logp(head: Head | Whole, hidden: Tensor, targets: Tensor) -> Tensor:
     """Return log softmax(head(hidden))[targets]: hidden [N, d], targets [N] → [N], float32 or wider."""
-    step = max(1, MAX_LOGITS // head.n_logits)
+    step = max(1, MAX_LOGITS * (4 if hidden.is_cuda else 1) // head.n_logits)
     if len(targets) <= step:
         return _logp(head, hidden, targets)
     parts = []
     for h, t in zip(hidden.split(step), targets.split(step), strict=True):
         if torch.is_grad_enabled():
-            parts.append(checkpoint(_logp, head, h, t, use_reentrant=False))
+            parts.append(checkpoint(_logp, head, h, t, use_reentrant=False, preserve_rng_state=False))
         else:
             parts.append(_logp(head, h, t))
     return torch.cat(parts)

@@ -3,15 +3,16 @@
 `share` puts each problem's prompt into the line once; without it every answer brings its own copy, as other trainers forward it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from orcamath.student.attention import Layout
+from orcamath.student.attention import Layout, Segments
 
-__all__ = ["Packed", "pack"]
+__all__ = ["Packed", "pack", "sent"]
 
 
 class Packed(NamedTuple):
@@ -21,7 +22,7 @@ class Packed(NamedTuple):
     """[1, T]"""
     positions: Tensor
     """[1, T], counted within prompt + answer."""
-    layout: Layout
+    layout: Layout | Segments
     first: Tensor
     """[N] packed index of each prompt's last token, which predicts an answer's first; several answers may share one."""
     later: Tensor
@@ -33,11 +34,17 @@ class Packed(NamedTuple):
     n_answers: int
 
 
-def pack(problems: Sequence[Any], *, share: bool, device: torch.device, dtype: torch.dtype) -> Packed:
-    """Lay out problems (with `prompt` and `answers`) as one line. The last token of an answer is predicted, never read."""
+def pack(
+    problems: Sequence[Any], *, share: bool, device: torch.device, dtype: torch.dtype, segments: bool = False
+) -> Packed:
+    """Lay out problems (with `prompt` and `answers`) as one line. The last token of an answer is predicted, never read.
+
+    `dtype`: of attention; `segments`: it takes segments of a line as they are (`attention.takes_segments`), not padded rows.
+    """
+    lay_out = _segments if segments else _layout
     if not share:
-        problems = [_Row((*p.prompt, *a[:-1]), len(p.prompt), a) for p in problems for a in p.answers]
-        return _alone(problems, device)
+        rows = [_Row((*p.prompt, *a[:-1]), len(p.prompt), a) for p in problems for a in p.answers]
+        return _alone(rows, device, dtype, lay_out)
     ids: list[int] = []
     positions: list[int] = []
     first: list[int] = []
@@ -58,7 +65,7 @@ def pack(problems: Sequence[Any], *, share: bool, device: torch.device, dtype: t
             later += range(begin, begin + fed)
             answer_spans.append((begin, fed))
             prompt_of.append(number)
-    layout = _layout(prompt_spans, answer_spans, prompt_of, len(ids), device, dtype)
+    layout = lay_out(prompt_spans, answer_spans, prompt_of, device, dtype)
     return _packed(ids, positions, layout, first, later, [a for p in problems for a in p.answers], device)
 
 
@@ -68,7 +75,9 @@ class _Row(NamedTuple):
     answer: tuple[int, ...]
 
 
-def _alone(rows: Sequence[_Row], device: torch.device) -> Packed:
+def _alone(
+    rows: Sequence[_Row], device: torch.device, dtype: torch.dtype, lay_out: Callable[..., Layout | Segments]
+) -> Packed:
     """Every answer with its own copy of the prompt: prompt rows only."""
     ids: list[int] = []
     positions: list[int] = []
@@ -82,37 +91,54 @@ def _alone(rows: Sequence[_Row], device: torch.device) -> Packed:
         first.append(start + row.n_prompt - 1)
         later += range(start + row.n_prompt, len(ids))
         spans.append((start, len(row.fed)))
-    layout = _layout(spans, [], [], len(ids), device, torch.float32)
+    layout = lay_out(spans, [], [], device, dtype)
     return _packed(ids, positions, layout, first, later, [r.answer for r in rows], device)
 
 
 def _packed(
-    ids: list[int], positions: list[int], layout: Layout, first: list[int], later: list[int],
+    ids: list[int], positions: list[int], layout: Layout | Segments, first: list[int], later: list[int],
     answers: Sequence[tuple[int, ...]], device: torch.device,
 ) -> Packed:  # fmt: skip
     targets = [a[0] for a in answers] + [t for a in answers for t in a[1:]]
     owner = [*range(len(answers)), *(n for n, a in enumerate(answers) for _ in a[1:])]
 
-    def line(values: list[int]) -> Tensor:
-        return torch.tensor(values, device=device, dtype=torch.long)
+    lists = (ids, positions, first, later, targets, owner)
+    flat = sent(torch.tensor([i for some in lists for i in some], dtype=torch.long), device)  # one copy, not six
+    read, at, before_first, before_later, target, of = flat.split([len(some) for some in lists])
+    return Packed(read[None], at[None], layout, before_first, before_later, target, of, len(answers))
 
-    return Packed(
-        line(ids)[None],
-        line(positions)[None],
-        layout,
-        line(first),
-        line(later),
-        line(targets),
-        line(owner),
-        len(answers),
-    )
+
+def sent(values: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor of this side's on the device; a GPU need not be done with its work first."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
+
+
+def _segments(
+    prompts: Sequence[tuple[int, int]],
+    answers: Sequence[tuple[int, int]],
+    prompt_of: Sequence[int],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> Segments:
+    """Say which keys each run of the line sees: a prompt its own, an answer its prompt's and its own. As `_layout`."""
+    seen = [(span, (0, 0)) for span in prompts]
+    seen += [(span, prompts[p]) for span, p in zip(answers, prompt_of, strict=True) if span[1]]
+    seen.sort()  # as they stand in the line
+    lengths = torch.tensor([(n, before + n) for (_, n), (_, before) in seen])
+    ends = F.pad(lengths.cumsum(0), (0, 0, 1, 0)).to(torch.int32)
+    runs = [run for own, before in seen for run in (before, own)]
+    keys = torch.cat([torch.arange(start, start + n) for start, n in runs])
+    longest, most_keys = lengths.amax(0).tolist()
+    return Segments(
+        sent(ends[:, 0].contiguous(), device), sent(ends[:, 1].contiguous(), device), longest, most_keys,
+        sent(keys, device) if answers else None, dtype,
+    )  # fmt: skip
 
 
 def _layout(
     prompts: Sequence[tuple[int, int]],
     answers: Sequence[tuple[int, int]],
     prompt_of: Sequence[int],
-    n_tokens: int,
     device: torch.device,
     dtype: torch.dtype,
 ) -> Layout:
@@ -120,7 +146,7 @@ def _layout(
     longest = max(n for _, n in prompts)
     longest_answer = max((n for _, n in answers), default=0)
     n_answers = len(answers) if longest_answer else 0  # answers of one token are read off the prompt alone
-    back = torch.empty(n_tokens, dtype=torch.long)
+    back = torch.empty(max(start + n for start, n in (*prompts, *answers)), dtype=torch.long)
     prompt_index = _places(prompts, longest, 0, back)
     answer_index = _places(answers, longest_answer, len(prompts) * longest, back)
     mask = torch.zeros(0, 1, 0, 0)

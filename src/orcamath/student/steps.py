@@ -15,6 +15,7 @@ from orcamath.student.logprobs import Posed, score
 from orcamath.student.loop import StepReport
 from orcamath.student.losses import Batch, LossFunction, Totals, needs_of
 from orcamath.student.losses.nll import nll
+from orcamath.student.packing import sent
 from orcamath.student.settings import LossSettings
 from orcamath.student.watch import Sums, looked_at, watched
 
@@ -151,6 +152,7 @@ def gradients(
     large = {m[0]: pieces for m in micros if len(m) == 1 and len(pieces := slices(posed[m[0]], budget)) > 1}
     known = _without_gradient(model, large, share, even)
     n = 0
+    seen: list[tuple[list[Referenced], Tensor, Tensor]] = []
     for micro in micros:
         part, pieces = [groups[i] for i in micro], large.get(micro[0], [])
         logp = known[micro[0]] if pieces else score(model, [posed[i] for i in micro], share=share)
@@ -161,8 +163,10 @@ def gradients(
             assert logp.grad is not None
             for piece, coefficient in zip(pieces, logp.grad.split([len(p.answers) for p in pieces]), strict=True):
                 (coefficient * score(model, [piece], share=share)).sum().backward()
-        loss += float(value.detach())
-        values = logp.detach().tolist()
+        seen.append((part, value.detach(), logp.detach()))
+    for part, value, logp in seen:  # read when all is under way: reading waits for the device
+        loss += float(value)
+        values = logp.tolist()
         for g in part:
             size = len(g.reference)
             sums = sums.plus(looked_at(g.group, values[:size], g.reference))
@@ -202,7 +206,7 @@ def _batch(logp: Tensor, part: Sequence[Referenced], baseline: float, whole: Tot
         start += len(g.reference)
 
     def row(values: list[object], dtype: torch.dtype | None = None) -> Tensor:
-        return torch.tensor(values, dtype=dtype or logp.dtype, device=logp.device)
+        return sent(torch.tensor(values, dtype=dtype or logp.dtype), logp.device)
 
     return Batch(
         logp,
