@@ -207,6 +207,22 @@ def test_arms_share_what_is_the_same(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_an_arm_is_planned_beside_others_as_it_is_alone(tmp_path: Path) -> None:
+    """What two recipes share is gone through once; calls that a later stage repeats are counted once all the same."""
+    run(recipe(), tmp_path, "ask")
+    unseal(tmp_path, "ask")
+    confirm = {"confirm": {"solutions": 2}}
+    ways = {
+        "longer": {"teach": {"max_new_tokens": 99}},
+        "sure": confirm,
+        "both": {"teach": {"max_new_tokens": 99}} | confirm,
+    }
+    together = of(recipe(variants=ways), tmp_path)
+    for arm, way in ways.items():
+        alone = [row._replace(arm=arm) for row in of(recipe(**way), tmp_path).stages]
+        assert [row for row in together.stages if row.arm == arm] == alone
+
+
 def test_training_rows_follow_from_tokens_and_size(tmp_path: Path) -> None:
     found = of(recipe(ask_me_anything=None, imitate={"epochs": 3, "train_tokens": 5000}), tmp_path)
     (row,) = found.training

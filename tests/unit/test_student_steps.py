@@ -8,12 +8,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from orcamath.student.architectures import can_pack
 from orcamath.student.attention import Segments, attend
 from orcamath.student.groups import Group, mismatches
 from orcamath.student.logprobs import Posed, score, score_rows
 from orcamath.student.losses import dpo, kto, nll
-from orcamath.student.packing import pack
+from orcamath.student.packing import can_pack, pack
 from orcamath.student.settings import LearnSettings
 from orcamath.student.steps import Objective, Referenced, gradients, score_all, slices, z0
 from tiny_student import tiny_model

@@ -201,7 +201,9 @@ def _encoder(where: str, name: str, revision: str | None, notes: Notes) -> "Enco
         notes.left_out(f"{where}: `{name}` comes from the hub")
         return None
     with notes.at(where):
-        path = locate(name, revision)
-        look_at(path)
-        return Encoder(load_tokenizer(path))
+        if (name, revision) not in notes.encoders:
+            path = locate(name, revision)
+            look_at(path)
+            notes.encoders[name, revision] = Encoder(load_tokenizer(path))
+        return notes.encoders[name, revision]
     return None

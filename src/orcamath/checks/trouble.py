@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from orcamath.errors import OrcamathError, RecipeError
+
+if TYPE_CHECKING:
+    from orcamath.student.encode import Encoder
 
 __all__ = ["Checked", "Notes", "Trouble"]
 
@@ -48,6 +51,8 @@ class Notes:
     def __init__(self, *, everything: bool) -> None:
         """`everything`: use the network and the environment's keys too."""
         self.everything = everything
+        self.encoders: dict[tuple[str, str | None], Encoder] = {}
+        """Of the local models that were looked at and are fit, by path and revision: arms share them."""
         self._troubles: dict[Trouble, None] = {}
         self._unchecked: dict[str, None] = {}
         self._warnings: dict[str, None] = {}

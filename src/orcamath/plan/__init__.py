@@ -8,8 +8,8 @@ whether a run is about to pay for something a second time.
 from orcamath.plan.again import paid_before
 from orcamath.plan.calls import StagePlan
 from orcamath.plan.ranges import Range
-from orcamath.plan.rehearsal import rehearse
+from orcamath.plan.rehearsal import rehearsal
 from orcamath.plan.training import TrainingPlan
 from orcamath.plan.whole import Plan, plan
 
-__all__ = ["Plan", "Range", "StagePlan", "TrainingPlan", "paid_before", "plan", "rehearse"]
+__all__ = ["Plan", "Range", "StagePlan", "TrainingPlan", "paid_before", "plan", "rehearsal"]

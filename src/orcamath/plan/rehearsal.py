@@ -5,12 +5,11 @@ and all. What is not remembered is counted, and where it would have led to is fo
 """
 
 import tempfile
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from orcamath.errors import TooManyRejects
 from orcamath.ports import Progress, Reply, Request
@@ -26,7 +25,7 @@ from orcamath.store.stage import Stage
 from orcamath.store.under_way import under_way
 from orcamath.workshop import Tools, Workshop
 
-__all__ = ["Seen", "Tally", "rehearse"]
+__all__ = ["Seen", "Tally", "rehearsal"]
 
 S = TypeVar("S", bound=Settings)
 P = ParamSpec("P")
@@ -93,24 +92,39 @@ class _Enough(Exception):
     """What comes now depends on students that are not trained yet."""
 
 
+@dataclass
+class _Books:
+    """What one recipe asked so far, stage by stage."""
+
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    keys: dict[str, set[bytes]] = field(default_factory=dict)
+    """Of the requests that are counted, each where it came first."""
+
+    def begin(self, stage: str) -> Tally:
+        self.tallies[stage], self.keys[stage] = Tally(), set()
+        return self.tallies[stage]
+
+    def met(self, key: bytes) -> bool:
+        return any(key in keys for keys in self.keys.values())
+
+
 class _Counted(Remembered):
     """A model that answers what is remembered, and counts on the stage under way instead of asking."""
 
-    def __init__(self, model: Remembered, tallies: Mapping[str, Tally]) -> None:
+    def __init__(self, model: Remembered, books: _Books) -> None:
         super().__init__(model.chat, model.ledger)
-        self._tallies = tallies
-        self._met: set[bytes] = set()
+        self._books = books
         self._waiting = model.handed_in()
 
     def fill(self, requests: Iterable[Request], progress: Progress | None = None) -> list[str]:
         """Count every request once."""
         stage = under_way()
         assert stage is not None
-        tally = self._tallies[stage.stage]
+        tally = self._books.tallies[stage.stage]
         for request in requests:
             key = request.key(self.fingerprint)
-            if key not in self._met:
-                self._met.add(key)
+            if not self._books.met(key):
+                self._books.keys[stage.stage].add(key)
                 reply = self.ledger.get(key)
                 for books in (tally, tally.models.setdefault(self.fingerprint, Tally())):
                     if reply is None and key in self._waiting:
@@ -125,14 +139,21 @@ class _Counted(Remembered):
 class _Unsent:
     """The tools of a recipe, but for its models: those only count."""
 
-    def __init__(self, tools: Tools, tallies: Mapping[str, Tally]) -> None:
-        self._tallies = tallies
+    def __init__(self, tools: Tools, books: _Books) -> None:
+        self._books = books
         self.base, self.model_of, self.player, self.judge = tools.base, tools.model_of, tools.player, tools.judge
         self.readers, self.screens, self.loss, self.agent = tools.readers, tools.screens, tools.loss, tools.agent
         self._chat = tools.chat
 
     def chat(self, settings: ModelSettings) -> Remembered:
-        return _Counted(self._chat(settings), self._tallies)
+        return _Counted(self._chat(settings), self._books)
+
+
+class _Done(NamedTuple):
+    """A stage that was gone through: what was seen, and the requests that came first in it."""
+
+    seen: Seen
+    keys: set[bytes]
 
 
 @dataclass
@@ -140,19 +161,19 @@ class _Aside(Workshop):
     """A workshop that finds what is sealed, reads files, makes the rest aside, and stops where students begin."""
 
     aside: Store = field(kw_only=True)
-    tallies: dict[str, Tally] = field(kw_only=True)
+    books: _Books = field(kw_only=True)
+    gone_through: dict[Path, _Done] = field(kw_only=True)
+    """By the artifact, of earlier recipes too."""
     seen: dict[str, Seen] = field(kw_only=True, default_factory=dict)
 
     def stage(self, stage: Stage[S, P], settings: S, *inputs: P.args, **named: P.kwargs) -> Artifact:
         if stage.name not in READ | ASKED:
             raise _Enough
+        tally = self.books.begin(stage.name)  # one for each label: agents of one's own are several
+        sealed = None
         if stage.name in READ:
-            read = super().stage(stage, settings, *inputs, **named)
-            self.seen[stage.name] = _seen(stage.label, read, [read], Tally(), sealed=True)
-            return read
-        sealed = self.sealed(stage, settings, *inputs, **named)
-        tally = self.tallies[stage.name] = Tally()  # one for each label: agents of one's own are several
-        if sealed is None:
+            made = super().stage(stage, settings, *inputs, **named)
+        elif (sealed := self.sealed(stage, settings, *inputs, **named)) is None:
             real, self.store = self.store, self.aside
             try:
                 made = super().stage(stage, settings, *inputs, **named)
@@ -160,11 +181,16 @@ class _Aside(Workshop):
                 self.store = real
         else:
             made, tally.known = sealed, int(sealed.balance["asked"])
-        first = inputs[0]
-        parts = [x for x in (first if isinstance(first, list) else [first]) if isinstance(x, Artifact)]
-        seen = self.seen[stage.label] = _seen(stage.label, made, parts, tally, sealed=sealed is not None)
-        for rung in made.said(TeachFacts).rungs if stage.name == "teach" else ():
-            seen.rungs.append(tally.models.get(rung.model, Tally()) if sealed is None else Tally(known=rung.calls))
+        if (done := self.gone_through.get(made.path)) is None:
+            here = stage.name in READ or sealed is not None
+            first = [made] if stage.name in READ else inputs[0] if isinstance(inputs[0], list) else [inputs[0]]
+            parts = [x for x in first if isinstance(x, Artifact)]
+            seen = _seen(stage.label, made, parts, tally, sealed=here)
+            for rung in made.said(TeachFacts).rungs if stage.name == "teach" else ():
+                seen.rungs.append(tally.models.get(rung.model, Tally()) if sealed is None else Tally(known=rung.calls))
+            done = self.gone_through[made.path] = _Done(seen, self.books.keys[stage.name])
+        self.books.keys[stage.name] = done.keys
+        self.seen[stage.label] = done.seen
         return made
 
 
@@ -184,20 +210,27 @@ def _mean(sizes: Sequence[int]) -> float:
     return sum(sizes) / len(sizes) if sizes else 0.0
 
 
-def rehearse(recipe: Recipe, store: Store, tools: Tools, progress: Progress) -> dict[str, Seen]:
-    """Go through a recipe without sending anything and return its stages, by name, up to the lessons.
+@contextmanager
+def rehearsal(store: Store, tools: Tools, progress: Progress) -> Iterator[Callable[[Recipe], dict[str, Seen]]]:
+    """Lend a way to go through recipes without sending anything; a stage that several share is gone through once.
 
-    Files are read, and sealed stages are left alone.
-
-    Raises what reading the recipe's files raises (RecipeError, DataError).
+    It returns a recipe's stages, by label, up to the lessons. Files are read, and sealed stages are left alone. Raises what
+    reading a recipe's files raises (RecipeError, DataError).
     """
     with (
         tempfile.TemporaryDirectory(dir=store.scratch, prefix="plan-") as folder,
         wait_for(Path(folder) / ".lock", "plan"),
     ):
-        aside = Path(folder)
-        tallies = defaultdict[str, Tally](Tally)
-        shop = _Aside(store, None, _Unsent(tools, tallies), progress, aside=Store(aside / "store"), tallies=tallies)
-        with suppress(_Enough, TooManyRejects):  # of what is remembered no lesson may be left, and more is to be asked
-            run(recipe, shop)
-        return shop.seen
+        aside, gone_through = Store(Path(folder) / "store"), dict[Path, _Done]()
+
+        def rehearse(recipe: Recipe) -> dict[str, Seen]:
+            books = _Books()
+            unsent = _Unsent(tools, books)
+            shop = _Aside(store, None, unsent, progress, aside=aside, books=books, gone_through=gone_through)
+            with suppress(
+                _Enough, TooManyRejects
+            ):  # of what is remembered no lesson may be left, and more is to be asked
+                run(recipe, shop)
+            return shop.seen
+
+        yield rehearse

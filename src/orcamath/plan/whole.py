@@ -10,7 +10,7 @@ from orcamath.plan.expected import seen_of
 from orcamath.plan.growth import grown_later
 from orcamath.plan.ladder import climbed, dear_alone
 from orcamath.plan.ranges import Range
-from orcamath.plan.rehearsal import Seen, Tally, rehearse
+from orcamath.plan.rehearsal import Seen, Tally, rehearsal
 from orcamath.plan.training import Lengths, TrainingPlan, served_hours, training_of
 from orcamath.ports import Progress
 from orcamath.recipe_file import arms
@@ -98,17 +98,18 @@ def plan(
     alone: list[StagePlan] = []
     rehearsed: dict[str, dict[str, Seen]] = {}
     trained: set[str] = set()
-    for arm, told_of in {"": recipe, **arms(recipe)}.items():
-        own = told_of.model_copy(update={"expected": None}) if _is_here(told_of) else told_of
-        key = digest({name: own.model_dump(mode="json")[name] for name in ON_DATA})
-        new = key not in rehearsed
-        if new:
-            told = own.expected
-            rehearsed[key] = seen_of(own, told) if told is not None else rehearse(own, store, tools, progress)
-        found = _Found(own, rehearsed[key])
-        alone += dear_alone(arm, own, found.seen.get("teach"), found.taught, price_of) if new else []
-        stages += [s for s in _stages(arm, found, price_of) if new or not s.rehearsed]
-        training += training_of(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
+    with rehearsal(store, tools, progress) as rehearse:
+        for arm, told_of in {"": recipe, **arms(recipe)}.items():
+            own = told_of.model_copy(update={"expected": None}) if _is_here(told_of) else told_of
+            key = digest({name: own.model_dump(mode="json")[name] for name in ON_DATA})
+            new = key not in rehearsed
+            if new:
+                told = own.expected
+                rehearsed[key] = seen_of(own, told) if told is not None else rehearse(own)
+            found = _Found(own, rehearsed[key])
+            alone += dear_alone(arm, own, found.seen.get("teach"), found.taught, price_of) if new else []
+            stages += [s for s in _stages(arm, found, price_of) if new or not s.rehearsed]
+            training += training_of(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
     return Plan(tuple(stages), tuple(training), tuple(alone), tflops)
 
 

@@ -8,6 +8,7 @@ Deviation: seeds without a number and a numeric answer are left out, with a mess
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import compress
 
 from orcamath.agents.ask_me_anything import AskSettings, make
 from orcamath.agents.driver import write
@@ -37,9 +38,11 @@ class AskFacts(Facts):
 @stage("ask", version=5, settings=AskSettings, facts=AskFacts)
 def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered) -> AskFacts:
     """Write the problems that Ask-Me-Anything makes of the seeds."""
-    unfit = Counter[str]()
+    unfit, fits = Counter[str](), bytearray()
     for seed in seeds.read(Problem):
-        if reason := _unfit(seed):
+        reason = _unfit(seed)
+        fits.append(reason is None)
+        if reason is not None:
             unfit[reason] += 1
             out.reject(Rejected(item=seed.id, reason=reason))
     n = seeds.count("problems")
@@ -47,7 +50,7 @@ def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered)
     facts = AskFacts(seeds=n, message=off) if unfit.total() == n else AskFacts(seeds=n)
 
     def fit() -> Iterable[Problem]:
-        return (seed for seed in seeds.read(Problem) if not _unfit(seed))
+        return compress(seeds.read(Problem), fits)
 
     n_fit = n - unfit.total()
     if settings.calls == "each":

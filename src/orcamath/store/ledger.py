@@ -260,7 +260,7 @@ class Ledger:
         return self._failed
 
     def _shards(self) -> dict[Path, sqlite3.Connection]:
-        if time.monotonic() - self._looked > LOOK_EVERY_S or not self._readers:
+        if time.monotonic() - self._looked > LOOK_EVERY_S:
             self._looked = time.monotonic()
             for path in sorted(self.folder.glob("shard-*.sqlite")):
                 if path not in self._readers:

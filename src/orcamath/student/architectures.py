@@ -9,13 +9,12 @@ import logging
 from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from orcamath.student.attention import use_attention
 from orcamath.student.head import bare, holds
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["KNOWN", "Architecture", "can_pack", "in_slots", "window"]
+__all__ = ["KNOWN", "Architecture", "in_slots", "window"]
 
 log = logging.getLogger("orcamath")
 
@@ -68,12 +67,3 @@ def window(config: object) -> int | None:
     width = getattr(config, "sliding_window", None)
     kinds = getattr(config, "layer_types", None)
     return None if kinds is not None and "sliding_attention" not in kinds else width
-
-
-def can_pack(model: "PreTrainedModel", longest: int) -> bool:
-    """Tell whether a model's rows of up to `longest` tokens may be packed: no window may be shorter than a row."""
-    config = bare(model).config
-    if not (config.model_type in KNOWN and KNOWN[config.model_type].packs and in_slots(model)):
-        return False
-    width = window(config)
-    return (width is None or longest <= width) and use_attention(model)

@@ -12,10 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from orcamath.student.architectures import can_pack
 from orcamath.student.attention import Context, takes_segments
 from orcamath.student.head import Head, Whole, split
-from orcamath.student.packing import pack
+from orcamath.student.packing import can_pack, pack
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -4,15 +4,20 @@
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from orcamath.student.attention import Layout, Segments
+from orcamath.student.architectures import KNOWN, in_slots, window
+from orcamath.student.attention import Layout, Segments, use_attention
+from orcamath.student.head import bare
 
-__all__ = ["Packed", "pack", "sent"]
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+__all__ = ["Packed", "can_pack", "pack", "sent"]
 
 
 class Packed(NamedTuple):
@@ -178,3 +183,12 @@ def _places(spans: Sequence[tuple[int, int]], longest: int, offset: int, back: T
     places = offset + torch.arange(index.numel()).view(index.shape)
     back[index[real]] = places[real]
     return index.flatten()
+
+
+def can_pack(model: "PreTrainedModel", longest: int) -> bool:
+    """Tell whether a model's rows of up to `longest` tokens may be packed: no window may be shorter than a row."""
+    config = bare(model).config
+    if not (config.model_type in KNOWN and KNOWN[config.model_type].packs and in_slots(model)):
+        return False
+    width = window(config)
+    return (width is None or longest <= width) and use_attention(model)
