@@ -1,7 +1,7 @@
 """Preference training against TRL: the same model, the same set, the same number of optimizer steps; CPU seconds of one thread.
 
     python benchmarks/preference_training.py [--model pupil|135m|0.5b] [--dtype float32|bfloat16] [--problems 64]
-        [--repeats 3] [--only dpo …] [--table [--trl-batch 4]] [--json]
+        [--repeats 3] [--only dpo …] [--table] [--trl-batch 4] [--json]
 
 Models are random, of the named shape; `135m` and `0.5b` have texts of GSM8K's lengths. bfloat16: computed in, over float32
 weights. Each run is its own process; sides take turns; the figure is the median. TRL runs at the best of batch size
@@ -237,7 +237,7 @@ def measure(
     """Measure one preference set (`set`) under one `setting`; `known`: TRL's best setting, where it was searched already."""
     jobs: dict[str, dict[str, Any]] = {}
     for kind in kinds:
-        jobs[f"trl_{kind}"] = (known or best_of_trl(kind, case)) | case
+        jobs[f"trl_{kind}"] = (known or best_of_trl(kind, case)) | {"kind": kind, **case}
     for loss in {k[:3] for k in kinds}:
         for share in (False, True):
             jobs[f"{loss}{'_shared' if share else ''}"] = {"side": "ours", "kind": loss, "share": share, **case}
@@ -273,9 +273,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--table", action="store_true", help="instead, right-answer rates .5 / .8 / .95, capped at 4 and not (DPO)"
     )
-    parser.add_argument(
-        "--trl-batch", type=int, help="in the table: TRL's batch size, not searched; its reference is live"
-    )
+    parser.add_argument("--trl-batch", type=int, help="TRL's batch size, not searched; its reference is live")
     parser.add_argument("--model", choices=tuple(SHAPES), default="pupil", help="shape of model and texts")
     parser.add_argument(
         "--dtype", choices=("float32", "bfloat16"), default="float32", help="computed in, on both sides"
@@ -302,17 +300,16 @@ def run(args: argparse.Namespace) -> Any:
     setting = Setting(args.model, args.dtype)._asdict()
     case = {"set": {"n": args.problems, "right": 0.8, "cap": None, "shape": args.model}, "setting": setting}
     kinds = tuple(args.only or ("dpo", "kto_pairs", "kto_unique"))
+    known = None if args.trl_batch is None else {"side": "theirs", "batch": args.trl_batch, "precompute": False}
     if args.table:
-        best = {"side": "theirs", "kind": "dpo", "batch": args.trl_batch, "precompute": False}
-        if args.trl_batch is None:
-            best = best_of_trl("dpo", case)  # once, at the middle shape
+        known = known or best_of_trl("dpo", case)  # once, at the middle shape
         result: dict[str, Any] = {"table": []}
         for right, cap in ((r, c) for r in (0.5, 0.8, 0.95) for c in (None, 4)):
-            row = measure(case | {"set": case["set"] | {"right": right, "cap": cap}}, args.repeats, ("dpo",), best)
+            row = measure(case | {"set": case["set"] | {"right": right, "cap": cap}}, args.repeats, ("dpo",), known)
             print(json.dumps(row), flush=True)
             result["table"].append(row)
     else:
-        result = measure(case, args.repeats, kinds)
+        result = measure(case, args.repeats, kinds, known)
         result |= alternate(__file__, {"agreement": {"side": "agreement"}}, 1)["agreement"][0]
     return result
 
