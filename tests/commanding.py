@@ -1,8 +1,10 @@
 """Calls a command in this process, as a shell would: arguments in, exit code and both streams out."""
 
 import io
+import os
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from typing import NamedTuple
 
 from orcamath.cli import main
@@ -26,3 +28,13 @@ def call(*args: str) -> Done:
         finally:
             sys.argv = before
     return Done(code, out.getvalue(), err.getvalue())
+
+
+def call_in(folder: Path, *args: str) -> Done:
+    """Run `orcamath ARGS` in a folder."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        return call(*args)
+    finally:
+        os.chdir(before)

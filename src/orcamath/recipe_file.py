@@ -182,7 +182,7 @@ def _set(raw: dict[str, Any], override: str) -> None:
     try:
         parsed = read_yaml(value, f"--set {key}").value
     except RecipeError as e:
-        raise RecipeError(f"{e}; quote the value if it is meant as text") from None
+        raise RecipeError(f"{e}; quote it if it is meant as text") from None
     if isinstance(node, list):
         node[_position(node, last, key)] = parsed
     else:

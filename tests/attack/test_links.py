@@ -1,43 +1,11 @@
 """Links that somebody put into a store or a run folder: what they lead to is neither read nor written. A book that is none."""
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
 
-from commanding import Done, call
-
-RECIPE = """\
-name: r
-seeds: {sources: [{name: classroom, split: train, options: {n: 8, seed: 0, max_steps: 2}}]}
-benchmarks: {sources: [{name: classroom, split: dev, options: {n: 6}}]}
-teacher: {backend: textbook}
-gate: {policy: report}
-screens: [classroom]
-"""
-
-
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ran")
-    (folder / "r.yaml").write_text(RECIPE)
-    assert of(folder, "run", "r.yaml", "--until", "teach").code == 0
-    return folder
-
-
-@pytest.fixture
-def here(ran: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(ran, tmp_path / "here")
-
-
-def of(folder: Path, *words: str) -> Done:
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        return call(*words)
-    finally:
-        os.chdir(before)
+from commanding import call_in as of
 
 
 def content(folder: Path) -> dict[str, bytes]:

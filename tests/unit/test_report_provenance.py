@@ -10,7 +10,7 @@ from orcamath.ports import Message, Request, Sampling, Usage
 from orcamath.records import Attempt, Exercise
 from orcamath.report.fold import Results, fold
 from orcamath.report.page import render
-from orcamath.report.provenance import doubts, models, origins, spent
+from orcamath.report.provenance import models, origins, spent
 from orcamath.report.samples import Sample, doubted
 from orcamath.sources import mixture
 from orcamath.sources.passes import ReadingFacts
@@ -18,6 +18,7 @@ from orcamath.stages.imitate import ImitateFacts
 from orcamath.stages.preferences import PreferFacts
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.budget import Budget, Price
+from orcamath.store.leases import account_of
 from report_run import make_run, seal
 
 
@@ -78,21 +79,21 @@ def test_models_are_named_with_their_backend_and_the_base_with_its_fingerprint()
 
 
 def test_money_is_what_the_budget_booked_by_stage(tmp_path: Path, results: Results) -> None:
-    assert spent(None, ["teach"]) == {}
+    assert spent(account_of(None), ["teach"]) == {}
     budget = Budget(book := tmp_path / "budget.sqlite", 10.0)
     lease = budget.meter("teach", Price(1.0, 2.0))
     held = lease.reserve(Request((Message("user", "How many?"),), sampling=Sampling(max_tokens=100)))
     assert held is not None
     lease.settle(held, Usage(1_000_000, 250_000), sent=True)
     budget.close()
-    assert spent(book, ["ask", "teach", "judge 2", "judge 3"]) == {"teach": pytest.approx(1.5)}
+    assert spent(account_of(book), ["ask", "teach", "judge 2", "judge 3"]) == {"teach": pytest.approx(1.5)}
     page = render(results._replace(spent=(("teach", 1.5),)))
     assert "<strong>$1.50</strong> teach" in page
     assert "No model of this run was paid for" in render(results)
 
 
 def test_bills_that_could_not_be_are_named(tmp_path: Path, results: Results) -> None:
-    assert doubts(None) == ()
+    assert account_of(None) == ({}, {})
     budget = Budget(book := tmp_path / "budget.sqlite", 10.0)
     lease = budget.meter("teach", Price(1.0, 2.0))
     for replaced, tokens in ((True, 3), (False, 10**6), (False, 3)):
@@ -100,7 +101,7 @@ def test_bills_that_could_not_be_are_named(tmp_path: Path, results: Results) -> 
         assert held is not None
         lease.settle(held, Usage(1, tokens), sent=True, replaced=replaced)
     budget.close()
-    assert doubts(book) == (("teach", 1, 1),)
+    assert account_of(book).doubts == {"teach": (1, 1)}
     page = render(results._replace(spent=(("teach", 1.5),), doubts=(("teach", 12, 3),)))
     assert "could not be true for 12 calls" in page
     assert "3 calls claimed more than was reserved" in page

@@ -36,7 +36,7 @@ _USAGE: Any = typer.BadParameter.__base__
 """What the parser of the command line raises: click's UsageError, of typer's own copy of click where it brings one."""
 _MISNAMED = {
     errno.ENOENT: "there is nothing of that name; check the path",
-    errno.EISDIR: "that is a folder; name a file",
+    errno.EISDIR: "that is a folder; name a file, or move the folder away",
     errno.ENOTDIR: "the path leads through a file; check it",
     errno.EEXIST: "something of that name is there already; name another place",
     errno.ENAMETOOLONG: "the name is too long for this file system; shorten it",

@@ -16,6 +16,7 @@ from orcamath.errors import PaysAgain, ToReview, UsageError
 from orcamath.recipe_settings import Recipe
 from orcamath.store.artifacts import Store
 from orcamath.store.history import History
+from orcamath.store.leases import is_lost
 from orcamath.store.names import run_name
 from orcamath.store.run_folder import RunFolder
 
@@ -96,12 +97,12 @@ def run_loaded(
 
 
 def _know_the_book(recipe: Recipe, folder: RunFolder, book: Path) -> None:
-    """Raise PaysAgain where a run with a cap has a history and no book: nobody knows what of the cap is left."""
+    """Raise PaysAgain where a run with a cap has a history and no book, or an empty one: nobody knows what is left."""
     capped = recipe.budget.cap_usd is not None or recipe.budget.stages_usd
-    if capped and not book.exists() and folder.read_json("stages.json") is not None:
+    if capped and is_lost(book) and folder.read_json("stages.json") is not None:
         raise PaysAgain(
-            f"the run `{folder.path.name}` was run before, and its book `{book}` is not there: is `--store` the right one? Where "
-            f"the book is lost, `--new-book` counts from nothing, and the whole cap may be spent again"
+            f"the run `{folder.path.name}` was run before, and its book `{book}` is not there, or empty: is `--store` the right "
+            f"one? Where the book is lost, `--new-book` counts from nothing, and the whole cap may be spent again"
         )
 
 

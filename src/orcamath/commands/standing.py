@@ -31,7 +31,9 @@ def lines_of(now: RunNow) -> Iterator[str]:
     )
     if following is not None and now.stands != "done":
         yield f"  next       {following}"
-    if now.money.spent or now.money.cap is not None:
+    if now.money.doubt:
+        yield f"  spent      not known: {now.money.doubt}"
+    elif now.money.spent or now.money.cap is not None:
         yield f"  spent      ${now.money.spent:,.2f}" + (
             f" of ${now.money.cap:,.2f}" if now.money.cap is not None else ""
         )

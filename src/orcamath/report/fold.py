@@ -17,7 +17,7 @@ from orcamath.report.ladder import RungRow, ladder
 from orcamath.report.lengths import AnswerLength, LessonKind, answer_lengths, lesson_kinds
 from orcamath.report.mistakes import MistakeTable, mistakes_of_rounds, mistakes_of_students
 from orcamath.report.moved import Moved, moved
-from orcamath.report.provenance import doubts, models, spent
+from orcamath.report.provenance import models, spent
 from orcamath.report.rows import Row, Student, rows
 from orcamath.report.samples import Sample, doubted, samples
 from orcamath.report.slices import Slices, slices
@@ -27,6 +27,7 @@ from orcamath.stages.teach import TeachFacts
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.facts import Facts
 from orcamath.store.history import book_of
+from orcamath.store.leases import account_of
 
 __all__ = ["Example", "Origin", "Results", "StageRow", "fold", "students_of"]
 
@@ -144,10 +145,10 @@ def fold(folder: Path, store: Store) -> Results:
         (folder / "recipe.yaml").read_text(encoding="utf-8"),
         (*samples(base, students), *doubtful),
         tuple(models(arms[0].recipe, facts)),
-        tuple(spent(book := book_of(store.root, folder), (s.label for s in stages)).items()),
+        tuple(spent(account := account_of(book_of(store.root, folder)), (s.label for s in stages)).items()),
         **_looks(students, base, made(shown, store)),
         settled=tuple(_settled(arms[0].recipe, students, base)),
-        doubts=doubts(book),
+        doubts=tuple((stage, *counts) for stage, counts in sorted(account.doubts.items())),
         ladder=tuple(
             ladder(arms[0].recipe, taught.rungs if isinstance(taught := facts.get("teach"), TeachFacts) else ())
         ),

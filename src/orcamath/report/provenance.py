@@ -4,17 +4,16 @@ In: a run's resolved recipe, its stages and what they said of themselves. Out: p
 """
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 from orcamath.sources.clusters import Overlap
 from orcamath.sources.mixture import Mixture
 from orcamath.sources.passes import ReadingFacts
 from orcamath.stages.imitate import ImitateFacts
-from orcamath.store.budget import Budget
 from orcamath.store.facts import Facts
+from orcamath.store.leases import Account
 
-__all__ = ["Origins", "doubts", "models", "origins", "spent"]
+__all__ = ["Origins", "models", "origins", "spent"]
 
 READING = ("seeds", "benchmarks")
 
@@ -75,24 +74,7 @@ def origins(facts: Mapping[str, Facts]) -> Origins:
     return Origins(tuple(rows), tuple(overlap), tuple(texts), mixture)
 
 
-def doubts(book: Path | None) -> tuple[tuple[str, int, int], ...]:
-    """Return (stage, bills replaced by our own count, bills above what was reserved) where there were any."""
-    if book is None:
-        return ()
-    budget = Budget(book, None)
-    try:
-        return tuple((stage, *counts) for stage, counts in sorted(budget.doubts().items()))
-    finally:
-        budget.close()
-
-
-def spent(book: Path | None, stages: Iterable[str]) -> dict[str, float]:
-    """Return US dollars booked by stage, of a run and all its arms; empty where nothing was paid."""
-    if book is None:
-        return {}
-    budget = Budget(book, None)
-    try:
-        booked = {name: budget.spent_usd(name) for name in dict.fromkeys(label.split(" ")[0] for label in stages)}
-    finally:
-        budget.close()
-    return {name: usd for name, usd in booked.items() if usd}
+def spent(account: Account, stages: Iterable[str]) -> dict[str, float]:
+    """Return US dollars booked by stage, of a run and all its arms, in the order of these; empty where nothing was paid."""
+    names = dict.fromkeys(label.split(" ")[0] for label in stages)
+    return {name: account.usd[name] for name in names if name in account.usd}

@@ -11,24 +11,22 @@ A bill is what the endpoint says (`believed`), unless that cannot be: then it is
 import math
 import os
 import socket
-import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from typing import Protocol
 
-from orcamath.errors import CapReached, DataError, SchemaTooNew
+from orcamath.errors import CapReached, SchemaTooNew
 from orcamath.ports import Request, Usage
 from orcamath.store.bill import NOTHING, Price, believed, most_tokens, prompt_bytes
+from orcamath.store.leases import LEASE, NANO, checksum, committed, doubts_in
 from orcamath.store.sqlite_errors import connect, explained
 
 __all__ = [
-    "NANO", "Book", "Booked", "Budget", "Lease", "Meter", "Price", "believed", "most_tokens", "prompt_bytes", "spoilt_leases",
+    "NANO", "Book", "Booked", "Budget", "Lease", "Meter", "Price", "believed", "most_tokens", "prompt_bytes",
 ]  # fmt: skip
 
-NANO = 1_000_000_000
 BUDGET_VERSION = 2
 BLOCKS = 200
 """A lease grows by a two-hundredth of the cap: what one crash can lose, beside the calls in flight."""
@@ -40,7 +38,6 @@ _FROM_VERSION_1 = (
     "ALTER TABLE leases ADD COLUMN above INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE leases ADD COLUMN sum BLOB",
 )
-_SUMMED = "id, stage, granted, spent, replaced, above"
 MOST_NANO = 10**15
 """More than a million dollars is not booked for one call, whatever its endpoint claims: the sums must stay numbers."""
 
@@ -181,6 +178,7 @@ class Budget:
             self._db = connect(path)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")  # a lease is on disk before it is used
+            self._db.execute("PRAGMA wal_autocheckpoint=1")  # and in the file itself: a lost log takes nothing away
             self._open()
 
     def _open(self) -> None:
@@ -222,10 +220,7 @@ class Budget:
 
     def doubts(self) -> dict[str, tuple[int, int]]:
         """Return for each stage how many bills were replaced by our own count, and how many were above what was reserved."""
-        query = (
-            "SELECT stage, sum(replaced), sum(above) FROM leases GROUP BY stage HAVING sum(replaced) + sum(above) > 0"
-        )
-        return {stage: (replaced, above) for stage, replaced, above in self._db.execute(query)}
+        return doubts_in(self._db)
 
     def reached(self, stage: str, next_usd: float) -> CapReached:
         """Return the error that says which cap is reached, what is spent, and what the next call may cost."""
@@ -283,32 +278,13 @@ class Budget:
 
     def _summed(self, number: int) -> None:
         """Keep a lease's checksum with it."""
-        row = self._db.execute(f"SELECT {_SUMMED} FROM leases WHERE id=?", (number,)).fetchone()  # noqa: S608
-        self._db.execute("UPDATE leases SET sum=? WHERE id=?", (_sum(row), number))
+        row = self._db.execute(f"SELECT {LEASE} FROM leases WHERE id=?", (number,)).fetchone()  # noqa: S608
+        self._db.execute("UPDATE leases SET sum=? WHERE id=?", (checksum(row), number))
 
     def _committed(self, stage: str | None) -> int:
-        """Return what is spent or leased. Raises DataError where a lease is not what was written: nothing is spent on it."""
-        total = 0
-        with explained(self.path, "the budget"):
-            for *row, kept in self._db.execute(f"SELECT {_SUMMED}, sum FROM leases"):  # noqa: S608
-                if kept != _sum(row):
-                    raise DataError(
-                        f"the budget `{self.path}` is damaged: lease {row[0]!r} is not what was written, so nobody knows what is "
-                        f"left. Move the file away (keep it), look up at the provider what was spent, and run with `--new-book`"
-                    )
-                if stage in (None, row[1]):
-                    total += max(row[2], row[3])
-        return total
-
-
-def spoilt_leases(db: sqlite3.Connection) -> tuple[int, int]:
-    """Return how many leases a budget's file holds, and how many of them are not what was written."""
-    rows = db.execute(f"SELECT {_SUMMED}, sum FROM leases").fetchall()  # noqa: S608
-    return len(rows), sum(1 for *row, kept in rows if kept != _sum(row))
-
-
-def _sum(row: Sequence[object]) -> bytes:
-    return blake2b(repr(list(row)).encode(), digest_size=8).digest()
+        """Return what is spent or leased, in nano-dollars, of the run or of one stage. Raises DataError: see `committed`."""
+        booked = committed(self._db, self.path)
+        return booked.total() if stage is None else booked[stage]
 
 
 def _block(cap: int | None) -> int:

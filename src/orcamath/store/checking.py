@@ -3,6 +3,7 @@
 In: a store, perhaps only what one run names. Out: findings and counts. Nothing is changed.
 """
 
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from orcamath.errors import OrcamathError
 from orcamath.store.artifacts import Store
-from orcamath.store.budget import spoilt_leases
+from orcamath.store.leases import spoilt_leases
 from orcamath.store.ledger_care import spoilt
 from orcamath.store.sealed import manifest_of
 from orcamath.store.seals import changed, damaged_in, number_of, read_sealed
@@ -20,6 +21,7 @@ from orcamath.store.sqlite_errors import connect, explained
 
 __all__ = ["Finding", "check_runs", "check_store"]
 
+MEND = "mend its permissions"
 ANEW = "the next run that needs it makes it anew; to free its place now, delete"
 
 
@@ -33,9 +35,13 @@ class Finding(NamedTuple):
 
 def check_store(store: Store, counts: Counter[str], only: Collection[str] | None = None) -> Iterator[Finding]:
     """Yield what is damaged in a store; `counts` is filled with what was looked at. `only`: these artifacts and no others."""
+    yield from _closed(store.root)
     for path in sorted(store.artifacts.glob("*-*/")):
         if only is None or path.name in only:
             yield from _artifact(path, counts)
+            yield from _state(
+                path.with_name(f"{path.name}.made.json"), counts, "nothing: only how long it took is lost"
+            )
     for path in sorted((store.root / "ledger").glob("shard-*.sqlite")):
         yield from _sqlite(path, "the ledger", _replies, counts)
     for path in sorted((store.root / "reference").glob("*.sqlite")):
@@ -55,19 +61,50 @@ def check_store(store: Store, counts: Counter[str], only: Collection[str] | None
 
 
 def check_runs(folder: Path, counts: Counter[str]) -> Iterator[Finding]:
-    """Yield the state files that are damaged in a run folder and those of its arms."""
+    """Yield what is damaged in a run folder and those of its arms: state files, and the recipe that they have the hash of."""
+    again = "run the recipe again: what is sealed is found, and the file written anew"
+    yield from _closed(folder)
     for path in sorted({*folder.rglob("stages.json"), *folder.rglob("run.json")}):
-        yield from _state(path, counts, "run the recipe again: what is sealed is found, and the file written anew")
+        yield from _state(path, counts, again)
+    for path in sorted(folder.rglob("stages.json")):
+        recipe = path.with_name("recipe.yaml")
+        if os.access(path, os.R_OK) and (wanted := (read_sealed(path) or {}).get("recipe")) is not None:
+            counts["recipes"] += 1
+            if not os.access(recipe, os.R_OK) or changed(recipe, wanted):
+                yield Finding(recipe, "is not the recipe that the stages were made with (edited, or damaged)", again)
+
+
+def _closed(root: Path) -> Iterator[Finding]:
+    """Yield the folders that cannot be looked into: nothing in them is checked."""
+    closed: list[OSError] = []
+    for _ in os.walk(root, onerror=closed.append):
+        pass
+    for e in closed:
+        yield Finding(Path(e.filename), f"cannot be looked into ({e.strerror})", f"{MEND}, and check again")
 
 
 def _state(path: Path, counts: Counter[str], to_do: str) -> Iterator[Finding]:
+    if not path.exists():
+        return
     counts["state files"] += 1
-    if read_sealed(path) is None:
+    try:
+        whole = read_sealed(path) is not None
+    except OSError as e:
+        yield Finding(path, f"cannot be read ({e.strerror})", f"{MEND}, and check again")
+        return
+    if not whole:
         yield Finding(path, "cannot be read, or is not what was written", to_do)
 
 
 def _artifact(path: Path, counts: Counter[str]) -> Iterator[Finding]:
     counts["stages"] += 1
+    try:
+        yield from _sealed(path, counts)
+    except OSError as e:
+        yield Finding(Path(e.filename or path), f"cannot be read ({e.strerror})", f"{MEND}, and check again")
+
+
+def _sealed(path: Path, counts: Counter[str]) -> Iterator[Finding]:
     try:
         manifest = manifest_of(path / "manifest.json")
     except OrcamathError as e:

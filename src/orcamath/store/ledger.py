@@ -194,10 +194,11 @@ class Ledger:
         """Return how many calls of every model are remembered."""
         found: dict[str, int] = {}
         with self._guard:
-            for db in self._shards().values():
-                query = "SELECT fingerprint, count(*) FROM calls JOIN models m ON m.id = model GROUP BY model"
-                for fingerprint, n in db.execute(query):
-                    found[fingerprint] = found.get(fingerprint, 0) + n
+            query = "SELECT fingerprint, count(*) FROM calls JOIN models m ON m.id = model GROUP BY model"
+            for path, db in self._shards().items():
+                with explained(path, "the ledger"):
+                    for fingerprint, n in db.execute(query):
+                        found[fingerprint] = found.get(fingerprint, 0) + n
         return found
 
     def entries(self, fingerprint: str | None = None) -> Iterator[Entry]:
@@ -205,12 +206,13 @@ class Ledger:
         query = """SELECT m.fingerprint, c.key, c.draw, p.body, x.body, c.reply FROM calls c JOIN models m ON m.id = c.model
                    JOIN prompts p ON p.id = c.prompt JOIN prefixes x ON x.id = p.prefix ORDER BY c.id"""
         with self._guard:
-            shards = list(self._shards().values())
-        for db in shards:
-            for name, key, draw, packed, prefix, reply in db.execute(query):
-                if fingerprint in (None, name):
-                    request = join(prefix, unpack_body(prefix.encode(), packed), draw)
-                    yield Entry(name, request, stored(key, reply, packed, prefix.encode()))
+            shards = dict(self._shards())
+        for path, db in shards.items():
+            with explained(path, "the ledger"):
+                for name, key, draw, packed, prefix, reply in db.execute(query):
+                    if fingerprint in (None, name):
+                        request = join(prefix, unpack_body(prefix.encode(), packed), draw)
+                        yield Entry(name, request, stored(key, reply, packed, prefix.encode()))
 
     def forget(self, fingerprints: Collection[str]) -> int:
         """Drop every call of these models and give the space back; returns how many. Raises RunBusy while anyone writes."""

@@ -99,7 +99,7 @@ def read_sealed(path: Path) -> dict[str, Any] | None:
         text = path.read_bytes().decode()
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, IsADirectoryError):
         text = ""
     value = unseal(text)
     if value is None:

@@ -4,19 +4,17 @@ In: a run folder, finished or running, and the store. Out: plain values. Costs l
 what only sealed stages decide (the scores) is folded again only when another stage was sealed.
 """
 
-import sqlite3
 import time
 from collections.abc import Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from orcamath.errors import OrcamathError
 from orcamath.report.arms import Arm, arms_of, load_artifact, recipe_of
 from orcamath.store.artifacts import Artifact, Store
-from orcamath.store.budget import NANO
 from orcamath.store.facts import Facts
 from orcamath.store.history import StagePointer, book_of
+from orcamath.store.leases import account_of
 from orcamath.store.run_state import RunState, read_state
 
 __all__ = ["ArmNow", "Money", "RunNow", "StageNow", "now_of"]
@@ -56,6 +54,8 @@ class Money(NamedTuple):
     spent: float
     cap: float | None
     by_stage: Mapping[str, float]
+    doubt: str = ""
+    """Why the book cannot be read, so that nobody knows what is spent; empty where it can."""
 
 
 class RunNow(NamedTuple):
@@ -144,14 +144,11 @@ def _stage(pointer: StagePointer, artifact: Artifact, seen: set[str]) -> StageNo
     )  # fmt: skip
 
 
-def _money(path: Path | None, recipe: Mapping[str, Any]) -> Money:
+def _money(book: Path | None, recipe: Mapping[str, Any]) -> Money:
     cap = (recipe.get("budget") or {}).get("cap_usd")
-    booked: dict[str, float] = {}
-    if path is not None:
-        try:
-            with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as db:
-                rows = db.execute("SELECT stage, sum(max(granted, spent)) FROM leases GROUP BY stage").fetchall()
-                booked = {str(stage): n / NANO for stage, n in rows if n}
-        except sqlite3.Error:
-            booked = {}
-    return Money(sum(booked.values()), None if cap is None else float(cap), booked)
+    usd, doubt = dict[str, float](), ""
+    try:
+        usd = dict(account_of(book).usd)
+    except OrcamathError as e:
+        doubt = str(e)
+    return Money(sum(usd.values()), None if cap is None else float(cap), usd, doubt)

@@ -1,0 +1,198 @@
+"""What is kept and cannot be used: garbage, a folder in its place, a closed, read-only or full disk. One true cause each."""
+
+import os
+import resource
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from commanding import Done, call_in
+from orcamath.ports import Message, Request
+from orcamath.store.budget import Budget, Price
+from orcamath.store.leases import account_of
+from orcamath.store.ledger import Ledger
+
+GO_ON = ("run", "r.yaml", "--until", "teach")
+LOOKING = [
+    ("status", "r"), ("status", "r", "--json"), ("report", "r"), ("review", "r"), ("review", "r", "--bad", "0"), ("show", "0"),
+    ("runs",), ("diff", "r", "r.yaml"), ("plan", "r.yaml"), ("fsck",), ("fsck", "r", "--json"), ("gc", "--dry-run"),
+    ("export", "r", "lessons", "--out", "out.jsonl"),
+]  # fmt: skip
+LEDGER, BOOK, STAGES = "store/ledger/*.sqlite", "store/runs/*/budget.sqlite", "runs/r/stages.json"
+KEPT = [
+    LEDGER, BOOK, STAGES, "runs/r/run.json", "runs/r/recipe.yaml", "runs/r/state.json", "runs/r/metrics.jsonl",
+    "store/runs/*/history.json", "store/artifacts/teach-*/manifest.json", "store/artifacts/teach-*/*.parquet",
+    "store/artifacts/*.made.json",
+]  # fmt: skip
+
+
+def garbage(path: Path) -> None:
+    path.write_bytes(b"no such thing \xff" * 600)
+
+
+def half(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def another_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def is_ours(done: Done) -> None:
+    assert done.code in (0, 1, 2, 3, 4)
+    assert "fault of orcamath" not in done.err, done.err
+    assert "Traceback" not in done.err + done.out
+
+
+@pytest.mark.parametrize(
+    "spoil", [garbage, *(pytest.param(s, marks=pytest.mark.slow) for s in (half, empty, another_folder))]
+)
+@pytest.mark.parametrize("kept", KEPT)
+def test_whatever_lies_there_is_one_message_and_fsck_finds_it(
+    kept: str, spoil: Callable[[Path], None], here: Path
+) -> None:
+    for path in here.glob(kept):
+        spoil(path)
+    noted = kept in ("runs/r/state.json", "runs/r/metrics.jsonl")  # for people: no stage reads them
+    assert (call_in(here, "fsck").code == 1) == (not noted)
+    for words in (*LOOKING, GO_ON):
+        is_ours(call_in(here, *words))
+
+
+@pytest.mark.parametrize("spoil", [garbage, half, empty, another_folder])
+def test_a_book_that_cannot_be_read_is_never_a_full_purse(spoil: Callable[[Path], None], here: Path) -> None:
+    (book,) = here.glob(BOOK)
+    spoil(book)
+    assert ("--new-book" in call_in(here, *GO_ON).err) == (spoil is not another_folder)
+    assert call_in(here, *GO_ON).code != 0
+    said = call_in(here, "status", "r").out
+    assert ("spent      not known" in said) == (spoil is not empty)
+    assert "asked or computed anew" not in call_in(here, "report", "r").err
+
+
+def spend(book: Path) -> None:
+    """Lease and spend in a process of its own, which is killed."""
+    if (child := os.fork()) == 0:
+        lease = Budget(book, 5.0).meter("teach", Price(1000.0, 1000.0))
+        assert lease.reserve(Request((Message("user", "How many?"),))) is not None
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize("spoil", [garbage, half, empty, Path.unlink])
+def test_a_log_that_is_lost_after_a_kill_takes_no_money_with_it(spoil: Callable[[Path], None], tmp_path: Path) -> None:
+    book = tmp_path / "budget.sqlite"
+    spend(book)
+    wanted = account_of(book).usd["teach"]
+    spend(book)
+    log = tmp_path / "budget.sqlite-wal"
+    assert log.exists()
+    spoil(log)
+    budget = Budget(book, 5.0)
+    assert budget.spent_usd() == pytest.approx(2 * wanted)
+    budget.close()
+
+
+@contextmanager
+def someone_else(folder: Path) -> Iterator[None]:
+    """Be a user who has no right but to look, where this one is root."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        for path, _, _ in os.walk(folder):
+            Path(path).chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def warm(ran: Path) -> None:
+    """Import what the commands import, while it may be read."""
+    for words in (*LOOKING, GO_ON):
+        call_in(ran, *words)
+
+
+def test_a_store_and_runs_that_are_read_only_are_looked_at_all_the_same(here: Path, warm: None) -> None:
+    for path in [*here.rglob("*"), here]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    with someone_else(here):
+        for words in LOOKING:
+            done = call_in(here, *words)
+            is_ours(done)
+            if words[0] in ("status", "review", "runs", "fsck"):
+                assert done.code in (0, 2), done
+            else:
+                assert done.code in (0, 2) or "ermission denied" in done.err or "read-only" in done.err
+            assert "damaged:" not in done.out
+        done = call_in(here, *GO_ON)
+        assert done.code == 1
+        assert "ermission denied" in done.err
+
+
+@contextmanager
+def no_room() -> Iterator[None]:
+    """Let no file grow: every write fails, as on a full disk."""
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+
+
+def test_a_full_disk_is_named_and_nothing_is_called_damaged(here: Path) -> None:
+    with no_room():
+        looked = {words: call_in(here, *words) for words in (*LOOKING, GO_ON)}
+    for words, done in looked.items():
+        is_ours(done)
+        assert "damaged" not in done.err
+        if words[0] in ("status", "review", "runs", "fsck"):
+            assert done.code in (0, 2), done
+        else:
+            assert done.code in (0, 2) or "disk is full" in done.err or "make room" in done.err, (words, done)
+    assert looked[GO_ON].code == 4
+    assert call_in(here, *GO_ON).code == 0
+
+
+CLOSED = ["store/ledger", LEDGER, "store/artifacts", "store/artifacts/teach-*", "store/runs", BOOK, "runs/r", STAGES]
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+def test_what_may_not_be_looked_into_is_not_called_whole(closed: str, here: Path, warm: None) -> None:
+    for path in here.glob(closed):
+        path.chmod(0)
+    with someone_else(here):
+        done = call_in(here, "fsck")
+        is_ours(done)
+        assert done.code == 1
+        assert "ermission" in done.out + done.err or "the rights" in done.out
+        for words in LOOKING:
+            is_ours(call_in(here, *words))
+
+
+def test_a_shard_that_fails_deep_inside_is_named_whatever_is_asked_of_it(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger._own().execute("DROP TABLE calls")
+    for look in (
+        ledger.counts,
+        lambda: list(ledger.entries()),
+        lambda: list(ledger.damaged()),
+        lambda: ledger.has(b"x"),
+    ):
+        with pytest.raises(Exception, match=r"shard-0\.sqlite` is damaged") as e:
+            look()
+        assert not isinstance(e.value, sqlite3.Error)
