@@ -38,7 +38,7 @@ from orcamath.student.settings import LearnSettings
 from orcamath.student.steps import Objective, Referenced, gradients, score_all
 from pupil_shape import PUPIL, Setting, make_groups, make_model, spread
 
-STAGES = ("agreement", "dpo", "sft", "sampling", "kto")
+STAGES = ("agreement", "dpo", "sft", "sampling", "kto", "compiled")
 PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
 """Dense bfloat16, by what the device's name holds (SXM data sheets)."""
 
@@ -163,11 +163,12 @@ def against(result: dict[str, Any], peer: str, what: str, sign: int) -> dict[str
 
 def compared(bench: Bench, ours: dict[str, Side], peers: dict[str, Side], small: dict[str, Side], n_tokens: int) -> dict[str, Any]:  # noqa: E501  # fmt: skip
     """Find the peer's best setting on the `small` set, then measure it and ours in turns."""
-    bench.turns({name: ours[name] for name in list(ours)[:1]}, 1)  # kernels are loaded and tuned before anything counts
+    first = bench.turns(ours, 1)  # kernels are loaded, tuned and compiled before anything counts
     best, tried = bench.best(small)
     sides = ours | ({"trl": peers[best]} if best else {})
     result = rated(bench, bench.turns(sides, bench.repeats), n_tokens)
     return result | {
+        "first_s": {name: r["seconds"]["median"] for name, r in first.items() if "seconds" in r},
         "trl_tried": tried, "trl_best": best, "speedup": against(result, "trl", "seconds", 1),
         "forwarded_ratio": against(result, "trl", "forwarded", 1),
         "peak_share": against(result, "trl", "peak_gb", -1) if bench.device == "cuda" else None,  # a process has one peak
@@ -179,13 +180,11 @@ def preference_stage(bench: Bench, setting: Setting, kind: str) -> dict[str, Any
     size, loss = bench.size, kind[:3]
     groups = make_groups(size.problems, 0.8, shape=setting.shape)
     few = groups[: max(4, size.problems // 4)]
-    ours = {
-        f"ours {tokens}{' shared' if share else ''}": lambda tokens=tokens, share=share: preferences.ours(
-            groups, loss, share, setting, size.batch, tokens
-        )
-        for tokens in size.tokens
-        for share in (True, False)
-    }
+
+    def own(tokens: int, share: bool) -> Side:
+        return lambda: preferences.ours(groups, loss, share, setting, size.batch, tokens)
+
+    ours = {f"ours {n}{' shared' if share else ''}": own(n, share) for n in size.tokens for share in (True, False)}
 
     def trl(of: list[Any], batch: int, ahead: bool) -> Side:
         return lambda: preferences.theirs(of, kind, batch, ahead, setting, size.batch)
@@ -194,6 +193,23 @@ def preference_stage(bench: Bench, setting: Setting, kind: str) -> dict[str, Any
     peers, small = ({name: trl(of, *way) for name, way in ways.items()} for of in (groups, few))
     result = compared(bench, ours, peers, small, sum(g.n_tokens for g in groups))
     return result | preferences.counts(groups)
+
+
+def compiled_stage(bench: Bench, setting: Setting) -> dict[str, Any]:
+    """Compare DPO with compiled blocks (`compile: true`) with itself; `first_s`: what the first run took, compiling included."""
+    groups = make_groups(bench.size.problems, 0.8, shape=setting.shape)
+
+    def own(compiled: bool) -> Side:
+        tokens, batch = bench.size.tokens[-1], bench.size.batch
+        return lambda: preferences.ours(groups, "dpo", True, setting, batch, tokens, compiled)
+
+    sides = {"compiled": own(True), "plain": own(False)}
+    first = bench.turns(sides, 1)
+    result = rated(bench, bench.turns(sides, bench.repeats), sum(g.n_tokens for g in groups))
+    return result | {
+        "first_s": {name: r["seconds"]["median"] for name, r in first.items() if "seconds" in r},
+        "speedup": against(result, "plain", "seconds", 1),
+    }  # fmt: skip
 
 
 def sft_stage(bench: Bench, setting: Setting) -> dict[str, Any]:
@@ -291,6 +307,8 @@ def stages(bench: Bench, args: argparse.Namespace) -> Iterator[tuple[str, str, C
             )
         for kind in ("kto_unique", "kto_pairs"):
             yield "kto", f"{shape} {kind}", lambda s=setting, kind=kind: preference_stage(bench, s, kind)
+        if bench.device == "cuda":
+            yield "compiled", f"{shape} dpo, compiled", lambda s=setting: compiled_stage(bench, s)
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -29,11 +29,12 @@ import torch.nn.functional as F
 
 from figures import report
 from orcamath.ports import Silent
-from orcamath.student.fit import quietly
+from orcamath.student.fit import prepared, quietly
 from orcamath.student.groups import Group, mismatches
 from orcamath.student.logprobs import Posed
 from orcamath.student.loop import plan, train
 from orcamath.student.losses import dpo, kto
+from orcamath.student.model import Loaded
 from orcamath.student.settings import LearnSettings
 from orcamath.student.steps import Objective, Referenced, gradients, score_all, z0
 from pupil_shape import (
@@ -56,14 +57,15 @@ LOSSES = {"dpo": dpo.loss, "kto": kto.loss}
 
 
 def ours(
-    groups: list[Group], loss: str, share: bool, setting: Setting = PUPIL, batch: int = BATCH, tokens: int = 8192
-) -> dict[str, float]:
+    groups: list[Group], loss: str, share: bool, setting: Setting = PUPIL, batch: int = BATCH, tokens: int = 8192,
+    compiled: bool = False,
+) -> dict[str, float]:  # fmt: skip
     """Train with orcamath, reference log-probs included; `batch` problems a step, `tokens` at once."""
     meter = Meter(setting.device)
-    model = meter.count(make_model(setting=setting).train())
     settings = LearnSettings(
-        beta=BETA, learning_rate=1e-5, batch_size=batch, loss=loss, dtype=setting.dtype, batch_tokens=tokens
-    )
+        beta=BETA, learning_rate=1e-5, batch_size=batch, loss=loss, dtype=setting.dtype, batch_tokens=tokens, compile=compiled
+    )  # fmt: skip
+    model = meter.count(prepared(Loaded(make_model(setting=setting), make_tokenizer(setting.shape)), settings))
     with meter, quietly(model, settings), tempfile.TemporaryDirectory() as scratch:
         steps = plan(len(groups), settings)
         strangers = [mismatches([groups[k] for k in s]) if loss == "kto" else {} for s in steps]

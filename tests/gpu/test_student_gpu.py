@@ -64,6 +64,12 @@ def test_segments_score_and_learn_what_padded_rows_do(share: bool) -> None:
     assert wrong <= 2 * padded_wrong + 0.01
 
 
+def test_compiled_blocks_learn_what_others_do(tmp_path: Path) -> None:
+    base = tiny_folder(tmp_path / "base")
+    plain, compiled = (trained(tmp_path, str(c), base, dtype="bfloat16", compile=c) for c in (False, True))
+    assert compiled == pytest.approx(plain, rel=0.02)
+
+
 def test_what_the_sampler_says_of_its_tokens_is_what_the_scorer_says() -> None:
     model = tiny_model().cuda().to(torch.bfloat16)
     asked = [Asked((3, 4, 5 + i % 3), 12, 1.0, 1.0, i) for i in range(8)]

@@ -25,7 +25,7 @@ from orcamath.student.loop import learning_rate, plan
 from orcamath.student.losses import dpo, ipo, kto, needs
 from orcamath.student.model import load, open_folder
 from orcamath.student.processes import World, deal
-from orcamath.student.settings import AdapterSettings, LearnSettings, SftSettings, TrainSettings
+from orcamath.student.settings import AdapterSettings, LearnSettings, OnlineSettings, SftSettings, TrainSettings
 from orcamath.student.sharding import shards
 from tiny_student import Quiet, sealed, tiny_folder
 
@@ -462,3 +462,18 @@ def test_two_processes_go_on_as_one_from_the_last_epoch(tmp_path: Path, base: Mo
     assert [row["loss"] for row in metrics.rows] == pytest.approx([row["loss"] for row in two.rows[6:]], abs=1e-4)
     assert isinstance(said, ImitateFacts)
     assert said.n_steps == 9
+
+
+@pytest.mark.parametrize(
+    ("settings", "more", "says"),
+    [
+        (SftSettings, {"processes": 2}, "one process"),
+        (LearnSettings, {"processes": 2}, "one process"),
+        (OnlineSettings, {}, "sample"),
+    ],
+)
+def test_compiled_blocks_are_trained_in_one_process_and_not_sampled(
+    settings: type[TrainSettings], more: dict[str, int], says: str
+) -> None:
+    with pytest.raises(ValueError, match=f"{says}.*leave `compile`"):
+        settings(compile=True, **more)  # type: ignore[arg-type]

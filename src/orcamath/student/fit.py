@@ -15,7 +15,7 @@ from orcamath.student.loop import Done, Metric, StepReport, epoch_steps, log, tr
 from orcamath.student.model import Loaded, contents, torch_dtype
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
-from orcamath.student.sharding import even, gathered, is_sharded, shard, shards
+from orcamath.student.sharding import blocks, even, gathered, is_sharded, shard, shards
 from orcamath.student.steps import Objective, Referenced, gradients, totals
 from orcamath.student.watch import Sums
 
@@ -61,14 +61,17 @@ class Room:
 
 
 def prepared(loaded: Loaded, settings: TrainSettings, world: World = ALONE) -> "PreTrainedModel":
-    """Return the model as it will be trained: with its adapter if there is one, checkpointing switched on, sharded, in training
-    mode."""
+    """Return the model as it will be trained: with its adapter if there is one, checkpointing switched on, compiled, sharded,
+    in training mode."""
     model = adapted(loaded.model, settings.adapter) if settings.adapter else loaded.model
     if settings.gradient_checkpointing:
         # the second name is that of transformers before 5.23
         enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
         enable({"use_reentrant": False})
         model.enable_input_require_grads()  # adapters leave the embeddings frozen
+    if settings.compile:
+        for block in blocks(model):
+            block.compile(dynamic=True)  # micro-batches are of all lengths
     if shards(settings, world):
         shard(model, settings, world)
     return model.train()

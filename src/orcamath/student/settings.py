@@ -1,6 +1,6 @@
 """Settings of training. They need no torch, so a recipe can be read and planned without it."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -74,6 +74,8 @@ class TrainSettings(Settings):
     """Compute a prompt's keys and values once for all its answers."""
     gradient_checkpointing: bool = outside_digest(False)
     """Keep fewer activations and compute them again: about a third slower, much less memory."""
+    compile: bool = outside_digest(False)
+    """Compile the model's blocks (`torch.compile`), for a GPU: minutes before the first step, fewer and larger kernels after."""
     processes: int = outside_digest(1, ge=1)
     """Training processes, started by torchrun: one a GPU, or several on one CPU."""
     sharding: Literal["auto", "none", "fsdp2"] = outside_digest("auto")
@@ -84,6 +86,12 @@ class TrainSettings(Settings):
     resume: Literal["exact", "epoch"] = outside_digest("exact")
     """A broken-off training that is continued with another number of processes is refused (`exact`), or goes back to the end
     of its last finished epoch (`epoch`). With the same number it always goes on where it was."""
+
+    @model_validator(mode="after")
+    def _compiled_alone(self) -> Self:
+        if self.compile and self.processes > 1:
+            raise ValueError("compiled blocks are trained in one process; leave `compile` or `processes` out")
+        return self
 
 
 class SftSettings(TrainSettings):
@@ -141,4 +149,8 @@ class OnlineSettings(TrainSettings, LossSettings):
             raise ValueError("online rounds run in one process; leave `processes` out")
         if self.adapter is not None:
             raise ValueError("online rounds train all weights; leave `adapter` out")
+        if self.compile:
+            raise ValueError(
+                "online rounds sample from the model they train, whose blocks are not compiled; leave `compile` out"
+            )
         return self

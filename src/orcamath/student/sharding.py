@@ -23,7 +23,7 @@ from orcamath.student.settings import TrainSettings
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["even", "gathered", "is_sharded", "like", "shard", "shards", "whole"]
+__all__ = ["blocks", "even", "gathered", "is_sharded", "like", "shard", "shards", "whole"]
 
 
 def shards(settings: TrainSettings, world: World) -> bool:
@@ -35,6 +35,12 @@ def shards(settings: TrainSettings, world: World) -> bool:
     return settings.sharding == "fsdp2" or torch.cuda.is_available()
 
 
+def blocks(model: "PreTrainedModel") -> list[torch.nn.Module]:
+    """Return what a model is a stack of, from its first layer to its last."""
+    names = set(model._no_split_modules or ())
+    return [m for m in model.modules() if type(m).__name__ in names]
+
+
 def shard(model: "PreTrainedModel", settings: TrainSettings, world: World) -> None:
     """Deal a model out, in place: block by block, then what is left (embeddings, last norm, head)."""
     # here and not above: these take a second to import, and most trainings need none of them
@@ -44,8 +50,7 @@ def shard(model: "PreTrainedModel", settings: TrainSettings, world: World) -> No
     mesh = init_device_mesh("cuda" if torch.cuda.is_available() else "cpu", (world.size,))
     low = torch_dtype(settings.dtype) is torch.bfloat16
     policy = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if low else MixedPrecisionPolicy()
-    names = set(model._no_split_modules or ())
-    for block in [m for m in model.modules() if type(m).__name__ in names]:
+    for block in blocks(model):
         fully_shard(block, mesh=mesh, mp_policy=policy)
     fully_shard(model, mesh=mesh, mp_policy=policy)
     for module in model.modules():
