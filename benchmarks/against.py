@@ -2,17 +2,19 @@
 
     git worktree add ../before COMMIT
     python benchmarks/against.py ../before answers_per_cpu_second judging.py FOLDER
-    python benchmarks/against.py --pairs 9 ../before . sft.py --job '{"side": "ours", "n": 512}'
+    python benchmarks/against.py ../before . sampling.py --job '{"side": "ours", "name": "pupil", "folder": null}'
 
-FIGURE names a number of the object that the script prints with `--json`; `.` is a script that prints a number alone (the jobs of
-the training benchmarks). Every run is a process of its own, of one thread; which tree begins changes from pair to pair, so that
-what else the machine does falls on both. `ratio`: median over the pairs of this tree's figure through the other's, the lowest
-and highest. It compares CPU seconds on equally busy cores; how quick anything is it does not say.
+FIGURE names a number of the object that the script prints with `--json`; `.` is a script that prints a number alone. `--there`
+and `--figure-there` are what the other tree's script is given, and what it calls the figure, where that is something else there.
+Every run is a process of its own, of one thread; which tree begins changes by pair, so that what else the machine does falls on
+both. `ratio`: median over the pairs of this tree's figure through the other's, the lowest and highest. It compares CPU seconds on
+equally busy cores; how quick anything is it does not say.
 """
 
 import argparse
 import json
 import os
+import shlex
 import statistics
 import subprocess
 import sys
@@ -32,6 +34,8 @@ def options(parser: argparse.ArgumentParser) -> None:
         "arguments", nargs=argparse.REMAINDER, help="what the script is given; options of ours stand before"
     )
     parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--there", type=shlex.split, metavar="ARGUMENTS", help="those of the other tree's script")
+    parser.add_argument("--figure-there", metavar="FIGURE", help="the figure in what the other tree's script prints")
 
 
 def figure_of(tree: Path, script: str, arguments: list[str], figure: str) -> float:
@@ -49,11 +53,14 @@ def figure_of(tree: Path, script: str, arguments: list[str], figure: str) -> flo
 
 def measure(args: argparse.Namespace) -> dict[str, object]:
     """Run both trees in turn."""
-    trees = {"this": HERE, "other": args.other.resolve()}
-    figures: dict[str, list[float]] = {side: [] for side in trees}
+    sides = {
+        "this": (HERE, args.script, args.arguments, args.figure),
+        "other": (args.other.resolve(), args.script, args.there or args.arguments, args.figure_there or args.figure),
+    }
+    figures: dict[str, list[float]] = {side: [] for side in sides}
     for pair in range(args.pairs):
-        for side in sorted(trees, reverse=bool(pair % 2)):
-            figures[side].append(figure_of(trees[side], args.script, args.arguments, args.figure))
+        for side in sorted(sides, reverse=bool(pair % 2)):
+            figures[side].append(figure_of(*sides[side]))
     ratios = sorted(a / b for a, b in zip(figures["this"], figures["other"], strict=True))
     return {
         "ratio": round(statistics.median(ratios), 3), "low": round(ratios[0], 3), "high": round(ratios[-1], 3),

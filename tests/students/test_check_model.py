@@ -37,7 +37,7 @@ def test_a_model_that_fails_says_where(folder: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("orcamath.student.slots.window", lambda _: None)  # as a sampler that loses the window
     done = CliRunner().invoke(app, ["check-model", str(folder)])
     assert done.exit_code == 1
-    assert "FAILS  greedy" in done.stdout
+    assert "FAILS  sampled" in done.stdout
     assert "holds  score" in done.stdout
 
 

@@ -33,6 +33,22 @@ def test_a_file_is_the_model_it_was_written_of(name: str, tmp_path: Path) -> Non
     assert (size.n_params, size.vocabulary) == (model.num_parameters(), N_IDS)
 
 
+def test_a_file_is_read_once_and_no_bar_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path, reader, read = write(made("llama"), "llama", tmp_path / "once.gguf"), gguf.GGUFReader, []
+
+    def counted(path: str) -> gguf.GGUFReader:
+        read.append(path)
+        return reader(path)
+
+    monkeypatch.setattr(gguf, "GGUFReader", counted)
+    load(open_folder(str(path)))
+    assert len(read) == 1
+    assert capfd.readouterr().err == ""
+    assert gguf.GGUFReader is counted
+
+
 @pytest.mark.parametrize(
     ("more", "named"),
     [

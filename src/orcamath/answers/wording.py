@@ -32,6 +32,8 @@ _GIVES_UP = re.compile(
     re.IGNORECASE,
 )
 """What is said where a question cannot be answered, by a solution or by a gold answer."""
+_ASKING = frozenset({"who", "whose", "what", "which", "how"})
+"""Words that stand in capitals where a question begins, and name nobody."""
 _SIDES = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
 
 
@@ -80,7 +82,7 @@ def _only_named(said: str, name: str, question: str) -> bool | None:
     ):
         return None
     words = question.replace("?", " ").replace(",", " ").split()
-    rivals = {_bare(w) for w in words[1:] if w[:1].isupper()}
+    rivals = {_bare(w) for w in words[1:] if w[:1].isupper()} - _ASKING
     for i, word in enumerate(words[1:-1], 1):
         if word == "or":
             rivals |= {_bare(words[i - 1]), _bare(words[i + 1])}

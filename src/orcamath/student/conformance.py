@@ -99,11 +99,11 @@ def _templated(case: _Case) -> Seen:
 
 
 def _posed(case: _Case) -> list[Posed]:
-    """Make problems out of the prompts: the answers are pieces of other prompts, of different lengths."""
+    """Make problems out of the prompts, every other one with two answers: pieces of other prompts, of different lengths."""
     line = [i for p in case.prompts for i in p]
     cuts = [(7 * k % max(1, len(line) - 12), 1 + 5 * k % 11) for k in range(2 * len(case.prompts))]
     answers = [tuple(line[a : a + n]) for a, n in cuts]
-    return [Posed(p, tuple(answers[2 * i : 2 * i + 2])) for i, p in enumerate(case.prompts)]
+    return [Posed(p, tuple(answers[2 * i : 2 * i + 2 - i % 2])) for i, p in enumerate(case.prompts)]
 
 
 @torch.no_grad()
@@ -128,12 +128,13 @@ def _greedy(case: _Case) -> Seen:
 
 
 def _sampled(case: _Case) -> Seen:
-    asked = [Asked(p, case.max_new, 1.0, 0.95, seed) for seed, p in enumerate([*case.prompts, *case.prompts])]
+    # of one prompt twice, and more than there are rows: samples share a prefill, and a row is filled again
+    asked = [Asked(p, case.max_new, 1.0, 0.95, seed) for seed, p in enumerate([case.prompts[0], *case.prompts])]
     return _compared(case, asked, sample_plain)
 
 
 def _compared(case: _Case, asked: list[Asked], other: Callable[..., list[Sampled]]) -> Seen:
-    ours = sample_chunk(case.model, asked, case.encoder.stop_ids, str, n_rows=3)
+    ours = sample_chunk(case.model, asked, case.encoder.stop_ids, str, n_rows=2)
     theirs = other(case.model, asked, case.encoder.stop_ids, str)
     n_equal = 0
     for a, mine, its in zip(asked, ours, theirs, strict=True):
@@ -149,8 +150,8 @@ def _compared(case: _Case, asked: list[Asked], other: Callable[..., list[Sampled
 
 
 def _trained(case: _Case) -> Seen:
-    """Compare gradients of a few problems' summed log-prob, with respect to norms and biases: these lie at every depth."""
-    posed = _posed(case)[:2]
+    """Compare gradients of two answers' summed log-prob, with respect to norms and biases: these lie at every depth."""
+    posed = _posed(case)[:1]
     weights = [p for p in case.model.parameters() if p.ndim == 1 and p.requires_grad]
     own = torch.stack([_own_logprob(case.model, p.prompt, a).sum() for p in posed for a in p.answers]).sum()
     ours, theirs = (_gradient(value, weights) for value in (score(case.model, posed).sum(), own))
@@ -194,7 +195,7 @@ def _saved(case: _Case) -> Seen:
 @torch.no_grad()
 def _merged(case: _Case) -> Seen:
     """Put a random adapter on, score, merge it, score again."""
-    posed = _posed(case)
+    posed = _posed(case)[:1]
     n = max(len(a) for p in posed for a in p.answers)
     base = score(case.model, posed)
     model = adapted(case.model, AdapterSettings(rank=4))

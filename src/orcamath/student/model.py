@@ -6,6 +6,7 @@ configuration, tokenizer, chat template, adapter, dtype, and what this version s
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -20,6 +21,7 @@ from orcamath.store.placing import folder_whole
 from orcamath.student.changes import changes, declared_ends
 from orcamath.student.folder import ModelFolder
 from orcamath.student.gguf_header import gguf_header
+from orcamath.student.gguf_reading import model_of, read_once
 from orcamath.student.gguf_weights import as_the_file_says
 from orcamath.student.head import holds
 from orcamath.student.intake import check_claims, check_files, config_of
@@ -184,13 +186,14 @@ def load(
     look_at(path)
     hf_logging.disable_progress_bar()  # stages draw their own
     try:
-        if (path / "adapter_config.json").exists():
-            model = _load_adapter(path, dtype)
-        elif quantize == "4bit":
-            model = _load_quantized(path, dtype)
-        else:
-            model = _load_weights(path, dtype)
-        tokenizer = load_tokenizer(path)
+        with read_once() if path.is_file() else nullcontext():
+            if (path / "adapter_config.json").exists():
+                model = _load_adapter(path, dtype)
+            elif quantize == "4bit":
+                model = _load_quantized(path, dtype)
+            else:
+                model = _load_weights(path, dtype)
+            tokenizer = load_tokenizer(path)
     except OrcamathError:
         raise
     except Exception as e:  # whatever transformers makes of a malformed file: it cannot be loaded
@@ -209,14 +212,7 @@ def _load_weights(path: Path, dtype: torch.dtype) -> "PreTrainedModel":
     from transformers import AutoModelForCausalLM
 
     if path.is_file():
-        model, said = AutoModelForCausalLM.from_pretrained(
-            path.parent,
-            gguf_file=path.name,
-            dtype=dtype,
-            trust_remote_code=False,
-            local_files_only=True,
-            output_loading_info=True,
-        )
+        model, said = model_of(path, dtype)
         return as_the_file_says(_complete(model, said, path), path)
     model, said = AutoModelForCausalLM.from_pretrained(
         path,
