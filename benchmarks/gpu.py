@@ -50,12 +50,12 @@ class Size(NamedTuple):
 
     problems: int
     batch: int
-    """Problems, or lessons, a step."""
+    """Problems a step; four times as many lessons."""
     lessons: int
     at_once: tuple[int, ...]
     """TRL's batch sizes to try."""
-    tokens: tuple[int, ...]
-    """Our `batch_tokens`, the product's default first."""
+    tokens: tuple[int | None, ...]
+    """Our `batch_tokens`, the product's default first: what the device should hold."""
     asked: int
     max_new: int
     prompts_at_once: tuple[int, ...]
@@ -64,8 +64,8 @@ class Size(NamedTuple):
     """Our rows, the product's default first."""
 
 
-FULL = Size(128, 32, 1024, (16, 32, 64), (16_384, 65_536), 128, 160, (16, 64, 128), (256, 64, 512))
-TINY = Size(4, 4, 8, (4,), (16_384,), 4, 6, (4,), (64, 16))
+FULL = Size(128, 32, 1024, (16, 32, 64), (None, 16_384), 128, 160, (16, 64, 128), (256, 64, 512))
+TINY = Size(4, 4, 16, (4,), (None,), 4, 6, (4,), (64, 16))
 
 
 class Bench:
@@ -76,6 +76,9 @@ class Bench:
         self.out = Path(args.out) if args.out else None
         self.device, self.repeats = args.device, args.repeats
         self.size = TINY if args.tiny else FULL
+        if args.generate:
+            self.size = self.size._replace(prompts_at_once=(args.generate,))
+        self.trl: list[str] = args.trl
         self.found: dict[str, Any] = {"machine": machine(args.device), "size": self.size._asdict(), "stages": {}}
 
     @property
@@ -164,12 +167,13 @@ def against(result: dict[str, Any], peer: str, what: str, sign: int) -> dict[str
 def compared(bench: Bench, ours: dict[str, Side], peers: dict[str, Side], small: dict[str, Side], n_tokens: int) -> dict[str, Any]:  # noqa: E501  # fmt: skip
     """Find the peer's best setting on the `small` set, then measure it and ours in turns."""
     first = bench.turns(ours, 1)  # kernels are loaded, tuned and compiled before anything counts
-    best, tried = bench.best(small)
+    small = {name: side for name, side in small.items() if name in bench.trl} or small
+    best, tried = bench.best(small) if len(small) > 1 else (next(iter(small)), {})
     sides = ours | ({"trl": peers[best]} if best else {})
     result = rated(bench, bench.turns(sides, bench.repeats), n_tokens)
     return result | {
         "first_s": {name: r["seconds"]["median"] for name, r in first.items() if "seconds" in r},
-        "trl_tried": tried, "trl_best": best, "speedup": against(result, "trl", "seconds", 1),
+        "trl_tried_on_fewer": tried, "trl_best": best, "speedup": against(result, "trl", "seconds", 1),
         "forwarded_ratio": against(result, "trl", "forwarded", 1),
         "peak_share": against(result, "trl", "peak_gb", -1) if bench.device == "cuda" else None,  # a process has one peak
     }  # fmt: skip
@@ -181,10 +185,13 @@ def preference_stage(bench: Bench, setting: Setting, kind: str) -> dict[str, Any
     groups = make_groups(size.problems, 0.8, shape=setting.shape)
     few = groups[: max(4, size.problems // 4)]
 
-    def own(tokens: int, share: bool) -> Side:
+    def own(tokens: int | None, share: bool) -> Side:
         return lambda: preferences.ours(groups, loss, share, setting, size.batch, tokens)
 
-    ours = {f"ours {n}{' shared' if share else ''}": own(n, share) for n in size.tokens for share in (True, False)}
+    ours = {
+        f"ours{'' if n is None else f' {n}'}{' shared' if share else ''}": own(n, share)
+        for n in size.tokens for share in (True, False)
+    }  # fmt: skip
 
     def trl(of: list[Any], batch: int, ahead: bool) -> Side:
         return lambda: preferences.theirs(of, kind, batch, ahead, setting, size.batch)
@@ -200,8 +207,7 @@ def compiled_stage(bench: Bench, setting: Setting) -> dict[str, Any]:
     groups = make_groups(bench.size.problems, 0.8, shape=setting.shape)
 
     def own(compiled: bool) -> Side:
-        tokens, batch = bench.size.tokens[-1], bench.size.batch
-        return lambda: preferences.ours(groups, "dpo", True, setting, batch, tokens, compiled)
+        return lambda: preferences.ours(groups, "dpo", True, setting, bench.size.batch, None, compiled)
 
     sides = {"compiled": own(True), "plain": own(False)}
     first = bench.turns(sides, 1)
@@ -214,15 +220,18 @@ def compiled_stage(bench: Bench, setting: Setting) -> dict[str, Any]:
 
 def sft_stage(bench: Bench, setting: Setting) -> dict[str, Any]:
     """Compare supervised training; TRL pads, or forwards lines without padding (with whatever attention is installed)."""
-    size = bench.size
+    size, batch = bench.size, 4 * bench.size.batch  # a lesson is one sequence, a problem several
     few = max(4, size.lessons // 4)
 
     def trl(n: int, at_once: int, padding_free: bool) -> Side:
-        return lambda: sft.theirs(n, setting, size.batch, at_once=at_once, padding_free=padding_free)
+        return lambda: sft.theirs(n, setting, batch, at_once=at_once, padding_free=padding_free)
 
     ways = {f"{b}{' padding-free' if free else ''}": (b, free) for b in size.at_once for free in (False, True)}
     peers, small = ({name: trl(n, *way) for name, way in ways.items()} for n in (size.lessons, few))
-    ours = {"ours": lambda: sft.ours(size.lessons, setting, size.batch)}
+    ours = {
+        f"ours{'' if n is None else f' {n}'}": lambda n=n: sft.ours(size.lessons, setting, batch, n)
+        for n in size.tokens
+    }
     return compared(bench, ours, peers, small, sum(g.n_tokens for g in sft.lessons(size.lessons, setting.shape)))
 
 
@@ -240,12 +249,12 @@ def sampling_stage(bench: Bench, cases: Callable[[], sampling.Case]) -> dict[str
     sides = {f"ours {rows} rows": speed(sampling.drawn, cases(), size.max_new, rows) for rows in size.rows}
     first = bench.turns(sides, 1)
     tries = {str(b): speed(sampling.generated, few, size.max_new, b) for b in size.prompts_at_once}
-    best, tried = bench.best(tries, "tokens_per_s", -1)
+    best, tried = bench.best(tries, "tokens_per_s", -1) if len(tries) > 1 else (next(iter(tries)), {})
     if best:
         sides["generate"] = speed(sampling.generated, theirs, size.max_new, int(best))
     result = bench.turns(sides, bench.repeats)
     return result | {
-        "first": first, "generate_tried": tried, "generate_best": best,
+        "first": first, "generate_tried_on_fewer": tried, "generate_best": best,
         "speedup": against(result, "generate", "tokens_per_s", -1),
     }  # fmt: skip
 
@@ -318,6 +327,8 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tiny", action="store_true", help="a pupil's shape and a handful of texts")
     parser.add_argument("--shapes", nargs="+", choices=("135m", "0.5b", "pupil"), default=["135m", "0.5b"])
     parser.add_argument("--only", nargs="+", choices=STAGES, default=list(STAGES))
+    parser.add_argument("--trl", nargs="+", default=[], help="of TRL's settings only these; one alone is not searched")
+    parser.add_argument("--generate", type=int, help="transformers' batch size, not searched")
     parser.add_argument("--models", help="folder with smollm2-135m…, whose real weights are sampled too")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", help="file for the results, written after every stage")

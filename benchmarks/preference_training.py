@@ -29,7 +29,7 @@ import torch.nn.functional as F
 
 from figures import report
 from orcamath.ports import Silent
-from orcamath.student.fit import prepared, quietly
+from orcamath.student.fit import at_once, prepared, quietly
 from orcamath.student.groups import Group, mismatches
 from orcamath.student.logprobs import Posed
 from orcamath.student.loop import plan, train
@@ -57,27 +57,34 @@ LOSSES = {"dpo": dpo.loss, "kto": kto.loss}
 
 
 def ours(
-    groups: list[Group], loss: str, share: bool, setting: Setting = PUPIL, batch: int = BATCH, tokens: int = 8192,
-    compiled: bool = False,
+    groups: list[Group], loss: str, share: bool, setting: Setting = PUPIL, batch: int = BATCH,
+    tokens: int | None = 8192, compiled: bool = False,
 ) -> dict[str, float]:  # fmt: skip
-    """Train with orcamath, reference log-probs included; `batch` problems a step, `tokens` at once."""
+    """Train with orcamath, reference included; `batch` problems a step, `tokens` at once (None: the product's choice)."""
     meter = Meter(setting.device)
     settings = LearnSettings(
         beta=BETA, learning_rate=1e-5, batch_size=batch, loss=loss, dtype=setting.dtype, batch_tokens=tokens, compile=compiled
     )  # fmt: skip
     model = meter.count(prepared(Loaded(make_model(setting=setting), make_tokenizer(setting.shape)), settings))
-    with meter, quietly(model, settings), tempfile.TemporaryDirectory() as scratch:
+    room = at_once(model, settings)
+
+    def scored(posed: list[Posed]) -> list[tuple[float, ...]]:
+        with quietly(model, settings):
+            return score_all(model, posed, room, share=share)
+
+    with meter, tempfile.TemporaryDirectory() as scratch:
         steps = plan(len(groups), settings)
         strangers = [mismatches([groups[k] for k in s]) if loss == "kto" else {} for s in steps]
-        reference = score_all(model, [Posed(g.prompt, g.responses) for g in groups], tokens, share=share)
+        reference = scored([Posed(g.prompt, g.responses) for g in groups])
         other = [[Posed(groups[k].prompt, strangers[i][groups[k].problem_id]) for k in s] if loss == "kto" else [] for i, s in enumerate(steps)]  # noqa: E501  # fmt: skip
-        other_reference = [score_all(model, posed, tokens, share=share) for posed in other]
+        other_reference = [scored(posed) for posed in other]
         ready = [Referenced(g, r) for g, r in zip(groups, reference, strict=True)]
         objective = Objective(LOSSES[loss], settings)
 
         def step(i: int) -> Any:
-            baseline = z0(score_all(model, other[i], tokens, share=share), other_reference[i]) if loss == "kto" else 0.0
-            return gradients(model, [ready[k] for k in steps[i]], objective, baseline, tokens, share=share)
+            with quietly(model, settings):  # casts are kept within one, so it may not outlast a step
+                baseline = z0(scored(other[i]), other_reference[i]) if loss == "kto" else 0.0
+                return gradients(model, [ready[k] for k in steps[i]], objective, baseline, room, share=share)
 
         ids = [[groups[k].problem_id for k in s] for s in steps]
         train(model, ids, step, settings, Path(scratch), Silent(), lambda **_: None)

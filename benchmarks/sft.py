@@ -17,7 +17,7 @@ from typing import Any
 
 from figures import report
 from orcamath.ports import Silent
-from orcamath.student.fit import quietly
+from orcamath.student.fit import at_once, quietly
 from orcamath.student.groups import Group
 from orcamath.student.loop import plan, train
 from orcamath.student.losses import nll
@@ -53,20 +53,22 @@ def lessons(n: int, shape: str = "pupil") -> list[Group]:
     ]  # fmt: skip
 
 
-def ours(n: int, setting: Setting = PUPIL, batch: int = BATCH) -> dict[str, float]:
-    """Train with orcamath, `batch` lessons a step."""
+def ours(n: int, setting: Setting = PUPIL, batch: int = BATCH, tokens: int | None = None) -> dict[str, float]:
+    """Train with orcamath, `batch` lessons a step, `tokens` at once (None: the product's choice)."""
     meter, groups = Meter(setting.device), lessons(n, setting.shape)
     model = meter.count(make_model(setting=setting).train())
-    settings = SftSettings(learning_rate=1e-5, batch_size=batch, dtype=setting.dtype)
+    settings = SftSettings(learning_rate=1e-5, batch_size=batch, dtype=setting.dtype, batch_tokens=tokens)
     objective = Objective(nll.loss, LossSettings())
-    with meter, quietly(model, settings), tempfile.TemporaryDirectory() as scratch:
-        steps = plan(n, settings)
-        ready = [Referenced(g, (0.0,)) for g in groups]
-        train(
-            model, [[groups[k].problem_id for k in s] for s in steps],
-            lambda i: gradients(model, [ready[k] for k in steps[i]], objective, 0.0, settings.batch_tokens),
-            settings, Path(scratch), Silent(), lambda **_: None,
-        )  # fmt: skip
+    steps, room = plan(n, settings), at_once(model, settings)
+    ready = [Referenced(g, (0.0,)) for g in groups]
+
+    def step(i: int) -> Any:
+        with quietly(model, settings):
+            return gradients(model, [ready[k] for k in steps[i]], objective, 0.0, room)
+
+    with meter, tempfile.TemporaryDirectory() as scratch:
+        ids = [[groups[k].problem_id for k in s] for s in steps]
+        train(model, ids, step, settings, Path(scratch), Silent(), lambda **_: None)
     return meter.took()
 
 

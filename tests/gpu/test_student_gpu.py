@@ -13,7 +13,7 @@ from orcamath.store.artifacts import Output
 from orcamath.store.under_way import Calls
 from orcamath.student.attention import Segments, takes_segments
 from orcamath.student.conformance import check
-from orcamath.student.fit import Room
+from orcamath.student.fit import Room, at_once
 from orcamath.student.folder import ModelFolder
 from orcamath.student.logprobs import Posed, score, score_rows, score_tokens
 from orcamath.student.model import Loaded
@@ -87,6 +87,14 @@ def test_every_architecture_holds_on_the_device(name: str) -> None:
         Loaded(family(name).cuda(), TOKENIZER), ["how many?", "Tom has 12 apples.", "Ann has 3."], max_new=12
     )
     assert [f"{f.check}: {f.seen}" for f in findings if not f.holds] == []
+
+
+def test_tokens_at_once_follow_from_the_memory_that_is_free() -> None:
+    model = tiny_model().cuda()
+    assert at_once(model, SftSettings(batch_tokens=7)) == 7
+    many = at_once(model, SftSettings())
+    model.config.num_hidden_layers = 1 << 24  # as if each token took that much more
+    assert at_once(model, SftSettings()) == 1024 < many == 65_536
 
 
 def test_where_memory_runs_out_half_as_much_is_tried() -> None:

@@ -18,7 +18,7 @@ from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.under_way import Calls
 from orcamath.student.checkpoint import discard_after, resume, save_checkpoint
 from orcamath.student.facts import ImitateFacts, LearnFacts
-from orcamath.student.fit import Room
+from orcamath.student.fit import Room, at_once
 from orcamath.student.folder import ModelFolder
 from orcamath.student.launch import loss_name
 from orcamath.student.loop import learning_rate, plan
@@ -27,7 +27,7 @@ from orcamath.student.model import load, open_folder
 from orcamath.student.processes import World, deal
 from orcamath.student.settings import AdapterSettings, LearnSettings, OnlineSettings, SftSettings, TrainSettings
 from orcamath.student.sharding import shards
-from tiny_student import Quiet, sealed, tiny_folder
+from tiny_student import Quiet, sealed, tiny_folder, tiny_model
 
 
 class Killed(Exception):
@@ -462,6 +462,11 @@ def test_two_processes_go_on_as_one_from_the_last_epoch(tmp_path: Path, base: Mo
     assert [row["loss"] for row in metrics.rows] == pytest.approx([row["loss"] for row in two.rows[6:]], abs=1e-4)
     assert isinstance(said, ImitateFacts)
     assert said.n_steps == 9
+
+
+def test_tokens_at_once_are_as_set_or_the_usual_number_on_a_cpu() -> None:
+    assert at_once(tiny_model(), SftSettings(batch_tokens=7)) == 7
+    assert at_once(tiny_model(), SftSettings()) == 16_384
 
 
 @pytest.mark.parametrize(

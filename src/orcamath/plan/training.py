@@ -14,15 +14,13 @@ from orcamath.plan.ranges import Range
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.records import digest
 from orcamath.student.settings import AdapterSettings, OnlineSettings, SftSettings, TrainSettings
-from orcamath.student.sizes import ModelSize
+from orcamath.student.sizes import KEPT_A_LAYER, TOKENS_AT_ONCE, ModelSize
 
 __all__ = ["Lengths", "TrainingPlan", "memory_gb", "served_hours", "training_of", "weights_mb"]
 
 TRAIN_SHARE, SAMPLE_SHARE, SERVED_SHARE = Range(0.2, 0.5), Range(0.02, 0.1), Range(0.1, 0.4)
 """How much of the GPU's peak is reached: training, sampling in this process, sampling behind a server."""
 LOGITS_BYTES = (1 << 25) * 4  # logits are made in parts of at most this size, see student.logprobs
-KEPT_A_LAYER = 24
-"""Numbers kept a token, layer and hidden unit for the backward pass."""
 SLACK = Range(0.8, 1.3)
 SAMPLE_BYTES = Range(300, 1000)
 CHECKPOINTS = 3  # the last two, and the last end of an epoch
@@ -179,8 +177,9 @@ def memory_gb(settings: TrainSettings, size: ModelSize | None) -> Range | None:
     per_token = size.layers * a_layer
     if settings.gradient_checkpointing:
         per_token = size.layers * size.hidden * (2 if narrow else 4) + a_layer
-    logits = min(LOGITS_BYTES, settings.batch_tokens * size.vocabulary * 4.0) * 1.5
-    whole = weights + trained * 12 + settings.batch_tokens * per_token + logits
+    at_once = settings.batch_tokens or TOKENS_AT_ONCE
+    logits = min(LOGITS_BYTES, at_once * size.vocabulary * 4.0) * 1.5
+    whole = weights + trained * 12 + at_once * per_token + logits
     return SLACK.times(whole / 1e9)
 
 

@@ -11,18 +11,23 @@ from orcamath.errors import ModelError
 from orcamath.store.artifacts import Output
 from orcamath.student.adapters import adapted, save_trained
 from orcamath.student.folder import ModelFolder
+from orcamath.student.head import bare
 from orcamath.student.loop import Done, Metric, StepReport, epoch_steps, log, train
 from orcamath.student.model import Loaded, contents, torch_dtype
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
 from orcamath.student.sharding import blocks, even, gathered, is_sharded, shard, shards
+from orcamath.student.sizes import KEPT_A_LAYER, TOKENS_AT_ONCE
 from orcamath.student.steps import Objective, Referenced, gradients, totals
 from orcamath.student.watch import Sums
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Room", "fit", "prepared", "quietly"]
+__all__ = ["Room", "at_once", "fit", "prepared", "quietly"]
+
+BYTES_KEPT = 3
+"""Of a number kept for the backward pass under bfloat16: some are kept in float32 (2.5 were measured on an H100)."""
 
 T = TypeVar("T")
 
@@ -77,6 +82,27 @@ def prepared(loaded: Loaded, settings: TrainSettings, world: World = ALONE) -> "
     return model.train()
 
 
+def at_once(model: "PreTrainedModel", settings: TrainSettings) -> int:
+    """Return how many tokens to forward at once: `batch_tokens`, or else what should fit on the one GPU a model is on.
+
+    There the host starts kernels more slowly than the device runs those of a small model, so few large batches are faster.
+    """
+    if settings.batch_tokens is not None:
+        return settings.batch_tokens
+    if model.device.type != "cuda" or is_sharded(model):
+        return TOKENS_AT_ONCE
+    free, _ = torch.cuda.mem_get_info(model.device)
+    free += torch.cuda.memory_reserved(model.device) - torch.cuda.memory_allocated(model.device)
+    parameters = list(model.parameters())
+    to_come = sum(2 * p.numel() + 12 * p.numel() * p.requires_grad for p in parameters)  # casts; gradients and moments
+    config, width = bare(model).config, model.get_input_embeddings().weight.shape[1]
+    kept = KEPT_A_LAYER + config.num_hidden_layers if settings.gradient_checkpointing else (
+        KEPT_A_LAYER * config.num_hidden_layers
+    )  # fmt: skip
+    fits = int((0.75 * free - to_come) / (kept * width * BYTES_KEPT))
+    return min(max(fits // 1024, 1) * 1024, 4 * TOKENS_AT_ONCE)
+
+
 def quietly(model: "PreTrainedModel", settings: TrainSettings) -> torch.autocast:
     """Return the context to compute in: bfloat16 over float32 weights, or as the weights are."""
     return torch.autocast(model.device.type, torch.bfloat16, enabled=torch_dtype(settings.dtype) is torch.bfloat16)
@@ -100,7 +126,7 @@ def fit(
 
     `ratios(step, items, tokens)` returns what KTO's z0 is the mean of, for these items of a step: sum and count.
     """
-    room = Room(settings.batch_tokens, alone=not is_sharded(model))
+    room = Room(at_once(model, settings), alone=not is_sharded(model))
 
     def step(i: int) -> StepReport:
         sizes = [groups[k].group.n_tokens for k in steps[i]]

@@ -17,7 +17,7 @@ from orcamath.ports import Progress
 from orcamath.store.seals import number_of, sealed_number
 from orcamath.store.sqlite_errors import connect, explained
 from orcamath.student.adapters import quantize_of, training_dtype
-from orcamath.student.fit import Room, quietly
+from orcamath.student.fit import Room, at_once, quietly
 from orcamath.student.folder import ModelFolder
 from orcamath.student.logprobs import Posed
 from orcamath.student.model import load, torch_dtype
@@ -101,7 +101,7 @@ def _fill(
     progress: Progress,
 ) -> None:
     progress.begin("reference", len(missing))
-    room = Room(settings.batch_tokens)
+    room = Room(at_once(model, settings))
     for start in range(0, len(missing), PIECE):
         piece = missing[start : start + PIECE]
         with quietly(model, settings):

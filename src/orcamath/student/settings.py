@@ -66,8 +66,8 @@ class TrainSettings(Settings):
     """bfloat16 computes in it and keeps float32 weights; `auto` is bfloat16 where the GPU has it."""
     seed: int = 0
     """Order of the problems, and dropout."""
-    batch_tokens: int = outside_digest(16_384, ge=1)
-    """Tokens forwarded at once: what fits in memory. Does not change the result."""
+    batch_tokens: int | None = outside_digest(None, ge=1)
+    """Tokens forwarded at once: what fits in memory. Does not change the result. None: 16,384, or what one GPU should hold."""
     adapter: AdapterSettings | None = None
     """LoRA or QLoRA; all weights are trained where left out."""
     share_prompt: bool = outside_digest(True)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from orcamath.records import Exercise, Rollout
 from orcamath.student.encode import Encoder
+from orcamath.student.fit import at_once
 from orcamath.student.logprobs import Posed, score_tokens
 from orcamath.student.losses import Batch, LossFunction, Samples, Totals
 from orcamath.student.settings import OnlineSettings
@@ -85,7 +86,7 @@ def step_on(
     totals, total = Totals(n_answers, 0.0, 0.0), 0.0
     n_tokens = n_clipped = 0
     kl = 0.0
-    for part in cut([row.posed for row in rows], settings.batch_tokens):
+    for part in cut([row.posed for row in rows], at_once(model, settings)):
         chosen = [rows[i] for i in part]
         batch = _batch(model, chosen, settings, totals)
         value = loss(batch, settings).total
