@@ -50,7 +50,12 @@ def test_what_repeats_a_problem(tmp_path: Path, second: str, reason: str | None)
     assert made.balance["results"] == 2
 
 
-EATEN = "Zach had 40 apples. Of those he ate 6, then he got 9 from Ann. How many apples does Zach have now?"
+EATEN = (
+    "Zach had 40 apples in the kitchen of his grandmother's old house by the sea. Of those apples he ate 6 with his friends in "
+    "the afternoon, and later that evening he got 9 more from Ann, who lives on the other side of the road. How many apples "
+    "does Zach have now?"
+)
+"""So long that the two numbers alone do not make it another story."""
 GIVEN = "Zach had 40 apples. Then he brings 6 of them to Ann. How many apples does Zach have now?"
 
 

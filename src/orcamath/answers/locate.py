@@ -115,7 +115,7 @@ def _later(text: str, found: Found, wants_number: bool) -> str:
 
 def _corrected(text: str, found: Found, wants_number: bool) -> Found | None:
     """Return the last sentence of a solution that takes its stated answer back (`#### 36 … wait, it is 40`)."""
-    if not wants_number or len(text) - found.at - len(found.text) < 12:
+    if not wants_number or len(text) - found.at - len(found.text) < len(" no, 4"):
         return None
     end = text.find(found.text, found.at) + len(found.text)
     taken = _TAKES_BACK.search(text, end, end + 4 * MAX_SEGMENT)

@@ -77,7 +77,7 @@ _STOP = frozenset((
 _NOT_MEANT = frozenset({"a", "an", "the", "each", "per", "place", "second"})
 """`in hours` names a unit, `in hours per day` and `in second place` do not."""
 _ASKS = ("how ", "what ", "when ", "find ", "which ", "who ")
-_SHARES = ("fraction", "probability", "portion", "chance", "likel")
+_SHARES = ("fraction", "probability", "portion", "chance", "likel", "what share")
 PER = frozenset(["each", "every", "per"])
 
 

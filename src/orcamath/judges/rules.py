@@ -6,6 +6,7 @@ always takes a side; it is what forced accuracy is measured with.
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple, get_args
 
 from orcamath.answers import Answer, final_answer, find, kind_of, likely, quantities, same
@@ -120,6 +121,8 @@ def _differs(answer: Answer, kind: AnswerKind, reference: str, comparison: Compa
         return Ruling(None, _new_number(answer, reference, comparison.question), "several_numbers", answer.text)
     if answer.how == "sentence" and kind == "number" and _said_before(comparison.response, answer, reference):
         return Ruling(None, False, "said_elsewhere", answer.text)
+    if kind == "number" and _share_of(answer, reference):
+        return Ruling(None, True, "unclear_form", answer.text, answer.raw)
     return Ruling(False, False, "other_answer", answer.text)
 
 
@@ -137,6 +140,12 @@ def _in_the_other_writing(answer: Answer, reference: str, question: str) -> bool
     if decimal_comma(text, everywhere=comma) == text:
         return False
     return any(q.value in goal and (not comma or "," in q.text or "." in q.text) for q in quantities(text))
+
+
+def _share_of(answer: Answer, reference: str) -> bool:
+    """Whether two numbers of the answer make the yardstick's fraction, as in `1 in 8`, though no fraction was asked for."""
+    goal = {q.value for q in quantities(reference) if q.value.denominator > 1}
+    return bool(goal) and any(b.value and a.value / b.value in goal for a, b in pairwise(answer.among))
 
 
 def _could_be(answer: Answer, reference: str) -> bool:
