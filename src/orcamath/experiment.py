@@ -17,7 +17,7 @@ from orcamath.stages.practice import PracticeSettings
 
 S = TypeVar("S", bound=Settings)
 
-__all__ = ["TO_M1", "Arm", "first_students_own", "matched", "once_more", "run_arms", "seeded"]
+__all__ = ["TO_M1", "Arm", "first_students_own", "matched", "run_arms", "seeded"]
 
 
 TO_M1 = (
@@ -48,11 +48,6 @@ def matched(recipe: Recipe, tokens: tuple[int, ...]) -> Recipe:
             )
         )
     return recipe.model_copy(update={"iterations": tuple(steps)})
-
-
-def once_more(arm: str, seed: int) -> str:
-    """Name an arm (or the base, which has no name) that is trained with another seed."""
-    return f"{arm} · seed {seed}" if arm else f"seed {seed}"
 
 
 def seeded(recipe: Recipe, seed: int) -> Recipe:

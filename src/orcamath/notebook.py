@@ -17,8 +17,9 @@ from orcamath.commands.files import judged, searched
 from orcamath.commands.measuring import Wanted, evaluated
 from orcamath.commands.measuring import plain_of as plain_measures
 from orcamath.commands.purse import Purse
-from orcamath.commands.runs import plain_of as plain_report
-from orcamath.commands.runs import reported, run_loaded
+from orcamath.commands.reporting import plain_of as plain_report
+from orcamath.commands.reporting import reported
+from orcamath.commands.runs import run_loaded
 from orcamath.contamination.search import LOOKS
 from orcamath.errors import UsageError
 from orcamath.export.places import write_lines

@@ -13,13 +13,13 @@ from ruamel.yaml import YAML
 
 from orcamath.agents.writer_size import sized
 from orcamath.errors import DataError, RecipeError, nearest
-from orcamath.experiment import once_more, seeded
+from orcamath.experiment import seeded
 from orcamath.extend import offered, offers
 from orcamath.reading import read_text
 from orcamath.recipe_settings import Recipe
 from orcamath.recipe_versions import brought_up
 from orcamath.store.literals import refuse_keys, refuse_literals, shown
-from orcamath.store.names import check_apart
+from orcamath.store.names import check_apart, once_more
 from orcamath.yaml_reader import Lines, read_yaml
 
 if TYPE_CHECKING:

@@ -46,6 +46,7 @@ TINY: list[Any] = [
     ("mistakes", ["--n", "40"], "arithmetic slip"),
     ("licences", [], "packages"),
     ("minhash", ["--n", "50", "--rounds", "1"], "cpu_us"),
+    pytest.param("rows", ["--n", "60", "--rounds", "1"], "collect", marks=slow),
     pytest.param("seeds_rss", ["--few", "3", "--many", "6"], "extra_mb", marks=slow),
     ("sources_at_size", ["200"], "near"),
     pytest.param("verification", ["--seeds", "6"], "methods", marks=slow),

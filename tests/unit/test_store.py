@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.errors import BrokenBalance, Damaged, RunBusy, SchemaTooNew, WireDown
+from orcamath.errors import BrokenBalance, Damaged, DataError, RunBusy, SchemaTooNew, WireDown
 from orcamath.ports import Message, Reply, Request, Sampling, Usage
 from orcamath.records import Problem, Rejected, Settings, digest, outside_digest
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.run_folder import RunFolder
+from orcamath.store.tables import among, read_columns, read_table, write_table
 
 
 class Knobs(Settings):
@@ -137,6 +138,23 @@ def test_a_newer_file_is_refused_by_name_and_left_alone(tmp_path: Path) -> None:
     (made.path / "manifest.json").write_text(json.dumps(manifest | {"manifest_version": 99}))
     with pytest.raises(SchemaTooNew, match="manifest"):
         store.stage("seeds", 1, None, [], write())
+
+
+OLD = Path(__file__).parents[1] / "golden" / "store-0.1.0" / "store" / "artifacts"
+
+
+@pytest.mark.parametrize("path", sorted(OLD.glob("*/problems.parquet")), ids=lambda p: p.parent.name.split("-")[0])
+def test_columns_are_what_the_records_hold_of_a_table_of_any_version(path: Path, tmp_path: Path) -> None:
+    records = list(read_table(path, Problem))
+    write_table(tmp_path / "new.parquet", "problems", records)
+    names = ("origin", "parents", "confirmed", "question")
+    wanted = [tuple(getattr(p, name) for name in names) for p in records]
+    for table in (path, tmp_path / "new.parquet"):
+        assert [(a, tuple(b), c, d) for a, b, c, d in read_columns(table, Problem, *names)] == wanted
+    some = {p.id for p in records[::2]}
+    assert list(read_table(path, Problem, among("id", some))) == records[::2]
+    with pytest.raises(DataError, match="not Rejected"):
+        list(read_columns(path, Rejected, "reason"))
 
 
 def test_a_torn_table_is_named(tmp_path: Path) -> None:

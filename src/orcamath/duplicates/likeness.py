@@ -6,6 +6,7 @@ likeness of text alone is no reason to drop anything.
 
 import re
 from collections.abc import Iterable, Mapping, Set
+from functools import lru_cache
 from typing import NamedTuple
 from zlib import crc32
 
@@ -15,14 +16,17 @@ from orcamath.text.minhash import jaccard
 from orcamath.text.money import CURRENCY_SIGNS
 from orcamath.text.words import CALENDAR, content_words
 
-__all__ = ["Likeness", "hidden_value", "likeness"]
+__all__ = ["Likeness", "Story", "hidden_value", "likeness", "story"]
 
 SHINGLE = 3
 SAME_ASK = 0.8
 LIKE_ASK = 0.5
 _TOKEN = re.compile(rf"([^\W\d_]+|\d+(?:[.,/:]\d+)*%?|[{CURRENCY_SIGNS}])(?:(?<=[^\W\d_])['’][^\W\d_]+)?")
 """A word without its `'s`, a number, a currency."""
-_SMALL = re.compile(r"\b[^\W\d_A-Z][^\W\d_]*")
+_LETTER_DIGIT = re.compile("[A-Za-z][0-9]")
+_NAMED = re.compile(r"\b[a-z]+[0-9]+")
+"""`mp3`"""
+_FACTOR = 0x9E3779B1
 _PRONOUNS = frozenset(
     ["he", "she", "him", "her", "his", "hers", "himself", "herself", "they", "them", "their", "theirs", "themselves"]
 )
@@ -70,20 +74,36 @@ def _alike(one: Set[object], two: Set[object], least: float) -> bool:
     return one == two or jaccard(one, two) >= least
 
 
+class Story(NamedTuple):
+    """What near problems are found by."""
+
+    runs: list[int]
+    """Hashed runs of three words, as `Likeness.shingles`, in order and with repetitions."""
+    numbers: tuple[str, ...]
+
+
+def story(text: str) -> Story:
+    """Take apart what finds a problem's neighbours: half the work of `likeness`, for every text that may have some."""
+    return Story(_runs(_told(text)[0]), _all_numbers(text))
+
+
 def likeness(text: str) -> Likeness:
     """Take a problem's text apart."""
-    words = _TOKEN.findall(text)
-    names = _names(text, words)
-    tokens = _masked(words, names)
-    width = min(SHINGLE, max(len(tokens), 1))
-    runs = zip(*(tokens[i:] for i in range(width)), strict=False)
+    tokens, names = _told(text)
     ask = _masked(_TOKEN.findall(ask_of(text)), names)
     return Likeness(
-        frozenset(crc32(" ".join(run).encode()) for run in runs),
+        frozenset(_runs(tokens)),
         _all_numbers(text),
         frozenset(content_words(" ".join(t for t in ask if not t.startswith("@")))),
         frozenset(t for t in ask if t.startswith("@")),
     )
+
+
+def _told(text: str) -> tuple[list[str], dict[str, str]]:
+    """Return the words of a text without its people's names, and what stands for each name."""
+    words = _TOKEN.findall(text)
+    names = _names(words)
+    return _masked(words, names), names
 
 
 def hidden_value(target: str) -> str:
@@ -97,14 +117,29 @@ def _masked(words: Iterable[str], names: Mapping[str, str]) -> list[str]:
     return ["@" if (lower := word.lower()) in _PRONOUNS else names.get(word, lower) for word in words]
 
 
+def _runs(tokens: list[str]) -> list[int]:
+    """Hash every run of SHINGLE words; all words, where there are fewer."""
+    codes = [_code(token) for token in tokens]
+    if len(codes) < SHINGLE:
+        codes += [0] * (SHINGLE - len(codes)) if codes else []
+    return [
+        ((a * _FACTOR + b) * _FACTOR + c) & 0xFFFFFFFF for a, b, c in zip(codes, codes[1:], codes[2:], strict=False)
+    ]
+
+
+@lru_cache(maxsize=1 << 16)
+def _code(token: str) -> int:
+    return crc32(token.encode("utf-8", "surrogatepass"))
+
+
 def _all_numbers(text: str) -> tuple[str, ...]:
     values = [str(q.value) for q in quantities(text) if q.text.lower() != "one"]
-    return (*values, *re.findall(r"\b[A-Za-z]+[0-9]+", text.lower()))
+    return (*values, *_NAMED.findall(text.lower())) if _LETTER_DIGIT.search(text) else tuple(values)
 
 
-def _names(text: str, words: Iterable[str]) -> dict[str, str]:
+def _names(words: list[str]) -> dict[str, str]:
     """Find names: capitalised words that are neither common openings of a sentence nor written small elsewhere."""
-    small = set(_SMALL.findall(text))
-    capital = dict.fromkeys(word for word in words if word[:1].isupper() and word[1:].islower())
+    capital = [word for word in dict.fromkeys(words) if word.istitle() and len(word) > 1]
+    small = set(words)
     names = (word for word in capital if (lower := word.lower()) not in _NOT_NAMES and lower not in small)
     return {word: f"@{i}" for i, word in enumerate(names, 1)}

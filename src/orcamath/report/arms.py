@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orcamath.errors import RecipeError, UsageError
-from orcamath.experiment import once_more
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.history import Reached, reached_in
-from orcamath.store.names import arm_folder
+from orcamath.store.names import arm_folder, once_more
 from orcamath.store.seals import changed, read_sealed
 from orcamath.yaml_reader import read_yaml
 

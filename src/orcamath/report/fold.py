@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orcamath.recipe_settings import HypothesesSettings
-from orcamath.records import Lesson, Problem, Rejected, Scored
+from orcamath.records import Lesson, Problem, Record, Rejected, Scored
 from orcamath.report.arms import Arm, Made, arms_of, key_of, load_artifact, made, own, steps_of
 from orcamath.report.duels import Duels, duels
 from orcamath.report.hypotheses import Settled, settled
@@ -125,7 +125,9 @@ def fold(folder: Path, store: Store) -> Results:
     shown = [arm for arm in arms if arm.name not in again]
     examples = [e for arm, label, _, a in made(shown, store) for e in _examples(key_of(arm, label), a)]
     gated = base.get("gate")
-    licences = Counter(x.licence or "not stated" for x in gated.read(Lesson)) if gated is not None else Counter[str]()
+    licences = (
+        Counter(x or "not stated" for (x,) in gated.columns(Lesson, "licence")) if gated is not None else Counter[str]()
+    )
     students = list(students_of(arms, store))
     # arms may share an iteration: what the first shows, the others do not repeat
     found = (d for arm in reversed(shown) for d in doubted(arm.name, dict(own(arm, store))))
@@ -159,7 +161,7 @@ def _looks(students: list[Student], base: Mapping[str, Artifact], shown: Iterabl
     """Return what takes the answers one by one."""
     tests = base.get("unseen") or base.get("benchmarks")
     problems = list(tests.read(Problem)) if tests is not None else []
-    lessons = base["gate"].read(Lesson) if "gate" in base else ()
+    lessons = base["gate"].columns(Lesson, "origin", "question", "answer") if "gate" in base else ()
     return {
         "slices": tuple(slices(students, problems)), "moved": tuple(moved(students, problems)), "duels": tuple(duels(students)),
         "answer_lengths": tuple(answer_lengths(students)), "lesson_kinds": tuple(lesson_kinds(lessons)),
@@ -193,29 +195,30 @@ def _origins(base: Mapping[str, Artifact]) -> Iterator[Origin]:
     grown: Counter[str] = Counter()
     for label, grew in base.items():
         if label.split(" ")[0] in GROWING:
-            grown.update(p.origin for p in grew.read(Problem))
-    if not grown and "problems" in base:
-        grown.update(p.origin for p in base["problems"].read(Problem))
-    lessons = base.get("teach") or base.get("lessons")
-    taught = Counter(x.origin for x in lessons.read(Lesson)) if lessons is not None else Counter[str]()
-    trained = Counter(x.origin for x in base["gate"].read(Lesson)) if "gate" in base else Counter[str]()
-    collected = Counter(p.origin for p in base["collect"].read(Problem)) if "collect" in base else Counter[str]()
+            grown.update(_by_origin(grew, Problem))
+    if not grown:
+        grown = _by_origin(base.get("problems"), Problem)
+    taught = _by_origin(base.get("teach") or base.get("lessons"), Lesson)
+    trained = _by_origin(base.get("gate"), Lesson)
+    collected = _by_origin(base.get("collect"), Problem)
     for origin in [*grown, *(o for o in taught if o not in grown)]:
         yield Origin(origin, grown[origin], taught[origin], trained[origin], collected[origin])
 
 
+def _by_origin(artifact: Artifact | None, record: type[Record]) -> Counter[str]:
+    return Counter(origin for (origin,) in artifact.columns(record, "origin")) if artifact is not None else Counter()
+
+
 def _examples(label: str, artifact: Artifact) -> Iterator[Example]:
     counts: Counter[str] = Counter()
-    shown: dict[str, list[Rejected]] = defaultdict(list)
-    for rejected in artifact.read(Rejected):
-        counts[rejected.reason] += 1
-        if len(shown[rejected.reason]) < MAX_EXAMPLES:
-            shown[rejected.reason].append(rejected)
+    shown: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for reason, *rejected in artifact.columns(Rejected, "reason", "item", "detail", "text"):
+        counts[reason] += 1
+        if len(shown[reason]) < MAX_EXAMPLES:
+            shown[reason].append((rejected[0], rejected[1], rejected[2]))
     for reason, n in counts.most_common():
-        for r in shown[reason]:
-            yield Example(
-                label, reason, n, r.detail[:MAX_EXAMPLE_CHARS], r.text[:MAX_EXAMPLE_CHARS], len(r.text), r.item
-            )
+        for item, detail, text in shown[reason]:
+            yield Example(label, reason, n, detail[:MAX_EXAMPLE_CHARS], text[:MAX_EXAMPLE_CHARS], len(text), item)
 
 
 def students_of(arms: Iterable[Arm], store: Store) -> Iterator[Student]:

@@ -10,7 +10,6 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from orcamath.records import Lesson
 from orcamath.report.rows import Student
 
 __all__ = ["AnswerLength", "LessonKind", "answer_lengths", "lesson_kinds"]
@@ -62,17 +61,17 @@ def answer_lengths(students: Sequence[Student]) -> list[AnswerLength]:
     return list(found.values())
 
 
-def lesson_kinds(lessons: Iterable[Lesson]) -> list[LessonKind]:
-    """Count the lessons of each origin; one pass, two numbers a lesson in memory."""
+def lesson_kinds(lessons: Iterable[tuple[str, str, str]]) -> list[LessonKind]:
+    """Count lessons, each (origin, question, answer), by origin; one pass, two numbers a lesson in memory."""
     asked: dict[str, list[int]] = defaultdict(list)
     answered: dict[str, list[int]] = defaultdict(list)
     pairs: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
-    for lesson in lessons:
-        words = lesson.question.lower().split()
-        if len(asked[lesson.origin]) < SAMPLED:
-            pairs[lesson.origin].update(pairwise(words))
-        asked[lesson.origin].append(len(words))
-        answered[lesson.origin].append(len(lesson.answer.split()))
+    for origin, question, answer in lessons:
+        words = question.split()
+        if len(asked[origin]) < SAMPLED:
+            pairs[origin].update(pairwise(question.lower().split()))
+        asked[origin].append(len(words))
+        answered[origin].append(len(answer.split()))
     return [
         LessonKind(
             origin, len(n), median(n), median(answered[origin]), max(answered[origin]),

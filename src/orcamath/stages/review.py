@@ -17,6 +17,7 @@ from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
 from orcamath.store.marks import Mark
 from orcamath.store.stage import stage
+from orcamath.store.tables import among, read_table
 
 __all__ = ["TAUGHT", "ReviewSettings", "Said", "ToRead", "before_training", "marked_bad", "review", "to_read"]
 
@@ -94,18 +95,21 @@ def before_training(made: Mapping[str, Artifact]) -> dict[str, Artifact]:
 def to_read(made: Mapping[str, Artifact]) -> ToRead:
     """Choose what a person reads before training; `made`: the stages up to the lessons, by label, in their order."""
     taught = next((made[label] for label in TAUGHT if label in made), None)
-    lessons = nsmallest(SHOWN, taught.read(Lesson), key=lambda x: x.id) if taught is not None else ()
-    doubted = (x for x in taught.read(Lesson) if x.gold is not None and x.verified == "unverified") if taught else ()
+    told = list(taught.columns(Lesson, "id", "gold", "verified")) if taught is not None else []
+    first = nsmallest(SHOWN, (name for name, _, _ in told))
+    doubted = set(islice((name for name, gold, by in told if gold is not None and by == "unverified"), SHOWN))
+    wanted = among("id", {*first, *doubted})
+    chosen = list(read_table(taught.table("lessons"), Lesson, wanted)) if taught is not None and told else []
     by_reason: dict[tuple[str, str], list[Said]] = {}
-    n_rejects = 0
     for label, artifact in made.items():
-        for rejected in artifact.read(Rejected):
-            n_rejects += 1
-            group = by_reason.setdefault((label, rejected.reason), [])
+        for row in artifact.columns(Rejected, *Rejected.model_fields):
+            rejected = dict(zip(Rejected.model_fields, row, strict=True))
+            group = by_reason.setdefault((label, rejected["reason"]), [])
             if len(group) < SHOWN:
-                group.append(Said(label, rejected))
+                group.append(Said(label, Rejected.of(rejected)))
     in_turn = (said for row in zip_longest(*by_reason.values()) for said in row if said is not None)
     return ToRead(
-        tuple(lessons), tuple(islice(doubted, SHOWN)), tuple(islice(in_turn, SHOWN)),
-        taught.count("lessons") if taught is not None else 0, n_rejects,
+        tuple(sorted((x for x in chosen if x.id in first), key=lambda x: x.id)),
+        tuple(x for x in chosen if x.id in doubted), tuple(islice(in_turn, SHOWN)),
+        len(told), sum(artifact.count("rejected") for artifact in made.values()),
     )  # fmt: skip

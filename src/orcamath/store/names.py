@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from orcamath.errors import RecipeError, UsageError
 
-__all__ = ["arm_folder", "check_apart", "run_name"]
+__all__ = ["arm_folder", "check_apart", "once_more", "run_name"]
 
 _OTHER = re.compile(r"[^\w.-]+")
 MAX_CHARS = 100
@@ -54,3 +54,8 @@ def check_apart(arms: Iterable[str]) -> None:
                 f"variants `{other}` and `{arm}` would share the folder `{arm_folder(arm)}`: letters, digits, `.`, `_` and `-` "
                 f"count in a name, capitals do not; rename one"
             )
+
+
+def once_more(arm: str, seed: int) -> str:
+    """Name an arm (or the base, which has no name) that is trained with another seed."""
+    return f"{arm} · seed {seed}" if arm else f"seed {seed}"

@@ -17,7 +17,7 @@ from orcamath.errors import Damaged, SchemaTooNew
 from orcamath.records import SCHEMAS, Record
 from orcamath.store.facts import Facts
 from orcamath.store.seals import changed, read_sealed, unseal
-from orcamath.store.tables import read_table
+from orcamath.store.tables import read_columns, read_table
 
 __all__ = ["MANIFEST_VERSION", "Artifact", "manifest_of", "set_aside"]
 
@@ -68,8 +68,13 @@ class Artifact:
 
     def read(self, record: type[R], table: str | None = None) -> Iterator[R]:
         """Stream a table; its name follows from the record. Raises Damaged where it is not what was sealed."""
-        name = table or next(n for n, entry in SCHEMAS.items() if entry.record is record)
+        name = table or _table_of(record)
         return read_table(self.table(name), record) if self.has(name) else iter(())
+
+    def columns(self, record: type[Record], *names: str) -> Iterator[tuple[Any, ...]]:
+        """Stream some columns of the table of these records: many times faster. Raises as `read`."""
+        name = _table_of(record)
+        return read_columns(self.table(name), record, *names) if self.has(name) else iter(())
 
     def table(self, name: str) -> Path:
         """Return the file of a table. Raises Damaged where it is not what was sealed."""
@@ -101,6 +106,10 @@ class Artifact:
         """Wall time it took when it was made."""
         made = read_sealed(self.path.parent / f"{self.path.name}.made.json")
         return float(made["seconds"]) if made is not None else 0.0
+
+
+def _table_of(record: type[Record]) -> str:
+    return next(name for name, entry in SCHEMAS.items() if entry.record is record)
 
 
 def manifest_of(path: Path) -> dict[str, Any] | None:

@@ -5,18 +5,19 @@ Files hold no timestamps and are written in the order given, so equal records ma
 
 import itertools
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from orcamath.errors import DataError, SchemaTooNew
 from orcamath.records import SCHEMAS, Record
 
-__all__ = ["MIGRATIONS", "arrow_schema", "read_table", "write_table"]
+__all__ = ["MIGRATIONS", "among", "arrow_schema", "read_columns", "read_table", "write_table"]
 
 ROW_GROUP = 2_000
 R = TypeVar("R", bound=Record)
@@ -75,7 +76,48 @@ def read_table(path: Path, record: type[R], where: Where | None = None) -> Itera
 
     `where` chooses rows of a batch by a mask, before they are made into records: a hundred times faster than after.
     """
-    file = _opened(path)
+    file, table, version = _opened(path, record)
+    for batch in _batches(file, path):
+        for row in (batch if where is None else batch.filter(where(batch))).to_pylist():
+            for old in range(version, SCHEMAS[table].version):
+                row = MIGRATIONS[table, old](row)
+            try:
+                yield record.of(row)
+            except ValidationError as e:
+                raise DataError(f"`{path}` has a row that is no {record.__name__}: {e}") from e
+
+
+def read_columns(path: Path, record: type[Record], *names: str) -> Iterator[tuple[Any, ...]]:
+    """Read some columns of every row, in file order: many times faster than records, which are made of an older schema only."""
+    file, table, version = _opened(path, record)
+    if version < SCHEMAS[table].version:
+        yield from (tuple(getattr(row, name) for name in names) for row in read_table(path, record))
+        return
+    for batch in _batches(file, path, names):
+        yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+
+
+def among(column: str, values: Iterable[str]) -> Where:
+    """Return a mask for the rows whose column is one of the values (for a list: has one of them in it)."""
+    wanted = pa.array(sorted(values), pa.string())
+
+    def mask(batch: pa.RecordBatch) -> pa.Array:
+        held = batch.column(column)
+        if not pa.types.is_list(held.type):
+            return pc.is_in(held, wanted)
+        hits = pc.is_in(pc.list_flatten(held), wanted)
+        rows = pc.filter(pc.list_parent_indices(held), hits)
+        return pc.is_in(pa.array(range(len(batch)), rows.type), rows)
+
+    return mask
+
+
+def _opened(path: Path, record: type[Record]) -> tuple[pq.ParquetFile, str, int]:
+    """Open a table of these records; returns its name and version too. Raises DataError for another, SchemaTooNew."""
+    try:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowInvalid) as e:
+        raise _unreadable(path, e) from e
     metadata = file.schema_arrow.metadata or {}
     table, version = metadata.get(b"orcamath.table", b"?").decode(), int(metadata.get(b"orcamath.version", b"0"))
     known = SCHEMAS.get(table)
@@ -86,26 +128,12 @@ def read_table(path: Path, record: type[R], where: Where | None = None) -> Itera
             f"`{path}` was written with version {version} of the table `{table}`; this software knows up to "
             f"{known.version}. Upgrade orcamath, or point `--store` at another folder"
         )
-    for batch in _batches(file, path):
-        for row in (batch if where is None else batch.filter(where(batch))).to_pylist():
-            for old in range(version, known.version):
-                row = MIGRATIONS[table, old](row)
-            try:
-                yield record.of(row)
-            except ValidationError as e:
-                raise DataError(f"`{path}` has a row that is no {record.__name__}: {e}") from e
+    return file, table, version
 
 
-def _opened(path: Path) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(path, page_checksum_verification=True)
-    except (OSError, pa.ArrowInvalid) as e:
-        raise _unreadable(path, e) from e
-
-
-def _batches(file: pq.ParquetFile, path: Path) -> Iterator[pa.RecordBatch]:
+def _batches(file: pq.ParquetFile, path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield batch after batch; every page is held against its checksum."""
-    batches = file.iter_batches(ROW_GROUP)
+    batches = file.iter_batches(ROW_GROUP, columns=columns)
     while True:
         try:
             batch = next(batches, None)

@@ -99,7 +99,7 @@ def plan(
 @app.command()
 def status(run: RunArg, runs: RunsOpt = RUNS, store: StoreOpt = STORE, json: JsonOpt = False) -> None:
     """Tell how a run stands: running, or stopped and why, what is under way and next, what it spent, every arm."""
-    from orcamath.commands.runs import status_of
+    from orcamath.commands.reporting import status_of
 
     typer.echo(status_of(folder_of(run, runs), store, as_json=json))
 
@@ -107,7 +107,7 @@ def status(run: RunArg, runs: RunsOpt = RUNS, store: StoreOpt = STORE, json: Jso
 @app.command()
 def report(run: RunArg, runs: RunsOpt = RUNS, store: StoreOpt = STORE, json: JsonOpt = False) -> None:
     """Fold a run's results again: tables here, and report.html in its folder."""
-    from orcamath.commands.runs import report_on
+    from orcamath.commands.reporting import report_on
 
     report_on(folder_of(run, runs), store, as_json=json)
 
@@ -168,7 +168,7 @@ def show(
     json: JsonOpt = False,
 ) -> None:
     """Show a problem's ancestry and all that came of it."""
-    from orcamath.commands.runs import ancestry_of
+    from orcamath.commands.reporting import ancestry_of
     from orcamath.commands.viewing import newest
 
     folder = folder_of(run, runs) if run is not None else newest(runs)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -30,7 +29,7 @@ from orcamath.records import (
     Verdict,
 )  # fmt: skip
 from orcamath.store.artifacts import Artifact
-from orcamath.store.tables import Where, read_table
+from orcamath.store.tables import Where, among, read_table
 
 __all__ = ["Ancestry", "Practised", "Seen", "ancestry"]
 
@@ -127,17 +126,7 @@ def _where(stage: Artifact, record: type[R], column: str, values: Iterable[str])
     table = next(n for n, entry in SCHEMAS.items() if entry.record is record)
     if not stage.has(table):
         return iter(())
-    wanted = pa.array(sorted(values), pa.string())
-
-    def mask(batch: pa.RecordBatch) -> pa.Array:
-        held = batch.column(column)
-        if not pa.types.is_list(held.type):
-            return pc.is_in(held, wanted)
-        hits = pc.is_in(pc.list_flatten(held), wanted)
-        rows = pc.filter(pc.list_parent_indices(held), hits)
-        return pc.is_in(pa.array(np.arange(len(batch)), rows.type), rows)
-
-    return _rows(stage.table(table), record, column, mask)
+    return _rows(stage.table(table), record, column, among(column, values))
 
 
 def _rows(path: Path, record: type[R], column: str, mask: Where) -> Iterator[R]:

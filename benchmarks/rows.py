@@ -1,0 +1,196 @@
+"""What one row costs, at real sizes: CPU µs a row and peak memory of everything that goes through all rows.
+
+    [ORCAMATH_TEST_DATA=DIR] python benchmarks/rows.py [--n 10000 100000] [--only collect check …] [--rounds 3]
+
+`collect` (duplicates searched), `alike` (clusters of near-identical fillings of one template), `check` (all looks, against
+1,319 questions), `judge` (rules, on worked answers), `preferences` (of four samples a problem), `export` (the hub's form),
+`report` and `status` (of a run of n lessons). Each is a process of its own, as often as `--rounds`. Given are the median, least
+and most of its CPU time, and its largest resident memory: commands whole, all else without their start and the making of rows.
+Questions are GSM8K's where ORCAMATH_TEST_DATA has them, else the classroom's.
+"""
+
+import argparse
+import json
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from duplicates import base
+from figures import report
+from view import write_run
+
+TESTS = 1_319
+
+
+def texts(n: int) -> list[str]:
+    """Return n questions."""
+    return base(n, random.Random(0))
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Return the CPU seconds that `work` takes."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def collecting(n: int, root: Path) -> float:
+    """Search n problems for duplicates, and write them."""
+    from orcamath.records import Problem
+    from orcamath.stages.collect import CollectSettings, collect
+    from orcamath.store.artifacts import Store
+
+    store, rows = Store(root), texts(n)
+    made = store.stage(
+        "seeds", 1, None, [], lambda out: wrote(out.write("problems", (Problem.make(t, "seed", "own") for t in rows)))
+    )
+    settings = CollectSettings()
+    return timed(lambda: store.stage("collect", 1, settings, [made], lambda out: collect(out, settings, [made])))
+
+
+def alike(n: int, _: Path) -> float:
+    """Cluster n fillings of one template."""
+    from orcamath.records import Problem
+    from orcamath.sources.clusters import Sketches
+
+    text = "Ann has {} apples and buys {} more at the shop on the corner. How many apples has she by then?"
+    rows = [Problem.make(text.format(i, i % 7), "seed", "own") for i in range(n)]
+    sketches = Sketches()
+
+    def cluster() -> None:
+        for row in rows:
+            sketches.add(row, None)
+        sketches.cluster()
+
+    return timed(cluster)
+
+
+def checking(n: int, root: Path) -> float:
+    """Search n rows for 1,319 test questions by every look."""
+    from orcamath.contamination.check import check_files
+
+    rows = texts(n + TESTS)
+    files = {"tests": rows[:TESTS], "training": rows[TESTS:]}
+    for name, some in files.items():
+        (root / f"{name}.jsonl").write_text("".join(json.dumps({"question": t}) + "\n" for t in some))
+    return timed(lambda: check_files([root / "training.jsonl"], [root / "tests.jsonl"]))
+
+
+def judging(n: int, _: Path) -> float:
+    """Judge n worked answers by rules, half of them wrong."""
+    from orcamath.judges.rules import make
+    from orcamath.judges.settings import JudgeSettings
+    from orcamath.ports import Comparison
+
+    judge, some = make(JudgeSettings(), None), texts(min(n, 5_000))
+    said = [f"First we add what she has. That is {i % 50} + 3 = {i % 50 + 3}.\n#### {i % 90 + i % 2}" for i in range(n)]
+    rows = [Comparison(some[i % len(some)], str(i % 90), text) for i, text in enumerate(said)]
+    return timed(lambda: list(judge(rows)))
+
+
+def preferring(n: int, root: Path) -> float:
+    """Make preferences of four samples each of n / 4 problems."""
+    from orcamath.records import Attempt, Exercise, Verdict
+    from orcamath.stages.preferences import PreferSettings, prefer
+    from orcamath.store.artifacts import Output, Store
+
+    store = Store(root)
+    exercises = [
+        Exercise(problem_id=f"{i:032x}", question=text, reference="1", label="teacher", solution="1 = 1\n#### 1")
+        for i, text in enumerate(texts(n // 4))
+    ]
+    tries = [
+        Attempt.make(e.problem_id, k, f"so it is {k}\n#### {k}", "student", token_ids=None, finish_reason="stop")
+        for e in exercises
+        for k in range(4)
+    ]
+    said = ("disagrees", "agrees", "disagrees", "disagrees")
+
+    def practised(out: Output) -> None:
+        out.write("exercises", exercises)
+        out.write("attempts", tries)
+        out.write("verdicts", (
+            Verdict(attempt_id=t.id, problem_id=t.problem_id, outcome=said[t.draw], by="rules") for t in tries
+        ))  # fmt: skip
+
+    made, settings = store.stage("judge", 1, None, [], practised), PreferSettings()
+    return timed(lambda: store.stage("preferences", 1, settings, [made], lambda out: prefer(out, settings, made, made)))
+
+
+def of_run(n: int, root: Path, command: list[str]) -> float:
+    """Write a run of n lessons that are trained on as they are, and call one command on it."""
+    write_run(root, n)
+    stages = json.loads((path := root / "runs/big/stages.json").read_text())
+    del stages["seal"]
+    stages["stages"].append({**next(s for s in stages["stages"] if s["label"] == "teach"), "label": "gate"})
+    path.write_text(json.dumps(stages))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "orcamath", *command], cwd=root, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def wrote(_: int) -> None:
+    """A stage returns nothing."""
+
+
+WORK: dict[str, Callable[[int, Path], float]] = {
+    "collect": collecting,
+    "alike": alike,
+    "check": checking,
+    "judge": judging,
+    "preferences": preferring,
+    "export": lambda n, root: of_run(n, root, ["export", "big", "lessons", "--as", "hub", "--out", "set"]),
+    "report": lambda n, root: of_run(n, root, ["report", "big"]),
+    "status": lambda n, root: of_run(n, root, ["status", "big"]),
+}
+ALONE = {"export", "report", "status"}
+"""Commands: their time is that of the whole process."""
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """Which sizes and rooms."""
+    parser.add_argument("--n", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--only", nargs="*", default=list(WORK), choices=WORK)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--one", nargs=2, metavar=("NAME", "N"), help=argparse.SUPPRESS)
+
+
+def once(name: str, n: int) -> tuple[float, float]:
+    """Do one thing in this process; returns CPU seconds and the peak memory in MB."""
+    with tempfile.TemporaryDirectory() as folder:
+        spent = WORK[name](n, Path(folder))
+    who = resource.RUSAGE_CHILDREN if name in ALONE else resource.RUSAGE_SELF
+    return spent, resource.getrusage(who).ru_maxrss / 1024
+
+
+def measure(args: argparse.Namespace) -> dict[str, object]:
+    """Do everything as often as asked, each in a process of its own."""
+    if args.one is not None:
+        spent, peak = once(args.one[0], int(args.one[1]))
+        return {"spent": spent, "peak": peak}
+    return {name: {str(n): dict(_figures(name, n, args.rounds)) for n in args.n} for name in args.only}
+
+
+def _figures(name: str, n: int, rounds: int) -> Iterator[tuple[str, object]]:
+    command = [sys.executable, __file__, "--json", "--one", name, str(n)]
+    told = [
+        json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(rounds)
+    ]
+    spent = [t["spent"] for t in told]
+    middle, least, most = statistics.median(spent), min(spent), max(spent)
+    if name in ALONE:
+        yield "cpu_s", [round(x, 2) for x in (middle, least, most)]
+    else:
+        yield "cpu_us_a_row", [round(x / n * 1e6, 1) for x in (middle, least, most)]
+    yield "peak_mb", round(max(t["peak"] for t in told))
+
+
+if __name__ == "__main__":
+    report(__doc__, options, measure)
