@@ -86,3 +86,7 @@ def test_too_few_seeds_or_families_leave_it_undecided_and_say_so() -> None:
 
 def test_a_hypothesis_whose_students_are_not_there_is_left_out() -> None:
     assert decide(claim("a", "nobody/M2", "low/M2"), claim("b", "high/M2", "low/M2")).keys() == {"b"}
+
+
+def test_an_arm_that_was_not_run_has_no_m1() -> None:
+    assert decide(claim("a", "low/M1", "nobody/M1"), claim("b", "high/M2", "low/M2")).keys() == {"b"}

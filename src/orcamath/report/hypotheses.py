@@ -118,8 +118,8 @@ def _scores(
     """Return seed → problem → score of the student called `ARM/M2` (`M1`: the base recipe's own)."""
     arm, _, model = name.rpartition("/")
     own = [s for s in students if (s.arm, s.name) == (arm, model)]
-    # an arm that shares the base's M1 brings none of its own
-    own = own or [s for s in students if (s.arm, s.name) == ("", model) and s.iteration <= 1]
+    if not own and any(s.arm == arm for s in students):  # an arm that shares the base's M1 brings none of its own
+        own = [s for s in students if (s.arm, s.name) == ("", model) and s.iteration <= 1]
     if measure == "sampled":
         return {s.seed: s.sampled[benchmark] for s in own if benchmark in s.sampled}
     right = ((s.seed, s.answers.get(benchmark, {})) for s in own)
