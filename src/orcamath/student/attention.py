@@ -102,8 +102,8 @@ class _Copies(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Context, *grads: Tensor) -> tuple[Tensor, None]:
         (owner,) = ctx.saved_tensors
-        which = F.one_hot(owner, ctx.n).to(grads[0].dtype)
-        return (which.T @ grads[0].reshape(len(owner), -1)).view(ctx.n, *grads[0].shape[1:]), None
+        which = (torch.arange(ctx.n, device=owner.device)[:, None] == owner).to(grads[0].dtype)
+        return (which @ grads[0].reshape(len(owner), -1)).view(ctx.n, *grads[0].shape[1:]), None
 
 
 class _Back(torch.autograd.Function):

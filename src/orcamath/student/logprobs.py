@@ -36,6 +36,10 @@ class Posed(NamedTuple):
         """Tokens of all rows where each answer is forwarded with its prompt."""
         return sum(len(self.prompt) + len(a) for a in self.answers)
 
+    def n_forwarded(self, *, share: bool) -> int:
+        """Tokens of its part of a line: `n_tokens`, or with the prompt once."""
+        return len(self.prompt) + sum(map(len, self.answers)) if share else self.n_tokens
+
 
 def score(model: "PreTrainedModel", problems: Sequence[Posed], *, share: bool = True) -> Tensor:
     """Return log π(y|x) of every answer of every problem, in order, [N] float32 or wider.

@@ -58,8 +58,8 @@ def totals(groups: Sequence[Group]) -> Totals:
     )
 
 
-def cut(problems: Sequence[Posed], budget: int) -> list[list[int]]:
-    """Cut problems into micro-batches of at most `budget` tokens, a prompt counted with each answer.
+def cut(problems: Sequence[Posed], budget: int, *, share: bool = True) -> list[list[int]]:
+    """Cut problems into micro-batches of at most `budget` forwarded tokens; `share`: a prompt is one of them once.
 
     A larger problem stands alone. Problems of like length come together, so that little is padding.
     """
@@ -67,26 +67,25 @@ def cut(problems: Sequence[Posed], budget: int) -> list[list[int]]:
     batches: list[list[int]] = []
     tokens = 0
     for i in sorted(range(len(problems)), key=lambda i: (-longest[i], i)):
-        tokens += problems[i].n_tokens
+        size = problems[i].n_forwarded(share=share)
+        tokens += size
         if not batches or tokens > budget:
             batches.append([])
-            tokens = problems[i].n_tokens
+            tokens = size
         batches[-1].append(i)
     return batches
 
 
-def slices(problem: Posed, budget: int) -> list[Posed]:
-    """Cut one problem's answers into runs of at most `budget` tokens, each with the prompt; one answer at least."""
-    out: list[list[tuple[int, ...]]] = [[]]
-    tokens = 0
+def slices(problem: Posed, budget: int, *, share: bool = True) -> list[Posed]:
+    """Cut one problem's answers into runs of at most `budget` forwarded tokens, each with the prompt; one answer at least."""
+    out = [Posed(problem.prompt, ())]
     for answer in problem.answers:
-        size = len(problem.prompt) + len(answer)
-        if out[-1] and tokens + size > budget:
-            out.append([])
-            tokens = 0
-        out[-1].append(answer)
-        tokens += size
-    return [Posed(problem.prompt, tuple(answers)) for answers in out]
+        longer = Posed(problem.prompt, (*out[-1].answers, answer))
+        if out[-1].answers and longer.n_forwarded(share=share) > budget:
+            longer = Posed(problem.prompt, (answer,))
+            out.append(longer)
+        out[-1] = longer
+    return out
 
 
 @torch.no_grad()
@@ -100,9 +99,9 @@ def score_all(
 ) -> list[tuple[float, ...]]:
     """Return the log-probs of every problem's answers, without gradient, in order. `even`: see `gradients`."""
     out: list[tuple[float, ...]] = [()] * len(problems)
-    pieces = [(i, s) for i, p in enumerate(problems) if p.answers for s in slices(p, budget)]
+    pieces = [(i, s) for i, p in enumerate(problems) if p.answers for s in slices(p, budget, share=share)]
     found: list[list[float]] = [[] for _ in pieces]
-    batches = cut([s for _, s in pieces], budget)
+    batches = cut([s for _, s in pieces], budget, share=share)
     for batch in batches:
         values = score(model, [pieces[k][1] for k in batch], share=share).tolist()
         for k in batch:
@@ -148,8 +147,10 @@ def gradients(
     whole = whole or totals([g.group for g in groups])
     loss, sums = 0.0, Sums()
     posed = [Posed(g.group.prompt, g.group.responses) for g in groups]
-    micros = cut(posed, budget)
-    large = {m[0]: pieces for m in micros if len(m) == 1 and len(pieces := slices(posed[m[0]], budget)) > 1}
+    micros = cut(posed, budget, share=share)
+    large = {
+        m[0]: pieces for m in micros if len(m) == 1 and len(pieces := slices(posed[m[0]], budget, share=share)) > 1
+    }
     known = _without_gradient(model, large, share, even)
     n = 0
     seen: list[tuple[list[Referenced], Tensor, Tensor]] = []
