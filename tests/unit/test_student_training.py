@@ -275,11 +275,11 @@ def test_a_step_that_ran_out_of_memory_is_repeated_and_changes_nothing(
     rows = {}
     for name, loss in (("roomy", dpo.loss), ("tight", tight)):
         metrics = Metrics()
-        settings = LEARN.model_copy(update={"batch_tokens": 150, "epochs": 1})
+        settings = LEARN.model_copy(update={"batch_tokens": 80, "epochs": 1})
         learn(told(output(tmp_path / name), metrics), settings, preferences, base, base, loss)
         rows[name] = [(r["loss"], r["grad_norm"]) for r in metrics.rows]
     assert len(sizes) > 4
-    assert "out of memory: going on with 75 tokens at once" in caplog.text
+    assert "out of memory: going on with 40 tokens at once" in caplog.text
     for a, b in zip(rows["roomy"], rows["tight"], strict=True):
         assert a == pytest.approx(b, abs=1e-5)
 
