@@ -1,4 +1,4 @@
-"""For every test: our logger speaks, and programs it starts can be interrupted.
+"""For every test: our logger speaks, programs it starts can be interrupted, and drawn examples may take their time.
 
 Libraries that configure logging when they are imported may have silenced it; a shell that runs the tests in the background
 has them, and all they start, ignore SIGINT.
@@ -8,6 +8,10 @@ import logging
 import signal
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no fault of a function
+settings.load_profile("unhurried")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -81,13 +81,14 @@ _HEADING = re.compile(
 
 def locate(text: str, *, wants_number: bool = True) -> Found | None:
     """Return the stretch with the final answer; None where the text is blank, or a thought that never ended."""
-    if "think>" in text:
+    # one character is found many times quicker than a word
+    if "<" in text and "think>" in text:
         text = text.rpartition("</think>")[2]
         if "<think>" in text:
             return None  # it was still thinking when it ended
     if not text or text.isspace():
         return None
-    if "~~" in text or "<s>" in text or "<del>" in text:
+    if "~" in text or "<" in text:
         text = _STRUCK.sub(lambda struck: " " * len(struck[0]), text)
     text = _own(text)
     if field := json_field(text):
@@ -131,14 +132,14 @@ def _own(text: str) -> str:
     """Cut off a further problem that the model wrote for itself after it had answered this one."""
     stated = len(text)
     for mark in ("####", "\\boxed", "nswer"):
-        at = text.find(mark, 0, stated)
+        at = text.find(mark, 0, stated) if mark[0] in text else -1
         stated = at if at >= 0 else stated
     another = _ANOTHER.search(text, stated)
     return text[: another.start()] if another and _NUMBERISH.search(text, stated, another.start()) else text
 
 
 def _marker(text: str) -> Found | None:
-    if "####" not in text:
+    if "#" not in text:
         return None
     at = len(text)
     for _ in range(LOOK_BACK):
@@ -154,9 +155,9 @@ def _marker(text: str) -> Found | None:
 
 def _tag(text: str) -> Found | None:
     """Return what stands in the last `<answer>…</answer>`."""
-    if "<answer>" not in text:
+    at = text.rfind("<answer>") if "<" in text else -1
+    if at < 0:
         return None
-    at = text.rfind("<answer>")
     inside = text[at + 8 : at + 8 + MAX_SEGMENT].partition("</")[0].strip()
     boxed = _box(inside)
     return Found(boxed.text if boxed else inside, "marker", at + 8) if inside else None
@@ -164,7 +165,7 @@ def _tag(text: str) -> Found | None:
 
 def _box(text: str) -> Found | None:
     """Return what stands in the last box; in the last of them where several stand in a row."""
-    if "box" not in text:
+    if "\\" not in text:
         return None
     at = max(text.rfind("\\boxed"), text.rfind("\\fbox"))
     if at < 0:

@@ -128,7 +128,8 @@ def _differs(answer: Answer, kind: AnswerKind, reference: str, comparison: Compa
 
 def _in_the_other_writing(answer: Answer, reference: str, question: str) -> bool:
     """Whether the yardstick's number is there if the comma or point of the answer is read the other way."""
-    if not any(point in answer.raw.rstrip(". ") for point in ",.·"):
+    raw = answer.raw.rstrip(". ")
+    if "," not in raw and "." not in raw and "·" not in raw:
         return False
     text, comma = plain(answer.raw), writes_comma(question)
     goal = {q.value for q in quantities(reference)}
@@ -144,8 +145,8 @@ def _in_the_other_writing(answer: Answer, reference: str, question: str) -> bool
 
 def _share_of(answer: Answer, reference: str) -> bool:
     """Whether two numbers of the answer make the yardstick's fraction, as in `1 in 8`, though no fraction was asked for."""
-    goal = {q.value for q in quantities(reference) if q.value.denominator > 1}
-    return bool(goal) and any(b.value and a.value / b.value in goal for a, b in pairwise(answer.among))
+    made = {a.value / b.value for a, b in pairwise(answer.among) if b.value}
+    return bool(made) and any(q.value in made and q.value.denominator > 1 for q in quantities(reference))
 
 
 def _could_be(answer: Answer, reference: str) -> bool:
