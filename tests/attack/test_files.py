@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from commanding import call_in
 from orcamath.commands.ending import ended
 from orcamath.commands.keeping import check_kept, collect_garbage
 from orcamath.errors import OrcamathError, RecipeError, RunBusy, UsageError
@@ -263,3 +264,23 @@ def test_fsck_names_every_kind_of_damage_and_what_to_do(tmp_path: Path) -> None:
     assert set(found) == {"problems.parquet", "shard-0.sqlite", "stages.json"}
     assert f"delete `{made.path}`" in found["problems.parquet"]
     assert "asks again" in found["shard-0.sqlite"]
+
+
+@pytest.mark.parametrize("out", ["rows.jsonl", "link.jsonl", "thesis.tex", "pipe", "folder"])
+@pytest.mark.timeout(20)
+def test_verdicts_are_written_over_nothing_but_rows(tmp_path: Path, out: str) -> None:
+    rows = b'{"question": "1 + 1?", "gold": "2", "response": "#### 2"}\n' * 3
+    (tmp_path / "rows.jsonl").write_bytes(rows)
+    (tmp_path / "link.jsonl").symlink_to("rows.jsonl")
+    (tmp_path / "thesis.tex").write_text("years of work")
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    done = call_in(tmp_path, "judge", "rows.jsonl", "--judge", "rules", "--out", out)
+    assert done.code == 2
+    assert "--out" in done.err
+    assert (tmp_path / "rows.jsonl").read_bytes() == rows
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+    assert (tmp_path / "pipe").is_fifo()
+    for _ in range(2):
+        assert call_in(tmp_path, "judge", "rows.jsonl", "--judge", "rules", "--out", "verdicts.jsonl").code == 0
+    assert len((tmp_path / "verdicts.jsonl").read_bytes().splitlines()) == 3

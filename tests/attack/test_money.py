@@ -27,7 +27,22 @@ def ask(i: int, max_tokens: int = 100) -> Request:
     )
 
 
-@pytest.mark.parametrize("field", ["n", "best_of", "messages", "prompt", "model", "stream", "stream_options"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "n",
+        "best_of",
+        "candidate_count",
+        "messages",
+        "prompt",
+        "input",
+        "model",
+        "models",
+        "fallbacks",
+        "stream",
+        "stream_options",
+    ],
+)
 @pytest.mark.parametrize("backend", ["openai_compatible", "openai_batch"])
 def test_a_body_that_changes_what_a_call_is_is_refused(field: str, backend: str, tmp_path: Path) -> None:
     import importlib
@@ -45,6 +60,8 @@ def test_a_body_that_changes_what_a_call_is_is_refused(field: str, backend: str,
         ({}, 100),
         ({"max_tokens": 5000}, 5000),
         ({"max_completion_tokens": 7000}, 7000),
+        ({"max_completion_tokens": 10}, 100),  # `max_tokens: 100` is sent beside it
+        ({"max_completion_tokens": 10, "max_tokens": 5000}, 5000),
         ({"reasoning": {"max_tokens": 900}}, 1000),
         ({"options": {"num_predict": 50}}, 150),
     ],

@@ -21,7 +21,11 @@ __all__ = ["billed", "check_body", "fetched", "proxied", "sent"]
 
 MAX_HOPS = 4
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_IS_THE_CALL = ("model", "messages", "prompt", "n", "best_of", "stream", "stream_options")
+_IS_THE_CALL = (
+    "model", "models", "fallbacks", "messages", "prompt", "input", "n", "best_of", "num_return_sequences", "candidate_count",
+    "stream", "stream_options",
+)  # fmt: skip
+"""By whatever name some endpoint knows it: a list of models to fall back on is another model, with another price."""
 log = logging.getLogger("orcamath.wire")
 
 

@@ -43,7 +43,8 @@ class Quirks:
     def apply(self, body: dict[str, object]) -> dict[str, object]:
         """Return the body as this model takes it."""
         if self.completion_limit and "max_tokens" in body:
-            body["max_completion_tokens"] = body.pop("max_tokens")
+            limit = body.pop("max_tokens")
+            body.setdefault("max_completion_tokens", limit)  # one that the recipe names is the recipe's
         for name in self.dropped:
             if body.pop(name, None) is not None:
                 self._warn(name)

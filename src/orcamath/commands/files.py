@@ -1,12 +1,10 @@
 """Commands on files: judge answers, check for contamination."""
 
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
-
-import orjson
 
 from orcamath.assemble import Assembled
 from orcamath.commands.ending import from_options
@@ -14,6 +12,7 @@ from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.contamination.check import Checked, check_files
 from orcamath.contamination.search import SearchSettings
 from orcamath.errors import DataError, UsageError, nearest
+from orcamath.export.places import placed, write_lines
 from orcamath.held import held
 from orcamath.judges.file import Judged, Summary, judge_rows, read_rows
 from orcamath.judges.settings import JudgeSettings
@@ -40,12 +39,12 @@ def judge(
         purse=purse, keep=offending, where=str(path),
     )  # fmt: skip
     first = next(verdicts)  # what is wrong with the names is said before a file is touched
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    with out.open("wb") if out is not None else nullcontext() as sink:
-        for verdict in chain([first], verdicts):
-            if sink is not None:
-                sink.write(orjson.dumps(verdict.plain()) + b"\n")
+    every = chain([first], verdicts)
+    if out is None:
+        deque(every, maxlen=0)
+    else:
+        with placed(out, folder=False, replace=True, what="verdicts", of=path) as new:
+            write_lines((verdict.plain() for verdict in every), new)
     plain = summary.plain()
     rows = [
         {**j.plain(), "response": j.comparison.response, "reference": j.comparison.reference} for j in summary.offending

@@ -24,12 +24,15 @@ ROW_GROUP = 2_000
 
 
 @contextmanager
-def placed(target: Path, *, folder: bool, replace: bool, what: str) -> Iterator[Path]:
+def placed(target: Path, *, folder: bool, replace: bool, what: str, of: Path | None = None) -> Iterator[Path]:
     """Lend a place to write to; when the block ends well, what is there becomes `target`.
 
-    Raises UsageError before anything is written where `target` is there already (unless `replace`), or is none of ours.
+    Raises UsageError before anything is written where `target` is there already (unless `replace`), is none of ours, or is the
+    file `of` that is being read.
     """
     _check(target, folder=folder, replace=replace)
+    if of is not None and target.exists() and target.samefile(of):
+        raise UsageError(f"`{target}` is the file that is read; name another with --out")
     target.parent.mkdir(parents=True, exist_ok=True)
     new = aside_of(target)
     remove(new)
@@ -60,6 +63,8 @@ def _check(target: Path, *, folder: bool, replace: bool) -> None:
         )
     if target.is_file() and not _is_table(target):
         raise UsageError(f"`{target}` is neither JSON Lines nor Parquet: no export made it; name another with --out")
+    if not target.is_dir() and not target.is_file():
+        raise UsageError(f"`{target}` is no plain file (a pipe or a device); name another with --out")
     if target.is_dir() != folder:
         raise UsageError(
             f"`{target}` is a {'folder' if target.is_dir() else 'file'}, and this export is none; use --out"

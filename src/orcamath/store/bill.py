@@ -41,7 +41,8 @@ def most_tokens(request: Request, extra: Mapping[str, object] = NOTHING) -> Usag
     n, limits = prompt_bytes(request) + TOKENS_A_MESSAGE, dict(_limits(extra))
     if extra:
         n += len(orjson.dumps(dict(extra)))
-    own = limits.pop("max_completion_tokens", limits.pop("max_tokens", request.sampling.max_tokens))
+    own = limits.pop("max_tokens", request.sampling.max_tokens)  # sent in any case, and who knows which one is kept to
+    own = max(own, limits.pop("max_completion_tokens", 0))
     return Usage(n, own + sum(limits.values()))
 
 

@@ -43,8 +43,9 @@ def aside_of(path: Path) -> Path:
 
 def place(aside: Path, path: Path) -> None:
     """Put what is complete where it belongs, in the place of what was there."""
-    remove(path)
-    aside.rename(path)
+    if aside.is_dir() or path.is_dir():
+        remove(path)
+    aside.replace(path)
 
 
 def remove(path: Path) -> None:
