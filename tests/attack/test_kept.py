@@ -24,7 +24,7 @@ LOOKING = [
 ]  # fmt: skip
 LEDGER, BOOK, STAGES = "store/ledger/*.sqlite", "store/runs/*/budget.sqlite", "runs/r/stages.json"
 KEPT = [
-    LEDGER, BOOK, STAGES, "runs/r/run.json", "runs/r/recipe.yaml", "runs/r/state.json", "runs/r/metrics.jsonl",
+    LEDGER, BOOK, STAGES, "runs/r/run.json", "runs/r/recipe.yaml", "runs/r/state.json", "runs/r/log.txt",
     "store/runs/*/history.json", "store/artifacts/teach-*/manifest.json", "store/artifacts/teach-*/*.parquet",
     "store/artifacts/*.made.json",
 ]  # fmt: skip
@@ -60,9 +60,11 @@ def is_ours(done: Done) -> None:
 def test_whatever_lies_there_is_one_message_and_fsck_finds_it(
     kept: str, spoil: Callable[[Path], None], here: Path
 ) -> None:
-    for path in here.glob(kept):
+    spoilt = [*here.glob(kept)]
+    assert spoilt
+    for path in spoilt:
         spoil(path)
-    noted = kept in ("runs/r/state.json", "runs/r/metrics.jsonl")  # for people: no stage reads them
+    noted = kept in ("runs/r/state.json", "runs/r/log.txt")  # for people: no stage reads them
     assert (call_in(here, "fsck").code == 1) == (not noted)
     for words in (*LOOKING, GO_ON):
         is_ours(call_in(here, *words))
