@@ -85,7 +85,7 @@ def read(path: Path) -> Iterator[str]:
 
 def ours(training: Path, tests: Path) -> dict[str, object]:
     """What the gate runs."""
-    from orcamath.contamination.neighbours import counts, nearest
+    from orcamath.contamination.neighbours import counts, nearest_rows
     from orcamath.contamination.spool import Spool
     from orcamath.contamination.words import Vocabulary, content
 
@@ -96,7 +96,7 @@ def ours(training: Path, tests: Path) -> dict[str, object]:
         frequency = spool.read(read(training), vocabulary)
         searched = time.process_time()
         n_words = len(vocabulary)
-        found = nearest(counts(asked, n_words), spool.counts(n_words), frequency, spool.n_rows, TOP)
+        found = nearest_rows(counts(asked, n_words), spool.counts(n_words), frequency, spool.n_rows, TOP)
     done = time.process_time()
     return {"total": done - began, "search": done - searched, "rows": found.rows, "cosines": found.cosines}
 

@@ -20,8 +20,8 @@ from typing import Any
 
 from figures import report
 from orcamath.agents import solver as solvers
-from orcamath.agents.driver import fill, fold
-from orcamath.agents.solver import Posed, SolverSettings
+from orcamath.agents.driver import fill, fold_replies
+from orcamath.agents.solver import Assignment, SolverSettings
 from orcamath.answers import same
 from orcamath.backends import openai_compatible
 from orcamath.intervals import wilson
@@ -105,11 +105,11 @@ def solve(args: argparse.Namespace) -> dict[str, Any]:
     agent, chat, n = solvers.make(settings), opened(args), args.solutions
     answers: dict[str, list[str | None]] = {p.id: [None] * n for p in problems}
 
-    def posed() -> Iterator[Posed]:
-        return (Posed(p, draw, n) for draw in range(n) for p in problems)
+    def posed() -> Iterator[Assignment]:
+        return (Assignment(p, draw, n) for draw in range(n) for p in problems)
 
     fill(agent, posed, chat, Silent())
-    for item, solution in fold(agent, posed, chat, None):
+    for item, solution in fold_replies(agent, posed, chat, None):
         answers[item.id][item.draw] = solution.final_answer
     with (args.out / f"answers-{args.model}.jsonl").open("w", encoding="utf-8") as file:
         for name, found in answers.items():

@@ -27,7 +27,7 @@ from orcamath.store.artifacts import Output, Store
 from orcamath.student.encode import Encoder
 from orcamath.student.facts import OnlineFacts
 from orcamath.student.losses.grpo import loss
-from orcamath.student.model import load, open_folder
+from orcamath.student.model import load_model, open_folder
 from orcamath.student.online import train_online
 from orcamath.student.settings import OnlineSettings
 
@@ -83,7 +83,7 @@ def theirs(args: argparse.Namespace, asked: list[Exercise]) -> tuple[float, int]
     import trl
     from datasets import Dataset
 
-    loaded = load(open_folder(str(folder())))
+    loaded = load_model(open_folder(str(folder())))
     encoder = Encoder(loaded.tokenizer)
     n_tokens = 0
 

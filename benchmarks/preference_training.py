@@ -32,7 +32,7 @@ from orcamath.ports import Silent
 from orcamath.student.fit import at_once, prepared, quietly
 from orcamath.student.groups import Group, mismatches
 from orcamath.student.logprobs import Posed
-from orcamath.student.loop import plan, train
+from orcamath.student.loop import planned_steps, train
 from orcamath.student.losses import dpo, kto
 from orcamath.student.model import Loaded
 from orcamath.student.settings import LearnSettings
@@ -73,7 +73,7 @@ def ours(
             return score_all(model, posed, room, share=share)
 
     with meter, tempfile.TemporaryDirectory() as scratch:
-        steps = plan(len(groups), settings)
+        steps = planned_steps(len(groups), settings)
         strangers = [mismatches([groups[k] for k in s]) if loss == "kto" else {} for s in steps]
         reference = scored([Posed(g.prompt, g.responses) for g in groups])
         other = [[Posed(groups[k].prompt, strangers[i][groups[k].problem_id]) for k in s] if loss == "kto" else [] for i, s in enumerate(steps)]  # noqa: E501  # fmt: skip

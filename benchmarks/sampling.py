@@ -22,7 +22,7 @@ import torch
 from figures import report
 from orcamath.ports import Silent
 from orcamath.student.groups import Group
-from orcamath.student.loop import plan, train
+from orcamath.student.loop import planned_steps, train
 from orcamath.student.losses import nll
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import LossSettings, SftSettings
@@ -46,7 +46,7 @@ def pupil() -> Case:
         prompt = words(rng, 22, 50)
         groups.append(Group(f"p{i}", prompt, ((*prompt[: rng.randint(20, 40)], EOS),), (True,), (1.0,), (), (False,)))
     settings = SftSettings(learning_rate=3e-3, batch_size=32, dtype="float32")
-    steps, ready = plan(len(groups), settings), [Referenced(g, (0.0,)) for g in groups]
+    steps, ready = planned_steps(len(groups), settings), [Referenced(g, (0.0,)) for g in groups]
     with tempfile.TemporaryDirectory() as scratch:
         train(
             model.train(), [["-"] for _ in steps],
@@ -59,11 +59,11 @@ def pupil() -> Case:
 def lm135(folder: str, dtype: torch.dtype = torch.float32) -> Case:
     """Return SmolLM2-135M-Instruct, word problems as its prompts, and its EOS."""
     from orcamath.student.encode import Encoder
-    from orcamath.student.model import load, open_folder
+    from orcamath.student.model import load_model, open_folder
 
     plain = sorted(Path(folder).glob("smollm2-135m*/config.json"))  # quicker to open than the GGUF file
     file = plain[0].parent if plain else next(iter(Path(folder).glob("smollm2-135m-instruct*.gguf")))
-    loaded = load(open_folder(str(file)), dtype=dtype)
+    loaded = load_model(open_folder(str(file)), dtype=dtype)
     encoder = Encoder(loaded.tokenizer)
     rng = random.Random(0)
     asked = [

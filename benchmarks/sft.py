@@ -19,7 +19,7 @@ from figures import report
 from orcamath.ports import Silent
 from orcamath.student.fit import at_once, quietly
 from orcamath.student.groups import Group
-from orcamath.student.loop import plan, train
+from orcamath.student.loop import planned_steps, train
 from orcamath.student.losses import nll
 from orcamath.student.settings import LossSettings, SftSettings
 from orcamath.student.steps import Objective, Referenced, gradients
@@ -59,7 +59,7 @@ def ours(n: int, setting: Setting = PUPIL, batch: int = BATCH, tokens: int | Non
     model = meter.count(make_model(setting=setting).train())
     settings = SftSettings(learning_rate=1e-5, batch_size=batch, dtype=setting.dtype, batch_tokens=tokens)
     objective = Objective(nll.loss, LossSettings())
-    steps, room = plan(n, settings), at_once(model, settings)
+    steps, room = planned_steps(n, settings), at_once(model, settings)
     ready = [Referenced(g, (0.0,)) for g in groups]
 
     def step(i: int) -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from figures import report
 from orcamath.agents.ask_me_anything import AskSettings
-from orcamath.classroom.grammar import parse, render
+from orcamath.classroom.grammar import parse_story, render
 from orcamath.classroom.growing import stories
 from orcamath.classroom.solving import solve
 from orcamath.classroom.textbook import open_chat
@@ -43,7 +43,7 @@ METHODS = {
 def right(lesson: Lesson) -> bool:
     """Tell by the grammar whether a lesson's answer is right; a problem that it cannot read has no right answer."""
     try:
-        return lesson.final_answer == str(solve(parse(lesson.question)).answer)
+        return lesson.final_answer == str(solve(parse_story(lesson.question)).answer)
     except ValueError:
         return False
 

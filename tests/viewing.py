@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from orcamath.view.opened import Opened
-from orcamath.view.server import serve
+from orcamath.view.server import serve_view
 
 __all__ = ["Answer", "Served", "served"]
 
@@ -61,7 +61,7 @@ def served(opened: Opened) -> Iterator[Served]:
         where.append(address)
         began.set()
 
-    task = loop.create_task(serve(opened, 0, announce))
+    task = loop.create_task(serve_view(opened, 0, announce))
 
     def work() -> None:
         try:

@@ -15,7 +15,18 @@ from orcamath.answers import final_answer, same
 from orcamath.preferences import Judged
 from orcamath.records import Exercise, Settings
 
-__all__ = ["Aim", "Place", "Rate", "Standing", "Until", "contradiction", "place", "pooled", "settled", "standings"]
+__all__ = [
+    "Aim",
+    "Place",
+    "Rate",
+    "SampleRecord",
+    "Until",
+    "common_contradiction",
+    "place",
+    "pooled",
+    "settled",
+    "standings",
+]
 
 Place = Literal["aimed", "too_easy", "too_hard", "label_contradicted", "unknown"]
 
@@ -67,7 +78,7 @@ class Rate(NamedTuple):
         return f"{self.right} of {self.n} right"
 
 
-class Standing(NamedTuple):
+class SampleRecord(NamedTuple):
     """What earlier samples say of a problem."""
 
     rate: Rate
@@ -81,7 +92,7 @@ def settled(judged: Sequence[Judged], alike: int) -> bool:
     return {"agrees", "disagrees"} <= outcomes or len(judged) >= alike
 
 
-def contradiction(exercise: Exercise, judged: Sequence[Judged]) -> str | None:
+def common_contradiction(exercise: Exercise, judged: Sequence[Judged]) -> str | None:
     """Return the one answer that more than half of the samples (two at least) give where none reaches the label."""
     wrong = [j.attempt.text for j in judged if j.outcome == "disagrees"]
     if len(wrong) < 2 or any(j.outcome == "agrees" for j in judged):
@@ -97,18 +108,18 @@ def contradiction(exercise: Exercise, judged: Sequence[Judged]) -> str | None:
     return most[0] if len(most) >= 2 and 2 * len(most) > len(wrong) else None
 
 
-def standings(rounds: Iterable[Iterable[tuple[Exercise, Sequence[Judged]]]]) -> dict[str, Standing]:
+def standings(rounds: Iterable[Iterable[tuple[Exercise, Sequence[Judged]]]]) -> dict[str, SampleRecord]:
     """Return problem → what its samples say; of a problem of several rounds the latest counts. `rounds`: earliest first."""
-    found: dict[str, Standing] = {}
+    found: dict[str, SampleRecord] = {}
     for rows in rounds:
         for exercise, judged in rows:
             outcomes = [j.outcome for j in judged if j.outcome != "unjudged"]
             rate = Rate(sum(o == "agrees" for o in outcomes), len(outcomes))
-            found[exercise.problem_id] = Standing(rate, contradiction(exercise, judged))
+            found[exercise.problem_id] = SampleRecord(rate, common_contradiction(exercise, judged))
     return found
 
 
-def pooled(found: Mapping[str, Standing], family_of: Mapping[str, str]) -> dict[str, Rate]:
+def pooled(found: Mapping[str, SampleRecord], family_of: Mapping[str, str]) -> dict[str, Rate]:
     """Return family → the rate of all its problems' samples; those whose label is contradicted are left out."""
     rates: dict[str, Rate] = {}
     for problem, standing in found.items():
@@ -118,7 +129,7 @@ def pooled(found: Mapping[str, Standing], family_of: Mapping[str, str]) -> dict[
 
 
 def place(
-    problem: str, aim: Aim, found: Mapping[str, Standing], families: Mapping[str, Rate], family: str
+    problem: str, aim: Aim, found: Mapping[str, SampleRecord], families: Mapping[str, Rate], family: str
 ) -> tuple[Place, str]:
     """Return where a problem lies, and why in words."""
     own = found.get(problem)

@@ -17,7 +17,7 @@ __all__ = [
     "Crossed",
     "Interval",
     "Paired",
-    "Spread",
+    "SeedSpread",
     "bootstrap",
     "bootstrap_difference",
     "crossed_difference",
@@ -58,7 +58,7 @@ class Paired(NamedTuple):
     """Two-sided exact McNemar."""
 
 
-class Spread(NamedTuple):
+class SeedSpread(NamedTuple):
     """A score averaged over seeds, with each seed's own score beside it."""
 
     interval: Interval
@@ -125,7 +125,7 @@ def _correlation(both: int, only_1: int, only_2: int, neither: int) -> float:
     return excess / sqrt(margins)
 
 
-def bootstrap(scores: Sequence[Sequence[float]], *, resamples: int = RESAMPLES, seed: int = 0) -> Spread:
+def bootstrap(scores: Sequence[Sequence[float]], *, resamples: int = RESAMPLES, seed: int = 0) -> SeedSpread:
     """Percentile bootstrap over items of scores (seeds × items) in [0, 1], averaged over seeds within each item.
 
     Where all items score the same, no resample differs; that is no certainty, so the interval is then Wilson's.
@@ -134,7 +134,7 @@ def bootstrap(scores: Sequence[Sequence[float]], *, resamples: int = RESAMPLES, 
     items = table.mean(axis=0)
     alike = bool(items.min() == items.max())
     interval = wilson(float(items.sum()), len(items)) if alike else _resampled(items, resamples, seed)
-    return Spread(interval, tuple(float(s) for s in table.mean(axis=1)))
+    return SeedSpread(interval, tuple(float(s) for s in table.mean(axis=1)))
 
 
 def bootstrap_difference(

@@ -14,7 +14,7 @@ from typing import IO, Protocol, cast
 
 from orcamath.errors import DataError
 
-__all__ = ["Lines", "Overlong", "bounded_lines", "open_file", "read_text", "read_whole"]
+__all__ = ["LineSource", "Overlong", "bounded_lines", "open_file", "read_text", "read_whole"]
 
 MAX_LINE = 8_000_000
 MAX_WHOLE = 1 << 30
@@ -39,7 +39,7 @@ def open_file(path: Path) -> IO[bytes]:
         raise DataError(f"cannot open `{path}`: {why}; mend the path or its permissions") from e
 
 
-class Lines(Protocol):
+class LineSource(Protocol):
     """What lines are read from."""
 
     def readline(self, limit: int, /) -> bytes:
@@ -47,7 +47,7 @@ class Lines(Protocol):
         ...
 
 
-def bounded_lines(file: Lines) -> Iterator[bytes | Overlong]:
+def bounded_lines(file: LineSource) -> Iterator[bytes | Overlong]:
     """Yield a file's lines with their ends; one that is too long is read over."""
     while line := file.readline(MAX_LINE + 1):
         if len(line) <= MAX_LINE:

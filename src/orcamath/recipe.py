@@ -22,7 +22,7 @@ from orcamath.stages.benchmarks import benchmarks
 from orcamath.stages.collect import collect
 from orcamath.stages.confirm import confirm
 from orcamath.stages.edit import edit
-from orcamath.stages.evaluate import evaluate, shown
+from orcamath.stages.evaluate import evaluate, turns_shown
 from orcamath.stages.gate import gate
 from orcamath.stages.imitate import imitate
 from orcamath.stages.judge import judge
@@ -182,7 +182,7 @@ def _learn(
 def _measure_base(n_shown: int, recipe: Recipe, shop: Workshop, lessons: Artifact, tests: Artifact) -> None:
     """Greedy answers of the untrained base, after so many worked lessons."""
     base = shop.tools.base(recipe.student)
-    chat, pose = shop.tools.player(recipe.student, base, examples=shown(lessons, n_shown))
+    chat, pose = shop.tools.player(recipe.student, base, examples=turns_shown(lessons, n_shown))
     judged_by = shop.tools.judge(recipe, on_benchmarks=True)
     settings = recipe.evaluate.model_copy(update={"samples": 1})
     scored = shop.stage(evaluate.of(f"base {n_shown}"), settings, tests, chat, pose, judged_by)

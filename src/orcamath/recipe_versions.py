@@ -10,7 +10,7 @@ from typing import Any
 from orcamath.errors import RecipeError
 from orcamath.recipe_settings import VERSION
 
-__all__ = ["MIGRATIONS", "brought_up"]
+__all__ = ["RECIPE_MIGRATIONS", "brought_up"]
 
 
 def _trackers(raw: dict[str, Any]) -> dict[str, object]:
@@ -19,14 +19,14 @@ def _trackers(raw: dict[str, Any]) -> dict[str, object]:
     return {**told, "trackers": [*told.get("trackers", ()), "tensorboard"]} if raw.get("tensorboard") is True else told
 
 
-MIGRATIONS: dict[int, Callable[[dict[str, object]], dict[str, object]]] = {0: _trackers}
+RECIPE_MIGRATIONS: dict[int, Callable[[dict[str, object]], dict[str, object]]] = {0: _trackers}
 """Version → how a recipe of it is written in the next one's keys. One that is not listed has the next one's keys already."""
 
 
 def brought_up(
     raw: Mapping[str, object],
     where: str,
-    migrations: Mapping[int, Callable[[dict[str, object]], dict[str, object]]] = MIGRATIONS,
+    migrations: Mapping[int, Callable[[dict[str, object]], dict[str, object]]] = RECIPE_MIGRATIONS,
     newest: int = VERSION,
 ) -> dict[str, object]:
     """Return a recipe in the newest keys, its version said. Raises RecipeError where it is newer, or its version no version."""

@@ -10,7 +10,7 @@ from orcamath.agents import ask_me_anything, editor, solver, suggester
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.agents.driver import examine
 from orcamath.agents.editor import EditorSettings
-from orcamath.agents.solver import Posed, SolverSettings
+from orcamath.agents.solver import Assignment, SolverSettings
 from orcamath.agents.suggester import Suggested, SuggesterSettings
 from orcamath.ports import Reply
 from orcamath.records import Problem, Rejected
@@ -27,7 +27,7 @@ def become_of(case: dict[str, Any]) -> tuple[list[str], list[str], str | None]:
         "ask_me_anything": (ask_me_anything.make(AskSettings()), problem),
         "suggester": (suggester.make(SuggesterSettings()), problem),
         "editor": (editor.make(EditorSettings()), Suggested(problem, ("Make it harder.",))),
-        "solver": (solver.make(SolverSettings()), Posed(problem)),
+        "solver": (solver.make(SolverSettings()), Assignment(problem)),
     }
     agent, item = agents[case["agent"]]
     made = examine(agent, reply, item)

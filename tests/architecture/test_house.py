@@ -75,6 +75,11 @@ def imports(path: pathlib.Path, *, everywhere: bool = True) -> set[str]:
     return found
 
 
+def brought(path: pathlib.Path) -> set[str]:
+    """Names that a module imports from others."""
+    return {a.asname or a.name for n in ast.walk(tree(path)) if isinstance(n, ast.ImportFrom) for a in n.names}
+
+
 def ours(path: pathlib.Path) -> set[str]:
     return {m for m in imports(path) if m in MODULES}
 
@@ -143,6 +148,21 @@ def test_every_module_imports_and_all_is_exactly_what_is_public(module: str) -> 
     assert public <= set(loaded.__all__), f"{module}: public but not in __all__: {public - set(loaded.__all__)}"
     for name in loaded.__all__:
         assert hasattr(loaded, name), f"{module}.__all__ names `{name}`, which is not there"
+
+
+CONTRACTS = {"read", "make", "loss", "open_chat", "open_tracker", "advantage", "LICENCE", "VERSION", "main", "app"}
+"""What every member of a family is asked for by this name, and a program for its entry."""
+
+
+def test_a_public_name_means_one_thing() -> None:
+    """But for the front of the package (`orcamath.notebook`), whose verbs are those of the command line."""
+    homes: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for node in tree(path).body if module != "orcamath.notebook" else ():
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+                for name in set(ast.literal_eval(node.value)) - CONTRACTS - brought(path):
+                    homes.setdefault(name, []).append(module)
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
 
 
 def test_dynamic_imports_are_in_families_only() -> None:

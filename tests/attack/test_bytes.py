@@ -14,7 +14,7 @@ import pytest
 
 from commanding import call
 from orcamath.errors import DataError
-from orcamath.prompts import block, load
+from orcamath.prompts import block, load_prompt
 from orcamath.reading import read_whole
 from orcamath.records import Rejected
 from orcamath.sources.rows import rows
@@ -119,7 +119,7 @@ def test_a_prompt_that_is_no_text_is_named(tmp_path: Path) -> None:
     path = tmp_path / "p.md"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(DataError, match="is not UTF-8"):
-        load("solver", path)
+        load_prompt("solver", path)
 
 
 @pytest.mark.parametrize(

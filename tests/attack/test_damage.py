@@ -14,7 +14,7 @@ from orcamath.ports import Message, Reply, Request, Sampling, Usage
 from orcamath.records import Problem
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.ledger import Ledger, Remembered
-from orcamath.store.ledger_format import Unreadable, pack_reply, split, unpack_reply
+from orcamath.store.ledger_format import Unreadable, pack_reply, split_prompt, unpack_reply
 from orcamath.store.seals import read_sealed, seal, unseal, write_sealed
 
 
@@ -91,7 +91,7 @@ class Counting:
 
 def test_every_flip_in_a_reply_is_noticed() -> None:
     request = ask(7)
-    parts = split(request)
+    parts = split_prompt(request)
     reply = Reply(
         request.key("m"), "Tom has 7 apples left.\n#### 7", "stop", Usage(11, 12), (1, 2, 70_000), None, "well"
     )

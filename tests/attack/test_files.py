@@ -13,12 +13,12 @@ from commanding import call_in
 from orcamath.commands.ending import ended
 from orcamath.commands.keeping import check_kept, collect_garbage
 from orcamath.errors import OrcamathError, RecipeError, RunBusy, UsageError
-from orcamath.export.places import placed
+from orcamath.export.places import export_place
 from orcamath.ports import Message, Reply, Request
 from orcamath.records import Problem
 from orcamath.store import locks
 from orcamath.store.artifacts import Output, Store
-from orcamath.store.history import History, book_of, joined
+from orcamath.store.history import History, book_of, joined_pointers
 from orcamath.store.ledger import Ledger
 from orcamath.store.names import arm_folder, check_apart, run_name
 from orcamath.store.run_folder import RunFolder
@@ -79,10 +79,10 @@ LONG = pointers(("teach", "teach-1"), ("imitate", "imitate-1"), ("evaluate M1", 
     ],
 )
 def test_a_shorter_run_keeps_what_a_longer_one_reached(now: dict, want: list[str]) -> None:
-    together = joined(now, LONG)
+    together = joined_pointers(now, LONG)
     assert [s["label"] for s in together["stages"]] == want
     assert [s["name"] for s in together["students"]] == (["M1"] if "imitate" in want else [])
-    assert joined(now, None) == now
+    assert joined_pointers(now, None) == now
 
 
 def student(store: Store, name: str) -> str:
@@ -160,7 +160,7 @@ def test_a_book_moves_into_the_store_and_stays_the_runs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("there", ["export", "text", "folder", "folder with more", "link to a folder"])
 def test_export_replaces_only_what_an_export_made(tmp_path: Path, folder: bool, there: str) -> None:
     def write(text: str) -> None:
-        with placed(target, folder=folder, replace=True, what="lessons") as new:
+        with export_place(target, folder=folder, replace=True, what="lessons") as new:
             (new / "lessons.jsonl" if folder else new).write_text(text)
 
     target, precious = tmp_path / "out", tmp_path / "precious"

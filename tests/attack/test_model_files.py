@@ -9,7 +9,7 @@ import pytest
 
 from orcamath.errors import ModelError
 from orcamath.student.gguf_header import gguf_header
-from orcamath.student.model import load, open_folder
+from orcamath.student.model import load_model, open_folder
 from tiny_student import tiny_folder
 
 CONFIGS: dict[str, tuple[object, str]] = {
@@ -33,7 +33,7 @@ def test_a_configuration_that_cannot_be_is_one_message(kind: str, tmp_path: Path
     (folder / "config.json").write_text(json.dumps(config | dict(change)))  # type: ignore[call-overload]
     (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     with pytest.raises(ModelError, match=says):
-        load(folder)
+        load_model(folder)
     assert not (tmp_path / "ran").exists()
 
 
@@ -43,7 +43,7 @@ def test_json_that_is_none_is_one_message(file: str, content: bytes, tmp_path: P
     folder = tiny_folder(tmp_path / "m").path
     (folder / file).write_bytes(content)
     with pytest.raises(ModelError):
-        load(folder)
+        load_model(folder)
 
 
 @pytest.mark.parametrize("file", ["config.json", "model.safetensors", "chat_template.jinja", "more.json"])
@@ -69,7 +69,7 @@ def test_a_link_that_stays_inside_is_read_as_the_hubs_cache_has_it(tmp_path: Pat
     (cache / "blobs").mkdir()
     (made / "config.json").rename(cache / "blobs" / "1")
     (made / "config.json").symlink_to("../../blobs/1")
-    assert load(made).model.config.model_type == "llama"
+    assert load_model(made).model.config.model_type == "llama"
 
 
 def text(value: bytes) -> bytes:

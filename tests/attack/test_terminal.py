@@ -17,7 +17,7 @@ from orcamath.commands.ending import ended
 from orcamath.store.run_folder import RunFolder
 from orcamath.terminal import clear_line, console, guarded
 from orcamath.testing import MisbehavingServer, serve, stub
-from orcamath.testing.http import Answer, Incoming
+from orcamath.testing.http import HttpAnswer, Incoming
 from tiny_student import tiny_folder
 
 HOSTILE = {
@@ -102,8 +102,8 @@ def test_a_terminal_of_few_letters_is_no_traceback(monkeypatch) -> None:
 
 
 class Rude(MisbehavingServer):
-    def __call__(self, incoming: Incoming) -> Answer:
-        return Answer(400, "".join(HOSTILE.values()).encode("utf-8", "surrogatepass"))
+    def __call__(self, incoming: Incoming) -> HttpAnswer:
+        return HttpAnswer(400, "".join(HOSTILE.values()).encode("utf-8", "surrogatepass"))
 
 
 def recipe_key(tmp_path: Path) -> list[str]:

@@ -14,7 +14,7 @@ from orcamath.store.seals import number_of, sealed_number
 from orcamath.student.checkpoint import resume, save_checkpoint
 from orcamath.student.facts import TrainedFacts
 from orcamath.student.lora import with_adapter
-from orcamath.student.model import contents, load, open_folder, save
+from orcamath.student.model import contents, load_model, open_folder, save
 from tiny_student import tiny_folder, tiny_model, tiny_tokenizer
 
 NORM = "model.layers.0.input_layernorm.weight"
@@ -37,7 +37,7 @@ def test_weights_that_do_not_fit_are_refused_by_name(tmp_path: Path, change, say
     change(weights)
     save_file(weights, folder.path / "model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match=says):
-        load(folder)
+        load_model(folder)
 
 
 def test_a_pickled_adapter_is_never_opened(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_an_adapter_with_other_tensors_is_refused_by_name(tmp_path: Path, lose: 
     folder = tmp_path / "adapter"
     model.save_pretrained(folder)
     tiny_tokenizer().save_pretrained(folder)
-    load(folder)
+    load_model(folder)
     weights = load_file(folder / "adapter_model.safetensors")
     name = min(weights)
     if lose:
@@ -69,7 +69,7 @@ def test_an_adapter_with_other_tensors_is_refused_by_name(tmp_path: Path, lose: 
         weights["stray"] = torch.zeros(2)
     save_file(weights, folder / "adapter_model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match="1 tensors missing" if lose else "1 tensors of no known place: `stray`"):
-        load(folder)
+        load_model(folder)
 
 
 def test_a_student_that_is_not_what_was_sealed_is_trained_anew(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from orcamath.errors import OrcamathError, RecipeError, TeacherRefused, WireDown
 from orcamath.ports import Message, Request, Sampling
 from orcamath.settings import ModelSettings
 from orcamath.testing import serve, stub
-from orcamath.testing.http import Answer, Incoming
+from orcamath.testing.http import HttpAnswer, Incoming
 from orcamath.testing.server import MisbehavingServer
 
 QUICK = {"first_backoff_s": 0.001}
@@ -32,7 +32,7 @@ class Scripted(MisbehavingServer):
 
     script: Any = None
 
-    def __call__(self, incoming: Incoming) -> Answer:
+    def __call__(self, incoming: Incoming) -> HttpAnswer:
         if not hasattr(self, "seen"):
             self.seen: list[Incoming] = []
         self.seen.append(incoming)
@@ -41,7 +41,7 @@ class Scripted(MisbehavingServer):
 
 
 def to(place: str, status: int = 307) -> Any:
-    return lambda incoming: Answer(status, b"", (("Location", place),))
+    return lambda incoming: HttpAnswer(status, b"", (("Location", place),))
 
 
 def model(url: str, **more: Any) -> openai_compatible.OpenAICompatible:
@@ -80,9 +80,9 @@ def test_a_batchs_file_may_lie_elsewhere_and_no_header_of_ours_goes_there(tmp_pa
     monkeypatch.setenv("BATCH_KEY", CANARY)
     with serve(stub("four"), kind=Scripted) as files, serve(stub("four"), kind=Scripted) as server:
 
-        def script(incoming: Incoming) -> Answer | None:
+        def script(incoming: Incoming) -> HttpAnswer | None:
             if incoming.path.endswith("/content"):
-                files.script = lambda _: Answer(body=server.batches.files["batch-0-out"])
+                files.script = lambda _: HttpAnswer(body=server.batches.files["batch-0-out"])
                 return to(f"{files.base_url}/somewhere", 302)(incoming)
             return None
 
@@ -179,7 +179,7 @@ def test_a_key_is_hidden_before_a_text_is_cut(monkeypatch, cut: int, caplog) -> 
     monkeypatch.setenv("CANARY_KEY", CANARY)
     said = "x" * (2_000 - cut) + f" {CANARY} " + CANARY.replace("/", "\\/")
     with serve(stub(), kind=Scripted) as server:
-        server.script = lambda _: Answer(400, said.encode())
+        server.script = lambda _: HttpAnswer(400, said.encode())
         (reply,) = model(server.base_url, api_key_env="CANARY_KEY")([ask()])
     told = str(reply.error) + caplog.text
     assert "sk-can" not in told
@@ -212,7 +212,7 @@ def test_no_wait_is_longer_than_can_be_sat_through(value: str, status: int, tmp_
     with pytest.raises(WireDown, match="asks to wait"):
         bounded(retry_after({"Retry-After": value}))
     with serve(stub(), kind=Scripted) as server:
-        server.script = lambda _: Answer(status, b"later", (("Retry-After", value),))
+        server.script = lambda _: HttpAnswer(status, b"later", (("Retry-After", value),))
         with pytest.raises(WireDown, match="asks to wait"):
             list(model(server.base_url)([ask()]))
         batch = ModelSettings(model="m", base_url=server.base_url, options={"folder": str(tmp_path), **QUICK})
@@ -224,7 +224,7 @@ def test_a_list_of_batches_without_end_ends(tmp_path: Path, monkeypatch) -> None
     monkeypatch.setattr(openai_batch, "MAX_PAGES", 5)
     with serve(stub(), kind=Scripted) as server:
         server.script = lambda i: (
-            Answer(body=b'{"data": [{"id": "a"}], "has_more": true}') if "limit" in i.path else None
+            HttpAnswer(body=b'{"data": [{"id": "a"}], "has_more": true}') if "limit" in i.path else None
         )
         chat = openai_batch.open_chat(
             ModelSettings(model="m", base_url=server.base_url, options={"folder": str(tmp_path), **QUICK})
@@ -281,7 +281,7 @@ def test_no_answer_is_a_traceback(kind: str, tmp_path: Path) -> None:
     from orcamath.store.ledger import Ledger, Remembered
 
     with serve(stub(), kind=Scripted) as server:
-        server.script = lambda _: Answer(body={**MALFORMED, **ODD}[kind])
+        server.script = lambda _: HttpAnswer(body={**MALFORMED, **ODD}[kind])
         ledger = Ledger(tmp_path)
         failures = Remembered(model(server.base_url), ledger).fill([ask()])
         ledger.close()
@@ -310,7 +310,7 @@ def test_no_answer_of_a_batch_api_is_a_traceback(kind: str, tmp_path: Path) -> N
     part, body = BATCH_ANSWERS[kind]
     with serve(stub("four"), kind=Scripted) as server:
         server.script = lambda i: (
-            Answer(body=body) if i.path.endswith(part) or (part == "limit" and part in i.path) else None
+            HttpAnswer(body=body) if i.path.endswith(part) or (part == "limit" and part in i.path) else None
         )
         options = {"folder": str(tmp_path), "poll_s": 0.001, **QUICK}
         chat = openai_batch.open_chat(ModelSettings(model="m", base_url=server.base_url, max_tries=2, options=options))
@@ -340,7 +340,7 @@ def test_no_file_of_a_run_holds_a_key(way: str, tmp_path: Path, monkeypatch, cap
     caplog.set_level(logging.DEBUG)
     with serve(stub(f"Your key is {CANARY}.\n#### 4"), kind=Scripted) as server:
         if way == "failed":
-            server.script = lambda _: Answer(500, f"no such key {CANARY}, no such key {CANARY}".encode())
+            server.script = lambda _: HttpAnswer(500, f"no such key {CANARY}, no such key {CANARY}".encode())
         backend = "openai_batch" if way == "by batch" else "openai_compatible"
         options = "{poll_s: 0.001, first_backoff_s: 0.001}" if way == "by batch" else "{first_backoff_s: 0.001}"
         (tmp_path / "r.yaml").write_text(RECIPE.format(backend=backend, url=server.base_url, options=options))

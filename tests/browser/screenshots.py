@@ -12,7 +12,7 @@ from playwright.sync_api import sync_playwright
 
 from conftest import ARGUMENTS, chromium
 from orcamath.report.fold import fold
-from orcamath.report.page import write
+from orcamath.report.page import write_page
 from orcamath.store.artifacts import Store
 from orcamath.view.opened import Opened
 from viewing import served
@@ -25,7 +25,7 @@ def main(run: Path, store: Path) -> None:
     """Open the run and take every picture."""
     opened = Opened(run, Store(store))
     opened.update()
-    write(fold(run, opened.store), run / "report.html")
+    write_page(fold(run, opened.store), run / "report.html")
     IMAGES.mkdir(exist_ok=True)
     with served(opened) as viewer, sync_playwright() as playwright:
         rows = viewer.ask("api/records?kind=attempts&agreement=some&order=longest").json()["rows"]

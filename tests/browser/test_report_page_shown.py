@@ -6,19 +6,19 @@ from typing import Any
 import pytest
 
 from orcamath.report.fold import fold
-from orcamath.report.page import write
+from orcamath.report.page import write_page
 from orcamath.view.opened import Opened
 
 
 @pytest.fixture(scope="session")
 def report(run: Opened) -> Path:
-    write(fold(run.folder, run.store), run.folder / "report.html")
+    write_page(fold(run.folder, run.store), run.folder / "report.html")
     return run.folder / "report.html"
 
 
 @pytest.fixture(scope="session")
 def hostile_report(hostile_run: Opened) -> Path:
-    write(fold(hostile_run.folder, hostile_run.store), hostile_run.folder / "report.html")
+    write_page(fold(hostile_run.folder, hostile_run.store), hostile_run.folder / "report.html")
     return hostile_run.folder / "report.html"
 
 

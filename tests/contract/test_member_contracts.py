@@ -9,7 +9,7 @@ import torch
 from orcamath.agents import ask_me_anything, editor, solver, suggester
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.agents.editor import EditorSettings
-from orcamath.agents.solver import Posed, SolverSettings
+from orcamath.agents.solver import Assignment, SolverSettings
 from orcamath.agents.suggester import Suggested, SuggesterSettings
 from orcamath.families import find, members
 from orcamath.ports import Comparison, Finding, Message, Request
@@ -34,7 +34,7 @@ AGENTS: dict[str, tuple[Any, Any, str]] = {
         "<suggestion>Let Tom give some of the pens away.</suggestion>",
     ),
     "editor": (editor.make(EditorSettings()), Suggested(SEED, ("Let him give some away.",)), HARDER),
-    "solver": (solver.make(SolverSettings()), Posed(SEED), "3 + 4 = 7\n#### 7"),
+    "solver": (solver.make(SolverSettings()), Assignment(SEED), "3 + 4 = 7\n#### 7"),
 }
 
 

@@ -12,7 +12,7 @@ from orcamath.stages.imitate import imitate
 from orcamath.store.artifacts import Output
 from orcamath.store.under_way import Calls
 from orcamath.student.attention import Segments, takes_segments
-from orcamath.student.conformance import check
+from orcamath.student.conformance import held_against
 from orcamath.student.fit import Room, at_once
 from orcamath.student.folder import ModelFolder
 from orcamath.student.logprobs import Posed, score, score_rows, score_tokens
@@ -83,7 +83,7 @@ def test_what_the_sampler_says_of_its_tokens_is_what_the_scorer_says() -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_architecture_holds_on_the_device(name: str) -> None:
-    findings = check(
+    findings = held_against(
         Loaded(family(name).cuda(), TOKENIZER), ["how many?", "Tom has 12 apples.", "Ann has 3."], max_new=12
     )
     assert [f"{f.check}: {f.seen}" for f in findings if not f.holds] == []

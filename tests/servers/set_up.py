@@ -99,11 +99,11 @@ def prepare_models(source: Path) -> None:
     """Write the model as a bfloat16 folder and as an F16 GGUF."""
     import torch
 
-    from orcamath.student.model import load, save
+    from orcamath.student.model import load_model, save
 
     if not model_folder().exists():
         model_folder().parent.mkdir(parents=True, exist_ok=True)
-        loaded = load(source, dtype=torch.bfloat16)
+        loaded = load_model(source, dtype=torch.bfloat16)
         save(loaded.model, loaded.tokenizer, model_folder(), torch.bfloat16)
     if not model_gguf().exists():
         to_f16(source, model_gguf())

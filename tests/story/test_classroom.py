@@ -7,7 +7,7 @@ import pytest
 
 from orcamath.assemble import Assembled
 from orcamath.classroom import seeds, textbook
-from orcamath.classroom.held_out import HeldOut, Unreadable
+from orcamath.classroom.held_out import HeldOut, UnreadableScreen
 from orcamath.ports import Silent
 from orcamath.recipe import run
 from orcamath.recipe_file import load, shipped
@@ -67,7 +67,7 @@ def test_a_held_out_problem_planted_among_the_agents_is_dropped_and_counted(tmp_
     taught = store.stage("teach", 1, Settings(), [], plant)
     tests = store.stage("benchmarks", 1, Settings(), [], lambda out: _write(out, held_out))
     settings = GateSettings(policy="report")
-    screens = [Unreadable(), HeldOut()]
+    screens = [UnreadableScreen(), HeldOut()]
     gated = store.stage(
         "gate", 1, settings, [taught, tests],
         lambda out: gate(out, settings, taught, tests, screens),

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from orcamath.student.architectures import KNOWN, in_slots, window
-from orcamath.student.conformance import CHECKS, check
+from orcamath.student.conformance import CHECKS, held_against
 from orcamath.student.model import Loaded
 from tiny_architectures import FAMILIES, N_IDS, TOKENIZER, WINDOW, family
 
@@ -17,7 +17,7 @@ QUESTIONS = ["how many?", "Tom has 12 apples and gives 7.", "", "Ann has 3."]
 @pytest.mark.parametrize("name", FAMILIES)
 def test_scores_samples_gradients_and_files_are_the_models_own(name: str) -> None:
     loaded = Loaded(family(name), TOKENIZER)
-    findings = list(check(loaded, QUESTIONS, max_new=16))
+    findings = list(held_against(loaded, QUESTIONS, max_new=16))
     assert [f"{f.check}: {f.seen}" for f in findings if not f.holds] == []
     assert [f.check for f in findings] == list(CHECKS)
     assert in_slots(loaded.model) == (loaded.model.config.model_type in KNOWN)
@@ -40,7 +40,7 @@ def test_the_suite_sees_a_head_made_by_hand(name: str, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("orcamath.student.head.Head.__call__", by_hand)
     model.orcamath_head_holds = True
-    failed = {f.check for f in check(Loaded(model, TOKENIZER), QUESTIONS, max_new=16) if not f.holds}
+    failed = {f.check for f in held_against(Loaded(model, TOKENIZER), QUESTIONS, max_new=16) if not f.holds}
     assert {"score", "sampled"} <= failed
 
 
@@ -50,7 +50,7 @@ def test_a_head_that_does_not_hold_is_not_used(monkeypatch: pytest.MonkeyPatch) 
         "orcamath.student.head.Head.__call__", lambda self, hidden: hidden.new_zeros(len(hidden), N_IDS)
     )
     assert not in_slots(model)
-    assert all(f.holds for f in check(Loaded(model, TOKENIZER), QUESTIONS, max_new=8))
+    assert all(f.holds for f in held_against(Loaded(model, TOKENIZER), QUESTIONS, max_new=8))
 
 
 def test_the_table_in_the_docs_is_what_is_tested() -> None:

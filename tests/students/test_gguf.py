@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from orcamath.errors import ModelError
-from orcamath.student.conformance import CHECKS, check
-from orcamath.student.model import load, open_folder
+from orcamath.student.conformance import CHECKS, held_against
+from orcamath.student.model import load_model, open_folder
 from orcamath.student.sizes import size_on_disk
 from tiny_architectures import N_IDS, WINDOW
 from tiny_gguf import FILES, made, write
@@ -22,11 +22,11 @@ QUESTIONS = ["how many?", "Tom has 12 apples and gives 7."]
 def test_a_file_is_the_model_it_was_written_of(name: str, tmp_path: Path) -> None:
     model = made(name)
     path = write(model, name, tmp_path / f"{name}.gguf")
-    loaded = load(open_folder(str(path)))
+    loaded = load_model(open_folder(str(path)))
     ids = torch.arange(3, 3 + 3 * WINDOW)[None]
     with torch.no_grad():
         assert torch.allclose(loaded.model(ids).logits, model(ids).logits, atol=1e-4)
-    findings = list(check(loaded, QUESTIONS, max_new=12))
+    findings = list(held_against(loaded, QUESTIONS, max_new=12))
     assert [f"{f.check}: {f.seen}" for f in findings if not f.holds] == []
     assert [f.check for f in findings] == list(CHECKS)
     size = size_on_disk(path)
@@ -43,7 +43,7 @@ def test_a_file_is_read_once_and_no_bar_is_drawn(
         return reader(path)
 
     monkeypatch.setattr(gguf, "GGUFReader", counted)
-    load(open_folder(str(path)))
+    load_model(open_folder(str(path)))
     assert len(read) == 1
     assert capfd.readouterr().err == ""
     assert gguf.GGUFReader is counted
@@ -67,7 +67,7 @@ def test_what_transformers_does_not_read_is_refused(
 ) -> None:
     path = write(made("llama"), "llama", tmp_path / "more.gguf", more)
     with pytest.raises(ModelError, match=named):
-        load(open_folder(str(path)))
+        load_model(open_folder(str(path)))
 
 
 def test_what_does_nothing_is_no_reason(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_what_does_nothing_is_no_reason(tmp_path: Path) -> None:
         writer.add_rope_scaling_type(gguf.RopeScalingType.NONE)
         writer.add_key_length(8)
 
-    assert load(write(made("llama"), "llama", tmp_path / "more.gguf", more)).model.config.model_type == "llama"
+    assert load_model(write(made("llama"), "llama", tmp_path / "more.gguf", more)).model.config.model_type == "llama"
 
 
 @pytest.mark.parametrize("arch", ["granite", "cohere2", "olmo2", "smollm3"])
@@ -88,4 +88,4 @@ def test_an_architecture_that_transformers_does_not_read_is_named(arch: str, tmp
     writer.write_tensors_to_file()
     writer.close()
     with pytest.raises(ModelError, match=arch):
-        load(tmp_path / "other.gguf")
+        load_model(tmp_path / "other.gguf")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.student.conformance import check
+from orcamath.student.conformance import held_against
 from orcamath.student.encode import Encoder
-from orcamath.student.model import load, load_tokenizer, open_folder
+from orcamath.student.model import load_model, load_tokenizer, open_folder
 
 pytestmark = [pytest.mark.models, pytest.mark.timeout(1800)]
 
@@ -33,6 +33,8 @@ def test_a_question_of_qwen2_5_coder_spells_no_control_token() -> None:
 
 @pytest.mark.parametrize("pattern", ["smollm2-135m-instruct*.gguf", "qwen2.5-coder-0.5b*.gguf"])
 def test_a_gguf_file_holds_to_transformers(pattern: str) -> None:
-    loaded = load(open_folder(str(file(pattern))))
-    findings = check(loaded, ["How much is 2 + 3?", "Tom has 2 apples and buys 3 more. How many has he?"], max_new=8)
+    loaded = load_model(open_folder(str(file(pattern))))
+    findings = held_against(
+        loaded, ["How much is 2 + 3?", "Tom has 2 apples and buys 3 more. How many has he?"], max_new=8
+    )
     assert [f"{f.check}: {f.seen}" for f in findings if not f.holds] == []

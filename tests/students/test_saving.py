@@ -13,7 +13,7 @@ from orcamath.store.facts import Facts
 from orcamath.student.adapters import adapted
 from orcamath.student.encode import Encoder
 from orcamath.student.logprobs import Posed, score
-from orcamath.student.model import ModelFolder, contents, load, open_folder, save
+from orcamath.student.model import ModelFolder, contents, load_model, open_folder, save
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import AdapterSettings, SftSettings
 from orcamath.student.supervised import train_on_lessons
@@ -62,7 +62,7 @@ def test_a_trained_student_ends_where_generate_ends_and_leaves_no_sampling_of_it
     made = Store(tmp_path / "store").stage("imitate", 1, None, [], train)
     folder = open_folder(str(made.path / "model"))
     encoder = Encoder.of(folder)
-    loaded = load(folder)
+    loaded = load_model(folder)
     (ours,) = sample_chunk(loaded.model, [Asked(encoder.prompt(QUESTION), 20)], encoder.stop_ids, encoder.decode)
     assert (encoder.decode(ours.ids), ours.finish) == ("the answer is 4", "stop")
 
@@ -101,7 +101,7 @@ def test_an_adapter_on_tied_embeddings_is_refused_and_on_untied_ones_is_what_was
     with torch.no_grad():
         before = score(trained, posed)
         save(trained.merge_and_unload(), tiny_tokenizer(), tmp_path / "merged")
-        after = score(load(open_folder(str(tmp_path / "merged"))).model, posed)
+        after = score(load_model(open_folder(str(tmp_path / "merged"))).model, posed)
     assert after.tolist() == pytest.approx(before.tolist(), abs=1e-4)
 
 

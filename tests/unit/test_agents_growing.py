@@ -9,8 +9,8 @@ import pytest
 from orcamath.agents import wellformed
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.answers import quantities
-from orcamath.classroom.grammar import parse, render
-from orcamath.classroom.growing import n_steps, stories
+from orcamath.classroom.grammar import parse_story, render
+from orcamath.classroom.growing import n_operations, stories
 from orcamath.classroom.solving import solve
 from orcamath.classroom.textbook import open_chat
 from orcamath.records import Problem, Rejected
@@ -59,18 +59,18 @@ def test_the_textbook_writes_one_problem_for_every_number_of_a_statement(seeds: 
 def test_the_restating_target_is_dropped_every_time(seeds: Artifact, asked: Artifact) -> None:
     dropped = [r.item for r in asked.read(Rejected) if r.reason == "restates_seed"]
     assert sorted(dropped) == sorted(s.id for s in seeds.read(Problem))
-    stories_of = {s.id: parse(s.question) for s in seeds.read(Problem)}
-    assert all(parse(p.question).asked != stories_of[p.parents[0]].asked for p in asked.read(Problem))
+    stories_of = {s.id: parse_story(s.question) for s in seeds.read(Problem)}
+    assert all(parse_story(p.question).asked != stories_of[p.parents[0]].asked for p in asked.read(Problem))
 
 
 def test_the_hidden_number_is_the_answer_by_the_grammars_own_arithmetic(asked: Artifact) -> None:
     for p in asked.read(Problem):
-        assert p.answer == str(solve(parse(p.question)).answer)
+        assert p.answer == str(solve(parse_story(p.question)).answer)
         assert (p.answer_from, p.origin, p.round, p.source) == ("hidden_number", "ask_me_anything", 1, "classroom")
 
 
 def test_edits_need_more_steps_than_their_parents(seeds: Artifact, edited: Artifact) -> None:
-    steps = {p.id: n_steps(parse(p.question)) for a in (seeds, edited) for p in a.read(Problem)}
+    steps = {p.id: n_operations(parse_story(p.question)) for a in (seeds, edited) for p in a.read(Problem)}
     harder = [steps[p.id] > steps[p.parents[0]] for p in edited.read(Problem)]
     assert len(harder) > 200
     assert sum(harder) >= 0.95 * len(harder)
@@ -99,7 +99,7 @@ def test_what_a_careless_textbook_misstates_is_rejected(bench: Bench, seeds: Art
     made = bench.run(lambda out: ask(out, AskSettings(tries=1), seeds, chat))
     reasons = {r.reason for r in made.read(Rejected)}
     assert {"statement_changed_number", "question_lost_number"} <= reasons
-    wrong = [p for p in made.read(Problem) if p.answer != str(solve(parse(p.question)).answer)]
+    wrong = [p for p in made.read(Problem) if p.answer != str(solve(parse_story(p.question)).answer)]
     assert not wrong
 
 
@@ -113,7 +113,7 @@ def test_ill_posed_edits_are_rejected_with_the_reason(bench: Bench, seeds: Artif
 
 def n_steps_or_none(text: str) -> int | None:
     try:
-        return n_steps(parse(text))
+        return n_operations(parse_story(text))
     except ValueError:
         return None
 

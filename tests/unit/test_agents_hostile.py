@@ -14,7 +14,7 @@ from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.agents.driver import examine
 from orcamath.agents.editor import EditorSettings
 from orcamath.agents.replies import tagged
-from orcamath.agents.solver import Posed, SolverSettings
+from orcamath.agents.solver import Assignment, SolverSettings
 from orcamath.agents.suggester import Suggested, SuggesterSettings
 from orcamath.ports import Reply
 from orcamath.records import Problem, Rejected
@@ -27,7 +27,7 @@ AGENTS: list[tuple[Any, Any]] = [
     (ask_me_anything.make(AskSettings()), SEED),
     (suggester.make(SuggesterSettings()), SEED),
     (editor.make(EditorSettings()), Suggested(SEED, ("Harder.",))),
-    (solver.make(SolverSettings()), Posed(SEED)),
+    (solver.make(SolverSettings()), Assignment(SEED)),
 ]
 CASES = (Path(__file__).parents[1] / "agents" / "cases.jsonl").read_text(encoding="utf-8").splitlines()
 REPLIES = [json.loads(line)["reply"] for line in CASES]

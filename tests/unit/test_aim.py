@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from orcamath.difficulty import Aim, Rate, Standing, contradiction, place, pooled, standings
+from orcamath.difficulty import Aim, Rate, SampleRecord, common_contradiction, place, pooled, standings
 from orcamath.ports import Message, Request, Sampling
 from orcamath.preferences import Judged
 from orcamath.records import Attempt, Chosen, Exercise, Outcome, Problem, Rejected, Settings, Verdict, digest, later
 from orcamath.report.fold import fold
-from orcamath.report.page import render
+from orcamath.report.page import render_page
 from orcamath.stages.aiming import Round, families, placed
 from orcamath.stages.practice import PracticeFacts, PracticeSettings, practise
 from orcamath.store.artifacts import Artifact, Store
@@ -152,7 +152,7 @@ def test_show_says_why_a_problem_was_chosen_or_not(tmp_path: Path) -> None:
     ],
 )
 def test_samples_that_contradict_a_label(said: str, wrong: list[str], against: str | None) -> None:
-    assert contradiction(exercise(HARD), judged(HARD, said, wrong)) == against
+    assert common_contradiction(exercise(HARD), judged(HARD, said, wrong)) == against
 
 
 def test_rates_of_the_latest_round_and_of_families() -> None:
@@ -161,16 +161,16 @@ def test_rates_of_the_latest_round_and_of_families() -> None:
         [(exercise(EASY), judged(EASY, "++?")), (exercise(HARD), judged(HARD, "--"))],
     ]
     found = standings(rounds)
-    assert found[EASY.id] == Standing(Rate(2, 2))
+    assert found[EASY.id] == SampleRecord(Rate(2, 2))
     assert pooled(found, {EASY.id: "f", HARD.id: "f"}) == {"f": Rate(2, 4)}
-    assert pooled({EASY.id: Standing(Rate(0, 4), "12")}, {EASY.id: "f"}) == {}
+    assert pooled({EASY.id: SampleRecord(Rate(0, 4), "12")}, {EASY.id: "f"}) == {}
     aim = Aim(low=0.5, high=0.5)
-    assert [place("p", aim, {"p": Standing(Rate(n, 4))}, {}, "f")[0] for n in (1, 2, 3)] == [
+    assert [place("p", aim, {"p": SampleRecord(Rate(n, 4))}, {}, "f")[0] for n in (1, 2, 3)] == [
         "too_hard",
         "aimed",
         "too_easy",
     ]
-    assert place("p", aim, {"p": Standing(Rate(1, 2))}, {"f": Rate(2, 4)}, "f")[0] == "aimed"  # too few of its own
+    assert place("p", aim, {"p": SampleRecord(Rate(1, 2))}, {"f": Rate(2, 4)}, "f")[0] == "aimed"  # too few of its own
 
 
 def test_families_are_what_problems_were_grown_out_of(tmp_path: Path) -> None:
@@ -185,9 +185,9 @@ def test_an_aim_the_wrong_way_round_is_refused() -> None:
 
 def test_the_report_shows_where_problems_lay(tmp_path: Path) -> None:
     results = fold(*make_run(tmp_path))
-    assert "Aimed practice" not in render(results)
+    assert "Aimed practice" not in render_page(results)
     key = next(k for k in results.facts if "practice" in k)
     told = PracticeFacts(aimed={"aimed": 3, "too_easy": 5}, contradicted=("abc123",))
-    shown = render(results._replace(facts={**results.facts, key: told}))
+    shown = render_page(results._replace(facts={**results.facts, key: told}))
     assert "Aimed practice" in shown
     assert "abc123" in shown

@@ -4,7 +4,7 @@ import pytest
 
 from orcamath.agents import solver
 from orcamath.agents.driver import examine
-from orcamath.agents.solver import Posed, SolverSettings
+from orcamath.agents.solver import Assignment, SolverSettings
 from orcamath.answers import final_answer
 from orcamath.judges.rules import rule
 from orcamath.ports import Comparison, Reply
@@ -62,7 +62,9 @@ def test_words_are_stated_or_there_are_none(text: str, answer: str | None) -> No
     "text", ["I am sorry, but I can only work on one problem.", "It is the shortest of the three."]
 )
 def test_the_teacher_makes_no_lesson_of_what_it_does_not_state(text: str) -> None:
-    made = examine(solver.make(SolverSettings()), Reply(b"", text, "stop"), Posed(Problem.make(PENS, "seed", "ours")))
+    made = examine(
+        solver.make(SolverSettings()), Reply(b"", text, "stop"), Assignment(Problem.make(PENS, "seed", "ours"))
+    )
     assert isinstance(made, Rejected)
     assert made.reason in ("refused", "no_final_answer")
 

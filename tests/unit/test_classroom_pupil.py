@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orcamath.answers import worked
-from orcamath.classroom.grammar import parse, render
+from orcamath.classroom.grammar import parse_story, render
 from orcamath.classroom.growing import held_out, stories
-from orcamath.classroom.pretrain import Phase, Plan, pretrain, reading, reseeded, seen
+from orcamath.classroom.pretrain import Phase, PretrainPlan, pretrain, reading, reseeded, seen
 from orcamath.classroom.pupil import END, base, pupil, tokenizer
 from orcamath.classroom.solutions import STYLES, written
 from orcamath.classroom.solving import solve
@@ -48,18 +48,18 @@ def test_pre_training_never_sees_a_held_out_structure() -> None:
     assert not any(held_out(story) for story in islice(seen(random.Random(3)), 2000))
     questions = [question for question, _ in reading(Phase(500, 11, 1e-3))]
     assert len(questions) == 500
-    assert not any(held_out(parse(question)) for question in questions)
+    assert not any(held_out(parse_story(question)) for question in questions)
 
 
 def test_pre_training_reads_forward_problems_worked_out_or_bare_and_never_an_inverse_one() -> None:
     for phase, share in ((Phase(400, 11, 1e-3), 1.0), (Phase(400, 13, 1e-3, bare=0.7), 0.3)):
         read = list(reading(phase))
-        assert all(parse(question).forward for question, _ in read)
+        assert all(parse_story(question).forward for question, _ in read)
         assert sum(worked(answer) for _, answer in read) / len(read) == pytest.approx(share, abs=0.08)
 
 
 def test_another_seed_is_another_base_of_the_same_kind() -> None:
-    first, other = Plan(), reseeded(Plan(), 2)
+    first, other = PretrainPlan(), reseeded(PretrainPlan(), 2)
     assert reseeded(first, 0) == first
     assert other.weights_seed != first.weights_seed
     assert [p.problems for p in other.phases] == [p.problems for p in first.phases]
@@ -71,8 +71,8 @@ def test_the_shipped_base_is_small_and_says_how_it_was_made() -> None:
     assert files["model.safetensors"] <= 8_000_000
     assert not [name for name in files if name.endswith((".bin", ".pt", ".pkl"))]
     made = json.loads((base() / "provenance.json").read_text())
-    assert [Phase(**p) for p in made["plan"]["phases"]] == list(Plan().phases)
-    assert (made["plan"]["weights_seed"], made["parameters"]) == (Plan().weights_seed, 890_496)
+    assert [Phase(**p) for p in made["plan"]["phases"]] == list(PretrainPlan().phases)
+    assert (made["plan"]["weights_seed"], made["parameters"]) == (PretrainPlan().weights_seed, 890_496)
     assert made["held_out_structures_seen"] == 0
     config = json.loads((base() / "config.json").read_text())
     assert config["vocab_size"] == len(WORDS)
@@ -97,7 +97,7 @@ def test_a_fresh_pupil_is_reproducible_and_below_a_million_parameters() -> None:
 def test_the_script_makes_a_folder_that_loads(tmp_path: Path) -> None:
     from transformers import AutoTokenizer, LlamaForCausalLM
 
-    short = Plan(phases=(Phase(48, 1, 1e-3), Phase(16, 2, 1e-3, 0.1)))
+    short = PretrainPlan(phases=(Phase(48, 1, 1e-3), Phase(16, 2, 1e-3, 0.1)))
     pretrain(short, tmp_path)
     pretrain(short, tmp_path / "again")
     made, again = ((folder / "model.safetensors").read_bytes() for folder in (tmp_path, tmp_path / "again"))

@@ -8,9 +8,9 @@ from itertools import islice
 import pytest
 
 from orcamath.answers import worked
-from orcamath.classroom.grammar import parse, render, state
-from orcamath.classroom.growing import n_steps, stories
-from orcamath.classroom.held_out import HeldOut, Unreadable
+from orcamath.classroom.grammar import parse_story, render, state
+from orcamath.classroom.growing import n_operations, stories
+from orcamath.classroom.held_out import HeldOut, UnreadableScreen
 from orcamath.classroom.seeds import read
 from orcamath.classroom.solutions import STYLES, written
 from orcamath.classroom.solving import Story, solve
@@ -41,8 +41,8 @@ def test_ask_me_anything_hides_every_number_and_restates_the_seed_last() -> None
         assert len(targets) == len(questions) == len(re.findall(r"\d+", statement)) == len(story.steps) + 2
         assert questions[-1] == render(story)
         for target, question in zip(targets, questions, strict=True):
-            assert solve(parse(question)).answer == int(target)
-        assert len({parse(q).asked for q in questions}) == len(questions)
+            assert solve(parse_story(question)).answer == int(target)
+        assert len({parse_story(q).asked for q in questions}) == len(questions)
 
 
 def edited(story: Story, options: TextbookOptions | None = None) -> str:
@@ -68,9 +68,9 @@ def test_a_terse_teacher_tells_hidden_numbers_bare_and_works_the_rest_out() -> N
 def test_nearly_every_edit_takes_more_steps_in_both_rounds() -> None:
     harder = 0
     for story in STORIES:
-        once = parse(edited(story))
-        twice = parse(edited(once))
-        harder += (n_steps(once) > n_steps(story)) + (n_steps(twice) > n_steps(once))
+        once = parse_story(edited(story))
+        twice = parse_story(edited(once))
+        harder += (n_operations(once) > n_operations(story)) + (n_operations(twice) > n_operations(once))
     assert harder >= 0.95 * 2 * len(STORIES)
 
 
@@ -143,7 +143,7 @@ def test_careless_writers_misstate_and_careless_editors_spoil() -> None:
         asked = asks("ask_me_anything", problem=render(story), answer="")
         assert reply(asked, 0, options) != reply(asked)
         text = edited(story, options)
-        assert Unreadable()(text) is not None or parse(text) == story
+        assert UnreadableScreen()(text) is not None or parse_story(text) == story
 
 
 def test_the_screens_drop_held_out_structures_and_what_they_cannot_read() -> None:
@@ -154,8 +154,8 @@ def test_the_screens_drop_held_out_structures_and_what_they_cannot_read() -> Non
     assert all((HeldOut()(q) or "").startswith("test: ") for q in problems("test"))
     assert all((HeldOut()(q) or "").startswith("dev: ") for q in problems("dev"))
     assert (HeldOut()("What is love?") or "").startswith("unreadable: ")
-    assert Unreadable()("What is love?")
-    assert Unreadable()(problems("test")[0]) is None
+    assert UnreadableScreen()("What is love?")
+    assert UnreadableScreen()(problems("test")[0]) is None
 
 
 def test_seeds_are_distinct_reproducible_and_know_their_answers() -> None:
@@ -166,13 +166,13 @@ def test_seeds_are_distinct_reproducible_and_know_their_answers() -> None:
     assert len({r.question for r in rows}) == len({r.id for r in rows}) == 200
     assert list(read(settings.model_copy(update={"limit": 7}))) == rows[:7]
     for row in rows:
-        story = parse(row.question)
+        story = parse_story(row.question)
         assert story.forward
         assert (row.answer, row.answer_from, row.licence, row.split) == (
             str(solve(story).answer), "gold", "CC0-1.0", "train",
         )  # fmt: skip
     measured = list(read(SourceSettings(name="classroom", split="test", options={"n": 200})))
-    assert 60 < sum(parse(r.question).forward for r in measured) < 140
+    assert 60 < sum(parse_story(r.question).forward for r in measured) < 140
     with pytest.raises(RecipeError, match="max_steps"):
         list(read(SourceSettings(name="classroom", options={"steps": 3})))
 

@@ -9,7 +9,7 @@ import pytest
 from orcamath import __version__
 from orcamath.assemble import open_chat
 from orcamath.cluster.crew import shared_out
-from orcamath.cluster.purse import Leased, Purse
+from orcamath.cluster.purse import DriverPurse, Leased
 from orcamath.cluster.spread import MAX_DEATHS, MAX_IN_A_ROW, News, Spread
 from orcamath.cluster.worker import Worker, shards_of
 from orcamath.errors import CapReached, ModelError, TeacherRefused
@@ -223,7 +223,7 @@ def test_a_node_with_another_version_or_model_is_refused(
 
 
 def test_money_is_leased_from_the_driver_and_a_dead_workers_lease_is_spent(tmp_path: Path) -> None:
-    purse = Purse(tmp_path / "book", 1.0, {})
+    purse = DriverPurse(tmp_path / "book", 1.0, {})
     far = Leased(lambda method, *a: getattr(purse, method)(*a))
     with stage_under_way("teach", far) as calls:
         lease = calls.lease(lambda: Price(10.0, 10.0))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.commands.files import check, judge
+from orcamath.commands.files import told_search, told_verdicts
 from orcamath.errors import UsageError
 
 TEST = "Nadia plants 12 rows of tulips with 8 bulbs in each row; a storm ruins 20 bulbs. How many bulbs survive?"
@@ -18,7 +18,7 @@ def written(path: Path, *rows: dict[str, object]) -> Path:
 
 def judged(path: Path, tmp_path: Path, **more: object) -> str:
     wanted = {"name": "rules", "columns": [], "model": None, "base_url": None, "out": None, "offending": False}
-    return judge(path, store=tmp_path, **{**wanted, "as_json": False, **more})  # type: ignore[arg-type]
+    return told_verdicts(path, store=tmp_path, **{**wanted, "as_json": False, **more})  # type: ignore[arg-type]
 
 
 def test_judge_sums_up_and_lists_what_contradicts_the_label(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_column_without_a_name_is_refused(tmp_path: Path) -> None:
 def test_check_tells_counts_every_look_and_the_pairs_with_shared_words_marked(tmp_path: Path) -> None:
     training = written(tmp_path / "train.jsonl", {"question": "A dog runs."}, {"question": TEST.replace("20", "31")})
     tests = written(tmp_path / "test.jsonl", {"question": TEST})
-    shown = check([training], [tests], by=None, columns=[], n=[], threshold=0.5, as_json=False).splitlines()
+    shown = told_search([training], [tests], by=None, columns=[], n=[], threshold=0.5, as_json=False).splitlines()
     assert shown[0] == "2 training problems, 1 test questions, stop words NLTK's 179"
     assert "test questions flagged, 1-grams: 1 at ≥ 0.5, 1 above it" in shown
     assert "look `masked`: 1 test questions, 1 training problems" in shown

@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from orcamath.contamination import SearchSettings, check_files, search, spool
 from orcamath.contamination.overlap import Measure, Overlap, ngrams
-from orcamath.contamination.words import Vocabulary, content, grams, masked, pieces, split_words, stop_words
+from orcamath.contamination.words import Vocabulary, content, grams, numbers_masked, pieces, split_words, stop_words
 from orcamath.text.minhash import jaccard
 
 
@@ -48,7 +48,7 @@ def test_a_block_gives_rows_back_without_stop_words_and_with_numbers_masked() ->
         [],
         ["3", "cats", "4", "hats"],
     ]
-    hidden = masked(bare, vocabulary.numbers())
+    hidden = numbers_masked(bare, vocabulary.numbers())
     assert [["#" if i < 0 else names[i] for i in hidden.row(r)] for r in (0, 3)] == [
         ["cat", "#", "hats"],
         ["#", "cats", "#", "hats"],

@@ -14,7 +14,7 @@ import pytest
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from orcamath.cli import main
-from orcamath.commands.doors import Door, compared, export_from, runs_listed
+from orcamath.commands.doors import Handout, compared, export_from, runs_listed
 from orcamath.errors import ModelError, UsageError
 from orcamath.export.shapes import SHAPES
 from orcamath.export.student import marked
@@ -35,14 +35,14 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def out_of(trial: Path, door: Door, **push: Any) -> str:
+def out_of(trial: Path, door: Handout, **push: Any) -> str:
     return export_from(trial, trial.parents[1] / "store", door, **push)
 
 
 @pytest.mark.parametrize(("what", "form"), [(w, f) for w, forms in SHAPES.items() for f in forms])
 def test_everything_comes_out_in_every_form(trial: Path, tmp_path: Path, what: str, form: str) -> None:
     target = tmp_path / ("out" if form == "hub" else "out.parquet" if form == "parquet" else "out.jsonl")
-    said = out_of(trial, Door(what, form, target))
+    said = out_of(trial, Handout(what, form, target))
     assert f"to {target}" in said
     n = int(said.split()[1].replace(",", ""))
     assert n > 0 or (what, form) == ("preferences", "dpo")  # the made-up preference has no negative, so no pair
@@ -51,32 +51,32 @@ def test_everything_comes_out_in_every_form(trial: Path, tmp_path: Path, what: s
 
 
 def test_the_arm_and_the_round_are_chosen_or_the_first_and_the_last(trial: Path, tmp_path: Path) -> None:
-    assert "of arm `KTO + NLL`" in out_of(trial, Door("attempts", out=tmp_path / "a.jsonl"))
+    assert "of arm `KTO + NLL`" in out_of(trial, Handout("attempts", out=tmp_path / "a.jsonl"))
     assert "of arm `NLL on right samples`" in out_of(
-        trial, Door("attempts", out=tmp_path / "b.jsonl", arm="NLL on right samples", number=2)
+        trial, Handout("attempts", out=tmp_path / "b.jsonl", arm="NLL on right samples", number=2)
     )
     row = json.loads((tmp_path / "b.jsonl").read_text().splitlines()[0])
     assert (row["question"], row["reference"], row["outcome"], row["draw"]) == ("6 + 7?", "13", "agrees", 0)
     with pytest.raises(UsageError, match=r"did you mean `KTO \+ NLL`"):
-        out_of(trial, Door("attempts", out=tmp_path / "c.jsonl", arm="KTO+NLL"))
+        out_of(trial, Handout("attempts", out=tmp_path / "c.jsonl", arm="KTO+NLL"))
     with pytest.raises(UsageError, match=r"no round 9.*known: 2, 3"):
-        out_of(trial, Door("attempts", out=tmp_path / "c.jsonl", number=9))
+        out_of(trial, Handout("attempts", out=tmp_path / "c.jsonl", number=9))
     with pytest.raises(UsageError, match="did you mean `attempts`"):
-        out_of(trial, Door("attempt", out=tmp_path / "c.jsonl"))
+        out_of(trial, Handout("attempt", out=tmp_path / "c.jsonl"))
     with pytest.raises(UsageError, match="no export form `chat`"):
-        out_of(trial, Door("attempts", "chat", tmp_path / "c.jsonl"))
+        out_of(trial, Handout("attempts", "chat", tmp_path / "c.jsonl"))
     assert not (tmp_path / "c.jsonl").exists()
 
 
 def test_a_student_is_its_folder_with_a_card_of_what_was_measured(trial: Path, tmp_path: Path) -> None:
-    said = out_of(trial, Door("student", out=tmp_path / "student", arm="KTO + NLL"))
+    said = out_of(trial, Handout("student", out=tmp_path / "student", arm="KTO + NLL"))
     assert "files of the student of arm `KTO + NLL`" in said
     card = (tmp_path / "student" / "README.md").read_text()
     assert "| classroom | " in card
     assert "60 |" in card
     assert json.loads((tmp_path / "student" / "config.json").read_text())["of"].startswith("learn-")
     with pytest.raises(UsageError, match=r"known: 1, 2, 3|no round 7"):
-        out_of(trial, Door("student", out=tmp_path / "other", arm="KTO + NLL", number=7))
+        out_of(trial, Handout("student", out=tmp_path / "other", arm="KTO + NLL", number=7))
 
 
 def test_our_own_template_marks_the_answer_and_renders_as_before() -> None:
@@ -164,24 +164,24 @@ def test_a_push_is_shown_first_and_sent_only_when_told(
     trial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hub(monkeypatch) as server:
-        said = out_of(trial, Door("lessons", out=tmp_path / "one"), push_to="me/mine")
+        said = out_of(trial, Handout("lessons", out=tmp_path / "one"), push_to="me/mine")
         assert "would push 2 files" in said
         assert "private dataset `me/mine` (nothing was sent)" in said
         assert server.calls == []
-        said = out_of(trial, Door("lessons", out=tmp_path / "two"), push_to="me/mine", really=True)
+        said = out_of(trial, Handout("lessons", out=tmp_path / "two"), push_to="me/mine", really=True)
         assert "pushed 2 files" in said
         assert "private" in {server.created.get("visibility"), *(k for k, v in server.created.items() if v is True)}
         assert set(server.files) == {"README.md", "data/train-00000-of-00001.parquet"}
         assert server.files["README.md"] == (tmp_path / "two/README.md").read_bytes()
     with pytest.raises(UsageError, match="no OWNER/NAME"):
-        out_of(trial, Door("lessons", out=tmp_path / "three"), push_to="mine")
+        out_of(trial, Handout("lessons", out=tmp_path / "three"), push_to="mine")
 
 
 def test_a_hub_that_refuses_leaves_the_folder_whole(
     trial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hub(monkeypatch, refuses=True), pytest.raises(ModelError, match=r"did not take `me/mine`.*HF_TOKEN"):
-        out_of(trial, Door("lessons", out=tmp_path / "hub"), push_to="me/mine", really=True)
+        out_of(trial, Handout("lessons", out=tmp_path / "hub"), push_to="me/mine", really=True)
     assert (tmp_path / "hub/README.md").exists()
 
 

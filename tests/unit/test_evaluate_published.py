@@ -2,7 +2,7 @@
 
 import pytest
 
-from orcamath.scoring.published import Published, ours, placed, published
+from orcamath.scoring.published import Published, ours, placed_among, published
 
 
 def test_rows_say_where_they_come_from_and_are_possible_scores() -> None:
@@ -56,7 +56,7 @@ def test_ours_stand_among_their_own_protocol_only() -> None:
     greedy = ours("M3", "GSM8K", 1319, 0.83)
     voted = ours("M3 maj@8", "GSM8K", 1319, 0.86, protocol="maj@8", calls=8)
     few = ours("M3", "GSM8K", 30, 0.9)
-    groups = placed([greedy, voted, few])
+    groups = placed_among([greedy, voted, few])
     assert list(groups) == ["GSM8K, 1,319 items, pass@1", "GSM8K, 1,319 items, maj@8", "GSM8K, 30 items, pass@1"]
     first = groups["GSM8K, 1,319 items, pass@1"]
     assert {r.protocol for r in first} == {"pass@1"}

@@ -10,7 +10,7 @@ import pytest
 
 from orcamath.errors import UsageError
 from orcamath.export.card import card, plain_cell
-from orcamath.export.lessons import COLUMNS, chat_row, hub_row
+from orcamath.export.lessons import LESSON_COLUMNS, chat_row, hub_row
 from orcamath.export.places import MARK
 from orcamath.export.terms import terms_of
 from orcamath.export.whole import Exported, export_table
@@ -55,8 +55,8 @@ def test_json_lines_have_the_released_columns_first_and_ours_after(taught: Artif
     made = export(taught, tmp_path / "out" / "lessons.jsonl")
     rows = [json.loads(line) for line in made.path.read_text("utf-8").splitlines()]
     assert made.n == len(rows) == 5
-    assert all(list(r) == list(COLUMNS) for r in rows)
-    assert list(COLUMNS)[:2] == ["question", "answer"]
+    assert all(list(r) == list(LESSON_COLUMNS) for r in rows)
+    assert list(LESSON_COLUMNS)[:2] == ["question", "answer"]
     assert rows[3]["question"] == NASTY
     assert (
         rows[0] | {"question": "What is 0 + 1?", "final_answer": "1", "verified": "gold", "teacher": "teacher-1"}
@@ -91,7 +91,7 @@ def test_the_hub_folder_opens_with_datasets(taught: Artifact, tmp_path: Path, mo
     made = export(taught, tmp_path / "hub", "hub", history=[taught], title="Mine")
     loaded = datasets.load_dataset(os.fspath(made.path), cache_dir=os.fspath(tmp_path / "cache"))
     assert list(loaded) == ["train"]
-    assert loaded["train"].column_names == [*COLUMNS, "prompt", "completion"]
+    assert loaded["train"].column_names == [*LESSON_COLUMNS, "prompt", "completion"]
     assert loaded["train"].num_rows == 5
     assert loaded["train"][3]["question"] == NASTY
     assert loaded["train"][4]["parents"] == ["a" * 32, "b" * 32]

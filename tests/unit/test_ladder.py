@@ -14,7 +14,7 @@ from orcamath.recipe_settings import Recipe
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.report.fold import fold
 from orcamath.report.ladder import ladder
-from orcamath.report.page import render
+from orcamath.report.page import render_page
 from orcamath.settings import ModelSettings
 from orcamath.stages.ladder import teach_by_ladder
 from orcamath.stages.teach import RungFacts, TeachFacts, TeachSettings
@@ -189,7 +189,7 @@ def test_the_report_shows_what_a_verified_lesson_cost(tmp_path: Path) -> None:
     assert whole.usd_each is not None
     assert alone.usd_each is not None
     assert cheap.usd_each < whole.usd_each < alone.usd_each
-    assert "What a verified lesson cost" in render(results)
+    assert "What a verified lesson cost" in render_page(results)
 
 
 def test_dollars_by_hand_and_a_price_that_nobody_knows() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from orcamath.errors import DiskFull, RunBusy, SchemaTooNew
 from orcamath.ports import Message, Reply, Request, Sampling, Usage
 from orcamath.store.ledger import LEDGER_VERSION, Ledger, Remembered
-from orcamath.store.ledger_format import join, pack_reply, split, unpack_reply
+from orcamath.store.ledger_format import join, pack_reply, split_prompt, unpack_reply
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "ledger"
 
@@ -61,7 +61,7 @@ requests = st.one_of(
     ),
 )
 def test_what_is_packed_comes_back(request, reply) -> None:
-    parts = split(request)
+    parts = split_prompt(request)
     assert join(parts.prefix, parts.body, request.draw) == request
     assert unpack_reply(reply.key, pack_reply(reply, parts), parts.body if parts.is_text else b"") == reply
 

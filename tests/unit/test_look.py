@@ -17,7 +17,7 @@ from orcamath.sources.choosing import BenchmarksSettings, SharesSettings
 from orcamath.sources.look import drawn, look, look_up
 from orcamath.sources.rows import Writing
 from orcamath.sources.source import SourceSettings
-from orcamath.sources.written import written
+from orcamath.sources.written import how_written
 from orcamath.stages.benchmarks import benchmarks
 from orcamath.store.artifacts import Store
 from own_files import OWN, Own
@@ -65,17 +65,17 @@ def test_a_drawn_split_is_what_the_look_counted(own: Own, tmp_path: Path) -> Non
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
 def test_delimiters_and_encodings(text: str, delimiter: str | None, encoding: str, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(text.encode(encoding))
-    assert written(tmp_path / "x.csv") == Writing(
+    assert how_written(tmp_path / "x.csv") == Writing(
         encoding if text else ("utf-16" if encoding == "utf-16" else "utf-8"), delimiter
     )
 
 
 def test_eight_bits_are_cp1252_where_they_can_be(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("question\nKöln – 3 €?\n".encode("cp1252"))
-    assert written(tmp_path / "a.csv").encoding == "cp1252"
+    assert how_written(tmp_path / "a.csv").encoding == "cp1252"
     (tmp_path / "b.csv").write_bytes(b"question\n\x81\x8d\n")
     with pytest.raises(DataError, match="no text in UTF-8, UTF-16 or cp1252"):
-        written(tmp_path / "b.csv")
+        how_written(tmp_path / "b.csv")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "cp1252", "gb18030"])

@@ -12,7 +12,7 @@ import pytest
 from orcamath.commands.measuring import Wanted, evaluate_models
 from orcamath.errors import UsageError
 from orcamath.ports import Sampling
-from orcamath.report.measured import Measured, text_of
+from orcamath.report.measured import Measurement, measured_text
 from orcamath.scoring.facts import EvaluateFacts
 from orcamath.scoring.published import published
 from orcamath.stages.evaluate import EvaluateSettings
@@ -229,6 +229,8 @@ def test_published_scores_stand_beside_the_whole_benchmark_only() -> None:
     price = {"calls_per_answer": 1, "tokens_per_answer": 90.0}
     for n, there in ((1319, True), (1318, False)):
         facts = {**share, **price, "n": n, "strict": share, "flexible": share, "unjudged": 0, "truncated": 0.0}
-        shown = text_of([Measured("mine", EvaluateFacts.of({"samples": 1, "benchmarks": {"gsm8k": facts}}))], {})
+        shown = measured_text(
+            [Measurement("mine", EvaluateFacts.of({"samples": 1, "benchmarks": {"gsm8k": facts}}))], {}
+        )
         assert ("Beside published scores: GSM8K, 1,319 items, pass@1" in shown) is there
         assert (published("GSM8K")[0].model in shown) is there

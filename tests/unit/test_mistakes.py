@@ -12,7 +12,7 @@ from orcamath.records import Attempt, Exercise, Outcome, Problem, Scored, Verdic
 from orcamath.report.arms import arms_of, made
 from orcamath.report.fold import fold
 from orcamath.report.mistakes import mistakes_of_rounds, mistakes_of_students
-from orcamath.report.page import render
+from orcamath.report.page import render_page
 from orcamath.report.rows import Student
 from orcamath.store.artifacts import Output
 from orcamath.store.run_folder import RunFolder
@@ -170,10 +170,10 @@ def test_the_report_counts_mistakes_by_student_and_by_round(tmp_path: Path) -> N
     folder, store = make_run(tmp_path)
     results = fold(folder, store)
     assert results.mistakes == tuple(mistakes_of_rounds(made(arms_of(folder), store)))
-    assert '<h2 id="mistakes">' not in render(
+    assert '<h2 id="mistakes">' not in render_page(
         results
     )  # nothing is wrong in its practice, and its benchmark has no problems
-    shown = render(results._replace(mistakes=(table,)))
+    shown = render_page(results._replace(mistakes=(table,)))
     assert '<h2 id="mistakes">' in shown
     assert "wrong operation" in shown
 

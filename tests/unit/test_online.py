@@ -16,7 +16,7 @@ from orcamath.ports import Comparison, Finding
 from orcamath.recipe_file import load
 from orcamath.records import Exercise, Outcome, Preference, Problem, Response, Rollout
 from orcamath.report.fold import fold
-from orcamath.report.page import render
+from orcamath.report.page import render_page
 from orcamath.stages.learn import LearnSettings, learn
 from orcamath.stages.online import OnlineFacts, RoundsSettings, online
 from orcamath.store.artifacts import Artifact, Store
@@ -29,7 +29,7 @@ from orcamath.student.online import rounds_of
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import LossSettings, OnlineSettings
 from orcamath.student.tried import Tried, step_on, tried_of
-from orcamath.view.kinds import KINDS
+from orcamath.view.kinds import RECORD_KINDS
 from tiny_student import sealed, tiny_folder, tiny_model, tiny_tokenizer
 
 LOSSES = {"grpo": grpo, "dr_grpo": dr_grpo, "rloo": rloo}
@@ -212,7 +212,7 @@ def test_samples_are_a_table_with_log_probs_and_verdicts(tmp_path: Path) -> None
     assert [r.round for r in rows] == sorted(r.round for r in rows)
     assert all(len(r.logp or ()) == len(r.token_ids) for r in rows)
     assert {r.outcome for r in rows} >= {"unjudged"}
-    told = [KINDS["rollouts"].entry(row.row()) for row in rows]
+    told = [RECORD_KINDS["rollouts"].entry(row.row()) for row in rows]
     assert {e.facets["round"] for e in told} == {"1 (online)", "2 (online)", "3 (online)"}
     assert [e.facets["outcome"] for e in told] == [row.outcome for row in rows]
     facts = found.said(OnlineFacts)
@@ -297,7 +297,7 @@ def test_a_run_learns_online_and_says_how(tmp_path: Path) -> None:
     assert "online 2" in outline(recipe)
     results = fold(tmp_path / "runs" / "r", store)
     assert results.rows[-1].training.method == "GRPO, online"
-    shown = render(
+    shown = render_page(
         results._replace(
             facts={"online 2": OnlineFacts(rounds=(RoundFacts(right=5, judged=16, informative=3, steps=2),))}
         )

@@ -16,7 +16,7 @@ from orcamath.backends.wire_protocol import (
     body_of,
     fault_of,
     is_refusal_of_content,
-    parse,
+    parse_reply,
     retry_after,
     split_reasoning,
 )
@@ -215,9 +215,9 @@ def test_a_400_is_shown_verbatim() -> None:
 
 
 def _bad(message: str) -> Any:
-    from orcamath.testing.http import Answer
+    from orcamath.testing.http import HttpAnswer
 
-    return Answer(400, orjson.dumps({"error": {"message": message}}))
+    return HttpAnswer(400, orjson.dumps({"error": {"message": message}}))
 
 
 def test_a_key_is_in_no_reply_error_or_message(monkeypatch, caplog) -> None:
@@ -279,7 +279,7 @@ def test_thoughts_are_kept_apart_from_the_answer(text, answer, thought) -> None:
     ],
 )
 def test_completions_in_all_their_shapes(choice, text, finish, reasoning) -> None:
-    reply, billed = parse(b"k", orjson.dumps({"choices": [choice]}))
+    reply, billed = parse_reply(b"k", orjson.dumps({"choices": [choice]}))
     assert (reply.text, reply.finish_reason, reply.reasoning) == (text, finish, reasoning)
     assert billed is None
 

@@ -6,7 +6,7 @@ import pytest
 
 from orcamath.recipe_settings import HypothesesSettings, Hypothesis
 from orcamath.records import Problem, Scored
-from orcamath.report.hypotheses import Settled, settled
+from orcamath.report.hypotheses import Settled, settled_hypotheses
 from orcamath.report.rows import Student
 
 FAMILIES, OF_EACH = 40, 12
@@ -35,7 +35,7 @@ def decide(*hypotheses: Hypothesis, seeds: int = 6, **rule: object) -> dict[str,
         student(arm, s, lambda k, n=n, s=s: (k * 7 + s) % 10 < n) for arm, n in chance.items() for s in range(seeds)
     ]
     students += [student("", s, lambda k: False, "M1") for s in range(seeds)]
-    found = settled(HypothesesSettings(test=hypotheses, **rule), students, PROBLEMS)  # type: ignore[arg-type]
+    found = settled_hypotheses(HypothesesSettings(test=hypotheses, **rule), students, PROBLEMS)  # type: ignore[arg-type]
     return {t.id: t for t in found}
 
 

@@ -10,8 +10,8 @@ from orcamath.intervals import Interval, Paired, paired, wilson
 from orcamath.records import Lesson, Problem
 from orcamath.report import sections
 from orcamath.report.fold import Example, Origin, Results, StageRow, fold
-from orcamath.report.page import render, write
-from orcamath.report.rows import Contrast, Row
+from orcamath.report.page import render_page, write_page
+from orcamath.report.rows import Contrast, ResultRow
 from orcamath.report.training import Training
 from orcamath.scoring.facts import BenchmarkFacts
 from orcamath.stages.gate import GateFacts, GateSettings, gate
@@ -31,7 +31,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 @pytest.fixture(scope="module")
 def page(results: Results) -> str:
-    return render(results)
+    return render_page(results)
 
 
 class Reader(HTMLParser):
@@ -129,9 +129,9 @@ def contrast(first: list[bool], second: list[bool]) -> Contrast:
     return Contrast("M1", paired(first, second))
 
 
-def a_row(found: Contrast, arm: str = "KTO") -> Row:
+def a_row(found: Contrast, arm: str = "KTO") -> ResultRow:
     n, right = found.result.n, found.result.n // 2
-    return Row(
+    return ResultRow(
         arm,
         "M2",
         2,
@@ -165,13 +165,13 @@ def test_better_is_said_only_where_the_interval_excludes_zero(gained: int, lost:
     assert said.kind == kind
     assert f"KTO (M2) {verb} M1" in said.text
     assert f"{gained} gained and {lost} lost" in said.text
-    shown = render(empty()._replace(rows=(row,)))
+    shown = render_page(empty()._replace(rows=(row,)))
     assert ("★</span>" in shown) == (kind != "open")
 
 
 def test_the_hollow_dot_and_the_star_agree_with_the_interval() -> None:
     touching = Paired(10, 1, 2, Interval(0.1, 0.0, 0.2), 0.5)  # a limit at zero does not exclude it
-    shown = render(empty()._replace(rows=(a_row(Contrast("M1", touching)),)))
+    shown = render_page(empty()._replace(rows=(a_row(Contrast("M1", touching)),)))
     assert "dot hollow" in shown
     assert "★</span>" not in shown
 
@@ -201,7 +201,7 @@ def test_hostile_text_is_shown_and_not_obeyed(tmp_path: Path) -> None:
         metrics={HOSTILE: [{"stage": 1, "step": i, "loss": 1.0 / (i + 1), "label": HOSTILE} for i in range(4)]},
         facts={**hostile.facts, HOSTILE: Facts.of({HOSTILE: [HOSTILE]})},
     )  # fmt: skip
-    shown = render(hostile)
+    shown = render_page(hostile)
     read = Reader(shown)
     assert not read.tags & {"script", "img"}
     assert read.dangerous == []
@@ -214,26 +214,26 @@ def test_hostile_text_is_shown_and_not_obeyed(tmp_path: Path) -> None:
 
 def test_a_megabyte_is_cut_where_all_can_see_it(results: Results) -> None:
     long = Example("ask", "no_question", 1, "y" * 1_000_000, "x" * 600, 1_048_576, "id")
-    shown = render(results._replace(examples=(long,), about="z" * 1_000_000, name="n" * 1_000_000))
+    shown = render_page(results._replace(examples=(long,), about="z" * 1_000_000, name="n" * 1_000_000))
     assert "600 of 1,048,576 characters shown" in shown
     assert "of 1,000,000 characters shown" in shown
-    assert len(shown) < len(render(results)) + 20_000
+    assert len(shown) < len(render_page(results)) + 20_000
 
 
 def test_the_same_results_make_the_same_bytes_and_a_date_only_where_given(results: Results, tmp_path: Path) -> None:
-    write(results, tmp_path / "a" / "report.html")
-    write(results, tmp_path / "b.html")
+    write_page(results, tmp_path / "a" / "report.html")
+    write_page(results, tmp_path / "b.html")
     first = (tmp_path / "a" / "report.html").read_bytes()
     assert first == (tmp_path / "b.html").read_bytes()
     assert b"\r" not in first
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["report.html"]
     assert "Sunday" not in first.decode()
-    assert "Made on a Sunday." in render(results, made="Made on a Sunday.")
+    assert "Made on a Sunday." in render_page(results, made="Made on a Sunday.")
 
 
 def test_a_run_folded_twice_makes_the_same_page(tmp_path: Path) -> None:
     folder, store = make_run(tmp_path, n=20)
-    assert render(fold(folder, store)) == render(fold(folder, store))
+    assert render_page(fold(folder, store)) == render_page(fold(folder, store))
 
 
 def test_accounts_that_do_not_balance_are_called_out(results: Results) -> None:
@@ -243,8 +243,8 @@ def test_accounts_that_do_not_balance_are_called_out(results: Results) -> None:
         for label, books in [("ask", good), ("edit", {**good, "kept": 4})]
     )
     assert [holds for _, holds in sections.books(results._replace(stages=stages))] == [True, False]
-    assert "does not hold" in render(results._replace(stages=stages))
-    assert "does not hold" not in render(results)
+    assert "does not hold" in render_page(results._replace(stages=stages))
+    assert "does not hold" not in render_page(results)
 
 
 def test_rejects_are_grouped_with_their_count_and_their_words(page: str) -> None:
@@ -270,7 +270,7 @@ def test_contamination_is_told_with_the_policy(page: str, results: Results) -> N
     text = Reader(page).text
     assert "reported, not enforced" in text
     assert "Dropped by a screen: 2 held_out_structure" in text
-    dropping = render(
+    dropping = render_page(
         results._replace(facts={**results.facts, "gate": results.facts["gate"].model_copy(update={"policy": "drop"})})
     )
     assert "reported, not enforced" not in dropping
@@ -287,7 +287,7 @@ def test_pairs_of_the_real_gate_are_shown_side_by_side(results: Results, tmp_pat
         return gate(out, GateSettings(policy="report"), taught, tests, [])
 
     facts = seal(store, "gate", make, taught, tests).said(GateFacts)
-    shown = render(results._replace(facts={**results.facts, "gate": facts}))
+    shown = render_page(results._replace(facts={**results.facts, "gate": facts}))
     part = shown[shown.index('<h2 id="contamination">') : shown.index('<h2 id="training">')]
     read = Reader(part)
     assert "1 training questions were compared with 1 benchmark questions" in read.text
@@ -356,7 +356,7 @@ def empty() -> Results:
 
 
 def test_a_run_that_stopped_early_still_has_a_page() -> None:
-    text = Reader(render(empty())).text
+    text = Reader(render_page(empty())).text
     assert "No student was measured yet" in text
     assert "orcamath run recipe.yaml" in text
 
@@ -365,7 +365,7 @@ def test_a_run_that_stopped_early_still_has_a_page() -> None:
 def test_facts_of_another_version_or_a_later_start_leave_sections_out(results: Results, missing: str) -> None:
     lacking = {k: v for k, v in results.facts.items() if k != missing}
     for facts in (lacking, {k: type(said)() for k, said in results.facts.items()}):
-        assert "What these rows show" in Reader(render(results._replace(facts=facts))).text
+        assert "What these rows show" in Reader(render_page(results._replace(facts=facts))).text
 
 
 def on_gsm8k(n: int) -> Results:
@@ -375,7 +375,7 @@ def on_gsm8k(n: int) -> Results:
 
 
 def test_published_scores_stand_beside_the_whole_test_by_protocol() -> None:
-    shown = render(on_gsm8k(1319))
+    shown = render_page(on_gsm8k(1319))
     text = Reader(shown).text
     assert "Beside published scores: GSM8K, 1,319 items, pass@1" in text
     assert "86.81" in text
@@ -388,7 +388,7 @@ def test_published_scores_stand_beside_the_whole_test_by_protocol() -> None:
 
 
 def test_a_part_of_the_test_is_not_placed_among_published_scores(page: str) -> None:
-    text = Reader(render(on_gsm8k(300))).text
+    text = Reader(render_page(on_gsm8k(300))).text
     assert "Beside published scores" not in text
     assert "did not measure all of gsm8k" in text
     assert "published" not in Reader(page).text  # the classroom has none
@@ -396,4 +396,4 @@ def test_a_part_of_the_test_is_not_placed_among_published_scores(page: str) -> N
 
 def test_bare_facts_of_judge_and_gate_are_enough(results: Results) -> None:
     bare = {"gate": GateFacts(flagged={"1": {}}), "KTO + NLL: judge 2": JudgeFacts(outcomes={"agrees": 1})}
-    assert "KTO + NLL: judge 2" in Reader(render(results._replace(facts=bare))).text
+    assert "KTO + NLL: judge 2" in Reader(render_page(results._replace(facts=bare))).text

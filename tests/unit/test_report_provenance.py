@@ -9,9 +9,9 @@ import pytest
 from orcamath.ports import Message, Request, Sampling, Usage
 from orcamath.records import Attempt, Exercise
 from orcamath.report.fold import Results, fold
-from orcamath.report.page import render
+from orcamath.report.page import render_page
 from orcamath.report.provenance import models, origins, spent
-from orcamath.report.samples import Sample, doubted
+from orcamath.report.samples import Excerpt, doubted
 from orcamath.sources import mixture
 from orcamath.sources.passes import ReadingFacts
 from orcamath.stages.imitate import ImitateFacts
@@ -58,7 +58,7 @@ def test_sources_are_told_with_what_was_read_kept_and_shared() -> None:
 
 
 def test_the_page_shows_overlap_mixture_and_licences(results: Results) -> None:
-    page = html.unescape(render(results._replace(facts={**results.facts, **FACTS})))
+    page = html.unescape(render_page(results._replace(facts={**results.facts, **FACTS})))
     assert "addsub ∩ singleeq</th><td>111</td><td>118</td>" in page
     assert "The paper took 36,217 seeds from these sets; here they are 700 (-35,517)" in page
     for choice in mixture.OURS:
@@ -87,9 +87,9 @@ def test_money_is_what_the_budget_booked_by_stage(tmp_path: Path, results: Resul
     lease.settle(held, Usage(1_000_000, 250_000), sent=True)
     budget.close()
     assert spent(account_of(book), ["ask", "teach", "judge 2", "judge 3"]) == {"teach": pytest.approx(1.5)}
-    page = render(results._replace(spent=(("teach", 1.5),)))
+    page = render_page(results._replace(spent=(("teach", 1.5),)))
     assert "<strong>$1.50</strong> teach" in page
-    assert "No model of this run was paid for" in render(results)
+    assert "No model of this run was paid for" in render_page(results)
 
 
 def test_bills_that_could_not_be_are_named(tmp_path: Path, results: Results) -> None:
@@ -102,7 +102,7 @@ def test_bills_that_could_not_be_are_named(tmp_path: Path, results: Results) -> 
         lease.settle(held, Usage(1, tokens), sent=True, replaced=replaced)
     budget.close()
     assert account_of(book).doubts == {"teach": (1, 1)}
-    page = render(results._replace(spent=(("teach", 1.5),), doubts=(("teach", 12, 3),)))
+    page = render_page(results._replace(spent=(("teach", 1.5),), doubts=(("teach", 12, 3),)))
     assert "could not be true for 12 calls" in page
     assert "3 calls claimed more than was reserved" in page
 
@@ -123,7 +123,7 @@ def test_samples_are_what_there_is_to_read_and_answers_of_each_verdict(results: 
     lesson = next(s for s in results.samples if s.question.startswith("Chen has 2 apples"))
     assert lesson.text == "Add them.\n#### 6"
     assert lesson.note == "unverified, known answer 6"
-    page = render(results)
+    page = render_page(results)
     assert "Chen has 2 apples" in page
     assert "gold 3, read 3, agrees by rules" in page
 
@@ -144,7 +144,7 @@ def test_problems_whose_teacher_is_doubted_are_shown_with_what_the_samples_say(t
 
     made = {"practice 2": seal(store, "practice", practised), "preferences 2": seal(store, "preferences", preferred)}
     (found,) = doubted("KTO", made)
-    assert found == Sample(
+    assert found == Excerpt(
         "KTO: preferences 2, the teacher is doubted", "5 + 5?", "Way 0.\n#### 10",
         "the teacher’s answer: 9", "p7",
     )  # fmt: skip

@@ -8,8 +8,8 @@ from rich.console import Console
 from orcamath.intervals import Interval, bootstrap, bootstrap_difference, paired, wilson
 from orcamath.records import Scored
 from orcamath.report.fold import Results
-from orcamath.report.page import render
-from orcamath.report.rows import Row, Student, rows
+from orcamath.report.page import render_page
+from orcamath.report.rows import ResultRow, Student, score_table
 from orcamath.report.sections import findings
 from orcamath.report.table import show
 from orcamath.scoring.facts import BenchmarkFacts
@@ -37,9 +37,10 @@ def student(arm: str, seed: int | None, right: str, **measures: object) -> Stude
     )
 
 
-def made(right: dict[tuple[str, int], str]) -> dict[str, Row]:
+def made(right: dict[tuple[str, int], str]) -> dict[str, ResultRow]:
     return {
-        row.arm: row for row in rows([student(*key, said, n=10, score=0.5, low=0.4) for key, said in right.items()])
+        row.arm: row
+        for row in score_table([student(*key, said, n=10, score=0.5, low=0.4) for key, said in right.items()])
     }
 
 
@@ -64,13 +65,13 @@ def test_practice_is_shown_as_the_share_of_the_way_to_unspoilt_lessons() -> None
         s._replace(recipe=recipe, name="M1" if s.arm != "KTO" else "M2", iteration=1 + (s.arm == "KTO"))
         for s in students
     ]
-    assert {r.arm: r.recovered for r in rows(named)} == {"": None, "worked": None, "KTO": pytest.approx(3 / 5)}
-    assert [r.recovered for r in rows(students)] == [None, None, None]
+    assert {r.arm: r.recovered for r in score_table(named)} == {"": None, "worked": None, "KTO": pytest.approx(3 / 5)}
+    assert [r.recovered for r in score_table(students)] == [None, None, None]
 
 
 def test_the_base_has_a_row_of_its_own() -> None:
     base = student("", 0, "1000000000")._replace(name="M0", iteration=0)
-    first, second = rows([base, student("", 0, "1110000000")])
+    first, second = score_table([base, student("", 0, "1110000000")])
     assert (first.name, first.model, first.training.method) == ("the base, untrained", "M0", "")
     assert second.name == "imitate the teacher"
 
@@ -111,7 +112,7 @@ def test_one_seed_is_measured_as_ever() -> None:
 
 def test_students_with_other_problems_are_compared_on_those_they_share() -> None:
     first, second = student("", 0, "1111"), student("KTO", 0, "000000")
-    m1, kto = rows([first, second])
+    m1, kto = score_table([first, second])
     assert (m1.n, kto.n) == (4, 6)
     assert kto.contrasts[0].result == paired([True] * 4, [False] * 4)
 
@@ -123,7 +124,7 @@ def test_table_and_page_show_every_seed_and_say_what_the_interval_is_of() -> Non
     show(results, Console(file=out, width=200, no_color=True))
     assert "seeds 0, 1" in out.getvalue()
     assert "80.0 · 90.0" in out.getvalue()
-    page = render(results)
+    page = render_page(results)
     assert "80.0 · 90.0" in page
     assert "trained 2 times" in page
     assert "McNemar" not in page
@@ -135,8 +136,8 @@ def test_table_and_page_show_every_seed_and_say_what_the_interval_is_of() -> Non
 
 
 def test_a_page_of_single_runs_says_that_a_seed_may_move_it() -> None:
-    found = tuple(rows([student("", None, "1100"), student("KTO", None, "1110")]))
-    page = render(Results("trial", "", (), (), found, (), {}, {}, {}, (), "name: trial\n"))
+    found = tuple(score_table([student("", None, "1100"), student("KTO", None, "1110")]))
+    page = render_page(Results("trial", "", (), (), found, (), {}, {}, {}, (), "name: trial\n"))
     assert "One training run a row" in page
     assert "Small ticks" not in page
     assert Interval(0.25, 0.0, 0.0).point == found[1].contrasts[0].difference.point

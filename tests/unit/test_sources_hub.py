@@ -12,7 +12,7 @@ from orcamath.errors import DataError
 from orcamath.records import Problem
 from orcamath.sources import gsm8k, hub, svamp
 from orcamath.sources.choosing import contents_of
-from orcamath.sources.hub_rows import KNOWN, commit_of, converted_files
+from orcamath.sources.hub_rows import HUB_SETS, commit_of, converted_files
 from orcamath.sources.source import SourceSettings, Unsplit
 
 datasets = pytest.importorskip("datasets", reason="the extra `hub` is not installed")
@@ -78,7 +78,7 @@ def test_a_split_that_only_the_hub_made_is_no_official_one(tmp_path: Path) -> No
 def test_a_full_commit_names_a_set_without_asking_the_hub() -> None:
     commit = "0123456789abcdef0123456789abcdef01234567"
     settings = SourceSettings(name="gsm8k", revision=commit)
-    assert contents_of([settings]) == [f"{KNOWN['gsm8k'].name}@{commit}"]
+    assert contents_of([settings]) == [f"{HUB_SETS['gsm8k'].name}@{commit}"]
 
 
 def test_without_a_network_the_message_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

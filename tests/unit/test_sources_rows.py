@@ -18,7 +18,7 @@ from orcamath.sources.file import read as read_own
 from orcamath.sources.mathqa import options_of
 from orcamath.sources.rows import rows
 from orcamath.sources.source import Row, SourceSettings, gold_kind, number_text, split_named
-from orcamath.sources.svamp import joined
+from orcamath.sources.svamp import joined_text
 from scripted import seed
 
 FORMS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".jsonl.gz")
@@ -145,11 +145,11 @@ def test_units_are_dropped_from_asdivs_answers() -> None:
 
 
 def test_stories_and_questions_are_joined_by_a_full_stop_only_where_one_is_missing() -> None:
-    assert joined("Dan had 4 dollars", "How many?") == "Dan had 4 dollars. How many?"
-    assert joined("Dan had 4. ", " How many?") == "Dan had 4. How many?"
-    assert joined('He read "Facts."', "How many?") == 'He read "Facts." How many?'
-    assert joined("", "How many?") == "How many?"
-    assert joined("Dan", None) is None
+    assert joined_text("Dan had 4 dollars", "How many?") == "Dan had 4 dollars. How many?"
+    assert joined_text("Dan had 4. ", " How many?") == "Dan had 4. How many?"
+    assert joined_text('He read "Facts."', "How many?") == 'He read "Facts." How many?'
+    assert joined_text("", "How many?") == "How many?"
+    assert joined_text("Dan", None) is None
 
 
 def test_drawn_splits_are_fixed_for_ever_and_near_their_shares() -> None:

@@ -13,14 +13,14 @@ from orcamath.judges.rules import make as rules
 from orcamath.judges.settings import JudgeSettings
 from orcamath.outline import outline
 from orcamath.plan.ranges import Range
-from orcamath.plan.training import Lengths, training_of
+from orcamath.plan.training import Lengths, training_plans
 from orcamath.ports import Message, Request, Sampling
 from orcamath.preferences import Judged
 from orcamath.recipe_file import load
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Attempt, Exercise, Outcome, Preference, Problem, Verdict
 from orcamath.report.fold import fold
-from orcamath.report.page import render
+from orcamath.report.page import render_page
 from orcamath.stages.aiming import Round
 from orcamath.stages.judge import JudgeFacts, judge
 from orcamath.stages.practice import PracticeFacts, PracticeSettings, practise
@@ -170,7 +170,7 @@ def test_the_plan_counts_with_the_most_that_may_be_needed() -> None:
     told = {"name": "r", "iterations": [{"practice": {"samples": 2, "until": {"more": 2, "alike": 6}}}]}
     recipe = Recipe.model_validate(told)
     lengths = Lengths(Range(10, 10), Range(0, 0), Range(5, 5), Range(7, 7))
-    rows = {r.stage: r for r in training_of("", recipe, lengths, None, 312.0, set(), "d")}
+    rows = {r.stage: r for r in training_plans("", recipe, lengths, None, 312.0, set(), "d")}
     assert rows["practice 2"].tokens == Range(10 * 2 * 7, 10 * 6 * 7)
 
 
@@ -187,7 +187,7 @@ def test_a_run_in_spells_ends_like_any_other(tmp_path: Path) -> None:
         stages = (run.read_json("stages.json") or {})["stages"]
     assert [s["label"] for s in stages] == outline(recipe)
     assert {"practice 2.3", "judge 2.3", "practice 2"} <= set(outline(recipe))
-    shown = render(fold(tmp_path / "runs" / "r", store))
+    shown = render_page(fold(tmp_path / "runs" / "r", store))
     assert "As many samples as needed" in shown
 
 

@@ -11,7 +11,7 @@ import torch
 import orcamath.classroom
 from orcamath.errors import ModelError
 from orcamath.student.encode import Encoder
-from orcamath.student.model import fingerprint, load, open_folder, save
+from orcamath.student.model import fingerprint, load_model, open_folder, save
 from orcamath.student.sampling import Asked, sample_chunk
 from tiny_student import tiny_folder, tiny_model, tiny_tokenizer
 
@@ -43,7 +43,7 @@ def test_template_adapter_and_dtype_are_part_of_the_fingerprint(tmp_path: Path) 
 def test_saving_and_loading_gives_the_same_weights(tmp_path: Path) -> None:
     model = tiny_model(3)
     save(model, tiny_tokenizer(), tmp_path / "m")
-    again = load(open_folder(str(tmp_path / "m"))).model
+    again = load_model(open_folder(str(tmp_path / "m"))).model
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
     assert not list(tmp_path.glob("*.writing"))
 
@@ -73,7 +73,7 @@ def test_torn_weights_are_one_clear_message(tmp_path: Path) -> None:
     path = folder.path / "model.safetensors"
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(ModelError, match="cannot be loaded"):
-        load(folder)
+        load_model(folder)
 
 
 @pytest.mark.models
@@ -85,7 +85,7 @@ def test_gguf_loads_answers_and_is_saved_as_a_plain_folder(tmp_path: Path) -> No
     (file,) = Path(models).glob("smollm2-135m-instruct*.gguf")
 
     def answer(path: Path) -> str:
-        loaded = load(open_folder(str(path)))
+        loaded = load_model(open_folder(str(path)))
         encoder = Encoder(loaded.tokenizer)
         asked = Asked(encoder.prompt("How much is 2+2?"), 12)
         said = encoder.decode(sample_chunk(loaded.model, [asked], encoder.stop_ids, encoder.decode)[0].ids)
@@ -102,7 +102,7 @@ def test_gguf_loads_answers_and_is_saved_as_a_plain_folder(tmp_path: Path) -> No
 def test_the_shipped_pupil_keeps_its_fingerprint_and_its_samples() -> None:
     """What version 0.1.0 makes of it: a change here makes every user's remembered samples unreachable, or wrong."""
     folder = open_folder(str(Path(orcamath.classroom.__file__).parent / "base"), dtype="float32")
-    loaded = load(folder)
+    loaded = load_model(folder)
     encoder = Encoder(loaded.tokenizer)
     questions = [f"Tom has {i} apples and gives {i % 3} to Ann. How many are left?" for i in range(4)]
     asked = [Asked(encoder.prompt(q), 24, t, 0.95, 7) for q in questions for t in (0.0, 1.0)]

@@ -14,7 +14,7 @@ from orcamath.student.logprobs import Posed, score, score_rows
 from orcamath.student.losses import dpo, kto, nll
 from orcamath.student.packing import can_pack, pack
 from orcamath.student.settings import LearnSettings
-from orcamath.student.steps import Objective, Referenced, cut, gradients, score_all, slices, z0
+from orcamath.student.steps import Objective, Referenced, cut, gradients, score_all, step_slices, z0
 from tiny_student import tiny_model
 
 BETA = 0.3
@@ -118,9 +118,9 @@ def test_neither_cutting_nor_order_nor_packing_changes_a_step(loss: Callable) ->
 @pytest.mark.parametrize("share", [True, False])
 def test_a_group_that_does_not_fit_is_cut_into_slices_of_its_answers(share: bool) -> None:
     posed = Posed((3, 4), ((5, 6), (7,), (8, 9, 10)))
-    assert [p.answers for p in slices(posed, 7, share=share)] == [((5, 6), (7,)), ((8, 9, 10),)]
-    assert [len(p.answers) for p in slices(posed, 8, share=share)] == ([3] if share else [2, 1])
-    assert [len(p.answers) for p in slices(posed, 1, share=share)] == [1, 1, 1]
+    assert [p.answers for p in step_slices(posed, 7, share=share)] == [((5, 6), (7,)), ((8, 9, 10),)]
+    assert [len(p.answers) for p in step_slices(posed, 8, share=share)] == ([3] if share else [2, 1])
+    assert [len(p.answers) for p in step_slices(posed, 1, share=share)] == [1, 1, 1]
     assert cut([posed, posed], 16, share=share) == ([[0, 1]] if share else [[0], [1]])
 
 

@@ -21,9 +21,9 @@ from orcamath.student.facts import ImitateFacts, LearnFacts
 from orcamath.student.fit import Room, at_once
 from orcamath.student.folder import ModelFolder
 from orcamath.student.launch import loss_name
-from orcamath.student.loop import learning_rate, plan
+from orcamath.student.loop import learning_rate, planned_steps
 from orcamath.student.losses import dpo, ipo, kto, needs
-from orcamath.student.model import load, open_folder
+from orcamath.student.model import load_model, open_folder
 from orcamath.student.processes import World, deal
 from orcamath.student.settings import AdapterSettings, LearnSettings, OnlineSettings, SftSettings, TrainSettings
 from orcamath.student.sharding import shards
@@ -106,7 +106,7 @@ def test_imitation_lowers_the_loss_and_leaves_a_folder_anyone_can_load(
     assert "orcamath" not in json.dumps(config)
     trained = open_folder(str(out.folder / "model"))
     assert trained.fingerprint != base.fingerprint
-    assert "ASSISTANT" in load(trained).tokenizer.chat_template
+    assert "ASSISTANT" in load_model(trained).tokenizer.chat_template
 
 
 def test_a_run_killed_in_mid_epoch_resumes_to_the_same_weights(
@@ -221,7 +221,7 @@ def test_an_adapter_is_trained_and_merged(tmp_path: Path, base: ModelFolder, pre
     learn(told(out, metrics), settings, preferences, base, base, kto.loss)
     assert metrics.rows[0]["margin"] == pytest.approx(0, abs=1e-5)
     assert metrics.rows[-1]["margin"] > 0.01
-    before, after = load(base).model.state_dict(), weights(out)
+    before, after = load_model(base).model.state_dict(), weights(out)
     assert set(after) <= set(before)
     assert not torch.equal(before["model.layers.0.mlp.up_proj.weight"], after["model.layers.0.mlp.up_proj.weight"])
 
@@ -285,11 +285,11 @@ def test_a_step_that_ran_out_of_memory_is_repeated_and_changes_nothing(
 
 
 def test_the_plan_covers_every_problem_once_an_epoch() -> None:
-    steps = plan(10, TrainSettings(batch_size=4, epochs=2))
+    steps = planned_steps(10, TrainSettings(batch_size=4, epochs=2))
     assert [len(s) for s in steps] == [4, 4, 2, 4, 4, 2]
     assert sorted(k for s in steps[:3] for k in s) == list(range(10))
     assert steps[:3] != steps[3:]
-    assert len(plan(10, TrainSettings(batch_size=4, epochs=0.5))) == 2
+    assert len(planned_steps(10, TrainSettings(batch_size=4, epochs=0.5))) == 2
 
 
 def test_schedules() -> None:

@@ -19,7 +19,7 @@ from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper
 from orcamath.store.seals import read_sealed, write_sealed
 from orcamath.view.doubts import LISTS, doubts
-from orcamath.view.find import Query, facets, page, totals
+from orcamath.view.find import Query, facets, page, record_totals
 from orcamath.view.opened import Opened
 from orcamath.view.tree import differences, story
 from orcamath.view.whole import inert, named, whole
@@ -128,7 +128,7 @@ def test_what_is_sealed_later_is_added_and_what_is_dropped_goes(tmp_path: Path) 
     run = Opened(folder, store)
     run.update()
     with run.reading() as db:
-        before = totals(db)
+        before = record_totals(db)
 
     def more(out: Output) -> None:
         out.write("problems", [Problem.make("Gus has one kite. How many?", "seed", "late")])
@@ -140,12 +140,12 @@ def test_what_is_sealed_later_is_added_and_what_is_dropped_goes(tmp_path: Path) 
     write_sealed(folder / "stages.json", pointers | {"stages": [*pointers["stages"], added]})
     run.update()
     with run.reading() as db:
-        assert totals(db) == before | {"problems": before["problems"] + 1, "rejected": before["rejected"] + 1}
+        assert record_totals(db) == before | {"problems": before["problems"] + 1, "rejected": before["rejected"] + 1}
         assert page(db, Query("problems", "kite")).n == 1
     write_sealed(folder / "stages.json", pointers)
     run.update()
     with run.reading() as db:
-        assert totals(db) == before
+        assert record_totals(db) == before
     run.index.close()
 
 

@@ -14,7 +14,7 @@ from orcamath.cli import main
 from orcamath.settings import ModelSettings
 from orcamath.store.servers import Servers, is_bare
 from orcamath.testing import MisbehavingServer, serve, stub
-from orcamath.testing.http import Answer, Incoming
+from orcamath.testing.http import HttpAnswer, Incoming
 
 BASE = """\
 name: mine
@@ -30,9 +30,9 @@ class Telling(MisbehavingServer):
 
     entries: list[dict[str, Any]] | None = None
 
-    def __call__(self, incoming: Incoming) -> Answer:
+    def __call__(self, incoming: Incoming) -> HttpAnswer:
         if self.entries is not None and incoming.path.startswith("/v1/models"):
-            return Answer(body=orjson.dumps({"data": self.entries})) if self.entries else Answer(404, b"no")
+            return HttpAnswer(body=orjson.dumps({"data": self.entries})) if self.entries else HttpAnswer(404, b"no")
         return super().__call__(incoming)
 
 

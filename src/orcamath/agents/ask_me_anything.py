@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 from orcamath.agents.driver import CallSettings
-from orcamath.agents.hidden_numbers import answer_value, as_told, asked, changed, short_answer
+from orcamath.agents.hidden_numbers import answer_value, as_told, change_of, short_answer, wording_asked
 from orcamath.agents.replies import failed, said, tagged
 from orcamath.agents.small_writer.ask_each import QuestionSettings, StatementSettings
 from orcamath.agents.small_writer.ask_in_two import QuestionsSettings
-from orcamath.agents.wellformed import counts
+from orcamath.agents.wellformed import counts_something
 from orcamath.answers.numbers import quantities
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block
@@ -60,7 +60,7 @@ class AskMeAnything:
     def request(self, item: Problem, draw: int) -> Request:
         """Ask for statement, targets and questions."""
         answer = (item.solution if item.answer is None else short_answer(item)) or ""
-        listed = [q.text for q in quantities(item.question) if counts(q)] + [short_answer(item) or ""]
+        listed = [q.text for q in quantities(item.question) if counts_something(q)] + [short_answer(item) or ""]
         values = {
             "problem": block("problem", item.question),
             "answer": block("answer", answer),
@@ -75,9 +75,9 @@ class AskMeAnything:
         statement = next((p.text for p in pieces if p.tag == "statement" and p.whole), None)
         if statement is None or not any(p.tag == "question" for p in pieces):
             return failed(item.id, words, reply)
-        if wrong := changed(statement, item, as_told(answer_value(item), statement)):
+        if wrong := change_of(statement, item, as_told(answer_value(item), statement)):
             return Rejected(item=item.id, reason=wrong[0], detail=wrong[1], text=reply.text)
-        return asked(pieces, words, item, statement)
+        return wording_asked(pieces, words, item, statement)
 
 
 def make(settings: AskSettings) -> AskMeAnything:

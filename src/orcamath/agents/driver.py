@@ -19,12 +19,12 @@ from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 from pydantic import Field
 
 from orcamath.ports import Progress, Reply, Request, Sampling
-from orcamath.prompts import Prompt, load
+from orcamath.prompts import Prompt, load_prompt
 from orcamath.records import Problem, Rejected, Settings, outside_digest
 from orcamath.store.artifacts import Output
 from orcamath.store.ledger import Remembered
 
-__all__ = ["Agent", "CallSettings", "Item", "drive", "examine", "fill", "fold", "write"]
+__all__ = ["Agent", "CallSettings", "Item", "drive", "examine", "fill", "fold_replies", "write"]
 
 
 class Item(Protocol):
@@ -79,7 +79,7 @@ class CallSettings(Settings):
 
     def loaded(self) -> Prompt:
         """Return the prompt: ours, or the user's own; raises RecipeError for a file that is not there."""
-        return load(self.PROMPT, self.prompt, self.examples)
+        return load_prompt(self.PROMPT, self.prompt, self.examples)
 
     def contents(self) -> list[str]:
         """Return the hash of the prompt's text, which enters the digest of the stage."""
@@ -105,7 +105,7 @@ def drive(
     `total`: how many items there are, for the progress bar.
     """
     fill(agent, items, chat, out.progress, tries=tries, total=total)
-    return fold(agent, items, chat, out, tries=tries, final=final)
+    return fold_replies(agent, items, chat, out, tries=tries, final=final)
 
 
 def fill(
@@ -129,7 +129,7 @@ def fill(
     progress.end()
 
 
-def fold(
+def fold_replies(
     agent: Agent[In, Made],
     items: Callable[[], Iterable[In]],
     chat: Remembered,

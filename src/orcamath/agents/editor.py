@@ -13,12 +13,12 @@ from typing import Literal
 
 from orcamath.agents.driver import CallSettings
 from orcamath.agents.replies import Piece, failed, said, tagged
-from orcamath.agents.small_writer.added import joined, useless
+from orcamath.agents.small_writer.added import useless, with_addition
 from orcamath.agents.small_writer.hiding import question_of
 from orcamath.agents.suggester import Suggested
 from orcamath.agents.wellformed import ask_of, contradiction, flaw, numbers
 from orcamath.ports import Reply, Request
-from orcamath.prompts import Prompt, block, load
+from orcamath.prompts import Prompt, block, load_prompt
 from orcamath.records import Problem, Rejected
 from orcamath.text.patterns import pattern
 from orcamath.text.words import content_words, normal
@@ -36,7 +36,7 @@ class EditorSettings(CallSettings):
 
     def loaded(self) -> Prompt:
         """Return the prompt that goes with `writes`, or the user's own."""
-        return load("editor_added" if self.writes == "added" else self.PROMPT, self.prompt, self.examples)
+        return load_prompt("editor_added" if self.writes == "added" else self.PROMPT, self.prompt, self.examples)
 
 
 class Editor:
@@ -66,7 +66,7 @@ class Editor:
             added, question = pieces[0].text, pieces[1].text
             if reason := useless(added, question, item.problem.question):
                 return Rejected(item=item.id, reason=reason, text=f"{added} {question}")
-            pieces = [Piece("edited_problem", joined(added, question, item.problem.question), pieces[1].whole)]
+            pieces = [Piece("edited_problem", with_addition(added, question, item.problem.question), pieces[1].whole)]
         else:
             pieces = tagged(words.text, "edited_problem")
         if not pieces:

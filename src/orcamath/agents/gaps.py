@@ -9,16 +9,16 @@ import re
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from orcamath.agents.wellformed import counts
+from orcamath.agents.wellformed import counts_something
 from orcamath.answers.numbers import Quantity, quantities
 from orcamath.text.money import CURRENCY_NAMES, CURRENCY_SIGNS
 from orcamath.text.patterns import pattern
 from orcamath.text.sentences import sentences
 from orcamath.text.words import CALENDAR, content_words
 
-__all__ = ["Gap", "Kind", "about_another", "asks_for", "gaps", "kind_of"]
+__all__ = ["Gap", "NumberKind", "about_another", "asks_for", "gaps", "number_kind"]
 
-Kind = Literal["share", "multiple", "money", "plain"]
+NumberKind = Literal["share", "multiple", "money", "plain"]
 
 _WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?|[0-9][0-9,.]*")
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
@@ -129,7 +129,7 @@ def gaps(statement: str) -> list[Gap]:
         spans.append((begin, sentence))
         begin += len(sentence)
     for q in quantities(statement):
-        if not counts(q) or not _alone(statement, q):
+        if not counts_something(q) or not _alone(statement, q):
             continue
         begin, sentence = next(((b, s) for b, s in reversed(spans) if b <= q.start), (0, ""))
         at = q.start - begin
@@ -164,7 +164,7 @@ def asks_for(question: str, gap: Gap, statement: str) -> bool:
     words = content_words(question) & content_words(sentence)
     if len(words) < max(1, min(2, len(content_words(question) - _ASKING) // 2)):
         return False
-    rivals = (g for g in gaps(sentence) if g.at != gap.at and kind_of(g) == kind_of(gap))
+    rivals = (g for g in gaps(sentence) if g.at != gap.at and number_kind(g) == number_kind(gap))
     best = max((_nearness(words, g) for g in rivals), default=Fraction(0))
     return _nearness(words, gap) >= best
 
@@ -228,7 +228,7 @@ def _counted_by(gap: Gap, start: int) -> bool:
     return behind is not None and any(start == end + behind.start(i) for i in (1, 2) if behind[i] is not None)
 
 
-def kind_of(gap: Gap) -> Kind:
+def number_kind(gap: Gap) -> NumberKind:
     """Return what sort of number it is: a share, a multiple, money, or a plain one."""
     q = gap.quantity
     if q.form == "percent" or (q.value < 1 and q.form in ("fraction", "word")):
@@ -247,7 +247,7 @@ def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
     """Tell whether the question asks for a share where the number is one, for money where it is money, for its noun."""
     q = gap.quantity
     after = re.findall(r"[A-Za-z]+", gap.sentence[gap.at + len(q.text) :])
-    kind = kind_of(gap)
+    kind = number_kind(gap)
     if kind == "money":
         return _money(question, statement)
     if kind != "plain":

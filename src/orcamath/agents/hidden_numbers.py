@@ -15,7 +15,7 @@ from orcamath.answers.numbers import quantities
 from orcamath.records import Problem, Rejected
 from orcamath.text.words import content_words, normal
 
-__all__ = ["answer_value", "as_told", "asked", "changed", "hidden", "short_answer"]
+__all__ = ["answer_value", "as_told", "change_of", "hidden", "short_answer", "wording_asked"]
 
 LETTERS = "ABCDEFGHIJ"
 
@@ -41,7 +41,7 @@ def as_told(answer: Fraction | None, statement: str) -> Fraction | None:
     return answer
 
 
-def changed(statement: str, seed: Problem, answer: Fraction | None) -> tuple[str, str] | None:
+def change_of(statement: str, seed: Problem, answer: Fraction | None) -> tuple[str, str] | None:
     """Compare the statement's numbers with those of seed and answer; (slug, what) where one is missing or new."""
     have, given = numbers(statement), numbers(seed.question)
     lost = [str(v) for v in given if v not in have]
@@ -53,7 +53,7 @@ def changed(statement: str, seed: Problem, answer: Fraction | None) -> tuple[str
     return ("statement_added_number", f"added {added}") if added else None
 
 
-def asked(
+def wording_asked(
     pieces: Sequence[Piece], words: Said, seed: Problem, statement: str
 ) -> Sequence[Problem | Rejected] | Rejected:
     """Make problems of a reply's targets and questions about a statement; a Rejected for each other one.

@@ -13,7 +13,7 @@ from orcamath.prompts import Prompt, block
 from orcamath.records import Problem, Rejected
 from orcamath.text.patterns import pattern
 
-__all__ = ["Posed", "Solution", "Solver", "SolverSettings", "make"]
+__all__ = ["Assignment", "Solution", "Solver", "SolverSettings", "make"]
 
 
 class SolverSettings(CallSettings):
@@ -26,7 +26,7 @@ class SolverSettings(CallSettings):
     tries: int = 1
 
 
-class Posed(NamedTuple):
+class Assignment(NamedTuple):
     """A problem put to the teacher for one of `n` solutions."""
 
     problem: Problem
@@ -56,12 +56,12 @@ class Solver:
         self.settings = settings
         self.prompt = prompt
 
-    def request(self, item: Posed, draw: int) -> Request:
+    def request(self, item: Assignment, draw: int) -> Request:
         """Ask for a solution; repeated tries take draws that no other solution of the problem takes."""
         values = {"problem": block("problem", _with_options(item.problem))}
         return Request(self.prompt.messages(values), sampling=self.settings.sampling(), draw=item.draw + draw * item.n)
 
-    def parse(self, reply: Reply, item: Posed) -> Sequence[Solution | Rejected] | Rejected:
+    def parse(self, reply: Reply, item: Assignment) -> Sequence[Solution | Rejected] | Rejected:
         """Return the solution; a reply that was cut off or states no answer is no solution."""
         words = said(reply)
         if words.cut_off or not words.text:

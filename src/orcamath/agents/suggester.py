@@ -9,7 +9,7 @@ from orcamath.agents.small_writer.hiding import question_of
 from orcamath.agents.small_writer.ideas import idea_for
 from orcamath.agents.wellformed import ask_of, asks, numbers
 from orcamath.ports import Reply, Request
-from orcamath.prompts import Prompt, block, load
+from orcamath.prompts import Prompt, block, load_prompt
 from orcamath.records import Problem, Rejected
 
 __all__ = ["Suggested", "Suggester", "SuggesterSettings", "make"]
@@ -29,7 +29,7 @@ class SuggesterSettings(CallSettings):
 
     def loaded(self) -> Prompt:
         """Return the prompt that goes with `ideas`, or the user's own."""
-        return load("suggester_idea" if self.ideas else self.PROMPT, self.prompt, self.examples)
+        return load_prompt("suggester_idea" if self.ideas else self.PROMPT, self.prompt, self.examples)
 
 
 class Suggested(NamedTuple):

@@ -16,7 +16,7 @@ __all__ = [
     "ask_of",
     "asks",
     "contradiction",
-    "counts",
+    "counts_something",
     "flaw",
     "numbers",
     "units",
@@ -41,10 +41,10 @@ _ENDS = (".", "!", "?", '."', '?"', "?”", ".”", ")", "?'", ".'", "?*", "]", 
 
 def numbers(text: str) -> Counter[Fraction]:
     """Return the values of all numbers in a text that count something, with how often each stands there."""
-    return Counter(q.value for q in quantities(text) if counts(q))
+    return Counter(q.value for q in quantities(text) if counts_something(q))
 
 
-def counts(q: Quantity) -> bool:
+def counts_something(q: Quantity) -> bool:
     """Tell whether a number says how many: `one` as a word and ordinals mostly point."""
     return q.form != "ordinal" and not (q.form == "word" and q.text.lower() == "one")
 

@@ -6,9 +6,9 @@ string.
 """
 
 from orcamath.answers.compare import likely, same
-from orcamath.answers.find import Answer, final_answer, find
+from orcamath.answers.find import Answer, final_answer, find_answer
 from orcamath.answers.kinds import kind_of
 from orcamath.answers.numbers import Quantity, quantities
 from orcamath.answers.working import worked
 
-__all__ = ["Answer", "Quantity", "final_answer", "find", "kind_of", "likely", "quantities", "same", "worked"]
+__all__ = ["Answer", "Quantity", "final_answer", "find_answer", "kind_of", "likely", "quantities", "same", "worked"]

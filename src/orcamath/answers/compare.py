@@ -14,7 +14,7 @@ from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import Reading, decimals, near, read
 from orcamath.answers.relations import in_symbols
-from orcamath.answers.units import Asked, asked
+from orcamath.answers.units import Demand, asked
 from orcamath.answers.wording import gives_up, letter, listed, same_text, without_letter
 from orcamath.records import AnswerKind
 from orcamath.text.money import CURRENCY_SIGNS
@@ -123,7 +123,7 @@ def _without_number(a: str, b: str, right: Reading | None, question: str) -> boo
     return _same_number(choices[ord(chosen) - ord("A")], b, question)
 
 
-def _equal(left: Reading, right: Reading, wanted: Asked) -> bool | None:
+def _equal(left: Reading, right: Reading, wanted: Demand) -> bool | None:
     """True for equal values; None goes on to the doubtful forms."""
     unit = right.unit or wanted.unit
     if left.unit and left.unit.dimension == "money" and unit is None and left.value * left.unit.size == right.value:
@@ -198,7 +198,7 @@ _SIZES: dict[str, tuple[int | Fraction, ...]] = {
 }  # fmt: skip
 
 
-def _as_percentage(left: Reading, right: Reading, wanted: Asked) -> bool:
+def _as_percentage(left: Reading, right: Reading, wanted: Demand) -> bool:
     """`0.25` or `1/4` where 25 per cent are asked, `70%` where 0.7 is."""
     return left.value == right.value or (wanted.percent and left.value * 100 == right.shown)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from orcamath.answers.expressions import Node, parse
+from orcamath.answers.expressions import Node, parse_expression
 from orcamath.answers.numbers import exact
 from orcamath.answers.readings import decimals, near
 from orcamath.text.money import CURRENCY_SIGNS
@@ -114,7 +114,7 @@ def equations(text: str) -> list[Equation]:
 
 def operations(expression: str) -> tuple[Operation, ...]:
     """Return the operations of a calculation, inner ones first; none where it is something else."""
-    read = parse(expression)
+    read = parse_expression(expression)
     if read is None or read.letters:
         return ()
     try:

@@ -10,7 +10,17 @@ import re
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["Expression", "Node", "Number", "equal", "parse", "points", "same_expression", "value_at", "value_of"]
+__all__ = [
+    "Expression",
+    "Node",
+    "Number",
+    "equal",
+    "parse_expression",
+    "points",
+    "same_expression",
+    "value_at",
+    "value_of",
+]
 
 MAX_CHARS = 200
 MAX_DEPTH = 24
@@ -155,7 +165,7 @@ class _Reader:
 _MIXED = re.compile(r"(?<![0-9.^/])([0-9]{1,6}) +([0-9]{1,6})/([0-9]{1,6})(?![0-9.])")
 
 
-def parse(text: str) -> Expression | None:
+def parse_expression(text: str) -> Expression | None:
     """Read an expression; None where the text is something else (words, an equation, too long)."""
     if not text or len(text) > MAX_CHARS or " or " in text or " and " in text:
         return None

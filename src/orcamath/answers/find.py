@@ -7,7 +7,7 @@ from typing import NamedTuple
 from orcamath.answers.choose import choose
 from orcamath.answers.forms import SHOWN, UNREAD
 from orcamath.answers.latex import plain
-from orcamath.answers.locate import ITEM, Found, How, last_sentences, locate
+from orcamath.answers.locate import ITEM, How, Stretch, last_sentences, locate
 from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import calculation
@@ -18,7 +18,7 @@ from orcamath.answers.wording import gives_up, letter
 from orcamath.answers.writing import decimal_comma, writes_comma
 from orcamath.records import AnswerKind
 
-__all__ = ["Answer", "final_answer", "find"]
+__all__ = ["Answer", "final_answer", "find_answer"]
 
 _MATH = re.compile(r"\$\$?([^$]{1,200})\$|\\\(([^\n]{1,200}?)\\\)|\\\[(.{1,200}?)\\\]", re.DOTALL)
 _BARE = re.compile(r"\s{0,8}(-?[0-9]{1,15}(?:\.[0-9]{1,15})?)[\s.]{0,8}")
@@ -53,7 +53,7 @@ class Answer(NamedTuple):
     """Whether it is put forward as the answer: by a marker, a box, `the answer is`, or the last sentence's own claim."""
 
 
-def find(text: str, kind: AnswerKind = "number", question: str = "") -> Answer | None:
+def find_answer(text: str, kind: AnswerKind = "number", question: str = "") -> Answer | None:
     """Find the final answer of a solution; None where nothing in it looks like one."""
     found = locate(text, wants_number=kind in ("number", "set"))
     if found is None:
@@ -66,7 +66,7 @@ def find(text: str, kind: AnswerKind = "number", question: str = "") -> Answer |
     return answer._replace(raw=found.text, rival=found.rival)
 
 
-def _one(text: str, found: Found, kind: AnswerKind, question: str) -> Answer | None:
+def _one(text: str, found: Stretch, kind: AnswerKind, question: str) -> Answer | None:
     comma = "." in found.text.rstrip(".") and writes_comma(question)
     if (
         kind == "number"
@@ -102,7 +102,7 @@ def _one(text: str, found: Found, kind: AnswerKind, question: str) -> Answer | N
     return answer if symbols is False else answer._replace(unclear=True)
 
 
-def _number(text: str, found: Found, segment: str, question: str) -> Answer:
+def _number(text: str, found: Stretch, segment: str, question: str) -> Answer:
     """Choose among the numbers of a stretch."""
     sentence = found.how == "sentence"
     if sentence and no_result(segment, question):
@@ -129,7 +129,7 @@ def _unspaced(text: str) -> str:
     return f"-{text[2:]}" if text[:2] == "- " else text
 
 
-def _math(found: Found) -> str:
+def _math(found: Stretch) -> str:
     """Return the formula inside a sentence, where it holds one: what is set in `$…$` or `\\(…\\)`, last first."""
     if found.how in ("box", "json"):
         return found.text
@@ -137,7 +137,7 @@ def _math(found: Found) -> str:
     return next(g for g in last.groups() if g) if last is not None else found.text
 
 
-def _set(text: str, found: Found) -> Answer | None:
+def _set(text: str, found: Stretch) -> Answer | None:
     """Several answers may stand in several sentences: without a marker the last three with numbers are taken together."""
     segment = plain(found.text).strip(" :").rstrip(". ")
     if found.how in ("sentence", "phrase") and len(quantities(segment)) < 2:
@@ -157,7 +157,7 @@ def final_answer(
     in the context of its sentence; None where there is no number. For a choice with `options`, its letter. For the other
     kinds the stretch behind the marker, without markup. With `stated` only what is put forward as the answer counts.
     """
-    answer = find(text, kind, question)
+    answer = find_answer(text, kind, question)
     if answer is None or (stated and not answer.stated) or (kind == "number" and not answer.among):
         return None
     if kind == "choice" and options and (named := letter(answer.text)):

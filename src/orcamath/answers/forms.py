@@ -4,19 +4,19 @@ import re
 from fractions import Fraction
 from typing import NamedTuple
 
-from orcamath.answers.expressions import Expression, parse, same_expression, value_of
+from orcamath.answers.expressions import Expression, parse_expression, same_expression, value_of
 from orcamath.answers.latex import plain
 from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.readings import near
 from orcamath.answers.relations import (
-    Interval,
+    NumberRange,
     Relation,
     formula,
     interval,
     relation,
     same_intervals,
     same_relation,
-    solved,
+    solved_for,
 )
 from orcamath.answers.wording import same_text
 
@@ -104,7 +104,7 @@ def _same(a: str, b: str) -> bool | None:
         decided, said = compare(a, b)
         if decided:
             return said
-    if parse(a) is None and parse(b) is None and not quantities(a) and not quantities(b):
+    if parse_expression(a) is None and parse_expression(b) is None and not quantities(a) and not quantities(b):
         return same_text(a, b)
     return None
 
@@ -121,14 +121,14 @@ def _related(a: str, b: str) -> Said:
         return True, same_relation(left, right) if left and right else same_intervals(spans, others)
     named = [NAME_IS.sub("", text) if said and _names(said) else None for text, said in ((a, left), (b, right))]
     if left and right:
-        if named[0] and named[1] and parse(named[0]) and parse(named[1]):  # `x = 4`, `y = 2x + 1`
+        if named[0] and named[1] and parse_expression(named[0]) and parse_expression(named[1]):  # `x = 4`, `y = 2x + 1`
             said = same_relation(left, right)
             return True, None if said is False and left.letters != right.letters else said
         return True, same_relation(left, right)
     if not left and not right:
         return _ELSE
     if (left and not named[0]) or (right and not named[1]):
-        other = parse(a if right else b)
+        other = parse_expression(a if right else b)
         return True, False if other is not None else None
     return True, _same(named[0] or a, named[1] or b)
 
@@ -138,19 +138,19 @@ def _names(said: Relation) -> bool:
     return said.signs == ("=",) and len(said.sides) == 2 and said.sides[0].node[0] in ("letter", "*")
 
 
-def _spans(text: str, said: Relation | None) -> list[Interval] | None:
+def _spans(text: str, said: Relation | None) -> list[NumberRange] | None:
     """Read an inequality, or a union of intervals in brackets."""
     if said is not None:
-        span = solved(said)
+        span = solved_for(said)
         return None if span is None else [span]
     pieces = [interval(part) or _alone(part) for part in parts(text)]
     found = [piece for piece in pieces if piece is not None]
     return found if found and len(found) == len(pieces) else None
 
 
-def _alone(text: str) -> Interval | None:
+def _alone(text: str) -> NumberRange | None:
     said = relation(text)
-    return solved(said) if said is not None else None
+    return solved_for(said) if said is not None else None
 
 
 def _in_ratio(a: str, b: str) -> Said:
@@ -163,7 +163,7 @@ def _in_ratio(a: str, b: str) -> Said:
 
 
 def _valued(a: str, b: str) -> Said:
-    left, right = parse(NAME_IS.sub("", a)), parse(NAME_IS.sub("", b))
+    left, right = parse_expression(NAME_IS.sub("", a)), parse_expression(NAME_IS.sub("", b))
     if left is None or right is None:
         return _ELSE
     said = same_expression(left, right)

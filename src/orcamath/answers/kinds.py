@@ -1,6 +1,6 @@
 """What kind of answer a gold answer is, where its data set does not say."""
 
-from orcamath.answers.expressions import parse
+from orcamath.answers.expressions import parse_expression
 from orcamath.answers.forms import NAME_IS, SHOWN, UNREAD, parts, ratio, without_units
 from orcamath.answers.latex import plain
 from orcamath.answers.number_words import stands_for
@@ -42,7 +42,7 @@ def kind_of(answer: str, options: tuple[str, ...] = ()) -> AnswerKind:
         return "expression"
     if (said := relation(text)) is not None and not names(said, text):
         return "expression"
-    if (len(text) == 1 and text.isalpha()) or ("!" in text and parse(value)):
+    if (len(text) == 1 and text.isalpha()) or ("!" in text and parse_expression(value)):
         return "expression"
     if (named := stands_for(text)) and named.form == "clock":
         return "number"

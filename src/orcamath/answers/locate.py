@@ -13,7 +13,7 @@ from orcamath.answers.json_field import json_field
 from orcamath.answers.latex import braced
 from orcamath.answers.number_words import HAN
 
-__all__ = ["ITEM", "Found", "How", "last_sentences", "locate"]
+__all__ = ["ITEM", "How", "Stretch", "last_sentences", "locate"]
 
 How = Literal["json", "marker", "box", "phrase", "sentence"]
 MAX_SEGMENT = 600
@@ -21,7 +21,7 @@ LOOK_BACK = 8
 """How many candidates of one kind are looked at, from the end, before it is given up."""
 
 
-class Found(NamedTuple):
+class Stretch(NamedTuple):
     """The stretch of text that holds the final answer."""
 
     text: str
@@ -79,7 +79,7 @@ _HEADING = re.compile(
 )
 
 
-def locate(text: str, *, wants_number: bool = True) -> Found | None:
+def locate(text: str, *, wants_number: bool = True) -> Stretch | None:
     """Return the stretch with the final answer; None where the text is blank, or a thought that never ended."""
     # one character is found many times quicker than a word
     if "<" in text and "think>" in text:
@@ -92,9 +92,9 @@ def locate(text: str, *, wants_number: bool = True) -> Found | None:
         text = _STRUCK.sub(lambda struck: " " * len(struck[0]), text)
     text = _own(text)
     if field := json_field(text):
-        value = Found(field[0], "json", field[1])
+        value = Stretch(field[0], "json", field[1])
         return value._replace(rival=_later(text, value, wants_number))
-    best: Found | None = None
+    best: Stretch | None = None
     for found in (_marker(text), _tag(text), _box(text), _phrase(text, wants_number)):
         if found is not None and (best is None or found.at > best.at):
             best = found
@@ -103,7 +103,7 @@ def locate(text: str, *, wants_number: bool = True) -> Found | None:
     return _corrected(text, best, wants_number) or best
 
 
-def _later(text: str, found: Found, wants_number: bool) -> str:
+def _later(text: str, found: Stretch, wants_number: bool) -> str:
     """Return what is stated behind a JSON answer: by a marker, or as its correction."""
     rest = text[found.at + len(found.text) :]
     if len(rest) < 8 or not _NUMBERISH.search(rest):
@@ -114,7 +114,7 @@ def _later(text: str, found: Found, wants_number: bool) -> str:
     return ""
 
 
-def _corrected(text: str, found: Found, wants_number: bool) -> Found | None:
+def _corrected(text: str, found: Stretch, wants_number: bool) -> Stretch | None:
     """Return the last sentence of a solution that takes its stated answer back (`#### 36 … wait, it is 40`)."""
     if not wants_number or len(text) - found.at - len(found.text) < len(" no, 4"):
         return None
@@ -138,7 +138,7 @@ def _own(text: str) -> str:
     return text[: another.start()] if another and _NUMBERISH.search(text, stated, another.start()) else text
 
 
-def _marker(text: str) -> Found | None:
+def _marker(text: str) -> Stretch | None:
     if "#" not in text:
         return None
     at = len(text)
@@ -149,21 +149,21 @@ def _marker(text: str) -> Found | None:
         begin = at + 4
         line = text[begin : begin + MAX_SEGMENT].lstrip("# \t*").partition("\n")[0].strip()
         if line and not _HEADING.match(line):
-            return Found(line, "marker", begin)
+            return Stretch(line, "marker", begin)
     return None
 
 
-def _tag(text: str) -> Found | None:
+def _tag(text: str) -> Stretch | None:
     """Return what stands in the last `<answer>…</answer>`."""
     at = text.rfind("<answer>") if "<" in text else -1
     if at < 0:
         return None
     inside = text[at + 8 : at + 8 + MAX_SEGMENT].partition("</")[0].strip()
     boxed = _box(inside)
-    return Found(boxed.text if boxed else inside, "marker", at + 8) if inside else None
+    return Stretch(boxed.text if boxed else inside, "marker", at + 8) if inside else None
 
 
-def _box(text: str) -> Found | None:
+def _box(text: str) -> Stretch | None:
     """Return what stands in the last box; in the last of them where several stand in a row."""
     if "\\" not in text:
         return None
@@ -179,11 +179,11 @@ def _box(text: str) -> Found | None:
         return None
     before = text[max(at - 24, 0) : at].rstrip("$ ")
     if before.endswith(("and", "or", ",")) and before.rstrip("andor, $").endswith("}") and (first := _box(text[:at])):
-        return Found(f"{first.text}, {inside.strip()}", "box", first.at)
-    return Found(inside.strip(), "box", at)
+        return Stretch(f"{first.text}, {inside.strip()}", "box", first.at)
+    return Stretch(inside.strip(), "box", at)
 
 
-def _phrase(text: str, wants_number: bool) -> Found | None:
+def _phrase(text: str, wants_number: bool) -> Stretch | None:
     at, loud = len(text), "NSWER" in text
     for _ in range(LOOK_BACK):
         at = max(text.rfind("nswer", 0, at), text.rfind("NSWER", 0, at)) if loud else text.rfind("nswer", 0, at)
@@ -197,7 +197,7 @@ def _phrase(text: str, wants_number: bool) -> Found | None:
     return _labelled(text, wants_number)
 
 
-def _labelled(text: str, wants_number: bool) -> Found | None:
+def _labelled(text: str, wants_number: bool) -> Stretch | None:
     """Return what stands behind the last line that begins with `A:`, `Solution:` or the like."""
     begin, end = max(len(text) - MAX_SEGMENT, 0), len(text)
     while (colon := text.rfind(":", begin, end)) >= 0:
@@ -214,7 +214,7 @@ def _promises(text: str, at: int) -> bool:
     return ("to " in before or "guess" in before) and _NOT_FINAL.search(before) is not None
 
 
-def _after_label(text: str, found: Found, wants_number: bool) -> Found:
+def _after_label(text: str, found: Stretch, wants_number: bool) -> Stretch:
     """`Answer:` may stand before a whole solution: where more is said behind it, the last sentence counts."""
     rest = text[found.at :]
     if len(rest) - len(found.text) < 20 or _SHORT.match(found.text):
@@ -225,7 +225,7 @@ def _after_label(text: str, found: Found, wants_number: bool) -> Found:
 _SHORT = re.compile(r"[^A-Za-z]*[0-9][^A-Za-z]{0,20}(?:\s?[A-Za-z]+){0,3}[.!]?$")
 
 
-def _behind(text: str, at: int, wants_number: bool) -> Found | None:
+def _behind(text: str, at: int, wants_number: bool) -> Stretch | None:
     """Return what stands behind an answer phrase.
 
     On the same line: its first sentence (with a number, where one is wanted). On later lines only: a small solution of its
@@ -237,12 +237,12 @@ def _behind(text: str, at: int, wants_number: bool) -> Found | None:
             if sentence.rstrip().endswith("?"):
                 return None
             if _NUMBERISH.search(sentence) or not wants_number:
-                return Found(sentence.strip(), "phrase", at)
+                return Stretch(sentence.strip(), "phrase", at)
     rest = text[at : at + 4 * MAX_SEGMENT].partition("\n")[2]
     found = _last_sentence("\n" + rest, at, wants_number)
     if found and (_NUMBERISH.search(found.text) or not _says(line)):
         return found._replace(how="phrase")
-    return Found(line, "phrase", at) if _says(line) else None
+    return Stretch(line, "phrase", at) if _says(line) else None
 
 
 def last_sentences(text: str) -> Iterator[str]:
@@ -273,11 +273,11 @@ def _with_its_row(line: str, text: str) -> str:
     return "; ".join(reversed(rows)) if len(rows) > 1 else line
 
 
-def _last_sentence(text: str, offset: int, wants_number: bool) -> Found | None:
+def _last_sentence(text: str, offset: int, wants_number: bool) -> Stretch | None:
     """Return the last sentence that can be the answer; asides (`Note: …`) only where there is nothing else."""
     last = None
     for sentence in last_sentences(text):
         last = last or sentence
         if (_NUMBERISH.search(sentence) or not wants_number) and not _ASIDE.match(sentence):
-            return Found(_with_its_row(sentence, text) if wants_number else sentence, "sentence", offset)
-    return Found(last, "sentence", offset) if last else None
+            return Stretch(_with_its_row(sentence, text) if wants_number else sentence, "sentence", offset)
+    return Stretch(last, "sentence", offset) if last else None

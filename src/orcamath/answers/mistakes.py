@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Literal, get_args
 
 from orcamath.answers.equations import Equation, Operation, equations, operations
-from orcamath.answers.find import find
+from orcamath.answers.find import find_answer
 from orcamath.answers.numbers import quantities
 from orcamath.answers.readings import read
 from orcamath.answers.units import named_units
@@ -39,7 +39,7 @@ def mistake(text: str, question: str, reference: str, known: Iterable[str] = (),
     >>> mistake("4 - 3 = 1\\n#### 1", "Ann has 3 pens and buys 4. How many has she?", "7", ["3 + 4 = 7\\n#### 7"])
     'wrong operation'
     """
-    found = find(text, "number", question)
+    found = find_answer(text, "number", question)
     if found is None or not found.among:
         return (
             "cut off" if not finished else "gave up" if gives_up(text[-END_CHARS:]) or not text.strip() else "unsorted"

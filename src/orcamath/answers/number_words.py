@@ -7,11 +7,11 @@ from orcamath.answers.quantity import Quantity
 
 __all__ = [
     "AND_HALF",
+    "FIRST_WORDS",
     "GLUED_SCALES",
     "HAN",
     "PERCENT",
     "SCALES",
-    "STARTS",
     "from_han",
     "from_words",
     "part_of",
@@ -43,7 +43,7 @@ _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth"
 _PARTS |= {"eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "hundredth": 100}
 _PARTS |= {w + "s": n for w, n in _PARTS.items() if w not in ("half", "halves")}
 TIMES = {"twice": 2, "double": 2, "doubled": 2, "thrice": 3, "triple": 3, "tripled": 3}
-STARTS = frozenset({*_SMALL, *TIMES, "half", "a", "an", "dozen", "hundred", "thousand", "million"})
+FIRST_WORDS = frozenset({*_SMALL, *TIMES, "half", "a", "an", "dozen", "hundred", "thousand", "million"})
 """Words a number in words can begin with."""
 PERCENT = re.compile(r"[ ]{0,2}(?:%|\\%|(?:percent|per cent)\b)", re.IGNORECASE)
 AND_HALF = re.compile(

@@ -24,11 +24,11 @@ from functools import lru_cache
 
 from orcamath.answers.number_words import (
     AND_HALF,
+    FIRST_WORDS,
     GLUED_SCALES,
     HAN,
     PERCENT,
     SCALES,
-    STARTS,
     from_han,
     from_words,
     part_of,
@@ -107,7 +107,7 @@ def quantities(text: str) -> list[Quantity]:
         kind = match.lastgroup
         if kind == "word":
             word = match[0].lower()
-            quantity = from_words(text, match) if word in STARTS else None
+            quantity = from_words(text, match) if word in FIRST_WORDS else None
         elif kind == "glyph":
             quantity = Quantity(_GLYPHS[match[0]], match[0], match.start(), match.end(), "fraction")
         elif kind == "han":

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from orcamath.answers.choose import choose
-from orcamath.answers.expressions import parse, value_of
+from orcamath.answers.expressions import parse_expression, value_of
 from orcamath.answers.latex import plain
 from orcamath.answers.numbers import quantities
 from orcamath.answers.quantity import Quantity
@@ -71,13 +71,13 @@ def calculation(text: str) -> str | None:
         return None  # `18-20` means from 18 to 20, `2-1/2` two and a half
     if core[-2:] == " e" or "(e)" in core.replace(" ", "") or not any(c.isdigit() or c == "π" for c in core):
         return None  # `answer: e` and `x = -1 e` name a choice
-    expression = parse(core)
+    expression = parse_expression(core)
     return core if expression is not None and value_of(expression) is not None else None
 
 
 def _calculated(text: str) -> Fraction | float | None:
     core = calculation(text)
-    expression = parse(core) if core else None
+    expression = parse_expression(core) if core else None
     return value_of(expression) if expression is not None else None
 
 

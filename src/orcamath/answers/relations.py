@@ -9,12 +9,12 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
-from orcamath.answers.expressions import Expression, Number, equal, parse, points, value_at, value_of
+from orcamath.answers.expressions import Expression, Number, equal, parse_expression, points, value_at, value_of
 from orcamath.answers.units import is_unit
 
 __all__ = [
-    "Interval", "Relation", "formula", "in_symbols", "interval", "names", "relation", "same_intervals", "same_relation",
-    "solved",
+    "NumberRange", "Relation", "formula", "in_symbols", "interval", "names", "relation", "same_intervals", "same_relation",
+    "solved_for",
 ]  # fmt: skip
 
 _WORD = re.compile(
@@ -56,7 +56,7 @@ class Relation(NamedTuple):
         return frozenset().union(*(side.letters for side in self.sides))
 
 
-class Interval(NamedTuple):
+class NumberRange(NamedTuple):
     """All numbers between two ends."""
 
     low: End
@@ -68,12 +68,12 @@ def relation(text: str) -> Relation | None:
     signs = [_SPELLED.get(sign, sign) for sign in _SIGN.findall(text[:400])]
     if not 1 <= len(signs) <= 2 or "∈" in signs:
         return None
-    sides = [parse(side.strip()) for side in _SIGN.split(text)]
+    sides = [parse_expression(side.strip()) for side in _SIGN.split(text)]
     read = tuple(side for side in sides if side is not None)
     return Relation(read, tuple(signs)) if len(read) == len(sides) else None
 
 
-def interval(text: str) -> Interval | None:
+def interval(text: str) -> NumberRange | None:
     """Read `[2, 5)` or `(-∞, 3]`; None for anything else."""
     text = text.strip()
     inside = text[1:-1].split(",")
@@ -81,12 +81,12 @@ def interval(text: str) -> Interval | None:
         return None
     ends: list[End] = []
     for part, closed in zip(inside, (text[0] == "[", text[-1] == "]"), strict=True):
-        expression = parse(part.strip())
+        expression = parse_expression(part.strip())
         value = value_of(expression) if expression is not None else None
         if value is None and part.strip(" +-").lower() not in _INFINITE:
             return None
         ends.append((value, closed and value is not None))
-    return Interval(*ends)
+    return NumberRange(*ends)
 
 
 def formula(text: str) -> str:
@@ -115,7 +115,7 @@ def in_symbols(text: str, question: str = "") -> bool | None:
         return True if core == bare and "≥" not in core and "≤" not in core else None
     if core[:1] in "abcdeABCDE" and core[1:3] == " -":
         return False  # `b - 12` is a choice and what it says
-    read = parse(core)
+    read = parse_expression(core)
     if read is None and core == bare:
         return None if _holds_unknown(core) else False
     if read is None or not read.letters or any(a.isalpha() and b.isdigit() for a, b in pairwise(core)):
@@ -134,7 +134,7 @@ def in_symbols(text: str, question: str = "") -> bool | None:
 def _holds_unknown(text: str) -> bool:
     """Tell whether a text without words, which is no formula that is read, has an unknown (`3 or x`) and no name for it."""
     name, _, value = text.rpartition("=")
-    if name and (known := parse(value.strip())) is not None and not known.letters:
+    if name and (known := parse_expression(value.strip())) is not None and not known.letters:
         name = name.strip()
         return not name.isalnum() and "_" not in name
     return any(c in _UNKNOWN for c in text)
@@ -154,7 +154,7 @@ def names(said: Relation, text: str, question: str = "") -> bool:
     return not sides[0] or plain_name or worked_out or left in question.replace(" ", "")
 
 
-def solved(said: Relation) -> Interval | None:
+def solved_for(said: Relation) -> NumberRange | None:
     """Return the numbers an inequality in one letter allows; None where it is not linear in one letter."""
     letters = said.letters
     if len(letters) != 1 or not set(said.signs) <= set(_TURNED) or _absolute(said):
@@ -174,12 +174,12 @@ def solved(said: Relation) -> Interval | None:
             high = (end, turned == "≤")
         else:
             low = (end, turned == "≥")
-    return Interval(low, high)
+    return NumberRange(low, high)
 
 
 def same_relation(a: Relation, b: Relation) -> bool | None:
     """Compare two equations, or two inequalities; None where they cannot be worked out."""
-    if (left := solved(a)) is not None and (right := solved(b)) is not None:
+    if (left := solved_for(a)) is not None and (right := solved_for(b)) is not None:
         said = same_intervals([left], [right])
         if said is False and a.letters == b.letters and a.letters <= _WHOLE and _whole(left) == _whole(right):
             return None
@@ -201,10 +201,10 @@ def same_relation(a: Relation, b: Relation) -> bool | None:
     return _on_each_other(a, b)
 
 
-def same_intervals(a: list[Interval], b: list[Interval]) -> bool:
+def same_intervals(a: list[NumberRange], b: list[NumberRange]) -> bool:
     """Compare unions of intervals, in any order, ends and all."""
 
-    def same(x: Interval, y: Interval) -> bool:
+    def same(x: NumberRange, y: NumberRange) -> bool:
         return all(
             (p is None) == (q is None) and (p is None or q is None or (equal(p, q) and c == d))
             for (p, c), (q, d) in zip(x, y, strict=True)
@@ -213,7 +213,7 @@ def same_intervals(a: list[Interval], b: list[Interval]) -> bool:
     return len(a) == len(b) and all(any(same(x, y) for y in b) for x in a)
 
 
-def _whole(said: Interval) -> tuple[int | None, int | None]:
+def _whole(said: NumberRange) -> tuple[int | None, int | None]:
     """The smallest and the largest whole number inside."""
     (low, with_low), (high, with_high) = said
     first = None if low is None else -(int(-low // 1)) + (not with_low and low == int(low))

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from orcamath.answers.expressions import Node, parse, value_of
+from orcamath.answers.expressions import Node, parse_expression, value_of
 
-__all__ = ["Step", "spelled", "steps"]
+__all__ = ["StepParts", "spelled", "steps"]
 
 MAX_PLACES = 4
 
 
-class Step(NamedTuple):
+class StepParts(NamedTuple):
     """One operation on two numbers, as text."""
 
     left: str
@@ -32,12 +32,12 @@ class _NoSteps(Exception):
     """The formula cannot be worked step by step; stays inside this module."""
 
 
-def steps(formula: str) -> list[Step] | None:
+def steps(formula: str) -> list[StepParts] | None:
     """Return the steps of a formula, of its parts in order where `;` separates several; None where it has none.
 
     Of an equation one side must be a lone letter or the value of the other.
     """
-    found: list[Step] = []
+    found: list[StepParts] = []
     try:
         for part in formula.split(";"):
             found += _of_part(part)
@@ -57,8 +57,8 @@ def spelled(value: Fraction) -> str | None:
     return f"{'-' if value < 0 else ''}{whole}.{part:0{MAX_PLACES}d}".rstrip("0")
 
 
-def _of_part(part: str) -> list[Step]:
-    sides = [parse(side.strip()) for side in part.split("=")]
+def _of_part(part: str) -> list[StepParts]:
+    sides = [parse_expression(side.strip()) for side in part.split("=")]
     if len(sides) > 2 or any(side is None for side in sides):
         raise _NoSteps
     known = [side for side in sides if side is not None and not side.letters]
@@ -71,7 +71,7 @@ def _of_part(part: str) -> list[Step]:
     return list(_walk(worked.node)[1])
 
 
-def _walk(node: Node) -> tuple[Fraction, list[Step]]:
+def _walk(node: Node) -> tuple[Fraction, list[StepParts]]:
     """Return a node's value and the steps that lead to it, inner ones first."""
     name, left, right = node
     if name == "number" and isinstance(left, Fraction):
@@ -83,7 +83,7 @@ def _walk(node: Node) -> tuple[Fraction, list[Step]]:
         raise _NoSteps
     value = a + b if name == "+" else a - b if name == "-" else a * b if name == "*" else a / b
     texts = list(_spelled(a, b, value))
-    return value, [*before, *after, Step(texts[0], name, texts[1], texts[2])]
+    return value, [*before, *after, StepParts(texts[0], name, texts[1], texts[2])]
 
 
 def _spelled(*values: Fraction) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from orcamath.answers.number_words import AND_HALF, part_of
 from orcamath.answers.numbers import Quantity, quantities
 
-__all__ = ["PER", "Asked", "Unit", "asked", "is_unit", "measure", "named_units", "names_asked", "unit_after"]
+__all__ = ["PER", "Demand", "Unit", "asked", "is_unit", "measure", "named_units", "names_asked", "unit_after"]
 
 
 class Unit(NamedTuple):
@@ -51,7 +51,7 @@ _UNITS = _table()
 _AFTER = re.compile(r"[ \-]{0,2}(?:more |extra |additional |full |whole )?([A-Za-z¢]{1,12})")
 
 
-class Asked(NamedTuple):
+class Demand(NamedTuple):
     """What a question asks for, as far as its wording says."""
 
     unit: Unit | None
@@ -82,7 +82,7 @@ PER = frozenset(["each", "every", "per"])
 
 
 @lru_cache(maxsize=4096)
-def asked(question: str) -> Asked:
+def asked(question: str) -> Demand:
     """Read the last question of a problem: unit, counted nouns, money, percentage, time of day, share, ratio."""
     low = _last(question).lower()
     words = low.replace("?", " ").replace(",", " ").split()
@@ -101,7 +101,7 @@ def asked(question: str) -> Asked:
         unit = _UNITS[named]
         nouns.append(named)
     money = "$" in question and unit is None and ("much" in low or "cost" in low or "price" in low or "pay" in low)
-    return Asked(
+    return Demand(
         unit, frozenset(nouns), money,
         percent="percent" in low or "%" in low,
         time_of_day="what time" in low or words[:1] == ["when"] or "time of day" in low,

@@ -24,7 +24,7 @@ from orcamath.backends.openai_compatible import OPENAI, fingerprint_of
 from orcamath.backends.wire_calls import billed, check_body, fetched, sent
 from orcamath.backends.wire_keys import Door, door_of
 from orcamath.backends.wire_pace import backoff, bounded
-from orcamath.backends.wire_protocol import Fault, body_of, fault_of, is_refusal_of_content, parse
+from orcamath.backends.wire_protocol import Fault, body_of, fault_of, is_refusal_of_content, parse_reply
 from orcamath.backends.wire_quirks import Quirks
 from orcamath.backends.wire_run import awaited
 from orcamath.errors import BatchWaiting, RecipeError, TeacherRefused, WireDown, nearest
@@ -249,7 +249,7 @@ class OpenAIBatch:
                     return Reply(key, finish_reason="refused")
                 return Reply(key, error=self._door.secrets.hide(str(fault)))
             sent = True
-            parsed = parse(key, payload)
+            parsed = parse_reply(key, payload)
             bill, ours = billed(parsed, self._asked[key.hex()], self._door.body, self.settings.model)
             return parsed.reply
         except Fault as fault:

@@ -20,7 +20,7 @@ from orcamath.backends import wire_run
 from orcamath.backends.wire_calls import billed, check_body, proxied, sent
 from orcamath.backends.wire_keys import Door, door_of
 from orcamath.backends.wire_pace import Pace, backoff, bounded
-from orcamath.backends.wire_protocol import Fault, Parsed, body_of, fault_of, is_refusal_of_content, parse
+from orcamath.backends.wire_protocol import Fault, Parsed, body_of, fault_of, is_refusal_of_content, parse_reply
 from orcamath.backends.wire_quirks import Quirks
 from orcamath.errors import RecipeError, TeacherRefused, nearest
 from orcamath.ports import Replies, Reply, Request, Usage
@@ -117,7 +117,7 @@ class OpenAICompatible:
         self._flight = wire_run.Flight()
         self._meter = meter(self._price)
         window = self.settings.concurrency
-        return wire_run.run(
+        return wire_run.run_requests(
             self._ask, requests, self.fingerprint, window, self._flight, opening=self._open, closing=self._close
         )
 
@@ -238,7 +238,7 @@ class OpenAICompatible:
             raise Fault("wire", f"the connection broke: {type(e).__name__} {e}", billed=True) from e
         payload = self._door.secrets.hide_in(payload)
         if status == 200:
-            return parse(key, payload)
+            return parse_reply(key, payload)
         fault = fault_of(status, headers, payload)
         if fault.kind == "item" and self._quirks.learn(body, payload):
             raise _AskDifferently

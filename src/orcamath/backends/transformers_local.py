@@ -20,7 +20,7 @@ from orcamath.ports import Replies, Reply, Request, Usage
 from orcamath.settings import ModelSettings
 from orcamath.student.encode import Encoder
 from orcamath.student.folder import ModelFolder
-from orcamath.student.model import Loaded, load, open_folder, torch_dtype
+from orcamath.student.model import Loaded, load_model, open_folder, torch_dtype
 from orcamath.student.sampling import Asked, Sampled, sample_each
 
 __all__ = ["OPTIONS", "LocalChat", "open_chat"]
@@ -98,7 +98,7 @@ class LocalChat:
             if before is not None:
                 before.close()
             LocalChat._last = weakref.ref(self)
-            loaded = load(self.folder, dtype=torch_dtype(self.dtype))
+            loaded = load_model(self.folder, dtype=torch_dtype(self.dtype))
             self._loaded = (loaded, Encoder(loaded.tokenizer, ends=loaded.ends))
         return self._loaded
 

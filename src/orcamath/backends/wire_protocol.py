@@ -15,7 +15,16 @@ import orjson
 
 from orcamath.ports import Reply, Request, Usage
 
-__all__ = ["Fault", "Parsed", "body_of", "fault_of", "is_refusal_of_content", "parse", "retry_after", "split_reasoning"]
+__all__ = [
+    "Fault",
+    "Parsed",
+    "body_of",
+    "fault_of",
+    "is_refusal_of_content",
+    "parse_reply",
+    "retry_after",
+    "split_reasoning",
+]
 
 Kind = Literal["busy", "wire", "race", "item", "refused"]
 _FINISH: dict[str, Literal["stop", "length", "refused"]] = {
@@ -96,7 +105,7 @@ def split_reasoning(text: str) -> tuple[str, str | None]:
     return (answer.lstrip("\n"), thought.strip()) if closed else ("", thought.strip())
 
 
-def parse(key: bytes, payload: bytes) -> Parsed:
+def parse_reply(key: bytes, payload: bytes) -> Parsed:
     """Read a 200 answer. Raises a `wire` Fault where it is no completion: the provider may have charged for it."""
     try:
         body = orjson.loads(payload)

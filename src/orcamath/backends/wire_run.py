@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from orcamath.ports import Replies, Reply, Request
 
-__all__ = ["GRACE_S", "Ask", "Flight", "awaited", "run"]
+__all__ = ["GRACE_S", "Ask", "Flight", "awaited", "run_requests"]
 
 T = TypeVar("T")
 _log = logging.getLogger("orcamath.wire")
@@ -149,7 +149,7 @@ def _interruptible(interrupt: Callable[..., None]) -> Iterator[None]:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def run(
+def run_requests(
     ask: Ask,
     requests: Iterable[Request],
     fingerprint: str,

@@ -27,7 +27,7 @@ from orcamath.student.settings import TrainSettings
 if TYPE_CHECKING:
     from orcamath.student.encode import Encoder
 
-__all__ = ["asked", "check_models", "trainings"]
+__all__ = ["check_models", "models_asked", "trainings"]
 
 ANSWER_TOKENS = 16
 """The least room for an answer beside a prompt."""
@@ -35,7 +35,7 @@ ANSWER_TOKENS = 16
 
 def check_models(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
     """Check every model that is called, then the student: its files, its template, and what training it needs here."""
-    for key, model in asked(recipe).items():
+    for key, model in models_asked(recipe).items():
         _called(key, model, recipe.budget.cap_usd, notes)
     _ladder(recipe, notes)
     for i, step in enumerate(recipe.iterations):
@@ -51,7 +51,7 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
             _student(recipe, notes)
 
 
-def asked(recipe: Recipe) -> dict[str, ModelSettings]:
+def models_asked(recipe: Recipe) -> dict[str, ModelSettings]:
     """Return the models that a run sends calls to, by their section of the recipe."""
     return {key: model for key, model in recipe.models().items() if key != "teacher" or _teacher_is_asked(recipe)}
 
@@ -194,7 +194,7 @@ def _encoder(where: str, name: str, revision: str | None, notes: Notes) -> "Enco
     if not _installed("transformers"):
         return None
     from orcamath.student.encode import Encoder
-    from orcamath.student.model import load_tokenizer, locate, look_at
+    from orcamath.student.model import load_tokenizer, local_folder, look_at
 
     remote = not Path(name).expanduser().exists() and name.count("/") == 1 and not name.startswith((".", "/", "~"))
     if remote and not notes.everything:
@@ -202,7 +202,7 @@ def _encoder(where: str, name: str, revision: str | None, notes: Notes) -> "Enco
         return None
     with notes.at(where):
         if (name, revision) not in notes.encoders:
-            path = locate(name, revision)
+            path = local_folder(name, revision)
             look_at(path)
             notes.encoders[name, revision] = Encoder(load_tokenizer(path))
         return notes.encoders[name, revision]

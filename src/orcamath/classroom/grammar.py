@@ -24,13 +24,13 @@ from orcamath.classroom.words import (
     verb,
 )  # fmt: skip
 
-__all__ = ["MAX_STEPS", "Unreadable", "owners", "parse", "render", "state", "units", "vocabulary"]
+__all__ = ["MAX_STEPS", "NoStory", "owners", "parse_story", "render", "state", "story_units", "vocabulary"]
 
 MAX_STEPS = 6
 MAX_DIGITS = 6
 
 
-class Unreadable(ValueError):
+class NoStory(ValueError):
     """The text is not a problem of this language; the message says where it departs."""
 
 
@@ -45,7 +45,7 @@ def owners(story: Story) -> list[str]:
     return found
 
 
-def units(story: Story) -> list[int]:
+def story_units(story: Story) -> list[int]:
     """Return what is counted after the start and after each step."""
     found = [story.unit]
     for step in story.steps:
@@ -65,11 +65,11 @@ def state(story: Story) -> str:
     return " ".join(_sentences(story, None, result=True))
 
 
-def parse(text: str) -> Story:
+def parse_story(text: str) -> Story:
     """Read a problem back; raises Unreadable. `parse(render(story)) == story` for every story whose numbers come out."""
     sentences = re.split(r"(?<=[.?])\s+", text.strip())
     if not 3 <= len(sentences) <= MAX_STEPS + 3:
-        raise Unreadable(f"{len(sentences)} sentences")
+        raise NoStory(f"{len(sentences)} sentences")
     reader = _Reader()
     for sentence in sentences[:-1]:
         reader.read(sentence)
@@ -77,7 +77,7 @@ def parse(text: str) -> Story:
 
 
 def _sentences(story: Story, hidden: int | None, *, result: bool) -> list[str]:
-    who, what, numbers = owners(story), units(story), [story.start, *(s.number for s in story.steps), 0]
+    who, what, numbers = owners(story), story_units(story), [story.start, *(s.number for s in story.steps), 0]
     if result:
         numbers[-1] = values(story)[-1]
     names = iter(story.names[1:])
@@ -98,7 +98,7 @@ def _number(numbers: list[int], i: int, hidden: int | None) -> str:
 
 
 def _question(story: Story) -> str:
-    who, what, i = owners(story), units(story), story.asked
+    who, what, i = owners(story), story_units(story), story.asked
     if story.forward:
         return _capital(_fill(RESULT_QUESTIONS[story.question], story.theme, what[-1], 0, who[-1], "", ""))
     if i == 0:
@@ -191,12 +191,12 @@ class _Reader:
         marked = _NAME.sub("@", sentence)
         numbers = [int(n) for n in _DIGITS.findall(marked)]
         if self.result is not None or len(numbers) > 1:
-            raise Unreadable(sentence)
+            raise NoStory(sentence)
         for form in _forms().get(_DIGITS.sub("#", marked), ()):
             if self._fits(form, people):
                 self._take(form, people, numbers[0] if numbers else 0)
                 return
-        raise Unreadable(sentence)
+        raise NoStory(sentence)
 
     def _fits(self, form: _Form, people: list[str]) -> bool:
         if not self.theme:
@@ -234,7 +234,7 @@ class _Reader:
         """Check that the question asks for what is missing, and fill that in."""
         steps = tuple(self.steps)
         if not steps or (self.hidden is None) != (self.result is None):
-            raise Unreadable("a number is missing, or none is")
+            raise NoStory("a number is missing, or none is")
         asked = len(steps) + 1 if self.hidden is None else self.hidden
         story = Story(
             self.theme, tuple(self.names), self.start_unit, self.start, steps, asked, self.wording, self.told
@@ -247,13 +247,13 @@ class _Reader:
                 filled = steps[asked - 1]._replace(number=answer)
                 story = story._replace(steps=(*steps[: asked - 1], filled, *steps[asked:]))
             if not story.forward and values(story)[-1] != self.result:
-                raise Unreadable("the numbers contradict each other")
+                raise NoStory("the numbers contradict each other")
         except Unsolvable as e:
-            raise Unreadable(f"the numbers do not come out: {e}") from e
+            raise NoStory(f"the numbers do not come out: {e}") from e
         for wording in range(2):
             if _question(story._replace(question=wording)) == question:
                 return story._replace(question=wording)
-        raise Unreadable(question)
+        raise NoStory(question)
 
 
 def vocabulary() -> list[str]:

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from hashlib import blake2b
 
-from orcamath.classroom.grammar import MAX_STEPS, units
+from orcamath.classroom.grammar import MAX_STEPS, story_units
 from orcamath.classroom.solving import Step, Story, Unsolvable, solve, structure, values
 from orcamath.classroom.words import KINDS, NAMES, RESULT_QUESTIONS, RESULT_TOLD, STARTS, THEMES
 from orcamath.records import Split
@@ -20,7 +20,7 @@ __all__ = [
     "grow",
     "harden",
     "held_out",
-    "n_steps",
+    "n_operations",
     "split_of",
     "stories",
 ]
@@ -57,7 +57,7 @@ def held_out(story: Story) -> bool:
     return split_of(story) != "train"
 
 
-def n_steps(story: Story) -> int:
+def n_operations(story: Story) -> int:
     """Return the grammar's own count of steps: the operations that a solution takes."""
     return len(solve(story).operations)
 
@@ -68,7 +68,7 @@ def stories(rng: random.Random, *, max_steps: int = 4, inverse: float = 0.5) -> 
         story = grow(rng, rng.randint(1, max_steps))
         if rng.random() < inverse:
             story = asking(story, rng.randint(0, len(story.steps)), rng)
-        if n_steps(story) <= max_steps:
+        if n_operations(story) <= max_steps:
             yield story
 
 
@@ -102,18 +102,18 @@ def harden(story: Story, rng: random.Random, sign: str | None = None) -> Story |
     """Append a step (of that sign, where one fits) so that the solution takes more operations; None where none fits."""
     if len(story.steps) >= MAX_STEPS:
         return None
-    before = n_steps(story)
+    before = n_operations(story)
     for wanted in (sign, None):
         for _ in range(20):
             longer = _extended(story, rng, 2, wanted)
-            if longer is not None and n_steps(longer) > before:
+            if longer is not None and n_operations(longer) > before:
                 return longer
     return None
 
 
 def _extended(story: Story, rng: random.Random, room: int, sign: str | None = None) -> Story | None:
     """Append one step of at most `room` operations that keeps every quantity in bounds."""
-    value, unit = values(story)[-1], units(story)[-1]
+    value, unit = values(story)[-1], story_units(story)[-1]
     names = [n for n in NAMES if n not in story.names]
     fits: dict[str, list[str]] = {}
     for name, kind in KINDS.items():

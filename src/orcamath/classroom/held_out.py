@@ -5,13 +5,13 @@ here the problem is read back through the grammar and its (theme, operation sequ
 read cannot be shown to be clean, so it goes too: put `Unreadable` before `HeldOut` to have those counted apart.
 """
 
-from orcamath.classroom.grammar import Unreadable as NotOurs
-from orcamath.classroom.grammar import parse
+from orcamath.classroom.grammar import NoStory as NotOurs
+from orcamath.classroom.grammar import parse_story
 from orcamath.classroom.growing import family, split_of
 from orcamath.classroom.solving import structure
 from orcamath.records import digest
 
-__all__ = ["VERSION", "HeldOut", "Unreadable", "make"]
+__all__ = ["VERSION", "HeldOut", "UnreadableScreen", "make"]
 
 VERSION = 2
 
@@ -25,7 +25,7 @@ class HeldOut:
     def __call__(self, question: str) -> str | None:
         """Return the split and structure it collides with, `unreadable: …`, or None."""
         try:
-            story = parse(question)
+            story = parse_story(question)
         except NotOurs as e:
             return f"unreadable: {str(e)[:200]}"
         split = split_of(story)
@@ -33,7 +33,7 @@ class HeldOut:
         return None if split == "train" else f"{split}: {shape}"
 
 
-class Unreadable:
+class UnreadableScreen:
     """Screen: the grammar cannot read the question."""
 
     reason = "unreadable"
@@ -42,12 +42,12 @@ class Unreadable:
     def __call__(self, question: str) -> str | None:
         """Return where the question departs from the language, or None."""
         try:
-            parse(question)
+            parse_story(question)
         except NotOurs as e:
             return str(e)[:200]
         return None
 
 
-def make() -> tuple[Unreadable, HeldOut]:
+def make() -> tuple[UnreadableScreen, HeldOut]:
     """Return both, so that what cannot be read is counted apart."""
-    return Unreadable(), HeldOut()
+    return UnreadableScreen(), HeldOut()

@@ -19,13 +19,13 @@ from torch.nn.functional import cross_entropy
 from orcamath.classroom.grammar import render
 from orcamath.classroom.growing import held_out, stories
 from orcamath.classroom.pupil import pupil, tokenizer
-from orcamath.classroom.solutions import bare, written
+from orcamath.classroom.solutions import without_working, written
 from orcamath.classroom.solving import Story, solve
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["Phase", "Plan", "main", "pretrain", "reading", "reseeded", "seen"]
+__all__ = ["Phase", "PretrainPlan", "main", "pretrain", "reading", "reseeded", "seen"]
 
 
 class Phase(NamedTuple):
@@ -39,7 +39,7 @@ class Phase(NamedTuple):
     """Share of the problems whose answer is told without working."""
 
 
-class Plan(NamedTuple):
+class PretrainPlan(NamedTuple):
     """Every constant of the pre-training. A later phase is a warm restart on new problems."""
 
     phases: tuple[Phase, ...] = (
@@ -54,7 +54,7 @@ class Plan(NamedTuple):
     max_grad_norm: float = 1.0
 
 
-def reseeded(plan: Plan, seed: int) -> Plan:
+def reseeded(plan: PretrainPlan, seed: int) -> PretrainPlan:
     """Return the same plan with other initial weights and other problems; 0 is the base that ships."""
     phases = tuple(phase._replace(seed=phase.seed + 10 * seed) for phase in plan.phases)
     return plan._replace(weights_seed=plan.weights_seed + seed, phases=phases)
@@ -69,10 +69,10 @@ def reading(phase: Phase) -> Iterator[tuple[str, str]]:
     """Yield (question, answer): worked in one style, or bare."""
     rng = random.Random(phase.seed)
     for story, _ in zip(seen(rng), range(phase.problems), strict=False):
-        yield render(story), written(solve(story), 0) if rng.random() >= phase.bare else bare(solve(story))
+        yield render(story), written(solve(story), 0) if rng.random() >= phase.bare else without_working(solve(story))
 
 
-def pretrain(plan: Plan, out: Path) -> float:
+def pretrain(plan: PretrainPlan, out: Path) -> float:
     """Train from random weights, save model, tokenizer and provenance below `out`; returns the last mean loss."""
     words = tokenizer()
     model = pupil(words, plan.weights_seed)
@@ -90,7 +90,9 @@ def pretrain(plan: Plan, out: Path) -> float:
     return final
 
 
-def _read(model: "PreTrainedModel", words: "PreTrainedTokenizerBase", phase: Phase, plan: Plan) -> Iterator[float]:
+def _read(
+    model: "PreTrainedModel", words: "PreTrainedTokenizerBase", phase: Phase, plan: PretrainPlan
+) -> Iterator[float]:
     """Run one phase, yielding the loss of each step."""
     examples = [_encoded(words, question, solution) for question, solution in reading(phase)]
     optimizer = torch.optim.AdamW(model.parameters(), lr=phase.learning_rate, betas=plan.betas, weight_decay=0.0)
@@ -147,7 +149,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="another base: other weights to begin with, other problems")
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    pretrain(reseeded(Plan(), asked.seed), asked.out)
+    pretrain(reseeded(PretrainPlan(), asked.seed), asked.out)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from orcamath.classroom.grammar import vocabulary
 from orcamath.classroom.solutions import written
-from orcamath.classroom.solving import Operation, Solution
+from orcamath.classroom.solving import StoryOperation, StorySolution
 
 __all__ = ["CHAT_TEMPLATE", "END", "PAD", "base", "pupil", "tokenizer"]
 
@@ -70,7 +70,7 @@ def _texts() -> Iterator[str]:
         yield " " + word
     for sign in "+-*/":
         for style in range(4):
-            yield written(Solution(12, (Operation(3, sign, 4, 12), Operation(3, sign, 4, 12))), style)
+            yield written(StorySolution(12, (StoryOperation(3, sign, 4, 12), StoryOperation(3, sign, 4, 12))), style)
 
 
 def pupil(words: PreTrainedTokenizerFast, seed: int, *, width: int = 128, layers: int = 4) -> LlamaForCausalLM:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pydantic import Field, ValidationError
 
 from orcamath.classroom.grammar import MAX_STEPS, render
-from orcamath.classroom.growing import family, n_steps, split_of, stories
+from orcamath.classroom.growing import family, n_operations, split_of, stories
 from orcamath.classroom.solving import Story, solve
 from orcamath.errors import RecipeError, nearest
 from orcamath.records import Problem, Settings, Split
@@ -77,5 +77,5 @@ def read(settings: SourceSettings) -> Iterator[Problem]:
 
 
 def _level(story: Story) -> str:
-    n = n_steps(story)
+    n = n_operations(story)
     return f"{'forward' if story.forward else 'inverse'}, {n} step{'s' if n > 1 else ''}"

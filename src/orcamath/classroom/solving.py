@@ -8,7 +8,17 @@ from typing import NamedTuple
 
 from orcamath.classroom.words import KINDS
 
-__all__ = ["Operation", "Solution", "Step", "Story", "Unsolvable", "solve", "solve_for", "structure", "values"]
+__all__ = [
+    "Step",
+    "Story",
+    "StoryOperation",
+    "StorySolution",
+    "Unsolvable",
+    "solve",
+    "solve_for",
+    "structure",
+    "values",
+]
 
 
 class Step(NamedTuple):
@@ -41,7 +51,7 @@ class Story(NamedTuple):
         return self.asked == len(self.steps) + 1
 
 
-class Operation(NamedTuple):
+class StoryOperation(NamedTuple):
     """`left sign right = result`."""
 
     left: int
@@ -50,11 +60,11 @@ class Operation(NamedTuple):
     result: int
 
 
-class Solution(NamedTuple):
+class StorySolution(NamedTuple):
     """The answer and the operations that reach it."""
 
     answer: int
-    operations: tuple[Operation, ...]
+    operations: tuple[StoryOperation, ...]
 
     @property
     def signs(self) -> str:
@@ -75,18 +85,18 @@ def values(story: Story) -> list[int]:
     return found
 
 
-def solve(story: Story) -> Solution:
+def solve(story: Story) -> StorySolution:
     """Solve from what the text tells (the hidden number is not looked at); raises Unsolvable."""
     return solve_for(story.start, story.steps, story.asked, None if story.forward else values(story)[-1])
 
 
-def solve_for(start: int, steps: tuple[Step, ...], asked: int, result: int | None) -> Solution:
+def solve_for(start: int, steps: tuple[Step, ...], asked: int, result: int | None) -> StorySolution:
     """Find the slot `asked`, whose own entry in `start` or `steps` is ignored; `result` is None where it is asked for."""
     work = _Work()
     if result is None:
         for step in steps:
             start = work.forwards(start, step)
-        return Solution(start, tuple(work.done))
+        return StorySolution(start, tuple(work.done))
     before = start
     for step in steps[: max(0, asked - 1)]:
         before = work.forwards(before, step)
@@ -94,7 +104,7 @@ def solve_for(start: int, steps: tuple[Step, ...], asked: int, result: int | Non
     for step in reversed(steps[asked:]):
         after = work.backwards(after, step)
     answer = after if asked == 0 else work.between(before, after, steps[asked - 1].kind)
-    return Solution(answer, tuple(work.done))
+    return StorySolution(answer, tuple(work.done))
 
 
 def structure(story: Story) -> tuple[str, str]:
@@ -106,7 +116,7 @@ class _Work:
     """Does sums and keeps them."""
 
     def __init__(self) -> None:
-        self.done: list[Operation] = []
+        self.done: list[StoryOperation] = []
 
     def sum(self, left: int, sign: str, right: int) -> int:
         if sign == "/":
@@ -117,7 +127,7 @@ class _Work:
             result = {"+": left + right, "-": left - right, "*": left * right}[sign]
         if result < 1:
             raise Unsolvable(f"{left} {sign} {right} = {result}")
-        self.done.append(Operation(left, sign, right, result))
+        self.done.append(StoryOperation(left, sign, right, result))
         return result
 
     def forwards(self, value: int, step: Step) -> int:

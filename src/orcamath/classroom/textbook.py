@@ -12,10 +12,10 @@ from hashlib import blake2b
 
 from pydantic import Field, ValidationError
 
-from orcamath.classroom.grammar import Unreadable, parse, render, state
+from orcamath.classroom.grammar import NoStory, parse_story, render, state
 from orcamath.classroom.growing import asking, harden
-from orcamath.classroom.solutions import STYLES, bare, written
-from orcamath.classroom.solving import Operation, Solution, solve
+from orcamath.classroom.solutions import STYLES, without_working, written
+from orcamath.classroom.solving import StoryOperation, StorySolution, solve
 from orcamath.errors import RecipeError
 from orcamath.ports import Chat, Message, Replies, Reply, Request, Usage
 from orcamath.records import Settings, canonical, digest
@@ -69,7 +69,7 @@ def reply(messages: Sequence[Message], draw: int = 0, options: TextbookOptions |
     problem = _block(text, "problem") if named else (messages[-1].content if messages else "")
     try:
         return _TASKS[task](_Call(text, problem.strip(), draw, options))
-    except (Unreadable, KeyError):
+    except (NoStory, KeyError):
         return REFUSAL
 
 
@@ -143,7 +143,7 @@ def _block(text: str, tag: str) -> str:
 
 
 def _ask_me_anything(call: _Call) -> str:
-    story, dice = parse(call.problem), call.dice("questions", every_draw=True)
+    story, dice = parse_story(call.problem), call.dice("questions", every_draw=True)
     last = len(story.steps) + 1
     slots = [i for i in range(last + 1) if i != story.asked] + [story.asked]
     variants = [story if i == story.asked else asking(story, i, dice) for i in slots]
@@ -174,14 +174,14 @@ def _misstated(text: str, dice: random.Random) -> str:
 
 
 def _suggester(call: _Call) -> str:
-    parse(call.problem)
+    parse_story(call.problem)
     dice = call.dice("suggestions")
     chosen = dice.sample(sorted(_SUGGESTIONS), dice.randint(1, 3))
     return "\n".join(f"<suggestion>{_SUGGESTIONS[sign]}</suggestion>" for sign in chosen)
 
 
 def _editor(call: _Call) -> str:
-    story, dice, wanted = parse(call.problem), call.dice("edit"), _block(call.text, "suggestions")
+    story, dice, wanted = parse_story(call.problem), call.dice("edit"), _block(call.text, "suggestions")
     signs = sorted((s for s in _SUGGESTIONS if _SUGGESTIONS[s] in wanted), key=lambda s: wanted.find(_SUGGESTIONS[s]))
     longer = harden(story, dice, signs[0] if signs else None)
     if longer is None:
@@ -201,25 +201,25 @@ def _spoilt(text: str, call: _Call) -> str:
 
 
 def _solver(call: _Call) -> str:
-    story = parse(call.problem)
+    story = parse_story(call.problem)
     solution = solve(story)
     if call.errs("problem", every_draw=True):
         solution = _wrong(solution, call.dice("wrong", every_draw=True))
     elif call.errs("draw"):
         solution = _wrong(solution, call.dice("wrong"))
     if not story.forward and call.dice("terse", every_draw=True).random() < call.options.terse:
-        return bare(solution)
+        return without_working(solution)
     return written(solution, call.dice("style").randrange(call.options.styles))
 
 
-def _wrong(solution: Solution, dice: random.Random) -> Solution:
+def _wrong(solution: StorySolution, dice: random.Random) -> StorySolution:
     """Let the last operation go wrong: a slip of the pen, or the wrong operation."""
     o = solution.operations[-1]
     other = {"+": "-", "-": "+", "*": "+", "/": "-"}[o.sign]
     result = o.left - o.right if other == "-" else o.left + o.right
     if dice.random() < 0.5 or result < 1 or result == o.result:
         other, result = o.sign, o.result + dice.randint(1, 3)
-    return Solution(result, (*solution.operations[:-1], Operation(o.left, other, o.right, result)))
+    return StorySolution(result, (*solution.operations[:-1], StoryOperation(o.left, other, o.right, result)))
 
 
 def _short(text: str) -> str | None:

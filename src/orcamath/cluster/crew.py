@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from orcamath import __version__
-from orcamath.cluster.purse import Purse
+from orcamath.cluster.purse import DriverPurse
 from orcamath.cluster.settings import EngineSettings
 from orcamath.cluster.spread import News, Spread
 from orcamath.cluster.worker import Worker
@@ -82,7 +82,7 @@ class RayEngine:
         here = self.ray.get_runtime_context().get_node_id()
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        actor = self.ray.remote(Purse).options(
+        actor = self.ray.remote(DriverPurse).options(
             num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False)
         )
         self._purse = actor.remote(budget.path.resolve(), cap_usd, dict(stages_usd))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from orcamath.errors import CapReached
 from orcamath.store.budget import Budget, Lease, Price
 
-__all__ = ["Leased", "Purse"]
+__all__ = ["DriverPurse", "Leased"]
 
 
 class _Books(NamedTuple):
@@ -21,7 +21,7 @@ class _Books(NamedTuple):
     books: tuple[int, int, int, int]
 
 
-class Purse:
+class DriverPurse:
     """The driver's side: what a worker may ask of the budget, in plain values."""
 
     def __init__(self, path: Path, cap_usd: float | None, stage_caps_usd: Mapping[str, float]) -> None:

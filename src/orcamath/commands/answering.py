@@ -8,7 +8,7 @@ from pathlib import Path
 
 from orcamath.backends.openai_compatible import fingerprint_of
 from orcamath.backends.wire_says import place_of_server, said_by
-from orcamath.checks.models import asked
+from orcamath.checks.models import models_asked
 from orcamath.errors import AnotherModel
 from orcamath.recipe_file import arms
 from orcamath.recipe_settings import Recipe
@@ -23,7 +23,7 @@ def know_who_answers(recipe: Recipe, store: Path, *, same: bool) -> None:
     """Ask every server of a recipe and its arms what it serves. Raises AnotherModel where that is in doubt, unless `same`."""
     servers, met = Servers(store), set[tuple[str, str]]()
     for one in (recipe, *arms(recipe).values()):
-        for role, model in asked(one).items():
+        for role, model in models_asked(one).items():
             who = (fingerprint_of(model), place_of_server(model))
             if model.backend in PAID_BACKENDS and who not in met:
                 met.add(who)

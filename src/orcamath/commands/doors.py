@@ -9,21 +9,21 @@ from orcamath.errors import OrcamathError, UsageError, nearest
 from orcamath.export.push import dry_run, push
 from orcamath.export.shapes import Stages, last_round
 from orcamath.export.student import export_student
-from orcamath.export.whole import Exported, default_place, export_table, form_of
+from orcamath.export.whole import Exported, default_place, export_form, export_table
 from orcamath.ports import Silent
 from orcamath.recipe_file import load
 from orcamath.recipe_settings import Recipe
-from orcamath.report.arms import Arm, arms_of, artifacts_of, own
+from orcamath.report.arms import ArmFolder, arms_of, artifacts_of, own
 from orcamath.report.differing import differing
 from orcamath.report.fold import fold
 from orcamath.report.measures import percent
 from orcamath.report.standing import Standing, standing
 from orcamath.store.artifacts import Store
 
-__all__ = ["Door", "compared", "export_from", "runs_listed"]
+__all__ = ["Handout", "compared", "export_from", "runs_listed"]
 
 
-class Door(NamedTuple):
+class Handout(NamedTuple):
     """What is to be exported, how, and where to."""
 
     what: str
@@ -35,7 +35,7 @@ class Door(NamedTuple):
 
 
 def export_from(
-    run: Path, store: Path, door: Door, *, push_to: str | None = None, really: bool = False, public: bool = False
+    run: Path, store: Path, door: Handout, *, push_to: str | None = None, really: bool = False, public: bool = False
 ) -> str:
     """Write what `door` says, then show what would go to the hub, or send it where `really`. Returns what to print.
 
@@ -43,7 +43,7 @@ def export_from(
     """
     if push_to is not None and door.what != "student" and door.form is None:
         door = door._replace(form="hub")
-    form = form_of(door.what, door.form)
+    form = export_form(door.what, door.form)
     out = door.out or default_place(run.name, door.what, form)
     kept = Store(store)
     arm, stages = _chosen(run, kept, door)
@@ -69,7 +69,7 @@ def export_from(
 _STAGE_OF = {"preferences": "preferences", "attempts": "judge", "student": "learn"}
 
 
-def _chosen(run: Path, store: Store, door: Door) -> tuple[Arm, Stages]:
+def _chosen(run: Path, store: Store, door: Handout) -> tuple[ArmFolder, Stages]:
     """Return the arm that is named, or the first that has what is wanted, with its stages by label."""
     arms = list(arms_of(run))
     if door.arm is not None:
@@ -85,7 +85,7 @@ def _chosen(run: Path, store: Store, door: Door) -> tuple[Arm, Stages]:
     return arm, dict(own(arm, store))
 
 
-def _student(run: Path, store: Store, arm: Arm, stages: Stages, door: Door, out: Path) -> Exported:
+def _student(run: Path, store: Store, arm: ArmFolder, stages: Stages, door: Handout, out: Path) -> Exported:
     students = {s["iteration"]: (s["name"], model) for s in arm.pointers["students"] if (model := s["model"])}
     if not students:
         raise UsageError(f"run `{run.name}` has trained no student yet; run it until `imitate`")

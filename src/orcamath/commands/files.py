@@ -9,26 +9,26 @@ from pathlib import Path
 from orcamath.assemble import Assembled
 from orcamath.commands.ending import from_options
 from orcamath.commands.purse import UNLIMITED, Purse
-from orcamath.contamination.check import Checked, check_files
+from orcamath.contamination.check import Searched, check_files
 from orcamath.contamination.search import SearchSettings
 from orcamath.errors import DataError, UsageError, nearest
-from orcamath.export.places import placed, write_lines
+from orcamath.export.places import export_place, write_lines
 from orcamath.held import held
-from orcamath.judges.file import Judged, Summary, judge_rows, read_rows
+from orcamath.judges.file import JudgedRow, Summary, judge_rows, read_rows
 from orcamath.judges.settings import JudgeSettings
 from orcamath.report.progress import Bars
 from orcamath.settings import ModelSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.under_way import stage_under_way
 
-__all__ = ["check", "judge", "judged", "searched"]
+__all__ = ["judged", "searched", "told_search", "told_verdicts"]
 
 SHOWN_PAIRS = 10
 SHOWN_CHARS = 160
 """Of the end of a response that the judge and its label differ about."""
 
 
-def judge(
+def told_verdicts(
     path: Path, *, name: str, columns: Sequence[str], model: str | None, base_url: str | None, out: Path | None,
     offending: bool, store: Path, as_json: bool, purse: Purse = UNLIMITED,
 ) -> str:  # fmt: skip
@@ -43,7 +43,7 @@ def judge(
     if out is None:
         deque(every, maxlen=0)
     else:
-        with placed(out, folder=False, replace=True, what="verdicts", of=path) as new:
+        with export_place(out, folder=False, replace=True, what="verdicts", of=path) as new:
             write_lines((verdict.plain() for verdict in every), new)
     plain = summary.plain()
     rows = [
@@ -61,7 +61,7 @@ def judge(
 def judged(
     rows: Iterable[Mapping[str, object]], summary: Summary, *, name: str, columns: Mapping[str, str], model: str | None,
     base_url: str | None, store: Path, purse: Purse = UNLIMITED, keep: bool = False, where: str = "rows",
-) -> Iterator[Judged]:  # fmt: skip
+) -> Iterator[JudgedRow]:  # fmt: skip
     """Yield a verdict for every row, adding each to `summary`; its calls of the model are counted, booked and remembered.
 
     `model` is asked where rules are unsure: behind `base_url`, or on this machine. Raises DataError where there is no row.
@@ -101,7 +101,7 @@ def _mapping(columns: Sequence[str]) -> dict[str, str]:
     return {ours: theirs for ours, _, theirs in pairs}
 
 
-def check(
+def told_search(
     training: Sequence[Path], tests: Sequence[Path], *, by: str | None, columns: Sequence[str], n: Sequence[int],
     threshold: float, as_json: bool,
 ) -> str:  # fmt: skip
@@ -122,7 +122,7 @@ def check(
 def searched(
     training: Sequence[Path], tests: Sequence[Path], *, by: str | None, columns: Mapping[str, str], n: Sequence[int],
     threshold: float,
-) -> Checked:  # fmt: skip
+) -> Searched:  # fmt: skip
     """Search training files for test questions, with a bar; see `check_files`. `n` are sizes of n-grams, or none for ours."""
     settings = SearchSettings(threshold=threshold, **({"ngrams": tuple(n)} if n else {}))
     bars = Bars()
@@ -133,7 +133,7 @@ def searched(
         bars.end()
 
 
-def _told(found: Checked) -> list[str]:
+def _told(found: Searched) -> list[str]:
     plain = found.plain()
     lines = [
         f"{plain['n_training']:,} training problems, {plain['n_tests']:,} test questions, stop words {plain['stop_words']}",

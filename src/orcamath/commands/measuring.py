@@ -13,26 +13,26 @@ from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.commands.shots import worked_examples
 from orcamath.errors import UsageError
 from orcamath.export.answers import answer_rows, write_answers
-from orcamath.export.places import placed
+from orcamath.export.places import export_place
 from orcamath.held import held
 from orcamath.intervals import Paired, paired
 from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Judge, Message, Pose
 from orcamath.records import Problem, Scored
-from orcamath.report.measured import Measured, text_of
+from orcamath.report.measured import Measurement, measured_text
 from orcamath.report.progress import Bars
 from orcamath.sources.choosing import BenchmarksSettings
 from orcamath.sources.source import SourceSettings
 from orcamath.stages.benchmarks import benchmarks
 from orcamath.stages.evaluate import EvaluateFacts, EvaluateSettings, evaluate
-from orcamath.stages.verifier import Verified, VerifierFacts, VerifierSettings, verified_at_k
+from orcamath.stages.verifier import VerifierFacts, VerifierScore, VerifierSettings, verified_at_k
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.budget import Budget
 from orcamath.store.ledger import Remembered
 from orcamath.student.settings import Dtype
 from orcamath.workshop import Workshop
 
-__all__ = ["Evaluated", "Wanted", "evaluate_models", "evaluated", "plain_of"]
+__all__ = ["Evaluated", "Wanted", "evaluate_models", "evaluated", "plain_scores"]
 
 
 class Wanted(NamedTuple):
@@ -88,8 +88,8 @@ def evaluate_models(model: str, wanted: Wanted, *, runs: Path, store: Path, as_j
     """Measure, and return tables or JSON; see `evaluated`."""
     done = evaluated(model, wanted, runs=runs, store=store)
     if as_json:
-        return json.dumps(plain_of(done, wanted), indent=1)
-    return text_of([m.shown for m in done.made], done.differences)
+        return json.dumps(plain_scores(done, wanted), indent=1)
+    return measured_text([m.shown for m in done.made], done.differences)
 
 
 def evaluated(model: str, wanted: Wanted, *, runs: Path, store: Path) -> Evaluated:
@@ -130,11 +130,11 @@ def _place(wanted: Wanted) -> AbstractContextManager[Path | None]:
     """Return where the answers go, looked at before anything is asked."""
     if wanted.out is None:
         return nullcontext()
-    return placed(wanted.out, folder=False, replace=wanted.replace, what="answers")
+    return export_place(wanted.out, folder=False, replace=wanted.replace, what="answers")
 
 
 class _Made(NamedTuple):
-    shown: Measured
+    shown: Measurement
     scored: Artifact
 
 
@@ -194,10 +194,10 @@ class _Bench:
             b: said.benchmarks[b].model_copy(update={"verifier": verified[b].verifier} if b in verified else {})
             for b in order
         }
-        shown = Measured(name, said.model_copy(update={"benchmarks": benchmarks}), self.wanted.few_shot)
+        shown = Measurement(name, said.model_copy(update={"benchmarks": benchmarks}), self.wanted.few_shot)
         return _Made(shown, scored)
 
-    def _verified(self, scored: Artifact, tests: Artifact) -> dict[str, Verified]:
+    def _verified(self, scored: Artifact, tests: Artifact) -> dict[str, VerifierScore]:
         if self.wanted.verifier is None:
             return {}
         chat, pose = self._open(self.wanted.verifier)
@@ -225,7 +225,7 @@ def _differences(first: Artifact, second: Artifact) -> dict[str, Paired]:
     return {name: paired([a for a, _ in pairs], [b for _, b in pairs]) for name, pairs in found.items()}
 
 
-def plain_of(done: Evaluated, wanted: Wanted) -> dict[str, object]:
+def plain_scores(done: Evaluated, wanted: Wanted) -> dict[str, object]:
     """Return the measures as JSON values: of the first model, and under `compared` of the second."""
     helped = {"judge": wanted.judge, "verifier": wanted.verifier, "few_shot": wanted.few_shot}
     first, *rest = ({"model": m.shown.model, **m.shown.facts.plain(), **helped} for m in done.made)

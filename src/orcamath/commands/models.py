@@ -19,7 +19,7 @@ from orcamath.store.seals import read_sealed
 from orcamath.store.under_way import stage_under_way
 from orcamath.student.settings import Dtype
 
-__all__ = ["ChatAfter", "address_of", "answer_of", "check_model", "open_model", "pose_as_chat"]
+__all__ = ["ChatAfter", "address_of", "answer_by", "check_model", "open_model", "pose_as_chat"]
 
 
 def open_model(
@@ -92,7 +92,7 @@ def _student_folder(name: str, runs: Path, store: Store) -> str | None:
     return str(store.artifacts / students[student] / "model")
 
 
-def answer_of(
+def answer_by(
     model: str,
     question: str,
     *,
@@ -124,17 +124,17 @@ def check_model(name: str, *, runs: Path, store: Path, dtype: Dtype, as_json: bo
     Returns (what to print, whether all hold).
     """
     from orcamath.student.architectures import KNOWN, window
-    from orcamath.student.conformance import check
-    from orcamath.student.model import load, locate, torch_dtype
+    from orcamath.student.conformance import held_against
+    from orcamath.student.model import load_model, local_folder, torch_dtype
 
-    path = locate(_student_folder(name, runs, Store(store)) or name)
-    loaded = load(path, dtype=torch_dtype(dtype))
+    path = local_folder(_student_folder(name, runs, Store(store)) or name)
+    loaded = load_model(path, dtype=torch_dtype(dtype))
     config = loaded.model.config
     width = window(config)
     crossed = (
         _QUESTIONS if width is None or width > _LONGEST else [*_QUESTIONS, " ".join([_QUESTIONS[1]] * (width // 4))]
     )
-    findings = list(check(loaded, crossed, max_new=4))
+    findings = list(held_against(loaded, crossed, max_new=4))
     holds = all(f.holds for f in findings)
     way = (
         "in slots" if config.model_type in KNOWN else f"the plain way, since only {', '.join(sorted(KNOWN))} are known"

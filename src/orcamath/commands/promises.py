@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from orcamath.backends.openai_compatible import OPENAI
 from orcamath.backends.wire_keys import variables_of
-from orcamath.checks.models import asked
+from orcamath.checks.models import models_asked
 from orcamath.errors import RecipeError
 from orcamath.recipe_settings import Recipe
 from orcamath.store.hosts import host_of
@@ -24,7 +24,7 @@ def leaving(recipe: Recipe) -> list[str]:
 
 
 def _hosts(recipe: Recipe) -> Iterator[str]:
-    for role, model in asked(recipe).items():
+    for role, model in models_asked(recipe).items():
         if model.backend in _WIRES:
             url = model.base_url or OPENAI
             names = ", ".join(f"${{{name}}}" for name in variables_of(model, url))

@@ -14,7 +14,7 @@ from orcamath.store.artifacts import Store
 if TYPE_CHECKING:
     from orcamath.report.fold import Results
 
-__all__ = ["ancestry_of", "plain_of", "report_on", "reported", "status_of"]
+__all__ = ["ancestry_of", "plain_report", "report_on", "reported", "status_of"]
 
 
 def report_on(path: Path, store: Path, *, as_json: bool = False) -> None:
@@ -24,7 +24,7 @@ def report_on(path: Path, store: Path, *, as_json: bool = False) -> None:
 
     results, page = reported(path, store)
     if as_json:
-        sys.stdout.write(json.dumps(plain_of(results, page), indent=1) + "\n")
+        sys.stdout.write(json.dumps(plain_report(results, page), indent=1) + "\n")
         return
     width = None if sys.stdout.isatty() else 160
     show(results, console(width=width))
@@ -34,14 +34,14 @@ def report_on(path: Path, store: Path, *, as_json: bool = False) -> None:
 def reported(path: Path, store: Path) -> "tuple[Results, Path]":
     """Fold a run's results and write report.html into its folder; returns both."""
     from orcamath.report.fold import fold
-    from orcamath.report.page import write
+    from orcamath.report.page import write_page
 
     results, page = fold(path, Store(store)), path / "report.html"
-    write(results, page)
+    write_page(results, page)
     return results, page
 
 
-def plain_of(results: "Results", page: Path) -> dict[str, Any]:
+def plain_report(results: "Results", page: Path) -> dict[str, Any]:
     """Return a report's score table and findings as JSON values."""
     from orcamath.store.facts import Fact
 

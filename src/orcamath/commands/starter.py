@@ -13,7 +13,7 @@ from typing import NamedTuple
 from orcamath.errors import UsageError
 from orcamath.recipe_file import load
 from orcamath.sources.choosing import SharesSettings
-from orcamath.sources.look import Seen, drawn, look
+from orcamath.sources.look import FirstLook, drawn, look
 from orcamath.sources.source import SourceSettings
 from orcamath.store.hosts import host_of, is_loopback
 from orcamath.visible import clip, visible
@@ -104,7 +104,7 @@ def write_starter(
     yield f"to be measured on: {divided.why}"
 
 
-def _divided(seen: Sequence[Seen]) -> _Divided:
+def _divided(seen: Sequence[FirstLook]) -> _Divided:
     """Measure on the sets' own test problems where there are some, else on a part drawn by near-duplicate cluster."""
     own = [one for one in seen if "test" in one.splits and set(one.kinds) != {"none"}]
     grown = tuple(one.settings for one in seen if set(one.splits) != {"test"})
@@ -138,7 +138,7 @@ def _titles(sources: Sequence[SourceSettings]) -> str:
 # what is said
 
 
-def _told(seen: Seen) -> Iterator[str]:
+def _told(seen: FirstLook) -> Iterator[str]:
     """Yield what was seen of one set, with its first three problems."""
     yield " ".join(_about(seen))
     yield f"  columns: {_mapped(seen)}"
@@ -148,7 +148,7 @@ def _told(seen: Seen) -> Iterator[str]:
         yield f"  {_bad(seen)}"
 
 
-def _about(seen: Seen) -> Iterator[str]:
+def _about(seen: FirstLook) -> Iterator[str]:
     options = seen.settings.options
     yield f"{seen.settings.path or options.get('dataset')}: {'' if seen.whole else 'the first '}{seen.n:,} problems;"
     if "encoding" in options:
@@ -158,12 +158,12 @@ def _about(seen: Seen) -> Iterator[str]:
     yield f"answers: {_counts(seen.kinds)}; language: {_counts(seen.languages)}"
 
 
-def _mapped(seen: Seen) -> str:
+def _mapped(seen: FirstLook) -> str:
     ours = {theirs: ours for ours, theirs in seen.settings.columns.items()}
     return ", ".join(f"{_line(c, 40)} → {ours[c]}" if c in ours else _line(c, 40) for c in seen.columns)
 
 
-def _bad(seen: Seen) -> str:
+def _bad(seen: FirstLook) -> str:
     first = seen.bad[0]
     n = f"{len(seen.bad):,} row{'s are' if len(seen.bad) > 1 else ' is'}"
     return f"{n} no problem and left out, the first: {_line(f'{first.item} {first.detail}', 160)}"
@@ -180,7 +180,7 @@ def _line(text: str, limit: int) -> str:
 # what is written
 
 
-def _source_lines(seen: Seen, chosen: Sequence[SourceSettings]) -> Iterator[str]:
+def _source_lines(seen: FirstLook, chosen: Sequence[SourceSettings]) -> Iterator[str]:
     yield f"    # {_line(' '.join(_about(seen)), 200)}"
     yield f"    # columns: {_mapped(seen)}"
     if seen.bad:

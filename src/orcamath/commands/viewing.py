@@ -30,7 +30,7 @@ def _touched(folder: Path) -> float:
 def view_run(folder: Path | None, runs: Path, store: Path, *, port: int, browser: bool) -> None:
     """Serve a run, the newest of `runs` where none is given; the address goes to stdout. Raises UsageError."""
     from orcamath.view.opened import Opened
-    from orcamath.view.server import serve
+    from orcamath.view.server import serve_view
 
     opened = Opened(folder or newest(runs), Store(store))
 
@@ -42,7 +42,7 @@ def view_run(folder: Path | None, runs: Path, store: Path, *, port: int, browser
             webbrowser.open(address)
 
     try:
-        asyncio.run(serve(opened, port, announce))
+        asyncio.run(serve_view(opened, port, announce))
     except OSError as e:
         raise UsageError(
             f"cannot listen on 127.0.0.1:{port} ({e.strerror}); leave `--port` out to take a free one"

@@ -3,7 +3,7 @@
 `search` is the procedure, `check_files` what `orcamath check` calls; the recipe's stage is `stages.gate`.
 """
 
-from orcamath.contamination.check import Checked, check_files
+from orcamath.contamination.check import Searched, check_files
 from orcamath.contamination.search import SearchSettings, search
 
-__all__ = ["Checked", "SearchSettings", "check_files", "search"]
+__all__ = ["SearchSettings", "Searched", "check_files", "search"]

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from orcamath.contamination.pairs import looks_found, most_alike, side_by_side
-from orcamath.contamination.search import Found, SearchSettings, search
+from orcamath.contamination.search import SearchResult, SearchSettings, search
 from orcamath.contamination.words import stop_words
 from orcamath.errors import DataError, UsageError, nearest
 from orcamath.records import Problem, Rejected
@@ -20,17 +20,17 @@ from orcamath.sources.rows import rows
 from orcamath.sources.source import SourceSettings, Unsplit
 from orcamath.text.columns import QUESTION_COLUMNS
 
-__all__ = ["Checked", "check_files", "questions"]
+__all__ = ["Searched", "check_files", "questions"]
 
 MAX_PAIRS = 200
 NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
 
 
-class Checked(NamedTuple):
+class Searched(NamedTuple):
     """What a check found."""
 
-    found: Found
-    by: dict[str, Found]
+    found: SearchResult
+    by: dict[str, SearchResult]
     """Value of the column asked for → the same search over these rows alone, `seed` first."""
     settings: SearchSettings
     pairs: list[dict[str, Any]]
@@ -64,7 +64,7 @@ def check_files(
     columns: Mapping[str, str] = NO_COLUMNS,
     max_pairs: int = MAX_PAIRS,
     tick: Callable[[int], None] = lambda _: None,
-) -> Checked:
+) -> Searched:
     """Search the training files for the test questions.
 
     `columns` names the question's column where it is none of QUESTION_COLUMNS: of one file (its path or name → column), or of all
@@ -81,7 +81,7 @@ def check_files(
     if not found.n_rows:
         raise UsageError(f"{', '.join(map(str, training))}: no training problems in there; name a file that holds some")
     parts = _by_value(training, columns, by, texts, settings) if by else {}
-    return Checked(found, parts, settings, _pairs(found, training, columns, asked, max_pairs))
+    return Searched(found, parts, settings, _pairs(found, training, columns, asked, max_pairs))
 
 
 class _Placed(NamedTuple):
@@ -138,7 +138,7 @@ def _question(path: Path, values: Mapping[str, object], column: str | None) -> s
 
 def _by_value(
     training: Sequence[Path], columns: Mapping[str, str], by: str, tests: Sequence[str], settings: SearchSettings
-) -> dict[str, Found]:
+) -> dict[str, SearchResult]:
     """Repeat the paper's procedure for the rows of each value, each with its own document frequencies."""
     values: set[str] = set()
     for path, _, row in questions(training, columns):
@@ -157,7 +157,7 @@ def _by_value(
 
 
 def _pairs(
-    found: Found, training: Sequence[Path], columns: Mapping[str, str], asked: Sequence[_Placed], limit: int
+    found: SearchResult, training: Sequence[Path], columns: Mapping[str, str], asked: Sequence[_Placed], limit: int
 ) -> list[dict[str, object]]:
     alike = most_alike(found, limit)
     wanted = {row for row, _, _ in alike}

@@ -19,7 +19,7 @@ from sparse_dot_topn import sp_matmul_topn
 
 from orcamath.contamination.words import Block, Ints
 
-__all__ = ["Nearest", "counts", "nearest"]
+__all__ = ["Nearest", "counts", "nearest_rows"]
 
 Floats = npt.NDArray[np.float64]
 COMMON_SHARE = 0.4
@@ -43,7 +43,7 @@ def counts(block: Block, n_words: int) -> csr_matrix:
     return matrix
 
 
-def nearest(
+def nearest_rows(
     tests: csr_matrix, training: Iterable[csr_matrix], document_frequency: Ints, n_rows: int, top: int
 ) -> Nearest:
     """Search all training rows for the `top` nearest of each test question; both sides as counts without stop words.

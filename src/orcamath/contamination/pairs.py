@@ -1,6 +1,6 @@
 """Pairs for people to look at: the most alike first, both texts cut into pieces with the shared words marked."""
 
-from orcamath.contamination.search import LOOKS, Found
+from orcamath.contamination.search import LOOKS, SearchResult
 from orcamath.contamination.words import pieces, split_words, stop_words
 
 Piece = tuple[str, bool]
@@ -8,7 +8,7 @@ Piece = tuple[str, bool]
 __all__ = ["looks_found", "most_alike", "side_by_side"]
 
 
-def most_alike(found: Found, limit: int) -> list[tuple[int, int, dict[str, float]]]:
+def most_alike(found: SearchResult, limit: int) -> list[tuple[int, int, dict[str, float]]]:
     """Return (training row, test, score by look) of at most `limit` pairs, each once, the most alike first."""
     scores: dict[tuple[int, int], dict[str, float]] = {}
     for pair in found.pairs:
@@ -23,7 +23,7 @@ def side_by_side(training: str, test: str) -> dict[str, tuple[Piece, ...]]:
     return {"training": tuple(pieces(training, shared)), "test": tuple(pieces(test, shared))}
 
 
-def looks_found(found: Found) -> dict[str, dict[str, int]]:
+def looks_found(found: SearchResult) -> dict[str, dict[str, int]]:
     """Count, for every look, the test questions and the training rows it found in some pair."""
     return {
         look: {"tests": len({p.test for p in found.of_look(look)}), "rows": len({p.row for p in found.of_look(look)})}

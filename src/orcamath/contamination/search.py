@@ -15,14 +15,14 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from orcamath.contamination.neighbours import Nearest, counts, nearest
+from orcamath.contamination.neighbours import Nearest, counts, nearest_rows
 from orcamath.contamination.overlap import Overlap, ngrams
 from orcamath.contamination.spool import Spool
-from orcamath.contamination.words import Block, Vocabulary, content, masked
+from orcamath.contamination.words import Block, Vocabulary, content, numbers_masked
 from orcamath.records import Settings
 from orcamath.text.minhash import jaccard
 
-__all__ = ["LOOKS", "Found", "Look", "Pair", "SearchSettings", "search"]
+__all__ = ["LOOKS", "Look", "Pair", "SearchResult", "SearchSettings", "search"]
 
 Look = Literal["paper", "every_pair", "containment", "masked"]
 LOOKS: tuple[Look, ...] = ("paper", "every_pair", "containment", "masked")
@@ -54,7 +54,7 @@ class Pair(NamedTuple):
     cosine: float = 0.0
 
 
-class Found(NamedTuple):
+class SearchResult(NamedTuple):
     """What a search found."""
 
     n_rows: int
@@ -87,7 +87,7 @@ def search(
     settings: SearchSettings,
     looks: Sequence[Look] = LOOKS,
     tick: Callable[[int], None] = lambda _: None,
-) -> Found:
+) -> SearchResult:
     """Search training texts, read once, for the test questions. `tick` is told how many rows were read."""
     vocabulary = Vocabulary()
     asked = vocabulary.encode(tests)
@@ -95,10 +95,10 @@ def search(
     with Spool() as spool:
         frequency = spool.read(training, vocabulary, tick)
         n_words = len(vocabulary)
-        near = nearest(counts(bare, n_words), spool.counts(n_words), frequency, spool.n_rows, settings.top)
+        near = nearest_rows(counts(bare, n_words), spool.counts(n_words), frequency, spool.n_rows, settings.top)
         best, pairs = _papers_step(bare, near, spool, vocabulary.n_stop, settings)
         pairs += _further_looks(asked, spool, vocabulary, settings, looks)
-        return Found(spool.n_rows, len(tests), best, sorted(pairs), near)
+        return SearchResult(spool.n_rows, len(tests), best, sorted(pairs), near)
 
 
 def _papers_step(
@@ -147,7 +147,7 @@ def _further_looks(
         lambda t: Overlap(t, min(s.ngrams), "jaccard", s.threshold),
     )
     way("containment", lambda b: b, lambda t: Overlap(t, s.containment_n, "containment", s.containment_threshold))
-    way("masked", lambda b: masked(b, numbers), lambda t: Overlap(t, s.masked_n, "jaccard", s.masked_threshold))
+    way("masked", lambda b: numbers_masked(b, numbers), lambda t: Overlap(t, s.masked_n, "jaccard", s.masked_threshold))
     pairs: list[Pair] = []
     first = 0
     for block in spool.blocks() if ways else ():

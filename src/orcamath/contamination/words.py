@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Block", "Grams", "Vocabulary", "content", "grams", "masked", "pieces", "split_words", "stop_words"]
+__all__ = ["Block", "Grams", "Vocabulary", "content", "grams", "numbers_masked", "pieces", "split_words", "stop_words"]
 
 CODE_BITS = 44
 """Low bits of a gram's key that hold its code; the row is above them, so a block has at most 2^19 rows."""
@@ -105,7 +105,7 @@ def content(block: Block, n_stop: int) -> Block:
     return Block(block.ids[kept], _starts(kept)[block.starts])
 
 
-def masked(block: Block, numbers: npt.NDArray[np.bool_]) -> Block:
+def numbers_masked(block: Block, numbers: npt.NDArray[np.bool_]) -> Block:
     """Give every word with a digit the same id (-1), so that texts that differ in numbers only become equal."""
     return Block(np.where(numbers[block.ids], np.int32(-1), block.ids).astype(np.int32), block.starts)
 

@@ -16,7 +16,7 @@ from orcamath.text.minhash import jaccard
 from orcamath.text.money import CURRENCY_SIGNS
 from orcamath.text.words import CALENDAR, content_words
 
-__all__ = ["Likeness", "Story", "hidden_value", "likeness", "story"]
+__all__ = ["Likeness", "Trace", "hidden_value", "likeness", "trace"]
 
 SHINGLE = 3
 SAME_ASK = 0.8
@@ -74,7 +74,7 @@ def _alike(one: Set[object], two: Set[object], least: float) -> bool:
     return one == two or jaccard(one, two) >= least
 
 
-class Story(NamedTuple):
+class Trace(NamedTuple):
     """What near problems are found by."""
 
     runs: list[int]
@@ -82,9 +82,9 @@ class Story(NamedTuple):
     numbers: tuple[str, ...]
 
 
-def story(text: str) -> Story:
+def trace(text: str) -> Trace:
     """Take apart what finds a problem's neighbours: half the work of `likeness`, for every text that may have some."""
-    return Story(_runs(_told(text)[0]), _all_numbers(text))
+    return Trace(_runs(_told(text)[0]), _all_numbers(text))
 
 
 def likeness(text: str) -> Likeness:

@@ -15,9 +15,9 @@ from orcamath.export.pairs import turn
 from orcamath.records import Lesson
 from orcamath.text.languages import language_of
 
-__all__ = ["COLUMNS", "Tally", "chat_row", "hub_row", "row_of", "sft_row"]
+__all__ = ["LESSON_COLUMNS", "Tally", "chat_row", "hub_row", "row_of", "sft_row"]
 
-COLUMNS: dict[str, pa.DataType] = {
+LESSON_COLUMNS: dict[str, pa.DataType] = {
     "question": pa.string(),
     "answer": pa.string(),
     "id": pa.string(),
@@ -55,7 +55,7 @@ class Tally:
 
 def row_of(lesson: Lesson) -> dict[str, object]:
     """Return a lesson as a row of the exported set, in the order of COLUMNS."""
-    return {name: list(v) if isinstance(v := getattr(lesson, name), tuple) else v for name in COLUMNS}
+    return {name: list(v) if isinstance(v := getattr(lesson, name), tuple) else v for name in LESSON_COLUMNS}
 
 
 def sft_row(lesson: Lesson) -> dict[str, object]:

@@ -15,16 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orcamath.errors import UsageError
-from orcamath.store.placing import aside_of, place, remove
+from orcamath.store.placing import aside_of, put_in_place, remove
 
-__all__ = ["MARK", "placed", "write_lines", "write_parquet"]
+__all__ = ["MARK", "export_place", "write_lines", "write_parquet"]
 
 MARK = ".orcamath-export.json"
 ROW_GROUP = 2_000
 
 
 @contextmanager
-def placed(target: Path, *, folder: bool, replace: bool, what: str, of: Path | None = None) -> Iterator[Path]:
+def export_place(target: Path, *, folder: bool, replace: bool, what: str, of: Path | None = None) -> Iterator[Path]:
     """Lend a place to write to; when the block ends well, what is there becomes `target`.
 
     Raises UsageError before anything is written where `target` is there already (unless `replace`), is none of ours, or is the
@@ -43,7 +43,7 @@ def placed(target: Path, *, folder: bool, replace: bool, what: str, of: Path | N
         if folder:
             mark = {"what": what, "files": sorted(_held(new))}
             (new / MARK).write_text(json.dumps(mark) + "\n", encoding="utf-8")
-        place(new, target)
+        put_in_place(new, target)
     finally:
         remove(new)
 

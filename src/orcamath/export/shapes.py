@@ -84,7 +84,7 @@ def _plain(records: Callable[[Stages, int | None], Iterator[Record]]) -> Callabl
 
 
 _TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
-_COLUMNS = list(lesson_rows.COLUMNS.items())
+_COLUMNS = list(lesson_rows.LESSON_COLUMNS.items())
 _TEXTS = (
     "id", "problem_id", "question", "draw", "response", "finish_reason", "reference", "label", "outcome", "by", "reason",
     "student",

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from orcamath.errors import UsageError
 from orcamath.export.card import plain_cell
-from orcamath.export.places import placed
+from orcamath.export.places import export_place
 from orcamath.export.whole import Exported
-from orcamath.report.rows import Row
+from orcamath.report.rows import ResultRow
 
 __all__ = ["export_student", "marked"]
 
@@ -31,12 +31,12 @@ def marked(template: str) -> str:
 
 
 def export_student(
-    folder: Path, target: Path, *, title: str, base: str, rows: Sequence[Row], replace: bool = False
+    folder: Path, target: Path, *, title: str, base: str, rows: Sequence[ResultRow], replace: bool = False
 ) -> Exported:
     """Copy a student's sealed folder to `target`, with its card. Raises UsageError where the target may not be written."""
     if not folder.is_dir():
         raise UsageError(f"the student's weights are no longer at `{folder}`; run the recipe again to train it")
-    with placed(target, folder=True, replace=replace, what="student") as new:
+    with export_place(target, folder=True, replace=replace, what="student") as new:
         for file in sorted(folder.iterdir()):
             if file.is_file():
                 shutil.copyfile(file, new / file.name)
@@ -51,7 +51,7 @@ def _mark_template(folder: Path) -> None:
         path.write_text(marked(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def _card(title: str, base: str, rows: Sequence[Row]) -> str:
+def _card(title: str, base: str, rows: Sequence[ResultRow]) -> str:
     table = ["| benchmark | right, % | 95 % interval | problems | cut off |", "|---|---:|---|---:|---:|"]
     for r in rows:
         score = f"{100 * r.score.point:.1f} | [{100 * r.score.low:.1f}, {100 * r.score.high:.1f}]"

@@ -12,11 +12,11 @@ import pyarrow as pa
 from orcamath.errors import UsageError, nearest
 from orcamath.export.card import card
 from orcamath.export.lessons import Tally
-from orcamath.export.places import placed, write_lines, write_parquet
+from orcamath.export.places import export_place, write_lines, write_parquet
 from orcamath.export.shapes import FOLDERS, SHAPES, Stages
 from orcamath.store.artifacts import Artifact
 
-__all__ = ["WHAT", "Exported", "default_place", "export_table", "form_of"]
+__all__ = ["WHAT", "Exported", "default_place", "export_form", "export_table"]
 
 WHAT = (*SHAPES, "student")
 
@@ -29,7 +29,7 @@ class Exported(NamedTuple):
     """Rows; files for a student."""
 
 
-def form_of(what: str, form: str | None) -> str:
+def export_form(what: str, form: str | None) -> str:
     """Return the form asked for, or the usual one of `what`. Raises UsageError naming what exists."""
     if what not in WHAT:
         raise UsageError(f"`{what}` cannot be exported; {nearest(what, WHAT)}")
@@ -61,13 +61,13 @@ def export_table(
     `number` chooses a round of practice (the last where None); `history` is what a data card tells of. Raises UsageError for
     an unknown form, a run that has no such thing, or a target that may not be written.
     """
-    form = form_of(what, form)
+    form = export_form(what, form)
     shape = SHAPES[what][form]
     folder = form in FOLDERS
     if form == "parquet" and target.suffix != ".parquet":
         raise UsageError(f"`{target}` does not end in .parquet; rename it, or choose another form")
     rows = shape.rows(stages, number)
-    with placed(target, folder=folder, replace=replace, what=f"{what} as {form}") as new:
+    with export_place(target, folder=folder, replace=replace, what=f"{what} as {form}") as new:
         if folder:
             n = _write_hub(rows, shape.schema, new, title, history)
         elif target.suffix == ".parquet":

@@ -22,9 +22,9 @@ from orcamath.sources.rows import rows as rows_of
 from orcamath.text.columns import ANSWER_COLUMNS, QUESTION_COLUMNS
 from orcamath.text.truth import truth
 
-__all__ = ["COLUMNS", "Judged", "Summary", "comparison_of", "judge_file", "judge_rows", "read_rows"]
+__all__ = ["JUDGED_COLUMNS", "JudgedRow", "Summary", "comparison_of", "judge_file", "judge_rows", "read_rows"]
 
-COLUMNS: dict[str, tuple[str, ...]] = {
+JUDGED_COLUMNS: dict[str, tuple[str, ...]] = {
     "question": QUESTION_COLUMNS,
     "reference": ("gold", "reference", *ANSWER_COLUMNS, "solution"),
     "response": ("response", "generated_solution", "text", "output", "completion", "prediction", "predicted_answer"),
@@ -35,10 +35,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 """What a judge needs, and the column names under which it is looked for, first match first."""
 _NEEDED = ("reference", "response")
-_ALIASES = {candidate: ours for ours, candidates in COLUMNS.items() for candidate in candidates}
+_ALIASES = {candidate: ours for ours, candidates in JUDGED_COLUMNS.items() for candidate in candidates}
 
 
-class Judged(NamedTuple):
+class JudgedRow(NamedTuple):
     """One row's verdict."""
 
     row: int
@@ -76,10 +76,10 @@ class Summary:
     decided_right: int = 0
     false_agrees: int = 0
     false_disagrees: int = 0
-    offending: list[Judged] = field(default_factory=list)
+    offending: list[JudgedRow] = field(default_factory=list)
     """Labelled rows that the judge contradicts or leaves open; kept only where asked for."""
 
-    def add(self, judged: Judged, *, keep: bool = False) -> None:
+    def add(self, judged: JudgedRow, *, keep: bool = False) -> None:
         """Count one verdict."""
         outcome = judged.finding.outcome
         self.n += 1
@@ -124,7 +124,7 @@ def judge_file(
     summary: Summary | None = None,
     *,
     keep: bool = False,
-) -> Iterator[Judged]:
+) -> Iterator[JudgedRow]:
     """Judge every row of a file, in order, adding each verdict to `summary`; `keep` keeps its offending rows.
 
     `columns` maps a name of `COLUMNS` to the file's column. Raises DataError (file and line) for what cannot be read,
@@ -141,7 +141,7 @@ def judge_rows(
     *,
     keep: bool = False,
     where: str = "rows",
-) -> Iterator[Judged]:
+) -> Iterator[JudgedRow]:
     """Judge rows that are already read; see `judge_file`."""
     source = iter(rows)
     first = list(islice(source, 1))
@@ -155,7 +155,7 @@ def judge_rows(
         guess = rule(comparison).guess if finding.outcome == "unjudged" else finding.outcome == "agrees"
         name = str(row[names["id"]]) if names.get("id") and row.get(names["id"]) is not None else None
         label = _label(row.get(names["label"]), where, number) if "label" in names else None
-        judged = Judged(number, name, finding, guess, label, comparison)
+        judged = JudgedRow(number, name, finding, guess, label, comparison)
         if summary is not None:
             summary.add(judged, keep=keep)
         yield judged
@@ -183,7 +183,7 @@ def comparison_of(row: Mapping[str, object], names: Mapping[str, str]) -> Compar
     def value(ours: str) -> Any:
         if ours in names:
             return row.get(names[ours])
-        return next((row[c] for c in COLUMNS[ours] if c in row and c not in names.values()), None)
+        return next((row[c] for c in JUDGED_COLUMNS[ours] if c in row and c not in names.values()), None)
 
     reference, options = _text(row[names["reference"]]), _options(value("options"))
     kind = _text(value("kind")) or kind_of(reference, options)
@@ -193,19 +193,19 @@ def comparison_of(row: Mapping[str, object], names: Mapping[str, str]) -> Compar
 def _resolve(columns: Mapping[str, str], present: Sequence[str], where: str) -> dict[str, str]:
     columns = {_ALIASES.get(ours, ours): theirs for ours, theirs in columns.items()}
     for ours, theirs in columns.items():
-        if ours not in COLUMNS:
-            raise UsageError(f"there is no column `{ours}` to map; {nearest(ours, COLUMNS)}")
+        if ours not in JUDGED_COLUMNS:
+            raise UsageError(f"there is no column `{ours}` to map; {nearest(ours, JUDGED_COLUMNS)}")
         if theirs not in present:
             raise UsageError(f"{where} has no column `{theirs}`; {nearest(theirs, present)}")
     names = dict(columns)
-    for ours in (*_NEEDED, *COLUMNS):
-        found = next((c for c in COLUMNS[ours] if c in present and c not in names.values()), None)
+    for ours in (*_NEEDED, *JUDGED_COLUMNS):
+        found = next((c for c in JUDGED_COLUMNS[ours] if c in present and c not in names.values()), None)
         if ours not in names and found is not None:
             names[ours] = found
     for ours in _NEEDED:
         if ours not in names:
             raise UsageError(
-                f"{where} has no column for the {ours} (looked for {', '.join(COLUMNS[ours])}; it has "
+                f"{where} has no column for the {ours} (looked for {', '.join(JUDGED_COLUMNS[ours])}; it has "
                 f"{', '.join(present)}): name it, as in `--column {ours}=my_column`"
             )
     return names

@@ -15,13 +15,13 @@ from orcamath.errors import RecipeError
 from orcamath.judges.rules import rule, short_reference
 from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Finding, Message, Reply, Request, Sampling
-from orcamath.prompts import Prompt, block, load
+from orcamath.prompts import Prompt, block, load_prompt
 from orcamath.records import digest
 from orcamath.store.ledger import Remembered
 
-__all__ = ["Form", "ModelJudge", "make", "read_extract", "read_verdict"]
+__all__ = ["JudgeForm", "ModelJudge", "make", "read_extract", "read_verdict"]
 
-Form = Literal["verdict", "extract"]
+JudgeForm = Literal["verdict", "extract"]
 WINDOW = 4096
 _VERDICT = re.compile(r"[ \t*_#>-]*final verdict[ \t*_]*:[ \t*_]*(correct|incorrect)[ \t*_.!]*", re.IGNORECASE)
 _SPELLED = re.compile(r"(final)([ \t*_]+)(?=verdict)|(<)(?=/?answer\s*>)", re.IGNORECASE)
@@ -48,11 +48,11 @@ class ModelJudge:
     """Asks a model about every comparison; equal questions are asked once (by the ledger)."""
 
     def __init__(
-        self, model: Remembered, form: Form = "verdict", prompt: Prompt | None = None, max_tokens: int = 300
+        self, model: Remembered, form: JudgeForm = "verdict", prompt: Prompt | None = None, max_tokens: int = 300
     ) -> None:
         self.model = model
-        self.form: Form = form
-        self.prompt = prompt or load(f"judge_{form}")
+        self.form: JudgeForm = form
+        self.prompt = prompt or load_prompt(f"judge_{form}")
         self.sampling = Sampling(temperature=0.0, max_tokens=max_tokens)
 
     @property
@@ -128,5 +128,5 @@ def make(settings: JudgeSettings, model: Remembered | None) -> ModelJudge:
     """Return the model alone as judge; raises RecipeError where no model is given."""
     if model is None:
         raise RecipeError("the judge `model` needs a model: set `judge.model`, or use `rules`")
-    prompt = load(f"judge_{settings.form}", settings.prompt)
+    prompt = load_prompt(f"judge_{settings.form}", settings.prompt)
     return ModelJudge(model, settings.form, prompt, settings.max_tokens)

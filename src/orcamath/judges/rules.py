@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple, get_args
 
-from orcamath.answers import Answer, final_answer, find, kind_of, likely, quantities, same
+from orcamath.answers import Answer, final_answer, find_answer, kind_of, likely, quantities, same
 from orcamath.answers.latex import plain
 from orcamath.answers.stated import CONCLUDES, breaks_off, mentions, restates
 from orcamath.answers.writing import decimal_comma, writes_comma
@@ -72,7 +72,7 @@ def rule(comparison: Comparison) -> Ruling:
         kind = kind_of(reference, comparison.options)  # some sets hold `Yes` among their numbers
     if not comparison.response or comparison.response.isspace():
         return Ruling(False, False, "no_answer", None)
-    answer = find(comparison.response, kind, comparison.question)
+    answer = find_answer(comparison.response, kind, comparison.question)
     if answer is None:
         return Ruling(False, False, "cut_off" if "<think>" in comparison.response else "no_answer", None)
     if not comparison.finished and answer.how == "sentence":

@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 from orcamath.extend import code_of
 from orcamath.plan.ranges import Range, around
-from orcamath.plan.rehearsal import Seen, Tally
+from orcamath.plan.rehearsal import CallTally, StageForecast
 from orcamath.recipe_settings import Recipe
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
 from orcamath.store.prices import PAID_BACKENDS, is_unpriced
 from orcamath.student.sizes import ModelSize, size_by_name
 
-__all__ = ["StagePlan", "follow_ups", "grown", "put_together"]
+__all__ = ["StagePlan", "follow_ups", "growth_of", "put_together"]
 
 BYTES_A_TOKEN = Range(3.0, 4.5)
 ANSWER_TOKENS = {
@@ -60,7 +60,7 @@ class StagePlan(NamedTuple):
     """Of a model on a server of one's own, as far as its name tells: what it costs is GPU hours."""
 
 
-def grown(seen: Seen, recipe: Recipe) -> Range:
+def growth_of(seen: StageForecast, recipe: Recipe) -> Range:
     """Return how many problems an agents' stage will have made in the end. A call not remembered is an item not yet done."""
     missing = seen.calls.unknown + seen.calls.waiting
     done = seen.n_in - missing
@@ -79,7 +79,7 @@ def grown(seen: Seen, recipe: Recipe) -> Range:
     return rate.times(missing).plus(seen.n_out)
 
 
-def follow_ups(seen: Seen, recipe: Recipe) -> Range:
+def follow_ups(seen: StageForecast, recipe: Recipe) -> Range:
     """Return the calls that come after the unknown ones: an editor after its suggester, a second round after a first, the
     questions about a statement."""
     if seen.sealed:
@@ -93,7 +93,7 @@ def follow_ups(seen: Seen, recipe: Recipe) -> Range:
     return Range(0, 0)
 
 
-def _not_begun(seen: Seen) -> int:
+def _not_begun(seen: StageForecast) -> int:
     """Return how many items have not even their first call."""
     return min(max(seen.n_in - seen.calls.known, 0), seen.calls.unknown + seen.calls.waiting)
 
@@ -108,7 +108,7 @@ def _sum_of_rounds(recipe: Recipe, first: int) -> Range:
 def put_together(
     arm: str,
     stage: str,
-    tally: Tally,
+    tally: CallTally,
     more: Range,
     settings: ModelSettings,
     price: Price,
@@ -136,13 +136,13 @@ def put_together(
     )  # fmt: skip
 
 
-def _tokens_a_byte(tally: Tally) -> Range:
+def _tokens_a_byte(tally: CallTally) -> Range:
     if tally.known >= ENOUGH and tally.prompt_tokens:
         return around(tally.prompt_tokens / tally.known_bytes)
     return Range(1 / BYTES_A_TOKEN.high, 1 / BYTES_A_TOKEN.low)
 
 
-def _tokens_an_answer(tally: Tally, stage: str) -> Range:
+def _tokens_an_answer(tally: CallTally, stage: str) -> Range:
     if tally.known >= ENOUGH and tally.completion_tokens:
         return around(tally.completion_tokens / tally.known)
     return ANSWER_TOKENS[stage]

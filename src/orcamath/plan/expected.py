@@ -6,8 +6,8 @@ themselves make them for a problem of that length.
 
 from orcamath.agents import ask_me_anything, solver, suggester
 from orcamath.agents.small_writer.ask_each import Teller
-from orcamath.agents.solver import Posed
-from orcamath.plan.rehearsal import Seen, Tally
+from orcamath.agents.solver import Assignment
+from orcamath.plan.rehearsal import CallTally, StageForecast
 from orcamath.ports import Request
 from orcamath.recipe_settings import ExpectedSettings, Recipe
 from orcamath.records import Problem
@@ -15,7 +15,7 @@ from orcamath.records import Problem
 __all__ = ["seen_of"]
 
 
-def seen_of(recipe: Recipe, expected: ExpectedSettings) -> dict[str, Seen]:
+def seen_of(recipe: Recipe, expected: ExpectedSettings) -> dict[str, StageForecast]:
     """Return the stages up to the lessons as they stand before anything was asked."""
     problem = Problem.make("x" * expected.question_chars, "seed", "expected", answer="7", answer_from="gold")
     here = expected.seeds + expected.as_they_are
@@ -29,16 +29,16 @@ def seen_of(recipe: Recipe, expected: ExpectedSettings) -> dict[str, Seen]:
     if recipe.suggester_editor is not None:
         request = suggester.make(recipe.suggester_editor.suggester).request(problem, 0)
         seen["edit"] = _stage("edit", expected.seeds, 0, expected, request)
-    request = solver.make(recipe.teach).request(Posed(problem), 0)
+    request = solver.make(recipe.teach).request(Assignment(problem), 0)
     seen["teach"] = _stage("teach", here, 0, expected, request, recipe.teach.solutions)
     return seen
 
 
 def _stage(
     label: str, n_in: int, n_out: int, expected: ExpectedSettings, request: Request | None = None, calls: int = 1
-) -> Seen:
-    tally = Tally()
+) -> StageForecast:
+    tally = CallTally()
     if request is not None:
         size = sum(len(m.content.encode()) for m in request.messages)
-        tally = Tally(unknown=n_in * calls, unknown_bytes=n_in * calls * size)
-    return Seen(label, False, n_in, n_out, float(expected.question_chars), 0.0, tally)
+        tally = CallTally(unknown=n_in * calls, unknown_bytes=n_in * calls * size)
+    return StageForecast(label, False, n_in, n_out, float(expected.question_chars), 0.0, tally)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from orcamath.plan.calls import ASK_GROWTH, EDIT_GROWTH, StagePlan, put_together
 from orcamath.plan.ranges import Range
-from orcamath.plan.rehearsal import Tally
+from orcamath.plan.rehearsal import CallTally
 from orcamath.plan.training import Lengths
 from orcamath.recipe_settings import Recipe
 from orcamath.settings import ModelSettings
@@ -38,6 +38,6 @@ def grown_later(
     calls.append(("teach", recipe.teacher, made * recipe.teach.solutions, recipe.teach.max_new_tokens))
     for stage, model, n, longest in calls:
         yield put_together(
-            arm, f"{stage} (grown later)", Tally(), Range(0, n), model, price_of(model), longest=longest, rehearsed=False,
+            arm, f"{stage} (grown later)", CallTally(), Range(0, n), model, price_of(model), longest=longest, rehearsed=False,
             kind=stage,
         )  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from orcamath.plan.calls import ENOUGH, StagePlan, put_together
 from orcamath.plan.ranges import Range, around
-from orcamath.plan.rehearsal import Seen, Tally
+from orcamath.plan.rehearsal import CallTally, StageForecast
 from orcamath.recipe_settings import Recipe
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
@@ -21,11 +21,11 @@ GOES_UP = Range(0.05, 0.7)
 
 
 def climbed(
-    arm: str, recipe: Recipe, seen: Seen, more: Range, price_of: Callable[[ModelSettings], Price]
+    arm: str, recipe: Recipe, seen: StageForecast, more: Range, price_of: Callable[[ModelSettings], Price]
 ) -> Iterator[StagePlan]:
     """Yield a plan a rung, `teach 1` the cheapest. `more`: calls to the first rung for problems that are not there yet."""
     teachers = (*recipe.ladder, recipe.teacher)
-    rungs = seen.rungs or [seen.calls, *(Tally() for _ in recipe.ladder)]
+    rungs = seen.rungs or [seen.calls, *(CallTally() for _ in recipe.ladder)]
     for n, (model, tally) in enumerate(zip(teachers, rungs, strict=True), start=1):
         yield put_together(
             arm, f"teach {n}", tally, more, model, price_of(model), longest=recipe.teach.max_new_tokens, rehearsed=True,
@@ -37,14 +37,14 @@ def climbed(
 
 
 def dear_alone(
-    arm: str, recipe: Recipe, seen: Seen | None, problems: Range, price_of: Callable[[ModelSettings], Price]
+    arm: str, recipe: Recipe, seen: StageForecast | None, problems: Range, price_of: Callable[[ModelSettings], Price]
 ) -> list[StagePlan]:
     """Return what `teach` would take of the dearest teacher alone, nothing remembered; empty without a ladder."""
     if seen is None or not recipe.ladder:
         return []
     calls = seen.rungs[0] if seen.rungs else seen.calls
     n = max(calls.known + calls.unknown, 1)
-    one = Tally(unknown=1, unknown_bytes=(calls.known_bytes + calls.unknown_bytes) // n)
+    one = CallTally(unknown=1, unknown_bytes=(calls.known_bytes + calls.unknown_bytes) // n)
     more = problems.times(recipe.teach.solutions).plus(-1)
     row = put_together(
         arm,

@@ -25,7 +25,7 @@ from orcamath.store.stage import Stage
 from orcamath.store.under_way import under_way
 from orcamath.workshop import Tools, Workshop
 
-__all__ = ["Seen", "Tally", "rehearsal"]
+__all__ = ["CallTally", "StageForecast", "rehearsal"]
 
 S = TypeVar("S", bound=Settings)
 P = ParamSpec("P")
@@ -37,7 +37,7 @@ ASKED = {"ask", "edit", "agent", "collect", "teach", "confirm"}
 
 
 @dataclass
-class Tally:
+class CallTally:
     """What a stage's calls come to: those remembered, and those that would be sent."""
 
     known: int = 0
@@ -52,7 +52,7 @@ class Tally:
     """Most tokens that an answer may have (`max_tokens` of the requests)."""
     waiting: int = 0
     """Calls that lie in a provider's batch: paid for, not here yet."""
-    models: "dict[str, Tally]" = field(default_factory=dict)
+    models: "dict[str, CallTally]" = field(default_factory=dict)
     """Fingerprint → its part, where a stage may ask several."""
 
     def add(self, request: Request, reply: Reply | None) -> None:
@@ -70,7 +70,7 @@ class Tally:
 
 
 @dataclass
-class Seen:
+class StageForecast:
     """One stage of the rehearsal."""
 
     label: str
@@ -83,8 +83,8 @@ class Seen:
     """Mean UTF-8 bytes of the questions it works on, or holds."""
     answer_bytes: float
     """Mean UTF-8 bytes of the solutions it holds; 0 where there are none."""
-    calls: Tally = field(default_factory=Tally)
-    rungs: list[Tally] = field(default_factory=list)
+    calls: CallTally = field(default_factory=CallTally)
+    rungs: list[CallTally] = field(default_factory=list)
     """Its calls by teacher, where several stand on a ladder."""
 
 
@@ -96,12 +96,12 @@ class _Enough(Exception):
 class _Books:
     """What one recipe asked so far, stage by stage."""
 
-    tallies: dict[str, Tally] = field(default_factory=dict)
+    tallies: dict[str, CallTally] = field(default_factory=dict)
     keys: dict[str, set[bytes]] = field(default_factory=dict)
     """Of the requests that are counted, each where it came first."""
 
-    def begin(self, stage: str) -> Tally:
-        self.tallies[stage], self.keys[stage] = Tally(), set()
+    def begin(self, stage: str) -> CallTally:
+        self.tallies[stage], self.keys[stage] = CallTally(), set()
         return self.tallies[stage]
 
     def met(self, key: bytes) -> bool:
@@ -126,7 +126,7 @@ class _Counted(Remembered):
             if not self._books.met(key):
                 self._books.keys[stage.stage].add(key)
                 reply = self.ledger.get(key)
-                for books in (tally, tally.models.setdefault(self.fingerprint, Tally())):
+                for books in (tally, tally.models.setdefault(self.fingerprint, CallTally())):
                     if reply is None and key in self._waiting:
                         books.waiting += 1
                     else:
@@ -152,7 +152,7 @@ class _Unsent:
 class _Done(NamedTuple):
     """A stage that was gone through: what was seen, and the requests that came first in it."""
 
-    seen: Seen
+    seen: StageForecast
     keys: set[bytes]
 
 
@@ -164,7 +164,7 @@ class _Aside(Workshop):
     books: _Books = field(kw_only=True)
     gone_through: dict[Path, _Done] = field(kw_only=True)
     """By the artifact, of earlier recipes too."""
-    seen: dict[str, Seen] = field(kw_only=True, default_factory=dict)
+    seen: dict[str, StageForecast] = field(kw_only=True, default_factory=dict)
 
     def stage(self, stage: Stage[S, P], settings: S, *inputs: P.args, **named: P.kwargs) -> Artifact:
         if stage.name not in READ | ASKED:
@@ -187,19 +187,21 @@ class _Aside(Workshop):
             parts = [x for x in first if isinstance(x, Artifact)]
             seen = _seen(stage.label, made, parts, tally, sealed=here)
             for rung in made.said(TeachFacts).rungs if stage.name == "teach" else ():
-                seen.rungs.append(tally.models.get(rung.model, Tally()) if sealed is None else Tally(known=rung.calls))
+                seen.rungs.append(
+                    tally.models.get(rung.model, CallTally()) if sealed is None else CallTally(known=rung.calls)
+                )
             done = self.gone_through[made.path] = _Done(seen, self.books.keys[stage.name])
         self.books.keys[stage.name] = done.keys
         self.seen[stage.label] = done.seen
         return made
 
 
-def _seen(label: str, made: Artifact, parts: Iterable[Artifact], tally: Tally, *, sealed: bool) -> Seen:
+def _seen(label: str, made: Artifact, parts: Iterable[Artifact], tally: CallTally, *, sealed: bool) -> StageForecast:
     questions = [_size(p.question) for part in parts for p in part.read(Problem)]
     lessons = [(_size(x.question), _size(x.answer)) for x in made.read(Lesson)]
     n_out = next((made.count(t) for t in ("lessons", "exercises", "problems") if made.has(t)), 0)
     question_bytes = _mean(questions or [q for q, _ in lessons])
-    return Seen(label, sealed, len(questions), n_out, question_bytes, _mean([a for _, a in lessons]), tally)
+    return StageForecast(label, sealed, len(questions), n_out, question_bytes, _mean([a for _, a in lessons]), tally)
 
 
 def _size(text: str) -> int:
@@ -211,7 +213,7 @@ def _mean(sizes: Sequence[int]) -> float:
 
 
 @contextmanager
-def rehearsal(store: Store, tools: Tools, progress: Progress) -> Iterator[Callable[[Recipe], dict[str, Seen]]]:
+def rehearsal(store: Store, tools: Tools, progress: Progress) -> Iterator[Callable[[Recipe], dict[str, StageForecast]]]:
     """Lend a way to go through recipes without sending anything; a stage that several share is gone through once.
 
     It returns a recipe's stages, by label, up to the lessons. Files are read, and sealed stages are left alone. Raises what
@@ -223,7 +225,7 @@ def rehearsal(store: Store, tools: Tools, progress: Progress) -> Iterator[Callab
     ):
         aside, gone_through = Store(Path(folder) / "store"), dict[Path, _Done]()
 
-        def rehearse(recipe: Recipe) -> dict[str, Seen]:
+        def rehearse(recipe: Recipe) -> dict[str, StageForecast]:
             books = _Books()
             unsent = _Unsent(tools, books)
             shop = _Aside(store, None, unsent, progress, aside=aside, books=books, gone_through=gone_through)

@@ -16,7 +16,7 @@ from orcamath.records import digest
 from orcamath.student.settings import AdapterSettings, OnlineSettings, SftSettings, TrainSettings
 from orcamath.student.sizes import KEPT_A_LAYER, TOKENS_AT_ONCE, ModelSize
 
-__all__ = ["Lengths", "TrainingPlan", "memory_gb", "served_hours", "training_of", "weights_mb"]
+__all__ = ["Lengths", "TrainingPlan", "memory_gb", "served_hours", "training_plans", "weights_mb"]
 
 TRAIN_SHARE, SAMPLE_SHARE, SERVED_SHARE = Range(0.2, 0.5), Range(0.02, 0.1), Range(0.1, 0.4)
 """How much of the GPU's peak is reached: training, sampling in this process, sampling behind a server."""
@@ -48,7 +48,7 @@ class TrainingPlan(NamedTuple):
     disk_mb: Range | None
 
 
-def training_of(
+def training_plans(
     arm: str, recipe: Recipe, lengths: Lengths, size: ModelSize | None, tflops: float, done: set[str], data: str
 ) -> list[TrainingPlan]:
     """Return a recipe's stages on its student: imitation, then every round of practice and learning.

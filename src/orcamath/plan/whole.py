@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orcamath.agents.ask_me_anything import AskSettings
-from orcamath.plan.calls import ANSWER_TOKENS, ASKING, BYTES_A_TOKEN, StagePlan, follow_ups, grown, put_together
+from orcamath.plan.calls import ANSWER_TOKENS, ASKING, BYTES_A_TOKEN, StagePlan, follow_ups, growth_of, put_together
 from orcamath.plan.expected import seen_of
 from orcamath.plan.growth import grown_later
 from orcamath.plan.ladder import climbed, dear_alone
 from orcamath.plan.ranges import Range
-from orcamath.plan.rehearsal import Seen, Tally, rehearsal
-from orcamath.plan.training import Lengths, TrainingPlan, served_hours, training_of
+from orcamath.plan.rehearsal import CallTally, StageForecast, rehearsal
+from orcamath.plan.training import Lengths, TrainingPlan, served_hours, training_plans
 from orcamath.ports import Progress
 from orcamath.recipe_file import arms
 from orcamath.recipe_settings import Recipe
@@ -96,7 +96,7 @@ def plan(
     stages: list[StagePlan] = []
     training: list[TrainingPlan] = []
     alone: list[StagePlan] = []
-    rehearsed: dict[str, dict[str, Seen]] = {}
+    rehearsed: dict[str, dict[str, StageForecast]] = {}
     trained: set[str] = set()
     with rehearsal(store, tools, progress) as rehearse:
         for arm, told_of in {"": recipe, **arms(recipe)}.items():
@@ -109,7 +109,7 @@ def plan(
             found = _Found(own, rehearsed[key])
             alone += dear_alone(arm, own, found.seen.get("teach"), found.taught, price_of) if new else []
             stages += [s for s in _stages(arm, found, price_of) if new or not s.rehearsed]
-            training += training_of(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
+            training += training_plans(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
     return Plan(tuple(stages), tuple(training), tuple(alone), tflops)
 
 
@@ -123,7 +123,7 @@ def _is_here(recipe: Recipe) -> bool:
 class _Found:
     """What a rehearsal tells of the problems to come."""
 
-    def __init__(self, recipe: Recipe, seen: dict[str, Seen]) -> None:
+    def __init__(self, recipe: Recipe, seen: dict[str, StageForecast]) -> None:
         self.recipe, self.seen = recipe, seen
         self.missing = Range(0, 0)
         told = recipe.expected
@@ -133,7 +133,7 @@ class _Found:
                 n = told.ask if name == "ask" else told.edit
                 self.missing = self.missing.plus(Range(n, n))
             elif name in ("ask", "edit", "agent"):
-                self.missing = self.missing.plus(grown(seen[label], recipe).plus(-seen[label].n_out))
+                self.missing = self.missing.plus(growth_of(seen[label], recipe).plus(-seen[label].n_out))
         entry = next((seen[n] for n in ("collect", "problems", "lessons", "verdicts") if n in seen), None)
         self.here = entry.n_out if entry is not None else 0
         self.problems = self.missing.times(NOT_DUPLICATES if told is None else Range(1, 1)).plus(self.here)
@@ -209,9 +209,11 @@ def _later(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) 
         judge = recipe.judge_model
         price, longest = price_of(judge), recipe.judge.max_tokens
         calls = Range(0, attempts * (UNDECIDED if recipe.judge.name == "cascade" else 1.0))
-        rows.append(put_together(arm, "judge", Tally(), calls, judge, price, longest=longest, rehearsed=False))
+        rows.append(put_together(arm, "judge", CallTally(), calls, judge, price, longest=longest, rehearsed=False))
     if recipe.reask is not None and attempts:
         calls = Range(0, sum(exercises) * DOUBTFUL * recipe.reask.solutions)
         price, longest = price_of(recipe.teacher), recipe.reask.max_new_tokens
-        rows.append(put_together(arm, "reask", Tally(), calls, recipe.teacher, price, longest=longest, rehearsed=False))
+        rows.append(
+            put_together(arm, "reask", CallTally(), calls, recipe.teacher, price, longest=longest, rehearsed=False)
+        )
     return rows

@@ -18,7 +18,7 @@ from orcamath.errors import RecipeError, nearest
 from orcamath.ports import Message
 from orcamath.reading import read_text
 
-__all__ = ["Prompt", "block", "load"]
+__all__ = ["Prompt", "block", "load_prompt"]
 
 _CONTROL = re.compile(
     r"(<)(?=[|\uff5c][^<>\n]{1,40}[|\uff5c]>|/?(?:s|bos|eos|pad|unk)>|(?:start|end)_of_turn>)|(\[)(?=/?INST\])|(<<)(?=/?SYS>>)",
@@ -69,7 +69,7 @@ def block(tag: str, text: str) -> str:
     return f"<{tag}>\n{inside}\n</{tag}>"
 
 
-def load(name: str, override: str | Path | None = None, examples: str | Path | None = None) -> Prompt:
+def load_prompt(name: str, override: str | Path | None = None, examples: str | Path | None = None) -> Prompt:
     """Read a prompt and its worked examples as they ship, or the user's own files instead.
 
     Raises RecipeError for a name or file that is not there.

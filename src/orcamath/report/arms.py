@@ -17,12 +17,23 @@ from orcamath.store.names import arm_folder, once_more
 from orcamath.store.seals import changed, read_sealed
 from orcamath.yaml_reader import read_yaml
 
-__all__ = ["Arm", "Made", "arms_of", "artifacts_of", "key_of", "load_artifact", "made", "own", "recipe_of", "steps_of"]
+__all__ = [
+    "ArmFolder",
+    "Made",
+    "arms_of",
+    "artifacts_of",
+    "key_of",
+    "load_artifact",
+    "made",
+    "own",
+    "recipe_of",
+    "steps_of",
+]
 
 log = logging.getLogger("orcamath")
 
 
-class Arm(NamedTuple):
+class ArmFolder(NamedTuple):
     """The base of a run, or one of its arms."""
 
     name: str
@@ -81,14 +92,14 @@ def _parsed(path: Path, _changed: int) -> dict[str, Any]:
         raise UsageError(f"`{path}` is no recipe any more ({e}): run the recipe again, which writes it anew") from e
 
 
-def arms_of(folder: Path) -> Iterator[Arm]:
+def arms_of(folder: Path) -> Iterator[ArmFolder]:
     """Yield the base, then its arms in the recipe's order; folders of arms it no longer names are left out."""
     if (pointers := reached_in(folder)) is None:
         raise UsageError(f"nothing was run in `{folder}` yet; start with `orcamath run`")
     recipe = recipe_of(folder)
     first, *others = recipe.get("repeat") or [None]
     variants = list(recipe.get("variants") or {})
-    yield Arm("", "", first, folder, pointers, recipe)
+    yield ArmFolder("", "", first, folder, pointers, recipe)
     ran = {str(recipe_of(p.parent).get("name")): p.parent for p in sorted((folder / "arms").glob("*/stages.json"))}
     wanted = [(name, name, first) for name in variants]
     wanted += [(once_more(name, seed), name, seed) for seed in others for name in ["", *variants]]
@@ -96,10 +107,10 @@ def arms_of(folder: Path) -> Iterator[Arm]:
         place = folder / "arms" / arm_folder(name)
         place = place if place.is_dir() else ran.get(name, place)  # an older version named folders otherwise
         if (pointers := reached_in(place)) is not None:
-            yield Arm(name, variant, seed, place, pointers, recipe_of(place))
+            yield ArmFolder(name, variant, seed, place, pointers, recipe_of(place))
 
 
-def steps_of(arm: Arm) -> list[dict[str, Any]]:
+def steps_of(arm: ArmFolder) -> list[dict[str, Any]]:
     """Read the training steps in order; of a step that was repeated after a crash the last counts."""
     labels = [s["label"] for s in arm.pointers["stages"]]
     path = arm.folder / "metrics.jsonl"
@@ -116,13 +127,13 @@ def steps_of(arm: Arm) -> list[dict[str, Any]]:
     return [steps[key] for key in sorted(steps)]
 
 
-def own(arm: Arm, store: Store) -> Iterator[tuple[str, Artifact]]:
+def own(arm: ArmFolder, store: Store) -> Iterator[tuple[str, Artifact]]:
     """Yield what an arm's labels point to, shared stages among them."""
     for s in arm.pointers["stages"]:
         yield s["label"], load_artifact(store, s["artifact"])
 
 
-def made(arms: Iterable[Arm], store: Store) -> Iterator[Made]:
+def made(arms: Iterable[ArmFolder], store: Store) -> Iterator[Made]:
     """Yield (arm, label, seconds, artifact), what arms share only once."""
     seen: set[str] = set()
     for arm in arms:

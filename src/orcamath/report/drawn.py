@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from orcamath.intervals import Interval
 from orcamath.report.fold import Results
-from orcamath.report.rows import Row
+from orcamath.report.rows import ResultRow
 from orcamath.report.ways import Trail, flow, trails
 from orcamath.scoring.facts import Several
 
@@ -44,9 +44,9 @@ def paths(results: Results) -> list[Paths]:
     return found
 
 
-def _against_tokens(name: str, benchmark: str, rows: Sequence[Row]) -> Markup:
+def _against_tokens(name: str, benchmark: str, rows: Sequence[ResultRow]) -> Markup:
     early = [r for r in rows if not r.arm and r.iteration <= 1 and r.model in {"M0", "M1"}]
-    arms: dict[str, list[Row]] = {}
+    arms: dict[str, list[ResultRow]] = {}
     for row in rows:
         if row.iteration > 1 or row.arm:
             arms.setdefault(row.arm or row.name, []).append(row)
@@ -65,7 +65,7 @@ def _against_tokens(name: str, benchmark: str, rows: Sequence[Row]) -> Markup:
     return trails(name, f"{benchmark}: score against trained tokens", about, drawn, x_unit="tokens trained")
 
 
-def _of_samples(name: str, kind: Several, what: str, rows: Sequence[Row]) -> Markup:
+def _of_samples(name: str, kind: Several, what: str, rows: Sequence[ResultRow]) -> Markup:
     drawn: list[Trail] = []
     series = {name: i for i, name in enumerate(dict.fromkeys(r.name for r in rows))}
     last = {r.name: r for r in rows}

@@ -10,16 +10,16 @@ from typing import Any, NamedTuple
 
 from orcamath.recipe_settings import HypothesesSettings
 from orcamath.records import Lesson, Problem, Record, Rejected, Scored
-from orcamath.report.arms import Arm, Made, arms_of, key_of, load_artifact, made, own, steps_of
+from orcamath.report.arms import ArmFolder, Made, arms_of, key_of, load_artifact, made, own, steps_of
 from orcamath.report.duels import Duels, duels
-from orcamath.report.hypotheses import Settled, settled
+from orcamath.report.hypotheses import Settled, settled_hypotheses
 from orcamath.report.ladder import RungRow, ladder
 from orcamath.report.lengths import AnswerLength, LessonKind, answer_lengths, lesson_kinds
 from orcamath.report.mistakes import MistakeTable, mistakes_of_rounds, mistakes_of_students
 from orcamath.report.moved import Moved, moved
 from orcamath.report.provenance import models, spent
-from orcamath.report.rows import Row, Student, rows
-from orcamath.report.samples import Sample, doubted, samples
+from orcamath.report.rows import ResultRow, Student, score_table
+from orcamath.report.samples import Excerpt, doubted, samples
 from orcamath.report.slices import Slices, slices
 from orcamath.stages.evaluate import EvaluateFacts
 from orcamath.stages.facts import facts_of
@@ -86,7 +86,7 @@ class Results(NamedTuple):
     about: str
     origins: tuple[Origin, ...]
     stages: tuple[StageRow, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ResultRow, ...]
     examples: tuple[Example, ...]
     licences: dict[str, int]
     facts: dict[str, Facts]
@@ -97,7 +97,7 @@ class Results(NamedTuple):
     """Those of them that train the base or an arm once more, with another seed."""
     recipe: str
     """The resolved recipe, YAML."""
-    samples: tuple[Sample, ...] = ()
+    samples: tuple[Excerpt, ...] = ()
     models: tuple[tuple[str, str], ...] = ()
     """(role, the model that played it)."""
     spent: tuple[tuple[str, float], ...] = ()
@@ -138,7 +138,7 @@ def fold(folder: Path, store: Store) -> Results:
         str(arms[0].recipe.get("about") or ""),
         tuple(_origins(base)),
         stages,
-        tuple(rows(students)),
+        tuple(score_table(students)),
         tuple(examples),
         dict(licences.most_common()),
         facts,
@@ -172,15 +172,17 @@ def _looks(students: list[Student], base: Mapping[str, Artifact], shown: Iterabl
 def _settled(recipe: Mapping[str, object], students: list[Student], base: Mapping[str, Artifact]) -> list[Settled]:
     problems = base.get("unseen") or base.get("benchmarks")
     settings = HypothesesSettings.model_validate(recipe.get("hypotheses") or {})
-    return settled(settings, students, problems.read(Problem)) if problems is not None and settings.test else []
+    return (
+        settled_hypotheses(settings, students, problems.read(Problem)) if problems is not None and settings.test else []
+    )
 
 
-def _facts(arms: Iterable[Arm], store: Store) -> Iterator[tuple[str, Facts]]:
+def _facts(arms: Iterable[ArmFolder], store: Store) -> Iterator[tuple[str, Facts]]:
     for arm, label, _, a in made(arms, store):
         yield key_of(arm, label), facts_of(a)
 
 
-def _stages(arms: Iterable[Arm], store: Store) -> Iterator[StageRow]:
+def _stages(arms: Iterable[ArmFolder], store: Store) -> Iterator[StageRow]:
     for arm, label, seconds, a in made(arms, store):
         tables = {t: n for t, n in a.manifest["tables"].items() if t != "rejected"}
         books = {k: n for k, n in a.balance.items() if isinstance(n, int)}
@@ -221,7 +223,7 @@ def _examples(label: str, artifact: Artifact) -> Iterator[Example]:
             yield Example(label, reason, n, detail[:MAX_EXAMPLE_CHARS], text[:MAX_EXAMPLE_CHARS], len(text), item)
 
 
-def students_of(arms: Iterable[Arm], store: Store) -> Iterator[Student]:
+def students_of(arms: Iterable[ArmFolder], store: Store) -> Iterator[Student]:
     """Yield every student once: an arm that only shares its seed's base and M1 does not bring them again."""
     seen: set[tuple[int | None, str]] = set()
     for arm in arms:

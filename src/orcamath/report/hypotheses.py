@@ -18,7 +18,7 @@ from orcamath.recipe_settings import HypothesesSettings, Hypothesis
 from orcamath.records import Problem
 from orcamath.report.rows import Student
 
-__all__ = ["Settled", "settled"]
+__all__ = ["Settled", "settled_hypotheses"]
 
 Decision = Literal["holds", "reversed", "fails", "undecided"]
 
@@ -61,7 +61,9 @@ class _Compared(NamedTuple):
         return 1.0 if self.missing else self.crossed.p
 
 
-def settled(rule: HypothesesSettings, students: Sequence[Student], problems: Iterable[Problem]) -> list[Settled]:
+def settled_hypotheses(
+    rule: HypothesesSettings, students: Sequence[Student], problems: Iterable[Problem]
+) -> list[Settled]:
     """Decide every hypothesis whose two students are there, in the recipe's order."""
     by_benchmark: dict[str, list[Problem]] = defaultdict(list)
     for problem in problems:

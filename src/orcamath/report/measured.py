@@ -18,14 +18,14 @@ from orcamath.report.table import table
 from orcamath.scoring.facts import SEVERAL, EvaluateFacts, PricedShare
 from orcamath.scoring.published import Published
 
-__all__ = ["Measured", "text_of"]
+__all__ = ["Measurement", "measured_text"]
 
 WIDTH, MIN_WIDTH = 150, 100
 NEAR = 4
 """Published rows shown above and below ours, and at the top."""
 
 
-class Measured(NamedTuple):
+class Measurement(NamedTuple):
     """One model on its benchmarks."""
 
     model: str
@@ -35,7 +35,7 @@ class Measured(NamedTuple):
     """Worked examples it was shown before each question."""
 
 
-def text_of(models: Sequence[Measured], differences: Mapping[str, Paired]) -> str:
+def measured_text(models: Sequence[Measurement], differences: Mapping[str, Paired]) -> str:
     """Return the tables as text; `differences` (benchmark → second − first) where there are two models."""
     out = io.StringIO()
     console = Console(file=out, width=WIDTH, no_color=True)
@@ -45,7 +45,7 @@ def text_of(models: Sequence[Measured], differences: Mapping[str, Paired]) -> st
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()).strip("\n")
 
 
-def _tables(models: Sequence[Measured], differences: Mapping[str, Paired]) -> Iterator[Table]:
+def _tables(models: Sequence[Measurement], differences: Mapping[str, Paired]) -> Iterator[Table]:
     for model in models:
         yield _greedy(model)
         if model.facts.samples > 1:
@@ -57,7 +57,7 @@ def _tables(models: Sequence[Measured], differences: Mapping[str, Paired]) -> It
         yield _beside(group, rows)
 
 
-def _greedy(model: Measured) -> Table:
+def _greedy(model: Measurement) -> Table:
     shown = f", {n} worked examples shown" if (n := model.few_shot) else ""
     made = table(
         f"{model.model}: greedy pass@1, one model call an answer{shown}",
@@ -76,7 +76,7 @@ def _greedy(model: Measured) -> Table:
     return made
 
 
-def _sampled(model: Measured) -> Table:
+def _sampled(model: Measurement) -> Table:
     """Show scores that take several calls an answer, each with its price."""
     facts = model.facts.benchmarks
     kinds = [kind for kind in SEVERAL if any(x.several(kind) for x in facts.values())]
@@ -98,7 +98,7 @@ def _priced(found: PricedShare) -> tuple[str, str, str]:
     return share_of(found), f"{found.calls_per_answer:,}", f"{found.tokens_per_answer:,.0f}"
 
 
-def _compared(models: Sequence[Measured], differences: Mapping[str, Paired]) -> Table:
+def _compared(models: Sequence[Measurement], differences: Mapping[str, Paired]) -> Table:
     rows = [
         [
             benchmark, f"{p.n:,}", percent(p.difference, signed=True) + (" *" if p.difference.excludes_zero else ""),

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from orcamath.report.fold import Results
-from orcamath.report.rows import Row
+from orcamath.report.rows import ResultRow
 from orcamath.scoring.facts import SEVERAL, BenchmarkFacts
-from orcamath.scoring.published import Published, ours, placed, published
+from orcamath.scoring.published import Published, ours, placed_among, published
 
 __all__ = ["beside", "partly_measured", "placed_beside"]
 
@@ -16,7 +16,7 @@ def placed_beside(measured: Iterable[tuple[str, str, BenchmarkFacts]]) -> dict[s
     `measured`: (model, benchmark, what the evaluation says of it).
     """
     rows = [p for model, benchmark, facts in measured if _known(benchmark) for p in _ours(model, benchmark, facts)]
-    return {name: found for name, found in placed(rows).items() if not all(r.is_ours for r in found)}
+    return {name: found for name, found in placed_among(rows).items() if not all(r.is_ours for r in found)}
 
 
 def beside(results: Results) -> dict[str, list[Published]]:
@@ -37,7 +37,7 @@ def partly_measured(results: Results) -> list[str]:
     return list(dict.fromkeys(r.benchmark for r in results.rows if not _whole(r, whole)))
 
 
-def _whole(row: Row, whole: set[tuple[str, int]]) -> bool:
+def _whole(row: ResultRow, whole: set[tuple[str, int]]) -> bool:
     name = _known(row.benchmark)
     return name is None or (name, row.n) in whole
 

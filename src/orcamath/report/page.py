@@ -21,20 +21,20 @@ from orcamath.report.table import difference
 from orcamath.store.placing import write_whole
 from orcamath.visible import clip, visible
 
-__all__ = ["render", "write"]
+__all__ = ["render_page", "write_page"]
 
 MAX_RECIPE_CHARS = 200_000
 MAX_TEXT_CHARS = 2_000
 """Of any other text that is shown as it was written."""
 
 
-def write(results: Results, path: Path, *, made: str = "") -> None:
+def write_page(results: Results, path: Path, *, made: str = "") -> None:
     """Write the page whole (a reader sees the old or the new one). `made`: when, in words, to be shown at the foot."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, render(results, made=made).encode())
+    write_whole(path, render_page(results, made=made).encode())
 
 
-def render(results: Results, *, made: str = "") -> str:
+def render_page(results: Results, *, made: str = "") -> str:
     """Return the page as text."""
     return _template().render(
         r=results,
@@ -53,7 +53,7 @@ def render(results: Results, *, made: str = "") -> str:
         gate=sections.contamination(results),
         curves=curves(results),
         stages=sections.stages(results),
-        said=sections.said(results),
+        said=sections.facts_said(results),
         max_recipe=MAX_RECIPE_CHARS,
         max_sorted=MAX_SORTED,
     )

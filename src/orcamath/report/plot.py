@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from orcamath.report.svg import at_tenth, figure, gridline, padded, rule, short, svg, text, ticks
+from orcamath.report.svg import at_tenth, figure, gridline, padded, ruled_line, short, svg, text, ticks
 from orcamath.visible import visible
 
 __all__ = ["Lane", "Line", "bars", "intervals", "lines", "smoothed", "thinned"]
@@ -126,7 +126,7 @@ def lines(name: str, title: str, about: str, curves: Sequence[Line]) -> Markup:
     def y(value: float) -> float:
         return height - bottom - (value - y0) / (y1 - y0) * (height - bottom - 26)
 
-    parts = [rule(y(t), left, width - 12, figure(t)) for t in ticks(y0, y1)]
+    parts = [ruled_line(y(t), left, width - 12, figure(t)) for t in ticks(y0, y1)]
     parts += [text(x(t), height - bottom + 15, f"{t:,.0f}", "tick", "middle") for t in ticks(x0, x1, 4)]
     parts.append(text((left + width) / 2, height - 3, "step", "axis", "middle"))
     for curve in drawn:

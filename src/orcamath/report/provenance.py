@@ -6,7 +6,7 @@ In: a run's resolved recipe, its stages and what they said of themselves. Out: p
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from orcamath.sources.clusters import Overlap
+from orcamath.sources.clusters import SharedClusters
 from orcamath.sources.mixture import Mixture
 from orcamath.sources.passes import ReadingFacts
 from orcamath.stages.imitate import ImitateFacts
@@ -66,7 +66,7 @@ def origins(facts: Mapping[str, Facts]) -> Origins:
             rows.append(
                 (stage, source, splits, kept, ", ".join(x or "not stated" for x in said.licences.get(source, {})))
             )
-        shared = said.overlap or Overlap()
+        shared = said.overlap or SharedClusters()
         pairs = dict.fromkeys([*shared.same_text, *shared.near])
         overlap += [(stage, pair, shared.same_text.get(pair, 0), shared.near.get(pair, 0)) for pair in pairs]
         texts += [(stage, part, n) for part, n in shared.texts.items()]

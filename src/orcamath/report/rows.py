@@ -13,7 +13,7 @@ from orcamath.records import Scored
 from orcamath.report.training import Training, training_of
 from orcamath.scoring.facts import BenchmarkFacts
 
-__all__ = ["Contrast", "Row", "Student", "contrast", "rows"]
+__all__ = ["Contrast", "ResultRow", "Student", "contrast", "score_table"]
 
 
 class Student(NamedTuple):
@@ -49,7 +49,7 @@ class Contrast(NamedTuple):
         return self.result.difference if self.result is not None else self.averaged or Interval(0.0, 0.0, 0.0)
 
 
-class Row(NamedTuple):
+class ResultRow(NamedTuple):
     """One student on one benchmark. Where it was trained with several seeds, counts are means over these, rounded."""
 
     arm: str
@@ -85,7 +85,7 @@ Group = list[Student]
 """The same student, once a seed."""
 
 
-def rows(students: Sequence[Student]) -> Iterator[Row]:
+def score_table(students: Sequence[Student]) -> Iterator[ResultRow]:
     """Yield the rows in the students' order, benchmark by benchmark."""
     groups: dict[tuple[str, str], Group] = {}
     for student in students:
@@ -100,13 +100,13 @@ def rows(students: Sequence[Student]) -> Iterator[Row]:
             yield made._replace(recovered=_recovered(made, groups))
 
 
-def _row(group: Group, benchmark: str, others: Sequence[tuple[str, Group]]) -> Row:
+def _row(group: Group, benchmark: str, others: Sequence[tuple[str, Group]]) -> ResultRow:
     first, several = group[0], len(group) > 1
     table = _table(group, benchmark, _shared(group, benchmark))
     n, right = len(table[0]), [sum(row) for row in table]
     answers = [list(s.answers[benchmark].values()) for s in group]
     contrasts = (contrast(name, found, group, benchmark) for name, found in others)
-    return Row(
+    return ResultRow(
         first.arm, first.name, first.iteration, benchmark, n, _mean(right),
         bootstrap(table).interval if several else wilson(right[0], n),
         _mean([sum(a.outcome == "unjudged" for a in given) for given in answers]),
@@ -118,7 +118,7 @@ def _row(group: Group, benchmark: str, others: Sequence[tuple[str, Group]]) -> R
     )  # fmt: skip
 
 
-def _recovered(row: Row, groups: Mapping[tuple[str, str], Group]) -> float | None:
+def _recovered(row: ResultRow, groups: Mapping[tuple[str, str], Group]) -> float | None:
     """Return (score − M1) / (unspoilt M1 − M1) of a student that practised."""
     own = groups.get((row.arm, "M1")) or groups.get(("", "M1"))
     named = own[0].recipe.get("unspoilt") if own else None

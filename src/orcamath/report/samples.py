@@ -14,7 +14,7 @@ from orcamath.stages.preferences import PreferFacts
 from orcamath.stages.review import before_training, to_read
 from orcamath.store.artifacts import Artifact
 
-__all__ = ["Sample", "doubted", "samples"]
+__all__ = ["Excerpt", "doubted", "samples"]
 
 MAX_ANSWERS = 2
 """Of each verdict."""
@@ -22,7 +22,7 @@ MAX_DOUBTED = 5
 """Problems of an iteration whose teacher is probably wrong."""
 
 
-class Sample(NamedTuple):
+class Excerpt(NamedTuple):
     """One row."""
 
     group: str
@@ -34,7 +34,7 @@ class Sample(NamedTuple):
     """Id of the record; `orcamath show` and the viewer find it."""
 
 
-def samples(base: Mapping[str, Artifact], students: Sequence[Student]) -> Iterator[Sample]:
+def samples(base: Mapping[str, Artifact], students: Sequence[Student]) -> Iterator[Excerpt]:
     """Yield what there is to read before training, then answers of the last student on each benchmark, by verdict."""
     yield from _read_before(base)
     tests = base.get("unseen") or base.get("benchmarks")
@@ -42,7 +42,7 @@ def samples(base: Mapping[str, Artifact], students: Sequence[Student]) -> Iterat
         yield from _answers(tests, _last(students))
 
 
-def _read_before(base: Mapping[str, Artifact]) -> Iterator[Sample]:
+def _read_before(base: Mapping[str, Artifact]) -> Iterator[Excerpt]:
     found = to_read(before_training(base))
     for lesson in sorted(found.lessons, key=lambda x: x.origin):
         yield _lesson(f"lesson from {lesson.origin}", lesson)
@@ -50,12 +50,12 @@ def _read_before(base: Mapping[str, Artifact]) -> Iterator[Sample]:
         yield _lesson("lesson against a known answer", lesson)
     for label, rejected in sorted(found.rejects, key=lambda s: s.label):
         note = f"{rejected.reason} {rejected.detail}".strip()
-        yield Sample(f"rejected by {label}", "", rejected.text, note, rejected.item)
+        yield Excerpt(f"rejected by {label}", "", rejected.text, note, rejected.item)
 
 
-def _lesson(group: str, lesson: Lesson) -> Sample:
+def _lesson(group: str, lesson: Lesson) -> Excerpt:
     known = f", known answer {lesson.gold}" if lesson.gold is not None else ""
-    return Sample(group, lesson.question, lesson.answer, f"{lesson.verified}{known}", lesson.id)
+    return Excerpt(group, lesson.question, lesson.answer, f"{lesson.verified}{known}", lesson.id)
 
 
 def _last(students: Sequence[Student]) -> Student:
@@ -64,9 +64,9 @@ def _last(students: Sequence[Student]) -> Student:
     return max((s for s in students if s.arm == first), key=lambda s: s.iteration)
 
 
-def _answers(tests: Artifact, student: Student) -> Iterator[Sample]:
+def _answers(tests: Artifact, student: Student) -> Iterator[Excerpt]:
     who = f"{student.name} of {student.arm}" if student.arm else student.name
-    chosen: dict[str, Sample] = {}
+    chosen: dict[str, Excerpt] = {}
     shown: Counter[tuple[str, str]] = Counter()
     for benchmark, answers in student.answers.items():
         for problem, answer in answers.items():
@@ -74,13 +74,13 @@ def _answers(tests: Artifact, student: Student) -> Iterator[Sample]:
             if shown[benchmark, answer.outcome] <= MAX_ANSWERS:
                 cut = ", cut off" if answer.finish_reason == "length" else ""
                 note = f"gold {answer.gold}, read {answer.final_answer or 'no answer'}, {answer.outcome} by {answer.by}{cut}"
-                chosen[problem] = Sample(f"{benchmark}: {who}, {answer.outcome}", "", answer.text, note, problem)
+                chosen[problem] = Excerpt(f"{benchmark}: {who}, {answer.outcome}", "", answer.text, note, problem)
     asked = {p.id: p.question for p in tests.read(Problem) if p.id in chosen}
     found = [s._replace(question=asked.get(problem, "")) for problem, s in chosen.items()]
     yield from sorted(found, key=lambda s: s.group)
 
 
-def doubted(arm: str, made: Mapping[str, Artifact]) -> Iterator[Sample]:
+def doubted(arm: str, made: Mapping[str, Artifact]) -> Iterator[Excerpt]:
     """Yield problems whose samples all agree with each other, against the teacher; `made`: an arm's stages by label."""
     for label, preferred in made.items():
         kind, _, number = label.partition(" ")
@@ -91,7 +91,7 @@ def doubted(arm: str, made: Mapping[str, Artifact]) -> Iterator[Sample]:
             yield from _against_teacher(f"{where}, the teacher is doubted", practised, ids[:MAX_DOUBTED])
 
 
-def _against_teacher(group: str, practised: Artifact, ids: Iterable[str]) -> Iterator[Sample]:
+def _against_teacher(group: str, practised: Artifact, ids: Iterable[str]) -> Iterator[Excerpt]:
     wanted = set(ids)
     said: dict[str, str] = {}
     for attempt in practised.read(Attempt):
@@ -100,4 +100,4 @@ def _against_teacher(group: str, practised: Artifact, ids: Iterable[str]) -> Ite
     exercises = (e for e in practised.read(Exercise) if e.problem_id in wanted)
     for e in islice(exercises, len(wanted)):
         note = f"the teacher’s answer: {e.reference}"
-        yield Sample(group, e.question, said.get(e.problem_id, ""), note, e.problem_id)
+        yield Excerpt(group, e.question, said.get(e.problem_id, ""), note, e.problem_id)

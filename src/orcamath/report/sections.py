@@ -16,7 +16,7 @@ from orcamath.intervals import Interval
 from orcamath.report.fold import Example, Results, StageRow
 from orcamath.report.measures import Columns, levels, measures, percent
 from orcamath.report.plot import Lane, bars, intervals
-from orcamath.report.rows import Contrast, Row
+from orcamath.report.rows import Contrast, ResultRow
 from orcamath.report.table import difference, each_seed, recovered
 from orcamath.stages.gate import AlikePair, Flagged, GateFacts
 from orcamath.stages.judge import JudgeFacts
@@ -26,8 +26,8 @@ from orcamath.store.facts import Facts
 from orcamath.student.facts import OnlineFacts
 
 __all__ = [
-    "Beside", "Board", "Cell", "Finding", "Gate", "Practised", "Rejects", "ScoreRow", "Timed", "boards", "books", "contamination",
-    "findings", "head", "minus", "p_value", "practice", "rejects", "said", "stages",
+    "Beside", "Board", "Cell", "Gate", "PracticeCounts", "Rejects", "ScoreRow", "Sentence", "Timed", "boards", "books",
+    "contamination", "facts_said", "findings", "head", "minus", "p_value", "practice", "rejects", "stages",
 ]  # fmt: skip
 
 MAX_PAIRS = 5
@@ -35,7 +35,7 @@ OUTCOMES = ("agrees", "disagrees", "unjudged")
 VERDICT_SERIES = (0, 1, 7)
 
 
-class Finding(NamedTuple):
+class Sentence(NamedTuple):
     """One sentence that the intervals allow."""
 
     benchmark: str
@@ -56,7 +56,7 @@ class Cell(NamedTuple):
 class ScoreRow(NamedTuple):
     """A row of the score table."""
 
-    row: Row
+    row: ResultRow
     series: int
     percent: str
     recovered: str
@@ -98,7 +98,7 @@ class Rejects(NamedTuple):
     examples: tuple[Example, ...]
 
 
-class Practised(NamedTuple):
+class PracticeCounts(NamedTuple):
     """What judging and pairing came to."""
 
     plot: Markup
@@ -149,16 +149,16 @@ def head(results: Results) -> list[tuple[str, str]]:
     return figures
 
 
-def findings(results: Results) -> list[Finding]:
+def findings(results: Results) -> list[Sentence]:
     """Say of each arm's last student what its paired intervals show; "better" only where one excludes zero."""
-    last: dict[tuple[str, str], Row] = {}
+    last: dict[tuple[str, str], ResultRow] = {}
     for row in results.rows:
         if row.contrasts:
             last[row.arm, row.benchmark] = row
     return [_finding(row, c) for row in last.values() for c in row.contrasts]
 
 
-def _finding(row: Row, contrast: Contrast) -> Finding:
+def _finding(row: ResultRow, contrast: Contrast) -> Sentence:
     d, r = contrast.difference, contrast.result
     kind = "open" if not d.excludes_zero else "better" if d.point > 0 else "worse"
     verb = {"open": "shows no difference from", "better": "is better than", "worse": "is worse than"}[kind]
@@ -167,7 +167,7 @@ def _finding(row: Row, contrast: Contrast) -> Finding:
         more = f"mean of {len(row.seeds)} seeds of training"
     else:
         more = f"{r.second_only:,} gained and {r.first_only:,} lost, {_p(r.p)}"
-    return Finding(row.benchmark, kind, f"{row.name} ({row.model}) {verb} {contrast.against}: {points}, {more}.")
+    return Sentence(row.benchmark, kind, f"{row.name} ({row.model}) {verb} {contrast.against}: {points}, {more}.")
 
 
 def _p(p: float) -> str:
@@ -203,13 +203,13 @@ def boards(results: Results) -> list[Board]:
     return out
 
 
-def _beside(rows: Sequence[Row], columns: Columns) -> Beside:
+def _beside(rows: Sequence[ResultRow], columns: Columns) -> Beside:
     said = [r for r in rows if r.measures.model_fields_set]
     shown = tuple((_label(r), tuple(words(r.measures) for words in columns.values())) for r in said)
     return Beside(tuple(columns), shown if columns else ())
 
 
-def _cells(row: Row, against: Sequence[str]) -> tuple[Cell, ...]:
+def _cells(row: ResultRow, against: Sequence[str]) -> tuple[Cell, ...]:
     return tuple(_cell(next((c for c in row.contrasts if c.against == name), None)) for name in against)
 
 
@@ -218,7 +218,7 @@ def _cell(contrast: Contrast | None) -> Cell:
     return Cell(minus(difference(contrast)), contrast, p)
 
 
-def _label(row: Row) -> str:
+def _label(row: ResultRow) -> str:
     return f"{row.name} · {row.model}"
 
 
@@ -265,7 +265,7 @@ def _balanced(b: Mapping[str, int]) -> bool:
     return n["asked"] == n["parsed"] + n["failed"] and n["results"] == n["kept"] + n["rejected"]
 
 
-def practice(results: Results) -> Practised:
+def practice(results: Results) -> PracticeCounts:
     """Gather verdicts and preferences of every iteration."""
     said = [(s.key, results.facts.get(s.key)) for s in results.stages]
     judged = [(key, f) for key, f in said if isinstance(f, JudgeFacts) and f.outcomes]
@@ -276,7 +276,7 @@ def practice(results: Results) -> Practised:
     aims = [(key, f) for key, f in said if isinstance(f, PracticeFacts) and f.aimed]
     spells = [(key, f) for key, f in said if isinstance(f, PracticeFacts) and f.n_at_most]
     online = [(key, f) for key, f in said if isinstance(f, OnlineFacts) and f.rounds]
-    return Practised(drawn, tuple(judged), tuple(preferred), tuple(aims), tuple(spells), tuple(online))
+    return PracticeCounts(drawn, tuple(judged), tuple(preferred), tuple(aims), tuple(spells), tuple(online))
 
 
 def contamination(results: Results) -> Gate | None:
@@ -297,7 +297,7 @@ def stages(results: Results) -> list[Timed]:
     return [Timed(s, 100 * s.seconds / longest, tuple(f.tokens().items()), f.warnings) for s, f in said]
 
 
-def said(results: Results) -> list[tuple[str, str]]:
+def facts_said(results: Results) -> list[tuple[str, str]]:
     """Return all facts of all stages as indented JSON, the pairs of the gate (shown above) left out."""
     plain = {key: {k: v for k, v in facts.plain().items() if k != "pairs"} for key, facts in results.facts.items()}
     return [(key, json.dumps(facts, indent=1, ensure_ascii=False)) for key, facts in plain.items() if facts]

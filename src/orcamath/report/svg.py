@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from orcamath.visible import visible
 
-__all__ = ["at_tenth", "figure", "gridline", "padded", "rule", "short", "svg", "text", "ticks"]
+__all__ = ["at_tenth", "figure", "gridline", "padded", "ruled_line", "short", "svg", "text", "ticks"]
 
 LABEL_CHARS = 38
 
@@ -49,7 +49,7 @@ def gridline(x: float, top: float, bottom: float, label: str) -> Markup:
     return line + text(x, bottom + 16, label, "tick", "middle")
 
 
-def rule(y: float, left: float, right: float, label: str) -> Markup:
+def ruled_line(y: float, left: float, right: float, label: str) -> Markup:
     """Draw a level grid line with its label before it."""
     line = Markup('<line class="grid" x1="{}" x2="{}" y1="{y}" y2="{y}"/>').format(
         at_tenth(left), at_tenth(right), y=at_tenth(y)

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from orcamath.report.fold import Results, StageRow
 from orcamath.report.measures import Columns, levels, measures, percent
-from orcamath.report.rows import Contrast, Row
+from orcamath.report.rows import Contrast, ResultRow
 from orcamath.visible import visible
 
 __all__ = ["difference", "each_seed", "recovered", "show", "table", "tables"]
@@ -82,24 +82,24 @@ def _hypotheses(results: Results) -> Table:
     return made
 
 
-def each_seed(row: Row) -> str:
+def each_seed(row: ResultRow) -> str:
     """Write the score of every seed, in percent; empty where there is one."""
     return " · ".join(f"{100 * share:.1f}" for share in row.seeds.values())
 
 
-def recovered(row: Row) -> str:
+def recovered(row: ResultRow) -> str:
     """Write which share of the way from M1 to the unspoilt arm's M1 a student has come; empty where there is none."""
     return "" if row.recovered is None else f"{100 * row.recovered:.0f} %"
 
 
-def _beside(title: str, rows: list[Row], columns: Columns) -> Iterator[Table]:
+def _beside(title: str, rows: list[ResultRow], columns: Columns) -> Iterator[Table]:
     measured = [r for r in rows if r.measures.model_fields_set]
     if columns and measured:
         figures = ([r.name, r.model, *(words(r.measures) for words in columns.values())] for r in measured)
         yield table(title, ["", "student", *columns], figures, left=2)
 
 
-def _scores(benchmark: str, rows: list[Row]) -> RenderableType:
+def _scores(benchmark: str, rows: list[ResultRow]) -> RenderableType:
     """Show who is right how often, in 80 columns; what else is known of a row stands in the report and in the other tables."""
     others = list(dict.fromkeys(c.against for r in rows for c in r.contrasts))
     seeds = list(dict.fromkeys(seed for r in rows for seed in r.seeds))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from orcamath.report.svg import at_tenth, figure, padded, rule, short, svg, text, ticks
+from orcamath.report.svg import at_tenth, figure, padded, ruled_line, short, svg, text, ticks
 from orcamath.visible import visible
 
 __all__ = ["Trail", "flow", "trails"]
@@ -41,7 +41,7 @@ def trails(
     def y(value: float) -> float:
         return height - bottom - (value - y0) / (y1 - y0) * (height - bottom - 14)
 
-    parts = [rule(y(t), left, width - right, figure(t)) for t in ticks(y0, y1)]
+    parts = [ruled_line(y(t), left, width - right, figure(t)) for t in ticks(y0, y1)]
     parts += [text(x(t), height - bottom + 16, f"{t:,.0f}", "tick", "middle") for t in ticks(x0, x1, 5)]
     parts.append(text((left + width - right) / 2, height - 5, f"{x_unit} (across), {y_unit} (up)", "axis", "middle"))
     names = sorted(((y(t.points[-1][1]), t) for t in drawn), key=lambda found: found[0])

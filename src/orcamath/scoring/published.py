@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib import resources
 from typing import NamedTuple
 
-__all__ = ["Published", "ours", "placed", "published"]
+__all__ = ["Published", "ours", "placed_among", "published"]
 
 
 class Published(NamedTuple):
@@ -50,7 +50,7 @@ def ours(
     )
 
 
-def placed(rows: Iterable[Published]) -> dict[str, list[Published]]:
+def placed_among(rows: Iterable[Published]) -> dict[str, list[Published]]:
     """Put rows of ours among the published ones: group name → rows, best first. Groups are never mixed.
 
     A group is a benchmark, its number of items and a protocol; it is there only where a row of ours is in it.

@@ -13,7 +13,7 @@ from orcamath.answers import same
 from orcamath.ports import Reply
 from orcamath.records import AnswerKind
 
-__all__ = ["Sample", "flexible", "generated", "majority", "pass_at_k", "sizes", "strict"]
+__all__ = ["Sample", "flexible", "majority", "pass_at_k", "sizes", "strict", "tokens_of"]
 
 _STRICT = re.compile(r"#### (-?[0-9.,]+)")
 _FLEXIBLE = re.compile(r"-?[$0-9.,]{2,}|-?[0-9]+")
@@ -79,6 +79,6 @@ def sizes(samples: int) -> list[int]:
     return sorted({samples, *(2**i for i in range(samples.bit_length()) if 2**i <= samples)})
 
 
-def generated(reply: Reply) -> int | None:
+def tokens_of(reply: Reply) -> int | None:
     """Return the tokens a reply took, as billed or else as counted; None where nobody tells."""
     return reply.usage.completion_tokens or (len(reply.token_ids) if reply.token_ids is not None else None)

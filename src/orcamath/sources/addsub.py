@@ -10,4 +10,4 @@ __all__ = ["read"]
 
 def read(settings: SourceSettings) -> Iterator[Found]:
     """Yield all problems, in file order; the set has no official split."""
-    return mawps.problems(settings, ("addsub",))
+    return mawps.mawps_problems(settings, ("addsub",))

@@ -16,4 +16,4 @@ LICENCE = "MIT for the toolkit (LYH-YF/MWPToolkit); the data set itself states n
 
 def read(settings: SourceSettings) -> Iterator[Found]:
     """Yield all problems, split by split."""
-    return equations.problems(settings, ("alg514_*", "simuleq_*", "alg514", "*"), LICENCE, unofficial=True)
+    return equations.equation_problems(settings, ("alg514_*", "simuleq_*", "alg514", "*"), LICENCE, unofficial=True)

@@ -24,7 +24,7 @@ from orcamath.sources.source import (
     text_of,
     unsplit,
 )
-from orcamath.sources.svamp import joined
+from orcamath.sources.svamp import joined_text
 
 __all__ = ["LICENCE", "answer_of", "read"]
 
@@ -44,7 +44,7 @@ def read(settings: SourceSettings) -> Iterator[Found]:
         value = {str(k).lower(): v for k, v in row.values.items()}
         raw = number_text(value.get("answer"))
         answer = answer_of(raw) if raw else None
-        question = joined(value.get("body"), value.get("question"))
+        question = joined_text(value.get("body"), value.get("question"))
         return unsplit(
             problem_from(
                 row, settings, question, answer, licence=LICENCE, unofficial=True, answer_kind=gold_kind(answer),

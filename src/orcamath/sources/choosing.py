@@ -16,7 +16,7 @@ from orcamath.sources.source import Reader, SourceSettings, is_generated
 
 __all__ = [
     "BenchmarksSettings",
-    "Placed",
+    "FileSettings",
     "ReadingSettings",
     "SeedsSettings",
     "SharesSettings",
@@ -113,7 +113,7 @@ def together(
     )
 
 
-class Placed(Protocol):
+class FileSettings(Protocol):
     """Settings that may name a local file."""
 
     @property
@@ -122,7 +122,7 @@ class Placed(Protocol):
         ...
 
 
-def contents_of(sources: Iterable[Placed]) -> list[str]:
+def contents_of(sources: Iterable[FileSettings]) -> list[str]:
     """Name the content of every source: a hash of local files (which their place is not part of), a hub set's commit.
 
     Raises DataError where a path does not exist or the hub does not tell.
@@ -130,7 +130,7 @@ def contents_of(sources: Iterable[Placed]) -> list[str]:
     return [name for s in sources for name in _content(s)]
 
 
-def _content(settings: Placed) -> Iterator[str]:
+def _content(settings: FileSettings) -> Iterator[str]:
     if settings.path is not None:
         path = Path(settings.path).expanduser()
         if not path.exists():

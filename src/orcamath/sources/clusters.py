@@ -33,7 +33,7 @@ __all__ = [
     "BYTES_A_PROBLEM",
     "NEAR",
     "Clusters",
-    "Overlap",
+    "SharedClusters",
     "Sketches",
     "exact_cluster",
     "hashed_split",
@@ -98,7 +98,7 @@ def _sketched(texts: Sequence[str]) -> bytes:
     return kept.astype(np.uint8).tobytes()
 
 
-class Overlap(Fact):
+class SharedClusters(Fact):
     """What the parts that were read have in common, two by two (`gsm8k ∩ svamp`)."""
 
     texts: dict[str, int] = Field({})
@@ -115,7 +115,7 @@ class Clusters(NamedTuple):
     names: npt.NDArray[np.uint64]
     splits: list[Split]
     ids: npt.NDArray[np.uint64]
-    overlap: Overlap
+    overlap: SharedClusters
 
     def name(self, place: int) -> str:
         """Return a problem's cluster."""
@@ -193,10 +193,10 @@ class Sketches:
         ]
         return [_SPLITS[o] or drawn[p] for o, p in zip(official, place, strict=True)]
 
-    def _overlap(self, names: npt.NDArray[np.uint64], keys: npt.NDArray[np.uint64]) -> Overlap:
+    def _overlap(self, names: npt.NDArray[np.uint64], keys: npt.NDArray[np.uint64]) -> SharedClusters:
         """Count what every two parts have in common."""
         parts = np.frombuffer(self.parts, np.uint16, len(self))
-        return Overlap(
+        return SharedClusters(
             texts={p: len(np.unique(keys[parts == i])) for i, p in enumerate(self.part_names)},
             same_text=self._shared(keys, parts),
             near=self._shared(names, parts),

@@ -16,4 +16,4 @@ LICENCE = "MIT for the toolkit (LYH-YF/MWPToolkit); the data set itself states n
 
 def read(settings: SourceSettings) -> Iterator[Found]:
     """Yield all problems, split by split."""
-    return equations.problems(settings, ("draw_*", "draw1k_*", "draw", "*"), LICENCE)
+    return equations.equation_problems(settings, ("draw_*", "draw1k_*", "draw", "*"), LICENCE)

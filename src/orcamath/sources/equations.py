@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from orcamath.sources.hub_rows import copies
 from orcamath.sources.source import Found, Row, SourceSettings, each, problem_from, text_of, unsplit
 
-__all__ = ["problems"]
+__all__ = ["equation_problems"]
 
 
-def problems(
+def equation_problems(
     settings: SourceSettings, stems: Sequence[str], licence: str, *, unofficial: bool = False
 ) -> Iterator[Found]:
     """Yield the problems; where a file names no split and the set may lack one (`unofficial`), it is drawn later."""

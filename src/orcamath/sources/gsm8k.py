@@ -10,17 +10,17 @@ from orcamath.records import Split
 from orcamath.sources.hub_rows import copies
 from orcamath.sources.source import Found, Row, SourceSettings, each, problem_from
 
-__all__ = ["LICENCE", "problem_of", "read"]
+__all__ = ["LICENCE", "read", "row_of_gsm8k"]
 
 LICENCE = "MIT (openai/grade-school-math)"
 
 
 def read(settings: SourceSettings) -> Iterator[Found]:
     """Yield all problems of the copy, in file order."""
-    return each(copies(settings, ("gsm8k_*", "*")), lambda row: problem_of(row, settings, LICENCE))
+    return each(copies(settings, ("gsm8k_*", "*")), lambda row: row_of_gsm8k(row, settings, LICENCE))
 
 
-def problem_of(row: Row, settings: SourceSettings, licence: str, split: Split | None = None) -> Found:
+def row_of_gsm8k(row: Row, settings: SourceSettings, licence: str, split: Split | None = None) -> Found:
     """Turn a row in GSM8K's form into a problem: the solution is in `answer`, and the answer in its line `####`."""
     solution = row.values.get("answer")
     _, mark, answer = solution.rpartition("####") if isinstance(solution, str) else ("", "", "")

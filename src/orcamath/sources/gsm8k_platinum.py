@@ -5,7 +5,7 @@ Questions that cannot be answered as they stand were taken out, wrong labels cor
 
 from collections.abc import Iterator
 
-from orcamath.sources.gsm8k import problem_of
+from orcamath.sources.gsm8k import row_of_gsm8k
 from orcamath.sources.hub_rows import copies
 from orcamath.sources.source import Found, SourceSettings, each
 
@@ -17,4 +17,4 @@ LICENCE = "MIT (madrylab/gsm8k-platinum)"
 def read(settings: SourceSettings) -> Iterator[Found]:
     """Yield all problems, in file order."""
     rows = copies(settings, ("gsm8k_platinum", "gsm8k_platinum_*", "test"))
-    return each(rows, lambda row: problem_of(row, settings, LICENCE, "test"))
+    return each(rows, lambda row: row_of_gsm8k(row, settings, LICENCE, "test"))

@@ -6,7 +6,7 @@ The hub holds three configurations: `main` (5,000 problems), `p1` and `p2` with 
 
 from collections.abc import Iterator
 
-from orcamath.sources.gsm8k import problem_of
+from orcamath.sources.gsm8k import row_of_gsm8k
 from orcamath.sources.hub_rows import copies
 from orcamath.sources.source import Found, SourceSettings, each
 
@@ -18,4 +18,4 @@ LICENCE = "CC BY-NC-ND 4.0 (apple/GSM-Symbolic)"
 def read(settings: SourceSettings) -> Iterator[Found]:
     """Yield all problems, in file order."""
     rows = copies(settings, ("gsm_symbolic", "gsm_symbolic_*", "gsm_p1", "gsm_p2", "test"))
-    return each(rows, lambda row: problem_of(row, settings, LICENCE, "test"))
+    return each(rows, lambda row: row_of_gsm8k(row, settings, LICENCE, "test"))

@@ -15,7 +15,7 @@ from orcamath.records import Rejected
 from orcamath.sources.rows import FORMS, files_of, rows
 from orcamath.sources.source import Row, SourceSettings, split_named
 
-__all__ = ["KNOWN", "HubSet", "commit_of", "converted_files", "copies", "hub_set", "is_remote", "rows_of"]
+__all__ = ["HUB_SETS", "HubSet", "commit_of", "converted_files", "copies", "hub_set", "is_remote", "rows_of"]
 
 CONVERTED = "refs/convert/parquet"
 
@@ -28,7 +28,7 @@ class HubSet(NamedTuple):
     """Empty for the only one there is."""
 
 
-KNOWN: dict[str, HubSet] = {
+HUB_SETS: dict[str, HubSet] = {
     "gsm8k": HubSet("openai/gsm8k", ("main",)),
     "svamp": HubSet("ChilleD/SVAMP"),
     "multiarith": HubSet("ChilleD/MultiArith"),
@@ -51,7 +51,7 @@ def hub_set(settings: SourceSettings) -> HubSet | None:
     if "dataset" in settings.options:
         config = settings.options.get("config")
         return HubSet(str(settings.options["dataset"]), (str(config),) if config else ())
-    return KNOWN.get(settings.name)
+    return HUB_SETS.get(settings.name)
 
 
 def is_remote(settings: SourceSettings) -> bool:

@@ -25,11 +25,11 @@ from orcamath.sources.source import (
     number_text,
     split_named,
 )
-from orcamath.sources.written import written
+from orcamath.sources.written import how_written
 from orcamath.text.columns import ANSWER_COLUMNS, PLAIN_COLUMNS, QUESTION_COLUMNS
 from orcamath.text.languages import language_of
 
-__all__ = ["Drawn", "Seen", "drawn", "look", "look_up"]
+__all__ = ["Drawn", "FirstLook", "drawn", "look", "look_up"]
 
 SHOWN = 200
 """Rows by which columns are guessed."""
@@ -53,7 +53,7 @@ _OURS: dict[str, Callable[[object], bool]] = {
 """Our own columns that mean something: one of the same name that holds something else is none of them."""
 
 
-class Seen(NamedTuple):
+class FirstLook(NamedTuple):
     """What was seen of one data set."""
 
     settings: SourceSettings
@@ -76,7 +76,7 @@ class Seen(NamedTuple):
     """Rows that are no problem."""
 
 
-def look(named: str) -> Seen:
+def look(named: str) -> FirstLook:
     """Look at a file, a folder of files, or a hub set `owner/name`.
 
     Raises DataError where there is none, it cannot be read, or nothing in it looks like a question.
@@ -88,7 +88,7 @@ def look(named: str) -> Seen:
     raise DataError(f"there is no file `{named}`; name a file, a folder, or a data set on the hub as owner/name")
 
 
-def look_up(dataset: str) -> Seen:
+def look_up(dataset: str) -> FirstLook:
     """Look at a set on the hub, by its commit, or at a local folder that `datasets` opens. Raises DataError as `look` does."""
     commit = commit_of(dataset, None)
     found = list(islice(rows_of(HubSet(dataset), commit), SHOWN))
@@ -97,15 +97,15 @@ def look_up(dataset: str) -> Seen:
     return _seen(dataset, settings, found, hub.read)
 
 
-def _in_files(named: str) -> Seen:
+def _in_files(named: str) -> FirstLook:
     settings = SourceSettings(name="file", path=named)
     files = files_of(settings, None, FORMS)
-    writing = written(files[0])
+    writing = how_written(files[0])
     found = [row for f in files for row in islice(rows(f, writing), SHOWN)]
     return _seen(named, settings.model_copy(update={"options": _said(writing)}), found, file.read)
 
 
-def _seen(named: str, settings: SourceSettings, found: Sequence[Row | Rejected], read: Reader) -> Seen:
+def _seen(named: str, settings: SourceSettings, found: Sequence[Row | Rejected], read: Reader) -> FirstLook:
     """Guess the columns by the first rows, and read the set with them."""
     first = [row.values for row in found if isinstance(row, Row)]
     if not first:
@@ -122,7 +122,7 @@ def _said(writing: Writing) -> dict[str, Any]:
     return encoding | ({"delimiter": writing.delimiter} if writing.delimiter is not None else {})
 
 
-def _counted(settings: SourceSettings, columns: tuple[str, ...], found: Iterable[Found]) -> Seen:
+def _counted(settings: SourceSettings, columns: tuple[str, ...], found: Iterable[Found]) -> FirstLook:
     taken = list(islice(found, COUNTED + 1))
     whole, taken = len(taken) <= COUNTED, taken[:COUNTED]
     problems = [f.problem if isinstance(f, Unsplit) else f for f in taken if not isinstance(f, Rejected)]
@@ -134,7 +134,7 @@ def _counted(settings: SourceSettings, columns: tuple[str, ...], found: Iterable
     kinds = Counter(p.answer_kind if p.answer is not None else "none" for p in problems)
     languages = Counter(language_of(p.question) or "unknown" for p in problems)
     splits = Counter[str](p.split for p in problems)
-    return Seen(
+    return FirstLook(
         settings.model_copy(update={"on_bad_line": "skip"}) if bad else settings, columns, tuple(problems[:3]), len(problems),
         whole, dict(kinds.most_common()), dict(languages.most_common()), dict(splits), bad,
     )  # fmt: skip
@@ -235,7 +235,7 @@ class Drawn(NamedTuple):
     n_rest: int
 
 
-def drawn(seen: Iterable[Seen]) -> Drawn | None:
+def drawn(seen: Iterable[FirstLook]) -> Drawn | None:
     """Return the least share of test problems that can be measured on; None where no share leaves both sides something."""
     sketches, golds = Sketches(), list[bool]()
     for problem in _problems(seen):
@@ -252,7 +252,7 @@ def drawn(seen: Iterable[Seen]) -> Drawn | None:
     return best
 
 
-def _problems(seen: Iterable[Seen]) -> Iterator[Problem]:
+def _problems(seen: Iterable[FirstLook]) -> Iterator[Problem]:
     for one in seen:
         read = file.read if one.settings.name == "file" else hub.read
         for found in islice(read(one.settings), COUNTED):

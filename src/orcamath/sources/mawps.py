@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from orcamath.sources.hub_rows import copies
 from orcamath.sources.source import Found, Row, SourceSettings, each, problem_from, text_of, unsplit
 
-__all__ = ["LICENCE", "problems"]
+__all__ = ["LICENCE", "mawps_problems"]
 
 LICENCE = (
     "no licence file in source; MAWPS family, public research use (copied in kojima-takeshi188/zero_shot_cot, "
@@ -17,7 +17,7 @@ LICENCE = (
 )
 
 
-def problems(settings: SourceSettings, stems: Sequence[str]) -> Iterator[Found]:
+def mawps_problems(settings: SourceSettings, stems: Sequence[str]) -> Iterator[Found]:
     """Yield the problems of one set of the family; `stems` are its usual file names, lower case, without ending."""
 
     def make(row: Row) -> Found:

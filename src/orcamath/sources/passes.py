@@ -31,7 +31,7 @@ class ReadingFacts(Facts):
     """Source → split → problems there are."""
     licences: dict[str, dict[str, int]] = Field({})
     """Source → licence → problems taken; empty where none is stated."""
-    overlap: clusters.Overlap | None = None
+    overlap: clusters.SharedClusters | None = None
     """None where near-duplicates do not count."""
     mixture: Mixture | None = None
     """Of seeds: the paper's mixture beside ours, where it was asked for."""

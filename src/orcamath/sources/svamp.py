@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from orcamath.sources.hub_rows import copies
 from orcamath.sources.source import Found, Row, SourceSettings, each, problem_from, text_of, unsplit
 
-__all__ = ["LICENCE", "joined", "read"]
+__all__ = ["LICENCE", "joined_text", "read"]
 
 LICENCE = "MIT (arkilpatel/SVAMP)"
 
 
-def joined(body: object, question: object) -> str | None:
+def joined_text(body: object, question: object) -> str | None:
     """Put a story and its question into one text; a story that ends without a full stop gets one. None where either lacks."""
     if not isinstance(body, str) or not isinstance(question, str) or not question.strip():
         return None
@@ -27,7 +27,7 @@ def read(settings: SourceSettings) -> Iterator[Found]:
 
     def make(row: Row) -> Found:
         value = row.values
-        question, solution = joined(value.get("Body"), value.get("Question")), text_of(value.get("Equation"))
+        question, solution = joined_text(value.get("Body"), value.get("Question")), text_of(value.get("Equation"))
         return unsplit(
             problem_from(
                 row, settings, question, value.get("Answer"), licence=LICENCE, unofficial=True, solution=solution

@@ -12,13 +12,13 @@ from orcamath.errors import DataError
 from orcamath.reading import open_file
 from orcamath.sources.rows import Writing, form_of
 
-__all__ = ["written"]
+__all__ = ["how_written"]
 
 _BLOCK = 1 << 20
 _DELIMITERS = ",;\t|"
 
 
-def written(path: Path) -> Writing:
+def how_written(path: Path) -> Writing:
     """Find out a text file's encoding and, of CSV, its delimiter. Raises DataError where its bytes are none that we know.
 
     UTF-8 and UTF-16 can be told for sure; what is neither is taken for cp1252, which is what older spreadsheets write.

@@ -14,10 +14,10 @@ from orcamath.records import Attempt, Chosen, Exercise, Lesson, Problem, Verdict
 from orcamath.store.artifacts import Artifact
 from orcamath.store.facts import Facts
 
-__all__ = ["Placed", "Round", "Spelled", "aims", "families", "placed"]
+__all__ = ["Placed", "Round", "SpellFacts", "aims", "families", "placed"]
 
 
-class Spelled(Facts):
+class SpellFacts(Facts):
     """What tells whether a problem was sampled until something was seen."""
 
     first_samples: int | None = None
@@ -32,7 +32,7 @@ class Round(NamedTuple):
 
     def fair(self) -> Iterator[tuple[Exercise, list[Judged]]]:
         """Yield every exercise with the samples that all have: a rate of samples that stopped by what was seen would be off."""
-        first = self.practised.said(Spelled).first_samples
+        first = self.practised.said(SpellFacts).first_samples
         for exercise, judged in self.rows():
             yield exercise, [j for j in judged if first is None or j.attempt.draw < first]
 

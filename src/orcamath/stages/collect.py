@@ -21,7 +21,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from orcamath.agents.wellformed import flaw, numbers
-from orcamath.duplicates.likeness import Likeness, hidden_value, likeness, story
+from orcamath.duplicates.likeness import Likeness, hidden_value, likeness, trace
 from orcamath.duplicates.minhash import BANDS, bands, candidates
 from orcamath.ports import Progress
 from orcamath.records import Problem, Rejected, Settings
@@ -113,7 +113,7 @@ def _mark(parts: Sequence[Artifact], settings: CollectSettings, n: int, progress
                 name = "\0".join((*problem.parents, problem.origin, hidden_value(problem.target)))
                 marks.sibling[row] = crc32(name.encode()) | 1
         if settings.near and fit:
-            told = [story(text) for _, text in fit]
+            told = [trace(text) for _, text in fit]
             salts = [crc32(repr(s.numbers).encode()) for s in told]
             marks.bands[[row for row, _ in fit]] = bands([s.runs for s in told], salts)
     return marks

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from orcamath.agents import solver as solvers
 from orcamath.agents.driver import drive
-from orcamath.agents.solver import Posed, SolverSettings
+from orcamath.agents.solver import Assignment, SolverSettings
 from orcamath.records import Lesson, Problem
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
@@ -53,9 +53,9 @@ def confirm(out: Output, settings: ConfirmSettings, taught: Artifact, solver: Re
     """Write the lessons as they are, and the problems with what their solutions say of the known answer."""
     out.write("lessons", _kept(out, taught.read(Lesson)))
 
-    def posed() -> Iterator[Posed]:
+    def posed() -> Iterator[Assignment]:
         n = settings.solutions
-        return (Posed(p, i, n) for p in taught.read(Problem) if p.answer is not None for i in range(n))
+        return (Assignment(p, i, n) for p in taught.read(Problem) if p.answer is not None for i in range(n))
 
     solved = drive(
         solvers.make(settings), posed, solver, out,

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from orcamath.agents import editor as editors
 from orcamath.agents import suggester as suggesters
-from orcamath.agents.driver import drive, fill, fold
+from orcamath.agents.driver import drive, fill, fold_replies
 from orcamath.agents.editor import EditorSettings
 from orcamath.agents.suggester import Suggested, SuggesterSettings
 from orcamath.records import Problem, Rejected, Settings
@@ -79,7 +79,7 @@ def _round(
         return seeds.read(Problem) if before is None else read_table(before, Problem)
 
     def suggested(book: Output | None = None) -> Iterator[Suggested]:
-        folded = fold(suggester, problems, writer, book, tries=settings.suggester.tries, final=False)
+        folded = fold_replies(suggester, problems, writer, book, tries=settings.suggester.tries, final=False)
         return (made for _, made in folded)
 
     fill(suggester, problems, writer, out.progress, tries=settings.suggester.tries, total=n_before)

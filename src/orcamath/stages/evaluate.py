@@ -24,12 +24,12 @@ from orcamath.intervals import Interval, wilson
 from orcamath.ports import Comparison, Judge, Message, Pose, Reply, Request, Sampling
 from orcamath.records import Lesson, Outcome, Problem, Scored, Settings, digest
 from orcamath.scoring.facts import BenchmarkFacts, EvaluateFacts, LevelShare, PricedShare, Share, Working
-from orcamath.scoring.scores import Sample, flexible, generated, majority, pass_at_k, sizes, strict
+from orcamath.scoring.scores import Sample, flexible, majority, pass_at_k, sizes, strict, tokens_of
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 
-__all__ = ["EvaluateFacts", "EvaluateSettings", "evaluate", "shown"]
+__all__ = ["EvaluateFacts", "EvaluateSettings", "evaluate", "turns_shown"]
 
 
 class EvaluateSettings(Settings):
@@ -55,7 +55,7 @@ class EvaluateSettings(Settings):
         return self
 
 
-def shown(lessons: Artifact, n: int) -> tuple[Message, ...]:
+def turns_shown(lessons: Artifact, n: int) -> tuple[Message, ...]:
     """Return `n` lessons as turns of a conversation, chosen by a hash of their ids: examples for a base that saw none."""
     chosen = nsmallest(n, lessons.read(Lesson), key=lambda lesson: digest("shown", lesson.id))
     return tuple(m for x in chosen for m in (Message("user", x.question), Message("assistant", x.answer)))
@@ -173,7 +173,7 @@ def _scored(answered: _Answered, outcome: Outcome, by: str) -> Scored:
         problem_id=problem.id, benchmark=problem.source, draw=draw, text=reply.text,
         final_answer=final_answer(reply.text, problem.answer_kind, problem.question, problem.options),
         gold=problem.answer or "", outcome=outcome, by=by,
-        finish_reason="length" if reply.finish_reason == "length" else "stop", n_tokens=generated(reply),
+        finish_reason="length" if reply.finish_reason == "length" else "stop", n_tokens=tokens_of(reply),
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 from pydantic import Field
 
 from orcamath.contamination.pairs import Piece, looks_found, most_alike, side_by_side
-from orcamath.contamination.search import Found, Look, Pair, SearchSettings, search
+from orcamath.contamination.search import Look, Pair, SearchResult, SearchSettings, search
 from orcamath.contamination.words import stop_words
 from orcamath.errors import DataError
 from orcamath.ports import Screen
@@ -151,13 +151,13 @@ def _screened(taught: Artifact, screens: Sequence[Screen]) -> dict[str, tuple[st
 
 def _seeds_only(
     taught: Artifact, screened: dict[str, tuple[str, str]], tests: Sequence[Problem], settings: GateSettings
-) -> Found:
+) -> SearchResult:
     """The paper's other count: against the seeds alone, with their own document frequencies."""
     seeds = (r.question for r in _rows(taught) if r.id not in screened and r.origin == "seed")
     return search(seeds, [t.question for t in tests], settings, looks=("paper",))
 
 
-def _colliding(found: Found, settings: GateSettings) -> dict[int, int]:
+def _colliding(found: SearchResult, settings: GateSettings) -> dict[int, int]:
     """Return training row → the test question it is most like, among the looks that count."""
     thresholds: dict[Look, float] = {
         "every_pair": settings.threshold,
@@ -173,7 +173,7 @@ def _colliding(found: Found, settings: GateSettings) -> dict[int, int]:
 
 
 def _shown(
-    found: Found, taught: Artifact, rows: Sequence[tuple[str, str]], tests: Sequence[Problem]
+    found: SearchResult, taught: Artifact, rows: Sequence[tuple[str, str]], tests: Sequence[Problem]
 ) -> tuple[AlikePair, ...]:
     """The most alike pairs in full: each pair once, with every look that found it."""
     alike = most_alike(found, MAX_PAIRS)
@@ -193,7 +193,11 @@ def _shown(
 
 
 def _facts(
-    settings: GateSettings, found: Found, tests: Sequence[Problem], seeds: Found, shown: tuple[AlikePair, ...]
+    settings: GateSettings,
+    found: SearchResult,
+    tests: Sequence[Problem],
+    seeds: SearchResult,
+    shown: tuple[AlikePair, ...],
 ) -> GateFacts:
     by_benchmark: dict[str, list[int]] = {}
     for i, test in enumerate(tests):

@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from orcamath.agents import solver as solvers
-from orcamath.agents.driver import fill, fold
-from orcamath.agents.solver import Posed, Solution, Solver
+from orcamath.agents.driver import fill, fold_replies
+from orcamath.agents.solver import Assignment, Solution, Solver
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.stages.teach import GOES_UP, Held, RungFacts, TeachFacts, TeachSettings, choice, lessons_of, warnings_of
 from orcamath.store.artifacts import Artifact, Output
@@ -83,8 +83,8 @@ class _Rung:
         solver, settings = solvers.make(self.settings), self.settings
         solver.name = "teacher" if self.last else f"teacher_{self.number}"
 
-        def posed(problem: Problem) -> list[Posed]:
-            return [Posed(problem, i, settings.solutions) for i in range(settings.solutions)]
+        def posed(problem: Problem) -> list[Assignment]:
+            return [Assignment(problem, i, settings.solutions) for i in range(settings.solutions)]
 
         fill(
             solver, lambda: (item for p in problems() for item in posed(p)), self.teacher, self.out.progress,
@@ -92,7 +92,7 @@ class _Rung:
         )  # fmt: skip
         for problem in problems():
             items = posed(problem)
-            folded = fold(solver, partial(iter, items), self.teacher, self.out, tries=settings.tries)
+            folded = fold_replies(solver, partial(iter, items), self.teacher, self.out, tries=settings.tries)
             solutions = [solution for _, solution in folded]
             if self._came_through(solver, items):
                 yield from self._kept(problem, solutions)
@@ -105,7 +105,7 @@ class _Rung:
             completion_tokens=self.n["completion_tokens"], lessons=self.n["lessons"], verified=self.n["verified"],
         )  # fmt: skip
 
-    def _came_through(self, solver: Solver, items: Sequence[Posed]) -> bool:
+    def _came_through(self, solver: Solver, items: Sequence[Assignment]) -> bool:
         return all(self.teacher.reply(solver.request(item, 0)) is not None for item in items)
 
     def _kept(self, problem: Problem, solutions: Sequence[Solution]) -> Iterator[Lesson]:

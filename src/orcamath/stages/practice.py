@@ -19,7 +19,7 @@ from orcamath.difficulty import Aim, Until
 from orcamath.ports import Pose, Request, Sampling
 from orcamath.preferences import allotted
 from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Settings, digest, later, outside_digest
-from orcamath.stages.aiming import Placed, Round, Spelled, aims, placed
+from orcamath.stages.aiming import Placed, Round, SpellFacts, aims, placed
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
@@ -115,7 +115,7 @@ class PracticeSettings(Settings):
         return self
 
 
-class PracticeFacts(Spelled):
+class PracticeFacts(SpellFacts):
     """What was practised."""
 
     n_exercises: int = 0

@@ -41,7 +41,7 @@ from orcamath.preferences import (
     sides,
 )  # fmt: skip
 from orcamath.records import Attempt, Exercise, Preference, Rejected, Response, Settings, Verdict, digest
-from orcamath.stages.aiming import Spelled
+from orcamath.stages.aiming import SpellFacts
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
@@ -158,7 +158,7 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
 
     Books a problem of which nothing can be learnt as `nothing_judged`, a dropped doubtful one as `label_noise`.
     """
-    total, first = practised.count("exercises"), practised.said(Spelled).first_samples
+    total, first = practised.count("exercises"), practised.said(SpellFacts).first_samples
     tally: Counter[str] = Counter()
     doubtful: list[str] = []
     donors = _Donors(out.scratch / "donors.jsonl")

@@ -16,16 +16,16 @@ from pydantic import Field, model_validator
 
 from orcamath.agents import solver
 from orcamath.agents.driver import drive
-from orcamath.agents.solver import Posed, Solution, SolverSettings
+from orcamath.agents.solver import Assignment, Solution, SolverSettings
 from orcamath.answers import same
 from orcamath.preferences import Judged, answer_against_teacher, joined
 from orcamath.records import Attempt, Exercise, Problem, Rejected, Verdict
-from orcamath.stages.aiming import Spelled
+from orcamath.stages.aiming import SpellFacts
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 
-__all__ = ["ReaskFacts", "ReaskSettings", "Ruling", "reask", "settle"]
+__all__ = ["ReaskFacts", "ReaskSettings", "Settlement", "reask", "settle"]
 
 
 class ReaskSettings(SolverSettings):
@@ -43,7 +43,7 @@ class ReaskSettings(SolverSettings):
         return self
 
 
-class Ruling(NamedTuple):
+class Settlement(NamedTuple):
     """What comes of one doubtful problem."""
 
     outcome: Literal["student_was_right", "teacher_was_right", "teacher_unsure"]
@@ -51,7 +51,7 @@ class Ruling(NamedTuple):
     """The teacher's new solution, where the student was right."""
 
 
-def settle(exercise: Exercise, student: str, solutions: list[Solution], n: int) -> Ruling:
+def settle(exercise: Exercise, student: str, solutions: list[Solution], n: int) -> Settlement:
     """Decide between the student's answer and the teacher's first by more than half of `n` new solutions."""
 
     def reaching(answer: str) -> list[Solution]:
@@ -60,13 +60,13 @@ def settle(exercise: Exercise, student: str, solutions: list[Solution], n: int) 
 
     with_student = reaching(student)
     if 2 * len(with_student) > n:
-        return Ruling("student_was_right", with_student[0])
+        return Settlement("student_was_right", with_student[0])
     if 2 * len(reaching(exercise.reference)) > n:
-        return Ruling("teacher_was_right")
-    return Ruling("teacher_unsure")
+        return Settlement("teacher_was_right")
+    return Settlement("teacher_unsure")
 
 
-class ReaskFacts(Spelled):
+class ReaskFacts(SpellFacts):
     """What came of the doubtful problems."""
 
     reasked: dict[str, int] = Field({})
@@ -88,10 +88,10 @@ def reask(
 
     doubtful = {e.problem_id: (e, answer) for e, js in rows() if (answer := answer_against_teacher(e, js)) is not None}
 
-    def posed() -> Iterator[Posed]:
+    def posed() -> Iterator[Assignment]:
         for exercise, _ in doubtful.values():
             for draw in range(settings.solutions):
-                yield Posed(_problem(exercise), draw, settings.solutions)
+                yield Assignment(_problem(exercise), draw, settings.solutions)
 
     found: dict[str, list[Solution]] = {}
     agent = solver.make(settings)
@@ -110,7 +110,7 @@ def reask(
     out.write("exercises", (_settled(e, right.get(e.problem_id)) for e in _kept(out, practised, gone)))
     out.write("attempts", (a for a in practised.read(Attempt) if a.problem_id not in gone))
     out.write("verdicts", (_agreed(v, right) for v in verdicts.read(Verdict) if v.problem_id not in gone))
-    first = practised.said(Spelled).first_samples
+    first = practised.said(SpellFacts).first_samples
     found_out = dict(sorted(Counter(r.outcome for r in rulings.values()).items()))
     return ReaskFacts(reasked=found_out, **({"first_samples": first} if first is not None else {}))
 

@@ -19,7 +19,7 @@ from orcamath.store.marks import Mark
 from orcamath.store.stage import stage
 from orcamath.store.tables import among, read_table
 
-__all__ = ["TAUGHT", "ReviewSettings", "Said", "ToRead", "before_training", "marked_bad", "review", "to_read"]
+__all__ = ["TAUGHT", "ReviewSettings", "StageReject", "ToRead", "before_training", "marked_bad", "review", "to_read"]
 
 TAUGHT = ("teach", "lessons")
 """Labels of the stages after which there are lessons."""
@@ -66,7 +66,7 @@ def _names(row: Lesson | Problem) -> set[str]:
     return {row.id, row.problem_id} if isinstance(row, Lesson) else {row.id}
 
 
-class Said(NamedTuple):
+class StageReject(NamedTuple):
     """A reject, and the stage that said so."""
 
     label: str
@@ -79,7 +79,7 @@ class ToRead(NamedTuple):
     lessons: tuple[Lesson, ...]
     doubts: tuple[Lesson, ...]
     """Lessons whose answer is not the one known without the teacher."""
-    rejects: tuple[Said, ...]
+    rejects: tuple[StageReject, ...]
     """One of each stage and reason in turn."""
     n_lessons: int
     n_rejects: int
@@ -100,13 +100,13 @@ def to_read(made: Mapping[str, Artifact]) -> ToRead:
     doubted = set(islice((name for name, gold, by in told if gold is not None and by == "unverified"), SHOWN))
     wanted = among("id", {*first, *doubted})
     chosen = list(read_table(taught.table("lessons"), Lesson, wanted)) if taught is not None and told else []
-    by_reason: dict[tuple[str, str], list[Said]] = {}
+    by_reason: dict[tuple[str, str], list[StageReject]] = {}
     for label, artifact in made.items():
         for row in artifact.columns(Rejected, *Rejected.model_fields):
             rejected = dict(zip(Rejected.model_fields, row, strict=True))
             group = by_reason.setdefault((label, rejected["reason"]), [])
             if len(group) < SHOWN:
-                group.append(Said(label, Rejected.of(rejected)))
+                group.append(StageReject(label, Rejected.of(rejected)))
     in_turn = (said for row in zip_longest(*by_reason.values()) for said in row if said is not None)
     return ToRead(
         tuple(sorted((x for x in chosen if x.id in first), key=lambda x: x.id)),

@@ -21,7 +21,7 @@ from pydantic import Field, model_validator
 
 from orcamath.agents import solver as solvers
 from orcamath.agents.driver import drive
-from orcamath.agents.solver import Posed, Solution, SolverSettings
+from orcamath.agents.solver import Assignment, Solution, SolverSettings
 from orcamath.records import Lesson, Problem, Rejected, outside_digest
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Fact, Facts
@@ -114,9 +114,9 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
     """Write the lessons, and the problems that were left for practice."""
     chosen = choice(lambda: problems.read(Problem), settings.max_problems, settings.seed)
 
-    def posed() -> Iterator[Posed]:
+    def posed() -> Iterator[Assignment]:
         n = settings.solutions
-        return (Posed(p, i, n) for p in problems.read(Problem) if chosen(p) for i in range(n))
+        return (Assignment(p, i, n) for p in problems.read(Problem) if chosen(p) for i in range(n))
 
     n_chosen = min(problems.count("problems"), settings.max_problems or sys.maxsize) * settings.solutions
     solved = drive(solvers.make(settings), posed, teacher, out, tries=settings.tries, total=n_chosen)

@@ -15,16 +15,16 @@ from pydantic import Field
 
 from orcamath.intervals import wilson
 from orcamath.ports import Pose, Request, Sampling
-from orcamath.prompts import block, load
+from orcamath.prompts import block, load_prompt
 from orcamath.records import Problem, Rejected, Scored, Settings, outside_digest
 from orcamath.scoring.facts import PricedShare
-from orcamath.scoring.scores import generated, sizes
+from orcamath.scoring.scores import sizes, tokens_of
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Fact, Facts
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 
-__all__ = ["Verified", "VerifierFacts", "VerifierSettings", "best_of", "read_score", "verified_at_k"]
+__all__ = ["VerifierFacts", "VerifierScore", "VerifierSettings", "best_of", "read_score", "verified_at_k"]
 
 _SCORE = re.compile(
     r"[ \t*_#>-]{0,8}score[ \t*_]{0,4}:[ \t*_]{0,4}([0-9]{1,3})(?:[ ]?/[ ]?100)?[ \t*_.]{0,4}", re.IGNORECASE
@@ -40,7 +40,7 @@ class VerifierSettings(Settings):
 
     def contents(self) -> list[str]:
         """Return the hash of the prompt's text."""
-        return [load("verifier", self.prompt).fingerprint]
+        return [load_prompt("verifier", self.prompt).fingerprint]
 
 
 def read_score(text: str) -> int | None:
@@ -57,7 +57,7 @@ def best_of(scores: Sequence[int | None]) -> int:
     return max(range(len(scores)), key=lambda i: -1 if (s := scores[i]) is None else s)
 
 
-class Verified(Fact):
+class VerifierScore(Fact):
     """verifier@k on one benchmark."""
 
     n: int = 0
@@ -68,7 +68,7 @@ class Verified(Fact):
 class VerifierFacts(Facts):
     """What the verifier brings."""
 
-    benchmarks: dict[str, Verified] = Field({})
+    benchmarks: dict[str, VerifierScore] = Field({})
 
 
 @stage("verifier", version=2, settings=VerifierSettings, facts=VerifierFacts)
@@ -84,7 +84,7 @@ def verified_at_k(
 
     Books each distinct score as parsed or, where it cannot be read, as failed (`no_score`).
     """
-    prompt = load("verifier", settings.prompt)
+    prompt = load_prompt("verifier", settings.prompt)
     questions = {p.id: p.question for p in benchmarks.read(Problem)}
     sampling = Sampling(max_tokens=settings.max_new_tokens)
 
@@ -127,14 +127,14 @@ def _score(
             out.reject(Rejected(item=row.problem_id, reason="no_score", text=reply.text), of_call=True)
         else:
             out.parsed()
-    return score, (row.n_tokens or 0) + (generated(reply) or 0)
+    return score, (row.n_tokens or 0) + (tokens_of(reply) or 0)
 
 
-def _verified(tally: Counter[str], largest: int) -> Verified:
+def _verified(tally: Counter[str], largest: int) -> VerifierScore:
     n = tally["n"]
     at_k = {
         # k answers and k scores
         str(k): PricedShare.at(wilson(tally[f"@{k}"], n), calls=2 * k, tokens=tally[f"tokens@{k}"] / n)
         for k in sizes(largest)
     }
-    return Verified(n=n, verifier=at_k)
+    return VerifierScore(n=n, verifier=at_k)

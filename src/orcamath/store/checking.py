@@ -19,13 +19,13 @@ from orcamath.store.sealed import manifest_of
 from orcamath.store.seals import changed, damaged_in, number_of, read_sealed
 from orcamath.store.sqlite_errors import connect, explained
 
-__all__ = ["Finding", "check_runs", "check_store"]
+__all__ = ["Damage", "check_runs", "check_store"]
 
 MEND = "mend its permissions"
 ANEW = "the next run that needs it makes it anew; to free its place now, delete"
 
 
-class Finding(NamedTuple):
+class Damage(NamedTuple):
     """One thing that is not what was written."""
 
     path: Path
@@ -33,7 +33,7 @@ class Finding(NamedTuple):
     to_do: str
 
 
-def check_store(store: Store, counts: Counter[str], only: Collection[str] | None = None) -> Iterator[Finding]:
+def check_store(store: Store, counts: Counter[str], only: Collection[str] | None = None) -> Iterator[Damage]:
     """Yield what is damaged in a store; `counts` is filled with what was looked at. `only`: these artifacts and no others."""
     yield from _closed(store.root)
     for path in sorted(store.artifacts.glob("*-*/")):
@@ -51,7 +51,7 @@ def check_store(store: Store, counts: Counter[str], only: Collection[str] | None
     for path in sorted(store.scratch.rglob("step-*/")):
         counts["checkpoints"] += 1
         if (file := damaged_in(path)) is not None:
-            yield Finding(path / file, "is not what was written", "training goes on from the checkpoint before it")
+            yield Damage(path / file, "is not what was written", "training goes on from the checkpoint before it")
     for path in sorted((store.root / "runs").glob("*/*.json")):
         yield from _state(path, counts, "the next run of it writes it anew")
     for path in store.root.glob("servers.json"):
@@ -60,7 +60,7 @@ def check_store(store: Store, counts: Counter[str], only: Collection[str] | None
         yield from _state(path, counts, "nothing: the next run looks for the batch at the provider")
 
 
-def check_runs(folder: Path, counts: Counter[str]) -> Iterator[Finding]:
+def check_runs(folder: Path, counts: Counter[str]) -> Iterator[Damage]:
     """Yield what is damaged in a run folder and those of its arms: state files, and the recipe that they have the hash of."""
     again = "run the recipe again: what is sealed is found, and the file written anew"
     yield from _closed(folder)
@@ -71,49 +71,49 @@ def check_runs(folder: Path, counts: Counter[str]) -> Iterator[Finding]:
         if os.access(path, os.R_OK) and (wanted := (read_sealed(path) or {}).get("recipe")) is not None:
             counts["recipes"] += 1
             if not os.access(recipe, os.R_OK) or changed(recipe, wanted):
-                yield Finding(recipe, "is not the recipe that the stages were made with (edited, or damaged)", again)
+                yield Damage(recipe, "is not the recipe that the stages were made with (edited, or damaged)", again)
 
 
-def _closed(root: Path) -> Iterator[Finding]:
+def _closed(root: Path) -> Iterator[Damage]:
     """Yield the folders that cannot be looked into: nothing in them is checked."""
     closed: list[OSError] = []
     for _ in os.walk(root, onerror=closed.append):
         pass
     for e in closed:
-        yield Finding(Path(e.filename), f"cannot be looked into ({e.strerror})", f"{MEND}, and check again")
+        yield Damage(Path(e.filename), f"cannot be looked into ({e.strerror})", f"{MEND}, and check again")
 
 
-def _state(path: Path, counts: Counter[str], to_do: str) -> Iterator[Finding]:
+def _state(path: Path, counts: Counter[str], to_do: str) -> Iterator[Damage]:
     if not path.exists():
         return
     counts["state files"] += 1
     try:
         whole = read_sealed(path) is not None
     except OSError as e:
-        yield Finding(path, f"cannot be read ({e.strerror})", f"{MEND}, and check again")
+        yield Damage(path, f"cannot be read ({e.strerror})", f"{MEND}, and check again")
         return
     if not whole:
-        yield Finding(path, "cannot be read, or is not what was written", to_do)
+        yield Damage(path, "cannot be read, or is not what was written", to_do)
 
 
-def _artifact(path: Path, counts: Counter[str]) -> Iterator[Finding]:
+def _artifact(path: Path, counts: Counter[str]) -> Iterator[Damage]:
     counts["stages"] += 1
     try:
         yield from _sealed(path, counts)
     except OSError as e:
-        yield Finding(Path(e.filename or path), f"cannot be read ({e.strerror})", f"{MEND}, and check again")
+        yield Damage(Path(e.filename or path), f"cannot be read ({e.strerror})", f"{MEND}, and check again")
 
 
-def _sealed(path: Path, counts: Counter[str]) -> Iterator[Finding]:
+def _sealed(path: Path, counts: Counter[str]) -> Iterator[Damage]:
     try:
         manifest = manifest_of(path / "manifest.json")
     except OrcamathError as e:
-        yield Finding(
+        yield Damage(
             path / "manifest.json", str(e), "upgrade orcamath, or delete the folder if nobody uses a newer one"
         )
         return
     if manifest is None:
-        yield Finding(path / "manifest.json", "is not what was written", f"{ANEW} `{path}`")
+        yield Damage(path / "manifest.json", "is not what was written", f"{ANEW} `{path}`")
         return
     files = manifest.get("files")
     if files is None:
@@ -121,47 +121,47 @@ def _sealed(path: Path, counts: Counter[str]) -> Iterator[Finding]:
     for file, wanted in (files or {}).items():
         counts["files"] += 1
         if changed(path / file, wanted):
-            yield Finding(path / file, "is not what was sealed", f"{ANEW} `{path}`")
+            yield Damage(path / file, "is not what was sealed", f"{ANEW} `{path}`")
 
 
-Look = Callable[[Path, sqlite3.Connection, Counter[str]], Iterator[Finding]]
+Look = Callable[[Path, sqlite3.Connection, Counter[str]], Iterator[Damage]]
 
 
-def _sqlite(path: Path, what: str, look: Look, counts: Counter[str]) -> Iterator[Finding]:
+def _sqlite(path: Path, what: str, look: Look, counts: Counter[str]) -> Iterator[Damage]:
     """Look into one SQLite file without writing to it."""
     try:
         with explained(path, what), closing(connect(path, read_only=True)) as db:
             (said,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if said != "ok":
-                yield Finding(path, f"SQLite says: {said}", "move this one file away (and keep it), and run again")
+                yield Damage(path, f"SQLite says: {said}", "move this one file away (and keep it), and run again")
             yield from look(path, db, counts)
     except OrcamathError as e:
-        yield Finding(path, str(e), "see there")
+        yield Damage(path, str(e), "see there")
 
 
-def _replies(path: Path, db: sqlite3.Connection, counts: Counter[str]) -> Iterator[Finding]:
+def _replies(path: Path, db: sqlite3.Connection, counts: Counter[str]) -> Iterator[Damage]:
     counts["remembered replies"] += int(db.execute("SELECT count(*) FROM calls").fetchone()[0])
     bad = sum(1 for _ in spoilt(path, db))
     if bad:
-        yield Finding(
+        yield Damage(
             path, f"{bad} replies are not what was written", "nothing: the next run that needs them asks again"
         )
 
 
-def _numbers(path: Path, db: sqlite3.Connection, counts: Counter[str]) -> Iterator[Finding]:
+def _numbers(path: Path, db: sqlite3.Connection, counts: Counter[str]) -> Iterator[Damage]:
     bad = 0
     for key, value in db.execute("SELECT key, value FROM logprobs"):
         counts["reference log-probs"] += 1
         bad += number_of(key, value) is None
     if bad:
-        yield Finding(
+        yield Damage(
             path, f"{bad} log-probs are not what was written", "nothing: the next training computes them again"
         )
 
 
-def _leases(path: Path, db: sqlite3.Connection, counts: Counter[str]) -> Iterator[Finding]:
+def _leases(path: Path, db: sqlite3.Connection, counts: Counter[str]) -> Iterator[Damage]:
     n, bad = spoilt_leases(db)
     counts["leases of money"] += n
     if bad:
         to_do = "look up at the provider what was spent, move this one file away (keep it), and run with `--new-book`"
-        yield Finding(path, f"{bad} leases are not what was written", to_do)
+        yield Damage(path, f"{bad} leases are not what was written", to_do)

@@ -22,7 +22,7 @@ __all__ = [
     "StagePointer",
     "StudentPointer",
     "book_of",
-    "joined",
+    "joined_pointers",
     "named_in",
     "reached_in",
 ]
@@ -113,7 +113,7 @@ class Pointers:
         """Write both. `ended`: the run is through, so that what an earlier one reached beyond it is no longer pointed to."""
         now = Reached(stages=stages, students=students, recipe=hash_of(self.folder.path / "recipe.yaml"))
         self.history.note(self.folder.path, self.arm, stages)
-        self.folder.write_json("stages.json", {**(now if ended else joined(now, self._before))})
+        self.folder.write_json("stages.json", {**(now if ended else joined_pointers(now, self._before))})
 
 
 def book_of(store: Path, run: Path) -> Path | None:
@@ -129,7 +129,7 @@ def named_in(store: Path) -> Iterator[str]:
         yield from (read_sealed(path) or {}).get("named", {}).values()
 
 
-def joined(now: Reached, before: Reached | None) -> Reached:
+def joined_pointers(now: Reached, before: Reached | None) -> Reached:
     """Return the pointers of a run that is not at its end, and behind them those that a longer run had reached.
 
     They are kept only where both runs went the same way so far: what was made of other lessons is not this run's.

@@ -20,7 +20,7 @@ from typing import IO, NamedTuple
 
 from orcamath.errors import DiskFull, RepliesDamaged, RunBusy
 from orcamath.ports import Reply, Request
-from orcamath.store.ledger_care import STORED, Spoilt, forget_models, spoilt, stored
+from orcamath.store.ledger_care import STORED, Spoilt, forget_models, spoilt, stored_reply
 from orcamath.store.ledger_format import (
     LEDGER_VERSION,
     Parts,
@@ -30,7 +30,7 @@ from orcamath.store.ledger_format import (
     pack_body,
     pack_reply,
     prefix_id,
-    split,
+    split_prompt,
     unpack_body,
 )
 from orcamath.store.locks import take
@@ -93,7 +93,7 @@ class Ledger:
             for path, db in self._shards().items():
                 try:
                     if row := db.execute(_GET, (key,)).fetchone():
-                        return stored(key, *row)
+                        return stored_reply(key, *row)
                 except sqlite3.DatabaseError as e:
                     raise of_sqlite(path, "the ledger", e) from e
                 except Unreadable:
@@ -133,7 +133,7 @@ class Ledger:
     def put(self, request: Request, fingerprint: str, reply: Reply) -> None:
         """Remember one reply; durable after at most COMMIT_S seconds or COMMIT_N replies. Raises DiskFull."""
         assert reply.error is None, "a failure of the wire is never remembered"
-        parts = split(request)
+        parts = split_prompt(request)
         packed = pack_reply(reply, parts)
         with self._guard:
             db = self._own()
@@ -212,7 +212,7 @@ class Ledger:
                 for name, key, draw, packed, prefix, reply in db.execute(query):
                     if fingerprint in (None, name):
                         request = join(prefix, unpack_body(prefix.encode(), packed), draw)
-                        yield Entry(name, request, stored(key, reply, packed, prefix.encode()))
+                        yield Entry(name, request, stored_reply(key, reply, packed, prefix.encode()))
 
     def forget(self, fingerprints: Collection[str]) -> int:
         """Drop every call of these models and give the space back; returns how many. Raises RunBusy while anyone writes."""

@@ -14,7 +14,7 @@ from orcamath.store.ledger_format import Unreadable, open_shard, unpack_body, un
 from orcamath.store.locks import holder_of, take
 from orcamath.store.sqlite_errors import explained
 
-__all__ = ["STORED", "Spoilt", "forget_models", "spoilt", "stored"]
+__all__ = ["STORED", "Spoilt", "forget_models", "spoilt", "stored_reply"]
 
 # outer joins: a call whose prompt is lost is damaged, not unknown
 STORED = """c.reply, p.body, x.body FROM calls c LEFT JOIN prompts p ON p.id = c.prompt
@@ -30,7 +30,7 @@ class Spoilt(NamedTuple):
     key: bytes
 
 
-def stored(key: bytes, packed: object, body: object, prefix: bytes | str | None) -> Reply:
+def stored_reply(key: bytes, packed: object, body: object, prefix: bytes | str | None) -> Reply:
     """Return a stored reply. Raises Unreadable where it, or the prompt it was deflated with, is not what was written."""
     if not isinstance(packed, bytes) or not isinstance(body, bytes) or prefix is None:
         raise Unreadable("its prompt is lost, or not what was written")
@@ -43,7 +43,7 @@ def spoilt(path: Path, db: sqlite3.Connection) -> Iterator[Spoilt]:
     with explained(path, "the ledger"):
         for row, key, *rest in db.execute(f"SELECT c.id, c.key, {STORED} ORDER BY c.id"):
             try:
-                stored(key, *rest)
+                stored_reply(key, *rest)
             except Unreadable:
                 yield Spoilt(path, row, key)
 

@@ -33,7 +33,7 @@ __all__ = [
     "pack_body",
     "pack_reply",
     "prefix_id",
-    "split",
+    "split_prompt",
     "unpack_body",
     "unpack_reply",
 ]
@@ -114,7 +114,7 @@ class Parts(NamedTuple):
     is_text: bool
 
 
-def split(request: Request) -> Parts:
+def split_prompt(request: Request) -> Parts:
     """Part a request for storage; `join` undoes it."""
     s = request.sampling
     sampling = [s.temperature, s.top_p, s.max_tokens, list(s.stop)]
@@ -245,7 +245,7 @@ def _from_version_1(db: sqlite3.Connection) -> None:
             request = Request(tuple(Message(r, t) for r, t in said), sampling=sampling, draw=draw)
         text, finish, n_in, n_out, ids, reasoning = orjson.loads(zlib.decompress(packed))
         reply = Reply(key, text, finish, Usage(n_in, n_out), None if ids is None else tuple(ids), None, reasoning)
-        parts = split(request)
+        parts = split_prompt(request)
         prefix = prefix_id(db, parts.prefix)
         row = db.execute("INSERT INTO prompts(prefix, body) VALUES (?,?)", (prefix, pack_body(parts)))
         db.execute(

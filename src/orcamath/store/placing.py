@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["aside_of", "folder_whole", "place", "remove", "sync", "write_whole"]
+__all__ = ["aside_of", "folder_whole", "put_in_place", "remove", "sync", "write_whole"]
 
 
 def write_whole(path: Path, content: bytes, *, synced: bool = True) -> None:
@@ -33,7 +33,7 @@ def folder_whole(path: Path) -> Iterator[Path]:
     remove(aside)
     aside.mkdir(parents=True)
     yield aside
-    place(aside, path)
+    put_in_place(aside, path)
 
 
 def aside_of(path: Path) -> Path:
@@ -41,7 +41,7 @@ def aside_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.writing")
 
 
-def place(aside: Path, path: Path) -> None:
+def put_in_place(aside: Path, path: Path) -> None:
     """Put what is complete where it belongs, in the place of what was there."""
     if aside.is_dir() or path.is_dir():
         remove(path)

@@ -17,7 +17,7 @@ from orcamath.student.changes import declared_ends
 from orcamath.student.ends import name_end
 from orcamath.student.folder import ModelFolder
 from orcamath.student.lora import saved_adapter_on, with_adapter
-from orcamath.student.model import load, save, torch_dtype
+from orcamath.student.model import load_model, save, torch_dtype
 from orcamath.student.settings import AdapterSettings, TrainSettings
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def save_trained(
     `weights`: what a sharded model was gathered to; they are written into its base, read anew.
     """
     if weights is not None:
-        model = load(source, device="cpu").model
+        model = load_model(source, device="cpu").model
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 parameter.copy_(weights[name])
@@ -88,7 +88,9 @@ def save_trained(
     model.save_pretrained(path.with_name("adapter"))
     del model
     gc.collect()
-    base = load(source, dtype=torch_dtype(settings.dtype), device="cpu").model  # the GPU still holds the quantized one
+    base = load_model(
+        source, dtype=torch_dtype(settings.dtype), device="cpu"
+    ).model  # the GPU still holds the quantized one
     merged = saved_adapter_on(base, path.with_name("adapter")).merge_and_unload()
     _save(merged, tokenizer, ends, path)
 

@@ -29,7 +29,7 @@ from orcamath.student.settings import AdapterSettings
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["CHECKS", "Finding", "check", "check_template"]
+__all__ = ["CHECKS", "ConformanceFinding", "check_template", "held_against"]
 
 TOLERANCE = 1e-4
 """Nats a token; of gradients, the share by which they differ."""
@@ -38,7 +38,7 @@ ANSWER = "2 + 3 = 5 . #### 5"
 Seen = tuple[bool, str]
 
 
-class Finding(NamedTuple):
+class ConformanceFinding(NamedTuple):
     """What one check found."""
 
     check: str
@@ -55,7 +55,7 @@ class _Case(NamedTuple):
     max_new: int
 
 
-def check(loaded: Loaded, questions: Sequence[str], max_new: int = 24) -> Iterator[Finding]:
+def held_against(loaded: Loaded, questions: Sequence[str], max_new: int = 24) -> Iterator[ConformanceFinding]:
     """Put a model to every check. An exception is a finding too. The last one leaves the model's weights changed."""
     encoder = Encoder(loaded.tokenizer, ends=loaded.ends)
     case = _Case(loaded.model, encoder, questions, [encoder.prompt(q) for q in questions], max_new)
@@ -64,26 +64,28 @@ def check(loaded: Loaded, questions: Sequence[str], max_new: int = 24) -> Iterat
             holds, seen = run(case)
         except Exception as e:  # whatever a stranger's architecture raises is what was to be found
             holds, seen = False, f"{type(e).__name__}: {e}"
-        yield Finding(name, holds, seen)
+        yield ConformanceFinding(name, holds, seen)
 
 
-def check_template(encoder: Encoder, question: str) -> Finding:
+def check_template(encoder: Encoder, question: str) -> ConformanceFinding:
     """Check that training ids are the template's own ids and its end; needs no weights."""
     ours, theirs = (*encoder.prompt(question), *encoder.answer(ANSWER)), encoder.templated(question, ANSWER)
     back = encoder.decode(encoder.answer(ANSWER)).strip()
     end = f"ends with {encoder.tokenizer.convert_ids_to_tokens(encoder.eos_id)!r}"
     if back != ANSWER:
-        return Finding("template", False, f"an answer comes back as {back!r}")
+        return ConformanceFinding("template", False, f"an answer comes back as {back!r}")
     if theirs[: len(ours)] == ours:
-        return Finding("template", True, f"the template's own {len(ours)} ids, {end}")
+        return ConformanceFinding("template", True, f"the template's own {len(ours)} ids, {end}")
     if theirs[: len(encoder.prompt(question))] != encoder.prompt(question):
-        return Finding(
+        return ConformanceFinding(
             "template",
             True,
             f"the prompt is not how the template writes an earlier turn; the answer stands as it is, {end}",
         )
     where = _first_difference(ours, theirs)
-    return Finding("template", False, f"id {where} is {ours[where:][:1]}, the template's {theirs[where:][:1]}")
+    return ConformanceFinding(
+        "template", False, f"id {where} is {ours[where:][:1]}, the template's {theirs[where:][:1]}"
+    )
 
 
 def _own_logprob(model: "PreTrainedModel", prompt: Sequence[int], answer: Sequence[int]) -> Tensor:

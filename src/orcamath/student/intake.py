@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 
 from orcamath.errors import ModelError
 
-__all__ = ["check_claims", "check_files", "config_of"]
+__all__ = ["check_claims", "check_folder", "config_of"]
 
 MAX_JSON = 200_000_000
 MANY_LAYERS = 1_000  # fewer can be built, and then the tensors that are missing are named
@@ -23,7 +23,7 @@ _LAYERS = re.compile(r"(?:num|n)_(?:hidden_|decoder_|encoder_)?layers?|block_cou
 _SIZES = re.compile(r"\w*(?:size|dim|embd|d_model|n_inner|heads|experts)")
 
 
-def check_files(path: Path) -> None:
+def check_folder(path: Path) -> None:
     """Raise ModelError where a model folder holds what is no plain file, or a link that leads out of it.
 
     The hub's own cache links each file to one beside the folder, in `blobs`: inside is the model's folder there.

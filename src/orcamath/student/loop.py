@@ -20,13 +20,13 @@ from orcamath.ports import Progress
 from orcamath.student import checkpoint
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
-from orcamath.student.sharding import whole
+from orcamath.student.sharding import whole_tensors
 from orcamath.student.watch import Sums
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Done", "Metric", "StepReport", "epoch_steps", "learning_rate", "plan", "train"]
+__all__ = ["Done", "Metric", "StepReport", "epoch_steps", "learning_rate", "planned_steps", "train"]
 
 Metric = Callable[..., None]
 log = logging.getLogger("orcamath")
@@ -54,7 +54,7 @@ class Done(NamedTuple):
     """Dtype → name of the content of what was written; None in processes that write nothing."""
 
 
-def plan(n: int, settings: TrainSettings) -> list[list[int]]:
+def planned_steps(n: int, settings: TrainSettings) -> list[list[int]]:
     """Return the steps as lists of item numbers: each epoch its own shuffle, a last short step kept."""
     steps: list[list[int]] = []
     wanted = max(1, math.ceil(settings.epochs * epoch_steps(n, settings)))
@@ -115,7 +115,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate
         report = step(i)
-        norm = float(whole(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)))
+        norm = float(whole_tensors(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)))
         _check(report.loss, norm, i, steps[i], settings)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

@@ -24,7 +24,7 @@ from orcamath.student.gguf_header import gguf_header
 from orcamath.student.gguf_reading import model_of, read_once
 from orcamath.student.gguf_weights import as_the_file_says
 from orcamath.student.head import holds
-from orcamath.student.intake import check_claims, check_files, config_of
+from orcamath.student.intake import check_claims, check_folder, config_of
 from orcamath.student.lora import saved_adapter_on
 from orcamath.student.settings import Dtype
 
@@ -35,9 +35,9 @@ __all__ = [
     "Loaded",
     "contents",
     "fingerprint",
-    "load",
+    "load_model",
     "load_tokenizer",
-    "locate",
+    "local_folder",
     "look_at",
     "open_folder",
     "save",
@@ -105,7 +105,7 @@ def _files(path: Path) -> Iterator[Path]:
     yield from sorted(found)
 
 
-def locate(name: str, revision: str | None = None) -> Path:
+def local_folder(name: str, revision: str | None = None) -> Path:
     """Return the local folder or GGUF file behind a name; a hub name is fetched first. Raises ModelError."""
     path = Path(name).expanduser()
     if path.exists():
@@ -132,7 +132,7 @@ def locate(name: str, revision: str | None = None) -> Path:
 
 def open_folder(name: str, revision: str | None = None, dtype: Dtype = "auto") -> ModelFolder:
     """Find a model by name and say what exactly it is. Raises ModelError naming path and fix."""
-    path = locate(name, revision)
+    path = local_folder(name, revision)
     look_at(path)
     return _named(path, _content(path, dtype))
 
@@ -145,7 +145,7 @@ def look_at(path: Path) -> None:
         gguf_header(path)
         return
     if path.is_dir():
-        check_files(path)
+        check_folder(path)
     if not (path / "config.json").exists() and not (path / "adapter_config.json").exists():
         raise ModelError(f"`{path}` has no config.json, so it is no model folder; name the folder that holds it")
     weights = ADAPTER if (path / "adapter_config.json").exists() else "*.safetensors"
@@ -171,7 +171,7 @@ def _architecture(config: Path) -> None:
         raise ModelError(f"`{config}` says `model_type: {said}`, which the installed transformers cannot train; {hint}")
 
 
-def load(
+def load_model(
     folder: ModelFolder | Path,
     *,
     dtype: torch.dtype = torch.float32,
@@ -263,7 +263,7 @@ def _load_adapter(path: Path, dtype: torch.dtype) -> "PreTrainedModel":
     from peft import get_peft_model_state_dict
 
     base = str(config_of(path / "adapter_config.json")["base_model_name_or_path"])
-    model = saved_adapter_on(_load_weights(locate(base), dtype), path)
+    model = saved_adapter_on(_load_weights(local_folder(base), dtype), path)
     with safe_open(path / ADAPTER, "pt") as file:
         held = set(file.keys())
     # peft too only warns; embeddings may be saved beside the adapter

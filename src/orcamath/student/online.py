@@ -28,7 +28,7 @@ from orcamath.student.fit import prepared, quietly
 from orcamath.student.folder import ModelFolder
 from orcamath.student.loop import learning_rate
 from orcamath.student.losses import LossFunction
-from orcamath.student.model import Loaded, contents, load
+from orcamath.student.model import Loaded, contents, load_model
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import OnlineSettings
 from orcamath.student.tried import Tried, step_on, tried_of
@@ -77,7 +77,7 @@ def train_online(
     loss: LossFunction,
 ) -> OnlineFacts:
     """Do the work of the stage `online`; writes `rollouts` and the folder `model`. Raises ModelError, TrainingDiverged."""
-    loaded = load(student, dtype=training_dtype(settings))
+    loaded = load_model(student, dtype=training_dtype(settings))
     model = prepared(loaded, settings)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)

@@ -17,7 +17,7 @@ from orcamath.student.head import bare
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Packed", "can_pack", "pack", "sent"]
+__all__ = ["Packed", "can_pack", "on_device", "pack"]
 
 
 class Packed(NamedTuple):
@@ -108,12 +108,12 @@ def _packed(
     owner = [*range(len(answers)), *(n for n, a in enumerate(answers) for _ in a[1:])]
 
     lists = (ids, positions, first, later, targets, owner)
-    flat = sent(torch.tensor([i for some in lists for i in some], dtype=torch.long), device)  # one copy, not six
+    flat = on_device(torch.tensor([i for some in lists for i in some], dtype=torch.long), device)  # one copy, not six
     read, at, before_first, before_later, target, of = flat.split([len(some) for some in lists])
     return Packed(read[None], at[None], layout, before_first, before_later, target, of, len(answers))
 
 
-def sent(values: Tensor, device: torch.device) -> Tensor:
+def on_device(values: Tensor, device: torch.device) -> Tensor:
     """Return a tensor of this side's on the device; a GPU need not be done with its work first."""
     return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values.to(device)
 
@@ -135,8 +135,8 @@ def _segments(
     keys = torch.cat([torch.arange(start, start + n) for start, n in runs])
     longest, most_keys = lengths.amax(0).tolist()
     return Segments(
-        sent(ends[:, 0].contiguous(), device), sent(ends[:, 1].contiguous(), device), longest, most_keys,
-        sent(keys, device) if answers else None, dtype,
+        on_device(ends[:, 0].contiguous(), device), on_device(ends[:, 1].contiguous(), device), longest, most_keys,
+        on_device(keys, device) if answers else None, dtype,
     )  # fmt: skip
 
 

@@ -16,9 +16,9 @@ from orcamath.student.fit import fit, prepared
 from orcamath.student.folder import ModelFolder
 from orcamath.student.groups import Group, encode_groups, mismatches, only, per_problem
 from orcamath.student.logprobs import Posed
-from orcamath.student.loop import plan
+from orcamath.student.loop import planned_steps
 from orcamath.student.losses import LossFunction, needs_of
-from orcamath.student.model import load
+from orcamath.student.model import load_model
 from orcamath.student.processes import ALONE, World
 from orcamath.student.reference import reference_logprobs
 from orcamath.student.settings import LearnSettings
@@ -45,9 +45,9 @@ def train_on_preferences(
         raise ModelError(
             f"`learn.loss: {settings.loss}` needs the samples of online rounds: say `online: {{loss: {settings.loss}}}`"
         )
-    loaded = load(student, dtype=training_dtype(settings), quantize=quantize_of(settings))
+    loaded = load_model(student, dtype=training_dtype(settings), quantize=quantize_of(settings))
     groups, dropped = _groups(out, settings, preferences, Encoder(loaded.tokenizer, settings.max_tokens), need)
-    steps = plan(len(groups), settings)
+    steps = planned_steps(len(groups), settings)
     apart = "z0" in need and settings.z0 == "mismatched"
     strangers = [mismatches([groups[k] for k in s], settings.z0_per_problem) if apart else {} for s in steps]
     asked = list(_asked(groups, steps, strangers, need))

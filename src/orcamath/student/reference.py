@@ -20,7 +20,7 @@ from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.fit import Room, at_once, quietly
 from orcamath.student.folder import ModelFolder
 from orcamath.student.logprobs import Posed
-from orcamath.student.model import load, torch_dtype
+from orcamath.student.model import load_model, torch_dtype
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import TrainSettings
 from orcamath.student.steps import score_all
@@ -74,7 +74,7 @@ def reference_logprobs(
             model = (
                 loaded
                 if reference.fingerprint == student.fingerprint
-                else load(reference, dtype=training_dtype(settings), quantize=quantize_of(settings)).model
+                else load_model(reference, dtype=training_dtype(settings), quantize=quantize_of(settings)).model
             )
             _fill(db, name, model, missing, settings, progress)
         world.wait()

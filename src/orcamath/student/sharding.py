@@ -23,7 +23,7 @@ from orcamath.student.settings import TrainSettings
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["blocks", "even", "gathered", "is_sharded", "like", "shard", "shards", "whole"]
+__all__ = ["blocks", "even", "gathered", "is_sharded", "like", "shard", "shards", "whole_tensors"]
 
 
 def shards(settings: TrainSettings, world: World) -> bool:
@@ -72,7 +72,7 @@ def even(model: "PreTrainedModel", world: World) -> Callable[[int], int]:
     return world.most if is_sharded(model) else int
 
 
-def whole(tensor: Tensor) -> Tensor:
+def whole_tensors(tensor: Tensor) -> Tensor:
     """Return a tensor as if it had never been sharded; all processes must ask. Without gradient."""
     plain = tensor.detach()
     return plain.full_tensor() if hasattr(plain, "full_tensor") else plain
@@ -82,7 +82,7 @@ def gathered(tensors: Iterable[tuple[str, Tensor]], *, keep: bool) -> dict[str, 
     """Gather tensors one by one, onto the CPU; all processes must ask, and those that do not `keep` get nothing."""
     found = {}
     for name, tensor in tensors:
-        full = whole(tensor)
+        full = whole_tensors(tensor)
         if keep:
             found[name] = full.cpu().contiguous()
     return found

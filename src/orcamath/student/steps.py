@@ -15,14 +15,25 @@ from orcamath.student.logprobs import Posed, score
 from orcamath.student.loop import StepReport
 from orcamath.student.losses import Batch, LossFunction, Totals, needs_of
 from orcamath.student.losses.nll import nll
-from orcamath.student.packing import sent
+from orcamath.student.packing import on_device
 from orcamath.student.settings import LossSettings
 from orcamath.student.watch import Sums, looked_at, watched
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["IDLE", "Objective", "Referenced", "cut", "gradients", "ratio_sum", "score_all", "slices", "totals", "z0"]
+__all__ = [
+    "IDLE",
+    "Objective",
+    "Referenced",
+    "cut",
+    "gradients",
+    "ratio_sum",
+    "score_all",
+    "step_slices",
+    "totals",
+    "z0",
+]
 
 
 IDLE = Posed((0,), ((0,),))
@@ -76,7 +87,7 @@ def cut(problems: Sequence[Posed], budget: int, *, share: bool = True) -> list[l
     return batches
 
 
-def slices(problem: Posed, budget: int, *, share: bool = True) -> list[Posed]:
+def step_slices(problem: Posed, budget: int, *, share: bool = True) -> list[Posed]:
     """Cut one problem's answers into runs of at most `budget` forwarded tokens, each with the prompt; one answer at least."""
     out = [Posed(problem.prompt, ())]
     for answer in problem.answers:
@@ -99,7 +110,7 @@ def score_all(
 ) -> list[tuple[float, ...]]:
     """Return the log-probs of every problem's answers, without gradient, in order. `even`: see `gradients`."""
     out: list[tuple[float, ...]] = [()] * len(problems)
-    pieces = [(i, s) for i, p in enumerate(problems) if p.answers for s in slices(p, budget, share=share)]
+    pieces = [(i, s) for i, p in enumerate(problems) if p.answers for s in step_slices(p, budget, share=share)]
     found: list[list[float]] = [[] for _ in pieces]
     batches = cut([s for _, s in pieces], budget, share=share)
     for batch in batches:
@@ -149,7 +160,7 @@ def gradients(
     posed = [Posed(g.group.prompt, g.group.responses) for g in groups]
     micros = cut(posed, budget, share=share)
     large = {
-        m[0]: pieces for m in micros if len(m) == 1 and len(pieces := slices(posed[m[0]], budget, share=share)) > 1
+        m[0]: pieces for m in micros if len(m) == 1 and len(pieces := step_slices(posed[m[0]], budget, share=share)) > 1
     }
     known = _without_gradient(model, large, share, even)
     n = 0
@@ -207,7 +218,7 @@ def _batch(logp: Tensor, part: Sequence[Referenced], baseline: float, whole: Tot
         start += len(g.reference)
 
     def row(values: list[object], dtype: torch.dtype | None = None) -> Tensor:
-        return sent(torch.tensor(values, dtype=dtype or logp.dtype), logp.device)
+        return on_device(torch.tensor(values, dtype=dtype or logp.dtype), logp.device)
 
     return Batch(
         logp,

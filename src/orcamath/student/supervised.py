@@ -11,9 +11,9 @@ from orcamath.student.facts import ImitateFacts
 from orcamath.student.fit import fit, prepared
 from orcamath.student.folder import ModelFolder
 from orcamath.student.groups import Group
-from orcamath.student.loop import epoch_steps, plan
+from orcamath.student.loop import epoch_steps, planned_steps
 from orcamath.student.losses.nll import loss as nll
-from orcamath.student.model import load
+from orcamath.student.model import load_model
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import LossSettings, SftSettings
 from orcamath.student.steps import Objective, Referenced
@@ -29,7 +29,7 @@ def train_on_lessons(
     world: World = ALONE,
 ) -> ImitateFacts:
     """Do the work of the stage `imitate`."""
-    loaded = load(base, dtype=training_dtype(settings), quantize=quantize_of(settings))
+    loaded = load_model(base, dtype=training_dtype(settings), quantize=quantize_of(settings))
     groups, n_cut, n_long = lesson_groups(lessons, Encoder(loaded.tokenizer, settings.max_tokens))
     if not groups:
         raise DataError(f"there is no lesson to learn from ({n_long} do not fit max_tokens = {settings.max_tokens})")
@@ -63,12 +63,12 @@ def lesson_groups(lessons: Artifact, encoder: Encoder) -> tuple[list[Group], int
 def _steps(groups: list[Group], settings: SftSettings) -> list[list[int]]:
     if settings.train_steps is not None:
         epochs = math.ceil(settings.train_steps / epoch_steps(len(groups), settings))
-        return plan(len(groups), settings.model_copy(update={"epochs": float(epochs)}))[: settings.train_steps]
+        return planned_steps(len(groups), settings.model_copy(update={"epochs": float(epochs)}))[: settings.train_steps]
     if settings.train_tokens is None:
-        return plan(len(groups), settings)
+        return planned_steps(len(groups), settings)
     epochs = math.ceil(settings.train_tokens / sum(g.n_tokens for g in groups))
     steps, counted = [], 0
-    for step in plan(len(groups), settings.model_copy(update={"epochs": float(epochs)})):
+    for step in planned_steps(len(groups), settings.model_copy(update={"epochs": float(epochs)})):
         if counted >= settings.train_tokens:
             break
         steps.append(step)

@@ -12,7 +12,7 @@ from pathlib import Path
 from orcamath.held import held
 from orcamath.settings import ModelSettings
 from orcamath.testing.faults import Faults
-from orcamath.testing.http import Answer, HttpServer, Incoming
+from orcamath.testing.http import HttpAnswer, HttpServer, Incoming
 from orcamath.testing.server import MisbehavingServer, Responder, of_chat, stub
 
 
@@ -41,7 +41,7 @@ def main() -> None:
         models=tuple(arguments.models),
     )
 
-    def handle(incoming: Incoming) -> Answer:
+    def handle(incoming: Incoming) -> HttpAnswer:
         if arguments.bodies is not None and incoming.method == "POST":
             with arguments.bodies.open("ab") as file:
                 file.write(incoming.body + b"\n")

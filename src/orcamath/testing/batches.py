@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from orcamath.testing.http import Answer, Incoming
+from orcamath.testing.http import HttpAnswer, Incoming
 
 __all__ = ["BatchDesk"]
 
@@ -30,30 +30,30 @@ class BatchDesk:
         self.done: dict[str, int] = {}
         """Requests of each batch that will be answered."""
 
-    def handle(self, incoming: Incoming, answer: Callable[[Body], object]) -> Answer | None:
+    def handle(self, incoming: Incoming, answer: Callable[[Body], object]) -> HttpAnswer | None:
         """Handle a call on /v1/files or /v1/batches; None for any other path."""
         path = incoming.path.partition("?")[0].removeprefix("/v1")
         if path == "/files":
             return self._file(incoming)
         if match := re.fullmatch(r"/files/([\w-]+)/content", path):
-            return Answer(body=self.files[match[1]])
+            return HttpAnswer(body=self.files[match[1]])
         if path == "/batches" and incoming.method == "POST":
             return self._make(orjson.loads(incoming.body), answer)
         if path == "/batches":
-            return Answer(body=orjson.dumps({"data": list(self.batches.values()), "has_more": False}))
+            return HttpAnswer(body=orjson.dumps({"data": list(self.batches.values()), "has_more": False}))
         if match := re.fullmatch(r"/batches/([\w-]+)", path):
             return self._look(match[1])
         return None
 
-    def _file(self, incoming: Incoming) -> Answer:
+    def _file(self, incoming: Incoming) -> HttpAnswer:
         boundary = incoming.headers["content-type"].partition("boundary=")[2].strip('"').encode()
         parts = incoming.body.split(b"--" + boundary)
         content = next(p for p in parts if b'name="file"' in p).partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
         name = f"file-{len(self.files)}"
         self.files[name] = content
-        return Answer(body=orjson.dumps({"id": name}))
+        return HttpAnswer(body=orjson.dumps({"id": name}))
 
-    def _make(self, body: Body, answer: Callable[[Body], object]) -> Answer:
+    def _make(self, body: Body, answer: Callable[[Body], object]) -> HttpAnswer:
         name = f"batch-{len(self.batches)}"
         rows = [orjson.loads(line) for line in self.files[body["input_file_id"]].splitlines() if line.strip()]
         kept = rows[: len(rows) - self.lost]
@@ -66,7 +66,7 @@ class BatchDesk:
             "request_counts": {"total": len(rows), "completed": 0, "failed": 0},
         }  # fmt: skip
         self.done[name] = len(kept)
-        return Answer(body=orjson.dumps(self.batches[name]))
+        return HttpAnswer(body=orjson.dumps(self.batches[name]))
 
     def _response(self, body: Body, answer: Callable[[Body], object]) -> dict[str, object]:
         refused = next((name for name in self.refuses if name in body), None)
@@ -76,7 +76,7 @@ class BatchDesk:
         message = f"Unsupported parameter: '{refused}' is not supported with this model.{other}"
         return {"status_code": 400, "body": {"error": {"message": message, "param": refused}}}
 
-    def _look(self, name: str) -> Answer:
+    def _look(self, name: str) -> HttpAnswer:
         batch = self.batches[name]
         self.looks[name] = self.looks.get(name, 0) + 1
         if self.looks[name] >= self.polls:
@@ -90,4 +90,4 @@ class BatchDesk:
         n, total = 0 if self.fails else self.done[name], batch["request_counts"]["total"]
         done = n if self.looks[name] >= self.polls else n * self.looks[name] // self.polls
         batch["request_counts"] = {"total": total, "completed": done, "failed": 0}
-        return Answer(body=orjson.dumps(batch))
+        return HttpAnswer(body=orjson.dumps(batch))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Literal, NamedTuple
 
-__all__ = ["Answer", "Handler", "HttpServer", "Incoming"]
+__all__ = ["Handler", "HttpAnswer", "HttpServer", "Incoming"]
 
 
 class Incoming(NamedTuple):
@@ -26,7 +26,7 @@ How = Literal["whole", "cut", "drop", "hang"]
 """What becomes of an answer on the wire."""
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """What to do with a request, `after_s` seconds from now."""
 
     status: int = 200
@@ -37,7 +37,7 @@ class Answer(NamedTuple):
     content_type: str = "application/json"
 
 
-Handler = Callable[[Incoming], Answer]
+Handler = Callable[[Incoming], HttpAnswer]
 
 
 class _Connection(asyncio.Protocol):
@@ -72,16 +72,16 @@ class _Connection(asyncio.Protocol):
             loop = asyncio.get_running_loop()
             loop.run_in_executor(self.threads, self.handler, incoming).add_done_callback(self.handled)
 
-    def handled(self, made: "asyncio.Future[Answer]") -> None:
+    def handled(self, made: "asyncio.Future[HttpAnswer]") -> None:
         """Send what a thread has made of a request; a handler that raised is an error of the server's."""
         if not made.cancelled():
-            self.schedule(Answer(500) if made.exception() is not None else made.result())
+            self.schedule(HttpAnswer(500) if made.exception() is not None else made.result())
 
-    def schedule(self, answer: Answer) -> None:
+    def schedule(self, answer: HttpAnswer) -> None:
         if answer.how != "hang":
             asyncio.get_running_loop().call_later(answer.after_s, self.answer, answer)
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: HttpAnswer) -> None:
         if self.transport is None:
             return
         if answer.how == "drop":

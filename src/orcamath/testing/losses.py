@@ -9,7 +9,7 @@ from torch import Tensor
 from orcamath.student.losses import Batch, Samples, Totals
 from orcamath.student.settings import LossSettings
 
-__all__ = ["check"]
+__all__ = ["check_values"]
 
 _LOGP = (-2.5, -2.0, -2.2, -3.0)
 _REFERENCE = (-3.0, -2.5, -2.0, -1.0)
@@ -43,7 +43,7 @@ def _sampled(logp: Tensor, rows: Sequence[int]) -> Samples:
     )  # fmt: skip
 
 
-def check(loss: Callable[..., Any], settings: object = None) -> None:
+def check_values(loss: Callable[..., Any], settings: object = None) -> None:
     """Raise AssertionError where a law is broken."""
     settings = settings if settings is not None else LossSettings()
     logp = torch.tensor(_LOGP, dtype=torch.float64, requires_grad=True)

@@ -129,9 +129,9 @@ def check_tracker(open_tracker: Callable[[TrackedRun], Tracker], folder: Path) -
 
 def check_loss(loss: Callable[..., object], settings: object = None) -> None:
     """Hold a loss against its laws: a finite scalar with the right slope, however the step was cut and ordered. Needs torch."""
-    from orcamath.testing.losses import check
+    from orcamath.testing.losses import check_values
 
-    check(loss, settings)
+    check_values(loss, settings)
 
 
 def _iterator(found: Iterable[object]) -> Iterator[object]:

@@ -21,7 +21,7 @@ import orjson
 from orcamath.ports import Chat, Message, Reply, Request, Sampling
 from orcamath.testing.batches import BatchDesk
 from orcamath.testing.faults import Faults
-from orcamath.testing.http import Answer, How, HttpServer, Incoming
+from orcamath.testing.http import How, HttpAnswer, HttpServer, Incoming
 
 __all__ = ["Call", "MisbehavingServer", "Responder", "of_chat", "serve", "stub"]
 
@@ -135,12 +135,12 @@ class MisbehavingServer:
         repeated = sum(n - 1 for n in self._completed.values())
         return {**self.counts, "distinct": len(self._completed), "repeated": repeated, "billed_usd": self.billed_usd}
 
-    def __call__(self, incoming: Incoming) -> Answer:
+    def __call__(self, incoming: Incoming) -> HttpAnswer:
         """Handle one HTTP request."""
         if incoming.path.startswith("/stats"):
-            return Answer(body=orjson.dumps(self.stats))
+            return HttpAnswer(body=orjson.dumps(self.stats))
         if incoming.path.startswith("/health"):
-            return Answer(body=b'{"status": "ok"}')
+            return HttpAnswer(body=b'{"status": "ok"}')
         if incoming.path.startswith("/v1/models"):
             return self._listed(incoming.path.removeprefix("/v1/models").strip("/"))
         with self._books:
@@ -162,15 +162,15 @@ class MisbehavingServer:
                 return _error(400, f"Unsupported parameter: '{name}' is not supported with this model.{other}", name)
         return self._complete(body, blake2b(incoming.body, digest_size=16).digest())
 
-    def _listed(self, wanted: str) -> Answer:
+    def _listed(self, wanted: str) -> HttpAnswer:
         """List the models, or show one of them; a server that was told none serves any name and lists `stub`."""
         shown = [
             {"id": name, "object": "model", "created": 0, "owned_by": "orcamath"} for name in self.models or ("stub",)
         ]
         if not wanted:
-            return Answer(body=orjson.dumps({"object": "list", "data": shown}))
+            return HttpAnswer(body=orjson.dumps({"object": "list", "data": shown}))
         found = [m for m in shown if m["id"] == wanted]
-        return Answer(body=orjson.dumps(found[0])) if found else _error(404, f"The model `{wanted}` does not exist")
+        return HttpAnswer(body=orjson.dumps(found[0])) if found else _error(404, f"The model `{wanted}` does not exist")
 
     def _in_batch(self, body: dict[str, object]) -> object:
         """Complete one request of a batch: content faults only."""
@@ -179,7 +179,7 @@ class MisbehavingServer:
         spoilt = self._spoil(self.respond(call), self.faults.content(key))
         return orjson.loads(self._bill(call, [spoilt], key, chat=True))
 
-    def _complete(self, body: dict[str, Any], key: bytes) -> Answer:
+    def _complete(self, body: dict[str, Any], key: bytes) -> HttpAnswer:
         faults = self.faults
         with self._books:
             fault = faults.wire(key, self._seen[key], self._faulted[key])
@@ -207,7 +207,7 @@ class MisbehavingServer:
             payload = payload[: len(payload) // 2]
         how = _HOW.get(fault or "", "whole")
         kind = "text/event-stream" if body.get("stream") else "application/json"
-        return Answer(body=payload, after_s=faults.latency_s, how=how, content_type=kind)
+        return HttpAnswer(body=payload, after_s=faults.latency_s, how=how, content_type=kind)
 
     def _spoil(self, said: str | Reply, fault: str | None) -> tuple[str, str]:
         text, finish = (said.text, said.finish_reason) if isinstance(said, Reply) else (said, "stop")
@@ -281,9 +281,9 @@ def _error(
     param: str | None = None,
     headers: tuple[tuple[str, str], ...] = (),
     after_s: float = 0.0,
-) -> Answer:
+) -> HttpAnswer:
     body = {"error": {"message": message, "type": "error", "param": param, "code": None}}
-    return Answer(status, orjson.dumps(body), headers, after_s)
+    return HttpAnswer(status, orjson.dumps(body), headers, after_s)
 
 
 @contextmanager

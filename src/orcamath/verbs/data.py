@@ -57,7 +57,7 @@ def check(
     from orcamath.commands import files
 
     typer.echo(
-        files.check(training, against, by=by, columns=column or [], n=n or [], threshold=threshold, as_json=json)
+        files.told_search(training, against, by=by, columns=column or [], n=n or [], threshold=threshold, as_json=json)
     )
 
 
@@ -90,9 +90,9 @@ def export(
     store: StoreOpt = STORE,
 ) -> None:
     """Write something out of a run in a form that other tools read."""
-    from orcamath.commands.doors import Door, export_from
+    from orcamath.commands.doors import Handout, export_from
 
-    door = Door(what, form, out, arm, number, replace)
+    door = Handout(what, form, out, arm, number, replace)
     typer.echo(export_from(folder_of(run, runs), store, door, push_to=push, really=yes, public=public))
 
 

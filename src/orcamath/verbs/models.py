@@ -104,11 +104,11 @@ def ask(
     runs: RunsOpt = RUNS,
 ) -> None:
     """Ask a model one question and print its answer."""
-    from orcamath.commands.models import answer_of
+    from orcamath.commands.models import answer_by
     from orcamath.commands.purse import purse_of
 
     typer.echo(
-        answer_of(
+        answer_by(
             model, question, base_url=base_url, max_new_tokens=max_new_tokens, store=store, runs=runs,
             purse=purse_of(cap_usd, price),
         )
@@ -138,7 +138,7 @@ def judge(
     from orcamath.commands.purse import purse_of
 
     typer.echo(
-        files.judge(
+        files.told_verdicts(
             file, name=name, columns=column or [], model=model, base_url=base_url, out=out, offending=offending,
             store=store, as_json=json, purse=purse_of(cap_usd, price),
         )

@@ -12,16 +12,16 @@ from typing import NamedTuple
 
 from orcamath.ports import Reply, Request
 from orcamath.store.ledger_format import LEDGER_VERSION, Unreadable, join, unpack_body, unpack_reply
-from orcamath.view.kinds import Entry
+from orcamath.view.kinds import IndexEntry
 
-__all__ = ["Call", "Calls", "latest_calls", "new_calls", "one_call"]
+__all__ = ["RememberedCall", "RememberedCalls", "latest_calls", "new_calls", "one_call"]
 
 GROUP = 500
 _SELECT = """SELECT c.id, m.fingerprint, c.key, c.draw, p.body, x.body, c.reply FROM calls c JOIN models m ON m.id = c.model
              JOIN prompts p ON p.id = c.prompt JOIN prefixes x ON x.id = p.prefix"""
 
 
-class Calls(NamedTuple):
+class RememberedCalls(NamedTuple):
     """Which calls belong to a run: those of the models that its stages name."""
 
     folder: Path
@@ -37,7 +37,7 @@ class Calls(NamedTuple):
         return any(fingerprint in name for name in self.models)
 
 
-class Call(NamedTuple):
+class RememberedCall(NamedTuple):
     """One remembered call."""
 
     number: int
@@ -61,19 +61,21 @@ def _version(shard: Path) -> int:
 _Row = tuple[int, str, bytes, int, bytes, str, bytes]
 
 
-def _call(row: _Row) -> Call:
+def _call(row: _Row) -> RememberedCall:
     """Put one call together; of one that is damaged only that is told, for `orcamath fsck` to mend."""
     number, model, key, draw, packed, text, reply = row
     prefix = text.encode()
     try:
         body = unpack_body(prefix, packed)
         request = join(text, body, draw)
-        return Call(number, model, request, unpack_reply(key, reply, b"" if request.token_ids is not None else body))
+        return RememberedCall(
+            number, model, request, unpack_reply(key, reply, b"" if request.token_ids is not None else body)
+        )
     except Unreadable as e:
-        return Call(number, model, Request(), Reply(key, f"(this call is damaged: {e})"))
+        return RememberedCall(number, model, Request(), Reply(key, f"(this call is damaged: {e})"))
 
 
-def _numbers(db: sqlite3.Connection, calls: Calls) -> list[int]:
+def _numbers(db: sqlite3.Connection, calls: RememberedCalls) -> list[int]:
     """Return the numbers that the run's models have in this shard."""
     return [i for i, name in db.execute("SELECT id, fingerprint FROM models") if calls.of_run(name)]
 
@@ -82,7 +84,7 @@ def _marks(models: Collection[int]) -> str:
     return ",".join(str(int(m)) for m in models)
 
 
-def new_calls(calls: Calls, shard: Path, after: int) -> Iterator[list[tuple[int, Entry]]]:
+def new_calls(calls: RememberedCalls, shard: Path, after: int) -> Iterator[list[tuple[int, IndexEntry]]]:
     """Yield the run's calls of one shard that came after a number, in groups."""
     with closing(_open(shard)) as db:
         models = _marks(_numbers(db, calls))
@@ -92,7 +94,7 @@ def new_calls(calls: Calls, shard: Path, after: int) -> Iterator[list[tuple[int,
             after = rows[-1][0]
 
 
-def latest_calls(calls: Calls, n: int) -> list[Call]:
+def latest_calls(calls: RememberedCalls, n: int) -> list[RememberedCall]:
     """Return the newest calls of every shard, the newest first, of whatever model: a run's first stage names none yet."""
     found = []
     for shard in calls.shards():
@@ -101,15 +103,15 @@ def latest_calls(calls: Calls, n: int) -> list[Call]:
     return found
 
 
-def one_call(shard: Path, number: int) -> Call | None:
+def one_call(shard: Path, number: int) -> RememberedCall | None:
     """Return one call whole; None where it is gone."""
     with closing(_open(shard)) as db:
         row = db.execute(f"{_SELECT} WHERE c.id = ?", (number,)).fetchone()
     return None if row is None else _call(row)
 
 
-def _entry(call: Call) -> Entry:
+def _entry(call: RememberedCall) -> IndexEntry:
     said = call.reply.text
     asked = call.request.messages[-1].content if call.request.messages else ""
     facets = {"model": call.model, "finish": call.reply.finish_reason}
-    return Entry(call.reply.key.hex(), "", said or "(an empty reply)", f"{asked}\n{said}", facets)
+    return IndexEntry(call.reply.key.hex(), "", said or "(an empty reply)", f"{asked}\n{said}", facets)

@@ -14,13 +14,13 @@ from orcamath.records import Problem, Scored
 from orcamath.report.arms import arms_of, load_artifact, own
 from orcamath.store.artifacts import Store
 
-__all__ = ["MAX_SHOWN", "Student", "compare", "students_in"]
+__all__ = ["MAX_SHOWN", "MeasuredStudent", "compare", "students_in"]
 
 MAX_SHOWN = 300
 """Problems shown of each side and benchmark; the counts are whole."""
 
 
-class Student(NamedTuple):
+class MeasuredStudent(NamedTuple):
     """One measured student of a run."""
 
     key: str
@@ -32,14 +32,14 @@ class Student(NamedTuple):
     """Pointer to its evaluation."""
 
 
-def students_in(folders: list[Path]) -> list[Student]:
+def students_in(folders: list[Path]) -> list[MeasuredStudent]:
     """Return the measured students of these runs, each evaluation once a run; runs that cannot be read are left out."""
-    found: dict[tuple[str, str, str], Student] = {}
+    found: dict[tuple[str, str, str], MeasuredStudent] = {}
     for folder in folders:
         try:
             for arm in arms_of(folder):
                 for s in arm.pointers["students"]:
-                    student = Student(
+                    student = MeasuredStudent(
                         f"{folder.name}/{arm.name}/{s['name']}", folder.name, arm.name, s["name"], s["scored"]
                     )
                     found.setdefault((folder.name, s["name"], s["scored"]), student)
@@ -48,7 +48,7 @@ def students_in(folders: list[Path]) -> list[Student]:
     return list(found.values())
 
 
-def compare(one: Student, two: Student, folders: dict[str, Path], store: Store) -> dict[str, object]:
+def compare(one: MeasuredStudent, two: MeasuredStudent, folders: dict[str, Path], store: Store) -> dict[str, object]:
     """Hold the second student against the first. Raises UsageError where they share no problem."""
     first, second = _answers(one, store), _answers(two, store)
     questions = dict(_questions([folders[one.run], folders[two.run]], store))
@@ -90,7 +90,7 @@ def _flip(problem: str, before: Scored, after: Scored, questions: dict[str, str]
     return {"problem": problem, "question": questions.get(problem, ""), "gold": before.gold, **sides}
 
 
-def _answers(student: Student, store: Store) -> dict[str, dict[str, Scored]]:
+def _answers(student: MeasuredStudent, store: Store) -> dict[str, dict[str, Scored]]:
     found: dict[str, dict[str, Scored]] = {}
     for row in load_artifact(store, student.scored).read(Scored):
         if row.draw == 0:

@@ -13,9 +13,9 @@ from orcamath.stages.gate import GateFacts
 from orcamath.stages.preferences import PreferFacts
 from orcamath.student.spelling import Spelled
 from orcamath.view.find import Query, page
-from orcamath.view.kinds import STRINGS_DIFFER, Row, number
+from orcamath.view.kinds import STRINGS_DIFFER, IndexRow, number
 from orcamath.view.tree import differences
-from orcamath.view.whole import inert, named, question_of, stored
+from orcamath.view.whole import inert, named, question_behind, stored
 
 __all__ = ["LISTS", "Sources", "doubts"]
 
@@ -30,7 +30,7 @@ class Sources(NamedTuple):
     spelling: Spelled
 
 
-def doubts(name: str, sources: Sources) -> list[Row]:
+def doubts(name: str, sources: Sources) -> list[IndexRow]:
     """Return the items of one list; an unknown list has none."""
     if name not in LISTS:
         return []
@@ -42,7 +42,7 @@ def doubts(name: str, sources: Sources) -> list[Row]:
     return items
 
 
-def _doubted(sources: Sources) -> Iterator[Row]:
+def _doubted(sources: Sources) -> Iterator[IndexRow]:
     """Problems whose samples all agree with each other, against the teacher."""
     for made in sources.made:
         facts = facts_of(made.artifact)
@@ -54,10 +54,10 @@ def _doubted(sources: Sources) -> Iterator[Row]:
             texts = [("the teacher", said["answer"])] if said else []
             texts += [("every sample", answer["text"])] if answer else []
             yield {"id": said["id"] if said else problem, "problem": problem, "what": f"in {key_of(made.arm, made.label)}",
-                   "question": question_of(sources.db, problem, sources.spelling), "texts": texts}  # fmt: skip
+                   "question": question_behind(sources.db, problem, sources.spelling), "texts": texts}  # fmt: skip
 
 
-def _contradicted(sources: Sources) -> Iterator[Row]:
+def _contradicted(sources: Sources) -> Iterator[IndexRow]:
     """Lessons whose answer is not the one known without the teacher."""
     for row in _all(sources, Query("lessons", filters={"verified": "unverified", "known": "yes"})):
         lesson = stored(sources.db, row["id"], sources.spelling)
@@ -67,7 +67,7 @@ def _contradicted(sources: Sources) -> Iterator[Row]:
                    "texts": [("the teacher", lesson["answer"])]}  # fmt: skip
 
 
-def _disagreeing(sources: Sources) -> Iterator[Row]:
+def _disagreeing(sources: Sources) -> Iterator[IndexRow]:
     """Answers of which two judges, or the judge and the match of strings, say different things."""
     split = sources.db.execute(
         """SELECT s.name, min(r.id), max(r.id) FROM records r JOIN shown s ON s.id = r.id WHERE r.kind = ?
@@ -82,25 +82,25 @@ def _disagreeing(sources: Sources) -> Iterator[Row]:
         texts = [("the answer", attempt["text"])] if attempt else []
         texts += [(v["stage"], f"{v['outcome']} by {v['by']} {v['reason']}") for v in verdicts]
         yield {"id": name, "problem": verdicts[0]["problem_id"], "what": "two judges", "texts": texts,
-               "question": question_of(sources.db, verdicts[0]["problem_id"], sources.spelling)}  # fmt: skip
+               "question": question_behind(sources.db, verdicts[0]["problem_id"], sources.spelling)}  # fmt: skip
     for row in _all(sources, Query("answers", filters={"agreement": STRINGS_DIFFER, "known": "greedy"})):
         answer = stored(sources.db, row["id"], sources.spelling)
         if answer is not None:
             note = (
                 f"the judge: {answer['outcome']} ({answer['by']}); gold {answer['gold']}, read {answer['final_answer']}"
             )
-            asked = question_of(sources.db, answer["problem_id"], sources.spelling)
+            asked = question_behind(sources.db, answer["problem_id"], sources.spelling)
             yield {"id": row["name"], "problem": answer["problem_id"], "what": note, "question": asked,
                    "texts": [(answer["stage"], answer["text"])]}  # fmt: skip
 
 
-def _duplicates(sources: Sources) -> Iterator[Row]:
+def _duplicates(sources: Sources) -> Iterator[IndexRow]:
     """Problems that repeat another one, beside the one that stayed."""
     for row in _all(sources, Query("rejected", filters={"known": "repeats another"})):
         rejected = stored(sources.db, row["id"], sources.spelling)
         if rejected is not None:
-            kept = question_of(sources.db, rejected["repeats"], sources.spelling)
-            text = rejected["text"] or question_of(sources.db, rejected["item"], sources.spelling)
+            kept = question_behind(sources.db, rejected["repeats"], sources.spelling)
+            text = rejected["text"] or question_behind(sources.db, rejected["item"], sources.spelling)
             yield {"id": rejected["item"], "problem": rejected["repeats"], "what": f"{rejected['reason']} in {rejected['stage']}",
                    "question": kept, "pieces": differences(kept, text), "texts": []}  # fmt: skip
 
@@ -115,7 +115,7 @@ def _contaminated(sources: Sources) -> Iterator[dict[str, object]]:
                    "pieces": differences(test, pair.text("training"))}  # fmt: skip
 
 
-def _all(sources: Sources, query: Query) -> Iterator[Row]:
+def _all(sources: Sources, query: Query) -> Iterator[IndexRow]:
     offset = 0
     while rows := page(sources.db, query._replace(offset=offset, limit=200)).rows:
         yield from rows
@@ -125,7 +125,7 @@ def _all(sources: Sources, query: Query) -> Iterator[Row]:
 class _List(NamedTuple):
     title: str
     about: str
-    find: Callable[[Sources], Iterator[Row]]
+    find: Callable[[Sources], Iterator[IndexRow]]
 
 
 LISTS: dict[str, _List] = {

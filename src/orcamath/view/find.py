@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from orcamath.view.kinds import ALL_KINDS, FACETS, Row, number
+from orcamath.view.kinds import ALL_KINDS, FACETS, IndexRow, number
 
-__all__ = ["PAGE", "Page", "Query", "facets", "page", "totals"]
+__all__ = ["PAGE", "Page", "Query", "facets", "page", "record_totals"]
 
 PAGE = 50
 MAX_PAGE = 500
@@ -40,7 +40,7 @@ class Query(NamedTuple):
 class Page(NamedTuple):
     """Rows, and how many there are in all."""
 
-    rows: list[Row]
+    rows: list[IndexRow]
     n: int
     more: bool
     """True where `n` is only where counting stopped."""
@@ -85,7 +85,7 @@ def _without(filters: Mapping[str, str], facet: str) -> dict[str, str]:
     return {k: v for k, v in filters.items() if k != facet}
 
 
-def totals(db: sqlite3.Connection) -> dict[str, int]:
+def record_totals(db: sqlite3.Connection) -> dict[str, int]:
     """Return how many records of every kind are indexed."""
     counts = dict(db.execute("SELECT kind, count(*) FROM records GROUP BY kind").fetchall())
     return {kind: counts.get(number(kind), 0) for kind in ALL_KINDS}
@@ -130,7 +130,7 @@ _SHOWN = f"""SELECT s.name, s.problem, s.head, r.size, r.kind,
  FROM records r JOIN shown s ON s.id = r.id WHERE r.id = ?"""
 
 
-def _row(db: sqlite3.Connection, record: int) -> Row:
+def _row(db: sqlite3.Connection, record: int) -> IndexRow:
     """Return what a list shows of one record, with the beginning of its problem where that is another text."""
     name, problem, head, size, kind, nth, *values = db.execute(_SHOWN, (record,)).fetchone()
     row = {

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-__all__ = ["POLICY", "REPORT_POLICY", "TOKEN", "guarded"]
+__all__ = ["POLICY", "REPORT_POLICY", "TOKEN", "let_through"]
 
 TOKEN: web.AppKey[str] = web.AppKey("token", str)
 POLICY = (
@@ -32,7 +32,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @web.middleware
-async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def let_through(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request through, or refuse it with nothing said of what is here; every answer carries the headers above."""
     try:
         refused = _refusal(request)

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orcamath.report.arms import Made, key_of
-from orcamath.view.calls import Calls, new_calls
-from orcamath.view.kinds import ALL_KINDS, FACETS, KINDS, Entry, Kind, number
+from orcamath.view.calls import RememberedCalls, new_calls
+from orcamath.view.kinds import ALL_KINDS, FACETS, RECORD_KINDS, IndexEntry, RecordKind, number
 from orcamath.view.sorting import sort_mistakes
 from orcamath.visible import visible
 
@@ -86,7 +86,7 @@ class Index:
             db.close()
         return Indexed(rows, parts, self._left)
 
-    def update(self, made: Sequence[Made], calls: Calls) -> None:
+    def update(self, made: Sequence[Made], calls: RememberedCalls) -> None:
         """Add what is not there yet: sealed tables first, the newest model calls last. Nothing where another process writes."""
         if not self.writes:
             return
@@ -136,7 +136,7 @@ class Index:
         db.execute(f"PRAGMA user_version={VERSION}")
         db.close()
 
-    def _add_table(self, db: sqlite3.Connection, source: str, made: Made, kind: Kind) -> None:
+    def _add_table(self, db: sqlite3.Connection, source: str, made: Made, kind: RecordKind) -> None:
         path = made.artifact.path / f"{kind.table}.parquet"
         part = self._part(db, source, kind.name, key_of(made.arm, made.label), str(path))
         stage = {"stage": key_of(made.arm, made.label)}
@@ -149,7 +149,7 @@ class Index:
             row += len(entries)
         db.execute("UPDATE parts SET whole=1, upto=? WHERE id=?", (row, part))
 
-    def _add_calls(self, db: sqlite3.Connection, calls: Calls) -> None:
+    def _add_calls(self, db: sqlite3.Connection, calls: RememberedCalls) -> None:
         for shard in calls.shards():
             part = self._part(db, shard.name, "calls", "", str(shard))
             (upto,) = db.execute("SELECT upto FROM parts WHERE id=?", (part,)).fetchone()
@@ -165,7 +165,8 @@ class Index:
         return found
 
     def _add(
-        self, db: sqlite3.Connection, kind: str, part: int, rows: Iterable[tuple[int, Entry]], more: dict[str, str], *, once: bool
+        self, db: sqlite3.Connection, kind: str, part: int, rows: Iterable[tuple[int, IndexEntry]], more: dict[str, str], *,
+        once: bool,
     ) -> None:  # fmt: skip
         """Write some rows in one transaction; of a record that an earlier stage holds only that it is here too."""
         db.execute("BEGIN IMMEDIATE")
@@ -177,7 +178,7 @@ class Index:
         db.execute("COMMIT")
 
     def _insert(
-        self, db: sqlite3.Connection, kind: str, part: int, row: int, entry: Entry, more: dict[str, str]
+        self, db: sqlite3.Connection, kind: str, part: int, row: int, entry: IndexEntry, more: dict[str, str]
     ) -> int:
         facets = {**more, **entry.facets}
         values = [self._word(db, facets[f]) if f in facets else None for f in FACETS]
@@ -214,9 +215,9 @@ def _current(path: Path) -> bool:
         db.close()
 
 
-def _tables(made: Iterable[Made]) -> Iterator[tuple[Made, Kind]]:
+def _tables(made: Iterable[Made]) -> Iterator[tuple[Made, RecordKind]]:
     for m in made:
-        for kind in KINDS.values():
+        for kind in RECORD_KINDS.values():
             if m.artifact.has(kind.table):
                 yield m, kind
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from orcamath.scoring.scores import flexible
 
-__all__ = ["ALL_KINDS", "FACETS", "KINDS", "STRINGS_DIFFER", "Entry", "Kind", "Row", "number"]
+__all__ = ["ALL_KINDS", "FACETS", "RECORD_KINDS", "STRINGS_DIFFER", "IndexEntry", "IndexRow", "RecordKind", "number"]
 
 FACETS = (
     "origin", "source", "verified", "agreement", "outcome", "reason", "round", "stage", "model", "finish", "known", "mistake",
@@ -17,11 +17,11 @@ FACETS = (
 """Filters, in the order in which they are shown; a kind has some of them. `mistake` is of wrong answers, and filled in later."""
 STRINGS_DIFFER = "judge against strings"
 """Of a benchmark answer: the judge and the match of its last number with gold say different things."""
-Row = dict[str, Any]
+IndexRow = dict[str, Any]
 """A record as the JSON values of its table or of a call; which these are, its kind says."""
 
 
-class Entry(NamedTuple):
+class IndexEntry(NamedTuple):
     """One record as a list needs it."""
 
     name: str
@@ -36,59 +36,59 @@ class Entry(NamedTuple):
     parents: tuple[str, ...] = ()
 
 
-class Kind(NamedTuple):
+class RecordKind(NamedTuple):
     """One list of the viewer."""
 
     name: str
     table: str
     """The table of `records.SCHEMAS` it is read from."""
     columns: tuple[str, ...]
-    entry: Callable[[Row], Entry]
+    entry: Callable[[IndexRow], IndexEntry]
     once: bool = True
     """False where stages may hold records of one name that differ: all are listed then."""
 
 
-def _problem(row: Row) -> Entry:
+def _problem(row: IndexRow) -> IndexEntry:
     text = "\n".join([row["question"], *(row["options"] or ()), row["answer"] or ""])
     facets = {
         "origin": row["origin"], "source": row["source"], "round": str(row["round"]), "known": row["answer_from"] or "no",
     }  # fmt: skip
-    return Entry(row["id"], row["id"], row["question"], text, facets, tuple(row["parents"] or ()))
+    return IndexEntry(row["id"], row["id"], row["question"], text, facets, tuple(row["parents"] or ()))
 
 
-def _lesson(row: Row) -> Entry:
+def _lesson(row: IndexRow) -> IndexEntry:
     facets = {
         "origin": row["origin"], "source": row["source"], "verified": row["verified"], "round": str(row["round"]),
         "model": row["teacher"], "known": "no" if row["gold"] is None else "yes",
     }  # fmt: skip
-    return Entry(row["id"], row["problem_id"], row["question"], row["question"] + "\n" + row["answer"], facets)
+    return IndexEntry(row["id"], row["problem_id"], row["question"], row["question"] + "\n" + row["answer"], facets)
 
 
-def _attempt(row: Row) -> Entry:
+def _attempt(row: IndexRow) -> IndexEntry:
     facets = {"model": row["student"], "finish": row["finish_reason"]}
-    return Entry(row["id"], row["problem_id"], row["text"], row["text"], facets)
+    return IndexEntry(row["id"], row["problem_id"], row["text"], row["text"], facets)
 
 
-def _rollout(row: Row) -> Entry:
+def _rollout(row: IndexRow) -> IndexEntry:
     facets = {
         "outcome": row["outcome"], "reason": row["reason"] or "none given", "model": row["by"], "finish": row["finish_reason"],
         "round": f"{row['round'] + 1} (online)",
     }  # fmt: skip
-    return Entry(row["id"], row["problem_id"], row["text"], row["text"], facets)
+    return IndexEntry(row["id"], row["problem_id"], row["text"], row["text"], facets)
 
 
-def _exercise(row: Row) -> Entry:
+def _exercise(row: IndexRow) -> IndexEntry:
     text = "\n".join([row["question"], row["reference"], row["solution"] or ""])
-    return Entry(row["problem_id"], row["problem_id"], row["question"], text, {"known": row["label"]})
+    return IndexEntry(row["problem_id"], row["problem_id"], row["question"], text, {"known": row["label"]})
 
 
-def _verdict(row: Row) -> Entry:
+def _verdict(row: IndexRow) -> IndexEntry:
     head = f"{row['outcome']} by {row['by']}" + (f": {row['reason']}" if row["reason"] else "")
     facets = {"outcome": row["outcome"], "reason": row["reason"] or "none given", "model": row["by"]}
-    return Entry(row["attempt_id"], row["problem_id"], head, head, facets)
+    return IndexEntry(row["attempt_id"], row["problem_id"], head, head, facets)
 
 
-def _preference(row: Row) -> Entry:
+def _preference(row: IndexRow) -> IndexEntry:
     right = sum(r["multiplicity"] for r in row["positives"] if r["origin"] == "sample")
     wrong = sum(r["multiplicity"] for r in row["negatives"] if r["origin"] == "sample")
     lent = sum(r["origin"] == "off_topic" for r in row["negatives"])
@@ -96,55 +96,57 @@ def _preference(row: Row) -> Entry:
     agreement = "all" if right and not wrong else "some" if right else "none"
     facets = {"agreement": agreement, "reason": "lent negatives" if lent else "own negatives"}
     head = f"{len(row['positives'])} × {len(row['negatives'])}: {row['question']}"
-    return Entry(row["problem_id"], row["problem_id"], head, "\n".join([row["question"], *said]), facets)
+    return IndexEntry(row["problem_id"], row["problem_id"], head, "\n".join([row["question"], *said]), facets)
 
 
-def _rejected(row: Row) -> Entry:
+def _rejected(row: IndexRow) -> IndexEntry:
     text = "\n".join(filter(None, (row["detail"], row["text"])))
     repeats = {"known": "repeats another"} if row["repeats"] else {}
-    return Entry(row["item"], row["item"], text or "(no text was kept)", text, {"reason": row["reason"], **repeats})
+    return IndexEntry(
+        row["item"], row["item"], text or "(no text was kept)", text, {"reason": row["reason"], **repeats}
+    )
 
 
-def _scored(row: Row) -> Entry:
+def _scored(row: IndexRow) -> IndexEntry:
     strings = flexible(row["text"], row["gold"])
     facets = {
         "outcome": row["outcome"], "source": row["benchmark"], "finish": row["finish_reason"], "model": row["by"],
         "known": "greedy" if row["draw"] == 0 else "sampled",
         "agreement": "judge and strings" if strings == (row["outcome"] == "agrees") else STRINGS_DIFFER,
     }  # fmt: skip
-    return Entry(f"{row['problem_id']}.{row['draw']}", row["problem_id"], row["text"], row["text"], facets)
+    return IndexEntry(f"{row['problem_id']}.{row['draw']}", row["problem_id"], row["text"], row["text"], facets)
 
 
-KINDS: dict[str, Kind] = {
+RECORD_KINDS: dict[str, RecordKind] = {
     kind.name: kind
     for kind in (
-        Kind(
+        RecordKind(
             "problems", "problems",
             ("id", "question", "origin", "source", "round", "answer", "answer_from", "options", "parents"), _problem,
         ),
-        Kind(
+        RecordKind(
             "lessons", "lessons",
             ("id", "problem_id", "question", "answer", "origin", "source", "verified", "round", "teacher", "gold"), _lesson,
         ),
-        Kind(
+        RecordKind(
             "exercises", "exercises", ("problem_id", "question", "reference", "solution", "label"), _exercise, once=False,
         ),
-        Kind("attempts", "attempts", ("id", "problem_id", "text", "finish_reason", "student"), _attempt),
-        Kind(
+        RecordKind("attempts", "attempts", ("id", "problem_id", "text", "finish_reason", "student"), _attempt),
+        RecordKind(
             "rollouts", "rollouts",
             ("id", "problem_id", "text", "finish_reason", "outcome", "by", "reason", "round"), _rollout,
         ),
-        Kind("verdicts", "verdicts", ("attempt_id", "problem_id", "outcome", "by", "reason"), _verdict, once=False),
-        Kind("pairs", "preferences", ("problem_id", "question", "positives", "negatives"), _preference, once=False),
-        Kind("rejected", "rejected", ("item", "reason", "detail", "text", "repeats"), _rejected, once=False),
-        Kind(
+        RecordKind("verdicts", "verdicts", ("attempt_id", "problem_id", "outcome", "by", "reason"), _verdict, once=False),
+        RecordKind("pairs", "preferences", ("problem_id", "question", "positives", "negatives"), _preference, once=False),
+        RecordKind("rejected", "rejected", ("item", "reason", "detail", "text", "repeats"), _rejected, once=False),
+        RecordKind(
             "answers", "scored",
             ("problem_id", "benchmark", "draw", "text", "outcome", "by", "finish_reason", "gold"), _scored, once=False,
         ),
     )
 }  # fmt: skip
 """Sealed records, in the order of the story. Model calls are `calls`: they lie in the ledger, not in tables."""
-ALL_KINDS = (*KINDS, "calls")
+ALL_KINDS = (*RECORD_KINDS, "calls")
 
 
 def number(kind: str) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orcamath.errors import OrcamathError
-from orcamath.report.arms import Arm, arms_of, load_artifact, recipe_of
+from orcamath.report.arms import ArmFolder, arms_of, load_artifact, recipe_of
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.facts import Facts
 from orcamath.store.history import StagePointer, book_of
@@ -95,7 +95,7 @@ def now_of(folder: Path, store: Store) -> RunNow:
     )  # fmt: skip
 
 
-def _state_of(folder: Path, name: str, arm: Arm | None, base: RunState | None) -> RunState | None:
+def _state_of(folder: Path, name: str, arm: ArmFolder | None, base: RunState | None) -> RunState | None:
     if not name:
         return base
     if arm is not None:
@@ -106,7 +106,7 @@ def _state_of(folder: Path, name: str, arm: Arm | None, base: RunState | None) -
     return None
 
 
-def _arm(name: str, arm: Arm | None, state: RunState | None, store: Store, seen: set[str]) -> ArmNow:
+def _arm(name: str, arm: ArmFolder | None, state: RunState | None, store: Store, seen: set[str]) -> ArmNow:
     stands = _stands(arm, state)
     done = [_stage(s, load_artifact(store, s["artifact"]), seen) for s in (arm.pointers["stages"] if arm else ())]
     labels = {s.label for s in done}
@@ -126,7 +126,7 @@ def _arm(name: str, arm: Arm | None, state: RunState | None, store: Store, seen:
     return ArmNow(name, stands, state.why if state else "", (*done, *later), *count)
 
 
-def _stands(arm: Arm | None, state: RunState | None) -> str:
+def _stands(arm: ArmFolder | None, state: RunState | None) -> str:
     if state is None:
         return "done" if arm is not None and arm.pointers["students"] else "waiting"
     return "running" if state.running else state.ending or "gone"

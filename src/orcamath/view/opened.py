@@ -9,15 +9,15 @@ from pathlib import Path
 from orcamath.errors import OrcamathError, UsageError
 from orcamath.report.arms import Made, arms_of, made
 from orcamath.report.fold import students_of
-from orcamath.report.rows import rows
+from orcamath.report.rows import score_table
 from orcamath.store.artifacts import Store
 from orcamath.store.marks import Marks
 from orcamath.student.spelling import Spelled
-from orcamath.view.calls import Calls, latest_calls
-from orcamath.view.compare import Student, students_in
+from orcamath.view.calls import RememberedCalls, latest_calls
+from orcamath.view.compare import MeasuredStudent, students_in
 from orcamath.view.doubts import Sources
 from orcamath.view.index import Index
-from orcamath.view.kinds import Row
+from orcamath.view.kinds import IndexRow
 from orcamath.view.live import now_of
 from orcamath.view.whole import inert
 
@@ -50,10 +50,10 @@ class Opened:
                 return []  # its first stage is under way
         return self._made[1]
 
-    def calls(self) -> Calls:
+    def calls(self) -> RememberedCalls:
         """Return which model calls are the run's: those of the models its stages were made with."""
         named = (name for m in self.made() for name in m.artifact.manifest["inputs"] if isinstance(name, str))
-        return Calls(self.store.root / "ledger", frozenset(named))
+        return RememberedCalls(self.store.root / "ledger", frozenset(named))
 
     def spelling(self) -> Spelled:
         """Return who spells token ids, by the run's own students."""
@@ -80,7 +80,7 @@ class Opened:
         """Add to the index what was sealed or asked since."""
         self.index.update(self.made(), self.calls())
 
-    def students(self) -> list[Student]:
+    def students(self) -> list[MeasuredStudent]:
         """Return the measured students of this run and of the runs beside it, this one's first."""
         beside = sorted(p.parent for p in self.folder.parent.glob("*/stages.json") if p.parent != self.folder)
         return students_in([self.folder, *beside])
@@ -108,7 +108,7 @@ class Opened:
             ]  # fmt: skip
         return {key: inert(value) for key, value in plain.items()}
 
-    def scores(self) -> list[Row]:
+    def scores(self) -> list[IndexRow]:
         """Return the rows of the score table, folded again only where another student was measured."""
         try:
             arms = list(arms_of(self.folder))
@@ -123,7 +123,7 @@ class Opened:
                             for c in r.contrasts
                         ],
                     }
-                    for r in rows(list(students_of(arms, self.store)))
+                    for r in score_table(list(students_of(arms, self.store)))
                 ]  # fmt: skip
                 self._scores = (key, found)
         except OrcamathError:

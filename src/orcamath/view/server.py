@@ -19,14 +19,14 @@ from aiohttp.typedefs import Handler
 from orcamath.errors import OrcamathError, UsageError
 from orcamath.view.compare import compare
 from orcamath.view.doubts import LISTS, doubts
-from orcamath.view.find import PAGE, Query, facets, page, totals
-from orcamath.view.guard import REPORT_POLICY, TOKEN, guarded
+from orcamath.view.find import PAGE, Query, facets, page, record_totals
+from orcamath.view.guard import REPORT_POLICY, TOKEN, let_through
 from orcamath.view.kinds import FACETS
 from orcamath.view.opened import Opened
-from orcamath.view.tree import problem_of, story
-from orcamath.view.whole import inert, named, question_of, raw_text, whole
+from orcamath.view.tree import problem_behind, story
+from orcamath.view.whole import inert, named, question_behind, raw_text, whole
 
-__all__ = ["application", "serve"]
+__all__ = ["application", "serve_view"]
 
 UPDATE_EVERY_S = 3.0
 MAX_BODY = 64_000
@@ -43,7 +43,7 @@ OPENED: web.AppKey[Opened] = web.AppKey("opened", Opened)
 
 def application(opened: Opened, token: str) -> web.Application:
     """Build the server of one run; everything is below `/TOKEN/`."""
-    app = web.Application(middlewares=[guarded], client_max_size=MAX_BODY)
+    app = web.Application(middlewares=[let_through], client_max_size=MAX_BODY)
     app[TOKEN], app[OPENED] = token, opened
     for name, (file, kind) in FILES.items():
         app.router.add_get(f"/{{token}}/{name}", _file(file, kind))
@@ -56,7 +56,7 @@ def application(opened: Opened, token: str) -> web.Application:
     return app
 
 
-async def serve(opened: Opened, port: int, announce: Callable[[str], None]) -> None:
+async def serve_view(opened: Opened, port: int, announce: Callable[[str], None]) -> None:
     """Serve until cancelled; `announce` gets the address, token and all. Raises OSError where the port is taken."""
     token = secrets.token_urlsafe(24)
     runner = web.AppRunner(application(opened, token), access_log=None)
@@ -151,7 +151,7 @@ def _number(text: str | None, otherwise: int) -> int:
 
 def _live(opened: Opened, _request: web.Request, _body: object) -> object:
     with opened.reading() as db:
-        return opened.overview() | {"totals": totals(db)}
+        return opened.overview() | {"totals": record_totals(db)}
 
 
 def _records(opened: Opened, request: web.Request, _body: object) -> object:
@@ -178,7 +178,7 @@ def _record(opened: Opened, request: web.Request, _body: object) -> object:
         if found is None:
             raise UsageError("this record is gone; its stage was made again")
         problem = found.get("problem_id") or found.get("item")
-        question = question_of(db, problem, opened.spelling()) if problem and "question" not in found else ""
+        question = question_behind(db, problem, opened.spelling()) if problem and "question" not in found else ""
         if asked.get("kind") == "attempts":
             said = (whole(db, i, opened.spelling()) for i in named(db, "verdicts", asked.get("name", "")))
             found["verdicts"] = [v for v in said if v is not None]
@@ -195,7 +195,7 @@ def _story(opened: Opened, request: web.Request, _body: object) -> object:
 
 def _resolve(opened: Opened, request: web.Request, _body: object) -> object:
     with opened.reading() as db:
-        return {"problem": problem_of(db, request.query.get("id", ""))}
+        return {"problem": problem_behind(db, request.query.get("id", ""))}
 
 
 def _students(opened: Opened, _request: web.Request, _body: object) -> object:

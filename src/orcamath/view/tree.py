@@ -12,10 +12,10 @@ from orcamath.agents.replies import tagged
 from orcamath.errors import UsageError
 from orcamath.student.spelling import Spelled
 from orcamath.view.find import Query, page
-from orcamath.view.kinds import Row
+from orcamath.view.kinds import IndexRow
 from orcamath.view.whole import inert, named, stored, whole
 
-__all__ = ["differences", "problem_of", "story"]
+__all__ = ["differences", "problem_behind", "story"]
 
 MAX_CHILDREN = 40
 MAX_UP = 12
@@ -41,7 +41,7 @@ def differences(before: str, after: str) -> list[tuple[str, str]]:
     return pieces
 
 
-def problem_of(db: sqlite3.Connection, name: str) -> str:
+def problem_behind(db: sqlite3.Connection, name: str) -> str:
     """Return the id of the problem that an id (or the beginning of one) of any record belongs to. Raises UsageError."""
     rows = db.execute(
         "SELECT DISTINCT problem FROM shown WHERE name >= ? AND name < ? AND problem <> '' LIMIT 9",
@@ -54,9 +54,9 @@ def problem_of(db: sqlite3.Connection, name: str) -> str:
     return str(rows[0][0])
 
 
-def story(db: sqlite3.Connection, name: str, spelling: Spelled) -> Row:
+def story(db: sqlite3.Connection, name: str, spelling: Spelled) -> IndexRow:
     """Return the tree around one problem and what came of it. Raises UsageError where nothing has such an id."""
-    focus = problem_of(db, name)
+    focus = problem_behind(db, name)
     problem = _problem(db, focus, spelling)
     line = [problem]
     while line[0]["parents"] and len(line) < MAX_UP:
@@ -68,7 +68,7 @@ def story(db: sqlite3.Connection, name: str, spelling: Spelled) -> Row:
     return {"focus": inert(focus), "tree": inert(tree), **_fate(db, focus, spelling)}
 
 
-def _problem(db: sqlite3.Connection, name: str, spelling: Spelled) -> Row:
+def _problem(db: sqlite3.Connection, name: str, spelling: Spelled) -> IndexRow:
     for record in named(db, "problems", name):
         if (found := stored(db, record, spelling)) is not None:
             return found
@@ -91,7 +91,7 @@ def _problem(db: sqlite3.Connection, name: str, spelling: Spelled) -> Row:
     }
 
 
-def _branch(db: sqlite3.Connection, line: list[Row], at: int, spelling: Spelled) -> Row:
+def _branch(db: sqlite3.Connection, line: list[IndexRow], at: int, spelling: Spelled) -> IndexRow:
     """Return the node of one ancestor; the next of the line is whole below it, its other children are leaves."""
     here, parent = line[at], line[at - 1] if at else None
     node = _node(here, parent, focus=at == len(line) - 1)
@@ -108,7 +108,7 @@ def _branch(db: sqlite3.Connection, line: list[Row], at: int, spelling: Spelled)
     return node
 
 
-def _node(problem: Row, parent: Row | None, *, focus: bool) -> Row:
+def _node(problem: IndexRow, parent: IndexRow | None, *, focus: bool) -> IndexRow:
     kept = (
         "id",
         "origin",
@@ -127,7 +127,7 @@ def _node(problem: Row, parent: Row | None, *, focus: bool) -> Row:
     return {**node, "question": problem["question"], "pieces": pieces, "is_focus": focus, "children": []}
 
 
-def _calls(db: sqlite3.Connection, question: str) -> list[Row]:
+def _calls(db: sqlite3.Connection, question: str) -> list[IndexRow]:
     """Return the remembered calls whose prompt holds the question, with the suggestions that a reply made."""
     words = re.findall(r"\w+", question)[:WORDS_OF_PHRASE]
     if len(words) < 3:
@@ -150,24 +150,24 @@ def _calls(db: sqlite3.Connection, question: str) -> list[Row]:
     return found[:MAX_CALLS]
 
 
-def _fate(db: sqlite3.Connection, name: str, spelling: Spelled) -> Row:
+def _fate(db: sqlite3.Connection, name: str, spelling: Spelled) -> IndexRow:
     """Gather what came of a problem, kind by kind, in stored order."""
     found = {
         kind: _about(db, kind, name, spelling) for kind in ("lessons", "pairs", "answers", "rejected", "exercises")
     }
     lessons = [record["id"] for record in found["lessons"]]
     found["rejected"] += [r for lesson in lessons for r in _about(db, "rejected", lesson, spelling)]
-    verdicts: dict[str, list[Row]] = {}
+    verdicts: dict[str, list[IndexRow]] = {}
     for verdict in _about(db, "verdicts", name, spelling):
         verdicts.setdefault(verdict["attempt_id"], []).append(verdict)
-    rounds: dict[str, list[Row]] = {}
+    rounds: dict[str, list[IndexRow]] = {}
     for attempt in _about(db, "attempts", name, spelling):
         attempt["verdicts"] = verdicts.get(attempt["id"], [])
         rounds.setdefault(attempt["stage"], []).append(attempt)
     return {**found, "rounds": [{"stage": stage, "attempts": given} for stage, given in rounds.items()]}
 
 
-def _about(db: sqlite3.Connection, kind: str, name: str, spelling: Spelled) -> list[Row]:
+def _about(db: sqlite3.Connection, kind: str, name: str, spelling: Spelled) -> list[IndexRow]:
     rows = page(db, Query(kind, problem=name, limit=200)).rows
     found = ((row["id"], whole(db, row["id"], spelling)) for row in rows)
     return [{**record, "record": i} for i, record in found if record is not None]

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 
 from orcamath.errors import DataError
 from orcamath.student.spelling import Spelled
-from orcamath.view.calls import Call, one_call
-from orcamath.view.kinds import ALL_KINDS, Row
+from orcamath.view.calls import RememberedCall, one_call
+from orcamath.view.kinds import ALL_KINDS, IndexRow
 from orcamath.visible import clip, visible
 
-__all__ = ["MAX_CHARS", "inert", "named", "question_of", "raw_text", "stored", "whole"]
+__all__ = ["MAX_CHARS", "inert", "named", "question_behind", "raw_text", "stored", "whole"]
 
 GROUPS_KEPT = 12
 MAX_CHARS = 20_000
@@ -50,7 +50,7 @@ def named(db: sqlite3.Connection, kind: str, name: str) -> list[int]:
     return [row[0] for row in db.execute(query, (name, ALL_KINDS.index(kind)))] if kind in ALL_KINDS else []
 
 
-def stored(db: sqlite3.Connection, record: int, spelling: Spelled) -> Row | None:
+def stored(db: sqlite3.Connection, record: int, spelling: Spelled) -> IndexRow | None:
     """Return a record as it is stored, texts as they are; None where there is no such row."""
     found = db.execute(
         "SELECT r.kind, r.row, p.path, p.stage FROM records r JOIN parts p ON p.id = r.part WHERE r.id = ?", (record,)
@@ -68,13 +68,13 @@ def stored(db: sqlite3.Connection, record: int, spelling: Spelled) -> Row | None
     return values | {"stage": stage, "held_by": [s for (s,) in also]}
 
 
-def question_of(db: sqlite3.Connection, problem: str, spelling: Spelled) -> str:
+def question_behind(db: sqlite3.Connection, problem: str, spelling: Spelled) -> str:
     """Return a problem's text, empty where the run's tables of problems do not have it."""
     found = (stored(db, record, spelling) for record in named(db, "problems", problem))
     return next((str(values["question"]) for values in found if values is not None), "")
 
 
-def whole(db: sqlite3.Connection, record: int, spelling: Spelled) -> Row | None:
+def whole(db: sqlite3.Connection, record: int, spelling: Spelled) -> IndexRow | None:
     """Return a record for the page."""
     values = stored(db, record, spelling)
     return None if values is None else inert(values)
@@ -123,7 +123,7 @@ def _group(path: Path, _changed: int, group: int) -> pa.Table:
     return file.read_row_group(group, columns=wanted)
 
 
-def _of_call(call: Call, spelling: Spelled) -> dict[str, object]:
+def _of_call(call: RememberedCall, spelling: Spelled) -> dict[str, object]:
     request, reply = call.request, call.reply
     if request.token_ids is None:
         prompt: list[dict[str, str]] = [{"role": m.role, "content": m.content} for m in request.messages]

@@ -11,7 +11,7 @@ from orcamath.agents.wellformed import ask_of, numbers, units
 from orcamath.text.patterns import pattern
 from orcamath.text.words import content_words, normal
 
-__all__ = ["joined", "useless"]
+__all__ = ["useless", "with_addition"]
 
 _RELATES = pattern(
     r"\b(?:more|less|fewer|times|twice|half|each|every|than|away|back|left|of (?:the|them|these|those|his|her|their)|percent)\b"
@@ -37,7 +37,7 @@ _NAME = pattern(
 )
 
 
-def joined(added: str, question: str, before: str) -> str:
+def with_addition(added: str, question: str, before: str) -> str:
     """Put the problem together: what it told, what is added, the new question."""
     return f"{question_of(before, ask_of(before))[0]} {added} {question}"
 

@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from orcamath.agents.driver import CallSettings, fill, fold, write
-from orcamath.agents.gaps import Gap, asks_for, gaps, kind_of
-from orcamath.agents.hidden_numbers import answer_value, as_told, changed, hidden, short_answer
+from orcamath.agents.driver import CallSettings, fill, fold_replies, write
+from orcamath.agents.gaps import Gap, asks_for, gaps, number_kind
+from orcamath.agents.hidden_numbers import answer_value, as_told, change_of, hidden, short_answer
 from orcamath.agents.replies import Piece, failed, said, tagged
 from orcamath.agents.small_writer.hiding import question_of, without
 from orcamath.agents.wellformed import ask_of, numbers, units
@@ -125,7 +125,7 @@ class Teller:
         elif answer is not None and answer not in numbers(told):
             wrong = ("statement_lacks_answer", str(answer))
         else:
-            wrong = changed(statement, item, answer) or _strays(told, ask, item)
+            wrong = change_of(statement, item, answer) or _strays(told, ask, item)
         if wrong:
             return Rejected(item=item.id, reason=wrong[0], detail=wrong[1], text=reply.text)
         return [Told(item, statement, len(story))]
@@ -199,7 +199,7 @@ class Asker:
 
 def opening_for(gap: Gap) -> str | None:
     """Return the words with which a question for a share or a multiple begins, which small writers miss; None for others."""
-    kind = kind_of(gap)
+    kind = number_kind(gap)
     if kind == "multiple":
         return "How many times"
     if kind == "share":
@@ -222,7 +222,9 @@ def tell(
     """Have all statements written; returns what goes through them, and keeps the books where it is given the Output."""
     teller = Teller(settings, settings.loaded())
     fill(teller, seeds, writer, out.progress, tries=settings.tries, total=n_seeds)
-    return lambda book: (told for _, told in fold(teller, seeds, writer, book, tries=settings.tries, final=False))
+    return lambda book: (
+        told for _, told in fold_replies(teller, seeds, writer, book, tries=settings.tries, final=False)
+    )
 
 
 def ask_each(

@@ -9,7 +9,7 @@ Deviation: the paper asks for statement and questions in one reply (section 2.2)
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from orcamath.agents.driver import CallSettings, write
-from orcamath.agents.hidden_numbers import asked
+from orcamath.agents.hidden_numbers import wording_asked
 from orcamath.agents.replies import failed, said, tagged
 from orcamath.agents.small_writer.ask_each import StatementSettings, Told, targets, tell
 from orcamath.ports import Reply, Request
@@ -49,7 +49,7 @@ class Questioner:
         pieces = tagged(words.text, "target", "question")
         if not any(p.tag == "question" for p in pieces):
             return failed(item.id, words, reply)
-        return asked(pieces, words, item.seed, item.statement)
+        return wording_asked(pieces, words, item.seed, item.statement)
 
 
 def ask_in_two(
