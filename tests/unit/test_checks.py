@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from orcamath.checks.trouble import Checked
 from orcamath.checks.whole import check
 from orcamath.classroom.pupil import pupil, tokenizer
 from orcamath.cli import main
@@ -118,6 +119,22 @@ def test_a_mistake_is_told_with_place_value_and_fix(here: Path, override: str) -
     missing = [w for w in words if w not in said]
     # of alternatives such as `did you mean` and `known` one is enough
     assert not missing or set(missing) < {"did you mean", "known"}, said
+
+
+def test_answers_that_the_students_context_would_cut_are_told(here: Path) -> None:
+    shutil.copytree(Path(str(resources.files("orcamath.classroom") / "base")), here / "short")
+    config = here / "short" / "config.json"
+    told = json.loads(config.read_text())
+
+    def found(context: int) -> Checked:
+        config.write_text(json.dumps(told | {"max_position_embeddings": context}))
+        return check(load("r.yaml", ["student.base=./short", "evaluate.max_new_tokens=120"]), here / "store")
+
+    assert found(4096).warnings == found(1024).warnings
+    (cut,) = [w for w in found(128).warnings if w.startswith("evaluate.max_new_tokens")]
+    assert "context of 128: answers are cut at" in cut
+    (none,) = [t.line() for t in found(20).troubles]
+    assert none.startswith("student.base: its context of 20 tokens holds no answer")
 
 
 @pytest.mark.parametrize("key", ["teacher.model", "student.base"])

@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orcamath.assemble import student_folder
+from orcamath.assemble import size_of, student_folder
 from orcamath.backends.openai_compatible import OPENAI
 from orcamath.backends.wire_keys import door_of
 from orcamath.checks.trouble import Notes
@@ -174,6 +174,26 @@ def _student(recipe: Recipe, notes: Notes) -> None:
             if training.max_tokens < n + ANSWER_TOKENS:
                 what = f"{training.max_tokens} do not hold one example (a question alone takes {n}); raise it"
                 notes.trouble(f"{key}.max_tokens", what)
+        _context(recipe, n, notes)
+
+
+def _context(recipe: Recipe, n: int, notes: Notes) -> None:
+    """Note answers that would be cut at the student's context, beside a question of `n` tokens."""
+    size = size_of(recipe.student)
+    if size is None or size.context is None:
+        return
+    room = size.context - n
+    if room < ANSWER_TOKENS:
+        what = (
+            f"its context of {size.context} tokens holds no answer beside a question ({n} tokens); name another model"
+        )
+        notes.trouble("student.base", what)
+        return
+    wanted = {f"iterations.{i}.practice": s.practice for i, s in enumerate(recipe.iterations) if s.learn is not None}
+    for key, settings in {"evaluate": recipe.evaluate, **wanted}.items():
+        if settings.max_new_tokens > room:
+            what = f"{settings.max_new_tokens} and a question ({n} tokens) do not fit the student's context of {size.context}"
+            notes.warn(f"{key}.max_new_tokens", f"{what}: answers are cut at {room}; lower it")
 
 
 def _example(recipe: Recipe) -> str:

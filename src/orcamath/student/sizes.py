@@ -30,6 +30,8 @@ class ModelSize(NamedTuple):
     vocabulary: int
     tied: bool
     """Whether the embeddings are also the output matrix."""
+    context: int | None = None
+    """Positions it was made for; None where that is not said."""
 
 
 def size_by_name(name: str) -> ModelSize | None:
@@ -55,7 +57,8 @@ def _folder(path: Path) -> ModelSize:
     config = json.loads((path / "config.json").read_text(encoding="utf-8"))
     n = sum(_elements(file) for file in sorted(path.glob("*.safetensors")))
     tied = bool(config.get("tie_word_embeddings", False))
-    return ModelSize(n, config["hidden_size"], config["num_hidden_layers"], config["vocab_size"], tied)
+    hidden, layers, vocabulary = config["hidden_size"], config["num_hidden_layers"], config["vocab_size"]
+    return ModelSize(n, hidden, layers, vocabulary, tied, config.get("max_position_embeddings"))
 
 
 def _elements(file: Path) -> int:
@@ -73,4 +76,5 @@ def _gguf(path: Path) -> ModelSize:
     kind = header["general.architecture"]
     hidden, layers = header[f"{kind}.embedding_length"], header[f"{kind}.block_count"]
     vocabulary = tensors["token_embd.weight"] // hidden
-    return ModelSize(sum(tensors.values()), hidden, layers, vocabulary, "output.weight" not in tensors)
+    context = header.get(f"{kind}.context_length")
+    return ModelSize(sum(tensors.values()), hidden, layers, vocabulary, "output.weight" not in tensors, context)
