@@ -21,6 +21,8 @@ from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem
 from orcamath.settings import ModelSettings
 from orcamath.sources.source import Unsplit, is_generated
+from orcamath.stages.evaluate import EvaluateSettings
+from orcamath.stages.practice import PracticeSettings
 from orcamath.store.prices import price_of
 from orcamath.student.settings import TrainSettings
 
@@ -189,11 +191,18 @@ def _context(recipe: Recipe, n: int, notes: Notes) -> None:
         )
         notes.trouble("student.base", what)
         return
-    wanted = {f"iterations.{i}.practice": s.practice for i, s in enumerate(recipe.iterations) if s.learn is not None}
-    for key, settings in {"evaluate": recipe.evaluate, **wanted}.items():
-        if settings.max_new_tokens > room:
-            what = f"{settings.max_new_tokens} and a question ({n} tokens) do not fit the student's context of {size.context}"
-            notes.warn(f"{key}.max_new_tokens", f"{what}: answers are cut at {room}; lower it")
+    wanted = {"evaluate.max_new_tokens": _told(recipe.evaluate)}
+    for i, step in enumerate(recipe.iterations):
+        wanted[f"iterations.{i}.practice.max_new_tokens"] = _told(step.practice)
+    for key, tokens in wanted.items():
+        if tokens > room:
+            what = f"{tokens} and a question ({n} tokens) do not fit the student's context of {size.context}"
+            notes.warn(key, f"{what}: answers are cut at {room}; lower it")
+
+
+def _told(settings: EvaluateSettings | PracticeSettings) -> int:
+    """Return how long an answer may get by the recipe; 0 where it leaves that open."""
+    return settings.max_new_tokens if "max_new_tokens" in settings.model_fields_set else 0
 
 
 def _example(recipe: Recipe) -> str:
