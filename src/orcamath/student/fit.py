@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Room", "at_once", "fit", "prepared", "quietly"]
 
-BYTES_KEPT = 3
-"""Of a number kept for the backward pass under bfloat16: some are kept in float32 (2.5 were measured on an H100)."""
+BYTES_KEPT = {True: 3, False: 5}
+"""Of a number kept for the backward pass, in bfloat16 or not: there some are kept in float32 (2.5 were measured on an H100)."""
 
 T = TypeVar("T")
 
@@ -99,7 +99,8 @@ def at_once(model: "PreTrainedModel", settings: TrainSettings) -> int:
     kept = KEPT_A_LAYER + config.num_hidden_layers if settings.gradient_checkpointing else (
         KEPT_A_LAYER * config.num_hidden_layers
     )  # fmt: skip
-    fits = int((0.75 * free - to_come) / (kept * width * BYTES_KEPT))
+    low = torch_dtype(settings.dtype) is torch.bfloat16
+    fits = int((0.75 * free - to_come) / (kept * width * BYTES_KEPT[low]))
     return min(max(fits // 1024, 1) * 1024, 4 * TOKENS_AT_ONCE)
 
 
