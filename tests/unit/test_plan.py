@@ -12,12 +12,12 @@ from orcamath.assemble import Assembled, run_recipe, size_of
 from orcamath.classroom import textbook
 from orcamath.commands.costs import confirm_paying_again, plan_of, planned
 from orcamath.commands.runs import run_in_folder
-from orcamath.errors import BatchWaiting, ModelError, PaysAgain, UsageError
+from orcamath.errors import BatchWaiting, DataError, ModelError, PaysAgain, UsageError
 from orcamath.plan import Plan, Range, StagePlan, paid_before, plan
 from orcamath.plan.training import memory_gb
 from orcamath.ports import Silent
 from orcamath.recipe_file import dump, load
-from orcamath.recipe_settings import Recipe
+from orcamath.recipe_settings import ExpectedSettings, Recipe
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Price
@@ -157,6 +157,17 @@ def test_the_paper_is_planned_without_key_hub_or_data(tmp_path: Path, monkeypatc
     tokens = sum(s.prompt_tokens.low + s.completion_tokens.low for s in found.stages)
     served = 0 if usd else 2 * 72e9 * tokens / (312e12 * 0.4) / 3600
     assert found.served_gpu_hours.low == pytest.approx(served)
+
+
+def test_a_hub_that_is_not_reached_leaves_what_to_count_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    hub = recipe(seeds={"sources": [{"name": "gsm8k", "split": "train"}]})
+    with pytest.raises(
+        DataError, match=r"give a `path`|your own copy as `path`.*or say what to count with, such as `expected:"
+    ):
+        of(hub, tmp_path)
+    told = hub.model_copy(update={"expected": ExpectedSettings(seeds=7473, ask=14_946, edit=0, question_chars=235)})
+    assert next(s for s in of(told, tmp_path).stages if s.stage == "ask").calls.low >= 7473
 
 
 def test_confirming_labels_is_planned_for_what_is_not_taught(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orcamath.agents.ask_me_anything import AskSettings
+from orcamath.errors import DataError
 from orcamath.plan.calls import ANSWER_TOKENS, ASKING, BYTES_A_TOKEN, StagePlan, follow_ups, growth_of, put_together
 from orcamath.plan.expected import seen_of
 from orcamath.plan.growth import grown_later
@@ -105,12 +106,24 @@ def plan(
             new = key not in rehearsed
             if new:
                 told = own.expected
-                rehearsed[key] = seen_of(own, told) if told is not None else rehearse(own)
+                rehearsed[key] = seen_of(own, told) if told is not None else _rehearsed(own, rehearse)
             found = _Found(own, rehearsed[key])
             alone += dear_alone(arm, own, found.seen.get("teach"), found.taught, price_of) if new else []
             stages += [s for s in _stages(arm, found, price_of) if new or not s.rehearsed]
             training += training_plans(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
     return Plan(tuple(stages), tuple(training), tuple(alone), tflops)
+
+
+def _rehearsed(recipe: Recipe, rehearse: Callable[[Recipe], dict[str, StageForecast]]) -> dict[str, StageForecast]:
+    try:
+        return rehearse(recipe)
+    except DataError as e:
+        if _is_here(recipe):
+            raise
+        fix = (
+            "or say what to count with, such as `expected: {seeds: 7473, ask: 14946, edit: 7473, question_chars: 235}`"
+        )
+        raise DataError(f"{e}; {fix}") from e
 
 
 def _is_here(recipe: Recipe) -> bool:
