@@ -19,6 +19,8 @@ PENS = "How many pens does Ann have?"
         ("How long is the rope?", "The rope we want is the shortest of the three.", None),
         ("Which numbers are they?", "The two numbers are 12 and 8.", None),
         (PENS, "I am sorry, but I can only work on one problem at a time.", None),
+        (PENS, "The answer is not 30.", None),
+        (PENS, "He has more than 30 pens.", None),
         (PENS, "I'm sorry, I can only help with 2 kinds of problems.", None),
         (PENS, "Multiply 3 by 5.", None),
         (PENS, "One of them is broken.", None),

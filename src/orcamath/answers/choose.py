@@ -16,7 +16,7 @@ from orcamath.answers.numbers import Quantity, quantities
 from orcamath.answers.quantity import Form
 from orcamath.answers.units import asked, names_asked, unit_after
 
-__all__ = ["ASSERTS", "CLAUSE", "LINK", "Choice", "choose"]
+__all__ = ["ASSERTS", "CLAUSE", "DENIED", "LINK", "Choice", "choose"]
 
 
 class Choice(NamedTuple):
@@ -62,7 +62,7 @@ ASSERTS = re.compile(
     r"(?:of |a total of |about )?|=[ ]*)$",
     re.IGNORECASE,
 )
-_DENIED = ("not ", "not $", "n't ", "instead of ", "rather than ")
+DENIED = ("not ", "not $", "n't ", "instead of ", "rather than ")
 _BECAUSE = (" because ", ", since ", ", as ")
 _OUT_OF = frozenset(
     ["of the", "chance in", "chances in", "chance out of", "out of", "over", "in", "in every", "of", "out of every"]
@@ -130,7 +130,7 @@ def _labels(sentence: str, q: Quantity, question: str) -> bool:
 
 def _meant(sentence: str, among: list[Quantity], question: str) -> list[Quantity]:
     """Leave out what is denied (`not 15 but 12`) or only a reason (`40, because …`); join `3 out of 8`; take whose it is."""
-    kept = [q for q in among if not sentence.endswith(_DENIED, 0, q.start)] or among
+    kept = [q for q in among if not sentence.endswith(DENIED, 0, q.start)] or among
     because = max(sentence.find(word) for word in _BECAUSE)
     if because > kept[0].start:
         kept = [q for q in kept if q.start < because]

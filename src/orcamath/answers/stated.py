@@ -7,13 +7,13 @@ the judge, which believes no number that is not.
 import re
 from itertools import pairwise
 
-from orcamath.answers.choose import ASSERTS, CLAUSE, LINK, Choice
+from orcamath.answers.choose import ASSERTS, CLAUSE, DENIED, LINK, Choice
 from orcamath.answers.numbers import quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.units import PER, asked, unit_after
 from orcamath.text.money import CURRENCY_SIGNS
 
-__all__ = ["CONCLUDES", "OWN_WORDS", "breaks_off", "claims", "mentions", "no_result", "restates"]
+__all__ = ["CONCLUDES", "OWN_WORDS", "breaks_off", "claims", "mentions", "no_result", "restates", "rules_out"]
 
 _NO_NOUN = frozenset(["more", "less", "fewer", "times", "of", "in", "and", "or", "is", "are", "to", "a", "per", "each"])
 _SOLVING = frozenset(
@@ -60,17 +60,12 @@ _LEADS_ON = frozenset((
 ))  # fmt: skip
 """Words that more is to follow."""
 _AT_FIRST = (
-    "at first",
-    "first,",
-    "initially",
-    "originally",
-    "to begin with",
-    "to start with",
-    "starts with",
-    "started with",
-)
+    "at first", "first,", "initially", "originally", "to begin with", "to start with", "starts with", "started with",
+)  # fmt: skip
 """What is said of the beginning, where the question does not speak of one."""
 _BEGINNING = ("first", "initial", "original", "begin", "start")
+"""How a question speaks of a beginning."""
+_BOUNDS = ("more than ", "less than ", "fewer than ", "greater than ")
 _OPENERS = frozenset(["then", "because", "while", "whereas", "which", "but"])
 """Words that begin a clause, which has more than two words."""
 _OPERATORS = frozenset("+-*/×÷x")
@@ -82,10 +77,10 @@ def restates(sentence: str, q: Quantity, question: str) -> bool:
         return False
     word, _, _ = unit_after(sentence, q.end)
     low, said = question.lower(), sentence.lower()
-    if any(begins in said for begins in _AT_FIRST) and not any(begins in low for begins in _BEGINNING):
+    if _of_the_beginning(said) and not any(begins in low for begins in _BEGINNING):
         return True
     before = said[: q.start].split()[-2:]
-    if word and len(before) == 2 and _given(before, q, word, low):
+    if word and len(before) == 2 and _given(before, q, said[q.end :].replace(".", " ").split()[:2], low):
         return True
     told, wanted = said.replace(".", " ").split(), asked(question)
     if not (PER.isdisjoint(told) or wanted.per or wanted.share or wanted.ratio):
@@ -95,10 +90,26 @@ def restates(sentence: str, q: Quantity, question: str) -> bool:
     return f" {q.text} {word}" in f" {low}"
 
 
-def _given(before: list[str], q: Quantity, word: str, question: str) -> bool:
-    """Tell whether the question says a number with the same words around it: two in front, or one that is no `has` or `are`."""
+def _of_the_beginning(sentence: str) -> bool:
+    """Tell whether a sentence, in small letters, is about what was there at first."""
+    return sentence.startswith("first ") or any(words in sentence for words in _AT_FIRST)
+
+
+def _given(before: list[str], q: Quantity, behind: list[str], question: str) -> bool:
+    """Tell whether the question says a number with the same words around it.
+
+    Two in front of it, or one that is no `has` or `are`, with the noun behind it; or one in front and two behind.
+    """
     last = before[1:] if before[1] not in _LEADS_ON and before[1] not in _NO_NOUN else before
-    return f" {' '.join(last)} {q.text} {word}" in f" {question}"
+    near = [f" {' '.join(last)} {q.text} {behind[0]}"]
+    if len(behind) > 1:
+        near.append(f" {before[1]} {q.text} {' '.join(behind)}")
+    return any(words in f" {question}" for words in near)
+
+
+def rules_out(sentence: str, number: str) -> bool:
+    """Tell whether a number is what the answer is not (`not 30`), or only a bound of it (`more than 30`)."""
+    return sentence.partition(number)[0].lower().rstrip(CURRENCY_SIGNS).endswith((*DENIED, *_BOUNDS))
 
 
 def breaks_off(text: str) -> bool:

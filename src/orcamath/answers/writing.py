@@ -72,7 +72,7 @@ def _joined(match: re.Match[str]) -> str:
 @lru_cache(maxsize=4096)
 def writes_comma(question: str) -> bool:
     """Tell whether a question is asked in a language that writes 2.5 as `2,5`."""
-    return not _ASKING.isdisjoint(question.casefold().replace("?", " ").split())
+    return not _ASKING.isdisjoint(question.casefold().replace("?", " ").replace("¿", " ").split())
 
 
 def decimal_comma(text: str, *, everywhere: bool) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple, get_args
 
 from orcamath.answers import Answer, final_answer, find_answer, kind_of, likely, quantities, same
 from orcamath.answers.latex import plain
-from orcamath.answers.stated import CONCLUDES, breaks_off, mentions, restates
+from orcamath.answers.stated import CONCLUDES, breaks_off, mentions, restates, rules_out
 from orcamath.answers.writing import decimal_comma, writes_comma
 from orcamath.ports import Comparison, Finding, Judge
 from orcamath.records import AnswerKind, Outcome
@@ -98,6 +98,8 @@ def _agrees(answer: Answer, comparison: Comparison) -> Ruling:
         return Ruling(None, True, "unclear_form", answer.text, answer.raw)
     if answer.how == "sentence" and answer.among and restates(answer.segment, answer.among[0], question):
         return Ruling(None, False, "restated", answer.text)
+    if not answer.stated and rules_out(answer.segment, answer.text):
+        return Ruling(None, False, "not_stated", answer.text)
     if not answer.stated and mentions(answer.segment, answer.among, question):
         return Ruling(None, True, "not_stated", answer.text)
     if not answer.stated and breaks_off(comparison.response):
