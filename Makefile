@@ -10,7 +10,7 @@ export MKL_NUM_THREADS = 1
 export TOKENIZERS_PARALLELISM = false
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo reproduce test test-browser test-cluster test-servers test-trackers test-all docs notebook lint types clean help
+.PHONY: demo reproduce bench test test-browser test-cluster test-servers test-trackers test-all docs notebook lint types clean help
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
 
@@ -60,6 +60,9 @@ test-trackers: $(VENV)/.python   ## trackio and W&B, offline, in an environment 
 	$(PYTHON) -m venv $(VENV)-trackers
 	$(VENV)-trackers/bin/python -m pip install --disable-pip-version-check -q -e '.[tensorboard,trackio,wandb]' pytest pytest-socket pytest-timeout
 	$(VENV)-trackers/bin/python -m pytest -q -rs tests/unit/test_trackers.py
+
+bench: $(VENV)/.test   ## the quick benchmarks, their ratios held against docs/log.md: some minutes
+	$(PY) benchmarks/quick.py
 
 $(VENV)-docs/.docs: constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)-docs

@@ -16,8 +16,8 @@ def report(
     doc: str | None,
     options: Callable[[argparse.ArgumentParser], None],
     measure: Callable[[argparse.Namespace], Any],
-) -> None:
-    """Run a benchmark as a program: read `options`, `measure`, print the figures and nothing else on stdout."""
+) -> Any:
+    """Run a benchmark as a program: read `options`, `measure`, print the figures and nothing else on stdout; returns them."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print the figures as one JSON object on one line")
     options(parser)
@@ -25,6 +25,7 @@ def report(
     with _stdout_as_stderr():
         figures = measure(args)
     sys.stdout.write(json.dumps(figures, indent=None if args.json else 1, ensure_ascii=False) + "\n")
+    return figures
 
 
 def resident(what: str) -> float:

@@ -45,6 +45,7 @@ TINY: list[Any] = [
     ("judging", ["{answers}", "--hostile", "50"], "exceptions"),
     ("mistakes", ["--n", "40"], "arithmetic slip"),
     ("licences", [], "packages"),
+    ("quick", ["--only", "minhash"], "figures"),
     ("minhash", ["--n", "50", "--rounds", "1"], "cpu_us"),
     pytest.param("rows", ["--n", "60", "--rounds", "1"], "collect", marks=slow),
     pytest.param("seeds_rss", ["--few", "3", "--many", "6"], "extra_mb", marks=slow),
