@@ -113,3 +113,17 @@ def test_claims_name_files_and_tests_that_are_there() -> None:
         named = re.findall(r"`([^`]+)`", file + test)
         assert len(named) >= 2, claim
         assert [n for n in named if not (ROOT / n).is_file()] == [], claim
+
+
+LOGS = [ROOT / "docs" / "log.md", *sorted((ROOT / "docs" / "log").glob("*.md"))]
+
+
+@pytest.mark.parametrize("path", LOGS, ids=lambda p: p.name)
+def test_the_log_is_newest_first_a_month_a_file_and_wrapped(path: Path) -> None:
+    text = path.read_text()
+    days = re.findall(r"^## (\d{4}-\d{2}-\d{2}) · ", text, flags=re.MULTILINE)
+    assert len(days) == text.count("\n## ")
+    assert days == sorted(days, reverse=True)
+    assert len({day[:7] for day in days}) == 1, "older months go to docs/log/YEAR-MONTH.md"
+    prose = [line for line in text.split("\n") if not line.startswith(("|", "    ", "#"))]
+    assert [line for line in prose if len(line) > 120] == []
