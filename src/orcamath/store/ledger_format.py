@@ -171,9 +171,10 @@ def unpack_reply(key: bytes, packed: bytes, dictionary: bytes) -> Reply:
         content = _inflate(packed if wanted is None else packed[1 + SUM_BYTES :], dictionary)
         if wanted is not None and wanted != (_sum if how == CHECKED else _slow_sum)(key, dictionary, content):
             raise Unreadable("its checksum does not fit")
-        n, _, rest = content.partition(b" ")
-        finish, n_in, n_out, length, *reasoning = orjson.loads(rest[: int(n)])
-        text, ids = rest[int(n) : int(n) + length], rest[int(n) + length :]
+        start = content.index(b" ") + 1
+        middle = start + int(content[:start])
+        finish, n_in, n_out, length, *reasoning = orjson.loads(content[start:middle])
+        text, ids = content[middle : middle + length], content[middle + length :]
         return Reply(
             key,
             text.decode("utf-8", "surrogatepass"),
@@ -205,7 +206,7 @@ def _deflate(data: bytes, dictionary: bytes) -> bytes:
 
 def _inflate(data: bytes, dictionary: bytes) -> bytes:
     opener = zlib.decompressobj(wbits=-15, zdict=dictionary) if dictionary else zlib.decompressobj(wbits=-15)
-    content = opener.decompress(data) + opener.flush()
+    content = opener.decompress(data)
     if not opener.eof or opener.unused_data:
         raise ValueError("it is cut short, or something follows it")
     return content
