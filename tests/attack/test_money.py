@@ -15,7 +15,7 @@ from orcamath.ports import Message, Request, Sampling, Usage
 from orcamath.settings import ModelSettings
 from orcamath.store.bill import believed, most_tokens
 from orcamath.store.budget import Budget, Price
-from orcamath.store.hosts import belongs, reach
+from orcamath.store.hosts import belongs, host_of, reach
 from orcamath.store.prices import is_unpriced, price_of
 from orcamath.store.under_way import stage_under_way
 from orcamath.testing import serve, stub
@@ -193,12 +193,25 @@ def test_hosts_are_compared_by_whole_labels(host: str, domain: str, within: bool
         ("localhost", "loopback"), ("127.0.0.1", "loopback"), ("127.9.9.9", "loopback"), ("::1", "loopback"),
         ("gpu-box", "private"),         ("10.0.0.7", "private"), ("192.168.1.2", "private"), ("fe80::1", "private"),
         ("box.local", "private"),
-        ("8.8.8.8", "public"),
+        ("8.8.8.8", "public"),         ("134744072", "public"), ("0x08080808", "public"), ("010.8.8.8", "public"),
+        ("::ffff:8.8.8.8", "public"), ("::ffff:127.0.0.1", "loopback"), ("::ffff:10.0.0.7", "private"), ("127.1", "public"),
         ("api.example.com", "public"),
     ],
 )  # fmt: skip
 def test_how_far_a_host_is(host: str, how: str) -> None:
     assert reach(host) == how
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://API.openai.com./v1", "api.openai.com"), ("http://api\u3002example\uff0ecom/v1", "api.example.com"),
+        ("http://\uff4c\uff4f\uff43\uff41\uff4c\uff48\uff4f\uff53\uff54/v1", "localhost"),
+        ("http://[::1]:80/", "::1"), ("x", ""),
+    ],
+)  # fmt: skip
+def test_a_host_is_read_as_it_is_looked_up(url: str, host: str) -> None:
+    assert host_of(url) == host
 
 
 @pytest.mark.parametrize("url", ["https://evilopenai.com/v1", "https://openai.com.evil.example/v1"])

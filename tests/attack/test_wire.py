@@ -76,6 +76,40 @@ def test_a_circle_of_redirects_ends() -> None:
         assert len(server.seen) < 10
 
 
+LOCATIONS = [
+    "http://[::1", "http://127.0.0.1:99999999/", "http://me:pass@{host}/v1/chat", "http://{host}\\@evil.example/x",
+    "//evil.example/x", "http:///x", "javascript:alert(1)", "file:///etc/passwd", "http://%00/", "http://a b/", "http://{host}/\x01",
+    "?x", "",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("location", LOCATIONS)
+@pytest.mark.parametrize("way", ["call", "batch", "file"])
+def test_no_location_is_a_traceback_or_followed_out(way: str, location: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", CANARY)  # is sent to this machine
+    with serve(stub("four"), kind=Scripted) as server:
+        place = to(location.format(host=server.base_url.split("/")[2]), 302 if way == "file" else 307)
+        server.script = lambda i: place(i) if way != "file" or i.path.endswith("/content") else None
+        options = {"folder": str(tmp_path), "poll_s": 0.001, **QUICK}
+        batch = openai_batch.open_chat(ModelSettings(model="m", base_url=server.base_url, max_tries=2, options=options))
+        try:
+            (reply,) = (model(server.base_url) if way == "call" else batch)([ask()])
+        except (TeacherRefused, WireDown):
+            return
+    assert reply.error is not None or (way, location) == ("file", "?x")
+
+
+def test_a_batchs_file_that_leads_on_to_plain_http_is_not_fetched_there(tmp_path: Path) -> None:
+    with serve(stub("four"), kind=Scripted) as files, serve(stub("four"), kind=Scripted) as server:
+        files.script = to("http://files.example/results", 302)
+        there = to(f"{files.base_url}/somewhere", 302)
+        server.script = lambda i: there(i) if i.path.endswith("/content") else None
+        options = {"folder": str(tmp_path), "poll_s": 0.001, **QUICK}
+        chat = openai_batch.open_chat(ModelSettings(model="m", base_url=server.base_url, options=options))
+        with pytest.raises(TeacherRefused, match=r"`http://files.example/results`, which is not https"):
+            list(chat([ask()]))
+
+
 def test_a_batchs_file_may_lie_elsewhere_and_no_header_of_ours_goes_there(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("BATCH_KEY", CANARY)
     with serve(stub("four"), kind=Scripted) as files, serve(stub("four"), kind=Scripted) as server:

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from yarl import URL
 
 from orcamath.backends.wire_protocol import Fault, Parsed
 from orcamath.errors import RecipeError
@@ -20,6 +20,7 @@ from orcamath.store.hosts import host_of, is_loopback
 __all__ = ["billed", "check_body", "fetched", "proxied", "sent"]
 
 MAX_HOPS = 4
+MAX_LOCATION = 200
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _IS_THE_CALL = (
     "model", "models", "fallbacks", "messages", "prompt", "input", "n", "best_of", "num_return_sequences", "candidate_count",
@@ -72,13 +73,13 @@ async def sent(
 
     Raises Fault naming the place where one leads elsewhere, or in a circle.
     """
-    place = url
+    place = begun = URL(url)
     for _ in range(MAX_HOPS):
         async with session.request(method, place, data=data, allow_redirects=False) as response:
             if response.status not in REDIRECTS:
                 return response.status, response.headers, await read(response)
-            status, place = response.status, urljoin(place, response.headers.get("Location", ""))
-        if _origin(place) != _origin(url) or status == 303:
+            status, place = response.status, _led(place, response)
+        if _origin(place) != _origin(begun) or place.user is not None or status == 303:
             break
     raise Fault(
         "refused",
@@ -95,14 +96,30 @@ async def fetched(
     async with session.get(url, allow_redirects=False) as response:
         if response.status not in REDIRECTS:
             return response.status, response.headers, await response.read()
-        location = urljoin(url, response.headers.get("Location", ""))
-    if urlsplit(location).scheme != "https" and not is_loopback(host_of(location)):
-        raise Fault("refused", f"the file is said to be at `{location}`, which is not https: it is not fetched there")
-    async with (
-        aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as bare,
-        bare.get(location, max_redirects=MAX_HOPS) as response,
-    ):
-        return response.status, response.headers, await response.read()
+        place = _led(URL(url), response)
+    async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as bare:
+        for _ in range(MAX_HOPS):
+            if place.scheme != "https" and not is_loopback(host_of(str(place))):
+                raise Fault(
+                    "refused", f"the file is said to be at `{place}`, which is not https: it is not fetched there"
+                )
+            async with bare.get(place, allow_redirects=False) as response:
+                if response.status not in REDIRECTS:
+                    return response.status, response.headers, await response.read()
+                place = _led(place, response)
+    raise Fault("refused", f"the file at `{url}` leads on and on, last to `{place}`: it is not fetched")
+
+
+def _led(place: URL, response: aiohttp.ClientResponse) -> URL:
+    """Return where a redirect leads, as the one who connects reads it. Raises Fault where that is no address."""
+    said = response.headers.get("Location", "")
+    try:
+        to = place.join(URL(said))
+        to.origin()
+    except ValueError:
+        message = f"the endpoint redirects to `{said[:MAX_LOCATION]}`, which is no address"
+        raise Fault("refused", message, status=response.status) from None
+    return to
 
 
 def proxied(url: str, *, wanted: bool) -> bool:
@@ -110,6 +127,5 @@ def proxied(url: str, *, wanted: bool) -> bool:
     return wanted and not is_loopback(host_of(url))
 
 
-def _origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, host_of(url), parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+def _origin(url: URL) -> tuple[str, str, int | None]:
+    return url.scheme, (url.host or "").rstrip("."), url.port

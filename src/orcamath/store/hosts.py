@@ -1,17 +1,20 @@
 """Which host a URL leads to, and how far away that is. Names are compared by whole labels: `evilopenai.com` is not OpenAI's."""
 
 import ipaddress
+import re
+import unicodedata
 from typing import Literal
 from urllib.parse import urlsplit
 
 __all__ = ["belongs", "host_of", "is_loopback", "reach"]
 
+_NUMBER = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*")
 Reach = Literal["loopback", "private", "public"]
 
 
 def host_of(url: str) -> str:
-    """Return the host of a URL, in lower case and without the dot that may end it."""
-    return (urlsplit(url).hostname or "").rstrip(".")
+    """Return the host of a URL as it is looked up: in lower case, wide letters and dots as plain ones, no dot at its end."""
+    return unicodedata.normalize("NFKC", urlsplit(url).hostname or "").replace("\u3002", ".").casefold().rstrip(".")
 
 
 def belongs(host: str, domain: str) -> bool:
@@ -31,7 +34,10 @@ def reach(host: str) -> Reach:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
+        if _NUMBER.fullmatch(host):  # another spelling of an address, which is looked up as one
+            return "public"
         return "public" if "." in host and not belongs(host, "local") and not belongs(host, "internal") else "private"
+    address = getattr(address, "ipv4_mapped", None) or address
     if address.is_loopback:
         return "loopback"
     return "private" if address.is_private or address.is_link_local else "public"
