@@ -103,7 +103,7 @@ def _scale(said: Quantity, right: Reading) -> str | None:
     digits = said.text.lstrip(f"{CURRENCY_SIGNS} ")
     spaced = digits.replace("-", " ")
     number = spaced.partition(" ")[0] if " " in spaced else digits.rstrip("kMmnb")
-    if number == digits or exact(number) != right.value:
+    if number == digits or not any(q.value == right.value for q in quantities(number)):
         return None
     word = digits[len(number) :].strip(" -").lower()
     if len(word) > 2:

@@ -142,6 +142,8 @@ def stands_for(text: str) -> Quantity | None:
 def from_words(text: str, first: re.Match[str]) -> Quantity | None:
     """Read a run of number words that begins at `first`."""
     word = first[0].lower()
+    if word == "one" and text[max(first.start() - 3, 0) : first.start()].lower() == "no ":
+        return None  # nobody
     if word in TIMES:
         return Quantity(Fraction(TIMES[word]), first[0], first.start(), first.end(), "multiplier")
     if word == "half":

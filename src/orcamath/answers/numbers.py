@@ -14,7 +14,7 @@ takes linear time. What counts as a number, and as which:
     4:30  4:30 pm  4.30 pm  16h30    hours since midnight, form `clock`
     5th  21st                        the value, form `ordinal`
 
-Left out: `one` as in `no one` or `this one` cannot be told from the number and is read as 1; digits glued behind a letter
+Left out: `one` as in `this one` cannot be told from the number and is read as 1; digits glued behind a letter
 (`B12`), dates with slashes and numbers of more than 40 digits are no quantities.
 """
 

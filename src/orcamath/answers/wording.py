@@ -51,7 +51,7 @@ def gives_up(text: str) -> bool:
 def same_text(a: str, b: str, question: str = "") -> bool | None:
     """Compare words: equal or not; None where one is part of the other and more may be meant, or one is empty."""
     left, right = _bare(a), _bare(b)
-    if left == right:
+    if left == right or (left[:1].isdigit() and _place(left) == _place(right)):
         return bool(left) or None
     if not left or not right:
         return None
@@ -66,6 +66,11 @@ def same_text(a: str, b: str, question: str = "") -> bool | None:
     return None if f" {left} " in f" {right} " else False
 
 
+def _place(text: str) -> str:
+    """Return `3` for `3rd`, and any other text as it is."""
+    return text[:-2] if text[:-2].isdigit() and text[-2:] in ("st", "nd", "rd", "th") else text
+
+
 def _only_named(said: str, name: str, question: str) -> bool | None:
     """Read `Mary has more than John`: of what the question names, the part before `than` names what is meant."""
     if any(c in "<>=" or c.isdigit() for c in said.replace(name, " ")):
@@ -73,6 +78,9 @@ def _only_named(said: str, name: str, question: str) -> bool | None:
     if any(f" {word} " in f" {said} " for word in ("neither", "nor", "fewer", "less")):
         return None
     before = f" {said.partition(' than ')[0]} "
+    compared, asked_for = _degrees(said), _degrees(question)
+    if " than " in said and asked_for and compared.isdisjoint(asked_for):
+        return None  # who is taller is not said by who is shorter
     if f" {name} " not in before:
         return False
     if (
@@ -89,6 +97,13 @@ def _only_named(said: str, name: str, question: str) -> bool | None:
     return (
         None if any(f" {rival} " in before for rival in rivals if rival and f" {rival} " not in f" {name} ") else True
     )
+
+
+def _degrees(text: str) -> set[str]:
+    """Return the adjectives that a text compares by, without their endings: `tall` of `taller` and of `tallest`."""
+    words = text.lower().replace("?", " ").replace(",", " ").split()
+    found = {word.removesuffix("est").removesuffix("er") for word in words if word.endswith(("er", "est"))}
+    return found | {"more"} if "more" in words or "most" in words else found
 
 
 def listed(question: str) -> tuple[str, ...]:
