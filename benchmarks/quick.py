@@ -87,4 +87,5 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.exit(report(__doc__, options, measure)["worse"] > 0)
+    if report(__doc__, options, measure)["worse"]:
+        sys.exit(1)

@@ -3,15 +3,14 @@
     [ORCAMATH_TEST_DATA=DIR] python benchmarks/rows.py [--n 10000 100000] [--only collect check …] [--rounds 3]
 
 `collect` (duplicates searched), `alike` (clusters of near-identical fillings of one template), `check` (all looks, against
-1,319 questions), `judge` (rules, on worked answers), `preferences` (of four samples a problem), `export` (the hub's form),
+1,319 questions), `judge` (rules, on answers with a marker), `preferences` (of four samples a problem), `export` (the hub's form),
 `report` and `status` (of a run of n lessons). Each is a process of its own, as often as `--rounds`. Given are the median, least
 and most of its CPU time, and its largest resident memory: commands whole, all else without their start and the making of rows.
-Questions are GSM8K's where ORCAMATH_TEST_DATA has them, else the classroom's.
+Questions are put together from sentences of GSM8K where ORCAMATH_TEST_DATA has it, else from made-up words.
 """
 
 import argparse
 import json
-import random
 import resource
 import statistics
 import subprocess
@@ -21,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from duplicates import base
+import contamination
 from figures import report
 from view import write_run
 
@@ -29,8 +28,8 @@ TESTS = 1_319
 
 
 def texts(n: int) -> list[str]:
-    """Return n questions."""
-    return base(n, random.Random(0))
+    """Return n questions of about 46 words."""
+    return list(contamination.texts(n, 0))
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -88,9 +87,11 @@ def judging(n: int, _: Path) -> float:
     from orcamath.judges.settings import JudgeSettings
     from orcamath.ports import Comparison
 
-    judge, some = make(JudgeSettings(), None), texts(min(n, 5_000))
-    said = [f"First we add what she has. That is {i % 50} + 3 = {i % 50 + 3}.\n#### {i % 90 + i % 2}" for i in range(n)]
-    rows = [Comparison(some[i % len(some)], str(i % 90), text) for i, text in enumerate(said)]
+    judge, questions, working = make(JudgeSettings(), None), texts(n), contamination.texts(n, 1)
+    rows = [
+        Comparison(question, str(i), f"{work} So there are {i + i % 2}.\n#### {i + i % 2}")
+        for i, (question, work) in enumerate(zip(questions, working, strict=True))
+    ]
     return timed(lambda: list(judge(rows)))
 
 
