@@ -16,33 +16,24 @@ bfloat16 peak where that is known. `speedup`: peer's seconds through ours.
 """
 
 import argparse
-import gc
-import json
-import platform
-import time
-import traceback
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import transformers
 
 import preference_training as preferences
 import sampling
 import sft
+import trl_preferences
 from figures import report
+from in_turns import Bench, Side, against, rated
 from orcamath.student.logprobs import Posed
 from orcamath.student.losses import dpo
 from orcamath.student.settings import LearnSettings
 from orcamath.student.steps import Objective, Referenced, gradients, score_all
-from pupil_shape import PUPIL, Setting, make_groups, make_model, spread
+from pupil_shape import PUPIL, Setting, make_groups, make_model
 
 STAGES = ("agreement", "dpo", "sft", "sampling", "kto", "compiled")
-PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
-"""Dense bfloat16, by what the device's name holds (SXM data sheets)."""
-
-Side = Callable[[], dict[str, float]]
 
 
 class Size(NamedTuple):
@@ -62,112 +53,18 @@ class Size(NamedTuple):
     """transformers' batch sizes to try, four answers each."""
     rows: tuple[int, ...]
     """Our rows, the product's default first."""
+    trl: tuple[str, ...] = ()
+    """The only ones of TRL's settings to try; none: all."""
 
 
 FULL = Size(128, 32, 1024, (16, 32, 64), (None, 16_384), 128, 160, (16, 64, 128), (256, 64, 512))
 TINY = Size(4, 4, 16, (4,), (None,), 4, 6, (4,), (64, 16))
 
 
-class Bench:
-    """The budget, and the one file of results."""
-
-    def __init__(self, args: argparse.Namespace) -> None:
-        self.ends = time.monotonic() + 60 * args.minutes
-        self.out = Path(args.out) if args.out else None
-        self.device, self.repeats = args.device, args.repeats
-        self.size = TINY if args.tiny else FULL
-        if args.generate:
-            self.size = self.size._replace(prompts_at_once=(args.generate,))
-        self.trl: list[str] = args.trl
-        self.found: dict[str, Any] = {"machine": machine(args.device), "size": self.size._asdict(), "stages": {}}
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing new may start."""
-        return time.monotonic() >= self.ends
-
-    def stage(self, name: str, work: Callable[[], dict[str, Any]]) -> None:
-        """Run a stage, or say why not, and write what there is."""
-        began = time.monotonic()
-        if self.is_over:
-            result: dict[str, Any] = {"skipped": "the minutes are over"}
-        else:
-            try:
-                result = work()
-            except Exception as e:  # whatever one stage meets, the others must have their turn
-                result = {"error": f"{type(e).__name__}: {e}"[:2000], "traceback": traceback.format_exc()[-4000:]}
-            result["wall_s"] = round(time.monotonic() - began, 1)
-        self.found["stages"][name] = result
-        print(name, json.dumps(result), flush=True)
-        if self.out is not None:
-            self.out.write_text(json.dumps(self.found, indent=1))
-
-    def turns(self, sides: dict[str, Side], repeats: int) -> dict[str, Any]:
-        """Run sides in turn, as often as the budget lets; a side that fails is left out from then on."""
-        runs: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
-        failed: dict[str, str] = {}
-        for _ in range(repeats):
-            for name, side in sides.items():
-                if name not in failed and not self.is_over:
-                    try:
-                        runs[name].append(side())
-                    except torch.OutOfMemoryError as e:
-                        failed[name] = f"out of memory: {e}"[:300]
-                    except Exception as e:  # a peer that does not run with this setting is a finding, not the end
-                        failed[name] = f"{type(e).__name__}: {e}"[:2000]
-                    gc.collect()
-        result: dict[str, Any] = {
-            name: {k: spread([r[k] for r in some]) for k in some[0]} | {"runs": len(some)} for name, some in runs.items() if some
-        }  # fmt: skip
-        return result | {name: result.get(name, {}) | {"error": why} for name, why in failed.items()}
-
-    def best(self, tries: dict[str, Side], of: str = "seconds", sign: int = 1) -> tuple[str | None, dict[str, Any]]:
-        """Try settings once each; return the name of the best, and what each came to."""
-        found = self.turns(tries, 1)
-        said = {name: r.get("error") or r[of]["median"] for name, r in found.items()}
-        able = [name for name, value in said.items() if not isinstance(value, str)]
-        return min(able, key=lambda name: sign * said[name], default=None), said
-
-
-def machine(device: str) -> dict[str, Any]:
-    """Say what everything ran on."""
-    said = {"python": platform.python_version(), "torch": torch.__version__, "transformers": transformers.__version__}
-    if device == "cuda":
-        kind = torch.cuda.get_device_properties(0)
-        said |= {"device": kind.name, "memory_gb": round(kind.total_memory / 1e9, 1), "cuda": torch.version.cuda}
-    return said
-
-
-def peak_flops(device: str) -> float | None:
-    """Return the device's dense bfloat16 peak, if its name is known."""
-    name = torch.cuda.get_device_name() if device == "cuda" else ""
-    return next((flops for part, flops in PEAK_FLOPS.items() if part in name), None)
-
-
-def rated(bench: Bench, result: dict[str, Any], n_tokens: int) -> dict[str, Any]:
-    """Add rates to every side of a training's result."""
-    peak = peak_flops(bench.device)
-    for side in result.values():
-        if isinstance(side, dict) and "seconds" in side:
-            seconds = side["seconds"]["median"]
-            side["tokens_per_s"] = round(n_tokens / seconds)
-            side["forwarded_per_s"] = round(side["forwarded"]["median"] / seconds)
-            side["mfu"] = round(side["flops"]["median"] / seconds / peak, 4) if peak else None
-    return result
-
-
-def against(result: dict[str, Any], peer: str, what: str, sign: int) -> dict[str, float]:
-    """Return how many times better than the peer each other side is, in one number of its own."""
-    if what not in result.get(peer, {}):
-        return {}
-    value = {name: r[what]["median"] for name, r in result.items() if isinstance(r, dict) and what in r}
-    return {name: round((value[peer] / v) ** sign, 2) for name, v in value.items() if name != peer}
-
-
-def compared(bench: Bench, ours: dict[str, Side], peers: dict[str, Side], small: dict[str, Side], n_tokens: int) -> dict[str, Any]:  # noqa: E501  # fmt: skip
+def compared(bench: Bench, only: tuple[str, ...], ours: dict[str, Side], peers: dict[str, Side], small: dict[str, Side], n_tokens: int) -> dict[str, Any]:  # noqa: E501  # fmt: skip
     """Find the peer's best setting on the `small` set, then measure it and ours in turns."""
     first = bench.turns(ours, 1)  # kernels are loaded, tuned and compiled before anything counts
-    small = {name: side for name, side in small.items() if name in bench.trl} or small
+    small = {name: side for name, side in small.items() if name in only} or small
     best, tried = bench.best(small) if len(small) > 1 else (next(iter(small)), {})
     sides = ours | ({"trl": peers[best]} if best else {})
     result = rated(bench, bench.turns(sides, bench.repeats), n_tokens)
@@ -179,9 +76,9 @@ def compared(bench: Bench, ours: dict[str, Side], peers: dict[str, Side], small:
     }  # fmt: skip
 
 
-def preference_stage(bench: Bench, setting: Setting, kind: str) -> dict[str, Any]:
+def preference_stage(bench: Bench, size: Size, setting: Setting, kind: str) -> dict[str, Any]:
     """Compare DPO, or KTO on every pair's sides (`kto_pairs`) or each response once (`kto_unique`)."""
-    size, loss = bench.size, kind[:3]
+    loss = kind[:3]
     groups = make_groups(size.problems, 0.8, shape=setting.shape)
     few = groups[: max(4, size.problems // 4)]
 
@@ -194,20 +91,20 @@ def preference_stage(bench: Bench, setting: Setting, kind: str) -> dict[str, Any
     }  # fmt: skip
 
     def trl(of: list[Any], batch: int, ahead: bool) -> Side:
-        return lambda: preferences.theirs(of, kind, batch, ahead, setting, size.batch)
+        return lambda: trl_preferences.theirs(of, kind, batch, ahead, setting, size.batch)
 
     ways = {f"{b}{' precomputed' if ahead else ''}": (b, ahead) for b in size.at_once for ahead in (False, True)}
     peers, small = ({name: trl(of, *way) for name, way in ways.items()} for of in (groups, few))
-    result = compared(bench, ours, peers, small, sum(g.n_tokens for g in groups))
+    result = compared(bench, size.trl, ours, peers, small, sum(g.n_tokens for g in groups))
     return result | preferences.counts(groups)
 
 
-def compiled_stage(bench: Bench, setting: Setting) -> dict[str, Any]:
+def compiled_stage(bench: Bench, size: Size, setting: Setting) -> dict[str, Any]:
     """Compare DPO with compiled blocks (`compile: true`) with itself; `first_s`: what the first run took, compiling included."""
-    groups = make_groups(bench.size.problems, 0.8, shape=setting.shape)
+    groups = make_groups(size.problems, 0.8, shape=setting.shape)
 
     def own(compiled: bool) -> Side:
-        return lambda: preferences.ours(groups, "dpo", True, setting, bench.size.batch, None, compiled)
+        return lambda: preferences.ours(groups, "dpo", True, setting, size.batch, None, compiled)
 
     sides = {"compiled": own(True), "plain": own(False)}
     first = bench.turns(sides, 1)
@@ -218,9 +115,9 @@ def compiled_stage(bench: Bench, setting: Setting) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def sft_stage(bench: Bench, setting: Setting) -> dict[str, Any]:
+def sft_stage(bench: Bench, size: Size, setting: Setting) -> dict[str, Any]:
     """Compare supervised training; TRL pads, or forwards lines without padding (with whatever attention is installed)."""
-    size, batch = bench.size, 4 * bench.size.batch  # a lesson is one sequence, a problem several
+    batch = 4 * size.batch  # a lesson is one sequence, a problem several
     few = max(4, size.lessons // 4)
 
     def trl(n: int, at_once: int, padding_free: bool) -> Side:
@@ -232,15 +129,17 @@ def sft_stage(bench: Bench, setting: Setting) -> dict[str, Any]:
         f"ours{'' if n is None else f' {n}'}": lambda n=n: sft.ours(size.lessons, setting, batch, n)
         for n in size.tokens
     }
-    return compared(bench, ours, peers, small, sum(g.n_tokens for g in sft.lessons(size.lessons, setting.shape)))
+    return compared(
+        bench, size.trl, ours, peers, small, sum(g.n_tokens for g in sft.lessons(size.lessons, setting.shape))
+    )
 
 
-def sampling_stage(bench: Bench, cases: Callable[[], sampling.Case]) -> dict[str, Any]:
+def sampling_stage(bench: Bench, size: Size, cases: Callable[[], sampling.Case]) -> dict[str, Any]:
     """Compare sampling four answers a prompt; `first`: our first run of each, in which steps are captured.
 
     Each side has a model of its own, since what is captured belongs to a number of rows.
     """
-    size, theirs = bench.size, cases()
+    theirs = cases()
     few = (theirs[0], theirs[1][: max(4, len(theirs[1]) // 2)], theirs[2])
 
     def speed(of: Callable[..., float], *given: Any) -> Side:
@@ -289,35 +188,37 @@ def agreement_stage(bench: Bench, setting: Setting) -> dict[str, Any]:
     return result | {"trl, pupil, on the device": preferences.agreement(bench.device)}
 
 
-def stages(bench: Bench, args: argparse.Namespace) -> Iterator[tuple[str, str, Callable[[], dict[str, Any]]]]:
+def stages(
+    bench: Bench, size: Size, args: argparse.Namespace
+) -> Iterator[tuple[str, str, Callable[[], dict[str, Any]]]]:
     """Yield kind, name and work of every stage, the most telling first."""
     for shape in args.shapes:
         setting = Setting(shape, "bfloat16", bench.device)
         yield "agreement", f"{shape} agreement", lambda s=setting: agreement_stage(bench, s)
-        yield "dpo", f"{shape} dpo", lambda s=setting: preference_stage(bench, s, "dpo")
-        yield "sft", f"{shape} sft", lambda s=setting: sft_stage(bench, s)
+        yield "dpo", f"{shape} dpo", lambda s=setting: preference_stage(bench, size, s, "dpo")
+        yield "sft", f"{shape} sft", lambda s=setting: sft_stage(bench, size, s)
         yield (
             "sampling",
             f"{shape} sampling, random weights",
             lambda shape=shape: sampling_stage(
-                bench, lambda: sampling.random_weights(shape, bench.size.asked, torch.bfloat16, bench.device)
+                bench, size, lambda: sampling.random_weights(shape, size.asked, torch.bfloat16, bench.device)
             ),
         )
         if args.models and shape == args.shapes[0]:
             yield (
                 "sampling",
                 "smollm2-135m sampling",
-                lambda: sampling_stage(bench, lambda: sampling.lm135(args.models, torch.bfloat16)),
+                lambda: sampling_stage(bench, size, lambda: sampling.lm135(args.models, torch.bfloat16)),
             )
             yield (
                 "agreement",
                 "smollm2-135m greedy, float32",
-                lambda: sampling.agreement(sampling.lm135(args.models), bench.size.max_new, bench.size.rows[0]),
+                lambda: sampling.agreement(sampling.lm135(args.models), size.max_new, size.rows[0]),
             )
         for kind in ("kto_unique", "kto_pairs"):
-            yield "kto", f"{shape} {kind}", lambda s=setting, kind=kind: preference_stage(bench, s, kind)
+            yield "kto", f"{shape} {kind}", lambda s=setting, kind=kind: preference_stage(bench, size, s, kind)
         if bench.device == "cuda":
-            yield "compiled", f"{shape} dpo, compiled", lambda s=setting: compiled_stage(bench, s)
+            yield "compiled", f"{shape} dpo, compiled", lambda s=setting: compiled_stage(bench, size, s)
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -338,8 +239,11 @@ def measure(args: argparse.Namespace) -> Any:
     """Run every stage that was asked for."""
     if args.tiny:
         args.shapes, args.repeats = [PUPIL.shape], 1
-    bench = Bench(args)
-    for kind, name, work in stages(bench, args):
+    size = (TINY if args.tiny else FULL)._replace(trl=tuple(args.trl))
+    if args.generate:
+        size = size._replace(prompts_at_once=(args.generate,))
+    bench = Bench(args.minutes, args.device, args.repeats, args.out, size=size._asdict())
+    for kind, name, work in stages(bench, size, args):
         if kind in args.only:
             bench.stage(name, work)
     return bench.found
