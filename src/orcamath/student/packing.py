@@ -106,7 +106,6 @@ def _packed(
 ) -> Packed:  # fmt: skip
     targets = [a[0] for a in answers] + [t for a in answers for t in a[1:]]
     owner = [*range(len(answers)), *(n for n, a in enumerate(answers) for _ in a[1:])]
-
     lists = (ids, positions, first, later, targets, owner)
     flat = on_device(torch.tensor([i for some in lists for i in some], dtype=torch.long), device)  # one copy, not six
     read, at, before_first, before_later, target, of = flat.split([len(some) for some in lists])
