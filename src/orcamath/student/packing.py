@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -107,7 +108,7 @@ def _packed(
     targets = [a[0] for a in answers] + [t for a in answers for t in a[1:]]
     owner = [*range(len(answers)), *(n for n, a in enumerate(answers) for _ in a[1:])]
     lists = (ids, positions, first, later, targets, owner)
-    flat = on_device(torch.tensor([i for some in lists for i in some], dtype=torch.long), device)  # one copy, not six
+    flat = on_device(torch.tensor([*chain(*lists)], dtype=torch.long), device)  # one copy, not six
     read, at, before_first, before_later, target, of = flat.split([len(some) for some in lists])
     return Packed(read[None], at[None], layout, before_first, before_later, target, of, len(answers))
 
