@@ -157,7 +157,7 @@ def test_no_mutation_is_a_traceback_a_hang_or_a_flood(
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(n):
         (kind,) = rng.choices(
-            KINDS, [0.2 if k.file.startswith("tiny") else 1.0 for k in KINDS]
+            KINDS, [0.1 if k.file.startswith("tiny") else 1.0 for k in KINDS]
         )  # a model takes its time
         args = rng.choice(kind.commands)
         assert attempt(kind, lambda content: mutated(content, rng), args) < 5.0, (args, kind.file)
