@@ -17,8 +17,7 @@ from orcamath.commands.files import judged, searched
 from orcamath.commands.measuring import Wanted, evaluated
 from orcamath.commands.measuring import plain_scores as plain_measures
 from orcamath.commands.purse import Purse
-from orcamath.commands.reporting import plain_report as plain_report
-from orcamath.commands.reporting import reported
+from orcamath.commands.reporting import plain_report, reported
 from orcamath.commands.runs import run_loaded
 from orcamath.contamination.search import LOOKS
 from orcamath.errors import UsageError

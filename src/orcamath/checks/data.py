@@ -10,7 +10,7 @@ from pathlib import Path
 from orcamath.checks.trouble import Notes
 from orcamath.errors import OrcamathError, nearest
 from orcamath.held import held
-from orcamath.prompts import load_prompt as load_prompt
+from orcamath.prompts import load_prompt
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem, Rejected, Settings, Split
 from orcamath.sources.choosing import SeedsSettings

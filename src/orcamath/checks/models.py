@@ -28,8 +28,9 @@ from orcamath.student.settings import TrainSettings
 
 if TYPE_CHECKING:
     from orcamath.student.encode import Encoder
+    from orcamath.student.sizes import ModelSize
 
-__all__ = ["check_models", "models_asked", "trainings"]
+__all__ = ["check_models", "models_asked", "student_size", "trainings"]
 
 ANSWER_TOKENS = 16
 """The least room for an answer beside a prompt."""
@@ -179,9 +180,16 @@ def _student(recipe: Recipe, notes: Notes) -> None:
         _context(recipe, n, notes)
 
 
+def student_size(recipe: Recipe, notes: Notes) -> "ModelSize | None":
+    """Return how large a recipe's student is, read once for all its arms; None where nothing tells. Raises as `size_of`."""
+    if recipe.student.base not in notes.sizes:
+        notes.sizes[recipe.student.base] = size_of(recipe.student)
+    return notes.sizes[recipe.student.base]
+
+
 def _context(recipe: Recipe, n: int, notes: Notes) -> None:
     """Note answers that would be cut at the student's context, beside a question of `n` tokens."""
-    size = size_of(recipe.student)
+    size = student_size(recipe, notes)
     if size is None or size.context is None:
         return
     room = size.context - n

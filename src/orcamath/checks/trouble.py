@@ -8,6 +8,7 @@ from orcamath.errors import OrcamathError, RecipeError
 
 if TYPE_CHECKING:
     from orcamath.student.encode import Encoder
+    from orcamath.student.sizes import ModelSize
 
 __all__ = ["Checked", "Notes", "Trouble"]
 
@@ -53,6 +54,8 @@ class Notes:
         self.everything = everything
         self.encoders: dict[tuple[str, str | None], Encoder] = {}
         """Of the local models that were looked at and are fit, by path and revision: arms share them."""
+        self.sizes: dict[str, ModelSize | None] = {}
+        """Of students, by the recipe's name for them: arms share them."""
         self._troubles: dict[Trouble, None] = {}
         self._unchecked: dict[str, None] = {}
         self._warnings: dict[str, None] = {}

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from orcamath.assemble import size_of
 from orcamath.checks.data import check_data
-from orcamath.checks.models import check_models, trainings
+from orcamath.checks.models import check_models, student_size, trainings
 from orcamath.checks.names import check_arms, check_names, check_stage, trains
 from orcamath.checks.trouble import Checked, Notes
 from orcamath.errors import OrcamathError
@@ -52,7 +51,7 @@ def _room(recipes: Sequence[Recipe], store: Path, notes: Notes, *, student: bool
     needed, n = 0.0, 0
     for i, recipe in enumerate(recipes if student else ()):
         with suppress(OrcamathError):  # `check_models` says so
-            size = size_of(recipe.student)
+            size = student_size(recipe, notes)
             own = list(trainings(recipe).values())
             for training in own[1:] if i else own:  # arms may share the base's M1
                 needed += weights_mb(training, size).low * 1e6 if size is not None else 0

@@ -102,8 +102,7 @@ def _student_says(recipe: Recipe) -> tuple[str, bool]:
 def _teacher_says(loaded: Recipe, purse: Purse) -> tuple[str, bool]:
     """Make one real call, past the ledger: a check that answers from memory checks nothing."""
     from orcamath.held import held
-    from orcamath.prompts import block
-    from orcamath.prompts import load_prompt as load_prompt
+    from orcamath.prompts import block, load_prompt
 
     question = "Tom has 3 apples and buys 4 more. How many apples does Tom have now?"
     try:

@@ -37,9 +37,10 @@ class Decoder:
 
     def step(self, last: Tensor, active: Sequence[int], logits: Tensor) -> None:
         """Feed the rows `active`, which rise, their `last` tokens ([R, 1]) and write what comes next into `logits` [R, V]."""
-        n = len(active)
-        rows: slice | list[int] = slice(n) if active[-1] == n - 1 else list(active)
-        logits[rows] = self.head(self.slots.forward(self.body, last[rows], active)).to(logits.dtype)
+        slots, fed = self.slots, self.slots.these(active)
+        slots.fed, slots.width = fed, slots.longest(active)
+        logits[fed] = self.head(slots.run(self.body, last[fed])).to(logits.dtype)
+        slots.rise(fed, active)
 
 
 class _Captured(Decoder):
@@ -55,15 +56,14 @@ class _Captured(Decoder):
 
     def step(self, last: Tensor, active: Sequence[int], logits: Tensor) -> None:
         """As `Decoder.step`."""
-        slots, n = self.slots, active[-1] + 1
-        rows = min(1 << (n - 1).bit_length(), len(slots.held))
-        width = -(-(1 + max(slots.held[r] for r in active)) // WIDTHS) * WIDTHS
+        slots, fed = self.slots, self.slots.these(active)
+        rows = min(1 << active[-1].bit_length(), len(slots.held))
+        width = -(-slots.longest(active) // WIDTHS) * WIDTHS
         if not self._ready(rows, width):
             super().step(last, active, logits)
             return
         self.last.copy_(last)
         self.graphs[rows, width].replay()
-        fed = slice(n) if len(active) == n else torch.tensor(active, device=last.device)
         logits[fed] = self.made[fed].to(logits.dtype)
         slots.rise(fed, active)
 

@@ -66,14 +66,14 @@ class Slots:
         """Let go of all rows."""
         self.move((), (), 0)
 
-    def forward(self, body: Callable[..., Tensor], ids: Tensor, rows: Sequence[int]) -> Tensor:
-        """Feed one token to each of `rows`, which rise; ids [n, 1]. Returns hidden states [n, d]."""
-        n, self.width = len(rows), 1 + max(self.held[r] for r in rows)
-        # all rows up to the last are fed: a view of the store, no copy
-        self.fed = slice(n) if rows[-1] == n - 1 else torch.tensor(rows, device=self.lengths.device)
-        hidden = self.run(body, ids)
-        self.rise(self.fed, rows)
-        return hidden
+    def these(self, rows: Sequence[int]) -> Tensor | slice:
+        """Return what picks `rows`, which rise: a view where they are all rows up to the last."""
+        n = len(rows)
+        return slice(n) if rows[-1] == n - 1 else torch.tensor(rows, device=self.lengths.device)
+
+    def longest(self, rows: Sequence[int]) -> int:
+        """Return how many positions the longest of `rows` will hold with one more."""
+        return 1 + max(self.held[r] for r in rows)
 
     def rise(self, fed: Tensor | slice, rows: Sequence[int]) -> None:
         """Note that each of `rows`, which are those of `fed`, holds one position more."""
