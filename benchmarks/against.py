@@ -41,12 +41,19 @@ def options(parser: argparse.ArgumentParser) -> None:
 def figure_of(tree: Path, script: str, arguments: list[str], figure: str) -> float:
     """Run a tree's script on the tree's own source; returns its figure."""
     env = os.environ | {
-        "PYTHONPATH": str(tree / "src"), "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1",
-    }  # fmt: skip
+        "PYTHONPATH": str(tree / "src"),
+        "OMP_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+    }
     done = subprocess.run(
-        [sys.executable, str(tree / "benchmarks" / script), *arguments, "--json"], env=env, check=True,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+        [sys.executable, str(tree / "benchmarks" / script), *arguments, "--json"],
+        env=env,
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
     found = json.loads(done.stdout)
     return float(found if figure == "." else found[figure])
 
@@ -63,9 +70,12 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
             figures[side].append(figure_of(*sides[side]))
     ratios = sorted(a / b for a, b in zip(figures["this"], figures["other"], strict=True))
     return {
-        "ratio": round(statistics.median(ratios), 3), "low": round(ratios[0], 3), "high": round(ratios[-1], 3),
-        "pairs": args.pairs, **{f"{side}_median": round(statistics.median(f), 3) for side, f in figures.items()},
-    }  # fmt: skip
+        "ratio": round(statistics.median(ratios), 3),
+        "low": round(ratios[0], 3),
+        "high": round(ratios[-1], 3),
+        "pairs": args.pairs,
+        **{f"{side}_median": round(statistics.median(f), 3) for side, f in figures.items()},
+    }
 
 
 if __name__ == "__main__":

@@ -168,9 +168,15 @@ def made(root: Path) -> None:
     (root / "rot.yaml").write_text(RECIPE)
     with suppress(UntilReached):
         run_in_folder(
-            str(root / "rot.yaml"), runs=root / "runs", store=root / "store", name=None, until="teach", limit=None, overrides=[],
+            str(root / "rot.yaml"),
+            runs=root / "runs",
+            store=root / "store",
+            name=None,
+            until="teach",
+            limit=None,
+            overrides=[],
             wait=False,
-        )  # fmt: skip
+        )
     store = Store(root / "store")
     with closing(Ledger(store.root / "ledger")) as ledger:
         keys = [entry.request.key(entry.fingerprint).hex() for entry in ledger.entries()]
@@ -266,9 +272,13 @@ def measure(a: argparse.Namespace) -> dict[str, object]:
                 silent.append(str(path.relative_to(root)))
     total = sum(by_kind.values(), Counter[str]())
     return {
-        "flips": total.total(), "silent": total["silent"], "noticed": total["noticed"], "harmless": total["harmless"],
-        "by_kind": {name: dict(sorted(counts.items())) for name, counts in by_kind.items()}, "silent_in": silent,
-    }  # fmt: skip
+        "flips": total.total(),
+        "silent": total["silent"],
+        "noticed": total["noticed"],
+        "harmless": total["harmless"],
+        "by_kind": {name: dict(sorted(counts.items())) for name, counts in by_kind.items()},
+        "silent_in": silent,
+    }
 
 
 if __name__ == "__main__":

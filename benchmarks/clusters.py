@@ -57,12 +57,20 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
         return round(len(part & whole) / len(whole), 4) if whole else None
 
     return {
-        "problems": len(problems), "sketched_s": sketched_s, "clusters": len(set(clusters.names.tolist())),
-        "largest": Counter(clusters.names.tolist()).most_common(3), "overlap": clusters.overlap,
-        "mathqa_test_with_twin_in_dev": twins, "near": NEAR, "pairs": len(near), "pairs_found": len(found_pairs),
-        "precision": share(near, found_pairs), "recall": share(found_pairs, near),
-        "precision_a_tenth_lower": share(loose, found_pairs), "recall_a_tenth_higher": share(found_pairs, tight),
-    }  # fmt: skip
+        "problems": len(problems),
+        "sketched_s": sketched_s,
+        "clusters": len(set(clusters.names.tolist())),
+        "largest": Counter(clusters.names.tolist()).most_common(3),
+        "overlap": clusters.overlap,
+        "mathqa_test_with_twin_in_dev": twins,
+        "near": NEAR,
+        "pairs": len(near),
+        "pairs_found": len(found_pairs),
+        "precision": share(near, found_pairs),
+        "recall": share(found_pairs, near),
+        "precision_a_tenth_lower": share(loose, found_pairs),
+        "recall_a_tenth_higher": share(found_pairs, tight),
+    }
 
 
 def exact_pairs(texts: list[str], least: float = 0.5) -> dict[tuple[int, int], float]:

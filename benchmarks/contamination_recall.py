@@ -101,10 +101,15 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
     tests = load("gsm8k-test.jsonl.gz")
     rng = random.Random(0)
     ways = {
-        "copied": copied, "retyped": retyped, "people renamed": renamed, "numbers changed": renumbered,
-        "people and numbers": both, "sentences reordered": shuffled, "another question": asked_otherwise,
+        "copied": copied,
+        "retyped": retyped,
+        "people renamed": renamed,
+        "numbers changed": renumbered,
+        "people and numbers": both,
+        "sentences reordered": shuffled,
+        "another question": asked_otherwise,
         "inside a longer text": buried(hosts),
-    }  # fmt: skip
+    }
     order = rng.sample(range(len(tests)), min(len(tests), plants * len(ways)))
     rows, planted = list(hosts), []
     for i, (name, change) in enumerate(ways.items()):
@@ -119,9 +124,12 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
         own = [(row, test) for row, test, way in planted if way == name]
         found_share[name] = {look: round(sum(o in h for o in own) / len(own), 4) for look, h in hits.items()}
     return {
-        "hosts": len(hosts), "plants_each_way": plants, "tests": len(tests), "found_share": found_share,
+        "hosts": len(hosts),
+        "plants_each_way": plants,
+        "tests": len(tests),
+        "found_share": found_share,
         "unplanted_rows_paired": {look: len({row for row, _ in h if row < len(hosts)}) for look, h in hits.items()},
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

@@ -168,9 +168,11 @@ def compare(n: int, show: int) -> dict[str, object]:
         right = got["copy"] + got["renamed"]
         wrong = {k: got[k] for k in ("changed number", "another question", "sibling", "base")}
         shares = {
-            "recall": right / wanted, "recall_copies": got["copy"] / kinds["copy"],
-            "recall_renamed": got["renamed"] / kinds["renamed"], "precision": right / max(len(dropped), 1),
-        }  # fmt: skip
+            "recall": right / wanted,
+            "recall_copies": got["copy"] / kinds["copy"],
+            "recall_renamed": got["renamed"] / kinds["renamed"],
+            "precision": right / max(len(dropped), 1),
+        }
         rounded = {name: round(share, 4) for name, share in shares.items()}
         rows.append({"jaccard": threshold, **rounded, "wrongly_dropped": wrong, "right": right, "pointing": pointing})
         if threshold == CollectSettings().near_jaccard:

@@ -75,8 +75,10 @@ def contents(stages: list[Artifact]) -> dict[str, str]:
     """Return the hash of every sealed file."""
     return {
         f"{a.path.name}/{f.name}": blake2b(f.read_bytes(), digest_size=16).hexdigest()
-        for a in stages for f in sorted(a.path.rglob("*")) if f.is_file()
-    }  # fmt: skip
+        for a in stages
+        for f in sorted(a.path.rglob("*"))
+        if f.is_file()
+    }
 
 
 def unaccounted(stages: list[Artifact]) -> int:

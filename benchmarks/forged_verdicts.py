@@ -79,8 +79,10 @@ def comparisons(case: Case) -> dict[str, Comparison]:
         return Comparison(case.question, case.solution, text)
 
     return {
-        "right": of(case.right), "wrong": of(case.wrong), **{name: of(case.wrong, more) for name, more in FORGERIES.items()}
-    }  # fmt: skip
+        "right": of(case.right),
+        "wrong": of(case.wrong),
+        **{name: of(case.wrong, more) for name, more in FORGERIES.items()},
+    }
 
 
 def figures(found: list[dict[str, Finding]]) -> dict[str, Any]:

@@ -61,7 +61,14 @@ FULL = Size(128, 32, 1024, (16, 32, 64), (None, 16_384), 128, 160, (16, 64, 128)
 TINY = Size(4, 4, 16, (4,), (None,), 4, 6, (4,), (64, 16))
 
 
-def compared(bench: Bench, only: tuple[str, ...], ours: dict[str, Side], peers: dict[str, Side], small: dict[str, Side], n_tokens: int) -> dict[str, Any]:  # noqa: E501  # fmt: skip
+def compared(
+    bench: Bench,
+    only: tuple[str, ...],
+    ours: dict[str, Side],
+    peers: dict[str, Side],
+    small: dict[str, Side],
+    n_tokens: int,
+) -> dict[str, Any]:
     """Find the peer's best setting on the `small` set, then measure it and ours in turns."""
     first = bench.turns(ours, 1)  # kernels are loaded, tuned and compiled before anything counts
     small = {name: side for name, side in small.items() if name in only} or small
@@ -70,10 +77,14 @@ def compared(bench: Bench, only: tuple[str, ...], ours: dict[str, Side], peers: 
     result = rated(bench, bench.turns(sides, bench.repeats), n_tokens)
     return result | {
         "first_s": {name: r["seconds"]["median"] for name, r in first.items() if "seconds" in r},
-        "trl_tried_on_fewer": tried, "trl_best": best, "speedup": against(result, "trl", "seconds", 1),
+        "trl_tried_on_fewer": tried,
+        "trl_best": best,
+        "speedup": against(result, "trl", "seconds", 1),
         "forwarded_ratio": against(result, "trl", "forwarded", 1),
-        "peak_share": against(result, "trl", "peak_gb", -1) if bench.device == "cuda" else None,  # a process has one peak
-    }  # fmt: skip
+        "peak_share": against(result, "trl", "peak_gb", -1)
+        if bench.device == "cuda"
+        else None,  # a process has one peak
+    }
 
 
 def preference_stage(bench: Bench, size: Size, setting: Setting, kind: str) -> dict[str, Any]:
@@ -87,8 +98,9 @@ def preference_stage(bench: Bench, size: Size, setting: Setting, kind: str) -> d
 
     ours = {
         f"ours{'' if n is None else f' {n}'}{' shared' if share else ''}": own(n, share)
-        for n in size.tokens for share in (True, False)
-    }  # fmt: skip
+        for n in size.tokens
+        for share in (True, False)
+    }
 
     def trl(of: list[Any], batch: int, ahead: bool) -> Side:
         return lambda: trl_preferences.theirs(of, kind, batch, ahead, setting, size.batch)
@@ -112,7 +124,7 @@ def compiled_stage(bench: Bench, size: Size, setting: Setting) -> dict[str, Any]
     return result | {
         "first_s": {name: r["seconds"]["median"] for name, r in first.items() if "seconds" in r},
         "speedup": against(result, "plain", "seconds", 1),
-    }  # fmt: skip
+    }
 
 
 def sft_stage(bench: Bench, size: Size, setting: Setting) -> dict[str, Any]:
@@ -153,9 +165,11 @@ def sampling_stage(bench: Bench, size: Size, cases: Callable[[], sampling.Case])
         sides["generate"] = speed(sampling.generated, theirs, size.max_new, int(best))
     result = bench.turns(sides, bench.repeats)
     return result | {
-        "first": first, "generate_tried_on_fewer": tried, "generate_best": best,
+        "first": first,
+        "generate_tried_on_fewer": tried,
+        "generate_best": best,
         "speedup": against(result, "generate", "tokens_per_s", -1),
-    }  # fmt: skip
+    }
 
 
 def agreement_stage(bench: Bench, setting: Setting) -> dict[str, Any]:
@@ -183,8 +197,9 @@ def agreement_stage(bench: Bench, setting: Setting) -> dict[str, Any]:
     for one, other in (("cpu", "float32"), ("float32", "bfloat16"), ("cpu", "bfloat16")):
         (_, a, g), (_, b, h) = seen[one], seen[other]
         result[f"{other} against {one}"] = {
-            "logp_per_token_max": float(((a - b).abs() / lengths).max()), "grad_rel_diff": float((g - h).norm() / g.norm()),
-        }  # fmt: skip
+            "logp_per_token_max": float(((a - b).abs() / lengths).max()),
+            "grad_rel_diff": float((g - h).norm() / g.norm()),
+        }
     return result | {"trl, pupil, on the device": preferences.agreement(bench.device)}
 
 

@@ -68,8 +68,10 @@ class Bench:
                         failed[name] = f"{type(e).__name__}: {e}"[:2000]
                     gc.collect()
         result: dict[str, Any] = {
-            name: {k: spread([r[k] for r in some]) for k in some[0]} | {"runs": len(some)} for name, some in runs.items() if some
-        }  # fmt: skip
+            name: {k: spread([r[k] for r in some]) for k in some[0]} | {"runs": len(some)}
+            for name, some in runs.items()
+            if some
+        }
         return result | {name: result.get(name, {}) | {"error": why} for name, why in failed.items()}
 
     def best(self, tries: dict[str, Side], of: str = "seconds", sign: int = 1) -> tuple[str | None, dict[str, Any]]:

@@ -92,8 +92,9 @@ def contents(artifact: Path) -> dict[str, str]:
     """Return the hash of every sealed file."""
     return {
         str(f.relative_to(artifact)): blake2b(f.read_bytes(), digest_size=16).hexdigest()
-        for f in sorted(artifact.rglob("*")) if f.is_file()
-    }  # fmt: skip
+        for f in sorted(artifact.rglob("*"))
+        if f.is_file()
+    }
 
 
 def kill_inside(folder: Path, url: str, stage: Made, moment: str, rng: random.Random) -> bool:
@@ -178,10 +179,16 @@ def run(root: Path, kills: int, only: set[str]) -> dict[str, object]:
                 at["differing"] += 1
     total = per_stage.total()
     return {
-        "kills": total, "identical": total - at["differing"], "wasted_max": max(wasted, default=0),
-        "wasted_allowed": CONCURRENCY + COMMIT_N, "per_stage_min": min(per_stage.values(), default=0),
-        "per_stage": dict(per_stage), "moments": {m: at[m] for m in MOMENTS}, "missed": missed, "differing": differing,
-    }  # fmt: skip
+        "kills": total,
+        "identical": total - at["differing"],
+        "wasted_max": max(wasted, default=0),
+        "wasted_allowed": CONCURRENCY + COMMIT_N,
+        "per_stage_min": min(per_stage.values(), default=0),
+        "per_stage": dict(per_stage),
+        "moments": {m: at[m] for m in MOMENTS},
+        "missed": missed,
+        "differing": differing,
+    }
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -65,14 +65,18 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
     fewer = [[x for x in s if rng.random() < 0.8] or s for s in sets]
     exact = np.array([len(b) / len(a) for a, b in zip(sets, fewer, strict=True)])
     return {
-        "sets": len(sets), "members": round(sum(map(len, sets)) / len(sets), 1), "hashes": args.hashes,
-        "cpu_us": {name: [round(float(np.median(t)), 1), round(min(t), 1), round(max(t), 1)] for name, t in spent.items()},
+        "sets": len(sets),
+        "members": round(sum(map(len, sets)) / len(sets), 1),
+        "hashes": args.hashes,
+        "cpu_us": {
+            name: [round(float(np.median(t)), 1), round(min(t), 1), round(max(t), 1)] for name, t in spent.items()
+        },
         "cpu_ratio": round(min(spent["numpy, batches"]) / min(spent["numpy, one at a time"]), 3),
         "error": {
             name: round(float(np.abs((way(sets) == way(fewer)).mean(axis=1) - exact).mean()), 4)
             for name, way in ways.items()
         },
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

@@ -30,8 +30,11 @@ from orcamath.classroom.solutions import written
 from orcamath.classroom.solving import solve
 
 WORK = {
-    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b if b else None,
-}  # fmt: skip
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b if b else None,
+}
 
 
 class Worked(NamedTuple):
@@ -147,9 +150,14 @@ def bare(steps: list[Operation], _: Worked, rng: random.Random) -> str | None:
 
 
 PLANTED: dict[str, Callable[[list[Operation], Worked, random.Random], str | None]] = {
-    "arithmetic slip": slip, "wrong operation": operation, "missed step": missed, "misread quantity": misread, "unit": unit,
-    "gave up": gave_up, "no working": bare,
-}  # fmt: skip
+    "arithmetic slip": slip,
+    "wrong operation": operation,
+    "missed step": missed,
+    "misread quantity": misread,
+    "unit": unit,
+    "gave up": gave_up,
+    "no working": bare,
+}
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
@@ -173,9 +181,11 @@ def _row(kind: str, taken: dict[str, Counter[str]]) -> dict[str, Any]:
     n, hits = taken[kind].total(), taken[kind][kind]
     said = sum(found[kind] for found in taken.values())
     return {
-        "n": n, "recall": round(hits / max(n, 1), 3), "precision": round(hits / max(said, 1), 3),
+        "n": n,
+        "recall": round(hits / max(n, 1), 3),
+        "precision": round(hits / max(said, 1), 3),
         "taken_for": dict(taken[kind].most_common()),
-    }  # fmt: skip
+    }
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

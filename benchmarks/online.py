@@ -45,9 +45,14 @@ def exercises(n: int) -> list[Exercise]:
 def ours(args: argparse.Namespace, asked: list[Exercise]) -> tuple[float, int]:
     """Return CPU seconds of the rounds, and answer tokens sampled."""
     settings = OnlineSettings(
-        rounds=args.rounds, problems=args.problems, samples=args.samples, max_new_tokens=LONGEST, learning_rate=1e-5,
-        dtype="float32", max_tokens=320,
-    )  # fmt: skip
+        rounds=args.rounds,
+        problems=args.problems,
+        samples=args.samples,
+        max_new_tokens=LONGEST,
+        learning_rate=1e-5,
+        dtype="float32",
+        max_tokens=320,
+    )
     clock: dict[str, float] = {}
 
     def make_stage(out: Output) -> OnlineFacts:
@@ -96,11 +101,25 @@ def theirs(args: argparse.Namespace, asked: list[Exercise]) -> tuple[float, int]
     rows = [{"prompt": encoder.decode(encoder.prompt(e.question)), "reference": e.reference} for e in asked]
     with tempfile.TemporaryDirectory() as root:
         config = trl.GRPOConfig(
-            output_dir=root, per_device_train_batch_size=args.problems * args.samples, num_generations=args.samples,
-            max_completion_length=LONGEST, max_steps=args.rounds, learning_rate=1e-5, beta=0.0, temperature=1.0, top_p=1.0,
-            top_k=0, loss_type="grpo", bf16=False, use_cpu=True, report_to="none", save_strategy="no", logging_strategy="no",
-            gradient_checkpointing=False, lr_scheduler_type="constant",
-        )  # fmt: skip
+            output_dir=root,
+            per_device_train_batch_size=args.problems * args.samples,
+            num_generations=args.samples,
+            max_completion_length=LONGEST,
+            max_steps=args.rounds,
+            learning_rate=1e-5,
+            beta=0.0,
+            temperature=1.0,
+            top_p=1.0,
+            top_k=0,
+            loss_type="grpo",
+            bf16=False,
+            use_cpu=True,
+            report_to="none",
+            save_strategy="no",
+            logging_strategy="no",
+            gradient_checkpointing=False,
+            lr_scheduler_type="constant",
+        )
         trainer = trl.GRPOTrainer(
             loaded.model, reward, args=config, train_dataset=Dataset.from_list(rows), processing_class=loaded.tokenizer
         )
@@ -122,7 +141,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "cpu_s": {who: [round(s, 2) for s, _ in runs] for who, runs in found.items()},
         "answer_tokens": {who: [n for _, n in runs] for who, runs in found.items()},
         "trl_over_ours": [round(r, 2) for r in ratios],
-    }  # fmt: skip
+    }
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

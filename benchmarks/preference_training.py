@@ -46,21 +46,32 @@ from pupil_shape import (
     make_tokenizer,
     settle,
     spread,
-)  # fmt: skip
+)
 from trl_preferences import BATCH, BETA, dpo_rows, kto_rows, theirs, trl_trainer
 
 LOSSES = {"dpo": dpo.loss, "kto": kto.loss}
 
 
 def ours(
-    groups: list[Group], loss: str, share: bool, setting: Setting = PUPIL, batch: int = BATCH,
-    tokens: int | None = 8192, compiled: bool = False,
-) -> dict[str, float]:  # fmt: skip
+    groups: list[Group],
+    loss: str,
+    share: bool,
+    setting: Setting = PUPIL,
+    batch: int = BATCH,
+    tokens: int | None = 8192,
+    compiled: bool = False,
+) -> dict[str, float]:
     """Train with orcamath, reference included; `batch` problems a step, `tokens` at once (None: the product's choice)."""
     meter = Meter(setting.device)
     settings = LearnSettings(
-        beta=BETA, learning_rate=1e-5, batch_size=batch, loss=loss, dtype=setting.dtype, batch_tokens=tokens, compile=compiled
-    )  # fmt: skip
+        beta=BETA,
+        learning_rate=1e-5,
+        batch_size=batch,
+        loss=loss,
+        dtype=setting.dtype,
+        batch_tokens=tokens,
+        compile=compiled,
+    )
     model = meter.count(prepared(Loaded(make_model(setting=setting), make_tokenizer(setting.shape)), settings))
     room = at_once(model, settings)
 
@@ -72,7 +83,10 @@ def ours(
         steps = planned_steps(len(groups), settings)
         strangers = [mismatches([groups[k] for k in s]) if loss == "kto" else {} for s in steps]
         reference = scored([Posed(g.prompt, g.responses) for g in groups])
-        other = [[Posed(groups[k].prompt, strangers[i][groups[k].problem_id]) for k in s] if loss == "kto" else [] for i, s in enumerate(steps)]  # noqa: E501  # fmt: skip
+        other = [
+            [Posed(groups[k].prompt, strangers[i][groups[k].problem_id]) for k in s] if loss == "kto" else []
+            for i, s in enumerate(steps)
+        ]
         other_reference = [scored(posed) for posed in other]
         ready = [Referenced(g, r) for g, r in zip(groups, reference, strict=True)]
         objective = Objective(LOSSES[loss], settings)
@@ -154,8 +168,9 @@ def best_of_trl(kind: str, case: dict[str, Any]) -> dict[str, Any]:
     small = case | {"set": case["set"] | {"n": max(16, case["set"]["n"] // 3)}}
     jobs = {
         f"{b} {p}": {"side": "theirs", "kind": kind, "batch": b, "precompute": p, **small}
-        for b in (2, 4, 8, 16) for p in (True, False)
-    }  # fmt: skip
+        for b in (2, 4, 8, 16)
+        for p in (True, False)
+    }
     found = {name: runs[0]["seconds"] for name, runs in alternate(__file__, jobs, 1).items()}
     return jobs[min(found, key=found.__getitem__)]
 

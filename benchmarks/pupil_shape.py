@@ -21,9 +21,21 @@ from figures import resident
 from orcamath.student.groups import Group
 
 __all__ = [
-    "EOS", "PUPIL", "SHAPES", "Meter", "Setting", "Shape", "alternate", "make_groups", "make_model", "make_tokenizer", "settle",
-    "spread", "text_of", "words",
-]  # fmt: skip
+    "EOS",
+    "PUPIL",
+    "SHAPES",
+    "Meter",
+    "Setting",
+    "Shape",
+    "alternate",
+    "make_groups",
+    "make_model",
+    "make_tokenizer",
+    "settle",
+    "spread",
+    "text_of",
+    "words",
+]
 
 EOS = 2
 
@@ -45,19 +57,48 @@ _SPECIAL = {"tie_word_embeddings": True, "pad_token_id": 0, "eos_token_id": EOS,
 _PAPER = {"prompt": (60, 100), "answer": (100, 200)}
 SHAPES = {
     "pupil": Shape(
-        {"model_type": "llama", "vocab_size": 820, "hidden_size": 128, "intermediate_size": 320, "num_hidden_layers": 2,
-         "num_attention_heads": 4, "max_position_embeddings": 512} | _SPECIAL,
-        (22, 50), (20, 45),
+        {
+            "model_type": "llama",
+            "vocab_size": 820,
+            "hidden_size": 128,
+            "intermediate_size": 320,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "max_position_embeddings": 512,
+        }
+        | _SPECIAL,
+        (22, 50),
+        (20, 45),
     ),
     "135m": Shape(
-        {"model_type": "llama", "vocab_size": 49_152, "hidden_size": 576, "intermediate_size": 1536, "num_hidden_layers": 30,
-         "num_attention_heads": 9, "num_key_value_heads": 3, "max_position_embeddings": 8192} | _SPECIAL, **_PAPER,
+        {
+            "model_type": "llama",
+            "vocab_size": 49_152,
+            "hidden_size": 576,
+            "intermediate_size": 1536,
+            "num_hidden_layers": 30,
+            "num_attention_heads": 9,
+            "num_key_value_heads": 3,
+            "max_position_embeddings": 8192,
+        }
+        | _SPECIAL,
+        **_PAPER,
     ),
     "0.5b": Shape(
-        {"model_type": "qwen2", "vocab_size": 151_936, "hidden_size": 896, "intermediate_size": 4864, "num_hidden_layers": 24,
-         "num_attention_heads": 14, "num_key_value_heads": 2, "max_position_embeddings": 32_768} | _SPECIAL, **_PAPER,
+        {
+            "model_type": "qwen2",
+            "vocab_size": 151_936,
+            "hidden_size": 896,
+            "intermediate_size": 4864,
+            "num_hidden_layers": 24,
+            "num_attention_heads": 14,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 32_768,
+        }
+        | _SPECIAL,
+        **_PAPER,
     ),
-}  # fmt: skip
+}
 """The first classroom pupil (0.48 M weights, the classroom's lengths), SmolLM2-135M, Qwen2.5-0.5B (lengths of GSM8K's problems
 and a teacher's solutions)."""
 
@@ -78,9 +119,7 @@ def make_tokenizer(shape: str = "pupil") -> PreTrainedTokenizerFast:
     pieces = ["<pad>", "<unk>", "<eos>", *(f"t{i}" for i in range(3, SHAPES[shape].vocabulary))]
     tokenizer = Tokenizer(models.WordLevel({p: i for i, p in enumerate(pieces)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", eos_token="<eos>"
-    )  # fmt: skip
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", eos_token="<eos>")
 
 
 def make_model(seed: int = 0, dtype: torch.dtype = torch.float32, setting: Setting = PUPIL) -> Any:
@@ -201,12 +240,20 @@ def settle() -> None:
 
 def _child(script: str, job: dict[str, Any]) -> Any:
     env = os.environ | {
-        "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore",
-    }  # fmt: skip
+        "OMP_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONWARNINGS": "ignore",
+    }
     done = subprocess.run(
-        [sys.executable, script, "--job", json.dumps(job)], env=env, check=True, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, text=True, cwd=Path(__file__).parents[1],
-    )  # fmt: skip
+        [sys.executable, script, "--job", json.dumps(job)],
+        env=env,
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
     return json.loads(done.stdout)
 
 

@@ -62,8 +62,10 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
             sys.stderr.write(f"{' '.join(command)} …\n")
             run = subprocess.run(
                 [sys.executable, str(HERE / f"{claim.script}.py"), *claim.arguments, "--json"],
-                stdout=subprocess.PIPE, text=True, check=True,
-            )  # fmt: skip
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
             said[command] = json.loads(run.stdout)
         found = said[command]
         for key in claim.figure.split("."):

@@ -40,9 +40,13 @@ def gsm8k(n: int) -> Iterator[Problem]:
         rows = [json.loads(line) for line in lines]
     for row in sorted(rows, key=lambda r: digest(r["question"]))[:n]:
         yield Problem.make(
-            row["question"], "seed", "gsm8k", answer=row["answer"].rpartition("####")[2].strip(), answer_from="gold",
+            row["question"],
+            "seed",
+            "gsm8k",
+            answer=row["answer"].rpartition("####")[2].strip(),
+            answer_from="gold",
             licence="MIT",
-        )  # fmt: skip
+        )
 
 
 def books_of(made: Artifact, seconds: float, examples: int) -> dict[str, Any]:

@@ -116,9 +116,10 @@ def preferring(n: int, root: Path) -> float:
     def practised(out: Output) -> None:
         out.write("exercises", exercises)
         out.write("attempts", tries)
-        out.write("verdicts", (
-            Verdict(attempt_id=t.id, problem_id=t.problem_id, outcome=said[t.draw], by="rules") for t in tries
-        ))  # fmt: skip
+        out.write(
+            "verdicts",
+            (Verdict(attempt_id=t.id, problem_id=t.problem_id, outcome=said[t.draw], by="rules") for t in tries),
+        )
 
     made, settings = store.stage("judge", 1, None, [], practised), PreferSettings()
     return timed(lambda: store.stage("preferences", 1, settings, [made], lambda out: prefer(out, settings, made, made)))

@@ -49,10 +49,14 @@ def pupil() -> Case:
     steps, ready = planned_steps(len(groups), settings), [Referenced(g, (0.0,)) for g in groups]
     with tempfile.TemporaryDirectory() as scratch:
         train(
-            model.train(), [["-"] for _ in steps],
+            model.train(),
+            [["-"] for _ in steps],
             lambda i: gradients(model, [ready[k] for k in steps[i]], Objective(nll.loss, LossSettings()), 0.0, 16_384),
-            settings, Path(scratch), Silent(), lambda **_: None,
-        )  # fmt: skip
+            settings,
+            Path(scratch),
+            Silent(),
+            lambda **_: None,
+        )
     return model.eval(), [words(rng, 22, 50) for _ in range(PROBLEMS["pupil"])], EOS
 
 
@@ -68,9 +72,11 @@ def lm135(folder: str, dtype: torch.dtype = torch.float32) -> Case:
     rng = random.Random(0)
     asked = [
         f"{name} has {rng.randint(5, 60)} {thing} and gives {rng.randint(1, 4)} to each of {rng.randint(2, 5)} friends"
-        + (", then buys twice as many as are left" if rng.random() < 0.5 else "") + ". How many are left?"
-        for name in ("Tom", "Ann", "Mia", "Ben") for thing in ("apples", "red pencils", "stickers", "eggs")
-    ]  # fmt: skip
+        + (", then buys twice as many as are left" if rng.random() < 0.5 else "")
+        + ". How many are left?"
+        for name in ("Tom", "Ann", "Mia", "Ben")
+        for thing in ("apples", "red pencils", "stickers", "eggs")
+    ]
     return loaded.model, [encoder.prompt(q) for q in asked], encoder.eos_id
 
 
@@ -124,7 +130,11 @@ def _generate(model: Any, prompts: list[tuple[int, ...]], eos: int, max_new: int
     width = max(map(len, prompts))
     ids = torch.tensor([[0] * (width - len(p)) + list(p) for p in prompts], device=model.device)
     mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
-    how = {"do_sample": True, "temperature": 0.7, "top_p": 0.95, "top_k": 0, "num_return_sequences": 4} if sample else {"do_sample": False}  # noqa: E501  # fmt: skip
+    how = (
+        {"do_sample": True, "temperature": 0.7, "top_p": 0.95, "top_k": 0, "num_return_sequences": 4}
+        if sample
+        else {"do_sample": False}
+    )
     out = model.generate(ids, attention_mask=mask, max_new_tokens=max_new, eos_token_id=eos, pad_token_id=0, **how)
     return out[:, width:]
 

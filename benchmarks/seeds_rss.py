@@ -65,9 +65,11 @@ def run(n: int, url: str) -> dict[str, Any]:
         on_disk = sum(f.stat().st_size for f in (Path(folder) / "ledger").iterdir())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
-        "peak_mb": round(peak, 1), "kept": made.balance["kept"], "cpu_per_1000": round(cpu / n * 1000, 3),
+        "peak_mb": round(peak, 1),
+        "kept": made.balance["kept"],
+        "cpu_per_1000": round(cpu / n * 1000, 3),
         "ledger_bytes_per_call": round(on_disk / n),
-    }  # fmt: skip
+    }
 
 
 def options(parser: argparse.ArgumentParser) -> None:
@@ -97,9 +99,10 @@ def measure(a: argparse.Namespace) -> dict[str, Any]:
             server.terminate()
     few, many = found[a.few], found[a.many]
     return {
-        "few": {"seeds": a.few, **few}, "many": {"seeds": a.many, **many},
+        "few": {"seeds": a.few, **few},
+        "many": {"seeds": a.many, **many},
         "extra_mb": round(many["peak_mb"] - few["peak_mb"], 1),
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from pupil_shape import (
     spread,
     text_of,
     words,
-)  # fmt: skip
+)
 
 BATCH = 16
 
@@ -47,10 +47,16 @@ def lessons(n: int, shape: str = "pupil") -> list[Group]:
     answer = kind.answer[0] - 1, kind.answer[1] - 1
     return [
         Group(
-            f"p{i}", words(rng, *kind.prompt, kind.vocabulary), ((*words(rng, *answer, kind.vocabulary), EOS),), (True,),
-            (1.0,), (), (False,),
-        ) for i in range(n)
-    ]  # fmt: skip
+            f"p{i}",
+            words(rng, *kind.prompt, kind.vocabulary),
+            ((*words(rng, *answer, kind.vocabulary), EOS),),
+            (True,),
+            (1.0,),
+            (),
+            (False,),
+        )
+        for i in range(n)
+    ]
 
 
 def ours(n: int, setting: Setting = PUPIL, batch: int = BATCH, tokens: int | None = None) -> dict[str, float]:
@@ -86,15 +92,29 @@ def theirs(
     meter = Meter(setting.device)
     with tempfile.TemporaryDirectory() as out:
         settings = SFTConfig(
-            output_dir=out, per_device_train_batch_size=at_once, gradient_accumulation_steps=max(1, batch // at_once),
-            learning_rate=1e-5, num_train_epochs=1, packing=False, padding_free=padding_free, gradient_checkpointing=False,
-            bf16=setting.dtype == "bfloat16", report_to="none", save_strategy="no", logging_strategy="no", disable_tqdm=True,
-            use_cpu=setting.device == "cpu", max_length=None, optim="adamw_torch_fused",
-        )  # fmt: skip
+            output_dir=out,
+            per_device_train_batch_size=at_once,
+            gradient_accumulation_steps=max(1, batch // at_once),
+            learning_rate=1e-5,
+            num_train_epochs=1,
+            packing=False,
+            padding_free=padding_free,
+            gradient_checkpointing=False,
+            bf16=setting.dtype == "bfloat16",
+            report_to="none",
+            save_strategy="no",
+            logging_strategy="no",
+            disable_tqdm=True,
+            use_cpu=setting.device == "cpu",
+            max_length=None,
+            optim="adamw_torch_fused",
+        )
         trainer: Any = SFTTrainer(
-            meter.count(make_model(setting=setting)), args=settings, train_dataset=Dataset.from_list(rows),
+            meter.count(make_model(setting=setting)),
+            args=settings,
+            train_dataset=Dataset.from_list(rows),
             processing_class=make_tokenizer(setting.shape),
-        )  # fmt: skip
+        )
         assert trainer.accelerator.mixed_precision == (
             "bf16" if settings.bf16 else "no"
         )  # accelerate keeps it by process
@@ -125,9 +145,14 @@ def measure(args: argparse.Namespace) -> Any:
     found = {side: {k: spread([r[k] for r in some]) for k in some[0]} for side, some in runs.items()}
     ratio = {k: round(found["theirs"][k]["median"] / found["ours"][k]["median"], 2) for k in found["ours"]}
     return {
-        "model": args.model, "dtype": args.dtype, "lessons": args.lessons, **found, "sft_speedup": ratio["seconds"],
-        "forwarded_ratio": ratio["forwarded"], "peak_share": round(1 / ratio["peak_gb"], 2),
-    }  # fmt: skip
+        "model": args.model,
+        "dtype": args.dtype,
+        "lessons": args.lessons,
+        **found,
+        "sft_speedup": ratio["seconds"],
+        "forwarded_ratio": ratio["forwarded"],
+        "peak_share": round(1 / ratio["peak_gb"], 2),
+    }
 
 
 if __name__ == "__main__":

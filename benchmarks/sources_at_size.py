@@ -52,9 +52,11 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
             )
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             found[clusters] = {
-                "problems": made.count("problems"), "seconds": round(time.perf_counter() - began, 1),
-                "peak_mb": round(peak / 1024), "before_mb": round(before / 1024),
-            }  # fmt: skip
+                "problems": made.count("problems"),
+                "seconds": round(time.perf_counter() - began, 1),
+                "peak_mb": round(peak / 1024),
+                "before_mb": round(before / 1024),
+            }
     return found
 
 

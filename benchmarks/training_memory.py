@@ -49,9 +49,14 @@ def measure(case: str, hidden: int, layers: int) -> dict[str, Any]:
     torch.zeros(8, 8).requires_grad_().matmul(torch.zeros(8, 8)).sum().backward()  # what torch itself sets up
     before = resident("VmRSS")
     config = LlamaConfig(
-        vocab_size=VOCABULARY, hidden_size=hidden, intermediate_size=hidden * 8 // 3, num_hidden_layers=layers,
-        num_attention_heads=HEADS, num_key_value_heads=HEADS, tie_word_embeddings=True,
-    )  # fmt: skip
+        vocab_size=VOCABULARY,
+        hidden_size=hidden,
+        intermediate_size=hidden * 8 // 3,
+        num_hidden_layers=layers,
+        num_attention_heads=HEADS,
+        num_key_value_heads=HEADS,
+        tie_word_embeddings=True,
+    )
     bare = LlamaForCausalLM(config)
     n = sum(p.numel() for p in bare.parameters())
     model = prepared(Loaded(bare, None), settings)
@@ -65,10 +70,14 @@ def measure(case: str, hidden: int, layers: int) -> dict[str, Any]:
     objective = Objective(nll.loss, LossSettings())
     with tempfile.TemporaryDirectory() as scratch:
         train(
-            model, [[groups[k].problem_id for k in s] for s in steps],
+            model,
+            [[groups[k].problem_id for k in s] for s in steps],
             lambda i: gradients(model, [ready[k] for k in steps[i]], objective, 0.0, settings.batch_tokens),
-            settings, Path(scratch), Silent(), lambda **_: None,
-        )  # fmt: skip
+            settings,
+            Path(scratch),
+            Silent(),
+            lambda **_: None,
+        )
     planned = memory_gb(settings, ModelSize(n, hidden, layers, VOCABULARY, tied=True))
     assert planned is not None
     took = resident("VmHWM") - before

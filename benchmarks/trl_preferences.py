@@ -45,9 +45,15 @@ def kto_rows(groups: list[Group], *, pairs: bool) -> list[dict[str, Any]]:
 
 
 def trl_trainer(
-    rows: list[dict[str, Any]], kind: str, n_steps: int, batch: int, precompute: bool, meter: Meter, out: str,
+    rows: list[dict[str, Any]],
+    kind: str,
+    n_steps: int,
+    batch: int,
+    precompute: bool,
+    meter: Meter,
+    out: str,
     setting: Setting = PUPIL,
-) -> Any:  # fmt: skip
+) -> Any:
     """Build TRL's trainer; of what it does in building, the clock counts the reference's log-probs alone."""
     from datasets import Dataset
     from datasets.utils.logging import disable_progress_bar
@@ -55,12 +61,23 @@ def trl_trainer(
 
     disable_progress_bar()
     settings = {
-        "output_dir": out, "per_device_train_batch_size": batch, "learning_rate": 1e-5, "num_train_epochs": 1, "beta": BETA,
-        "gradient_accumulation_steps": max(1, round(len(rows) / n_steps / batch)), "gradient_checkpointing": False,
-        "bf16": setting.dtype == "bfloat16", "report_to": "none", "save_strategy": "no", "logging_strategy": "no",
-        "disable_tqdm": True, "max_length": None, "use_cpu": setting.device == "cpu",
-        "precompute_ref_log_probs": precompute, "optim": "adamw_torch_fused",
-    }  # fmt: skip
+        "output_dir": out,
+        "per_device_train_batch_size": batch,
+        "learning_rate": 1e-5,
+        "num_train_epochs": 1,
+        "beta": BETA,
+        "gradient_accumulation_steps": max(1, round(len(rows) / n_steps / batch)),
+        "gradient_checkpointing": False,
+        "bf16": setting.dtype == "bfloat16",
+        "report_to": "none",
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "disable_tqdm": True,
+        "max_length": None,
+        "use_cpu": setting.device == "cpu",
+        "precompute_ref_log_probs": precompute,
+        "optim": "adamw_torch_fused",
+    }
     trainer_class, config = (DPOTrainer, DPOConfig) if kind == "dpo" else (KTOTrainer, KTOConfig)
 
     class Trainer(trainer_class):  # type: ignore[misc, valid-type]
@@ -71,9 +88,12 @@ def trl_trainer(
 
     reference = None if precompute else meter.count(make_model(setting=setting))
     trainer = Trainer(
-        meter.count(make_model(setting=setting)), reference, config(**settings), train_dataset=Dataset.from_list(rows),
+        meter.count(make_model(setting=setting)),
+        reference,
+        config(**settings),
+        train_dataset=Dataset.from_list(rows),
         processing_class=make_tokenizer(setting.shape),
-    )  # fmt: skip
+    )
     assert trainer.accelerator.mixed_precision == (
         "bf16" if settings["bf16"] else "no"
     )  # accelerate keeps it by process

@@ -82,10 +82,13 @@ def write_run(root: Path, n: int) -> None:
             for i, p in enumerate(some)
         ]
         out.write("attempts", tries)
-        out.write("verdicts", (
-            Verdict(attempt_id=t.id, problem_id=t.problem_id, outcome=("agrees", "disagrees")[i % 2], by="rules")
-            for i, t in enumerate(tries)
-        ))  # fmt: skip
+        out.write(
+            "verdicts",
+            (
+                Verdict(attempt_id=t.id, problem_id=t.problem_id, outcome=("agrees", "disagrees")[i % 2], by="rules")
+                for i, t in enumerate(tries)
+            ),
+        )
 
     made = [
         ("seeds", store.stage("seeds", 1, None, ["s"], lambda out: _only(out.write("problems", seeds())))),
@@ -152,18 +155,21 @@ def measured(server: Server) -> dict[str, Any]:
     looked_for = (common, "how many", f"{common} {words()[40]}", '"more than"', words()[9000], "days whi")
     asked: dict[str, list[tuple[str, dict[str, Any]]]] = {
         "first page": [("records", {"kind": kind}) for kind in ("problems", "lessons", "attempts")],
-        "search": [
-            ("records", {"kind": kind, "q": q}) for kind in ("problems", "lessons") for q in looked_for
+        "search": [("records", {"kind": kind, "q": q}) for kind in ("problems", "lessons") for q in looked_for],
+        "filter": [
+            ("records", {"kind": "problems", "origin": "ask_me_anything", "source": "set3"}),
+            ("records", {"kind": "lessons", "verified": "gold", "q": common}),
         ],
-        "filter": [("records", {"kind": "problems", "origin": "ask_me_anything", "source": "set3"}),
-                   ("records", {"kind": "lessons", "verified": "gold", "q": common})],
-        "sort": [("records", {"kind": "problems", "order": "longest"}), ("records", {"kind": "lessons", "order": "newest"})],
+        "sort": [
+            ("records", {"kind": "problems", "order": "longest"}),
+            ("records", {"kind": "lessons", "order": "newest"}),
+        ],
         "page 2,000": [("records", {"kind": "problems", "offset": 100_000})],
         "counts of filters": [("facets", {"kind": "problems"}), ("facets", {"kind": "lessons", "q": common})],
         "a record": [("record", {"kind": "problems", "name": child})],
         "a story": [("story", {"id": child})],
         "live": [("live", {})],
-    }  # fmt: skip
+    }
     found = {}
     for name, questions in asked.items():
         wall, cpu = [], []
@@ -208,9 +214,13 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         finally:
             server.close()
     return {
-        "n_problems": args.n, "index_cpu_s": round(indexed, 1), "index_mb": round(size / 1e6),
-        "peak_mb_building": round(building), "peak_mb_serving": round(serving), "requests": requests,
-    }  # fmt: skip
+        "n_problems": args.n,
+        "index_cpu_s": round(indexed, 1),
+        "index_mb": round(size / 1e6),
+        "peak_mb_building": round(building),
+        "peak_mb_serving": round(serving),
+        "requests": requests,
+    }
 
 
 if __name__ == "__main__":

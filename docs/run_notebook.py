@@ -20,7 +20,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(notebook, timeout=600, record_timing=False, resources={"metadata": {"path": folder}}).execute()
     for cell in notebook.cells:
-        outputs = [o for o in cell.get("outputs", ()) if o.get("name") != "stderr"]  # progress, and what a machine says of itself
+        outputs = [
+            o for o in cell.get("outputs", ()) if o.get("name") != "stderr"
+        ]  # progress, and what a machine says of itself
         if cell.cell_type == "code":
             cell.outputs = outputs
     notebook.metadata.language_info = {"name": "python"}

@@ -58,7 +58,7 @@ WORDS = [
     ("A room seats {a} people. Do {b} guests all find a seat? Answer yes or no.", lambda a, b: "yes"),
     ("It takes Nora {b} minutes by bike and {a} minutes on foot. Which way is faster for her?", lambda a, b: "bike"),
     ("Is {a} times {b} an even number or an odd one?", lambda a, b: "even" if a * b % 2 == 0 else "odd"),
-]  # fmt: skip
+]
 
 
 def problems(templates: list, n: int) -> list[tuple[str, str]]:
@@ -85,20 +85,28 @@ def _unicode_text(path: Path) -> None:
 
 def _columns(path: Path) -> None:
     rows = [
-        {"uuid": f"{i:08x}-0000-4000-8000-{i:012x}", "problem": q, "expected_answer": float(a),
-         "meta": {"grade": i % 6, "tags": ["own"]}}
+        {
+            "uuid": f"{i:08x}-0000-4000-8000-{i:012x}",
+            "problem": q,
+            "expected_answer": float(a),
+            "meta": {"grade": i % 6, "tags": ["own"]},
+        }
         for i, (q, a) in enumerate(problems(ENGLISH, 70))
-    ]  # fmt: skip
+    ]
     pq.write_table(pa.Table.from_pylist(rows), path)
 
 
 def _rephrased(path: Path) -> None:
     """MetaMathQA's columns: the answer stands at the end of a worked one."""
     rows = [
-        {"type": "GSM_Rephrased", "query": q, "original_question": q.replace("How", "Say how"),
-         "response": f"We work it out step by step.\nSo it is {a}.\nThe answer is: {a}"}
+        {
+            "type": "GSM_Rephrased",
+            "query": q,
+            "original_question": q.replace("How", "Say how"),
+            "response": f"We work it out step by step.\nSo it is {a}.\nThe answer is: {a}",
+        }
         for q, a in problems(ENGLISH, 63)
-    ]  # fmt: skip
+    ]
     path.write_text(json.dumps(rows, indent=1), encoding="utf-8")
 
 
@@ -109,13 +117,26 @@ def _lines(path: Path) -> None:
 
 
 OWN = (
-    Own("klasse3.csv", _spreadsheet, {"question": "Frage", "answer": "Antwort"}, {"encoding": "cp1252", "delimiter": ";"},
-        {"number": 64}, "de"),
-    Own("cahier.tsv", _unicode_text, {"question": "Énoncé", "answer": "Réponse"}, {"encoding": "utf-16"}, {"number": 60}, "fr"),
+    Own(
+        "klasse3.csv",
+        _spreadsheet,
+        {"question": "Frage", "answer": "Antwort"},
+        {"encoding": "cp1252", "delimiter": ";"},
+        {"number": 64},
+        "de",
+    ),
+    Own(
+        "cahier.tsv",
+        _unicode_text,
+        {"question": "Énoncé", "answer": "Réponse"},
+        {"encoding": "utf-16"},
+        {"number": 60},
+        "fr",
+    ),
     Own("bank.parquet", _columns, {"question": "problem", "answer": "expected_answer"}, {}, {"number": 70}, "en"),
     Own("rephrased.json", _rephrased, {"question": "query", "answer": "response"}, {}, {"number": 63}, "en"),
     Own("riddles.jsonl", _lines, {"question": "Question", "answer": "target"}, {}, {"text": 60}, "en", bad=2),
-)  # fmt: skip
+)
 
 
 def answers_of() -> dict[str, str]:

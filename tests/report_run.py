@@ -64,9 +64,15 @@ def make_run(root: Path, *, n: int = 60, about: str = "A run made by hand.", hos
 
 
 def _run_arm(
-    store: Store, folder: Path, arm: str, recipe: dict[str, Any], base: dict[str, Artifact],
-    students: Sequence[dict[str, Any]], m1: list[bool], hostile: str,
-) -> None:  # fmt: skip
+    store: Store,
+    folder: Path,
+    arm: str,
+    recipe: dict[str, Any],
+    base: dict[str, Artifact],
+    students: Sequence[dict[str, Any]],
+    m1: list[bool],
+    hostile: str,
+) -> None:
     stages, own, trained = dict(base), list(students), base["imitate"]
     plan = []
     for number, share in enumerate(SHARE[arm], start=2):
@@ -86,10 +92,16 @@ def _run_arm(
 def _taught(store: Store, hostile: str) -> tuple[dict[str, Artifact], Artifact]:
     names = ["Ada", "Ben", "Chen", "Dina", "Eli", "Fay"]
     seeds = [
-        Problem.make(f"{names[i % 6]} has {i} apples and buys {i + 2} more. How many?", "seed", "classroom",
-                     licence="CC0-1.0" if i % 3 else "MIT", answer=str(2 * i + 2), answer_from="gold")
+        Problem.make(
+            f"{names[i % 6]} has {i} apples and buys {i + 2} more. How many?",
+            "seed",
+            "classroom",
+            licence="CC0-1.0" if i % 3 else "MIT",
+            answer=str(2 * i + 2),
+            answer_from="gold",
+        )
         for i in range(24)
-    ]  # fmt: skip
+    ]
     asked = [
         p.model_copy(update={"id": f"ask{i}", "origin": "ask_me_anything", "round": 1}) for i, p in enumerate(seeds)
     ]
@@ -103,10 +115,18 @@ def _taught(store: Store, hostile: str) -> tuple[dict[str, Artifact], Artifact]:
         store, "ask", _problems(asked, [Rejected(item="x", reason="no_question", text=hostile or "Six apples.")])
     )
     long = "Ada has seven baskets. " * 60
-    stages["edit"] = seal(store, "edit", _problems(edited, [
-        Rejected(item="y", reason="numbers_lost", detail="7, 12", text=hostile or long),
-        Rejected(item="z", reason="numbers_lost", detail="3", text="Ben ran for a while. How far?"),
-    ], failed=[Rejected(item="w", reason="empty_reply")]))  # fmt: skip
+    stages["edit"] = seal(
+        store,
+        "edit",
+        _problems(
+            edited,
+            [
+                Rejected(item="y", reason="numbers_lost", detail="7, 12", text=hostile or long),
+                Rejected(item="z", reason="numbers_lost", detail="3", text="Ben ran for a while. How far?"),
+            ],
+            failed=[Rejected(item="w", reason="empty_reply")],
+        ),
+    )
     repeat = Rejected(item="ask1", reason="duplicate_text", text=seeds[1].question, repeats=seeds[0].id)
     stages["collect"] = seal(store, "collect", _problems([*seeds, *asked, *edited][:-1], [repeat]))
     stages["teach"] = seal(store, "teach", _lessons(lessons, [], verified={"gold": 24, "unverified": 25}))
@@ -151,14 +171,31 @@ def _gated(lessons: Sequence[Lesson], hostile: str) -> Callable[[Output], Facts]
         _lessons(lessons, [Rejected(item=f"h{i}", reason="held_out_structure", text="Ada planted.") for i in range(2)])(
             out
         )
-        return GateFacts.of({
-            "policy": "report", "threshold": 0.5, "stop_words": "NLTK's 179", "n_training": 49, "n_tests": 60,
-            "flagged": none, "by_origin": {"seed": none, "all": none}, "by_benchmark": {"classroom": none},
-            "looks": {"paper": {"tests": 7, "rows": 21}, "masked": {"tests": 3, "rows": 4}},
-            "screened": {"held_out_structure": 2}, "colliding_rows": 21,
-            "pairs": [{"id": "a", "origin": "seed", "test_id": "b", "benchmark": "classroom",
-                       "scores": {"paper": 0.71}, "texts": {"training": words, "test": words}}],
-        })  # fmt: skip
+        return GateFacts.of(
+            {
+                "policy": "report",
+                "threshold": 0.5,
+                "stop_words": "NLTK's 179",
+                "n_training": 49,
+                "n_tests": 60,
+                "flagged": none,
+                "by_origin": {"seed": none, "all": none},
+                "by_benchmark": {"classroom": none},
+                "looks": {"paper": {"tests": 7, "rows": 21}, "masked": {"tests": 3, "rows": 4}},
+                "screened": {"held_out_structure": 2},
+                "colliding_rows": 21,
+                "pairs": [
+                    {
+                        "id": "a",
+                        "origin": "seed",
+                        "test_id": "b",
+                        "benchmark": "classroom",
+                        "scores": {"paper": 0.71},
+                        "texts": {"training": words, "test": words},
+                    }
+                ],
+            }
+        )
 
     return make
 
@@ -183,16 +220,26 @@ def _practised(store: Store, stages: dict[str, Artifact], number: int, arm: str,
         out.write("verdicts", said)
         return JudgeFacts(
             outcomes={"agrees": 1700 + 90 * number, "disagrees": 2100 - 90 * number, "unjudged": 12},
-            reasons={"equal_numbers": 1700, "": 4}, by={"rules": 3812}, model_calls=0,
-        )  # fmt: skip
+            reasons={"equal_numbers": 1700, "": 4},
+            by={"rules": 3812},
+            model_calls=0,
+        )
 
     def preferred(out: Output) -> Facts:
         answer = Response(text="#### 13", origin="sample")
         out.write("preferences", [Preference(problem_id="p", question="6 + 7?", positives=(answer,), negatives=())])
         return PreferFacts(
-            n_problems=953, all_agree=301, mixed=402, none_agree=250, positives=1100, negatives=1400, synthetic_negatives=1204,
-            pairs=3000, pairs_possible=5210, teacher_doubted=3,
-        )  # fmt: skip
+            n_problems=953,
+            all_agree=301,
+            mixed=402,
+            none_agree=250,
+            positives=1100,
+            negatives=1400,
+            synthetic_negatives=1204,
+            pairs=3000,
+            pairs_possible=5210,
+            teacher_doubted=3,
+        )
 
     key = f"practice {number}"
     stages[key] = seal(store, "practice", practice, student)
@@ -218,12 +265,24 @@ def _moved(first: Sequence[bool], share: float, *seed: object) -> list[bool]:
 
 def _evaluated(store: Store, name: str, right: Sequence[bool], model: Artifact, hostile: str) -> Artifact:
     def make(out: Output) -> Facts:
-        out.write("scored", (
-            Scored(problem_id=f"t{i}", benchmark="classroom", draw=0, text=hostile or "#### 3", final_answer="3", gold="3",
-                   outcome="agrees" if r else "unjudged" if i % 29 == 0 else "disagrees", by="rules",
-                   finish_reason="length" if i % 31 == 0 else "stop", n_tokens=9)
-            for i, r in enumerate(right)
-        ))  # fmt: skip
+        out.write(
+            "scored",
+            (
+                Scored(
+                    problem_id=f"t{i}",
+                    benchmark="classroom",
+                    draw=0,
+                    text=hostile or "#### 3",
+                    final_answer="3",
+                    gold="3",
+                    outcome="agrees" if r else "unjudged" if i % 29 == 0 else "disagrees",
+                    by="rules",
+                    finish_reason="length" if i % 31 == 0 else "stop",
+                    n_tokens=9,
+                )
+                for i, r in enumerate(right)
+            ),
+        )
         share = sum(right) / len(right)
         judged = {"score": share, "low": share - 0.03, "high": share + 0.03}
         besides = {
@@ -249,9 +308,12 @@ def _student(name: str, iteration: int, model: Artifact, scored: Artifact, token
 
 
 def _leave(
-    folder: Path, recipe: dict[str, Any], stages: dict[str, Artifact], students: Sequence[dict[str, Any]],
+    folder: Path,
+    recipe: dict[str, Any],
+    stages: dict[str, Artifact],
+    students: Sequence[dict[str, Any]],
     plan: Sequence[tuple[str, int]],
-) -> None:  # fmt: skip
+) -> None:
     """Write what a run leaves in its folder. Seconds are made up, so that the same call leaves the same files."""
     with RunFolder(folder) as run:
         pointers = [
@@ -278,8 +340,12 @@ def _numbers(step: int, steps: int, preferring: bool) -> dict[str, Any]:
     }
     if preferring:
         numbers |= {
-            "z0": 0.2 * done, "off_topic_share": 0.3 + wobble, "logp_chosen": -20 + 6 * done + wobble,
-            "logp_rejected": -24 - 9 * done + wobble, "reward_chosen": 0.6 * done, "reward_rejected": -0.9 * done,
+            "z0": 0.2 * done,
+            "off_topic_share": 0.3 + wobble,
+            "logp_chosen": -20 + 6 * done + wobble,
+            "logp_rejected": -24 - 9 * done + wobble,
+            "reward_chosen": 0.6 * done,
+            "reward_rejected": -0.9 * done,
             "margin": 1.5 * done + wobble,
-        }  # fmt: skip
+        }
     return numbers

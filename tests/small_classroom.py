@@ -8,10 +8,20 @@ from orcamath.classroom.pupil import pupil, tokenizer
 from orcamath.student.model import save
 
 SMALL = [
-    "variants={}", "unspoilt=null", "iterations=[{}]", "seeds.sources.0.options.n=30", "benchmarks.sources.0.options.n=20",
-    "teach.max_problems=40", "imitate.epochs=1", "practice.max_problems=12", "practice.max_new_tokens=24",
-    "evaluate.max_new_tokens=24", "learn.negative_only=true", "learn.loss=kto", "student.options.chunk=16",
-]  # fmt: skip
+    "variants={}",
+    "unspoilt=null",
+    "iterations=[{}]",
+    "seeds.sources.0.options.n=30",
+    "benchmarks.sources.0.options.n=20",
+    "teach.max_problems=40",
+    "imitate.epochs=1",
+    "practice.max_problems=12",
+    "practice.max_new_tokens=24",
+    "evaluate.max_new_tokens=24",
+    "learn.negative_only=true",
+    "learn.loss=kto",
+    "student.options.chunk=16",
+]
 
 
 @pytest.fixture(scope="session")

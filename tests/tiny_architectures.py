@@ -38,10 +38,19 @@ _MIXED = ["sliding_attention", "full_attention"]
 def shape(**more: Any) -> dict[str, Any]:
     """Return what the configurations share, and more."""
     return {
-        "vocab_size": N_IDS, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4,
-        "num_key_value_heads": 2, "max_position_embeddings": 256, "initializer_range": 0.3, "pad_token_id": 0,
-        "bos_token_id": None, "eos_token_id": 2, **more,
-    }  # fmt: skip
+        "vocab_size": N_IDS,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 256,
+        "initializer_range": 0.3,
+        "pad_token_id": 0,
+        "bos_token_id": None,
+        "eos_token_id": 2,
+        **more,
+    }
 
 
 FAMILIES: dict[str, Callable[[], Any]] = {
@@ -70,13 +79,20 @@ FAMILIES: dict[str, Callable[[], Any]] = {
         **shape(head_dim=8, sliding_window=WINDOW, layer_types=_MIXED, num_local_experts=4, num_experts_per_tok=2)
     ),
     "gpt2 (plain way)": lambda: GPT2Config(
-        vocab_size=N_IDS, n_embd=32, n_layer=2, n_head=4, n_positions=256, initializer_range=0.3, pad_token_id=0,
-        bos_token_id=2, eos_token_id=2,
+        vocab_size=N_IDS,
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        n_positions=256,
+        initializer_range=0.3,
+        pad_token_id=0,
+        bos_token_id=2,
+        eos_token_id=2,
     ),
     "opt (plain way)": lambda: OPTConfig(**shape(ffn_dim=64, word_embed_proj_dim=32)),
     "mixtral (plain way)": lambda: MixtralConfig(**shape(num_local_experts=4)),
     "starcoder2 (plain way)": lambda: Starcoder2Config(**shape(sliding_window=WINDOW)),
-}  # fmt: skip
+}
 
 
 def family(name: str, seed: int = 0) -> Any:

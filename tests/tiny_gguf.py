@@ -42,11 +42,14 @@ FILES = {
     "qwen3": File(lambda: Qwen3Config(**shape(head_dim=128)), "qwen3", head=128),
     "phi3": File(lambda: Phi3Config(**shape(sliding_window=WINDOW)), "phi3", WINDOW),
     "gemma2": File(
-        lambda: Gemma2Config(**shape(**_GEMMA, final_logit_softcapping=4.0, attn_logit_softcapping=5.0)), "gemma2", WINDOW,
-        (5.0, 4.0), 256,
+        lambda: Gemma2Config(**shape(**_GEMMA, final_logit_softcapping=4.0, attn_logit_softcapping=5.0)),
+        "gemma2",
+        WINDOW,
+        (5.0, 4.0),
+        256,
     ),
     "gemma3": File(lambda: Gemma3TextConfig(**shape(**_GEMMA)), "gemma3", WINDOW, head=256),
-}  # fmt: skip
+}
 
 
 def made(name: str) -> Any:

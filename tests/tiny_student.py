@@ -39,7 +39,11 @@ WORDS = [
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
     pieces = ["<pad>", "<unk>", "<eos>", " ", "\n", *"0123456789", *WORDS]
     tokenizer = Tokenizer(models.WordLevel({p: i for i, p in enumerate(pieces)}, unk_token="<unk>"))
-    split = [pre_tokenizers.Split(" ", "isolated"), pre_tokenizers.Split("\n", "isolated"), pre_tokenizers.Digits(individual_digits=True)]  # noqa: E501  # fmt: skip
+    split = [
+        pre_tokenizers.Split(" ", "isolated"),
+        pre_tokenizers.Split("\n", "isolated"),
+        pre_tokenizers.Digits(individual_digits=True),
+    ]
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(split)
     tokenizer.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(
@@ -56,10 +60,19 @@ def tiny_model(
 ) -> LlamaForCausalLM:
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(tiny_tokenizer()), hidden_size=32, intermediate_size=64, num_hidden_layers=layers,
-        num_attention_heads=4, num_key_value_heads=kv_heads, max_position_embeddings=256, tie_word_embeddings=True,
-        pad_token_id=0, eos_token_id=2, bos_token_id=None, initializer_range=0.3,
-    )  # fmt: skip
+        vocab_size=len(tiny_tokenizer()),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=kv_heads,
+        max_position_embeddings=256,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        eos_token_id=2,
+        bos_token_id=None,
+        initializer_range=0.3,
+    )
     return LlamaForCausalLM(config).to(dtype).eval()
 
 

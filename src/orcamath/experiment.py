@@ -21,9 +21,25 @@ __all__ = ["TO_M1", "Arm", "first_students_own", "matched", "run_arms", "seeded"
 
 
 TO_M1 = (
-    "start_from", "seeds", "as_they_are", "benchmarks", "writer", "teacher", "ladder", "ask_me_anything", "suggester_editor",
-    "agents", "collect", "teach", "solver", "confirm", "gate", "screens", "student", "imitate",
-)  # fmt: skip
+    "start_from",
+    "seeds",
+    "as_they_are",
+    "benchmarks",
+    "writer",
+    "teacher",
+    "ladder",
+    "ask_me_anything",
+    "suggester_editor",
+    "agents",
+    "collect",
+    "teach",
+    "solver",
+    "confirm",
+    "gate",
+    "screens",
+    "student",
+    "imitate",
+)
 """The sections of a recipe that make its first student."""
 
 

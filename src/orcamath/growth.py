@@ -37,9 +37,14 @@ def unmarked(shop: Workshop, taught: Artifact, which: str = "") -> Artifact:
 
 
 def grown_again(
-    number: int, settings: GrowSettings, recipe: Recipe, shop: Workshop, lessons: Artifact, tests: Artifact,
+    number: int,
+    settings: GrowSettings,
+    recipe: Recipe,
+    shop: Workshop,
+    lessons: Artifact,
+    tests: Artifact,
     rounds: Sequence[Round],
-) -> Artifact:  # fmt: skip
+) -> Artifact:
     """Harden what has become too easy, ask about what is too hard, have both solved; returns all lessons, gated again."""
     tools, writer, parts = shop.tools, recipe.writer or recipe.teacher, list[Artifact]()
     if recipe.suggester_editor is not None:

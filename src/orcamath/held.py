@@ -33,7 +33,7 @@ from orcamath.ports import (
     Screen,
     TrackedRun,
     Tracker,
-)  # fmt: skip
+)
 from orcamath.records import Outcome, Problem, Rejected
 from orcamath.settings import ModelSettings
 from orcamath.sources.source import Found, Reader, SourceSettings, Unsplit

@@ -68,10 +68,18 @@ class Result:
 
 
 def run(
-    recipe: str | Path | Mapping[str, object], *, name: str | None = None, settings: Mapping[str, object] | None = None,
-    limit: int | None = None, until: str | None = None, pay_again: bool = False, same_model: bool = False,
-    reviewed: bool = False, runs: str | Path = "runs", store: str | Path = "store",
-) -> Result:  # fmt: skip
+    recipe: str | Path | Mapping[str, object],
+    *,
+    name: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    limit: int | None = None,
+    until: str | None = None,
+    pay_again: bool = False,
+    same_model: bool = False,
+    reviewed: bool = False,
+    runs: str | Path = "runs",
+    store: str | Path = "store",
+) -> Result:
     """Run a recipe (a shipped name, a file, or a dict) and return its score table; running it again is resuming it.
 
     Records: a row a student and benchmark, `score` a share of `n` problems with its 95 % limits `low` and `high`.
@@ -86,10 +94,18 @@ def run(
     with boundary():
         try:
             path = run_loaded(
-                loaded, runs=Path(runs), store=Path(store), name=name, until=until, command=f"orcamath.run({called})",
-                goes_on=f"orcamath.run({called}, reviewed=True)", pay_again=pay_again, same_model=same_model,
-                reviewed=reviewed, limited=limit is not None,
-            )  # fmt: skip
+                loaded,
+                runs=Path(runs),
+                store=Path(store),
+                name=name,
+                until=until,
+                command=f"orcamath.run({called})",
+                goes_on=f"orcamath.run({called}, reviewed=True)",
+                pay_again=pay_again,
+                same_model=same_model,
+                reviewed=reviewed,
+                limited=limit is not None,
+            )
         except UntilReached as reached:
             return Result([], {"name": name or loaded.name, "stopped": str(reached)})
         told = plain_report(*reported(path, Path(store)))
@@ -98,9 +114,16 @@ def run(
 
 
 def judge(
-    rows: Rows, *, judge: str = "cascade", columns: Mapping[str, str] | None = None, model: str | None = None,
-    base_url: str | None = None, cap_usd: float | None = None, price: Price | None = None, store: str | Path = "store",
-) -> Result:  # fmt: skip
+    rows: Rows,
+    *,
+    judge: str = "cascade",
+    columns: Mapping[str, str] | None = None,
+    model: str | None = None,
+    base_url: str | None = None,
+    cap_usd: float | None = None,
+    price: Price | None = None,
+    store: str | Path = "store",
+) -> Result:
     """Judge answers against references. Records: one verdict a row, with reason, guess, reference and response.
 
     Rows need `response` and `gold` or `reference`; `question`, `label`, `kind`, `options`, `id` are used where there.
@@ -110,9 +133,15 @@ def judge(
     summary = Summary()
     with boundary():
         verdicts = judged(
-            _read(rows), summary, name=judge, columns=columns or {}, model=model, base_url=base_url, store=Path(store),
+            _read(rows),
+            summary,
+            name=judge,
+            columns=columns or {},
+            model=model,
+            base_url=base_url,
+            store=Path(store),
             purse=Purse(cap_usd, price),
-        )  # fmt: skip
+        )
         records = [
             {**j.plain(), "reference": j.comparison.reference, "response": j.comparison.response} for j in verdicts
         ]
@@ -135,11 +164,23 @@ def check(
 
 
 def evaluate(
-    model: str, on: str | Sequence[str], *, data: str | Path | None = None, compare: str | None = None,
-    limit: int | None = None, samples: int = 1, few_shot: int = 0, max_new_tokens: int = 512, judge: str = "cascade",
-    judge_model: str | None = None, dtype: Literal["auto", "float32", "bfloat16"] = "auto",
-    cap_usd: float | None = None, price: Price | None = None, runs: str | Path = "runs", store: str | Path = "store",
-) -> Result:  # fmt: skip
+    model: str,
+    on: str | Sequence[str],
+    *,
+    data: str | Path | None = None,
+    compare: str | None = None,
+    limit: int | None = None,
+    samples: int = 1,
+    few_shot: int = 0,
+    max_new_tokens: int = 512,
+    judge: str = "cascade",
+    judge_model: str | None = None,
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+    cap_usd: float | None = None,
+    price: Price | None = None,
+    runs: str | Path = "runs",
+    store: str | Path = "store",
+) -> Result:
     """Measure a model (a folder, hub name, GGUF file, a run's student, or NAME@URL) on benchmarks: `gsm8k`, or `NAME=FILE`.
 
     Records: every answer with question, gold and verdict. Summary: scores with intervals, and under `compared` those of
@@ -150,9 +191,16 @@ def evaluate(
             max_new_tokens=max_new_tokens, samples=samples, temperature=0.7 if samples > 1 else 0.0, limit=limit
         )
     wanted = Wanted(
-        on.split(",") if isinstance(on, str) else list(on), settings, Path(data) if data is not None else None,
-        judge=judge, judge_model=judge_model, compare=compare, dtype=dtype, few_shot=few_shot, purse=Purse(cap_usd, price),
-    )  # fmt: skip
+        on.split(",") if isinstance(on, str) else list(on),
+        settings,
+        Path(data) if data is not None else None,
+        judge=judge,
+        judge_model=judge_model,
+        compare=compare,
+        dtype=dtype,
+        few_shot=few_shot,
+        purse=Purse(cap_usd, price),
+    )
     with boundary():
         done = evaluated(model, wanted, runs=Path(runs), store=Path(store))
         return Result(list(done.rows()), plain_measures(done, wanted))

@@ -114,11 +114,15 @@ def sides(
     def responses(counts: Counter[tuple[str, bool]]) -> tuple[Response, ...]:
         return tuple(
             Response(
-                text=text, token_ids=min((i for i in ids[text, done] if i is not None), default=None), finished=done,
-                origin="sample", multiplicity=n, inclusion=inclusion,
+                text=text,
+                token_ids=min((i for i in ids[text, done] if i is not None), default=None),
+                finished=done,
+                origin="sample",
+                multiplicity=n,
+                inclusion=inclusion,
             )
             for (text, done), n in sorted(counts.items())
-        )  # fmt: skip
+        )
 
     return Sides(teacher + responses(right), responses(wrong))
 

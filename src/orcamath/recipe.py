@@ -131,32 +131,35 @@ def _reviewed(recipe: Recipe, taught: Artifact, shop: Workshop) -> Artifact:
 
 
 def _iterate(
-    number: int, step: Iteration, recipe: Recipe, shop: Workshop, lessons: Artifact, student: Artifact, reference: Artifact,
+    number: int,
+    step: Iteration,
+    recipe: Recipe,
+    shop: Workshop,
+    lessons: Artifact,
+    student: Artifact,
+    reference: Artifact,
     rounds: list[Round],
-) -> Artifact:  # fmt: skip
+) -> Artifact:
     """One round of practice: four samples a problem, each judged, the student trained on what was right and wrong."""
-    tools = shop.tools
-    model = tools.model_of(student)
-    chat, pose = tools.player(recipe.student, model, step.practice.server)
+    model = shop.tools.model_of(student)
+    chat, pose = shop.tools.player(recipe.student, model, step.practice.server)
     earlier = tuple(rounds) if step.practice.aim is not None else ()
     if step.practice.until is not None:
         practised, verdicts = in_spells(number, step.practice, recipe, shop, lessons, chat, pose, earlier)
     else:
         practised = shop.stage(practise.of(number), step.practice, lessons, chat, pose, earlier)
-        verdicts = shop.stage(judge.of(number), recipe.judge, practised, tools.judge(recipe))
+        verdicts = shop.stage(judge.of(number), recipe.judge, practised, shop.tools.judge(recipe))
     if recipe.reask is not None:
-        teacher = tools.chat(recipe.teacher)
+        teacher = shop.tools.chat(recipe.teacher)
         practised = verdicts = shop.stage(reask.of(number), recipe.reask, practised, verdicts, teacher)
     rounds.append(Round(practised, verdicts))
-    return _learn(number, step, shop, practised, verdicts, model, tools.model_of(reference))
+    return _learn(number, step, shop, practised, verdicts, model, shop.tools.model_of(reference))
 
 
 def _from_verdicts(start: StartSettings, recipe: Recipe, shop: Workshop, tests: Artifact) -> list[Measured]:
     """Learn from the user's own judged answers; the base model is the student that gave them."""
     if len(recipe.iterations) > 1:
-        raise RecipeError(
-            "start_from verdicts has one iteration: for the next, judged answers of the new student are needed"
-        )
+        raise RecipeError("start_from verdicts has one iteration: the next needs judged answers of the new student")
     step = recipe.iterations[0] if recipe.iterations else Iteration(preferences=recipe.preferences, learn=recipe.learn)
     base = shop.tools.base(recipe.student)
     verdicts = shop.stage(verdicts_from, start)

@@ -106,6 +106,10 @@ class Problem(Record):
         return cls(id=name, question=question, origin=origin, source=source, **fields)
 
 
+_OF_PROBLEM = set("question answer_kind options origin source split licence parents round target cluster".split())
+"""What a lesson takes over from its problem."""
+
+
 class Lesson(Record):
     """A problem with its teacher's solution: one row of the synthetic data set (paper, section 2)."""
 
@@ -135,12 +139,7 @@ class Lesson(Record):
     @classmethod
     def make(cls, problem: Problem, answer: str, final_answer: str | None, teacher: str, **fields: object) -> Self:
         """Join a problem and a solution; the id is a hash of both."""
-        shared = problem.model_dump(
-            include={
-                "question", "answer_kind", "options", "origin", "source", "split", "licence", "parents", "round", "target",
-                "cluster",
-            }
-        )  # fmt: skip
+        shared = problem.model_dump(include=_OF_PROBLEM)
         return cls(
             id=digest("lesson", problem.id, answer, teacher),
             problem_id=problem.id,
@@ -171,8 +170,12 @@ class Attempt(Record):
         """Build an attempt; the id is a hash of problem, student, draw and text."""
         return cls(
             id=digest("attempt", problem_id, student, draw, text),
-            problem_id=problem_id, draw=draw, text=text, student=student, **fields,
-        )  # fmt: skip
+            problem_id=problem_id,
+            draw=draw,
+            text=text,
+            student=student,
+            **fields,
+        )
 
 
 class Exercise(Record):

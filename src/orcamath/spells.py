@@ -19,9 +19,15 @@ __all__ = ["in_spells"]
 
 
 def in_spells(
-    number: int, settings: PracticeSettings, recipe: Recipe, shop: Workshop, lessons: Artifact, student: Remembered, pose: Pose,
+    number: int,
+    settings: PracticeSettings,
+    recipe: Recipe,
+    shop: Workshop,
+    lessons: Artifact,
+    student: Remembered,
+    pose: Pose,
     earlier: Sequence[Round],
-) -> Round:  # fmt: skip
+) -> Round:
     """Sample and judge spell after spell, each seeing the sealed verdicts of those before, and put them together."""
     judged_by, spells = shop.tools.judge(recipe), list[Round]()
     for n in range(1, settings.n_spells + 1):

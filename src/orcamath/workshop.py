@@ -17,7 +17,7 @@ from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem, Settings
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.source import Reader, SourceSettings
-from orcamath.stages.practice import ServerSettings
+from orcamath.stages.serving import ServerSettings
 from orcamath.store.artifacts import Artifact, Identified, Output, Store
 from orcamath.store.budget import Budget
 from orcamath.store.facts import Facts
@@ -179,9 +179,15 @@ class Workshop:
             return stage(out, settings, *inputs, **named)
 
         artifact = self.store.stage(
-            stage.name, stage.version, settings, _named(settings, inputs, named), make,
-            budget=self.budget, progress=self.progress, metric=self.metric,
-        )  # fmt: skip
+            stage.name,
+            stage.version,
+            settings,
+            _named(settings, inputs, named),
+            make,
+            budget=self.budget,
+            progress=self.progress,
+            metric=self.metric,
+        )
         self.done.append(StageDone(label, artifact, artifact.seconds))
         self.leave_pointers()
         how = "reused" if artifact.reused else f"{time.monotonic() - began:.1f} s"
@@ -219,11 +225,14 @@ class Workshop:
         ]
         students = [
             StudentPointer(
-                name=m.name, iteration=m.iteration, model=m.model.path.name if m.model is not None else None,
-                scored=m.scored.path.name, trained_tokens=m.trained_tokens,
+                name=m.name,
+                iteration=m.iteration,
+                model=m.model.path.name if m.model is not None else None,
+                scored=m.scored.path.name,
+                trained_tokens=m.trained_tokens,
             )
             for m in self.measured
-        ]  # fmt: skip
+        ]
         if self.pointers is not None:
             self.pointers.leave(stages, students, ended=ended)
 
@@ -246,8 +255,9 @@ class Workshop:
                 self.trackers.remove(tracker)
                 log.warning(
                     "a tracker of this run failed and gets nothing more (%s: %s); `metrics.jsonl` has every number",
-                    type(e).__name__, e,
-                )  # fmt: skip
+                    type(e).__name__,
+                    e,
+                )
 
     def close_trackers(self) -> None:
         """Let every tracker write out what it still holds."""

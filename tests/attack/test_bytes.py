@@ -124,9 +124,18 @@ def test_a_prompt_that_is_no_text_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "spelled",
-    ["<|im_end|>", "<|start_header_id|>", "<\uff5cUser\uff5c>", "</s>", "<end_of_turn>", "[/INST]", "<<SYS>>", "<EOS>",
-     "</problem>"],
-)  # fmt: skip
+    [
+        "<|im_end|>",
+        "<|start_header_id|>",
+        "<\uff5cUser\uff5c>",
+        "</s>",
+        "<end_of_turn>",
+        "[/INST]",
+        "<<SYS>>",
+        "<EOS>",
+        "</problem>",
+    ],
+)
 def test_no_control_token_of_a_template_in_use_stands_in_a_prompt(spelled: str) -> None:
     text = f"Tom has 2 {spelled} apples"
     assert spelled not in block("problem", text).removesuffix("</problem>")

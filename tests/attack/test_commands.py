@@ -73,9 +73,16 @@ def test_a_cap_wants_a_price_for_what_is_on_this_machine(tmp_path: Path, text: s
 
 @pytest.mark.parametrize(
     "budget",
-    ["{cap_usd: .inf}", "{cap_usd: .nan}", "{cap_usd: -1}", "{stages_usd: {teech: 1}}", "{stages_usd: {teach: -1}}",
-     "{stages_usd: {teach: .inf}}", "{stages_usd: {teach: .nan}}"],
-)  # fmt: skip
+    [
+        "{cap_usd: .inf}",
+        "{cap_usd: .nan}",
+        "{cap_usd: -1}",
+        "{stages_usd: {teech: 1}}",
+        "{stages_usd: {teach: -1}}",
+        "{stages_usd: {teach: .inf}}",
+        "{stages_usd: {teach: .nan}}",
+    ],
+)
 def test_caps_are_numbers_of_stages_that_exist(tmp_path: Path, budget: str) -> None:
     with pytest.raises(RecipeError, match="budget"):
         check(load(str(recipe(tmp_path, f"budget: {budget}"))), tmp_path).require("r")

@@ -30,11 +30,21 @@ from orcamath.student.model import fingerprint
 @pytest.mark.parametrize(
     ("name", "instead"),
     [
-        ("../../x", "`x`"), ("/etc", "`etc`"), ("a/b", "`a-b`"), ("", "`run`"), (".", "`run`"), ("..", "`run`"),
+        ("../../x", "`x`"),
+        ("/etc", "`etc`"),
+        ("a/b", "`a-b`"),
+        ("", "`run`"),
+        (".", "`run`"),
+        ("..", "`run`"),
         (".hidden", "`hidden`"),
-                ("my run", "`my-run`"), ("-x", "`x`"), ("x" * 300, "xxx`"), ("a\0b", "`a-b`"), ("a\\b", "`a-b`"), ("~", "`run`"),
+        ("my run", "`my-run`"),
+        ("-x", "`x`"),
+        ("x" * 300, "xxx`"),
+        ("a\0b", "`a-b`"),
+        ("a\\b", "`a-b`"),
+        ("~", "`run`"),
     ],
-)  # fmt: skip
+)
 def test_a_run_is_called_by_one_rule(name: str, instead: str) -> None:
     with pytest.raises(UsageError, match="cannot be called") as e:
         run_name(name)
@@ -190,11 +200,15 @@ def test_export_replaces_only_what_an_export_made(tmp_path: Path, folder: bool, 
 @pytest.mark.parametrize(
     ("number", "code", "says"),
     [
-        (errno.ENOSPC, 4, "the disk is full"), (errno.EDQUOT, 4, "the disk is full"), (errno.EROFS, 1, "mounted read-only"),
-        (errno.EMFILE, 1, "ulimit -n"), (errno.ENOLCK, 1, "no locks"), (errno.EACCES, 1, "no right"),
+        (errno.ENOSPC, 4, "the disk is full"),
+        (errno.EDQUOT, 4, "the disk is full"),
+        (errno.EROFS, 1, "mounted read-only"),
+        (errno.EMFILE, 1, "ulimit -n"),
+        (errno.ENOLCK, 1, "no locks"),
+        (errno.EACCES, 1, "no right"),
         (errno.EIO, 1, "the disk fails"),
     ],
-)  # fmt: skip
+)
 def test_a_disk_that_fails_is_named_for_what_it_is(number: int, code: int, says: str, capsys) -> None:
     def fail() -> None:
         raise OSError(number, os.strerror(number), "store/artifacts/x")

@@ -18,16 +18,34 @@ from orcamath.store.ledger import Ledger
 
 GO_ON = ("run", "r.yaml", "--until", "teach")
 LOOKING = [
-    ("status", "r"), ("status", "r", "--json"), ("report", "r"), ("review", "r"), ("review", "r", "--bad", "0"), ("show", "0"),
-    ("runs",), ("diff", "r", "r.yaml"), ("plan", "r.yaml"), ("fsck",), ("fsck", "r", "--json"), ("gc", "--dry-run"),
+    ("status", "r"),
+    ("status", "r", "--json"),
+    ("report", "r"),
+    ("review", "r"),
+    ("review", "r", "--bad", "0"),
+    ("show", "0"),
+    ("runs",),
+    ("diff", "r", "r.yaml"),
+    ("plan", "r.yaml"),
+    ("fsck",),
+    ("fsck", "r", "--json"),
+    ("gc", "--dry-run"),
     ("export", "r", "lessons", "--out", "out.jsonl"),
-]  # fmt: skip
+]
 LEDGER, BOOK, STAGES = "store/ledger/*.sqlite", "store/runs/*/budget.sqlite", "runs/r/stages.json"
 KEPT = [
-    LEDGER, BOOK, STAGES, "runs/r/run.json", "runs/r/recipe.yaml", "runs/r/state.json", "runs/r/log.txt",
-    "store/runs/*/history.json", "store/artifacts/teach-*/manifest.json", "store/artifacts/teach-*/*.parquet",
+    LEDGER,
+    BOOK,
+    STAGES,
+    "runs/r/run.json",
+    "runs/r/recipe.yaml",
+    "runs/r/state.json",
+    "runs/r/log.txt",
+    "store/runs/*/history.json",
+    "store/artifacts/teach-*/manifest.json",
+    "store/artifacts/teach-*/*.parquet",
     "store/artifacts/*.made.json",
-]  # fmt: skip
+]
 
 
 def garbage(path: Path) -> None:

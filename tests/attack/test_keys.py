@@ -41,7 +41,7 @@ TYPED: dict[str, list[str]] = {
     "an argument too many": ["plan", "classroom", KNOWN],
     "no such recipe": ["plan", f"{KNOWN}.yaml"],
     "no such option": ["plan", "classroom", f"--key={KNOWN}"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("typed", TYPED)

@@ -13,10 +13,22 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 LINKED = [
-    "store/artifacts", "store/ledger", "store/ledger/shard-0.sqlite", "store/ledger/shard-0.lock", "store/runs", "store/scratch",
-    "store/runs/*", "store/runs/*/budget.sqlite", "store/runs/*/history.json", "store/artifacts/teach-*",
-    "runs/r/stages.json", "runs/r/state.json", "runs/r/log.txt", "runs/r/recipe.yaml", "runs/r/run.json",
-]  # fmt: skip
+    "store/artifacts",
+    "store/ledger",
+    "store/ledger/shard-0.sqlite",
+    "store/ledger/shard-0.lock",
+    "store/runs",
+    "store/scratch",
+    "store/runs/*",
+    "store/runs/*/budget.sqlite",
+    "store/runs/*/history.json",
+    "store/artifacts/teach-*",
+    "runs/r/stages.json",
+    "runs/r/state.json",
+    "runs/r/log.txt",
+    "runs/r/recipe.yaml",
+    "runs/r/run.json",
+]
 
 
 @pytest.mark.parametrize("linked", LINKED)

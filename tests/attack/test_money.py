@@ -178,11 +178,14 @@ def test_a_book_of_version_1_is_taken_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("host", "domain", "within"),
     [
-        ("openai.com", "openai.com", True), ("api.openai.com", "openai.com", True), ("evilopenai.com", "openai.com", False),
-        ("openai.com.evil.example", "openai.com", False), ("x.localhost", "localhost", True),
+        ("openai.com", "openai.com", True),
+        ("api.openai.com", "openai.com", True),
+        ("evilopenai.com", "openai.com", False),
+        ("openai.com.evil.example", "openai.com", False),
+        ("x.localhost", "localhost", True),
         ("notlocalhost", "localhost", False),
     ],
-)  # fmt: skip
+)
 def test_hosts_are_compared_by_whole_labels(host: str, domain: str, within: bool) -> None:
     assert belongs(host, domain) is within
 
@@ -190,14 +193,26 @@ def test_hosts_are_compared_by_whole_labels(host: str, domain: str, within: bool
 @pytest.mark.parametrize(
     ("host", "how"),
     [
-        ("localhost", "loopback"), ("127.0.0.1", "loopback"), ("127.9.9.9", "loopback"), ("::1", "loopback"),
-        ("gpu-box", "private"),         ("10.0.0.7", "private"), ("192.168.1.2", "private"), ("fe80::1", "private"),
+        ("localhost", "loopback"),
+        ("127.0.0.1", "loopback"),
+        ("127.9.9.9", "loopback"),
+        ("::1", "loopback"),
+        ("gpu-box", "private"),
+        ("10.0.0.7", "private"),
+        ("192.168.1.2", "private"),
+        ("fe80::1", "private"),
         ("box.local", "private"),
-        ("8.8.8.8", "public"),         ("134744072", "public"), ("0x08080808", "public"), ("010.8.8.8", "public"),
-        ("::ffff:8.8.8.8", "public"), ("::ffff:127.0.0.1", "loopback"), ("::ffff:10.0.0.7", "private"), ("127.1", "public"),
+        ("8.8.8.8", "public"),
+        ("134744072", "public"),
+        ("0x08080808", "public"),
+        ("010.8.8.8", "public"),
+        ("::ffff:8.8.8.8", "public"),
+        ("::ffff:127.0.0.1", "loopback"),
+        ("::ffff:10.0.0.7", "private"),
+        ("127.1", "public"),
         ("api.example.com", "public"),
     ],
-)  # fmt: skip
+)
 def test_how_far_a_host_is(host: str, how: str) -> None:
     assert reach(host) == how
 
@@ -205,11 +220,13 @@ def test_how_far_a_host_is(host: str, how: str) -> None:
 @pytest.mark.parametrize(
     ("url", "host"),
     [
-        ("https://API.openai.com./v1", "api.openai.com"), ("http://api\u3002example\uff0ecom/v1", "api.example.com"),
+        ("https://API.openai.com./v1", "api.openai.com"),
+        ("http://api\u3002example\uff0ecom/v1", "api.example.com"),
         ("http://\uff4c\uff4f\uff43\uff41\uff4c\uff48\uff4f\uff53\uff54/v1", "localhost"),
-        ("http://[::1]:80/", "::1"), ("x", ""),
+        ("http://[::1]:80/", "::1"),
+        ("x", ""),
     ],
-)  # fmt: skip
+)
 def test_a_host_is_read_as_it_is_looked_up(url: str, host: str) -> None:
     assert host_of(url) == host
 

@@ -75,19 +75,66 @@ KINDS = [
     Kind("replies.jsonl", REPLIES, [["doctor", "answered.yaml"]]),
     Kind("solver.md", PROMPT, [["plan", "r.yaml", "--store", "store", "--set", "teach.prompt=solver.md"]]),
     Kind("here/runs/r/marks.jsonl", MARKS, [["review", "r", *RUN], GO_ON[0]]),
-    *(Kind(f"tiny/{name}", None, [["ask", "tiny", *ASK]])
-      for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "model.safetensors")),
+    *(
+        Kind(f"tiny/{name}", None, [["ask", "tiny", *ASK]])
+        for name in (
+            "config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "generation_config.json",
+            "model.safetensors",
+        )
+    ),
     Kind("tiny.gguf", None, [["ask", "tiny.gguf", *ASK]]),
-    *(Kind(f"here/{name}", None, [*LOOK, *GO_ON, ["gc", "--dry-run", *RUN], ["export", "r", "lessons", "--out", "o.jsonl", *RUN]])
-      for name in ("runs/r/stages.json", "runs/r/run.json", "runs/r/recipe.yaml", "runs/r/state.json", "runs/r/log.txt",
-                   "store/artifacts/teach-*/manifest.json", "store/artifacts/teach-*/*.parquet", "store/ledger/*.sqlite",
-                   "store/runs/*/budget.sqlite", "store/runs/*/history.json")),
-]  # fmt: skip
+    *(
+        Kind(
+            f"here/{name}",
+            None,
+            [*LOOK, *GO_ON, ["gc", "--dry-run", *RUN], ["export", "r", "lessons", "--out", "o.jsonl", *RUN]],
+        )
+        for name in (
+            "runs/r/stages.json",
+            "runs/r/run.json",
+            "runs/r/recipe.yaml",
+            "runs/r/state.json",
+            "runs/r/log.txt",
+            "store/artifacts/teach-*/manifest.json",
+            "store/artifacts/teach-*/*.parquet",
+            "store/ledger/*.sqlite",
+            "store/runs/*/budget.sqlite",
+            "store/runs/*/history.json",
+        )
+    ),
+]
 PIECES = [
-    b"[", b"{", b"]", b"}", b'"', b"\\ud800", b"\xff", b"\x00", b"\x1b[2J", b"1e999", b"-", b"9" * 400, b"null", b"&a ", b"*a",
+    b"[",
+    b"{",
+    b"]",
+    b"}",
+    b'"',
+    b"\\ud800",
+    b"\xff",
+    b"\x00",
+    b"\x1b[2J",
+    b"1e999",
+    b"-",
+    b"9" * 400,
+    b"null",
+    b"&a ",
+    b"*a",
     b"<<: ",
-    b"!!x ", b"\n", b",", b":", b"  ", b"NaN", b"../", b"[]", b"{}", b"true", b"\xe2\x80\xae",
-]  # fmt: skip
+    b"!!x ",
+    b"\n",
+    b",",
+    b":",
+    b"  ",
+    b"NaN",
+    b"../",
+    b"[]",
+    b"{}",
+    b"true",
+    b"\xe2\x80\xae",
+]
 
 
 def mutated(content: bytes, rng: random.Random) -> bytes:

@@ -77,10 +77,20 @@ def test_a_circle_of_redirects_ends() -> None:
 
 
 LOCATIONS = [
-    "http://[::1", "http://127.0.0.1:99999999/", "http://me:pass@{host}/v1/chat", "http://{host}\\@evil.example/x",
-    "//evil.example/x", "http:///x", "javascript:alert(1)", "file:///etc/passwd", "http://%00/", "http://a b/", "http://{host}/\x01",
-    "?x", "",
-]  # fmt: skip
+    "http://[::1",
+    "http://127.0.0.1:99999999/",
+    "http://me:pass@{host}/v1/chat",
+    "http://{host}\\@evil.example/x",
+    "//evil.example/x",
+    "http:///x",
+    "javascript:alert(1)",
+    "file:///etc/passwd",
+    "http://%00/",
+    "http://a b/",
+    "http://{host}/\x01",
+    "?x",
+    "",
+]
 
 
 @pytest.mark.parametrize("location", LOCATIONS)
@@ -166,10 +176,12 @@ def test_a_key_written_out_is_refused_and_not_repeated(settings: dict[str, Any],
 @pytest.mark.parametrize(
     "settings",
     [
-        {"base_url": "https://host.example/v1?api-key=${CANARY_KEY}"}, {"headers": {"X-Api-Key": "${CANARY_KEY}"}},
-        {"body": {"secret": "${CANARY_KEY}"}}, {"api_key_env": "CANARY_KEY"},
+        {"base_url": "https://host.example/v1?api-key=${CANARY_KEY}"},
+        {"headers": {"X-Api-Key": "${CANARY_KEY}"}},
+        {"body": {"secret": "${CANARY_KEY}"}},
+        {"api_key_env": "CANARY_KEY"},
     ],
-)  # fmt: skip
+)
 def test_a_named_variable_is_put_in_and_listed_and_hidden(settings: dict[str, Any], monkeypatch) -> None:
     monkeypatch.setenv("CANARY_KEY", CANARY)
     made = ModelSettings(**{"model": "m", "base_url": "https://host.example/v1", "api_key_env": None, **settings})
@@ -191,12 +203,14 @@ def test_harmless_fields_are_no_keys(body: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("url", "plain", "how"),
     [
-        ("http://127.0.0.1:9/v1", False, "quiet"), ("http://gpu-box:8000/v1", False, "warned"),
+        ("http://127.0.0.1:9/v1", False, "quiet"),
+        ("http://gpu-box:8000/v1", False, "warned"),
         ("http://10.1.2.3/v1", False, "warned"),
-        ("http://api.example.com/v1", False, "refused"), ("http://api.example.com/v1", True, "quiet"),
+        ("http://api.example.com/v1", False, "refused"),
+        ("http://api.example.com/v1", True, "quiet"),
         ("https://api.example.com/v1", False, "quiet"),
     ],
-)  # fmt: skip
+)
 def test_plain_http(url: str, plain: bool, how: str, caplog) -> None:
     settings = ModelSettings(model="m", base_url=url, api_key_env=None, plain_http=plain)
     if how == "refused":
@@ -231,11 +245,15 @@ def test_every_spelling_of_a_key_is_hidden() -> None:
 @pytest.mark.parametrize(
     ("headers", "wait"),
     [
-        ({"Retry-After": "3"}, 3.0), ({"Retry-After": "1e400"}, None), ({"retry-after-ms": "inf"}, None),
+        ({"Retry-After": "3"}, 3.0),
+        ({"Retry-After": "1e400"}, None),
+        ({"retry-after-ms": "inf"}, None),
         ({"retry-after-ms": "nan"}, None),
-        ({"Retry-After": "soon"}, None), ({"Retry-After": "-3"}, None), ({"Retry-After": "Mon, 01 Jan 1990 00:00:00 GMT"}, 0.0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-3"}, None),
+        ({"Retry-After": "Mon, 01 Jan 1990 00:00:00 GMT"}, 0.0),
     ],
-)  # fmt: skip
+)
 def test_retry_after_is_read_or_ignored(headers: dict[str, str], wait: float | None) -> None:
     assert retry_after(headers) == wait
 

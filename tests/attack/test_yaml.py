@@ -42,7 +42,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "another YAML": ("%YAML 1.1\n---\na: yes\n", "`%YAML`"),
     "torn": ("a: [1,\n", ":2: not YAML"),
     "tabs": ("a:\n\tb: 1\n", ":2: not YAML"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -62,14 +62,34 @@ def test_it_is_refused_by_its_line_within_a_second(kind: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("on", "on"), ("no", "no"), ("1e-6", 1e-6), ("017", 17), ("0x1F", 31), ("0o17", 15), ("1_000", 1000), ("-3", -3),
+        ("on", "on"),
+        ("no", "no"),
+        ("1e-6", 1e-6),
+        ("017", 17),
+        ("0x1F", 31),
+        ("0o17", 15),
+        ("1_000", 1000),
+        ("-3", -3),
         ("~", None),
-        ("", None), ("null", None), ("True", True), ("false", False), (".inf", math.inf), ("-.inf", -math.inf), ("'1'", "1"),
+        ("", None),
+        ("null", None),
+        ("True", True),
+        ("false", False),
+        (".inf", math.inf),
+        ("-.inf", -math.inf),
+        ("'1'", "1"),
         ('"<<"', "<<"),
-        ("2024-01-02", "2024-01-02"), ("2024-13-45", "2024-13-45"), ("12:30", "12:30"), ("=", "="), ("1.5", 1.5), ("+.5", 0.5),
-        ("|\n  a\n  b\n", "a\nb\n"), ("[1, {b: 2}]", [1, {"b": 2}]), ("{a: 1, 2: b}", {"a": 1, 2: "b"}),
+        ("2024-01-02", "2024-01-02"),
+        ("2024-13-45", "2024-13-45"),
+        ("12:30", "12:30"),
+        ("=", "="),
+        ("1.5", 1.5),
+        ("+.5", 0.5),
+        ("|\n  a\n  b\n", "a\nb\n"),
+        ("[1, {b: 2}]", [1, {"b": 2}]),
+        ("{a: 1, 2: b}", {"a": 1, 2: "b"}),
     ],
-)  # fmt: skip
+)
 def test_the_rest_is_read_as_yaml_1_2_has_it(text: str, value: Any) -> None:
     assert read_yaml(text, "x").value == value
 
@@ -92,16 +112,31 @@ def test_what_ships_is_read_as_a_full_reader_of_yaml_reads_it(name: str) -> None
 
 K = "0123456789abcdefABCDEF_" * 2
 KEYS = [
-    f"sk-{K}", f"sk-ant-api03-{K}", f"hf_{K}", f"ghp_{K}", f"github_pat_{K}", f"glpat-{K}", f"gsk_{K}", f"xoxb-{K}",
+    f"sk-{K}",
+    f"sk-ant-api03-{K}",
+    f"hf_{K}",
+    f"ghp_{K}",
+    f"github_pat_{K}",
+    f"glpat-{K}",
+    f"gsk_{K}",
+    f"xoxb-{K}",
     "AKIA0123456789ABCDEF",
-    f"AIza{K}", f"Bearer {K}", f"eyJ{K}.eyJ{K}.x", "https://me:hunter22@host.example/v1", "postgres://me:hunter22@db/x",
+    f"AIza{K}",
+    f"Bearer {K}",
+    f"eyJ{K}.eyJ{K}.x",
+    "https://me:hunter22@host.example/v1",
+    "postgres://me:hunter22@db/x",
     "-----BEGIN RSA PRIVATE KEY-----",
-]  # fmt: skip
+]
 PLACES = [
-    "about: 'see {key}'", "seeds: {{sources: [{{name: file, path: '{key}'}}]}}", "'{key}': 1",
+    "about: 'see {key}'",
+    "seeds: {{sources: [{{name: file, path: '{key}'}}]}}",
+    "'{key}': 1",
     "teacher: {{model: m, options: {{x: ['{key}']}}}}",
-    "variants: {{a: {{learn: {{loss: '{key}'}}}}}}", "practice: {{server: {{command: 'serve --key {key}'}}}}", "teacher: '{key}'",
-]  # fmt: skip
+    "variants: {{a: {{learn: {{loss: '{key}'}}}}}}",
+    "practice: {{server: {{command: 'serve --key {key}'}}}}",
+    "teacher: '{key}'",
+]
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -129,8 +164,15 @@ def test_a_key_in_an_override_is_refused(tmp_path: Path, monkeypatch) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["sk-learn", "task-of-the-week-number-one-thousand", "hf_hub", "https://h:8000/v1", "https://${U}:${P}@host/", "me@host"],
-)  # fmt: skip
+    [
+        "sk-learn",
+        "task-of-the-week-number-one-thousand",
+        "hf_hub",
+        "https://h:8000/v1",
+        "https://${U}:${P}@host/",
+        "me@host",
+    ],
+)
 def test_words_are_no_keys(text: str) -> None:
     from orcamath.store.literals import refuse_keys
 

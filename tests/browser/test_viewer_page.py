@@ -10,9 +10,13 @@ from viewing import Served
 
 KINDS = ("problems", "lessons", "exercises", "attempts", "verdicts", "pairs", "rejected", "answers", "calls")
 VIEWS = [
-    "#/live", *(f"#/records/{kind}" for kind in KINDS), "#/compare",
-    *(f"#/doubts/{name}" for name in ("teacher", "known", "judges", "duplicates", "contamination")), "story", "record",
-]  # fmt: skip
+    "#/live",
+    *(f"#/records/{kind}" for kind in KINDS),
+    "#/compare",
+    *(f"#/doubts/{name}" for name in ("teacher", "known", "judges", "duplicates", "contamination")),
+    "story",
+    "record",
+]
 
 
 def show(tab: Any, viewer: Served, address: str) -> None:

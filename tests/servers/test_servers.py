@@ -24,7 +24,8 @@ from orcamath.records import Attempt, Lesson
 from orcamath.settings import ModelSettings
 from orcamath.stages.ask import AskSettings, ask
 from orcamath.stages.edit import EditSettings, edit
-from orcamath.stages.practice import PracticeSettings, ServerSettings, practise
+from orcamath.stages.practice import PracticeSettings, practise
+from orcamath.stages.serving import ServerSettings
 from orcamath.stages.teach import TeachSettings, teach
 from scripted import Bench, seed
 from servers.set_up import SERVERS, Server, environment, model_folder, model_gguf

@@ -36,9 +36,13 @@ def grown(root: Path, overrides: Iterable[str]) -> dict[str, Artifact]:
 def test_the_textbook_served_over_http_gives_the_same_data(tmp_path: Path, small: list[str]) -> None:
     here = grown(tmp_path / "here", small)
     with serve(of_chat(textbook.open_chat(load("classroom").teacher))) as server:
-        there = grown(tmp_path / "there", [
-            *small, f"teacher={{backend: openai_compatible, model: textbook, base_url: '{server.base_url}', api_key_env: null}}",
-        ])  # fmt: skip
+        there = grown(
+            tmp_path / "there",
+            [
+                *small,
+                f"teacher={{backend: openai_compatible, model: textbook, base_url: '{server.base_url}', api_key_env: null}}",
+            ],
+        )
         assert server.stats["distinct"] > 100
     for label, table in [("ask", "problems"), ("edit", "problems"), ("collect", "problems"), ("teach", "problems")]:
         name = f"{table}.parquet"
@@ -69,9 +73,12 @@ def test_a_held_out_problem_planted_among_the_agents_is_dropped_and_counted(tmp_
     settings = GateSettings(policy="report")
     screens = [UnreadableScreen(), HeldOut()]
     gated = store.stage(
-        "gate", 1, settings, [taught, tests],
+        "gate",
+        1,
+        settings,
+        [taught, tests],
         lambda out: gate(out, settings, taught, tests, screens),
-    )  # fmt: skip
+    )
     assert [x.question for x in gated.read(Lesson)] == [p.question for p in allowed]
     assert list(gated.read(Problem)) == []
     assert gated.balance["rejected"] == {"held_out_structure": 3, "unreadable": 1}

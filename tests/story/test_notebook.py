@@ -24,8 +24,12 @@ def test_a_run_gives_its_score_table_and_its_student_is_measured(tmp_path: Path,
     benchmark = tmp_path / "mine.jsonl"
     benchmark.write_text('{"question": "Ann has 2 pens and buys 3 more. How many pens?", "answer": "5"}\n')
     measured = om.evaluate(
-        "classroom/M1", f"own={benchmark}", compare="classroom/M2", max_new_tokens=24, **kept,
-    )  # fmt: skip
+        "classroom/M1",
+        f"own={benchmark}",
+        compare="classroom/M2",
+        max_new_tokens=24,
+        **kept,
+    )
     assert [r["model"] for r in measured.records] == ["classroom/M1", "classroom/M2"]
     assert measured.records[0]["gold"] == "5"
     assert measured.summary["compared"]["differences"]["own"]["n"] == 1

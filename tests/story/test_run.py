@@ -16,8 +16,24 @@ from orcamath.cli import main
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import read_state
 
-STAGES = ["benchmarks", "seeds", "ask", "edit", "collect", "teach", "gate", "unseen", "evaluate base 0",
-          "imitate", "evaluate M1", "practice 2", "judge 2", "preferences 2", "learn 2", "evaluate M2"]  # fmt: skip
+STAGES = [
+    "benchmarks",
+    "seeds",
+    "ask",
+    "edit",
+    "collect",
+    "teach",
+    "gate",
+    "unseen",
+    "evaluate base 0",
+    "imitate",
+    "evaluate M1",
+    "practice 2",
+    "judge 2",
+    "preferences 2",
+    "learn 2",
+    "evaluate M2",
+]
 
 
 class Ended(NamedTuple):
@@ -186,8 +202,10 @@ def test_several_seeds_train_everything_again_and_the_report_averages_them(
     assert made == {"teach": 1, "imitate": 2, "learn": 2}
     shown = json.loads(orcamath("report", "classroom", "--json").stdout)
     assert [(row["arm"], row["model"], set(row["seeds"])) for row in shown["rows"]] == [
-        ("", "M0", {"0", "1"}), ("", "M1", {"0", "1"}), ("KTO", "M2", {"0", "1"}),
-    ]  # fmt: skip
+        ("", "M0", {"0", "1"}),
+        ("", "M1", {"0", "1"}),
+        ("KTO", "M2", {"0", "1"}),
+    ]
     m1 = shown["rows"][1]
     assert m1["score"][0] == pytest.approx(sum(m1["seeds"].values()) / 2)
 
@@ -285,9 +303,14 @@ def test_starting_from_lessons_of_ones_own(orcamath, tmp_path: Path, small: list
 
 def test_starting_from_judged_answers_of_ones_own(orcamath, tmp_path: Path, small: list[str]) -> None:
     rows = [
-        {"question": f"Ada had {i} beads. She got 2 more.", "response": f"#### {i + k}", "label": "yes" if k == 2 else "no"}
-        for i in range(8) for k in (2, 3)
-    ]  # fmt: skip
+        {
+            "question": f"Ada had {i} beads. She got 2 more.",
+            "response": f"#### {i + k}",
+            "label": "yes" if k == 2 else "no",
+        }
+        for i in range(8)
+        for k in (2, 3)
+    ]
     (tmp_path / "mine.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     own = ["start_from={stage: verdicts, path: mine.jsonl}"]
     done = orcamath("run", "classroom", *flags([*small, *own]))

@@ -27,8 +27,16 @@ def test_every_known_architecture_is_in_the_table_and_windows_are_crossed() -> N
     configs = [make() for make in FAMILIES.values()]
     assert {c.model_type for c in configs} - {"gpt2", "opt", "mixtral", "starcoder2"} == set(KNOWN)
     assert {c.model_type for c in configs if c.model_type in KNOWN and window(c) == WINDOW} == {
-        "mistral", "qwen2", "gemma2", "gemma3_text", "phi3", "cohere2", "olmo3", "exaone4", "gpt_oss",
-    }  # fmt: skip
+        "mistral",
+        "qwen2",
+        "gemma2",
+        "gemma3_text",
+        "phi3",
+        "cohere2",
+        "olmo3",
+        "exaone4",
+        "gpt_oss",
+    }
 
 
 @pytest.mark.parametrize("name", ["granite", "gemma2", "cohere"])

@@ -10,12 +10,29 @@ from tiny_architectures import FAMILIES, family
 from tiny_student import tiny_tokenizer
 
 CONCERNED = {
-    "llama": (), "mistral": (), "qwen2": (), "qwen3": (), "phi3": (), "smollm3": (), "olmo2": (),
-    "mistral, window": ("window",), "qwen2, window": ("window",), "phi3, window": ("window",), "gemma3": ("window",),
-    "olmo3": ("window",), "exaone4": ("window",), "gpt_oss": ("window",), "gemma2": ("logits", "window"),
-    "granite": ("logits",), "cohere": ("logits",), "cohere2": ("logits", "window"), "gpt2 (plain way)": ("plain",),
-    "opt (plain way)": ("plain",), "mixtral (plain way)": ("plain",), "starcoder2 (plain way)": ("plain",),
-}  # fmt: skip
+    "llama": (),
+    "mistral": (),
+    "qwen2": (),
+    "qwen3": (),
+    "phi3": (),
+    "smollm3": (),
+    "olmo2": (),
+    "mistral, window": ("window",),
+    "qwen2, window": ("window",),
+    "phi3, window": ("window",),
+    "gemma3": ("window",),
+    "olmo3": ("window",),
+    "exaone4": ("window",),
+    "gpt_oss": ("window",),
+    "gemma2": ("logits", "window"),
+    "granite": ("logits",),
+    "cohere": ("logits",),
+    "cohere2": ("logits", "window"),
+    "gpt2 (plain way)": ("plain",),
+    "opt (plain way)": ("plain",),
+    "mixtral (plain way)": ("plain",),
+    "starcoder2 (plain way)": ("plain",),
+}
 
 
 @pytest.mark.parametrize("name", FAMILIES)

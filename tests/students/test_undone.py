@@ -187,6 +187,10 @@ def test_without_its_fix_a_failure_is_seen(row: Undone, tmp_path: Path) -> None:
     file.write_text(file.read_text(encoding="utf-8").replace(row.fix, row.without), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", row.test],
-        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(tmp_path / "src")}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, " failed" in done.stdout) == (1, True), done.stdout[-2000:]

@@ -31,9 +31,30 @@ AGENTS: list[tuple[Any, Any]] = [
 ]
 CASES = (Path(__file__).parents[1] / "agents" / "cases.jsonl").read_text(encoding="utf-8").splitlines()
 REPLIES = [json.loads(line)["reply"] for line in CASES]
-PARTS = ["<statement>", "</statement>", "<target>", "<question>", "</question>", "<suggestion>", "<edited_problem>", "<think>",
-         "</think>", "####", "{}", "{{x}}", "16", "$2", "1/0", "9" * 5000, "½", "\\boxed{", "?", "Maya has 16 eggs. ",
-         "\0", "𝟙"]  # fmt: skip
+PARTS = [
+    "<statement>",
+    "</statement>",
+    "<target>",
+    "<question>",
+    "</question>",
+    "<suggestion>",
+    "<edited_problem>",
+    "<think>",
+    "</think>",
+    "####",
+    "{}",
+    "{{x}}",
+    "16",
+    "$2",
+    "1/0",
+    "9" * 5000,
+    "½",
+    "\\boxed{",
+    "?",
+    "Maya has 16 eggs. ",
+    "\0",
+    "𝟙",
+]
 
 
 @settings(max_examples=60, deadline=None)

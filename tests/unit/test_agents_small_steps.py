@@ -277,14 +277,20 @@ def added(reply: str, problem: str = PENS) -> str | None:
         ("<added>She gives 2 away.</added><question>How many pens has she now?</question>", "unchanged"),
         ("<added>Has she 2 bags?</added><question>How many pens are in a bag?</question>", "several_questions"),
         ("<added>She has 3 + 4 = 7.</added><question>How many pens are in a bag?</question>", "answer_given_away"),
-        ("<added>She shares them among 2 friends.</added><question>How many does Zoe get?</question>", "asks_something_else"),
+        (
+            "<added>She shares them among 2 friends.</added><question>How many does Zoe get?</question>",
+            "asks_something_else",
+        ),
         ("<added>Trains leave at 4 stations.</added><question>What is their speed?</question>", "another_story"),
         ("<added>He gives 2 of his pens away.</added><question>How many pens has he left?</question>", "unclear_who"),
-        ("<added>She gives 2 of them away.</added><question>How many years are left to her?</question>", "asks_something_else"),
+        (
+            "<added>She gives 2 of them away.</added><question>How many years are left to her?</question>",
+            "asks_something_else",
+        ),
         ("<added>She gives 2 of her pens away.</added>", "wrong_format"),
         ("I am sorry, I cannot.", "refused"),
     ],
-)  # fmt: skip
+)
 def test_an_addition_goes_on_from_the_problem(reply: str, expected: str) -> None:
     assert added(reply) == expected
 

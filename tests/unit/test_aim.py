@@ -58,9 +58,11 @@ def judged(problem: Problem, said: str, wrong: Sequence[str] = ()) -> list[Judge
 
 
 ROUND = {
-    EASY.id: judged(EASY, "++++"), MIDDLE.id: judged(MIDDLE, "+--+"), HARD.id: judged(HARD, "----"),
+    EASY.id: judged(EASY, "++++"),
+    MIDDLE.id: judged(MIDDLE, "+--+"),
+    HARD.id: judged(HARD, "----"),
     DOUBTED.id: judged(DOUBTED, "----", ["12"]),
-}  # fmt: skip
+}
 
 
 def earlier(root: Path) -> Round:
@@ -68,8 +70,9 @@ def earlier(root: Path) -> Round:
     attempts = [j.attempt for found in ROUND.values() for j in found]
     verdicts = [
         Verdict(attempt_id=j.attempt.id, problem_id=j.attempt.problem_id, outcome=j.outcome, by="rules")
-        for found in ROUND.values() for j in found
-    ]  # fmt: skip
+        for found in ROUND.values()
+        for j in found
+    ]
     practised = sealed(root, "practice", exercises=[exercise(by_id[i]) for i in ROUND], attempts=attempts)
     return Round(practised, sealed(root, "judge", verdicts=verdicts))
 
@@ -80,9 +83,12 @@ def made(root: Path, *, rounds: bool = True, **settings: object) -> Artifact:
     chat = Remembered(Scripted(lambda _: "#### 7"), Ledger(root / "ledger"))
     before = (earlier(root),) if rounds else ()
     return Store(root / "store").stage(
-        "practice", practise.version, told, [gated, chat.fingerprint, *(r.practised for r in before)],
+        "practice",
+        practise.version,
+        told,
+        [gated, chat.fingerprint, *(r.practised for r in before)],
         lambda out: practise(out, told, gated, chat, pose, before),
-    )  # fmt: skip
+    )
 
 
 def test_earlier_rounds_say_what_is_practised_and_why(tmp_path: Path) -> None:

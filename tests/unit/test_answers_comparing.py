@@ -68,19 +68,37 @@ OPTIONS = ("a ) 24", "b ) 120", "c ) 625", "d ) 3 / 8")
 
 @pytest.mark.parametrize(
     ("a", "b", "verdict"),
-    [("c", "C", True), ("(B)", "c", False), ("625", "c", True), ("0.375", "d", True), ("option c", "625", True),
-     ("the answer is d", "a", False), ("7", "c", None)],
-)  # fmt: skip
+    [
+        ("c", "C", True),
+        ("(B)", "c", False),
+        ("625", "c", True),
+        ("0.375", "d", True),
+        ("option c", "625", True),
+        ("the answer is d", "a", False),
+        ("7", "c", None),
+    ],
+)
 def test_choices_by_letter_or_value(a: str, b: str, verdict: bool | None) -> None:
     assert same("choice", a, b, "", OPTIONS) is verdict
 
 
 @pytest.mark.parametrize(
     ("a", "b", "verdict"),
-    [("2(x+1)", "2x+2", True), ("2x+3", "2x+2", False), ("y = x/2", "0.5x", True), ("\\frac{7\\sqrt{3}}{2}", "3.5\\sqrt3", True),
-     ("x^2", "x", False), ("(1, 2)", "(1,2)", True), ("(2, 1)", "(1, 2)", False), ("[1, 2)", "[1,2]", False),
-     ("{1, 2}", "{2, 1}", True), ("a+b", "b+a", True), ("x", "y", False), ("even", "even", True)],
-)  # fmt: skip
+    [
+        ("2(x+1)", "2x+2", True),
+        ("2x+3", "2x+2", False),
+        ("y = x/2", "0.5x", True),
+        ("\\frac{7\\sqrt{3}}{2}", "3.5\\sqrt3", True),
+        ("x^2", "x", False),
+        ("(1, 2)", "(1,2)", True),
+        ("(2, 1)", "(1, 2)", False),
+        ("[1, 2)", "[1,2]", False),
+        ("{1, 2}", "{2, 1}", True),
+        ("a+b", "b+a", True),
+        ("x", "y", False),
+        ("even", "even", True),
+    ],
+)
 def test_expressions(a: str, b: str, verdict: bool | None) -> None:
     assert same("expression", a, b) is verdict
 
@@ -117,11 +135,55 @@ def test_integers_agree_exactly_when_equal_and_symmetrically(a: int, b: int) -> 
 
 
 PIECES = [
-    *"0123456789..,,//  \n\n--+=*^()[]{}$%\\\"':;xyzabceE", "answer", "\\boxed{", "\\frac{", "\\frac", "####", "The answer is ",
-    "Answer:", "\\text{", 'answer":', "half", "two", "hundred", "point", "and a half", "dozen", "½", "٣", "²", "\x00", "\ud800",
-    "😀", "1e999", "9" * 50, "$\\", "\\[", "\\]", "percent", "am", "pm", ":30", "o'clock", "sqrt", "π", "\\sqrt{", "x10^",
-    "negative ", "minus ", "<think>", "</think>", "{,}", "\\,", "Option A", "(B)", "\u2028", "İ", " hours ", "\nQ: ",
-]  # fmt: skip
+    *"0123456789..,,//  \n\n--+=*^()[]{}$%\\\"':;xyzabceE",
+    "answer",
+    "\\boxed{",
+    "\\frac{",
+    "\\frac",
+    "####",
+    "The answer is ",
+    "Answer:",
+    "\\text{",
+    'answer":',
+    "half",
+    "two",
+    "hundred",
+    "point",
+    "and a half",
+    "dozen",
+    "½",
+    "٣",
+    "²",
+    "\x00",
+    "\ud800",
+    "😀",
+    "1e999",
+    "9" * 50,
+    "$\\",
+    "\\[",
+    "\\]",
+    "percent",
+    "am",
+    "pm",
+    ":30",
+    "o'clock",
+    "sqrt",
+    "π",
+    "\\sqrt{",
+    "x10^",
+    "negative ",
+    "minus ",
+    "<think>",
+    "</think>",
+    "{,}",
+    "\\,",
+    "Option A",
+    "(B)",
+    "\u2028",
+    "İ",
+    " hours ",
+    "\nQ: ",
+]
 
 
 def test_twenty_thousand_hostile_strings_raise_nothing() -> None:
@@ -141,8 +203,28 @@ def test_twenty_thousand_hostile_strings_raise_nothing() -> None:
             assert all(response[q.start : q.end] == q.text for q in quantities(response))
 
 
-UNITS = ["9", "1,111", "(", "{", "\\boxed{", "####", "\n ", "-5 ", "answer is ", '"answer": ', "two hundred and ", "\\frac{",
-         "1/2/", "\\", "$5$ ", "\nQ:", "5 = ", "5 or ", "4:30 pm ", "He has 5. "]  # fmt: skip
+UNITS = [
+    "9",
+    "1,111",
+    "(",
+    "{",
+    "\\boxed{",
+    "####",
+    "\n ",
+    "-5 ",
+    "answer is ",
+    '"answer": ',
+    "two hundred and ",
+    "\\frac{",
+    "1/2/",
+    "\\",
+    "$5$ ",
+    "\nQ:",
+    "5 = ",
+    "5 or ",
+    "4:30 pm ",
+    "He has 5. ",
+]
 
 
 @pytest.mark.parametrize("unit", UNITS)

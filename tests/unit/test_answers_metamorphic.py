@@ -19,13 +19,25 @@ from orcamath.judges.rules import rule
 from orcamath.ports import Comparison
 
 FRAMES = (
-    "{}", "#### {}", "\\boxed{{{}}}", "$\\boxed{{{}}}$", "The answer is {}.", "The answer is: {}", "**Answer:** {}",
+    "{}",
+    "#### {}",
+    "\\boxed{{{}}}",
+    "$\\boxed{{{}}}$",
+    "The answer is {}.",
+    "The answer is: {}",
+    "**Answer:** {}",
     "Answer: **{}**",
-    '{{"answer": "{}"}}', "<answer>{}</answer>", "x = {}", "So the total is {}.", "Therefore, it is {} in all.",
-    "First 2 + 3 = 5.\nThen we go on.\n#### {}", "1. We read the question.\n2. We find {}.",
+    '{{"answer": "{}"}}',
+    "<answer>{}</answer>",
+    "x = {}",
+    "So the total is {}.",
+    "Therefore, it is {} in all.",
+    "First 2 + 3 = 5.\nThen we go on.\n#### {}",
+    "1. We read the question.\n2. We find {}.",
     "Step 1: think.\nSo it comes to {}.",
-    "The answer is 7. Wait, that is wrong. The answer is {}.", "<think>7 or 8?</think>The result is {}.",
-)  # fmt: skip
+    "The answer is 7. Wait, that is wrong. The answer is {}.",
+    "<think>7 or 8?</think>The result is {}.",
+)
 """Ways of stating a value."""
 ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 WIDE = str.maketrans("0123456789", "０１２３４５６７８９")

@@ -14,8 +14,9 @@ from orcamath import answers
 
 MODULES = (
     *(f"answers.{path.stem}" for path in sorted(Path(answers.__file__).parent.glob("[a-z]*.py"))),
-    "judges.model", "judges.rules",
-)  # fmt: skip
+    "judges.model",
+    "judges.rules",
+)
 BEFORE = 77
 """Expressions before the mechanisms of 2026-11-27; they are not to grow again."""
 

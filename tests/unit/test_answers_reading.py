@@ -98,10 +98,25 @@ def test_what_a_model_writes_on_after_its_answer_is_not_its_answer() -> None:
 
 @pytest.mark.parametrize(
     ("gold", "kind"),
-    [("18", "number"), ("$1,000", "number"), ("4:30 p.m.", "number"), ("14, 24", "set"), ("C", "choice"), ("4t", "expression"),
-     ("(3, 5)", "expression"), ("\\frac{3}{4}", "number"), ("\\sqrt{2}", "expression"), ("Yes", "text"), ("6th", "text"),
-     ("5 cm", "number"), ("12 kg", "number"), ("1,319", "number"), ("Mrs. Hilt", "text"), ("3 : 5", "number")],
-)  # fmt: skip
+    [
+        ("18", "number"),
+        ("$1,000", "number"),
+        ("4:30 p.m.", "number"),
+        ("14, 24", "set"),
+        ("C", "choice"),
+        ("4t", "expression"),
+        ("(3, 5)", "expression"),
+        ("\\frac{3}{4}", "number"),
+        ("\\sqrt{2}", "expression"),
+        ("Yes", "text"),
+        ("6th", "text"),
+        ("5 cm", "number"),
+        ("12 kg", "number"),
+        ("1,319", "number"),
+        ("Mrs. Hilt", "text"),
+        ("3 : 5", "number"),
+    ],
+)
 def test_the_kind_of_a_gold_answer(gold: str, kind: str) -> None:
     assert kind_of(gold) == kind
 

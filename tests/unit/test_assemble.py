@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from orcamath.assemble import Assembled, run_recipe
+from orcamath.assemble import Assembled
 from orcamath.recipe_settings import Recipe
+from orcamath.running import run_recipe
 from orcamath.store.artifacts import Store
 from orcamath.store.run_folder import RunFolder
 from orcamath.workshop import UntilReached

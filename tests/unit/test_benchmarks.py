@@ -60,8 +60,15 @@ TINY: list[Any] = [
     pytest.param("training_memory", ["--hidden", "64", "--layers", "1", "--only", "full"], "cases", marks=slow),
 ]
 BY_HAND = {
-    "clusters", "contamination_recall", "real_agents", "labels", "forged_verdicts", "online", "preference_training", "sampling",
-}  # fmt: skip
+    "clusters",
+    "contamination_recall",
+    "real_agents",
+    "labels",
+    "forged_verdicts",
+    "online",
+    "preference_training",
+    "sampling",
+}
 """Run by hand only: the first five need the real problem sets or a real model, the others train for minutes at any size."""
 
 

@@ -70,21 +70,35 @@ def test_an_inverse_problem_hides_a_number_and_tells_the_result() -> None:
     )
     solution = solve(inverse)  # 51 / 3 = 17, 17 - 12 = 5
     assert (solution.answer, solution.signs) == (5, "/-")
-    assert state(inverse) == state(STORY) == (
-        "Mia had 12 apples. Mia picked 5 more apples. Ben had 3 times as many apples as Mia. In the end Ben had 51 apples."
-    )  # fmt: skip
+    assert (
+        state(inverse)
+        == state(STORY)
+        == (
+            "Mia had 12 apples. Mia picked 5 more apples. Ben had 3 times as many apples as Mia. In the end Ben had 51 apples."
+        )
+    )
 
 
 @pytest.mark.parametrize(
     ("kind", "n", "asked", "answer", "signs"),
     [  # from 12: what each kind comes to, and back
-        ("join_more", 4, 2, 28, "++"), ("join_more", 4, 1, 4, "--"), ("join_more", 4, 0, 12, "-/"),
-        ("join_fewer", 4, 2, 20, "-+"), ("join_fewer", 4, 1, 4, "--"), ("join_fewer", 4, 0, 12, "+/"),
-        ("join_times", 3, 2, 48, "*+"), ("join_times", 3, 1, 3, "-/"), ("join_times", 3, 0, 12, "+/"),
-        ("times_of", 4, 2, 3, "/"), ("times_of", 4, 1, 4, "/"), ("times_of", 4, 0, 12, "*"),
-        ("sub", 5, 2, 7, "-"), ("sub", 5, 1, 5, "-"), ("sub", 5, 0, 12, "+"),
+        ("join_more", 4, 2, 28, "++"),
+        ("join_more", 4, 1, 4, "--"),
+        ("join_more", 4, 0, 12, "-/"),
+        ("join_fewer", 4, 2, 20, "-+"),
+        ("join_fewer", 4, 1, 4, "--"),
+        ("join_fewer", 4, 0, 12, "+/"),
+        ("join_times", 3, 2, 48, "*+"),
+        ("join_times", 3, 1, 3, "-/"),
+        ("join_times", 3, 0, 12, "+/"),
+        ("times_of", 4, 2, 3, "/"),
+        ("times_of", 4, 1, 4, "/"),
+        ("times_of", 4, 0, 12, "*"),
+        ("sub", 5, 2, 7, "-"),
+        ("sub", 5, 1, 5, "-"),
+        ("sub", 5, 0, 12, "+"),
     ],
-)  # fmt: skip
+)
 def test_answers_by_hand(kind: str, n: int, asked: int, answer: int, signs: str) -> None:
     names = ("Mia",) if KINDS[kind].owner == "same" else ("Mia", "Ben")
     solution = solve(Story("farm", names, 0, 12, (Step(kind, n),), asked))
@@ -132,17 +146,26 @@ def test_a_harder_problem_takes_more_steps_and_stays_in_bounds(story: Story, sig
 @pytest.mark.parametrize(
     "text",
     [
-        "", "?", "Mia had 12 apples.", "Mia had 12 apples. How many apples did Mia have in the end?",
-        render(STORY)[:-1], render(STORY).replace("apples", "pears"), render(STORY).replace("Ben", "Bob"),
+        "",
+        "?",
+        "Mia had 12 apples.",
+        "Mia had 12 apples. How many apples did Mia have in the end?",
+        render(STORY)[:-1],
+        render(STORY).replace("apples", "pears"),
+        render(STORY).replace("Ben", "Bob"),
         render(STORY).replace("How many apples did Ben", "How many apples did Mia"),
         render(STORY).replace("12 apples", "several apples"),  # nothing tells how it ends
         render(STORY).replace("5 more", "several more").replace("12 apples", "several apples"),
         render(STORY._replace(asked=1)).replace("51", "52"),  # does not come out
         render(STORY._replace(asked=1)).replace("51", "9"),  # less than there was
-        render(STORY).replace("12", "1" * 40), render(STORY).replace("12", "0"), render(STORY).replace("12", "-12"),
-        render(STORY).replace("12", "٣"), "{" * 50 + " had 3 apples. " * 3, "Mia had " * 20000 + ". a? b? c?",
+        render(STORY).replace("12", "1" * 40),
+        render(STORY).replace("12", "0"),
+        render(STORY).replace("12", "-12"),
+        render(STORY).replace("12", "٣"),
+        "{" * 50 + " had 3 apples. " * 3,
+        "Mia had " * 20000 + ". a? b? c?",
     ],
-)  # fmt: skip
+)
 def test_anything_else_is_unreadable(text: str) -> None:
     with pytest.raises(NoStory):
         parse_story(text)

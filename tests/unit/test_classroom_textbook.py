@@ -169,8 +169,11 @@ def test_seeds_are_distinct_reproducible_and_know_their_answers() -> None:
         story = parse_story(row.question)
         assert story.forward
         assert (row.answer, row.answer_from, row.licence, row.split) == (
-            str(solve(story).answer), "gold", "CC0-1.0", "train",
-        )  # fmt: skip
+            str(solve(story).answer),
+            "gold",
+            "CC0-1.0",
+            "train",
+        )
     measured = list(read(SourceSettings(name="classroom", split="test", options={"n": 200})))
     assert 60 < sum(parse_story(r.question).forward for r in measured) < 140
     with pytest.raises(RecipeError, match="max_steps"):

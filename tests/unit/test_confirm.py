@@ -75,8 +75,11 @@ def say(request: Request) -> str:
 def test_fresh_problems_are_marked_by_what_their_solutions_reach(tmp_path: Path) -> None:
     made = confirmed(tmp_path, say, solutions=2)
     assert [(p.id, p.confirmed) for p in made.read(Problem)] == [
-        (PENS.id, True), (OPEN.id, False), (WRONG.id, False), (CAPS.id, False),
-    ]  # fmt: skip
+        (PENS.id, True),
+        (OPEN.id, False),
+        (WRONG.id, False),
+        (CAPS.id, False),
+    ]
     assert made.facts["labels"] == {"confirmed": 1, "no_answer_known": 1, "unconfirmed": 2}
     assert [x.final_answer for x in made.read(Lesson)] == ["3"]
     assert made.balance["asked"] == 6  # nobody asks about a problem whose answer is not known

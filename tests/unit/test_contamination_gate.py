@@ -64,8 +64,13 @@ def test_copies_are_dropped_from_lessons_and_problems_and_booked(tmp_path: Path)
     assert [r.question for r in made.read(Problem)] == [fresh[1].question]
     assert [r.reason for r in made.read(Rejected)] == ["contaminated"] * 2
     assert made.balance == {
-        "asked": 0, "parsed": 0, "failed": 0, "results": 4, "kept": 2, "rejected": {"contaminated": 2},
-    }  # fmt: skip
+        "asked": 0,
+        "parsed": 0,
+        "failed": 0,
+        "results": 4,
+        "kept": 2,
+        "rejected": {"contaminated": 2},
+    }
 
 
 def test_a_dropped_row_says_which_benchmark_question_it_is(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ BURIED = (
         (BURIED, {"containment"}),
         ("A bakery sells 40 loaves at 3 dollars each. What does it earn?", set()),
     ],
-)  # fmt: skip
+)
 def test_what_each_look_sees(row: str, looks: set[str]) -> None:
     assert {p.look for p in search([row], [QUESTION], SearchSettings()).pairs} == looks
 

@@ -69,13 +69,22 @@ def test_the_exported_student_and_hub_folder_train_in_trls_sft_trainer(student: 
         where: dict[str, Any] = {"data_files": os.fspath(path)} if path.is_file() else {}
         loaded = datasets.load_dataset("json" if where else os.fspath(path), split="train", **where)
         config = trl.SFTConfig(
-            output_dir=os.fspath(tmp_path / "trained"), max_steps=2, per_device_train_batch_size=4, report_to="none",
-            bf16=False, use_cpu=True, save_strategy="no", gradient_checkpointing=False, assistant_only_loss=assistant_only,
-        )  # fmt: skip
+            output_dir=os.fspath(tmp_path / "trained"),
+            max_steps=2,
+            per_device_train_batch_size=4,
+            report_to="none",
+            bf16=False,
+            use_cpu=True,
+            save_strategy="no",
+            gradient_checkpointing=False,
+            assistant_only_loss=assistant_only,
+        )
         trainer = trl.SFTTrainer(
-            AutoModelForCausalLM.from_pretrained(student), args=config, train_dataset=loaded,
+            AutoModelForCausalLM.from_pretrained(student),
+            args=config,
+            train_dataset=loaded,
             processing_class=AutoTokenizer.from_pretrained(student),
-        )  # fmt: skip
+        )
         assert trainer.train().training_loss > 0
         assert trainer.state.global_step == 2
 
@@ -90,9 +99,13 @@ def test_lm_eval_measures_an_exported_student_on_a_local_file(student: Path, tmp
     (tmp_path / "mine.yaml").write_text(local_task("orca_gsm8k", tmp_path / "mine.jsonl"))
     model = HFLM(pretrained=os.fspath(student), device="cpu", batch_size=2, max_length=256)
     found = lm_eval.simple_evaluate(
-        model, tasks=["mine"], task_manager=TaskManager(include_path=os.fspath(tmp_path), include_defaults=False),
-        apply_chat_template=True, bootstrap_iters=0, gen_kwargs="max_gen_toks=8",
-    )  # fmt: skip
+        model,
+        tasks=["mine"],
+        task_manager=TaskManager(include_path=os.fspath(tmp_path), include_defaults=False),
+        apply_chat_template=True,
+        bootstrap_iters=0,
+        gen_kwargs="max_gen_toks=8",
+    )
     scores = found["results"]["mine"]
     assert {"judged,none", "strict,none", "flexible,none", "unjudged,none"} <= set(scores)
     said = [sample["resps"][0][0] for sample in found["samples"]["mine"]]

@@ -35,14 +35,17 @@ def drops(made: Artifact) -> list[tuple[str, str, str | None]]:
     ("second", "reason"),
     [
         (STORY.upper().replace(". ", " .  "), "same_text"),
-        (STORY.replace("Tom", "Lucia").replace("He ", "She ").replace("his", "her").replace("Mary", "Oscar"), "near_duplicate"),
+        (
+            STORY.replace("Tom", "Lucia").replace("He ", "She ").replace("his", "her").replace("Mary", "Oscar"),
+            "near_duplicate",
+        ),
         (STORY.replace("picks", "gathers"), "near_duplicate"),
         (STORY.replace("12", "13"), None),
         (STORY.replace("How many apples does Tom get?", "How many apples does Mary get?"), None),
         (STORY.replace("How many apples does Tom get?", "How many apples do the brothers get together?"), None),
         (STORY.replace("two brothers", "three brothers"), None),
     ],
-)  # fmt: skip
+)
 def test_what_repeats_a_problem(tmp_path: Path, second: str, reason: str | None) -> None:
     first, again = seed(STORY), seed(second)
     made = collected(tmp_path, [first], [again])
@@ -127,15 +130,23 @@ def test_many_copies_are_all_found(tmp_path: Path) -> None:
     [
         ({"min_chars": 40}, "How many is 2 and 3 apples?", "too_short"),
         ({"max_chars": 40}, STORY, "too_long"),
-        ({"language": "en"}, "Tom a 5 pommes et il en mange 2 avec son frère. Combien en reste-t-il à Tom ?", "other_language"),
+        (
+            {"language": "en"},
+            "Tom a 5 pommes et il en mange 2 avec son frère. Combien en reste-t-il à Tom ?",
+            "other_language",
+        ),
         ({"language": "en"}, "小明有5个苹果，吃了2个，还剩几个？", "other_language"),
         ({"language": "en"}, STORY, None),
         ({"solvable": True}, "Tom picks apples and eats some of the apples.", "no_question"),
         ({"solvable": True}, "Tom picks apples and eats some. How many apples are left?", "no_number"),
-        ({"solvable": True}, "Of the 12 apples, 15 of the 12 apples are red. How many apples are green?", "contradicts_itself"),
+        (
+            {"solvable": True},
+            "Of the 12 apples, 15 of the 12 apples are red. How many apples are green?",
+            "contradicts_itself",
+        ),
         ({}, "小明有5个苹果，吃了2个，还剩几个？", None),
     ],
-)  # fmt: skip
+)
 def test_filters(tmp_path: Path, settings: dict[str, Any], text: str, reason: str | None) -> None:
     made = collected(tmp_path, [seed(text)], **settings)
     assert [d[1] for d in drops(made)] == ([reason] if reason else [])

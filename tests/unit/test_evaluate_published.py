@@ -18,25 +18,39 @@ def test_rows_say_where_they_come_from_and_are_possible_scores() -> None:
 def test_the_papers_own_row_of_steps() -> None:
     steps = {r.model.removeprefix("Orca-Math "): r.score for r in published("GSM8K") if r.model.startswith("Orca-Math")}
     assert steps == {
-        "SFT (M1)": 79.91, "SFT, SFT": 81.5, "SFT, SFT, SFT": 80.44, "SFT, DPO": 84.23, "SFT, KTO": 85.06,
-        "SFT, KTO, DPO": 84.91, "SFT, KTO, KTO": 86.81,
-    }  # fmt: skip
+        "SFT (M1)": 79.91,
+        "SFT, SFT": 81.5,
+        "SFT, SFT, SFT": 80.44,
+        "SFT, DPO": 84.23,
+        "SFT, KTO": 85.06,
+        "SFT, KTO, DPO": 84.91,
+        "SFT, KTO, KTO": 86.81,
+    }
     for score in steps.values():  # each is a count of 1,319, rounded
         assert min(abs(score - 100 * k / 1319) for k in range(1320)) < 0.005
 
 
 THE_PAPERS_TABLE = {
     "MAmmoTH, in the paper’s table": {"7B": 59.4, "12B": 64.7, "34B": 72.7, "70B": 76.9},
-    "Mistral": {"7B": 52.2}, "Mixtral": {"8×7B": 58.4},
-    "OVM (Llama-2)": {"7B + 7B": 73.7}, "OVM (Mistral)": {"7B + 7B": 84.7},
-    "Orca 2": {"7B": 55.72, "13B": 65.73}, "Gemini Pro": {"not published": 86.5}, "GPT-4-0613": {"not published": 97.0},
-    "Phi-1.5": {"1.3B": 44.6}, "Phi-GSM": {"125M": 63.1, "350M": 65.9, "1.3B": 68.2},
+    "Mistral": {"7B": 52.2},
+    "Mixtral": {"8×7B": 58.4},
+    "OVM (Llama-2)": {"7B + 7B": 73.7},
+    "OVM (Mistral)": {"7B + 7B": 84.7},
+    "Orca 2": {"7B": 55.72, "13B": 65.73},
+    "Gemini Pro": {"not published": 86.5},
+    "GPT-4-0613": {"not published": 97.0},
+    "Phi-1.5": {"1.3B": 44.6},
+    "Phi-GSM": {"125M": 63.1, "350M": 65.9, "1.3B": 68.2},
     "Phi-GSM + verifier": {"125M + 125M": 68.9, "350M + 350M": 71.3, "1.3B + 1.3B": 81.5},
-}  # fmt: skip
+}
 PROTOCOLS = {
-    "Mistral": "maj@8", "Mixtral": "maj@8", "OVM (Llama-2)": "verifier@100", "OVM (Mistral)": "verifier@100",
-    "Gemini Pro": "maj@32", "Phi-GSM + verifier": "verifier@48",
-}  # fmt: skip
+    "Mistral": "maj@8",
+    "Mixtral": "maj@8",
+    "OVM (Llama-2)": "verifier@100",
+    "OVM (Mistral)": "verifier@100",
+    "Gemini Pro": "maj@32",
+    "Phi-GSM + verifier": "verifier@48",
+}
 
 
 @pytest.mark.parametrize("model", THE_PAPERS_TABLE)

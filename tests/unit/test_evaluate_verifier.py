@@ -70,12 +70,20 @@ def test_verifier_at_k(tmp_path: Path) -> None:
     said = {0: ["is 9", "is 4", "is 4", "is 8"], 1: ["is 5", "is 1", "is 2", "is 3"]}
     rows = [
         Scored(
-            problem_id=problems[i].id, benchmark="bench", draw=d + 1, text=text, final_answer=text[-1],
-            gold=problems[i].answer or "", outcome="agrees" if text[-1] == problems[i].answer else "disagrees",
-            by="rules", finish_reason="stop", n_tokens=2,
+            problem_id=problems[i].id,
+            benchmark="bench",
+            draw=d + 1,
+            text=text,
+            final_answer=text[-1],
+            gold=problems[i].answer or "",
+            outcome="agrees" if text[-1] == problems[i].answer else "disagrees",
+            by="rules",
+            finish_reason="stop",
+            n_tokens=2,
         )
-        for i, texts in said.items() for d, text in enumerate(texts)
-    ]  # fmt: skip
+        for i, texts in said.items()
+        for d, text in enumerate(texts)
+    ]
     store = Store(tmp_path)
     read = store.stage("benchmarks", 1, None, [], lambda out: void(out.write("problems", problems)))
     scored = store.stage("evaluate", 1, None, [], lambda out: void(out.write("scored", rows)))

@@ -116,9 +116,22 @@ def test_an_arm_has_its_own_first_student_where_anything_that_makes_it_differs(
 def test_every_section_of_a_recipe_is_before_the_first_student_or_after_it() -> None:
     """A section that is added to the recipe has to be put on one of the sides."""
     after = {
-        "name", "budget", "unseen", "base_shown", "practice", "judge", "judge_model", "reask", "preferences", "learn",
-        "iterations", "reference", "evaluate", "match_tokens_of", "trackers",
-    }  # fmt: skip
+        "name",
+        "budget",
+        "unseen",
+        "base_shown",
+        "practice",
+        "judge",
+        "judge_model",
+        "reask",
+        "preferences",
+        "learn",
+        "iterations",
+        "reference",
+        "evaluate",
+        "match_tokens_of",
+        "trackers",
+    }
     outside = {
         name for name, field in Recipe.model_fields.items() if (field.json_schema_extra or {}).get("outside_digest")
     }

@@ -21,11 +21,14 @@ def some(n: int = 8) -> list[Preference]:
 
     return [
         Preference(
-            problem_id=f"p{i}", question=f"Tom has {i} apples", positives=(said(f"#### {i}"), said(f"is {i}")),
-            negatives=(said(f"#### {i + 1}"), said("how")), pairs=((0, 1), (1, 0)) if i % 2 else None,
+            problem_id=f"p{i}",
+            question=f"Tom has {i} apples",
+            positives=(said(f"#### {i}"), said(f"is {i}")),
+            negatives=(said(f"#### {i + 1}"), said("how")),
+            pairs=((0, 1), (1, 0)) if i % 2 else None,
         )
         for i in range(n)
-    ]  # fmt: skip
+    ]
 
 
 def test_pairs_are_the_chosen_ones_or_the_product() -> None:
@@ -57,9 +60,15 @@ def test_trls_trainers_run_on_them(tmp_path: Path, form: str) -> None:
     Encoder(tokenizer)  # gives it the template
     trainer_class, config = (trl.DPOTrainer, trl.DPOConfig) if form == "paired" else (trl.KTOTrainer, trl.KTOConfig)
     arguments = config(
-        output_dir=str(tmp_path), max_steps=2, per_device_train_batch_size=4, report_to="none", bf16=False, use_cpu=True,
-        save_strategy="no", gradient_checkpointing=False,
-    )  # fmt: skip
+        output_dir=str(tmp_path),
+        max_steps=2,
+        per_device_train_batch_size=4,
+        report_to="none",
+        bf16=False,
+        use_cpu=True,
+        save_strategy="no",
+        gradient_checkpointing=False,
+    )
     trainer = trainer_class(
         tiny_model(), tiny_model(), arguments, train_dataset=Dataset.from_list(rows), processing_class=tokenizer
     )
@@ -80,9 +89,16 @@ def test_trls_sft_trainer_counts_the_answers_of_exported_lessons_alone(tmp_path:
     Encoder(tokenizer)
     tokenizer.chat_template = marked(tokenizer.chat_template)  # as an exported student has it
     config = trl.SFTConfig(
-        output_dir=str(tmp_path), max_steps=2, per_device_train_batch_size=4, report_to="none", bf16=False, use_cpu=True,
-        save_strategy="no", gradient_checkpointing=False, assistant_only_loss=form == "chat",
-    )  # fmt: skip
+        output_dir=str(tmp_path),
+        max_steps=2,
+        per_device_train_batch_size=4,
+        report_to="none",
+        bf16=False,
+        use_cpu=True,
+        save_strategy="no",
+        gradient_checkpointing=False,
+        assistant_only_loss=form == "chat",
+    )
     trainer = trl.SFTTrainer(
         tiny_model(), args=config, train_dataset=Dataset.from_list(rows), processing_class=tokenizer
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from installed import install
-from orcamath.assemble import Assembled, run_recipe
+from orcamath.assemble import Assembled
 from orcamath.errors import OthersFailed, RecipeError
 from orcamath.extend import FAMILIES, group_of
 from orcamath.families import boundary, find, members
@@ -19,6 +19,7 @@ from orcamath.ports import Silent
 from orcamath.recipe_file import load
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem
+from orcamath.running import run_recipe
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Price
 from orcamath.store.run_folder import RunFolder

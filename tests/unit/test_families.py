@@ -69,15 +69,21 @@ def test_an_installed_package_offers_members_of_every_family(tmp_path: Path, mon
 def test_the_command_line_runs_an_installed_package_s_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, monkeypatch, "my_package", FILES, OFFERS)
     said = subprocess.run(
-        [sys.executable, "-m", "orcamath", "run", "mine"], capture_output=True, text=True, cwd=tmp_path,
+        [sys.executable, "-m", "orcamath", "run", "mine"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
         env={"PYTHONPATH": str(tmp_path), "PATH": ""},
-    )  # fmt: skip
+    )
     assert said.returncode != 0
     assert "no recipe" not in said.stderr
     wrong = subprocess.run(
-        [sys.executable, "-m", "orcamath", "run", "miine"], capture_output=True, text=True, cwd=tmp_path,
+        [sys.executable, "-m", "orcamath", "run", "miine"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
         env={"PYTHONPATH": str(tmp_path), "PATH": ""},
-    )  # fmt: skip
+    )
     assert (wrong.returncode, "did you mean `mine`?" in wrong.stderr) == (2, True)
 
 
@@ -164,18 +170,29 @@ FAULTS: dict[str, tuple[str, str, Callable[[Any], object], int, str]] = {
     "a package that is not here": ("loss", "\nimport no_such_package_xyz\n", judged, 2, "No module named"),
     "at make": ("judge", "def make(settings, model):\n    return {}['key']\n", judged, 2, "KeyError: 'key'"),
     "while judging": (
-        "judge", "def make(settings, model):\n    def judge(items):\n        for item in items:\n            yield item.nothing\n"
-        "    return judge\n", judged, 4, "AttributeError: 'str' object has no attribute 'nothing'",
+        "judge",
+        "def make(settings, model):\n    def judge(items):\n        for item in items:\n            yield item.nothing\n"
+        "    return judge\n",
+        judged,
+        4,
+        "AttributeError: 'str' object has no attribute 'nothing'",
     ),
     "while reading": ("source", "def read(settings):\n    yield 1\n    raise ValueError\n", read, 3, "ValueError"),
     "inside a library": (
-        "source", "import json\ndef read(settings):\n    yield json.loads('{')\n", read, 3, "JSONDecodeError",
+        "source",
+        "import json\ndef read(settings):\n    yield json.loads('{')\n",
+        read,
+        3,
+        "JSONDecodeError",
     ),
     "in a line that calls ours wrongly": (
-        "source", "from orcamath.records import Problem\ndef read(settings):\n    yield Problem.make('1+1?')\n", read, 3,
+        "source",
+        "from orcamath.records import Problem\ndef read(settings):\n    yield Problem.make('1+1?')\n",
+        read,
+        3,
         "TypeError",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("when", FAULTS)
@@ -240,8 +257,10 @@ def test_the_command_line_says_so_in_one_line(tmp_path: Path) -> None:
     )
     said = subprocess.run(
         [sys.executable, "-m", "orcamath", "judge", "rows.jsonl", "--judge", "./mine.py"],
-        capture_output=True, text=True, cwd=tmp_path,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
     assert said.returncode == 1
     assert said.stdout == ""
     line, where = said.stderr.strip().splitlines()

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from orcamath.assemble import run_recipe
 from orcamath.outline import outline
 from orcamath.recipe_file import load
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Attempt, Chosen, Exercise, Lesson, Outcome, Problem, Rejected, Verdict
+from orcamath.running import run_recipe
 from orcamath.stages.aiming import Round
 from orcamath.stages.grow import JoinSettings, PickFacts, PickSettings, grown, pick
 from orcamath.store.artifacts import Artifact, Store
@@ -27,16 +27,21 @@ PROBLEMS = {
 }
 CHILD = Problem.make("harder", "suggester_editor", "t", parents=(PROBLEMS["done"].id,))
 SAID: Mapping[str, Sequence[str]] = {
-    "easy": [RIGHT] * 4, "middle": [RIGHT, SLIP, RIGHT, BARE], "hard": [BARE, "#### 8", "#### 10", SLIP], "done": [RIGHT] * 4,
-    "slips": [SLIP, "3 + 4 = 6\n#### 6", "3 + 4 = 9\n#### 9", BARE], "doubted": ["#### 12"] * 4,
-}  # fmt: skip
+    "easy": [RIGHT] * 4,
+    "middle": [RIGHT, SLIP, RIGHT, BARE],
+    "hard": [BARE, "#### 8", "#### 10", SLIP],
+    "done": [RIGHT] * 4,
+    "slips": [SLIP, "3 + 4 = 6\n#### 6", "3 + 4 = 9\n#### 9", BARE],
+    "doubted": ["#### 12"] * 4,
+}
 
 
 def first_round(root: Path) -> Round:
     attempts = [
         Attempt.make(PROBLEMS[n].id, d, text, "s", token_ids=None, finish_reason="stop")
-        for n, texts in SAID.items() for d, text in enumerate(texts)
-    ]  # fmt: skip
+        for n, texts in SAID.items()
+        for d, text in enumerate(texts)
+    ]
 
     def outcome(attempt: Attempt) -> Outcome:
         return "agrees" if attempt.text == RIGHT else "disagrees"
@@ -119,11 +124,21 @@ def test_there_is_something_to_choose_by(tmp_path: Path) -> None:
 
 def test_a_run_grows_again_and_practises_on_what_is_new(tmp_path: Path) -> None:
     small = [
-        "variants={}", "unspoilt=null", "base_shown=[]", "seeds.sources.0.options.n=20", "benchmarks.sources.0.options.n=4",
-        "teach.max_problems=30", "imitate.train_steps=1", "practice.problems=lessons", "practice.label=teacher",
-        "practice.max_problems=6", "practice.max_new_tokens=12", "evaluate.max_new_tokens=4", "learn.negative_only=true",
+        "variants={}",
+        "unspoilt=null",
+        "base_shown=[]",
+        "seeds.sources.0.options.n=20",
+        "benchmarks.sources.0.options.n=4",
+        "teach.max_problems=30",
+        "imitate.train_steps=1",
+        "practice.problems=lessons",
+        "practice.label=teacher",
+        "practice.max_problems=6",
+        "practice.max_new_tokens=12",
+        "evaluate.max_new_tokens=4",
+        "learn.negative_only=true",
         "iterations=[{}, {grow: {aim: {low: 0.5}}, practice: {seed: 1}}]",
-    ]  # fmt: skip
+    ]
     recipe = load("classroom", [s for s in small if "train_steps" not in s] + ["imitate.train_steps=1"])
     folder, store = tmp_path / "run", Store(tmp_path / "store")
     with RunFolder(folder) as run:

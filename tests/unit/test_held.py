@@ -48,7 +48,7 @@ USES: dict[str, Callable[[Any], object]] = {
     "screen": lambda make: [screen("1+1?") for screen in make()],
     "tracker": lambda open_tracker: open_tracker(RUN).add("learn 2", 1, {"loss": 0.5}),
     "base": lambda folder: folder(),
-}  # fmt: skip
+}
 
 JUDGE = (
     "from orcamath.ports import Finding\nclass Own:\n    fingerprint = 'own'\n    def __call__(self, comparisons):\n"
@@ -66,58 +66,98 @@ ASKS = "return Request((Message('user', item.question),), draw=draw)"
 SCREEN = (
     "class Own:\n    fingerprint, reason = 'own', {}\n    def __call__(self, question):\n        {}\n"
     "def make():\n    return [Own()]\n"
-)  # fmt: skip
+)
 LOSS = "import torch\nfrom orcamath.student.losses import Loss\ndef loss(batch, settings):\n    return {}\n"
 
 WRONG: list[tuple[str, str, str]] = [
     ("source", "def read(settings):\n    return None\n", "`read` returned NoneType"),
     ("source", "def read(settings):\n    return 'rows.jsonl'\n", "`read` returned str ('rows.jsonl')"),
     ("source", "def read(settings):\n    yield {'question': '1+1?'}\n", "`read` returned dict"),
-    ("agent", "def agent(settings):\n    return 'an agent'\n", "it must return an Agent: `name`, `request` and `parse`"),
+    (
+        "agent",
+        "def agent(settings):\n    return 'an agent'\n",
+        "it must return an Agent: `name`, `request` and `parse`",
+    ),
     ("agent", AGENT.replace("'own'", "''").format(ASKS, "return []"), "`name` returned"),
     ("agent", AGENT.format("return 'ask'", "return []"), "`request` returned str ('ask'); it must return a Request"),
     ("agent", AGENT.format(ASKS, "return reply.text"), "`parse` returned str"),
     ("agent", AGENT.format(ASKS, "return None"), "`parse` returned NoneType"),
     ("agent", AGENT.format(ASKS, "return [reply]"), "`parse` returned list"),
     ("judge", "def make(settings, model):\n    return 'a judge'\n", "`make` returned str ('a judge')"),
-    ("judge", "def make(settings, model):\n    return lambda comparisons: []\n", "it has a `fingerprint`, and is called"),
+    (
+        "judge",
+        "def make(settings, model):\n    return lambda comparisons: []\n",
+        "it has a `fingerprint`, and is called",
+    ),
     ("judge", JUDGE.replace("'own'", "None").format("return []"), "`fingerprint` returned NoneType"),
     ("judge", JUDGE.format("return True"), "`__call__` returned bool (True); it must return one Finding a comparison"),
     ("judge", JUDGE.format("return ['agrees' for c in comparisons]"), "`__call__` returned str ('agrees')"),
-    ("judge", JUDGE.format("return [Finding('right', 'own') for c in comparisons]"), "returned Finding (Finding(outcome='right'"),
-    ("judge", JUDGE.format("return [Finding('agrees', 'own') for c in comparisons][:1]"), "after 1 findings there were"),
+    (
+        "judge",
+        JUDGE.format("return [Finding('right', 'own') for c in comparisons]"),
+        "returned Finding (Finding(outcome='right'",
+    ),
+    (
+        "judge",
+        JUDGE.format("return [Finding('agrees', 'own') for c in comparisons][:1]"),
+        "after 1 findings there were",
+    ),
     ("judge", JUDGE.format("return [Finding('agrees', 'own')]"), "`__call__` returned Finding"),
-    ("judge", JUDGE.format("return [Finding('agrees', 'own') for c in comparisons] * 2"), "`__call__` returned Finding"),
+    (
+        "judge",
+        JUDGE.format("return [Finding('agrees', 'own') for c in comparisons] * 2"),
+        "`__call__` returned Finding",
+    ),
     ("loss", LOSS.format("0.5"), "`loss` returned float (0.5); it must return a Loss"),
     ("loss", LOSS.format("Loss(0.5)"), "`loss` returned Loss (Loss(total=0.5))"),
     ("loss", LOSS.format("Loss(batch.logp)"), "a tensor without dimensions, made of `batch.logp`"),
     ("loss", LOSS.format("Loss(torch.tensor(0.5))"), "a tensor without dimensions, made of `batch.logp`"),
     ("backend", "def open_chat(settings):\n    return 'a model'\n", "`open_chat` returned str ('a model')"),
-    ("backend", CHAT.replace(", chunk = 'own', None", " = 'own'").format("yield"), "it has a `fingerprint` and a `chunk`"),
+    (
+        "backend",
+        CHAT.replace(", chunk = 'own', None", " = 'own'").format("yield"),
+        "it has a `fingerprint` and a `chunk`",
+    ),
     ("backend", CHAT.replace("'own', None", "'own', 'all'").format("yield"), "`chunk` returned str ('all')"),
     ("backend", CHAT.format("return 7"), "`__call__` returned int (7); it must return one Reply a request"),
     ("backend", CHAT.format("return [Reply(r.key('own')) for r in requests]"), "`__call__` returned list"),
     ("backend", CHAT.format("yield from ('hello' for r in requests)"), "`__call__` returned str ('hello')"),
-    ("backend", CHAT.format("yield from (Reply(b'mine') for r in requests)"), "`__call__` returned Reply (Reply(key=b'mine'"),
+    (
+        "backend",
+        CHAT.format("yield from (Reply(b'mine') for r in requests)"),
+        "`__call__` returned Reply (Reply(key=b'mine'",
+    ),
     ("backend", CHAT.format("yield from [Reply(r.key('own')) for r in requests][:1]"), "can be closed: 1 got none"),
     ("screen", "def make():\n    return None\n", "`make` returned NoneType (None); it must return Screens"),
     ("screen", "def make():\n    return ['one']\n", "`make` returned str ('one'); it must return Screens"),
     ("screen", SCREEN.format("''", "return None"), "`reason` returned"),
     ("screen", SCREEN.format("'own'", "return True"), "`__call__` returned bool (True)"),
     ("tracker", "def open_tracker(run):\n    return 'a tracker'\n", "it must return a Tracker: `add` and `close`"),
-    ("base", "def folder():\n    return 'models/mine'\n", "`folder` returned str ('models/mine'); it must return a Path"),
+    (
+        "base",
+        "def folder():\n    return 'models/mine'\n",
+        "`folder` returned str ('models/mine'); it must return a Path",
+    ),
     ("source", "def read():\n    return []\n", "`read(settings)` cannot be called: too many positional arguments"),
     ("agent", "def agent(settings, model):\n    pass\n", "cannot be called: missing a required argument: 'model'"),
     ("agent", AGENT.replace("item, draw", "item").format("pass", "pass"), "`request(item, draw)` cannot be called"),
     ("judge", "def make(settings):\n    pass\n", "`make(settings, model)` cannot be called"),
-    ("judge", JUDGE.replace("self, comparisons", "self, question, answer").format("pass"), "`__call__(comparisons)` cannot"),
+    (
+        "judge",
+        JUDGE.replace("self, comparisons", "self, question, answer").format("pass"),
+        "`__call__(comparisons)` cannot",
+    ),
     ("loss", "def loss(batch):\n    pass\n", "`loss(batch, settings)` cannot be called"),
     ("backend", "def open_chat():\n    pass\n", "`open_chat(settings)` cannot be called"),
     ("screen", "def make(settings):\n    pass\n", "`make()` cannot be called"),
-    ("tracker", "class Own:\n    def add(self, numbers): pass\n    def close(self): pass\n"
-     "def open_tracker(run):\n    return Own()\n", "`add(stage, step, numbers)` cannot be called"),
+    (
+        "tracker",
+        "class Own:\n    def add(self, numbers): pass\n    def close(self): pass\n"
+        "def open_tracker(run):\n    return Own()\n",
+        "`add(stage, step, numbers)` cannot be called",
+    ),
     ("base", "def folder(settings):\n    pass\n", "`folder()` cannot be called"),
-]  # fmt: skip
+]
 
 RIGHT = {
     "source": "from orcamath.records import Rejected\ndef read(settings):\n    return [Rejected(item='a', reason='bad_line')]\n",
@@ -129,11 +169,16 @@ RIGHT = {
     "tracker": "class Own:\n    def add(self, stage, step, numbers): pass\n    def close(self): pass\n"
     "def open_tracker(run):\n    return Own()\n",
     "base": "from pathlib import Path\ndef folder():\n    return Path('models')\n",
-}  # fmt: skip
+}
 RETURNED = {
-    "source": [Rejected(item="a", reason="bad_line")], "agent": [], "judge": [Finding("agrees", "own")] * 2,
-    "backend": [Reply(r.key("own")) for r in REQUESTS], "screen": ["the whole of it"], "tracker": None, "base": Path("models"),
-}  # fmt: skip
+    "source": [Rejected(item="a", reason="bad_line")],
+    "agent": [],
+    "judge": [Finding("agrees", "own")] * 2,
+    "backend": [Reply(r.key("own")) for r in REQUESTS],
+    "screen": ["the whole of it"],
+    "tracker": None,
+    "base": Path("models"),
+}
 
 
 def test_every_family_with_an_entry_is_held() -> None:
@@ -194,7 +239,7 @@ def test_replies_that_are_closed_early_are_closed_where_they_are_made(tmp_path: 
     (tmp_path / "chat.py").write_text(
         CHAT.format("yield from told(requests)") + "def told(requests):\n    try:\n        for r in requests:\n"
         "            yield Reply(r.key('own'))\n    finally:\n        open(__file__ + '.closed', 'w').close()\n"
-    )  # fmt: skip
+    )
     name = str(tmp_path / "chat.py")
     replies = held("backend", name)(ModelSettings(backend=name))(iter(REQUESTS))
     assert next(replies).key == REQUESTS[0].key("own")

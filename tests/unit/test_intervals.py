@@ -15,7 +15,7 @@ from orcamath.intervals import (
     mcnemar,
     paired,
     wilson,
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize(

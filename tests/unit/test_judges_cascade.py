@@ -124,9 +124,12 @@ def test_every_attempt_gets_one_verdict_in_order(tmp_path: Path) -> None:
     verdicts = list(sealed.read(Verdict))
     assert [v.attempt_id for v in verdicts] == [a.id for a in made.read(Attempt)]
     assert [(v.outcome, v.reason) for v in verdicts] == [
-        ("agrees", "same_answer"), ("disagrees", "other_answer"), ("disagrees", "cut_off"), ("disagrees", "no_answer"),
         ("agrees", "same_answer"),
-    ]  # fmt: skip
+        ("disagrees", "other_answer"),
+        ("disagrees", "cut_off"),
+        ("disagrees", "no_answer"),
+        ("agrees", "same_answer"),
+    ]
     assert sealed.balance["results"] == sealed.balance["kept"] == 5
     assert sealed.facts["outcomes"] == {"agrees": 2, "disagrees": 3}
     assert sealed.facts["by"] == {"rules": 5}

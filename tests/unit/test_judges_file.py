@@ -49,9 +49,18 @@ def test_verdicts_and_summary(tmp_path: Path, form: str) -> None:
     assert [j.finding.outcome for j in judged] == ["agrees", "disagrees", "agrees", "disagrees", "unjudged"]
     assert [j.row for j in judged] == [1, 2, 3, 4, 5]
     assert summary.plain() == {
-        "n": 5, "agrees": 2, "disagrees": 2, "unjudged": 1, "model_calls": 0, "labelled": 5, "forced_accuracy": 3 / 5,
-        "decided_accuracy": 2 / 4, "undecided_share": 1 / 5, "false_agree": 1 / 5, "false_disagree": 1 / 5,
-    }  # fmt: skip
+        "n": 5,
+        "agrees": 2,
+        "disagrees": 2,
+        "unjudged": 1,
+        "model_calls": 0,
+        "labelled": 5,
+        "forced_accuracy": 3 / 5,
+        "decided_accuracy": 2 / 4,
+        "undecided_share": 1 / 5,
+        "false_agree": 1 / 5,
+        "false_disagree": 1 / 5,
+    }
     assert [j.row for j in summary.offending] == [3, 4, 5]
 
 

@@ -40,9 +40,16 @@ def test_only_a_plain_verdict_is_one(text: str, verdict: bool | None) -> None:
 
 @pytest.mark.parametrize(
     ("text", "answer"),
-    [("<answer>9</answer>", "9"), ("It is <answer> $9 </answer>.", "$9"), ("<answer>9</answer> or <answer>8</answer>", None),
-     ("<answer>9</answer>, <answer>9</answer>", "9"), ("9", None), ("<answer>9", None), ("<answer></answer>", "")],
-)  # fmt: skip
+    [
+        ("<answer>9</answer>", "9"),
+        ("It is <answer> $9 </answer>.", "$9"),
+        ("<answer>9</answer> or <answer>8</answer>", None),
+        ("<answer>9</answer>, <answer>9</answer>", "9"),
+        ("9", None),
+        ("<answer>9", None),
+        ("<answer></answer>", ""),
+    ],
+)
 def test_one_extracted_answer(text: str, answer: str | None) -> None:
     assert read_extract(text) == answer
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.assemble import Assembled, run_recipe, size_of
+from orcamath.assemble import Assembled, size_of
 from orcamath.checks.whole import check
 from orcamath.errors import WireDown
 from orcamath.plan import Plan, Range, plan
@@ -15,6 +15,7 @@ from orcamath.records import Lesson, Problem, Rejected
 from orcamath.report.fold import fold
 from orcamath.report.ladder import ladder
 from orcamath.report.page import render_page
+from orcamath.running import run_recipe
 from orcamath.settings import ModelSettings
 from orcamath.stages.ladder import teach_by_ladder
 from orcamath.stages.teach import RungFacts, TeachFacts, TeachSettings
@@ -133,10 +134,14 @@ DEAR = {"backend": "textbook", "options": {"price": [100, 200]}}
 
 def recipe(**more: object) -> Recipe:
     told = {
-        "name": "r", "seeds": {"sources": [{"name": "classroom", "options": {"n": 60}}]}, "ask_me_anything": None,
-        "benchmarks": {"sources": [{"name": "classroom", "split": "dev", "options": {"n": 10}}]}, "suggester_editor": None,
-        "ladder": [CHEAP], "teacher": DEAR,
-    }  # fmt: skip
+        "name": "r",
+        "seeds": {"sources": [{"name": "classroom", "options": {"n": 60}}]},
+        "ask_me_anything": None,
+        "benchmarks": {"sources": [{"name": "classroom", "split": "dev", "options": {"n": 10}}]},
+        "suggester_editor": None,
+        "ladder": [CHEAP],
+        "teacher": DEAR,
+    }
     return Recipe.model_validate(told | more)
 
 

@@ -36,14 +36,15 @@ ids = st.lists(st.integers(0, 200_000), max_size=30).map(tuple)
 requests = st.one_of(
     st.builds(
         Request,
-        messages=st.lists(st.builds(Message, st.sampled_from(["system", "user", "assistant"]), texts), min_size=1, max_size=4)
-        .map(tuple),
+        messages=st.lists(
+            st.builds(Message, st.sampled_from(["system", "user", "assistant"]), texts), min_size=1, max_size=4
+        ).map(tuple),
         sampling=st.builds(
             Sampling, st.floats(0, 2), st.floats(0.1, 1), st.integers(1, 4096), st.lists(texts, max_size=2).map(tuple)
         ),
     ),
     st.builds(Request, token_ids=ids, draw=st.integers(0, 9)),
-)  # fmt: skip
+)
 
 
 @settings(max_examples=60, deadline=None)

@@ -55,13 +55,13 @@ def test_a_drawn_split_is_what_the_look_counted(own: Own, tmp_path: Path) -> Non
     ("text", "delimiter"),
     [
         ("question;answer\nHow many, in all?;3\n", ";"),
-        ("question,answer\n\"One; two; three?\",3\n", None),
+        ('question,answer\n"One; two; three?",3\n', None),
         ("question|answer\nA; b, c?|3\n", "|"),
         ("question\tanswer\nA, b?\t3\n", "\t"),
         ("question\nOnly one column here, is it?\n", None),
         ("", None),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
 def test_delimiters_and_encodings(text: str, delimiter: str | None, encoding: str, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_bytes(text.encode(encoding))
@@ -126,10 +126,15 @@ def test_ends_of_worked_answers(solution: str, end: str | None) -> None:
 
 def test_columns_of_our_names_that_mean_another_thing_are_left_alone(tmp_path: Path) -> None:
     rows = [
-        {"question": f"A ferry takes {i} cars a trip. How many on 3 trips?", "answer": str(3 * i), "split": "B", "kind": "rates",
-         "options": "none"}
+        {
+            "question": f"A ferry takes {i} cars a trip. How many on 3 trips?",
+            "answer": str(3 * i),
+            "split": "B",
+            "kind": "rates",
+            "options": "none",
+        }
         for i in range(4, 9)
-    ]  # fmt: skip
+    ]
     (tmp_path / "x.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     seen = look(str(tmp_path / "x.jsonl"))
     assert seen.settings.columns == {"split": "", "kind": "", "options": ""}

@@ -77,10 +77,22 @@ HOURS = "A film starts after 20 minutes and lasts 160 minutes. How many hours is
         (PENS, "19", RIGHT, "5 + 4 = 9\n#### 9", "missed step"),
         (PENS, "19", RIGHT, "3 * 8 = 24\n24 + 4 = 28\n#### 28", "misread quantity"),
         (PENS, "19", RIGHT, "3 * 4 = 12\n12 + 4 = 16\n#### 16", "misread quantity"),
-        (PENS, "19", "", "3 * 8 = 24\n24 + 4 = 28\n#### 28", "misread quantity"),  # a number from nowhere needs no solution
+        (
+            PENS,
+            "19",
+            "",
+            "3 * 8 = 24\n24 + 4 = 28\n#### 28",
+            "misread quantity",
+        ),  # a number from nowhere needs no solution
         (PENS, "19", "", "3 + 5 = 8\n8 + 4 = 12\n#### 12", "unsorted"),  # nothing is known to hold it against
         (PENS, "19", "(3*5)+4", "3 + 5 = 8\n8 + 4 = 12\n#### 12", "wrong operation"),  # a formula will do
-        ("Ann has 3 pens and buys 4. How many?", "7", "", "4 - 3 = 1\n#### 1", "wrong operation"),  # one step gives the answer
+        (
+            "Ann has 3 pens and buys 4. How many?",
+            "7",
+            "",
+            "4 - 3 = 1\n#### 1",
+            "wrong operation",
+        ),  # one step gives the answer
         (HOURS, "3", "20 + 160 = 180\n180 / 60 = 3", "20 + 160 = 180\n#### 180", "unit"),
         (PENS, "19", RIGHT, "#### 12", "no working"),
         (PENS, "19", RIGHT, "I cannot determine the answer.", "gave up"),
@@ -88,7 +100,7 @@ HOURS = "A film starts after 20 minutes and lasts 160 minutes. How many hours is
         (PENS, "19", RIGHT, "", "gave up"),
         (PENS, "19", RIGHT, "There are 3 boxes of 5 and 4 more.\n#### 16", "unsorted"),  # words are no calculation
     ],
-)  # fmt: skip
+)
 def test_each_type_of_mistake(question: str, reference: str, known: str, text: str, found: str) -> None:
     assert mistake(text, question, reference, [known] if known else []) == found
     assert found in MISTAKES
@@ -139,9 +151,17 @@ def test_attempts_are_held_against_those_judged_right() -> None:
 
 def scored(problem: str, text: str, outcome: Outcome, draw: int = 0) -> Scored:
     return Scored(
-        problem_id=problem, benchmark="b", draw=draw, text=text, final_answer=None, gold="19", outcome=outcome, by="rules",
-        finish_reason="stop", n_tokens=None,
-    )  # fmt: skip
+        problem_id=problem,
+        benchmark="b",
+        draw=draw,
+        text=text,
+        final_answer=None,
+        gold="19",
+        outcome=outcome,
+        by="rules",
+        finish_reason="stop",
+        n_tokens=None,
+    )
 
 
 def test_benchmark_answers_are_held_against_the_sets_own_solution_and_right_ones() -> None:
@@ -163,7 +183,7 @@ def test_the_report_counts_mistakes_by_student_and_by_round(tmp_path: Path) -> N
         Student("", seed, name, i, 0, {}, {"b": {problem.id: scored(problem.id, text, "disagrees")}}, {})
         for i, (name, given) in enumerate(texts.items(), start=1)
         for seed, text in enumerate(given)
-    ]  # fmt: skip
+    ]
     (table,) = mistakes_of_students(students, [problem])
     assert table.kinds == ("wrong operation", "no working")
     assert table.rows == (("M1", 1, (0, 1)), ("M2", 1, (1, 0)))  # the second seed is left out
@@ -215,9 +235,10 @@ def test_the_viewer_filters_wrong_answers_by_mistake(tmp_path: Path) -> None:
             rows = [row for kind in ("attempts", "answers") for row in page(db, Query(kind)).rows if "mistake" in row]
             found = {(row["kind"], row["name"]): row["mistake"] for row in rows}
             assert found == {
-                ("attempts", tries[1].attempt.id): "wrong operation", ("attempts", tries[2].attempt.id): "no working",
+                ("attempts", tries[1].attempt.id): "wrong operation",
+                ("attempts", tries[2].attempt.id): "no working",
                 ("answers", f"{problem.id}.0"): "no working",
-            }  # fmt: skip
+            }
             assert page(db, Query("attempts", filters={"mistake": "wrong operation"})).n == 1
             assert dict(facets(db, Query("attempts"))["mistake"]) == {"wrong operation": 1, "no working": 1}
     finally:

@@ -40,8 +40,12 @@ def forms(folder: Path) -> dict[str, object]:
     path = folder / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     return {
-        "dicts": ROWS, "an iterator": iter(ROWS), "a frame": pandas.DataFrame(ROWS), "a path": path, "its text": str(path)
-    }  # fmt: skip
+        "dicts": ROWS,
+        "an iterator": iter(ROWS),
+        "a frame": pandas.DataFrame(ROWS),
+        "a path": path,
+        "its text": str(path),
+    }
 
 
 def test_rows_are_judged_alike_in_every_form_and_come_back_as_records_and_a_frame(tmp_path: Path) -> None:
@@ -96,10 +100,12 @@ def test_questions_are_searched_as_texts_dicts_frames_and_files(tmp_path: Path) 
 def recipe(url: str, folder: Path) -> dict[str, object]:
     (folder / "seeds.jsonl").write_text(json.dumps(SEED))
     return {
-        "name": "mine", "seeds": {"sources": [{"name": "file", "path": str(folder / "seeds.jsonl"), "split": "train"}]},
-        "ask_me_anything": None, "suggester_editor": None,
+        "name": "mine",
+        "seeds": {"sources": [{"name": "file", "path": str(folder / "seeds.jsonl"), "split": "train"}]},
+        "ask_me_anything": None,
+        "suggester_editor": None,
         "teacher": {"model": "default", "base_url": url, "api_key_env": None},
-    }  # fmt: skip
+    }
 
 
 def test_a_recipe_as_a_dict_runs_inside_a_notebooks_loop_and_stops_where_told(tmp_path: Path) -> None:

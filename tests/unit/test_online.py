@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 
-from orcamath.assemble import run_recipe
 from orcamath.checks.whole import check
 from orcamath.errors import ModelError, RecipeError
 from orcamath.outline import outline
@@ -17,6 +16,7 @@ from orcamath.recipe_file import load
 from orcamath.records import Exercise, Outcome, Preference, Problem, Response, Rollout
 from orcamath.report.fold import fold
 from orcamath.report.page import render_page
+from orcamath.running import run_recipe
 from orcamath.stages.learn import LearnSettings, learn
 from orcamath.stages.online import OnlineFacts, RoundsSettings, online
 from orcamath.store.artifacts import Artifact, Store
@@ -45,14 +45,28 @@ def batch(longest: int = 4) -> Batch:
     reward = torch.tensor(REWARDS, dtype=torch.float64)
     owner = torch.tensor([i for i, row in enumerate(NOW) for _ in row])
     some = Samples(
-        flat(NOW).requires_grad_(), flat(THEN), owner, reward, reward.mean().expand(3), reward.std().expand(3),
-        torch.full((3,), 3.0), longest,
-    )  # fmt: skip
+        flat(NOW).requires_grad_(),
+        flat(THEN),
+        owner,
+        reward,
+        reward.mean().expand(3),
+        reward.std().expand(3),
+        torch.full((3,), 3.0),
+        longest,
+    )
     none = torch.zeros(0, dtype=torch.float64)
     return Batch(
-        torch.zeros(3, dtype=torch.float64).index_add(0, owner, some.logp), none, torch.tensor([2.0, 1.0, 1.0]), reward > 0,
-        torch.ones(3, dtype=torch.float64), none, none, none, Totals(3.0, 0.0, 0.0), some,
-    )  # fmt: skip
+        torch.zeros(3, dtype=torch.float64).index_add(0, owner, some.logp),
+        none,
+        torch.tensor([2.0, 1.0, 1.0]),
+        reward > 0,
+        torch.ones(3, dtype=torch.float64),
+        none,
+        none,
+        none,
+        Totals(3.0, 0.0, 0.0),
+        some,
+    )
 
 
 def test_values_by_hand() -> None:
@@ -94,9 +108,14 @@ def test_without_a_spread_every_advantage_is_zero() -> None:
 
 def settings(**more: Any) -> RoundsSettings:
     told = {
-        "rounds": 3, "problems": 4, "samples": 4, "max_new_tokens": 6, "learning_rate": 1e-3, "dtype": "float32",
+        "rounds": 3,
+        "problems": 4,
+        "samples": 4,
+        "max_new_tokens": 6,
+        "learning_rate": 1e-3,
+        "dtype": "float32",
         "practice": {"problems": "fresh", "label": "known_answer", "unconfirmed": ["gold"]},
-    }  # fmt: skip
+    }
     return RoundsSettings.model_validate(told | more)
 
 
@@ -181,8 +200,9 @@ class Likes:
 
 PROBLEMS = [
     Problem.make(f"Tom has {i} apples and {j} pears ?", "seed", "t", answer=str(i + j), answer_from="gold")
-    for i in range(3) for j in range(3)
-]  # fmt: skip
+    for i in range(3)
+    for j in range(3)
+]
 
 
 def made(root: Path, judge: Likes, **more: Any) -> Artifact:
@@ -285,10 +305,16 @@ def test_limits() -> None:
 
 def test_a_run_learns_online_and_says_how(tmp_path: Path) -> None:
     small = [
-        "variants={}", "unspoilt=null", "base_shown=[]", "seeds.sources.0.options.n=20", "benchmarks.sources.0.options.n=4",
-        "teach.max_problems=10", "imitate.train_steps=1", "evaluate.max_new_tokens=4",
+        "variants={}",
+        "unspoilt=null",
+        "base_shown=[]",
+        "seeds.sources.0.options.n=20",
+        "benchmarks.sources.0.options.n=4",
+        "teach.max_problems=10",
+        "imitate.train_steps=1",
+        "evaluate.max_new_tokens=4",
         "iterations=[{online: {rounds: 2, problems: 4, samples: 2, max_new_tokens: 8}}]",
-    ]  # fmt: skip
+    ]
     recipe, store = load("classroom", small), Store(tmp_path / "store")
     with RunFolder(tmp_path / "runs" / "r") as run:
         run_recipe(recipe, run, store, quiet=True)

@@ -29,10 +29,22 @@ def trainer_of(name: str, folder: Path) -> Any:
     tokenizer = tiny_tokenizer()
     Encoder(tokenizer)  # gives it the template
     shared = {
-        "output_dir": str(folder), "per_device_train_batch_size": 3 * GROUP, "num_generations": GROUP, "report_to": "none",
-        "max_completion_length": LONGEST, "bf16": False, "use_cpu": True, "beta": 0.0, "temperature": 1.0, "top_p": 1.0,
-        "top_k": 0, "save_strategy": "no", "gradient_checkpointing": False, "num_iterations": 2, "disable_dropout": True,
-    }  # fmt: skip
+        "output_dir": str(folder),
+        "per_device_train_batch_size": 3 * GROUP,
+        "num_generations": GROUP,
+        "report_to": "none",
+        "max_completion_length": LONGEST,
+        "bf16": False,
+        "use_cpu": True,
+        "beta": 0.0,
+        "temperature": 1.0,
+        "top_p": 1.0,
+        "top_k": 0,
+        "save_strategy": "no",
+        "gradient_checkpointing": False,
+        "num_iterations": 2,
+        "disable_dropout": True,
+    }
     rows = Dataset.from_list([{"prompt": f"USER: Tom has {i} apples\nASSISTANT:"} for i in range(3)])
     if name == "rloo":
         return trl.RLOOTrainer(

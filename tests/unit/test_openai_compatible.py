@@ -316,9 +316,13 @@ def test_the_body_says_what_the_recipe_says() -> None:
     assert body == {
         "model": "m",
         "messages": [{"role": "system", "content": "Task: solver"}, {"role": "user", "content": "q"}],
-        "temperature": 0.7, "top_p": 0.95, "max_tokens": 50, "stop": ["X"], "service_tier": "flex",
+        "temperature": 0.7,
+        "top_p": 0.95,
+        "max_tokens": 50,
+        "stop": ["X"],
+        "service_tier": "flex",
         "seed": request.seed() & 0x7FFF_FFFF,
-    }  # fmt: skip
+    }
     assert "seed" not in body_of(ask("q"), "m", {})
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.assemble import Assembled, run_recipe, size_of
+from orcamath.assemble import Assembled, size_of
 from orcamath.classroom import textbook
 from orcamath.commands.costs import confirm_paying_again, plan_of, planned
 from orcamath.commands.runs import run_in_folder
@@ -18,6 +18,7 @@ from orcamath.plan.training import memory_gb
 from orcamath.ports import Silent
 from orcamath.recipe_file import dump, load
 from orcamath.recipe_settings import ExpectedSettings, Recipe
+from orcamath.running import run_recipe
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Price
@@ -195,7 +196,7 @@ def test_starting_from_lessons_asks_nobody(tmp_path: Path) -> None:
 def test_calls_about_students_answers_are_counted_and_said_to_be_unknown(tmp_path: Path) -> None:
     r = recipe(
         ask_me_anything=None, judge_model=TEACHER, reask={"solutions": 5}, iterations=[{"practice": {"samples": 4}}]
-    )  # fmt: skip
+    )
     found = stages(of(r, tmp_path))
     assert found["judge"].calls == Range(0, 160 * 0.05)  # rules come first
     alone = r.model_copy(update={"judge": r.judge.model_copy(update={"name": "model"})})
@@ -207,15 +208,24 @@ def test_calls_about_students_answers_are_counted_and_said_to_be_unknown(tmp_pat
 def test_arms_share_what_is_the_same(tmp_path: Path) -> None:
     round_of = {"practice": {"samples": 2}, "learn": {"loss": "kto"}}
     r = recipe(
-        ask_me_anything=None, iterations=[round_of],
-        variants={"dpo": {"iterations": [round_of | {"learn": {"loss": "dpo"}}]}, "longer": {"teach": {"max_new_tokens": 99}}},
-    )  # fmt: skip
+        ask_me_anything=None,
+        iterations=[round_of],
+        variants={
+            "dpo": {"iterations": [round_of | {"learn": {"loss": "dpo"}}]},
+            "longer": {"teach": {"max_new_tokens": 99}},
+        },
+    )
     found = of(r, tmp_path)
     assert [(s.arm, s.stage) for s in found.stages] == [("", "teach"), ("longer", "teach")]
     assert [(t.arm, t.stage) for t in found.training] == [
-        ("", "imitate"), ("", "practice 2"), ("", "learn 2"), ("dpo", "learn 2"),
-        ("longer", "imitate"), ("longer", "practice 2"), ("longer", "learn 2"),
-    ]  # fmt: skip
+        ("", "imitate"),
+        ("", "practice 2"),
+        ("", "learn 2"),
+        ("dpo", "learn 2"),
+        ("longer", "imitate"),
+        ("longer", "practice 2"),
+        ("longer", "learn 2"),
+    ]
 
 
 def test_an_arm_is_planned_beside_others_as_it_is_alone(tmp_path: Path) -> None:
@@ -251,7 +261,7 @@ def test_a_7b_model_needs_more_than_one_gpu_and_adapters_less() -> None:
     lora = memory_gb(SftSettings(dtype="bfloat16", adapter=AdapterSettings(), gradient_checkpointing=True), SEVEN_B)
     small = SftSettings(
         dtype="bfloat16", adapter=AdapterSettings(quantize="4bit"), gradient_checkpointing=True, batch_tokens=4096
-    )  # fmt: skip
+    )
     quantized = memory_gb(small, SEVEN_B)
     assert full is not None
     assert lora is not None
@@ -339,9 +349,16 @@ def test_a_detached_batch_is_neither_paid_for_again_nor_asked_about(tmp_path: Pa
 
         def once(*, detach: bool = True) -> None:
             run_in_folder(
-                str(file), runs=tmp_path / "runs", store=tmp_path, name=None, until="teach", limit=None, overrides=(),
-                wait=False, detach=detach,
-            )  # fmt: skip
+                str(file),
+                runs=tmp_path / "runs",
+                store=tmp_path,
+                name=None,
+                until="teach",
+                limit=None,
+                overrides=(),
+                wait=False,
+                detach=detach,
+            )
 
         with pytest.raises(BatchWaiting):
             once()

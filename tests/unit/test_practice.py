@@ -61,9 +61,12 @@ def practised(tmp_path: Path, gated: Artifact, model: Parrot | None = None, **se
     chosen = PracticeSettings(**settings)  # type: ignore[arg-type]
     chat = Remembered(model or Parrot(), Ledger(tmp_path / "ledger"))
     return Store(tmp_path / "store").stage(
-        "practice", practise.version, chosen, [gated, chat.fingerprint],
+        "practice",
+        practise.version,
+        chosen,
+        [gated, chat.fingerprint],
         lambda out: practise(out, chosen, gated, chat, pose=pose),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,9 +156,13 @@ def test_a_larger_limit_keeps_the_smaller_ones_choice_in_input_order(tmp_path: P
 def stepped(n_steps: int, i: int) -> Problem:
     formula = "+".join(["2"] * (n_steps + 1)) + f"={2 * n_steps + 2}" if n_steps else None
     return Problem.make(
-        f"{n_steps} steps, the {i}th", "seed", "t", answer=str(2 * n_steps + 2) if n_steps else "99", solution=formula,
+        f"{n_steps} steps, the {i}th",
+        "seed",
+        "t",
+        answer=str(2 * n_steps + 2) if n_steps else "99",
+        solution=formula,
         confirmed=True,
-    )  # fmt: skip
+    )
 
 
 def test_practice_is_balanced_by_steps_as_far_as_there_are_problems(tmp_path: Path) -> None:

@@ -49,6 +49,11 @@ def test_the_totals_of_all_agents_come_true(tmp_path: Path) -> None:
     store.stage("edit", 1, edited, [seeds], lambda out: edit(out, edited, seeds, model), progress=watched)
     store.stage("teach", 1, taught, [seeds], lambda out: teach(out, taught, seeds, model), progress=watched)
     assert [bar[0] for bar in watched.bars] == [
-        "ask_me_anything", "suggester_1", "editor_1", "suggester_2", "editor_2", "teacher",
-    ]  # fmt: skip
+        "ask_me_anything",
+        "suggester_1",
+        "editor_1",
+        "suggester_2",
+        "editor_2",
+        "teacher",
+    ]
     assert [bar[1] for bar in watched.bars] == [bar[2] for bar in watched.bars] == [12, 12, 12, 12, 12, 10]

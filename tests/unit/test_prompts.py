@@ -72,8 +72,11 @@ def test_examples_of_the_users_own_become_turns(tmp_path: Path) -> None:
     mine.write_text("one {{problem}}\n---\nreply {1}\n===\ntwo\n---\nreply 2\n")
     messages = load_prompt("solver", examples=mine).messages({"problem": "P"})
     assert [(m.role, m.content) for m in messages[1:-1]] == [
-        ("user", "one {{problem}}"), ("assistant", "reply {1}"), ("user", "two"), ("assistant", "reply 2"),
-    ]  # fmt: skip
+        ("user", "one {{problem}}"),
+        ("assistant", "reply {1}"),
+        ("user", "two"),
+        ("assistant", "reply 2"),
+    ]
     mine.write_text("a question without a reply")
     with pytest.raises(RecipeError, match=r"example 1 of .*mine\.md"):
         load_prompt("solver", examples=mine)

@@ -100,9 +100,13 @@ def test_only_doubtful_problems_are_asked_about_and_three_tables_come_back(tmp_p
     assert (exercises["right"].solution or "").endswith("#### 5")
     assert exercises["wrong"] == exercise("wrong")
     assert [(v.problem_id, v.outcome) for v in made.read(Verdict)] == [
-        ("right", "agrees"), ("right", "agrees"), ("wrong", "disagrees"), ("wrong", "disagrees"), ("mixed", "disagrees"),
+        ("right", "agrees"),
+        ("right", "agrees"),
+        ("wrong", "disagrees"),
+        ("wrong", "disagrees"),
+        ("mixed", "disagrees"),
         ("mixed", "agrees"),
-    ]  # fmt: skip
+    ]
     assert [(r.item, r.reason) for r in made.read(Rejected)] == [("unsure", "teacher_unsure")]
     assert (made.balance["results"], made.balance["kept"], made.balance["asked"]) == (4, 3, 9)
     liked = preferences_of(store, made)

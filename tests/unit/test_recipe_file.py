@@ -50,13 +50,22 @@ def test_yaml_is_1_2(tmp_path: Path, text: str, key: str, value: object) -> None
     [
         ("name: x\nlern:\n  beta: 1\n", "mine.yaml:2: unknown key `lern`; did you mean `learn`?"),
         ("name: x\nlearn:\n  betta: 1\n", "mine.yaml:3: unknown key `learn.betta`; did you mean `beta`?"),
-        ("name: x\n\nlearn: {loss: dpo,\n  betta: 1}\n", "mine.yaml:4: unknown key `learn.betta`; did you mean `beta`?"),
-        ("name: x\niterations:\n- {}\n- learn:\n    betta: 1\n",
-         "mine.yaml:5: unknown key `iterations.1.learn.betta`; did you mean `beta`?"),
-        ("name: x\nimitate: {epochs: 2}\niterations:\n- more_sft: {epoch: 1}\n",
-         "mine.yaml:4: unknown key `iterations.0.more_sft.epoch`; did you mean `epochs`?"),
-        ("name: x\nseeds:\n  sources:\n  - {name: gsm8k, pth: a}\n",
-         "mine.yaml:4: unknown key `seeds.sources.0.pth`; did you mean `path`?"),
+        (
+            "name: x\n\nlearn: {loss: dpo,\n  betta: 1}\n",
+            "mine.yaml:4: unknown key `learn.betta`; did you mean `beta`?",
+        ),
+        (
+            "name: x\niterations:\n- {}\n- learn:\n    betta: 1\n",
+            "mine.yaml:5: unknown key `iterations.1.learn.betta`; did you mean `beta`?",
+        ),
+        (
+            "name: x\nimitate: {epochs: 2}\niterations:\n- more_sft: {epoch: 1}\n",
+            "mine.yaml:4: unknown key `iterations.0.more_sft.epoch`; did you mean `epochs`?",
+        ),
+        (
+            "name: x\nseeds:\n  sources:\n  - {name: gsm8k, pth: a}\n",
+            "mine.yaml:4: unknown key `seeds.sources.0.pth`; did you mean `path`?",
+        ),
         ("name: x\nlearn: {beta: -1}\n", "mine.yaml:2: `learn.beta` = -1: Input should be greater than 0"),
         ("name: x\nlearn: {learning_rate: fast}\n", "mine.yaml:2: `learn.learning_rate` = 'fast': "),
         ("about: x\n", "mine.yaml: `name` is missing; write `name: …`"),
@@ -67,7 +76,7 @@ def test_yaml_is_1_2(tmp_path: Path, text: str, key: str, value: object) -> None
         ("- a\n", "mine.yaml: a recipe is a mapping of keys to values such as `name: mine`, and this file is a list"),
         ("", "mine.yaml: a recipe is a mapping of keys to values such as `name: mine`, and this file is empty"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named_with_its_place(tmp_path: Path, text: str, message: str) -> None:
     assert refused(tmp_path, text).startswith(message)
 
@@ -144,7 +153,9 @@ def test_the_limit_is_the_seeds(tmp_path: Path) -> None:
 
 
 def test_iterations_take_what_they_do_not_say_from_the_sections_above(tmp_path: Path) -> None:
-    recipe = read(tmp_path, """
+    recipe = read(
+        tmp_path,
+        """
 name: x
 imitate: {learning_rate: 0.5, epochs: 3}
 practice: {samples: 8}
@@ -154,7 +165,8 @@ iterations:
 - learn: {learning_rate: 0.125}
 - more_sft: {epochs: 1}
 -
-""")  # fmt: skip
+""",
+    )
     first, second, third, fourth = recipe.iterations
     assert (first.practice.samples, first.practice.problems, first.learn.learning_rate) == (8, "fresh", 0.25)
     assert (second.practice.problems, second.learn.learning_rate, second.learn.beta) == ("lessons", 0.125, 0.3)
@@ -185,8 +197,9 @@ def test_an_arm_changes_what_it_names_and_shares_the_rest(tmp_path: Path) -> Non
     assert (dpo.name, dpo.learn.loss, dpo.variants) == ("dpo", "dpo", {})
     # an arm's section reaches the iterations it takes over, and leaves what these say themselves
     assert [(s.learn.loss, s.learn.beta, s.learn.learning_rate) for s in dpo.iterations] == [
-        ("dpo", 0.3, 1e-6), ("dpo", 0.3, 1e-7),
-    ]  # fmt: skip
+        ("dpo", 0.3, 1e-6),
+        ("dpo", 0.3, 1e-7),
+    ]
     assert len(made["short"].iterations) == 1
     steps = [s.more_sft for s in made["control"].iterations]
     assert steps == [SftSettings(epochs=3), SftSettings(epochs=1)]
@@ -263,9 +276,26 @@ def test_every_default_is_spelled_out(tmp_path: Path) -> None:
 
 
 TRICKY = [
-    "no", "null", "~", "", "1e-6", "1_000", "0x1f", "12:30:45", "2026-11-22", "a: b", "# c", "two\nlines\n", " x ", "- x",
-    "{{x}}", "true", "%", "é\u2028", "\r\n\x85",
-]  # fmt: skip
+    "no",
+    "null",
+    "~",
+    "",
+    "1e-6",
+    "1_000",
+    "0x1f",
+    "12:30:45",
+    "2026-11-22",
+    "a: b",
+    "# c",
+    "two\nlines\n",
+    " x ",
+    "- x",
+    "{{x}}",
+    "true",
+    "%",
+    "é\u2028",
+    "\r\n\x85",
+]
 VALUES = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_categories=["Cc"])),
     st.floats(allow_nan=False, allow_infinity=False),

@@ -16,8 +16,14 @@ from orcamath.recipe_versions import brought_up
 
 SCHEMA = recipe_schema()
 KINDS: dict[str, type | tuple[type, ...]] = {
-    "object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": (int, float), "null": type(None),
-}  # fmt: skip
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": (int, float),
+    "null": type(None),
+}
 
 
 def wrong(value: Any, schema: dict[str, Any], where: str = "") -> str | None:
@@ -91,7 +97,7 @@ def test_recipes_that_ship_fit_it_as_written_and_as_resolved(name: str) -> None:
         ("name: x\nvariants: {a: {learn: {betta: 0.5}}}\n", ".variants.a.learn.betta"),
         ("name: x\nversion: 99\n", ".version"),
     ],
-)  # fmt: skip
+)
 def test_it_takes_the_short_forms_and_finds_the_mistakes(text: str, place: str | None) -> None:
     said = wrong(read(text), SCHEMA)
     assert (said is None) == (place is None), said

@@ -33,11 +33,20 @@ def test_what_was_not_recorded_is_an_error_of_that_call(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["{", "[]", "7", '{"messages": [["user"]], "replies": ["a"]}', '{"token_ids": [1], "replies": [{}]}',
-     '{"token_ids": [1], "replies": [{"text": "a", "prompt_tokens": "9"}]}', "[" * 100_000, '{"messages": ["' + "x" * 9_000_000,
-     '{"token_ids": [1], "replies": [{"text": "a", "token_ids": [-1]}]}', '{"token_ids": [1], "replies": [{"text": ["a"]}]}'],
+    [
+        "{",
+        "[]",
+        "7",
+        '{"messages": [["user"]], "replies": ["a"]}',
+        '{"token_ids": [1], "replies": [{}]}',
+        '{"token_ids": [1], "replies": [{"text": "a", "prompt_tokens": "9"}]}',
+        "[" * 100_000,
+        '{"messages": ["' + "x" * 9_000_000,
+        '{"token_ids": [1], "replies": [{"text": "a", "token_ids": [-1]}]}',
+        '{"token_ids": [1], "replies": [{"text": ["a"]}]}',
+    ],
     ids=lambda line: line[:60],
-)  # fmt: skip
+)
 def test_a_malformed_line_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "r.jsonl").write_text(f"\n{line}\n")
     with pytest.raises(DataError, match=r"r\.jsonl:2"):

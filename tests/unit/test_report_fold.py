@@ -37,9 +37,14 @@ def results(run: tuple[Path, Store]) -> Results:
 
 def test_every_student_is_a_row_and_m1_is_there_once(results: Results) -> None:
     assert [(r.arm, r.model) for r in results.rows] == [
-        ("", "M1"), ("KTO + NLL", "M2"), ("KTO + NLL", "M3"), ("more SFT", "M2"), ("more SFT", "M3"),
-        ("NLL on right samples", "M2"), ("NLL on right samples", "M3"),
-    ]  # fmt: skip
+        ("", "M1"),
+        ("KTO + NLL", "M2"),
+        ("KTO + NLL", "M3"),
+        ("more SFT", "M2"),
+        ("more SFT", "M3"),
+        ("NLL on right samples", "M2"),
+        ("NLL on right samples", "M3"),
+    ]
     assert results.rows[0].name == "imitate the teacher"
     assert results.rows[0].contrasts == ()
 
@@ -79,10 +84,20 @@ def test_only_greedy_answers_count(tmp_path: Path) -> None:
 
     def twice(out: Output) -> None:
         rows = [
-            Scored(problem_id="p", benchmark="b", draw=d, text="", final_answer=None, gold="1",
-                   outcome="agrees" if d else "disagrees", by="rules", finish_reason="stop", n_tokens=1)
+            Scored(
+                problem_id="p",
+                benchmark="b",
+                draw=d,
+                text="",
+                final_answer=None,
+                gold="1",
+                outcome="agrees" if d else "disagrees",
+                by="rules",
+                finish_reason="stop",
+                n_tokens=1,
+            )
             for d in range(3)
-        ]  # fmt: skip
+        ]
         out.write("scored", rows)
 
     pointers["students"][0]["scored"] = seal(store, "evaluate", twice, "other").path.name
@@ -115,8 +130,10 @@ def test_rejected_and_failed_are_kept_apart(results: Results) -> None:
 
 def test_problems_are_followed_from_origin_into_the_lessons(results: Results) -> None:
     assert [tuple(o) for o in results.origins] == [
-        ("seed", 24, 24, 22, 24), ("ask_me_anything", 24, 18, 18, 24), ("suggester_editor", 10, 7, 7, 9),
-    ]  # fmt: skip
+        ("seed", 24, 24, 22, 24),
+        ("ask_me_anything", 24, 18, 18, 24),
+        ("suggester_editor", 10, 7, 7, 9),
+    ]
     assert sum(results.licences.values()) == 47
 
 
@@ -155,14 +172,21 @@ def test_an_empty_folder_and_a_lost_artifact_are_named(tmp_path: Path) -> None:
     [
         ({}, 1, ("SFT", "", "")),
         ({"iterations": [{"more_sft": {"epochs": 1}}]}, 2, ("more SFT", "", "")),
-        ({"iterations": [{"learn": {"loss": "kto", "nll_weight": 0.0}, "practice": PAPER}]}, 2, ("KTO", "lessons / teacher", "")),
-        ({"iterations": [{}, {"learn": {"loss": "apo_zero", "nll_weight": 0.5}}], "reference": "first"}, 3,
-         ("APO-ZERO + 0.5 NLL", "", "M1")),
+        (
+            {"iterations": [{"learn": {"loss": "kto", "nll_weight": 0.0}, "practice": PAPER}]},
+            2,
+            ("KTO", "lessons / teacher", ""),
+        ),
+        (
+            {"iterations": [{}, {"learn": {"loss": "apo_zero", "nll_weight": 0.5}}], "reference": "first"},
+            3,
+            ("APO-ZERO + 0.5 NLL", "", "M1"),
+        ),
         ({"iterations": [{"learn": {"loss": "nll", "nll_weight": 1}}]}, 2, ("NLL", "", "")),
         ({"iterations": [{"learn": {"loss": "./mine.py"}}]}, 2, ("./mine.py", "", "")),
         ({"iterations": []}, 4, ("", "", "")),
     ],
-)  # fmt: skip
+)
 def test_rows_are_named_for_what_they_are(recipe: dict[str, object], iteration: int, expected: tuple[str, ...]) -> None:
     assert training_of(recipe, iteration) == expected
 

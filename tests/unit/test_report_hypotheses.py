@@ -21,10 +21,20 @@ Right = Callable[[int], bool]
 def student(arm: str, seed: int, right: Right, name: str = "M2") -> Student:
     """Answers problem number k rightly where `right(k)`; samples the other way round."""
     answers = {
-        p.id: Scored(problem_id=p.id, benchmark="b", draw=0, text="", final_answer="1", gold="1", by="rules",
-                     outcome="agrees" if right(k) else "disagrees", finish_reason="stop", n_tokens=1)
+        p.id: Scored(
+            problem_id=p.id,
+            benchmark="b",
+            draw=0,
+            text="",
+            final_answer="1",
+            gold="1",
+            by="rules",
+            outcome="agrees" if right(k) else "disagrees",
+            finish_reason="stop",
+            n_tokens=1,
+        )
         for k, p in enumerate(PROBLEMS)
-    }  # fmt: skip
+    }
     sampled = {"b": {p.id: 1.0 - float(right(k)) for k, p in enumerate(PROBLEMS)}}
     return Student(arm, seed, name, int(name[1:]), 0, {}, {"b": answers}, {}, sampled)
 

@@ -13,6 +13,7 @@ from orcamath.report.fold import Example, Origin, Results, StageRow, fold
 from orcamath.report.page import render_page, write_page
 from orcamath.report.rows import Contrast, ResultRow
 from orcamath.report.training import Training
+from orcamath.report.written import p_value
 from orcamath.scoring.facts import BenchmarkFacts
 from orcamath.stages.gate import GateFacts, GateSettings, gate
 from orcamath.stages.judge import JudgeFacts
@@ -180,7 +181,7 @@ def test_the_hollow_dot_and_the_star_agree_with_the_interval() -> None:
     ("p", "words"), [(0.0, "<\u00a00.001"), (0.0004, "<\u00a00.001"), (0.0316, "0.032"), (1.0, "1.000")]
 )
 def test_p_is_written_with_the_digits_it_is_good_for(p: float, words: str) -> None:
-    assert sections.p_value(p) == words
+    assert p_value(p) == words
 
 
 def test_hostile_text_is_shown_and_not_obeyed(tmp_path: Path) -> None:
@@ -196,11 +197,16 @@ def test_hostile_text_is_shown_and_not_obeyed(tmp_path: Path) -> None:
         arm=HOSTILE, model=HOSTILE, contrasts=tuple(c._replace(against=HOSTILE) for c in hostile.rows[1].contrasts)
     )
     hostile = hostile._replace(
-        name=HOSTILE, about=HOSTILE, rows=(hostile.rows[0], arm), recipe=HOSTILE, licences={HOSTILE: 3},
-        origins=(Origin(HOSTILE, 3, 2, 1),), examples=(Example(HOSTILE, HOSTILE, 1, HOSTILE, HOSTILE, len(HOSTILE), HOSTILE),),
+        name=HOSTILE,
+        about=HOSTILE,
+        rows=(hostile.rows[0], arm),
+        recipe=HOSTILE,
+        licences={HOSTILE: 3},
+        origins=(Origin(HOSTILE, 3, 2, 1),),
+        examples=(Example(HOSTILE, HOSTILE, 1, HOSTILE, HOSTILE, len(HOSTILE), HOSTILE),),
         metrics={HOSTILE: [{"stage": 1, "step": i, "loss": 1.0 / (i + 1), "label": HOSTILE} for i in range(4)]},
         facts={**hostile.facts, HOSTILE: Facts.of({HOSTILE: [HOSTILE]})},
-    )  # fmt: skip
+    )
     shown = render_page(hostile)
     read = Reader(shown)
     assert not read.tags & {"script", "img"}

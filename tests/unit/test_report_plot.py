@@ -102,8 +102,16 @@ def test_labels_of_any_kind_stay_text() -> None:
     ):
         svg = parsed(drawing)  # well-formed XML, so nothing broke out
         assert {element.tag for element in svg.iter()} <= {
-            "svg", "title", "desc", "g", "line", "path", "circle", "rect", "text",
-        }  # fmt: skip
+            "svg",
+            "title",
+            "desc",
+            "g",
+            "line",
+            "path",
+            "circle",
+            "rect",
+            "text",
+        }
         assert "<script>" in text_of(svg)
         assert "⟨U+202E⟩" in text_of(svg)
 

@@ -27,21 +27,28 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     return fold(*make_run(tmp_path_factory.mktemp("run"), n=60))
 
 
-FACTS = {key: ReadingFacts.of(said) for key, said in {
-    "seeds": {
-        "by_source": {"addsub": 300, "singleeq": 400},
-        "read": {"addsub": {"test": 90, "train": 305}, "singleeq": {"train": 508}},
-        "licences": {"addsub": {"none stated": 300}, "singleeq": {"": 400}},
-        "overlap": {
-            "texts": {"addsub": 390, "singleeq": 508},
-            "same_text": {"addsub ∩ singleeq": 111},
-            "near": {"addsub ∩ singleeq": 118},
+FACTS = {
+    key: ReadingFacts.of(said)
+    for key, said in {
+        "seeds": {
+            "by_source": {"addsub": 300, "singleeq": 400},
+            "read": {"addsub": {"test": 90, "train": 305}, "singleeq": {"train": 508}},
+            "licences": {"addsub": {"none stated": 300}, "singleeq": {"": 400}},
+            "overlap": {
+                "texts": {"addsub": 390, "singleeq": 508},
+                "same_text": {"addsub ∩ singleeq": 111},
+                "near": {"addsub ∩ singleeq": 118},
+            },
+            "mixture": mixture.note({"addsub": 300, "singleeq": 400}),
         },
-        "mixture": mixture.note({"addsub": 300, "singleeq": 400}),
-    },
-    "benchmarks": {"by_source": {"gsm8k": 1319}, "read": {"gsm8k": {"test": 1319}}, "licences": {"gsm8k": {"MIT": 1319}},
-                   "overlap": None},
-}.items()}  # fmt: skip
+        "benchmarks": {
+            "by_source": {"gsm8k": 1319},
+            "read": {"gsm8k": {"test": 1319}},
+            "licences": {"gsm8k": {"MIT": 1319}},
+            "overlap": None,
+        },
+    }.items()
+}
 
 
 def test_sources_are_told_with_what_was_read_kept_and_shared() -> None:
@@ -68,13 +75,17 @@ def test_the_page_shows_overlap_mixture_and_licences(results: Results) -> None:
 
 def test_models_are_named_with_their_backend_and_the_base_with_its_fingerprint() -> None:
     recipe = {
-        "writer": None, "teacher": {"backend": "openai_compatible", "model": "gpt-4.1", "base_url": "https://x/v1"},
-        "judge": {"name": "cascade"}, "judge_model": None, "student": {"base": "mistral-7b"},
-    }  # fmt: skip
+        "writer": None,
+        "teacher": {"backend": "openai_compatible", "model": "gpt-4.1", "base_url": "https://x/v1"},
+        "judge": {"name": "cascade"},
+        "judge_model": None,
+        "student": {"base": "mistral-7b"},
+    }
     assert models(recipe, {"imitate": ImitateFacts(base="abc")}) == [
-        ("teacher", "openai_compatible · gpt-4.1 · https://x/v1"), ("judge", "cascade"),
+        ("teacher", "openai_compatible · gpt-4.1 · https://x/v1"),
+        ("judge", "cascade"),
         ("student’s base", "mistral-7b, fingerprint abc"),
-    ]  # fmt: skip
+    ]
     assert models({}, {}) == []
 
 
@@ -145,7 +156,10 @@ def test_problems_whose_teacher_is_doubted_are_shown_with_what_the_samples_say(t
     made = {"practice 2": seal(store, "practice", practised), "preferences 2": seal(store, "preferences", preferred)}
     (found,) = doubted("KTO", made)
     assert found == Excerpt(
-        "KTO: preferences 2, the teacher is doubted", "5 + 5?", "Way 0.\n#### 10",
-        "the teacher’s answer: 9", "p7",
-    )  # fmt: skip
+        "KTO: preferences 2, the teacher is doubted",
+        "5 + 5?",
+        "Way 0.\n#### 10",
+        "the teacher’s answer: 9",
+        "p7",
+    )
     assert list(doubted("", {"preferences 2": made["preferences 2"]})) == []

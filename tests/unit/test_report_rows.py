@@ -26,10 +26,20 @@ RIGHT = {  # (arm, seed) → which of ten problems are answered rightly
 
 def student(arm: str, seed: int | None, right: str, **measures: object) -> Student:
     answers = {
-        f"p{i}": Scored(problem_id=f"p{i}", benchmark="b", draw=0, text="", final_answer="1", gold="1",
-                        outcome="agrees" if r == "1" else "unjudged", by="rules", finish_reason="stop", n_tokens=1)
+        f"p{i}": Scored(
+            problem_id=f"p{i}",
+            benchmark="b",
+            draw=0,
+            text="",
+            final_answer="1",
+            gold="1",
+            outcome="agrees" if r == "1" else "unjudged",
+            by="rules",
+            finish_reason="stop",
+            n_tokens=1,
+        )
         for i, r in enumerate(right)
-    }  # fmt: skip
+    }
     recipe = {"iterations": [{"more_sft": {}}], "match_tokens_of": "KTO"} if arm == "more SFT" else {"iterations": [{}]}
     name, iteration = ("M2", 2) if arm else ("M1", 1)
     return Student(

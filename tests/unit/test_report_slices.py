@@ -11,10 +11,20 @@ from orcamath.report.slices import CUTS, last_students, slices
 
 def student(arm: str, name: str, iteration: int, right: dict[str, bool], seed: int | None = None) -> Student:
     answers = {
-        i: Scored(problem_id=i, benchmark="b", draw=0, text="", final_answer=None, gold="1", by="rules", n_tokens=None,
-                  outcome="agrees" if r else "disagrees", finish_reason="stop")
+        i: Scored(
+            problem_id=i,
+            benchmark="b",
+            draw=0,
+            text="",
+            final_answer=None,
+            gold="1",
+            by="rules",
+            n_tokens=None,
+            outcome="agrees" if r else "disagrees",
+            finish_reason="stop",
+        )
         for i, r in right.items()
-    }  # fmt: skip
+    }
     return Student(arm, seed, name, iteration, 0, {}, {"b": answers}, {})
 
 

@@ -93,7 +93,16 @@ def test_what_cannot_be_read_is_nothing(tmp_path: Path, text: str) -> None:
         (
             [],
             [
-                "benchmarks", "seeds", "ask", "edit", "collect", "teach", "gate", "unseen", "evaluate base 0", "imitate",
+                "benchmarks",
+                "seeds",
+                "ask",
+                "edit",
+                "collect",
+                "teach",
+                "gate",
+                "unseen",
+                "evaluate base 0",
+                "imitate",
                 "evaluate M1",
             ],
         ),
@@ -103,7 +112,7 @@ def test_what_cannot_be_read_is_nothing(tmp_path: Path, text: str) -> None:
             ["benchmarks", "seeds", "ask", "seeds as they are", "collect", "teach"],
         ),
     ],
-)  # fmt: skip
+)
 def test_outline_follows_the_recipe(overrides: list[str], some: list[str]) -> None:
     recipe = load("classroom", overrides)
     assert isinstance(recipe, Recipe)

@@ -46,8 +46,11 @@ def test_any_set_is_read_by_a_map_of_columns_with_the_hubs_splits(tmp_path: Path
     )
     found = [p for p in hub.read(settings) if isinstance(p, Problem)]
     assert [(p.question, p.split, p.answer_kind) for p in found] == [
-        ("1+1?", "train", "number"), ("Who?", "train", "text"), ("1+2?", "dev", "number"), ("2+2?", "test", "number"),
-    ]  # fmt: skip
+        ("1+1?", "train", "number"),
+        ("Who?", "train", "text"),
+        ("1+2?", "dev", "number"),
+        ("2+2?", "test", "number"),
+    ]
     assert {(p.source, p.licence) for p in found} == {("mine", "CC0")}
     assert len(contents_of([settings])) == 3
 
@@ -102,12 +105,18 @@ def test_a_set_without_any_copy_says_so() -> None:
 
 def test_the_hubs_parquet_copies_of_scripted_sets_are_found_by_configuration_and_split() -> None:
     listing = [
-        "README.md", "addsub/train/0001.parquet", "addsub/train/0000.parquet", "addsub/test/0000.parquet",
-        "addsub/test/index.duckdb", "asdiv/lila-validation.parquet", "big/partial-train/0000.parquet",
-    ]  # fmt: skip
+        "README.md",
+        "addsub/train/0001.parquet",
+        "addsub/train/0000.parquet",
+        "addsub/test/0000.parquet",
+        "addsub/test/index.duckdb",
+        "asdiv/lila-validation.parquet",
+        "big/partial-train/0000.parquet",
+    ]
     assert converted_files(listing, "addsub") == {
-        "test": ["addsub/test/0000.parquet"], "train": ["addsub/train/0000.parquet", "addsub/train/0001.parquet"],
-    }  # fmt: skip
+        "test": ["addsub/test/0000.parquet"],
+        "train": ["addsub/train/0000.parquet", "addsub/train/0001.parquet"],
+    }
     assert converted_files(listing, "asdiv") == {"dev": ["asdiv/lila-validation.parquet"]}
     with pytest.raises(DataError, match="no whole split"):
         converted_files(listing, "big")

@@ -101,9 +101,12 @@ def test_latin_1_gzip_garbage_and_strange_endings_each_say_what_to_do(bench: Ben
     (tmp_path / "list.json").write_text('[{"question": "1+1?"},\n {"question": }]')
     (tmp_path / "bad.parquet").write_bytes(b"PAR0")
     for name, says in {
-        "latin.csv": "not UTF-8", "torn.jsonl.gz": "fetch it again", "book.docx": "convert it",
-        "list.json": "line 2", "bad.parquet": "no Parquet file",
-    }.items():  # fmt: skip
+        "latin.csv": "not UTF-8",
+        "torn.jsonl.gz": "fetch it again",
+        "book.docx": "convert it",
+        "list.json": "line 2",
+        "bad.parquet": "no Parquet file",
+    }.items():
         with pytest.raises(DataError, match=says) as raised:
             seeds(bench, SeedsSettings(sources=one(path=str(tmp_path / name))))
         assert name in str(raised.value)
@@ -202,8 +205,13 @@ def test_limits_take_the_first_in_file_order_and_of_every_source_in_turn(bench: 
         for n, limit in (("a", 2), ("b", None))
     )
     assert [p.question[:3] for p in problems(seeds(bench, SeedsSettings(sources=sources, limit=6)))] == [
-        "a 0", "b 0", "a 1", "b 1", "b 2", "b 3",
-    ]  # fmt: skip
+        "a 0",
+        "b 0",
+        "a 1",
+        "b 1",
+        "b 2",
+        "b 3",
+    ]
     made = seeds(bench, SeedsSettings(sources=sources))
     assert made.facts["by_source"] == {"a": 2, "b": 9}
 
@@ -316,8 +324,10 @@ def test_the_overlap_matrix_counts_texts_and_near_texts(bench: Bench) -> None:
     }
     made = seeds(bench, SeedsSettings(sources=(SourceSettings(name="a"), SourceSettings(name="b"))), own)
     assert made.facts["overlap"] == {
-        "texts": {"a": 2, "b/train": 2}, "same_text": {"a ∩ b/train": 1}, "near": {"a ∩ b/train": 1},
-    }  # fmt: skip
+        "texts": {"a": 2, "b/train": 2},
+        "same_text": {"a ∩ b/train": 1},
+        "near": {"a ∩ b/train": 1},
+    }
 
 
 def test_exact_clusters_read_a_source_once(bench: Bench) -> None:

@@ -28,15 +28,23 @@ pytestmark = pytest.mark.skipif(
 )
 
 FILES = {
-    "gsm8k-train": ("gsm8k", "gsm8k_train.jsonl.gz"), "gsm8k-test": ("gsm8k", "gsm8k_test.jsonl.gz"),
-    "svamp-all": ("svamp", "SVAMP.json.gz"), "asdiv-all": ("asdiv", "ASDiv.xml.gz"), "addsub-all": ("addsub", "AddSub.json.gz"),
-    "multiarith-all": ("multiarith", "MultiArith.json.gz"), "singleeq-all": ("singleeq", "SingleEq.json.gz"),
-    "singleop-all": ("singleop", "SingleOp.jsonl.gz"), "draw-train": ("draw", "draw_train.jsonl.gz"),
-    "draw-dev": ("draw", "draw_dev.jsonl.gz"), "draw-test": ("draw", "draw_test.jsonl.gz"),
-    "alg514-train": ("alg514", "alg514_train.json.gz"), "alg514-valid": ("alg514", "alg514_valid.json.gz"),
-    "alg514-test": ("alg514", "alg514_test.json.gz"), "mathqa-dev": ("mathqa", "mathqa_dev.json.gz"),
+    "gsm8k-train": ("gsm8k", "gsm8k_train.jsonl.gz"),
+    "gsm8k-test": ("gsm8k", "gsm8k_test.jsonl.gz"),
+    "svamp-all": ("svamp", "SVAMP.json.gz"),
+    "asdiv-all": ("asdiv", "ASDiv.xml.gz"),
+    "addsub-all": ("addsub", "AddSub.json.gz"),
+    "multiarith-all": ("multiarith", "MultiArith.json.gz"),
+    "singleeq-all": ("singleeq", "SingleEq.json.gz"),
+    "singleop-all": ("singleop", "SingleOp.jsonl.gz"),
+    "draw-train": ("draw", "draw_train.jsonl.gz"),
+    "draw-dev": ("draw", "draw_dev.jsonl.gz"),
+    "draw-test": ("draw", "draw_test.jsonl.gz"),
+    "alg514-train": ("alg514", "alg514_train.json.gz"),
+    "alg514-valid": ("alg514", "alg514_valid.json.gz"),
+    "alg514-test": ("alg514", "alg514_test.json.gz"),
+    "mathqa-dev": ("mathqa", "mathqa_dev.json.gz"),
     "mathqa-test": ("mathqa", "mathqa_test.json.gz"),
-}  # fmt: skip
+}
 SPLITS = {"train": "train", "dev": "dev", "valid": "dev", "test": "test"}
 
 
@@ -83,8 +91,10 @@ def test_kinds_of_answers() -> None:
     }
     asdiv = kinds.pop("asdiv")
     assert kinds == {
-        "draw": {"set": 452, "number": 148}, "alg514": {"set": 342, "number": 69}, "mathqa": {"choice": 4475},
-    }  # fmt: skip
+        "draw": {"set": 452, "number": 148},
+        "alg514": {"set": 342, "number": 69},
+        "mathqa": {"choice": 4475},
+    }
     assert set(asdiv) == {"number", "set", "text"}
     assert asdiv["set"] == 90
     assert 40 <= asdiv["text"] <= 146  # names, colours, yes and no; times and ratios are on the border

@@ -74,9 +74,12 @@ def test_any_record_is_one_problem_or_one_rejection(tmp_path: Path, row: dict[st
 def test_a_file_called_json_may_hold_lines_a_list_or_numbered_records(tmp_path: Path) -> None:
     records = [{"q": 1}, {"q": 2}]
     texts = [
-        "\n".join(map(json.dumps, records)), json.dumps(records), json.dumps({"version": 1, "data": records}),
-        json.dumps({"1": records[0], "2": records[1]}), "\ufeff" + json.dumps(records),
-    ]  # fmt: skip
+        "\n".join(map(json.dumps, records)),
+        json.dumps(records),
+        json.dumps({"version": 1, "data": records}),
+        json.dumps({"1": records[0], "2": records[1]}),
+        "\ufeff" + json.dumps(records),
+    ]
     for text in texts:
         (tmp_path / "x.json").write_text(text, encoding="utf-8")
         assert [r.values for r in rows(tmp_path / "x.json") if isinstance(r, Row)] == records
@@ -85,12 +88,31 @@ def test_a_file_called_json_may_hold_lines_a_list_or_numbered_records(tmp_path: 
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (51.0, "51"), (2.5, "2.5"), (0.1, "0.1"), ("39.0", "39"), (" 43 ", "43"), ("0.50", "0.5"), ("-0.0", "0"), (-3, "-3"),
-        ([12.0, 22.0], "12, 22"), (["3"], "3"), ("1,319", "1,319"), ("3/4", "3/4"), ("$18.00", "$18.00"), (1e22, "1e+22"),
-        (None, None), ("", None), ([], None), ([1, None], None), (True, None), (float("nan"), None), ({"a": 1}, None),
-        (2.14285714286, "2.14285714286"), ("1.10.2", "1.10.2"),
+        (51.0, "51"),
+        (2.5, "2.5"),
+        (0.1, "0.1"),
+        ("39.0", "39"),
+        (" 43 ", "43"),
+        ("0.50", "0.5"),
+        ("-0.0", "0"),
+        (-3, "-3"),
+        ([12.0, 22.0], "12, 22"),
+        (["3"], "3"),
+        ("1,319", "1,319"),
+        ("3/4", "3/4"),
+        ("$18.00", "$18.00"),
+        (1e22, "1e+22"),
+        (None, None),
+        ("", None),
+        ([], None),
+        ([1, None], None),
+        (True, None),
+        (float("nan"), None),
+        ({"a": 1}, None),
+        (2.14285714286, "2.14285714286"),
+        ("1.10.2", "1.10.2"),
     ],
-)  # fmt: skip
+)
 def test_answers_are_spelt_one_way(value: object, text: str | None) -> None:
     assert number_text(value) == text
 
@@ -114,10 +136,16 @@ def test_kinds_of_gold(answer: str | None, kind: str) -> None:
 @pytest.mark.parametrize(
     ("name", "split"),
     [
-        ("gsm8k_train", "train"), ("valid", "dev"), ("validation-00000-of-00001", "dev"), ("Test", "test"), ("testmini", None),
-        ("train_test", None), ("restrained", None), ("", None),
+        ("gsm8k_train", "train"),
+        ("valid", "dev"),
+        ("validation-00000-of-00001", "dev"),
+        ("Test", "test"),
+        ("testmini", None),
+        ("train_test", None),
+        ("restrained", None),
+        ("", None),
     ],
-)  # fmt: skip
+)
 def test_splits_are_read_from_whole_words_only(name: str, split: str | None) -> None:
     assert split_named(name) == split
 
@@ -129,9 +157,11 @@ def test_splits_are_read_from_whole_words_only(name: str, split: str | None) -> 
         ("['a ) 4', 'b ) 4 π']", ("4", "4 π")),
         ("a ) a ) 2 , b ) b ) 5", ("2", "5")),
         ("a ) 1 : 5 , b ) rs . 600", ("1 : 5", "rs . 600")),
-        ("b ) 1 , a ) 2", ()), ("none", ()), ("", ()),
+        ("b ) 1 , a ) 2", ()),
+        ("none", ()),
+        ("", ()),
     ],
-)  # fmt: skip
+)
 def test_options_of_mathqa(text: str, options: tuple[str, ...]) -> None:
     assert options_of(text) == options
 

@@ -30,9 +30,16 @@ def started(bench: Bench, path: Path, stage: str, *rows: dict[str, Any] | str, *
 
 def test_questions_alone_are_enough(bench: Bench, tmp_path: Path) -> None:
     made = started(
-        bench, tmp_path / "own.csv", "problems", "q,a", '"What is 2+2?",4', "Why?,", columns={"question": "q", "answer": "a"},
-        called="school", licence="CC0",
-    )  # fmt: skip
+        bench,
+        tmp_path / "own.csv",
+        "problems",
+        "q,a",
+        '"What is 2+2?",4',
+        "Why?,",
+        columns={"question": "q", "answer": "a"},
+        called="school",
+        licence="CC0",
+    )
     one, two = made.read(Problem)
     assert (one.question, one.answer, one.answer_from, one.source, one.licence) == (
         "What is 2+2?",
@@ -54,11 +61,13 @@ def test_test_problems_are_left_out_and_counted_and_repeats_kept_once(bench: Ben
 
 def test_lessons_find_the_short_answer_in_the_solution_or_take_it_from_its_column(bench: Bench, tmp_path: Path) -> None:
     made = started(
-        bench, tmp_path / "own.jsonl", "lessons",
+        bench,
+        tmp_path / "own.jsonl",
+        "lessons",
         {"question": "What is 2+2?", "answer": "2+2=4\n#### 4", "gold": 4},
         {"question": "How many are 3+2?", "answer": "So the answer is 5 apples."},
         {"question": "How many are 1+2?", "answer": "Count.", "final_answer": 3.0, "teacher": "gpt-4-0613"},
-    )  # fmt: skip
+    )
     one, two, three = made.read(Lesson)
     assert (one.final_answer, one.gold, one.teacher, one.verified) == ("4", "4", "own:own", "unverified")
     assert two.final_answer is not None
@@ -68,21 +77,27 @@ def test_lessons_find_the_short_answer_in_the_solution_or_take_it_from_its_colum
 
 def test_verdicts_become_exercises_attempts_and_verdicts_in_one_order(bench: Bench, tmp_path: Path) -> None:
     made = started(
-        bench, tmp_path / "own.jsonl", "verdicts",
+        bench,
+        tmp_path / "own.jsonl",
+        "verdicts",
         {"question": "A?", "response": "a1", "label": "yes", "answer": "1"},
         {"question": "B?", "response": "b1", "label": False, "solution": "so 2\n#### 2", "answer": 2},
         {"question": "A?", "response": "a2", "label": 0, "answer": "1", "finished": False},
         {"question": "A?", "response": "a3", "label": None, "answer": "1"},
-    )  # fmt: skip
+    )
     found = [
         (e.question, e.reference, e.label, [(j.attempt.text, j.outcome, j.attempt.finish_reason) for j in judged])
         for e, judged in joined(made.read(Exercise), made.read(Attempt), made.read(Verdict))
     ]
     assert found == [
-        ("A?", "1", "known_answer",
-         [("a1", "agrees", "stop"), ("a2", "disagrees", "length"), ("a3", "unjudged", "stop")]),
+        (
+            "A?",
+            "1",
+            "known_answer",
+            [("a1", "agrees", "stop"), ("a2", "disagrees", "length"), ("a3", "unjudged", "stop")],
+        ),
         ("B?", "2", "teacher", [("b1", "disagrees", "stop")]),
-    ]  # fmt: skip
+    ]
     assert (made.facts["agrees"], made.facts["disagrees"], made.facts["unjudged"]) == (1, 2, 1)
     assert made.balance["results"] == made.balance["kept"] == 4
 
@@ -90,11 +105,23 @@ def test_verdicts_become_exercises_attempts_and_verdicts_in_one_order(bench: Ben
 @pytest.mark.parametrize(
     ("value", "outcome"),
     [
-        ("Yes", "agrees"), (" correct ", "agrees"), (True, "agrees"), (1, "agrees"), (1.0, "agrees"), ("no", "disagrees"),
-        ("Incorrect", "disagrees"), (False, "disagrees"), (0, "disagrees"), (-1, "disagrees"), ("", "unjudged"),
-        (None, "unjudged"), ("maybe", None), (7, None), ({"label": 1}, None),
+        ("Yes", "agrees"),
+        (" correct ", "agrees"),
+        (True, "agrees"),
+        (1, "agrees"),
+        (1.0, "agrees"),
+        ("no", "disagrees"),
+        ("Incorrect", "disagrees"),
+        (False, "disagrees"),
+        (0, "disagrees"),
+        (-1, "disagrees"),
+        ("", "unjudged"),
+        (None, "unjudged"),
+        ("maybe", None),
+        (7, None),
+        ({"label": 1}, None),
     ],
-)  # fmt: skip
+)
 def test_yes_and_no_in_the_usual_spellings(value: object, outcome: str | None) -> None:
     assert outcome_of(value) == outcome
 

@@ -39,8 +39,9 @@ def test_clusters_of_lessons_and_of_problems_to_practise_on_are_left_out(
     assert list(made.read(Problem)) == [TESTS[0], TESTS[2]]
     assert made.balance["rejected"] == {"seen_in_training": 2}
     assert [(r.item, r.repeats) for r in made.read(Rejected)] == [
-        (TESTS[1].id, problem("2+1?", "c2").id), (TESTS[3].id, problem("2+4?", "c3").id),
-    ]  # fmt: skip
+        (TESTS[1].id, problem("2+1?", "c2").id),
+        (TESTS[3].id, problem("2+4?", "c3").id),
+    ]
     assert made.facts == {"of": {"a": 3, "b": 1}, "seen": {"a": 1, "b": 1}, "seen_clusters": "drop"}
 
 

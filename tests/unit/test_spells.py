@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from orcamath.assemble import run_recipe
 from orcamath.difficulty import Rate, settled, standings
 from orcamath.errors import WireDown
 from orcamath.judges.rules import make as rules
@@ -21,6 +20,7 @@ from orcamath.recipe_settings import Recipe
 from orcamath.records import Attempt, Exercise, Outcome, Preference, Problem, Verdict
 from orcamath.report.fold import fold
 from orcamath.report.page import render_page
+from orcamath.running import run_recipe
 from orcamath.stages.aiming import Round
 from orcamath.stages.judge import JudgeFacts, judge
 from orcamath.stages.practice import PracticeFacts, PracticeSettings, practise
@@ -39,8 +39,9 @@ SIGN: dict[str, Outcome] = {"+": "agrees", "-": "disagrees", "?": "unjudged"}
 # what each problem's draws come to: right is 7
 DRAWS = {"soon": "+-++++++", "late": "++++-+++", "always": "++++++++", "never": "--------"}
 PROBLEMS = {
-    name: Problem.make(f"Tom has {name} apples", "seed", "t", answer="7").model_copy(update={"confirmed": True}) for name in DRAWS
-}  # fmt: skip
+    name: Problem.make(f"Tom has {name} apples", "seed", "t", answer="7").model_copy(update={"confirmed": True})
+    for name in DRAWS
+}
 
 
 def pose(question: str, sampling: Sampling, draw: int = 0) -> Request:
@@ -89,8 +90,9 @@ class Spelled:
 
 
 @pytest.mark.parametrize(
-    ("said", "done"), [("+-", True), ("++", False), ("--", False), ("+?", False), ("?-+", True), ("++++++", True), ("", False)]
-)  # fmt: skip
+    ("said", "done"),
+    [("+-", True), ("++", False), ("--", False), ("+?", False), ("?-+", True), ("++++++", True), ("", False)],
+)
 def test_when_a_problem_is_settled(said: str, done: bool) -> None:
     judged = [
         Judged(Attempt.make("p", i, "x", "s", token_ids=None, finish_reason="stop"), SIGN[c])
@@ -176,11 +178,21 @@ def test_the_plan_counts_with_the_most_that_may_be_needed() -> None:
 
 def test_a_run_in_spells_ends_like_any_other(tmp_path: Path) -> None:
     small = [
-        "variants={}", "unspoilt=null", "base_shown=[]", "seeds.sources.0.options.n=20", "benchmarks.sources.0.options.n=4",
-        "teach.max_problems=10", "imitate.train_steps=1", "evaluate.max_new_tokens=4", "practice.max_problems=4",
-        "practice.max_new_tokens=8", "practice.samples=2", "practice.until={more: 1, alike: 4}", "learn.negative_only=true",
+        "variants={}",
+        "unspoilt=null",
+        "base_shown=[]",
+        "seeds.sources.0.options.n=20",
+        "benchmarks.sources.0.options.n=4",
+        "teach.max_problems=10",
+        "imitate.train_steps=1",
+        "evaluate.max_new_tokens=4",
+        "practice.max_problems=4",
+        "practice.max_new_tokens=8",
+        "practice.samples=2",
+        "practice.until={more: 1, alike: 4}",
+        "learn.negative_only=true",
         "iterations=[{}]",
-    ]  # fmt: skip
+    ]
     recipe, store = load("classroom", small), Store(tmp_path / "store")
     with RunFolder(tmp_path / "runs" / "r") as run:
         run_recipe(recipe, run, store, quiet=True)

@@ -200,8 +200,12 @@ class Echo:
         for r in requests:
             self.asked.append(r.messages[0].content)
             failed = "lose me" in r.messages[0].content and len(self.asked) < 5
-            yield Reply(r.key(self.fingerprint), f"echo {r.messages[0].content}", usage=Usage(1, 2),
-                        error="connection reset" if failed else None)  # fmt: skip
+            yield Reply(
+                r.key(self.fingerprint),
+                f"echo {r.messages[0].content}",
+                usage=Usage(1, 2),
+                error="connection reset" if failed else None,
+            )
 
 
 def ask(text: str, draw: int = 0, temperature: float = 0.0) -> Request:

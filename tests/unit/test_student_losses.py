@@ -18,11 +18,16 @@ def sigmoid(x: float) -> float:
 def batch(logp: torch.Tensor, z0: float = 0.25) -> Batch:
     """Four responses, two of them right; all four pairs."""
     return Batch(
-        logp, torch.tensor([-3.0, -2.0, -2.5, -1.0], dtype=logp.dtype), torch.tensor([2, 4, 3, 5], dtype=logp.dtype),
-        torch.tensor([True, True, False, False]), torch.ones(4, dtype=logp.dtype),
-        torch.tensor([[0, 2], [0, 3], [1, 2], [1, 3]]), torch.ones(4, dtype=logp.dtype),
-        torch.tensor(z0, dtype=logp.dtype), Totals(4.0, 4.0, 6.0),
-    )  # fmt: skip
+        logp,
+        torch.tensor([-3.0, -2.0, -2.5, -1.0], dtype=logp.dtype),
+        torch.tensor([2, 4, 3, 5], dtype=logp.dtype),
+        torch.tensor([True, True, False, False]),
+        torch.ones(4, dtype=logp.dtype),
+        torch.tensor([[0, 2], [0, 3], [1, 2], [1, 3]]),
+        torch.ones(4, dtype=logp.dtype),
+        torch.tensor(z0, dtype=logp.dtype),
+        Totals(4.0, 4.0, 6.0),
+    )
 
 
 LOGP = (-2.5, -2.2, -2.0, -2.0)

@@ -109,5 +109,6 @@ def test_the_shipped_pupil_keeps_its_fingerprint_and_its_samples() -> None:
     sampled = sample_chunk(loaded.model, asked, encoder.stop_ids, encoder.decode, 3)
     text = repr([s.ids for s in sampled]).encode()
     assert (folder.fingerprint, blake2b(text, digest_size=8).hexdigest()) == (
-        "1700640afbc36baee5642356b867830c", "0d2b7084d9861a71",
-    )  # fmt: skip
+        "1700640afbc36baee5642356b867830c",
+        "0d2b7084d9861a71",
+    )

@@ -32,9 +32,14 @@ def some_groups(seed: int, n: int = 5) -> list[Referenced]:
         responses = tuple(ids(r, r.randint(1, 9)) for _ in range(good + bad))
         pairs = tuple((w, good + b, 1.0) for w, b in product(range(good), range(bad)))
         group = Group(
-            f"p{i}", ids(r, r.randint(1, 12)), responses, (True,) * good + (False,) * bad, (1.0,) * (good + bad), pairs,
+            f"p{i}",
+            ids(r, r.randint(1, 12)),
+            responses,
+            (True,) * good + (False,) * bad,
+            (1.0,) * (good + bad),
+            pairs,
             (False,) * (good + bad),
-        )  # fmt: skip
+        )
         out.append(Referenced(group, tuple(r.uniform(-30, -5) for _ in responses)))
     return out
 

@@ -81,12 +81,13 @@ def lessons(tmp_path: Path) -> Artifact:
 def preferences(tmp_path: Path) -> Artifact:
     made = [
         Preference(
-            problem_id=f"p{i}", question=f"Tom has {i} apples .",
+            problem_id=f"p{i}",
+            question=f"Tom has {i} apples .",
             positives=(Response(text=f"#### {i}", origin="teacher"),),
             negatives=(Response(text=f"#### {i + 1}", origin="sample"), Response(text="how", origin="off_topic")),
         )
         for i in range(12)
-    ]  # fmt: skip
+    ]
     return sealed(tmp_path, "preferences", preferences=made)
 
 
@@ -235,7 +236,7 @@ def test_divergence_stops_with_step_and_ids(tmp_path: Path, base: ModelFolder, l
 def test_nothing_to_learn_from_says_why(tmp_path: Path, base: ModelFolder) -> None:
     only_bad = Preference(
         problem_id="p", question="how", positives=(), negatives=(Response(text="#### 1", origin="sample"),)
-    )  # fmt: skip
+    )
     found = sealed(tmp_path, "preferences", preferences=[only_bad])
     with pytest.raises(DataError, match="no_right_answer"):
         learn(told(output(tmp_path), Metrics()), LEARN, found, base, base, kto.loss)

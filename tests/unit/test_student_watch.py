@@ -9,8 +9,14 @@ from orcamath.student.groups import Group
 from orcamath.student.watch import Sums, Watch, looked_at, watched
 
 GROUP = Group(
-    "p", (1,), ((2,), (3,), (4,)), (True, False, False), (1.0, 1.0, 1.0), ((0, 1, 1.0), (0, 2, 1.0)), (False, False, True)
-)  # fmt: skip
+    "p",
+    (1,),
+    ((2,), (3,), (4,)),
+    (True, False, False),
+    (1.0, 1.0, 1.0),
+    ((0, 1, 1.0), (0, 2, 1.0)),
+    (False, False, True),
+)
 
 
 def test_a_steps_numbers_by_hand() -> None:
@@ -18,14 +24,24 @@ def test_a_steps_numbers_by_hand() -> None:
     numbers = watched(sums.plus(Sums()), 0.5, 0.25, reference=True)
     assert numbers == pytest.approx(
         {
-            "z0": 0.25, "logp_chosen": -2.0, "logp_rejected": -17.5, "off_topic_share": 1 / 3, "off_topic_pairs": 0.5,
-            "reward_chosen": 0.5, "reward_rejected": 0.5 * (-1 - 10) / 2, "margin": 0.5 + 2.75, "kl": 0.0,
+            "z0": 0.25,
+            "logp_chosen": -2.0,
+            "logp_rejected": -17.5,
+            "off_topic_share": 1 / 3,
+            "off_topic_pairs": 0.5,
+            "reward_chosen": 0.5,
+            "reward_rejected": 0.5 * (-1 - 10) / 2,
+            "margin": 0.5 + 2.75,
+            "kl": 0.0,
             "right_mass": 1.0,
         }
-    )  # fmt: skip
+    )
     assert watched(sums, 0.5, None, reference=False).keys() == {
-        "logp_chosen", "logp_rejected", "off_topic_share", "off_topic_pairs"
-    }  # fmt: skip
+        "logp_chosen",
+        "logp_rejected",
+        "off_topic_share",
+        "off_topic_pairs",
+    }
     assert watched(Sums(), 0.5, None, reference=True) == {}
 
 

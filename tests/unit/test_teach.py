@@ -15,9 +15,15 @@ from scripted import Bench, Scripted, seed, user_text
 
 GOLD = seed("Ann has 3 pens and buys 4. How many pens has she?", "7", licence="CC0", solution="3 + 4 = 7")
 HIDDEN = Problem.make(
-    "Ann has some pens and buys 4. She has 7. How many had she?", "ask_me_anything", "test", answer="3",
-    answer_from="hidden_number", target="3", parents=(GOLD.id,), round=1,
-)  # fmt: skip
+    "Ann has some pens and buys 4. She has 7. How many had she?",
+    "ask_me_anything",
+    "test",
+    answer="3",
+    answer_from="hidden_number",
+    target="3",
+    parents=(GOLD.id,),
+    round=1,
+)
 EDITED = Problem.make(
     "Ann has 3 pens, buys 4, loses 2. How many has she?", "suggester_editor", "test", parents=(GOLD.id,)
 )
@@ -72,8 +78,11 @@ def test_k_solutions_make_k_lessons_and_agreement(tmp_path: Path) -> None:
     made = taught(tmp_path, lambda r: f"#### {5 if r.draw % 4 else 6}", [EDITED], solutions=4, temperature=0.7)
     lessons = list(made.read(Lesson))
     assert [(x.draw, x.final_answer, x.verified) for x in lessons] == [
-        (0, "6", "unverified"), (1, "5", "agreement"), (2, "5", "agreement"), (3, "5", "agreement"),
-    ]  # fmt: skip
+        (0, "6", "unverified"),
+        (1, "5", "agreement"),
+        (2, "5", "agreement"),
+        (3, "5", "agreement"),
+    ]
     assert made.facts["checks"] == {"agreement_agrees": 3, "agreement_disagrees": 1}
 
 

@@ -18,7 +18,7 @@ from orcamath.records import (
     Response,
     Scored,
     Verdict,
-)  # fmt: skip
+)
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.view.ancestry import ancestry
 from orcamath.view.text import markup, rendered
@@ -30,9 +30,15 @@ SEED = Problem.make(
     "Mia has 3 boxes of 4 pens. How many?", "seed", "gsm8k", answer="12", answer_from="gold", licence="MIT"
 )
 ASKED = Problem.make(
-    "Mia has some boxes of 4 pens, 12 in all. How many boxes?", "ask_me_anything", "gsm8k", parents=(SEED.id,), target="3",
-    answer="3", answer_from="hidden_number", round=1,
-)  # fmt: skip
+    "Mia has some boxes of 4 pens, 12 in all. How many boxes?",
+    "ask_me_anything",
+    "gsm8k",
+    parents=(SEED.id,),
+    target="3",
+    answer="3",
+    answer_from="hidden_number",
+    round=1,
+)
 OTHER = Problem.make("Mia has 3 boxes, 12 pens.", "ask_me_anything", "gsm8k", parents=(SEED.id,), target="4", round=1)
 EDITED = Problem.make(
     "Mia has 3 boxes of 4 pens and loses 2.", "suggester_editor", "gsm8k", parents=(SEED.id,), round=1
@@ -48,13 +54,23 @@ VERDICTS = [
     Verdict(attempt_id=ATTEMPTS[1].id, problem_id=ASKED.id, outcome="disagrees", by="rules", reason=EVIL),
 ]
 PREFERENCE = Preference(
-    problem_id=ASKED.id, question=ASKED.question, positives=(Response(text="It is 3.", origin="sample", multiplicity=2),),
+    problem_id=ASKED.id,
+    question=ASKED.question,
+    positives=(Response(text="It is 3.", origin="sample", multiplicity=2),),
     negatives=(Response(text="It is 4.", origin="sample"), Response(text="A cat.", origin="off_topic")),
-)  # fmt: skip
+)
 SCORED = Scored(
-    problem_id=ASKED.id, benchmark="mine", draw=0, text="3", final_answer="3", gold="3", outcome="agrees", by="rules",
-    finish_reason="stop", n_tokens=1,
-)  # fmt: skip
+    problem_id=ASKED.id,
+    benchmark="mine",
+    draw=0,
+    text="3",
+    final_answer="3",
+    gold="3",
+    outcome="agrees",
+    by="rules",
+    finish_reason="stop",
+    n_tokens=1,
+)
 
 
 def stage(bench: Bench, *tables: tuple[str, list[Record]]) -> Artifact:
@@ -101,8 +117,10 @@ def test_everything_that_came_of_a_problem_is_found(run: list[Artifact]) -> None
     assert found.siblings == [OTHER]
     assert found.children == []
     assert [(s.stage.split()[0], s.table) for s in found.seen] == [
-        ("stage2", "problems"), ("stage4", "problems"), ("stage5", "lessons"),
-    ]  # fmt: skip
+        ("stage2", "problems"),
+        ("stage4", "problems"),
+        ("stage5", "lessons"),
+    ]
     assert found.lessons == [LESSON]
     (practised,) = found.practised
     assert [v.outcome if v else None for _, v in practised.attempts] == ["agrees", "disagrees", None]

@@ -338,11 +338,21 @@ def test_who_is_refused(viewer: Served) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "../recipe.yaml", "..%2frecipe.yaml", "%2e%2e/recipe.yaml", "recipe.yaml", "static/app.js", "app.js/../../guard.py",
+        "../recipe.yaml",
+        "..%2frecipe.yaml",
+        "%2e%2e/recipe.yaml",
+        "recipe.yaml",
+        "static/app.js",
+        "app.js/../../guard.py",
         "//etc/passwd",
-        "raw/..%2f..%2frecipe.yaml", "raw/1e9", "report.html/../recipe.yaml", "api/../recipe.yaml", "app.js%00.html", "server.py",
+        "raw/..%2f..%2frecipe.yaml",
+        "raw/1e9",
+        "report.html/../recipe.yaml",
+        "api/../recipe.yaml",
+        "app.js%00.html",
+        "server.py",
     ],
-)  # fmt: skip
+)
 def test_no_address_is_a_path(viewer: Served, path: str) -> None:
     answer = viewer.ask(path)
     assert answer.status in {403, 404}

@@ -129,8 +129,10 @@ def test_a_damaged_file_of_servers_counts_as_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("message", "left"),
     [
-        ("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
-         {"max_completion_tokens", "temperature"}),
+        (
+            "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+            {"max_completion_tokens", "temperature"},
+        ),
         ("Unsupported parameter: max_tokens", {"max_completion_tokens", "temperature"}),
         ("litellm.UnsupportedParamsError: this model doesn't support temperature=0.0", {"max_tokens"}),
         ("`temperature` is deprecated for this model.", {"max_tokens"}),
@@ -138,7 +140,7 @@ def test_a_damaged_file_of_servers_counts_as_none(tmp_path: Path) -> None:
         ("max_tokens is too large: 100000. This model takes at most 4096", {"max_tokens", "temperature"}),
         ("temperature must be between 0 and 2", {"max_tokens", "temperature"}),
     ],
-)  # fmt: skip
+)
 def test_a_refused_parameter_is_learnt_whatever_the_model_is_called(message: str, left: set[str]) -> None:
     quirks = Quirks("an-alias-of-ours")
     body = {"max_tokens": 9, "temperature": 0.5}

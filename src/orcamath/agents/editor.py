@@ -79,10 +79,16 @@ class Editor:
             return Rejected(item=item.id, reason=reason, detail=detail, text=text)  # and the editor is asked once more
         return [
             Problem.make(
-                text, "suggester_editor", parent.source, split=parent.split, licence=parent.licence, cluster=parent.cluster,
-                parents=(parent.id,), round=parent.round + 1,
+                text,
+                "suggester_editor",
+                parent.source,
+                split=parent.split,
+                licence=parent.licence,
+                cluster=parent.cluster,
+                parents=(parent.id,),
+                round=parent.round + 1,
             )
-        ]  # fmt: skip
+        ]
 
     def _wrong(self, text: str, whole: bool, item: Suggested) -> str | None:
         if not whole:

@@ -144,9 +144,18 @@ def hidden(
     if added := [str(v) for v in have if v not in total]:
         return no("question_added_number", f"added {added}")
     return Problem.make(
-        piece.text, "ask_me_anything", seed.source, split=seed.split, licence=seed.licence, cluster=seed.cluster,
-        answer=_plain(value, target, seed.question), answer_from="hidden_number", parents=(seed.id,), round=1, target=target,
-    )  # fmt: skip
+        piece.text,
+        "ask_me_anything",
+        seed.source,
+        split=seed.split,
+        licence=seed.licence,
+        cluster=seed.cluster,
+        answer=_plain(value, target, seed.question),
+        answer_from="hidden_number",
+        parents=(seed.id,),
+        round=1,
+        target=target,
+    )
 
 
 def _value(target: str, total: Counter[Fraction]) -> Fraction | None:

@@ -192,10 +192,13 @@ def _converted(left: Reading, right: Reading) -> bool:
 
 
 _SIZES: dict[str, tuple[int | Fraction, ...]] = {
-    "time": (1, 60, 3600, 86400, 604800), "months": (1, 12), "money": (1, Fraction(1, 100)),
+    "time": (1, 60, 3600, 86400, 604800),
+    "months": (1, 12),
+    "money": (1, Fraction(1, 100)),
     "length": (1, Fraction(1, 100), 1000, Fraction(254, 10000), Fraction(3048, 10000)),
-    "mass": (1, 1000), "volume": (1, 1000),
-}  # fmt: skip
+    "mass": (1, 1000),
+    "volume": (1, 1000),
+}
 
 
 def _as_percentage(left: Reading, right: Reading, wanted: Demand) -> bool:

@@ -115,9 +115,15 @@ def _number(text: str, found: Stretch, segment: str, question: str) -> Answer:
     said = _unspaced(segment[choice.quantity.start : measure(segment, choice.quantity)[2]].strip())
     stated = not sentence or (claims(segment, choice, question) and not breaks_off(text))
     return Answer(
-        said, found.how, choice.sure, segment, found.at, choice.among, choice.several,
+        said,
+        found.how,
+        choice.sure,
+        segment,
+        found.at,
+        choice.among,
+        choice.several,
         stated=stated and not rules_out(segment, said),
-    )  # fmt: skip
+    )
 
 
 def _content(text: str) -> set[str]:

@@ -13,18 +13,62 @@ __all__ = ["braced", "plain"]
 MAX_CHARS = 2_000
 
 _WORDS = {
-    "times": "*", "cdot": "*", "div": "/", "pi": "π", "circ": "°", "degree": "°", "approx": "≈", "pm": "±", "le": "≤",
-    "leq": "≤", "leqslant": "≤", "lt": "<", "ge": "≥", "geq": "≥", "geqslant": "≥", "gt": ">", "neq": "≠", "ne": "≠",
-    "infty": "∞", "cup": "∪",
-    "lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉", "ldots": "…", "dots": "…", "to": "→", "in": "∈",
-    "rightarrow": "→", "Rightarrow": "→", "implies": "→", "quad": " ", "qquad": " ", "newline": "\n", "sqrt": "sqrt",
-    "theta": "θ", "percent": "%", "euro": "€", "pounds": "£", "colon": ":", "ast": "*", "ln": " ln ", "log": " log ",
-    "exp": " exp ", "sin": " sin ", "cos": " cos ", "tan": " tan ", "mid": "|", "backslash": "",
-}  # fmt: skip
-_WRAPPERS = {
-    "text", "mathrm", "mbox", "textbf", "mathbf", "textit", "mathit", "boxed", "fbox", "boldsymbol", "bm", "hbox", "texttt",
-    "operatorname", "emph", "underline", "mathsf", "overline", "textrm", "mathnormal", "displaystyle", "bf", "rm",
-}  # fmt: skip
+    "times": "*",
+    "cdot": "*",
+    "div": "/",
+    "pi": "π",
+    "circ": "°",
+    "degree": "°",
+    "approx": "≈",
+    "pm": "±",
+    "le": "≤",
+    "leq": "≤",
+    "leqslant": "≤",
+    "lt": "<",
+    "ge": "≥",
+    "geq": "≥",
+    "geqslant": "≥",
+    "gt": ">",
+    "neq": "≠",
+    "ne": "≠",
+    "infty": "∞",
+    "cup": "∪",
+    "lfloor": "⌊",
+    "rfloor": "⌋",
+    "lceil": "⌈",
+    "rceil": "⌉",
+    "ldots": "…",
+    "dots": "…",
+    "to": "→",
+    "in": "∈",
+    "rightarrow": "→",
+    "Rightarrow": "→",
+    "implies": "→",
+    "quad": " ",
+    "qquad": " ",
+    "newline": "\n",
+    "sqrt": "sqrt",
+    "theta": "θ",
+    "percent": "%",
+    "euro": "€",
+    "pounds": "£",
+    "colon": ":",
+    "ast": "*",
+    "ln": " ln ",
+    "log": " log ",
+    "exp": " exp ",
+    "sin": " sin ",
+    "cos": " cos ",
+    "tan": " tan ",
+    "mid": "|",
+    "backslash": "",
+}
+_WRAPPERS = frozenset(
+    (
+        "text mathrm mbox textbf mathbf textit mathit boxed fbox boldsymbol bm hbox texttt operatorname emph "
+        "underline mathsf overline textrm mathnormal displaystyle bf rm"
+    ).split()
+)
 _FRACTIONS = {"frac", "dfrac", "tfrac", "cfrac"}
 _BINOMIALS = {"binom", "dbinom", "tbinom"}
 _COMMAND = re.compile(r"\\([A-Za-z]+|.|\n)|\{(\\?[-+,])\}")

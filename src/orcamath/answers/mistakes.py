@@ -21,9 +21,16 @@ from orcamath.answers.working import worked
 __all__ = ["MISTAKES", "Mistake", "mistake"]
 
 Mistake = Literal[
-    "arithmetic slip", "wrong operation", "missed step", "misread quantity", "unit", "gave up", "no working", "cut off",
+    "arithmetic slip",
+    "wrong operation",
+    "missed step",
+    "misread quantity",
+    "unit",
+    "gave up",
+    "no working",
+    "cut off",
     "unsorted",
-]  # fmt: skip
+]
 MISTAKES: tuple[Mistake, ...] = get_args(Mistake)
 END_CHARS = 200
 """Where giving up is looked for."""

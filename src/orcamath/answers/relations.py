@@ -13,9 +13,17 @@ from orcamath.answers.expressions import Expression, Number, equal, parse_expres
 from orcamath.answers.units import is_unit
 
 __all__ = [
-    "NumberRange", "Relation", "formula", "in_symbols", "interval", "names", "relation", "same_intervals", "same_relation",
+    "NumberRange",
+    "Relation",
+    "formula",
+    "in_symbols",
+    "interval",
+    "names",
+    "relation",
+    "same_intervals",
+    "same_relation",
     "solved_for",
-]  # fmt: skip
+]
 
 _WORD = re.compile(
     r"(?<![A-Za-z])(?:(?!(?:sqrt|choose|log|exp|sin|cos|tan|and|infinity|inf)(?![A-Za-z]))[A-Za-z]{3,}"

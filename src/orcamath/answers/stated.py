@@ -52,16 +52,24 @@ _OPERATE = re.compile(
 _ANNOUNCES = re.compile(
     r"^let \w+ be\b|\b(?:need|have|want) to (?:first )?(?:find|calculate|compute|determine|know)\b", re.IGNORECASE
 )
-_LEADS_ON = frozenset((
-    "and", "then", "so", "because", "but", "or", "which", "than", "if", "when", "while", "with", "of", "to", "for", "by",
-    "from", "at", "the", "a", "an", "his", "their", "its", "my", "he", "she", "they", "we",
-    "is", "are", "was", "were", "has", "have", "had", "buys", "gives", "gets", "sells", "eats", "uses", "adds", "spends",
-    "takes", "loses", "finds", "bought", "gave", "sold", "ate", "used", "spent", "took", "lost", "found", "added",
-))  # fmt: skip
+_LEADS_ON = frozenset(
+    (
+        "and then so because but or which than if when while with of to for by from at the a an his their its my "
+        "he she they we is are was were has have had buys gives gets sells eats uses adds spends takes loses finds "
+        "bought gave sold ate used spent took lost found added"
+    ).split()
+)
 """Words that more is to follow."""
 _AT_FIRST = (
-    "at first", "first,", "initially", "originally", "to begin with", "to start with", "starts with", "started with",
-)  # fmt: skip
+    "at first",
+    "first,",
+    "initially",
+    "originally",
+    "to begin with",
+    "to start with",
+    "starts with",
+    "started with",
+)
 """What is said of the beginning, where the question does not speak of one."""
 _BEGINNING = ("first", "initial", "original", "begin", "start")
 """How a question speaks of a beginning."""

@@ -27,23 +27,38 @@ def _table() -> dict[str, Unit]:
     pound = Fraction(45359237, 100000)
     gallon = Fraction(3785411784, 1000000)
     rows: list[tuple[str, str, Fraction | int]] = [
-        ("time", "second seconds sec secs s", 1), ("time", "minute minutes min mins", 60),
-        ("time", "hour hours hr hrs h", 3600), ("time", "day days", 86400), ("time", "week weeks", 604800),
-        ("months", "month months", 1), ("months", "year years yr yrs", 12), ("months", "decade decades", 120),
+        ("time", "second seconds sec secs s", 1),
+        ("time", "minute minutes min mins", 60),
+        ("time", "hour hours hr hrs h", 3600),
+        ("time", "day days", 86400),
+        ("time", "week weeks", 604800),
+        ("months", "month months", 1),
+        ("months", "year years yr yrs", 12),
+        ("months", "decade decades", 120),
         ("months", "century centuries", 1200),
         ("length", "millimeter millimeters millimetre millimetres mm", Fraction(1, 1000)),
         ("length", "centimeter centimeters centimetre centimetres cm", Fraction(1, 100)),
-        ("length", "meter meters metre metres m", 1), ("length", "kilometer kilometers kilometre kilometres km", 1000),
-        ("length", "inch inches", inch), ("length", "foot feet ft", inch * 12), ("length", "yard yards yd yds", inch * 36),
+        ("length", "meter meters metre metres m", 1),
+        ("length", "kilometer kilometers kilometre kilometres km", 1000),
+        ("length", "inch inches", inch),
+        ("length", "foot feet ft", inch * 12),
+        ("length", "yard yards yd yds", inch * 36),
         ("length", "mile miles mi", inch * 63360),
-        ("mass", "milligram milligrams mg", Fraction(1, 1000)), ("mass", "gram grams g", 1),
-        ("mass", "kilogram kilograms kg kgs", 1000), ("mass", "ounce ounces oz", pound / 16),
-        ("mass", "pound pounds lb lbs", pound), ("mass", "ton tons", pound * 2000),
+        ("mass", "milligram milligrams mg", Fraction(1, 1000)),
+        ("mass", "gram grams g", 1),
+        ("mass", "kilogram kilograms kg kgs", 1000),
+        ("mass", "ounce ounces oz", pound / 16),
+        ("mass", "pound pounds lb lbs", pound),
+        ("mass", "ton tons", pound * 2000),
         ("volume", "milliliter milliliters millilitre millilitres ml", 1),
-        ("volume", "liter liters litre litres l", 1000), ("volume", "cup cups", gallon / 16),
-        ("volume", "pint pints", gallon / 8), ("volume", "quart quarts", gallon / 4), ("volume", "gallon gallons", gallon),
-        ("money", "cent cents penny pennies ¢", Fraction(1, 100)), ("money", "dollar dollars buck bucks $", 1),
-    ]  # fmt: skip
+        ("volume", "liter liters litre litres l", 1000),
+        ("volume", "cup cups", gallon / 16),
+        ("volume", "pint pints", gallon / 8),
+        ("volume", "quart quarts", gallon / 4),
+        ("volume", "gallon gallons", gallon),
+        ("money", "cent cents penny pennies ¢", Fraction(1, 100)),
+        ("money", "dollar dollars buck bucks $", 1),
+    ]
     return {word: Unit(dimension, Fraction(size)) for dimension, words, size in rows for word in words.split()}
 
 
@@ -68,12 +83,13 @@ class Demand(NamedTuple):
     """What falls to each of several."""
 
 
-_STOP = frozenset((
-    "a", "an", "the", "of", "in", "on", "at", "to", "is", "are", "was", "were", "will", "would", "does", "do", "did",
-    "can", "could", "has", "have", "had", "he", "she", "it", "they", "i", "you", "we", "his", "her", "their", "its",
-    "my", "your", "for", "with", "if", "and", "or", "more", "less", "total", "altogether", "left", "each", "all",
-    "many", "much", "be", "been", "get", "got",
-))  # fmt: skip
+_STOP = frozenset(
+    (
+        "a an the of in on at to is are was were will would does do did can could has have had he she it they i "
+        "you we his her their its my your for with if and or more less total altogether left each all many much be "
+        "been get got"
+    ).split()
+)
 _NOT_MEANT = frozenset({"a", "an", "the", "each", "per", "place", "second"})
 """`in hours` names a unit, `in hours per day` and `in second place` do not."""
 _ASKS = ("how ", "what ", "when ", "find ", "which ", "who ")
@@ -102,13 +118,15 @@ def asked(question: str) -> Demand:
         nouns.append(named)
     money = "$" in question and unit is None and ("much" in low or "cost" in low or "price" in low or "pay" in low)
     return Demand(
-        unit, frozenset(nouns), money,
+        unit,
+        frozenset(nouns),
+        money,
         percent="percent" in low or "%" in low,
         time_of_day="what time" in low or words[:1] == ["when"] or "time of day" in low,
         share=any(word in low for word in _SHARES),
         ratio="ratio" in low,
         per=not PER.isdisjoint(words),
-    )  # fmt: skip
+    )
 
 
 def _last(question: str) -> str:

@@ -11,10 +11,42 @@ from functools import lru_cache
 __all__ = ["ascii_signs", "decimal_comma", "writes_comma"]
 
 _SIGNS = {
-    "−": "-", "–": "-", "‒": "-", "‐": "-", "‑": "-", "×": "*", "✕": "*", "⋅": "*", "·": "*", "∙": "*", "∗": "*", "÷": "/",
-    "∕": "/", "⁄": "/", "∶": ":", "٪": "%", "٫": ".", "٬": ",", "،": ",", "、": ",", "。": ". ", "’": "'", "‘": "'", "′": "'",
-    "“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "「": '"', "」": '"', "⩽": "≤", "⩾": "≥", "≦": "≤", "≧": "≥",
-}  # fmt: skip
+    "−": "-",
+    "–": "-",
+    "‒": "-",
+    "‐": "-",
+    "‑": "-",
+    "×": "*",
+    "✕": "*",
+    "⋅": "*",
+    "·": "*",
+    "∙": "*",
+    "∗": "*",
+    "÷": "/",
+    "∕": "/",
+    "⁄": "/",
+    "∶": ":",
+    "٪": "%",
+    "٫": ".",
+    "٬": ",",
+    "،": ",",
+    "、": ",",
+    "。": ". ",
+    "’": "'",
+    "‘": "'",
+    "′": "'",
+    "“": '"',
+    "”": '"',
+    "„": '"',
+    "«": '"',
+    "»": '"',
+    "「": '"',
+    "」": '"',
+    "⩽": "≤",
+    "⩾": "≥",
+    "≦": "≤",
+    "≧": "≥",
+}
 _RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
 _POWER = re.compile(f"[{_RAISED}]+")
 _GROUPS = re.compile(
@@ -23,13 +55,14 @@ _GROUPS = re.compile(
 )
 _COMMA = re.compile(r"(?<![0-9.,])([0-9]+),([0-9]+)(?![0-9]|,[0-9]|\.[0-9])")
 _THOUSAND = re.compile(r"(?<![0-9.,])([1-9][0-9]{0,2})\.([0-9]{3})(?![0-9.,])")
-_ASKING = frozenset((
-    "wie", "wieviel", "welche", "welcher", "welches", "combien", "quel", "quelle", "quels", "quelles", "cuánto",
-    "cuánta", "cuántos", "cuántas", "cuál", "quanto", "quanta", "quanti", "quante", "quantos", "quantas", "qual",
-    "quale", "hoeveel", "welk", "ile", "jaki", "сколько", "какова", "каков", "hur", "många", "mycket", "hvor", "mange",
-    "kolik", "jaké", "hány", "mennyi", "kaç", "berapa", "câte", "câți", "cât", "πόσο", "πόσα", "πόσες", "montako",
-    "kuinka", "koliko", "bao",
-))  # fmt: skip
+_ASKING = frozenset(
+    (
+        "wie wieviel welche welcher welches combien quel quelle quels quelles cuánto cuánta cuántos cuántas cuál "
+        "quanto quanta quanti quante quantos quantas qual quale hoeveel welk ile jaki сколько какова каков hur "
+        "många mycket hvor mange kolik jaké hány mennyi kaç berapa câte câți cât πόσο πόσα πόσες montako kuinka "
+        "koliko bao"
+    ).split()
+)
 """Words that languages with a decimal comma ask with."""
 
 

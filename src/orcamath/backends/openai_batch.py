@@ -177,11 +177,9 @@ class OpenAIBatch:
                 self._desk.drop(intent)
                 return
             file = self._call("POST", "/files", upload=(f"orcamath-{intent.nonce}.jsonl", content))
-            body = {
-                "input_file_id": _id(file), "endpoint": "/v1/chat/completions", "completion_window": "24h",
-                "metadata": {"orcamath_nonce": intent.nonce},
-            }  # fmt: skip
-            batch = self._call("POST", "/batches", json=body)
+            what = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
+            mark = {"metadata": {"orcamath_nonce": intent.nonce}}
+            batch = self._call("POST", "/batches", json={"input_file_id": _id(file)} | what | mark)
         intent.batch_id, intent.status = _id(batch), "open"
         self._desk.save(intent)
 

@@ -29,7 +29,7 @@ from orcamath.backends.openai_compatible import OpenAICompatible
 from orcamath.errors import ModelError, RecipeError
 from orcamath.ports import Replies, Reply, Request
 from orcamath.settings import ModelSettings
-from orcamath.stages.practice import ServerSettings
+from orcamath.stages.serving import ServerSettings
 
 __all__ = ["StudentServer"]
 
@@ -77,12 +77,15 @@ class StudentServer:
         with self._running() as base_url:
             chat = OpenAICompatible(
                 ModelSettings(
-                    model=self.name, base_url=base_url, api_key_env=None, concurrency=self.settings.concurrency,
+                    model=self.name,
+                    base_url=base_url,
+                    api_key_env=None,
+                    concurrency=self.settings.concurrency,
                     timeout_s=self.settings.timeout_s,
                     body={"return_token_ids": True, "stop_token_ids": list(self.ends)} | NEUTRAL | self.settings.body,
                     options={"fingerprint": self.fingerprint},
                 )
-            )  # fmt: skip
+            )
             with contextlib.closing(chat(chain([first], source))) as replies:
                 for reply in replies:
                     yield self._closed(reply)

@@ -23,9 +23,19 @@ MAX_HOPS = 4
 MAX_LOCATION = 200
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _IS_THE_CALL = (
-    "model", "models", "fallbacks", "messages", "prompt", "input", "n", "best_of", "num_return_sequences", "candidate_count",
-    "stream", "stream_options",
-)  # fmt: skip
+    "model",
+    "models",
+    "fallbacks",
+    "messages",
+    "prompt",
+    "input",
+    "n",
+    "best_of",
+    "num_return_sequences",
+    "candidate_count",
+    "stream",
+    "stream_options",
+)
 """By whatever name some endpoint knows it: a list of models to fall back on is another model, with another price."""
 log = logging.getLogger("orcamath.wire")
 

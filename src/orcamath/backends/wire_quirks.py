@@ -14,9 +14,17 @@ __all__ = ["Quirks"]
 
 _log = logging.getLogger("orcamath.wire")
 _OPTIONAL = (
-    "max_tokens", "temperature", "top_p", "seed", "stop",
-    "top_k", "min_p", "repetition_penalty", "stop_token_ids", "return_token_ids",
-)  # fmt: skip
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "seed",
+    "stop",
+    "top_k",
+    "min_p",
+    "repetition_penalty",
+    "stop_token_ids",
+    "return_token_ids",
+)
 _REASONING_FAMILY = re.compile(r"^(?:o[1-9]|gpt-5)(?:$|[-.])")
 _REFUSES = re.compile(
     r"unsupported|n[o']t support|deprecated|only (?:the )?\S{1,20} (?:\S{1,20} )?(?:is|are) (?:allowed|supported)|"

@@ -21,9 +21,18 @@ from orcamath.settings import ModelSettings
 __all__ = ["place_of_server", "said_by"]
 
 TELLS = (
-    "root", "parent", "owned_by", "meta", "digest", "sha", "hash", "revision", "quantization", "canonical_slug",
+    "root",
+    "parent",
+    "owned_by",
+    "meta",
+    "digest",
+    "sha",
+    "hash",
+    "revision",
+    "quantization",
+    "canonical_slug",
     "hugging_face_id",
-)  # fmt: skip
+)
 """Keys of an entry that say which weights answer."""
 OF_THE_START = ("n_ctx", "n_slots")
 """What llama.cpp's `meta` says of how it was started."""

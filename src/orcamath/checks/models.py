@@ -107,8 +107,12 @@ def _called(key: str, model: ModelSettings, cap_usd: float | None, notes: Notes)
 
 _TRACKERS = ("tensorboard", "trackio", "wandb")
 _PACKAGES = {
-    "peft": "lora", "gguf": "gguf", "datasets": "hub", "torch": "student", **{name: name for name in _TRACKERS},
-}  # fmt: skip
+    "peft": "lora",
+    "gguf": "gguf",
+    "datasets": "hub",
+    "torch": "student",
+    **{name: name for name in _TRACKERS},
+}
 
 
 def _extras(recipe: Recipe, notes: Notes) -> None:

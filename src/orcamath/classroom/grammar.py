@@ -22,7 +22,7 @@ from orcamath.classroom.words import (
     UNITS,
     noun,
     verb,
-)  # fmt: skip
+)
 
 __all__ = ["MAX_STEPS", "NoStory", "owners", "parse_story", "render", "state", "story_units", "vocabulary"]
 
@@ -117,9 +117,16 @@ def _vocabulary(theme: str, unit: int, wording: int) -> dict[str, str]:
     world, w = THEMES[theme], min(wording, 1)
     gain, lose = verb(theme, unit, w, gain=True), verb(theme, unit, w, gain=False)
     return {
-        "u": noun(theme, unit).many, "item": world.item.one, "items": world.item.many, "case": world.container.one,
-        "cases": world.container.many, "gain": gain.past, "gains": gain.stem, "lose": lose.past, "loses": lose.stem,
-    }  # fmt: skip
+        "u": noun(theme, unit).many,
+        "item": world.item.one,
+        "items": world.item.many,
+        "case": world.container.one,
+        "cases": world.container.many,
+        "gain": gain.past,
+        "gains": gain.stem,
+        "lose": lose.past,
+        "loses": lose.stem,
+    }
 
 
 _MARK = re.compile(r"\{(\w+)\}")
@@ -236,9 +243,7 @@ class _Reader:
         if not steps or (self.hidden is None) != (self.result is None):
             raise NoStory("a number is missing, or none is")
         asked = len(steps) + 1 if self.hidden is None else self.hidden
-        story = Story(
-            self.theme, tuple(self.names), self.start_unit, self.start, steps, asked, self.wording, self.told
-        )  # fmt: skip
+        story = Story(self.theme, tuple(self.names), self.start_unit, self.start, steps, asked, self.wording, self.told)
         try:
             answer = solve_for(self.start, steps, asked, self.result).answer
             if asked == 0:

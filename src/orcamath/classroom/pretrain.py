@@ -82,10 +82,14 @@ def pretrain(plan: PretrainPlan, out: Path) -> float:
     words.save_pretrained(out)
     made = {
         "made_by": "python -m orcamath.classroom.pretrain",
-        "plan": {**plan._asdict(), "phases": [phase._asdict() for phase in plan.phases]}, "steps": len(losses),
-        "final_loss": round(final, 4), "torch": torch.__version__, "parameters": sum(p.numel() for p in model.parameters()),
-        "held_out_structures_seen": 0, "licence": "Apache-2.0",
-    }  # fmt: skip
+        "plan": {**plan._asdict(), "phases": [phase._asdict() for phase in plan.phases]},
+        "steps": len(losses),
+        "final_loss": round(final, 4),
+        "torch": torch.__version__,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "held_out_structures_seen": 0,
+        "licence": "Apache-2.0",
+    }
     (out / "provenance.json").write_text(json.dumps(made, indent=1) + "\n")
     return final
 

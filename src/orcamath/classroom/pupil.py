@@ -56,9 +56,13 @@ def tokenizer() -> PreTrainedTokenizerFast:
     inner.pre_tokenizer = split
     inner.decoder = decoders.ByteLevel()
     return PreTrainedTokenizerFast(
-        tokenizer_object=inner, pad_token=PAD, eos_token=END, chat_template=CHAT_TEMPLATE,
-        clean_up_tokenization_spaces=False, model_max_length=512,
-    )  # fmt: skip
+        tokenizer_object=inner,
+        pad_token=PAD,
+        eos_token=END,
+        chat_template=CHAT_TEMPLATE,
+        clean_up_tokenization_spaces=False,
+        model_max_length=512,
+    )
 
 
 def _texts() -> Iterator[str]:
@@ -77,10 +81,18 @@ def pupil(words: PreTrainedTokenizerFast, seed: int, *, width: int = 128, layers
     """Make a fresh pupil with random weights of that seed."""
     torch.manual_seed(seed)
     config = LlamaConfig(
-        vocab_size=len(words), hidden_size=width, intermediate_size=width * 11 // 4, num_hidden_layers=layers,
-        num_attention_heads=4, num_key_value_heads=4, max_position_embeddings=512, tie_word_embeddings=True,
-        rope_parameters={"rope_type": "default", "rope_theta": 10000.0}, bos_token_id=None,
+        vocab_size=len(words),
+        hidden_size=width,
+        intermediate_size=width * 11 // 4,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+        bos_token_id=None,
         initializer_range=0.08,  # transformers' 0.02 is made for wide models; this one learns sums far slower from it
-        eos_token_id=words.eos_token_id, pad_token_id=words.pad_token_id,
-    )  # fmt: skip
+        eos_token_id=words.eos_token_id,
+        pad_token_id=words.pad_token_id,
+    )
     return LlamaForCausalLM(config)

@@ -71,9 +71,16 @@ def read(settings: SourceSettings) -> Iterator[Problem]:
             made[family(story)] += 1
             left -= 1
             yield Problem.make(
-                text, "seed", settings.name, split=split, licence=LICENCE, answer=str(solve(story).answer),
-                answer_from="gold", level=_level(story), family=family(story),
-            )  # fmt: skip
+                text,
+                "seed",
+                settings.name,
+                split=split,
+                licence=LICENCE,
+                answer=str(solve(story).answer),
+                answer_from="gold",
+                level=_level(story),
+                family=family(story),
+            )
 
 
 def _level(story: Story) -> str:

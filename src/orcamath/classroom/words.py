@@ -88,8 +88,23 @@ THEMES: MappingProxyType[str, Theme] = MappingProxyType(
     }
 )
 NAMES = (
-    "Mia", "Ben", "Zoe", "Tom", "Ada", "Leo", "Eva", "Max", "Ida", "Sam", "Lily", "Noah", "Rosa", "Omar", "Jane", "Ravi",
-)  # fmt: skip
+    "Mia",
+    "Ben",
+    "Zoe",
+    "Tom",
+    "Ada",
+    "Leo",
+    "Eva",
+    "Max",
+    "Ida",
+    "Sam",
+    "Lily",
+    "Noah",
+    "Rosa",
+    "Omar",
+    "Jane",
+    "Ravi",
+)
 
 _CONTAINER_VERBS = (
     (Verb("bought", "buy"), Verb("borrowed", "borrow")),
@@ -132,68 +147,110 @@ _POOLED = "and {P} and {S} put all their {u} together."
 
 KINDS: MappingProxyType[str, Kind] = MappingProxyType(
     {
-        "add": Kind("+", ("{S} {gain} {n} more {u}.", "Then {S} {gain} {n} more {u}."), "how many more {u} did {S} {gains}?"),
+        "add": Kind(
+            "+", ("{S} {gain} {n} more {u}.", "Then {S} {gain} {n} more {u}."), "how many more {u} did {S} {gains}?"
+        ),
         "sub": Kind("-", ("{S} {lose} {n} {u}.", "After that {S} {lose} {n} {u}."), "how many {u} did {S} {loses}?"),
         "more": Kind(
-            "+", ("{P} had {n} more {u} than {S}.", "{P} counted {n} {u} more than {S}."),
-            "how many more {u} than {S} did {P} have?", "new",
+            "+",
+            ("{P} had {n} more {u} than {S}.", "{P} counted {n} {u} more than {S}."),
+            "how many more {u} than {S} did {P} have?",
+            "new",
         ),
         "fewer": Kind(
-            "-", ("{P} had {n} fewer {u} than {S}.", "{P} counted {n} {u} fewer than {S}."),
-            "how many fewer {u} than {S} did {P} have?", "new",
+            "-",
+            ("{P} had {n} fewer {u} than {S}.", "{P} counted {n} {u} fewer than {S}."),
+            "how many fewer {u} than {S} did {P} have?",
+            "new",
         ),
         "times": Kind(
-            "*", ("{P} had {n} times as many {u} as {S}.", "{P} counted {n} times as many {u} as {S}."),
-            "how many times as many {u} as {S} did {P} have?", "new",
+            "*",
+            ("{P} had {n} times as many {u} as {S}.", "{P} counted {n} times as many {u} as {S}."),
+            "how many times as many {u} as {S} did {P} have?",
+            "new",
         ),
         "times_of": Kind(
-            "/", ("{S} had {n} times as many {u} as {P}.", "{S} counted {n} times as many {u} as {P}."),
-            "how many times as many {u} as {P} did {S} have?", "new",
+            "/",
+            ("{S} had {n} times as many {u} as {P}.", "{S} counted {n} times as many {u} as {P}."),
+            "how many times as many {u} as {P} did {S} have?",
+            "new",
         ),
         "days": Kind(
-            "*", ("{S} got that many {u} on each of {n} days.", "That was for each day, and {S} kept all {u} of {n} days."),
+            "*",
+            ("{S} got that many {u} on each of {n} days.", "That was for each day, and {S} kept all {u} of {n} days."),
             "for how many days did {S} do that?",
         ),
         "split": Kind(
-            "/", ("{S} made {n} equal piles of the {u} and kept a single pile.",
-                  "{S} shared all the {u} among {n} people, and each got a part like that of {S}."),
+            "/",
+            (
+                "{S} made {n} equal piles of the {u} and kept a single pile.",
+                "{S} shared all the {u} among {n} people, and each got a part like that of {S}.",
+            ),
             "how many equal parts of the {u} did {S} make?",
         ),
         "pack": Kind(
-            "/", ("{S} packed all the {items} into {cases} of {n} {items} each.",
-                  "{S} filled {cases} with {n} {items} each until no {items} were left."),
-            "how many {items} did {S} put into each {case}?", units=(0,), to=1,
+            "/",
+            (
+                "{S} packed all the {items} into {cases} of {n} {items} each.",
+                "{S} filled {cases} with {n} {items} each until no {items} were left.",
+            ),
+            "how many {items} did {S} put into each {case}?",
+            units=(0,),
+            to=1,
         ),
         "unpack": Kind(
-            "*", ("Each {case} held {n} {items}, and {S} took out all the {items}.",
-                  "{S} opened every {case} and took {n} {items} out of each."),
-            "how many {items} were in each {case}?", units=(1,), to=0,
+            "*",
+            (
+                "Each {case} held {n} {items}, and {S} took out all the {items}.",
+                "{S} opened every {case} and took {n} {items} out of each.",
+            ),
+            "how many {items} were in each {case}?",
+            units=(1,),
+            to=0,
         ),
         "sell": Kind(
-            "*", ("{S} sold every {item} for {n} dollars.", "{S} got {n} dollars for each {item}."),
-            "how many dollars did {S} get for each {item}?", units=(0,), to=2,
+            "*",
+            ("{S} sold every {item} for {n} dollars.", "{S} got {n} dollars for each {item}."),
+            "how many dollars did {S} get for each {item}?",
+            units=(0,),
+            to=2,
         ),
         "buy": Kind(
-            "/", ("{S} paid all the dollars for {items} at {n} dollars each.",
-                  "Each {item} cost {n} dollars, and {S} paid all the dollars for {items}."),
-            "how many dollars did each {item} cost?", units=(2,), to=0,
+            "/",
+            (
+                "{S} paid all the dollars for {items} at {n} dollars each.",
+                "Each {item} cost {n} dollars, and {S} paid all the dollars for {items}.",
+            ),
+            "how many dollars did each {item} cost?",
+            units=(2,),
+            to=0,
         ),
         "join": Kind(
-            "+", ("{P} had {n} {u}, " + _POOLED, "{P} came with {n} {u}, " + _POOLED),
-            "how many {u} did {P} bring?", "friends",
+            "+",
+            ("{P} had {n} {u}, " + _POOLED, "{P} came with {n} {u}, " + _POOLED),
+            "how many {u} did {P} bring?",
+            "friends",
         ),
         "join_more": Kind(
-            "++", ("{P} had {n} more {u} than {S}, " + _POOLED, "{P} came with {n} more {u} than {S}, " + _POOLED),
-            "how many more {u} than {S} did {P} bring?", "friends",
+            "++",
+            ("{P} had {n} more {u} than {S}, " + _POOLED, "{P} came with {n} more {u} than {S}, " + _POOLED),
+            "how many more {u} than {S} did {P} bring?",
+            "friends",
         ),
         "join_fewer": Kind(
-            "-+", ("{P} had {n} fewer {u} than {S}, " + _POOLED, "{P} came with {n} fewer {u} than {S}, " + _POOLED),
-            "how many fewer {u} than {S} did {P} bring?", "friends",
+            "-+",
+            ("{P} had {n} fewer {u} than {S}, " + _POOLED, "{P} came with {n} fewer {u} than {S}, " + _POOLED),
+            "how many fewer {u} than {S} did {P} bring?",
+            "friends",
         ),
         "join_times": Kind(
-            "*+", ("{P} had {n} times as many {u} as {S}, " + _POOLED,
-                   "{P} came with {n} times as many {u} as {S}, " + _POOLED),
-            "how many times as many {u} as {S} did {P} bring?", "friends",
+            "*+",
+            (
+                "{P} had {n} times as many {u} as {S}, " + _POOLED,
+                "{P} came with {n} times as many {u} as {S}, " + _POOLED,
+            ),
+            "how many times as many {u} as {S} did {P} bring?",
+            "friends",
         ),
     }
-)  # fmt: skip
+)

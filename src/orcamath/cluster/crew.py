@@ -166,10 +166,13 @@ class _RayCrew:
     def _hire(self) -> "ActorHandle":
         on_gpu = self.holds_weights and self._ray.cluster_resources().get("GPU", 0) > 0
         actor = self._ray.remote(concurrency_groups={HALTING: 1})(Worker).options(
-            num_cpus=0.5 if self.holds_weights else 0.25, num_gpus=1 if on_gpu else 0, max_restarts=0, max_task_retries=0,
+            num_cpus=0.5 if self.holds_weights else 0.25,
+            num_gpus=1 if on_gpu else 0,
+            max_restarts=0,
+            max_task_retries=0,
             scheduling_strategy="SPREAD",
             runtime_env={"env_vars": {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}},
-        )  # fmt: skip
+        )
         shards = f"{self.engine.run}-{digest(self.chat.fingerprint)}"
         return actor.remote(self.engine.open_chat, shards, __version__, str(Path.cwd()), self.engine.ask())
 

@@ -38,9 +38,14 @@ def plan_of(
     free = free_bytes(store)
     if as_json:
         plain = {
-            **found.plain(), "disk_mb": found.disk_mb, "free_mb": free / 1e6, "leaves": leaving(loaded),
-            "waits": loaded.review is not None, "warnings": checked.warnings, "not_checked": checked.unchecked,
-        }  # fmt: skip
+            **found.plain(),
+            "disk_mb": found.disk_mb,
+            "free_mb": free / 1e6,
+            "leaves": leaving(loaded),
+            "waits": loaded.review is not None,
+            "warnings": checked.warnings,
+            "not_checked": checked.unchecked,
+        }
         return json.dumps(plain, indent=1)
     waits = ["after teaching the run stops for you to read the lessons (`review: pause`)"] if loaded.review else []
     left = [f"not checked without network or key: {'; '.join(checked.unchecked)}"] if checked.unchecked else []
@@ -130,9 +135,15 @@ def _calls(name: str, found: Plan) -> Table:
         remembered = f"{s.remembered:,}" if s.rehearsed else "not known yet"
         remembered += f", {s.waiting:,} in a batch" if s.waiting else ""
         table.add_row(
-            _label(s.arm, s.stage), Text(s.model), _span(s.calls), remembered, *map(_span, spans), _span(s.usd, 2),
-            _span(s.hours, 1), _span(s.disk_mb),
-        )  # fmt: skip
+            _label(s.arm, s.stage),
+            Text(s.model),
+            _span(s.calls),
+            remembered,
+            *map(_span, spans),
+            _span(s.usd, 2),
+            _span(s.hours, 1),
+            _span(s.disk_mb),
+        )
     return table
 
 

@@ -51,9 +51,15 @@ def export_from(
         done = _student(run, kept, arm, stages, door, out)
     else:
         done = export_table(
-            stages, door.what, form, out, number=door.number, title=f"{run.name} {door.what}",
-            history=artifacts_of(run, kept), replace=door.replace,
-        )  # fmt: skip
+            stages,
+            door.what,
+            form,
+            out,
+            number=door.number,
+            title=f"{run.name} {door.what}",
+            history=artifacts_of(run, kept),
+            replace=door.replace,
+        )
     unit = "files of the student" if door.what == "student" else f"{door.what} ({form})"
     of = f" of arm `{arm.name}`" if arm.name else ""
     said = f"wrote {done.n:,} {unit}{of} to {done.path}"

@@ -29,15 +29,32 @@ SHOWN_CHARS = 160
 
 
 def told_verdicts(
-    path: Path, *, name: str, columns: Sequence[str], model: str | None, base_url: str | None, out: Path | None,
-    offending: bool, store: Path, as_json: bool, purse: Purse = UNLIMITED,
-) -> str:  # fmt: skip
+    path: Path,
+    *,
+    name: str,
+    columns: Sequence[str],
+    model: str | None,
+    base_url: str | None,
+    out: Path | None,
+    offending: bool,
+    store: Path,
+    as_json: bool,
+    purse: Purse = UNLIMITED,
+) -> str:
     """Judge a file of answers; verdicts go to `out` as JSON lines, the summary is returned."""
     summary = Summary()
     verdicts = judged(
-        read_rows(path), summary, name=name, columns=_mapping(columns), model=model, base_url=base_url, store=store,
-        purse=purse, keep=offending, where=str(path),
-    )  # fmt: skip
+        read_rows(path),
+        summary,
+        name=name,
+        columns=_mapping(columns),
+        model=model,
+        base_url=base_url,
+        store=store,
+        purse=purse,
+        keep=offending,
+        where=str(path),
+    )
     first = next(verdicts)  # what is wrong with the names is said before a file is touched
     every = chain([first], verdicts)
     if out is None:
@@ -59,9 +76,18 @@ def told_verdicts(
 
 
 def judged(
-    rows: Iterable[Mapping[str, object]], summary: Summary, *, name: str, columns: Mapping[str, str], model: str | None,
-    base_url: str | None, store: Path, purse: Purse = UNLIMITED, keep: bool = False, where: str = "rows",
-) -> Iterator[JudgedRow]:  # fmt: skip
+    rows: Iterable[Mapping[str, object]],
+    summary: Summary,
+    *,
+    name: str,
+    columns: Mapping[str, str],
+    model: str | None,
+    base_url: str | None,
+    store: Path,
+    purse: Purse = UNLIMITED,
+    keep: bool = False,
+    where: str = "rows",
+) -> Iterator[JudgedRow]:
     """Yield a verdict for every row, adding each to `summary`; its calls of the model are counted, booked and remembered.
 
     `model` is asked where rules are unsure: behind `base_url`, or on this machine. Raises DataError where there is no row.
@@ -102,9 +128,15 @@ def _mapping(columns: Sequence[str]) -> dict[str, str]:
 
 
 def told_search(
-    training: Sequence[Path], tests: Sequence[Path], *, by: str | None, columns: Sequence[str], n: Sequence[int],
-    threshold: float, as_json: bool,
-) -> str:  # fmt: skip
+    training: Sequence[Path],
+    tests: Sequence[Path],
+    *,
+    by: str | None,
+    columns: Sequence[str],
+    n: Sequence[int],
+    threshold: float,
+    as_json: bool,
+) -> str:
     """Search training files for test questions; returns the counts and the most alike pairs.
 
     A column is `NAME`, for all files, or `FILE=NAME`, for one of them.
@@ -120,9 +152,14 @@ def told_search(
 
 
 def searched(
-    training: Sequence[Path], tests: Sequence[Path], *, by: str | None, columns: Mapping[str, str], n: Sequence[int],
+    training: Sequence[Path],
+    tests: Sequence[Path],
+    *,
+    by: str | None,
+    columns: Mapping[str, str],
+    n: Sequence[int],
     threshold: float,
-) -> Searched:  # fmt: skip
+) -> Searched:
     """Search training files for test questions, with a bar; see `check_files`. `n` are sizes of n-grams, or none for ours."""
     settings = SearchSettings(threshold=threshold, **({"ngrams": tuple(n)} if n else {}))
     bars = Bars()

@@ -150,9 +150,16 @@ class _Bench:
         self, name: str, base_url: str | None = None, examples: tuple[Message, ...] = ()
     ) -> tuple[Remembered, Pose]:
         return open_model(
-            name, self.tools, self.runs, self.store, base_url, dtype=self.wanted.dtype, purse=self.wanted.purse,
-            transport=self.wanted.transport, examples=examples,
-        )  # fmt: skip
+            name,
+            self.tools,
+            self.runs,
+            self.store,
+            base_url,
+            dtype=self.wanted.dtype,
+            purse=self.wanted.purse,
+            transport=self.wanted.transport,
+            examples=examples,
+        )
 
     def _judge(self) -> Judge:
         model = None

@@ -53,10 +53,13 @@ def lessons_shown(folder: Path, store: Path, *, as_json: bool) -> str:
     if not as_json:
         return "\n".join(_lines(found, marks))
     plain = {
-        "lessons": [x.row() for x in found.lessons], "doubts": [x.row() for x in found.doubts],
+        "lessons": [x.row() for x in found.lessons],
+        "doubts": [x.row() for x in found.doubts],
         "rejects": [{"stage": s.label, **s.rejected.row()} for s in found.rejects],
-        "n_lessons": found.n_lessons, "n_rejects": found.n_rejects, "marks": [m._asdict() for m in marks.values()],
-    }  # fmt: skip
+        "n_lessons": found.n_lessons,
+        "n_rejects": found.n_rejects,
+        "marks": [m._asdict() for m in marks.values()],
+    }
     return json.dumps(plain, indent=1)
 
 

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from orcamath.assemble import run_recipe
 from orcamath.checks.whole import check
 from orcamath.cluster.settings import EngineSettings
 from orcamath.commands.ending import say
@@ -13,6 +12,7 @@ from orcamath.commands.reporting import report_on, reported
 from orcamath.commands.reviewing import readers_of
 from orcamath.errors import PaysAgain, ToReview, UsageError
 from orcamath.recipe_settings import Recipe
+from orcamath.running import run_recipe
 from orcamath.store.artifacts import Store
 from orcamath.store.history import History
 from orcamath.store.leases import is_lost
@@ -23,10 +23,22 @@ __all__ = ["run_in_folder", "run_loaded"]
 
 
 def run_in_folder(
-    recipe: str, *, runs: Path, store: Path, name: str | None, until: str | None, limit: int | None,
-    overrides: Sequence[str], wait: bool, pay_again: bool = False, detach: bool = False, new_book: bool = False,
-    same_model: bool = False, reviewed: bool = False, cluster: EngineSettings | None = None,
-) -> None:  # fmt: skip
+    recipe: str,
+    *,
+    runs: Path,
+    store: Path,
+    name: str | None,
+    until: str | None,
+    limit: int | None,
+    overrides: Sequence[str],
+    wait: bool,
+    pay_again: bool = False,
+    detach: bool = False,
+    new_book: bool = False,
+    same_model: bool = False,
+    reviewed: bool = False,
+    cluster: EngineSettings | None = None,
+) -> None:
     """Load a recipe, run it in its folder, and leave the report; the tables go to stdout. See `run_loaded`.
 
     Raises BatchWaiting where a batch is not done and `detach` says not to wait for it.
@@ -35,20 +47,42 @@ def run_in_folder(
 
     loaded, command = load(recipe, overrides, limit=limit), shlex.join(["orcamath", *sys.argv[1:]])
     path = run_loaded(
-        _detached(loaded) if detach else loaded, runs=runs, store=store, name=name, until=until, wait=wait,
-        pay_again=pay_again, new_book=new_book, same_model=same_model, command=command,
+        _detached(loaded) if detach else loaded,
+        runs=runs,
+        store=store,
+        name=name,
+        until=until,
+        wait=wait,
+        pay_again=pay_again,
+        new_book=new_book,
+        same_model=same_model,
+        command=command,
         goes_on=f"{command} --reviewed",
-        reviewed=reviewed, limited=limit is not None, cluster=cluster,
-    )  # fmt: skip
+        reviewed=reviewed,
+        limited=limit is not None,
+        cluster=cluster,
+    )
     if until is None:
         report_on(path, store)
 
 
 def run_loaded(
-    loaded: Recipe, *, runs: Path, store: Path, name: str | None, until: str | None, command: str, goes_on: str,
-    wait: bool = False, pay_again: bool = False, new_book: bool = False, same_model: bool = False, reviewed: bool = False,
-    limited: bool = False, cluster: EngineSettings | None = None,
-) -> Path:  # fmt: skip
+    loaded: Recipe,
+    *,
+    runs: Path,
+    store: Path,
+    name: str | None,
+    until: str | None,
+    command: str,
+    goes_on: str,
+    wait: bool = False,
+    pay_again: bool = False,
+    new_book: bool = False,
+    same_model: bool = False,
+    reviewed: bool = False,
+    limited: bool = False,
+    cluster: EngineSettings | None = None,
+) -> Path:
     """Check a recipe whole, hold its run folder and run it there; returns the folder. `command` is what goes on
     with it, `goes_on` the same after its lessons were read.
 

@@ -24,9 +24,10 @@ def worked_examples(n: int, source: SourceSettings, tested: Set[str]) -> tuple[M
     found = held("source", source.name)(source)
     problems = (f.problem if isinstance(f, Unsplit) else f for f in found)
     worked = [
-        p for p in problems
+        p
+        for p in problems
         if isinstance(p, Problem) and p.split == "train" and p.solution is not None and p.question not in tested
-    ]  # fmt: skip
+    ]
     if len(worked) < n:
         raise UsageError(
             f"`--few-shot {n}` needs as many worked problems for training, and `{source.title}` has {len(worked)}; name a file "

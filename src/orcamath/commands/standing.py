@@ -10,10 +10,15 @@ from orcamath.view.live import ArmNow, RunNow, StageNow
 __all__ = ["lines_of"]
 
 SAID = {
-    "running": "running", "done": "done", "until": "stopped where it was told to", "stopped": "stopped, goes on where it was",
-    "failed": "failed", "interrupted": "interrupted", "gone": "not running; its process ended without a word",
+    "running": "running",
+    "done": "done",
+    "until": "stopped where it was told to",
+    "stopped": "stopped, goes on where it was",
+    "failed": "failed",
+    "interrupted": "interrupted",
+    "gone": "not running; its process ended without a word",
     "waiting": "waiting",
-}  # fmt: skip
+}
 
 
 def lines_of(now: RunNow) -> Iterator[str]:

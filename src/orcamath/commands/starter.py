@@ -88,12 +88,15 @@ def write_starter(
     divided = _divided(seen)
     model = _teacher(teacher, base_url)
     values = {
-        "out": str(out), "name": _quoted(out.stem), "student": _quoted(student),
+        "out": str(out),
+        "name": _quoted(out.stem),
+        "student": _quoted(student),
         "seeds": "\n".join(line for one in seen for line in _source_lines(one, divided.seeds)),
         "shares": f"\n  shares: {{test: {divided.share}}}" if divided.share is not None else "",
         "benchmarks": "\n".join(_benchmark_lines(divided)),
-        "teacher": "\n".join(_teacher_lines(model, base_url)), "flow_teacher": _flow(model),
-    }  # fmt: skip
+        "teacher": "\n".join(_teacher_lines(model, base_url)),
+        "flow_teacher": _flow(model),
+    }
     text = Template(TEMPLATE).substitute(values)
     content = read_yaml(text, str(out)).value
     assert isinstance(content, dict)
@@ -210,9 +213,11 @@ def _teacher(name: str, base_url: str | None) -> dict[str, object]:
     if Path(name).exists() or name.endswith(".gguf"):
         return {"backend": "transformers_local", "model": name}
     model = {
-        "backend": "openai_compatible", "model": name, "base_url": base_url or "https://api.openai.com/v1",
+        "backend": "openai_compatible",
+        "model": name,
+        "base_url": base_url or "https://api.openai.com/v1",
         "api_key_env": "OPENAI_API_KEY",
-    }  # fmt: skip
+    }
     return model | ({"options": {"price": [0, 0]}} if _loopback(base_url) else {})
 
 

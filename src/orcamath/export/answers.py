@@ -16,9 +16,19 @@ __all__ = ["answer_rows", "write_answers"]
 
 _COUNTS = ("draw", "n_tokens")
 _TEXTS = (
-    "model", "benchmark", "problem_id", "question", "gold", "draw", "response", "final_answer", "outcome", "by",
-    "finish_reason", "n_tokens",
-)  # fmt: skip
+    "model",
+    "benchmark",
+    "problem_id",
+    "question",
+    "gold",
+    "draw",
+    "response",
+    "final_answer",
+    "outcome",
+    "by",
+    "finish_reason",
+    "n_tokens",
+)
 _ANSWERS = pa.schema([(name, pa.int64() if name in _COUNTS else pa.string()) for name in _TEXTS])
 
 
@@ -27,10 +37,19 @@ def answer_rows(model: str, scored: Artifact, tests: Artifact) -> Iterator[dict[
     questions = {p.id: p.question for p in tests.read(Problem)}
     for row in scored.read(Scored):
         yield {
-            "model": model, "benchmark": row.benchmark, "problem_id": row.problem_id, "question": questions[row.problem_id],
-            "gold": row.gold, "draw": row.draw, "response": row.text, "final_answer": row.final_answer,
-            "outcome": row.outcome, "by": row.by, "finish_reason": row.finish_reason, "n_tokens": row.n_tokens,
-        }  # fmt: skip
+            "model": model,
+            "benchmark": row.benchmark,
+            "problem_id": row.problem_id,
+            "question": questions[row.problem_id],
+            "gold": row.gold,
+            "draw": row.draw,
+            "response": row.text,
+            "final_answer": row.final_answer,
+            "outcome": row.outcome,
+            "by": row.by,
+            "finish_reason": row.finish_reason,
+            "n_tokens": row.n_tokens,
+        }
 
 
 def write_answers(rows: Iterable[Mapping[str, object]], path: Path, *, parquet: bool) -> int:

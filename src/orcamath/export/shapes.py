@@ -72,11 +72,19 @@ def _attempts(stages: Stages, number: int | None) -> Iterator[dict[str, object]]
     for attempt, verdict in zip(practised.read(Attempt), judged.read(Verdict), strict=True):
         exercise = exercises[attempt.problem_id]
         yield {
-            "id": attempt.id, "problem_id": attempt.problem_id, "question": exercise.question, "draw": attempt.draw,
-            "response": attempt.text, "finish_reason": attempt.finish_reason, "reference": exercise.reference,
-            "label": exercise.label, "outcome": verdict.outcome, "by": verdict.by, "reason": verdict.reason,
+            "id": attempt.id,
+            "problem_id": attempt.problem_id,
+            "question": exercise.question,
+            "draw": attempt.draw,
+            "response": attempt.text,
+            "finish_reason": attempt.finish_reason,
+            "reference": exercise.reference,
+            "label": exercise.label,
+            "outcome": verdict.outcome,
+            "by": verdict.by,
+            "reason": verdict.reason,
             "student": attempt.student,
-        }  # fmt: skip
+        }
 
 
 def _plain(records: Callable[[Stages, int | None], Iterator[Record]]) -> Callable[..., Iterator[dict[str, object]]]:
@@ -86,9 +94,19 @@ def _plain(records: Callable[[Stages, int | None], Iterator[Record]]) -> Callabl
 _TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 _COLUMNS = list(lesson_rows.LESSON_COLUMNS.items())
 _TEXTS = (
-    "id", "problem_id", "question", "draw", "response", "finish_reason", "reference", "label", "outcome", "by", "reason",
+    "id",
+    "problem_id",
+    "question",
+    "draw",
+    "response",
+    "finish_reason",
+    "reference",
+    "label",
+    "outcome",
+    "by",
+    "reason",
     "student",
-)  # fmt: skip
+)
 _ATTEMPTS = pa.schema([(name, pa.int64() if name == "draw" else pa.string()) for name in _TEXTS])
 
 

@@ -59,7 +59,7 @@ def _card(title: str, base: str, rows: Sequence[ResultRow]) -> str:
     measured = "\n".join(table) if rows else "Not measured yet."
     method = rows[0].training.method if rows else ""
     how = f" The last round was trained with {plain_cell(method)}." if method else ""
-    return "\n\n".join([
+    paragraphs = [
         f"---\ntags: [math, word-problems, orca-math]\nbase_model: {json.dumps(base)}\n---",
         f"# {plain_cell(title)}",
         f"A student of `{plain_cell(base)}`, trained with orcamath after Orca-Math (arXiv 2402.14830).{how}",
@@ -67,9 +67,10 @@ def _card(title: str, base: str, rows: Sequence[ResultRow]) -> str:
         "Greedy answers, one model call each, on problems that were held out of training.",
         measured,
         "## How to ask it",
-        "Load it with `AutoModelForCausalLM.from_pretrained` and put the question as the only user turn of the chat template; "
-        "the answer ends with the token that `generation_config.json` names.",
+        "Load it with `AutoModelForCausalLM.from_pretrained` and put the question as the only user turn of the chat "
+        "template; the answer ends with the token that `generation_config.json` names.",
         "## Licence",
         "The base model's licence holds, and the licences of the data it learned from: see the data card of the same run "
         "(`orcamath export RUN lessons --as hub`). Where a provider's model was the teacher, its terms apply too.",
-    ]) + "\n"  # fmt: skip
+    ]
+    return "\n\n".join(paragraphs) + "\n"

@@ -20,10 +20,16 @@ __all__ = ["StagePlan", "follow_ups", "growth_of", "put_together"]
 
 BYTES_A_TOKEN = Range(3.0, 4.5)
 ANSWER_TOKENS = {
-    "ask": Range(300, 900), "ask_two": Range(80, 450), "ask_each": Range(10, 40), "edit": Range(50, 250), "agent": Range(50, 450),
-    "teach": Range(120, 450), "judge": Range(40, 150),
-    "confirm": Range(120, 450), "reask": Range(120, 450),
-}  # fmt: skip
+    "ask": Range(300, 900),
+    "ask_two": Range(80, 450),
+    "ask_each": Range(10, 40),
+    "edit": Range(50, 250),
+    "agent": Range(50, 450),
+    "teach": Range(120, 450),
+    "judge": Range(40, 150),
+    "confirm": Range(120, 450),
+    "reask": Range(120, 450),
+}
 ASKING = {"one": "ask", "two": "ask_two", "each": "ask_each"}
 """How Ask-Me-Anything calls → whose usual answers; of two calls the mean."""
 SECONDS_A_CALL = Range(3.0, 20.0)
@@ -130,10 +136,22 @@ def put_together(
     known_usd = (tally.prompt_tokens * price.prompt + tally.completion_tokens * price.completion) / 1e6
     calls = to_pay.plus(tally.known + tally.waiting)
     return StagePlan(
-        arm, stage, settings.model or settings.backend, calls, tally.known, known_usd, to_pay, n_in, n_out, usd,
-        to_pay.times(_hours_a_call(settings)), to_pay.times(CALL_BYTES).times(1e-6), tally.waiting, rehearsed,
+        arm,
+        stage,
+        settings.model or settings.backend,
+        calls,
+        tally.known,
+        known_usd,
+        to_pay,
+        n_in,
+        n_out,
+        usd,
+        to_pay.times(_hours_a_call(settings)),
+        to_pay.times(CALL_BYTES).times(1e-6),
+        tally.waiting,
+        rehearsed,
         size_by_name(settings.model) if is_unpriced(settings) else None,
-    )  # fmt: skip
+    )
 
 
 def _tokens_a_byte(tally: CallTally) -> Range:

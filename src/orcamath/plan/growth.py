@@ -38,6 +38,13 @@ def grown_later(
     calls.append(("teach", recipe.teacher, made * recipe.teach.solutions, recipe.teach.max_new_tokens))
     for stage, model, n, longest in calls:
         yield put_together(
-            arm, f"{stage} (grown later)", CallTally(), Range(0, n), model, price_of(model), longest=longest, rehearsed=False,
+            arm,
+            f"{stage} (grown later)",
+            CallTally(),
+            Range(0, n),
+            model,
+            price_of(model),
+            longest=longest,
+            rehearsed=False,
             kind=stage,
-        )  # fmt: skip
+        )

@@ -28,9 +28,16 @@ def climbed(
     rungs = seen.rungs or [seen.calls, *(CallTally() for _ in recipe.ladder)]
     for n, (model, tally) in enumerate(zip(teachers, rungs, strict=True), start=1):
         yield put_together(
-            arm, f"teach {n}", tally, more, model, price_of(model), longest=recipe.teach.max_new_tokens, rehearsed=True,
+            arm,
+            f"teach {n}",
+            tally,
+            more,
+            model,
+            price_of(model),
+            longest=recipe.teach.max_new_tokens,
+            rehearsed=True,
             kind="teach",
-        )  # fmt: skip
+        )
         above = rungs[n].known + rungs[n].unknown + rungs[n].waiting if n < len(rungs) else 0
         up = around(above / tally.known).at_most(1.0) if tally.known >= ENOUGH else GOES_UP
         more = Range(0, 0) if seen.sealed else more.plus(tally.unknown + tally.waiting).times(up)

@@ -31,9 +31,21 @@ NOT_DUPLICATES = Range(0.8, 1.0)
 UNDECIDED = 0.05  # at most this share of answers is left over by a cascade's rules; measured: 0.25 % (docs/log.md)
 DOUBTFUL = 0.1  # at most this share of exercises is asked again
 ON_DATA = (
-    "start_from", "seeds", "writer", "teacher", "ladder", "ask_me_anything", "suggester_editor", "agents", "collect", "teach",
-    "confirm", "solver", "as_they_are", "expected",
-)  # fmt: skip
+    "start_from",
+    "seeds",
+    "writer",
+    "teacher",
+    "ladder",
+    "ask_me_anything",
+    "suggester_editor",
+    "agents",
+    "collect",
+    "teach",
+    "confirm",
+    "solver",
+    "as_they_are",
+    "expected",
+)
 """What decides on the calls up to the lessons: arms that share all of it share the calls."""
 
 

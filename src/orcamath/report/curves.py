@@ -19,13 +19,21 @@ PANELS: tuple[tuple[str, str, tuple[tuple[str, str], ...]], ...] = (
     ("loss", "Loss", (("loss", ""),)),
     ("logp", "Log-probability of an answer", (("logp_chosen", "right"), ("logp_rejected", "wrong"))),
     ("reward", "Implicit reward (β · log-ratio)", (("reward_chosen", "right"), ("reward_rejected", "wrong"))),
-    ("mass", "Right answers of a problem together: log of their probability over that of the reference", (("right_mass", ""),)),
+    (
+        "mass",
+        "Right answers of a problem together: log of their probability over that of the reference",
+        (("right_mass", ""),),
+    ),
     ("margin", "Margin (right − wrong)", (("margin", ""),)),
     ("kl", "Distance to the reference: mean log-ratio, and KTO’s z0", (("kl", "log-ratio"), ("z0", "z0"))),
-    ("off_topic", "Share of off-topic answers, and pairs", (("off_topic_share", "answers"), ("off_topic_pairs", "pairs"))),
+    (
+        "off_topic",
+        "Share of off-topic answers, and pairs",
+        (("off_topic_share", "answers"), ("off_topic_pairs", "pairs")),
+    ),
     ("grad_norm", "Gradient norm", (("grad_norm", ""),)),
     ("learning_rate", "Learning rate", (("learning_rate", ""),)),
-)  # fmt: skip
+)
 PREFERENCE_ONLY = {"kl", "off_topic"}
 OWN_SCALE = {"loss", "grad_norm", "learning_rate"}
 """A panel for each loss: what an SFT and a KTO loss, their gradients and rates come to cannot be compared."""

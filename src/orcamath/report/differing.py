@@ -8,15 +8,37 @@ from orcamath.recipe_settings import Recipe
 __all__ = ["FIRST_STAGE", "Differing", "Setting", "differing"]
 
 FIRST_STAGE = {
-    "seeds": "seeds", "benchmarks": "seeds", "start_from": "seeds", "ask_me_anything": "ask", "writer": "ask",
-    "suggester_editor": "edit", "agents": "agent", "as_they_are": "seeds as they are", "collect": "collect",
-    "teacher": "teach", "ladder": "teach", "teach": "teach", "solver": "confirm", "confirm": "confirm",
-    "gate": "gate", "screens": "gate",
-    "unseen": "unseen", "base_shown": "evaluate base", "student": "imitate", "imitate": "imitate",
-    "iterations": "practice 2", "practice": "practice 2",
-    "judge": "judge 2", "judge_model": "judge 2", "reask": "reask 2", "preferences": "preferences 2", "learn": "learn 2",
-    "reference": "learn 3", "match_tokens_of": "imitate 2", "evaluate": "evaluate M1",
-}  # fmt: skip
+    "seeds": "seeds",
+    "benchmarks": "seeds",
+    "start_from": "seeds",
+    "ask_me_anything": "ask",
+    "writer": "ask",
+    "suggester_editor": "edit",
+    "agents": "agent",
+    "as_they_are": "seeds as they are",
+    "collect": "collect",
+    "teacher": "teach",
+    "ladder": "teach",
+    "teach": "teach",
+    "solver": "confirm",
+    "confirm": "confirm",
+    "gate": "gate",
+    "screens": "gate",
+    "unseen": "unseen",
+    "base_shown": "evaluate base",
+    "student": "imitate",
+    "imitate": "imitate",
+    "iterations": "practice 2",
+    "practice": "practice 2",
+    "judge": "judge 2",
+    "judge_model": "judge 2",
+    "reask": "reask 2",
+    "preferences": "preferences 2",
+    "learn": "learn 2",
+    "reference": "learn 3",
+    "match_tokens_of": "imitate 2",
+    "evaluate": "evaluate M1",
+}
 """Section of a recipe → the first stage that reads it. Seeds and benchmarks are clustered together, so both begin at `seeds`."""
 ORDER = tuple(dict.fromkeys(FIRST_STAGE.values()))
 

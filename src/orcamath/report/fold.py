@@ -163,10 +163,13 @@ def _looks(students: list[Student], base: Mapping[str, Artifact], shown: Iterabl
     problems = list(tests.read(Problem)) if tests is not None else []
     lessons = base["gate"].columns(Lesson, "origin", "question", "answer") if "gate" in base else ()
     return {
-        "slices": tuple(slices(students, problems)), "moved": tuple(moved(students, problems)), "duels": tuple(duels(students)),
-        "answer_lengths": tuple(answer_lengths(students)), "lesson_kinds": tuple(lesson_kinds(lessons)),
+        "slices": tuple(slices(students, problems)),
+        "moved": tuple(moved(students, problems)),
+        "duels": tuple(duels(students)),
+        "answer_lengths": tuple(answer_lengths(students)),
+        "lesson_kinds": tuple(lesson_kinds(lessons)),
         "mistakes": (*mistakes_of_students(students, problems), *mistakes_of_rounds(shown)),
-    }  # fmt: skip
+    }
 
 
 def _settled(recipe: Mapping[str, object], students: list[Student], base: Mapping[str, Artifact]) -> list[Settled]:

@@ -151,10 +151,24 @@ def _settled(compared: _Compared, level: float, confidence: float, benchmark: st
     else:
         verdict = _within(low, high, h.margin, h.kind == "inside")
     return Settled(
-        h.id, h.statement, verdict, point, low, high, (100 * plain.low, 100 * plain.high), compared.n, crossed.families,
-        crossed.seeds, 100 * crossed.smallest_visible(level), h.kind, h.margin, h.measure, h.mechanism, benchmark,
+        h.id,
+        h.statement,
+        verdict,
+        point,
+        low,
+        high,
+        (100 * plain.low, 100 * plain.high),
+        compared.n,
+        crossed.families,
+        crossed.seeds,
+        100 * crossed.smallest_visible(level),
+        h.kind,
+        h.margin,
+        h.measure,
+        h.mechanism,
+        benchmark,
         compared.missing,
-    )  # fmt: skip
+    )
 
 
 def _within(low: float, high: float, margin: float, both_sides: bool) -> Decision:

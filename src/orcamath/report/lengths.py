@@ -74,8 +74,13 @@ def lesson_kinds(lessons: Iterable[tuple[str, str, str]]) -> list[LessonKind]:
         answered[origin].append(len(answer.split()))
     return [
         LessonKind(
-            origin, len(n), median(n), median(answered[origin]), max(answered[origin]),
-            len(pairs[origin]) / max(1, pairs[origin].total()), min(len(n), SAMPLED),
+            origin,
+            len(n),
+            median(n),
+            median(answered[origin]),
+            max(answered[origin]),
+            len(pairs[origin]) / max(1, pairs[origin].total()),
+            min(len(n), SAMPLED),
         )
         for origin, n in asked.items()
-    ]  # fmt: skip
+    ]

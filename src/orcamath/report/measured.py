@@ -61,15 +61,30 @@ def _greedy(model: Measurement) -> Table:
     shown = f", {n} worked examples shown" if (n := model.few_shot) else ""
     made = table(
         f"{model.model}: greedy pass@1, one model call an answer{shown}",
-        ["benchmark", "problems", "% right [95 %]", "#### number", "last number", "unjudged", "cut off", "tokens an answer"],
+        [
+            "benchmark",
+            "problems",
+            "% right [95 %]",
+            "#### number",
+            "last number",
+            "unjudged",
+            "cut off",
+            "tokens an answer",
+        ],
         [
             [
-                name, f"{x.n:,}", share_of(x), share_of(x.strict, limits=False), share_of(x.flexible, limits=False),
-                f"{x.unjudged:,}", f"{100 * (x.truncated or 0.0):.1f} %", f"{x.tokens_per_answer or 0.0:,.0f}",
+                name,
+                f"{x.n:,}",
+                share_of(x),
+                share_of(x.strict, limits=False),
+                share_of(x.flexible, limits=False),
+                f"{x.unjudged:,}",
+                f"{100 * (x.truncated or 0.0):.1f} %",
+                f"{x.tokens_per_answer or 0.0:,.0f}",
             ]
             for name, x in model.facts.benchmarks.items()
         ],
-    )  # fmt: skip
+    )
     made.caption = (
         "“#### number” and “last number” are the same answers matched as strings; unjudged counts as not right"
     )
@@ -83,8 +98,9 @@ def _sampled(model: Measurement) -> Table:
     headings = [words for kind in kinds for words in (f"{kind}@k [95 %]", "calls", "tokens")]
     rows = [
         [name, k, *(words for kind in kinds for words in _priced(x.several(kind)[k]))]
-        for name, x in facts.items() for k in sorted(x.maj, key=int)
-    ]  # fmt: skip
+        for name, x in facts.items()
+        for k in sorted(x.maj, key=int)
+    ]
     temperature = model.facts.temperature
     made = table(
         f"{model.model}: of k sampled answers, temperature {temperature:g}", ["benchmark", "k", *headings], rows
@@ -101,15 +117,19 @@ def _priced(found: PricedShare) -> tuple[str, str, str]:
 def _compared(models: Sequence[Measurement], differences: Mapping[str, Paired]) -> Table:
     rows = [
         [
-            benchmark, f"{p.n:,}", percent(p.difference, signed=True) + (" *" if p.difference.excludes_zero else ""),
-            f"{p.second_only:,} / {p.first_only:,}", "< 0.001" if p.p < 0.001 else f"{p.p:.3f}",
+            benchmark,
+            f"{p.n:,}",
+            percent(p.difference, signed=True) + (" *" if p.difference.excludes_zero else ""),
+            f"{p.second_only:,} / {p.first_only:,}",
+            "< 0.001" if p.p < 0.001 else f"{p.p:.3f}",
         ]
         for benchmark, p in differences.items()
-    ]  # fmt: skip
+    ]
     made = table(
         f"{models[1].model} against {models[0].model}: greedy answers to the same problems",
-        ["benchmark", "problems", "points [95 %, paired]", "gained / lost", "McNemar’s p"], rows,
-    )  # fmt: skip
+        ["benchmark", "problems", "points [95 %, paired]", "gained / lost", "McNemar’s p"],
+        rows,
+    )
     made.caption = "* the paired 95 % interval excludes zero"
     return made
 
@@ -122,7 +142,15 @@ def _beside(name: str, rows: Sequence[Published]) -> Table:
         f"Beside published scores: {name} ({len(shown)} of {len(rows)} rows: the best, and those around ours)",
         ["model", "size", "format", "source", "calls", "% right"],
         [
-            [("→ " if p.is_ours else "") + p.model, p.size or "–", p.format, p.source, f"{p.calls_per_answer}", f"{p.score:.2f}"]
+            [
+                ("→ " if p.is_ours else "") + p.model,
+                p.size or "–",
+                p.format,
+                p.source,
+                f"{p.calls_per_answer}",
+                f"{p.score:.2f}",
+            ]
             for p in shown
-        ], left=4,
-    )  # fmt: skip
+        ],
+        left=4,
+    )

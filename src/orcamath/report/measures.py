@@ -25,8 +25,10 @@ def percent(share: Interval, *, signed: bool = False) -> str:
 def measures(found: Sequence[BenchmarkFacts]) -> Columns:
     """Return the columns of the second table; those that no row has anything for are left out."""
     columns: Columns = {
-        "judged": share_of, "strict match": lambda m: share_of(m.strict), "last number": lambda m: share_of(m.flexible),
-    }  # fmt: skip
+        "judged": share_of,
+        "strict match": lambda m: share_of(m.strict),
+        "last number": lambda m: share_of(m.flexible),
+    }
     for kind in _SAMPLED:
         for k in dict.fromkeys(k for m in found for k in m.several(kind)):
             heading = "mean of samples" if (kind, k) == ("pass", "1") else f"{kind}@{k}"

@@ -18,6 +18,7 @@ from orcamath.report.others import beside, partly_measured
 from orcamath.report.provenance import origins
 from orcamath.report.rows import Contrast
 from orcamath.report.table import difference
+from orcamath.report.written import minus
 from orcamath.store.placing import write_whole
 from orcamath.visible import clip, visible
 
@@ -62,9 +63,13 @@ def render_page(results: Results, *, made: str = "") -> str:
 def _template() -> Template:
     # `finalize` sees every value on its way into the page, so no text can forget to be made visible
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, finalize=_shown,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters |= {"count": _count, "clip": _clip, "spoken": _spoken, "points": _points}
     return environment.get_template("page.html")
 
@@ -83,7 +88,7 @@ def _spoken(name: str) -> str:
 
 
 def _points(contrast: Contrast) -> str:
-    return sections.minus(difference(contrast)).replace(" *", " ★")
+    return minus(difference(contrast)).replace(" *", " ★")
 
 
 def _clip(text: object, limit: int = MAX_TEXT_CHARS, whole: int | None = None) -> str:

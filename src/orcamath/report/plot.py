@@ -84,8 +84,11 @@ def intervals(
 
     parts = [gridline(x(t), TOP - 6, height - 34, figure(t)) for t in ticks(low, high, 8)]
     if reference is not None:
-        parts.append(Markup('<line class="ref" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(
-            at_tenth(x(reference)), TOP - 6, height - 34))  # fmt: skip
+        parts.append(
+            Markup('<line class="ref" x1="{0}" x2="{0}" y1="{1}" y2="{2}"/>').format(
+                at_tenth(x(reference)), TOP - 6, height - 34
+            )
+        )
     for i, lane in enumerate(lanes):
         parts.append(_lane(lane, TOP + LANE * i + LANE / 2, left, x, unit))
     parts.append(text((left + width) / 2, height - 4, unit, "axis", "middle"))
@@ -131,13 +134,19 @@ def lines(name: str, title: str, about: str, curves: Sequence[Line]) -> Markup:
     parts.append(text((left + width) / 2, height - 3, "step", "axis", "middle"))
     for curve in drawn:
         if len(curve.points) == 1:  # a path of one point cannot be seen
-            parts.append(Markup('<circle class="dot s{}" cx="{}" cy="{}" r="2"/>').format(
-                curve.series % 8, at_tenth(x(curve.points[0][0])), at_tenth(y(curve.points[0][1]))))  # fmt: skip
+            parts.append(
+                Markup('<circle class="dot s{}" cx="{}" cy="{}" r="2"/>').format(
+                    curve.series % 8, at_tenth(x(curve.points[0][0])), at_tenth(y(curve.points[0][1]))
+                )
+            )
         for points, kind in ((curve.raw, " raw"), (curve.points, " dashed" if curve.dashed else "")):
             path = "M" + "L".join(f"{at_tenth(x(a))} {at_tenth(y(b))}" for a, b in points)
             if points:
-                parts.append(Markup('<path class="curve s{}{}" d="{}"><title>{}</title></path>').format(
-                    curve.series % 8, kind, path, visible(curve.label)))  # fmt: skip
+                parts.append(
+                    Markup('<path class="curve s{}{}" d="{}"><title>{}</title></path>').format(
+                        curve.series % 8, kind, path, visible(curve.label)
+                    )
+                )
     return svg(name, title, about, width, height, parts)
 
 

@@ -95,10 +95,14 @@ class _OnTerminal:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._bars = Progress(
-            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}", markup=False), TimeRemainingColumn(),
-            console=console(stderr=True), transient=True,
-        )  # fmt: skip
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}", markup=False),
+            TimeRemainingColumn(),
+            console=console(stderr=True),
+            transient=True,
+        )
         self._task = self._bars.add_task(what, total=total, note="")
         self._bars.start()
 
@@ -160,8 +164,11 @@ class ArmsLine:
 
     def text(self) -> str:
         """Return the line."""
-        arms = [_of_arm(p.parent.name, s) for p in sorted((self.folder / "arms").glob("*/state.json"))
-                if (s := read_state(p.parent)) is not None and s.running and s.label]  # fmt: skip
+        arms = [
+            _of_arm(p.parent.name, s)
+            for p in sorted((self.folder / "arms").glob("*/state.json"))
+            if (s := read_state(p.parent)) is not None and s.running and s.label
+        ]
         spent, cap = self.money()
         paid = [f"${spent:,.2f} spent" + (f" of ${cap:,.2f}" if cap is not None else "")] if spent else []
         return " · ".join([*arms, *paid])

@@ -107,15 +107,23 @@ def _row(group: Group, benchmark: str, others: Sequence[tuple[str, Group]]) -> R
     answers = [list(s.answers[benchmark].values()) for s in group]
     contrasts = (contrast(name, found, group, benchmark) for name, found in others)
     return ResultRow(
-        first.arm, first.name, first.iteration, benchmark, n, _mean(right),
+        first.arm,
+        first.name,
+        first.iteration,
+        benchmark,
+        n,
+        _mean(right),
         bootstrap(table).interval if several else wilson(right[0], n),
         _mean([sum(a.outcome == "unjudged" for a in given) for given in answers]),
         _mean([sum(a.finish_reason == "length" for a in given) for given in answers]),
-        _mean([s.trained_tokens for s in group]), tuple(c for c in contrasts if c is not None),
+        _mean([s.trained_tokens for s in group]),
+        tuple(c for c in contrasts if c is not None),
         training_of(first.recipe, first.iteration),
-        _averaged([s.measures.get(benchmark, _NOTHING) for s in group]) if several else first.measures.get(benchmark, _NOTHING),
+        _averaged([s.measures.get(benchmark, _NOTHING) for s in group])
+        if several
+        else first.measures.get(benchmark, _NOTHING),
         {str(s.seed): sum(row) / n for s, row in zip(group, table, strict=True)} if several else {},
-    )  # fmt: skip
+    )
 
 
 def _recovered(row: ResultRow, groups: Mapping[tuple[str, str], Group]) -> float | None:

@@ -5,7 +5,6 @@ whose facts are missing is empty and the page leaves it out.
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from orcamath.report.measures import Columns, levels, measures, percent
 from orcamath.report.plot import Lane, bars, intervals
 from orcamath.report.rows import Contrast, ResultRow
 from orcamath.report.table import difference, each_seed, recovered
+from orcamath.report.written import duration, minus, p_value
 from orcamath.stages.gate import AlikePair, Flagged, GateFacts
 from orcamath.stages.judge import JudgeFacts
 from orcamath.stages.practice import PracticeFacts
@@ -26,9 +26,25 @@ from orcamath.store.facts import Facts
 from orcamath.student.facts import OnlineFacts
 
 __all__ = [
-    "Beside", "Board", "Cell", "Gate", "PracticeCounts", "Rejects", "ScoreRow", "Sentence", "Timed", "boards", "books",
-    "contamination", "facts_said", "findings", "head", "minus", "p_value", "practice", "rejects", "stages",
-]  # fmt: skip
+    "Beside",
+    "Board",
+    "Cell",
+    "Gate",
+    "PracticeCounts",
+    "Rejects",
+    "ScoreRow",
+    "Sentence",
+    "Timed",
+    "boards",
+    "books",
+    "contamination",
+    "facts_said",
+    "findings",
+    "head",
+    "practice",
+    "rejects",
+    "stages",
+]
 
 MAX_PAIRS = 5
 OUTCOMES = ("agrees", "disagrees", "unjudged")
@@ -145,7 +161,7 @@ def head(results: Results) -> list[tuple[str, str]]:
         )
     if results.spent:
         figures.append(("spent on models", f"${sum(usd for _, usd in results.spent):,.2f}"))
-    figures.append(("time to make, all stages", _duration(sum(s.seconds for s in results.stages))))
+    figures.append(("time to make, all stages", duration(sum(s.seconds for s in results.stages))))
     return figures
 
 
@@ -172,16 +188,6 @@ def _finding(row: ResultRow, contrast: Contrast) -> Sentence:
 
 def _p(p: float) -> str:
     return "p\u00a0" + ("" if p < 0.001 else "=\u00a0") + p_value(p)
-
-
-def minus(figures: str) -> str:
-    """Write a true minus sign before digits."""
-    return re.sub(r"-(?=[0-9])", "−", figures)
-
-
-def p_value(p: float) -> str:
-    """Write McNemar's p with no more digits than it is good for."""
-    return "<\u00a00.001" if p < 0.001 else f"{p:.3f}"
 
 
 def boards(results: Results) -> list[Board]:
@@ -301,10 +307,3 @@ def facts_said(results: Results) -> list[tuple[str, str]]:
     """Return all facts of all stages as indented JSON, the pairs of the gate (shown above) left out."""
     plain = {key: {k: v for k, v in facts.plain().items() if k != "pairs"} for key, facts in results.facts.items()}
     return [(key, json.dumps(facts, indent=1, ensure_ascii=False)) for key, facts in plain.items() if facts]
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

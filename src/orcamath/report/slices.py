@@ -20,8 +20,15 @@ MIN_PROBLEMS = 10
 """Of a part that is shown."""
 MANY_STEPS = 5
 LENGTHS = (20, 35, 50)
-_SIGNS = {"+": "addition", "-": "subtraction", "−": "subtraction", "*": "multiplication", "×": "multiplication", "/": "division",
-          "÷": "division"}  # fmt: skip
+_SIGNS = {
+    "+": "addition",
+    "-": "subtraction",
+    "−": "subtraction",
+    "*": "multiplication",
+    "×": "multiplication",
+    "/": "division",
+    "÷": "division",
+}
 _SIGN = re.compile(r"(?<=[\d)])\s*([-+*/×÷−])\s*(?=[\d(])")
 
 

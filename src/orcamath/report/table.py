@@ -32,16 +32,19 @@ def show(results: Results, console: Console) -> None:
 def tables(results: Results) -> Iterator[RenderableType]:
     """Yield the tables in reading order: problems, rejects, students, time."""
     yield table(
-        "Problems by origin", ["origin", "kept", "taught", "in the lessons"],
+        "Problems by origin",
+        ["origin", "kept", "taught", "in the lessons"],
         ([o.origin, f"{o.problems:,}", f"{o.taught:,}", f"{o.trained_on:,}"] for o in results.origins),
-    )  # fmt: skip
+    )
     yield table(
-        "Kept and rejected", ["stage", "kept", "rejected", "reasons"],
+        "Kept and rejected",
+        ["stage", "kept", "rejected", "reasons"],
         (
             [_label(s.arm, s.label), f"{s.kept:,}", f"{_lost(s):,}", _reasons(s.rejected | s.failed)]
-            for s in results.stages if s.kept or _lost(s)
+            for s in results.stages
+            if s.kept or _lost(s)
         ),
-    )  # fmt: skip
+    )
     for benchmark in dict.fromkeys(r.benchmark for r in results.rows):
         rows = [r for r in results.rows if r.benchmark == benchmark]
         yield _scores(benchmark, rows)
@@ -51,12 +54,13 @@ def tables(results: Results) -> Iterator[RenderableType]:
     if results.settled:
         yield _hypotheses(results)
     yield table(
-        "Time per stage", ["stage", "made", "seconds"],
+        "Time per stage",
+        ["stage", "made", "seconds"],
         (
             [_label(s.arm, s.label), ", ".join(f"{n:,} {t}" for t, n in s.rows.items()), f"{s.seconds:,.1f}"]
             for s in results.stages
         ),
-    )  # fmt: skip
+    )
 
 
 def _hypotheses(results: Results) -> Table:
@@ -65,13 +69,19 @@ def _hypotheses(results: Results) -> Table:
         ["", "statement", "verdict", "points [at its level]", "[95 %, unadjusted]", "seeds", "families", "could see"],
         (
             [
-                t.id, t.statement + (f" ({t.measure})" if t.measure != "greedy" else ""), t.verdict,
-                f"{t.difference:+.1f} [{t.low:+.1f}, {t.high:+.1f}]", f"[{t.unadjusted[0]:+.1f}, {t.unadjusted[1]:+.1f}]",
-                f"{t.seeds}", f"{t.structures:,}", f"{t.smallest_visible:.1f}",
+                t.id,
+                t.statement + (f" ({t.measure})" if t.measure != "greedy" else ""),
+                t.verdict,
+                f"{t.difference:+.1f} [{t.low:+.1f}, {t.high:+.1f}]",
+                f"[{t.unadjusted[0]:+.1f}, {t.unadjusted[1]:+.1f}]",
+                f"{t.seeds}",
+                f"{t.structures:,}",
+                f"{t.smallest_visible:.1f}",
             ]
             for t in results.settled
-        ), left=3,
-    )  # fmt: skip
+        ),
+        left=3,
+    )
     causes = sorted({t.mechanism for t in results.settled if t.mechanism and t.verdict == "holds"})
     notes = [
         "superiority after Holm; “could see”: the difference that this test shows four times in five",
@@ -109,13 +119,15 @@ def _scores(benchmark: str, rows: list[ResultRow]) -> RenderableType:
         ["student", "% right [95 %]", "points [95 %, paired]", *way, "tokens"],
         (
             [
-                f"{r.name} · {r.model}", "\n".join(filter(None, (percent(r.score), each_seed(r)))),
+                f"{r.name} · {r.model}",
+                "\n".join(filter(None, (percent(r.score), each_seed(r)))),
                 "\n".join(f"{difference(c)} {chr(97 + others.index(c.against))}" for c in r.contrasts) or "–",
-                *(recovered(r) or "–" for _ in way), _short_count(r.trained_tokens),
+                *(recovered(r) or "–" for _ in way),
+                _short_count(r.trained_tokens),
             ]
             for r in rows
         ),
-    )  # fmt: skip
+    )
     for column in made.columns[1:]:
         column.no_wrap = True
     notes = ["* the paired 95 % interval excludes zero", *(f"{chr(97 + i)}: over {o}" for i, o in enumerate(others))]

@@ -26,7 +26,7 @@ class Trail(NamedTuple):
 
 def trails(
     name: str, title: str, about: str, drawn: Sequence[Trail], *, x_unit: str, y_unit: str = "% right"
-) -> Markup:  # fmt: skip
+) -> Markup:
     """Draw where arms went: points with whiskers, joined, each arm with a mark of its own shape and its name at its end."""
     everything = [p for t in drawn for p in t.points]
     if len({p[0] for p in everything}) < 2:
@@ -59,7 +59,8 @@ def trails(
             words = f"{trail.label}, {x_unit} {at:,.0f}: {point:.1f} [{low:.1f}, {high:.1f}] {y_unit}"
             whisker = f"M{at_tenth(x(at) + aside)} {at_tenth(y(low))}V{at_tenth(y(high))}"
             shape = Markup('<path class="whisker s{}" d="{}"/><path class="dot s{}" d="{}"/>').format(
-                s, whisker, s, _mark(trail.series, x(at) + aside, y(point)))  # fmt: skip
+                s, whisker, s, _mark(trail.series, x(at) + aside, y(point))
+            )
             parts.append(Markup("<g><title>{}</title>{}</g>").format(visible(words), shape))
     return svg(name, title, about, width, height, parts)
 
@@ -67,9 +68,11 @@ def trails(
 def _mark(series: int, x: float, y: float) -> str:
     """Return the path of a circle, square, triangle or diamond: who sees no colours tells arms apart by it."""
     shapes = (
-        "M{0} {1}m-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0", "M{0} {1}m-4 -4h8v8h-8z", "M{0} {1}m0 -5.5l5 9h-10z",
+        "M{0} {1}m-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0",
+        "M{0} {1}m-4 -4h8v8h-8z",
+        "M{0} {1}m0 -5.5l5 9h-10z",
         "M{0} {1}m0 -5.5l5.5 5.5l-5.5 5.5l-5.5 -5.5z",
-    )  # fmt: skip
+    )
     return shapes[series % len(shapes)].format(at_tenth(x), at_tenth(y))
 
 
@@ -102,8 +105,11 @@ def flow(
                 }
             )
             words = f"{band}: {n[i]:,} {columns[i]}, {n[i + 1]:,} {columns[i + 1]}"
-            parts.append(Markup('<path class="bar ribbon s{}" d="{}"><title>{}</title></path>').format(
-                s % 8, path, visible(words)))  # fmt: skip
+            parts.append(
+                Markup('<path class="bar ribbon s{}" d="{}"><title>{}</title></path>').format(
+                    s % 8, path, visible(words)
+                )
+            )
         parts.append(text(left - 12, tops[band, 0] + n[0] * scale / 2 + 4, short(band, 24), "label", "end"))
         parts += [
             text(left + i * step + 6, tops[band, i] + n[i] * scale / 2 + 4, f"{n[i]:,}", "label", "start")

@@ -47,10 +47,16 @@ def read(settings: SourceSettings) -> Iterator[Found]:
         question = joined_text(value.get("body"), value.get("question"))
         return unsplit(
             problem_from(
-                row, settings, question, answer, licence=LICENCE, unofficial=True, answer_kind=gold_kind(answer),
+                row,
+                settings,
+                question,
+                answer,
+                licence=LICENCE,
+                unofficial=True,
+                answer_kind=gold_kind(answer),
                 solution=text_of(value.get("formula")),
             )
-        )  # fmt: skip
+        )
 
     return each(_rows(settings), make)
 

@@ -28,8 +28,13 @@ def read(settings: SourceSettings) -> Iterator[Found]:
 
         answer = number_text(value("answer"))
         return problem_from(
-            row, settings, value("question"), answer, licence=LICENCE, answer_kind=gold_kind(answer),
+            row,
+            settings,
+            value("question"),
+            answer,
+            licence=LICENCE,
+            answer_kind=gold_kind(answer),
             solution=text_of(value("solution_abst")),
-        )  # fmt: skip
+        )
 
     return each(copies(settings, ("dmath_*", "*")), make)

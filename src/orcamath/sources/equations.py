@@ -22,9 +22,15 @@ def equation_problems(
         solution = "; ".join(map(str, equation)) if isinstance(equation, list) else text_of(equation)
         several = isinstance(answers, list) and len(answers) > 1
         found = problem_from(
-            row, settings, question, answers, licence=licence, unofficial=unofficial, solution=solution,
+            row,
+            settings,
+            question,
+            answers,
+            licence=licence,
+            unofficial=unofficial,
+            solution=solution,
             answer_kind="set" if several else "number",
-        )  # fmt: skip
+        )
         return unsplit(found) if unofficial and (row.split or settings.split) is None else found
 
     return each(copies(settings, stems), make)

@@ -118,9 +118,16 @@ def problem_of(row: Row, settings: SourceSettings, names: dict[str, str]) -> Fou
     if kind not in get_args(AnswerKind):
         return row.bad("bad_kind", f"has the answer kind `{kind}`; {nearest(str(kind), get_args(AnswerKind))}")
     found = problem_from(
-        row, settings, value["question"], number_text(answer), licence=str(value["licence"] or "not stated"),
-        split=split or row.split or settings.split or "train", needs_answer=False, answer_kind=kind,
-        options=tuple(str(o) for o in options), solution=text_of(value["solution"]),
+        row,
+        settings,
+        value["question"],
+        number_text(answer),
+        licence=str(value["licence"] or "not stated"),
+        split=split or row.split or settings.split or "train",
+        needs_answer=False,
+        answer_kind=kind,
+        options=tuple(str(o) for o in options),
+        solution=text_of(value["solution"]),
         source=str(value["source"] or settings.title),
-    )  # fmt: skip
+    )
     return unsplit(found) if settings.options.get("draw_split") else found

@@ -18,8 +18,13 @@ def read(settings: SourceSettings) -> Iterator[Found]:
 
     def make(row: Row) -> Found:
         return problem_from(
-            row, settings, row.values.get("input"), row.values.get("target"), licence=LICENCE, split="test",
+            row,
+            settings,
+            row.values.get("input"),
+            row.values.get("target"),
+            licence=LICENCE,
+            split="test",
             solution=text_of(row.values.get("code")),
-        )  # fmt: skip
+        )
 
     return each(copies(settings, ("gsmhardv2", "gsmhard", "gsm_hard", "*")), make)

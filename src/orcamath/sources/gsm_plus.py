@@ -39,9 +39,14 @@ def read(settings: SourceSettings) -> Iterator[Found]:
 
         answer = text("answer")
         return problem_from(
-            row, settings, text("question"), answer.replace(",", "") if isinstance(answer, str) else answer,
-            licence=LICENCE, split="test", solution=text("solution"),
-        )  # fmt: skip
+            row,
+            settings,
+            text("question"),
+            answer.replace(",", "") if isinstance(answer, str) else answer,
+            licence=LICENCE,
+            split="test",
+            solution=text("solution"),
+        )
 
     stems = ("gsm_plus_test", "gsmplus_test", "gsm_plus", "test")
     return each((row for row in copies(settings, stems) if kept(row)), make)

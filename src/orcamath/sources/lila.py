@@ -120,10 +120,16 @@ def _make(row: Row, settings: SourceSettings) -> Found:
         program = program[0] if program else None
     split = split_named(str(row.values.get("split") or ""))
     return problem_from(
-        row, settings, value("input", "Input"), answer, licence=f"{licence} ({LICENCE})", split=split,
-        answer_kind=gold_kind(answer), source=settings.called or source,
+        row,
+        settings,
+        value("input", "Input"),
+        answer,
+        licence=f"{licence} ({LICENCE})",
+        split=split,
+        answer_kind=gold_kind(answer),
+        source=settings.called or source,
         solution=text_of(program),
-    )  # fmt: skip
+    )
 
 
 def _answer(value: object) -> object:

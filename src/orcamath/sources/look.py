@@ -37,12 +37,37 @@ COUNTED = 20_000
 """Rows that are read with the guess, for the counts."""
 TEXT_CHARS = 12
 _QUESTIONS = (
-    *QUESTION_COLUMNS, "frage", "aufgabe", "énoncé", "pregunta", "domanda", "вопрос", "задача", "问题", "문제", "問題",
-)  # fmt: skip
+    *QUESTION_COLUMNS,
+    "frage",
+    "aufgabe",
+    "énoncé",
+    "pregunta",
+    "domanda",
+    "вопрос",
+    "задача",
+    "问题",
+    "문제",
+    "問題",
+)
 _ANSWERS = (
-    *ANSWER_COLUMNS, "answers", "ans", "gold", "result", "correct_answer", "antwort", "lösung", "ergebnis", "réponse",
-    "respuesta", "risposta", "resposta", "ответ", "答案", "정답", "答え",
-)  # fmt: skip
+    *ANSWER_COLUMNS,
+    "answers",
+    "ans",
+    "gold",
+    "result",
+    "correct_answer",
+    "antwort",
+    "lösung",
+    "ergebnis",
+    "réponse",
+    "respuesta",
+    "risposta",
+    "resposta",
+    "ответ",
+    "答案",
+    "정답",
+    "答え",
+)
 _SOLUTIONS = (*PLAIN_COLUMNS["solution"], "rationale", "explanation", "worked", "rechenweg", "output")
 _OPTIONS = ("options", "choices")
 _OURS: dict[str, Callable[[object], bool]] = {
@@ -135,9 +160,16 @@ def _counted(settings: SourceSettings, columns: tuple[str, ...], found: Iterable
     languages = Counter(language_of(p.question) or "unknown" for p in problems)
     splits = Counter[str](p.split for p in problems)
     return FirstLook(
-        settings.model_copy(update={"on_bad_line": "skip"}) if bad else settings, columns, tuple(problems[:3]), len(problems),
-        whole, dict(kinds.most_common()), dict(languages.most_common()), dict(splits), bad,
-    )  # fmt: skip
+        settings.model_copy(update={"on_bad_line": "skip"}) if bad else settings,
+        columns,
+        tuple(problems[:3]),
+        len(problems),
+        whole,
+        dict(kinds.most_common()),
+        dict(languages.most_common()),
+        dict(splits),
+        bad,
+    )
 
 
 # which column is what

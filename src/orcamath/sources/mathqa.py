@@ -42,8 +42,14 @@ def read(settings: SourceSettings) -> Iterator[Found]:
             )
         answer = options[place] if options.count(options[place]) == 1 else "ABCDE"[place]
         return problem_from(
-            row, settings, value.get("Problem"), answer, licence=LICENCE, answer_kind="choice", options=options,
+            row,
+            settings,
+            value.get("Problem"),
+            answer,
+            licence=LICENCE,
+            answer_kind="choice",
+            options=options,
             solution=text_of(row.values.get("Rationale")),
-        )  # fmt: skip
+        )
 
     return each(copies(settings, ("mathqa_*", "math_qa_*", "*")), make)

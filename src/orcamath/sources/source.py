@@ -101,9 +101,15 @@ class Row(NamedTuple):
 
 
 _SPLIT_WORDS: dict[str, Split] = {
-    "train": "train", "training": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev",
-    "test": "test", "testing": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "dev": "dev",
+    "valid": "dev",
+    "validation": "dev",
+    "val": "dev",
+    "test": "test",
+    "testing": "test",
+}
 _WORDS = re.compile(r"[^a-z]+")
 
 
@@ -181,9 +187,15 @@ def problem_from(
         )
     try:
         return Problem.make(
-            text, "seed", fields.pop("source", settings.title), split=named, licence=settings.licence or licence,
-            answer=gold, answer_from="gold" if gold is not None else None, **fields,
-        )  # fmt: skip
+            text,
+            "seed",
+            fields.pop("source", settings.title),
+            split=named,
+            licence=settings.licence or licence,
+            answer=gold,
+            answer_from="gold" if gold is not None else None,
+            **fields,
+        )
     except ValidationError as e:
         return row.bad("bad_row", "; ".join(f"{x['loc']}: {x['msg']}" for x in e.errors()))
 

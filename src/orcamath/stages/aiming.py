@@ -38,9 +38,7 @@ class Round(NamedTuple):
 
     def rows(self) -> Iterator[tuple[Exercise, list[Judged]]]:
         """Yield every exercise with its judged samples."""
-        return joined(
-            self.practised.read(Exercise), self.practised.read(Attempt), self.verdicts.read(Verdict)
-        )  # fmt: skip
+        return joined(self.practised.read(Exercise), self.practised.read(Attempt), self.verdicts.read(Verdict))
 
 
 class Placed(NamedTuple):

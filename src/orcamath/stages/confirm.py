@@ -58,9 +58,14 @@ def confirm(out: Output, settings: ConfirmSettings, taught: Artifact, solver: Re
         return (Assignment(p, i, n) for p in taught.read(Problem) if p.answer is not None for i in range(n))
 
     solved = drive(
-        solvers.make(settings), posed, solver, out,
-        tries=settings.tries, final=False, total=taught.count("problems") * settings.solutions,
-    )  # fmt: skip
+        solvers.make(settings),
+        posed,
+        solver,
+        out,
+        tries=settings.tries,
+        final=False,
+        total=taught.count("problems") * settings.solutions,
+    )
     groups = groupby(solved, key=lambda pair: pair[0].problem.id)
     found: Counter[str] = Counter()
 

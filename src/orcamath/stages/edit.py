@@ -84,9 +84,7 @@ def _round(
 
     fill(suggester, problems, writer, out.progress, tries=settings.suggester.tries, total=n_before)
     n_suggested = sum(1 for _ in suggested(out))  # the books are kept in this pass only
-    for _, problem in drive(
-        editor, suggested, writer, out, tries=settings.editor.tries, total=n_suggested
-    ):  # fmt: skip
+    for _, problem in drive(editor, suggested, writer, out, tries=settings.editor.tries, total=n_suggested):
         yield problem
 
 

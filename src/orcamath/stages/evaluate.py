@@ -160,9 +160,13 @@ def _answered(asked: Iterator[_Asked], model: Remembered, out: Output) -> Iterat
 def _comparison(answered: _Answered) -> Comparison:
     problem, _, reply = answered
     return Comparison(
-        problem.question, problem.answer or "", reply.text, problem.answer_kind, problem.options,
+        problem.question,
+        problem.answer or "",
+        reply.text,
+        problem.answer_kind,
+        problem.options,
         reply.finish_reason == "stop",
-    )  # fmt: skip
+    )
 
 
 def _scored(answered: _Answered, outcome: Outcome, by: str) -> Scored:
@@ -170,11 +174,17 @@ def _scored(answered: _Answered, outcome: Outcome, by: str) -> Scored:
     if reply.finish_reason == "refused":
         outcome, by = "disagrees", "refused"
     return Scored(
-        problem_id=problem.id, benchmark=problem.source, draw=draw, text=reply.text,
+        problem_id=problem.id,
+        benchmark=problem.source,
+        draw=draw,
+        text=reply.text,
         final_answer=final_answer(reply.text, problem.answer_kind, problem.question, problem.options),
-        gold=problem.answer or "", outcome=outcome, by=by,
-        finish_reason="length" if reply.finish_reason == "length" else "stop", n_tokens=tokens_of(reply),
-    )  # fmt: skip
+        gold=problem.answer or "",
+        outcome=outcome,
+        by=by,
+        finish_reason="length" if reply.finish_reason == "length" else "stop",
+        n_tokens=tokens_of(reply),
+    )
 
 
 @dataclass

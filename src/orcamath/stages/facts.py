@@ -28,10 +28,32 @@ from orcamath.store.facts import Facts
 __all__ = ["facts_of"]
 
 _STAGES = (
-    ask, benchmarks, collect, confirm, edit, evaluate, gate, gather, grown, imitate, invent, judge,
-    learn, lessons_from, online, pick, practise,
-    prefer, problems_from, reask, review, teach, unseen, verdicts_from, verified_at_k,
-)  # fmt: skip
+    ask,
+    benchmarks,
+    collect,
+    confirm,
+    edit,
+    evaluate,
+    gate,
+    gather,
+    grown,
+    imitate,
+    invent,
+    judge,
+    learn,
+    lessons_from,
+    online,
+    pick,
+    practise,
+    prefer,
+    problems_from,
+    reask,
+    review,
+    teach,
+    unseen,
+    verdicts_from,
+    verified_at_k,
+)
 _RECORDS = {stage.name: stage.facts for stage in _STAGES}
 
 

@@ -85,8 +85,13 @@ def pick(out: Output, settings: PickSettings, gated: Artifact, earlier: Sequence
 
 
 def _picked(
-    out: Output, name: str, where: Placed, worked_on: set[str], settings: PickSettings, commonest: dict[str, Mistake] | None
-) -> bool:  # fmt: skip
+    out: Output,
+    name: str,
+    where: Placed,
+    worked_on: set[str],
+    settings: PickSettings,
+    commonest: dict[str, Mistake] | None,
+) -> bool:
     if name in worked_on:
         out.reject(Rejected(item=name, reason="grown_from_before", detail=where.chosen.why))
         return False
@@ -119,8 +124,18 @@ def _problems(gated: Artifact) -> Iterator[Problem]:
 
 
 _SHARED = {
-    "question", "answer_kind", "options", "origin", "source", "split", "licence", "parents", "round", "target", "cluster",
-}  # fmt: skip
+    "question",
+    "answer_kind",
+    "options",
+    "origin",
+    "source",
+    "split",
+    "licence",
+    "parents",
+    "round",
+    "target",
+    "cluster",
+}
 
 
 @stage("grown", version=1, settings=JoinSettings, facts=Facts)

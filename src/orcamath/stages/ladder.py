@@ -57,9 +57,12 @@ def teach_by_ladder(
     out.write("problems", (p for p in problems.read(Problem) if not chosen(p)))
     warnings = tuple(warnings_of(out, settings, held.checks))
     return TeachFacts(
-        verified=dict(sorted(n_verified.items())), checks=dict(sorted(held.checks.items())),
-        disagreeing=tuple(held.disagreeing), rungs=tuple(said), **({"warnings": warnings} if warnings else {}),
-    )  # fmt: skip
+        verified=dict(sorted(n_verified.items())),
+        checks=dict(sorted(held.checks.items())),
+        disagreeing=tuple(held.disagreeing),
+        rungs=tuple(said),
+        **({"warnings": warnings} if warnings else {}),
+    )
 
 
 @dataclass
@@ -87,9 +90,13 @@ class _Rung:
             return [Assignment(problem, i, settings.solutions) for i in range(settings.solutions)]
 
         fill(
-            solver, lambda: (item for p in problems() for item in posed(p)), self.teacher, self.out.progress,
-            tries=settings.tries, total=total * settings.solutions,
-        )  # fmt: skip
+            solver,
+            lambda: (item for p in problems() for item in posed(p)),
+            self.teacher,
+            self.out.progress,
+            tries=settings.tries,
+            total=total * settings.solutions,
+        )
         for problem in problems():
             items = posed(problem)
             folded = fold_replies(solver, partial(iter, items), self.teacher, self.out, tries=settings.tries)
@@ -101,9 +108,14 @@ class _Rung:
     def facts(self, n_problems: int) -> RungFacts:
         """Return what the rung came to."""
         return RungFacts(
-            model=self.teacher.fingerprint, problems=n_problems, calls=self.n["asked"], prompt_tokens=self.n["prompt_tokens"],
-            completion_tokens=self.n["completion_tokens"], lessons=self.n["lessons"], verified=self.n["verified"],
-        )  # fmt: skip
+            model=self.teacher.fingerprint,
+            problems=n_problems,
+            calls=self.n["asked"],
+            prompt_tokens=self.n["prompt_tokens"],
+            completion_tokens=self.n["completion_tokens"],
+            lessons=self.n["lessons"],
+            verified=self.n["verified"],
+        )
 
     def _came_through(self, solver: Solver, items: Sequence[Assignment]) -> bool:
         return all(self.teacher.reply(solver.request(item, 0)) is not None for item in items)

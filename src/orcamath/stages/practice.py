@@ -11,7 +11,7 @@ hidden number); `aim` leaves out what earlier rounds showed to be too easy or to
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -20,48 +20,17 @@ from orcamath.ports import Pose, Request, Sampling
 from orcamath.preferences import allotted
 from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Settings, digest, later, outside_digest
 from orcamath.stages.aiming import Placed, Round, SpellFacts, aims, placed
+from orcamath.stages.serving import ServerSettings
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 from orcamath.worked import n_equations, n_steps
 
-__all__ = ["PracticeFacts", "PracticeSettings", "ServerSettings", "exercises_of", "practise", "sampled"]
+__all__ = ["PracticeFacts", "PracticeSettings", "exercises_of", "practise", "sampled"]
 
-ENGINES = {
-    "vllm": "vllm serve {model} --served-model-name {name} --port {port} --generation-config vllm",
-    "sglang": (
-        "python -m sglang.launch_server --model-path {model} --served-model-name {name} --port {port} "
-        "--sampling-defaults openai"
-    ),
-}
-"""How a server is started whose own sampling rules are off: the checkpoint's generation_config is not read."""
 MAX_LISTED = 200
 MANY_STEPS = 3
 """Problems of so many steps and more are balanced as one kind."""
-
-
-class ServerSettings(Settings):
-    """A server that samples the student, one checkpoint at a time (vLLM, SGLang, …): started before, stopped after."""
-
-    engine: Literal["vllm", "sglang"] | None = None
-    """A server whose command is known; it must be installed beside, or `command` says where."""
-    command: str | None = None
-    """How to start the server; `{model}`, `{name}` and `{port}` are put in. No shell reads it."""
-    body: dict[str, Any] = Field(default_factory=dict)
-    """Extra fields of every request's body, or other values of ours (see docs/training.md)."""
-    start_timeout_s: float = Field(default=900.0, gt=0)
-    timeout_s: float = Field(default=300.0, gt=0)
-    concurrency: int = Field(default=256, ge=1)
-
-    @model_validator(mode="after")
-    def _one_way_to_start(self) -> "ServerSettings":
-        if self.engine is None and self.command is None:
-            raise ValueError("name an engine (vllm, sglang), or give the command that starts the server")
-        return self
-
-    def line(self) -> str:
-        """Return the command, its marks not yet filled in."""
-        return self.command or ENGINES[self.engine or "vllm"]
 
 
 class PracticeSettings(Settings):
@@ -170,8 +139,13 @@ def practise(
 
 
 def sampled(
-    out: Output, settings: PracticeSettings, exercises: Sequence[Exercise], draws: Sequence[int], student: Remembered, pose: Pose
-) -> PracticeFacts:  # fmt: skip
+    out: Output,
+    settings: PracticeSettings,
+    exercises: Sequence[Exercise],
+    draws: Sequence[int],
+    student: Remembered,
+    pose: Pose,
+) -> PracticeFacts:
     """Sample every exercise at these draws; writes `exercises` and `attempts`, in order."""
     sampling = Sampling(settings.temperature, settings.top_p, settings.max_new_tokens)
 
@@ -187,9 +161,13 @@ def sampled(
     n = Counter[str]()
     out.write("attempts", _attempts(out, requests(), student, n))
     return PracticeFacts(
-        n_exercises=len(exercises), n_samples=len(draws), problems=settings.problems, label=settings.label,
-        n_cut_off=n["cut off"], n_sampled_tokens=n["tokens"],
-    )  # fmt: skip
+        n_exercises=len(exercises),
+        n_samples=len(draws),
+        problems=settings.problems,
+        label=settings.label,
+        n_cut_off=n["cut off"],
+        n_sampled_tokens=n["tokens"],
+    )
 
 
 def exercises_of(out: Output, settings: PracticeSettings, gated: Artifact) -> list[Exercise]:
@@ -213,9 +191,13 @@ def _attempts(
         n["cut off"] += reply.finish_reason == "length"
         n["tokens"] += reply.usage.completion_tokens
         yield Attempt.make(
-            exercise.problem_id, request.draw, reply.text, student.fingerprint, token_ids=reply.token_ids,
+            exercise.problem_id,
+            request.draw,
+            reply.text,
+            student.fingerprint,
+            token_ids=reply.token_ids,
             finish_reason=reply.finish_reason,
-        )  # fmt: skip
+        )
 
 
 class _Stepped(NamedTuple):
@@ -254,10 +236,14 @@ def _of_lesson(out: Output, settings: PracticeSettings, lesson: Lesson) -> Itera
         _reject(out, lesson.problem_id, "unconfirmed")
         return
     exercise = Exercise(
-        problem_id=lesson.problem_id, question=lesson.question, reference=reference,
-        solution=lesson.answer if right else None, answer_kind=lesson.answer_kind, options=lesson.options,
+        problem_id=lesson.problem_id,
+        question=lesson.question,
+        reference=reference,
+        solution=lesson.answer if right else None,
+        answer_kind=lesson.answer_kind,
+        options=lesson.options,
         label=settings.label,
-    )  # fmt: skip
+    )
     yield _Stepped(exercise, n_equations(lesson.answer))
 
 
@@ -270,9 +256,13 @@ def _of_problem(out: Output, settings: PracticeSettings, problem: Problem) -> It
         _reject(out, problem.id, "unconfirmed")
     else:
         exercise = Exercise(
-            problem_id=problem.id, question=problem.question, reference=problem.answer,
-            answer_kind=problem.answer_kind, options=problem.options, label=settings.label,
-        )  # fmt: skip
+            problem_id=problem.id,
+            question=problem.question,
+            reference=problem.answer,
+            answer_kind=problem.answer_kind,
+            options=problem.options,
+            label=settings.label,
+        )
         yield _Stepped(exercise, n_steps(problem))
 
 

@@ -39,7 +39,7 @@ from orcamath.preferences import (
     decided,
     joined,
     sides,
-)  # fmt: skip
+)
 from orcamath.records import Attempt, Exercise, Preference, Rejected, Response, Settings, Verdict, digest
 from orcamath.stages.aiming import SpellFacts
 from orcamath.store.artifacts import Artifact, Output
@@ -248,6 +248,9 @@ def _preference(exercise: Exercise, found: Sides, max_pairs: int | None, tally: 
     tally["pairs"] += n_pairs
     tally["off_topic_pairs"] += n_pairs if any(r.origin == "off_topic" for r in found.negatives) else 0
     return Preference(
-        problem_id=exercise.problem_id, question=exercise.question, positives=found.positives,
-        negatives=found.negatives, pairs=pairs,
-    )  # fmt: skip
+        problem_id=exercise.problem_id,
+        question=exercise.question,
+        positives=found.positives,
+        negatives=found.negatives,
+        pairs=pairs,
+    )

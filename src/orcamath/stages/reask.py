@@ -96,9 +96,7 @@ def reask(
     found: dict[str, list[Solution]] = {}
     agent = solver.make(settings)
     total = len(doubtful) * settings.solutions
-    for item, solution in drive(
-        agent, posed, teacher, out, tries=settings.tries, final=False, total=total
-    ):  # fmt: skip
+    for item, solution in drive(agent, posed, teacher, out, tries=settings.tries, final=False, total=total):
         found.setdefault(item.id, []).append(solution)
     rulings = {
         name: settle(exercise, answer, found.get(name, []), settings.solutions)
@@ -117,9 +115,13 @@ def reask(
 
 def _problem(exercise: Exercise) -> Problem:
     return Problem(
-        id=exercise.problem_id, question=exercise.question, origin="reask", source="reask",
-        answer_kind=exercise.answer_kind, options=exercise.options,
-    )  # fmt: skip
+        id=exercise.problem_id,
+        question=exercise.question,
+        origin="reask",
+        source="reask",
+        answer_kind=exercise.answer_kind,
+        options=exercise.options,
+    )
 
 
 def _kept(out: Output, practised: Artifact, gone: set[str]) -> Iterator[Exercise]:

@@ -110,6 +110,8 @@ def to_read(made: Mapping[str, Artifact]) -> ToRead:
     in_turn = (said for row in zip_longest(*by_reason.values()) for said in row if said is not None)
     return ToRead(
         tuple(sorted((x for x in chosen if x.id in first), key=lambda x: x.id)),
-        tuple(x for x in chosen if x.id in doubted), tuple(islice(in_turn, SHOWN)),
-        len(told), sum(artifact.count("rejected") for artifact in made.values()),
-    )  # fmt: skip
+        tuple(x for x in chosen if x.id in doubted),
+        tuple(islice(in_turn, SHOWN)),
+        len(told),
+        sum(artifact.count("rejected") for artifact in made.values()),
+    )

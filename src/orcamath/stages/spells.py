@@ -60,10 +60,17 @@ def practised_together(out: Output, settings: PracticeSettings, spells: Sequence
     out.write("attempts", attempts())
     tokens = sum(s.practised.said(PracticeFacts).n_sampled_tokens for s in spells)
     return PracticeFacts(
-        n_exercises=n, n_samples=settings.samples, problems=settings.problems, label=settings.label, n_sampled_tokens=tokens,
-        n_cut_off=counts["cut off"], first_samples=settings.samples, n_drawn=counts["drawn"], n_at_most=n * until.alike,
+        n_exercises=n,
+        n_samples=settings.samples,
+        problems=settings.problems,
+        label=settings.label,
+        n_sampled_tokens=tokens,
+        n_cut_off=counts["cut off"],
+        first_samples=settings.samples,
+        n_drawn=counts["drawn"],
+        n_at_most=n * until.alike,
         n_mixed=counts["mixed"],
-    )  # fmt: skip
+    )
 
 
 @stage("judge", version=1, settings=JudgeSettings, facts=JudgeFacts)
@@ -84,9 +91,11 @@ def judged_together(out: Output, settings: JudgeSettings, practised: Artifact, s
 
     out.write("verdicts", verdicts())
     return JudgeFacts(
-        outcomes=_sum(p.outcomes for p in parts), reasons=_sum(p.reasons for p in parts), by=_sum(p.by for p in parts),
+        outcomes=_sum(p.outcomes for p in parts),
+        reasons=_sum(p.reasons for p in parts),
+        by=_sum(p.by for p in parts),
         model_calls=sum(p.model_calls for p in parts),
-    )  # fmt: skip
+    )
 
 
 def _sum(parts: Iterator[dict[str, int]]) -> dict[str, int]:

@@ -30,7 +30,7 @@ from orcamath.records import (
     Split,
     Verdict,
     outside_digest,
-)  # fmt: skip
+)
 from orcamath.sources.choosing import contents_of
 from orcamath.sources.file import COLUMNS, problem_of
 from orcamath.sources.rows import rows
@@ -90,9 +90,13 @@ class StartSettings(Settings):
     def source(self) -> SourceSettings:
         """Return the same as settings of a source."""
         return SourceSettings(
-            name="file", path=self.path, called=self.called, licence=self.licence, on_bad_line=self.on_bad_line,
+            name="file",
+            path=self.path,
+            called=self.called,
+            licence=self.licence,
+            on_bad_line=self.on_bad_line,
             split=self.split,
-        )  # fmt: skip
+        )
 
 
 @stage("problems", version=1, settings=StartSettings, facts=Facts)
@@ -214,9 +218,13 @@ def _judged(row: Row, names: Mapping[str, str], settings: StartSettings) -> _Jud
     # one question is one exercise, whatever answer a row gives it
     exercise = Exercise(
         problem_id=Problem.make(problem.question, "seed", settings.called).id,
-        question=problem.question, reference=problem.answer or "", solution=solution, answer_kind=problem.answer_kind,
-        options=problem.options, label="teacher" if solution else "known_answer",
-    )  # fmt: skip
+        question=problem.question,
+        reference=problem.answer or "",
+        solution=solution,
+        answer_kind=problem.answer_kind,
+        options=problem.options,
+        label="teacher" if solution else "known_answer",
+    )
     finished = outcome_of(value["finished"]) != "disagrees"
     return _Judged(exercise=exercise, response=value["response"], finished=finished, outcome=outcome)
 
@@ -230,10 +238,15 @@ def _groups(db: sqlite3.Connection, order: Iterable[str]) -> Iterator[list[_Judg
 def _attempts(group: list[_Judged], student: str) -> list[Attempt]:
     return [
         Attempt.make(
-            g.exercise.problem_id, i, g.response, student, token_ids=None, finish_reason="stop" if g.finished else "length"
+            g.exercise.problem_id,
+            i,
+            g.response,
+            student,
+            token_ids=None,
+            finish_reason="stop" if g.finished else "length",
         )
         for i, g in enumerate(group)
-    ]  # fmt: skip
+    ]
 
 
 def _names(settings: StartSettings, stage: str) -> dict[str, str]:

@@ -81,9 +81,13 @@ class Balance:
     def plain(self) -> dict[str, object]:
         """Return the books as JSON values."""
         return {
-            "asked": self.asked, "parsed": self.parsed, "failed": self.failed, "results": self.results,
-            "kept": self.kept, "rejected": dict(sorted(self.rejected.items())),
-        }  # fmt: skip
+            "asked": self.asked,
+            "parsed": self.parsed,
+            "failed": self.failed,
+            "results": self.results,
+            "kept": self.kept,
+            "rejected": dict(sorted(self.rejected.items())),
+        }
 
 
 def _nowhere(**_: object) -> None:
@@ -242,9 +246,14 @@ class Store:
                 )
             output._close(stage)
             manifest = {
-                "manifest_version": MANIFEST_VERSION, "stage": stage, "digest": name, "version": version,
-                "settings": shown, "inputs": names, "facts": output.booked() | (facts or Facts()).plain(),
-            }  # fmt: skip
+                "manifest_version": MANIFEST_VERSION,
+                "stage": stage,
+                "digest": name,
+                "version": version,
+                "settings": shown,
+                "inputs": names,
+                "facts": output.booked() | (facts or Facts()).plain(),
+            }
             self._seal(output, stage, name, manifest, time.monotonic() - began)
         sealed = self.find(stage, name, reused=False)
         assert sealed is not None
@@ -260,9 +269,12 @@ class Store:
 
     def _seal(self, output: Output, stage: str, name: str, manifest: dict[str, object], seconds: float) -> None:
         manifest |= {
-            "tables": output.tables, "balance": output.balance.plain(),
-            "files": {str(f.relative_to(output.folder)): hash_of(f) for f in sorted(output.folder.rglob("*")) if f.is_file()},
-        }  # fmt: skip
+            "tables": output.tables,
+            "balance": output.balance.plain(),
+            "files": {
+                str(f.relative_to(output.folder)): hash_of(f) for f in sorted(output.folder.rglob("*")) if f.is_file()
+            },
+        }
         (output.folder / "manifest.json").write_text(seal(manifest), encoding="utf-8")
         for path in [*sorted(output.folder.rglob("*")), output.folder]:
             sync(path)

@@ -24,8 +24,17 @@ from orcamath.store.leases import LEASE, NANO, checksum, committed, doubts_in
 from orcamath.store.sqlite_errors import connect, explained
 
 __all__ = [
-    "NANO", "Book", "Booked", "Budget", "Lease", "Meter", "Price", "believed", "most_tokens", "prompt_bytes",
-]  # fmt: skip
+    "NANO",
+    "Book",
+    "Booked",
+    "Budget",
+    "Lease",
+    "Meter",
+    "Price",
+    "believed",
+    "most_tokens",
+    "prompt_bytes",
+]
 
 BUDGET_VERSION = 2
 BLOCKS = 200

@@ -47,9 +47,12 @@ def adapted(model: "PreTrainedModel", settings: AdapterSettings) -> "PreTrainedM
     except ImportError as e:
         raise ModelError("adapters need the package `peft`: install the extra `lora`") from e
     config = LoraConfig(
-        r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout, task_type="CAUSAL_LM",
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        task_type="CAUSAL_LM",
         target_modules=settings.targets if settings.targets == "all-linear" else settings.targets.split(","),
-    )  # fmt: skip
+    )
     inner, outer = model.get_input_embeddings(), model.get_output_embeddings()
     tied = outer is not None and inner.weight is outer.weight
     made = with_adapter(model, config)

@@ -184,9 +184,18 @@ def _in_segments(query: Tensor, key: Tensor, value: Tensor, segments: Segments, 
     k, v = line.to(segments.dtype).split(width, -1)
     # causal here means that the last query of a run sees its last key, so keys before its own are seen by all of it
     out, *_ = torch.ops.aten._flash_attention_forward(
-        query[0].transpose(0, 1).to(segments.dtype), k, v, segments.query_ends, segments.key_ends, segments.longest,
-        segments.most_keys, 0.0, True, False, scale=scale,
-    )  # fmt: skip
+        query[0].transpose(0, 1).to(segments.dtype),
+        k,
+        v,
+        segments.query_ends,
+        segments.key_ends,
+        segments.longest,
+        segments.most_keys,
+        0.0,
+        True,
+        False,
+        scale=scale,
+    )
     return out[None]
 
 
@@ -195,9 +204,13 @@ def takes_segments(model: "PreTrainedModel", dtype: torch.dtype) -> bool:
     config, device = model.config, model.device
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     return (
-        device.type == "cuda" and dtype in (torch.bfloat16, torch.float16) and width % 8 == 0 and width <= 256
-        and torch.backends.cuda.is_flash_attention_available() and torch.cuda.get_device_capability(device) >= (8, 0)
-    )  # fmt: skip
+        device.type == "cuda"
+        and dtype in (torch.bfloat16, torch.float16)
+        and width % 8 == 0
+        and width <= 256
+        and torch.backends.cuda.is_flash_attention_available()
+        and torch.cuda.get_device_capability(device) >= (8, 0)
+    )
 
 
 AttentionInterface.register(NAME, attend)

@@ -86,22 +86,26 @@ def _of_adapter(path: Path) -> tuple[str, ...]:
 def _of_gguf(header: dict[str, Any]) -> tuple[str, ...]:
     kind = header.get("general.architecture", "")
     keys = {key.removeprefix(f"{kind}.") for key in header}
-    return _true({
-        "logits": bool(keys & {"final_logit_softcapping", "logit_scale"}),
-        "window": "attention.sliding_window" in keys,
-        "plain": kind.replace("-", "_") not in {*KNOWN, "gemma3", "command_r"},
-    })  # fmt: skip
+    return _true(
+        {
+            "logits": bool(keys & {"final_logit_softcapping", "logit_scale"}),
+            "window": "attention.sliding_window" in keys,
+            "plain": kind.replace("-", "_") not in {*KNOWN, "gemma3", "command_r"},
+        }
+    )
 
 
 def _of_words(words: _Words) -> tuple[str, ...]:
     used = {text for text in words.special if text in words.template}
     known = {words.special[text] for text in used & words.named} | {words.eos}
     dated = "strftime_now" in words.template and "date_string" not in words.template
-    return _true({
-        "ends": bool(used - words.named or words.ends - known),
-        "template": dated or "think>" in words.template,
-        "prefix": words.prefix,
-    })  # fmt: skip
+    return _true(
+        {
+            "ends": bool(used - words.named or words.ends - known),
+            "template": dated or "think>" in words.template,
+            "prefix": words.prefix,
+        }
+    )
 
 
 def _folder_words(path: Path) -> _Words:

@@ -115,9 +115,10 @@ def _scores(case: _Case) -> Seen:
     own = torch.stack([_own_logprob(case.model, p, a).sum() for p, a in rows])
     lengths = torch.tensor([len(a) for _, a in rows], device=own.device)
     ways = {
-        "shared": score(case.model, posed), "packed": score(case.model, posed, share=False),
+        "shared": score(case.model, posed),
+        "packed": score(case.model, posed, share=False),
         "padded": score_rows(case.model, rows),
-    }  # fmt: skip
+    }
     worst = {name: float(((s - own).abs() / lengths).max()) for name, s in ways.items()}
     return max(worst.values()) <= _tolerance(case), ", ".join(
         f"{name} {w:.1e}" for name, w in worst.items()
@@ -220,9 +221,13 @@ def _generate(
         for a in asked:
             ids = torch.tensor([a.prompt], device=model.device)
             whole = model.generate(
-                ids, attention_mask=torch.ones_like(ids), max_new_tokens=a.max_new, do_sample=False, pad_token_id=0,
+                ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=a.max_new,
+                do_sample=False,
+                pad_token_id=0,
                 eos_token_id=sorted(stop_ids),
-            )  # fmt: skip
+            )
             said = tuple(whole[0, len(a.prompt) :].tolist())
             out.append(Sampled(said, "stop" if said[-1] in stop_ids else "length"))
     return out
@@ -247,9 +252,14 @@ def _tolerance(case: _Case) -> float:
 
 
 CHECKS: dict[str, Callable[[_Case], Seen]] = {
-    "template": _templated, "score": _scores, "greedy": _greedy, "sampled": _sampled, "trained": _trained, "saved": _saved,
+    "template": _templated,
+    "score": _scores,
+    "greedy": _greedy,
+    "sampled": _sampled,
+    "trained": _trained,
+    "saved": _saved,
     "merged": _merged,
-}  # fmt: skip
+}
 """`template`: training ids are the template's ids and its end. `score`: log-probs shared, packed, padded are the whole model's.
 `greedy`: answers are `generate`'s. `sampled`: with equal random numbers, the tokens are those drawn from `generate`'s logits.
 `trained`: gradients are the whole model's. `saved`: read again, config and tokenizer encode and stop alike. `merged`: an adapter

@@ -127,9 +127,12 @@ class Encoder:
         if "strftime_now" in template:
             template = _FIXED_DATE + template
         text: str = self.tokenizer.apply_chat_template(
-            messages, chat_template=template, tokenize=False, add_generation_prompt=generate,
+            messages,
+            chat_template=template,
+            tokenize=False,
+            add_generation_prompt=generate,
             date_string=_TODAY.strftime("%d %b %Y"),
-        )  # fmt: skip
+        )
         return text
 
     def _ids(self, text: str) -> list[int]:

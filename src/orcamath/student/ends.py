@@ -27,9 +27,10 @@ def name_end(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", end
     config = model.config
     config.eos_token_id = end
     model.generation_config = GenerationConfig(
-        bos_token_id=getattr(config, "bos_token_id", None), pad_token_id=getattr(config, "pad_token_id", None),
+        bos_token_id=getattr(config, "bos_token_id", None),
+        pad_token_id=getattr(config, "pad_token_id", None),
         eos_token_id=[end, *others] if others else end,
-    )  # fmt: skip
+    )
     if tokenizer.eos_token_id == end:
         return
     if "eos_token" in tokenizer.chat_template:  # it means the old one, wherever it writes it

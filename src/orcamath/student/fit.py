@@ -96,9 +96,11 @@ def at_once(model: "PreTrainedModel", settings: TrainSettings) -> int:
     parameters = list(model.parameters())
     to_come = sum(2 * p.numel() + 12 * p.numel() * p.requires_grad for p in parameters)  # casts; gradients and moments
     config, width = bare(model).config, model.get_input_embeddings().weight.shape[1]
-    kept = KEPT_A_LAYER + config.num_hidden_layers if settings.gradient_checkpointing else (
-        KEPT_A_LAYER * config.num_hidden_layers
-    )  # fmt: skip
+    kept = (
+        KEPT_A_LAYER + config.num_hidden_layers
+        if settings.gradient_checkpointing
+        else (KEPT_A_LAYER * config.num_hidden_layers)
+    )
     low = torch_dtype(settings.dtype) is torch.bfloat16
     fits = int((0.75 * free - to_come) / (kept * width * BYTES_KEPT[low]))
     return min(max(fits // 1024, 1) * 1024, 4 * TOKENS_AT_ONCE)
@@ -141,8 +143,15 @@ def fit(
 
             def work(tokens: int) -> StepReport:
                 return gradients(
-                    model, chosen, objective, baseline, tokens, share=settings.share_prompt, whole=whole, even=even(model, world)
-                )  # fmt: skip
+                    model,
+                    chosen,
+                    objective,
+                    baseline,
+                    tokens,
+                    share=settings.share_prompt,
+                    whole=whole,
+                    even=even(model, world),
+                )
 
             report = room.within(work, lambda: model.zero_grad(set_to_none=True))
         if not is_sharded(model):

@@ -56,7 +56,11 @@ def model_of(path: Path, dtype: "torch.dtype") -> tuple["PreTrainedModel", dict[
 
     with read_once():
         found: tuple[PreTrainedModel, dict[str, Any]] = AutoModelForCausalLM.from_pretrained(
-            path.parent, gguf_file=path.name, dtype=dtype, trust_remote_code=False, local_files_only=True,
+            path.parent,
+            gguf_file=path.name,
+            dtype=dtype,
+            trust_remote_code=False,
+            local_files_only=True,
             output_loading_info=True,
-        )  # fmt: skip
+        )
     return found

@@ -27,9 +27,13 @@ _PUT_IN = {
 }
 """Keys of a header and what a configuration calls them."""
 _NEUTRAL = {
-    "rope.scaling.type": "none", "rope.scaling.factor": 1.0, "embedding_scale": 1.0, "residual_scale": 1.0,
-    "attention.clamp_kqv": 0.0, "attention.max_alibi_bias": 0.0,
-}  # fmt: skip
+    "rope.scaling.type": "none",
+    "rope.scaling.factor": 1.0,
+    "embedding_scale": 1.0,
+    "residual_scale": 1.0,
+    "attention.clamp_kqv": 0.0,
+    "attention.max_alibi_bias": 0.0,
+}
 """Keys that transformers does not read, and the value at which they do nothing."""
 
 

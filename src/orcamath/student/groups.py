@@ -79,10 +79,15 @@ def encode_group(preference: Preference, encoder: Encoder, *, multiplicity: bool
         times.append(counts)
     pairs = _pairs(preference, sides, times if multiplicity else None)
     return Group(
-        preference.problem_id, prompt, tuple(ids for _, ids in index), tuple(d for d, _ in index),
+        preference.problem_id,
+        prompt,
+        tuple(ids for _, ids in index),
+        tuple(d for d, _ in index),
         tuple((w if multiplicity else 1.0) * share for w, share in zip(weights, shares, strict=True)),
-        tuple((w, loser, x * shares[w] * shares[loser]) for w, loser, x in pairs), tuple(off_topic), n_cut,
-    )  # fmt: skip
+        tuple((w, loser, x * shares[w] * shares[loser]) for w, loser, x in pairs),
+        tuple(off_topic),
+        n_cut,
+    )
 
 
 def answer_ids(response: Response, encoder: Encoder) -> tuple[int, ...]:

@@ -65,19 +65,28 @@ def launch(
     Raises what the first process raised, and ModelError where the processes ended without a word.
     """
     job = {
-        "settings": settings.model_dump(mode="json"), "data": [str(data.path), data.stage, data.digest, data.manifest],
+        "settings": settings.model_dump(mode="json"),
+        "data": [str(data.path), data.stage, data.digest, data.manifest],
         "models": {k: [str(m.path), m.fingerprint] for k, m in models.items()},
-        "folder": str(out.folder), "scratch": str(out.scratch),
-        "shared": str((out.shared or out.scratch).resolve()), "loss": loss,
-    }  # fmt: skip
+        "folder": str(out.folder),
+        "scratch": str(out.scratch),
+        "shared": str((out.shared or out.scratch).resolve()),
+        "loss": loss,
+    }
     path, result, said = out.scratch / "job.json", out.scratch / "done.json", out.scratch / "processes.log"
     path.write_text(json.dumps(job))
     for old in [result, *out.scratch.glob("error-*.json")]:
         old.unlink(missing_ok=True)
     command = [
-        sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={settings.processes}",
-        "-m", "orcamath.commands.train_process", str(path),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={settings.processes}",
+        "-m",
+        "orcamath.commands.train_process",
+        str(path),
+    ]
     with (
         said.open("w") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as running,

@@ -123,9 +123,13 @@ def train(
         n_tokens += report.n_tokens
         seconds = time.monotonic() - began
         metric(
-            step=i, loss=report.loss, grad_norm=norm, learning_rate=rate, tokens_per_s=report.n_tokens / seconds,
+            step=i,
+            loss=report.loss,
+            grad_norm=norm,
+            learning_rate=rate,
+            tokens_per_s=report.n_tokens / seconds,
             **report.numbers,
-        )  # fmt: skip
+        )
         progress.advance()
         ends = epoch is not None and (i + 1) % epoch == 0
         if (ends or (i + 1) % settings.checkpoint_steps == 0) and i + 1 < len(steps):

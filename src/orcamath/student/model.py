@@ -151,9 +151,11 @@ def look_at(path: Path) -> None:
     weights = ADAPTER if (path / "adapter_config.json").exists() else "*.safetensors"
     if not any(path.glob(weights)):
         pickled = [*path.glob("*.bin"), *path.glob("*.pt")]
-        fix = "convert the weights to safetensors first (pickles can run code, so they are not read)" if pickled else (
-            "copy the weights there"
-        )  # fmt: skip
+        fix = (
+            "convert the weights to safetensors first (pickles can run code, so they are not read)"
+            if pickled
+            else ("copy the weights there")
+        )
         raise ModelError(f"`{path}` has no {weights}; {fix}")
     _architecture(path / "config.json")
     check_claims(path)
@@ -252,10 +254,15 @@ def _load_quantized(path: Path, dtype: torch.dtype) -> "PreTrainedModel":
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
     )
     model, said = AutoModelForCausalLM.from_pretrained(
-        path, dtype=dtype, quantization_config=scheme, use_safetensors=True,
-        trust_remote_code=False, local_files_only=True, device_map={"": 0},
+        path,
+        dtype=dtype,
+        quantization_config=scheme,
+        use_safetensors=True,
+        trust_remote_code=False,
+        local_files_only=True,
+        device_map={"": 0},
         output_loading_info=True,
-    )  # fmt: skip
+    )
     return _complete(model, said, path)
 
 

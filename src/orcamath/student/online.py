@@ -101,11 +101,18 @@ def train_online(
     save_trained(model, loaded.tokenizer, student, out.folder / "model", settings)
     tail = done[-max(1, len(done) // 10) :]
     return OnlineFacts(
-        loss=settings.loss, n_problems=len(exercises), n_samples=n, rounds=tuple(done), n_steps=sum(r.steps for r in done),
-        n_tokens=sum(r.n_tokens for r in done), n_answer_tokens=sum(r.n_answer_tokens for r in done),
-        n_sampled_tokens=sum(r.n_sampled_tokens for r in done), final_loss=sum(r.loss for r in tail) / len(tail),
-        contents=contents(out.folder / "model"), student=student.fingerprint,
-    )  # fmt: skip
+        loss=settings.loss,
+        n_problems=len(exercises),
+        n_samples=n,
+        rounds=tuple(done),
+        n_steps=sum(r.steps for r in done),
+        n_tokens=sum(r.n_tokens for r in done),
+        n_answer_tokens=sum(r.n_answer_tokens for r in done),
+        n_sampled_tokens=sum(r.n_sampled_tokens for r in done),
+        final_loss=sum(r.loss for r in tail) / len(tail),
+        contents=contents(out.folder / "model"),
+        student=student.fingerprint,
+    )
 
 
 def _table(out: Output, number: int) -> Path:
@@ -124,12 +131,17 @@ def _round(run: _Run, number: int, exercises: Sequence[Exercise]) -> RoundFacts:
     judged = [r.outcome for r in rollouts if r.outcome != "unjudged"]
     n = max(len(taken), 1)
     return RoundFacts(
-        right=sum(o == "agrees" for o in judged), judged=len(judged), informative=len(live), steps=len(taken),
-        loss=sum(t["loss"] for t in taken) / n, clip_share=sum(t["clip_share"] for t in taken) / n,
-        kl=sum(t["kl"] for t in taken) / n, n_tokens=sum(t.n_tokens for t in live),
+        right=sum(o == "agrees" for o in judged),
+        judged=len(judged),
+        informative=len(live),
+        steps=len(taken),
+        loss=sum(t["loss"] for t in taken) / n,
+        clip_share=sum(t["clip_share"] for t in taken) / n,
+        kl=sum(t["kl"] for t in taken) / n,
+        n_tokens=sum(t.n_tokens for t in live),
         n_answer_tokens=sum(len(a) for t in live for a in t.posed.answers),
         n_sampled_tokens=sum(len(r.token_ids) for r in rollouts),
-    )  # fmt: skip
+    )
 
 
 def _step(run: _Run, number: int, i: int, part: Sequence[Tried], n_answers: float) -> dict[str, float]:
@@ -182,9 +194,17 @@ def _judged(run: _Run, number: int, exercises: Sequence[Exercise]) -> Iterator[R
     )
     for (exercise, draw), text, s, finding in zip(whose, texts, sampled, findings, strict=True):
         yield Rollout.make(
-            number, exercise.problem_id, draw, text, token_ids=s.ids, logp=s.logp, finish_reason=s.finish,
-            outcome=finding.outcome, by=finding.by, reason=finding.reason,
-        )  # fmt: skip
+            number,
+            exercise.problem_id,
+            draw,
+            text,
+            token_ids=s.ids,
+            logp=s.logp,
+            finish_reason=s.finish,
+            outcome=finding.outcome,
+            by=finding.by,
+            reason=finding.reason,
+        )
 
 
 def _seed(*parts: object) -> int:

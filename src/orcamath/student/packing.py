@@ -102,9 +102,14 @@ def _alone(
 
 
 def _packed(
-    ids: list[int], positions: list[int], layout: Layout | Segments, first: list[int], later: list[int],
-    answers: Sequence[tuple[int, ...]], device: torch.device,
-) -> Packed:  # fmt: skip
+    ids: list[int],
+    positions: list[int],
+    layout: Layout | Segments,
+    first: list[int],
+    later: list[int],
+    answers: Sequence[tuple[int, ...]],
+    device: torch.device,
+) -> Packed:
     targets = [a[0] for a in answers] + [t for a in answers for t in a[1:]]
     owner = [*range(len(answers)), *(n for n, a in enumerate(answers) for _ in a[1:])]
     lists = (ids, positions, first, later, targets, owner)
@@ -135,9 +140,13 @@ def _segments(
     keys = torch.cat([torch.arange(start, start + n) for start, n in runs])
     longest, most_keys = lengths.amax(0).tolist()
     return Segments(
-        on_device(ends[:, 0].contiguous(), device), on_device(ends[:, 1].contiguous(), device), longest, most_keys,
-        on_device(keys, device) if answers else None, dtype,
-    )  # fmt: skip
+        on_device(ends[:, 0].contiguous(), device),
+        on_device(ends[:, 1].contiguous(), device),
+        longest,
+        most_keys,
+        on_device(keys, device) if answers else None,
+        dtype,
+    )
 
 
 def _layout(
@@ -168,9 +177,13 @@ def _layout(
         )
         mask = torch.zeros(both.shape, dtype=dtype).masked_fill(~both, float("-inf"))[:, None]
     return Layout(
-        prompt_index.to(device), answer_index.to(device), back.to(device), torch.tensor(prompt_of, device=device),
-        mask.to(device), (len(prompts), longest, n_answers, longest_answer),
-    )  # fmt: skip
+        prompt_index.to(device),
+        answer_index.to(device),
+        back.to(device),
+        torch.tensor(prompt_of, device=device),
+        mask.to(device),
+        (len(prompts), longest, n_answers, longest_answer),
+    )
 
 
 def _places(spans: Sequence[tuple[int, int]], longest: int, offset: int, back: Tensor) -> Tensor:

@@ -68,10 +68,12 @@ def _generated(
         max_new_tokens=max(a.max_new for a in rows), do_sample=False, eos_token_id=sorted(stop_ids), pad_token_id=0
     )
     whole = model.generate(
-        ids, attention_mask=torch.ones_like(ids), generation_config=settings,
+        ids,
+        attention_mask=torch.ones_like(ids),
+        generation_config=settings,
         logits_processor=LogitsProcessorList([_Drawn(rows, start, ids.device)]),
         stopping_criteria=StoppingCriteriaList([_Said(rows, start, decode)]),
-    )  # fmt: skip
+    )
     return [_cut(row, a, stop_ids, decode) for row, a in zip(whole[:, start:].tolist(), rows, strict=True)]
 
 

@@ -67,18 +67,35 @@ def train_on_preferences(
     watch = Watch(out.metric, len(steps))
     objective = Objective(loss, settings, settings.nll_weight)
     done = fit(
-        out, settings, loaded, student, model, ready, steps, objective, ratios if "z0" in need else None, watch,
-        out.scratch / "steps", world,
-    )  # fmt: skip
+        out,
+        settings,
+        loaded,
+        student,
+        model,
+        ready,
+        steps,
+        objective,
+        ratios if "z0" in need else None,
+        watch,
+        out.scratch / "steps",
+        world,
+    )
     trained = [groups[k] for s in steps for k in s]
     return LearnFacts(
-        loss=settings.loss, n_problems=len(groups), dropped=dict(sorted(dropped.items())),
-        n_responses=sum(len(g.responses) for g in groups), n_pairs=sum(len(g.pairs) for g in groups),
-        n_off_topic=sum(sum(g.off_topic) for g in groups), n_cut=sum(g.n_cut for g in groups),
+        loss=settings.loss,
+        n_problems=len(groups),
+        dropped=dict(sorted(dropped.items())),
+        n_responses=sum(len(g.responses) for g in groups),
+        n_pairs=sum(len(g.pairs) for g in groups),
+        n_off_topic=sum(sum(g.off_topic) for g in groups),
+        n_cut=sum(g.n_cut for g in groups),
         n_answer_tokens=sum(len(r) for g in trained for r in g.responses),
         n_tokens_without_gradient=_scored(asked, trained, apart=apart) if "z0" in need else 0,
-        warnings=tuple(watch.said), student=student.fingerprint, reference=reference.fingerprint, **done._asdict(),
-    )  # fmt: skip
+        warnings=tuple(watch.said),
+        student=student.fingerprint,
+        reference=reference.fingerprint,
+        **done._asdict(),
+    )
 
 
 def _posed(group: Group) -> Posed:

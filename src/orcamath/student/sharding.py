@@ -96,4 +96,4 @@ def like(value: Tensor, parameter: Any) -> Tensor:
 
     return distribute_tensor(
         value.to(parameter.device), parameter.device_mesh, parameter.placements, src_data_rank=None
-    )  # fmt: skip
+    )

@@ -39,11 +39,15 @@ def train_on_lessons(
     model = prepared(loaded, settings, world)
     done = fit(
         out, settings, loaded, base, model, ready, steps, objective, None, out.metric, out.scratch / "steps", world
-    )  # fmt: skip
+    )
     return ImitateFacts(
-        n_lessons=len(groups), n_cut=n_cut, n_too_long=n_long,
-        n_answer_tokens=sum(len(groups[k].responses[0]) for s in steps for k in s), base=base.fingerprint, **done._asdict(),
-    )  # fmt: skip
+        n_lessons=len(groups),
+        n_cut=n_cut,
+        n_too_long=n_long,
+        n_answer_tokens=sum(len(groups[k].responses[0]) for s in steps for k in s),
+        base=base.fingerprint,
+        **done._asdict(),
+    )
 
 
 def lesson_groups(lessons: Artifact, encoder: Encoder) -> tuple[list[Group], int, int]:

@@ -103,8 +103,11 @@ def step_on(
         n_tokens += len(log_ratio)
     rewards = [r for t in tried for r in t.rewards]
     return {
-        "loss": total, "clip_share": n_clipped / n_tokens, "kl": kl / n_tokens, "share_right": sum(rewards) / len(rewards),
-    }  # fmt: skip
+        "loss": total,
+        "clip_share": n_clipped / n_tokens,
+        "kl": kl / n_tokens,
+        "share_right": sum(rewards) / len(rewards),
+    }
 
 
 def _rows(tried: Tried) -> list[_Row]:
@@ -131,16 +134,30 @@ def _batch(model: "PreTrainedModel", rows: Sequence[_Row], settings: OnlineSetti
     known = [x for r in rows for x in (r.sampled or ())]
     sampled = row(known) if len(known) == len(logp) else logp.detach()
     online = Samples(
-        logp, sampled, owner, row([r.reward for r in rows]), row([r.mean for r in rows]), row([r.deviation for r in rows]),
-        row([r.n for r in rows]), settings.max_new_tokens,
-    )  # fmt: skip
+        logp,
+        sampled,
+        owner,
+        row([r.reward for r in rows]),
+        row([r.mean for r in rows]),
+        row([r.deviation for r in rows]),
+        row([r.n for r in rows]),
+        settings.max_new_tokens,
+    )
     summed = torch.zeros(len(rows), dtype=logp.dtype, device=logp.device).index_add(0, owner, logp)
     none = row([])
     right = torch.tensor([r.reward > 0 for r in rows], device=logp.device)
     return Batch(
-        summed, torch.zeros_like(summed), row([len(r.posed.answers[0]) for r in rows]), right, torch.ones_like(summed),
-        none.long().view(-1, 2), none, none.sum(), totals, online,
-    )  # fmt: skip
+        summed,
+        torch.zeros_like(summed),
+        row([len(r.posed.answers[0]) for r in rows]),
+        right,
+        torch.ones_like(summed),
+        none.long().view(-1, 2),
+        none,
+        none.sum(),
+        totals,
+        online,
+    )
 
 
 def _together(rows: Sequence[Posed]) -> list[Posed]:

@@ -54,11 +54,19 @@ def looked_at(group: Group, logp: Sequence[float], reference: Sequence[float]) -
     good = [(v, r) for v, r, d, _ in rows if d]
     bad = [(v, r) for v, r, d, _ in rows if not d]
     return Sums(
-        len(good), len(bad), sum(group.off_topic), sum(v for v, _ in good), sum(v for v, _ in bad),
-        sum(v - r for v, r in good), sum(v - r for v, r in bad), sum(v - r for v, r, _, off in rows if not off),
-        sum(x for _, _, x in group.pairs), sum(x for _, loser, x in group.pairs if group.off_topic[loser]),
-        bool(good), _log_sum([v for v, _ in good]) - _log_sum([r for _, r in good]) if good else 0.0,
-    )  # fmt: skip
+        len(good),
+        len(bad),
+        sum(group.off_topic),
+        sum(v for v, _ in good),
+        sum(v for v, _ in bad),
+        sum(v - r for v, r in good),
+        sum(v - r for v, r in bad),
+        sum(v - r for v, r, _, off in rows if not off),
+        sum(x for _, _, x in group.pairs),
+        sum(x for _, loser, x in group.pairs if group.off_topic[loser]),
+        bool(good),
+        _log_sum([v for v, _ in good]) - _log_sum([r for _, r in good]) if good else 0.0,
+    )
 
 
 def _log_sum(logs: Sequence[float]) -> float:

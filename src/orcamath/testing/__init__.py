@@ -10,6 +10,18 @@ from orcamath.testing.members import check_agent, check_judge, check_loss, check
 from orcamath.testing.server import Call, MisbehavingServer, Responder, of_chat, serve, stub
 
 __all__ = [
-    "Call", "Faults", "MisbehavingServer", "Responder", "check_agent", "check_chat", "check_judge", "check_loss", "check_screen",
-    "check_source", "check_tracker", "of_chat", "serve", "stub",
-]  # fmt: skip
+    "Call",
+    "Faults",
+    "MisbehavingServer",
+    "Responder",
+    "check_agent",
+    "check_chat",
+    "check_judge",
+    "check_loss",
+    "check_screen",
+    "check_source",
+    "check_tracker",
+    "of_chat",
+    "serve",
+    "stub",
+]

@@ -62,9 +62,12 @@ class BatchDesk:
         )
         self.files[f"{name}-out"] = out
         self.batches[name] = {
-            "id": name, "status": "in_progress", "metadata": body.get("metadata"), "output_file_id": f"{name}-out",
+            "id": name,
+            "status": "in_progress",
+            "metadata": body.get("metadata"),
+            "output_file_id": f"{name}-out",
             "request_counts": {"total": len(rows), "completed": 0, "failed": 0},
-        }  # fmt: skip
+        }
         self.done[name] = len(kept)
         return HttpAnswer(body=orjson.dumps(self.batches[name]))
 

@@ -25,10 +25,17 @@ def _batch(logp: Tensor, rows: Sequence[int]) -> Batch:
 
     pairs = [(rows.index(i), rows.index(i + 1)) for i in (0, 2) if i in rows]
     return Batch(
-        logp[list(rows)], row(_REFERENCE).to(logp), row(_LENGTH).to(logp), row(_DESIRABLE),
-        torch.ones(len(rows)).to(logp), torch.tensor(pairs), torch.ones(len(pairs)).to(logp),
-        torch.tensor(0.25).to(logp), Totals(4.0, 2.0, 6.0), _sampled(logp, rows),
-    )  # fmt: skip
+        logp[list(rows)],
+        row(_REFERENCE).to(logp),
+        row(_LENGTH).to(logp),
+        row(_DESIRABLE),
+        torch.ones(len(rows)).to(logp),
+        torch.tensor(pairs),
+        torch.ones(len(pairs)).to(logp),
+        torch.tensor(0.25).to(logp),
+        Totals(4.0, 2.0, 6.0),
+        _sampled(logp, rows),
+    )
 
 
 def _sampled(logp: Tensor, rows: Sequence[int]) -> Samples:
@@ -38,9 +45,15 @@ def _sampled(logp: Tensor, rows: Sequence[int]) -> Samples:
     length = torch.tensor(_LENGTH).to(logp)[which]
     half = torch.full((len(rows),), 0.5).to(logp)
     return Samples(
-        logp[which] / length, torch.tensor(_REFERENCE).to(logp)[which] / length, owner,
-        torch.tensor([float(_DESIRABLE[i]) for i in rows]).to(logp), half, half * 2**0.5, half * 4, 8,
-    )  # fmt: skip
+        logp[which] / length,
+        torch.tensor(_REFERENCE).to(logp)[which] / length,
+        owner,
+        torch.tensor([float(_DESIRABLE[i]) for i in rows]).to(logp),
+        half,
+        half * 2**0.5,
+        half * 4,
+        8,
+    )
 
 
 def check_values(loss: Callable[..., Any], settings: object = None) -> None:

@@ -12,8 +12,15 @@ PLAIN_COLUMNS = {
 }
 """Our column → names that hold the like wherever they stand: a run takes them unasked."""
 QUESTION_COLUMNS = (
-    *PLAIN_COLUMNS["question"], "sQuestion", "original_text", "Problem", "input", "text", "instruction", "prompt",
-)  # fmt: skip
+    *PLAIN_COLUMNS["question"],
+    "sQuestion",
+    "original_text",
+    "Problem",
+    "input",
+    "text",
+    "instruction",
+    "prompt",
+)
 """With those that may hold something else: for what shows what it took."""
 ANSWER_COLUMNS = (*PLAIN_COLUMNS["answer"], "final_answer", "target")
 """Of a gold answer; the same."""

@@ -37,7 +37,7 @@ _OTHERS = {
     "sv": "och är hur många mycket har om för varje hon han med mer än en ett av till på den det som",
     "tr": "ve bir bu kaç kadar var her için ile daha olan ne o toplam tane",
     "vi": "và có bao nhiêu mỗi của là cho một với hơn nếu trong được các",
-}  # fmt: skip
+}
 _WORDS = {"en": ENGLISH, **{language: frozenset(words.split()) for language, words in _OTHERS.items()}}
 _OF = {word: [code for code, own in _WORDS.items() if word in own] for words in _WORDS.values() for word in words}
 """Function word → the languages that have it."""

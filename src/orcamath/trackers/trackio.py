@@ -34,9 +34,15 @@ class _Trackio:
         with redirect_stdout(sys.stderr):  # it greets; stdout is for results
             if stage not in self._runs:
                 self._runs[stage] = self.trackio.init(
-                    project="orcamath", name=f"{self.run.name} {stage}", group=self.run.group, resume="allow", embed=False,
-                    auto_log_gpu=False, auto_log_cpu=False, config={"stage": stage, **self.run.settings},
-                )  # fmt: skip
+                    project="orcamath",
+                    name=f"{self.run.name} {stage}",
+                    group=self.run.group,
+                    resume="allow",
+                    embed=False,
+                    auto_log_gpu=False,
+                    auto_log_cpu=False,
+                    config={"stage": stage, **self.run.settings},
+                )
             self._runs[stage].log(dict(numbers), step=step)
 
     def close(self) -> None:

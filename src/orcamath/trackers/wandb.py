@@ -37,11 +37,17 @@ class _Wandb:
                 console="off", silent=True, save_code=False, disable_git=True, x_disable_stats=True, x_disable_meta=True
             )
             self._runs[stage] = self.wandb.init(
-                project=os.environ.get("WANDB_PROJECT", "orcamath"), name=f"{self.run.name} {stage}", group=self.run.group,
-                id=blake2b(f"{self.run.id}\0{self.run.name}\0{stage}".encode(), digest_size=8).hexdigest(), resume="allow",
-                dir=self.run.folder, mode=self.mode, reinit="create_new", settings=quiet,
+                project=os.environ.get("WANDB_PROJECT", "orcamath"),
+                name=f"{self.run.name} {stage}",
+                group=self.run.group,
+                id=blake2b(f"{self.run.id}\0{self.run.name}\0{stage}".encode(), digest_size=8).hexdigest(),
+                resume="allow",
+                dir=self.run.folder,
+                mode=self.mode,
+                reinit="create_new",
+                settings=quiet,
                 config={"stage": stage, **self.run.settings},
-            )  # fmt: skip
+            )
         self._runs[stage].log(dict(numbers), step=step)
 
     def close(self) -> None:

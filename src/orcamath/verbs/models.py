@@ -67,9 +67,24 @@ def evaluate(
         )
     transport = {k: v for k, v in {"concurrency": concurrency, "timeout_s": timeout}.items() if v is not None}
     wanted = Wanted(
-        on.split(","), settings, data, base_url, judge, judge_model, verifier, compare, dtype, held_out,
-        purse_of(cap_usd, price), answers, few_shot, shots, transport, out, replace,
-    )  # fmt: skip
+        on.split(","),
+        settings,
+        data,
+        base_url,
+        judge,
+        judge_model,
+        verifier,
+        compare,
+        dtype,
+        held_out,
+        purse_of(cap_usd, price),
+        answers,
+        few_shot,
+        shots,
+        transport,
+        out,
+        replace,
+    )
     with interruptible():
         typer.echo(evaluate_models(model, wanted, runs=runs, store=store, as_json=json))
 
@@ -109,10 +124,15 @@ def ask(
 
     typer.echo(
         answer_by(
-            model, question, base_url=base_url, max_new_tokens=max_new_tokens, store=store, runs=runs,
+            model,
+            question,
+            base_url=base_url,
+            max_new_tokens=max_new_tokens,
+            store=store,
+            runs=runs,
             purse=purse_of(cap_usd, price),
         )
-    )  # fmt: skip
+    )
 
 
 @app.command()
@@ -139,7 +159,15 @@ def judge(
 
     typer.echo(
         files.told_verdicts(
-            file, name=name, columns=column or [], model=model, base_url=base_url, out=out, offending=offending,
-            store=store, as_json=json, purse=purse_of(cap_usd, price),
+            file,
+            name=name,
+            columns=column or [],
+            model=model,
+            base_url=base_url,
+            out=out,
+            offending=offending,
+            store=store,
+            as_json=json,
+            purse=purse_of(cap_usd, price),
         )
-    )  # fmt: skip
+    )

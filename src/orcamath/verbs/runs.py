@@ -72,11 +72,21 @@ def run(
 
     with interruptible():
         run_in_folder(
-            recipe, runs=runs, store=store, name=name, until=until, limit=limit, overrides=overrides or [], wait=wait,
-            pay_again=pay_again, detach=detach, new_book=new_book, same_model=same_model,
+            recipe,
+            runs=runs,
+            store=store,
+            name=name,
+            until=until,
+            limit=limit,
+            overrides=overrides or [],
+            wait=wait,
+            pay_again=pay_again,
+            detach=detach,
+            new_book=new_book,
+            same_model=same_model,
             reviewed=reviewed,
             cluster=EngineSettings(address, workers) if engine == "ray" else None,
-        )  # fmt: skip
+        )
 
 
 @app.command()
@@ -91,9 +101,7 @@ def plan(
     """Say what a recipe will take before it is paid: calls, tokens, dollars, hours and disk; memory and GPU hours."""
     from orcamath.commands.costs import plan_of
 
-    typer.echo(
-        plan_of(recipe, overrides=overrides or [], limit=limit, store=store, tflops=tflops, as_json=json)
-    )  # fmt: skip
+    typer.echo(plan_of(recipe, overrides=overrides or [], limit=limit, store=store, tflops=tflops, as_json=json))
 
 
 @app.command()

@@ -27,7 +27,7 @@ from orcamath.records import (
     Rejected,
     Scored,
     Verdict,
-)  # fmt: skip
+)
 from orcamath.store.artifacts import Artifact
 from orcamath.store.tables import Where, among, read_table
 
@@ -177,9 +177,20 @@ def _problem(stages: Sequence[Artifact], name: str) -> Problem:
     for stage in stages:  # started from the user's own lessons or verdicts: there is no table of problems
         for lesson in _where(stage, Lesson, "problem_id", {name}):
             fields = lesson.model_dump(
-                include={"question", "origin", "source", "split", "licence", "answer_kind", "options", "parents", "round",
-                         "target", "cluster"}
-            )  # fmt: skip
+                include={
+                    "question",
+                    "origin",
+                    "source",
+                    "split",
+                    "licence",
+                    "answer_kind",
+                    "options",
+                    "parents",
+                    "round",
+                    "target",
+                    "cluster",
+                }
+            )
             return Problem(id=name, answer=lesson.gold, **fields)
         for exercise in _where(stage, Exercise, "problem_id", {name}):
             return Problem(id=name, question=exercise.question, origin="seed", source=stage.stage)

@@ -74,12 +74,19 @@ def _board(
         for side, gained in (("gained", True), ("lost", False))
     }
     return {
-        "benchmark": benchmark, "n": result.n, "first_right": sum(was), "second_right": sum(now),
-        "both": sum(a and b for a, b in zip(was, now, strict=True)), "n_gained": result.second_only,
-        "n_lost": result.first_only, "difference": result.difference._asdict(), "p": result.p,
+        "benchmark": benchmark,
+        "n": result.n,
+        "first_right": sum(was),
+        "second_right": sum(now),
+        "both": sum(a and b for a, b in zip(was, now, strict=True)),
+        "n_gained": result.second_only,
+        "n_lost": result.first_only,
+        "difference": result.difference._asdict(),
+        "p": result.p,
         "better": result.difference.excludes_zero and result.difference.point > 0,
-        "worse": result.difference.excludes_zero and result.difference.point < 0, **flips,
-    }  # fmt: skip
+        "worse": result.difference.excludes_zero and result.difference.point < 0,
+        **flips,
+    }
 
 
 def _flip(problem: str, before: Scored, after: Scored, questions: dict[str, str]) -> dict[str, object]:

@@ -53,8 +53,13 @@ def _doubted(sources: Sources) -> Iterator[IndexRow]:
             answer = stored(sources.db, sample["id"], sources.spelling) if sample else None
             texts = [("the teacher", said["answer"])] if said else []
             texts += [("every sample", answer["text"])] if answer else []
-            yield {"id": said["id"] if said else problem, "problem": problem, "what": f"in {key_of(made.arm, made.label)}",
-                   "question": question_behind(sources.db, problem, sources.spelling), "texts": texts}  # fmt: skip
+            yield {
+                "id": said["id"] if said else problem,
+                "problem": problem,
+                "what": f"in {key_of(made.arm, made.label)}",
+                "question": question_behind(sources.db, problem, sources.spelling),
+                "texts": texts,
+            }
 
 
 def _contradicted(sources: Sources) -> Iterator[IndexRow]:
@@ -63,8 +68,13 @@ def _contradicted(sources: Sources) -> Iterator[IndexRow]:
         lesson = stored(sources.db, row["id"], sources.spelling)
         if lesson is not None:
             note = f"known answer {lesson['gold']}, the teacher's {lesson['final_answer'] or 'could not be read'}"
-            yield {"id": lesson["id"], "problem": lesson["problem_id"], "what": note, "question": lesson["question"],
-                   "texts": [("the teacher", lesson["answer"])]}  # fmt: skip
+            yield {
+                "id": lesson["id"],
+                "problem": lesson["problem_id"],
+                "what": note,
+                "question": lesson["question"],
+                "texts": [("the teacher", lesson["answer"])],
+            }
 
 
 def _disagreeing(sources: Sources) -> Iterator[IndexRow]:
@@ -81,8 +91,13 @@ def _disagreeing(sources: Sources) -> Iterator[IndexRow]:
         )
         texts = [("the answer", attempt["text"])] if attempt else []
         texts += [(v["stage"], f"{v['outcome']} by {v['by']} {v['reason']}") for v in verdicts]
-        yield {"id": name, "problem": verdicts[0]["problem_id"], "what": "two judges", "texts": texts,
-               "question": question_behind(sources.db, verdicts[0]["problem_id"], sources.spelling)}  # fmt: skip
+        yield {
+            "id": name,
+            "problem": verdicts[0]["problem_id"],
+            "what": "two judges",
+            "texts": texts,
+            "question": question_behind(sources.db, verdicts[0]["problem_id"], sources.spelling),
+        }
     for row in _all(sources, Query("answers", filters={"agreement": STRINGS_DIFFER, "known": "greedy"})):
         answer = stored(sources.db, row["id"], sources.spelling)
         if answer is not None:
@@ -90,8 +105,13 @@ def _disagreeing(sources: Sources) -> Iterator[IndexRow]:
                 f"the judge: {answer['outcome']} ({answer['by']}); gold {answer['gold']}, read {answer['final_answer']}"
             )
             asked = question_behind(sources.db, answer["problem_id"], sources.spelling)
-            yield {"id": row["name"], "problem": answer["problem_id"], "what": note, "question": asked,
-                   "texts": [(answer["stage"], answer["text"])]}  # fmt: skip
+            yield {
+                "id": row["name"],
+                "problem": answer["problem_id"],
+                "what": note,
+                "question": asked,
+                "texts": [(answer["stage"], answer["text"])],
+            }
 
 
 def _duplicates(sources: Sources) -> Iterator[IndexRow]:
@@ -101,8 +121,14 @@ def _duplicates(sources: Sources) -> Iterator[IndexRow]:
         if rejected is not None:
             kept = question_behind(sources.db, rejected["repeats"], sources.spelling)
             text = rejected["text"] or question_behind(sources.db, rejected["item"], sources.spelling)
-            yield {"id": rejected["item"], "problem": rejected["repeats"], "what": f"{rejected['reason']} in {rejected['stage']}",
-                   "question": kept, "pieces": differences(kept, text), "texts": []}  # fmt: skip
+            yield {
+                "id": rejected["item"],
+                "problem": rejected["repeats"],
+                "what": f"{rejected['reason']} in {rejected['stage']}",
+                "question": kept,
+                "pieces": differences(kept, text),
+                "texts": [],
+            }
 
 
 def _contaminated(sources: Sources) -> Iterator[dict[str, object]]:
@@ -111,8 +137,14 @@ def _contaminated(sources: Sources) -> Iterator[dict[str, object]]:
         for pair in made.artifact.said(GateFacts).pairs if made.label == "gate" else ():
             scores = ", ".join(f"{look.replace('_', ' ')} {score}" for look, score in pair.scores.items())
             test = pair.text("test")
-            yield {"id": pair.id, "problem": pair.id, "what": f"{pair.benchmark}: {scores}", "question": test, "texts": [],
-                   "pieces": differences(test, pair.text("training"))}  # fmt: skip
+            yield {
+                "id": pair.id,
+                "problem": pair.id,
+                "what": f"{pair.benchmark}: {scores}",
+                "question": test,
+                "texts": [],
+                "pieces": differences(test, pair.text("training")),
+            }
 
 
 def _all(sources: Sources, query: Query) -> Iterator[IndexRow]:
@@ -129,9 +161,13 @@ class _List(NamedTuple):
 
 
 LISTS: dict[str, _List] = {
-    "teacher": _List("Teacher doubted", "All samples of a problem agree with each other, against the teacher.", _doubted),
+    "teacher": _List(
+        "Teacher doubted", "All samples of a problem agree with each other, against the teacher.", _doubted
+    ),
     "known": _List("Against a known answer", "The teacher's answer is not the known one.", _contradicted),
     "judges": _List("Judges disagree", "Two judges, or a judge and the match of strings, differ.", _disagreeing),
     "duplicates": _List("Near-duplicates", "What was left out beside what stayed; differences marked.", _duplicates),
-    "contamination": _List("Contamination", "Training questions nearest to benchmark ones; differences marked.", _contaminated),
-}  # fmt: skip
+    "contamination": _List(
+        "Contamination", "Training questions nearest to benchmark ones; differences marked.", _contaminated
+    ),
+}

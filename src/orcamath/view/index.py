@@ -165,9 +165,15 @@ class Index:
         return found
 
     def _add(
-        self, db: sqlite3.Connection, kind: str, part: int, rows: Iterable[tuple[int, IndexEntry]], more: dict[str, str], *,
+        self,
+        db: sqlite3.Connection,
+        kind: str,
+        part: int,
+        rows: Iterable[tuple[int, IndexEntry]],
+        more: dict[str, str],
+        *,
         once: bool,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Write some rows in one transaction; of a record that an earlier stage holds only that it is here too."""
         db.execute("BEGIN IMMEDIATE")
         for row, entry in rows:

@@ -12,8 +12,19 @@ from orcamath.scoring.scores import flexible
 __all__ = ["ALL_KINDS", "FACETS", "RECORD_KINDS", "STRINGS_DIFFER", "IndexEntry", "IndexRow", "RecordKind", "number"]
 
 FACETS = (
-    "origin", "source", "verified", "agreement", "outcome", "reason", "round", "stage", "model", "finish", "known", "mistake",
-)  # fmt: skip
+    "origin",
+    "source",
+    "verified",
+    "agreement",
+    "outcome",
+    "reason",
+    "round",
+    "stage",
+    "model",
+    "finish",
+    "known",
+    "mistake",
+)
 """Filters, in the order in which they are shown; a kind has some of them. `mistake` is of wrong answers, and filled in later."""
 STRINGS_DIFFER = "judge against strings"
 """Of a benchmark answer: the judge and the match of its last number with gold say different things."""
@@ -51,16 +62,23 @@ class RecordKind(NamedTuple):
 def _problem(row: IndexRow) -> IndexEntry:
     text = "\n".join([row["question"], *(row["options"] or ()), row["answer"] or ""])
     facets = {
-        "origin": row["origin"], "source": row["source"], "round": str(row["round"]), "known": row["answer_from"] or "no",
-    }  # fmt: skip
+        "origin": row["origin"],
+        "source": row["source"],
+        "round": str(row["round"]),
+        "known": row["answer_from"] or "no",
+    }
     return IndexEntry(row["id"], row["id"], row["question"], text, facets, tuple(row["parents"] or ()))
 
 
 def _lesson(row: IndexRow) -> IndexEntry:
     facets = {
-        "origin": row["origin"], "source": row["source"], "verified": row["verified"], "round": str(row["round"]),
-        "model": row["teacher"], "known": "no" if row["gold"] is None else "yes",
-    }  # fmt: skip
+        "origin": row["origin"],
+        "source": row["source"],
+        "verified": row["verified"],
+        "round": str(row["round"]),
+        "model": row["teacher"],
+        "known": "no" if row["gold"] is None else "yes",
+    }
     return IndexEntry(row["id"], row["problem_id"], row["question"], row["question"] + "\n" + row["answer"], facets)
 
 
@@ -71,9 +89,12 @@ def _attempt(row: IndexRow) -> IndexEntry:
 
 def _rollout(row: IndexRow) -> IndexEntry:
     facets = {
-        "outcome": row["outcome"], "reason": row["reason"] or "none given", "model": row["by"], "finish": row["finish_reason"],
+        "outcome": row["outcome"],
+        "reason": row["reason"] or "none given",
+        "model": row["by"],
+        "finish": row["finish_reason"],
         "round": f"{row['round'] + 1} (online)",
-    }  # fmt: skip
+    }
     return IndexEntry(row["id"], row["problem_id"], row["text"], row["text"], facets)
 
 
@@ -110,10 +131,13 @@ def _rejected(row: IndexRow) -> IndexEntry:
 def _scored(row: IndexRow) -> IndexEntry:
     strings = flexible(row["text"], row["gold"])
     facets = {
-        "outcome": row["outcome"], "source": row["benchmark"], "finish": row["finish_reason"], "model": row["by"],
+        "outcome": row["outcome"],
+        "source": row["benchmark"],
+        "finish": row["finish_reason"],
+        "model": row["by"],
         "known": "greedy" if row["draw"] == 0 else "sampled",
         "agreement": "judge and strings" if strings == (row["outcome"] == "agrees") else STRINGS_DIFFER,
-    }  # fmt: skip
+    }
     return IndexEntry(f"{row['problem_id']}.{row['draw']}", row["problem_id"], row["text"], row["text"], facets)
 
 
@@ -121,30 +145,47 @@ RECORD_KINDS: dict[str, RecordKind] = {
     kind.name: kind
     for kind in (
         RecordKind(
-            "problems", "problems",
-            ("id", "question", "origin", "source", "round", "answer", "answer_from", "options", "parents"), _problem,
+            "problems",
+            "problems",
+            ("id", "question", "origin", "source", "round", "answer", "answer_from", "options", "parents"),
+            _problem,
         ),
         RecordKind(
-            "lessons", "lessons",
-            ("id", "problem_id", "question", "answer", "origin", "source", "verified", "round", "teacher", "gold"), _lesson,
+            "lessons",
+            "lessons",
+            ("id", "problem_id", "question", "answer", "origin", "source", "verified", "round", "teacher", "gold"),
+            _lesson,
         ),
         RecordKind(
-            "exercises", "exercises", ("problem_id", "question", "reference", "solution", "label"), _exercise, once=False,
+            "exercises",
+            "exercises",
+            ("problem_id", "question", "reference", "solution", "label"),
+            _exercise,
+            once=False,
         ),
         RecordKind("attempts", "attempts", ("id", "problem_id", "text", "finish_reason", "student"), _attempt),
         RecordKind(
-            "rollouts", "rollouts",
-            ("id", "problem_id", "text", "finish_reason", "outcome", "by", "reason", "round"), _rollout,
+            "rollouts",
+            "rollouts",
+            ("id", "problem_id", "text", "finish_reason", "outcome", "by", "reason", "round"),
+            _rollout,
         ),
-        RecordKind("verdicts", "verdicts", ("attempt_id", "problem_id", "outcome", "by", "reason"), _verdict, once=False),
-        RecordKind("pairs", "preferences", ("problem_id", "question", "positives", "negatives"), _preference, once=False),
+        RecordKind(
+            "verdicts", "verdicts", ("attempt_id", "problem_id", "outcome", "by", "reason"), _verdict, once=False
+        ),
+        RecordKind(
+            "pairs", "preferences", ("problem_id", "question", "positives", "negatives"), _preference, once=False
+        ),
         RecordKind("rejected", "rejected", ("item", "reason", "detail", "text", "repeats"), _rejected, once=False),
         RecordKind(
-            "answers", "scored",
-            ("problem_id", "benchmark", "draw", "text", "outcome", "by", "finish_reason", "gold"), _scored, once=False,
+            "answers",
+            "scored",
+            ("problem_id", "benchmark", "draw", "text", "outcome", "by", "finish_reason", "gold"),
+            _scored,
+            once=False,
         ),
     )
-}  # fmt: skip
+}
 """Sealed records, in the order of the story. Model calls are `calls`: they lie in the ledger, not in tables."""
 ALL_KINDS = (*RECORD_KINDS, "calls")
 

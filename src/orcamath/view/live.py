@@ -90,9 +90,15 @@ def now_of(folder: Path, store: Store) -> RunNow:
     base = shown[0]
     why = next((a.why for a in shown if a.why and a.stands not in {"running", "done"}), base.why)
     return RunNow(
-        folder.name, str(recipe.get("about") or ""), base.stands, why, state.command if state else f"orcamath run {folder.name}",
-        tuple(shown), _money(book_of(store.root, folder), recipe), time.time(),
-    )  # fmt: skip
+        folder.name,
+        str(recipe.get("about") or ""),
+        base.stands,
+        why,
+        state.command if state else f"orcamath run {folder.name}",
+        tuple(shown),
+        _money(book_of(store.root, folder), recipe),
+        time.time(),
+    )
 
 
 def _state_of(folder: Path, name: str, arm: ArmFolder | None, base: RunState | None) -> RunState | None:
@@ -112,10 +118,14 @@ def _arm(name: str, arm: ArmFolder | None, state: RunState | None, store: Store,
     labels = {s.label for s in done}
     running = stands == "running"
     expected = [label for label in (state.expected if state else ()) if label not in labels]
-    later = [
-        StageNow(label, "now" if running and state and label == state.label else "to come", "", 0, 0.0, ())
-        for label in expected
-    ] if stands != "done" else []  # fmt: skip
+    later = (
+        [
+            StageNow(label, "now" if running and state and label == state.label else "to come", "", 0, 0.0, ())
+            for label in expected
+        ]
+        if stands != "done"
+        else []
+    )
     if running and state and state.label and state.label not in labels | set(expected):
         later.insert(0, StageNow(state.label, "now", "", 0, time.time() - state.label_at, ()))
     count = (
@@ -139,9 +149,13 @@ def _stage(pointer: StagePointer, artifact: Artifact, seen: set[str]) -> StageNo
     shared = pointer["artifact"] in seen
     seen.add(pointer["artifact"])
     return StageNow(
-        pointer["label"], "shared" if shared else "done", made, int(tables.get("rejected", 0)), float(pointer["seconds"]),
+        pointer["label"],
+        "shared" if shared else "done",
+        made,
+        int(tables.get("rejected", 0)),
+        float(pointer["seconds"]),
         warnings if not shared else (),
-    )  # fmt: skip
+    )
 
 
 def _money(book: Path | None, recipe: Mapping[str, Any]) -> Money:

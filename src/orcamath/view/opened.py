@@ -93,19 +93,25 @@ class Opened:
         """Return how the run stands, its scores, and the newest model calls while it is at work."""
         found = now_of(self.folder, self.store)
         plain = found.plain() | {
-            "scores": self.scores(), "index": self.index.indexed()._asdict(),
-            "report": (self.folder / "report.html").exists(), "latest": [],
-        }  # fmt: skip
+            "scores": self.scores(),
+            "index": self.index.indexed()._asdict(),
+            "report": (self.folder / "report.html").exists(),
+            "latest": [],
+        }
         if found.stands == "running":
             spelling = self.spelling()
             plain["latest"] = [
                 {
-                    "model": call.model, "reply": call.reply.text[:600],
-                    "asked": (call.request.messages[-1].content if call.request.messages
-                              else spelling.text(call.request.token_ids or ()))[-600:],
+                    "model": call.model,
+                    "reply": call.reply.text[:600],
+                    "asked": (
+                        call.request.messages[-1].content
+                        if call.request.messages
+                        else spelling.text(call.request.token_ids or ())
+                    )[-600:],
                 }
                 for call in latest_calls(self.calls(), LATEST)
-            ]  # fmt: skip
+            ]
         return {key: inert(value) for key, value in plain.items()}
 
     def scores(self) -> list[IndexRow]:
@@ -116,15 +122,20 @@ class Opened:
             if self._scores[0] != key:
                 found = [
                     {
-                        "name": r.name, "arm": r.arm, "model": r.model, "benchmark": r.benchmark, "n": r.n,
-                        "score": r.score._asdict(), "trained_tokens": r.trained_tokens,
+                        "name": r.name,
+                        "arm": r.arm,
+                        "model": r.model,
+                        "benchmark": r.benchmark,
+                        "n": r.n,
+                        "score": r.score._asdict(),
+                        "trained_tokens": r.trained_tokens,
                         "contrasts": [
                             {"against": c.against, **c.difference._asdict(), "sure": c.difference.excludes_zero}
                             for c in r.contrasts
                         ],
                     }
                     for r in score_table(list(students_of(arms, self.store)))
-                ]  # fmt: skip
+                ]
                 self._scores = (key, found)
         except OrcamathError:
             return []

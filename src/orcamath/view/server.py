@@ -32,9 +32,11 @@ UPDATE_EVERY_S = 3.0
 MAX_BODY = 64_000
 SCRIPTS = ("app.js", "parts.js", "records.js", "story.js", "compare.js", "doubts.js", "live.js")
 FILES = {
-    "": ("index.html", "text/html"), "style.css": ("style.css", "text/css"), "icon.svg": ("icon.svg", "image/svg+xml"),
+    "": ("index.html", "text/html"),
+    "style.css": ("style.css", "text/css"),
+    "icon.svg": ("icon.svg", "image/svg+xml"),
     **{name: (name, "text/javascript") for name in SCRIPTS},
-}  # fmt: skip
+}
 """What is served as it lies; nothing typed in an address becomes a path."""
 Answer = Callable[[Opened, web.Request, object], object]
 """What makes the JSON of one address; the last is the body of a POST."""
@@ -140,9 +142,14 @@ def _query(request: web.Request) -> Query:
     asked = request.query
     filters = {f: asked[f] for f in FACETS if asked.get(f)}
     return Query(
-        asked.get("kind", "problems"), asked.get("q", "")[:1000], filters, asked.get("order", "stored"),
-        _number(asked.get("offset"), 0), _number(asked.get("limit"), PAGE), asked.get("problem", ""),
-    )  # fmt: skip
+        asked.get("kind", "problems"),
+        asked.get("q", "")[:1000],
+        filters,
+        asked.get("order", "stored"),
+        _number(asked.get("offset"), 0),
+        _number(asked.get("limit"), PAGE),
+        asked.get("problem", ""),
+    )
 
 
 def _number(text: str | None, otherwise: int) -> int:
@@ -228,6 +235,14 @@ def _mark(opened: Opened, _request: web.Request, body: object) -> object:
 
 
 GET: dict[str, Answer] = {
-    "live": _live, "records": _records, "facets": _facets, "record": _record, "story": _story, "resolve": _resolve,
-    "students": _students, "compare": _compare, "lists": _lists, "doubts": _doubts,
-}  # fmt: skip
+    "live": _live,
+    "records": _records,
+    "facets": _facets,
+    "record": _record,
+    "story": _story,
+    "resolve": _resolve,
+    "students": _students,
+    "compare": _compare,
+    "lists": _lists,
+    "doubts": _doubts,
+}

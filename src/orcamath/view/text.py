@@ -50,8 +50,10 @@ def _head(found: Ancestry, limit: int) -> Iterator[str]:
     p = found.problem
     yield f"problem {p.id}"
     about = [
-        f"{p.origin}{f', round {p.round}' if p.round else ''}", f"from {p.source} ({p.split})", p.licence or "licence not stated"
-    ]  # fmt: skip
+        f"{p.origin}{f', round {p.round}' if p.round else ''}",
+        f"from {p.source} ({p.split})",
+        p.licence or "licence not stated",
+    ]
     yield "  " + _line(" · ".join(about))
     yield from _theirs(p.question, limit)
     for i, option in enumerate(p.options):

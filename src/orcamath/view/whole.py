@@ -131,8 +131,17 @@ def _of_call(call: RememberedCall, spelling: Spelled) -> dict[str, object]:
         prompt = [{"role": f"{len(request.token_ids)} token ids", "content": spelling.text(request.token_ids)}]
     sampling = request.sampling
     return {
-        "model": call.model, "prompt": prompt, "reply": reply.text, "reasoning": reply.reasoning,
-        "finish_reason": reply.finish_reason, "prompt_tokens": reply.usage.prompt_tokens,
-        "completion_tokens": reply.usage.completion_tokens, "temperature": sampling.temperature, "top_p": sampling.top_p,
-        "max_tokens": sampling.max_tokens, "stop": list(sampling.stop), "draw": request.draw, "key": reply.key.hex(),
-    }  # fmt: skip
+        "model": call.model,
+        "prompt": prompt,
+        "reply": reply.text,
+        "reasoning": reply.reasoning,
+        "finish_reason": reply.finish_reason,
+        "prompt_tokens": reply.usage.prompt_tokens,
+        "completion_tokens": reply.usage.completion_tokens,
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "max_tokens": sampling.max_tokens,
+        "stop": list(sampling.stop),
+        "draw": request.draw,
+        "key": reply.key.hex(),
+    }

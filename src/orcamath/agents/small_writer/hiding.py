@@ -82,9 +82,21 @@ _QUALIFIED = pattern(
     ("they each have", "has a", "is twice"),
 )
 _PLURALS = {
-    "foot": "feet", "child": "children", "man": "men", "woman": "women", "person": "people", "half": "halves", "loaf": "loaves",
-    "knife": "knives", "shelf": "shelves", "leaf": "leaves", "mouse": "mice", "tooth": "teeth", "goose": "geese", "die": "dice",
-}  # fmt: skip
+    "foot": "feet",
+    "child": "children",
+    "man": "men",
+    "woman": "women",
+    "person": "people",
+    "half": "halves",
+    "loaf": "loaves",
+    "knife": "knives",
+    "shelf": "shelves",
+    "leaf": "leaves",
+    "mouse": "mice",
+    "tooth": "teeth",
+    "goose": "geese",
+    "die": "dice",
+}
 
 
 def question_of(text: str, ask: str) -> tuple[str, str]:

@@ -26,7 +26,11 @@ def kto(ratio: Tensor, desirable: Tensor, z0: Tensor, beta: float, weight_d: flo
 def loss(batch: Batch, settings: LossSettings) -> Loss:
     """Weighted mean over the step's responses."""
     each = kto(
-        batch.logp - batch.reference, batch.desirable, batch.z0, settings.beta, settings.desirable_weight,
+        batch.logp - batch.reference,
+        batch.desirable,
+        batch.z0,
+        settings.beta,
+        settings.desirable_weight,
         settings.undesirable_weight,
-    )  # fmt: skip
+    )
     return Loss((batch.weight * each).sum() / batch.totals.responses)
