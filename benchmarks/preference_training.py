@@ -27,14 +27,15 @@ import torch.nn.functional as F
 
 from figures import report
 from orcamath.ports import Silent
-from orcamath.student.fit import at_once, prepared, quietly
 from orcamath.student.groups import Group, mismatches
 from orcamath.student.logprobs import Posed
-from orcamath.student.loop import planned_steps, train
+from orcamath.student.loop import Training, planned_steps, train
 from orcamath.student.losses import dpo, kto
 from orcamath.student.model import Loaded
+from orcamath.student.prepare import prepared, quietly
+from orcamath.student.room import at_once
 from orcamath.student.settings import LearnSettings
-from orcamath.student.steps import Objective, Referenced, gradients, score_all, z0
+from orcamath.student.steps import Compared, Objective, Referenced, gradients, score_all, z0
 from pupil_shape import (
     PUPIL,
     SHAPES,
@@ -71,6 +72,7 @@ def ours(
         dtype=setting.dtype,
         batch_tokens=tokens,
         compile=compiled,
+        share_prompt=share,
     )
     model = meter.count(prepared(Loaded(make_model(setting=setting), make_tokenizer(setting.shape)), settings))
     room = at_once(model, settings)
@@ -81,23 +83,18 @@ def ours(
 
     with meter, tempfile.TemporaryDirectory() as scratch:
         steps = planned_steps(len(groups), settings)
-        strangers = [mismatches([groups[k] for k in s]) if loss == "kto" else {} for s in steps]
         reference = scored([Posed(g.prompt, g.responses) for g in groups])
-        other = [
-            [Posed(groups[k].prompt, strangers[i][groups[k].problem_id]) for k in s] if loss == "kto" else []
-            for i, s in enumerate(steps)
-        ]
-        other_reference = [scored(posed) for posed in other]
+        compared = None
+        if loss == "kto":
+            strangers = [mismatches([groups[k] for k in s]) for s in steps]
+            other = [
+                [Posed(groups[k].prompt, mine[groups[k].problem_id]) for k in s]
+                for s, mine in zip(steps, strangers, strict=True)
+            ]
+            compared = [[Compared(p, r) for p, r in zip(posed, scored(posed), strict=True)] for posed in other]
         ready = [Referenced(g, r) for g, r in zip(groups, reference, strict=True)]
-        objective = Objective(LOSSES[loss], settings)
-
-        def step(i: int) -> Any:
-            with quietly(model, settings):  # casts are kept within one, so it may not outlast a step
-                baseline = z0(scored(other[i]), other_reference[i]) if loss == "kto" else 0.0
-                return gradients(model, [ready[k] for k in steps[i]], objective, baseline, room, share=share)
-
-        ids = [[groups[k].problem_id for k in s] for s in steps]
-        train(model, ids, step, settings, Path(scratch), Silent(), lambda **_: None)
+        work = Training(model, settings, ready, steps, Objective(LOSSES[loss], settings), compared)
+        train(work, Path(scratch), Silent(), lambda **_: None)
     return meter.took()
 
 

@@ -22,11 +22,11 @@ import torch
 from figures import report
 from orcamath.ports import Silent
 from orcamath.student.groups import Group
-from orcamath.student.loop import planned_steps, train
+from orcamath.student.loop import Training, planned_steps, train
 from orcamath.student.losses import nll
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import LossSettings, SftSettings
-from orcamath.student.steps import Objective, Referenced, gradients
+from orcamath.student.steps import Objective, Referenced
 from pupil_shape import EOS, SHAPES, Meter, Setting, alternate, make_model, settle, words
 
 BATCHES = {"pupil": (32, 64, 128), "lm135": (4, 8, 16)}
@@ -48,15 +48,8 @@ def pupil() -> Case:
     settings = SftSettings(learning_rate=3e-3, batch_size=32, dtype="float32")
     steps, ready = planned_steps(len(groups), settings), [Referenced(g, (0.0,)) for g in groups]
     with tempfile.TemporaryDirectory() as scratch:
-        train(
-            model.train(),
-            [["-"] for _ in steps],
-            lambda i: gradients(model, [ready[k] for k in steps[i]], Objective(nll.loss, LossSettings()), 0.0, 16_384),
-            settings,
-            Path(scratch),
-            Silent(),
-            lambda **_: None,
-        )
+        work = Training(model.train(), settings, ready, steps, Objective(nll.loss, LossSettings()))
+        train(work, Path(scratch), Silent(), lambda **_: None)
     return model.eval(), [words(rng, 22, 50) for _ in range(PROBLEMS["pupil"])], EOS
 
 

@@ -17,12 +17,11 @@ from typing import Any
 
 from figures import report
 from orcamath.ports import Silent
-from orcamath.student.fit import at_once, quietly
 from orcamath.student.groups import Group
-from orcamath.student.loop import planned_steps, train
+from orcamath.student.loop import Training, planned_steps, train
 from orcamath.student.losses import nll
 from orcamath.student.settings import LossSettings, SftSettings
-from orcamath.student.steps import Objective, Referenced, gradients
+from orcamath.student.steps import Objective, Referenced
 from pupil_shape import (
     EOS,
     PUPIL,
@@ -65,16 +64,9 @@ def ours(n: int, setting: Setting = PUPIL, batch: int = BATCH, tokens: int | Non
     model = meter.count(make_model(setting=setting).train())
     settings = SftSettings(learning_rate=1e-5, batch_size=batch, dtype=setting.dtype, batch_tokens=tokens)
     objective = Objective(nll.loss, LossSettings())
-    steps, room = planned_steps(n, settings), at_once(model, settings)
-    ready = [Referenced(g, (0.0,)) for g in groups]
-
-    def step(i: int) -> Any:
-        with quietly(model, settings):
-            return gradients(model, [ready[k] for k in steps[i]], objective, 0.0, room)
-
+    work = Training(model, settings, [Referenced(g, (0.0,)) for g in groups], planned_steps(n, settings), objective)
     with meter, tempfile.TemporaryDirectory() as scratch:
-        ids = [[groups[k].problem_id for k in s] for s in steps]
-        train(model, ids, step, settings, Path(scratch), Silent(), lambda **_: None)
+        train(work, Path(scratch), Silent(), lambda **_: None)
     return meter.took()
 
 

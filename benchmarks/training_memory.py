@@ -36,14 +36,14 @@ def measure(case: str, hidden: int, layers: int) -> dict[str, Any]:
     from transformers import LlamaConfig, LlamaForCausalLM
 
     from orcamath.plan.training import memory_gb
-    from orcamath.student.fit import prepared
     from orcamath.student.groups import Group
-    from orcamath.student.loop import train
+    from orcamath.student.loop import Training, train
     from orcamath.student.losses import nll
     from orcamath.student.model import Loaded
+    from orcamath.student.prepare import prepared
     from orcamath.student.settings import LossSettings, SftSettings
     from orcamath.student.sizes import ModelSize
-    from orcamath.student.steps import Objective, Referenced, gradients
+    from orcamath.student.steps import Objective, Referenced
 
     settings = SftSettings.model_validate({"dtype": "float32", "batch_tokens": 4096, "batch_size": 32} | CASES[case])
     torch.zeros(8, 8).requires_grad_().matmul(torch.zeros(8, 8)).sum().backward()  # what torch itself sets up
@@ -69,15 +69,7 @@ def measure(case: str, hidden: int, layers: int) -> dict[str, Any]:
     ready, steps = [Referenced(g, (0.0,)) for g in groups], [list(range(32))]
     objective = Objective(nll.loss, LossSettings())
     with tempfile.TemporaryDirectory() as scratch:
-        train(
-            model,
-            [[groups[k].problem_id for k in s] for s in steps],
-            lambda i: gradients(model, [ready[k] for k in steps[i]], objective, 0.0, settings.batch_tokens),
-            settings,
-            Path(scratch),
-            Silent(),
-            lambda **_: None,
-        )
+        train(Training(model, settings, ready, steps, objective), Path(scratch), Silent(), lambda **_: None)
     planned = memory_gb(settings, ModelSize(n, hidden, layers, VOCABULARY, tied=True))
     assert planned is not None
     took = resident("VmHWM") - before

@@ -13,11 +13,11 @@ from orcamath.store.artifacts import Output
 from orcamath.store.under_way import Calls
 from orcamath.student.attention import Segments, takes_segments
 from orcamath.student.conformance import held_against
-from orcamath.student.fit import Room, at_once
 from orcamath.student.folder import ModelFolder
 from orcamath.student.logprobs import Posed, score, score_rows, score_tokens
 from orcamath.student.model import Loaded
 from orcamath.student.packing import pack
+from orcamath.student.room import Room, at_once
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import SftSettings
 from tiny_architectures import FAMILIES, TOKENIZER, family

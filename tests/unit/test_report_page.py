@@ -12,7 +12,7 @@ from orcamath.report import sections
 from orcamath.report.fold import Example, Origin, Results, StageRow, fold
 from orcamath.report.page import render_page, write_page
 from orcamath.report.rows import Contrast, ResultRow
-from orcamath.report.training import Training
+from orcamath.report.training import Method
 from orcamath.report.written import p_value
 from orcamath.scoring.facts import BenchmarkFacts
 from orcamath.stages.gate import GateFacts, GateSettings, gate
@@ -144,7 +144,7 @@ def a_row(found: Contrast, arm: str = "KTO") -> ResultRow:
         0,
         10,
         (found,),
-        Training("KTO", "", ""),
+        Method("KTO", "", ""),
         BenchmarkFacts(),
         {},
     )

@@ -18,13 +18,13 @@ from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.under_way import Calls
 from orcamath.student.checkpoint import discard_after, resume, save_checkpoint
 from orcamath.student.facts import ImitateFacts, LearnFacts
-from orcamath.student.fit import Room, at_once
 from orcamath.student.folder import ModelFolder
 from orcamath.student.launch import loss_name
 from orcamath.student.loop import learning_rate, planned_steps
 from orcamath.student.losses import dpo, ipo, kto, needs
 from orcamath.student.model import load_model, open_folder
 from orcamath.student.processes import World, deal
+from orcamath.student.room import Room, at_once
 from orcamath.student.settings import AdapterSettings, LearnSettings, OnlineSettings, SftSettings, TrainSettings
 from orcamath.student.sharding import shards
 from tiny_student import Quiet, sealed, tiny_folder, tiny_model

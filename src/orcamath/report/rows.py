@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from orcamath.intervals import Interval, Paired, bootstrap, bootstrap_difference, paired, wilson
 from orcamath.records import Scored
-from orcamath.report.training import Training, training_of
+from orcamath.report.training import Method, training_of
 from orcamath.scoring.facts import BenchmarkFacts
 
 __all__ = ["Contrast", "ResultRow", "Student", "contrast", "score_table"]
@@ -65,7 +65,7 @@ class ResultRow(NamedTuple):
     """Answers that ran into the token limit."""
     trained_tokens: int
     contrasts: tuple[Contrast, ...]
-    training: Training
+    training: Method
     """How its last iteration was trained."""
     measures: BenchmarkFacts
     """What the evaluation said of this benchmark besides: string matches, tokens an answer, maj@k and pass@k."""

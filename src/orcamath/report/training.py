@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["Training", "training_of"]
+__all__ = ["Method", "training_of"]
 
 
-class Training(NamedTuple):
+class Method(NamedTuple):
     """What one iteration did."""
 
     method: str
@@ -17,21 +17,21 @@ class Training(NamedTuple):
     """The reference model where it is not the student before."""
 
 
-def training_of(recipe: Mapping[str, Any], iteration: int) -> Training:
+def training_of(recipe: Mapping[str, Any], iteration: int) -> Method:
     """Describe iteration 0 (the base), 1, 2, … of a resolved recipe; what a recipe does not tell is left out."""
     steps = recipe.get("iterations") or []
     if iteration < 2 or iteration - 2 >= len(steps):
-        return Training("SFT" if iteration == 1 else "", "", "")
+        return Method("SFT" if iteration == 1 else "", "", "")
     step = steps[iteration - 2] or {}
     if step.get("more_sft"):
-        return Training("more SFT", "", "")
+        return Method("more SFT", "", "")
     practice = step.get("practice") or {}
     if step.get("online"):
         held = f"{practice.get('problems', '')} / {practice.get('label', '')}".strip(" /")
-        return Training(f"{_method(step['online'])}, online", held, "")
+        return Method(f"{_method(step['online'])}, online", held, "")
     problems, label = practice.get("problems", ""), practice.get("label", "")
     first = iteration > 2 and recipe.get("reference") == "first"
-    return Training(_method(step.get("learn") or {}), f"{problems} / {label}".strip(" /"), "M1" if first else "")
+    return Method(_method(step.get("learn") or {}), f"{problems} / {label}".strip(" /"), "M1" if first else "")
 
 
 def _method(learn: Mapping[str, object]) -> str:

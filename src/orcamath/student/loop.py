@@ -1,10 +1,8 @@
-"""The training loop: flat, no trainer class. Plan the steps, and at each: gradients, clip, AdamW, checkpoint.
+"""The training loop: flat, no trainer class. At each step: KTO's baseline, gradients, clip, AdamW, checkpoint.
 
-What a step computes is handed in (`steps.py`); the loop only knows that it leaves gradients of the step's whole loss in the
-parameters. The plan (which problems in which step) follows from seed and data alone.
+How a step is cut and scored is in `steps`. The plan (which problems in which step) follows from seed and data alone.
 """
 
-import logging
 import math
 import random
 import time
@@ -18,29 +16,41 @@ from torch.optim import AdamW
 from orcamath.errors import TrainingDiverged
 from orcamath.ports import Progress
 from orcamath.student import checkpoint
+from orcamath.student.prepare import quietly
 from orcamath.student.processes import ALONE, World
+from orcamath.student.room import Room, at_once
 from orcamath.student.settings import TrainSettings
-from orcamath.student.sharding import whole_tensors
+from orcamath.student.sharding import even, is_sharded, whole_tensors
+from orcamath.student.steps import (
+    Compared,
+    Objective,
+    Referenced,
+    StepReport,
+    gradients,
+    ratio_sum,
+    score_all,
+    totals,
+)
 from orcamath.student.watch import Sums
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Done", "Metric", "StepReport", "epoch_steps", "learning_rate", "planned_steps", "train"]
-
-Metric = Callable[..., None]
-log = logging.getLogger("orcamath")
+__all__ = ["Done", "Training", "epoch_steps", "learning_rate", "planned_steps", "train"]
 
 
-class StepReport(NamedTuple):
-    """What one step says of itself, before the optimizer moves."""
+class Training(NamedTuple):
+    """What is trained on what."""
 
-    loss: float
-    n_tokens: int
-    """Forwarded with gradient, every answer counted with its prompt."""
-    numbers: dict[str, float]
-    sums: Sums = Sums()
-    """What the numbers were made of."""
+    model: "PreTrainedModel"
+    """As `prepared`."""
+    settings: TrainSettings
+    groups: Sequence[Referenced]
+    steps: Sequence[Sequence[int]]
+    """The numbers of each step's groups, see `planned_steps`."""
+    objective: Objective
+    compared: Sequence[Sequence[Compared]] | None = None
+    """What KTO's z0 is measured on: for each step, an entry for each of its groups. None: the loss has no baseline."""
 
 
 class Done(NamedTuple):
@@ -50,8 +60,6 @@ class Done(NamedTuple):
     n_tokens: int
     final_loss: float
     """Mean over the last tenth of the steps."""
-    contents: dict[str, str] | None = None
-    """Dtype → name of the content of what was written; None in processes that write nothing."""
 
 
 def planned_steps(n: int, settings: TrainSettings) -> list[list[int]]:
@@ -80,23 +88,14 @@ def learning_rate(step: int, n_steps: int, settings: TrainSettings) -> float:
     return settings.learning_rate * shape
 
 
-def train(
-    model: "PreTrainedModel",
-    steps: Sequence[Sequence[str]],
-    step: Callable[[int], StepReport],
-    settings: TrainSettings,
-    scratch: Path,
-    progress: Progress,
-    metric: Metric,
-    world: World = ALONE,
-    epoch: int | None = None,
-) -> Done:
-    """Run every step, from the newest checkpoint in `scratch` if there is one.
+def train(work: Training, scratch: Path, progress: Progress, metric: Callable[..., None], world: World = ALONE) -> Done:
+    """Run every step, from the newest checkpoint in `scratch` if there is one; `metric` is told each step's numbers.
 
-    `steps`: the ids in each step, for messages; `step(i)` must leave the gradients of step i in the parameters. `epoch`: steps
-    of one epoch, at whose end a checkpoint is kept. Raises TrainingDiverged with step and ids where loss or gradient is not
-    finite, ModelError where a checkpoint does not fit (see `checkpoint.resume`).
+    A checkpoint is kept at the end of each epoch. Raises TrainingDiverged with step and ids where loss or gradient is not
+    finite, ModelError where a checkpoint does not fit (see `checkpoint.resume`) or memory runs out.
     """
+    model, settings, steps = work.model, work.settings, work.steps
+    room = Room(at_once(model, settings), alone=not is_sharded(model))
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
     torch.manual_seed(settings.seed)
@@ -114,24 +113,17 @@ def train(
         rate = learning_rate(i, len(steps), settings)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        report = step(i)
+        report = _gradients(work, i, room, world)
         norm = float(whole_tensors(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)))
-        _check(report.loss, norm, i, steps[i], settings)
+        _check(report.loss, norm, i, work)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         losses.append(report.loss)
         n_tokens += report.n_tokens
-        seconds = time.monotonic() - began
-        metric(
-            step=i,
-            loss=report.loss,
-            grad_norm=norm,
-            learning_rate=rate,
-            tokens_per_s=report.n_tokens / seconds,
-            **report.numbers,
-        )
+        speed = report.n_tokens / (time.monotonic() - began)
+        metric(step=i, loss=report.loss, grad_norm=norm, learning_rate=rate, tokens_per_s=speed, **report.numbers)
         progress.advance()
-        ends = epoch is not None and (i + 1) % epoch == 0
+        ends = (i + 1) % epoch_steps(len(work.groups), settings) == 0
         if (ends or (i + 1) % settings.checkpoint_steps == 0) and i + 1 < len(steps):
             state = {"losses": losses, "n_tokens": n_tokens}
             checkpoint.save_checkpoint(scratch, i + 1, model, optimizer, state, world, epoch_ends=ends)
@@ -141,9 +133,49 @@ def train(
     return Done(len(steps), n_tokens, sum(tail) / len(tail))
 
 
-def _check(loss: float, norm: float, step: int, ids: Sequence[str], settings: TrainSettings) -> None:
+def _gradients(work: Training, i: int, room: Room, world: World) -> StepReport:
+    """Leave the gradients of step i's whole loss in the parameters, whichever process scored which of its problems."""
+    model, settings = work.model, work.settings
+    groups = [work.groups[k] for k in work.steps[i]]
+    sizes = [g.group.n_tokens for g in groups]
+    mine, whole = world.mine(sizes), totals([g.group for g in groups])
+    with quietly(model, settings):
+        baseline = 0.0 if work.compared is None else _z0(work, [work.compared[i][p] for p in mine], room, world)
+
+        def score(tokens: int) -> StepReport:
+            return gradients(
+                model,
+                [groups[p] for p in mine],
+                work.objective,
+                baseline,
+                tokens,
+                share=settings.share_prompt,
+                whole=whole,
+                even=even(model, world),
+            )
+
+        report = room.within(score, lambda: model.zero_grad(set_to_none=True))
+    if not is_sharded(model):
+        world.add_gradients(model)
+    loss, *sums = world.total(report.loss, *report.sums)
+    return StepReport(loss, sum(sizes), work.objective.numbers(Sums(*sums), baseline))
+
+
+def _z0(work: Training, compared: Sequence[Compared], room: Room, world: World) -> float:
+    """Return KTO's baseline: the mean of log π/π_ref over all processes' answers, clamped at 0, without gradient."""
+
+    def score(tokens: int) -> list[tuple[float, ...]]:
+        posed, share = [c.posed for c in compared], work.settings.share_prompt
+        return score_all(work.model, posed, tokens, share=share, even=even(work.model, world))
+
+    total, n = world.total(*ratio_sum(room.within(score), [c.reference for c in compared]))
+    return max(0.0, total / n) if n else 0.0
+
+
+def _check(loss: float, norm: float, step: int, work: Training) -> None:
     if math.isfinite(loss) and math.isfinite(norm):
         return
+    settings, ids = work.settings, [work.groups[k].group.problem_id for k in work.steps[step]]
     shown = ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
     raise TrainingDiverged(
         f"step {step}: loss {loss}, gradient norm {norm}. Problems of the step: {shown}. Try a smaller learning_rate (now "

@@ -24,11 +24,11 @@ from orcamath.student import checkpoint
 from orcamath.student.adapters import save_trained, training_dtype
 from orcamath.student.encode import Encoder
 from orcamath.student.facts import OnlineFacts, RoundFacts
-from orcamath.student.fit import prepared, quietly
 from orcamath.student.folder import ModelFolder
 from orcamath.student.loop import learning_rate
 from orcamath.student.losses import LossFunction
 from orcamath.student.model import Loaded, contents, load_model
+from orcamath.student.prepare import prepared, quietly
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import OnlineSettings
 from orcamath.student.tried import Tried, step_on, tried_of

@@ -4,7 +4,7 @@ Reference log-probs are computed once a response, and the reference model is let
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from orcamath.errors import DataError, ModelError
 from orcamath.records import Preference, Rejected
@@ -12,18 +12,17 @@ from orcamath.store.artifacts import Artifact, Output
 from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.encode import Encoder
 from orcamath.student.facts import LearnFacts
-from orcamath.student.fit import fit, prepared
 from orcamath.student.folder import ModelFolder
 from orcamath.student.groups import Group, encode_groups, mismatches, only, per_problem
 from orcamath.student.logprobs import Posed
-from orcamath.student.loop import planned_steps
+from orcamath.student.loop import Training, planned_steps, train
 from orcamath.student.losses import LossFunction, needs_of
 from orcamath.student.model import load_model
+from orcamath.student.prepare import prepared, write_student
 from orcamath.student.processes import ALONE, World
 from orcamath.student.reference import reference_logprobs
 from orcamath.student.settings import LearnSettings
-from orcamath.student.sharding import even
-from orcamath.student.steps import Objective, Referenced, ratio_sum, score_all
+from orcamath.student.steps import Compared, Objective, Referenced
 from orcamath.student.watch import Watch
 
 __all__ = ["train_on_preferences", "usable"]
@@ -58,28 +57,15 @@ def train_on_preferences(
     )
     ready = [Referenced(g, known[_posed(g)] if "reference" in need else (0.0,) * len(g.responses)) for g in groups]
     model = prepared(loaded, settings, world)
-
-    def ratios(i: int, mine: Sequence[int], tokens: int) -> tuple[float, int]:
-        posed = [_compared(groups[k], strangers[i] if apart else None) for k in mine]
-        policy = score_all(model, posed, tokens, share=settings.share_prompt, even=even(model, world))
-        return ratio_sum(policy, [known[p] if p.answers else () for p in posed])
-
-    watch = Watch(out.metric, len(steps))
+    compared = None
+    if "z0" in need:
+        others = strangers if apart else [None] * len(steps)
+        compared = [[_compared(groups[k], o, known) for k in s] for s, o in zip(steps, others, strict=True)]
     objective = Objective(loss, settings, settings.nll_weight)
-    done = fit(
-        out,
-        settings,
-        loaded,
-        student,
-        model,
-        ready,
-        steps,
-        objective,
-        ratios if "z0" in need else None,
-        watch,
-        out.scratch / "steps",
-        world,
-    )
+    work = Training(model, settings, ready, steps, objective, compared)
+    watch = Watch(out.metric, len(steps))
+    done = train(work, out.scratch / "steps", out.progress, watch, world)
+    contents = write_student(model, loaded, student, out.folder / "model", settings, world)
     trained = [groups[k] for s in steps for k in s]
     return LearnFacts(
         loss=settings.loss,
@@ -94,6 +80,7 @@ def train_on_preferences(
         warnings=tuple(watch.said),
         student=student.fingerprint,
         reference=reference.fingerprint,
+        contents=contents,
         **done._asdict(),
     )
 
@@ -106,9 +93,10 @@ Strangers = dict[str, tuple[tuple[int, ...], ...]]
 """Problem → answers to other problems, as ids."""
 
 
-def _compared(group: Group, strangers: Strangers | None) -> Posed:
+def _compared(group: Group, strangers: Strangers | None, known: Mapping[Posed, tuple[float, ...]]) -> Compared:
     """Return the answers whose log-ratios KTO's baseline is the mean of: those of other problems, or the group's own."""
-    return _posed(group) if strangers is None else Posed(group.prompt, strangers[group.problem_id])
+    posed = _posed(group) if strangers is None else Posed(group.prompt, strangers[group.problem_id])
+    return Compared(posed, known[posed] if posed.answers else ())
 
 
 def _asked(

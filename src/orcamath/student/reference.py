@@ -17,11 +17,12 @@ from orcamath.ports import Progress
 from orcamath.store.seals import number_of, sealed_number
 from orcamath.store.sqlite_errors import connect, explained
 from orcamath.student.adapters import quantize_of, training_dtype
-from orcamath.student.fit import Room, at_once, quietly
 from orcamath.student.folder import ModelFolder
 from orcamath.student.logprobs import Posed
 from orcamath.student.model import load_model, torch_dtype
+from orcamath.student.prepare import quietly
 from orcamath.student.processes import ALONE, World
+from orcamath.student.room import Room, at_once
 from orcamath.student.settings import TrainSettings
 from orcamath.student.steps import score_all
 

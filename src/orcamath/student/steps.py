@@ -12,7 +12,6 @@ from torch import Tensor
 
 from orcamath.student.groups import Group
 from orcamath.student.logprobs import Posed, score
-from orcamath.student.loop import StepReport
 from orcamath.student.losses import Batch, LossFunction, Totals, needs_of
 from orcamath.student.losses.nll import nll
 from orcamath.student.packing import on_device
@@ -24,8 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IDLE",
+    "Compared",
     "Objective",
     "Referenced",
+    "StepReport",
     "cut",
     "gradients",
     "ratio_sum",
@@ -47,6 +48,13 @@ class Referenced(NamedTuple):
     reference: tuple[float, ...]
 
 
+class Compared(NamedTuple):
+    """Answers that KTO's baseline is measured on, and the reference's log-probs of them."""
+
+    posed: Posed
+    reference: tuple[float, ...]
+
+
 class Objective(NamedTuple):
     """What is minimised: a loss, its settings, and an NLL term on right answers."""
 
@@ -58,6 +66,17 @@ class Objective(NamedTuple):
         """Return a step's numbers for people out of its sums."""
         need = needs_of(self.loss)
         return watched(sums, self.settings.beta, baseline if "z0" in need else None, reference="reference" in need)
+
+
+class StepReport(NamedTuple):
+    """What one step says of itself, before the optimizer moves."""
+
+    loss: float
+    n_tokens: int
+    """Forwarded with gradient, every answer counted with its prompt."""
+    numbers: dict[str, float]
+    sums: Sums = Sums()
+    """What the numbers were made of."""
 
 
 def totals(groups: Sequence[Group]) -> Totals:

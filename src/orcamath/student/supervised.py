@@ -8,12 +8,12 @@ from orcamath.store.artifacts import Artifact, Output
 from orcamath.student.adapters import quantize_of, training_dtype
 from orcamath.student.encode import Encoder
 from orcamath.student.facts import ImitateFacts
-from orcamath.student.fit import fit, prepared
 from orcamath.student.folder import ModelFolder
 from orcamath.student.groups import Group
-from orcamath.student.loop import epoch_steps, planned_steps
+from orcamath.student.loop import Training, epoch_steps, planned_steps, train
 from orcamath.student.losses.nll import loss as nll
 from orcamath.student.model import load_model
+from orcamath.student.prepare import prepared, write_student
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import LossSettings, SftSettings
 from orcamath.student.steps import Objective, Referenced
@@ -37,15 +37,16 @@ def train_on_lessons(
     ready = [Referenced(g, (0.0,)) for g in groups]
     objective = Objective(nll, LossSettings())
     model = prepared(loaded, settings, world)
-    done = fit(
-        out, settings, loaded, base, model, ready, steps, objective, None, out.metric, out.scratch / "steps", world
-    )
+    work = Training(model, settings, ready, steps, objective)
+    done = train(work, out.scratch / "steps", out.progress, out.metric, world)
+    contents = write_student(model, loaded, base, out.folder / "model", settings, world)
     return ImitateFacts(
         n_lessons=len(groups),
         n_cut=n_cut,
         n_too_long=n_long,
         n_answer_tokens=sum(len(groups[k].responses[0]) for s in steps for k in s),
         base=base.fingerprint,
+        contents=contents,
         **done._asdict(),
     )
 

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from orcamath.records import Exercise, Rollout
 from orcamath.student.encode import Encoder
-from orcamath.student.fit import at_once
 from orcamath.student.logprobs import Posed, score_tokens
 from orcamath.student.losses import Batch, LossFunction, Samples, Totals
+from orcamath.student.room import at_once
 from orcamath.student.settings import OnlineSettings
 from orcamath.student.steps import cut
 
