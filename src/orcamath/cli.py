@@ -4,9 +4,12 @@ stdout is the result, stderr is progress. Exit codes: 0 done, 1 failed, 2 bad us
 rejects, 4 stopped resumable, 130 interrupted. Everything heavy is imported inside the command that needs it.
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 from orcamath import __version__
 from orcamath.commands.ending import ended
@@ -39,4 +42,10 @@ def _orcamath(
 def main() -> None:
     """Run the command line; errors of ours are one message and an exit code, never a traceback."""
     # one name for messages and completion, however it was started
-    ended(lambda: app(prog_name="orcamath", standalone_mode=False))
+    ended(lambda: _built()(prog_name="orcamath", standalone_mode=False))
+
+
+@cache
+def _built() -> Callable[..., int | None]:
+    """Read the signatures of all commands, once a process."""
+    return get_command(app)

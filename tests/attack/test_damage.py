@@ -19,9 +19,12 @@ from orcamath.store.seals import read_sealed, seal, unseal, write_sealed
 
 
 def flip(path: Path, bit: int) -> None:
-    content = bytearray(path.read_bytes())
-    content[bit // 8] ^= 1 << bit % 8
-    path.write_bytes(bytes(content))
+    """In its place: some file systems wait for the disk where a file is emptied and written anew."""
+    with path.open("r+b") as f:
+        f.seek(bit // 8)
+        (byte,) = f.read(1)
+        f.seek(bit // 8)
+        f.write(bytes([byte ^ 1 << bit % 8]))
 
 
 PROBLEMS = [Problem.make(f"Tom has {i} apples and buys {i + 2}. How many?", "seed", "test") for i in range(40)]
@@ -189,13 +192,11 @@ def test_no_flip_in_an_intent_is_believed_or_a_traceback(tmp_path: Path) -> None
     desk = Desk(tmp_path)
     intent = desk.intend([b'{"custom_id": "aa"}'], ["aa"])
     path = tmp_path / f"{intent.nonce}.json"
-    text = path.read_bytes()
-    for bit in range(8 * len(text)):
-        content = bytearray(text)
-        content[bit // 8] ^= 1 << bit % 8
-        path.write_bytes(bytes(content))
+    for bit in range(8 * path.stat().st_size):
+        flip(path, bit)
         (read,) = desk.intents()
         assert (read.nonce, read.keys, read.status) == (intent.nonce, ["aa"], "intended")
+        flip(path, bit)
 
 
 STATE = {"stages": [{"label": "seeds", "seconds": 1.5}], "students": [], "é": "ü", "n": 7}

@@ -4,6 +4,7 @@ In: `Results`. Out: one file. All text goes through `visible` and jinja2's escap
 most of it. The same results make the same bytes; a date is shown only where one is given.
 """
 
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -60,6 +61,7 @@ def render_page(results: Results, *, made: str = "") -> str:
     )
 
 
+@cache
 def _template() -> Template:
     # `finalize` sees every value on its way into the page, so no text can forget to be made visible
     environment = Environment(
