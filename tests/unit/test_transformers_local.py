@@ -165,6 +165,26 @@ def test_a_wide_nucleus_in_a_large_vocabulary_is_looked_at_whole() -> None:
     assert len(set(picked.tolist())) == 4
 
 
+@pytest.mark.parametrize("n", [5, 64, 820, 1025, 5000])
+@pytest.mark.parametrize("spread", [0.3, 2.0, 8.0])
+def test_however_few_tokens_are_looked_at_the_draw_is_that_of_all_sorted(n: int, spread: float) -> None:
+    made = torch.Generator().manual_seed(n)
+    logits = spread * torch.randn(64, n, generator=made)
+    temperature, top_p, uniform = (torch.rand(64, generator=made) for _ in range(3))
+    temperature[::5] = 0.0
+    top_p = 0.5 + top_p / 2
+    picked = draw_tokens(logits, temperature, top_p, uniform).tolist()
+    for r, token in enumerate(picked):
+        if temperature[r] == 0:
+            assert token == int(logits[r].argmax())
+            continue
+        p, order = (logits[r] / temperature[r]).softmax(-1).double().sort(descending=True)
+        before = torch.cat([torch.zeros(1), p.cumsum(-1)])
+        place, whole = order.tolist().index(token), before[int((before < top_p[r]).sum())]
+        assert before[place] < top_p[r] + 1e-4
+        assert before[place] / whole - 1e-4 <= uniform[r] <= before[place + 1] / whole + 1e-4
+
+
 def test_grouped_heads_decode_as_single_ones_do() -> None:
     for kv_heads in (1, 4):
         model = tiny_model(kv_heads=kv_heads)

@@ -12,7 +12,7 @@ from torch import Tensor
 __all__ = ["Asked", "Sampled", "draw_tokens", "uniforms"]
 
 TOP = 1_024
-"""Candidates looked at first in large vocabularies; rows whose nucleus is wider are sorted whole."""
+"""Most candidates looked at first; where a row's nucleus is wider than that, all are sorted."""
 
 
 class Asked(NamedTuple):
@@ -55,14 +55,17 @@ def draw_tokens(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Ten
         cumulative = F.softmax(scaled, -1).cumsum(-1)
         picked = (cumulative <= (uniform * cumulative[:, -1])[:, None]).sum(-1).clamp(max=logits.shape[-1] - 1)
         return torch.where(warm, picked, greedy)
-    norm = scaled.logsumexp(-1, keepdim=True)
-    values, index = scaled.topk(min(TOP, logits.shape[-1]))
-    if bool(((values - norm).exp().sum(-1) < top_p).any()) and logits.shape[-1] > TOP:
+    norm, n = scaled.logsumexp(-1, keepdim=True), logits.shape[-1]
+    # tokens of less than (1 - top_p) / n each hold less than 1 - top_p together: no nucleus reaches them
+    likely = scaled >= norm + ((1 - top_p) / n).log()[:, None]
+    width = min(int(likely.sum(-1).max()), TOP)
+    values, index = scaled.topk(width) if width < n // 2 else scaled.sort(-1, descending=True)
+    if width == TOP < n and bool(((values - norm).exp().sum(-1) < top_p).any()):
         values, index = scaled.sort(-1, descending=True)
     p = (values - norm).exp()
     cumulative = p.cumsum(-1)
     kept = cumulative - p < top_p[:, None]
-    total = (p * kept).sum(-1)
+    total = F.pad(p * kept, (0, max(0, min(TOP, n) - p.shape[1]))).sum(-1)  # rounded alike at any width
     place = ((cumulative <= (uniform * total)[:, None]) & kept).sum(-1)
     place = torch.minimum(place, kept.sum(-1) - 1)
     return torch.where(warm, index.gather(1, place[:, None]).squeeze(1), greedy)
