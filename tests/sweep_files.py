@@ -44,6 +44,7 @@ RECIPES = {
     "price": SOURCES + "teacher: {model: gpt-9, base_url: 'https://models.example/v1'}\n",
     "scheme": SOURCES + "teacher: {model: m, base_url: 'localhost:8000/v1'}\n",
     "ftp": SOURCES + "teacher: {model: m, base_url: 'ftp://localhost/v1'}\n",
+    "where": SOURCES + "teacher: {model: gpt-9, base_url: '${NO_SUCH_HOST}/v1'}\n",
     "plain": SOURCES + "teacher: {model: m, base_url: 'http://models.example/v1', options: {price: [0, 0]}}\n",
     "key": SOURCES + "teacher: {model: gpt-4.1-mini}\n",
     "written": SOURCES

@@ -68,9 +68,14 @@ class Assembled:
         return open_folder(student_folder(settings), settings.revision)
 
     def model_of(self, trained: Artifact) -> ModelFolder:
-        """Return the model folder inside a sealed training stage. Raises Damaged where its weights are not what was sealed."""
+        """Return the model folder inside a sealed training stage.
+
+        Raises Damaged where its weights are gone or not what was sealed: the stage is set aside, and the next run makes it anew.
+        """
         from orcamath.student.model import open_folder
 
+        if gone := [f for f in trained.files if f.startswith("model/") and not (trained.path / f).exists()]:
+            raise trained.damaged(f"`{trained.path / gone[0]}` is not there: the student")
         model = open_folder(str(trained.path / "model"), None)
         sealed = trained.said(TrainedFacts).contents
         if sealed is not None and model.content not in sealed.values():

@@ -4,7 +4,6 @@ The recipe says what is made of what; the workshop keeps the books of which stag
 """
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, Protocol, TypeVar
@@ -169,7 +168,6 @@ class Workshop:
         The digest is made of the stage's name and version, the settings with the contents they point to, and every input
         that has a fingerprint. Raises UntilReached after the stage that `--until` names.
         """
-        began = time.monotonic()
         self.label = label = stage.label
         if self.keeper is not None:
             self.keeper.stage(label)
@@ -190,7 +188,7 @@ class Workshop:
         )
         self.done.append(StageDone(label, artifact, artifact.seconds))
         self.leave_pointers()
-        how = "reused" if artifact.reused else f"{time.monotonic() - began:.1f} s"
+        how = "reused" if artifact.reused else f"{artifact.seconds:.1f} s"
         if self.folder is not None:
             self.folder.log(f"{label}: {artifact.path.name} ({how})")
         if artifact.reused:

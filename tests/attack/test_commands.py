@@ -1,6 +1,7 @@
 """What commands promise before anything is sent or paid: where keys go, what a cap needs to know, whose book it is."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from orcamath.commands.promises import check_prices, leaving
 from orcamath.commands.purse import purse_of
 from orcamath.errors import RecipeError, UsageError
 from orcamath.recipe_file import load
+from orcamath.store.prices import price_of
 from orcamath.testing import serve, stub
 
 
@@ -50,6 +52,33 @@ iterations: [{}]
     alone = "teach: {by: seeds}\nask_me_anything: null\nsuggester_editor: null\npractice: {server: {engine: vllm}}"
     (only,) = leaving(load(str(recipe(tmp_path, alone))))  # nobody asks the teacher that no line names
     assert only.startswith("practice: this command is started: vllm serve {model}")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "set_to", "host", "key"),
+    [
+        ("${WHERE}/v1", None, "${WHERE}", False),
+        ("https://${WHERE}:8000/v1", None, "${WHERE}:8000", False),
+        ("${WHERE}/v1", "https://Models.example", "models.example", False),
+        ("https://${WHERE}/v1", "models.example", "models.example", False),
+        ("${WHERE}/v1", "https://api.openai.com", "api.openai.com", True),
+    ],
+)
+def test_a_host_behind_a_variable_is_named_and_priced_as_what_it_is(
+    tmp_path: Path, monkeypatch, base_url: str, set_to: str | None, host: str, key: bool
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary")
+    monkeypatch.delenv("WHERE", raising=False)
+    if set_to is not None:
+        monkeypatch.setenv("WHERE", set_to)
+    loaded = load(str(recipe(tmp_path, f"teacher: {{model: gpt-4o, base_url: '{base_url}'}}")))
+    names = "${WHERE}, ${OPENAI_API_KEY}" if key else "${WHERE}"
+    assert leaving(loaded) == [f"teacher: prompts go to {host}, with {names}"]
+    if key:
+        assert price_of("openai_compatible", "gpt-4o", base_url) == price_of("openai_compatible", "gpt-4o", None)
+    else:
+        with pytest.raises(RecipeError, match=f"`gpt-4o` at {re.escape(host)} is not known"):
+            price_of("openai_compatible", "gpt-4o", base_url)
 
 
 @pytest.mark.parametrize(

@@ -295,6 +295,6 @@ def test_verdicts_are_written_over_nothing_but_rows(tmp_path: Path, out: str) ->
     assert (tmp_path / "rows.jsonl").read_bytes() == rows
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
     assert (tmp_path / "pipe").is_fifo()
-    for _ in range(2):
-        assert call_in(tmp_path, "judge", "rows.jsonl", "--judge", "rules", "--out", "verdicts.jsonl").code == 0
+    judged = ("judge", "rows.jsonl", "--judge", "rules", "--out", "verdicts.jsonl")
+    assert [call_in(tmp_path, *judged, *more).code for more in ([], [], ["--replace"])] == [0, 2, 0]
     assert len((tmp_path / "verdicts.jsonl").read_bytes().splitlines()) == 3

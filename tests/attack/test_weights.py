@@ -72,7 +72,8 @@ def test_an_adapter_with_other_tensors_is_refused_by_name(tmp_path: Path, lose: 
         load_model(folder)
 
 
-def test_a_student_that_is_not_what_was_sealed_is_trained_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["flipped", "gone"])
+def test_a_student_that_is_not_what_was_sealed_is_trained_anew(tmp_path: Path, how: str) -> None:
     from orcamath.assemble import Assembled
     from orcamath.errors import Damaged
 
@@ -85,9 +86,12 @@ def test_a_student_that_is_not_what_was_sealed_is_trained_anew(tmp_path: Path) -
     made = store.stage("imitate", 1, None, [], train)
     assert tools.model_of(made).content in made.facts["contents"].values()
     weights = made.path / "model" / "model.safetensors"
-    content = bytearray(weights.read_bytes())
-    content[-100] ^= 64
-    weights.write_bytes(bytes(content))
+    if how == "gone":
+        weights.unlink()
+    else:
+        content = bytearray(weights.read_bytes())
+        content[-100] ^= 64
+        weights.write_bytes(bytes(content))
     with pytest.raises(Damaged, match=r"no longer what was sealed.*run again"):
         tools.model_of(made)
     again = store.stage("imitate", 1, None, [], train)

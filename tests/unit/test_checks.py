@@ -11,13 +11,17 @@ from pathlib import Path
 import pytest
 
 from orcamath.checks.trouble import Checked
-from orcamath.checks.whole import check
+from orcamath.checks.whole import LEAST_FREE, check
 from orcamath.classroom.pupil import pupil, tokenizer
 from orcamath.cli import main
+from orcamath.commands.costs import planned
+from orcamath.commands.disk import Disk, disk_of
 from orcamath.commands.doctor import check_up
 from orcamath.errors import RecipeError
+from orcamath.ports import Silent
 from orcamath.recipe_file import load, shipped
 from orcamath.sources.hub_rows import is_remote
+from orcamath.store.artifacts import Store
 from orcamath.testing import serve, stub
 
 ROWS = "".join(
@@ -238,19 +242,54 @@ def test_a_local_folder_of_a_known_kind_is_no_trouble(here: Path) -> None:
     assert check(load("r.yaml", ["student.base=./pupil"]), here / "store").troubles == ()
 
 
-def test_students_that_the_disk_cannot_hold_are_told_with_both_sizes(
-    here: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def disk(here: Path, *own: str, until: str | None = None) -> Disk:
+    recipe = load("r.yaml", own)
+    return disk_of(recipe, planned(recipe, Store(here / "store"), Silent()), here / "run", here / "store", until=until)
+
+
+def test_what_the_disk_cannot_hold_is_told_with_both_sizes(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(here)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=3_000_000_000))
-    own = ["student.base=owner/model-7b"]
-    found = check(load("r.yaml", own), here / "store")
-    (told,) = (t.line() for t in found.troubles if t.where == "--store")
-    assert "2 students take at least 56.0 GB, and 3.0 GB are free" in told
-    planned = check(load("r.yaml", own), here / "store", everything=False)  # it may be for another machine
-    assert (planned.troubles, planned.warnings) == ((), (told,))
-    assert check(load("r.yaml", own), here / "store", until="teach").troubles == ()
-    assert check(load("r.yaml"), here / "store").troubles == ()
+    (told,) = disk(here, "student.base=owner/model-7b").checked().troubles
+    assert told.where == "disk"
+    assert told.what.startswith("56,000 – ")
+    assert "3,000 MB free, which is too little where" in told.what
+    assert "make room, or name another place with --store" in told.what
+    assert disk(here, "student.base=owner/model-7b", until="teach").checked() == ((), (), ())
+    assert disk(here, "student.base=owner/model-7b", until="imitate").needed_mb.low == pytest.approx(28_000, rel=0.01)
+    assert disk(here).checked() == ((), (), ())
+    (warned,) = (
+        disk(here, "student.base=owner/model-0.3b").checked().warnings
+    )  # its weights fit, its checkpoints may not
+    assert warned.endswith("which may be too little")
+
+
+def test_students_that_are_there_already_take_no_more_room(here: Path) -> None:
+    whole = disk(here, "student.base=owner/model-7b")
+    (here / "store" / "artifacts" / "imitate-0").mkdir()
+    (here / "run").mkdir()
+    made = {"label": "imitate", "artifact": "imitate-0", "seconds": 1.0, "reused": False}
+    gone = {"label": "learn 2", "artifact": "learn-0", "seconds": 1.0, "reused": False}
+    (here / "run" / "stages.json").write_text(json.dumps({"stages": [made, gone], "students": [], "recipe": None}))
+    left = disk(here, "student.base=owner/model-7b")
+    assert whole.needed_mb.low - left.needed_mb.low == pytest.approx(28_000, rel=0.01)
+
+
+@pytest.mark.parametrize("command", ["run", "plan", "doctor"])
+def test_every_command_says_that_the_disk_is_too_small_before_the_first_call(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    usage = shutil.disk_usage(here)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=LEAST_FREE + 1))
+    with serve(stub()) as server:
+        text = BASE.replace("http://127.0.0.1:1/v1", server.base_url).replace("[{}]", f"[{', '.join(['{}'] * 250)}]")
+        (here / "r.yaml").write_text(text)
+        monkeypatch.setattr(sys, "argv", ["orcamath", command, "r.yaml"])
+        with suppress(SystemExit):
+            main()
+        said = "".join(capsys.readouterr())
+        assert "500 MB free, which is too little where `store` lies: make room" in said
+        assert server.stats.get("calls", 0) == (command == "doctor")
 
 
 def test_doctor_lists_every_extra_and_how_to_get_what_is_missing() -> None:

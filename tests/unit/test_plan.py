@@ -319,10 +319,12 @@ def test_an_edited_prompt_asks_first_and_a_plain_resume_does_not(tmp_path: Path,
     with serve(of_chat(textbook.open_chat(ModelSettings(**TEACHER)))) as server:
         teacher = {"model": "m", "base_url": server.base_url, "options": {"price": [100, 100]}}
         r = recipe(ask_me_anything=None, teacher=teacher, budget={"cap_usd": 10})
-        confirm_paying_again(r, book, store, Silent(), None)  # a first run
+        confirm_paying_again(r, book, planned(r, store, Silent()), None)  # a first run
         run(r, tmp_path, "teach")
         unseal(tmp_path, "teach")
-        confirm_paying_again(r, book, store, Silent(), None)  # a crash before the stage was sealed: all is remembered
+        confirm_paying_again(
+            r, book, planned(r, store, Silent()), None
+        )  # a crash before the stage was sealed: all is remembered
         mine = tmp_path / "solver.md"
         mine.write_text(
             (files("orcamath.prompts") / "solver.md").read_text("utf-8").replace("solve", "work out"), "utf-8"
@@ -330,13 +332,27 @@ def test_an_edited_prompt_asks_first_and_a_plain_resume_does_not(tmp_path: Path,
         edited = recipe(ask_me_anything=None, teacher=teacher, budget={"cap_usd": 10}, teach={"prompt": str(mine)})
         sent, asked = server.stats, []
         with pytest.raises(PaysAgain, match=r"`teach`.*--pay-again"):
-            confirm_paying_again(edited, book, store, Silent(), None)
+            confirm_paying_again(edited, book, planned(edited, store, Silent()), None)
         with pytest.raises(PaysAgain):
-            confirm_paying_again(edited, book, store, Silent(), lambda question: bool(asked.append(question)))
-        confirm_paying_again(edited, book, store, Silent(), lambda _: True)
+            confirm_paying_again(
+                edited, book, planned(edited, store, Silent()), lambda question: bool(asked.append(question))
+            )
+        confirm_paying_again(edited, book, planned(edited, store, Silent()), lambda _: True)
         assert server.stats == sent
     assert len(asked) == 1
     assert "would pay that again" in asked[0]
+
+
+def test_a_run_counts_what_is_remembered_and_not_what_a_plan_expects_of_sets_that_are_elsewhere(tmp_path: Path) -> None:
+    judge = {"backend": "transformers_local", "model": "owner/not-here"}
+    told = ExpectedSettings(seeds=9, ask=0, edit=0, question_chars=200)
+    r = recipe(ask_me_anything=None, judge_model=judge, expected=told)
+    run(r.model_copy(update={"judge_model": None}), tmp_path, "teach")
+    expected, read = (planned(r, Store(tmp_path), Silent(), fetches=fetches) for fetches in (False, True))
+    (guessed,) = (s for s in expected.stages if s.stage == "teach")
+    (known,) = (s for s in read.stages if s.stage == "teach")
+    assert (guessed.remembered, guessed.to_pay.low > 0) == (0, True)
+    assert (known.remembered > 0, known.to_pay) == (True, (0, 0))
 
 
 def test_a_detached_batch_is_neither_paid_for_again_nor_asked_about(tmp_path: Path, monkeypatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orcamath.ports import Message, Request, Sampling, Usage
-from orcamath.records import Attempt, Exercise
+from orcamath.records import Attempt, Exercise, Rejected
 from orcamath.report.fold import Results, fold
 from orcamath.report.page import render_page
 from orcamath.report.provenance import models, origins, spent
@@ -16,6 +16,7 @@ from orcamath.sources import mixture
 from orcamath.sources.passes import ReadingFacts
 from orcamath.stages.imitate import ImitateFacts
 from orcamath.stages.preferences import PreferFacts
+from orcamath.stages.review import to_read
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.budget import Budget, Price
 from orcamath.store.leases import account_of
@@ -137,6 +138,16 @@ def test_samples_are_what_there_is_to_read_and_answers_of_each_verdict(results: 
     page = render_page(results)
     assert "Chen has 2 apples" in page
     assert "gold 3, read 3, agrees by rules" in page
+
+
+def test_rejects_that_say_the_same_are_shown_once(tmp_path: Path) -> None:
+    def refused(out: Output) -> None:
+        for i, text in enumerate(["I cannot.", "I cannot.", "Ask me another."]):
+            out.reject(Rejected(item=f"p{i}", reason="refused", detail="", text=text), of_call=True)
+
+    found = to_read({"ask": seal(Store(tmp_path), "ask", refused)})
+    assert sorted(r.rejected.text for r in found.rejects) == ["Ask me another.", "I cannot."]
+    assert found.n_rejects == 3
 
 
 def test_problems_whose_teacher_is_doubted_are_shown_with_what_the_samples_say(tmp_path: Path) -> None:

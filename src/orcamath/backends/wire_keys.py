@@ -16,7 +16,7 @@ import orjson
 
 from orcamath.errors import RecipeError
 from orcamath.settings import ModelSettings
-from orcamath.store.hosts import belongs, host_of, is_loopback, reach
+from orcamath.store.hosts import belongs, filled_in, host_of, is_loopback, reach
 from orcamath.store.literals import VARIABLE, refuse_literals
 
 __all__ = ["Door", "Secrets", "door_of", "variables_of"]
@@ -95,7 +95,7 @@ def variables_of(settings: ModelSettings, base_url: str) -> list[str]:
     """Return the names of the environment variables whose values go to this model's host."""
     texts = [base_url, *settings.headers.values(), orjson.dumps(settings.body).decode()]
     names = [name for text in texts for name in VARIABLE.findall(text)]
-    key = _key_sent(settings, base_url)
+    key = _key_sent(settings, filled_in(base_url))
     return list(dict.fromkeys([*names, *([key] if key is not None else [])]))
 
 

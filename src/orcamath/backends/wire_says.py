@@ -17,6 +17,7 @@ from orcamath.backends.wire_keys import Door, door_of
 from orcamath.backends.wire_protocol import Fault
 from orcamath.backends.wire_run import awaited
 from orcamath.settings import ModelSettings
+from orcamath.store.hosts import filled_in
 
 __all__ = ["place_of_server", "said_by"]
 
@@ -42,7 +43,7 @@ WAIT_S = 5.0
 
 def place_of_server(settings: ModelSettings) -> str:
     """Return host and port of a model's endpoint, in lower case, without a user's name or key."""
-    parts = urlsplit(settings.base_url or OPENAI)
+    parts = urlsplit(filled_in(settings.base_url or OPENAI))
     return (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
 
 

@@ -9,7 +9,7 @@ from orcamath.families import find
 from orcamath.outline import outline
 from orcamath.recipe_settings import Recipe
 
-__all__ = ["check_arms", "check_names", "check_stage", "trains"]
+__all__ = ["check_arms", "check_names", "check_stage", "made_until", "trains"]
 
 PAID_STAGES = ("ask", "edit", "agent", "teach", "confirm", "judge", "reask", "evaluate")
 """Stages that ask a model which may cost money, by the name under which they are booked; own agents are all `agent`."""
@@ -17,11 +17,14 @@ PAID_STAGES = ("ask", "edit", "agent", "teach", "confirm", "judge", "reask", "ev
 
 def trains(recipe: Recipe, until: str | None) -> bool:
     """Tell whether a run up to `until` (None: all of it) has anything to do with the student."""
+    return bool(made_until(recipe, until) & {"imitate", "learn", "practice", "online", "evaluate"})
+
+
+def made_until(recipe: Recipe, until: str | None) -> set[str]:
+    """Return the stages that a run up to `until` (None: all of it) makes, each by its label and by its name without the round."""
     labels = outline(recipe)
     last = next((i for i, label in enumerate(labels) if until in _called(label)), len(labels) - 1)
-    return bool(
-        {label.split(" ")[0] for label in labels[: last + 1]} & {"imitate", "learn", "practice", "online", "evaluate"}
-    )
+    return {name for label in labels[: last + 1] for name in _called(label)}
 
 
 def _called(label: str) -> tuple[str, str]:

@@ -1,16 +1,12 @@
 """One check of a whole recipe with its arms: what `run` demands, `plan` shows and `doctor` tells."""
 
 import shutil
-from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from orcamath.checks.data import check_data
-from orcamath.checks.models import check_models, student_size, trainings
+from orcamath.checks.models import check_models
 from orcamath.checks.names import check_arms, check_names, check_stage, trains
 from orcamath.checks.trouble import Checked, Notes
-from orcamath.errors import OrcamathError
-from orcamath.plan.training import weights_mb
 from orcamath.recipe_file import arms
 from orcamath.recipe_settings import Recipe
 
@@ -38,29 +34,15 @@ def check(recipe: Recipe, store: Path, *, until: str | None = None, everything: 
     check_data(recipe, notes, measures=trains(recipe, until))
     for one in (recipe, *own.values()):
         check_models(one, notes, student=trains(one, until))
-    _room([recipe, *own.values()], store, notes, student=trains(recipe, until))
+    _room(store, notes)
     return notes.result()
 
 
-def _room(recipes: Sequence[Recipe], store: Path, notes: Notes, *, student: bool) -> None:
-    """Note where the disk does not hold the least that a plan counts: the ledger, the weights of every student."""
+def _room(store: Path, notes: Notes) -> None:
+    """Note where there is no room to begin; what the whole run will take is the plan's to say (`commands.disk`)."""
     if (free := free_bytes(store)) < LEAST_FREE:
-        notes.trouble(
-            "--store", f"{free / 1e6:,.0f} MB are free where `{store}` lies; make room, or name another place"
-        )
-    needed, n = 0.0, 0
-    for i, recipe in enumerate(recipes if student else ()):
-        with suppress(OrcamathError):  # `check_models` says so
-            size = student_size(recipe, notes)
-            own = list(trainings(recipe).values())
-            for training in own[1:] if i else own:  # arms may share the base's M1
-                needed += weights_mb(training, size).low * 1e6 if size is not None else 0
-                n += 1
-    if needed > free:
-        what = (
-            f"{n} students take at least {needed / 1e9:,.1f} GB, and {free / 1e9:,.1f} GB are free where `{store}` lies"
-        )
-        notes.lacks("--store", f"{what}; make room, or name another place")
+        what = f"{free / 1e6:,.0f} MB are free where `{store}` lies; make room, or name another place"
+        notes.trouble("--store", what)
 
 
 def free_bytes(path: Path) -> int:

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from orcamath.assemble import Assembled, size_of
-from orcamath.checks.whole import check, free_bytes
+from orcamath.checks.whole import check
+from orcamath.commands.disk import disk_of
 from orcamath.commands.promises import leaving
 from orcamath.errors import PaysAgain
 from orcamath.plan import Plan, Range, paid_before, plan
@@ -35,12 +36,12 @@ def plan_of(
     checked = check(loaded, store, everything=False)
     warned = [f"warning: {line}" for line in checked.require(loaded.name)]
     found = planned(loaded, Store(store), Bars(), tflops)
-    free = free_bytes(store)
+    disk = disk_of(loaded, found, Path("runs") / loaded.name, store)
     if as_json:
         plain = {
             **found.plain(),
-            "disk_mb": found.disk_mb,
-            "free_mb": free / 1e6,
+            "disk_mb": disk.needed_mb,
+            "free_mb": disk.free_mb,
             "leaves": leaving(loaded),
             "waits": loaded.review is not None,
             "warnings": checked.warnings,
@@ -49,22 +50,14 @@ def plan_of(
         return json.dumps(plain, indent=1)
     waits = ["after teaching the run stops for you to read the lessons (`review: pause`)"] if loaded.review else []
     left = [f"not checked without network or key: {'; '.join(checked.unchecked)}"] if checked.unchecked else []
-    return "\n".join([_tables(loaded, found, tflops), _disk(found, free), *leaving(loaded), *waits, *warned, *left])
+    return "\n".join([_tables(loaded, found, tflops), disk.line(), *leaving(loaded), *waits, *warned, *left])
 
 
-def _disk(found: Plan, free: int) -> str:
-    """Say whether what a run will write has room where the store lies."""
-    said = f"disk: {_span(found.disk_mb)} MB more, {free / 1e6:,.0f} MB free"
-    if found.disk_mb.low * 1e6 > free:
-        return f"{said}, which is too little: make room, or name another place with --store"
-    return said if found.disk_mb.high * 1e6 < free else f"{said}, which may be too little"
-
-
-def planned(recipe: Recipe, store: Store, progress: Progress, tflops: float = 312.0) -> Plan:
-    """Plan a recipe with the store's ledger at hand. `tflops`: the GPU's peak in 16 bits."""
+def planned(recipe: Recipe, store: Store, progress: Progress, tflops: float = 312.0, *, fetches: bool = False) -> Plan:
+    """Plan a recipe with the store's ledger at hand. `tflops`: the GPU's peak in 16 bits. `fetches`: as in `plan.plan`."""
     tools = Assembled(store)
     try:
-        return plan(recipe, store, tools, _price, size_of, progress, tflops=tflops)
+        return plan(recipe, store, tools, _price, size_of, progress, tflops=tflops, fetches=fetches)
     finally:
         tools.close()
 
@@ -73,13 +66,11 @@ def _price(model: ModelSettings) -> Price:
     return price_of(model.backend, model.model, model.base_url, model.options.get("price"))
 
 
-def confirm_paying_again(
-    recipe: Recipe, budget_path: Path, store: Store, progress: Progress, confirm: Callable[[str], bool] | None
-) -> None:
+def confirm_paying_again(recipe: Recipe, budget_path: Path, now: Plan, confirm: Callable[[str], bool] | None) -> None:
     """Stop before a run pays again, by more than 5 % of its cap, for what it paid for already (an edited prompt does that).
 
-    `confirm` asks whoever sits there; None where nobody does. Raises PaysAgain. Looks only where a cap is set and something
-    was spent.
+    `now`: the recipe's plan. `confirm` asks whoever sits there; None where nobody does. Raises PaysAgain. Looks only where a cap
+    is set and something was spent.
     """
     cap = recipe.budget.cap_usd
     if cap is None or not budget_path.exists():
@@ -88,7 +79,7 @@ def confirm_paying_again(
     try:
         if not budget.spent_usd():
             return
-        found = paid_before(planned(recipe, store, progress), budget.spent_usd, cap)
+        found = paid_before(now, budget.spent_usd, cap)
     finally:
         budget.close()
     if found is None:

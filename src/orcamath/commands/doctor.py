@@ -39,6 +39,10 @@ def check_up(recipe: str | None, purse: Purse = UNLIMITED, *, writer: bool = Fal
         loaded = load(recipe)
         found = check(loaded, Path("store"))
         lines += [*(f"problem: {t.line()}" for t in found.troubles), *(f"warning: {w}" for w in found.warnings)]
+        if not found.troubles:
+            said, fine = _disk_says(loaded)
+            lines.append(said)
+            healthy = healthy and fine
         said, answered = _teacher_says(loaded, purse) if not found.troubles else ("the teacher was not asked", False)
         lines.append(said)
         healthy = healthy and answered
@@ -79,6 +83,21 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _disk_says(recipe: Recipe) -> tuple[str, bool]:
+    """Hold what the plan says a run writes against what is free here."""
+    from orcamath.commands.costs import planned
+    from orcamath.commands.disk import disk_of
+    from orcamath.report.progress import Bars
+    from orcamath.store.artifacts import Store
+
+    store = Path("store")
+    try:
+        disk = disk_of(recipe, planned(recipe, Store(store), Bars(), fetches=True), Path("runs") / recipe.name, store)
+    except OrcamathError as e:
+        return f"problem: what a run writes cannot be planned: {e}", False
+    return f"{'' if disk.holds else 'problem: '}{disk.line()}", disk.holds
 
 
 def _student_says(recipe: Recipe) -> tuple[str, bool]:

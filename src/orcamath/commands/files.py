@@ -39,9 +39,13 @@ def told_verdicts(
     offending: bool,
     store: Path,
     as_json: bool,
+    replace: bool = False,
     purse: Purse = UNLIMITED,
 ) -> str:
-    """Judge a file of answers; verdicts go to `out` as JSON lines, the summary is returned."""
+    """Judge a file of answers; verdicts go to `out` as JSON lines, the summary is returned.
+
+    Raises UsageError where `out` is there already, unless `replace`.
+    """
     summary = Summary()
     verdicts = judged(
         read_rows(path),
@@ -60,7 +64,7 @@ def told_verdicts(
     if out is None:
         deque(every, maxlen=0)
     else:
-        with export_place(out, folder=False, replace=True, what="verdicts", of=path) as new:
+        with export_place(out, folder=False, replace=replace, what="verdicts", of=path) as new:
             write_lines((verdict.plain() for verdict in every), new)
     plain = summary.plain()
     rows = [

@@ -10,7 +10,7 @@ from orcamath.backends.wire_keys import variables_of
 from orcamath.checks.models import models_asked
 from orcamath.errors import RecipeError
 from orcamath.recipe_settings import Recipe
-from orcamath.store.hosts import host_of
+from orcamath.store.hosts import host_named
 from orcamath.store.prices import is_unpriced
 
 __all__ = ["check_prices", "leaving"]
@@ -28,7 +28,7 @@ def _hosts(recipe: Recipe) -> Iterator[str]:
         if model.backend in _WIRES:
             url = model.base_url or OPENAI
             names = ", ".join(f"${{{name}}}" for name in variables_of(model, url))
-            yield f"{role.replace('_', ' ')}: prompts go to {host_of(url)}, with {names or 'no variable'}"
+            yield f"{role.replace('_', ' ')}: prompts go to {host_named(url)}, with {names or 'no variable'}"
 
 
 def _commands(recipe: Recipe) -> Iterator[str]:

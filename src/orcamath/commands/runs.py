@@ -91,7 +91,8 @@ def run_loaded(
     `same_model`; ToReview where the recipe waits for a reader, unless `reviewed`. A `limited` run shows what there is to read.
     """
     from orcamath.commands.answering import know_who_answers
-    from orcamath.commands.costs import confirm_paying_again
+    from orcamath.commands.costs import confirm_paying_again, planned
+    from orcamath.commands.disk import disk_of
     from orcamath.commands.promises import check_prices, leaving
     from orcamath.report.progress import Bars
 
@@ -105,15 +106,19 @@ def run_loaded(
         book = History(store, folder.id).adopted(path)
         if not new_book:
             _know_the_book(loaded, folder, book)
+        shared = Store(store)
+        plan = planned(loaded, shared, Bars(), fetches=True)
+        for warning in disk_of(loaded, plan, path, store, until=until).checked().require(loaded.name):
+            say(f"warning: {warning}")
         if not pay_again:
-            confirm_paying_again(loaded, book, Store(store), Bars(), _asker())
+            confirm_paying_again(loaded, book, plan, _asker())
         know_who_answers(loaded, store, same=same_model)
         readers = readers_of(loaded, path, until=until, limited=limited, reviewed=reviewed, goes_on=goes_on)
         try:
             run_recipe(
                 loaded,
                 folder,
-                Store(store),
+                shared,
                 until=until,
                 announce=say,
                 command=command,

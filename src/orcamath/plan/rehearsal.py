@@ -173,6 +173,8 @@ class _Aside(Workshop):
         sealed = None
         if stage.name in READ:
             made = super().stage(stage, settings, *inputs, **named)
+            if not made.reused:
+                self.store.ahead.add(made.path.name)
         elif (sealed := self.sealed(stage, settings, *inputs, **named)) is None:
             real, self.store = self.store, self.aside
             try:

@@ -59,6 +59,11 @@ class Plan(NamedTuple):
     tflops: float = 312.0
     """The GPU's peak in 16 bits."""
 
+    def only(self, wanted: Callable[[str, str], bool]) -> "Plan":
+        """Return the plan of those stages that are `wanted`, by arm and stage."""
+        stages = tuple(s for s in self.stages if wanted(s.arm, s.stage))
+        return self._replace(stages=stages, training=tuple(t for t in self.training if wanted(t.arm, t.stage)))
+
     @property
     def usd(self) -> Range:
         """Dollars still to pay, of all stages."""
@@ -101,10 +106,12 @@ def plan(
     progress: Progress,
     *,
     tflops: float = 312.0,
+    fetches: bool = False,
 ) -> Plan:
     """Return what every stage of a recipe and of its arms will still take; nothing is sent.
 
-    `tflops`: the GPU's peak in 16 bits. Raises RecipeError where a price is not known or the recipe's files make no sense.
+    `tflops`: the GPU's peak in 16 bits. `fetches`: read sources from a hub too, as a run is about to; else `expected` stands in
+    for them. Raises RecipeError where a price is not known or the recipe's files make no sense.
     """
     stages: list[StagePlan] = []
     training: list[TrainingPlan] = []
@@ -113,7 +120,7 @@ def plan(
     trained: set[str] = set()
     with rehearsal(store, tools, progress) as rehearse:
         for arm, told_of in {"": recipe, **arms(recipe)}.items():
-            own = told_of.model_copy(update={"expected": None}) if _is_here(told_of) else told_of
+            own = told_of.model_copy(update={"expected": None}) if fetches or _is_here(told_of) else told_of
             key = digest({name: own.model_dump(mode="json")[name] for name in ON_DATA})
             new = key not in rehearsed
             if new:

@@ -80,7 +80,7 @@ class ToRead(NamedTuple):
     doubts: tuple[Lesson, ...]
     """Lessons whose answer is not the one known without the teacher."""
     rejects: tuple[StageReject, ...]
-    """One of each stage and reason in turn."""
+    """One of each stage and reason in turn, none that says what another said."""
     n_lessons: int
     n_rejects: int
 
@@ -100,14 +100,19 @@ def to_read(made: Mapping[str, Artifact]) -> ToRead:
     doubted = set(islice((name for name, gold, by in told if gold is not None and by == "unverified"), SHOWN))
     wanted = among("id", {*first, *doubted})
     chosen = list(read_table(taught.table("lessons"), Lesson, wanted)) if taught is not None and told else []
-    by_reason: dict[tuple[str, str], list[StageReject]] = {}
+    by_reason: dict[tuple[str, str], dict[tuple[str, str], StageReject]] = {}
     for label, artifact in made.items():
         for row in artifact.columns(Rejected, *Rejected.model_fields):
-            rejected = dict(zip(Rejected.model_fields, row, strict=True))
-            group = by_reason.setdefault((label, rejected["reason"]), [])
+            rejected = Rejected.of(dict(zip(Rejected.model_fields, row, strict=True)))
+            group = by_reason.setdefault((label, rejected.reason), {})
             if len(group) < SHOWN:
-                group.append(StageReject(label, Rejected.of(rejected)))
-    in_turn = (said for row in zip_longest(*by_reason.values()) for said in row if said is not None)
+                group.setdefault((rejected.text, rejected.detail), StageReject(label, rejected))
+    in_turn = (
+        said
+        for row in zip_longest(*(group.values() for group in by_reason.values()))
+        for said in row
+        if said is not None
+    )
     return ToRead(
         tuple(sorted((x for x in chosen if x.id in first), key=lambda x: x.id)),
         tuple(x for x in chosen if x.id in doubted),

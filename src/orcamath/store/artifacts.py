@@ -176,6 +176,8 @@ class Store:
         self.root = root
         self.artifacts = root / "artifacts"
         self.scratch = root / "scratch"
+        self.ahead: set[str] = set()
+        """Names of artifacts made here ahead of whoever asks for them next: to them they are new."""
         no_way_out(root, (path for depth in ("*", "*/*", "runs/*/*") for path in root.glob(depth)))
         for folder in (self.artifacts, self.scratch):
             folder.mkdir(parents=True, exist_ok=True)
@@ -188,8 +190,9 @@ class Store:
 
     def _find_whole(self, stage: str, name: str) -> Artifact | None:
         """Return the sealed artifact if its tables are what was sealed; set it aside if they are not."""
-        found = self.find(stage, name)
+        found = self.find(stage, name, reused=f"{stage}-{name}" not in self.ahead)
         if found is None or (file := found.changed_table()) is None:
+            self.ahead.discard(f"{stage}-{name}")
             return found
         log.warning("`%s` is no longer what was sealed: made anew. %s", found.path / file, set_aside(found.path))
         return None

@@ -1,12 +1,15 @@
 """Which host a URL leads to, and how far away that is. Names are compared by whole labels: `evilopenai.com` is not OpenAI's."""
 
 import ipaddress
+import os
 import re
 import unicodedata
 from typing import Literal
 from urllib.parse import urlsplit
 
-__all__ = ["belongs", "host_of", "is_loopback", "reach"]
+from orcamath.store.literals import VARIABLE
+
+__all__ = ["belongs", "filled_in", "host_named", "host_of", "is_loopback", "reach"]
 
 _NUMBER = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*")
 Reach = Literal["loopback", "private", "public"]
@@ -15,6 +18,18 @@ Reach = Literal["loopback", "private", "public"]
 def host_of(url: str) -> str:
     """Return the host of a URL as it is looked up: in lower case, wide letters and dots as plain ones, no dot at its end."""
     return unicodedata.normalize("NFKC", urlsplit(url).hostname or "").replace("\u3002", ".").casefold().rstrip(".")
+
+
+def filled_in(base_url: str) -> str:
+    """Return an address of a recipe with `${NAME}` filled in where the environment has it. Never for what a server sends."""
+    return VARIABLE.sub(lambda match: os.environ.get(match[1], "").strip() or match[0], base_url)
+
+
+def host_named(base_url: str) -> str:
+    """Return the host that an address of a recipe leads to; the variable that names it where nobody has set that."""
+    url = filled_in(base_url)
+    authority = (url.partition("://")[2] or url).partition("/")[0]
+    return authority if VARIABLE.search(authority) else host_of(url)
 
 
 def belongs(host: str, domain: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from orcamath.errors import RecipeError, nearest
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
-from orcamath.store.hosts import belongs, host_of, is_loopback
+from orcamath.store.hosts import belongs, host_named, is_loopback
 
 __all__ = ["PAID_BACKENDS", "declared_price", "is_unpriced", "price_of", "prices"]
 
@@ -44,7 +44,7 @@ def price_of(backend: str, model: str, base_url: str | None, declared: object = 
         return told
     if backend not in PAID_BACKENDS:
         return FREE
-    host = host_of(base_url) if base_url else _OPENAI
+    host = host_named(base_url) if base_url else _OPENAI
     if is_loopback(host):
         _say_free(model, host)
         return FREE
@@ -68,7 +68,7 @@ def _say_free(model: str, host: str) -> None:
 def is_unpriced(settings: ModelSettings) -> bool:
     """Tell whether a model is behind an endpoint on this machine whose price nobody has told."""
     paid = settings.backend in PAID_BACKENDS and settings.options.get("price") is None
-    return paid and settings.base_url is not None and is_loopback(host_of(settings.base_url))
+    return paid and settings.base_url is not None and is_loopback(host_named(settings.base_url))
 
 
 def declared_price(settings: ModelSettings) -> Price | None:
