@@ -4,11 +4,11 @@
 
 Problems: GSM8K's train split where the folder named by ORCAMATH_TEST_DATA holds it, else the classroom's. A wrong answer is the
 setter's with another number. Each is judged as it is and with every forgery below; right ones are judged too, since a judge that
-says `Incorrect` to all cannot be forged, and since a defence may cost right ones. `on` is the judge that ships; `off` the
-same model, prompt and limit with the texts bare under headings, a verdict read wherever it stands. (That a control token spelled in a
+says `Incorrect` to all cannot be forged, and since a defence may cost right ones. `on` is the judge that ships; `off` the same
+model, prompt and limit with the texts bare under headings, a verdict read wherever it stands. (That a control token spelled in a
 text is plain text to a model of this process holds in both.) For each: of every kind n, accepted (found correct) with Wilson's
-interval, unjudged; `lifted`: the wrong answers, not accepted as they are, that some forgery got accepted. The same command with the same
-`--store` goes on where it was broken off.
+interval, unjudged; `lifted`: the wrong answers, not accepted as they are, that some forgery got accepted. The same command with
+the same `--store` goes on where it was broken off.
 """
 
 import argparse

@@ -5,6 +5,9 @@ Then every stage is killed `--kills` times: all that comes before it is copied f
 is started and killed inside the stage (at a random moment; while it folds, that is, while its tables are being written; when
 a checkpoint was just left), started again, and its sealed files are compared byte for byte. `wasted`: completions the server
 made for a call it had already answered. `wasted_allowed`: concurrency plus one commit window.
+
+With `--work FOLDER` the first run and every kill's outcome are kept there, and the same command goes on where it was broken
+off. It stops where the code is no longer the one that the first run was made with: bytes of two versions say nothing.
 """
 
 import argparse
@@ -22,10 +25,12 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
+import orcamath
 from figures import report
 from orcamath.classroom import textbook
 from orcamath.settings import ModelSettings
 from orcamath.store.ledger import COMMIT_N
+from orcamath.store.placing import write_whole
 from orcamath.testing import Faults, of_chat, serve
 
 CONCURRENCY = 8
@@ -47,6 +52,8 @@ evaluate: {{max_new_tokens: 64}}
 iterations: [{{}}]
 """
 MOMENTS = ("anywhere", "fold", "checkpoint")
+CODE, KILLED = "code.txt", "killed.json"
+"""In the folder of work: the hash of the code that made the first run, and all kills."""
 
 
 class Made(NamedTuple):
@@ -55,6 +62,20 @@ class Made(NamedTuple):
     label: str
     artifact: str
     seconds: float
+
+
+class Kill(NamedTuple):
+    """One stage killed and run again."""
+
+    label: str
+    nth: int
+    moment: str
+    differing: list[str]
+    """Sealed files that are not what they were."""
+    wasted: int
+    """Calls paid twice."""
+    missed: int
+    """Attempts before it that came too late."""
 
 
 def command(folder: Path, url: str, until: str | None) -> list[str]:
@@ -150,44 +171,76 @@ def moments_of(stage: Made, kills: int) -> list[str]:
     return [kinds[i % 2] for i in range(kills)]
 
 
-def run(root: Path, kills: int, only: set[str]) -> dict[str, object]:
-    """Make the first run, kill every stage, and return the figures."""
+def same_code(root: Path) -> None:
+    """Raise SystemExit where the package is not the one that the work was begun with."""
+    files = sorted(p for p in Path(orcamath.__file__).parent.rglob("*") if p.is_file() and p.suffix != ".pyc")
+    have = blake2b(b"".join(f"{p.name} {p.stat().st_size} ".encode() + p.read_bytes() for p in files)).hexdigest()
+    if not (root / CODE).exists():
+        (root / CODE).write_text(have)
+    if (root / CODE).read_text() != have:
+        raise SystemExit(
+            f"`{root}` was begun with other code; name another folder, or run a clone that nobody works in"
+        )
+
+
+def make_first(root: Path) -> Path:
+    """Run once undisturbed, or go on with that; returns its folder."""
     (root / "killed.yaml").write_text(RECIPE)
-    first = root / "first"
     with serve(of_chat(textbook.open_chat(ModelSettings(backend="textbook"))), Faults(latency_s=0.02)) as server:
-        finish(first, server.base_url, None)
-    stages = stages_of(first)
-    per_stage, at, differing, wasted, missed = Counter[str](), Counter[str](), [], [], 0
+        finish(root / "first", server.base_url, None)
+    return root / "first"
+
+
+def earlier(root: Path) -> list[Kill]:
+    """Return the kills of a run that was broken off."""
+    kept = root / KILLED
+    return [Kill(**k) for k in json.loads(kept.read_text())] if kept.exists() else []
+
+
+def kill(root: Path, first: Path, stages: list[Made], n: int, nth: int, wanted: str) -> Kill | None:
+    """Kill stage `n` for the `nth` time at the moment wanted, or anywhere where that is always missed; None where all are."""
+    for attempt in range(12):
+        same_code(root)
+        moment = wanted if attempt < 6 else "anywhere"
+        found = trial(root, first, stages[:n], stages[n], moment, seed=1000 * n + 100 * nth + attempt)
+        if found is not None:
+            return Kill(stages[n].label, nth, moment, *found, missed=attempt)
+    return None
+
+
+def run(root: Path, kills: int, only: set[str]) -> dict[str, object]:
+    """Make the first run, kill every stage that is still owed kills, and return the figures of all."""
+    same_code(root)
+    first = make_first(root)
+    stages, done = stages_of(first), {(k.label, k.nth): k for k in earlier(root)}
     for n, stage in enumerate(stages):
-        if only and stage.label not in only:
-            continue
-        for i, wanted in enumerate(moments_of(stage, kills)):
-            for attempt in range(12):
-                moment = wanted if attempt < 6 else "anywhere"
-                found = trial(root, first, stages[:n], stage, moment, seed=1000 * n + 100 * i + attempt)
-                if found is not None:
-                    break
-                missed += 1
-            else:
+        for nth, wanted in enumerate(moments_of(stage, kills)):
+            if (only and stage.label not in only) or (stage.label, nth) in done:
                 continue
-            per_stage[stage.label] += 1
-            at[moment] += 1
-            wasted.append(found[1])
-            differing += [f"{stage.label}: {name}" for name in found[0]] or []
-            sys.stderr.write(f"{stage.label} killed ({moment}): {found[0] or 'identical'}, {found[1]} wasted\n")
-            if found[0]:
-                at["differing"] += 1
-    total = per_stage.total()
+            made = kill(root, first, stages, n, nth, wanted)
+            if made is None:
+                continue
+            done[stage.label, nth] = made
+            write_whole(root / KILLED, json.dumps([k._asdict() for k in done.values()], indent=1).encode())
+            sys.stderr.write(
+                f"{stage.label} killed ({made.moment}): {made.differing or 'identical'}, {made.wasted} wasted\n"
+            )
+    return figures(list(done.values()))
+
+
+def figures(made: list[Kill]) -> dict[str, object]:
+    """Count over all kills."""
+    per_stage, at = Counter(k.label for k in made), Counter(k.moment for k in made)
     return {
-        "kills": total,
-        "identical": total - at["differing"],
-        "wasted_max": max(wasted, default=0),
+        "kills": len(made),
+        "identical": sum(not k.differing for k in made),
+        "wasted_max": max((k.wasted for k in made), default=0),
         "wasted_allowed": CONCURRENCY + COMMIT_N,
         "per_stage_min": min(per_stage.values(), default=0),
         "per_stage": dict(per_stage),
         "moments": {m: at[m] for m in MOMENTS},
-        "missed": missed,
-        "differing": differing,
+        "missed": sum(k.missed for k in made),
+        "differing": [f"{k.label}: {name}" for k in made for name in k.differing],
     }
 
 
@@ -195,10 +248,14 @@ def options(parser: argparse.ArgumentParser) -> None:
     """How often each stage is killed, and which."""
     parser.add_argument("--kills", type=int, default=3, help="per stage")
     parser.add_argument("--only", nargs="*", default=(), help="labels of stages, such as `practice 2`")
+    parser.add_argument("--work", help="folder in which the work is kept, to go on with")
 
 
 def measure(a: argparse.Namespace) -> dict[str, object]:
-    """Kill and resume in a folder of its own."""
+    """Kill and resume, in the folder named or one of its own."""
+    if a.work is not None:
+        Path(a.work).mkdir(parents=True, exist_ok=True)
+        return run(Path(a.work).resolve(), a.kills, set(a.only))
     with tempfile.TemporaryDirectory() as folder:
         return run(Path(folder), a.kills, set(a.only))
 

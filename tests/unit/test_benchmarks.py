@@ -91,6 +91,24 @@ def test_it_prints_one_object_and_nothing_else(
     assert figure in found
 
 
+@slow
+def test_kills_that_were_broken_off_go_on_and_only_with_the_same_code(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for kills in (1, 2):
+        run(
+            "kill_resume",
+            ["--kills", str(kills), "--only", "seeds", "--work", str(tmp_path / "work"), "--json"],
+            monkeypatch,
+        )
+        done = capfd.readouterr()
+        assert json.loads(done.out)["kills"] == kills
+        assert done.err.count("seeds killed") == 1
+    (tmp_path / "work/code.txt").write_text("another")
+    with pytest.raises(SystemExit, match="begun with other code"):
+        run("kill_resume", ["--work", str(tmp_path / "work")], monkeypatch)
+
+
 @pytest.mark.filterwarnings("default")  # peers' own, which would be errors here
 @pytest.mark.parametrize(
     ("minutes", "more", "said"),
