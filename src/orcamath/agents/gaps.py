@@ -16,7 +16,7 @@ from orcamath.text.patterns import pattern
 from orcamath.text.sentences import sentences
 from orcamath.text.words import CALENDAR, content_words
 
-__all__ = ["Gap", "NumberKind", "about_another", "asks_for", "gaps", "number_kind"]
+__all__ = ["Gap", "NumberKind", "about_another", "astray", "gaps", "number_kind"]
 
 NumberKind = Literal["share", "multiple", "money", "plain"]
 
@@ -150,23 +150,27 @@ def _alone(statement: str, q: Quantity) -> bool:
     return not year and not _NO_COUNT.search(statement[max(q.start - 12, 0) : q.start])
 
 
-def asks_for(question: str, gap: Gap, statement: str) -> bool:
-    """Tell whether a question made of the gap's sentence alone asks for its number: for its kind of thing, in its words."""
-    sentence = gap.sentence
-    if question.lower().startswith(_NO_NUMBER):
-        return False
-    if question.lower().startswith("what") and not _WHAT_NUMBER.match(question):
-        return False
+def astray(question: str, gap: Gap, statement: str) -> str | None:
+    """Name the rule by which a question made of the gap's sentence alone does not ask for its number; None where it does.
+
+    `no_number` is asked for; something `worked_out` is; its `kind` is another; it is `about_another` number; its `words` are
+    others; another number of the sentence is `nearer`.
+    """
+    sentence, start = gap.sentence, question.lower()
+    if start.startswith(_NO_NUMBER) or (start.startswith("what") and not _WHAT_NUMBER.match(question)):
+        return "no_number"
     if _WORKED_OUT.words(question) - _WORKED_OUT.words(sentence):
-        return False
-    if not _kind_fits(question, gap, statement) or about_another(question, gap, statement):
-        return False
+        return "worked_out"
+    if not _kind_fits(question, gap, statement):
+        return "kind"
+    if about_another(question, gap, statement):
+        return "about_another"
     words = content_words(question) & content_words(sentence)
     if len(words) < max(1, min(2, len(content_words(question) - _ASKING) // 2)):
-        return False
+        return "words"
     rivals = (g for g in gaps(sentence) if g.at != gap.at and number_kind(g) == number_kind(gap))
     best = max((_nearness(words, g) for g in rivals), default=Fraction(0))
-    return _nearness(words, gap) >= best
+    return "nearer" if _nearness(words, gap) < best else None
 
 
 def about_another(question: str, gap: Gap, statement: str) -> bool:

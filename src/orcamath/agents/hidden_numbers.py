@@ -75,9 +75,8 @@ def _about_its_gap(made: Problem | Rejected, statement: str) -> Problem | Reject
     ask, value = ask_of(made.question), quantities(made.answer or "")[0].value
     hidden_here = [gap for gap in gaps(statement) if gap.quantity.value == value]
     if hidden_here and all(about_another(ask, gap, statement) for gap in hidden_here):
-        return Rejected(
-            item=made.parents[0], reason="asks_something_else", detail=hidden_here[0].marked, text=made.question
-        )
+        detail = f"about_another: {hidden_here[0].marked}"
+        return Rejected(item=made.parents[0], reason="asks_something_else", detail=detail, text=made.question)
     return made
 
 

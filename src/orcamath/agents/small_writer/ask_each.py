@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from orcamath.agents.driver import CallSettings, fill, fold_replies, write
-from orcamath.agents.gaps import Gap, asks_for, gaps, number_kind
+from orcamath.agents.gaps import Gap, astray, gaps, number_kind
 from orcamath.agents.hidden_numbers import answer_value, as_told, change_of, hidden, short_answer
 from orcamath.agents.replies import Piece, failed, said, tagged
 from orcamath.agents.small_writer.hiding import question_of, without
@@ -188,11 +188,11 @@ class Asker:
         whole = pieces[0].whole or not words.cut_off
         made = hidden(Piece("question", text, whole), q.text, seed, answer, total, last=False, value=q.value)
         if isinstance(made, Problem):
-            reason = "asks_something_else" if not asks_for(question, item.gap, statement) else None
+            reason, rule = "asks_something_else", astray(question, item.gap, statement)
             if numbers(question) - numbers(item.gap.sentence):
-                reason = "question_added_number"
-            if reason:
-                return Rejected(item=seed.id, reason=reason, detail=item.gap.marked, text=question)
+                reason = rule = "question_added_number"
+            if rule is not None:
+                return Rejected(item=seed.id, reason=reason, detail=f"{rule}: {item.gap.marked}", text=question)
             return [made]
         return made  # a reply that makes no problem is asked for again
 
