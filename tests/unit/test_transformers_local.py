@@ -185,6 +185,15 @@ def test_however_few_tokens_are_looked_at_the_draw_is_that_of_all_sorted(n: int,
         assert before[place] / whole - 1e-4 <= uniform[r] <= before[place + 1] / whole + 1e-4
 
 
+@pytest.mark.parametrize("n", [100, 820, 5000])
+def test_among_equals_a_draw_does_not_depend_on_the_other_rows(n: int) -> None:
+    made = torch.Generator().manual_seed(n)
+    logits = (3 * torch.randn(64, n, generator=made)).round()  # as in bfloat16: many are equal
+    one, top_p, uniform = torch.ones(64), torch.full((64,), 0.9), torch.rand(64, generator=made)
+    alone = [draw_tokens(logits[i : i + 1], one[:1], top_p[:1], uniform[i : i + 1]) for i in range(64)]
+    assert torch.equal(draw_tokens(logits, one, top_p, uniform), torch.cat(alone))
+
+
 def test_grouped_heads_decode_as_single_ones_do() -> None:
     for kv_heads in (1, 4):
         model = tiny_model(kv_heads=kv_heads)

@@ -131,8 +131,11 @@ def _greedy(case: _Case) -> Seen:
 
 
 def _sampled(case: _Case) -> Seen:
-    # of one prompt twice, and more than there are rows: samples share a prefill, and a row is filled again
-    asked = [Asked(p, case.max_new, 1.0, 0.95, seed) for seed, p in enumerate([case.prompts[0], *case.prompts])]
+    # all begin alike, one prompt stands there twice, and they are more than there are rows: what they begin with is run once,
+    # samples share a prefill, and a row is filled again
+    stem = max(case.prompts, key=len)
+    prompts = [stem, *(stem + p[-k:] for k, p in enumerate(case.prompts[1:], 3)), stem]
+    asked = [Asked(p, case.max_new, 1.0, 0.95, seed) for seed, p in enumerate(prompts)]
     return _compared(case, asked, sample_plain)
 
 

@@ -55,17 +55,38 @@ def draw_tokens(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Ten
         cumulative = F.softmax(scaled, -1).cumsum(-1)
         picked = (cumulative <= (uniform * cumulative[:, -1])[:, None]).sum(-1).clamp(max=logits.shape[-1] - 1)
         return torch.where(warm, picked, greedy)
-    norm, n = scaled.logsumexp(-1, keepdim=True), logits.shape[-1]
+    return torch.where(warm, _from_nucleus(scaled, top_p, uniform), greedy)
+
+
+def _from_nucleus(scaled: Tensor, top_p: Tensor, uniform: Tensor) -> Tensor:
+    """Choose a token a row of its nucleus; among equals they stand in order of their ids, whatever the other rows are."""
+    norm, n = scaled.logsumexp(-1, keepdim=True), scaled.shape[-1]
     # tokens of less than (1 - top_p) / n each hold less than 1 - top_p together: no nucleus reaches them
     likely = scaled >= norm + ((1 - top_p) / n).log()[:, None]
     width = min(int(likely.sum(-1).max()), TOP)
-    values, index = scaled.topk(width) if width < n // 2 else scaled.sort(-1, descending=True)
+    values, index = scaled.topk(width) if width < n // 2 else _sorted(scaled)
     if width == TOP < n and bool(((values - norm).exp().sum(-1) < top_p).any()):
-        values, index = scaled.sort(-1, descending=True)
+        values, index = _sorted(scaled)
     p = (values - norm).exp()
     cumulative = p.cumsum(-1)
     kept = cumulative - p < top_p[:, None]
     total = F.pad(p * kept, (0, max(0, min(TOP, n) - p.shape[1]))).sum(-1)  # rounded alike at any width
     place = ((cumulative <= (uniform * total)[:, None]) & kept).sum(-1)
-    place = torch.minimum(place, kept.sum(-1) - 1)
-    return torch.where(warm, index.gather(1, place[:, None]).squeeze(1), greedy)
+    place = torch.minimum(place, kept.sum(-1) - 1)[:, None]
+    picked = index.gather(1, place).squeeze(1)
+    return picked if values.shape[1] == n else _by_id(picked, place, values, scaled)
+
+
+def _sorted(scaled: Tensor) -> tuple[Tensor, Tensor]:
+    return scaled.sort(dim=-1, descending=True, stable=True)
+
+
+def _by_id(picked: Tensor, place: Tensor, values: Tensor, scaled: Tensor) -> Tensor:
+    """Put what was picked among equals right: in which order `topk` leaves these depends on how many it was asked for."""
+    value = values.gather(1, place)
+    rows = ((scaled == value).sum(-1) > 1).nonzero().squeeze(1)
+    if rows.numel():
+        rank = place[rows] - (values[rows] > value[rows]).sum(-1, keepdim=True)
+        equal = (scaled[rows] == value[rows]).cumsum(-1)
+        picked[rows] = (equal == rank + 1).int().argmax(-1)
+    return picked

@@ -1,14 +1,15 @@
 """Sampling from a local model: a chunk of prompts in, generated ids out. Depends on the chunk and the weights, on nothing else.
 
-Equal prompts are prefilled once and their keys and values copied to each sample. Rows decode side by side in slots; a row
-that ends gives its slot to the next one of the *same* chunk. Each row draws from its own generator, so its numbers do not
-come from its neighbours. Architectures that are not known go the plain way (`plain`).
+What all prompts of a chunk begin with (a system's words, examples) is run once, equal prompts are prefilled once, and their
+keys and values are copied to each sample. Rows decode side by side in slots; a row that ends gives its slot to the next one
+of the *same* chunk. Each row draws from its own generator, so its numbers do not come from its neighbours. Architectures
+that are not known go the plain way (`plain`).
 Shapes: R rows (slots), n of them active, L longest row, V vocabulary.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby, islice
+from collections.abc import Callable, Iterator, Sequence, Set
+from itertools import groupby, islice, takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "Sampled", "sample_chunk", "sample_each"]
 
 PREFILL_TOKENS = 8_192
+SHARED_TOKENS = 32
+"""Least number of tokens that all prompts of a chunk begin with for these to be run apart."""
 
 
 class _Row(NamedTuple):
@@ -204,6 +207,7 @@ class _Run:
 
 def _prefilled(model: "PreTrainedModel", asked: Sequence[tuple[int, Asked]], n_rows: int) -> Iterator[_Row]:
     """Yield rows with their prompt's keys and values; equal prompts stand together and are computed once."""
+    begun = _begun(model, {a.prompt for _, a in asked})
     pending = deque(asked)
     room = PREFILL_TOKENS * (8 if model.device.type == "cuda" else 1)
     while pending:
@@ -216,21 +220,42 @@ def _prefilled(model: "PreTrainedModel", asked: Sequence[tuple[int, Asked]], n_r
                     break
                 prompts.append(prompt)
             batch.append(pending.popleft())
-        ready = dict(zip(prompts, _prefill(model, prompts), strict=True))
+        ready = dict(zip(prompts, _prefill(model, prompts, begun), strict=True))
         for place, a in batch:
             yield _Row(place, a, ready[a.prompt])
 
 
-def _prefill(model: "PreTrainedModel", prompts: Sequence[tuple[int, ...]]) -> list[_Prompt]:
+def _begun(model: "PreTrainedModel", prompts: Set[tuple[int, ...]]) -> Tensor | None:
+    """Return keys and values of what all prompts begin with, [N, 2, 1, H, length, D]; None where that is not worth a run.
+
+    One token at least is left of each: a prompt's logits come from its last.
+    """
+    alike = takewhile(lambda pair: pair[0] == pair[1], zip(min(prompts), max(prompts), strict=False))
+    length = min(sum(1 for _ in alike), min(map(len, prompts)) - 1)
+    if len(prompts) == 1 or length < SHARED_TOKENS:
+        return None
+    ids = torch.tensor([next(iter(prompts))[:length]], device=model.device)
+    cache = DynamicCache()
+    split(model)[0](input_ids=ids, cache=cache, use_cache=True)
+    return _kept(cache)
+
+
+def _kept(cache: DynamicCache) -> Tensor:
+    return torch.stack([torch.stack([layer.keys, layer.values]) for layer in cache.layers])
+
+
+def _prefill(model: "PreTrainedModel", prompts: Sequence[tuple[int, ...]], begun: Tensor | None) -> list[_Prompt]:
     """Run prompts, padded on the right: causal attention never sees the padding, and what it computes is not kept."""
-    width = max(map(len, prompts))
-    ids = torch.zeros(len(prompts), width, dtype=torch.long)
+    n, first = len(prompts), 0 if begun is None else begun.shape[4]
+    ids = torch.zeros(n, max(map(len, prompts)) - first, dtype=torch.long)
     for i, prompt in enumerate(prompts):
-        ids[i, : len(prompt)] = torch.tensor(prompt)
-    lengths = torch.tensor([len(p) for p in prompts], device=model.device)
+        ids[i, : len(prompt) - first] = torch.tensor(prompt[first:])
+    ends = torch.tensor([len(p) - first - 1 for p in prompts], device=model.device)
     body, head = split(model)
     cache = DynamicCache()  # not the model's own, which throws away what a window has passed
+    for i, (keys, values) in enumerate(() if begun is None else begun):
+        cache.update(keys.expand(n, -1, -1, -1), values.expand(n, -1, -1, -1), i)
     hidden = body(input_ids=ids.to(model.device), cache=cache, use_cache=True)
-    logits = head(hidden[torch.arange(len(prompts), device=model.device), lengths - 1])
-    kept = torch.stack([torch.stack([layer.keys, layer.values]) for layer in cache.layers]).transpose(3, 4)
+    logits = head(hidden[torch.arange(n, device=model.device), ends])
+    kept = _kept(cache).transpose(3, 4)
     return [_Prompt(kept[:, :, i, : len(p)], logits[i]) for i, p in enumerate(prompts)]
