@@ -117,7 +117,7 @@ def theirs(args: argparse.Namespace, asked: list[Exercise]) -> tuple[float, int]
             report_to="none",
             save_strategy="no",
             logging_strategy="no",
-            gradient_checkpointing=False,
+            activation_checkpointing=False,
             lr_scheduler_type="constant",
         )
         trainer = trl.GRPOTrainer(

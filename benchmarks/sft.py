@@ -91,7 +91,7 @@ def theirs(
             num_train_epochs=1,
             packing=False,
             padding_free=padding_free,
-            gradient_checkpointing=False,
+            activation_checkpointing=False,
             bf16=setting.dtype == "bfloat16",
             report_to="none",
             save_strategy="no",

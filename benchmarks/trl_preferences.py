@@ -67,7 +67,7 @@ def trl_trainer(
         "num_train_epochs": 1,
         "beta": BETA,
         "gradient_accumulation_steps": max(1, round(len(rows) / n_steps / batch)),
-        "gradient_checkpointing": False,
+        "activation_checkpointing": False,
         "bf16": setting.dtype == "bfloat16",
         "report_to": "none",
         "save_strategy": "no",

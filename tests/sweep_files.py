@@ -106,6 +106,7 @@ def _data(home: Path) -> None:
         "wide.csv": "question,answer\na,b,c\n",
         "answers.jsonl": json.dumps({"question": "3 + 4?", "gold": "7", "response": "#### 7"}) + "\n",
         "noresponse.jsonl": json.dumps({"question": "3 + 4?", "gold": "7"}) + "\n",
+        "trained.jsonl": json.dumps({"question": "3 + 4?", "answer": "7", "split": "train", "source": "theirs"}) + "\n",
         "noreference.jsonl": json.dumps({"question": "3 + 4?", "response": "#### 7"}) + "\n",
         "fake.parquet": "no parquet\n",
         "notes.docx": "PK\n",

@@ -76,7 +76,7 @@ def test_the_exported_student_and_hub_folder_train_in_trls_sft_trainer(student: 
             bf16=False,
             use_cpu=True,
             save_strategy="no",
-            gradient_checkpointing=False,
+            activation_checkpointing=False,
             assistant_only_loss=assistant_only,
         )
         trainer = trl.SFTTrainer(

@@ -49,6 +49,9 @@ def test_unpaired_rows_are_each_response_once_and_neighbours_are_strangers() -> 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.filterwarnings(
+    "default:.*is_gradient_checkpointing.*:FutureWarning"
+)  # these trainers of TRL still ask for it
 @pytest.mark.parametrize("form", ["paired", "unpaired"])
 def test_trls_trainers_run_on_them(tmp_path: Path, form: str) -> None:
     trl = pytest.importorskip("trl")
@@ -67,7 +70,7 @@ def test_trls_trainers_run_on_them(tmp_path: Path, form: str) -> None:
         bf16=False,
         use_cpu=True,
         save_strategy="no",
-        gradient_checkpointing=False,
+        activation_checkpointing=False,
     )
     trainer = trainer_class(
         tiny_model(), tiny_model(), arguments, train_dataset=Dataset.from_list(rows), processing_class=tokenizer
@@ -96,7 +99,7 @@ def test_trls_sft_trainer_counts_the_answers_of_exported_lessons_alone(tmp_path:
         bf16=False,
         use_cpu=True,
         save_strategy="no",
-        gradient_checkpointing=False,
+        activation_checkpointing=False,
         assistant_only_loss=form == "chat",
     )
     trainer = trl.SFTTrainer(

@@ -184,7 +184,7 @@ def test_test_problems_are_no_seeds_unless_named(bench: Bench, tmp_path: Path) -
 
 def test_a_source_with_nothing_of_the_wanted_split_says_what_it_has(bench: Bench, tmp_path: Path) -> None:
     path = lines(tmp_path / "own.jsonl", {"question": "1+1?", "answer": "2"})
-    with pytest.raises(DataError, match=r"`file`.*'train': 1.*`split:`"):
+    with pytest.raises(DataError, match=r"`file`.*1 of split `train` in `file`.*`split:`"):
         measured(bench, BenchmarksSettings(sources=one(path=path)))
     with pytest.raises(DataError, match="no source is named"):
         seeds(bench, SeedsSettings())

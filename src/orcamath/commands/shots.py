@@ -30,8 +30,9 @@ def worked_examples(n: int, source: SourceSettings, tested: Set[str]) -> tuple[M
     ]
     if len(worked) < n:
         raise UsageError(
-            f"`--few-shot {n}` needs as many worked problems for training, and `{source.title}` has {len(worked)}; name a file "
-            f"of them with --shots FILE (columns `question` and `solution`)"
+            f"`--few-shot {n}` needs as many worked problems for training that are not measured on, and "
+            f"`{source.path or source.title}` has {len(worked)}; name a file of them with --shots FILE (columns `question` and "
+            f"`solution`)"
         )
     chosen = nsmallest(n, worked, key=lambda p: digest("shown", p.id))
     return tuple(m for p in chosen for m in (Message("user", p.question), Message("assistant", p.solution or "")))

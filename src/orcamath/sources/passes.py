@@ -180,15 +180,20 @@ def counted(problems: Iterable[Problem], out: Output) -> Iterator[Problem]:
     out.progress.end()
 
 
-def nothing_to_take(what: str, sources: Iterable[SourceSettings], facts: ReadingFacts) -> str:
+def nothing_to_take(what: str, sources: Sequence[SourceSettings], facts: ReadingFacts) -> str:
     """Return what to say where sources gave no problem: what is there, and the way out."""
     names = ", ".join(f"`{s.title}`" for s in sources)
     if not names:
         return f"{what}: no source is named; add one under `{what}: sources:`"
-    read = {s.title: facts.read.get(s.title, {}) for s in sources}
-    way_out = "Name the split wanted with `split:`, or mend the `path`"
+    # rows may bear another name than their source's
+    read = {s.title: facts.read[s.title] for s in sources if s.title in facts.read} or facts.read
+    way_out = "Name the split wanted with `split:` (a row's own column of that name counts first), or mend the `path`"
     if what == "benchmarks":
         way_out += "; what is measured on needs known answers (`columns: {answer: …}`)"
-    if what == "seeds" and all(set(splits) == {"test"} for splits in read.values()):
-        way_out = f"Test problems become seeds only where `allow_test: [{', '.join(read)}]` says so; name another file instead"
-    return f"{what}: nothing to take from {names}. What is there, by source and split: {read}. {way_out}"
+    if what == "seeds" and read and all(set(splits) == {"test"} for splits in read.values()):
+        allowed = ", ".join(s.title for s in sources)
+        way_out = f"Test problems become seeds only where `allow_test: [{allowed}]` says so; name another file instead"
+    there = "; ".join(
+        f"{n:,} of split `{split}` in `{name}`" for name, splits in read.items() for split, n in splits.items()
+    )
+    return f"{what}: nothing to take from {names}. What is there: {there or 'no problem'}. {way_out}"
