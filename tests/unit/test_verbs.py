@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from commanding import call_in
 from orcamath import __version__
 from orcamath.cli import main
 from orcamath.commands.keeping import collect_garbage
@@ -86,3 +87,13 @@ def test_gc_drops_what_no_run_names_any_more_and_lists_it_with_sizes(tmp_path: P
 def test_a_student_may_be_named_without_a_section(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("name: r\nstudent: owner/model\n")
     assert load(str(tmp_path / "r.yaml")).student.base == "owner/model"
+
+
+def test_a_cluster_that_cannot_be_reached_is_refused_before_there_is_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)  # as where the extra is not installed
+    done = call_in(tmp_path, "run", "classroom", "--engine", "ray")
+    assert done.code == 2
+    assert "orcamath[ray]" in done.err
+    assert list(tmp_path.iterdir()) == []

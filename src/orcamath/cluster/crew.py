@@ -7,7 +7,8 @@ others again. Keys are read from the environment of each node; none is sent.
 import logging
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from ray.actor import ActorHandle
     from ray.exceptions import RayTaskError
 
-__all__ = ["RayEngine", "shared_out"]
+__all__ = ["RayEngine", "connected", "shared_out"]
 
 WAVES = 8
 """A block of single calls is so many times what a worker has in flight: few workers wait for the last call of theirs."""
@@ -45,6 +46,31 @@ RATES = ("requests_per_minute", "tokens_per_minute")
 log = logging.getLogger("orcamath")
 
 
+@contextmanager
+def connected(settings: EngineSettings) -> Iterator[ModuleType]:
+    """Lend `ray`, connected to the cluster; one that begins here ends here. Inside another of these nothing is begun.
+
+    Raises RecipeError without the extra, ModelError where there is no cluster.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise RecipeError("`--engine ray` needs the extra `ray`: pip install 'orcamath[ray]', on all nodes") from None
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing of a run is told to anybody
+    if ray.is_initialized():
+        yield ray
+        return
+    own: dict[str, object] = {} if settings.address else OWN
+    try:
+        ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
+    except (ConnectionError, RuntimeError, ValueError) as e:
+        raise ModelError(f"no Ray cluster at `{settings.address}` ({e}): `ray start --head` begins one") from e
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
 class RayEngine:
     """A connection to a cluster, for one process of a run."""
 
@@ -53,22 +79,9 @@ class RayEngine:
 
         Raises RecipeError without the extra, ModelError where there is no cluster.
         """
-        try:
-            import ray
-        except ImportError:
-            raise RecipeError(
-                "`--engine ray` needs the extra `ray`: pip install 'orcamath[ray]', on all nodes"
-            ) from None
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing of a run is told to anybody
-        self.ray: ModuleType = ray
+        self._began = ExitStack()
+        self.ray: ModuleType = self._began.enter_context(connected(settings))
         self.settings, self.run, self.open_chat = settings, run, open_chat
-        self._began = not ray.is_initialized()
-        if self._began:
-            own: dict[str, object] = {} if settings.address else OWN
-            try:
-                ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
-            except (ConnectionError, RuntimeError, ValueError) as e:
-                raise ModelError(f"no Ray cluster at `{settings.address}` ({e}): `ray start --head` begins one") from e
         self._purse: ActorHandle | None = None
         self._crews: dict[str, _RayCrew] = {}
 
@@ -108,8 +121,7 @@ class RayEngine:
     def close(self) -> None:
         """Dismiss, and end the cluster where it began with us."""
         self.dismiss()
-        if self._began:
-            self.ray.shutdown()
+        self._began.close()
 
     def ask(self) -> Callable[..., Any] | None:
         """Return what a worker reaches the purse by."""

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from orcamath.checks.whole import check
@@ -100,7 +101,7 @@ def run_loaded(
         say(f"warning: {warning}")
     check_prices(loaded)
     path = runs / run_name(loaded.name if name is None else name, (p.name for p in runs.glob("*/")))
-    with RunFolder(path, wait=wait) as folder:
+    with _reached(cluster), RunFolder(path, wait=wait) as folder:
         for line in leaving(loaded):
             say(line)
         book = History(store, folder.id).adopted(path)
@@ -129,6 +130,15 @@ def run_loaded(
             say(f"report: {reported(path, store)[1]}")
             raise
     return path
+
+
+def _reached(cluster: EngineSettings | None) -> AbstractContextManager[object]:
+    """Reach the cluster, if any, before a run folder is made. Raises RecipeError without the extra, ModelError without one."""
+    if cluster is None:
+        return nullcontext()
+    from orcamath.cluster.crew import connected
+
+    return connected(cluster)
 
 
 def _know_the_book(recipe: Recipe, folder: RunFolder, book: Path) -> None:
