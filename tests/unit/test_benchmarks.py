@@ -49,6 +49,8 @@ TINY: list[Any] = [
     ("minhash", ["--n", "50", "--rounds", "1"], "cpu_us"),
     pytest.param("rows", ["--n", "60", "--rounds", "1"], "collect", marks=slow),
     pytest.param("seeds_rss", ["--few", "3", "--many", "6"], "extra_mb", marks=slow),
+    ("scale", ["--sizes", "4", "8", "--only", "preferences", "--workers"], "preferences"),
+    pytest.param("scale", ["--sizes", "4", "8", "12", "--replay", "6", "--workers"], "replay", marks=slow),
     ("sources_at_size", ["200"], "near"),
     pytest.param("verification", ["--seeds", "6"], "methods", marks=slow),
     pytest.param("client_overhead", ["--calls", "20", "--repeats", "1"], "cpu_ratio", marks=slow),
