@@ -26,11 +26,11 @@ $(VENV)/.demo: $(VENV)/.torch pyproject.toml
 	$(PIP) -e '.[student]'
 	@touch $@
 $(VENV)/.test: $(VENV)/.demo
-	$(PIP) -e '.[student,lora,gguf,hub,tensorboard,dev]'
+	$(PIP) -e '.[student,lora,gguf,hub,storage,tensorboard,dev]'
 	@touch $@
 
 $(VENV)/.browser: $(VENV)/.test
-	$(PIP) -e '.[student,lora,gguf,hub,tensorboard,dev,browser]'
+	$(PIP) -e '.[student,lora,gguf,hub,storage,tensorboard,dev,browser]'
 	@touch $@
 
 demo: $(VENV)/.demo   ## set up, then run the whole loop on the embedded classroom

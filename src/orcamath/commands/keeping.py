@@ -1,4 +1,5 @@
-"""Commands on what is kept: what nobody needs any more (`gc`), and whether all of it is still what was written (`fsck`)."""
+"""Commands on what is kept: what nobody needs any more (`gc`), whether all of it is still what was written (`fsck`), and whole
+runs to and from object storage (`push`, `pull`)."""
 
 import json
 from collections import Counter
@@ -8,14 +9,16 @@ from pathlib import Path
 from orcamath.errors import UsageError
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.checking import check_runs, check_store
-from orcamath.store.history import named_in
+from orcamath.store.history import named_in, pointed_to
 from orcamath.store.ledger import Ledger
 from orcamath.store.leftovers import leftovers
 from orcamath.store.leftovers import superseded as results_no_run_names
+from orcamath.store.object_store import ObjectStore
 from orcamath.store.seals import read_sealed
+from orcamath.store.travel import Carried, pull_run, push_run
 from orcamath.student.facts import TrainedFacts
 
-__all__ = ["check_kept", "collect_garbage"]
+__all__ = ["check_kept", "collect_garbage", "run_pulled", "run_pushed"]
 
 
 def check_kept(run: Path | None, runs: Path, store: Path, *, as_json: bool) -> tuple[str, bool]:
@@ -26,7 +29,7 @@ def check_kept(run: Path | None, runs: Path, store: Path, *, as_json: bool) -> t
     _require(store)
     only = None
     if run is not None:
-        only = set(_pointed_to(run))
+        only = set(pointed_to(run))
         if not only:
             raise UsageError(
                 f"nothing was run in `{run}` yet, or its stages.json is damaged; check all with `orcamath fsck`"
@@ -53,7 +56,7 @@ def collect_garbage(runs: Path, store: Path, *, dry: bool, superseded: bool = Fa
     where, ledger = Store(store), Ledger(store / "ledger")
     if superseded:
         _require_whole(runs, store)
-    kept = {*named_in(store), *_pointed_to(runs)}
+    kept = {*named_in(store), *pointed_to(runs)}
     try:
         n, stale = _forget_samples(where, ledger, kept, dry=dry)
     finally:
@@ -70,6 +73,26 @@ def collect_garbage(runs: Path, store: Path, *, dry: bool, superseded: bool = Fa
         total = f"{len(gone):,} results of stages that no run names, {sum(s.n_bytes for s in gone) / 1e6:,.1f} MB"
         lines.append(f"{said} {total}" if superseded else f"`--superseded` would drop {total}")
     return "\n".join(lines)
+
+
+def run_pushed(run: Path, store: Path, url: str, name: str | None) -> str:
+    """Push a run and say what went. Raises UsageError where there is no store, and as `push_run`."""
+    _require(store)
+    sent = push_run(Store(store), run, ObjectStore(url), name)
+    return f"pushed {_carried(sent)}; elsewhere: orcamath pull {url} {sent.run}"
+
+
+def run_pulled(url: str, run: str | None, runs: Path, store: Path, name: str | None) -> str:
+    """Pull a run and say what came. Raises as `pull_run`."""
+    came = pull_run(ObjectStore(url), run, runs, Store(store), name)
+    return f"pulled {_carried(came)}; next: orcamath report {came.run}"
+
+
+def _carried(moved: Carried) -> str:
+    return (
+        f"`{moved.run}`: {moved.n_stages:,} stages, {moved.n_files:,} files; {moved.n_moved:,} of them, "
+        f"{moved.n_bytes / 1e6:,.1f} MB, were not there yet"
+    )
 
 
 def _forget_samples(where: Store, ledger: Ledger, kept: Collection[str], *, dry: bool) -> tuple[int, int]:
@@ -107,10 +130,3 @@ def _fingerprints(trained: Artifact) -> Iterator[str]:
 
         yield fingerprint(trained.path / "model", "float32")
         yield fingerprint(trained.path / "model", "bfloat16")
-
-
-def _pointed_to(runs: Path) -> Iterator[str]:
-    for path in sorted(runs.rglob("stages.json")):
-        pointers = read_sealed(path) or {"stages": [], "students": []}
-        yield from (s["artifact"] for s in pointers["stages"])
-        yield from (s["model"] for s in pointers["students"] if s["model"])  # the base was not made here

@@ -19,7 +19,7 @@ from orcamath.store.sealed import manifest_of
 from orcamath.store.seals import changed, damaged_in, number_of, read_sealed
 from orcamath.store.sqlite_errors import connect, explained
 
-__all__ = ["Damage", "check_runs", "check_store"]
+__all__ = ["Damage", "check_artifact", "check_runs", "check_store"]
 
 MEND = "mend its permissions"
 ANEW = "the next run that needs it makes it anew; to free its place now, delete"
@@ -38,7 +38,7 @@ def check_store(store: Store, counts: Counter[str], only: Collection[str] | None
     yield from _closed(store.root)
     for path in sorted(store.artifacts.glob("*-*/")):
         if only is None or path.name in only:
-            yield from _artifact(path, counts)
+            yield from check_artifact(path, counts)
             yield from _state(
                 path.with_name(f"{path.name}.made.json"), counts, "nothing: only how long it took is lost"
             )
@@ -96,7 +96,8 @@ def _state(path: Path, counts: Counter[str], to_do: str) -> Iterator[Damage]:
         yield Damage(path, "cannot be read, or is not what was written", to_do)
 
 
-def _artifact(path: Path, counts: Counter[str]) -> Iterator[Damage]:
+def check_artifact(path: Path, counts: Counter[str]) -> Iterator[Damage]:
+    """Yield what in a sealed folder is not what was sealed."""
     counts["stages"] += 1
     try:
         yield from _sealed(path, counts)

@@ -13,7 +13,7 @@ from typing import TypedDict
 from orcamath.store.placing import sync
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.seals import hash_of, read_sealed, write_sealed
-from orcamath.store.sqlite_errors import explained
+from orcamath.store.sqlite_errors import connect, explained
 
 __all__ = [
     "History",
@@ -22,8 +22,10 @@ __all__ = [
     "StagePointer",
     "StudentPointer",
     "book_of",
+    "copy_book",
     "joined_pointers",
     "named_in",
+    "pointed_to",
     "reached_in",
 ]
 
@@ -73,13 +75,7 @@ class History:
         old = run / BOOK
         if old.exists() and not self.book.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            with explained(old, "the budget"):
-                taken = self.book.with_suffix(".taking")
-                taken.unlink(missing_ok=True)
-                with closing(sqlite3.connect(old)) as source, closing(sqlite3.connect(taken)) as target:
-                    source.backup(target)
-            taken.replace(self.book)
-            sync(self.folder)
+            copy_book(old, self.book)
             for path in run.glob(f"{BOOK}*"):
                 path.unlink()
         return self.book
@@ -121,6 +117,28 @@ def book_of(store: Path, run: Path) -> Path | None:
     known = read_sealed(run / "run.json")
     places = [run / BOOK] if known is None else [History(store, known["id"]).book, run / BOOK]
     return next((p for p in places if p.exists()), None)
+
+
+def copy_book(book: Path, target: Path) -> None:
+    """Copy a book that may be open elsewhere, whole or not at all. Raises DataError where it is damaged."""
+    taken = target.with_suffix(".taking")
+    taken.unlink(missing_ok=True)
+    with (
+        explained(book, "the budget"),
+        closing(connect(book, read_only=True)) as source,
+        closing(sqlite3.connect(taken)) as copy,
+    ):
+        source.backup(copy)
+    taken.replace(target)
+    sync(target.parent)
+
+
+def pointed_to(runs: Path) -> Iterator[str]:
+    """Yield every artifact that a run folder, or any below it, points to."""
+    for path in sorted(runs.rglob("stages.json")):
+        pointers = read_sealed(path) or {"stages": [], "students": []}
+        yield from (s["artifact"] for s in pointers["stages"])
+        yield from (s["model"] for s in pointers["students"] if s["model"])  # the base was not made here
 
 
 def named_in(store: Path) -> Iterator[str]:

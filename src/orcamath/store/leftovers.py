@@ -16,7 +16,7 @@ from orcamath.store.seals import read_sealed
 
 __all__ = ["Superseded", "leftovers", "superseded"]
 
-_HALF = (".making", ".damaged", ".dropped")
+_HALF = (".making", ".damaged", ".dropped", ".writing")
 YOUNG_S = 3600.0
 """A result sealed so lately may be one that a run at work is about to name."""
 

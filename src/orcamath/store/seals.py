@@ -20,6 +20,7 @@ from orcamath.store.placing import sync, write_whole
 from orcamath.visible import escaped
 
 __all__ = [
+    "MANIFEST",
     "changed",
     "damaged_in",
     "hash_of",

@@ -221,6 +221,36 @@ def gc(
 
 
 @app.command()
+def push(
+    run: RunArg,
+    url: Annotated[str, typer.Argument(help="A place in object storage: s3://…, gs://…, file:///… (extra `storage`).")],
+    name: Annotated[str | None, typer.Option(help="What the run is called there; its own name where left out.")] = None,
+    runs: RunsOpt = RUNS,
+    store: StoreOpt = STORE,
+) -> None:
+    """Keep a run with all that its stages made in object storage: what is there already does not go twice."""
+    from orcamath.commands.keeping import run_pushed
+
+    with interruptible("interrupted; what was sent stays there, the same command sends the rest"):
+        typer.echo(run_pushed(folder_of(run, runs), store, url, name))
+
+
+@app.command()
+def pull(
+    url: Annotated[str, typer.Argument(help="Where a run was pushed to.")],
+    run: Annotated[str | None, typer.Argument(help="Its name there; may be left out where it is the only one.")] = None,
+    name: Annotated[str | None, typer.Option(help="What it is called here; as there where left out.")] = None,
+    runs: RunsOpt = RUNS,
+    store: StoreOpt = STORE,
+) -> None:
+    """Fetch a run that was pushed, to report on it, export from it or go on with it here. Nothing is written over."""
+    from orcamath.commands.keeping import run_pulled
+
+    with interruptible("interrupted; the stages that arrived are kept, the same command fetches the rest"):
+        typer.echo(run_pulled(url, run, runs, store, name))
+
+
+@app.command()
 def fsck(
     run: Annotated[str | None, typer.Argument(help="Name of a run, or its folder; everything where left out.")] = None,
     runs: RunsOpt = RUNS,
