@@ -129,7 +129,7 @@ def _tiny() -> tuple[torch.nn.Module, AdamW]:
 def _book(root: Path) -> Any:
     (path,) = (root / "store/runs").glob("*/budget.sqlite")
     with closing(Budget(path, 5.0)) as budget:
-        return [budget.spent_usd(s) for s in (None, "ask", "teach")], budget.left_usd(), budget.doubts()
+        return [budget.spent_usd(s) for s in (None, "ask", "teach")], budget.doubts()
 
 
 def _batches(root: Path) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from orcamath.errors import RecipeError
 from orcamath.recipe_settings import VERSION
 
-__all__ = ["RECIPE_MIGRATIONS", "brought_up"]
+__all__ = ["brought_up"]
 
 
 def _trackers(raw: dict[str, Any]) -> dict[str, object]:

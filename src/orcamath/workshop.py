@@ -148,8 +148,6 @@ class Workshop:
     measured: list[Measured] = field(default_factory=list)
     budget: Budget | None = None
     """What stages are made at the cost of."""
-    keep: Callable[[], None] = lambda: None
-    """Called after every stage: leaves the run's pointers, so that even a killed run tells what it reached."""
     trackers: list[Tracker] = field(default_factory=list)
     """Where a training's numbers go besides `metrics.jsonl`."""
     label: str = ""

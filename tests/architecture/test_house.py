@@ -182,6 +182,31 @@ def test_every_module_imports_and_all_is_exactly_what_is_public(module: str) -> 
         assert hasattr(loaded, name), f"{module}.__all__ names `{name}`, which is not there"
 
 
+def test_a_public_function_or_figure_is_used_by_somebody_else() -> None:
+    """Types are what functions take and return, so they may be public without being named again."""
+    root, word = pathlib.Path(__file__).parents[2], re.compile(r"\w+")
+    texts = {
+        p: set(word.findall(p.read_text()))
+        for d in ("src", "tests", "benchmarks", "docs")
+        for p in root.joinpath(d).rglob("*.py")
+    }
+    told = {
+        w for d in ("src", "docs") for p in root.joinpath(d).rglob("*.[mt][dx]*") for w in word.findall(p.read_text())
+    }
+    alone = set()
+    for module, path in MODULES.items():
+        types = {n.name for n in tree(path).body if isinstance(n, ast.ClassDef)}
+        types |= {
+            n.targets[0].id
+            for n in tree(path).body
+            if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name) and isinstance(n.value, ast.Subscript)
+        }
+        for name in set(getattr(importlib.import_module(module), "__all__", ())) - types - CONTRACTS - told:
+            if not any(name in words for other, words in texts.items() if other != path):
+                alone.add(f"{module}.{name}")
+    assert not alone, "make these private, or leave them out of `__all__`"
+
+
 CONTRACTS = {"read", "make", "loss", "open_chat", "open_tracker", "advantage", "LICENCE", "VERSION", "main", "app"}
 """What every member of a family is asked for by this name, and a program for its entry."""
 

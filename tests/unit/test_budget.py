@@ -54,9 +54,9 @@ def test_what_a_crashed_process_had_leased_counts_as_spent(tmp_path: Path) -> No
     crashed = Budget(tmp_path / "money.sqlite", cap_usd=1.0)
     assert crashed.meter("teach", Price(1000, 1000)).reserve(ask("x" * 68))
     after = Budget(tmp_path / "money.sqlite", cap_usd=1.0)
-    assert after.left_usd() == pytest.approx(1.0 - 0.2 - 1 / 200)
+    assert after.spent_usd() == pytest.approx(0.2 + 1 / 200)
     crashed.close()  # in truth it went on, and settled
-    assert after.left_usd() == pytest.approx(0.8)
+    assert after.spent_usd() == pytest.approx(0.2)
 
 
 def test_a_stage_has_its_own_cap(tmp_path: Path) -> None:

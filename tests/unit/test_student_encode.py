@@ -58,7 +58,6 @@ def test_eos_only_where_the_answer_ended() -> None:
     encoder = Encoder(tiny_tokenizer())
     assert encoder.answer("4", finished=True)[-1] == encoder.eos_id
     assert encoder.eos_id not in encoder.answer("4", finished=False)
-    assert encoder.pad_id != encoder.eos_id
 
 
 def test_an_answer_that_does_not_fit_is_cut_and_loses_its_eos_and_a_prompt_that_does_not_fit_is_refused() -> None:

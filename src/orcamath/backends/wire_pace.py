@@ -15,7 +15,7 @@ from collections import deque
 
 from orcamath.errors import WireDown
 
-__all__ = ["MAX_FAILURES", "MAX_PROBES", "Bucket", "Pace", "backoff", "bounded"]
+__all__ = ["Bucket", "Pace", "backoff", "bounded"]
 
 MAX_FAILURES = 20
 MAX_PROBES = 5

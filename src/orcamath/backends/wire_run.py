@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from orcamath.ports import Replies, Reply, Request
 
-__all__ = ["GRACE_S", "Ask", "Flight", "awaited", "run_requests"]
+__all__ = ["Ask", "Flight", "awaited", "run_requests"]
 
 T = TypeVar("T")
 _log = logging.getLogger("orcamath.wire")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from orcamath.student.encode import Encoder
     from orcamath.student.sizes import ModelSize
 
-__all__ = ["check_models", "models_asked", "student_size", "trainings"]
+__all__ = ["check_models", "models_asked", "trainings"]
 
 ANSWER_TOKENS = 16
 """The least room for an answer beside a prompt."""
@@ -184,7 +184,7 @@ def _student(recipe: Recipe, notes: Notes) -> None:
         _context(recipe, n, notes)
 
 
-def student_size(recipe: Recipe, notes: Notes) -> "ModelSize | None":
+def _student_size(recipe: Recipe, notes: Notes) -> "ModelSize | None":
     """Return how large a recipe's student is, read once for all its arms; None where nothing tells. Raises as `size_of`."""
     if recipe.student.base not in notes.sizes:
         notes.sizes[recipe.student.base] = size_of(recipe.student)
@@ -193,7 +193,7 @@ def student_size(recipe: Recipe, notes: Notes) -> "ModelSize | None":
 
 def _context(recipe: Recipe, n: int, notes: Notes) -> None:
     """Note answers that would be cut at the student's context, beside a question of `n` tokens."""
-    size = student_size(recipe, notes)
+    size = _student_size(recipe, notes)
     if size is None or size.context is None:
         return
     room = size.context - n

@@ -13,7 +13,6 @@ from orcamath.classroom.words import KINDS, NAMES, RESULT_QUESTIONS, RESULT_TOLD
 from orcamath.records import Split
 
 __all__ = [
-    "MAX_OPERAND",
     "MAX_VALUE",
     "asking",
     "family",

@@ -16,7 +16,7 @@ from orcamath.classroom.grammar import vocabulary
 from orcamath.classroom.solutions import written
 from orcamath.classroom.solving import StoryOperation, StorySolution
 
-__all__ = ["CHAT_TEMPLATE", "END", "PAD", "base", "pupil", "tokenizer"]
+__all__ = ["END", "base", "pupil", "tokenizer"]
 
 PAD, END = "<|pad|>", "<|end|>"
 CHAT_TEMPLATE = (

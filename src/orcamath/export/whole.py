@@ -16,7 +16,7 @@ from orcamath.export.places import export_place, write_lines, write_parquet
 from orcamath.export.shapes import FOLDERS, SHAPES, Stages
 from orcamath.store.artifacts import Artifact
 
-__all__ = ["WHAT", "Exported", "default_place", "export_form", "export_table"]
+__all__ = ["Exported", "default_place", "export_form", "export_table"]
 
 WHAT = (*SHAPES, "student")
 

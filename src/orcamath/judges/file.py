@@ -22,7 +22,7 @@ from orcamath.sources.rows import rows as rows_of
 from orcamath.text.columns import ANSWER_COLUMNS, QUESTION_COLUMNS
 from orcamath.text.truth import truth
 
-__all__ = ["JUDGED_COLUMNS", "JudgedRow", "Summary", "comparison_of", "judge_file", "judge_rows", "read_rows"]
+__all__ = ["JudgedRow", "Summary", "judge_file", "judge_rows", "read_rows"]
 
 JUDGED_COLUMNS: dict[str, tuple[str, ...]] = {
     "question": QUESTION_COLUMNS,
@@ -169,12 +169,12 @@ def _numbered(
         for row in rows:
             number += 1
             try:
-                yield number, row, comparison_of(row, names)
+                yield number, row, _comparison_of(row, names)
             except KeyError as e:
                 raise DataError(f"{where}, row {number}: no column `{e.args[0]}`, which the first row has") from e
 
 
-def comparison_of(row: Mapping[str, object], names: Mapping[str, str]) -> Comparison:
+def _comparison_of(row: Mapping[str, object], names: Mapping[str, str]) -> Comparison:
     """Build the comparison of one row; `names` maps ours to the row's columns. Without a kind, the gold answer tells it.
 
     What may be missing (question, kind, options) is read on every row that has it, whatever the first row had.

@@ -16,7 +16,7 @@ from orcamath.answers.writing import decimal_comma, writes_comma
 from orcamath.ports import Comparison, Finding, Judge
 from orcamath.records import AnswerKind, Outcome
 
-__all__ = ["RULES_VERSION", "RulesJudge", "Ruling", "make", "rule", "short_reference"]
+__all__ = ["RulesJudge", "Ruling", "make", "rule", "short_reference"]
 
 RULES_VERSION = 5
 """Raised whenever a verdict can change: it is part of what a sealed stage is called."""

@@ -16,7 +16,7 @@ from orcamath.records import digest
 from orcamath.student.settings import AdapterSettings, OnlineSettings, SftSettings, TrainSettings
 from orcamath.student.sizes import KEPT_A_LAYER, TOKENS_AT_ONCE, ModelSize
 
-__all__ = ["Lengths", "TrainingPlan", "memory_gb", "served_hours", "training_plans", "weights_mb"]
+__all__ = ["Lengths", "TrainingPlan", "memory_gb", "served_hours", "training_plans"]
 
 TRAIN_SHARE, SAMPLE_SHARE, SERVED_SHARE = Range(0.2, 0.5), Range(0.02, 0.1), Range(0.1, 0.4)
 """How much of the GPU's peak is reached: training, sampling in this process, sampling behind a server."""
@@ -148,12 +148,12 @@ def _trained(
     more_flops: int,
 ) -> TrainingPlan:
     flops = (4 if settings.adapter else 6) + (2 if settings.gradient_checkpointing else 0) + more_flops
-    disk = weights_mb(settings, size) if size is not None else None
+    disk = _weights_mb(settings, size) if size is not None else None
     hours = _hours(flops, tokens, size, tflops, TRAIN_SHARE)
     return TrainingPlan(arm, stage, tokens, memory_gb(settings, size), hours, disk)
 
 
-def weights_mb(settings: TrainSettings, size: ModelSize) -> Range:
+def _weights_mb(settings: TrainSettings, size: ModelSize) -> Range:
     """Return what one training writes, in MB: the student's weights, and its checkpoints while it works."""
     weights = size.n_params * (4 if settings.adapter is None else 2)
     kept = CHECKPOINTS * _trained_params(settings.adapter, size) * 12  # weights and both moments

@@ -219,8 +219,9 @@ def _examples(label: str, artifact: Artifact) -> Iterator[Example]:
     shown: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     for reason, *rejected in artifact.columns(Rejected, "reason", "item", "detail", "text"):
         counts[reason] += 1
-        if len(shown[reason]) < MAX_EXAMPLES:
-            shown[reason].append((rejected[0], rejected[1], rejected[2]))
+        item, detail, text = rejected
+        if len(shown[reason]) < MAX_EXAMPLES and (detail, text) not in [said[1:] for said in shown[reason]]:
+            shown[reason].append((item, detail, text))
     for reason, n in counts.most_common():
         for item, detail, text in shown[reason]:
             yield Example(label, reason, n, detail[:MAX_EXAMPLE_CHARS], text[:MAX_EXAMPLE_CHARS], len(text), item)

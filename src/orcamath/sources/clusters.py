@@ -30,7 +30,6 @@ from orcamath.store.facts import Fact
 from orcamath.text.minhash import BATCH, minima
 
 __all__ = [
-    "BYTES_A_PROBLEM",
     "NEAR",
     "Clusters",
     "SharedClusters",
@@ -39,7 +38,6 @@ __all__ = [
     "hashed_split",
     "near_pairs",
     "shingles",
-    "text_key",
     "words",
 ]
 
@@ -67,14 +65,14 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def text_key(text: str) -> int:
+def _text_key(text: str) -> int:
     """Return 64 bits that name a text's words."""
     return int.from_bytes(blake2b(" ".join(words(text)).encode(), digest_size=8).digest(), "big")
 
 
 def exact_cluster(text: str) -> str:
     """Return the cluster of a text that is compared word for word only."""
-    return f"{text_key(text):016x}"
+    return f"{_text_key(text):016x}"
 
 
 def hashed_split(cluster: str, test: int = 20, dev: int = 10) -> Split:
@@ -146,7 +144,7 @@ class Sketches:
         if part not in self.part_names:
             self.part_names.append(part)
         self.ids.append(int(problem.id[:16], 16))
-        self.keys.append(text_key(problem.question))
+        self.keys.append(_text_key(problem.question))
         self.texts.append(problem.question)
         if len(self.texts) == BATCH:
             self._sketch()

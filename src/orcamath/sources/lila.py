@@ -27,7 +27,7 @@ from orcamath.sources.source import (
     text_of,
 )
 
-__all__ = ["LICENCE", "PARTS", "part_named", "read"]
+__all__ = ["LICENCE", "PARTS", "read"]
 
 LICENCE = "via Lila, CC BY 4.0"
 
@@ -73,13 +73,13 @@ def read(settings: SourceSettings) -> Iterator[Found]:
     return each(kept, lambda row: _make(row, settings))
 
 
-def part_named(name: object) -> str:
+def _part_named(name: object) -> str:
     """Return a task's name as PARTS has it: `GSM8k_structured.json` is `gsm8k_structured`."""
     return str(name).rsplit("/", 1)[-1].lower().removesuffix(".json").removesuffix(".jsonl")
 
 
 def _name(row: Row | Rejected) -> str:
-    return "" if isinstance(row, Rejected) else part_named(row.values.get("dataset", ""))
+    return "" if isinstance(row, Rejected) else _part_named(row.values.get("dataset", ""))
 
 
 def _rows(settings: SourceSettings, wanted: set[str]) -> Iterator[Row | Rejected]:

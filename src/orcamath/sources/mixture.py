@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from orcamath.store.facts import Fact
 
-__all__ = ["OURS", "PAPER_TOTAL", "Mixture", "note"]
+__all__ = ["OURS", "Mixture", "note"]
 
 PAPER_TOTAL = 36_217
 

@@ -12,13 +12,13 @@ from orcamath.records import Rejected
 from orcamath.sources.hub_rows import copies
 from orcamath.sources.source import Found, Row, SourceSettings, each, gold_kind, number_text, problem_from
 
-__all__ = ["LICENCE", "TYPES", "read", "types_wanted"]
+__all__ = ["LICENCE", "read"]
 
 LICENCE = "Apache-2.0 (allenai/numglue)"
 TYPES = (1, 2, 4, 8)
 
 
-def types_wanted(settings: SourceSettings) -> frozenset[int]:
+def _types_wanted(settings: SourceSettings) -> frozenset[int]:
     """Return the task types to read. Raises DataError for one that is no word problem."""
     types = settings.options.get("types", TYPES)
     if not isinstance(types, list | tuple) or not types or not set(types) <= set(TYPES):
@@ -28,7 +28,7 @@ def types_wanted(settings: SourceSettings) -> frozenset[int]:
 
 def read(settings: SourceSettings) -> Iterator[Found]:
     """Yield the problems of the wanted types, in file order."""
-    wanted = types_wanted(settings)
+    wanted = _types_wanted(settings)
     found = copies(settings, ("numglue_*", "*"))
     return each((r for r in found if isinstance(r, Rejected) or _type(r) in wanted), lambda row: _make(row, settings))
 

@@ -70,7 +70,7 @@ class ReaskFacts(SpellFacts):
     """What came of the doubtful problems."""
 
     reasked: dict[str, int] = Field({})
-    """Outcome of a `Ruling` → problems."""
+    """Outcome of a `Settlement` → problems."""
 
 
 @stage("reask", version=1, settings=ReaskSettings, facts=ReaskFacts)

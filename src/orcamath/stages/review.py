@@ -103,15 +103,15 @@ def to_read(made: Mapping[str, Artifact]) -> ToRead:
     by_reason: dict[tuple[str, str], dict[tuple[str, str], StageReject]] = {}
     for label, artifact in made.items():
         for row in artifact.columns(Rejected, *Rejected.model_fields):
-            rejected = Rejected.of(dict(zip(Rejected.model_fields, row, strict=True)))
-            group = by_reason.setdefault((label, rejected.reason), {})
-            if len(group) < SHOWN:
-                group.setdefault((rejected.text, rejected.detail), StageReject(label, rejected))
+            rejected = dict(zip(Rejected.model_fields, row, strict=True))
+            group = by_reason.setdefault((label, rejected["reason"]), {})
+            if len(group) < SHOWN and (said := (rejected["text"], rejected["detail"])) not in group:
+                group[said] = StageReject(label, Rejected.of(rejected))
     in_turn = (
-        said
+        reject
         for row in zip_longest(*(group.values() for group in by_reason.values()))
-        for said in row
-        if said is not None
+        for reject in row
+        if reject is not None
     )
     return ToRead(
         tuple(sorted((x for x in chosen if x.id in first), key=lambda x: x.id)),

@@ -223,10 +223,6 @@ class Budget:
         """Return what is spent for certain or leased to somebody, of the run or of one stage."""
         return self._committed(stage) / NANO
 
-    def left_usd(self) -> float | None:
-        """Return what may still be leased; None where there is no cap."""
-        return None if self.cap is None else (self.cap - self._committed(None)) / NANO
-
     def doubts(self) -> dict[str, tuple[int, int]]:
         """Return for each stage how many bills were replaced by our own count, and how many were above what was reserved."""
         return doubts_in(self._db)

@@ -19,7 +19,7 @@ __all__ = ["STORED", "Spoilt", "forget_models", "spoilt", "stored_reply"]
 # outer joins: a call whose prompt is lost is damaged, not unknown
 STORED = """c.reply, p.body, x.body FROM calls c LEFT JOIN prompts p ON p.id = c.prompt
             LEFT JOIN prefixes x ON x.id = p.prefix"""
-"""Columns and tables of what `stored` reads."""
+"""Columns and tables of what `stored_reply` reads."""
 
 
 class Spoilt(NamedTuple):

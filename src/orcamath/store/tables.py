@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from orcamath.errors import DataError, SchemaTooNew
 from orcamath.records import SCHEMAS, Record
 
-__all__ = ["MIGRATIONS", "among", "arrow_schema", "read_columns", "read_table", "write_table"]
+__all__ = ["among", "arrow_schema", "read_columns", "read_table", "write_table"]
 
 ROW_GROUP = 2_000
 R = TypeVar("R", bound=Record)

@@ -101,12 +101,6 @@ class Encoder:
         """The id that ends an answer, in training and in sampling."""
         return self._turn.end
 
-    @property
-    def pad_id(self) -> int:
-        """An id for filling up rows. Masks go by length, so it may be any id; it is never EOS where there is another."""
-        pad: int | None = self.tokenizer.pad_token_id
-        return pad if pad is not None and pad != self.eos_id else (0 if self.eos_id != 0 else 1)
-
     @cached_property
     def stop_ids(self) -> frozenset[int]:
         """Every id that ends a generation."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from orcamath.records import Preference, Response
 from orcamath.student.encode import Encoder
 
-__all__ = ["Group", "Skipped", "answer_ids", "encode_group", "encode_groups", "mismatches", "only", "per_problem"]
+__all__ = ["Group", "Skipped", "encode_group", "encode_groups", "mismatches", "only", "per_problem"]
 
 
 class Group(NamedTuple):
@@ -61,7 +61,7 @@ def encode_group(preference: Preference, encoder: Encoder, *, multiplicity: bool
     for desirable, side in ((True, preference.positives), (False, preference.negatives)):
         places, counts = [], []
         for response in side:
-            encoded = encoder.join(prompt, answer_ids(response, encoder))
+            encoded = encoder.join(prompt, _answer_ids(response, encoder))
             if encoded is None:
                 return Skipped(preference.problem_id, "no_room_for_an_answer")
             n_cut += encoded.truncated
@@ -90,7 +90,7 @@ def encode_group(preference: Preference, encoder: Encoder, *, multiplicity: bool
     )
 
 
-def answer_ids(response: Response, encoder: Encoder) -> tuple[int, ...]:
+def _answer_ids(response: Response, encoder: Encoder) -> tuple[int, ...]:
     """Return a response's ids: as sampled where they are known, else its text tokenised."""
     if response.token_ids is not None:
         return response.token_ids

@@ -19,7 +19,7 @@ from orcamath.student.packing import can_pack, pack
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Posed", "answer_logp", "score", "score_rows", "score_tokens"]
+__all__ = ["Posed", "score", "score_rows", "score_tokens"]
 
 MAX_LOGITS = 1 << 25
 """Logits held at once (128 MiB in float32), four times as many on a GPU; more are recomputed backwards, slice by slice."""
@@ -84,7 +84,7 @@ def _per_token(model: "PreTrainedModel", problems: Sequence[Posed], share: bool)
         use_cache=False,
     )
     read = torch.cat([hidden[0].index_select(0, line.first), _Once.apply(hidden[0], line.later)])
-    return answer_logp(head, read, line.targets), line.owner, line.n_answers
+    return _answer_logp(head, read, line.targets), line.owner, line.n_answers
 
 
 class _Once(torch.autograd.Function):
@@ -132,10 +132,10 @@ def _rows(model: "PreTrainedModel", rows: Sequence[tuple[Sequence[int], Sequence
     body, head = split(model)
     hidden = body(input_ids=ids.to(device), use_cache=False)
     read = hidden.reshape(-1, hidden.shape[-1]).index_select(0, torch.cat(where).to(device))
-    return answer_logp(head, read, torch.cat(targets).to(device)), torch.cat(owner).to(device), len(rows)
+    return _answer_logp(head, read, torch.cat(targets).to(device)), torch.cat(owner).to(device), len(rows)
 
 
-def answer_logp(head: Head | Whole, hidden: Tensor, targets: Tensor) -> Tensor:
+def _answer_logp(head: Head | Whole, hidden: Tensor, targets: Tensor) -> Tensor:
     """Return log softmax(head(hidden))[targets]: hidden [N, d], targets [N] → [N], float32 or wider."""
     step = max(1, MAX_LOGITS * (4 if hidden.is_cuda else 1) // head.n_logits)
     if len(targets) <= step:

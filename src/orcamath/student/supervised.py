@@ -18,7 +18,7 @@ from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import LossSettings, SftSettings
 from orcamath.student.steps import Objective, Referenced
 
-__all__ = ["lesson_groups", "train_on_lessons"]
+__all__ = ["train_on_lessons"]
 
 
 def train_on_lessons(
@@ -30,7 +30,7 @@ def train_on_lessons(
 ) -> ImitateFacts:
     """Do the work of the stage `imitate`."""
     loaded = load_model(base, dtype=training_dtype(settings), quantize=quantize_of(settings))
-    groups, n_cut, n_long = lesson_groups(lessons, Encoder(loaded.tokenizer, settings.max_tokens))
+    groups, n_cut, n_long = _lesson_groups(lessons, Encoder(loaded.tokenizer, settings.max_tokens))
     if not groups:
         raise DataError(f"there is no lesson to learn from ({n_long} do not fit max_tokens = {settings.max_tokens})")
     steps = _steps(groups, settings)
@@ -51,7 +51,7 @@ def train_on_lessons(
     )
 
 
-def lesson_groups(lessons: Artifact, encoder: Encoder) -> tuple[list[Group], int, int]:
+def _lesson_groups(lessons: Artifact, encoder: Encoder) -> tuple[list[Group], int, int]:
     """Tokenise lessons: groups of one right answer, how many were cut, how many prompts leave no room at all."""
     groups, n_cut, n_long = [], 0, 0
     for lesson in lessons.read(Lesson):

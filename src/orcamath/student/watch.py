@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from orcamath.student.groups import Group
 
-__all__ = ["WARNINGS", "Sums", "Watch", "looked_at", "warn", "watched"]
+__all__ = ["Sums", "Watch", "looked_at", "warn", "watched"]
 
 WARNINGS = {
     "chosen_logp_fell": "a problem's right answers together have less than half of their probability under the reference: add "

@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["CALENDAR", "ENGLISH", "FUNCTION_WORDS", "content_words", "normal"]
+__all__ = ["CALENDAR", "ENGLISH", "content_words", "normal"]
 
 _FUNCTION_WORDS = """
 a an the of in on at to for from by with and or but if so that this these those there it its is are was were be been am do

@@ -20,7 +20,6 @@ __all__ = [
     "SetOpt",
     "StoreOpt",
     "folder_of",
-    "recipes_here",
     "runs_here",
 ]
 
@@ -34,7 +33,7 @@ def runs_here(incomplete: str = "") -> list[str]:
     return sorted(p.parent.name for p in RUNS.glob("*/recipe.yaml") if p.parent.name.startswith(incomplete))
 
 
-def recipes_here(incomplete: str = "") -> list[str]:
+def _recipes_here(incomplete: str = "") -> list[str]:
     """Return the recipes that ship and those in this folder, for the shell's completion."""
     known = [*SHIPPED.split(", "), *(p.name for p in Path().glob("*.yaml"))]
     return [name for name in known if name.startswith(incomplete)]
@@ -42,7 +41,7 @@ def recipes_here(incomplete: str = "") -> list[str]:
 
 RunArg = Annotated[str, typer.Argument(help="Name of a run, or its folder.", autocompletion=runs_here)]
 RecipeArg = Annotated[
-    str, typer.Argument(help=f"A recipe file, or one that ships: {SHIPPED}.", autocompletion=recipes_here)
+    str, typer.Argument(help=f"A recipe file, or one that ships: {SHIPPED}.", autocompletion=_recipes_here)
 ]
 ModelArg = Annotated[
     str, typer.Argument(help="A folder, hub name, GGUF file, a run's student such as RUN/M2, or NAME@URL.")

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-__all__ = ["POLICY", "REPORT_POLICY", "TOKEN", "let_through"]
+__all__ = ["REPORT_POLICY", "TOKEN", "let_through"]
 
 TOKEN: web.AppKey[str] = web.AppKey("token", str)
 POLICY = (

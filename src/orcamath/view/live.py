@@ -53,7 +53,6 @@ class Money(NamedTuple):
 
     spent: float
     cap: float | None
-    by_stage: Mapping[str, float]
     doubt: str = ""
     """Why the book cannot be read, so that nobody knows what is spent; empty where it can."""
 
@@ -165,4 +164,4 @@ def _money(book: Path | None, recipe: Mapping[str, Any]) -> Money:
         usd = dict(account_of(book).usd)
     except OrcamathError as e:
         doubt = str(e)
-    return Money(sum(usd.values()), None if cap is None else float(cap), usd, doubt)
+    return Money(sum(usd.values()), None if cap is None else float(cap), doubt)
