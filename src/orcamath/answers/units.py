@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from orcamath.answers.number_words import AND_HALF, part_of
 from orcamath.answers.numbers import Quantity, quantities
+from orcamath.text.words import FUNCTION_WORDS
 
 __all__ = ["PER", "Demand", "Unit", "asked", "is_unit", "measure", "named_units", "names_asked", "unit_after"]
 
@@ -83,13 +84,7 @@ class Demand(NamedTuple):
     """What falls to each of several."""
 
 
-_STOP = frozenset(
-    (
-        "a an the of in on at to is are was were will would does do did can could has have had he she it they i "
-        "you we his her their its my your for with if and or more less total altogether left each all many much be "
-        "been get got"
-    ).split()
-)
+_STOP = FUNCTION_WORDS | {"all", "each", "get", "got", "left", "less", "more"}
 _NOT_MEANT = frozenset({"a", "an", "the", "each", "per", "place", "second"})
 """`in hours` names a unit, `in hours per day` and `in second place` do not."""
 _ASKS = ("how ", "what ", "when ", "find ", "which ", "who ")

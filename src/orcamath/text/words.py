@@ -4,24 +4,27 @@ import re
 
 __all__ = ["CALENDAR", "ENGLISH", "content_words", "normal"]
 
-_FUNCTION_WORDS = """
+FUNCTION_WORDS = frozenset(
+    """
 a an the of in on at to for from by with and or but if so that this these those there it its is are was were be been am do
 does did has have had will would can could should may might must he she they them his her their him i you your we our how
 many much what which who when where why total altogether number amount all now then than as
-"""
-FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+""".split()
+)
 """Words that carry no meaning of their own in a problem."""
-_ENGLISH = """
+ENGLISH = frozenset(
+    """
 the a an of and in is to how many much what if he she it they his her has have had for at on each with are was that there
 did do does be by from than more as will were when then this but or not one all some old
-"""
-ENGLISH = frozenset(_ENGLISH.split())
+""".split()
+)
 """The commonest words of English problems, by which a text is told to be one."""
-_CALENDAR = """
+CALENDAR = frozenset(
+    """
 monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september october
 november december
-"""
-CALENDAR = frozenset(_CALENDAR.split())
+""".split()
+)
 """Days and months."""
 _NORMAL = re.compile(r"[^\W_]+(?:[.,/:][0-9]+)*%?")
 _THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
