@@ -144,7 +144,11 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         ledger = Ledger(Path(args.store or scratch) / "ledger")
         chat = transformers_local.open_chat(
-            ModelSettings(backend="transformers_local", model=args.model, options={"chunk": 10, "rows": 10})
+            ModelSettings(
+                backend="transformers_local",
+                model=args.model,
+                options={"chunk": 40, "rows": 40, "dtype": args.dtype},
+            )
         )
         judge = ModelJudge(Remembered(chat, ledger), max_tokens=120)
         arms: dict[str, Callable[[], Iterator[Outcome]]] = {
@@ -164,6 +168,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", required=True, help="model folder, hub name or GGUF file")
     parser.add_argument("--n", type=int, default=16, help="problems")
     parser.add_argument("--defence", choices=("on", "off", "both"), default="both")
+    parser.add_argument("--dtype", default="auto", help="what it computes in; a CPU is faster in bfloat16")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--store", help="folder in which the judge's calls are kept")
 
