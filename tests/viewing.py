@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from orcamath.commands.ending import told
 from orcamath.view.opened import Opened
 from orcamath.view.server import serve_view
 
@@ -61,7 +62,7 @@ def served(opened: Opened) -> Iterator[Served]:
         where.append(address)
         began.set()
 
-    task = loop.create_task(serve_view(opened, 0, announce))
+    task = loop.create_task(serve_view(opened, 0, announce, told))
 
     def work() -> None:
         try:

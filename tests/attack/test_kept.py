@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,15 @@ from pathlib import Path
 import pytest
 
 from commanding import Done, call_in
+from orcamath.errors import DataError
 from orcamath.ports import Message, Request
+from orcamath.store.artifacts import Store
 from orcamath.store.budget import Budget, Price
 from orcamath.store.leases import account_of
 from orcamath.store.ledger import Ledger
+from orcamath.view.find import Query, page, record_totals
+from orcamath.view.opened import Opened
+from viewing import served
 
 GO_ON = ("run", "r.yaml", "--until", "teach")
 LOOKING = [
@@ -202,6 +208,44 @@ def test_what_may_not_be_looked_into_is_not_called_whole(closed: str, here: Path
         assert "ermission" in done.out + done.err or "the rights" in done.out
         for words in LOOKING:
             is_ours(call_in(here, *words))
+
+
+@pytest.fixture
+def looked_at(here: Path) -> Iterator[Opened]:
+    opened = Opened(here / "runs/r", Store(here / "store"))
+    opened.update()
+    yield opened
+    opened.index.close()
+
+
+@pytest.mark.parametrize("spoil", [garbage, half, empty, Path.unlink])
+def test_an_index_of_the_viewer_that_is_damaged_is_made_anew(spoil: Callable[[Path], None], looked_at: Opened) -> None:
+    with looked_at.reading() as db:
+        whole = record_totals(db)
+    spoil(looked_at.index.path)
+    looked_at._kept = threading.local()  # another thread's first look
+    with pytest.raises(DataError, match=r"view\.sqlite` is damaged .*is made anew"), looked_at.reading() as db:
+        record_totals(db)
+    looked_at.update()
+    with looked_at.reading() as db:
+        assert record_totals(db) == whole
+
+
+@pytest.mark.parametrize(("kept", "kind"), [(LEDGER, "calls"), ("store/artifacts/*/problems.parquet", "problems")])
+@pytest.mark.parametrize("spoil", [garbage, half, empty, Path.unlink])
+def test_what_the_viewer_cannot_read_is_one_message(
+    kept: str, kind: str, spoil: Callable[[Path], None], here: Path, looked_at: Opened, caplog
+) -> None:
+    with looked_at.reading() as db:
+        name = page(db, Query(kind)).rows[0]["name"]
+    for path in here.glob(kept):
+        spoil(path)
+    with served(looked_at) as viewer:
+        record = viewer.ask(f"api/record?kind={kind}&name={name}")
+        assert record.status == 500 or spoil is half
+        for answer in (record, *map(viewer.ask, (f"api/story?id={name}", "api/live", "api/doubts?list=judges"))):
+            assert answer.status in (200, 400) or "`orcamath fsck`" in answer.json()["error"]
+    assert "Traceback" not in caplog.text
 
 
 def test_a_shard_that_fails_deep_inside_is_named_whatever_is_asked_of_it(tmp_path: Path) -> None:

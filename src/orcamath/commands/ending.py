@@ -20,7 +20,7 @@ from orcamath.store.literals import masked, shown, tells
 from orcamath.terminal import guarded
 from orcamath.visible import clip, visible
 
-__all__ = ["ended", "from_options", "interruptible", "say"]
+__all__ = ["ended", "from_options", "interruptible", "say", "told"]
 
 _WHY = {
     errno.EROFS: "the disk is mounted read-only: nothing can be kept there",
@@ -99,13 +99,17 @@ def ended(command: Callable[[], int | None]) -> None:
         except BrokenPipeError:
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 — whoever read our output has left
             code = 1
-        except OSError as e:
-            say(f"error: {_disk(e)}")
-            code = 4 if e.errno in NO_ROOM else 1
         except Exception as e:
-            say(f"error: {_fault(e)}")
-            code = 1
+            say(f"error: {told(e)}")
+            code = 4 if isinstance(e, OSError) and e.errno in NO_ROOM else 1
         sys.exit(code)
+
+
+def told(e: Exception) -> str:
+    """Say in one message what an exception means. The traceback of a fault of ours is left in a file."""
+    if isinstance(e, OrcamathError):
+        return str(e)
+    return _disk(e) if isinstance(e, OSError) else _fault(e)
 
 
 def _usage(e: Any) -> str:

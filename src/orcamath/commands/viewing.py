@@ -5,7 +5,7 @@ import sys
 import webbrowser
 from pathlib import Path
 
-from orcamath.commands.ending import say
+from orcamath.commands.ending import say, told
 from orcamath.errors import UsageError
 from orcamath.extend import default_of
 from orcamath.store.artifacts import Store
@@ -42,7 +42,7 @@ def view_run(folder: Path | None, runs: Path, store: Path, *, port: int, browser
             webbrowser.open(address)
 
     try:
-        asyncio.run(serve_view(opened, port, announce))
+        asyncio.run(serve_view(opened, port, announce, told))
     except OSError as e:
         raise UsageError(
             f"cannot listen on 127.0.0.1:{port} ({e.strerror}); leave `--port` out to take a free one"

@@ -6,10 +6,11 @@ with its prompt as text, also where a student was asked by token ids.
 
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from orcamath.errors import DataError
 from orcamath.ports import Reply, Request
 from orcamath.store.ledger_format import LEDGER_VERSION, Unreadable, join, unpack_body, unpack_reply
 from orcamath.view.kinds import IndexEntry
@@ -46,15 +47,21 @@ class RememberedCall(NamedTuple):
     reply: Reply
 
 
-def _open(shard: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{shard.absolute().as_uri()}?mode=ro", uri=True, timeout=10)
+@contextmanager
+def _reading(shard: Path) -> Iterator[sqlite3.Connection]:
+    """Lend a connection that cannot write. Raises DataError in place of what SQLite says."""
+    try:
+        with closing(sqlite3.connect(f"{shard.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as db:
+            yield db
+    except sqlite3.Error as e:
+        raise DataError(f"`{shard}` cannot be read ({e}); `orcamath fsck` says what to do") from e
 
 
 def _version(shard: Path) -> int:
     try:
-        with closing(_open(shard)) as db:
+        with _reading(shard) as db:
             return int(db.execute("PRAGMA user_version").fetchone()[0])
-    except sqlite3.Error:
+    except DataError:
         return -1
 
 
@@ -86,7 +93,7 @@ def _marks(models: Collection[int]) -> str:
 
 def new_calls(calls: RememberedCalls, shard: Path, after: int) -> Iterator[list[tuple[int, IndexEntry]]]:
     """Yield the run's calls of one shard that came after a number, in groups."""
-    with closing(_open(shard)) as db:
+    with _reading(shard) as db:
         models = _marks(_numbers(db, calls))
         query = f"{_SELECT} WHERE c.id > ? AND c.model IN ({models}) ORDER BY c.id LIMIT {GROUP}"
         while models and (rows := db.execute(query, (after,)).fetchall()):
@@ -98,14 +105,14 @@ def latest_calls(calls: RememberedCalls, n: int) -> list[RememberedCall]:
     """Return the newest calls of every shard, the newest first, of whatever model: a run's first stage names none yet."""
     found = []
     for shard in calls.shards():
-        with closing(_open(shard)) as db:
+        with _reading(shard) as db:
             found += [_call(row) for row in db.execute(f"{_SELECT} ORDER BY c.id DESC LIMIT ?", (n,))]
     return found
 
 
 def one_call(shard: Path, number: int) -> RememberedCall | None:
     """Return one call whole; None where it is gone."""
-    with closing(_open(shard)) as db:
+    with _reading(shard) as db:
         row = db.execute(f"{_SELECT} WHERE c.id = ?", (number,)).fetchone()
     return None if row is None else _call(row)
 

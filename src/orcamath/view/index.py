@@ -8,12 +8,14 @@ import fcntl
 import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orcamath.errors import DataError
 from orcamath.report.arms import Made, key_of
 from orcamath.view.calls import RememberedCalls, new_calls
 from orcamath.view.kinds import ALL_KINDS, FACETS, RECORD_KINDS, IndexEntry, RecordKind, number
@@ -27,6 +29,10 @@ VERSION = 3
 HEAD_CHARS = 240
 BATCH = 500
 """Rows read and written at once."""
+_PASSING = [
+    getattr(sqlite3, f"SQLITE_{name}") for name in "BUSY LOCKED FULL IOERR READONLY PERM CANTOPEN NOMEM".split()
+]
+"""What SQLite says of others, of the disk and of rights: no damage."""
 
 _SCHEMA = f"""
 CREATE TABLE parts (id INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, stage TEXT NOT NULL,
@@ -67,6 +73,7 @@ class Index:
         self._words: dict[str, int] = {}
         self._unreadable: set[str] = set()
         self._left = 0
+        self._damaged = False
         if self.writes and not _current(path):
             self._begin()
 
@@ -78,18 +85,35 @@ class Index:
 
     def indexed(self) -> Indexed:
         """Tell how far it is."""
-        db = self.reader()
-        try:
+        with self.sound(), closing(self.reader()) as db:
             rows = db.execute("SELECT coalesce(max(id), 0) FROM records").fetchone()[0]
             parts = db.execute("SELECT count(*) FROM parts WHERE whole").fetchone()[0]
-        finally:
-            db.close()
         return Indexed(rows, parts, self._left)
+
+    @contextmanager
+    def sound(self) -> Iterator[None]:
+        """Raise DataError in place of what SQLite says of an index that is damaged or gone; the next update makes it anew."""
+        try:
+            yield
+        except (sqlite3.Error, FileNotFoundError) as e:
+            if isinstance(e, sqlite3.Error) and (getattr(e, "sqlite_errorcode", None) or 0) & 0xFF in _PASSING:
+                raise DataError(f"the viewer's index `{self.path}` cannot be used now: {e}. Load the page again") from e
+            self._damaged = True
+            raise DataError(
+                f"the viewer's index `{self.path}` is damaged ({e}). It is made anew: load the page again in a moment. It can "
+                f"be deleted at any time"
+            ) from e
 
     def update(self, made: Sequence[Made], calls: RememberedCalls) -> None:
         """Add what is not there yet: sealed tables first, the newest model calls last. Nothing where another process writes."""
         if not self.writes:
             return
+        if self._damaged:
+            self._begin()
+        with self.sound():
+            self._add_new(made, calls)
+
+    def _add_new(self, made: Sequence[Made], calls: RememberedCalls) -> None:
         wanted = {f"{m.artifact.path.name}/{kind.name}": (m, kind) for m, kind in _tables(made)}
         db = self._open()
         try:
@@ -131,6 +155,7 @@ class Index:
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         self._words.clear()
+        self._damaged = False
         db = self._open()
         db.executescript(_SCHEMA)
         db.execute(f"PRAGMA user_version={VERSION}")

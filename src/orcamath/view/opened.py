@@ -67,14 +67,15 @@ class Opened:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Hand out this thread's reading connection; a new one where the index was begun again."""
-        inode = self.index.path.stat().st_ino
-        kept = getattr(self._kept, "db", None)
-        if kept is None or kept[0] != inode:
-            if kept is not None:
-                kept[1].close()
-            kept = self._kept.db = (inode, self.index.reader())
-        yield kept[1]
+        """Hand out this thread's reading connection; a new one where the index was begun again. Raises DataError."""
+        with self.index.sound():
+            inode = self.index.path.stat().st_ino
+            kept = getattr(self._kept, "db", None)
+            if kept is None or kept[0] != inode:
+                if kept is not None:
+                    kept[1].close()
+                kept = self._kept.db = (inode, self.index.reader())
+            yield kept[1]
 
     def update(self) -> None:
         """Add to the index what was sealed or asked since."""

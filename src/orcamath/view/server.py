@@ -6,8 +6,8 @@ connection, so that a long search holds nobody up.
 """
 
 import asyncio
+import logging
 import secrets
-import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from importlib import resources
@@ -16,7 +16,7 @@ import orjson
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from orcamath.errors import OrcamathError, UsageError
+from orcamath.errors import UsageError
 from orcamath.view.compare import compare
 from orcamath.view.doubts import LISTS, doubts
 from orcamath.view.find import PAGE, Query, facets, page, record_totals
@@ -28,6 +28,7 @@ from orcamath.view.whole import inert, named, question_behind, raw_text, whole
 
 __all__ = ["application", "serve_view"]
 
+log = logging.getLogger(__name__)
 UPDATE_EVERY_S = 3.0
 MAX_BODY = 64_000
 SCRIPTS = ("app.js", "parts.js", "records.js", "story.js", "compare.js", "doubts.js", "live.js")
@@ -40,13 +41,16 @@ FILES = {
 """What is served as it lies; nothing typed in an address becomes a path."""
 Answer = Callable[[Opened, web.Request, object], object]
 """What makes the JSON of one address; the last is the body of a POST."""
+Told = Callable[[Exception], str]
+"""What one message says of an exception."""
 OPENED: web.AppKey[Opened] = web.AppKey("opened", Opened)
+TOLD: web.AppKey[Told] = web.AppKey("told")
 
 
-def application(opened: Opened, token: str) -> web.Application:
-    """Build the server of one run; everything is below `/TOKEN/`."""
-    app = web.Application(middlewares=[let_through], client_max_size=MAX_BODY)
-    app[TOKEN], app[OPENED] = token, opened
+def application(opened: Opened, token: str, told: Told) -> web.Application:
+    """Build the server of one run; everything is below `/TOKEN/`. Whatever goes wrong is said as `told` says it."""
+    app = web.Application(middlewares=[let_through, _answered], client_max_size=MAX_BODY)
+    app[TOKEN], app[OPENED], app[TOLD] = token, opened, told
     for name, (file, kind) in FILES.items():
         app.router.add_get(f"/{{token}}/{name}", _file(file, kind))
     app.router.add_get("/{token}/report.html", _report)
@@ -58,10 +62,10 @@ def application(opened: Opened, token: str) -> web.Application:
     return app
 
 
-async def serve_view(opened: Opened, port: int, announce: Callable[[str], None]) -> None:
+async def serve_view(opened: Opened, port: int, announce: Callable[[str], None], told: Told) -> None:
     """Serve until cancelled; `announce` gets the address, token and all. Raises OSError where the port is taken."""
     token = secrets.token_urlsafe(24)
-    runner = web.AppRunner(application(opened, token), access_log=None)
+    runner = web.AppRunner(application(opened, token, told), access_log=None)
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", port)
@@ -78,9 +82,14 @@ async def _updating(app: web.Application) -> AsyncIterator[None]:
     """Keep the index up to date while the server runs."""
 
     async def update() -> None:
+        said = ""
         while True:
-            with suppress(OrcamathError, OSError, sqlite3.Error):  # a run may be moved or begun again under our eyes
+            try:  # a run may be moved or begun again under our eyes
                 await asyncio.to_thread(app[OPENED].update)
+            except Exception as e:
+                if repr(e) != said:
+                    log.warning("the list of records is not up to date: %s", app[TOLD](e))
+                said = repr(e)
             await asyncio.sleep(UPDATE_EVERY_S)
 
     task = asyncio.create_task(update())
@@ -88,6 +97,20 @@ async def _updating(app: web.Application) -> AsyncIterator[None]:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
+
+
+@web.middleware
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let whatever goes wrong be one message, as JSON."""
+    try:
+        return await handler(request)
+    except web.HTTPException:
+        raise
+    except Exception as e:
+        body = orjson.dumps({"error": inert(request.app[TOLD](e))})
+        return web.Response(
+            body=body, status=400 if isinstance(e, UsageError) else 500, content_type="application/json"
+        )
 
 
 def _file(name: str, kind: str) -> Handler:
@@ -129,11 +152,8 @@ def _json(answer: Answer, *, posted: bool = False) -> Handler:
                 body = orjson.loads(await request.read())
             except orjson.JSONDecodeError:
                 raise web.HTTPBadRequest from None
-        try:
-            found, status = await asyncio.to_thread(answer, request.app[OPENED], request, body), 200
-        except OrcamathError as e:
-            found, status = {"error": inert(str(e))}, 400 if isinstance(e, UsageError) else 500
-        return web.Response(body=orjson.dumps(found), status=status, content_type="application/json")
+        found = await asyncio.to_thread(answer, request.app[OPENED], request, body)
+        return web.Response(body=orjson.dumps(found), content_type="application/json")
 
     return send
 

@@ -98,14 +98,19 @@ def _plain(value: object) -> str:
 
 def _table_row(path: Path, row: int) -> dict[str, object]:
     """Read one row; tables are written in groups, so only its group is read, and the next rows wanted are often in it."""
-    changed = path.stat().st_mtime_ns
-    starts = _starts(path, changed)
-    group = max(i for i, start in enumerate(starts) if start <= row)
+    values: dict[str, object]
     try:
-        found = _group(path, changed, group)
-    except (OSError, pa.ArrowInvalid) as e:
-        raise DataError(f"cannot read the table `{path}`: {e}; `orcamath fsck` finds and mends what is damaged") from e
-    values: dict[str, object] = found.slice(row - starts[group], 1).to_pylist()[0]
+        changed = path.stat().st_mtime_ns
+        starts = _starts(path, changed)
+        group = max(i for i, start in enumerate(starts) if start <= row)
+        (values,) = _group(path, changed, group).slice(row - starts[group], 1).to_pylist()
+    except (
+        OSError,
+        ValueError,
+    ) as e:  # what pyarrow raises of a damaged file is a ValueError, and so is a row too many
+        raise DataError(
+            f"cannot read row {row} of the table `{path}`: {e}; `orcamath fsck` finds and mends what is damaged"
+        ) from e
     return values
 
 
