@@ -204,7 +204,8 @@ class Workshop:
     def sealed(self, stage: Stage[S, P], settings: S, *inputs: P.args, **named: P.kwargs) -> Artifact | None:
         """Return what `stage` would find, or None where it would have to make it."""
         name = self.store.digest_of(stage.name, stage.version, settings, _named(settings, inputs, named))
-        return self.store.find(stage.name, name)
+        found = self.store.find(stage.name, name)
+        return found if found is not None and found.changed_table() is None else None
 
     def tell_reused(self) -> None:
         """Say in one line which stages were there already."""
