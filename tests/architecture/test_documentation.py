@@ -5,6 +5,7 @@ What its code does when it is run is `tests/unit/test_docs_run.py`; the walks of
 
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -127,3 +128,20 @@ def test_the_log_is_newest_first_a_month_a_file_and_wrapped(path: Path) -> None:
     assert len({day[:7] for day in days}) == 1, "older months go to docs/log/YEAR-MONTH.md"
     prose = [line for line in text.split("\n") if not line.startswith(("|", "    ", "#"))]
     assert [line for line in prose if len(line) > 120] == []
+
+
+def test_every_package_that_is_asked_for_has_its_licence_listed_at_the_version_that_is_pinned() -> None:
+    rows = re.findall(r"^\| ([\w.-]+) \| (\S+) \| (.+) \|$", (ROOT / "docs" / "licences.md").read_text(), re.MULTILINE)
+    listed = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version, _ in rows}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    wanted = [
+        *project["dependencies"],
+        *(n for e in ("student", "lora", "gguf", "hub", "tensorboard") for n in extras[e]),
+    ]
+    names = {re.sub(r"[-_.]+", "-", re.split(r"[\[><=~ ;]", n)[0]).lower() for n in wanted}
+    assert not names - listed.keys()
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line)
+    pinned = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pins.items()}
+    assert {n: v for n, v in listed.items() if n in pinned and pinned[n] != v.split("+")[0]} == {}
+    assert not [name for name, _, licence in rows if licence in ("not stated", "not installed")]
