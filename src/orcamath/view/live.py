@@ -53,6 +53,8 @@ class Money(NamedTuple):
 
     spent: float
     cap: float | None
+    by_stage: Mapping[str, float]
+    """Stage → what of it is spent; for programs that read `status --json`."""
     doubt: str = ""
     """Why the book cannot be read, so that nobody knows what is spent; empty where it can."""
 
@@ -164,4 +166,4 @@ def _money(book: Path | None, recipe: Mapping[str, Any]) -> Money:
         usd = dict(account_of(book).usd)
     except OrcamathError as e:
         doubt = str(e)
-    return Money(sum(usd.values()), None if cap is None else float(cap), doubt)
+    return Money(sum(usd.values()), None if cap is None else float(cap), usd, doubt)
