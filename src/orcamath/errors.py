@@ -29,6 +29,7 @@ line adds where the troubleshooting page has its kind.
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import ClassVar
 
 __all__ = [
@@ -69,9 +70,11 @@ class OrcamathError(Exception):
 
     @classmethod
     def help(cls) -> str:
-        """Return where docs/troubleshooting.md has this kind: `docs/troubleshooting.md#cap-reached`."""
+        """Return where docs/troubleshooting.md (a wheel has a copy) has this kind: `docs/troubleshooting.md#cap-reached`."""
         known = next(kind.__name__ for kind in cls.__mro__ if kind.__module__ == __name__)
-        return "docs/troubleshooting.md#" + re.sub(r"(?<!^)(?=[A-Z])", "-", known).lower()
+        copy = Path(__file__).with_name("troubleshooting.md")
+        page = copy if copy.exists() else "docs/troubleshooting.md"
+        return f"{page}#" + re.sub(r"(?<!^)(?=[A-Z])", "-", known).lower()
 
 
 class UsageError(OrcamathError):

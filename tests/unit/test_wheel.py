@@ -45,7 +45,7 @@ def test_the_wheel_holds_what_the_package_holds_and_nothing_else(wheel: Path) ->
     listed = subprocess.run(
         ["git", "ls-files", "src"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
-    assert held == {name.removeprefix("src/") for name in listed}
+    assert held == {name.removeprefix("src/") for name in listed} | {"orcamath/troubleshooting.md"}
     kinds = {Path(name).suffix for name in held}
     assert {".yaml", ".md", ".safetensors", ".html", ".txt", ".json"} <= kinds
 
@@ -74,3 +74,13 @@ def test_a_recipe_runs_from_an_installed_wheel_in_an_empty_folder(wheel: Path, t
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
+    lost = subprocess.run(
+        [sys.executable, "-m", "orcamath", "plan", "nope"],
+        cwd=here,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    page, _, anchor = lost.stderr.splitlines()[-1].removeprefix("help: ").partition("#")
+    assert (Path(page).is_file(), anchor) == (True, "recipe-error")
