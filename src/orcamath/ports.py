@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from orcamath.records import Outcome, canonical
 
@@ -18,6 +18,7 @@ __all__ = [
     "Closing",
     "Comparison",
     "Finding",
+    "InBlocks",
     "Judge",
     "Message",
     "Pose",
@@ -31,7 +32,11 @@ __all__ = [
     "TrackedRun",
     "Tracker",
     "Usage",
+    "one_by_one",
 ]
+
+Before = TypeVar("Before")
+After = TypeVar("After")
 
 
 class Message(NamedTuple):
@@ -246,6 +251,19 @@ class Tracker(Protocol):
     def close(self) -> None:
         """Write out what is still held; called when the run ends, and harmless a second time."""
         ...
+
+
+class InBlocks(Protocol):
+    """Has pure work done on blocks, wherever; what came of them in their order, one look ahead or many."""
+
+    def __call__(self, work: Callable[[Before], After], blocks: Iterable[Before], /) -> Iterable[After]:
+        """Yield `work(block)` for every block. `work` and blocks must be picklable by value."""
+        ...
+
+
+def one_by_one(work: Callable[[Before], After], blocks: Iterable[Before], /) -> Iterable[After]:
+    """Do the work in this process, one block in memory."""
+    return map(work, blocks)
 
 
 class Progress(Protocol):

@@ -129,6 +129,7 @@ def _run_base(
     budget = Budget(history.adopted(folder.path), recipe.budget.cap_usd, recipe.budget.stages_usd)
     shown.money = lambda: (budget.spent_usd(), recipe.budget.cap_usd)
     if engine is not None:
+        store.in_blocks = engine.in_blocks
         engine.keep_books(budget, recipe.budget.cap_usd, recipe.budget.stages_usd)
     tools = Assembled(store) if engine is None else Assembled(store, engine.spread)
     shop = Workshop(store, folder, tools, keeper, until, announce, budget=budget, trackers=trackers, keeper=keeper)

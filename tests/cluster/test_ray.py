@@ -13,7 +13,7 @@ import pytest
 from orcamath.assemble import Assembled, open_chat
 from orcamath.cluster.crew import RayEngine
 from orcamath.cluster.settings import EngineSettings
-from orcamath.errors import CapReached, ModelError, RecipeError, TeacherRefused
+from orcamath.errors import CapReached, DataError, ModelError, RecipeError, TeacherRefused
 from orcamath.ports import Message, Request
 from orcamath.recipe_file import load
 from orcamath.running import run_recipe
@@ -190,6 +190,30 @@ def test_more_workers_than_there_is_place_for_is_said_and_not_waited_for(cluster
     with serve(slow) as server, pytest.raises(ModelError, match="--workers"):
         remembered(engine, served(server.base_url), Ledger(tmp_path / "ledger")).fill(ask(4))
     engine.dismiss()
+
+
+def test_blocks_are_worked_on_in_order_and_those_of_a_lost_node_again(engine: RayEngine, cluster: Any) -> None:
+    lost, base = next(iter(cluster.worker_nodes)), 7
+
+    def work(n: int) -> tuple[int, int]:
+        time.sleep(0.05)
+        return n, base * n
+
+    try:
+        came = []
+        for found in engine.in_blocks(work, range(60)):
+            came.append(found)
+            if len(came) == 10:
+                cluster.remove_node(lost, allow_graceful=False)
+    finally:
+        cluster.add_node(num_cpus=1, **STORE)
+    assert came == [(n, 7 * n) for n in range(60)]
+
+    def broken(n: int) -> int:
+        raise DataError(f"block {n}")
+
+    with pytest.raises(DataError, match="block 0"):
+        list(engine.in_blocks(broken, range(3)))
 
 
 def made(root: Path, overrides: list[str], cluster: EngineSettings | None) -> dict[str, bytes]:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from elsewhere import elsewhere
 from orcamath.contamination import SearchSettings, check_files, search, spool
 from orcamath.contamination.overlap import Measure, Overlap, ngrams
 from orcamath.contamination.words import Vocabulary, content, grams, numbers_masked, pieces, split_words, stop_words
@@ -122,6 +123,17 @@ def test_the_size_of_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     assert whole.pairs == small.pairs
     assert whole.best == small.best
     assert np.allclose(whole.nearest.cosines, small.nearest.cosines, atol=1e-12)
+
+
+def test_blocks_that_are_searched_elsewhere_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, tests = made_up(300, 3), made_up(20, 4)
+    monkeypatch.setattr(spool, "BLOCK", 7)
+    here = search(rows, tests, SearchSettings(threshold=0.2))
+    there = search(rows, tests, SearchSettings(threshold=0.2), in_blocks=elsewhere)
+    assert {p.look for p in here.pairs} == {"paper", "every_pair", "masked"}
+    assert there.pairs == here.pairs
+    assert there.best == here.best
+    assert np.array_equal(there.nearest.cosines, here.nearest.cosines)
 
 
 def test_fewer_rows_than_neighbours_and_no_rows_at_all() -> None:

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from elsewhere import elsewhere
 from orcamath.duplicates import likeness
 from orcamath.duplicates.minhash import BANDS, bands, candidates
+from orcamath.ports import one_by_one
 from orcamath.records import Problem, Rejected
-from orcamath.stages.collect import CollectSettings, collect, looks_english
-from orcamath.store.artifacts import Artifact
+from orcamath.stages.collect import BLOCK, CollectSettings, collect, looks_english
+from orcamath.store.artifacts import Artifact, Store
 from scripted import Bench, seed
 
 STORY = (
@@ -195,3 +197,21 @@ def test_likeness_and_language_take_any_text(text: str) -> None:
     seen = likeness(text)
     assert seen == likeness(text)
     assert isinstance(looks_english(text), bool)
+
+
+def test_blocks_that_are_marked_elsewhere_change_nothing(tmp_path: Path) -> None:
+    """Copies, near copies, siblings and what filters drop, within a block and across blocks."""
+    rows = [seed(STORY.replace("12", str(i % 900))) for i in range(2 * BLOCK)]
+    rows += [seed(STORY.replace("12", str(i)).replace("Tom", "Ada")) for i in range(200)]
+    rows += [seed(f"nothing {i}") for i in range(100)]
+    settings = CollectSettings(min_chars=20, language="en")
+    made = {}
+    for name, in_blocks in (("here", one_by_one), ("there", elsewhere)):
+        store = Store(tmp_path / name)
+        store.in_blocks = in_blocks
+        read = store.stage("seeds", 1, None, [], lambda out: out.keep(out.write("problems", rows)))
+        found = store.stage("collect", 1, settings, [read], lambda out, read=read: collect(out, settings, [read]))
+        made[name] = {p.name: p.read_bytes() for p in found.path.iterdir()}
+    assert made["here"] == made["there"]
+    assert found.balance["kept"] == 900
+    assert set(found.balance["rejected"]) == {"same_text", "near_duplicate", "too_short"}

@@ -45,6 +45,31 @@ def test_a_known_engine_writes_its_command_and_own_rules_of_sampling_are_off(tmp
         ServerSettings()
 
 
+@pytest.mark.parametrize(("visible", "n"), [("0,1,3", 3), ("2", 1), ("", 1)])
+def test_a_known_engine_serves_on_all_gpus_at_hand(
+    visible: str, n: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `vllm` of our own on the path notes how it was called, and serves."""
+    program = tmp_path / "vllm"
+    program.write_text(
+        f"#!{sys.executable}\nimport json, os, pathlib, sys\n"
+        f"pathlib.Path({str(tmp_path / 'called.json')!r}).write_text(json.dumps(sys.argv[1:]))\n"
+        "said = dict(zip(sys.argv[3::2], sys.argv[4::2]))\n"
+        "ours = ['-m', 'orcamath.testing', '--port', said['--port'], '--models', said['--served-model-name']]\n"
+        "os.execv(sys.executable, [sys.executable, *ours])\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    (tmp_path / "model").mkdir()
+    model = StudentServer(ServerSettings(engine="vllm"), tmp_path / "model", "weights-0123456789abcdef")
+    (reply,) = model([Request(token_ids=(1, 2, 3))])
+    assert reply.error is None
+    called = json.loads((tmp_path / "called.json").read_text())
+    assert called[:2] == ["serve", str(tmp_path / "model")]
+    assert called[-2:] == ["--data-parallel-size", str(n)]
+
+
 def test_what_goes_with_every_request_and_what_the_recipe_adds(tmp_path: Path) -> None:
     seen = tmp_path / "seen.jsonl"
     model = student(tmp_path, f"{FAKE} {{name}} --bodies {seen} --options {{model}}", body={"top_k": 5, "mine": True})

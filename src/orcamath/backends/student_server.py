@@ -34,6 +34,8 @@ from orcamath.stages.serving import ServerSettings
 __all__ = ["StudentServer"]
 
 _MARKS = ("{model}", "{name}", "{port}")
+"""What a command must hold; `{gpus}` it may."""
+_DEVICES = Path("/proc/driver/nvidia/gpus")
 _LAST_LINES = 20
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """A proxy of the environment is not for this machine."""
@@ -103,7 +105,8 @@ class StudentServer:
     @contextlib.contextmanager
     def _running(self) -> Iterator[str]:
         port = _free_port()
-        values = zip(_MARKS, (str(self.model), self.name, str(port)), strict=True)
+        marks = (*_MARKS, "{gpus}")
+        values = zip(marks, (str(self.model), self.name, str(port), str(_gpus_at_hand())), strict=True)
         words = shlex.split(self.command)
         for mark, value in values:
             words = [word.replace(mark, value) for word in words]
@@ -147,6 +150,14 @@ def _served(port: int) -> list[str] | None:
             return [str(m["id"]) for m in orjson.loads(answer.read())["data"]]
     except (OSError, urllib.error.URLError, orjson.JSONDecodeError, KeyError, TypeError):
         return None
+
+
+def _gpus_at_hand() -> int:
+    """Return how many GPUs a server started here finds, 1 where it finds none: the user's own choice, or the driver's list."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return max(1, sum(bool(name.strip()) for name in chosen.split(",")))
+    return max(1, len(list(_DEVICES.glob("*"))))
 
 
 def _free_port() -> int:

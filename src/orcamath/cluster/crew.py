@@ -14,12 +14,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from orcamath import __version__
+from orcamath.cluster.blocks import ALONE, over_nodes
 from orcamath.cluster.purse import DriverPurse
 from orcamath.cluster.settings import EngineSettings
 from orcamath.cluster.spread import News, Spread
 from orcamath.cluster.worker import Worker
 from orcamath.errors import ModelError, OrcamathError, RecipeError
-from orcamath.ports import Batched, Chat, Request
+from orcamath.ports import Batched, Chat, InBlocks, Request
 from orcamath.records import digest
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Budget, Price
@@ -112,6 +113,11 @@ class RayEngine:
         there = self.ray.cluster_resources()
         return self.settings.workers or max(1, int(there.get("GPU", 0) or there.get("CPU", 1)))
 
+    @property
+    def in_blocks(self) -> InBlocks:
+        """Who does work that is the same block by block."""
+        return over_nodes(self.ray)
+
     def dismiss(self) -> None:
         """Let all actors go, and what they left on their nodes."""
         for crew in self._crews.values():
@@ -183,7 +189,7 @@ class _RayCrew:
             max_restarts=0,
             max_task_retries=0,
             scheduling_strategy="SPREAD",
-            runtime_env={"env_vars": {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}},
+            runtime_env=ALONE,
         )
         shards = f"{self.engine.run}-{digest(self.chat.fingerprint)}"
         return actor.remote(self.engine.open_chat, shards, __version__, str(Path.cwd()), self.engine.ask())

@@ -19,6 +19,7 @@ from orcamath.contamination.neighbours import Nearest, counts, nearest_rows
 from orcamath.contamination.overlap import Overlap, ngrams
 from orcamath.contamination.spool import Spool
 from orcamath.contamination.words import Block, Vocabulary, content, numbers_masked
+from orcamath.ports import InBlocks, one_by_one
 from orcamath.records import Settings
 from orcamath.text.minhash import jaccard
 
@@ -87,8 +88,12 @@ def search(
     settings: SearchSettings,
     looks: Sequence[Look] = LOOKS,
     tick: Callable[[int], None] = lambda _: None,
+    in_blocks: InBlocks = one_by_one,
 ) -> SearchResult:
-    """Search training texts, read once, for the test questions. `tick` is told how many rows were read."""
+    """Search training texts, read once, for the test questions.
+
+    `tick` is told how many rows were read; `in_blocks` does what the further looks find in each block of rows.
+    """
     vocabulary = Vocabulary()
     asked = vocabulary.encode(tests)
     bare = content(asked, vocabulary.n_stop)
@@ -97,7 +102,7 @@ def search(
         n_words = len(vocabulary)
         near = nearest_rows(counts(bare, n_words), spool.counts(n_words), frequency, spool.n_rows, settings.top)
         best, pairs = _papers_step(bare, near, spool, vocabulary.n_stop, settings)
-        pairs += _further_looks(asked, spool, vocabulary, settings, looks)
+        pairs += _further_looks(asked, spool, vocabulary, settings, looks, in_blocks)
         return SearchResult(spool.n_rows, len(tests), best, sorted(pairs), near)
 
 
@@ -131,9 +136,14 @@ def _papers_step(
 
 
 def _further_looks(
-    asked: Block, spool: Spool, vocabulary: Vocabulary, settings: SearchSettings, looks: Sequence[Look]
+    asked: Block,
+    spool: Spool,
+    vocabulary: Vocabulary,
+    settings: SearchSettings,
+    looks: Sequence[Look],
+    in_blocks: InBlocks,
 ) -> list[Pair]:
-    numbers = vocabulary.numbers()
+    numbers, n_stop = vocabulary.numbers(), vocabulary.n_stop
     ways: dict[Look, tuple[Callable[[Block], Block], Overlap]] = {}
 
     def way(look: Look, seen: Callable[[Block], Block], overlap: Callable[[Block], Overlap]) -> None:
@@ -141,21 +151,20 @@ def _further_looks(
             ways[look] = (seen, overlap(seen(asked)))
 
     s = settings
-    way(
-        "every_pair",
-        lambda b: content(b, vocabulary.n_stop),
-        lambda t: Overlap(t, min(s.ngrams), "jaccard", s.threshold),
-    )
+    way("every_pair", lambda b: content(b, n_stop), lambda t: Overlap(t, min(s.ngrams), "jaccard", s.threshold))
     way("containment", lambda b: b, lambda t: Overlap(t, s.containment_n, "containment", s.containment_threshold))
     way("masked", lambda b: numbers_masked(b, numbers), lambda t: Overlap(t, s.masked_n, "jaccard", s.masked_threshold))
+
+    def hits(block: Block) -> tuple[int, list[Pair]]:
+        return block.n_rows, [
+            Pair(look, int(row), int(test), overlap.n, float(score))
+            for look, (seen, overlap) in ways.items()
+            for row, test, score in zip(*overlap(seen(block)), strict=True)
+        ]
+
     pairs: list[Pair] = []
     first = 0
-    for block in spool.blocks() if ways else ():
-        for look, (seen, overlap) in ways.items():
-            hits = overlap(seen(block))
-            pairs += [
-                Pair(look, first + int(row), int(test), overlap.n, float(score))
-                for row, test, score in zip(*hits, strict=True)
-            ]
-        first += block.n_rows
+    for n_rows, found in in_blocks(hits, spool.blocks()) if ways else ():
+        pairs += [pair._replace(row=first + pair.row) for pair in found]
+        first += n_rows
     return pairs

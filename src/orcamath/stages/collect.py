@@ -13,6 +13,7 @@ Deviation: the paper does not say whether it removed duplicates; all of it is ou
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from zlib import crc32
 
@@ -23,7 +24,6 @@ from pydantic import Field
 from orcamath.agents.wellformed import flaw, numbers
 from orcamath.duplicates.likeness import Likeness, hidden_value, likeness, trace
 from orcamath.duplicates.minhash import BANDS, bands, candidates
-from orcamath.ports import Progress
 from orcamath.records import Problem, Rejected, Settings
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
@@ -32,6 +32,10 @@ from orcamath.text.minhash import BATCH
 from orcamath.text.words import ENGLISH, normal
 
 __all__ = ["CollectFacts", "CollectSettings", "collect", "looks_english"]
+
+
+BLOCK = 16 * BATCH
+"""Problems that are marked together, here or elsewhere."""
 
 
 class CollectSettings(Settings):
@@ -64,7 +68,7 @@ class CollectFacts(Facts):
 
 @dataclass
 class _Marks:
-    """What pass one keeps of all problems: arrays with one row a problem."""
+    """What pass one keeps of problems: arrays with one row a problem."""
 
     text: npt.NDArray[np.uint32]
     bands: npt.NDArray[np.uint32]
@@ -72,13 +76,26 @@ class _Marks:
     dropped: dict[int, str] = field(default_factory=dict)
     """Row → reason, for what the filters drop."""
 
+    @classmethod
+    def of(cls, n: int, settings: CollectSettings) -> "_Marks":
+        """Begin with `n` problems of which nothing is known."""
+        n_bands = BANDS if settings.near else 0
+        return cls(np.zeros(n, np.uint32), np.zeros((n, n_bands), np.uint32), np.zeros(n, np.uint32))
+
+    def put(self, first: int, found: "_Marks") -> int:
+        """Take over what was found of a block that begins at row `first`; returns the row behind it."""
+        end = first + len(found.text)
+        self.text[first:end], self.bands[first:end], self.sibling[first:end] = found.text, found.bands, found.sibling
+        self.dropped |= {first + row: reason for row, reason in found.dropped.items()}
+        return end
+
 
 @stage("collect", version=4, settings=CollectSettings, facts=CollectFacts)
 def collect(out: Output, settings: CollectSettings, parts: Sequence[Artifact]) -> CollectFacts:
     """Write every problem of the parts that passes the filters and repeats no earlier one."""
     n = sum(part.count("problems") for part in parts)
     out.progress.begin("collect", 2 * n)
-    marks = _mark(parts, settings, n, out.progress)
+    marks = _mark(parts, settings, n, out)
     earlier = _earlier(marks, settings)
     drops = Counter[str]()
     out.write("problems", _kept(out, settings, parts, marks, earlier, drops))
@@ -95,27 +112,32 @@ def looks_english(text: str) -> bool:
     return len(words) < 8 or sum(w in ENGLISH for w in words) >= 0.1 * len(words)
 
 
-def _mark(parts: Sequence[Artifact], settings: CollectSettings, n: int, progress: Progress) -> _Marks:
-    marks = _Marks(
-        np.zeros(n, np.uint32), np.zeros((n, BANDS if settings.near else 0), np.uint32), np.zeros(n, np.uint32)
-    )
-    rows = enumerate(_read(parts))
-    while batch := list(islice(rows, BATCH)):
-        fit = []
-        for row, problem in batch:
-            progress.advance()
-            if reason := _unfit(problem, settings):
-                marks.dropped[row] = reason
-                continue
-            fit.append((row, problem.question))
-            marks.text[row] = crc32(normal(problem.question).encode())
-            if problem.target is not None:
-                name = "\0".join((*problem.parents, problem.origin, hidden_value(problem.target)))
-                marks.sibling[row] = crc32(name.encode()) | 1
-        if settings.near and fit:
-            told = [trace(text) for _, text in fit]
-            salts = [crc32(repr(s.numbers).encode()) for s in told]
-            marks.bands[[row for row, _ in fit]] = bands([s.runs for s in told], salts)
+def _mark(parts: Sequence[Artifact], settings: CollectSettings, n: int, out: Output) -> _Marks:
+    """First pass: mark all problems, block by block."""
+    marks, rows, first = _Marks.of(n, settings), _read(parts), 0
+    blocks = iter(lambda: list(islice(rows, BLOCK)), [])
+    for found in out.in_blocks(partial(_marked, settings), blocks):
+        end = marks.put(first, found)
+        out.progress.advance(end - first)
+        first = end
+    return marks
+
+
+def _marked(settings: CollectSettings, block: Sequence[Problem]) -> _Marks:
+    """Mark the problems of one block."""
+    marks, fit = _Marks.of(len(block), settings), []
+    for row, problem in enumerate(block):
+        if reason := _unfit(problem, settings):
+            marks.dropped[row] = reason
+            continue
+        fit.append(row)
+        marks.text[row] = crc32(normal(problem.question).encode())
+        if problem.target is not None:
+            name = "\0".join((*problem.parents, problem.origin, hidden_value(problem.target)))
+            marks.sibling[row] = crc32(name.encode()) | 1
+    for batch in (fit[i : i + BATCH] for i in range(0, len(fit), BATCH) if settings.near):
+        told = [trace(block[row].question) for row in batch]
+        marks.bands[batch] = bands([s.runs for s in told], [crc32(repr(s.numbers).encode()) for s in told])
     return marks
 
 

@@ -102,7 +102,7 @@ def gate(
     screened = _screened(taught, screens)
     rows = [(r.id, r.origin) for r in _rows(taught) if r.id not in screened]
     training = (r.question for r in _rows(taught) if r.id not in screened)
-    found = search(training, [t.question for t in tests], settings, tick=out.progress.advance)
+    found = search(training, [t.question for t in tests], settings, tick=out.progress.advance, in_blocks=out.in_blocks)
     seeds = _seeds_only(taught, screened, tests, settings)
     colliding = _colliding(found, settings)
     reasons = dict(sorted(Counter(reason for reason, _ in screened.values()).items()))

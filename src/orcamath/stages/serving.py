@@ -9,13 +9,17 @@ from orcamath.records import Settings
 __all__ = ["ServerSettings"]
 
 ENGINES = {
-    "vllm": "vllm serve {model} --served-model-name {name} --port {port} --generation-config vllm",
+    "vllm": (
+        "vllm serve {model} --served-model-name {name} --port {port} --generation-config vllm "
+        "--data-parallel-size {gpus}"
+    ),
     "sglang": (
         "python -m sglang.launch_server --model-path {model} --served-model-name {name} --port {port} "
-        "--sampling-defaults openai"
+        "--sampling-defaults openai --dp-size {gpus}"
     ),
 }
-"""How a server is started whose own sampling rules are off: the checkpoint's generation_config is not read."""
+"""How a server is started on all GPUs at hand, one copy of the student each, whose own sampling rules are off: the checkpoint's
+generation_config is not read."""
 
 
 class ServerSettings(Settings):
@@ -24,7 +28,8 @@ class ServerSettings(Settings):
     engine: Literal["vllm", "sglang"] | None = None
     """A server whose command is known; it must be installed beside, or `command` says where."""
     command: str | None = None
-    """How to start the server; `{model}`, `{name}` and `{port}` are put in. No shell reads it."""
+    """How to start the server; `{model}`, `{name}` and `{port}` are put in, and `{gpus}`, how many GPUs are at hand
+    (1 where none is). No shell reads it."""
     body: dict[str, Any] = Field(default_factory=dict)
     """Extra fields of every request's body, or other values of ours (see docs/training.md)."""
     start_timeout_s: float = Field(default=900.0, gt=0)

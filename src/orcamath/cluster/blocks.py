@@ -1,0 +1,47 @@
+"""Pure work on blocks by tasks on a cluster: some blocks ahead, results in the blocks' order, a lost one done again.
+
+In: work and blocks, picklable. Out: what `map` would yield. Nothing is asked or paid in such a task, so Ray may try it again.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from orcamath.ports import After, Before, InBlocks
+
+if TYPE_CHECKING:
+    from ray import ObjectRef
+
+__all__ = ["ALONE", "over_nodes"]
+
+AHEAD = 2
+"""Blocks under way for each CPU of the cluster."""
+SHARE = 0.25
+"""Of a CPU, that a task asks for: actors that hold models keep theirs meanwhile."""
+RETRIES = 8
+ALONE: dict[str, Any] = {"env_vars": {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}}
+"""Where whatever runs on a node runs: one thread a process."""
+
+
+def over_nodes(ray: ModuleType) -> InBlocks:
+    """Return who does such work on all nodes of a connected cluster."""
+    remote = ray.remote(_do).options(
+        num_cpus=SHARE, max_retries=RETRIES, scheduling_strategy="SPREAD", runtime_env=ALONE
+    )
+
+    def in_blocks(work: Callable[[Before], After], blocks: Iterable[Before], /) -> Iterator[After]:
+        sent, ahead = ray.put(work), AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
+        under_way: deque[ObjectRef] = deque()
+        for block in blocks:
+            under_way.append(remote.remote(sent, block))
+            if len(under_way) >= ahead:
+                yield ray.get(under_way.popleft())
+        while under_way:
+            yield ray.get(under_way.popleft())
+
+    return in_blocks
+
+
+def _do(work: Callable[[Before], After], block: Before) -> After:
+    return work(block)
