@@ -6,28 +6,28 @@ In: work and blocks, picklable. Out: what `map` would yield. Nothing is asked or
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orcamath.ports import After, Before, InBlocks
 
 if TYPE_CHECKING:
     from ray import ObjectRef
 
-__all__ = ["ALONE", "over_nodes"]
+__all__ = ["ONE_THREAD", "over_nodes"]
 
 AHEAD = 2
 """Blocks under way for each CPU of the cluster."""
 SHARE = 0.25
 """Of a CPU, that a task asks for: actors that hold models keep theirs meanwhile."""
 RETRIES = 8
-ALONE: dict[str, Any] = {"env_vars": {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}}
+ONE_THREAD: dict[str, object] = {"env_vars": {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}}
 """Where whatever runs on a node runs: one thread a process."""
 
 
 def over_nodes(ray: ModuleType) -> InBlocks:
     """Return who does such work on all nodes of a connected cluster."""
     remote = ray.remote(_do).options(
-        num_cpus=SHARE, max_retries=RETRIES, scheduling_strategy="SPREAD", runtime_env=ALONE
+        num_cpus=SHARE, max_retries=RETRIES, scheduling_strategy="SPREAD", runtime_env=ONE_THREAD
     )
 
     def in_blocks(work: Callable[[Before], After], blocks: Iterable[Before], /) -> Iterator[After]:

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from orcamath import __version__
-from orcamath.cluster.blocks import ALONE, over_nodes
+from orcamath.cluster.blocks import ONE_THREAD, over_nodes
 from orcamath.cluster.purse import DriverPurse
 from orcamath.cluster.settings import EngineSettings
 from orcamath.cluster.spread import News, Spread
@@ -189,7 +189,7 @@ class _RayCrew:
             max_restarts=0,
             max_task_retries=0,
             scheduling_strategy="SPREAD",
-            runtime_env=ALONE,
+            runtime_env=ONE_THREAD,
         )
         shards = f"{self.engine.run}-{digest(self.chat.fingerprint)}"
         return actor.remote(self.engine.open_chat, shards, __version__, str(Path.cwd()), self.engine.ask())

@@ -5,12 +5,13 @@ stays. Three ways to repeat: the same text after normalising; nearly the same te
 quantity; for siblings (Ask-Me-Anything's children of one seed) the same hidden number asked for by the same question,
 whatever their texts share. Siblings' drops are counted apart.
 
-Two passes over the input; in memory at most 100 bytes a problem (64 of them MinHash bands).
+Two passes over the input; in memory 84 bytes a problem (64 of them MinHash bands), 8 a pair that is compared, and the problems
+that later ones are still compared with.
 
 Deviation: the paper does not say whether it removed duplicates; all of it is ours and can be turned off.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -96,9 +97,8 @@ def collect(out: Output, settings: CollectSettings, parts: Sequence[Artifact]) -
     n = sum(part.count("problems") for part in parts)
     out.progress.begin("collect", 2 * n)
     marks = _mark(parts, settings, n, out)
-    earlier = _earlier(marks, settings)
     drops = Counter[str]()
-    out.write("problems", _kept(out, settings, parts, marks, earlier, drops))
+    out.write("problems", _kept(out, settings, parts, marks, _earlier(marks, settings), drops))
     out.progress.end()
     return CollectFacts(problems_in=n, duplicates=dict(sorted(drops.items())))
 
@@ -154,19 +154,34 @@ def _unfit(problem: Problem, settings: CollectSettings) -> str | None:
     return None
 
 
-def _earlier(marks: _Marks, settings: CollectSettings) -> dict[int, list[int]]:
-    """Return for every row that may repeat something the earlier rows to compare it with, first ones first."""
+class _Earlier:
+    """For every row the earlier rows that it may repeat."""
+
+    def __init__(self, n: int, pairs: npt.NDArray[np.int32]) -> None:
+        """`pairs`: (later row, earlier row) among `n`, in any order and perhaps more than once. Shape (pairs, 2)."""
+        pairs = np.unique(pairs, axis=0)
+        self._rows = pairs[:, 1]
+        self._starts = np.searchsorted(pairs[:, 0], np.arange(n + 1))
+        self.last_use = np.full(n, -1, np.int32)
+        """By which row each is compared last; −1 where by none. Shape (n,)."""
+        np.maximum.at(self.last_use, pairs[:, 1], pairs[:, 0])
+
+    def of(self, row: int) -> list[int]:
+        """Return the earlier rows to compare a row with, first ones first."""
+        found: list[int] = self._rows[self._starts[row] : self._starts[row + 1]].tolist()
+        return found
+
+
+def _earlier(marks: _Marks, settings: CollectSettings) -> _Earlier:
+    """Find whom to compare with whom."""
     usable = np.ones(len(marks.text), np.bool_)
     usable[list(marks.dropped)] = False
-    found = defaultdict(set)
-    keys = [marks.text[:, None], *([marks.bands] if settings.near else [])]
-    for columns in keys:
-        for later, row in candidates(columns, usable):
-            found[int(later)].add(int(row))
+    pairs = [candidates(marks.text[:, None], usable)]
+    if settings.near:
+        pairs.append(candidates(marks.bands, usable))
     if settings.siblings:
-        for later, row in candidates(marks.sibling[:, None], usable & (marks.sibling > 0)):
-            found[int(later)].add(int(row))
-    return {later: sorted(rows) for later, rows in found.items()}
+        pairs.append(candidates(marks.sibling[:, None], usable & (marks.sibling > 0)))
+    return _Earlier(len(marks.text), np.concatenate(pairs))
 
 
 @dataclass(frozen=True)
@@ -188,11 +203,10 @@ def _kept(
     settings: CollectSettings,
     parts: Sequence[Artifact],
     marks: _Marks,
-    earlier: dict[int, list[int]],
+    earlier: _Earlier,
     drops: Counter[str],
 ) -> Iterator[Problem]:
     """Second pass: compare each row with the few earlier ones that it may repeat, and count those that do."""
-    last_use = {row: later for later, rows in sorted(earlier.items()) for row in rows}
     seen: dict[int, _Seen] = {}
     for row, problem in enumerate(_read(parts)):
         out.progress.advance()
@@ -200,16 +214,17 @@ def _kept(
             out.reject(Rejected(item=problem.id, reason=marks.dropped[row], text=problem.question))
             continue
         reason, stays = None, problem.id
-        if row in earlier or row in last_use:
+        others, is_used = earlier.of(row), earlier.last_use[row] >= 0
+        if others or is_used:
             me = _seen(problem)
-            for other in (seen[r] for r in earlier.get(row, ())):
+            for other in (seen[r] for r in others):
                 if reason := _repeats(me, other, settings):
                     stays = other.stays
                     break
-            if row in last_use:
+            if is_used:
                 seen[row] = replace(me, stays=stays)
-            for used in earlier.get(row, ()):
-                if last_use[used] == row:
+            for used in others:
+                if earlier.last_use[used] == row:
                     del seen[used]
         if reason:
             drops["siblings" if reason == "repeats_sibling" else "others"] += 1

@@ -9,7 +9,7 @@ training rows are to go, and for that compares every pair, since ten copies amon
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, TypeVar
 
 from pydantic import Field
@@ -100,13 +100,13 @@ def gate(
     tests = list(benchmarks.read(Problem))
     out.progress.begin("contamination gate", taught.count("lessons") + taught.count("problems"))
     screened = _screened(taught, screens)
-    rows = [(r.id, r.origin) for r in _rows(taught) if r.id not in screened]
     training = (r.question for r in _rows(taught) if r.id not in screened)
     found = search(training, [t.question for t in tests], settings, tick=out.progress.advance, in_blocks=out.in_blocks)
     seeds = _seeds_only(taught, screened, tests, settings)
-    colliding = _colliding(found, settings)
+    colliding, alike = _colliding(found, settings), most_alike(found, MAX_PAIRS)
+    rows = _named(taught, screened, {*colliding, *(row for row, _, _ in alike)})
     reasons = dict(sorted(Counter(reason for reason, _ in screened.values()).items()))
-    facts = _facts(settings, found, tests, seeds, _shown(found, taught, rows, tests))
+    facts = _facts(settings, found, tests, seeds, _shown(alike, taught, rows, tests))
     facts = facts.model_copy(update={"screened": reasons, "colliding_rows": len(colliding)})
     if settings.policy == "stop" and colliding:
         raise DataError(
@@ -135,6 +135,13 @@ def gate(
 def _rows(taught: Artifact) -> Iterator[Lesson | Problem]:
     yield from taught.read(Lesson)
     yield from taught.read(Problem)
+
+
+def _named(taught: Artifact, screened: Mapping[str, object], wanted: Collection[int]) -> dict[int, tuple[str, str]]:
+    """Return id and origin of the rows wanted, by their number among those that were searched."""
+    every = (row for record in (Lesson, Problem) for row in taught.columns(record, "id", "origin"))
+    searched = (row for row in every if row[0] not in screened)
+    return {i: (row[0], row[1]) for i, row in enumerate(searched) if i in wanted}
 
 
 def _screened(taught: Artifact, screens: Sequence[Screen]) -> dict[str, tuple[str, str]]:
@@ -173,10 +180,12 @@ def _colliding(found: SearchResult, settings: GateSettings) -> dict[int, int]:
 
 
 def _shown(
-    found: SearchResult, taught: Artifact, rows: Sequence[tuple[str, str]], tests: Sequence[Problem]
+    alike: Sequence[tuple[int, int, dict[str, float]]],
+    taught: Artifact,
+    rows: Mapping[int, tuple[str, str]],
+    tests: Sequence[Problem],
 ) -> tuple[AlikePair, ...]:
     """The most alike pairs in full: each pair once, with every look that found it."""
-    alike = most_alike(found, MAX_PAIRS)
     wanted = {rows[row][0] for row, _, _ in alike}
     texts = {r.id: r.question for r in _rows(taught) if r.id in wanted}
     return tuple(

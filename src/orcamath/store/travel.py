@@ -10,7 +10,7 @@ Not taken along: remembered replies, checkpoints of a training that is not throu
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -91,7 +91,7 @@ def push_run(store: Store, run: Path, place: ObjectStore, name: str | None = Non
                 "book": book,
             }
         )
-        moved = _together(lambda item: place.put(item[1], item[0]), files.items())
+        moved = _together(lambda h: place.put(files[h], h), files)
         if said != before:
             place.add(called, said)
     return Carried(called, len(artifacts), _n_files(own, artifacts, book), sum(n > 0 for n in moved), sum(moved))
@@ -156,7 +156,7 @@ def _refuse(damage: Iterable[Damage]) -> None:
         raise DataError(f"`{found.path}` {found.what}: nothing was put in place. `orcamath fsck` says more")
 
 
-def _together(work: Any, items: Iterable[Any]) -> list[int]:
+def _together(work: Callable[[str], int], items: Iterable[str]) -> list[int]:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(work, items))
 
@@ -197,13 +197,13 @@ def _inside(path: str) -> bool:
 
 
 def _fetch(place: ObjectStore, files: Hashes, folder: Path, moved: Counter[str]) -> None:
-    def one(item: tuple[str, str]) -> int:
-        target = folder / item[0]
+    def one(path: str) -> int:
+        target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        return place.get(item[1], target)
+        return place.get(files[path], target)
 
     folder.mkdir(exist_ok=True)
-    came = _together(one, files.items())
+    came = _together(one, files)
     moved.update({"files": len(came), "bytes": sum(came)})
     for path in [*folder.rglob("*"), folder]:
         sync(path)
