@@ -18,7 +18,7 @@ from orcamath.experiment import first_students_own, run_arms
 from orcamath.families import boundary
 from orcamath.held import held
 from orcamath.outline import outline
-from orcamath.ports import Silent, TrackedRun, Tracker
+from orcamath.ports import Silent, TrackedRun, Tracker, one_by_one
 from orcamath.recipe_file import arms, dump
 from orcamath.recipe_settings import Recipe
 from orcamath.report.progress import ArmsLine, Bars
@@ -146,6 +146,7 @@ def _run_base(
         tools.close()
         if engine is not None:
             engine.dismiss()
+            store.in_blocks = one_by_one
         budget.close()
         shop.leave_pointers(ended=ended)
     keeper.stage("")

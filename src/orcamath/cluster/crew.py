@@ -64,8 +64,9 @@ def connected(settings: EngineSettings) -> Iterator[ModuleType]:
     own: dict[str, object] = {} if settings.address else OWN
     try:
         ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
-    except (ConnectionError, RuntimeError, ValueError) as e:
-        raise ModelError(f"no Ray cluster at `{settings.address}` ({e}): `ray start --head` begins one") from e
+    except Exception as e:  # a bare one where a node is too busy to start
+        where = f"at `{settings.address}`" if settings.address else "that could be begun here"
+        raise ModelError(f"no Ray cluster {where} ({_first_line(e)}): `ray start --head` begins one") from e
     try:
         yield ray
     finally:
