@@ -201,8 +201,10 @@ def test_no_flip_in_an_intent_is_believed_or_a_traceback(tmp_path: Path) -> None
 
 STATE = {"stages": [{"label": "seeds", "seconds": 1.5}], "students": [], "é": "ü", "n": 7}
 
+NESTED, HALF = b'{"a": ' + b"[" * 100_000, seal(STATE).replace('"seeds"', '"\\ud800"').encode()
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", seal(STATE).encode()[:-9]])
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", seal(STATE).encode()[:-9], NESTED, HALF])
 def test_an_unreadable_state_file_is_absent_and_said_in_one_line(tmp_path: Path, content: bytes, caplog) -> None:
     path = tmp_path / "stages.json"
     path.write_bytes(content)

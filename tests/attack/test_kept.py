@@ -71,6 +71,14 @@ def another_folder(path: Path) -> None:
     path.mkdir()
 
 
+def nested(path: Path) -> None:
+    path.write_bytes(b'{"stages": ' + b"[" * 100_000)
+
+
+def half_a_letter(path: Path) -> None:
+    path.write_bytes(b'{"stages": [{"label": "\\ud800"}], "seal": "0"}\n')
+
+
 def is_ours(done: Done) -> None:
     assert done.code in (0, 1, 2, 3, 4)
     assert "fault of orcamath" not in done.err, done.err
@@ -78,7 +86,8 @@ def is_ours(done: Done) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil", [garbage, *(pytest.param(s, marks=pytest.mark.slow) for s in (half, empty, another_folder))]
+    "spoil",
+    [garbage, *(pytest.param(s, marks=pytest.mark.slow) for s in (half, empty, another_folder, nested, half_a_letter))],
 )
 @pytest.mark.parametrize("kept", KEPT)
 def test_whatever_lies_there_is_one_message_and_fsck_finds_it(

@@ -81,7 +81,7 @@ def _listed(folder: Path) -> set[str]:
         return set(json.loads((folder / MARK).read_text(encoding="utf-8"))["files"])
     except KeyError:
         return _held(folder)
-    except (ValueError, TypeError, OSError):
+    except (ValueError, TypeError, OSError, RecursionError):
         return set()
 
 

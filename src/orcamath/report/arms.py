@@ -118,7 +118,7 @@ def steps_of(arm: ArmFolder) -> list[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else []:
         try:
             numbers = json.loads(line)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             continue  # a line that a crash tore
         if isinstance(numbers, dict):
             stage = numbers.get("stage", 0)

@@ -83,7 +83,7 @@ def read_state(folder: Path) -> RunState | None:
         raw: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
         known = {k: v for k, v in raw.items() if k in RunState._fields}
         return RunState(**{**known, "expected": tuple(raw.get("expected", ()))})
-    except (OSError, ValueError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -118,7 +118,7 @@ def manifest_of(path: Path) -> dict[str, Any] | None:
         text = path.read_bytes().decode("utf-8", "replace")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    with suppress(ValueError, TypeError, KeyError):
+    with suppress(ValueError, TypeError, KeyError, RecursionError):
         if (version := json.loads(text)["manifest_version"]) > MANIFEST_VERSION:  # whatever else it says
             raise SchemaTooNew(
                 f"`{path}` is version {version}, known is {MANIFEST_VERSION}: upgrade orcamath, or point `--store` at another "

@@ -77,7 +77,7 @@ def unseal(text: str) -> dict[str, object] | None:
     """Read what `seal` wrote, without the seal; None where it is no JSON mapping or its seal does not fit."""
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict):
         return None
@@ -142,8 +142,8 @@ def number_of(key: bytes, kept: object) -> float | None:
 
 
 def _hash(value: Mapping[str, object]) -> str:
-    # by way of JSON, so that what is hashed is what will be read
-    return blake2b(_dumped(json.loads(_dumped(value))).encode(), digest_size=16).hexdigest()
+    # by way of JSON, so that what is hashed is what will be read; half a character, which damage may spell, was never written
+    return blake2b(_dumped(json.loads(_dumped(value))).encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 def _dumped(value: object) -> str:

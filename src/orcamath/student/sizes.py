@@ -49,7 +49,7 @@ def size_on_disk(path: Path) -> ModelSize:
     """Read a folder's config.json and safetensors headers, or a GGUF file's. Raises ModelError where they make no sense."""
     try:
         return _gguf(path) if path.is_file() else _folder(path)
-    except (OSError, ValueError, KeyError, struct.error) as e:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error) as e:
         raise ModelError(f"the size of the model at `{path}` cannot be read: {type(e).__name__}: {e}") from e
 
 
