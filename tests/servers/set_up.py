@@ -164,6 +164,12 @@ def to_f16(source: Path, target: Path) -> None:
     target.with_suffix(".part").rename(target)
 
 
+def say(line: str) -> None:
+    """Print a line at once: minutes lie between two of them."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def main(names: list[str]) -> None:
     """Set up all of them, or those that are named."""
     source = Path(os.environ.get("ORCAMATH_TEST_MODELS", ""), SOURCE)
@@ -173,9 +179,9 @@ def main(names: list[str]) -> None:
     for name in names or SERVERS:
         try:
             install(name)
-            sys.stdout.write(f"{name}: ready\n")
+            say(f"{name}: ready")
         except (subprocess.CalledProcessError, OSError) as e:
-            sys.stdout.write(f"{name}: SKIPPED, cannot be set up: {e}\n")
+            say(f"{name}: SKIPPED, cannot be set up: {e}")
 
 
 if __name__ == "__main__":

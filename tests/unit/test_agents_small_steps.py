@@ -143,6 +143,7 @@ def test_the_numbers_that_can_be_hidden(statement: str, marked: list[str]) -> No
             "How much did Betty get from her parents?",
             None,
         ),
+        ("Al's soap is double strength and washes [80] loads.", "How many loads does Al's soap wash?", None),
         ("Weng makes [12] dollars an hour for babysitting.", "How much does Weng make an hour?", None),
         ("Ken spends [3] hours on homework.", "How many hours does Ken spend on homework?", None),
         ("Ken spends [3] hours on homework.", "What is the cost of his homework?", "kind"),

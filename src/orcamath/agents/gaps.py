@@ -198,7 +198,9 @@ def _circumstances(question: str, statement: str) -> list[str]:
 def _subject(statement: str) -> set[str]:
     """Return the one person a statement is about; where there are several, their names tell numbers apart."""
     people = {n for s in sentences(statement) for n in re.findall(r"[A-Z][a-z]+", s)}
-    named = {n for n in people if re.search(rf"[a-z,] {n}\b", statement) or re.match(rf"{n} [a-z]", statement)}
+    named = {
+        n for n in people if re.search(rf"[a-z,] {n}\b", statement) or re.match(rf"{n}(?:['’]s)? [a-z]", statement)
+    }
     named -= {d.capitalize() for d in CALENDAR}
     return content_words(named.pop()) if len(named) == 1 else set()
 

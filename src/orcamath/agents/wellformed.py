@@ -36,6 +36,24 @@ _GIVEN_AWAY = pattern(
     ("How many answers are right?", "He answered 7 of them."),
     re.IGNORECASE | re.MULTILINE,
 )
+_QUESTION_MARKS = pattern(
+    r"[?？]+(?![\"”’'])",
+    "ends a question; the question marks of a title in quotes ask nothing",
+    ("How many?", "How many??", "多少？"),
+    ('He reads "Who?" and', "He reads “Who?” and", "How many."),
+)
+_TOLD_BEHIND = pattern(
+    r"\s*(?:[=:]|(?:he|she|it|they|so|therefore|thus|the (?:total|answer))\b)",
+    "goes on behind a question by telling; its answer, where there are numbers",
+    (" She has 5 left.", "= 5", " So it is 5."),
+    (" There are 5 boys.", " Item 5.", ""),
+)
+_THE_REST = pattern(
+    r"\bthe (?:rest|others?)\b",
+    "says that shares belong to one whole",
+    ("60% are red and the rest is blue", "the others"),
+    ("a rest of 2", "the otherwise 60% red"),
+)
 _ENDS = (".", "!", "?", '."', '?"', "?”", ".”", ")", "?'", ".'", "?*", "]", "$")
 
 
@@ -77,8 +95,7 @@ def flaw(text: str) -> str | None:
         return "cut_off" if found and "?" in text else ("no_question" if not found else "cut_off")
     if not found:
         return "no_question"
-    # the question marks of a title in quotes ask nothing
-    if len(re.findall(r"[?？]+(?![\"”’'])", text)) > 1 or len(found) > 1:
+    if len(list(_QUESTION_MARKS.finditer(text))) > 1 or len(found) > 1:
         return "several_questions"
     if _told_after(text):
         return "answer_given_away"
@@ -88,13 +105,7 @@ def flaw(text: str) -> str | None:
 def _told_after(text: str) -> bool:
     """Tell whether numbers are stated behind the question: `How many…? She has 5 left.` gives the answer away."""
     _, mark, behind = text.rpartition("?")
-    return (
-        bool(mark)
-        and bool(
-            re.match(r"\s*(?:[=:]|(?:he|she|it|they|so|therefore|thus|the (?:total|answer))\b)", behind, re.IGNORECASE)
-        )
-        and bool(numbers(behind))
-    )
+    return bool(mark and _TOLD_BEHIND.match(behind) and numbers(behind))
 
 
 _OUT_OF = pattern(
@@ -147,7 +158,7 @@ def _shares(text: str) -> str | None:
     """Shares said to belong to one whole by `the rest` or `the remaining` in the same sentence exceed it."""
     for sentence in sentences(text):
         found = [m[1] for m in _SHARE.finditer(sentence)]
-        if len(found) > 1 and re.search(r"\bthe (?:rest|others?)\b", sentence) and sum(map(Fraction, found)) > 100:
+        if len(found) > 1 and _THE_REST.search(sentence) and sum(map(Fraction, found)) > 100:
             return sentence
     return None
 

@@ -180,21 +180,24 @@ class Asker:
         pieces = tagged(words.text, "question")
         if not pieces:
             return failed(item.id, words, reply)
-        question, q = pieces[0].text, item.gap.quantity
-        seed, statement = item.told.seed, item.told.statement
-        answer = as_told(answer_value(seed), statement)
-        total = numbers(seed.question) + Counter([answer] if answer is not None else [])
-        text = f"{item.story} {question}"
-        whole = pieces[0].whole or not words.cut_off
-        made = hidden(Piece("question", text, whole), q.text, seed, answer, total, last=False, value=q.value)
+        question = pieces[0].text
+        made = self.posed(question, item, whole=pieces[0].whole or not words.cut_off)
         if isinstance(made, Problem):
-            reason, rule = "asks_something_else", astray(question, item.gap, statement)
+            reason, rule = "asks_something_else", astray(question, item.gap, item.told.statement)
             if numbers(question) - numbers(item.gap.sentence):
                 reason = rule = "question_added_number"
             if rule is not None:
-                return Rejected(item=seed.id, reason=reason, detail=f"{rule}: {item.gap.marked}", text=question)
+                return Rejected(item=item.id, reason=reason, detail=f"{rule}: {item.gap.marked}", text=question)
             return [made]
         return made  # a reply that makes no problem is asked for again
+
+    def posed(self, question: str, item: Target, *, whole: bool = True) -> Problem | Rejected:
+        """Put the problem together, whatever its question asks for; `whole`: the question does not break off."""
+        seed, q = item.told.seed, item.gap.quantity
+        answer = as_told(answer_value(seed), item.told.statement)
+        total = numbers(seed.question) + Counter([answer] if answer is not None else [])
+        text = f"{item.story} {question}"
+        return hidden(Piece("question", text, whole), q.text, seed, answer, total, last=False, value=q.value)
 
 
 def opening_for(gap: Gap) -> str | None:
