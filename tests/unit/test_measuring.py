@@ -183,7 +183,7 @@ def test_worked_examples_come_before_each_question_and_are_another_measurement(m
         assert "What is two and two?" not in texts  # a tested problem is never shown
         with pytest.raises(UsageError, match=r"needs as many worked problems.*has 5"):
             measured(model, shown._replace(few_shot=6), tmp_path)
-        with pytest.raises(UsageError, match=r"`mine` has 0"):
+        with pytest.raises(UsageError, match=r"mine\.jsonl` has 0"):
             measured(model, plain._replace(few_shot=1), tmp_path)
 
 

@@ -165,8 +165,10 @@ def _chosen(place: ObjectStore, run: str | None) -> str:
     there = place.runs()
     if run is None and len(there) == 1:
         return there[0]
+    if not there:
+        raise UsageError(f"`{place.url}`: there is no run; `orcamath push RUN {place.url}` sends one")
     if run is None or run not in there:
-        what = f"there is no run `{run}`" if run is not None else f"there are {len(there)} runs, name one:"
+        what = f"there is no run `{run}`" if run is not None else f"there are {len(there)} runs: name one"
         raise UsageError(f"`{place.url}`: {what}; {nearest(run or '', there)} (`orcamath push` sends one)")
     return run
 
