@@ -95,6 +95,7 @@ def train(work: Training, scratch: Path, progress: Progress, metric: Callable[..
     finite, ModelError where a checkpoint does not fit (see `checkpoint.resume`) or memory runs out.
     """
     model, settings, steps = work.model, work.settings, work.steps
+    epoch = epoch_steps(len(work.groups), settings)
     room = Room(at_once(model, settings), alone=not is_sharded(model))
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
@@ -123,7 +124,7 @@ def train(work: Training, scratch: Path, progress: Progress, metric: Callable[..
         speed = report.n_tokens / (time.monotonic() - began)
         metric(step=i, loss=report.loss, grad_norm=norm, learning_rate=rate, tokens_per_s=speed, **report.numbers)
         progress.advance()
-        ends = (i + 1) % epoch_steps(len(work.groups), settings) == 0
+        ends = (i + 1) % epoch == 0
         if (ends or (i + 1) % settings.checkpoint_steps == 0) and i + 1 < len(steps):
             state = {"losses": losses, "n_tokens": n_tokens}
             checkpoint.save_checkpoint(scratch, i + 1, model, optimizer, state, world, epoch_ends=ends)

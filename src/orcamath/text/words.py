@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["CALENDAR", "ENGLISH", "content_words", "normal"]
+__all__ = ["CALENDAR", "ENGLISH", "FUNCTION_WORDS", "content_words", "normal"]
 
 FUNCTION_WORDS = frozenset(
     """
