@@ -1,11 +1,12 @@
-"""Is this tree as quick as another commit's? One figure of one benchmark, measured by each tree's own script in turn.
+"""Is this tree as quick as another commit's? One figure of one benchmark, measured in turn on each tree's source.
 
     git worktree add ../before COMMIT
     python benchmarks/against.py ../before answers_per_cpu_second judging.py FOLDER
-    python benchmarks/against.py ../before . sampling.py --job '{"side": "ours", "name": "pupil", "folder": null}'
+    python benchmarks/against.py --one-script ../before . sampling.py --job '{"side": "ours", "name": "pupil", "passes": 5}'
 
 FIGURE names a number of the object that the script prints with `--json`; `.` is a script that prints a number alone. `--there`
-and `--figure-there` are what the other tree's script is given, and what it calls the figure, where that is something else there.
+and `--figure-there` are what the other tree's script is given, and what it calls the figure, where that is something else there;
+`--one-script` runs this tree's script on the source of both.
 Every run is a process of its own, of one thread; which tree begins changes by pair, so that what else the machine does falls on
 both. `ratio`: median over the pairs of this tree's figure through the other's, the lowest and highest. It compares CPU seconds on
 equally busy cores; how quick anything is it does not say.
@@ -36,10 +37,11 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--there", type=shlex.split, metavar="ARGUMENTS", help="those of the other tree's script")
     parser.add_argument("--figure-there", metavar="FIGURE", help="the figure in what the other tree's script prints")
+    parser.add_argument("--one-script", action="store_true", help="this tree's script for both sources")
 
 
-def figure_of(tree: Path, script: str, arguments: list[str], figure: str) -> float:
-    """Run a tree's script on the tree's own source; returns its figure."""
+def figure_of(tree: Path, scripts: Path, script: str, arguments: list[str], figure: str) -> float:
+    """Run a script of a tree on a tree's source; returns its figure."""
     env = os.environ | {
         "PYTHONPATH": str(tree / "src"),
         "OMP_NUM_THREADS": "1",
@@ -47,7 +49,7 @@ def figure_of(tree: Path, script: str, arguments: list[str], figure: str) -> flo
         "HF_HUB_OFFLINE": "1",
     }
     done = subprocess.run(
-        [sys.executable, str(tree / "benchmarks" / script), *arguments, "--json"],
+        [sys.executable, str(scripts / "benchmarks" / script), *arguments, "--json"],
         env=env,
         check=True,
         stdout=subprocess.PIPE,
@@ -61,8 +63,14 @@ def figure_of(tree: Path, script: str, arguments: list[str], figure: str) -> flo
 def measure(args: argparse.Namespace) -> dict[str, object]:
     """Run both trees in turn."""
     sides = {
-        "this": (HERE, args.script, args.arguments, args.figure),
-        "other": (args.other.resolve(), args.script, args.there or args.arguments, args.figure_there or args.figure),
+        "this": (HERE, HERE, args.script, args.arguments, args.figure),
+        "other": (
+            args.other.resolve(),
+            HERE if args.one_script else args.other.resolve(),
+            args.script,
+            args.there or args.arguments,
+            args.figure_there or args.figure,
+        ),
     }
     figures: dict[str, list[float]] = {side: [] for side in sides}
     for pair in range(args.pairs):
