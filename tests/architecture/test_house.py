@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from pydantic import BaseModel
 
 ROOT = pathlib.Path(__file__).parents[2]
 SRC = ROOT / "src" / "orcamath"
@@ -333,3 +334,20 @@ def test_the_types_have_few_holes() -> None:
     for module, t in text.items():
         for line in re.findall(r".*type: ignore.*", t):
             assert re.search(r"# type: ignore\[[\w-]+\] # \w", line), f"{module}: {line.strip()}: say which, and why"
+
+
+def test_a_setting_with_another_default_keeps_its_bounds() -> None:
+    """`max_new_tokens: int = 700` in a subclass takes the bound of the field above away: bounds belong into the type."""
+    modules = (importlib.import_module(m) for m in MODULES if not m.endswith("__main__"))
+    named = (value for module in modules for value in vars(module).values())
+    settings = {kind for kind in named if isinstance(kind, type) and issubclass(kind, BaseModel)}
+    lost = [
+        f"{kind.__module__}.{kind.__name__}.{name}"
+        for kind in settings
+        for above in kind.__mro__[1:]
+        if issubclass(above, BaseModel)
+        for name, field in above.model_fields.items()
+        if not set(map(repr, field.metadata)) <= set(map(repr, kind.model_fields[name].metadata))
+    ]
+    assert settings
+    assert lost == []

@@ -3,10 +3,14 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from orcamath.agents.solver import SolverSettings
 from orcamath.ports import Request
 from orcamath.records import Lesson, Problem
 from orcamath.stages.confirm import ConfirmSettings, confirm
+from orcamath.stages.reask import ReaskSettings
+from orcamath.stages.teach import TeachSettings
 from orcamath.store.artifacts import Artifact
 from orcamath.verify import VerifySettings, confirms, verify
 from scripted import Bench, Scripted, seed, user_text
@@ -88,3 +92,20 @@ def test_fresh_problems_are_marked_by_what_their_solutions_reach(tmp_path: Path)
 def test_one_solution_finds_less(tmp_path: Path) -> None:
     made = confirmed(tmp_path, say, solutions=1)
     assert made.facts["labels"] == {"no_answer_known": 1, "unconfirmed": 3}
+
+
+@pytest.mark.parametrize("settings", [ConfirmSettings, ReaskSettings, TeachSettings])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"solutions": 2, "temperature": 0},  # greedy: the same text twice
+        {"temperature": -0.1},
+        {"top_p": 0},
+        {"max_new_tokens": 0},
+        {"tries": 0},
+        {"solutions": 0},
+    ],
+)
+def test_settings_of_solving_have_their_bounds(settings: type[SolverSettings], wrong: dict[str, float]) -> None:
+    with pytest.raises(ValidationError, match=r"would be the same text|greater than"):
+        settings.model_validate({"temperature": 0.7, **wrong})

@@ -79,6 +79,15 @@ def test_replies_are_there_after_closing_and_in_another_process(tmp_path: Path) 
     again.close()
 
 
+def test_a_closed_ledger_can_be_read_again_at_once(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.put(ask("q"), "m", answer(ask("q"), "a"))
+    ledger.close()
+    assert ledger.has(ask("q").key("m"))
+    assert ledger.counts() == {"m": 1}
+    ledger.close()
+
+
 def test_a_call_of_a_killed_process_is_kept_once_a_commit_window_has_passed(tmp_path: Path) -> None:
     code = f"""
 import os, time

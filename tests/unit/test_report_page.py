@@ -253,6 +253,16 @@ def test_accounts_that_do_not_balance_are_called_out(results: Results) -> None:
     assert "does not hold" not in render_page(results)
 
 
+def test_the_legend_of_the_verdicts_has_the_colours_of_their_bars(page: str) -> None:
+    practice = page.split('id="practice"')[1]
+    drawn, legend = practice.split("</svg>")[0], practice.split('<ul class="legend">')[1].split("</ul>")[0]
+    bars = re.findall(r'class="bar s(\d)"[^>]*><title>[^<]*, (\w+):', drawn)
+    assert {name: series for series, name in re.findall(r'class="key s(\d)"></span>(\w+)', legend)} == {
+        name: series for series, name in bars
+    }
+    assert {name for _, name in bars} == {"agrees", "disagrees", "unjudged"}
+
+
 def test_rejects_are_grouped_with_their_count_and_their_words(page: str) -> None:
     read = Reader(page)
     assert "numbers_lost in edit: 2" in read.text

@@ -80,7 +80,23 @@ def test_a_number_given_to_another_process_is_not_running() -> None:
     assert not RunState(os.getpid(), socket.gethostname(), 1.0, "orcamath run x").running  # began in 1970
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"process": "x"}', json.dumps({"surprise": 1})])
+WHOLE = {"process": 1, "host": socket.gethostname(), "began_at": 1.0, "command": "c"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        '{"process": "x"}',
+        json.dumps({"surprise": 1}),
+        *(
+            json.dumps(WHOLE | wrong)
+            for wrong in ({"process": "x"}, {"process": 0}, {"process": -1}, {"began_at": "x"}, {"at": None}, {"n": []})
+        ),
+    ],
+)
 def test_what_cannot_be_read_is_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / "state.json").write_text(text)
     assert read_state(tmp_path) is None

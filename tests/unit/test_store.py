@@ -171,6 +171,14 @@ def test_a_second_run_in_one_folder_is_told_who_holds_it(tmp_path: Path) -> None
         pass  # free again
 
 
+def test_a_line_is_added_behind_one_that_a_crash_cut_short(tmp_path: Path) -> None:
+    with RunFolder(tmp_path) as folder:
+        (tmp_path / "metrics.jsonl").write_text('{"step": 0}\n{"step": 1, "lo')
+        folder.metric(step=2)
+        folder.metric(step=3)
+    assert (tmp_path / "metrics.jsonl").read_text().splitlines()[-2:] == ['{"step": 2}', '{"step": 3}']
+
+
 def test_a_killed_holder_leaves_the_folder_free(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path; from orcamath.store.run_folder import RunFolder\n"

@@ -271,6 +271,12 @@ def test_a_run_at_work_shows_its_newest_calls(tmp_path: Path) -> None:
     run.index.close()
 
 
+def test_a_mark_behind_a_torn_line_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "marks.jsonl").write_text('{"id": "a1", "mark": "go')  # a crash, or an editor that ends no line
+    Marks(tmp_path).add("b2", "bad", "")
+    assert list(read_marks(tmp_path / "marks.jsonl")) == ["b2"]
+
+
 def test_marks_are_lines_and_the_last_counts(tmp_path: Path) -> None:
     marks = Marks(tmp_path)
     marks.add("a1", "good", "clean")

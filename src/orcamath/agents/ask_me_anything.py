@@ -11,6 +11,8 @@ and a question that lost a number or still shows the hidden one is rejected by i
 from collections.abc import Sequence
 from typing import Literal
 
+from pydantic import PositiveInt
+
 from orcamath.agents.driver import CallSettings
 from orcamath.agents.hidden_numbers import answer_value, as_told, change_of, short_answer, wording_asked
 from orcamath.agents.replies import failed, said, tagged
@@ -29,7 +31,7 @@ class AskSettings(CallSettings):
     """Settings of Ask-Me-Anything."""
 
     PROMPT = "ask_me_anything"
-    max_new_tokens: int = 2048
+    max_new_tokens: PositiveInt = 2048
     calls: Literal["one", "two", "each"] = "one"
     """`one` call a seed, as in the paper; `two`: the statement, then all questions; `each`: the statement, then every question
     by itself. `writer_size` chooses."""

@@ -14,9 +14,9 @@ so batches do the same at a twentieth of the cost (docs/decisions/agents.md).
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import Annotated, ClassVar, Protocol, TypeVar, runtime_checkable
 
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from orcamath.ports import Progress, Reply, Request, Sampling
 from orcamath.prompts import Prompt, load_prompt
@@ -24,7 +24,7 @@ from orcamath.records import Problem, Rejected, Settings, outside_digest
 from orcamath.store.artifacts import Output
 from orcamath.store.ledger import Remembered
 
-__all__ = ["Agent", "CallSettings", "Item", "drive", "examine", "fill", "fold_replies", "write"]
+__all__ = ["Agent", "CallSettings", "Item", "TopP", "drive", "examine", "fill", "fold_replies", "write"]
 
 
 class Item(Protocol):
@@ -60,14 +60,20 @@ class Agent(Protocol[In_contra, Made_co]):
         ...
 
 
-class CallSettings(Settings):
-    """How an agent calls its model."""
+TopP = Annotated[float, Field(gt=0, le=1)]
 
-    temperature: float = Field(default=0.7, ge=0)
+
+class CallSettings(Settings):
+    """How an agent calls its model.
+
+    Bounds stand in the types, so that a subclass with another default repeats them.
+    """
+
+    temperature: NonNegativeFloat = 0.7
     """At 0 a call is asked once only: asking again would bring the same reply."""
-    top_p: float = Field(default=0.95, gt=0, le=1)
-    max_new_tokens: int = Field(default=2048, ge=1)
-    tries: int = Field(default=2, ge=1)
+    top_p: TopP = 0.95
+    max_new_tokens: PositiveInt = 2048
+    tries: PositiveInt = 2
     """How often a call is asked at most, where the reply could not be read."""
     prompt: str | None = outside_digest(None)
     """Path of your own prompt file; what it says enters the digest, where it lies does not."""

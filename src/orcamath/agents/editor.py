@@ -11,6 +11,8 @@ nearly every problem back as it was (docs/log.md).
 from collections.abc import Sequence
 from typing import Literal
 
+from pydantic import PositiveInt
+
 from orcamath.agents.driver import CallSettings
 from orcamath.agents.replies import Piece, failed, said, tagged
 from orcamath.agents.small_writer.added import useless, with_addition
@@ -30,7 +32,7 @@ class EditorSettings(CallSettings):
     """Settings of the editor."""
 
     PROMPT = "editor"
-    max_new_tokens: int = 700
+    max_new_tokens: PositiveInt = 700
     writes: Literal["whole", "added"] = "whole"
     """`whole`: the new problem, as in the paper; `added`: a sentence and a question that go on from it, for small writers."""
 

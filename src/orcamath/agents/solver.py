@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from orcamath.agents.driver import CallSettings
+from pydantic import NonNegativeFloat, PositiveInt, model_validator
+
+from orcamath.agents.driver import CallSettings, TopP
 from orcamath.agents.replies import failed, said
 from orcamath.answers import final_answer, quantities
 from orcamath.answers.wording import gives_up
@@ -20,10 +22,18 @@ class SolverSettings(CallSettings):
     """Settings of the teacher's calls."""
 
     PROMPT = "solver"
-    temperature: float = 0.0
-    top_p: float = 1.0
-    max_new_tokens: int = 1024
-    tries: int = 1
+    temperature: NonNegativeFloat = 0.0
+    top_p: TopP = 1.0
+    max_new_tokens: PositiveInt = 1024
+    tries: PositiveInt = 1
+    solutions: PositiveInt = 1
+    """How many solutions are asked for a problem; more than one needs a temperature above 0."""
+
+    @model_validator(mode="after")
+    def _solutions_differ(self) -> Self:
+        if self.solutions > 1 and self.temperature == 0:
+            raise ValueError(f"solutions: {self.solutions} with temperature: 0 would be the same text; set temperature")
+        return self
 
 
 class Assignment(NamedTuple):

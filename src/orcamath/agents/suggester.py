@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pydantic import PositiveInt
+
 from orcamath.agents.driver import CallSettings
 from orcamath.agents.replies import failed, said, tagged
 from orcamath.agents.small_writer.hiding import question_of
@@ -19,7 +21,7 @@ class SuggesterSettings(CallSettings):
     """Settings of the suggester."""
 
     PROMPT = "suggester"
-    max_new_tokens: int = 400
+    max_new_tokens: PositiveInt = 400
     max_suggestions: int = 3
     """Further ones are not passed on."""
     max_chars: int = 400

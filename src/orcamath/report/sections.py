@@ -118,6 +118,8 @@ class PracticeCounts(NamedTuple):
     """What judging and pairing came to."""
 
     plot: Markup
+    key: tuple[tuple[str, int], ...]
+    """(outcome, number of its colour in `plot`)."""
     rows: tuple[tuple[str, JudgeFacts], ...]
     preferences: tuple[tuple[str, PreferFacts], ...]
     """(stage, what it says)."""
@@ -282,7 +284,15 @@ def practice(results: Results) -> PracticeCounts:
     aims = [(key, f) for key, f in said if isinstance(f, PracticeFacts) and f.aimed]
     spells = [(key, f) for key, f in said if isinstance(f, PracticeFacts) and f.n_at_most]
     online = [(key, f) for key, f in said if isinstance(f, OnlineFacts) and f.rounds]
-    return PracticeCounts(drawn, tuple(judged), tuple(preferred), tuple(aims), tuple(spells), tuple(online))
+    return PracticeCounts(
+        plot=drawn,
+        key=tuple(zip(OUTCOMES, VERDICT_SERIES, strict=True)),
+        rows=tuple(judged),
+        preferences=tuple(preferred),
+        aims=tuple(aims),
+        spells=tuple(spells),
+        online=tuple(online),
+    )
 
 
 def contamination(results: Results) -> Gate | None:

@@ -53,8 +53,8 @@ class CollectSettings(Settings):
     """Drop children of one seed that hide the same number and ask the same."""
     language: str | None = None
     """`en` drops what does not read as English; None lets every language pass."""
-    min_chars: int = 0
-    max_chars: int | None = None
+    min_chars: int = Field(default=0, ge=0)
+    max_chars: int | None = Field(default=None, ge=1)
     solvable: bool = False
     """Drop what cannot be solved by its form: no question, no number, cut off, numbers that contradict each other."""
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TypeVar
 
-from pydantic import Field
+from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from orcamath.agents import solver as solvers
 from orcamath.agents.driver import drive
@@ -33,11 +33,11 @@ Row = TypeVar("Row", Lesson, Problem)
 class ConfirmSettings(SolverSettings):
     """How known answers are confirmed."""
 
-    temperature: float = 0.7
-    max_new_tokens: int = 512
-    solutions: int = Field(default=2, ge=1)
+    temperature: NonNegativeFloat = 0.7
+    max_new_tokens: PositiveInt = 512
+    solutions: PositiveInt = 2
     """Solutions a problem; more find more of the right labels with a weak solver."""
-    least: int = Field(default=1, ge=1)
+    least: PositiveInt = 1
     """How many of them must reach the known answer. No other answer may be reached by more, whatever this says."""
 
 

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from orcamath.agents import solver
-from orcamath.agents.driver import drive
+from orcamath.agents.driver import TopP, drive
 from orcamath.agents.solver import Assignment, Solution, SolverSettings
 from orcamath.answers import same
 from orcamath.preferences import Judged, answer_against_teacher, joined
@@ -31,16 +31,10 @@ __all__ = ["ReaskFacts", "ReaskSettings", "Settlement", "reask", "settle"]
 class ReaskSettings(SolverSettings):
     """How the teacher is asked again."""
 
-    temperature: float = 0.7
-    top_p: float = 0.95
-    solutions: int = Field(default=5, ge=1)
+    temperature: NonNegativeFloat = 0.7
+    top_p: TopP = 0.95
+    solutions: PositiveInt = 5
     """New solutions of each doubtful problem; more than half of them have to agree."""
-
-    @model_validator(mode="after")
-    def _solutions_differ(self) -> "ReaskSettings":
-        if self.solutions > 1 and self.temperature == 0:
-            raise ValueError(f"solutions: {self.solutions} with temperature: 0 would be the same text; set temperature")
-        return self
 
 
 class Settlement(NamedTuple):

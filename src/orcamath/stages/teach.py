@@ -17,7 +17,7 @@ from itertools import groupby
 from typing import Literal
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from orcamath.agents import solver as solvers
 from orcamath.agents.driver import drive
@@ -57,26 +57,18 @@ class TeachSettings(SolverSettings):
 
     by: Literal["teacher", "seeds"] = "teacher"
     """Who writes the solutions: the teacher (paper), or those who made the seeds (see `worked`; asks no model)."""
-    max_problems: int | None = None
+    max_problems: int | None = Field(default=None, ge=0)
     """How many problems the teacher solves; None for all of them."""
     seed: int = 0
     """Chooses others."""
-    solutions: int = Field(default=1, ge=1)
-    """How many solutions are asked for a problem; more than one needs a temperature above 0."""
     keep: Literal["all", "first"] = "all"
     """Whether every solution of a problem makes a lesson, or the first of the best verified only."""
-    max_answer_chars: int | None = 1800
+    max_answer_chars: int | None = Field(default=1800, ge=1)
     """Longer solutions are dropped (paper: 1,800, for Suggester & Editor only)."""
     max_answer_chars_origins: tuple[str, ...] = ("suggester_editor",)
     verify: VerifySettings = VerifySettings()
     most_rejected: float = outside_digest(0.5, ge=0, le=1)
     """Where more than this share of what the teacher wrote goes no further, the run says so at once."""
-
-    @model_validator(mode="after")
-    def _several_need_temperature(self) -> "TeachSettings":
-        if self.solutions > 1 and self.temperature == 0:
-            raise ValueError(f"solutions: {self.solutions} with temperature: 0 would be the same text; set temperature")
-        return self
 
 
 class RungFacts(Fact):

@@ -233,6 +233,7 @@ class Ledger:
                 for db in {*self._readers.values()} | ({self._writer} if self._writer else set()):
                     db.close()
                 self._readers, self._writer, self._pending, self._failed = {}, None, 0, None
+                self._looked = -LOOK_EVERY_S
                 for cache in (self._models, self._prefixes, self._prompts):
                     cache.clear()
                 if self._lock is not None:

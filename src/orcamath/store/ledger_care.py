@@ -5,6 +5,7 @@ In: one shard. Out: what is spoilt in it, or how many calls were dropped.
 
 import sqlite3
 from collections.abc import Collection, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -51,8 +52,7 @@ def spoilt(path: Path, db: sqlite3.Connection) -> Iterator[Spoilt]:
 def forget_models(path: Path, fingerprints: Collection[str]) -> int:
     """Drop every call of these models from a shard and give the space back; returns how many. Raises RunBusy."""
     n = 0
-    with _alone(path), explained(path, "the ledger"):
-        db = open_shard(path)
+    with _alone(path), explained(path, "the ledger"), closing(open_shard(path)) as db:
         db.execute("BEGIN IMMEDIATE")
         for name in fingerprints:
             n += db.execute(
@@ -64,7 +64,6 @@ def forget_models(path: Path, fingerprints: Collection[str]) -> int:
         db.execute("COMMIT")
         db.execute("VACUUM")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        db.close()
     return n
 
 

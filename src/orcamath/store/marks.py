@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -13,6 +12,7 @@ import orjson
 
 from orcamath.errors import UsageError
 from orcamath.reading import bounded_lines, open_file
+from orcamath.store.placing import add_line
 
 __all__ = ["MARKS", "Mark", "Marks", "read_marks"]
 
@@ -45,13 +45,7 @@ class Marks:
         if not isinstance(note, str) or len(note) > MAX_NOTE:
             raise UsageError(f"a note is text of at most {MAX_NOTE:,} characters")
         made = Mark(name, "good" if mark == "good" else "bad", note, round(time.time(), 3))
-        line = json.dumps(made._asdict(), ensure_ascii=True) + "\n"
-        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(handle, line.encode("ascii"))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        add_line(self.path, json.dumps(made._asdict(), ensure_ascii=True), synced=True)
         self.of[name] = made
         return made
 

@@ -1,4 +1,8 @@
-"""Written aside, then renamed: a reader finds the old, the new or nothing, never a half, whatever crashes."""
+"""Files that a crash leaves whole: written beside their place and renamed, or added to line by line.
+
+A reader of a renamed file finds the old content, the new one or no file, never a part. A line that a crash cut short is lost, and
+the one that is added after it is not.
+"""
 
 import os
 import shutil
@@ -6,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["aside_of", "folder_whole", "put_in_place", "remove", "sync", "write_whole"]
+__all__ = ["add_line", "aside_of", "folder_whole", "put_in_place", "remove", "sync", "write_whole"]
 
 
 def write_whole(path: Path, content: bytes, *, synced: bool = True) -> None:
@@ -24,6 +28,21 @@ def write_whole(path: Path, content: bytes, *, synced: bool = True) -> None:
     aside.replace(path)
     if synced:
         sync(path.parent)
+
+
+def add_line(path: Path, line: str, *, synced: bool = False) -> None:
+    """Add a line to a text file, made where there is none; behind a line that a crash cut short it begins a new one.
+
+    `line`: without its line end. `synced`: it is on the disk on return.
+    """
+    with path.open("ab+") as f:
+        if f.tell():
+            f.seek(-1, os.SEEK_END)
+            line = line if f.read(1) == b"\n" else f"\n{line}"
+        f.write(f"{line}\n".encode())
+        if synced:
+            f.flush()
+            os.fsync(f.fileno())
 
 
 @contextmanager

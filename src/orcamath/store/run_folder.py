@@ -11,7 +11,7 @@ from orcamath.errors import RunBusy
 from orcamath.store.links import no_way_out
 from orcamath.store.literals import masked
 from orcamath.store.locks import holder_of, take, wait_for
-from orcamath.store.placing import write_whole
+from orcamath.store.placing import add_line, write_whole
 from orcamath.store.seals import read_sealed, seal
 from orcamath.visible import visible
 
@@ -73,10 +73,8 @@ class RunFolder:
     def log(self, line: str) -> None:
         """Append a dated line to `log.txt`, for people: no key in it, further lines set in so that none passes for another's."""
         shown = visible(masked(line)).replace("\n", "\n    ")
-        with (self.path / "log.txt").open("a", encoding="utf-8") as f:
-            f.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {shown}\n")
+        add_line(self.path / "log.txt", f"{time.strftime('%Y-%m-%d %H:%M:%S')} {shown}")
 
     def metric(self, **numbers: object) -> None:
         """Append one line to `metrics.jsonl`, for programs."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as f:
-            f.write(json.dumps(numbers) + "\n")
+        add_line(self.path / "metrics.jsonl", json.dumps(numbers))

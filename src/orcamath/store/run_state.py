@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import TypeAdapter
+
 from orcamath.errors import OrcamathError
 from orcamath.ports import Progress
 from orcamath.store.run_folder import RunFolder
@@ -77,14 +79,17 @@ class RunState(NamedTuple):
         return None if rate is None or self.total is None else max(0.0, (self.total - self.n) / rate)
 
 
+_STATE = TypeAdapter(RunState)
+
+
 def read_state(folder: Path) -> RunState | None:
     """Return what a run folder says of itself; None where it says nothing that can be read."""
     try:
         raw: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        known = {k: v for k, v in raw.items() if k in RunState._fields}
-        return RunState(**{**known, "expected": tuple(raw.get("expected", ()))})
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        state = _STATE.validate_python({k: v for k, v in raw.items() if k in RunState._fields})
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
+    return state if state.process > 0 else None  # 0 and below name groups of processes
 
 
 def _younger(process: int, began_at: float) -> bool:

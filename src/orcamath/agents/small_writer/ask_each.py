@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from pydantic import PositiveInt
+
 from orcamath.agents.driver import CallSettings, fill, fold_replies, write
 from orcamath.agents.gaps import Gap, astray, gaps, number_kind
 from orcamath.agents.hidden_numbers import answer_value, as_told, change_of, hidden, short_answer
@@ -46,16 +48,16 @@ class StatementSettings(CallSettings):
     """Settings of the call that tells the answer."""
 
     PROMPT = "ask_statement"
-    max_new_tokens: int = 200
-    tries: int = 3
+    max_new_tokens: PositiveInt = 200
+    tries: PositiveInt = 3
 
 
 class QuestionSettings(CallSettings):
     """Settings of the calls that ask for one number each."""
 
     PROMPT = "ask_question"
-    max_new_tokens: int = 100
-    tries: int = 3
+    max_new_tokens: PositiveInt = 100
+    tries: PositiveInt = 3
 
 
 class Told(NamedTuple):

@@ -8,6 +8,8 @@ Deviation: the paper asks for statement and questions in one reply (section 2.2)
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from pydantic import PositiveInt
+
 from orcamath.agents.driver import CallSettings, write
 from orcamath.agents.hidden_numbers import wording_asked
 from orcamath.agents.replies import failed, said, tagged
@@ -25,7 +27,7 @@ class QuestionsSettings(CallSettings):
     """Settings of the call that asks for all numbers of a statement."""
 
     PROMPT = "ask_questions"
-    max_new_tokens: int = 1024
+    max_new_tokens: PositiveInt = 1024
 
 
 class Questioner:
