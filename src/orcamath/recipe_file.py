@@ -128,7 +128,7 @@ def dump(recipe: Recipe) -> str:
 def _text(name: str) -> tuple[str, str]:
     path = Path(name)
     if path.suffix in {".yaml", ".yml"} or path.is_file():
-        if not path.is_file():
+        if not path.exists():
             raise RecipeError(f"recipe file `{path}` does not exist; recipes that ship: {', '.join(shipped())}")
         try:
             return read_text(path, "recipe file"), str(path)

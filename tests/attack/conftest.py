@@ -1,13 +1,13 @@
 """A finished run with everything that it keeps, lent to each attack as a copy."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from commanding import call_in
+from in_memory import scratch
 
 RECIPE = """\
 name: r
@@ -20,12 +20,17 @@ budget: {cap_usd: 5}
 """
 
 
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """Lend pytest's own, but in memory."""
+    with scratch() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def ran() -> Iterator[Path]:
-    """Lend `r.yaml`, run up to its lessons. Other users of this machine may look into it."""
-    with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        folder.chmod(0o755)
+    """Lend `r.yaml`, run up to its lessons."""
+    with scratch() as folder:
         (folder / "r.yaml").write_text(RECIPE)
         assert call_in(folder, "run", "r.yaml", "--until", "teach").code == 0
         yield folder
@@ -34,6 +39,5 @@ def ran() -> Iterator[Path]:
 @pytest.fixture
 def here(ran: Path) -> Iterator[Path]:
     """Lend a copy."""
-    with tempfile.TemporaryDirectory() as made:
-        Path(made).chmod(0o755)
-        yield shutil.copytree(ran, Path(made) / "here")
+    with scratch() as folder:
+        yield shutil.copytree(ran, folder / "here")

@@ -1,5 +1,6 @@
 """Model folders and GGUF files of strangers: one message each, nothing waited for, nothing read elsewhere, no code run."""
 
+import ast
 import json
 import os
 import struct
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import orcamath
 from orcamath.errors import ModelError
 from orcamath.student.gguf_header import gguf_header
 from orcamath.student.model import load_model, open_folder
@@ -104,3 +106,27 @@ def test_a_malformed_gguf_is_one_message(kind: str, tmp_path: Path) -> None:
         gguf_header(path)
     with pytest.raises(ModelError, match=r"m\.gguf"):
         open_folder(str(path))
+
+
+UNTRUSTED = {
+    "PeftModel": "takes no such option: what an adapter may be is looked at before (`student.intake.base_of`)",
+    "GenerationConfig": "takes no such option: settings of what this process saved, none of which names code",
+}
+LOADERS = ("from_pretrained", "from_config", "load_custom_generate")
+
+
+def loads(path: Path) -> list[tuple[str, ast.Call]]:
+    """Return the calls in a file that load by what a model's files say: on which class, and the call."""
+    calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+    return [
+        (ast.unparse(c.func.value), c) for c in calls if isinstance(c.func, ast.Attribute) and c.func.attr in LOADERS
+    ]
+
+
+def test_every_path_that_loads_a_model_says_that_its_code_is_not_run() -> None:
+    found = [(path, *load) for path in sorted(Path(orcamath.__file__).parent.rglob("*.py")) for load in loads(path)]
+    assert len(found) > 6
+    for path, owner, call in found:
+        said = {k.arg: ast.unparse(k.value) for k in call.keywords}
+        assert said.get("trust_remote_code") == "False" or owner in UNTRUSTED, f"{path}:{call.lineno}"
+    assert not set(UNTRUSTED) - {owner for _, owner, _ in found}

@@ -1,6 +1,7 @@
 """Weights that are not the model's, checkpoints and log-probs that are not what was written."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,16 +51,20 @@ def test_a_pickled_adapter_is_never_opened(tmp_path: Path) -> None:
         open_folder(str(folder))
 
 
-@pytest.mark.parametrize("lose", [True, False])
-def test_an_adapter_with_other_tensors_is_refused_by_name(tmp_path: Path, lose: bool) -> None:
+def adapter(folder: Path) -> Path:
     from peft import LoraConfig
 
-    base = tiny_folder(tmp_path / "base")
+    base = tiny_folder(folder / "base")
     model = with_adapter(tiny_model(), LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
     model.peft_config["default"].base_model_name_or_path = str(base.path)
-    folder = tmp_path / "adapter"
-    model.save_pretrained(folder)
-    tiny_tokenizer().save_pretrained(folder)
+    model.save_pretrained(folder / "adapter")
+    tiny_tokenizer().save_pretrained(folder / "adapter")
+    return folder / "adapter"
+
+
+@pytest.mark.parametrize("lose", [True, False])
+def test_an_adapter_with_other_tensors_is_refused_by_name(tmp_path: Path, lose: bool) -> None:
+    folder = adapter(tmp_path)
     load_model(folder)
     weights = load_file(folder / "adapter_model.safetensors")
     name = min(weights)
@@ -70,6 +75,37 @@ def test_an_adapter_with_other_tensors_is_refused_by_name(tmp_path: Path, lose: 
     save_file(weights, folder / "adapter_model.safetensors", {"format": "pt"})
     with pytest.raises(ModelError, match="1 tensors missing" if lose else "1 tensors of no known place: `stray`"):
         load_model(folder)
+
+
+@pytest.mark.parametrize(
+    ("claim", "says"),
+    [
+        ({"r": 10**7}, "r: 10000000"),
+        ({"rank_pattern": {"q_proj": 10**7}}, "r: 10000000"),
+        ({"layer_replication": [[0, 1]] * 20_000}, "layer_replication"),
+        ({"peft_type": "PROMPT_TUNING", "tokenizer_kwargs": {"trust_remote_code": True}}, "only LoRA"),
+        ({"peft_type": "XLORA", "adapters": {"a": "evil"}}, "only LoRA"),
+        ({"peft_type": ["LORA"]}, "only LoRA"),
+        ({"megatron_config": {"a": 1}, "megatron_core": "evil"}, "cannot be loaded"),
+        ({"base_model_name_or_path": None}, "names no"),
+        ({"base_model_name_or_path": "adapter"}, "is one itself"),
+        ({"base_model_name_or_path": "pickled"}, "pickles can run code"),
+        ({"base_model_name_or_path": "linked"}, "out of the model's folder"),
+    ],
+)
+def test_an_adapter_is_lora_on_a_base_that_was_looked_at(claim, says: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = adapter(tmp_path)
+    for name in ("pickled", "linked"):
+        shutil.copytree(tmp_path / "base", name)
+    Path("pickled/model.safetensors").rename("pickled/pytorch_model.bin")
+    Path("linked/more.json").symlink_to("/etc/hostname")
+    Path("evil.py").write_text("open('ran', 'w')")
+    file = folder / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | claim))
+    with pytest.raises(ModelError, match=says):
+        load_model(folder)
+    assert not Path("ran").exists()
 
 
 @pytest.mark.parametrize("how", ["flipped", "gone"])

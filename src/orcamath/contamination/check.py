@@ -104,7 +104,7 @@ def questions(
 ) -> Iterator[tuple[Path, str, Mapping[str, object]]]:
     """Stream (file, question, row) of every row. Raises DataError with the place, UsageError for a missing column."""
     for path in paths:
-        if not path.is_file():
+        if path.is_dir() or not path.exists():
             raise DataError(f"there is no file `{path}`; check the path (of a folder, name the files)")
         for row in _asdiv(path) if ".xml" in path.suffixes else rows(path):
             if isinstance(row, Rejected):

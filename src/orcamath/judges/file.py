@@ -247,7 +247,7 @@ def _label(value: object, where: str, number: int) -> bool | None:
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Read a file's rows, one at a time; raises DataError with file and line for what cannot be read."""
-    if not path.is_file():
+    if path.is_dir() or not path.exists():
         raise DataError(f"there is no file `{path}`; check the path (of a folder, name the files)")
     for row in rows_of(path):
         if isinstance(row, Rejected):

@@ -91,7 +91,7 @@ def _examples(text: str, where: str) -> Iterator[tuple[str, str]]:
 
 def _own(path: str | Path) -> str:
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise RecipeError(f"prompt file `{path}` does not exist; leave the key out to use the one that ships")
     return read_text(path, "prompt file")
 

@@ -264,7 +264,7 @@ def _made(out: Output, settings: StartSettings, make: Callable[[Row], T | Reject
     if settings.path is None:
         raise DataError(f"start_from needs `path`: the file with your {settings.stage}")
     file = Path(settings.path).expanduser()
-    if not file.is_file():
+    if not file.exists():
         raise DataError(f"start_from: the file `{file}` does not exist; mend `path`")
     out.progress.begin("reading", None)
     n = 0

@@ -10,12 +10,13 @@ import re
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from safetensors import SafetensorError, safe_open
 
 from orcamath.errors import ModelError
 
-__all__ = ["check_claims", "check_folder", "config_of"]
+__all__ = ["base_of", "check_claims", "check_folder", "config_of"]
 
 MAX_JSON = 200_000_000
 MANY_LAYERS = 1_000  # fewer can be built, and then the tensors that are missing are named
@@ -59,27 +60,63 @@ def config_of(file: Path) -> dict[str, object]:
     return said
 
 
+def base_of(file: Path) -> str:
+    """Return the base that an adapter_config.json names. Raises ModelError for what is more than LoRA weights on a base: other
+    kinds of adapters open files and models of their own, and replicated layers are as many as the file says."""
+    said = config_of(file)
+    if said.get("peft_type") != "LORA" or said.get("layer_replication"):
+        what = "`layer_replication`" if said.get("peft_type") == "LORA" else f"`peft_type: {said.get('peft_type')}`"
+        raise ModelError(
+            f"`{file}` says {what}; only LoRA on the base as it is can be joined: merge it where it was trained"
+        )
+    if not isinstance(base := said.get("base_model_name_or_path"), str) or not base:
+        raise ModelError(f"`{file}` names no `base_model_name_or_path`; write the base's folder there")
+    return base
+
+
 def check_claims(path: Path) -> None:
-    """Raise ModelError where a folder's configuration claims more layers than there are tensors, or a size beyond the weights'
-    bytes. An adapter has none of its own."""
-    file, weights = path / "config.json", sorted(path.glob("*.safetensors"))
-    if not file.exists():
-        return
-    n_tensors, n_bytes = sum(map(_count, weights)), sum(f.stat().st_size for f in weights)
-    for name, value in _numbers(config_of(file)):
-        claims = f"`{file}` says `{name}: {value}`, and the weights"
-        if value > max(n_tensors, MANY_LAYERS) and _LAYERS.fullmatch(name):
-            raise ModelError(f"{claims} hold {n_tensors:,} tensors; copy the model again")
-        if value > n_bytes and _SIZES.fullmatch(name):
-            raise ModelError(f"{claims} have {n_bytes:,} bytes; copy the model again")
+    """Raise ModelError where a folder's configuration claims more layers than there are tensors, a size beyond the weights'
+    bytes, or, of an adapter, a rank that none of its tensors has."""
+    for name in ("config.json", "adapter_config.json"):
+        if (file := path / name).exists():
+            held = _held(path)
+            for claim, what in _beyond(config_of(file), held):
+                raise ModelError(f"`{file}` says `{claim}`, and the weights {what}; copy the model again")
 
 
-def _count(weights: Path) -> int:
-    try:
-        with safe_open(weights, "pt") as held:
-            return len(held.keys())
-    except (SafetensorError, OSError) as e:
-        raise ModelError(f"the weights in `{weights}` cannot be loaded ({e}); copy the model again") from e
+def _beyond(said: Mapping[str, object], held: "_Held") -> Iterator[tuple[str, str]]:
+    """Yield what is claimed, with what there is instead."""
+    for name, value in _numbers(said):
+        if value > max(held.n_tensors, MANY_LAYERS) and _LAYERS.fullmatch(name):
+            yield f"{name}: {value}", f"hold {held.n_tensors:,} tensors"
+        if value > held.n_bytes and _SIZES.fullmatch(name):
+            yield f"{name}: {value}", f"have {held.n_bytes:,} bytes"
+    ranks = said.get("rank_pattern")
+    for rank in (said.get("r"), *(ranks.values() if isinstance(ranks, dict) else ())):
+        if isinstance(rank, int) and rank > held.longest:
+            yield f"r: {rank}", f"have no side longer than {held.longest:,}"
+
+
+class _Held(NamedTuple):
+    """What a folder's weights come to."""
+
+    n_tensors: int
+    n_bytes: int
+    longest: int
+    """The longest side of any of them."""
+
+
+def _held(path: Path) -> _Held:
+    n_tensors, n_bytes, longest = 0, 0, 0
+    for weights in sorted(path.glob("*.safetensors")):
+        try:
+            with safe_open(weights, "pt") as file:
+                sides = [side for name in file.keys() for side in file.get_slice(name).get_shape()]  # noqa: SIM118 — it is no mapping
+                n_tensors += len(file.keys())
+        except (SafetensorError, OSError) as e:
+            raise ModelError(f"the weights in `{weights}` cannot be loaded ({e}); copy the model again") from e
+        n_bytes, longest = n_bytes + weights.stat().st_size, max(longest, *sides, 0)
+    return _Held(n_tensors, n_bytes, longest)
 
 
 def _numbers(said: Mapping[str, object], depth: int = 0) -> Iterator[tuple[str, int]]:

@@ -24,7 +24,7 @@ from orcamath.student.gguf_header import gguf_header
 from orcamath.student.gguf_reading import model_of, read_once
 from orcamath.student.gguf_weights import as_the_file_says
 from orcamath.student.head import holds
-from orcamath.student.intake import check_claims, check_folder, config_of
+from orcamath.student.intake import base_of, check_claims, check_folder, config_of
 from orcamath.student.lora import saved_adapter_on
 from orcamath.student.settings import Dtype
 
@@ -269,8 +269,11 @@ def _load_quantized(path: Path, dtype: torch.dtype) -> "PreTrainedModel":
 def _load_adapter(path: Path, dtype: torch.dtype) -> "PreTrainedModel":
     from peft import get_peft_model_state_dict
 
-    base = str(config_of(path / "adapter_config.json")["base_model_name_or_path"])
-    model = saved_adapter_on(_load_weights(local_folder(base), dtype), path)
+    base = local_folder(base_of(path / "adapter_config.json"))
+    look_at(base)
+    if (base / "adapter_config.json").exists():
+        raise ModelError(f"`{path}` is an adapter on `{base}`, which is one itself; merge that into its own base first")
+    model = saved_adapter_on(_load_weights(base, dtype), path)
     with safe_open(path / ADAPTER, "pt") as file:
         held = set(file.keys())
     # peft too only warns; embeddings may be saved beside the adapter
