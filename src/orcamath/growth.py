@@ -5,6 +5,7 @@ In: problems, or earlier rounds of practice. Out: lessons. As in `recipe`, every
 
 from collections.abc import Sequence
 
+from orcamath.errors import TooManyRejects
 from orcamath.recipe_settings import Recipe
 from orcamath.stages.aiming import Round
 from orcamath.stages.ask import ask
@@ -14,14 +15,37 @@ from orcamath.stages.gate import gate
 from orcamath.stages.grow import GrowSettings, JoinSettings, PickSettings, grown, pick
 from orcamath.stages.ladder import teach_by_ladder
 from orcamath.stages.review import ReviewSettings, marked_bad, review
-from orcamath.stages.teach import TeachSettings, teach
+from orcamath.stages.teach import TeachSettings, teach, teach_from_seeds
 from orcamath.store.artifacts import Artifact
+from orcamath.worked import FEW_WORDS
 from orcamath.workshop import Workshop
 
-__all__ = ["grown_again", "solved", "unmarked"]
+__all__ = ["first_lessons", "grown_again", "unmarked"]
 
 
-def solved(settings: TeachSettings, recipe: Recipe, shop: Workshop, problems: Artifact, which: str = "") -> Artifact:
+def first_lessons(recipe: Recipe, shop: Workshop, problems: Artifact) -> Artifact:
+    """Make the lessons that the first student imitates. Raises TooManyRejects where there is none: nothing could be trained."""
+    if recipe.teach.by == "seeds":
+        taught = shop.stage(teach_from_seeds, recipe.teach, problems)
+        tried = taught.count("problems")
+        why = (
+            f"none of {tried:,} problems has a solution of its own that reaches its answer in {FEW_WORDS} words or more, so "
+            f"nothing is trained; name their column (`columns: {{solution: …}}`), or let a teacher solve them "
+            f"(`teach: {{by: teacher}}`)"
+        )
+    else:
+        taught = _solved(recipe.teach, recipe, shop, problems)
+        tried = int(taught.balance["asked"])
+        why = (
+            f"of {tried:,} solutions no lesson is left, so nothing is trained; the calls stay remembered. "
+            f"`orcamath report {recipe.name}` shows why each was rejected"
+        )
+    if tried and not taught.count("lessons"):
+        raise TooManyRejects(why)
+    return taught
+
+
+def _solved(settings: TeachSettings, recipe: Recipe, shop: Workshop, problems: Artifact, which: str = "") -> Artifact:
     """Have problems solved: by the teacher, or by the cheapest rung of a ladder that verification accepts."""
     tools = shop.tools
     if recipe.ladder:
@@ -57,6 +81,6 @@ def grown_again(
         parts.append(shop.stage(ask.of(number), recipe.ask_me_anything, picked, tools.chat(writer)))
     problems = shop.stage(collect.of(number), recipe.collect, parts)
     all_of_them = recipe.teach.model_copy(update={"max_problems": None, "by": "teacher"})
-    taught = unmarked(shop, solved(all_of_them, recipe, shop, problems, str(number)), str(number))
+    taught = unmarked(shop, _solved(all_of_them, recipe, shop, problems, str(number)), str(number))
     together = shop.stage(grown.of(number), JoinSettings(), lessons, taught)
     return shop.stage(gate.of(number), recipe.gate, together, tests, tools.screens(recipe.screens))

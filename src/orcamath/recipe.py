@@ -10,8 +10,8 @@
 Every line that says `stage` is made once and found again by its digest, so running this from the top is resuming it.
 """
 
-from orcamath.errors import RecipeError, TooManyRejects, ToReview
-from orcamath.growth import grown_again, solved, unmarked
+from orcamath.errors import RecipeError, ToReview
+from orcamath.growth import first_lessons, grown_again, unmarked
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.sources.choosing import SeedsSettings, together
 from orcamath.spells import in_spells
@@ -33,7 +33,6 @@ from orcamath.stages.preferences import prefer
 from orcamath.stages.reask import reask
 from orcamath.stages.seeds import gather
 from orcamath.stages.start_from import StartSettings, lessons_from, problems_from, verdicts_from
-from orcamath.stages.teach import teach_from_seeds
 from orcamath.stages.unseen import unseen
 from orcamath.store.artifacts import Artifact
 from orcamath.student.folder import ModelFolder
@@ -107,15 +106,7 @@ def _taught(recipe: Recipe, wanted: SeedsSettings, shop: Workshop) -> Artifact:
         if (more := recipe.as_they_are) is not None:
             parts.append(shop.stage(gather.of("as they are"), more, tools.readers(more.named)))
         problems = shop.stage(collect, recipe.collect, parts)
-    if recipe.teach.by == "seeds":
-        return shop.stage(teach_from_seeds, recipe.teach, problems)
-    taught = solved(recipe.teach, recipe, shop, problems)
-    if taught.balance["asked"] and not taught.count("lessons"):
-        raise TooManyRejects(
-            f"of {taught.balance['asked']:,} solutions no lesson is left, so nothing is trained; the calls stay remembered. "
-            f"`orcamath report {recipe.name}` shows why each was rejected"
-        )
-    return taught
+    return first_lessons(recipe, shop, problems)
 
 
 def _reviewed(recipe: Recipe, taught: Artifact, shop: Workshop) -> Artifact:

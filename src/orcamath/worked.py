@@ -10,16 +10,21 @@ from orcamath.answers import final_answer, quantities, same
 from orcamath.answers.steps import steps
 from orcamath.records import Problem
 
-__all__ = ["n_equations", "n_steps", "solution_of"]
+__all__ = ["FEW_WORDS", "n_equations", "n_steps", "solution_of"]
 
 FEW_WORDS = 6
+"""A text of fewer words is a formula or a program, and no explanation to learn from."""
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
-_WORD = re.compile(r"[A-Za-z]{2,}")
+_WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]{2}|[^\W\d_][^\s\d!-/:-@[-`{-~]+")
+"""A word of any script: two characters of one that sets no blanks (Thai, kana, Han), else a letter and what is attached."""
 _EQUATION = re.compile(r"[-+*/×÷][^=\n]*=")
 
 
 def solution_of(problem: Problem) -> str | None:
-    """Return a problem's own solution as a lesson's text, ending in `#### answer`; None where it does not reach the gold."""
+    """Return a problem's own solution as a lesson's text, ending in `#### answer`.
+
+    None where there is none, where it does not reach the gold answer, or where it has fewer than `FEW_WORDS` words.
+    """
     if problem.solution is None or problem.answer is None or problem.answer_from != "gold":
         return None
     worked = steps(problem.solution)

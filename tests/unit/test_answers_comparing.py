@@ -234,3 +234,51 @@ def test_a_megabyte_takes_a_moment(unit: str) -> None:
     rule(Comparison("How many?", "7", text))
     rule(Comparison("How many?", "7", text + "\nThe answer is 7."))
     assert time.process_time() - began < 1.0
+
+
+@pytest.mark.parametrize(
+    ("question", "gold", "response", "verdict"),
+    [
+        ("Wie viel kostet es?", "2,5", "Es kostet 2,5 Euro.", True),
+        ("Wie viel kostet es?", "2,5", "Es kostet 2.5 Euro.", True),
+        ("Wie viel kostet es?", "2,5", "Es kostet 25 Euro.", False),
+        ("Wie viel kostet es?", "2,5 €", "Es kostet 2,50 €.", True),
+        ("Wie viel kostet es?", "1.250,50 €", "Es sind 1250,50 Euro.", True),
+        ("Wie viel kostet es?", "1.250", "Es sind 1250 Euro.", True),  # a German writes a thousand so
+        ("Wie viel kostet es?", "1.250", "Es sind 1,25 Euro.", True),  # a program a fraction
+        ("Wie viel kostet es?", "1.250", "Es sind 12 Euro.", False),
+        ("Сколько стоит?", "2,5", "Стоит 2,5 рубля.", True),
+        ("Сколько стоит?", "1 250,50 руб.", "Стоит 1250,5 рубля.", True),
+        ("Combien ça coûte ?", "1 250,50", "Cela coûte 1250,5 €.", True),
+        ("Wie groß sind beide?", "3, 5", "Sie sind 3 und 5.", True),
+        ("Wie groß sind beide?", "2,5; 3,5", "Sie sind 3,5 und 2,5.", True),
+        ("What are the two roots?", "2,5", "They are 2 and 5.", True),
+        ("How much is it?", "1,250", "It is 1250.", True),
+    ],
+)
+def test_a_gold_answer_is_read_in_the_writing_of_its_question(
+    question: str, gold: str, response: str, verdict: bool
+) -> None:
+    kind = kind_of(gold, question=question)
+    ruling = rule(Comparison(question, gold, response, kind))
+    assert ruling.agrees is verdict, (kind, ruling)
+
+
+@pytest.mark.parametrize(
+    ("gold", "response", "verdict"),
+    [
+        ("東京", "東京", True),
+        ("東京", "答えは東京です。", None),  # nothing tells where a word ends
+        ("東京", "答えは京都です。", False),
+        ("北京", "答案是北京。", None),
+        ("กรุงเทพ", "คำตอบคือกรุงเทพ", None),
+        ("서울", "답은 서울입니다.", None),  # endings are part of the word
+        ("Ankara", "Cevap Ankara'dır.", True),
+        ("Париж", "Это Лондон.", False),
+        ("cat", "It is a catalogue.", False),
+    ],
+)
+def test_a_name_inside_a_foreign_word_is_in_doubt_and_never_wrong(
+    gold: str, response: str, verdict: bool | None
+) -> None:
+    assert rule(Comparison("?", gold, response, "text")).agrees is verdict

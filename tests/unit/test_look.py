@@ -141,6 +141,17 @@ def test_columns_of_our_names_that_mean_another_thing_are_left_alone(tmp_path: P
     assert (seen.n, seen.bad) == (5, ())
 
 
+@pytest.mark.parametrize(
+    "named", ["задача,ответ,решение", "问题,答案,解答", "pregunta,respuesta,solución", "zadanie,odpowiedź,rozwiązanie"]
+)
+def test_columns_in_other_languages_are_known_by_their_names(named: str, tmp_path: Path) -> None:
+    row = "Анна прошла 6 км утром и 20 км вечером. Сколько?,26,Утром было пройдено 6 и вечером ещё 20 км"
+    (tmp_path / "own.csv").write_text(f"{named}\n{row}\n")
+    question, answer, solution = named.split(",")
+    found = look(str(tmp_path / "own.csv")).settings.columns
+    assert found == {"question": question, "answer": answer, "solution": solution}
+
+
 def test_a_hub_set_is_looked_at_by_its_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets", reason="the extra `hub` is not installed")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")

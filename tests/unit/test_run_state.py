@@ -69,6 +69,26 @@ def test_how_it_ended_is_kept(tmp_path: Path, raised: BaseException | None, endi
     assert str(raised or "") in state.why
 
 
+@pytest.mark.parametrize(
+    ("typed", "goes_on"),
+    [
+        ("orcamath run x.yaml --until gate", "orcamath run x.yaml"),
+        ("orcamath run x.yaml --until 'practice 2' --limit 3", "orcamath run x.yaml --limit 3"),
+        ("orcamath run x.yaml --until=teach", "orcamath run x.yaml"),
+        ("orcamath.run('x')", "orcamath.run('x')"),
+    ],
+)
+def test_what_goes_on_after_a_stage_that_was_named_does_not_name_it_again(
+    tmp_path: Path, typed: str, goes_on: str
+) -> None:
+    keeper = Keeper(RunFolder(tmp_path), Quiet(), typed, ())
+    with suppress(OrcamathError), keeper.until_end():
+        raise _Until("there")
+    state = read_state(tmp_path)
+    assert state is not None
+    assert state.command == goes_on
+
+
 def test_a_process_that_died_is_not_running(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+import orcamath as om
 from orcamath.answers.steps import spelled, steps
+from orcamath.errors import TooManyRejects
 from orcamath.records import Lesson, Problem
 from orcamath.stages.teach import TeachSettings, teach_from_seeds
 from orcamath.worked import n_equations, n_steps, solution_of
@@ -68,6 +70,23 @@ def test_a_lesson_is_made_of_a_solution_that_reaches_the_gold(
     assert solution_of(seed(STORY, answer, solution=solution)) == text
 
 
+@pytest.mark.parametrize(
+    ("answer", "solution", "taught"),
+    [
+        ("26 км", "Утром было пройдено 6 км, вечером ещё 20 км. 6 + 20 = 26 км. #### 26 км", True),
+        ("5", "Zuerst hat sie 3 und 4, das sind 7; dann fehlen 2. #### 5", True),
+        ("30", "まず100個のりんごから70個を引くと、残りは30個になります。 #### 30", True),
+        ("30", "先用一百减去七十，得到剩下的苹果数量是三十。 #### 30", True),
+        ("30", "पहले सौ सेब थे और सत्तर बेच दिए गए। #### 30", True),
+        ("26", "6 км + 20 км = 26 #### 26", False),  # no explanation
+        ("5", "n0 = 3.0; n1 = 4.0; answer = n0 + n1 - 2 #### 5", False),  # a program
+    ],
+)
+def test_an_explanation_in_any_script_makes_a_lesson(answer: str, solution: str, taught: bool) -> None:
+    problem = seed("Сколько?" if "км" in answer else STORY, answer, solution=solution)
+    assert (solution_of(problem) is not None) is taught
+
+
 def test_a_hidden_number_is_no_gold_to_make_a_lesson_of() -> None:
     hidden = Problem.make(STORY, "ask_me_anything", "t", answer="5", answer_from="hidden_number", solution="3+4-2=5")
     assert solution_of(hidden) is None
@@ -106,3 +125,17 @@ def test_seeds_teach_without_a_model_and_what_has_no_solution_is_left_for_practi
     assert {x.problem_id for x in lessons} | {p.id for p in left} == {p.id for p in (bare, *rows)}
     more = bench.run(lambda out: teach_from_seeds(out, TeachSettings(by="seeds", max_problems=5), table))
     assert {x.id for x in lessons} < {x.id for x in more.read(Lesson)}  # a larger number only adds
+
+
+def test_seeds_without_solutions_of_their_own_end_the_run_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("question,answer,loesung\nWie viel ist 3 + 4?,7,3 + 4 = 7\n")
+    recipe = {
+        "name": "mine",
+        "seeds": {"sources": [{"name": "file", "path": str(tmp_path / "mine.csv"), "split": "train"}]},
+        "ask_me_anything": None,
+        "suggester_editor": None,
+        "teach": {"by": "seeds"},
+        "student": "classroom",
+    }
+    with pytest.raises(TooManyRejects, match=r"none of 1 problems.*columns: \{solution"):
+        om.run(recipe, runs=tmp_path / "runs", store=tmp_path / "store")

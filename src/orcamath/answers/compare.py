@@ -16,6 +16,7 @@ from orcamath.answers.readings import Reading, decimals, near, read
 from orcamath.answers.relations import in_symbols
 from orcamath.answers.units import Demand, asked
 from orcamath.answers.wording import gives_up, letter, listed, same_text, without_letter
+from orcamath.answers.writing import meanings
 from orcamath.records import AnswerKind
 from orcamath.text.money import CURRENCY_SIGNS
 
@@ -30,6 +31,14 @@ _ROUND = ("round", "nearest", "approximat", "about how", "decimal place", "estim
 def same(kind: AnswerKind, a: str, b: str, question: str = "", options: tuple[str, ...] = ()) -> bool | None:
     """Compare answer `a` with the yardstick `b`; None where rules cannot decide it."""
     a, b, question = a.strip(), b.strip(), question[-MAX_QUESTION:]
+    if kind in ("number", "set") and ("," in b or "." in b):
+        said = {_same(kind, a, meant, question, options) for meant in meanings(b, question)}
+        return True if True in said else None if None in said else False
+    return _same(kind, a, b, question, options)
+
+
+def _same(kind: AnswerKind, a: str, b: str, question: str, options: tuple[str, ...]) -> bool | None:
+    """Compare with one reading of the yardstick."""
     if b[1:2] == " " and b[0] in "-−–":
         b = f"-{b[2:]}"  # a yardstick is no item of a list
     if kind == "number" and a == b and a.isdigit():

@@ -15,7 +15,7 @@ from orcamath.answers.relations import formula, in_symbols
 from orcamath.answers.stated import OWN_WORDS, breaks_off, claims, no_result, rules_out
 from orcamath.answers.units import measure
 from orcamath.answers.wording import gives_up, letter
-from orcamath.answers.writing import decimal_comma, writes_comma
+from orcamath.answers.writing import decimal_comma, in_points, writes_comma
 from orcamath.records import AnswerKind
 
 __all__ = ["Answer", "final_answer", "find_answer"]
@@ -60,7 +60,7 @@ def find_answer(text: str, kind: AnswerKind = "number", question: str = "") -> A
         return None
     if kind == "expression":
         found = found._replace(text=_math(found))
-    answer = _set(text, found) if kind == "set" else _one(text, found, kind, question)
+    answer = _set(text, found, question) if kind == "set" else _one(text, found, kind, question)
     if answer is None or answer.raw:
         return answer
     return answer._replace(raw=found.text, rival=found.rival)
@@ -144,12 +144,13 @@ def _math(found: Stretch) -> str:
     return next(g for g in last.groups() if g) if last is not None else found.text
 
 
-def _set(text: str, found: Stretch) -> Answer | None:
+def _set(text: str, found: Stretch, question: str) -> Answer | None:
     """Several answers may stand in several sentences: without a marker the last three with numbers are taken together."""
     segment = plain(found.text).strip(" :").rstrip(". ")
     if found.how in ("sentence", "phrase") and len(quantities(segment)) < 2:
         numbered = (s for s in last_sentences(text) if any(c.isdigit() for c in s))
         segment = plain(" ; ".join(reversed(list(islice(numbered, 3)))))
+    segment = in_points(segment, question)
     numbers = tuple(quantities(segment))
     sure = found.how != "sentence" or sum(w.isalpha() for w in segment.split()) <= 6
     return Answer(segment, found.how, sure, segment, found.at, numbers) if segment else None

@@ -8,6 +8,7 @@ from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.relations import in_symbols, names, relation
 from orcamath.answers.units import measure
 from orcamath.answers.wording import gives_up
+from orcamath.answers.writing import in_points
 from orcamath.records import AnswerKind
 
 __all__ = ["kind_of"]
@@ -16,10 +17,11 @@ _SYMBOLS = frozenset("√π^<>≤≥≠∞∪")
 """Signs that no number, name or measure has."""
 
 
-def kind_of(answer: str, options: tuple[str, ...] = ()) -> AnswerKind:
-    """Guess the kind of a gold answer that comes without one."""
+def kind_of(answer: str, options: tuple[str, ...] = (), question: str = "") -> AnswerKind:
+    """Guess the kind of a gold answer that comes without one. The language of `question` tells whether `2,5` is one number."""
     if options:
         return "choice"
+    answer = in_points(answer, question)
     if exact(answer.strip().lstrip("-$ ")) is not None:
         return "number"
     text = plain(answer)

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["ascii_signs", "decimal_comma", "writes_comma"]
+__all__ = ["ascii_signs", "decimal_comma", "in_points", "meanings", "writes_comma"]
 
 _SIGNS = {
     "−": "-",
@@ -118,3 +118,18 @@ def decimal_comma(text: str, *, everywhere: bool) -> str:
         return match[0] if grouped and not everywhere else f"{match[1]}.{match[2]}"
 
     return _COMMA.sub(point, text) if "," in text else text
+
+
+def in_points(text: str, question: str) -> str:
+    """Return an answer with decimal points where the language of its question writes commas; else as it is.
+
+    >>> in_points("1.250,50 €", "Wie viel kostet es?"), in_points("2,5", "What are the two roots?")
+    ('1250.50 €', '2,5')
+    """
+    return decimal_comma(ascii_signs(text), everywhere=True) if writes_comma(question) else text
+
+
+def meanings(text: str, question: str) -> tuple[str, ...]:
+    """Return how an answer can be read, in points: `1.250` to `Wie viel …?` is 1250, or 1.25 where a program wrote it."""
+    read = in_points(text, question)
+    return (read,) if read == text or "," in text else (read, text)

@@ -51,10 +51,6 @@ class CascadeJudge:
                     findings[i] = finding
             yield from findings
 
-    def guess(self, comparison: Comparison) -> bool:
-        """Take a side, sure or not; no model is asked."""
-        return rule(comparison).guess
-
     def _without_model(self, comparison: Comparison) -> Finding:
         ruling = rule(comparison)
         if ruling.agrees is None and self.math_verify is not None and ruling.reason in COMPARABLE:

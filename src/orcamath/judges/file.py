@@ -127,7 +127,7 @@ def judge_file(
 ) -> Iterator[JudgedRow]:
     """Judge every row of a file, in order, adding each verdict to `summary`; `keep` keeps its offending rows.
 
-    `columns` maps a name of `COLUMNS` to the file's column. Raises DataError (file and line) for what cannot be read,
+    `columns` maps a name of `JUDGED_COLUMNS` to the file's column. Raises DataError (file and line) for what cannot be read,
     UsageError for a column that is not there.
     """
     return judge_rows(read_rows(path), judge, columns, summary, keep=keep, where=str(path))
@@ -186,8 +186,9 @@ def _comparison_of(row: Mapping[str, object], names: Mapping[str, str]) -> Compa
         return next((row[c] for c in JUDGED_COLUMNS[ours] if c in row and c not in names.values()), None)
 
     reference, options = _text(row[names["reference"]]), _options(value("options"))
-    kind = _text(value("kind")) or kind_of(reference, options)
-    return Comparison(_text(value("question")), reference, _text(row[names["response"]]), kind, options)
+    question = _text(value("question"))
+    kind = _text(value("kind")) or kind_of(reference, options, question)
+    return Comparison(question, reference, _text(row[names["response"]]), kind, options)
 
 
 def _resolve(columns: Mapping[str, str], present: Sequence[str], where: str) -> dict[str, str]:

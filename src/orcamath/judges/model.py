@@ -127,6 +127,9 @@ def _whole_question(comparison: Comparison) -> str:
 def make(settings: JudgeSettings, model: Remembered | None) -> ModelJudge:
     """Return the model alone as judge; raises RecipeError where no model is given."""
     if model is None:
-        raise RecipeError("the judge `model` needs a model: set `judge.model`, or use `rules`")
+        raise RecipeError(
+            "the judge `model` needs a model: name a `judge_model` in the recipe (on the command line `--model` or "
+            "`--judge-model`), or use `rules`"
+        )
     prompt = load_prompt(f"judge_{settings.form}", settings.prompt)
     return ModelJudge(model, settings.form, prompt, settings.max_tokens)

@@ -10,19 +10,18 @@ from itertools import pairwise
 from typing import NamedTuple, get_args
 
 from orcamath.answers import Answer, final_answer, find_answer, kind_of, likely, quantities, same
+from orcamath.answers.compare import MAX_QUESTION
 from orcamath.answers.latex import plain
 from orcamath.answers.stated import CONCLUDES, breaks_off, mentions, restates, rules_out
-from orcamath.answers.writing import decimal_comma, writes_comma
+from orcamath.answers.writing import decimal_comma, in_points, writes_comma
 from orcamath.ports import Comparison, Finding, Judge
 from orcamath.records import AnswerKind, Outcome
 
 __all__ = ["RulesJudge", "Ruling", "make", "rule", "short_reference"]
 
-RULES_VERSION = 5
+RULES_VERSION = 6
 """Raised whenever a verdict can change: it is part of what a sealed stage is called."""
 
-MAX_QUESTION = 4_000
-"""Of a longer question only the end is read."""
 _LOSS = re.compile(r"\b(?:loss|lost|loses?|below|owes?|owed|debt|deficit|drop(?:s|ped)?|decreased?)\b", re.IGNORECASE)
 """With these a positive number may be meant as a negative one."""
 NEAR = 240
@@ -49,15 +48,17 @@ class Ruling(NamedTuple):
 
 
 def short_reference(comparison: Comparison) -> str | None:
-    """Return the yardstick's short answer; a whole solution as reference is searched for its final answer."""
-    reference = comparison.reference.strip()
-    if "\n" not in reference and "####" not in reference and len(reference) <= 80:
-        return reference or None
-    return final_answer(reference, _kind(comparison), comparison.question, comparison.options)
+    """Return the yardstick's short answer, a decimal comma of its language as a point; a whole solution is searched for it."""
+    reference, kind = comparison.reference.strip(), _kind(comparison)
+    if "\n" in reference or "####" in reference or len(reference) > 80:
+        return final_answer(reference, kind, comparison.question, comparison.options)
+    if kind in ("number", "set") and "," in reference:
+        reference = in_points(reference, comparison.question)
+    return reference or None
 
 
 def _kind(comparison: Comparison) -> AnswerKind:
-    return _KINDS.get(comparison.kind) or kind_of(comparison.reference, comparison.options)
+    return _KINDS.get(comparison.kind) or kind_of(comparison.reference, comparison.options, comparison.question)
 
 
 def rule(comparison: Comparison) -> Ruling:
@@ -69,7 +70,7 @@ def rule(comparison: Comparison) -> Ruling:
     if reference is None:
         return Ruling(None, False, "reference_unreadable", None)
     if kind == "number" and not any(c.isdigit() for c in reference) and not quantities(reference):
-        kind = kind_of(reference, comparison.options)  # some sets hold `Yes` among their numbers
+        kind = kind_of(reference, comparison.options, comparison.question)  # some sets hold `Yes` among their numbers
     if not comparison.response or comparison.response.isspace():
         return Ruling(False, False, "no_answer", None)
     answer = find_answer(comparison.response, kind, comparison.question)
@@ -195,10 +196,6 @@ class RulesJudge:
         for comparison in comparisons:
             ruling = rule(comparison)
             yield Finding(ruling.outcome, "rules", ruling.reason)
-
-    def guess(self, comparison: Comparison) -> bool:
-        """Take a side, sure or not."""
-        return rule(comparison).guess
 
 
 def make(settings: object = None, model: object = None) -> Judge:

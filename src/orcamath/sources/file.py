@@ -114,7 +114,7 @@ def problem_of(row: Row, settings: SourceSettings, names: dict[str, str]) -> Fou
     if isinstance(answer, str) and (end := end_of(answer)) is not None:
         value["solution"] = value["solution"] or answer
         answer = end
-    kind = value["kind"] or ("choice" if options else gold_kind(number_text(answer)))
+    kind = value["kind"] or ("choice" if options else gold_kind(number_text(answer), value["question"]))
     if kind not in get_args(AnswerKind):
         return row.bad("bad_kind", f"has the answer kind `{kind}`; {nearest(str(kind), get_args(AnswerKind))}")
     found = problem_from(

@@ -40,14 +40,7 @@ _QUESTIONS = (
     *QUESTION_COLUMNS,
     "frage",
     "aufgabe",
-    "énoncé",
-    "pregunta",
-    "domanda",
-    "вопрос",
-    "задача",
-    "问题",
-    "문제",
-    "問題",
+    *"énoncé pregunta problema pergunta domanda pytanie zadanie вопрос задача 问题 题目 문제 問題".split(),
 )
 _ANSWERS = (
     *ANSWER_COLUMNS,
@@ -59,16 +52,13 @@ _ANSWERS = (
     "antwort",
     "lösung",
     "ergebnis",
-    "réponse",
-    "respuesta",
-    "risposta",
-    "resposta",
-    "ответ",
-    "答案",
-    "정답",
-    "答え",
+    *"réponse respuesta risposta resposta odpowiedź ответ 答案 정답 答え".split(),
 )
-_SOLUTIONS = (*PLAIN_COLUMNS["solution"], "rationale", "explanation", "worked", "rechenweg", "output")
+_SOLUTIONS = (
+    *PLAIN_COLUMNS["solution"],
+    *"rationale explanation worked output rechenweg lösungsweg explication solución solução soluzione".split(),
+    *"rozwiązanie решение 解答 解析 풀이".split(),
+)
 _OPTIONS = ("options", "choices")
 _OURS: dict[str, Callable[[object], bool]] = {
     "split": lambda value: split_named(str(value)) is not None,

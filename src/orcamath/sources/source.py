@@ -142,13 +142,16 @@ def text_of(value: object) -> str | None:
     return (value.strip() or None) if isinstance(value, str) else None
 
 
-def gold_kind(answer: str | None) -> AnswerKind:
-    """Say what kind of answer a word problem's gold is: without a digit it is text (`Mrs. Hilt`, `Purple`, `Yes`)."""
+def gold_kind(answer: str | None, question: object = "") -> AnswerKind:
+    """Say what kind of answer a word problem's gold is: without a digit it is text (`Mrs. Hilt`, `Purple`, `Yes`).
+
+    The language of `question`, where that is a text, tells whether `2,5` is one number.
+    """
     if answer is None:
         return "number"
     if not any(c.isdigit() for c in answer):
         return "text"
-    kind = kind_of(answer)
+    kind = kind_of(answer, question=text_of(question) or "")
     return kind if kind in ("number", "set") else "text"
 
 

@@ -6,6 +6,7 @@ nothing, so whoever reads asks the machine whether it is still there.
 
 import json
 import os
+import shlex
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -153,9 +154,21 @@ class Keeper:
         self._ended("done")
 
     def _ended(self, ending: str, why: str = "") -> None:
-        self.state = self.state._replace(ending=ending, why=why)
+        command = _past_until(self.state.command) if ending == "until" else self.state.command
+        self.state = self.state._replace(ending=ending, why=why, command=command)
         self._write()
 
     def _write(self) -> None:
         self.state = self.state._replace(at=time.time())
         self.folder.write_json("state.json", self.state._asdict(), synced=False)
+
+
+def _past_until(command: str) -> str:
+    """Return a typed command without its `--until`: the same one would stop at the same stage again."""
+    if "--until" not in command:
+        return command
+    words = shlex.split(command)
+    kept = [
+        w for before, w in zip(["", *words], words, strict=False) if before != "--until" and not w.startswith("--until")
+    ]
+    return shlex.join(kept)

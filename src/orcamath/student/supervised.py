@@ -32,7 +32,12 @@ def train_on_lessons(
     loaded = load_model(base, dtype=training_dtype(settings), quantize=quantize_of(settings))
     groups, n_cut, n_long = _lesson_groups(lessons, Encoder(loaded.tokenizer, settings.max_tokens))
     if not groups:
-        raise DataError(f"there is no lesson to learn from ({n_long} do not fit max_tokens = {settings.max_tokens})")
+        why = (
+            f"all {n_long:,} are longer than `max_tokens: {settings.max_tokens}`; raise it"
+            if n_long
+            else "the stages before left none; `orcamath report RUN` shows what they rejected, and why"
+        )
+        raise DataError(f"there is no lesson to learn from: {why}")
     steps = _steps(groups, settings)
     ready = [Referenced(g, (0.0,)) for g in groups]
     objective = Objective(nll, LossSettings())
