@@ -1,7 +1,8 @@
 """How hard problems are for a student, by its own judged samples of earlier rounds: what is practised next, and why.
 
-In: rounds of practice with their verdicts. Out: a `Standing` a problem, and by `place` a word for where it lies. A problem
-without samples of its own may take its family's rate: the pooled samples of problems grown out of the same one. Pure functions.
+In: rounds of practice with their verdicts. Out: a `SampleRecord` a problem (`standings`), and by `place` a word for where it
+lies. A problem without samples of its own may take its family's rate: the pooled samples of problems grown out of the same one.
+Pure functions.
 
 Deviation: the paper practises on everything in every round.
 """
@@ -11,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
-from orcamath.answers import final_answer, same
+from orcamath.answers import alike, final_answer
 from orcamath.preferences import Judged
 from orcamath.records import Exercise, Settings
 
@@ -83,7 +84,7 @@ class SampleRecord(NamedTuple):
 
     rate: Rate
     against: str | None = None
-    """The answer that contradicts its label (see `contradiction`)."""
+    """The answer that contradicts its label (see `common_contradiction`)."""
 
 
 def settled(judged: Sequence[Judged], alike: int) -> bool:
@@ -98,14 +99,10 @@ def common_contradiction(exercise: Exercise, judged: Sequence[Judged]) -> str | 
     if len(wrong) < 2 or any(j.outcome == "agrees" for j in judged):
         return None
     kind, question, options = exercise.answer_kind, exercise.question, exercise.options
-    groups: list[list[str]] = []
-    for text in wrong:
-        answer = final_answer(text, kind, question, options)
-        if answer is not None:
-            alike = next((g for g in groups if same(kind, answer, g[0], question, options) is True), None)
-            groups.append([answer]) if alike is None else alike.append(answer)
-    most = max(groups, key=len, default=[])
-    return most[0] if len(most) >= 2 and 2 * len(most) > len(wrong) else None
+    found = [final_answer(text, kind, question, options) for text in wrong]
+    answers = [answer for answer in found if answer is not None]
+    most = max(alike(kind, answers, question, options), key=len, default=[])
+    return answers[most[0]] if len(most) >= 2 and 2 * len(most) > len(wrong) else None
 
 
 def standings(rounds: Iterable[Iterable[tuple[Exercise, Sequence[Judged]]]]) -> dict[str, SampleRecord]:

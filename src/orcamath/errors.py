@@ -17,6 +17,7 @@ OrcamathError                 exit 1   anything this software raises on purpose
     ├── WireDown              exit 4   the endpoint does not answer
     ├── DiskFull              exit 4   no room to remember what would be paid for
     ├── Damaged               exit 4   something kept on disk is not what was written; the next run makes or asks it anew
+    │   └── RepliesDamaged    exit 4   these were remembered replies: asking again costs what they cost
     ├── BatchWaiting          exit 4   the provider is still working on a batch
     ├── PaysAgain             exit 4   going on would pay a second time, and nobody said so
     ├── ToReview              exit 4   the recipe says that a person reads the lessons before anything is trained on them

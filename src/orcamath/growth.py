@@ -56,7 +56,7 @@ def _solved(settings: TeachSettings, recipe: Recipe, shop: Workshop, problems: A
 
 def unmarked(shop: Workshop, taught: Artifact, which: str = "") -> Artifact:
     """Leave out what a reader marked as bad."""
-    bad = marked_bad(taught, shop.readers.marks)
+    bad = marked_bad(taught, shop.reviewers.marks)
     return shop.stage(review.of(which), ReviewSettings(bad=bad), taught) if bad else taught
 
 

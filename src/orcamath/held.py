@@ -142,7 +142,7 @@ class _Judge:
                 raise self.member.wrong(found, "__call__", wanted)
             yield found
         if n != asked.n or next(asked, None) is not None:
-            raise self.member.wrong(None, "__call__", f"{wanted}: after {n} findings there were comparisons left")
+            raise self.member.too_few("__call__", f"after {n} findings there were comparisons left", wanted)
 
     def close(self) -> None:
         if isinstance(self.judge, Closing):
@@ -200,7 +200,7 @@ class _Chat:
                 waiting[found.key] -= 1
                 yield found
         if n := waiting.total():
-            raise self.member.wrong(None, "__call__", f"{wanted}: {n} got none")
+            raise self.member.too_few("__call__", f"requests without a reply: {n}", wanted)
 
     def close(self) -> None:
         if isinstance(self.chat, Closing):

@@ -48,9 +48,15 @@ class Member(NamedTuple):
 
     def wrong(self, found: object, what: str, wanted: str) -> OthersFailed:
         """Say who returned what, and what was due."""
+        return self._broke(what, f"returned {type(found).__name__} ({found!r:.80})", wanted)
+
+    def too_few(self, what: str, missing: str, wanted: str) -> OthersFailed:
+        """Say who ended before everything was answered, what is `missing`, and what was due."""
+        return self._broke(what, f"ended too early: {missing}", wanted)
+
+    def _broke(self, what: str, how: str, wanted: str) -> OthersFailed:
         return OthersFailed(
-            f"{self.family} `{self.name}`: `{what}` returned {type(found).__name__} ({found!r:.80}); it must return {wanted}. "
-            f"{contract_of(self.family)}"
+            f"{self.family} `{self.name}`: `{what}` {how}; it must return {wanted}. {contract_of(self.family)}"
         )
 
     @property

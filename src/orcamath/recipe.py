@@ -111,12 +111,12 @@ def _taught(recipe: Recipe, wanted: SeedsSettings, shop: Workshop) -> Artifact:
 
 def _reviewed(recipe: Recipe, taught: Artifact, shop: Workshop) -> Artifact:
     """Wait for a reader where the recipe says so, and leave out what was marked bad."""
-    if recipe.review == "pause" and not shop.readers.done:
+    if recipe.review == "pause" and not shop.reviewers.done:
         if shop.keeper is not None:
-            shop.keeper.goes_on_by(shop.readers.goes_on)
+            shop.keeper.goes_on_by(shop.reviewers.goes_on)
         raise ToReview(
             f"`review: pause`: {taught.count('lessons'):,} lessons wait for a reader: `orcamath review RUN` shows some, "
-            f"`orcamath view RUN` all, and both mark what is bad. `{shop.readers.goes_on}` leaves that out and goes on"
+            f"`orcamath view RUN` all, and both mark what is bad. `{shop.reviewers.goes_on}` leaves that out and goes on"
         )
     return unmarked(shop, taught)
 

@@ -135,7 +135,7 @@ def _text(name: str) -> tuple[str, str]:
         except DataError as e:
             raise RecipeError(str(e)) from e
     if name not in shipped():
-        raise RecipeError(f"there is no recipe `{name}`; {nearest(name, shipped())} Or give the path of a .yaml file")
+        raise RecipeError(f"there is no recipe `{name}`; {nearest(name, shipped())} (or give the path of a .yaml file)")
     offered("recipe", name)  # by one package only
     return shipped()[name].read_text(encoding="utf-8"), f"recipe {name}"
 
@@ -190,7 +190,7 @@ def _set(raw: dict[str, Any], override: str) -> None:
 
 
 def _position(items: list[object], part: str, key: str) -> int:
-    if not part.isdigit() or int(part) >= len(items):
+    if not part.isdecimal() or int(part) >= len(items):
         raise RecipeError(f"--set {key}: `{part}` is no position in a list of {len(items)} (they count from 0)")
     return int(part)
 
@@ -268,7 +268,7 @@ def _explain(error: "ErrorDetails", where: str, lines: Lines) -> str:
 def _fields(model: object, path: Sequence[str]) -> list[str]:
     """Return the keys known at a place in the recipe, for the nearest-name hint."""
     for part in path:
-        if part.isdigit():
+        if part.isdecimal():
             continue
         field = model.model_fields.get(part) if isinstance(model, type) and issubclass(model, BaseModel) else None
         model = _model_in(field.annotation) if field is not None else None

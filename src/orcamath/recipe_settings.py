@@ -57,7 +57,7 @@ class BudgetSettings(Settings):
     cap_usd: float | None = outside_digest(None, ge=0, allow_inf_nan=False)
     """Hard cap of the whole run in US dollars; None: no limit, spending is booked all the same."""
     stages_usd: dict[str, float] = outside_digest({})
-    """Caps of single stages: `ask`, `edit`, `teach`, `judge`, `reask`, `evaluate`."""
+    """Caps of single stages: `ask`, `edit`, `agent`, `teach`, `confirm`, `judge`, `reask`, `online`, `evaluate`."""
 
 
 class Hypothesis(Settings):

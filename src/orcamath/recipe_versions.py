@@ -16,7 +16,10 @@ __all__ = ["brought_up"]
 def _trackers(raw: dict[str, Any]) -> dict[str, object]:
     """`tensorboard: true` became one of `trackers`."""
     told = {key: value for key, value in raw.items() if key != "tensorboard"}
-    return {**told, "trackers": [*told.get("trackers", ()), "tensorboard"]} if raw.get("tensorboard") is True else told
+    named = told.get("trackers") or []
+    if raw.get("tensorboard") is True and isinstance(named, list):  # what is no list is left for the recipe's own check
+        told["trackers"] = [*named, "tensorboard"]
+    return told
 
 
 RECIPE_MIGRATIONS: dict[int, Callable[[dict[str, object]], dict[str, object]]] = {0: _trackers}

@@ -30,7 +30,7 @@ from orcamath.store.names import arm_folder
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper
 from orcamath.terminal import clear_line, guarded, logged
-from orcamath.workshop import Readers, Workshop
+from orcamath.workshop import Reviewers, Workshop
 
 if TYPE_CHECKING:
     from orcamath.cluster.crew import RayEngine
@@ -49,13 +49,13 @@ def run_recipe(
     quiet: bool = False,
     arm_of: str | None = None,
     command: str = "",
-    readers: Readers | None = None,
+    reviewers: Reviewers | None = None,
     cluster: EngineSettings | None = None,
 ) -> None:
     """Run a recipe, and its arms where it has some, inside a run folder that is held; leave pointers for the report.
 
     `arm_of`: the id of the run whose arm this is; they share its book. `command`: what to type to go on, for whoever reads how
-    the run stands. `readers`: who reads the lessons; left out, nobody is waited for, and no mark counts. `cluster`: whose
+    the run stands. `reviewers`: who reads the lessons; left out, nobody is waited for, and no mark counts. `cluster`: whose
     machines make the model calls; this process where None.
     """
     if recipe.threads is not None:
@@ -69,13 +69,13 @@ def run_recipe(
         def base() -> None:
             name = folder.path.name if arm_of else ""
             _run_base(
-                recipe, folder, store, keeper, shown, until, announce, history, name, readers or Readers(), engine
+                recipe, folder, store, keeper, shown, until, announce, history, name, reviewers or Reviewers(), engine
             )
             if own:
                 line.enter_context(ArmsLine(folder.path))
 
         run_one = _ArmRunner(folder.path, store.root, history.folder.name, None if engine is None else engine.shared)
-        waits = recipe.review == "pause" and readers is not None and not readers.done
+        waits = recipe.review == "pause" and reviewers is not None and not reviewers.done
         beside = partial(first_students_own, base=recipe) if until is None and not waits else _none
         for arm in run_arms(own, run_one, recipe.workers, base=base, beside=beside):
             announce(f"arm `{arm.name}` done")
@@ -118,7 +118,7 @@ def _run_base(
     announce: Callable[[str], None],
     history: History,
     arm: str,
-    readers: Readers,
+    reviewers: Reviewers,
     engine: "RayEngine | None",
 ) -> None:
     """Run the recipe itself, without its arms, which share their run's budget."""
@@ -133,7 +133,7 @@ def _run_base(
         engine.keep_books(budget, recipe.budget.cap_usd, recipe.budget.stages_usd)
     tools = Assembled(store) if engine is None else Assembled(store, engine.spread)
     shop = Workshop(store, folder, tools, keeper, until, announce, budget=budget, trackers=trackers, keeper=keeper)
-    shop.readers = readers
+    shop.reviewers = reviewers
     shop.pointers = Pointers(folder, history, arm)
     ended = False
     try:
@@ -190,7 +190,7 @@ class _ArmRunner:
                 quiet=True,
                 arm_of=self.run_id,
                 cluster=self.cluster,
-                readers=Readers(read_marks(self.folder / MARKS)),
+                reviewers=Reviewers(read_marks(self.folder / MARKS)),
             )
             students = (reached_in(folder.path) or {"students": []})["students"]
         if not students:

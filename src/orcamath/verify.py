@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from orcamath.answers import same
+from orcamath.answers import alike, same
 from orcamath.records import Problem, Settings, Verified
 
 __all__ = ["Check", "VerifySettings", "confirms", "verify"]
@@ -73,7 +73,7 @@ def confirms(problem: Problem, answers: Sequence[str], least: int = 1) -> bool:
     known = problem.answer
     if known is None:
         return False
-    groups = _alike(problem, answers)
+    groups = alike(problem.answer_kind, answers, problem.question, problem.options)
     votes = [
         (len(g), same(problem.answer_kind, answers[g[0]], known, problem.question, problem.options)) for g in groups
     ]
@@ -90,21 +90,8 @@ def _against_known(problem: Problem, answer: str, rule: Rule, outvoted: bool) ->
     return Check(verified, problem.answer_from, agrees, drop=rule == "drop" and not agrees)
 
 
-def _alike(problem: Problem, answers: Sequence[str]) -> list[list[int]]:
-    """Group the places of answers that say the same."""
-    groups: list[list[int]] = []
-    for i, answer in enumerate(answers):
-        for group in groups:
-            if same(problem.answer_kind, answer, answers[group[0]], problem.question, problem.options):
-                group.append(i)
-                break
-        else:
-            groups.append([i])
-    return groups
-
-
 def _among_themselves(problem: Problem, answers: Sequence[str], settings: VerifySettings) -> list[Check]:
-    largest = max(_alike(problem, answers), key=len)
+    largest = max(alike(problem.answer_kind, answers, problem.question, problem.options), key=len)
     enough = len(largest) >= max(2, settings.agreement_share * len(answers))
     checks = []
     for i in range(len(answers)):

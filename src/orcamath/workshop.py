@@ -32,7 +32,7 @@ from orcamath.student.folder import ModelFolder
 if TYPE_CHECKING:
     from orcamath.student.losses import LossFunction
 
-__all__ = ["Measured", "Player", "Readers", "StageDone", "Tools", "UntilReached", "Workshop"]
+__all__ = ["Measured", "Player", "Reviewers", "StageDone", "Tools", "UntilReached", "Workshop"]
 
 log = logging.getLogger("orcamath")
 S = TypeVar("S", bound=Settings)
@@ -120,7 +120,7 @@ class Tools(Protocol):
 
 
 @dataclass(frozen=True)
-class Readers:
+class Reviewers:
     """The people who read a run's lessons before anything is trained on them."""
 
     marks: Mapping[str, Mark] = field(default_factory=dict)
@@ -158,7 +158,7 @@ class Workshop:
     """Labels of stages that were there already, not told yet."""
     keeper: Keeper | None = None
     """Who writes down how the run stands."""
-    readers: Readers = field(default_factory=Readers)
+    reviewers: Reviewers = field(default_factory=Reviewers)
 
     def stage(self, stage: Stage[S, P], settings: S, *inputs: P.args, **named: P.kwargs) -> Artifact:
         """Return the sealed result of a stage, making it first where it is not there yet.
@@ -195,7 +195,7 @@ class Workshop:
             self.announce(f"{label}: {_summary(artifact)} ({how})")
         for warning in artifact.said(Facts).warnings:
             self.announce(f"warning: {label}: {warning}")
-        self.readers.on_stage(label, artifact)
+        self.reviewers.on_stage(label, artifact)
         if self.until in {stage.name, label}:
             self.tell_reused()
             raise UntilReached(f"stopped after `{label}`, as `--until` asked; the same command without it goes on")

@@ -104,6 +104,9 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     "seeds.sources.0.split=test": ("seeds.sources.0.split", "asks for its test split", "allow_test: [file]"),
     "imitate.adapter={quantize: 4bit}": ("imitate.adapter.quantize", "4bit needs a GPU", "train elsewhere"),
     "teach.prompt=gone.md": ("teach.prompt", "gone.md"),
+    "teach.examples=gone.md": ("teach.examples", "gone.md"),
+    "suggester_editor.editor.examples=test.jsonl": ("suggester_editor.editor.examples", "one line `---`"),
+    "budget.stages_usd={online: 1}": (),
     "unspoilt=cleen": ("unspoilt", "no arm `cleen`", "known"),
     "hypotheses={test: [{id: a, statement: s, student: M2, against: M9}]}": (
         "hypotheses.test.0.against",
@@ -188,6 +191,14 @@ def test_an_arms_mistake_is_found_too_and_told_once(here: Path) -> None:
     (here / "r.yaml").write_text(BASE + "variants: {a: {learn: {loss: ppo}}, b: {learn: {loss: ppo}}}\n")
     found = check(load("r.yaml"), here / "store")
     assert len([t for t in found.troubles if "ppo" in t.what]) == 1
+
+
+def test_data_and_prompts_that_only_an_arm_names_are_looked_at(here: Path) -> None:
+    own = "{a: {judge: {prompt: gone.md}}, b: {seeds: {sources: [{name: file, path: gone.csv, split: train}]}}}"
+    (here / "r.yaml").write_text(f"{BASE}variants: {own}\n")
+    told = [t.line() for t in check(load("r.yaml"), here / "store").troubles]
+    assert ["gone.md" in t for t in told] == [True, False], told
+    assert "gone.csv" in told[1]
 
 
 def test_what_needs_network_or_key_is_listed_where_they_are_not_used(here: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from orcamath.contamination import SearchSettings, check_files
+from orcamath.contamination.check import questions
 from orcamath.errors import DataError, UsageError
 
 TEST = "Nadia plants 12 rows of tulips with 8 bulbs in each row; a storm ruins 20 bulbs. How many bulbs survive?"
@@ -88,6 +89,16 @@ def test_errors_name_the_place(tmp_path: Path) -> None:
         check_files([good], [tmp_path / "empty.jsonl"])
     with pytest.raises(UsageError, match="no column `origin`"):
         check_files([good], [good], by="origin")
+    many = jsonl(tmp_path / "many.jsonl", *({"question": TEST, "id": i} for i in range(51)))
+    with pytest.raises(UsageError, match=r"`id` has more than 50 values.*such as origin"):
+        check_files([many], [good], by="id")
+
+
+def test_svamps_two_columns_are_joined_as_its_source_joins_them(tmp_path: Path) -> None:
+    (tmp_path / "SVAMP.json").write_text(
+        json.dumps([{"Body": "Ann has 3 pens", "Question": "How many?"}, {"Body": 1, "Question": 2}])
+    )
+    assert [text for _, text, _ in questions([tmp_path / "SVAMP.json"])] == ["Ann has 3 pens. How many?", ""]
 
 
 def test_asdivs_xml(tmp_path: Path) -> None:

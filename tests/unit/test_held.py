@@ -127,7 +127,11 @@ WRONG: list[tuple[str, str, str]] = [
         CHAT.format("yield from (Reply(b'mine') for r in requests)"),
         "`__call__` returned Reply (Reply(key=b'mine'",
     ),
-    ("backend", CHAT.format("yield from [Reply(r.key('own')) for r in requests][:1]"), "can be closed: 1 got none"),
+    (
+        "backend",
+        CHAT.format("yield from [Reply(r.key('own')) for r in requests][:1]"),
+        "requests without a reply: 1; it must return one Reply a request",
+    ),
     ("screen", "def make():\n    return None\n", "`make` returned NoneType (None); it must return Screens"),
     ("screen", "def make():\n    return ['one']\n", "`make` returned str ('one'); it must return Screens"),
     ("screen", SCREEN.format("''", "return None"), "`reason` returned"),

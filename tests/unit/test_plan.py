@@ -171,6 +171,39 @@ def test_a_hub_that_is_not_reached_leaves_what_to_count_with(tmp_path: Path, mon
     assert next(s for s in of(told, tmp_path).stages if s.stage == "ask").calls.low >= 7473
 
 
+def test_own_agents_and_confirming_are_planned_of_what_is_expected_too(tmp_path: Path) -> None:
+    agent = tmp_path / "mine.py"
+    agent.write_text(
+        "from orcamath.ports import Message, Request, Sampling\n"
+        "class Mine:\n"
+        "    name = 'mine'\n"
+        "    def request(self, item, draw):\n"
+        "        return Request((Message('user', item.question),), sampling=Sampling(0.7, 1.0, 300), draw=draw)\n"
+        "    def parse(self, reply, item):\n"
+        "        return []\n"
+        "def agent(settings):\n"
+        "    return Mine()\n"
+    )
+    r = recipe(
+        seeds={"sources": [{"name": "gsm8k", "split": "train"}]},
+        expected=ExpectedSettings(seeds=100, question_chars=200),
+        ask_me_anything=None,
+        agents=[{"name": str(agent)}],
+        teach={"max_problems": 50},
+        confirm={"solutions": 3},
+    )
+    rows = stages(of(r, tmp_path))
+    assert rows["agent mine"].calls == Range(100, 100)
+    assert 0 < rows["agent mine"].completion_tokens.high <= 100 * 300
+    assert rows["confirm"].calls.low >= 3 * 50
+
+
+@pytest.mark.parametrize(("calls", "at_most"), [("one", 10), ("two", 20), ("each", 70)])
+def test_growing_later_is_planned_by_the_calls_that_its_agent_makes(calls: str, at_most: int, tmp_path: Path) -> None:
+    r = recipe(ask_me_anything={"calls": calls}, iterations=[{}, {"grow": {"max_problems": 10}}])
+    assert stages(of(r, tmp_path))["ask (grown later)"].calls == Range(0, at_most)
+
+
 def test_confirming_labels_is_planned_for_what_is_not_taught(tmp_path: Path) -> None:
     asked = recipe(teach={"max_problems": 20}, confirm={"solutions": 3})
     rows = {s.stage: s for s in of(asked, tmp_path).stages}

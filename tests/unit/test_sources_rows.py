@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from orcamath.errors import DataError
-from orcamath.records import Rejected
+from orcamath.records import Problem, Rejected
 from orcamath.sources.asdiv import answer_of
 from orcamath.sources.clusters import Sketches, hashed_split, near_pairs
 from orcamath.sources.file import read as read_own
@@ -241,3 +241,15 @@ def test_thousands_of_fillings_of_one_template_are_one_cluster_in_no_time() -> N
     began = time.process_time()
     assert len(set(sketches.cluster().names.tolist())) == 1
     assert time.process_time() - began < 5  # 0.1 s; every pair of them takes half a minute
+
+
+def test_a_source_of_its_own_on_every_row_is_no_data_set(tmp_path: Path) -> None:
+    """Rows that name the page they came from as their source: more of these than a table of two by two has room for."""
+    sketches = Sketches()
+    rows = [Problem.make(f"Tom has {i} pens. How many?", "seed", f"page {i}") for i in range(300)]
+    for problem in rows:
+        sketches.add(problem, None)
+    assert sketches.parts.itemsize == 4  # 65,536 sources were too many once
+    found = sketches.cluster()
+    assert len(found.splits) == 300
+    assert (found.overlap.texts, found.overlap.near) == ({}, {})

@@ -77,9 +77,8 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise _Unreadable
         node = self.product(depth)
-        while self.peek() in ("+", "-") and self.peek():
-            sign = self.take()
-            node = ("+" if sign == "+" else "-", node, self.product(depth))
+        while self.peek() in ("+", "-"):
+            node = (self.take(), node, self.product(depth))
         return node
 
     def product(self, depth: int) -> Node:

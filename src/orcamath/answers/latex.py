@@ -158,7 +158,7 @@ def _commands(text: str, depth: int) -> str:
             out.append(_SET_BRACES[name])
         elif name in "$%&#_^":
             out.append(name)
-        elif name in ("!", "left", "right", "(", ")", "[", "]", "big", "Big", "displaystyle"):
+        elif name in ("!", "left", "right", "(", ")", "[", "]", "big", "Big"):
             out.append("")
         else:
             out.append(" ")

@@ -3,7 +3,7 @@
 In: the recipe's sources. Out: troubles. A source's own reader reads the first rows; the whole file is read by the run.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -65,9 +65,11 @@ def _source(where: str, source: SourceSettings, splits: tuple[Split, ...], notes
         reader = held("source", source.name)
     except OrcamathError:
         return  # `check_names` says so
+    key = repr(source)
     with notes.at(where):
-        found = list(islice(reader(source), ROWS))
-        for trouble in _of_rows(found, source, splits, gold=gold):
+        if key not in notes.rows:
+            notes.rows[key] = list(islice(reader(source), ROWS))
+        for trouble in _of_rows(notes.rows[key], source, splits, gold=gold):
             notes.trouble(where, trouble)
 
 
@@ -87,7 +89,7 @@ def _stand_in(start: StartSettings, notes: Notes) -> None:
                 notes.trouble("start_from.columns", f"{row.place} has no column `{theirs}`; {fix}")
 
 
-def _of_rows(found: list[Found], source: SourceSettings, splits: Iterable[Split], *, gold: bool) -> Iterator[str]:
+def _of_rows(found: list[Found], source: SourceSettings, splits: Collection[Split], *, gold: bool) -> Iterator[str]:
     bad = [row for row in found if isinstance(row, Rejected)]
     if not found:
         yield f"`{source.path or source.title}` holds no problem"
@@ -95,7 +97,7 @@ def _of_rows(found: list[Found], source: SourceSettings, splits: Iterable[Split]
         yield f"none of the first {len(found)} rows is a problem; {bad[0].item}: {bad[0].detail}. Name yours under `columns`"
     elif bad and source.on_bad_line == "stop":
         yield f"{bad[0].item}: {bad[0].detail}; mend that line, or say `on_bad_line: skip`"
-    kept = [row for row in found if isinstance(row, Problem) and row.split in set(splits)]
+    kept = [row for row in found if isinstance(row, Problem) and row.split in splits]
     drawn = [row.problem for row in found if isinstance(row, Unsplit)]
     if len(found) < ROWS and not kept and not drawn and len(bad) < len(found):
         yield f"no row is in the split wanted ({', '.join(splits)}); say `split:` for a file whose name does not tell"
@@ -107,15 +109,16 @@ def _prompts(recipe: Recipe, notes: Notes) -> None:
     for name in type(recipe).model_fields:
         for where, path in _named_prompts(getattr(recipe, name), name):
             with notes.at(where):
-                load_prompt("solver", path)
+                # any prompt of ours will do: a file is parsed alike, whoever uses it
+                load_prompt("solver", **{"examples" if where.endswith(".examples") else "override": path})
 
 
 def _named_prompts(value: object, where: str) -> Iterator[tuple[str, str]]:
-    """Yield every prompt file that is named anywhere below a section."""
+    """Yield every file of a prompt, or of a prompt's worked examples, that is named anywhere below a section."""
     if isinstance(value, Settings):
         for name in type(value).model_fields:
             inner = getattr(value, name)
-            if name == "prompt" and isinstance(inner, str):
-                yield f"{where}.prompt", inner
+            if name in ("prompt", "examples") and isinstance(inner, str):
+                yield f"{where}.{name}", inner
             else:
                 yield from _named_prompts(inner, f"{where}.{name}")

@@ -141,15 +141,12 @@ def _devices(recipe: Recipe, notes: Notes) -> None:
 
     here = n_gpus()
     for key, training in trainings(recipe).items():
-        what = None
         if training.adapter is not None and training.adapter.quantize == "4bit" and not here:
-            what = (
-                f"{key}.adapter.quantize: 4bit needs a GPU, and torch sees none here; leave it out, or train elsewhere"
-            )
+            what = "4bit needs a GPU, and torch sees none here; leave it out, or train elsewhere"
+            notes.lacks(f"{key}.adapter.quantize", what)
         elif here and training.processes > here:
-            what = f"{key}.processes: {training.processes} are more than the {here} GPUs that torch sees; one a GPU at most"
-        if what is not None:
-            notes.lacks(*what.split(": ", 1))
+            what = f"{training.processes} are more than the {here} GPUs that torch sees; one a GPU at most"
+            notes.lacks(f"{key}.processes", what)
 
 
 def _installed(package: str) -> bool:

@@ -11,8 +11,9 @@ from orcamath.recipe_settings import Recipe
 
 __all__ = ["check_arms", "check_names", "check_stage", "made_until", "trains"]
 
-PAID_STAGES = ("ask", "edit", "agent", "teach", "confirm", "judge", "reask", "evaluate")
-"""Stages that ask a model which may cost money, by the name under which they are booked; own agents are all `agent`."""
+PAID_STAGES = ("ask", "edit", "agent", "teach", "confirm", "judge", "reask", "online", "evaluate")
+"""Stages that ask a model which may cost money, by the name under which they are booked: own agents are all `agent`, and a
+judge's model is asked by `judge`, `online` and `evaluate`."""
 
 
 def trains(recipe: Recipe, until: str | None) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from orcamath.errors import OrcamathError, RecipeError
 
 if TYPE_CHECKING:
+    from orcamath.sources.source import Found
     from orcamath.student.encode import Encoder
     from orcamath.student.sizes import ModelSize
 
@@ -56,6 +57,8 @@ class Notes:
         """Of the local models that were looked at and are fit, by path and revision: arms share them."""
         self.sizes: dict[str, ModelSize | None] = {}
         """Of students, by the recipe's name for them: arms share them."""
+        self.rows: dict[str, list[Found]] = {}
+        """The first rows of sources that could be read, by their settings: arms share them."""
         self._troubles: dict[Trouble, None] = {}
         self._unchecked: dict[str, None] = {}
         self._warnings: dict[str, None] = {}

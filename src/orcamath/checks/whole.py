@@ -29,11 +29,13 @@ def check(recipe: Recipe, store: Path, *, until: str | None = None, everything: 
     with notes.at("variants"):
         own = arms(recipe)
         check_arms(recipe, own, notes)
-    for one in (recipe, *own.values()):
-        check_names(one, notes, student=trains(one, until))
-    check_data(recipe, notes, measures=trains(recipe, until))
-    for one in (recipe, *own.values()):
-        check_models(one, notes, student=trains(one, until))
+    recipes = [(one, trains(one, until)) for one in (recipe, *own.values())]
+    for one, has_student in recipes:
+        check_names(one, notes, student=has_student)
+    for one, has_student in recipes:
+        check_data(one, notes, measures=has_student)
+    for one, has_student in recipes:
+        check_models(one, notes, student=has_student)
     _room(store, notes)
     return notes.result()
 

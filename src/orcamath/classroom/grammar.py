@@ -1,7 +1,7 @@
 """The classroom's language, both ways: `render(story)` writes a word problem, `parse(text)` reads exactly that story back.
 
 Reading is a dictionary look-up per sentence (names and numbers replaced by marks), so no text, however hostile, makes it
-slow; whatever is not of this language is `Unreadable`.
+slow; whatever is not of this language raises `NoStory`.
 """
 
 import re
@@ -66,7 +66,7 @@ def state(story: Story) -> str:
 
 
 def parse_story(text: str) -> Story:
-    """Read a problem back; raises Unreadable. `parse(render(story)) == story` for every story whose numbers come out."""
+    """Read a problem back; raises NoStory. `parse(render(story)) == story` for every story whose numbers come out."""
     sentences = re.split(r"(?<=[.?])\s+", text.strip())
     if not 3 <= len(sentences) <= MAX_STEPS + 3:
         raise NoStory(f"{len(sentences)} sentences")

@@ -95,7 +95,7 @@ def grow(rng: random.Random, steps: int) -> Story:
 
 
 def asking(story: Story, slot: int, rng: random.Random) -> Story:
-    """Return the same story with another slot asked for; raises Unsolvable never, since the numbers are the same."""
+    """Return the same story with another slot asked for. It can be solved as before, since the numbers are the same."""
     forward = slot == len(story.steps) + 1
     return story._replace(
         asked=slot,

@@ -2,11 +2,10 @@
 
 Deviation: the paper compares words (Jaccard of 1-grams). In a template language nearly all texts share their words, so
 here the problem is read back through the grammar and its (theme, operation sequence) decides. A question that cannot be
-read cannot be shown to be clean, so it goes too: put `Unreadable` before `HeldOut` to have those counted apart.
+read cannot be shown to be clean, so it goes too: put `UnreadableScreen` before `HeldOut` to have those counted apart.
 """
 
-from orcamath.classroom.grammar import NoStory as NotOurs
-from orcamath.classroom.grammar import parse_story
+from orcamath.classroom.grammar import NoStory, parse_story
 from orcamath.classroom.growing import family, split_of
 from orcamath.classroom.solving import structure
 from orcamath.records import digest
@@ -26,7 +25,7 @@ class HeldOut:
         """Return the split and structure it collides with, `unreadable: …`, or None."""
         try:
             story = parse_story(question)
-        except NotOurs as e:
+        except NoStory as e:
             return f"unreadable: {str(e)[:200]}"
         split = split_of(story)
         shape = family(story) if split == "confirm" else " ".join(structure(story))
@@ -43,7 +42,7 @@ class UnreadableScreen:
         """Return where the question departs from the language, or None."""
         try:
             parse_story(question)
-        except NotOurs as e:
+        except NoStory as e:
             return str(e)[:200]
         return None
 

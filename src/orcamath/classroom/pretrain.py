@@ -87,7 +87,6 @@ def pretrain(plan: PretrainPlan, out: Path) -> float:
         "final_loss": round(final, 4),
         "torch": torch.__version__,
         "parameters": sum(p.numel() for p in model.parameters()),
-        "held_out_structures_seen": 0,
         "licence": "Apache-2.0",
     }
     (out / "provenance.json").write_text(json.dumps(made, indent=1) + "\n")

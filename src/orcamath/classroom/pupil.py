@@ -5,18 +5,16 @@ can be encoded and decoded back exactly. The chat template is saved with the tok
 """
 
 from collections.abc import Iterator
-from importlib import resources
-from pathlib import Path
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from orcamath.classroom.grammar import vocabulary
-from orcamath.classroom.solutions import written
+from orcamath.classroom.solutions import STYLES, written
 from orcamath.classroom.solving import StoryOperation, StorySolution
 
-__all__ = ["END", "base", "pupil", "tokenizer"]
+__all__ = ["END", "pupil", "tokenizer"]
 
 PAD, END = "<|pad|>", "<|end|>"
 CHAT_TEMPLATE = (
@@ -27,12 +25,6 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}{{ 'ASSISTANT:\\n' }}{% endif %}"
 )
 _PIECES = r"#+| ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]|\s"
-
-
-def base() -> Path:
-    """Return the folder of the base weights that ship with the package."""
-    with resources.as_file(resources.files("orcamath.classroom") / "base") as folder:
-        return folder
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
@@ -73,7 +65,7 @@ def _texts() -> Iterator[str]:
         yield word
         yield " " + word
     for sign in "+-*/":
-        for style in range(4):
+        for style in range(STYLES):
             yield written(StorySolution(12, (StoryOperation(3, sign, 4, 12), StoryOperation(3, sign, 4, 12))), style)
 
 

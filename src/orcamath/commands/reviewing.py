@@ -17,16 +17,16 @@ from orcamath.stages.review import TAUGHT, ToRead, before_training, to_read
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.marks import MARKS, Mark, Marks, read_marks
 from orcamath.visible import clip, visible
-from orcamath.workshop import Readers
+from orcamath.workshop import Reviewers
 
-__all__ = ["lessons_marked", "lessons_shown", "readers_of"]
+__all__ = ["lessons_marked", "lessons_shown", "reviewers_of"]
 
 NAME_CHARS = 12
 
 
-def readers_of(
+def reviewers_of(
     recipe: Recipe, folder: Path, *, until: str | None, limited: bool, reviewed: bool, goes_on: str
-) -> Readers:
+) -> Reviewers:
     """Return who reads the lessons of a run that begins: its marks, and whoever sits at this terminal.
 
     What there is to read is shown where the run waits for that or ends there, and where a `limited` run has taught it anew; any
@@ -43,7 +43,7 @@ def readers_of(
         elif label in TAUGHT and not artifact.reused:
             say(f"read before you train: `orcamath review {folder.name}` shows lessons, doubts and rejects")
 
-    return Readers(read_marks(marks), not waits, goes_on, show)
+    return Reviewers(read_marks(marks), not waits, goes_on, show)
 
 
 def lessons_shown(folder: Path, store: Path, *, as_json: bool) -> str:

@@ -10,7 +10,7 @@ from orcamath.checks.whole import check
 from orcamath.cluster.settings import EngineSettings
 from orcamath.commands.ending import say
 from orcamath.commands.reporting import report_on, reported
-from orcamath.commands.reviewing import readers_of
+from orcamath.commands.reviewing import reviewers_of
 from orcamath.errors import PaysAgain, ToReview, UsageError
 from orcamath.recipe_settings import Recipe
 from orcamath.running import run_recipe
@@ -114,7 +114,7 @@ def run_loaded(
         if not pay_again:
             confirm_paying_again(loaded, book, plan, _asker())
         know_who_answers(loaded, store, same=same_model)
-        readers = readers_of(loaded, path, until=until, limited=limited, reviewed=reviewed, goes_on=goes_on)
+        reviewers = reviewers_of(loaded, path, until=until, limited=limited, reviewed=reviewed, goes_on=goes_on)
         try:
             run_recipe(
                 loaded,
@@ -123,7 +123,7 @@ def run_loaded(
                 until=until,
                 announce=say,
                 command=command,
-                readers=readers,
+                reviewers=reviewers,
                 cluster=cluster,
             )
         except ToReview:

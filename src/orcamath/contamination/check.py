@@ -1,8 +1,8 @@
-"""Two heaps of files against each other: what `orcamath check TRAIN… --against TEST…` calls.
+"""Two sets of files against each other: what `orcamath check TRAIN… --against TEST…` calls.
 
-In: files of training problems and of test questions (JSON Lines, JSON, CSV, Parquet, ASDiv's XML;
-plain or gzipped). Out: the paper's
-counts, by origin where asked, the further looks, and the most alike pairs side by side. Training files are streamed.
+In: files of training problems and of test questions (JSON Lines, JSON, CSV, TSV, Parquet, ASDiv's XML; plain or gzipped).
+Out: the paper's counts, by origin where asked, the further looks, and the most alike pairs side by side. Training files are
+streamed.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,11 +18,14 @@ from orcamath.records import Problem, Rejected
 from orcamath.sources import asdiv
 from orcamath.sources.rows import rows
 from orcamath.sources.source import SourceSettings, Unsplit
+from orcamath.sources.svamp import joined_text
 from orcamath.text.columns import QUESTION_COLUMNS
 
 __all__ = ["Searched", "check_files", "questions"]
 
 MAX_PAIRS = 200
+MAX_VALUES = 50
+"""Of a column by which counts are repeated: each value is one search through all training files."""
 NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -70,7 +73,7 @@ def check_files(
     `columns` names the question's column where it is none of QUESTION_COLUMNS: of one file (its path or name → column), or of all
     others (`""` → column). SVAMP's `Body` and `Question` are joined. `by` is a column of the training files (such
     as `origin`) by whose values the counts are repeated. Raises DataError for an unreadable line, UsageError for a column
-    that is not there or a file that holds nothing.
+    that is not there or has more than MAX_VALUES values, or a file that holds nothing.
     """
     settings = settings or SearchSettings()
     asked = list(_placed(tests, columns))
@@ -126,7 +129,7 @@ def _column(path: Path, columns: Mapping[str, str]) -> str | None:
 
 def _question(path: Path, values: Mapping[str, object], column: str | None) -> str:
     if column is None and "Body" in values and "Question" in values:
-        return f"{values['Body']} {values['Question']}"
+        return joined_text(values["Body"], values["Question"]) or ""
     name = column or next((c for c in QUESTION_COLUMNS if c in values), None)
     if name is None or name not in values:
         wanted = f"no column `{name}`" if name else f"none of the columns {', '.join(QUESTION_COLUMNS)}"
@@ -145,6 +148,11 @@ def _by_value(
         if by not in row:
             raise UsageError(f"`{path}` has no column `{by}`; {nearest(by, map(str, row))}")
         values.add(str(row[by]))
+        if len(values) > MAX_VALUES:
+            raise UsageError(
+                f"the column `{by}` has more than {MAX_VALUES} values, and counts are repeated for each; name one with few, such "
+                f"as origin or source"
+            )
     return {
         value: search(
             (text for _, text, row in questions(training, columns) if str(row[by]) == value),

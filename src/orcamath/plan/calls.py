@@ -7,6 +7,7 @@ remembered items on, a stage's own figures take their place, ± 15 %.
 
 from typing import NamedTuple
 
+from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.extend import code_of
 from orcamath.plan.ranges import Range, around
 from orcamath.plan.rehearsal import CallTally, StageForecast
@@ -16,7 +17,7 @@ from orcamath.store.budget import Price
 from orcamath.store.prices import PAID_BACKENDS, is_unpriced
 from orcamath.student.sizes import ModelSize, size_by_name
 
-__all__ = ["StagePlan", "follow_ups", "growth_of", "put_together"]
+__all__ = ["StagePlan", "follow_ups", "growth_of", "longest_of_asking", "put_together"]
 
 BYTES_A_TOKEN = Range(3.0, 4.5)
 ANSWER_TOKENS = {
@@ -32,12 +33,14 @@ ANSWER_TOKENS = {
 }
 ASKING = {"one": "ask", "two": "ask_two", "each": "ask_each"}
 """How Ask-Me-Anything calls → whose usual answers; of two calls the mean."""
+NUMBERS_A_STATEMENT = Range(2.0, 6.0)
+FURTHER_CALLS = {"one": Range(0, 0), "two": Range(1, 1), "each": NUMBERS_A_STATEMENT}
+"""How Ask-Me-Anything calls → calls a seed after the first."""
 SECONDS_A_CALL = Range(3.0, 20.0)
 ASK_GROWTH = Range(2.5, 4.5)  # problems a seed; paper: 3.33
 AGENT_GROWTH = Range(0.5, 3.0)  # problems a seed, of an agent of one's own
 EDIT_GROWTH = Range(0.4, 1.0)  # problems a seed and round; paper: 1.03 in two
 A_NUMBER_GROWTH = Range(0.3, 1.0)  # problems a number, asked for by itself
-NUMBERS_A_STATEMENT = Range(2.0, 6.0)
 ENOUGH = 20
 CALL_BYTES = Range(500, 3000)
 
@@ -94,9 +97,16 @@ def follow_ups(seen: StageForecast, recipe: Recipe) -> Range:
         calls = _sum_of_rounds(recipe, first=0).times(2)
         return Range(calls.low - 1, calls.high - 1).times(seen.calls.unknown + seen.calls.waiting)
     if seen.label == "ask" and recipe.ask_me_anything is not None:
-        then = {"one": Range(0, 0), "two": Range(1, 1), "each": NUMBERS_A_STATEMENT}[recipe.ask_me_anything.calls]
-        return then.times(_not_begun(seen))
+        return FURTHER_CALLS[recipe.ask_me_anything.calls].times(_not_begun(seen))
     return Range(0, 0)
+
+
+def longest_of_asking(settings: AskSettings) -> int:
+    """Return the most tokens that one of Ask-Me-Anything's answers may have."""
+    if settings.calls == "one":
+        return settings.max_new_tokens
+    then = settings.questions if settings.calls == "two" else settings.question
+    return max(settings.statement.max_new_tokens, then.max_new_tokens)
 
 
 def _not_begun(seen: StageForecast) -> int:

@@ -4,7 +4,11 @@ In: a recipe with `expected`. Out: what a rehearsal would have seen before the f
 themselves make them for a problem of that length.
 """
 
+from collections.abc import Callable
+
 from orcamath.agents import ask_me_anything, solver, suggester
+from orcamath.agents.driver import Agent
+from orcamath.agents.settings import AgentSettings
 from orcamath.agents.small_writer.ask_each import Teller
 from orcamath.agents.solver import Assignment
 from orcamath.plan.rehearsal import CallTally, StageForecast
@@ -15,8 +19,10 @@ from orcamath.records import Problem
 __all__ = ["seen_of"]
 
 
-def seen_of(recipe: Recipe, expected: ExpectedSettings) -> dict[str, StageForecast]:
-    """Return the stages up to the lessons as they stand before anything was asked."""
+def seen_of(
+    recipe: Recipe, expected: ExpectedSettings, agent_of: Callable[[AgentSettings], Agent[Problem, Problem]]
+) -> dict[str, StageForecast]:
+    """Return the stages up to the lessons as they stand before anything was asked. `agent_of` makes an agent of the user's."""
     problem = Problem.make("x" * expected.question_chars, "seed", "expected", answer="7", answer_from="gold")
     here = expected.seeds + expected.as_they_are
     seen = {"collect": _stage("collect", here, here, expected)}
@@ -29,8 +35,13 @@ def seen_of(recipe: Recipe, expected: ExpectedSettings) -> dict[str, StageForeca
     if recipe.suggester_editor is not None:
         request = suggester.make(recipe.suggester_editor.suggester).request(problem, 0)
         seen["edit"] = _stage("edit", expected.seeds, 0, expected, request)
+    for settings in recipe.agents:
+        label, request = f"agent {settings.title}", agent_of(settings).request(problem, 0)
+        seen[label] = _stage(label, expected.seeds, 0, expected, request)
     request = solver.make(recipe.teach).request(Assignment(problem), 0)
     seen["teach"] = _stage("teach", here, 0, expected, request, recipe.teach.solutions)
+    if recipe.confirm is not None:
+        seen["confirm"] = _stage("confirm", 0, 0, expected)
     return seen
 
 
@@ -40,5 +51,5 @@ def _stage(
     tally = CallTally()
     if request is not None:
         size = sum(len(m.content.encode()) for m in request.messages)
-        tally = CallTally(unknown=n_in * calls, unknown_bytes=n_in * calls * size)
+        tally = CallTally(unknown=n_in * calls, unknown_bytes=n_in * calls * size, longest=request.sampling.max_tokens)
     return StageForecast(label, False, n_in, n_out, float(expected.question_chars), 0.0, tally)

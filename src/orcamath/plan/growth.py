@@ -5,7 +5,15 @@ In: the recipe's `grow` sections. Out: a `StagePlan` each for agents and teacher
 
 from collections.abc import Callable, Iterator, Sequence
 
-from orcamath.plan.calls import ASK_GROWTH, EDIT_GROWTH, StagePlan, put_together
+from orcamath.plan.calls import (
+    ASK_GROWTH,
+    ASKING,
+    EDIT_GROWTH,
+    FURTHER_CALLS,
+    StagePlan,
+    longest_of_asking,
+    put_together,
+)
 from orcamath.plan.ranges import Range
 from orcamath.plan.rehearsal import CallTally
 from orcamath.plan.training import Lengths
@@ -24,19 +32,21 @@ def grown_later(
     lengths: Lengths,
     price_of: Callable[[ModelSettings], Price],
 ) -> Iterator[StagePlan]:
-    """Yield what all rounds cost: two calls an easy problem and round of editing, one a hard one, then the solutions."""
+    """Yield what all rounds cost: two calls an easy problem and round of editing, as many a hard one as its agent makes, then
+    the solutions."""
     writer, most = recipe.writer or recipe.teacher, lengths.lessons.plus(lengths.unlearned).high
     picked = sum(min(g.max_problems, most) for g in growths)
-    made, calls = 0.0, list[tuple[str, ModelSettings, float, int]]()
+    made, calls = 0.0, list[tuple[str, str, ModelSettings, float, int]]()
     if recipe.suggester_editor is not None:
         rounds, longest = recipe.suggester_editor.rounds, recipe.suggester_editor.editor.max_new_tokens
-        calls.append(("edit", writer, 2 * picked * sum(EDIT_GROWTH.high**n for n in range(rounds)), longest))
+        calls.append(("edit", "edit", writer, 2 * picked * sum(EDIT_GROWTH.high**n for n in range(rounds)), longest))
         made += picked * sum(EDIT_GROWTH.high**n for n in range(1, rounds + 1))
-    if recipe.ask_me_anything is not None:
-        calls.append(("ask", writer, picked, recipe.ask_me_anything.max_new_tokens))
+    if (asking := recipe.ask_me_anything) is not None:
+        n = picked * (1 + FURTHER_CALLS[asking.calls].high)
+        calls.append(("ask", ASKING[asking.calls], writer, n, longest_of_asking(asking)))
         made += picked * ASK_GROWTH.high
-    calls.append(("teach", recipe.teacher, made * recipe.teach.solutions, recipe.teach.max_new_tokens))
-    for stage, model, n, longest in calls:
+    calls.append(("teach", "teach", recipe.teacher, made * recipe.teach.solutions, recipe.teach.max_new_tokens))
+    for stage, kind, model, n, longest in calls:
         yield put_together(
             arm,
             f"{stage} (grown later)",
@@ -46,5 +56,5 @@ def grown_later(
             price_of(model),
             longest=longest,
             rehearsed=False,
-            kind=stage,
+            kind=kind,
         )

@@ -4,9 +4,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.errors import DataError
-from orcamath.plan.calls import ANSWER_TOKENS, ASKING, BYTES_A_TOKEN, StagePlan, follow_ups, growth_of, put_together
+from orcamath.plan.calls import (
+    ANSWER_TOKENS,
+    ASKING,
+    BYTES_A_TOKEN,
+    StagePlan,
+    follow_ups,
+    growth_of,
+    longest_of_asking,
+    put_together,
+)
 from orcamath.plan.expected import seen_of
 from orcamath.plan.growth import grown_later
 from orcamath.plan.ladder import climbed, dear_alone
@@ -125,7 +133,7 @@ def plan(
             new = key not in rehearsed
             if new:
                 told = own.expected
-                rehearsed[key] = seen_of(own, told) if told is not None else _rehearsed(own, rehearse)
+                rehearsed[key] = seen_of(own, told, tools.agent) if told is not None else _rehearsed(own, rehearse)
             found = _Found(own, rehearsed[key])
             alone += dear_alone(arm, own, found.seen.get("teach"), found.taught, price_of) if new else []
             stages += [s for s in _stages(arm, found, price_of) if new or not s.rehearsed]
@@ -188,7 +196,7 @@ def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price])
     writer = recipe.writer or recipe.teacher
     asking, editing = recipe.ask_me_anything, recipe.suggester_editor
     longest = {
-        "ask": _longest_of_asking(asking) if asking is not None else 0,
+        "ask": longest_of_asking(asking) if asking is not None else 0,
         "edit": editing.editor.max_new_tokens if editing is not None else 0,
         "teach": recipe.teach.max_new_tokens,
         "confirm": recipe.confirm.max_new_tokens if recipe.confirm is not None else 0,
@@ -217,13 +225,6 @@ def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price])
         )
         rows.append(row)
     return rows + _later(arm, found, price_of)
-
-
-def _longest_of_asking(settings: AskSettings) -> int:
-    if settings.calls == "one":
-        return settings.max_new_tokens
-    then = settings.questions if settings.calls == "two" else settings.question
-    return max(settings.statement.max_new_tokens, then.max_new_tokens)
 
 
 def _later(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) -> list[StagePlan]:

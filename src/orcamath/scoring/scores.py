@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import comb
 from typing import NamedTuple
 
-from orcamath.answers import same
+from orcamath.answers import alike
 from orcamath.ports import Reply
 from orcamath.records import AnswerKind
 
@@ -47,19 +47,11 @@ def majority(
     samples: Sequence[Sample], kind: AnswerKind = "number", question: str = "", options: tuple[str, ...] = ()
 ) -> bool:
     """Tell whether the answer most samples give is right. Ties go to the answer given first; silence has no vote."""
-    groups: list[list[Sample]] = []
-    for sample in samples:
-        if sample.answer is None:
-            continue
-        for group in groups:
-            if same(kind, group[0].answer or "", sample.answer, question, options) is True:
-                group.append(sample)
-                break
-        else:
-            groups.append([sample])
+    spoken = [sample for sample in samples if sample.answer is not None]
+    groups = alike(kind, [sample.answer or "" for sample in spoken], question, options)
     if not groups:
         return False
-    winner = max(groups, key=len)  # max keeps the first of equals
+    winner = [spoken[i] for i in max(groups, key=len)]  # max keeps the first of equals
     # one answer is right or wrong as a whole, but a judge may have left some of its wordings open
     return 2 * sum(s.right for s in winner) >= len(winner)
 

@@ -43,11 +43,13 @@ __all__ = [
 
 NEAR = 0.7
 HASHES, BAND = 64, 4
-BYTES_A_PROBLEM = 8 + 8 + HASHES + 2 + 1 + 8
+BYTES_A_PROBLEM = 8 + 8 + HASHES + 4 + 1 + 8
 """Problem id, text key, sketch, source, split, cluster."""
 LEAST_EQUAL = math.ceil(HASHES * (NEAR * 255 / 256 + 1 / 256))
 """Bytes that near sketches share: one in 256 agrees by chance, so the shared part is (agreeing − 1/256) / (1 − 1/256)."""
 MAX_GROUP = 256
+MAX_PARTS = 200
+"""Of more parts than that the overlap is not told two by two: their rows name a page, and no data set, as their source."""
 FEW_WORDS = 5
 
 _WORD = re.compile(r"\w+")
@@ -134,21 +136,20 @@ class Sketches:
     """Sketches, HASHES bytes each, but for those of the texts below."""
     texts: list[str] = field(default_factory=list)
     """The last few, not sketched yet."""
-    parts: "array[int]" = field(default_factory=lambda: array("H"))
+    parts: "array[int]" = field(default_factory=lambda: array("I"))
     official: "array[int]" = field(default_factory=lambda: array("B"))
-    part_names: list[str] = field(default_factory=list)
+    part_names: dict[str, int] = field(default_factory=dict)
+    """Source and split → number, in the order in which they came."""
 
     def add(self, problem: Problem, split: Split | None) -> None:
         """Take one problem in; `split` is None where its set has none."""
         part = f"{problem.source}/{split}" if split else problem.source
-        if part not in self.part_names:
-            self.part_names.append(part)
         self.ids.append(int(problem.id[:16], 16))
         self.keys.append(_text_key(problem.question))
         self.texts.append(problem.question)
         if len(self.texts) == BATCH:
             self._sketch()
-        self.parts.append(self.part_names.index(part))
+        self.parts.append(self.part_names.setdefault(part, len(self.part_names)))
         self.official.append(_SPLITS.index(split))
 
     def __len__(self) -> int:
@@ -192,16 +193,18 @@ class Sketches:
         return [_SPLITS[o] or drawn[p] for o, p in zip(official, place, strict=True)]
 
     def _overlap(self, names: npt.NDArray[np.uint64], keys: npt.NDArray[np.uint64]) -> SharedClusters:
-        """Count what every two parts have in common."""
-        parts = np.frombuffer(self.parts, np.uint16, len(self))
+        """Count what every two parts have in common; nothing where there are more than MAX_PARTS."""
+        if len(self.part_names) > MAX_PARTS:
+            return SharedClusters()
+        parts = np.frombuffer(self.parts, np.uint32, len(self))
         return SharedClusters(
-            texts={p: len(np.unique(keys[parts == i])) for i, p in enumerate(self.part_names)},
+            texts={p: len(np.unique(keys[parts == i])) for p, i in self.part_names.items()},
             same_text=self._shared(keys, parts),
             near=self._shared(names, parts),
         )
 
-    def _shared(self, values: npt.NDArray[np.uint64], parts: npt.NDArray[np.uint16]) -> dict[str, int]:
-        seen: Counter[str] = Counter()
+    def _shared(self, values: npt.NDArray[np.uint64], parts: npt.NDArray[np.uint32]) -> dict[str, int]:
+        names, seen = list(self.part_names), Counter[str]()
         # unique (value, part), then the parts of each value, pairwise
         order = np.lexsort((parts, values))
         value, part = values[order], parts[order]
@@ -213,7 +216,7 @@ class Sketches:
             if len(group) > 1:
                 for a, left in enumerate(group):
                     for right in group[a + 1 :]:
-                        seen[" ∩ ".join(sorted((self.part_names[left], self.part_names[right])))] += 1
+                        seen[" ∩ ".join(sorted((names[left], names[right])))] += 1
         return dict(sorted(seen.items()))
 
 

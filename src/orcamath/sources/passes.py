@@ -113,19 +113,17 @@ class Passes:
         asked = source.model_copy(update=update)
         for place, found in enumerate(self._records(asked, skipped), start=self.starts.get(id(source), 0)):
             problem = self._placed(found, place, sketched=not self._generated(source))
-            while skipped:
-                self._reject(skipped.pop(0))
+            self._reject(skipped)
             self.read.setdefault(problem.source, Counter())[problem.split] += 1
             if problem.split not in splits:
                 continue
             if reason := self._unfit(problem):
-                self._reject(reason)
+                self.out.reject(reason)
                 continue
             self.kept[source.title] += 1
             self.licences.setdefault(problem.source, Counter())[problem.licence] += 1
             yield problem
-        while skipped:
-            self._reject(skipped.pop(0))
+        self._reject(skipped)
 
     def _placed(self, found: Problem | Unsplit, place: int, *, sketched: bool) -> Problem:
         problem = found.problem if isinstance(found, Unsplit) else found
@@ -157,8 +155,11 @@ class Passes:
         self.seen.add(key)
         return None
 
-    def _reject(self, rejected: Rejected) -> None:
-        self.out.reject(rejected)
+    def _reject(self, skipped: list[Rejected]) -> None:
+        """Book the lines that were skipped, and empty the list."""
+        for rejected in skipped:
+            self.out.reject(rejected)
+        skipped.clear()
 
     def facts(self) -> ReadingFacts:
         """Return counts by source and split, licences, and what the parts have in common."""

@@ -59,9 +59,8 @@ def files_of(settings: SourceSettings, stems: Sequence[str] | None, forms: Seque
     if not path.is_dir():
         if path.exists():
             open_file(path)  # says that it is no plain file
-        raise DataError(
-            f"source `{settings.name}`: `{path}` does not exist; mend `path`, or leave it out to use the hub"
-        )
+        hub = "" if stems is None else ", or leave it out to use the hub"
+        raise DataError(f"source `{settings.name}`: `{path}` does not exist; mend `path`{hub}")
     found: dict[str, Path] = {}
     for file in sorted(path.rglob("*")):
         if file.is_file() and form_of(file) in forms and (stems is None or _wanted(_stem(file), stems)):

@@ -10,7 +10,7 @@ PLAIN_COLUMNS = {
     "answer": ("answer", "expected_answer"),
     "solution": ("solution", "generated_solution", "response"),
 }
-"""Our column → names that hold the like wherever they stand: a run takes them unasked."""
+"""Our column → names that mean it in every set we know: a run takes these columns without being told."""
 QUESTION_COLUMNS = (
     *PLAIN_COLUMNS["question"],
     "sQuestion",
@@ -21,6 +21,6 @@ QUESTION_COLUMNS = (
     "instruction",
     "prompt",
 )
-"""With those that may hold something else: for what shows what it took."""
+"""The same, and names that may mean something else: for commands that show which column they took."""
 ANSWER_COLUMNS = (*PLAIN_COLUMNS["answer"], "final_answer", "target")
-"""Of a gold answer; the same."""
+"""Likewise, for a gold answer."""
