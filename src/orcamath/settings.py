@@ -1,13 +1,17 @@
 """Settings that more than one room reads. Each stage's own settings live beside the stage; the whole is `recipe_settings`."""
 
+import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
 from orcamath.extend import default_of
 from orcamath.records import Settings
 
-__all__ = ["ModelSettings", "StudentSettings"]
+__all__ = ["ModelSettings", "StudentSettings", "fault_in"]
+
+_HOST = re.compile(r"[^\s\\\x00-\x20\x7f]+")
 
 
 class ModelSettings(Settings):
@@ -51,7 +55,22 @@ class ModelSettings(Settings):
             raise ValueError(
                 f"an endpoint's address begins with https:// or http://; try `https://{rest if sign else scheme}`"
             )
+        if url is not None and (wrong := fault_in(url)):
+            raise ValueError(f"{wrong}; an endpoint's address is like https://host.example:8000/v1")
         return url
+
+
+def fault_in(url: str) -> str | None:
+    """Say what keeps an address from being connected to; None where nothing does, or where `${NAME}` stands for its host."""
+    try:
+        parts = urlsplit(url)
+        if "${" in parts.netloc or url.startswith("${"):
+            return None
+        if parts.port == 0 or not _HOST.fullmatch(parts.hostname or ""):
+            return "it names no host, or no port, that can be connected to"
+    except ValueError as e:
+        return str(e)
+    return None
 
 
 class StudentSettings(Settings):

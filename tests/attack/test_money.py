@@ -41,6 +41,15 @@ def ask(i: int, max_tokens: int = 100) -> Request:
         "fallbacks",
         "stream",
         "stream_options",
+        "N",  # as what is written in Go reads it
+        "Best-Of",
+        "numReturnSequences",
+        "\u017ftream",
+        "prompt_embeds",
+        "prediction",
+        "extra_body",
+        "user_config",
+        "api_base",
     ],
 )
 @pytest.mark.parametrize("backend", ["openai_compatible", "openai_batch"])
@@ -64,6 +73,14 @@ def test_a_body_that_changes_what_a_call_is_is_refused(field: str, backend: str,
         ({"max_completion_tokens": 10, "max_tokens": 5000}, 5000),
         ({"reasoning": {"max_tokens": 900}}, 1000),
         ({"options": {"num_predict": 50}}, 150),
+        ({"n_predict": 50}, 150),
+        ({"maxOutputTokens": 50}, 150),
+        ({"max_gen_len": 50}, 150),
+        ({"max_tokens_to_sample": 50}, 150),
+        ({"MAX_TOKENS": 50}, 150),
+        ({"thinking": {"budget_tokens": 50}}, 150),
+        ({"x": [{"max_new_tokens": 50}]}, 150),
+        ({"length_penalty": 2, "top_logprobs": 5, "min_tokens": 7, "truncate_prompt_tokens": 9}, 100),
     ],
 )
 def test_what_is_reserved_is_what_is_sent(body: dict[str, Any], most: int) -> None:
@@ -72,10 +89,13 @@ def test_what_is_reserved_is_what_is_sent(body: dict[str, Any], most: int) -> No
     assert found.prompt_tokens >= plain.prompt_tokens + (len(orjson.dumps(body)) if body else 0)
 
 
-@pytest.mark.parametrize("limit", [0, -1, None, "many", 1.5, True])
-def test_a_limit_that_is_none_is_refused(limit: object) -> None:
+@pytest.mark.parametrize("limit", [0, -1, None, "many", "5000", 1.5, True, float("inf")])
+@pytest.mark.parametrize("field", ["max_tokens", "n_predict", "Max_Completion_Tokens", "maxOutputTokens"])
+@pytest.mark.parametrize("where", ["here", "deep"])
+def test_a_limit_that_is_none_is_refused(limit: object, field: str, where: str) -> None:
+    body = {field: limit} if where == "here" else {"options": [{field: limit}]}
     with pytest.raises(RecipeError, match="whole number above 0"):
-        open_chat(ModelSettings(model="m", base_url="http://127.0.0.1:1/v1", body={"max_tokens": limit}))
+        open_chat(ModelSettings(model="m", base_url="http://127.0.0.1:1/v1", body=body))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from commanding import call
 from orcamath.backends import openai_batch, openai_compatible
 from orcamath.backends.wire_keys import Secrets, door_of, variables_of
 from orcamath.backends.wire_pace import bounded
@@ -154,7 +155,38 @@ LITERAL: list[dict[str, Any]] = [
     {"body": {"secret": "abcdef"}},
     {"body": {"extra": {"accessToken": "abcdef"}}},
     {"body": {"apiKey": "abcdef"}},
+    {"base_url": "https://host.example/v1#api-key=abcdef"},
+    {"base_url": "https://host.example/v1;token=abcdef"},
+    {"base_url": "https://host.example/v1?a=1;api_key=abcdef"},
+    {"base_url": "https://host.example/v1?sig=abcdef"},
+    {"headers": {"X-Auth": "abcdef"}},
+    {"headers": {"x-accesstoken": "abcdef"}},
+    {"body": {"tools": [{"type": "mcp", "authorization": "abcdef"}]}},
+    {"body": {"tools": [{"headers": [{"Cookie": ["abcdef"]}]}]}},
 ]
+
+NO_ADDRESS = [
+    "http://localhost:99999/v1",
+    "http://localhost:abc/v1",
+    "http://localhost:0/v1",
+    "http://[::1/v1",
+    "http:///v1",
+    "http://a b/v1",
+    "https://a\\b/v1",
+    "https://a\u200b.example/v1",
+    "https://a\u00ad.example/v1",
+]
+
+
+@pytest.mark.parametrize("url", NO_ADDRESS)
+@pytest.mark.parametrize("way", ["written", "by a variable"])
+def test_what_is_no_address_is_one_message(url: str, way: str, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("PLACE", url)
+    named = url if way == "written" else "${PLACE}"
+    done = call("ask", "m", "2 + 2?", "--base-url", named, "--store", str(tmp_path / "store"))
+    assert done.code in (1, 2)
+    assert "an endpoint's address is like https://" in done.err
+    assert "fault of orcamath" not in done.err
 
 
 @pytest.mark.parametrize("settings", LITERAL)

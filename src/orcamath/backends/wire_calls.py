@@ -14,7 +14,7 @@ from yarl import URL
 from orcamath.backends.wire_protocol import Fault, Parsed
 from orcamath.errors import RecipeError
 from orcamath.ports import Request, Usage
-from orcamath.store.bill import believed, most_tokens, prompt_bytes
+from orcamath.store.bill import believed, limits, most_tokens, plain_name, prompt_bytes
 from orcamath.store.hosts import host_of, is_loopback
 
 __all__ = ["billed", "check_body", "fetched", "proxied", "sent"]
@@ -22,35 +22,27 @@ __all__ = ["billed", "check_body", "fetched", "proxied", "sent"]
 MAX_HOPS = 4
 MAX_LOCATION = 200
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_IS_THE_CALL = (
-    "model",
-    "models",
-    "fallbacks",
-    "messages",
-    "prompt",
-    "input",
-    "n",
-    "best_of",
-    "num_return_sequences",
-    "candidate_count",
-    "stream",
-    "stream_options",
+_IS_THE_CALL = frozenset(
+    """model models engine deploymentid fallbacks userconfig baseurl apibase extrabody messages prompt prompts promptembeds
+    input inputs n bestof numreturnsequences numgenerations numresponses candidatecount prediction stream streamoptions
+    background""".split()
 )
-"""By whatever name some endpoint knows it: a list of models to fall back on is another model, with another price."""
+"""By whatever name some endpoint knows it: a list of models to fall back on is another model, with another price. Without
+underscores and in small letters, since there are endpoints (those written in Go) that read `N` and `Stream` as well."""
 log = logging.getLogger("orcamath.wire")
 
 
 def check_body(model: str, body: Mapping[str, Any]) -> None:
     """Raise RecipeError where a recipe's `body` changes what a call is: who is asked, what, how often, in which form."""
-    for name in _IS_THE_CALL:
-        if name in body:
+    for name in body:
+        if plain_name(name) in _IS_THE_CALL:
             raise RecipeError(
                 f"`body.{name}` of model `{model}` is no further field but the call itself. Leave it out: prompts, draws, models "
                 f"have settings of their own"
             )
-    for name in ("max_tokens", "max_completion_tokens"):
-        if name in body and not (type(body[name]) is int and body[name] > 0):
-            raise RecipeError(f"`body.{name}` of model `{model}` is {body[name]!r}: give a whole number above 0")
+    for name, limit in limits(body):
+        if not (type(limit) is int and limit > 0):
+            raise RecipeError(f"`body.{name}` of model `{model}` is {limit!r}: give a whole number above 0")
 
 
 def billed(parsed: Parsed, request: Request, extra: Mapping[str, object], model: str) -> tuple[Usage | None, bool]:

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import orjson
+from yarl import URL
 
 from orcamath.errors import RecipeError
-from orcamath.settings import ModelSettings
+from orcamath.settings import ModelSettings, fault_in
 from orcamath.store.hosts import belongs, filled_in, host_of, is_loopback, reach
 from orcamath.store.literals import VARIABLE, refuse_literals
 
@@ -112,7 +113,17 @@ def _key_sent(settings: ModelSettings, url: str) -> str | None:
 
 
 def _mind_the_way(url: str, settings: ModelSettings) -> None:
-    """Let plain http go to this machine, warn of it on a private network, refuse it beyond unless the recipe insists."""
+    """Refuse what cannot be connected to. Let plain http go to this machine, warn of it on a private network, refuse it beyond
+    unless the recipe insists."""
+    try:
+        wrong = fault_in(url)
+        URL(url).origin()
+    except ValueError as e:  # who connects knows more ways in which a host can be none
+        wrong = str(e)
+    if wrong:
+        raise RecipeError(
+            f"`base_url` of model `{settings.model}`: {wrong}; an endpoint's address is like https://host.example/v1"
+        )
     host = host_of(url)
     if urlsplit(url).scheme != "http" or (way := reach(host)) == "loopback" or settings.plain_http:
         return

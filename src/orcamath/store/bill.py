@@ -10,12 +10,12 @@ import orjson
 
 from orcamath.ports import Request, Usage
 
-__all__ = ["NOTHING", "Price", "believed", "most_tokens", "prompt_bytes"]
+__all__ = ["NOTHING", "Price", "believed", "limits", "most_tokens", "plain_name", "prompt_bytes"]
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
 TOKENS_A_MESSAGE = 16
 """What a chat template may add around one message."""
-_LIMITS = re.compile(r"max_?(?:\w+_)?tokens|num_predict|max_?length", re.IGNORECASE)
+_LIMITS = re.compile(r"max\w*(?:tokens?|len|length)|max\w*tokens\w+|n(?:um)?predict|\w*budget(?:tokens)?")
 
 
 class Price(NamedTuple):
@@ -38,12 +38,13 @@ def most_tokens(request: Request, extra: Mapping[str, object] = NOTHING) -> Usag
 
     `extra`: further fields of the body that is sent. A limit of tokens among them counts, the rest may be read as prompt.
     """
-    n, limits = prompt_bytes(request) + TOKENS_A_MESSAGE, dict(_limits(extra))
+    n, found = prompt_bytes(request) + TOKENS_A_MESSAGE, {}
     if extra:
         n += len(orjson.dumps(dict(extra)))
-    own = limits.pop("max_tokens", request.sampling.max_tokens)  # sent in any case, and who knows which one is kept to
-    own = max(own, limits.pop("max_completion_tokens", 0))
-    return Usage(n, own + sum(limits.values()))
+        found = {name: limit for name, limit in limits(extra) if type(limit) is int}
+    own = found.pop("max_tokens", request.sampling.max_tokens)  # sent in any case, and who knows which one is kept to
+    own = max(own, found.pop("max_completion_tokens", 0))
+    return Usage(n, own + sum(found.values()))
 
 
 def prompt_bytes(request: Request) -> int:
@@ -53,13 +54,21 @@ def prompt_bytes(request: Request) -> int:
     return sum(len(m.content.encode("utf-8", "surrogatepass")) + TOKENS_A_MESSAGE for m in request.messages)
 
 
-def _limits(extra: Mapping[str, object]) -> Iterator[tuple[str, int]]:
-    """Yield every limit of tokens in a body, however deep."""
-    for name, value in extra.items():
-        if isinstance(value, Mapping):
-            yield from ((f"{name}.{inner}", n) for inner, n in _limits(value))
-        elif _LIMITS.fullmatch(name) and type(value) is int:
-            yield name, value
+def limits(extra: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """Yield every limit of tokens in a body, however deep and however its name is spelled, whatever it is."""
+    if isinstance(extra, Mapping):
+        for name, value in extra.items():
+            if not isinstance(value, Mapping | list | tuple) and _LIMITS.fullmatch(plain_name(name)):
+                yield path + name, value
+            yield from limits(value, f"{path}{name}.")
+    elif isinstance(extra, list | tuple):
+        for i, value in enumerate(extra):
+            yield from limits(value, f"{path}{i}.")
+
+
+def plain_name(field: str) -> str:
+    """Return a field's name as the least careful endpoint compares it: `maxTokens`, `max-tokens` and `Max_Tokens` are one."""
+    return field.casefold().replace("_", "").replace("-", "")
 
 
 def believed(claim: object, n_bytes: int, most: int) -> tuple[int, bool]:

@@ -19,7 +19,11 @@ __all__ = ["VARIABLE", "masked", "refuse_keys", "refuse_literals", "shown", "tel
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 """Stands for the value of an environment variable."""
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_TELL = {"key", "apikey", "token", "secret", "cookie", "authorization", "password", "credential", "credentials"}
+_TELL = "key apikey auth bearer signature sig passwd pwd passphrase".split()
+_TELL_AT_THE_END = tuple(
+    "accesskey privatekey secretkey token secret cookie authorization password credential credentials".split()
+)
+"""Also where words are run together, as in `accesstoken`."""
 _HARMLESS = re.compile(
     r"(?:bos|eos|pad|unk|sep|cls|mask|stop|start|end)[-_]?token|prompt[-_]?cache[-_]?key", re.IGNORECASE
 )
@@ -32,7 +36,7 @@ _KEY = re.compile(
     r"[A-Za-z][\w+.-]*://[^\s/@:]*:(?!\$\{)[^\s/@]+@)"
 )
 """How keys of providers, tokens and passwords in addresses begin; long enough that no word is taken for one."""
-_IN_ADDRESS = re.compile(r"(?<=:/)(/?)[^\s/@`'\"]+(?=@)|(?<=[?&])([\w.~-]+=)[^\s&#`'\"]+")
+_IN_ADDRESS = re.compile(r"(?<=:/)(/?)[^\s/@`'\"]+(?=@)|(?<=[?&#;])([\w.~-]+=)[^\s&#`'\"]+")
 """Who one is to a host, before its `@` (a path has lost one slash of the address), and what is asked of it by name."""
 _FIX = "A recipe is copied to disk: put it into an environment variable and write `${NAME}` in its place"
 
@@ -62,9 +66,10 @@ def refuse_literals(settings: "ModelSettings") -> None:
         raise RecipeError(
             f"`base_url` {place} holds a user or a password before `@`. {_FIX}, in `headers: {{Authorization: …}}`"
         )
-    named = [("base_url", name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True)]
+    asked = "&".join((parts.query, parts.fragment, *parts.path.split(";")[1:])).replace(";", "&")
+    named = [("base_url", name, value) for name, value in parse_qsl(asked, keep_blank_values=True)]
     named += [("headers", name, value) for name, value in settings.headers.items()]
-    named += [("body", name, value) for name, value in _texts(settings.body)]
+    named += [("body", name, value) for name, value in _texts(settings.body, "")]
     for where, name, value in named:
         if tells(name) and value and not VARIABLE.search(value):
             raise RecipeError(f"`{name}` in `{where}` {place} looks like a key written out. {_FIX}")
@@ -97,12 +102,17 @@ def _without(value: object, path: Sequence[str] = ()) -> object:
 
 def tells(name: str) -> bool:
     """Tell whether a name says that its value is a key: `api_key`, `accessToken`, `Authorization`."""
-    return not _HARMLESS.fullmatch(name) and any(word.lower() in _TELL for word in _WORDS.findall(name))
+    words = [word.lower() for word in _WORDS.findall(name)]
+    return not _HARMLESS.fullmatch(name) and any(w in _TELL or w.endswith(_TELL_AT_THE_END) for w in words)
 
 
-def _texts(body: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    for name, value in body.items():
-        if isinstance(value, Mapping):
-            yield from _texts(value)
-        elif isinstance(value, str):
-            yield name, value
+def _texts(value: object, name: str) -> Iterator[tuple[str, str]]:
+    """Yield every text in a body with the name of the field that it stands in."""
+    if isinstance(value, Mapping):
+        for inner, more in value.items():
+            yield from _texts(more, inner)
+    elif isinstance(value, list | tuple):
+        for more in value:
+            yield from _texts(more, name)
+    elif isinstance(value, str):
+        yield name, value
