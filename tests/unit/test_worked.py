@@ -1,6 +1,8 @@
 """Worked solutions of the seeds' own: formulas as steps, texts that reach the gold, counts of steps, lessons made of them."""
 
+import random
 from fractions import Fraction
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from orcamath.answers.steps import spelled, steps
 from orcamath.errors import TooManyRejects
 from orcamath.records import Lesson, Problem
 from orcamath.stages.teach import TeachSettings, teach_from_seeds
-from orcamath.worked import n_equations, n_steps, solution_of
+from orcamath.worked import _one_operation, n_equations, n_steps, solution_of
 from scripted import Bench, seed
 
 
@@ -105,6 +107,19 @@ def test_a_hidden_number_is_no_gold_to_make_a_lesson_of() -> None:
 )
 def test_steps_are_counted_where_something_tells(question: str, answer: str, solution: str | None, n: int) -> None:
     assert n_steps(seed(question, answer, solution=solution)) == n
+
+
+def test_one_operation_is_found_as_trying_every_pair_finds_it() -> None:
+    rng = random.Random(7)
+    for _ in range(2000):
+        numbers = [Fraction(rng.randint(0, 6)) for _ in range(rng.randint(0, 4))]
+        wanted = rng.choice([Fraction(rng.randint(-6, 12)), Fraction(rng.randint(1, 6), rng.randint(1, 6))])
+        pairs = list(permutations(numbers, 2))
+        tried = any(wanted in (a + b, a - b, a * b) or (b != 0 and wanted == a / b) for a, b in pairs)
+        assert _one_operation(numbers, wanted) is tried, (numbers, wanted)
+    assert not _one_operation(
+        [Fraction(i) for i in range(1, 100_000)], Fraction(1, 200_001)
+    )  # seconds, were it every pair
 
 
 def test_equations_are_counted_a_line_at_a_time() -> None:

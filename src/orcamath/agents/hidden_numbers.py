@@ -12,6 +12,7 @@ from orcamath.agents.replies import Piece, Said
 from orcamath.agents.wellformed import ask_of, flaw, numbers
 from orcamath.answers import final_answer
 from orcamath.answers.numbers import quantities
+from orcamath.answers.steps import spelled
 from orcamath.records import Problem, Rejected
 from orcamath.text.words import content_words, normal
 
@@ -194,16 +195,5 @@ def _plain(value: Fraction, target: str, question: str) -> str:
 
 def _decimal(value: Fraction) -> str:
     """Write a fraction as an integer or a finite decimal where it is one, else as p/q."""
-    denominator = value.denominator
-    for prime in (2, 5):
-        while denominator % prime == 0:
-            denominator //= prime
-    if value.denominator == 1:
-        return str(value.numerator)
-    if denominator != 1 or value.denominator > 10**6:
-        return f"{value.numerator}/{value.denominator}"
-    digits = 0
-    while (value * 10**digits).denominator != 1:
-        digits += 1
-    whole = str(abs(int(value * 10**digits))).rjust(digits + 1, "0")
-    return f"{'-' if value < 0 else ''}{whole[:-digits]}.{whole[-digits:]}"
+    fraction = f"{value.numerator}/{value.denominator}"
+    return fraction if value.denominator > 10**6 else spelled(value, max_places=19) or fraction  # 2^19 is below 10^6

@@ -15,7 +15,7 @@ from orcamath.answers.numbers import exact
 from orcamath.answers.readings import decimals, near
 from orcamath.text.money import CURRENCY_SIGNS
 
-__all__ = ["Equation", "Operation", "equations", "operations"]
+__all__ = ["Equation", "Operation", "Unworkable", "equations", "operations", "walked"]
 
 WORDS_BETWEEN = 3
 MAX_PIECES = 60  # of one side; more is a list, not a calculation
@@ -118,8 +118,8 @@ def operations(expression: str) -> tuple[Operation, ...]:
     if read is None or read.letters:
         return ()
     try:
-        return tuple(_walk(read.node)[1])
-    except _Unworkable:
+        return tuple(walked(read.node, hundredths=False)[1])
+    except Unworkable:
         return ()
 
 
@@ -149,20 +149,24 @@ def _stated(left: tuple[Operation, ...], pieces: list[str]) -> Iterator[Equation
     yield Equation(left, whole[-1].value) if whole else said
 
 
-class _Unworkable(Exception):
-    """A node that is none of the four operations on numbers; stays inside this module."""
+class Unworkable(Exception):
+    """A node that is none of the four operations on numbers; stays inside `answers`."""
 
 
-def _walk(node: Node) -> tuple[Fraction, list[Operation]]:
+def walked(node: Node, *, hundredths: bool) -> tuple[Fraction, list[Operation]]:
+    """Return a node's value and the operations that lead to it, inner ones first. Raises Unworkable.
+
+    `hundredths`: whether `5/100` is an operation, or a percentage as it is written.
+    """
     name, left, right = node
     if name == "number" and isinstance(left, Fraction):
         return left, []
     if name not in ("+", "-", "*", "/"):
-        raise _Unworkable
-    (a, before), (b, after) = _walk(left), _walk(right)
+        raise Unworkable
+    (a, before), (b, after) = walked(left, hundredths=hundredths), walked(right, hundredths=hundredths)
     if name == "/" and b == 0:
-        raise _Unworkable
+        raise Unworkable
     value = a + b if name == "+" else a - b if name == "-" else a * b if name == "*" else a / b
-    if name == "/" and b == 100 and not before and not after:
-        return value, []  # a percentage, or a number in hundredths, as it is written
+    if name == "/" and b == 100 and not before and not after and not hundredths:
+        return value, []
     return value, [*before, *after, Operation(name, a, b, value)]
