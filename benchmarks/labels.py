@@ -82,7 +82,7 @@ def write(args: argparse.Namespace) -> dict[str, Any]:
     if "ask" in args.agents:
         inputs = [source, chat, *asking.contents()]
         made["ask"] = store.stage("ask", 6, asking, inputs, lambda o: ask(o, asking, source, chat))
-        found += astray_ones(asking, list(part.values()), chat) if asking.calls == "each" else []
+        found += mismatched(asking, list(part.values()), chat) if asking.calls == "each" else []
     if "edit" in args.agents:
         inputs = [source, chat, *editing.contents()]
         made["edit"] = store.stage("edit", 3, editing, inputs, lambda o: edit(o, editing, source, chat))
@@ -103,7 +103,7 @@ def write(args: argparse.Namespace) -> dict[str, Any]:
     return {"seeds": len(part), "kept": {k: m.count("problems") for k, m in made.items()}, "not kept": rejected}
 
 
-def astray_ones(asking: AskSettings, seeds: list[Problem], chat: Remembered) -> Iterator[tuple[str, Problem]]:
+def mismatched(asking: AskSettings, seeds: list[Problem], chat: Remembered) -> Iterator[tuple[str, Problem]]:
     """Yield what the rules of small steps rejected, with the rule: the problem that it would have been."""
     teller = Teller(asking.statement, asking.statement.loaded())
     asker = Asker(asking.question, asking.question.loaded())

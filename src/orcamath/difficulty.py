@@ -60,7 +60,7 @@ class Until(Settings):
 
 
 class Rate(NamedTuple):
-    """Right ones among judged samples."""
+    """How many judged samples were right."""
 
     right: int = 0
     n: int = 0
@@ -88,7 +88,7 @@ class SampleRecord(NamedTuple):
 
 
 def settled(judged: Sequence[Judged], alike: int) -> bool:
-    """Tell whether a problem needs no more samples: it has a right and a wrong one, or so many in all."""
+    """Tell whether a problem needs no more samples: it has a right and a wrong one, or `alike` samples in all."""
     outcomes = {j.outcome for j in judged}
     return {"agrees", "disagrees"} <= outcomes or len(judged) >= alike
 

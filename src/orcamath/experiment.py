@@ -1,7 +1,7 @@
 """Many recipes over shared stages: the base and its arms, a few at a time, each arm in a process of its own.
 
 Sharing needs no plan: arms that ask for the same stage get the same digest, and the second finds it sealed (or waits for
-the first). Arms whose M1 is another one than the base's run beside it, the others after it. A control that must see as many
+the first). Arms that train an M1 of their own run beside the base, the others after it. A control that must see as many
 tokens as another arm runs after that one. Several seeds of training are arms as well: the base and each arm again, with
 another seed from M1 on.
 """
@@ -90,7 +90,7 @@ def _elsewhere(practice: PracticeSettings, seed: int) -> PracticeSettings:
 
 
 def first_students_own(recipe: Recipe, base: Recipe) -> bool:
-    """Whether an arm trains an M1 of its own, so that it has work to do before the base has made its."""
+    """Tell whether an arm trains an M1 of its own, and so need not wait for the base recipe's."""
     return any(getattr(recipe, section) != getattr(base, section) for section in TO_M1)
 
 

@@ -4,8 +4,8 @@
 package offers by that name, or the user's own file by its path (see `extend.py` for who may offer what).
 
 Others' code runs inside ours: when it is imported, when it makes its agent or judge, and in every call after that, often
-inside an iterator that we draw from. No call is wrapped. An exception travels up untouched to `boundary`, which every process
-of ours ends in once, and is attributed there: the last frame of its traceback that lies in others' code says which file, which
+inside an iterator that we draw from. No call is wrapped. An exception reaches `boundary`, in which every process of ours runs its
+work, unchanged, and is attributed there: the last frame of its traceback that lies in others' code says which file, which
 line, and so which family's contract.
 """
 

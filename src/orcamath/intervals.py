@@ -3,7 +3,7 @@
 In: counts, or outcomes per item in the same order for both models. Out: points and limits as shares in [0, 1], p-values.
 `wilson` for one model, `paired` for two models on the same items, `bootstrap` and `bootstrap_difference` where several
 seeds answered the same items. Seeds are averaged within an item before items are resampled: three seeds of 1,319 items are
-1,319 tests, never 3,957. `crossed_difference` where items come in families that rise and fall together.
+1,319 tests, never 3,957. `crossed_difference` where items come in families whose outcomes are correlated.
 """
 
 from collections.abc import Sequence

@@ -254,7 +254,7 @@ class Tracker(Protocol):
 
 
 class InBlocks(Protocol):
-    """Has pure work done on blocks, wherever; what came of them in their order, one look ahead or many."""
+    """Runs a pure function over blocks, in this process or on other machines, and yields the results in the blocks' order."""
 
     def __call__(self, work: Callable[[Before], After], blocks: Iterable[Before], /) -> Iterable[After]:
         """Yield `work(block)` for every block. `work` and blocks must be picklable by value."""
@@ -286,6 +286,7 @@ class Silent:
     """Progress that nobody watches (tests, and arms that run side by side)."""
 
     money: Callable[[], tuple[float, float | None]] = staticmethod(lambda: (0.0, None))
+    """US dollars spent by the run, and its cap; set by whoever runs a recipe, as `Bars.money` is."""
 
     def begin(self, what: str, total: int | None) -> None:
         """Take no notice."""

@@ -1,4 +1,4 @@
-"""Who stands against whom: q+ and q− of one problem, and which of its pairs are taken (paper, section 3.1).
+"""Preferred and rejected answers: q+ and q− of one problem, and which of its pairs are taken (paper, section 3.1).
 
 Pure functions over attempts and verdicts; the stage `preferences` applies them.
 """

@@ -1,4 +1,4 @@
-"""The one door to files that users name: plain files only, and never more of one in memory than a bound.
+"""The only way to open files that users name: plain files only, and never more of one in memory than a bound.
 
 A FIFO or a device would be waited for without end, a gzip file can unfold to anything. So a file is looked at before it is
 opened, lines are read up to `MAX_LINE` bytes, and what has to be read whole is read up to what its size on disk allows.

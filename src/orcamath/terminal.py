@@ -1,7 +1,7 @@
 """The one place where text reaches the terminal, and the only one that steers it.
 
 A message holds what servers, models, files, recipe keys and file names wrote. `guarded` stands before stdout and stderr for as
-long as a process of ours works, so that our own lines, warnings of libraries, click's and a thread's last words all pass
+long as a process of ours works, so that our own lines, warnings of libraries, messages of click and errors of threads all pass
 through `visible`, and no caller can forget it. Control sequences are written here only: `clear_line`, and by rich through
 `console`, which makes the text of all it draws visible first.
 """

@@ -121,7 +121,7 @@ class Tools(Protocol):
 
 @dataclass(frozen=True)
 class Reviewers:
-    """The people who read a run's lessons before anything is trained on them."""
+    """The people who read a run's lessons before anything is trained on them, and what they marked."""
 
     marks: Mapping[str, Mark] = field(default_factory=dict)
     """What they marked, by id."""
@@ -147,17 +147,17 @@ class Workshop:
     done: list[StageDone] = field(default_factory=list)
     measured: list[Measured] = field(default_factory=list)
     budget: Budget | None = None
-    """What stages are made at the cost of."""
+    """The run's money, out of which stages pay their calls."""
     trackers: list[Tracker] = field(default_factory=list)
     """Where a training's numbers go besides `metrics.jsonl`."""
     label: str = ""
     """The stage under way."""
     pointers: Pointers | None = None
-    """Where it is written down what the run has reached."""
+    """Writes `stages.json` after every stage: what the run has reached."""
     reused: list[str] = field(default_factory=list)
     """Labels of stages that were there already, not told yet."""
     keeper: Keeper | None = None
-    """Who writes down how the run stands."""
+    """Writes `state.json`: how the run stands."""
     reviewers: Reviewers = field(default_factory=Reviewers)
 
     def stage(self, stage: Stage[S, P], settings: S, *inputs: P.args, **named: P.kwargs) -> Artifact:

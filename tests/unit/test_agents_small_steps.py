@@ -8,7 +8,7 @@ import pytest
 from orcamath.agents import ask_me_anything, editor, suggester
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.agents.editor import EditorSettings
-from orcamath.agents.gaps import astray, gaps
+from orcamath.agents.gaps import gaps, mismatch
 from orcamath.agents.small_writer.ask_each import Asker, QuestionSettings, Target, Told, opening_for
 from orcamath.agents.small_writer.hiding import question_of, without
 from orcamath.agents.small_writer.ideas import idea_for
@@ -154,7 +154,7 @@ def test_by_which_rule_a_question_does_not_ask_for_the_number_marked(
 ) -> None:
     plain = marked.replace("[", "").replace("]", "")
     gap = next(g for g in gaps(plain) if g.marked == marked)
-    assert astray(question, gap, plain) == rule
+    assert mismatch(question, gap, plain) == rule
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ An agent is two pure halves around a call: `request(item, draw)` says what is as
 what came back, or says why not. Whatever went wrong with one item is a `Rejected`, never an exception; a failure of the
 wire is booked by the model itself, and asked again by the next run.
 
-Both balances are kept here. Calls: every draw asked was parsed or failed. Results: of a `final` agent every result is
-owed when it is handed out, to be kept or rejected by the stage; of an agent whose results are
-only the input of another one, the rejected ones alone are counted.
+Both balances are kept here. Calls: every draw asked was parsed or failed. Results: of a `final` agent every result is owed
+when it is handed out, to be kept or rejected by the stage; of an agent whose results are only the input of another one, the
+rejected ones alone are counted.
 
 Deviation: the paper drives its agents with AutoGen. Agents here do not talk to each other but through finished results,
 so batches do the same at a twentieth of the cost (docs/decisions/agents.md).

@@ -16,7 +16,7 @@ from orcamath.text.patterns import pattern
 from orcamath.text.sentences import sentences
 from orcamath.text.words import CALENDAR, content_words
 
-__all__ = ["Gap", "NumberKind", "about_another", "astray", "gaps", "number_kind"]
+__all__ = ["Gap", "NumberKind", "about_another", "gaps", "mismatch", "number_kind"]
 
 NumberKind = Literal["share", "multiple", "money", "plain"]
 
@@ -150,7 +150,7 @@ def _alone(statement: str, q: Quantity) -> bool:
     return not year and not _NO_COUNT.search(statement[max(q.start - 12, 0) : q.start])
 
 
-def astray(question: str, gap: Gap, statement: str) -> str | None:
+def mismatch(question: str, gap: Gap, statement: str) -> str | None:
     """Name the rule by which a question made of the gap's sentence alone does not ask for its number; None where it does.
 
     `no_number` is asked for; something `worked_out` is; its `kind` is another; it is `about_another` number; its `words` are

@@ -120,7 +120,7 @@ def _first_words(text: str, n: int) -> str:
 
 
 class _Call:
-    """One question to the textbook, and the dice that belong to it."""
+    """One question to the textbook, and its random generators."""
 
     def __init__(self, text: str, problem: str, draw: int, options: TextbookOptions) -> None:
         self.text, self.problem, self.draw, self.options = text, problem, draw, options

@@ -1,4 +1,4 @@
-"""Training texts as blocks of word ids in a file that vanishes: read once, searched often, one block in memory.
+"""Training texts as blocks of word ids in a temporary file: read once, searched often, one block in memory.
 
 About 500 bytes a problem on disk, three numbers a block in memory.
 """

@@ -1,4 +1,4 @@
-"""Judges from cheap to dear: rules; on the rows they leave open math-verify; on what is still open a model, where given.
+"""Judges from cheap to dear: rules; math-verify on the rows that rules leave open; a model, where given, on what is still open.
 
 Every later judge sees only what the earlier ones left `unjudged`. What nobody decides stays `unjudged`, with the last reason.
 """

@@ -1,7 +1,7 @@
-"""The recipe run with nothing sent: every stage up to the lessons is made aside, of remembered replies alone.
+"""A dry run of the recipe: every stage up to the lessons is made in a temporary store, from remembered replies only.
 
-So the plan asks the ledger for the very calls the run would make, through the stages' own code: second tries, second rounds
-and all. What is not remembered is counted, and where it would have led to is for `calls` to estimate.
+So the plan looks up exactly the calls that the run would make, through the stages' own code, second tries and second rounds
+included. A call that is not remembered is counted; what it would have led to is estimated by `calls`.
 """
 
 import tempfile
@@ -33,7 +33,7 @@ P = ParamSpec("P")
 READ = {"benchmarks", "seeds", "problems", "lessons", "verdicts"}
 """Stages that only read files: really run and sealed."""
 ASKED = {"ask", "edit", "agent", "collect", "teach", "confirm"}
-"""Stages run aside where they are not sealed."""
+"""Stages made in the temporary store where they are not sealed."""
 
 
 @dataclass
@@ -89,7 +89,7 @@ class StageForecast:
 
 
 class _Enough(Exception):
-    """What comes now depends on students that are not trained yet."""
+    """Ends the rehearsal: the next stage depends on students that are not trained yet."""
 
 
 @dataclass
@@ -158,7 +158,7 @@ class _Done(NamedTuple):
 
 @dataclass
 class _Aside(Workshop):
-    """A workshop that finds what is sealed, reads files, makes the rest aside, and stops where students begin."""
+    """A workshop that finds what is sealed, reads files, makes the rest in a temporary store, and stops before a student."""
 
     aside: Store = field(kw_only=True)
     books: _Books = field(kw_only=True)
@@ -216,7 +216,7 @@ def _mean(sizes: Sequence[int]) -> float:
 
 @contextmanager
 def rehearsal(store: Store, tools: Tools, progress: Progress) -> Iterator[Callable[[Recipe], dict[str, StageForecast]]]:
-    """Lend a way to go through recipes without sending anything; a stage that several share is gone through once.
+    """Provide a function that rehearses recipes without sending anything; a stage that several share is made once.
 
     It returns a recipe's stages, by label, up to the lessons. Files are read, and sealed stages are left alone. Raises what
     reading a recipe's files raises (RecipeError, DataError).

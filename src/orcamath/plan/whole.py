@@ -63,7 +63,7 @@ class Plan(NamedTuple):
     stages: tuple[StagePlan, ...]
     training: tuple[TrainingPlan, ...]
     alone: tuple[StagePlan, ...] = ()
-    """Where a ladder of teachers solves: what the dearest alone would take for `teach`, an arm each. Not among the stages."""
+    """Where a ladder of teachers solves: what `teach` would cost with the dearest alone, for each arm. Not among the stages."""
     tflops: float = 312.0
     """The GPU's peak in 16 bits."""
 

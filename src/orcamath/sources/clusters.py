@@ -2,7 +2,7 @@
 
 Word-problem sets copy from each other (111 texts of AddSub are in SingleEq, 154 of SingleOp in ASDiv), so one set's training
 half can be another's test. Two problems are near when their texts, numbers masked, share at least `NEAR` of their word
-pairs (Jaccard); a cluster is what hangs together by that. It never straddles two splits that are drawn here: it is for
+pairs (Jaccard); a cluster is a connected component of near problems. It never straddles two splits that are drawn here: it is for
 testing if an official test problem is in it, else for training or development if an official one of these is, else by a hash
 of its name (20 % test, 10 % dev, unless the recipe says otherwise).
 
@@ -235,7 +235,7 @@ def _join(keys: npt.NDArray[np.uint64], sketches: npt.NDArray[np.uint8]) -> npt.
             i = parent[i]
         return i
 
-    for left, right in _candidates(keys, sketches, _hanging_together):
+    for left, right in _candidates(keys, sketches, _connected):
         a, b = root(left), root(right)
         if a != b:
             parent[max(a, b)] = min(a, b)
@@ -283,8 +283,8 @@ def _all_near(rows: npt.NDArray[np.uint8]) -> Iterator[tuple[int, npt.NDArray[np
         yield i, np.flatnonzero(_is_near(rows[i + 1 :], rows[i])) + i + 1
 
 
-def _hanging_together(rows: npt.NDArray[np.uint8]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-    """Yield of all near pairs only as many as join what hangs together: a row that was reached is not compared again."""
+def _connected(rows: npt.NDArray[np.uint8]) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+    """Yield only as many near pairs as connect each component: a row that was reached is not compared again."""
     rest = np.arange(len(rows))
     while len(rest) > 1:
         reached, rest = [int(rest[0])], rest[1:]

@@ -1,4 +1,6 @@
-"""Which language a text is in, told by its letters and its commonest words: enough for a card, too little for a verdict.
+"""Which language a text is in, told by its letters and its commonest words.
+
+Good enough to describe a data set, not to decide about a single problem.
 
 In: a text of some words. Out: an ISO 639-1 code, or None where nothing tells. Scripts that one language has to itself decide at
 once; among languages in Latin letters the one with the most of its function words does, where it has two at least and no equal.

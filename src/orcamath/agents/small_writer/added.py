@@ -56,11 +56,11 @@ def useless(added: str, question: str, before: str) -> str | None:
         return "unchanged"
     if len(told & old) >= 0.6 * len(told) and not _RELATES.search(added):
         return "answer_given_away"  # of the old question, and most likely another than it has
-    return _strays(added, question, before)
+    return _departs(added, question, before)
 
 
-def _strays(added: str, question: str, before: str) -> str | None:
-    """Say what an addition speaks of that the problem does not: another story, another unit, another person."""
+def _departs(added: str, question: str, before: str) -> str | None:
+    """Return the slug of what an addition speaks of and the problem does not: another story, unit or person; None for nothing."""
     shared = (content_words(added) | content_words(question)) & content_words(before)
     if not shared and not _REFERS.search(added):
         return "another_story"

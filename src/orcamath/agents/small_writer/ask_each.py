@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pydantic import PositiveInt
 
 from orcamath.agents.driver import CallSettings, fill, fold_replies, write
-from orcamath.agents.gaps import Gap, astray, gaps, number_kind
+from orcamath.agents.gaps import Gap, gaps, mismatch, number_kind
 from orcamath.agents.hidden_numbers import answer_value, as_told, change_of, hidden, short_answer
 from orcamath.agents.replies import Piece, failed, said, tagged
 from orcamath.agents.small_writer.hiding import question_of, without
@@ -127,7 +127,7 @@ class Teller:
         elif answer is not None and answer not in numbers(told):
             wrong = ("statement_lacks_answer", str(answer))
         else:
-            wrong = change_of(statement, item, answer) or _strays(told, ask, item)
+            wrong = change_of(statement, item, answer) or _departs(told, ask, item)
         if wrong:
             return Rejected(item=item.id, reason=wrong[0], detail=wrong[1], text=reply.text)
         return [Told(item, statement, len(story))]
@@ -147,8 +147,8 @@ _ASKS_MONEY = pattern(
 )
 
 
-def _strays(told: str, ask: str, seed: Problem) -> tuple[str, str] | None:
-    """A sentence that tells something else than was asked, or tells it in a unit of its own."""
+def _departs(told: str, ask: str, seed: Problem) -> tuple[str, str] | None:
+    """Say where a sentence tells something else than was asked, or in another unit: (slug, what); None where it does not."""
     wanted, have = content_words(ask), content_words(told)
     if len(wanted & have) < min(2, max(1, len(wanted) // 2)):
         return "statement_tells_something_else", ask
@@ -185,7 +185,7 @@ class Asker:
         question = pieces[0].text
         made = self.posed(question, item, whole=pieces[0].whole or not words.cut_off)
         if isinstance(made, Problem):
-            reason, rule = "asks_something_else", astray(question, item.gap, item.told.statement)
+            reason, rule = "asks_something_else", mismatch(question, item.gap, item.told.statement)
             if numbers(question) - numbers(item.gap.sentence):
                 reason = rule = "question_added_number"
             if rule is not None:
