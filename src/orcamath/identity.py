@@ -30,13 +30,13 @@ class Settings(BaseModel):
 
     def identity(self) -> dict[str, object]:
         """Return what enters a stage's digest: all but fields made with `outside_digest`, and `later` ones at their default."""
-        fields = [(name, f) for name, f in type(self).model_fields.items()]
-        said = [(name, f, x if isinstance(x := f.json_schema_extra, dict) else {}) for name, f in fields]
-        return {
-            name: _identity(getattr(self, name), extra.get("member_of"))
-            for name, f, extra in said
-            if not (extra.get("outside_digest") or (extra.get("later") and getattr(self, name) == f.default))
-        }
+        kept: dict[str, object] = {}
+        for name, field in type(self).model_fields.items():
+            value, extra = getattr(self, name), field.json_schema_extra
+            marks = extra if isinstance(extra, dict) else {}
+            if not (marks.get("outside_digest") or (marks.get("later") and value == field.default)):
+                kept[name] = _identity(value, marks.get("member_of"))
+        return kept
 
     def contents(self) -> list[str]:
         """Return the names of what the fields only point to: hashes of prompts' texts and files. They enter a stage's digest."""

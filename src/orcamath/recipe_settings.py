@@ -199,12 +199,6 @@ class Recipe(Settings):
             raise ValueError(f"`{min(twice)}` is the name of another origin; give it a name of its own with `called`")
         return agents
 
-    def models(self) -> dict[str, ModelSettings]:
-        """Return the models that are asked, by role."""
-        roles = {"writer": self.writer, "teacher": self.teacher, "solver": self.solver, "judge_model": self.judge_model}
-        roles |= {f"ladder.{i}": rung for i, rung in enumerate(self.ladder)}
-        return {role: model for role, model in roles.items() if model is not None}
-
     @field_validator("iterations")
     @classmethod
     def _grown_from_something(cls, iterations: tuple[Iteration, ...]) -> tuple[Iteration, ...]:
@@ -219,3 +213,9 @@ class Recipe(Settings):
         if len(set(seeds)) < len(seeds):
             raise ValueError("names a seed twice; the same seed trains the same student")
         return seeds
+
+    def models(self) -> dict[str, ModelSettings]:
+        """Return the models that are asked, by role."""
+        roles = {"writer": self.writer, "teacher": self.teacher, "solver": self.solver, "judge_model": self.judge_model}
+        roles |= {f"ladder.{i}": rung for i, rung in enumerate(self.ladder)}
+        return {role: model for role, model in roles.items() if model is not None}

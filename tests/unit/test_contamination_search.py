@@ -13,7 +13,17 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from elsewhere import elsewhere
 from orcamath.contamination import SearchSettings, check_files, search, spool
 from orcamath.contamination.overlap import Measure, Overlap, ngrams
-from orcamath.contamination.words import Vocabulary, content, grams, numbers_masked, pieces, split_words, stop_words
+from orcamath.contamination.words import (
+    MAX_ROWS,
+    Vocabulary,
+    content,
+    grams,
+    numbers_masked,
+    pieces,
+    split_words,
+    stop_words,
+)
+from orcamath.errors import DataError
 from orcamath.text.minhash import jaccard
 
 
@@ -134,6 +144,11 @@ def test_blocks_that_are_searched_elsewhere_change_nothing(monkeypatch: pytest.M
     assert there.pairs == here.pairs
     assert there.best == here.best
     assert np.array_equal(there.nearest.cosines, here.nearest.cosines)
+
+
+def test_more_questions_than_a_key_has_room_for_are_refused() -> None:
+    with pytest.raises(DataError, match=r"524,289 test questions are more than a search takes"):
+        search(["a b c"], ["a b c"] * (MAX_ROWS + 1), SearchSettings())
 
 
 def test_fewer_rows_than_neighbours_and_no_rows_at_all() -> None:

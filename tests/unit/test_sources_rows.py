@@ -118,6 +118,26 @@ def test_answers_are_spelt_one_way(value: object, text: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "answer", "gold", "kind"),
+    [
+        ("Wie weit ist es?", "1.250", "1.250", "number"),  # 1250 to a German, 1.25 to a program: the judge reads both
+        ("Wie weit ist es?", "39.0", "39", "number"),
+        ("Wie weit ist es?", "2,5 km", "2,5 km", "number"),
+        ("Wie viele sind es?", "3, 5", "3, 5", "set"),
+        ("How far is it?", "1.250", "1.25", "number"),
+        ("How many are they?", "2,5", "2,5", "set"),
+    ],
+)
+def test_a_gold_answer_of_a_file_is_read_in_its_questions_writing(
+    tmp_path: Path, question: str, answer: str, gold: str, kind: str
+) -> None:
+    (tmp_path / "own.jsonl").write_text(json.dumps({"question": question, "answer": answer}))
+    (problem,) = read_own(SourceSettings(name="file", path=str(tmp_path / "own.jsonl")))
+    assert isinstance(problem, Problem)
+    assert (problem.answer, problem.answer_kind) == (gold, kind)
+
+
+@pytest.mark.parametrize(
     ("answer", "kind"),
     [
         ("9", "number"),

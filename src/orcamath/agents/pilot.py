@@ -94,7 +94,7 @@ def _asked(agent: Agent[In, Made], items: Sequence[In], chat: Chat, lost: Counte
     made: list[Made] = []
     for reply in chat([agent.request(item, 0) for item in items]):
         if reply.error is not None:
-            lost["no reply"] += 1
+            lost["no_reply"] += 1
             continue
         found = examine(agent, reply, by_key[reply.key])
         for one in [found] if isinstance(found, Rejected) else found:

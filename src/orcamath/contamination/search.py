@@ -18,7 +18,8 @@ from pydantic import Field
 from orcamath.contamination.neighbours import Nearest, counts, nearest_rows
 from orcamath.contamination.overlap import Overlap, ngrams
 from orcamath.contamination.spool import Spool
-from orcamath.contamination.words import Block, Vocabulary, content, numbers_masked
+from orcamath.contamination.words import MAX_ROWS, Block, Vocabulary, content, numbers_masked
+from orcamath.errors import DataError
 from orcamath.ports import InBlocks, one_by_one
 from orcamath.records import Settings
 from orcamath.text.minhash import jaccard
@@ -92,8 +93,13 @@ def search(
 ) -> SearchResult:
     """Search training texts, read once, for the test questions.
 
-    `tick` is told how many rows were read; `in_blocks` does what the further looks find in each block of rows.
+    `tick` is told how many rows were read; `in_blocks` does what the further looks find in each block of rows. Raises DataError
+    for more than MAX_ROWS test questions.
     """
+    if len(tests) > MAX_ROWS:
+        raise DataError(
+            f"{len(tests):,} test questions are more than a search takes ({MAX_ROWS:,}); search for a part at a time"
+        )
     vocabulary = Vocabulary()
     asked = vocabulary.encode(tests)
     bare = content(asked, vocabulary.n_stop)

@@ -14,10 +14,23 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Block", "Grams", "Vocabulary", "content", "grams", "numbers_masked", "pieces", "split_words", "stop_words"]
+__all__ = [
+    "MAX_ROWS",
+    "Block",
+    "Grams",
+    "Vocabulary",
+    "content",
+    "grams",
+    "numbers_masked",
+    "pieces",
+    "split_words",
+    "stop_words",
+]
 
 CODE_BITS = 44
-"""Low bits of a gram's key that hold its code; the row is above them, so a block has at most 2^19 rows."""
+"""Low bits of a gram's key that hold its code; the row is above them."""
+MAX_ROWS = 1 << (63 - CODE_BITS)
+"""Of a block: more would not fit above the code (524,288)."""
 _CODE_MASK = (1 << CODE_BITS) - 1
 _EXACT_BITS = CODE_BITS // 2  # two word ids of 22 bits each fit side by side
 

@@ -114,14 +114,15 @@ def problem_of(row: Row, settings: SourceSettings, names: dict[str, str]) -> Fou
     if isinstance(answer, str) and (end := end_of(answer)) is not None:
         value["solution"] = value["solution"] or answer
         answer = end
-    kind = value["kind"] or ("choice" if options else gold_kind(number_text(answer), value["question"]))
+    question = text_of(value["question"]) or ""
+    kind = value["kind"] or ("choice" if options else gold_kind(number_text(answer, question), question))
     if kind not in get_args(AnswerKind):
         return row.bad("bad_kind", f"has the answer kind `{kind}`; {nearest(str(kind), get_args(AnswerKind))}")
     found = problem_from(
         row,
         settings,
         value["question"],
-        number_text(answer),
+        number_text(answer, question),
         licence=str(value["licence"] or "not stated"),
         split=split or row.split or settings.split or "train",
         needs_answer=False,

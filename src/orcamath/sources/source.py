@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 from pydantic import Field, ValidationError
 
 from orcamath.answers import kind_of
+from orcamath.answers.writing import meanings
 from orcamath.errors import DataError
 from orcamath.records import AnswerKind, Problem, Rejected, Settings, Split, member, outside_digest
 
@@ -119,19 +120,24 @@ def split_named(text: str) -> Split | None:
     return found.pop() if len(found) == 1 else None
 
 
-def number_text(value: object) -> str | None:
-    """Spell an answer as text: 51.0 is `51`, 2.5 is `2.5`, text stays; several values are joined by a comma and a space."""
+def number_text(value: object, question: str = "") -> str | None:
+    """Spell an answer as text: 51.0 is `51`, 2.5 is `2.5`, text stays; several values are joined by a comma and a space.
+
+    The text `1.250` stays too where the language of `question` may mean 1250 by it.
+    """
     if value is None or isinstance(value, bool | dict):
         return None
     if isinstance(value, list | tuple):
-        parts = [number_text(v) for v in value]
+        parts = [number_text(v, question) for v in value]
         return ", ".join(p for p in parts if p) if parts and all(parts) else None
     if isinstance(value, float):
         if not isfinite(value):
             return None
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     text = str(value).strip()
-    if re.fullmatch(r"-?\d{1,15}\.\d{1,15}", text):  # "39.0" and 39.0 are one answer
+    if (
+        re.fullmatch(r"-?\d{1,15}\.\d{1,15}", text) and len(meanings(text, question)) == 1
+    ):  # "39.0" and 39.0 are one answer
         exact = Decimal(text).normalize()
         return f"{exact:f}" if exact != 0 else "0"
     return text or None
@@ -142,16 +148,16 @@ def text_of(value: object) -> str | None:
     return (value.strip() or None) if isinstance(value, str) else None
 
 
-def gold_kind(answer: str | None, question: object = "") -> AnswerKind:
+def gold_kind(answer: str | None, question: str = "") -> AnswerKind:
     """Say what kind of answer a word problem's gold is: without a digit it is text (`Mrs. Hilt`, `Purple`, `Yes`).
 
-    The language of `question`, where that is a text, tells whether `2,5` is one number.
+    The language of `question` tells whether `2,5` is one number.
     """
     if answer is None:
         return "number"
     if not any(c.isdigit() for c in answer):
         return "text"
-    kind = kind_of(answer, question=text_of(question) or "")
+    kind = kind_of(answer, question=question)
     return kind if kind in ("number", "set") else "text"
 
 
@@ -176,7 +182,7 @@ def problem_from(
     if not text:
         return row.bad("no_question", "the question is missing or is not text")
     gold = (
-        text_of(answer) if fields.get("answer_kind") == "choice" else number_text(answer)
+        text_of(answer) if fields.get("answer_kind") == "choice" else number_text(answer, text)
     )  # an option as it is written
     if gold is None and needs_answer:
         return row.bad("no_answer", "the answer is missing or is no text, number or list of these")
