@@ -1,11 +1,12 @@
-"""Sampling four answers a problem against transformers' batched `generate(num_return_sequences=4)`; CPU seconds of one thread.
+"""Sampling four answers a problem against transformers' batched `generate` and vLLM; CPU seconds of one thread.
 
-    python benchmarks/sampling.py [--repeats 3] [--models DIR] [--only NAME] [--json]
+    python benchmarks/sampling.py [--repeats 3] [--models DIR] [--only NAME] [--dtype bfloat16] [--vllm ENVIRONMENT] [--json]
 
 `pupil`: a model of the classroom pupil's shape, trained for a moment so that its answers end at different places (an untrained
 one never ends). `lm135`: SmolLM2-135M-Instruct from `--models` (a folder smollm2-135m…, or its GGUF file), in which 16
 problems are asked for at most 96 tokens. Each run is its own process; sides take turns; transformers runs at the best of three
-batch sizes, found first.
+batch sizes, found first. `--vllm` names a virtual environment with vLLM's CPU build (`python tests/servers/set_up.py vllm` makes
+`.servers/vllm`), which runs `vllm_side.py` on the same prompts of `lm135`; without it that peer is skipped, and said to be.
 The figure is generated tokens a CPU second, ours through theirs. `greedy_equal`: share of greedy outputs that are equal, and
 `greedy_explained`: that are equal or part where the top two logits differ by less than 1e-4.
 """
@@ -14,6 +15,9 @@ import argparse
 import json
 import random
 import statistics
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +28,7 @@ from orcamath.student.sampling import Asked, sample_chunk
 from pupil_shape import EOS, SHAPES, Meter, Setting, alternate, make_model, settle, words
 
 BATCHES = {"pupil": (32, 64, 128), "lm135": (4, 8, 16)}
-ROWS = {"pupil": 128, "lm135": 32}
+ROWS = {"pupil": 128, "lm135": 64}
 PROBLEMS = {"pupil": 256, "lm135": 16}
 MAX_NEW = {"pupil": 64, "lm135": 96}
 
@@ -49,14 +53,19 @@ def pupil() -> Case:
     return model.eval(), [words(rng, 22, 50) for _ in range(PROBLEMS["pupil"])], EOS
 
 
-def lm135(folder: str, dtype: torch.dtype = torch.float32) -> Case:
-    """Return SmolLM2-135M-Instruct, word problems as its prompts, and its EOS."""
-    from orcamath.student.encode import Encoder
+def _lm135_loaded(folder: str, dtype: torch.dtype) -> Any:
     from orcamath.student.model import load_model, open_folder
 
     plain = sorted(Path(folder).glob("smollm2-135m*/config.json"))  # quicker to open than the GGUF file
     file = plain[0].parent if plain else next(iter(Path(folder).glob("smollm2-135m-instruct*.gguf")))
-    loaded = load_model(open_folder(str(file)), dtype=dtype)
+    return load_model(open_folder(str(file)), dtype=dtype)
+
+
+def lm135(folder: str, dtype: torch.dtype = torch.float32) -> Case:
+    """Return SmolLM2-135M-Instruct, word problems as its prompts, and its EOS."""
+    from orcamath.student.encode import Encoder
+
+    loaded = _lm135_loaded(folder, dtype)
     encoder = Encoder(loaded.tokenizer)
     rng = random.Random(0)
     asked = [
@@ -76,14 +85,19 @@ def random_weights(shape: str, n: int, dtype: torch.dtype, device: str) -> Case:
     return make_model(0, dtype, Setting(shape, device=device)).eval(), prompts, EOS
 
 
-def setting(name: str, folder: str | None) -> Case:
+def setting(name: str, folder: str | None, dtype: str = "float32") -> Case:
     """Return model, prompts and EOS of a case."""
-    return pupil() if name == "pupil" else lm135(folder or "")
+    if name == "pupil":
+        model, prompts, eos = pupil()
+        return model.to(getattr(torch, dtype)), prompts, eos
+    return lm135(folder or "", getattr(torch, dtype))
 
 
-def ours(name: str, folder: str | None = None, problems: int | None = None, passes: int = 1) -> float:
+def ours(
+    name: str, folder: str | None = None, problems: int | None = None, dtype: str = "float32", passes: int = 1
+) -> float:
     """Return generated tokens a CPU second, the median of some passes."""
-    model, prompts, eos = setting(name, folder)
+    model, prompts, eos = setting(name, folder, dtype)
     return statistics.median(drawn((model, prompts[:problems], eos), MAX_NEW[name], ROWS[name]) for _ in range(passes))
 
 
@@ -96,9 +110,9 @@ def drawn(case: Case, max_new: int, n_rows: int) -> float:
     return sum(len(s.ids) for s in sampled) / meter.seconds
 
 
-def theirs(name: str, folder: str | None, batch: int, problems: int | None = None) -> float:
+def theirs(name: str, folder: str | None, batch: int, problems: int | None = None, dtype: str = "float32") -> float:
     """Return generated tokens a CPU second."""
-    model, prompts, eos = setting(name, folder)
+    model, prompts, eos = setting(name, folder, dtype)
     return generated((model, prompts[:problems], eos), MAX_NEW[name], batch)
 
 
@@ -112,6 +126,22 @@ def generated(case: Case, max_new: int, batch: int) -> float:
         for start in range(0, len(order), batch):
             n_tokens += _count(_generate(model, order[start : start + batch], eos, max_new, sample=True), eos)
     return n_tokens / meter.seconds
+
+
+def vllm(folder: str, environment: str, problems: int | None = None, dtype: str = "float32") -> float:
+    """Return the tokens a CPU second that vLLM generates for `lm135`, in a process of its own environment."""
+    from orcamath.student.model import save
+
+    loaded, (_, prompts, eos) = _lm135_loaded(folder, getattr(torch, dtype)), lm135(folder)
+    job = {"dtype": dtype, "prompts": prompts[:problems], "eos": eos, "passes": 3}
+    job |= {"max_new": MAX_NEW["lm135"], "rows": ROWS["lm135"]}
+    with tempfile.TemporaryDirectory() as scratch:
+        save(loaded.model, loaded.tokenizer, Path(scratch, "model"), getattr(torch, dtype))
+        file = Path(scratch, "job.json")
+        file.write_text(json.dumps(job | {"folder": f"{scratch}/model"}), encoding="utf-8")
+        command = [f"{environment}/bin/python", str(Path(__file__).with_name("vllm_side.py")), str(file), "--json"]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return float(json.loads(done.stdout))
 
 
 @torch.inference_mode()
@@ -168,6 +198,10 @@ def options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--problems", type=int, help="fewer problems (default: 256 and 16)")
     parser.add_argument("--only", choices=("pupil", "lm135"), help="measure one of them")
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    parser.add_argument(
+        "--vllm", metavar="ENVIRONMENT", help="virtual environment of vLLM's CPU build, a peer on lm135"
+    )
     parser.add_argument("--job", help=argparse.SUPPRESS)
 
 
@@ -176,18 +210,25 @@ def measure(args: argparse.Namespace) -> Any:
     settle()
     if args.job:
         job = json.loads(args.job)
-        side = {"ours": ours, "theirs": theirs, "greedy": greedy}[job.pop("side")]
+        side = {"ours": ours, "theirs": theirs, "vllm": vllm, "greedy": greedy}[job.pop("side")]
         return side(**job)
     result: dict[str, Any] = {}
     for name in (args.only,) if args.only else ("pupil", "lm135") if args.models else ("pupil",):
-        case = {"name": name, "folder": args.models, "problems": args.problems}
-        tries = {str(b): {"side": "theirs", "batch": b, **case} for b in BATCHES[name]}
+        much = {"folder": args.models, "problems": args.problems}
+        case, typed = {"name": name, **much}, {"name": name, "dtype": args.dtype, **much}
+        tries = {str(b): {"side": "theirs", "batch": b, **typed} for b in BATCHES[name]}
         found = {b: runs[0] for b, runs in alternate(__file__, tries, 1).items()}
         best = max(found, key=found.__getitem__)
-        jobs = {"ours": {"side": "ours", **case}, "theirs": tries[best]}
+        jobs = {"ours": {"side": "ours", "passes": 3, **typed}, "theirs": tries[best]}
+        if name == "lm135" and args.vllm:
+            jobs["vllm"] = {"side": "vllm", "environment": args.vllm, "dtype": args.dtype, **much}
+        elif name == "lm135":
+            sys.stderr.write("vLLM: skipped, --vllm names no environment that has it\n")
         speeds = {side: sorted(runs) for side, runs in alternate(__file__, jobs, args.repeats).items()}
         middle = {side: runs[len(runs) // 2] for side, runs in speeds.items()}
         result[name] = round(middle["ours"] / middle["theirs"], 2)
+        if "vllm" in middle:
+            result[f"{name}_vllm"] = round(middle["ours"] / middle["vllm"], 2)
         result[f"{name}_tokens_per_cpu_s"] = speeds
         result[f"{name}_best_batch"] = int(best)
         agreed = alternate(__file__, {"greedy": {"side": "greedy", **case}}, 1)["greedy"][0]

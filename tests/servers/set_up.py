@@ -84,6 +84,7 @@ SERVERS = {
             "vllm",
         ),
         remove=("torchvision", "torchaudio", "torchcodec"),
+        env=(("VLLM_TARGET_DEVICE", "cpu"), ("VLLM_CPU_KVCACHE_SPACE", "1")),
     ),
 }
 

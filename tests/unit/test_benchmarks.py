@@ -70,8 +70,10 @@ BY_HAND = {
     "online",
     "preference_training",
     "sampling",
+    "vllm_side",
 }
-"""Run by hand only: the first five need the real problem sets or a real model, the others train for minutes at any size."""
+"""Run by hand only: the first five need the real problem sets or a real model, the others train for minutes at any size, the
+last is run by an environment that has vLLM."""
 
 
 @pytest.mark.parametrize(("name", "arguments", "figure"), TINY)
