@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -149,3 +150,23 @@ def test_a_list_of_rows_is_still_read_whole(tmp_path: Path) -> None:
     path = tmp_path / "r.json.gz"
     path.write_bytes(gzip.compress(json.dumps([{"question": "a"}] * 3).encode()))
     assert len(list(rows(path))) == 3
+
+
+def test_texts_that_unfold_from_one_page_are_not_in_memory_at_once(tmp_path: Path) -> None:
+    n = 2_000
+    same = pa.DictionaryArray.from_arrays(pa.array([0] * n, pa.int32()), pa.array(["x" * 1_000_000]))
+    five = pa.array(["5"] * n)
+    pq.write_table(pa.table({"question": same, "gold": five, "response": five}), tmp_path / "r.parquet")
+    assert (tmp_path / "r.parquet").stat().st_size < 100_000
+    before = pa.default_memory_pool().bytes_allocated()
+    for _ in zip(range(n), rows(tmp_path / "r.parquet"), strict=False):
+        assert pa.default_memory_pool().bytes_allocated() - before < 300_000_000
+
+
+def test_a_table_of_many_columns_is_read_soon(tmp_path: Path) -> None:
+    names = ",".join(f"c{i}" for i in range(50_000))
+    (tmp_path / "r.csv").write_text(f"{names}\n{','.join('1' * 50_000)}\n")
+    began = time.process_time()
+    (row,) = rows(tmp_path / "r.csv")
+    assert time.process_time() - began < 5.0  # it grew with the square: half a minute
+    assert len(row.values) == 50_000

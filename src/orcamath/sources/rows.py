@@ -10,6 +10,7 @@ import io
 import json
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple, TextIO
@@ -27,6 +28,8 @@ __all__ = ["DEFAULT", "FORMS", "Writing", "files_of", "form_of", "rows"]
 
 _HALF = re.compile("[\ud800-\udfff]")
 
+BATCH = 100
+"""Rows of a Parquet file at a time: a page may unfold to as many texts of `MAX_CHARS`."""
 MAX_CHARS, MAX_NESTED = 1_000_000, 50
 """Of one text, and of lists within lists: more is no problem and no answer."""
 FORMS = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
@@ -250,10 +253,9 @@ def _name_columns(reader: "csv.DictReader[str]", path: Path) -> None:
         names = [name.strip() for name in reader.fieldnames or ()]
     except csv.Error as e:
         raise DataError(f"`{path}`: its first line cannot be read as column names: {e}") from e
-    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
-    if twice is not None:
+    if twice := [name for name, n in Counter(names).items() if n > 1]:
         raise DataError(
-            f"`{path.name}:1` names the column `{twice}` twice, so one of the two would be lost; rename one"
+            f"`{path.name}:1` names the column `{twice[0]}` twice, so one of the two would be lost; rename one"
         )
     reader.fieldnames = names
 
@@ -265,7 +267,7 @@ def _parquet(path: Path, _: Writing) -> _Read:
     except (pa.ArrowException, OSError) as e:
         raise DataError(f"`{path}` is no Parquet file: {e}; fetch it again") from e
     i = 0
-    for batch in file.iter_batches(2_000):
+    for batch in file.iter_batches(BATCH):
         for values in _plain(batch, f"{path.name}:row ", i):
             i += 1
             yield f"{path.name}:row {i}", values

@@ -18,7 +18,7 @@ from orcamath.store.sqlite_errors import explained
 __all__ = ["STORED", "Spoilt", "forget_models", "spoilt", "stored_reply"]
 
 # outer joins: a call whose prompt is lost is damaged, not unknown
-STORED = """c.reply, p.body, x.body FROM calls c LEFT JOIN prompts p ON p.id = c.prompt
+STORED = """c.reply, p.body, CAST(x.body AS BLOB) FROM calls c LEFT JOIN prompts p ON p.id = c.prompt
             LEFT JOIN prefixes x ON x.id = p.prefix"""
 """Columns and tables of what `stored_reply` reads."""
 
@@ -31,12 +31,11 @@ class Spoilt(NamedTuple):
     key: bytes
 
 
-def stored_reply(key: bytes, packed: object, body: object, prefix: bytes | str | None) -> Reply:
+def stored_reply(key: bytes, packed: object, body: object, prefix: bytes | None) -> Reply:
     """Return a stored reply. Raises Unreadable where it, or the prompt it was deflated with, is not what was written."""
     if not isinstance(packed, bytes) or not isinstance(body, bytes) or prefix is None:
         raise Unreadable("its prompt is lost, or not what was written")
-    start = prefix if isinstance(prefix, bytes) else prefix.encode()
-    return unpack_reply(key, packed, unpack_body(start, body) if start.startswith(b'["messages"') else b"")
+    return unpack_reply(key, packed, unpack_body(prefix, body) if prefix.startswith(b'["messages"') else b"")
 
 
 def spoilt(path: Path, db: sqlite3.Connection) -> Iterator[Spoilt]:
