@@ -117,26 +117,31 @@ def _exact(plain: str) -> Fraction | None:
 def quantities(text: str) -> list[Quantity]:
     """Return every number in `text`, left to right; spans never overlap."""
     found: list[Quantity] = []
-    at = 0
-    scan = (_ASCII_TOKEN if text.isascii() else _TOKEN).search
-    while match := scan(text, at):
-        kind = match.lastgroup
-        if kind == "word":
-            word = match[0].lower()
-            quantity = from_words(text, match) if word in FIRST_WORDS else None
-        elif kind == "glyph":
-            quantity = Quantity(_GLYPHS[match[0]], match[0], match.start(), match.end(), "fraction")
-        elif kind == "han":
-            value = None if match[0] == "一" and text[match.end() : match.end() + 1] in _NOT_ONE else from_han(match[0])
-            quantity = None if value is None else Quantity(value, match[0], match.start(), match.end(), "word")
-        else:
-            quantity = _from_digits(text, match)
-        if quantity is None:
-            at = match.end()
-        else:
-            found.append(quantity)
-            at = max(quantity.end, match.end())
+    scan = (_ASCII_TOKEN if text.isascii() else _TOKEN).finditer
+    at: int | None = 0
+    while at is not None:
+        tokens, at = scan(text, at), None
+        for match in tokens:
+            if match.lastgroup == "word" and match[0].lower() not in FIRST_WORDS:
+                continue  # nine tokens of ten
+            if (quantity := _quantity(text, match)) is not None:
+                found.append(quantity)
+                if quantity.end > match.end():  # it took in what follows: go on behind that
+                    at = quantity.end
+                    break
     return found
+
+
+def _quantity(text: str, match: re.Match[str]) -> Quantity | None:
+    """Read the number that begins with a token."""
+    if match.lastgroup == "word":
+        return from_words(text, match)
+    if match.lastgroup == "glyph":
+        return Quantity(_GLYPHS[match[0]], match[0], match.start(), match.end(), "fraction")
+    if match.lastgroup != "han":
+        return _from_digits(text, match)
+    value = None if match[0] == "一" and text[match.end() : match.end() + 1] in _NOT_ONE else from_han(match[0])
+    return None if value is None else Quantity(value, match[0], match.start(), match.end(), "word")
 
 
 def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:

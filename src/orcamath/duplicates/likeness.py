@@ -23,10 +23,13 @@ SAME_ASK = 0.8
 LIKE_ASK = 0.5
 _TOKEN = re.compile(rf"([^\W\d_]+|\d+(?:[.,/:]\d+)*%?|[{CURRENCY_SIGNS}])(?:(?<=[^\W\d_])['’][^\W\d_]+)?")
 """A word without its `'s`, a number, a currency."""
+_TOKEN_ASCII = re.compile(r"([A-Za-z]+|[0-9]+(?:[.,/:][0-9]+)*%?|[$])(?:(?<=[A-Za-z])'[A-Za-z]+)?")
+"""The same of a text that is ASCII."""
 _LETTER_DIGIT = re.compile("[A-Za-z][0-9]")
 _NAMED = re.compile(r"\b[a-z]+[0-9]+")
 """`mp3`"""
 _FACTOR = 0x9E3779B1
+_MASK = 0xFFFFFFFF
 _PRONOUNS = frozenset(
     ["he", "she", "him", "her", "his", "hers", "himself", "herself", "they", "them", "their", "theirs", "themselves"]
 )
@@ -84,26 +87,26 @@ class Trace(NamedTuple):
 
 def trace(text: str) -> Trace:
     """Take apart what finds a problem's neighbours: half the work of `likeness`, for every text that may have some."""
-    return Trace(_runs(_told(text)[0]), _all_numbers(text))
+    words = _tokens(text)
+    return Trace(_runs(words, _names(words)), _all_numbers(text))
 
 
 def likeness(text: str) -> Likeness:
     """Take a problem's text apart."""
-    tokens, names = _told(text)
-    ask = _masked(_TOKEN.findall(ask_of(text)), names)
+    words = _tokens(text)
+    names = _names(words)
+    ask = [_plain(names.get(word, word)) for word in _tokens(ask_of(text))]
     return Likeness(
-        frozenset(_runs(tokens)),
+        frozenset(_runs(words, names)),
         _all_numbers(text),
         frozenset(content_words(" ".join(t for t in ask if not t.startswith("@")))),
         frozenset(t for t in ask if t.startswith("@")),
     )
 
 
-def _told(text: str) -> tuple[list[str], dict[str, str]]:
-    """Return the words of a text without its people's names, and what stands for each name."""
-    words = _TOKEN.findall(text)
-    names = _names(words)
-    return _masked(words, names), names
+def _tokens(text: str) -> list[str]:
+    found: list[str] = (_TOKEN_ASCII if text.isascii() else _TOKEN).findall(text)
+    return found
 
 
 def hidden_value(target: str) -> str:
@@ -112,24 +115,31 @@ def hidden_value(target: str) -> str:
     return str(found[0].value) if found else target.strip().lower()
 
 
-def _masked(words: Iterable[str], names: Mapping[str, str]) -> list[str]:
-    """Return words in lower case, names as `@1`, `@2`, … and pronouns as one word."""
-    return ["@" if (lower := word.lower()) in _PRONOUNS else names.get(word, lower) for word in words]
+def _plain(word: str) -> str:
+    """Return a word in lower case, a pronoun as `@`."""
+    return "@" if (lower := word.lower()) in _PRONOUNS else lower
 
 
-def _runs(tokens: list[str]) -> list[int]:
-    """Hash every run of SHINGLE words; all words, where there are fewer."""
-    codes = [_code(token) for token in tokens]
-    if len(codes) < SHINGLE:
-        codes += [0] * (SHINGLE - len(codes)) if codes else []
-    return [
-        ((a * _FACTOR + b) * _FACTOR + c) & 0xFFFFFFFF for a, b, c in zip(codes, codes[1:], codes[2:], strict=False)
-    ]
+def _runs(words: Iterable[str], names: Mapping[str, str]) -> list[int]:
+    """Hash every run of SHINGLE words, names as `@1`, `@2`, …; all words, where there are fewer."""
+    codes = [_code(names.get(word, word)) for word in words]
+    if codes and len(codes) < SHINGLE:
+        codes += [_Code(0, 0, 0)] * (SHINGLE - len(codes))
+    return [(a.first + b.second + c.third) & _MASK for a, b, c in zip(codes, codes[1:], codes[2:], strict=False)]
+
+
+class _Code(NamedTuple):
+    """A word's hash, as it enters the hash of a run by its place there."""
+
+    first: int
+    second: int
+    third: int
 
 
 @lru_cache(maxsize=1 << 16)
-def _code(token: str) -> int:
-    return crc32(token.encode("utf-8", "surrogatepass"))
+def _code(word: str) -> _Code:
+    code = crc32(_plain(word).encode("utf-8", "surrogatepass"))
+    return _Code(code * _FACTOR * _FACTOR & _MASK, code * _FACTOR & _MASK, code)
 
 
 def _all_numbers(text: str) -> tuple[str, ...]:

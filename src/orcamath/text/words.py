@@ -27,14 +27,16 @@ november december
 )
 """Days and months."""
 _NORMAL = re.compile(r"[^\W_]+(?:[.,/:][0-9]+)*%?")
-_THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+_NORMAL_ASCII = re.compile(r"[A-Za-z0-9]+(?:[.,/:][0-9]+)*%?")
+_THOUSANDS = re.compile(r",(?<=[0-9],)(?=[0-9]{3}(?![0-9]))")  # the comma first: it is what is searched for
 _LETTERS = re.compile(r"[^\W\d_]+")
 _ENDINGS = ("ies", "ing", "ed", "es", "s")
 
 
 def normal(text: str) -> str:
     """Reduce a text to its words and numbers, in lower case: what an exact duplicate shares."""
-    return " ".join(_NORMAL.findall(_THOUSANDS.sub("", text.casefold())))
+    words = _NORMAL_ASCII if text.isascii() else _NORMAL
+    return " ".join(words.findall(_THOUSANDS.sub("", text.casefold())))
 
 
 def content_words(text: str) -> set[str]:
