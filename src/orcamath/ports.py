@@ -55,6 +55,12 @@ class Sampling:
     max_tokens: int = 1024
     stop: tuple[str, ...] = ()
 
+    def before_stop(self, text: str) -> str:
+        """Return a text up to where the first of its stop strings begins."""
+        for mark in self.stop:
+            text = text.split(mark, 1)[0]
+        return text
+
 
 @dataclass(frozen=True, slots=True)
 class Request:

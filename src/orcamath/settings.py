@@ -1,17 +1,36 @@
 """Settings that more than one room reads. Each stage's own settings live beside the stage; the whole is `recipe_settings`."""
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from orcamath.errors import RecipeError, nearest
 from orcamath.extend import default_of
 from orcamath.records import Settings
 
-__all__ = ["ModelSettings", "StudentSettings", "fault_in"]
+__all__ = ["ModelSettings", "StudentSettings", "fault_in", "read_options"]
 
 _HOST = re.compile(r"[^\s\\\x00-\x20\x7f]+")
+S = TypeVar("S", bound=Settings)
+
+
+def read_options(kind: type[S], options: Mapping[str, object], whose: str) -> S:
+    """Return the `options` of a recipe's section as the settings of the member that reads them.
+
+    `whose`: what has these options, for the message. Raises RecipeError naming the option, its value and what is known.
+    """
+    for name in options:
+        if name not in kind.model_fields:
+            raise RecipeError(f"unknown option `{name}` of {whose}; {nearest(name, kind.model_fields)}")
+    try:
+        return kind.model_validate(options)
+    except ValidationError as e:
+        first = e.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise RecipeError(f"option `{where}` of {whose} is {first['input']!r:.80}: {first['msg']}") from e
 
 
 class ModelSettings(Settings):

@@ -134,6 +134,11 @@ def test_the_wire_stops_at_the_cap_and_spends_nearly_all_of_it(tmp_path: Path) -
         budget.close()
 
 
+def priced(backend: str, model: str, base_url: str | None, declared: object) -> ModelSettings:
+    options = {} if declared is None else {"price": declared}
+    return ModelSettings(backend=backend, model=model, base_url=base_url, options=options)
+
+
 @pytest.mark.parametrize(
     ("backend", "model", "base_url", "declared", "price"),
     [
@@ -147,7 +152,7 @@ def test_the_wire_stops_at_the_cap_and_spends_nearly_all_of_it(tmp_path: Path) -
     ],
 )
 def test_prices(backend, model, base_url, declared, price) -> None:
-    assert price_of(backend, model, base_url, declared) == price
+    assert price_of(priced(backend, model, base_url, declared)) == price
 
 
 @pytest.mark.parametrize(
@@ -162,7 +167,7 @@ def test_prices(backend, model, base_url, declared, price) -> None:
 )
 def test_an_unknown_price_is_refused(model, base_url, declared, says) -> None:
     with pytest.raises(RecipeError) as caught:
-        price_of("openai_compatible", model, base_url, declared)
+        price_of(priced("openai_compatible", model, base_url, declared))
     assert says in str(caught.value)
 
 

@@ -9,7 +9,7 @@ import pytest
 from orcamath.backends import openai_batch, openai_compatible
 from orcamath.backends.batch_files import Desk
 from orcamath.backends.wire_quirks import Quirks
-from orcamath.errors import BatchWaiting, CapReached, RecipeError
+from orcamath.errors import BatchWaiting, CapReached, RecipeError, WireDown
 from orcamath.ports import Message, Request, Sampling
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Budget
@@ -45,6 +45,40 @@ def test_batches_are_handed_in_from_inside_a_notebooks_loop(tmp_path: Path) -> N
 
     with serve(echo) as server:
         assert asyncio.run(cell(server.base_url)) == ["echo question 1"]
+
+
+def test_an_address_may_end_in_a_query(tmp_path: Path) -> None:
+    with serve(echo) as server:
+        (reply,) = batch(f"{server.base_url}?api-version=1", tmp_path)([ask(1)])
+    assert reply.text == "echo question 1"
+
+
+def test_a_fresh_batch_does_not_read_the_list_of_all_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai_batch.OpenAIBatch, "_find", None)
+    with serve(echo) as server:
+        assert len(list(batch(server.base_url, tmp_path)(ask(i) for i in range(3)))) == 3
+
+
+def test_after_the_last_try_the_run_ends_without_a_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr(openai_batch.time, "sleep", waits.append)
+    settings = ModelSettings(
+        model="m",
+        base_url="http://127.0.0.1:9/v1",
+        max_tries=3,
+        options={"folder": str(tmp_path), "first_backoff_s": 0.001},
+    )
+    with pytest.raises(WireDown):
+        list(openai_batch.open_chat(settings)([ask(1)]))
+    assert len(waits) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("poll_s", "soon"), ("max_lines", 0), ("detach", "maybe"), ("first_backoff_s", -1)]
+)
+def test_an_option_that_cannot_be_is_refused_with_its_value(tmp_path: Path, option: str, value: object) -> None:
+    with pytest.raises(RecipeError, match=rf"option `{option}` of backend `openai_batch` is {value!r}"):
+        batch("http://127.0.0.1:9/v1", tmp_path, **{option: value})
 
 
 def test_keys_are_those_of_the_plain_wire_so_a_run_can_switch(tmp_path: Path) -> None:
@@ -161,7 +195,7 @@ def test_after_a_crash_a_refused_parameter_is_still_known(tmp_path: Path) -> Non
         first = model._desk.intend(
             [model._line(ask(0).key(model.fingerprint).hex(), ask(0))], [ask(0).key("m@-").hex()]
         )
-        model._upload(first)
+        model._recover(first)
         (reply,) = batch(server.base_url, tmp_path)([ask(0)])
         assert (reply.text, len(desk.batches)) == ("echo question 0", 2)
 

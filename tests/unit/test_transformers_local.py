@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from orcamath.backends.transformers_local import LocalChat, open_chat
+from orcamath.backends.transformers_local import LocalChat, LocalOptions, open_chat
 from orcamath.errors import ModelError, RecipeError
 from orcamath.ports import Message, Reply, Request, Sampling
 from orcamath.settings import ModelSettings
@@ -63,14 +63,14 @@ def test_one_reply_a_request_with_its_key_ids_and_reason(folder: ModelFolder) ->
 def test_a_reply_comes_as_soon_as_it_ends_not_with_its_chunk(folder: ModelFolder) -> None:
     encoder = Encoder.of(folder)
     long, short = (encoder.pose(QUESTIONS[0], Sampling(1.0, 0.95, n), n) for n in (200, 1))
-    first = next(LocalChat(folder, chunk=2)([long, short]))
+    first = next(LocalChat(folder, LocalOptions(chunk=2))([long, short]))
     assert first.key == short.key(folder.fingerprint)
 
 
 def test_greedy_is_what_transformers_generates(folder: ModelFolder) -> None:
     asked = requests(folder, Sampling(max_tokens=24), draws=1)
     model = tiny_model()
-    replies = in_order(LocalChat(folder, rows=4), asked)
+    replies = in_order(LocalChat(folder, LocalOptions(rows=4)), asked)
     for request, reply in zip(asked, replies, strict=True):
         prompt = torch.tensor([request.token_ids])
         expected = model.generate(prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=24, do_sample=False)[0]
@@ -79,9 +79,9 @@ def test_greedy_is_what_transformers_generates(folder: ModelFolder) -> None:
 
 def test_neither_rows_nor_order_nor_neighbours_change_a_sample(folder: ModelFolder) -> None:
     asked = requests(folder, WARM)
-    first = answers(LocalChat(folder, rows=64), asked)
-    assert answers(LocalChat(folder, rows=3), asked) == first
-    assert answers(LocalChat(folder, chunk=8), asked[::-1]) == first
+    first = answers(LocalChat(folder, LocalOptions(rows=64)), asked)
+    assert answers(LocalChat(folder, LocalOptions(rows=3)), asked) == first
+    assert answers(LocalChat(folder, LocalOptions(chunk=8)), asked[::-1]) == first
     alone = answers(LocalChat(folder), [asked[5]])
     assert alone.items() <= first.items()
     assert len({v[0] for v in first.values()}) > len(QUESTIONS)  # draws differ
@@ -130,7 +130,7 @@ def test_closing_early_lets_go_of_what_is_not_to_be_kept(folder: ModelFolder) ->
 
 def test_weights_stay_for_the_next_call_until_another_model_wants_the_room(folder: ModelFolder) -> None:
     asked = requests(folder, WARM)
-    chat, fresh = LocalChat(folder), LocalChat(folder, keep_gb=0)
+    chat, fresh = LocalChat(folder), LocalChat(folder, LocalOptions(keep_gb=0))
     first = answers(chat, asked[:8])
     kept = chat._loaded
     assert kept is not None

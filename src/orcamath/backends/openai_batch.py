@@ -10,7 +10,7 @@ What a batch left out (expired, cancelled) is an error of those calls: the next 
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,45 +18,48 @@ from urllib.parse import quote
 
 import aiohttp
 import orjson
+from pydantic import Field
 
 from orcamath.backends.batch_files import Desk, Intent, reason_of, rewritten
 from orcamath.backends.openai_compatible import OPENAI, fingerprint_of
-from orcamath.backends.wire_calls import billed, check_body, fetched, sent
+from orcamath.backends.wire_calls import billed, check_body, fetched, join_url, sent
 from orcamath.backends.wire_keys import Door, door_of
 from orcamath.backends.wire_pace import backoff, bounded
 from orcamath.backends.wire_protocol import Fault, body_of, fault_of, is_refusal_of_content, parse_reply
 from orcamath.backends.wire_quirks import Quirks
 from orcamath.backends.wire_run import awaited
-from orcamath.errors import BatchWaiting, RecipeError, TeacherRefused, WireDown, nearest
+from orcamath.errors import BatchWaiting, RecipeError, TeacherRefused, WireDown
 from orcamath.ports import Replies, Reply, Request, Usage
-from orcamath.records import digest
-from orcamath.settings import ModelSettings
+from orcamath.records import Settings, digest
+from orcamath.settings import ModelSettings, read_options
 from orcamath.store.budget import Meter
 from orcamath.store.literals import refuse_literals
 from orcamath.store.prices import price_of
 from orcamath.store.under_way import meter
 
-__all__ = ["OpenAIBatch", "open_chat"]
+__all__ = ["BatchOptions", "OpenAIBatch", "open_chat"]
 
-_OPTIONS = {
-    "detach": False,
-    "poll_s": 30.0,
-    "max_lines": 50_000,
-    "max_bytes": 190_000_000,
-    "folder": "store/batches",
-    "fingerprint": None,
-    "price": None,
-    "first_backoff_s": 1.0,
-}
 MAX_PAGES = 1_000
 _ENDED = {"completed", "expired", "cancelled", "failed"}
 
 
+class BatchOptions(Settings):
+    """What a recipe may say under `options`."""
+
+    detach: bool = False
+    """End the run (exit code 4) once everything is handed in."""
+    poll_s: float = Field(default=30.0, ge=0)
+    max_lines: int = Field(default=50_000, ge=1)
+    max_bytes: int = Field(default=190_000_000, ge=1)
+    folder: str = "store/batches"
+    first_backoff_s: float = Field(default=1.0, ge=0)
+    fingerprint: str | None = None
+    price: object = None
+    """[prompt, completion], see `store.prices`."""
+
+
 def open_chat(settings: ModelSettings) -> "OpenAIBatch":
     """Return the model as a Chat; nothing is sent yet. Raises RecipeError on a missing key or a wrong option."""
-    for name in settings.options:
-        if name not in _OPTIONS:
-            raise RecipeError(f"unknown option `{name}` of backend `openai_batch`; {nearest(name, _OPTIONS)}")
     if not settings.model:
         raise RecipeError("`model` is empty: give the name under which the endpoint serves the model")
     return OpenAIBatch(settings)
@@ -71,12 +74,12 @@ class OpenAIBatch:
         self.settings = settings
         self.fingerprint = fingerprint_of(settings)
         self._meter: Meter | None = None
-        self._options: dict[str, Any] = {**_OPTIONS, **settings.options}
+        self._options = read_options(BatchOptions, settings.options, "backend `openai_batch`")
         check_body(settings.model, settings.body)
         refuse_literals(settings)
         self._url = (settings.base_url or OPENAI).rstrip("/")
         self._quirks = Quirks(settings.model)
-        self._desk = Desk(Path(self._options["folder"]) / digest(self.fingerprint, self._url)[:16])
+        self._desk = Desk(Path(self._options.folder) / digest(self.fingerprint, self._url)[:16])
         self._held: dict[str, int] = {}
         self._asked: dict[str, Request] = {}
 
@@ -88,8 +91,7 @@ class OpenAIBatch:
     def __call__(self, requests: Iterable[Request]) -> Replies:
         """Hand in what no batch holds, then wait for all. Raises BatchWaiting where told not to wait."""
         wanted = Counter[str]()
-        s = self.settings
-        self._meter = meter(lambda: price_of("openai_batch", s.model, s.base_url, self._options["price"]))
+        self._meter = meter(lambda: price_of(self.settings, "openai_batch"))
         try:
             capped = self._hand_in(requests, wanted)
             done = set[str]()
@@ -131,7 +133,7 @@ class OpenAIBatch:
         """Gather requests into batches and upload them; returns the one that the cap left no room for."""
         for intent in self._desk.intents():
             if intent.status == "intended":
-                self._upload(intent)
+                self._recover(intent)
         known = self._known()
         lines: list[bytes] = []
         keys: list[str] = []
@@ -149,10 +151,8 @@ class OpenAIBatch:
                         break
                     self._held[key] = held
                 line = self._line(key, request)
-                if lines and (
-                    len(lines) >= self._options["max_lines"] or size + len(line) > self._options["max_bytes"]
-                ):
-                    self._upload(self._desk.intend(lines, keys))
+                if lines and (len(lines) >= self._options.max_lines or size + len(line) > self._options.max_bytes):
+                    self._upload(lines, keys)
                     lines, keys, size = [], [], 0
                 lines.append(line)
                 keys.append(key)
@@ -160,7 +160,7 @@ class OpenAIBatch:
             self._asked[key] = request
             wanted[key] = 1
         if lines:
-            self._upload(self._desk.intend(lines, keys))
+            self._upload(lines, keys)
         return capped
 
     def _line(self, key: str, request: Request) -> bytes:
@@ -169,24 +169,34 @@ class OpenAIBatch:
         body = self._quirks.apply(body_of(request, self.settings.model, self._door.body))
         return orjson.dumps({"custom_id": key, "method": "POST", "url": "/v1/chat/completions", "body": body})
 
-    def _upload(self, intent: Intent) -> None:
-        """Make the batch of an intent, or find it where a crash came between making it and writing that down."""
-        batch = self._find(intent.nonce)
-        if batch is None:
-            if (content := self._desk.lines(intent)) is None:
-                self._desk.drop(intent)
-                return
-            file = self._call("POST", "/files", upload=(f"orcamath-{intent.nonce}.jsonl", content))
-            what = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
-            mark = {"metadata": {"orcamath_nonce": intent.nonce}}
-            batch = self._call("POST", "/batches", json={"input_file_id": _id(file)} | what | mark)
+    def _recover(self, intent: Intent) -> None:
+        """Take up the batch of an intent that a crash left: it may have been made, and that not written down."""
+        if (batch := self._find(intent.nonce)) is not None:
+            self._opened(intent, batch)
+        elif (content := self._desk.lines(intent)) is not None:
+            self._make(intent, content)
+        else:
+            self._desk.drop(intent)
+
+    def _upload(self, lines: Sequence[bytes], keys: list[str]) -> None:
+        """Write down a new batch's intent, then make it."""
+        intent = self._desk.intend(lines, keys)
+        self._make(intent, b"\n".join(lines) + b"\n")
+
+    def _make(self, intent: Intent, content: bytes) -> None:
+        file = self._call("POST", "files", upload=(f"orcamath-{intent.nonce}.jsonl", content))
+        what = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
+        mark = {"metadata": {"orcamath_nonce": intent.nonce}}
+        self._opened(intent, self._call("POST", "batches", json={"input_file_id": _id(file)} | what | mark))
+
+    def _opened(self, intent: Intent, batch: dict[str, Any]) -> None:
         intent.batch_id, intent.status = _id(batch), "open"
         self._desk.save(intent)
 
     def _find(self, nonce: str) -> dict[str, Any] | None:
         after = ""
         for _ in range(MAX_PAGES):
-            page = self._call("GET", f"/batches?limit=100{after}")
+            page = self._call("GET", "batches", query=f"limit=100{after}")
             listed = page.get("data")
             batches = [b for b in listed if isinstance(b, dict)] if isinstance(listed, list) else []
             for batch in batches:
@@ -207,17 +217,17 @@ class OpenAIBatch:
         """
         was_open = intent.is_open
         while intent.is_open:
-            batch = self._call("GET", f"/batches/{quote(str(intent.batch_id), safe='')}")
+            batch = self._call("GET", f"batches/{quote(str(intent.batch_id), safe='')}")
             if (status := batch.get("status")) in _ENDED:
                 files = [str(batch[name]) for name in ("output_file_id", "error_file_id") if batch.get(name)]
-                contents = (self._call("GET", f"/files/{quote(f, safe='')}/content", raw=True) for f in files)
+                contents = (self._call("GET", f"files/{quote(f, safe='')}/content", raw=True) for f in files)
                 came = self._door.secrets.hide_in(b"\n".join(contents))
                 lines = self._desk.lines(intent) or b""
                 self._desk.keep_results(intent, came, str(status), self._door.secrets.hide(reason_of(batch)))
                 refused = self._desk.results(intent).keys() - self._settled(intent).keys()
                 if again := rewritten(lines, refused, self._quirks.apply):
-                    self._upload(self._desk.intend(again, sorted(refused)))
-            elif self._options["detach"]:
+                    self._upload(again, sorted(refused))
+            elif self._options.detach:
                 counts = batch.get("request_counts")
                 done = counts if isinstance(counts, dict) else {}
                 raise BatchWaiting(
@@ -225,7 +235,7 @@ class OpenAIBatch:
                     f"{done.get('completed', '?')} of {len(intent.keys)} done. Run the same command again later"
                 )
             else:
-                time.sleep(self._options["poll_s"])
+                time.sleep(self._options.poll_s)
         results = self._settled(intent)
         refused = self._desk.results(intent).keys() - results.keys()
         for key in intent.keys:
@@ -260,21 +270,30 @@ class OpenAIBatch:
             self._meter.settle(held, bill, sent=sent, replaced=replaced)
 
     def _call(
-        self, method: str, path: str, *, json: object = None, upload: tuple[str, bytes] | None = None, raw: bool = False
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        json: object = None,
+        upload: tuple[str, bytes] | None = None,
+        raw: bool = False,
     ) -> Any:
         """Make one call on the batch API, with retries. Raises TeacherRefused or WireDown."""
-        for attempt in range(self.settings.max_tries):
+        url = join_url(self._door.url, path, query)
+        for attempt in range(1, self.settings.max_tries + 1):
             try:
-                return awaited(lambda: self._once(method, path, json, upload, raw=raw))
+                return awaited(lambda: self._once(method, url, json, upload, raw=raw))
             except Fault as fault:
                 message = self._door.secrets.hide(str(fault))
                 if fault.kind in ("refused", "item"):
                     raise TeacherRefused(f"batch API at {self._url}: {message}") from None
-                wait = max(bounded(fault.retry_after), backoff(attempt, self._options["first_backoff_s"]))
-            time.sleep(wait)
+                wait = max(bounded(fault.retry_after), backoff(attempt - 1, self._options.first_backoff_s))
+            if attempt < self.settings.max_tries:
+                time.sleep(wait)
         raise WireDown(f"batch API at {self._url}: {message}. What is handed in is written down; run again")
 
-    async def _once(self, method: str, path: str, json: object, upload: tuple[str, bytes] | None, *, raw: bool) -> Any:
+    async def _once(self, method: str, url: str, json: object, upload: tuple[str, bytes] | None, *, raw: bool) -> Any:
         data: object = None
         headers = dict(self._door.headers)
         if upload is not None:
@@ -283,18 +302,16 @@ class OpenAIBatch:
         elif json is not None:
             data = orjson.dumps(json)
             headers["Content-Type"] = "application/json"
-        timeout = aiohttp.ClientTimeout(
-            total=max(self.settings.timeout_s, 10 * self.settings.timeout_s * (upload is not None))
-        )
+        timeout = aiohttp.ClientTimeout(total=self.settings.timeout_s * (10 if upload is not None else 1))
         try:
             async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
                 if raw:
-                    status, said, payload = await fetched(session, self._door.url + path, timeout)
+                    status, said, payload = await fetched(session, url, timeout)
                 else:
-                    status, said, payload = await sent(session, method, self._door.url + path, data, _whole)
+                    status, said, payload = await sent(session, method, url, data, _whole)
             payload = self._door.secrets.hide_in(payload)
         except (aiohttp.ClientError, TimeoutError, OSError) as e:
-            raise Fault("wire", f"{method} {path}: {type(e).__name__} {e}") from e
+            raise Fault("wire", f"{method} {url}: {type(e).__name__} {e}") from e
         if status != 200:
             raise fault_of(status, said, payload)
         if raw:
@@ -302,9 +319,9 @@ class OpenAIBatch:
         try:
             answer = orjson.loads(payload)
         except orjson.JSONDecodeError:
-            raise Fault("wire", f"{method} {path}: the answer is no JSON") from None
+            raise Fault("wire", f"{method} {url}: the answer is no JSON") from None
         if not isinstance(answer, dict):
-            raise Fault("wire", f"{method} {path}: the answer is no JSON object")
+            raise Fault("wire", f"{method} {url}: the answer is no JSON object")
         return answer
 
 

@@ -10,46 +10,53 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 import orjson
+from pydantic import Field
 
 from orcamath.backends import wire_run
-from orcamath.backends.wire_calls import billed, check_body, proxied, sent
+from orcamath.backends.wire_calls import at_most, billed, check_body, join_url, proxied, sent
 from orcamath.backends.wire_keys import Door, door_of
 from orcamath.backends.wire_pace import Pace, backoff, bounded
 from orcamath.backends.wire_protocol import Fault, Parsed, body_of, fault_of, is_refusal_of_content, parse_reply
 from orcamath.backends.wire_quirks import Quirks
-from orcamath.errors import RecipeError, TeacherRefused, nearest
-from orcamath.ports import Replies, Reply, Request, Usage
-from orcamath.records import digest
-from orcamath.settings import ModelSettings
-from orcamath.store.budget import Meter, Price, most_tokens
+from orcamath.errors import RecipeError, TeacherRefused
+from orcamath.ports import Replies, Reply, Request, Sampling, Usage
+from orcamath.records import Settings, digest
+from orcamath.settings import ModelSettings, read_options
+from orcamath.store.budget import Meter, most_tokens
 from orcamath.store.literals import refuse_literals
 from orcamath.store.prices import price_of
 from orcamath.store.under_way import meter
 
-__all__ = ["OPENAI", "OpenAICompatible", "fingerprint_of", "open_chat"]
+__all__ = ["OPENAI", "OpenAICompatible", "WireOptions", "fingerprint_of", "open_chat"]
 
 OPENAI = "https://api.openai.com/v1"
 MAX_REPLY_BYTES = 16_000_000
+_READ = at_most(MAX_REPLY_BYTES)
 MAX_WAITS = 60
 """How often one call lets itself be put off by a throttling endpoint."""
 BAD_REQUESTS = 3
 """That many requests refused as malformed before any completion: it is the recipe, not the items."""
 _CONNECT_S = 15.0
 _KEEP_ALIVE_S = 4.0  # below the 5 s after which common servers close an idle connection
-_OPTIONS = {
-    "requests_per_minute": None,
-    "tokens_per_minute": None,
-    "first_backoff_s": 0.5,
-    "pause_s": 1.0,
-    "trust_env": False,
-    "fingerprint": None,
-    "price": None,
-}
+
+
+class WireOptions(Settings):
+    """What a recipe may say under `options`."""
+
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    first_backoff_s: float = Field(default=0.5, ge=0)
+    """The wait before a second try is drawn up to here, and twice as far for each further one."""
+    pause_s: float = Field(default=1.0, ge=0)
+    """Between two probes of an endpoint that is down, doubled each time."""
+    trust_env: bool = False
+    """Use a proxy that the environment names."""
+    fingerprint: str | None = None
+    price: object = None
+    """[prompt, completion], see `store.prices`."""
 
 
 def fingerprint_of(settings: ModelSettings) -> str:
@@ -68,9 +75,6 @@ def open_chat(settings: ModelSettings) -> "OpenAICompatible":
     """Return the model as a Chat; nothing is sent yet. Raises RecipeError on a wrong option."""
     if not settings.model:
         raise RecipeError("`model` is empty: give the name under which the endpoint serves the model")
-    for name in settings.options:
-        if name not in _OPTIONS:
-            raise RecipeError(f"unknown option `{name}` of backend `openai_compatible`; {nearest(name, _OPTIONS)}")
     return OpenAICompatible(settings)
 
 
@@ -86,13 +90,13 @@ class OpenAICompatible:
         check_body(settings.model, settings.body)
         refuse_literals(settings)
         self._meter: Meter | None = None
-        self._options: dict[str, Any] = {**_OPTIONS, **settings.options}
+        self._options = read_options(WireOptions, settings.options, "backend `openai_compatible`")
         self._quirks = Quirks(settings.model)
         self._pace = Pace(
             settings.concurrency,
-            requests_per_minute=self._options["requests_per_minute"],
-            tokens_per_minute=self._options["tokens_per_minute"],
-            pause_s=self._options["pause_s"],
+            requests_per_minute=self._options.requests_per_minute,
+            tokens_per_minute=self._options.tokens_per_minute,
+            pause_s=self._options.pause_s,
             timeout_s=settings.timeout_s,
         )
         self._session: aiohttp.ClientSession | None = None
@@ -109,21 +113,17 @@ class OpenAICompatible:
     @cached_property
     def _urls(self) -> tuple[str, str]:
         """Where chat completions and text completions are asked for."""
-        return _join(self._door.url, "chat/completions"), _join(self._door.url, "completions")
+        return join_url(self._door.url, "chat/completions"), join_url(self._door.url, "completions")
 
     def __call__(self, requests: Iterable[Request]) -> Replies:
         """Answer the requests, in any order."""
         assert self._door is not None  # a missing one is said here, where it can be raised
         self._flight = wire_run.Flight()
-        self._meter = meter(self._price)
+        self._meter = meter(lambda: price_of(self.settings, "openai_compatible"))
         window = self.settings.concurrency
         return wire_run.run_requests(
             self._ask, requests, self.fingerprint, window, self._flight, opening=self._open, closing=self._close
         )
-
-    def _price(self) -> Price:
-        s = self.settings
-        return price_of("openai_compatible", s.model, s.base_url, self._options["price"])
 
     async def _open(self) -> None:
         self._pace.start()
@@ -132,7 +132,7 @@ class OpenAICompatible:
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300, keepalive_timeout=_KEEP_ALIVE_S),
             timeout=aiohttp.ClientTimeout(total=self.settings.timeout_s, sock_connect=_CONNECT_S),
             headers={"Content-Type": "application/json", **self._door.headers},
-            trust_env=proxied(self._door.url, wanted=bool(self._options["trust_env"])),
+            trust_env=proxied(self._door.url, wanted=self._options.trust_env),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
@@ -144,11 +144,12 @@ class OpenAICompatible:
     async def _ask(self, request: Request, key: bytes) -> Reply:
         tries, waits, raced = 0, 0, False
         loop = asyncio.get_running_loop()
-        weight = sum(_both(most_tokens(request, self._door.body))) if self._options["tokens_per_minute"] else 0
+        most = most_tokens(request, self._door.body)
+        n_tokens = most.prompt_tokens + most.completion_tokens
         while not self._flight.stopping:
             held = await self._reserve(request)
             try:
-                reply = await self._once(request, key, weight, held)
+                reply = await self._once(request, key, n_tokens, held)
             except _AskDifferently:
                 self._pace.alive()
                 continue
@@ -163,7 +164,7 @@ class OpenAICompatible:
                     waits += 1
                     self._pace.throttled(fault.sent_at, loop.time(), fault.retry_after)
                     if fault.retry_after is None:
-                        await asyncio.sleep(backoff(waits, self._options["first_backoff_s"]))
+                        await asyncio.sleep(backoff(waits, self._options.first_backoff_s))
                     continue
                 if fault.kind == "race" and not raced and not self._pace.down:
                     raced = True
@@ -172,18 +173,16 @@ class OpenAICompatible:
                 self._pace.failed(fault.sent_at, loop.time(), message)
                 if tries >= self.settings.max_tries:
                     return Reply(key, error=f"{message} (tried {tries} times)")
-                await asyncio.sleep(
-                    max(bounded(fault.retry_after), backoff(tries - 1, self._options["first_backoff_s"]))
-                )
+                await asyncio.sleep(max(bounded(fault.retry_after), backoff(tries - 1, self._options.first_backoff_s)))
             else:
                 return reply
         raise asyncio.CancelledError
 
-    async def _once(self, request: Request, key: bytes, weight: int, held: int) -> Reply:
+    async def _once(self, request: Request, key: bytes, n_tokens: int, held: int) -> Reply:
         """Make one call on the wire. Raises Fault; settles with the meter whatever happens."""
         sent, bill, ours, task = False, None, False, asyncio.current_task()
         try:
-            sent_at = await self._pace.turn(weight)
+            sent_at = await self._pace.turn(n_tokens)
             try:
                 if self._flight.stopping:  # refused for good while this call waited for its turn
                     raise asyncio.CancelledError
@@ -194,7 +193,7 @@ class OpenAICompatible:
                 if self._meter is not None:
                     bill, ours = billed(parsed, request, self._door.body, self.settings.model)
                 self._completions += 1
-                return self._clean(parsed.reply, request.sampling.stop)
+                return self._clean(parsed.reply, request.sampling)
             except _AskDifferently:
                 sent = False
                 raise
@@ -208,26 +207,18 @@ class OpenAICompatible:
         finally:
             self._settle(held, bill, sent=sent, replaced=ours)
 
-    def _clean(self, reply: Reply, stop: tuple[str, ...]) -> Reply:
+    def _clean(self, reply: Reply, sampling: Sampling) -> Reply:
         """Take our key out of an answer that repeats it, and what a server leaves of a stop string and behind it."""
-        text, reasoning = (
-            self._door.secrets.hide(reply.text),
-            reply.reasoning and self._door.secrets.hide(reply.reasoning),
-        )
-        for mark in stop:
-            text = text.split(mark, 1)[0]
-        return (
-            reply
-            if (text, reasoning) == (reply.text, reply.reasoning)
-            else replace(reply, text=text, reasoning=reasoning)
-        )
+        hide = self._door.secrets.hide
+        text = sampling.before_stop(hide(reply.text))
+        return replace(reply, text=text, reasoning=reply.reasoning and hide(reply.reasoning))
 
     async def _post(self, request: Request, key: bytes) -> Parsed:
         assert self._session is not None
         url = self._urls[request.token_ids is not None]
         body = self._quirks.apply(body_of(request, self.settings.model, self._door.body))
         try:
-            status, headers, payload = await sent(self._session, "POST", url, orjson.dumps(body), _bounded)
+            status, headers, payload = await sent(self._session, "POST", url, orjson.dumps(body), _READ)
         except aiohttp.ClientConnectorError as e:
             raise Fault("wire", f"cannot connect to {self.base_url}: {e}") from e
         except TimeoutError:
@@ -278,27 +269,3 @@ class OpenAICompatible:
 
 class _AskDifferently(Exception):
     """A field that the model refuses was left out or renamed: ask again."""
-
-
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    """Read a body of at most MAX_REPLY_BYTES."""
-    length = response.content_length
-    if length is not None and length <= MAX_REPLY_BYTES and "Content-Encoding" not in response.headers:
-        return await response.read()
-    parts, n = [], 0
-    async for part in response.content.iter_any():
-        parts.append(part)
-        n += len(part)
-        if n > MAX_REPLY_BYTES:
-            raise Fault("wire", f"the answer is longer than {MAX_REPLY_BYTES} bytes", billed=True)
-    return b"".join(parts)
-
-
-def _join(base_url: str, path: str) -> str:
-    """Append a path, keeping a query such as Azure's `?api-version=`."""
-    parts = urlsplit(base_url)
-    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{path}"))
-
-
-def _both(usage: Usage) -> tuple[int, int]:
-    return usage.prompt_tokens, usage.completion_tokens

@@ -1,8 +1,7 @@
 """A model on this machine, by transformers: batched sampling on CPU or one GPU.
 
 Requests are answered in fixed chunks of the request list, each chunk whole, so that samples depend on the weights and the
-requests and not on what an earlier run already had. Options: `chunk` (requests a chunk), `rows` (decoded side by side: 64, on
-a GPU 256), `dtype`, `max_context`, `keep_gb`.
+requests and not on what an earlier run already had.
 
 Weights of up to `keep_gb` gigabytes stay in main memory from one call to the next, those of the model used last only: the
 agents come back to the same small model a dozen times. On a GPU they are let go of, since training wants the room.
@@ -13,32 +12,43 @@ import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from orcamath.errors import RecipeError, nearest
+from pydantic import Field
+
 from orcamath.ports import Replies, Reply, Request, Usage
-from orcamath.settings import ModelSettings
+from orcamath.records import Settings
+from orcamath.settings import ModelSettings, read_options
 from orcamath.student.encode import Encoder
 from orcamath.student.folder import ModelFolder
 from orcamath.student.model import Loaded, load_model, open_folder, torch_dtype
 from orcamath.student.sampling import Asked, Sampled, sample_each
+from orcamath.student.settings import Dtype
 
-__all__ = ["OPTIONS", "LocalChat", "open_chat"]
+__all__ = ["LocalChat", "LocalOptions", "open_chat"]
 
-OPTIONS: dict[str, Any] = {"chunk": 256, "rows": None, "dtype": "auto", "max_context": None, "keep_gb": 4.0}
+
+class LocalOptions(Settings):
+    """What a recipe may say under `options`."""
+
+    chunk: int = Field(default=256, ge=1)
+    """Requests that are answered together."""
+    rows: int | None = Field(default=None, ge=1)
+    """Decoded side by side; None for 64, on a GPU 256."""
+    dtype: Dtype = "auto"
+    max_context: int | None = Field(default=None, ge=1)
+    """Tokens of prompt and answer; None for what the model was made for."""
+    keep_gb: float = Field(default=4.0, ge=0)
+    """Weights up to this size stay in memory between calls."""
 
 
 def open_chat(settings: ModelSettings) -> "LocalChat":
     """Find the model that `settings.model` names (folder, hub name or GGUF file). Weights are loaded at the first call.
 
-    Raises ModelError where there is none, RecipeError on an unknown option.
+    Raises ModelError where there is none, RecipeError for a wrong option.
     """
-    for name in settings.options:
-        if name not in OPTIONS:
-            raise RecipeError(f"`transformers_local` has no option `{name}`; {nearest(name, OPTIONS)}")
-    options = OPTIONS | settings.options
-    folder = open_folder(settings.model, settings.revision, options["dtype"])
-    return LocalChat(folder, **options)
+    options = read_options(LocalOptions, settings.options, "backend `transformers_local`")
+    return LocalChat(open_folder(settings.model, settings.revision, options.dtype), options)
 
 
 class LocalChat:
@@ -47,22 +57,9 @@ class LocalChat:
     _last: ClassVar["weakref.ref[LocalChat] | None"] = None
     """The one whose weights may still be in memory."""
 
-    def __init__(
-        self,
-        folder: ModelFolder,
-        *,
-        chunk: int = 256,
-        rows: int | None = None,
-        dtype: Any = "auto",
-        max_context: int | None = None,
-        keep_gb: float = 4.0,
-    ) -> None:
-        self.folder = folder
-        self.chunk: int | None = chunk
-        self.rows = rows
-        self.dtype = dtype
-        self.max_context = max_context
-        self.keep_gb = keep_gb
+    def __init__(self, folder: ModelFolder, options: LocalOptions | None = None) -> None:
+        self.folder, self.options = folder, options or LocalOptions()
+        self.chunk: int | None = self.options.chunk
         self._loaded: tuple[Loaded, Encoder] | None = None
 
     @property
@@ -90,7 +87,7 @@ class LocalChat:
             return True
         model = self._loaded[0].model
         n_bytes = sum(p.numel() * p.element_size() for p in model.parameters())
-        return model.device.type == "cpu" and n_bytes <= self.keep_gb * 1e9
+        return model.device.type == "cpu" and n_bytes <= self.options.keep_gb * 1e9
 
     def _open(self) -> tuple[Loaded, Encoder]:
         if self._loaded is None:
@@ -98,32 +95,28 @@ class LocalChat:
             if before is not None:
                 before.close()
             LocalChat._last = weakref.ref(self)
-            loaded = load_model(self.folder, dtype=torch_dtype(self.dtype))
+            loaded = load_model(self.folder, dtype=torch_dtype(self.options.dtype))
             self._loaded = (loaded, Encoder(loaded.tokenizer, ends=loaded.ends))
         return self._loaded
 
     def _answer(self, chunk: list[Request]) -> Iterator[Reply]:
         loaded, encoder = self._open()
-        first = {r.key(self.fingerprint): r for r in chunk}  # equal requests are run once
-        keys, copies = list(first), Counter(r.key(self.fingerprint) for r in chunk)
-        context = self.max_context or getattr(loaded.model.config, "max_position_embeddings", None) or 1 << 20
-        asked = [self._asked(r, encoder, context) for r in first.values()]
-        rows = self.rows or (256 if loaded.model.device.type == "cuda" else 64)
+        requests = list({r.key(self.fingerprint): r for r in chunk}.values())  # equal requests are run once
+        copies = Counter(r.key(self.fingerprint) for r in chunk)
+        context = self.options.max_context or getattr(loaded.model.config, "max_position_embeddings", None) or 1 << 20
+        asked = [self._asked(r, encoder, context) for r in requests]
+        rows = self.options.rows or (256 if loaded.model.device.type == "cuda" else 64)
         for place, sampled in sample_each(loaded.model, asked, encoder.stop_ids, encoder.decode, rows):
-            reply = _reply(keys[place], asked[place], sampled, encoder)  # as it ends, so that progress shows
+            reply = self._reply(requests[place], asked[place], sampled, encoder)  # as it ends, so that progress shows
             yield from [reply] * copies[reply.key]
 
     def _asked(self, request: Request, encoder: Encoder, context: int) -> Asked:
         prompt = request.token_ids if request.token_ids is not None else encoder.chat(request.messages)
         s = request.sampling
-        room = max(
-            0, min(s.max_tokens, context - len(prompt))
-        )  # a prompt that fills the context is answered with nothing
+        room = max(0, min(s.max_tokens, context - len(prompt)))  # none where the prompt fills the context
         return Asked(prompt, room, s.temperature, s.top_p, request.seed(), s.stop)
 
-
-def _reply(key: bytes, asked: Asked, sampled: Sampled, encoder: Encoder) -> Reply:
-    text = encoder.decode(sampled.ids)
-    for stop in asked.stop:
-        text = text.split(stop, 1)[0]
-    return Reply(key, text, sampled.finish, Usage(len(asked.prompt), len(sampled.ids)), token_ids=sampled.ids)
+    def _reply(self, request: Request, asked: Asked, sampled: Sampled, encoder: Encoder) -> Reply:
+        text = request.sampling.before_stop(encoder.decode(sampled.ids))
+        usage = Usage(len(asked.prompt), len(sampled.ids))
+        return Reply(request.key(self.fingerprint), text, sampled.finish, usage, token_ids=sampled.ids)

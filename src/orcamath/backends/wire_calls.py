@@ -1,4 +1,4 @@
-"""One HTTP call of a model's wire: where it may be led, what its body may not say, and what its bill is taken for.
+"""One HTTP call of a model's wire: its address, where it may be led, how much is read, what its body may not say, its bill.
 
 Redirects are followed to the same origin only, with the same method and body: another one would be given headers and prompts.
 """
@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 from yarl import URL
@@ -17,7 +18,7 @@ from orcamath.ports import Request, Usage
 from orcamath.store.bill import believed, limits, most_tokens, plain_name, prompt_bytes
 from orcamath.store.hosts import host_of, is_loopback
 
-__all__ = ["billed", "check_body", "fetched", "proxied", "sent"]
+__all__ = ["at_most", "billed", "check_body", "fetched", "join_url", "proxied", "sent"]
 
 MAX_HOPS = 4
 MAX_LOCATION = 200
@@ -62,6 +63,31 @@ def billed(parsed: Parsed, request: Request, extra: Mapping[str, object], model:
 @cache
 def _say_replaced(model: str) -> None:
     log.warning("model `%s` says a usage that cannot be: its calls are booked at half their bytes where it does", model)
+
+
+def join_url(base_url: str, path: str, query: str = "") -> str:
+    """Append a path to an endpoint's address, and a query to the one it has (Azure's `?api-version=`)."""
+    parts = urlsplit(base_url)
+    queries = "&".join(filter(None, (parts.query, query)))
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{path}", query=queries))
+
+
+def at_most(n_bytes: int) -> Callable[[aiohttp.ClientResponse], Awaitable[bytes]]:
+    """Return what reads a body of at most so many bytes. It raises Fault for a longer one."""
+
+    async def read(response: aiohttp.ClientResponse) -> bytes:
+        length = response.content_length
+        if length is not None and length <= n_bytes and "Content-Encoding" not in response.headers:
+            return await response.read()
+        parts, n = [], 0
+        async for part in response.content.iter_any():
+            parts.append(part)
+            n += len(part)
+            if n > n_bytes:
+                raise Fault("wire", f"the answer is longer than {n_bytes} bytes", billed=True)
+        return b"".join(parts)
+
+    return read
 
 
 async def sent(

@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from orcamath.backends.openai_compatible import OPENAI
-from orcamath.backends.wire_calls import proxied, sent
+from orcamath.backends.wire_calls import at_most, join_url, proxied, sent
 from orcamath.backends.wire_keys import Door, door_of
 from orcamath.backends.wire_protocol import Fault
 from orcamath.backends.wire_run import awaited
@@ -38,6 +38,7 @@ TELLS = (
 OF_THE_START = ("n_ctx", "n_slots")
 """What llama.cpp's `meta` says of how it was started."""
 MAX_BYTES = 4_000_000
+"""No list of models is longer."""
 WAIT_S = 5.0
 
 
@@ -69,22 +70,10 @@ def _told(entry: Mapping[str, object]) -> dict[str, object]:
 
 
 async def _listed(door: Door, *, trust_env: bool) -> bytes:
-    """Return the body of the list; keys are hidden in it. Raises what aiohttp raises, and ValueError for any other status."""
-    url = urlsplit(door.url)
-    where = url._replace(path=f"{url.path.rstrip('/')}/models").geturl()
+    """Return the body of the list; keys are hidden in it. Raises what aiohttp and `sent` raise, ValueError where it is no 200."""
     timeout, trusted = aiohttp.ClientTimeout(total=WAIT_S), proxied(door.url, wanted=trust_env)
     async with aiohttp.ClientSession(headers=door.headers, timeout=timeout, trust_env=trusted) as session:
-        status, _, body = await sent(session, "GET", where, None, _bounded)
+        status, _, body = await sent(session, "GET", join_url(door.url, "models"), None, at_most(MAX_BYTES))
     if status != 200:
         raise ValueError(status)
     return door.secrets.hide_in(body)
-
-
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    """Read a body; one that is longer than any list of models is cut, and then is no JSON."""
-    body = b""
-    async for part in response.content.iter_any():
-        body += part
-        if len(body) > MAX_BYTES:
-            break
-    return body

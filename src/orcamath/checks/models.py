@@ -64,7 +64,7 @@ def _ladder(recipe: Recipe, notes: Notes) -> None:
     prices = []
     for model in (*recipe.ladder, recipe.teacher) if recipe.ladder else ():
         try:
-            prices.append(price_of(model.backend, model.model, model.base_url, model.options.get("price")))
+            prices.append(price_of(model))
         except OrcamathError:
             return  # said above
     for i, (price, above) in enumerate(pairwise(prices)):
@@ -88,7 +88,7 @@ def _called(key: str, model: ModelSettings, cap_usd: float | None, notes: Notes)
         _encoder(f"{key}.model", model.model, model.revision, notes)
         return
     with notes.at(key):
-        price_of(model.backend, model.model, model.base_url, model.options.get("price"))
+        price_of(model)
     if cap_usd is not None and cap_usd <= 0 and model.backend.startswith("openai"):
         notes.trouble("budget.cap_usd", f"${cap_usd:g} allows no call to `{model.model}`; raise it, or leave it out")
     if not notes.everything:

@@ -18,9 +18,8 @@ from orcamath.plan import Plan, Range, paid_before, plan
 from orcamath.ports import Progress
 from orcamath.recipe_file import load
 from orcamath.recipe_settings import Recipe
-from orcamath.settings import ModelSettings
 from orcamath.store.artifacts import Store
-from orcamath.store.budget import Budget, Price
+from orcamath.store.budget import Budget
 from orcamath.store.prices import price_of
 
 __all__ = ["confirm_paying_again", "plan_of", "planned"]
@@ -57,13 +56,9 @@ def planned(recipe: Recipe, store: Store, progress: Progress, tflops: float = 31
     """Plan a recipe with the store's ledger at hand. `tflops`: the GPU's peak in 16 bits. `fetches`: as in `plan.plan`."""
     tools = Assembled(store)
     try:
-        return plan(recipe, store, tools, _price, size_of, progress, tflops=tflops, fetches=fetches)
+        return plan(recipe, store, tools, price_of, size_of, progress, tflops=tflops, fetches=fetches)
     finally:
         tools.close()
-
-
-def _price(model: ModelSettings) -> Price:
-    return price_of(model.backend, model.model, model.base_url, model.options.get("price"))
 
 
 def confirm_paying_again(recipe: Recipe, budget_path: Path, now: Plan, confirm: Callable[[str], bool] | None) -> None:

@@ -66,6 +66,6 @@ def _rows(models: Sequence[ModelSettings], rungs: Sequence[RungFacts]) -> Iterat
 
 def _price(model: ModelSettings) -> Price | None:
     try:
-        return price_of(model.backend, model.model, model.base_url, model.options.get("price"))
+        return price_of(model)
     except RecipeError:
         return None

@@ -35,13 +35,15 @@ def prices() -> dict[str, Any]:
     return found
 
 
-def price_of(backend: str, model: str, base_url: str | None, declared: object = None) -> Price:
-    """Return the price of one model. `declared` is the recipe's `options.price: [prompt, completion]`, and it wins.
+def price_of(settings: ModelSettings, backend: str | None = None) -> Price:
+    """Return the price of one model: the recipe's `options.price: [prompt, completion]`, or else the shipped list's.
 
-    Raises RecipeError where the price is not known or the declared one makes no sense.
+    `backend`: the wire that is spoken, where `settings` name a backend of the user's own that speaks it. Raises RecipeError where
+    the price is not known or the declared one makes no sense.
     """
-    if (told := _read(model, declared)) is not None:
+    if (told := declared_price(settings)) is not None:
         return told
+    backend, model, base_url = backend or settings.backend, settings.model, settings.base_url
     if backend not in PAID_BACKENDS:
         return FREE
     host = host_named(base_url) if base_url else _OPENAI
@@ -73,10 +75,7 @@ def is_unpriced(settings: ModelSettings) -> bool:
 
 def declared_price(settings: ModelSettings) -> Price | None:
     """Return what a recipe says of a model's price, None where it says nothing. Raises RecipeError as `price_of` does."""
-    return _read(settings.model, settings.options.get("price"))
-
-
-def _read(model: str, declared: object) -> Price | None:
+    declared = settings.options.get("price")
     if declared is None:
         return None
     if (
@@ -86,5 +85,6 @@ def _read(model: str, declared: object) -> Price | None:
     ):
         return Price(float(declared[0]), float(declared[1]))
     raise RecipeError(
-        f"`options.price` of model `{model}` is {declared!r}: give two numbers, USD per million tokens [prompt, completion]"
+        f"`options.price` of model `{settings.model}` is {declared!r}: "
+        "give two numbers, USD per million tokens [prompt, completion]"
     )
