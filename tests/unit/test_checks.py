@@ -275,6 +275,23 @@ def test_what_the_disk_cannot_hold_is_told_with_both_sizes(here: Path, monkeypat
     assert warned.endswith("which may be too little")
 
 
+def test_the_most_room_is_for_the_checkpoints_of_those_trained_at_the_same_time(here: Path) -> None:
+    weights, checkpoints = (
+        28_000,
+        4 * 84_000,
+    )  # of 7 billion numbers, with both moments: three are kept while one is written
+    alone = disk(here, "student.base=owner/model-7b").needed_mb
+    assert alone.high - alone.low == pytest.approx(checkpoints, rel=0.01)
+    arms = [
+        "student.base=owner/model-7b",
+        *(f"variants.{a}={{learn: {{beta: 0.{a[-1]}}}}}" for a in ("b2", "b3", "b4")),
+    ]
+    for workers in (1, 2, 9):
+        many = disk(here, *arms, f"workers={workers}").needed_mb
+        assert many.low == pytest.approx(alone.low + 3 * weights, rel=0.01)
+        assert many.high - many.low == pytest.approx(min(workers, 4) * checkpoints, rel=0.01)
+
+
 def test_students_that_are_there_already_take_no_more_room(here: Path) -> None:
     whole = disk(here, "student.base=owner/model-7b")
     (here / "store" / "artifacts" / "imitate-0").mkdir()
@@ -301,6 +318,21 @@ def test_every_command_says_that_the_disk_is_too_small_before_the_first_call(
         said = "".join(capsys.readouterr())
         assert "500 MB free, which is too little where `store` lies: make room" in said
         assert server.stats.get("calls", 0) == (command == "doctor")
+
+
+def test_what_a_run_elsewhere_has_already_is_not_planned_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, run = here / "there" / "store", here / "there" / "runs" / load("r.yaml").name
+    made = {"label": "imitate", "artifact": "imitate-0", "seconds": 1.0, "reused": False}
+    (store / "artifacts" / "imitate-0").mkdir(parents=True)
+    run.mkdir(parents=True)
+    (run / "stages.json").write_text(json.dumps({"stages": [made], "students": [], "recipe": None}))
+    (here / "r.yaml").write_text(BASE.replace("base: classroom", "base: owner/model-7b"))
+    monkeypatch.setattr(sys, "argv", ["orcamath", "plan", "r.yaml", "--runs", str(run.parent), "--store", str(store)])
+    with suppress(SystemExit):
+        main()
+    assert "disk: 28,0" in capsys.readouterr().out
 
 
 def test_doctor_lists_every_extra_and_how_to_get_what_is_missing() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orcamath.backends import openai_batch, openai_compatible
+from orcamath.backends import batch_api, openai_batch, openai_compatible
 from orcamath.backends.batch_files import Desk
 from orcamath.backends.wire_quirks import Quirks
 from orcamath.errors import BatchWaiting, CapReached, RecipeError, WireDown
@@ -54,14 +54,14 @@ def test_an_address_may_end_in_a_query(tmp_path: Path) -> None:
 
 
 def test_a_fresh_batch_does_not_read_the_list_of_all_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_batch.OpenAIBatch, "_find", None)
+    monkeypatch.setattr(batch_api.BatchAPI, "found", None)
     with serve(echo) as server:
         assert len(list(batch(server.base_url, tmp_path)(ask(i) for i in range(3)))) == 3
 
 
 def test_after_the_last_try_the_run_ends_without_a_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(openai_batch.time, "sleep", waits.append)
+    monkeypatch.setattr("time.sleep", waits.append)
     settings = ModelSettings(
         model="m",
         base_url="http://127.0.0.1:9/v1",

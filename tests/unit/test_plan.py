@@ -411,7 +411,11 @@ def test_a_detached_batch_is_neither_paid_for_again_nor_asked_about(tmp_path: Pa
 
         with pytest.raises(BatchWaiting):
             once()
-        planned = json.loads(plan_of(str(file), overrides=(), limit=None, store=tmp_path, tflops=312, as_json=True))
+        planned = json.loads(
+            plan_of(
+                str(file), overrides=(), limit=None, runs=tmp_path / "runs", store=tmp_path, tflops=312, as_json=True
+            )
+        )
         assert planned["stages"][0]["waiting"] == 40
         assert planned["usd"] == [0, 0]
         with pytest.raises(UntilReached):
@@ -424,9 +428,15 @@ def test_a_detached_batch_is_neither_paid_for_again_nor_asked_about(tmp_path: Pa
 
 def test_the_command_shows_both_tables(tmp_path: Path) -> None:
     few = [f"{part}.sources.0.options.n=20" for part in ("seeds", "benchmarks")]
-    shown = plan_of("classroom", overrides=few, limit=None, store=tmp_path, tflops=312, as_json=False)
+    shown = plan_of(
+        "classroom", overrides=few, limit=None, runs=tmp_path / "runs", store=tmp_path, tflops=312, as_json=False
+    )
     assert "memory GB" in shown
     assert "NLL on right samples: learn 2" in shown
     assert "in all: $0.00 to $0.00" in shown
-    plain = json.loads(plan_of("classroom", overrides=few, limit=None, store=tmp_path, tflops=312, as_json=True))
+    plain = json.loads(
+        plan_of(
+            "classroom", overrides=few, limit=None, runs=tmp_path / "runs", store=tmp_path, tflops=312, as_json=True
+        )
+    )
     assert plain["gpu_hours"][1] > 0

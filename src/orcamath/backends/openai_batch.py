@@ -13,22 +13,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
-import aiohttp
 import orjson
 from pydantic import Field
 
+from orcamath.backends.batch_api import BatchAPI
 from orcamath.backends.batch_files import Desk, Intent, reason_of, rewritten
 from orcamath.backends.openai_compatible import OPENAI, fingerprint_of
-from orcamath.backends.wire_calls import billed, check_body, fetched, join_url, sent
+from orcamath.backends.wire_calls import billed, check_body
 from orcamath.backends.wire_keys import Door, door_of
-from orcamath.backends.wire_pace import backoff, bounded
 from orcamath.backends.wire_protocol import Fault, body_of, fault_of, is_refusal_of_content, parse_reply
 from orcamath.backends.wire_quirks import Quirks
-from orcamath.backends.wire_run import awaited
-from orcamath.errors import BatchWaiting, RecipeError, TeacherRefused, WireDown
+from orcamath.errors import BatchWaiting, RecipeError
 from orcamath.ports import Replies, Reply, Request, Usage
 from orcamath.records import Settings, digest
 from orcamath.settings import ModelSettings, read_options
@@ -39,7 +35,6 @@ from orcamath.store.under_way import meter
 
 __all__ = ["BatchOptions", "OpenAIBatch", "open_chat"]
 
-MAX_PAGES = 1_000
 _ENDED = {"completed", "expired", "cancelled", "failed"}
 
 
@@ -87,6 +82,10 @@ class OpenAIBatch:
     def _door(self) -> Door:
         """URL, headers and further fields with their secrets, read when the first call is made: a plan needs no key."""
         return door_of(self.settings, self._url)
+
+    @cached_property
+    def _api(self) -> BatchAPI:
+        return BatchAPI(self._door, self.settings, self._url, self._options.first_backoff_s)
 
     def __call__(self, requests: Iterable[Request]) -> Replies:
         """Hand in what no batch holds, then wait for all. Raises BatchWaiting where told not to wait."""
@@ -171,44 +170,21 @@ class OpenAIBatch:
 
     def _recover(self, intent: Intent) -> None:
         """Take up the batch of an intent that a crash left: it may have been made, and that not written down."""
-        if (batch := self._find(intent.nonce)) is not None:
-            self._opened(intent, batch)
+        if (batch_id := self._api.found(intent.nonce)) is not None:
+            self._opened(intent, batch_id)
         elif (content := self._desk.lines(intent)) is not None:
-            self._make(intent, content)
+            self._opened(intent, self._api.made(intent.nonce, content))
         else:
             self._desk.drop(intent)
 
     def _upload(self, lines: Sequence[bytes], keys: list[str]) -> None:
         """Write down a new batch's intent, then make it."""
         intent = self._desk.intend(lines, keys)
-        self._make(intent, b"\n".join(lines) + b"\n")
+        self._opened(intent, self._api.made(intent.nonce, b"\n".join(lines) + b"\n"))
 
-    def _make(self, intent: Intent, content: bytes) -> None:
-        file = self._call("POST", "files", upload=(f"orcamath-{intent.nonce}.jsonl", content))
-        what = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
-        mark = {"metadata": {"orcamath_nonce": intent.nonce}}
-        self._opened(intent, self._call("POST", "batches", json={"input_file_id": _id(file)} | what | mark))
-
-    def _opened(self, intent: Intent, batch: dict[str, Any]) -> None:
-        intent.batch_id, intent.status = _id(batch), "open"
+    def _opened(self, intent: Intent, batch_id: str) -> None:
+        intent.batch_id, intent.status = batch_id, "open"
         self._desk.save(intent)
-
-    def _find(self, nonce: str) -> dict[str, Any] | None:
-        after = ""
-        for _ in range(MAX_PAGES):
-            page = self._call("GET", "batches", query=f"limit=100{after}")
-            listed = page.get("data")
-            batches = [b for b in listed if isinstance(b, dict)] if isinstance(listed, list) else []
-            for batch in batches:
-                metadata = batch.get("metadata")
-                if isinstance(metadata, dict) and metadata.get("orcamath_nonce") == nonce:
-                    return batch
-            if not page.get("has_more") or not batches:
-                return None
-            after = f"&after={quote(_id(batches[-1]), safe='')}"
-        raise WireDown(
-            f"batch API at {self._url}: its list of batches does not end after {MAX_PAGES} pages; run again later"
-        )
 
     def _collect(self, intent: Intent, wanted: Counter[str]) -> Iterator[Reply]:
         """Wait for one batch, keep its results, and hand on those that are asked for now.
@@ -217,11 +193,10 @@ class OpenAIBatch:
         """
         was_open = intent.is_open
         while intent.is_open:
-            batch = self._call("GET", f"batches/{quote(str(intent.batch_id), safe='')}")
+            batch = self._api.batch(str(intent.batch_id))
             if (status := batch.get("status")) in _ENDED:
                 files = [str(batch[name]) for name in ("output_file_id", "error_file_id") if batch.get(name)]
-                contents = (self._call("GET", f"files/{quote(f, safe='')}/content", raw=True) for f in files)
-                came = self._door.secrets.hide_in(b"\n".join(contents))
+                came = b"\n".join(map(self._api.content, files))
                 lines = self._desk.lines(intent) or b""
                 self._desk.keep_results(intent, came, str(status), self._door.secrets.hide(reason_of(batch)))
                 refused = self._desk.results(intent).keys() - self._settled(intent).keys()
@@ -268,68 +243,3 @@ class OpenAIBatch:
     def _settle(self, held: int | None, bill: Usage | None, *, sent: bool, replaced: bool) -> None:
         if self._meter is not None and held is not None:
             self._meter.settle(held, bill, sent=sent, replaced=replaced)
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: str = "",
-        json: object = None,
-        upload: tuple[str, bytes] | None = None,
-        raw: bool = False,
-    ) -> Any:
-        """Make one call on the batch API, with retries. Raises TeacherRefused or WireDown."""
-        url = join_url(self._door.url, path, query)
-        for attempt in range(1, self.settings.max_tries + 1):
-            try:
-                return awaited(lambda: self._once(method, url, json, upload, raw=raw))
-            except Fault as fault:
-                message = self._door.secrets.hide(str(fault))
-                if fault.kind in ("refused", "item"):
-                    raise TeacherRefused(f"batch API at {self._url}: {message}") from None
-                wait = max(bounded(fault.retry_after), backoff(attempt - 1, self._options.first_backoff_s))
-            if attempt < self.settings.max_tries:
-                time.sleep(wait)
-        raise WireDown(f"batch API at {self._url}: {message}. What is handed in is written down; run again")
-
-    async def _once(self, method: str, url: str, json: object, upload: tuple[str, bytes] | None, *, raw: bool) -> Any:
-        data: object = None
-        headers = dict(self._door.headers)
-        if upload is not None:
-            data = aiohttp.FormData({"purpose": "batch"})
-            data.add_field("file", upload[1], filename=upload[0], content_type="application/jsonl")
-        elif json is not None:
-            data = orjson.dumps(json)
-            headers["Content-Type"] = "application/json"
-        timeout = aiohttp.ClientTimeout(total=self.settings.timeout_s * (10 if upload is not None else 1))
-        try:
-            async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
-                if raw:
-                    status, said, payload = await fetched(session, url, timeout)
-                else:
-                    status, said, payload = await sent(session, method, url, data, _whole)
-            payload = self._door.secrets.hide_in(payload)
-        except (aiohttp.ClientError, TimeoutError, OSError) as e:
-            raise Fault("wire", f"{method} {url}: {type(e).__name__} {e}") from e
-        if status != 200:
-            raise fault_of(status, said, payload)
-        if raw:
-            return payload
-        try:
-            answer = orjson.loads(payload)
-        except orjson.JSONDecodeError:
-            raise Fault("wire", f"{method} {url}: the answer is no JSON") from None
-        if not isinstance(answer, dict):
-            raise Fault("wire", f"{method} {url}: the answer is no JSON object")
-        return answer
-
-
-async def _whole(response: aiohttp.ClientResponse) -> bytes:
-    return await response.read()
-
-
-def _id(answer: dict[str, object]) -> str:
-    if not isinstance(found := answer.get("id"), str) or not found:
-        raise WireDown("the batch API answers without an `id`: what is handed in is written down; run again later")
-    return found

@@ -26,16 +26,19 @@ __all__ = ["confirm_paying_again", "plan_of", "planned"]
 
 
 def plan_of(
-    recipe: str, *, overrides: Sequence[str], limit: int | None, store: Path, tflops: float, as_json: bool
+    recipe: str, *, overrides: Sequence[str], limit: int | None, runs: Path, store: Path, tflops: float, as_json: bool
 ) -> str:
-    """Say what every stage will still cost, from the seeds themselves and what is remembered."""
+    """Say what every stage will still cost, from the seeds themselves and what is remembered.
+
+    The run of the recipe's name in `runs`, if there is one, tells what is on the disk already.
+    """
     from orcamath.report.progress import Bars
 
     loaded = load(recipe, overrides, limit=limit)
     checked = check(loaded, store, everything=False)
     warned = [f"warning: {line}" for line in checked.require(loaded.name)]
     found = planned(loaded, Store(store), Bars(), tflops)
-    disk = disk_of(loaded, found, Path("runs") / loaded.name, store)
+    disk = disk_of(loaded, found, runs / loaded.name, store)
     if as_json:
         plain = {
             **found.plain(),

@@ -3,11 +3,11 @@
 import os
 import platform
 import re
-import shutil
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
+from orcamath.checks.whole import check, free_bytes
 from orcamath.commands.ending import say
 from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.errors import OrcamathError, UsageError
@@ -18,42 +18,51 @@ from orcamath.store.under_way import stage_under_way
 __all__ = ["check_up"]
 
 
-def check_up(recipe: str | None, purse: Purse = UNLIMITED, *, writer: bool = False) -> tuple[str, bool]:
+def check_up(
+    recipe: str | None,
+    purse: Purse = UNLIMITED,
+    *,
+    runs: Path = Path("runs"),
+    store: Path = Path("store"),
+    writer: bool = False,
+) -> tuple[str, bool]:
     """Check the environment; with a recipe all that `run` checks, and one real call to its teacher. Returns (report, healthy).
 
-    `writer`: find the size of the recipe's writer too, by at most 20 calls. Raises UsageError where there is no recipe then.
+    `runs` and `store` are where the run would lie. `writer`: find the size of the recipe's writer too, by at most 20 calls.
+    Raises UsageError where there is no recipe then.
     """
-    from orcamath.checks.whole import check
     from orcamath.recipe_file import load
 
     if writer and recipe is None:
         raise UsageError("--writer tries the writer of a recipe; name one: `orcamath doctor recipe.yaml --writer`")
-    lines, healthy = [f"python {platform.python_version()} on {platform.system()} {platform.machine()}"], True
-    lines += _packages()
-    free = shutil.disk_usage(".").free / 1e9
-    lines.append(f"{free:,.0f} GB free here, {os.cpu_count()} processors")
-    if free < 2:
-        lines.append("problem: less than 2 GB free; checkpoints and samples may not fit")
-        healthy = False
+    told = list(_machine_says(store))
     if recipe is not None:
-        loaded = load(recipe)
-        found = check(loaded, Path("store"))
-        lines += [*(f"problem: {t.line()}" for t in found.troubles), *(f"warning: {w}" for w in found.warnings)]
-        if not found.troubles:
-            said, fine = _disk_says(loaded)
-            lines.append(said)
-            healthy = healthy and fine
-        said, answered = _teacher_says(loaded, purse) if not found.troubles else ("the teacher was not asked", False)
-        lines.append(said)
-        healthy = healthy and answered
+        told += _recipe_says(load(recipe), purse, runs, store, writer=writer)
+    return "\n".join(line for line, _ in told), all(fine for _, fine in told)
+
+
+def _machine_says(store: Path) -> Iterator[tuple[str, bool]]:
+    yield f"python {platform.python_version()} on {platform.system()} {platform.machine()}", True
+    yield from ((line, True) for line in _packages())
+    free = free_bytes(store) / 1e9
+    yield f"{free:,.0f} GB free here, {os.cpu_count()} processors", True
+    if free < 2:
+        yield "problem: less than 2 GB free; checkpoints and samples may not fit", False
+
+
+def _recipe_says(recipe: Recipe, purse: Purse, runs: Path, store: Path, *, writer: bool) -> Iterator[tuple[str, bool]]:
+    found = check(recipe, store)
+    yield from ((f"problem: {t.line()}", False) for t in found.troubles)
+    yield from ((f"warning: {w}", True) for w in found.warnings)
+    if found.troubles:
+        yield "the teacher was not asked", False
+    else:
+        yield _disk_says(recipe, runs, store)
+        said, answered = _teacher_says(recipe, purse)
+        yield said, answered
         if writer and answered:
-            said, fine = _writer_says(loaded, purse)
-            lines.append(said)
-            healthy = healthy and fine
-        said, fine = _student_says(loaded)
-        lines.append(said)
-        healthy = healthy and fine
-    return "\n".join(lines), healthy
+            yield _writer_says(recipe, purse)
+    yield _student_says(recipe)
 
 
 OF_DEVELOPERS = ("dev", "docs", "browser")
@@ -85,16 +94,15 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _disk_says(recipe: Recipe) -> tuple[str, bool]:
+def _disk_says(recipe: Recipe, runs: Path, store: Path) -> tuple[str, bool]:
     """Hold what the plan says a run writes against what is free here."""
     from orcamath.commands.costs import planned
     from orcamath.commands.disk import disk_of
     from orcamath.report.progress import Bars
     from orcamath.store.artifacts import Store
 
-    store = Path("store")
     try:
-        disk = disk_of(recipe, planned(recipe, Store(store), Bars(), fetches=True), Path("runs") / recipe.name, store)
+        disk = disk_of(recipe, planned(recipe, Store(store), Bars(), fetches=True), runs / recipe.name, store)
     except OrcamathError as e:
         return f"problem: what a run writes cannot be planned: {e}", False
     return f"{'' if disk.holds else 'problem: '}{disk.line()}", disk.holds

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from orcamath.checks.trouble import Checked
 from orcamath.checks.whole import check
 from orcamath.cluster.settings import EngineSettings
 from orcamath.commands.ending import say
@@ -97,8 +98,7 @@ def run_loaded(
     from orcamath.commands.promises import check_prices, leaving
     from orcamath.report.progress import Bars
 
-    for warning in check(loaded, store, until=until).require(loaded.name):
-        say(f"warning: {warning}")
+    _warn(check(loaded, store, until=until), loaded.name)
     check_prices(loaded)
     path = runs / run_name(loaded.name if name is None else name, (p.name for p in runs.glob("*/")))
     with _reached(cluster), RunFolder(path, wait=wait) as folder:
@@ -109,27 +109,25 @@ def run_loaded(
             _know_the_book(loaded, folder, book)
         shared = Store(store)
         plan = planned(loaded, shared, Bars(), fetches=True)
-        for warning in disk_of(loaded, plan, path, store, until=until).checked().require(loaded.name):
-            say(f"warning: {warning}")
+        _warn(disk_of(loaded, plan, path, store, until=until).checked(), loaded.name)
         if not pay_again:
             confirm_paying_again(loaded, book, plan, _asker())
         know_who_answers(loaded, store, same=same_model)
         reviewers = reviewers_of(loaded, path, until=until, limited=limited, reviewed=reviewed, goes_on=goes_on)
         try:
             run_recipe(
-                loaded,
-                folder,
-                shared,
-                until=until,
-                announce=say,
-                command=command,
-                reviewers=reviewers,
-                cluster=cluster,
+                loaded, folder, shared, until=until, announce=say, command=command, reviewers=reviewers, cluster=cluster
             )
         except ToReview:
             say(f"report: {reported(path, store)[1]}")
             raise
     return path
+
+
+def _warn(checked: Checked, recipe: str) -> None:
+    """Say what may go wrong. Raises RecipeError where something will."""
+    for warning in checked.require(recipe):
+        say(f"warning: {warning}")
 
 
 def _reached(cluster: EngineSettings | None) -> AbstractContextManager[object]:

@@ -23,7 +23,8 @@ TRAIN_SHARE, SAMPLE_SHARE, SERVED_SHARE = Range(0.2, 0.5), Range(0.02, 0.1), Ran
 LOGITS_BYTES = (1 << 25) * 4  # logits are made in parts of at most this size, see student.logprobs
 SLACK = Range(0.8, 1.3)
 SAMPLE_BYTES = Range(300, 1000)
-CHECKPOINTS = 3  # the last two, and the last end of an epoch
+CHECKPOINTS = 4
+"""At most so many at a time: the last two, the last end of an epoch, and the one that is being written."""
 
 
 class Lengths(NamedTuple):
@@ -46,6 +47,8 @@ class TrainingPlan(NamedTuple):
     memory_gb: Range | None
     gpu_hours: Range | None
     disk_mb: Range | None
+    checkpoints_mb: float = 0.0
+    """Of the upper end of `disk_mb`, what is removed when the stage is done."""
 
 
 def training_plans(
@@ -148,16 +151,13 @@ def _trained(
     more_flops: int,
 ) -> TrainingPlan:
     flops = (4 if settings.adapter else 6) + (2 if settings.gradient_checkpointing else 0) + more_flops
-    disk = _weights_mb(settings, size) if size is not None else None
     hours = _hours(flops, tokens, size, tflops, TRAIN_SHARE)
-    return TrainingPlan(arm, stage, tokens, memory_gb(settings, size), hours, disk)
-
-
-def _weights_mb(settings: TrainSettings, size: ModelSize) -> Range:
-    """Return what one training writes, in MB: the student's weights, and its checkpoints while it works."""
-    weights = size.n_params * (4 if settings.adapter is None else 2)
-    kept = CHECKPOINTS * _trained_params(settings.adapter, size) * 12  # weights and both moments
-    return Range(weights, weights + kept).times(1e-6)
+    if size is None:
+        return TrainingPlan(arm, stage, tokens, None, hours, None)
+    weights = size.n_params * (4 if settings.adapter is None else 2) / 1e6
+    checkpoints = CHECKPOINTS * _trained_params(settings.adapter, size) * 12 / 1e6  # weights and both moments
+    disk = Range(weights, weights + checkpoints)
+    return TrainingPlan(arm, stage, tokens, memory_gb(settings, size), hours, disk, checkpoints)
 
 
 def memory_gb(settings: TrainSettings, size: ModelSize | None) -> Range | None:

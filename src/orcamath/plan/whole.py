@@ -1,6 +1,7 @@
 """The plan of a recipe and its arms: the calls of each stage, then what training them takes."""
 
 from collections.abc import Callable
+from heapq import nlargest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,6 +67,8 @@ class Plan(NamedTuple):
     """Where a ladder of teachers solves: what `teach` would cost with the dearest alone, for each arm. Not among the stages."""
     tflops: float = 312.0
     """The GPU's peak in 16 bits."""
+    at_once: int = 1
+    """How many arms are trained at the same time."""
 
     def only(self, wanted: Callable[[str, str], bool]) -> "Plan":
         """Return the plan of those stages that are `wanted`, by arm and stage."""
@@ -79,9 +82,13 @@ class Plan(NamedTuple):
 
     @property
     def disk_mb(self) -> Range:
-        """Megabytes that calls, samples, students and their checkpoints will take."""
+        """Megabytes that calls, samples and students will take, and the checkpoints of those trained at the same time."""
         parts = [*(s.disk_mb for s in self.stages), *(t.disk_mb for t in self.training if t.disk_mb is not None)]
-        return Range(sum(p.low for p in parts), sum(p.high for p in parts))
+        most: dict[str, float] = {}
+        for t in self.training:
+            most[t.arm] = max(most.get(t.arm, 0.0), t.checkpoints_mb)
+        stays = sum(p.high for p in parts) - sum(t.checkpoints_mb for t in self.training)
+        return Range(sum(p.low for p in parts), stays + sum(nlargest(self.at_once, most.values())))
 
     @property
     def served_gpu_hours(self) -> Range:
@@ -121,13 +128,14 @@ def plan(
     `tflops`: the GPU's peak in 16 bits. `fetches`: read sources from a hub too, as a run is about to; else `expected` stands in
     for them. Raises RecipeError where a price is not known or the recipe's files make no sense.
     """
+    variants = arms(recipe)
     stages: list[StagePlan] = []
     training: list[TrainingPlan] = []
     alone: list[StagePlan] = []
     rehearsed: dict[str, dict[str, StageForecast]] = {}
     trained: set[str] = set()
     with rehearsal(store, tools, progress) as rehearse:
-        for arm, told_of in {"": recipe, **arms(recipe)}.items():
+        for arm, told_of in {"": recipe, **variants}.items():
             own = told_of.model_copy(update={"expected": None}) if fetches or _is_here(told_of) else told_of
             key = digest({name: own.model_dump(mode="json")[name] for name in ON_DATA})
             new = key not in rehearsed
@@ -138,7 +146,7 @@ def plan(
             alone += dear_alone(arm, own, found.seen.get("teach"), found.taught, price_of) if new else []
             stages += [s for s in _stages(arm, found, price_of) if new or not s.rehearsed]
             training += training_plans(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
-    return Plan(tuple(stages), tuple(training), tuple(alone), tflops)
+    return Plan(tuple(stages), tuple(training), tuple(alone), tflops, recipe.workers if variants else 1)
 
 
 def _rehearsed(recipe: Recipe, rehearse: Callable[[Recipe], dict[str, StageForecast]]) -> dict[str, StageForecast]:

@@ -20,6 +20,7 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -115,6 +116,10 @@ class _Donors:
         self.file = path.open("w+b")
         self.starts = array("Q")
 
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
     def add(self, exercise: Exercise, found: Sides) -> None:
         self.starts.append(self.file.tell())
         lent = None
@@ -122,7 +127,7 @@ class _Donors:
             lent = found.positives[_number("donor", exercise.problem_id) % len(found.positives)].row()
         self.file.write(orjson.dumps([exercise.reference, lent]) + b"\n")
 
-    def lend(self, index: int, exercise: Exercise, n: int) -> list[Response]:
+    def lend(self, index: int, exercise: Exercise, n: int) -> tuple[Response, ...]:
         """Return one response each of `n` other problems with other answers, drawn by the problem's id."""
         tried, lent = {index}, list[Response]()
         for draw in range(TRIES * n):
@@ -137,7 +142,7 @@ class _Donors:
             # a response that happens to end in this problem's own answer would teach against the answer
             if row is not None and reference != exercise.reference:
                 lent.append(Response.of({**row, "origin": "off_topic", "multiplicity": 1}))
-        return lent
+        return tuple(lent)
 
 
 _COUNTED = frozenset(PreferFacts.model_fields) - {
@@ -159,20 +164,13 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
     Books a problem of which nothing can be learnt as `nothing_judged`, a dropped doubtful one as `label_noise`.
     """
     total, first = practised.count("exercises"), practised.said(SpellFacts).first_samples
-    tally: Counter[str] = Counter()
-    doubtful: list[str] = []
-    donors = _Donors(out.scratch / "donors.jsonl")
+    tally, doubtful = Counter[str](), list[str]()
 
     def problems() -> Iterator[tuple[Exercise, list[Judged]]]:
         for exercise, judged in joined(practised.read(Exercise), practised.read(Attempt), verdicts.read(Verdict)):
             yield exercise, decided(exercise, judged, settings.decided_by)
 
-    if settings.synthetic_negatives:
-        for exercise, judged in problems():
-            donors.add(exercise, sides(exercise, judged))
-    caps = _off_topic_caps(problems(), settings)
-
-    def preferences() -> Iterator[Preference]:
+    def preferences(donors: _Donors, caps: Iterator[int] | None) -> Iterator[Preference]:
         out.progress.begin("preferences", total)
         for index, (exercise, judged) in enumerate(problems()):
             out.progress.advance()
@@ -185,23 +183,29 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
             found = sides(exercise, judged, settings.positives, settings.teacher_solution, inclusion)
             _count(tally, judged, found)
             cap = settings.max_pairs
-            if not found.negatives and found.positives and settings.synthetic_negatives:
-                lent = donors.lend(index, exercise, settings.synthetic_negatives)
-                found = Sides(found.positives, tuple(lent))
-                tally["synthetic_negatives"] += len(lent)
+            if settings.synthetic_negatives and found.positives and not found.negatives:
+                found = Sides(found.positives, donors.lend(index, exercise, settings.synthetic_negatives))
                 cap = cap if caps is None else next(caps)
-            if not found.positives and (not found.negatives or settings.no_positive == "drop"):
-                reason = "no_positive" if found.negatives else "nothing_judged"
+            if reason := _unfit(found, settings):
                 out.reject(Rejected(item=exercise.problem_id, reason=reason))
-                continue
-            out.keep()
-            yield _preference(exercise, found, cap, tally)
+            else:
+                out.keep()
+                yield _preference(exercise, found, cap, tally)
         out.progress.end()
 
-    out.write("preferences", preferences())
-    donors.file.close()
+    with closing(_Donors(out.scratch / "donors.jsonl")) as donors:
+        for exercise, judged in problems() if settings.synthetic_negatives else ():
+            donors.add(exercise, sides(exercise, judged))
+        out.write("preferences", preferences(donors, _off_topic_caps(problems(), settings)))
     said = {"n_problems": total, "teacher_doubted": len(doubtful), "teacher_doubted_ids": doubtful[:MAX_LISTED]}
     return PreferFacts.of({name: tally[name] for name in _COUNTED} | said)
+
+
+def _unfit(found: Sides, settings: PreferSettings) -> str | None:
+    """Return why nothing can be learnt of a problem, None where something can."""
+    if found.positives or (found.negatives and settings.no_positive == "keep"):
+        return None
+    return "no_positive" if found.negatives else "nothing_judged"
 
 
 def _off_topic_caps(
@@ -246,7 +250,9 @@ def _preference(exercise: Exercise, found: Sides, max_pairs: int | None, tally: 
     tally["pairs_possible"] += n_positives * n_negatives
     n_pairs = n_positives * n_negatives if pairs is None else len(pairs)
     tally["pairs"] += n_pairs
-    tally["off_topic_pairs"] += n_pairs if any(r.origin == "off_topic" for r in found.negatives) else 0
+    n_off_topic = sum(r.origin == "off_topic" for r in found.negatives)
+    tally["synthetic_negatives"] += n_off_topic
+    tally["off_topic_pairs"] += n_pairs if n_off_topic else 0
     return Preference(
         problem_id=exercise.problem_id,
         question=exercise.question,

@@ -164,6 +164,13 @@ class Output:
             self.balance.results += n
 
     def _close(self, stage: str) -> None:
+        """Check the books and write what was rejected. Where calls failed on the wire, remove the folder and raise WireDown."""
+        if failures := self.calls.failures:
+            shutil.rmtree(self.folder)
+            raise WireDown(
+                f"stage `{stage}`: {len(failures)} calls did not come through, the last one with: "
+                f"{failures[-1]}. Everything that did is remembered; run again to ask only the rest"
+            )
         self.balance.check(stage)
         if self._rejected is not None:
             self._rejected.seek(0)
@@ -245,12 +252,6 @@ class Store:
             except RepliesDamaged as e:  # they are forgotten now, so that they are asked again
                 log.warning("%s", e)
                 output, facts = made()
-            if failures := output.calls.failures:
-                shutil.rmtree(output.folder)
-                raise WireDown(
-                    f"stage `{stage}`: {len(failures)} calls did not come through, the last one with: "
-                    f"{failures[-1]}. Everything that did is remembered; run again to ask only the rest"
-                )
             output._close(stage)
             manifest = {
                 "manifest_version": MANIFEST_VERSION,

@@ -77,16 +77,8 @@ def launch(
     path.write_text(json.dumps(job))
     for old in [result, *out.scratch.glob("error-*.json")]:
         old.unlink(missing_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        f"--nproc-per-node={settings.processes}",
-        "-m",
-        "orcamath.commands.train_process",
-        str(path),
-    ]
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={settings.processes}"]
+    command = [sys.executable, *torchrun, "-m", "orcamath.commands.train_process", str(path)]
     with (
         said.open("w") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as running,

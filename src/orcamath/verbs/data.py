@@ -102,12 +102,14 @@ def doctor(
     writer: Annotated[bool, typer.Option("--writer", help="Also find the writer's size, by at most 20 calls.")] = False,
     cap_usd: CapOpt = None,
     price: PriceOpt = None,
+    runs: RunsOpt = RUNS,
+    store: StoreOpt = STORE,
 ) -> None:
     """Check the environment, and with a recipe make one real call to its teacher."""
     from orcamath.commands.doctor import check_up
     from orcamath.commands.purse import purse_of
 
-    report, healthy = check_up(recipe, purse_of(cap_usd, price), writer=writer)
+    report, healthy = check_up(recipe, purse_of(cap_usd, price), runs=runs, store=store, writer=writer)
     typer.echo(report)
     if not healthy:
         raise typer.Exit(1)

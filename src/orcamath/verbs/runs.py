@@ -95,13 +95,16 @@ def plan(
     overrides: SetOpt = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Take only this many seeds.")] = None,
     tflops: Annotated[float, typer.Option(min=0.001, help="Your GPU's peak in 16 bits: A100 312, H100 989.")] = 312.0,
+    runs: RunsOpt = RUNS,
     store: StoreOpt = STORE,
     json: JsonOpt = False,
 ) -> None:
     """Say what a recipe will take before it is paid: calls, tokens, dollars, hours and disk; memory and GPU hours."""
     from orcamath.commands.costs import plan_of
 
-    typer.echo(plan_of(recipe, overrides=overrides or [], limit=limit, store=store, tflops=tflops, as_json=json))
+    typer.echo(
+        plan_of(recipe, overrides=overrides or [], limit=limit, runs=runs, store=store, tflops=tflops, as_json=json)
+    )
 
 
 @app.command()

@@ -1,0 +1,133 @@
+"""The calls of a batch API: upload a file of requests and make a batch of it, find it, ask how it stands, fetch what came back.
+
+Each is tried again while the wire fails, up to the model's `max_tries`; keys of ours are hidden in what comes back. Every call
+raises TeacherRefused where the endpoint refuses it for good, and WireDown where it does not come through.
+"""
+
+import time
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import orjson
+
+from orcamath.backends.wire_calls import fetched, join_url, sent
+from orcamath.backends.wire_keys import Door
+from orcamath.backends.wire_pace import backoff, bounded
+from orcamath.backends.wire_protocol import Fault, fault_of
+from orcamath.backends.wire_run import awaited
+from orcamath.errors import TeacherRefused, WireDown
+from orcamath.settings import ModelSettings
+
+__all__ = ["BatchAPI"]
+
+MAX_PAGES = 1_000
+
+
+class BatchAPI:
+    """One endpoint's batches. A batch of ours carries the nonce of its intent in its metadata."""
+
+    def __init__(self, door: Door, settings: ModelSettings, named: str, first_backoff_s: float) -> None:
+        """`named`: the address as the recipe writes it, for messages; `first_backoff_s`: see `wire_pace.backoff`."""
+        self.door, self.named, self.first_backoff_s = door, named, first_backoff_s
+        self.max_tries, self.timeout_s = settings.max_tries, settings.timeout_s
+
+    def made(self, nonce: str, content: bytes) -> str:
+        """Upload the lines of a batch and make it; returns its id."""
+        file = self._call("POST", "files", upload=(f"orcamath-{nonce}.jsonl", content))
+        what = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
+        mark = {"metadata": {"orcamath_nonce": nonce}}
+        return _id(self._call("POST", "batches", json={"input_file_id": _id(file)} | what | mark))
+
+    def found(self, nonce: str) -> str | None:
+        """Return the id of the batch with that nonce; None where the endpoint has none. Reads the whole list, page by page."""
+        after = ""
+        for _ in range(MAX_PAGES):
+            page = self._call("GET", "batches", query=f"limit=100{after}")
+            listed = page.get("data")
+            batches = [b for b in listed if isinstance(b, dict)] if isinstance(listed, list) else []
+            for batch in batches:
+                metadata = batch.get("metadata")
+                if isinstance(metadata, dict) and metadata.get("orcamath_nonce") == nonce:
+                    return _id(batch)
+            if not page.get("has_more") or not batches:
+                return None
+            after = f"&after={quote(_id(batches[-1]), safe='')}"
+        raise WireDown(
+            f"batch API at {self.named}: its list of batches does not end after {MAX_PAGES} pages; run again later"
+        )
+
+    def batch(self, batch_id: str) -> dict[str, Any]:
+        """Return what the endpoint says of a batch."""
+        found: dict[str, Any] = self._call("GET", f"batches/{quote(batch_id, safe='')}")
+        return found
+
+    def content(self, file_id: str) -> bytes:
+        """Return a file."""
+        found: bytes = self._call("GET", f"files/{quote(file_id, safe='')}/content", raw=True)
+        return found
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        json: object = None,
+        upload: tuple[str, bytes] | None = None,
+        raw: bool = False,
+    ) -> Any:
+        """Make one call, with retries; returns the answer's JSON object, or its bytes where `raw`."""
+        url = join_url(self.door.url, path, query)
+        for attempt in range(1, self.max_tries + 1):
+            try:
+                return awaited(lambda: self._once(method, url, json, upload, raw=raw))
+            except Fault as fault:
+                message = f"batch API at {self.named}: {method} {path}: {self.door.secrets.hide(str(fault))}"
+                if fault.kind in ("refused", "item"):
+                    raise TeacherRefused(message) from None
+                wait = max(bounded(fault.retry_after), backoff(attempt - 1, self.first_backoff_s))
+            if attempt < self.max_tries:
+                time.sleep(wait)
+        raise WireDown(f"{message}. What is handed in is written down; run again")
+
+    async def _once(self, method: str, url: str, json: object, upload: tuple[str, bytes] | None, *, raw: bool) -> Any:
+        data: object = None
+        headers = dict(self.door.headers)
+        if upload is not None:
+            data = aiohttp.FormData({"purpose": "batch"})
+            data.add_field("file", upload[1], filename=upload[0], content_type="application/jsonl")
+        elif json is not None:
+            data = orjson.dumps(json)
+            headers["Content-Type"] = "application/json"
+        timeout = aiohttp.ClientTimeout(total=self.timeout_s * (10 if upload is not None else 1))
+        try:
+            async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
+                if raw:
+                    status, said, payload = await fetched(session, url, timeout)
+                else:
+                    status, said, payload = await sent(session, method, url, data, _whole)
+            payload = self.door.secrets.hide_in(payload)
+        except (aiohttp.ClientError, TimeoutError, OSError) as e:
+            raise Fault("wire", f"{type(e).__name__} {e}") from e
+        if status != 200:
+            raise fault_of(status, said, payload)
+        if raw:
+            return payload
+        try:
+            answer = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            raise Fault("wire", "the answer is no JSON") from None
+        if not isinstance(answer, dict):
+            raise Fault("wire", "the answer is no JSON object")
+        return answer
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    return await response.read()
+
+
+def _id(answer: dict[str, object]) -> str:
+    if not isinstance(found := answer.get("id"), str) or not found:
+        raise WireDown("the batch API answers without an `id`: what is handed in is written down; run again later")
+    return found
