@@ -14,6 +14,7 @@ from orcamath.commands.promises import check_prices, leaving
 from orcamath.commands.purse import purse_of
 from orcamath.errors import RecipeError, UsageError
 from orcamath.recipe_file import load
+from orcamath.settings import ModelSettings
 from orcamath.store.prices import price_of
 from orcamath.testing import serve, stub
 
@@ -75,10 +76,10 @@ def test_a_host_behind_a_variable_is_named_and_priced_as_what_it_is(
     names = "${WHERE}, ${OPENAI_API_KEY}" if key else "${WHERE}"
     assert leaving(loaded) == [f"teacher: prompts go to {host}, with {names}"]
     if key:
-        assert price_of("openai_compatible", "gpt-4o", base_url) == price_of("openai_compatible", "gpt-4o", None)
+        assert price_of(loaded.teacher) == price_of(ModelSettings(model="gpt-4o"))
     else:
         with pytest.raises(RecipeError, match=f"`gpt-4o` at {re.escape(host)} is not known"):
-            price_of("openai_compatible", "gpt-4o", base_url)
+            price_of(loaded.teacher)
 
 
 @pytest.mark.parametrize(

@@ -253,12 +253,12 @@ def test_a_host_is_read_as_it_is_looked_up(url: str, host: str) -> None:
 @pytest.mark.parametrize("url", ["https://evilopenai.com/v1", "https://openai.com.evil.example/v1"])
 def test_a_look_alike_has_no_price(url: str) -> None:
     with pytest.raises(RecipeError, match="is not known"):
-        price_of("openai_compatible", "gpt-4o", url)
+        price_of(ModelSettings(model="gpt-4o", base_url=url))
 
 
 def test_an_endpoint_on_this_machine_is_booked_as_free_and_that_is_said_once(caplog) -> None:
     for _ in range(3):
-        assert price_of("openai_compatible", "said-once", "http://127.0.0.1:8000/v1") == (0, 0)
+        assert price_of(ModelSettings(model="said-once", base_url="http://127.0.0.1:8000/v1")) == (0, 0)
     assert [r.message for r in caplog.records if "said-once" in r.message] == [
         "model `said-once` at 127.0.0.1 has no `options.price`: what it costs is booked as nothing"
     ]

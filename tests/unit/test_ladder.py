@@ -16,11 +16,9 @@ from orcamath.report.fold import fold
 from orcamath.report.ladder import ladder
 from orcamath.report.page import render_page
 from orcamath.running import run_recipe
-from orcamath.settings import ModelSettings
 from orcamath.stages.ladder import teach_by_ladder
 from orcamath.stages.teach import RungFacts, TeachFacts, TeachSettings
 from orcamath.store.artifacts import Artifact, Store
-from orcamath.store.budget import Price
 from orcamath.store.prices import price_of
 from orcamath.store.run_folder import RunFolder
 from orcamath.verify import VerifySettings
@@ -145,15 +143,11 @@ def recipe(**more: object) -> Recipe:
     return Recipe.model_validate(told | more)
 
 
-def priced(model: ModelSettings) -> Price:
-    return price_of(model.backend, model.model, model.base_url, model.options.get("price"))
-
-
 def planned(r: Recipe, root: Path) -> Plan:
     store = Store(root)
     tools = Assembled(store)
     try:
-        return plan(r, store, tools, priced, size_of, Silent())
+        return plan(r, store, tools, price_of, size_of, Silent())
     finally:
         tools.close()
 

@@ -121,7 +121,7 @@ def test_a_prompt_that_fills_the_context_is_answered_with_nothing(folder: ModelF
 
 
 def test_closing_early_lets_go_of_what_is_not_to_be_kept(folder: ModelFolder) -> None:
-    chat = LocalChat(folder, chunk=4, keep_gb=0)
+    chat = LocalChat(folder, LocalOptions(chunk=4, keep_gb=0))
     replies = chat(iter(requests(folder, WARM)))
     next(replies)
     replies.close()  # type: ignore[attr-defined]
