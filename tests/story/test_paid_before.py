@@ -8,12 +8,11 @@ change would make users pay a second time.
 import json
 import shutil
 import sqlite3
-import sys
 from pathlib import Path
 
 import pytest
 
-from orcamath.cli import main
+from commanding import call
 from orcamath.records import Lesson
 from orcamath.store.tables import read_table
 from orcamath.testing import serve, stub
@@ -27,15 +26,6 @@ SPENT = {"ask": 16_316_000, "edit": 17_479_600, "teach": 12_563_200}
 def paid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return Path(shutil.copytree(PAID, tmp_path, dirs_exist_ok=True))
-
-
-def call(monkeypatch: pytest.MonkeyPatch, *args: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["orcamath", *args])
-    try:
-        main()
-    except SystemExit as e:
-        return int(e.code or 0)
-    return 0
 
 
 def lessons(folder: Path) -> list[dict[str, str | None]]:
@@ -58,14 +48,12 @@ def spent(folder: Path) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("keep", ["the whole store", "the ledger alone"])
-def test_a_run_paid_for_with_0_1_0_is_not_paid_for_again(
-    paid: Path, monkeypatch: pytest.MonkeyPatch, keep: str
-) -> None:
+def test_a_run_paid_for_with_0_1_0_is_not_paid_for_again(paid: Path, keep: str) -> None:
     if keep == "the ledger alone":
         shutil.rmtree(paid / "store/artifacts")
     with serve(stub("This server should not have been asked.")) as server:
         where = f"teacher.base_url={server.base_url}"
-        assert call(monkeypatch, "run", "recipe.yaml", "--until", "teach", "--set", where) == 0
+        assert call("run", "recipe.yaml", "--until", "teach", "--set", where).code == 0
         assert not server.stats.get("calls")
     wanted = [json.loads(line) for line in (paid / "lessons.jsonl").read_text().splitlines()]
     assert lessons(paid) == wanted
@@ -73,11 +61,11 @@ def test_a_run_paid_for_with_0_1_0_is_not_paid_for_again(
 
 
 def test_verdicts_paid_for_with_0_1_0_are_not_paid_for_again(
-    paid: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    paid: Path,
 ) -> None:
     with serve(stub("This server should not have been asked.")) as server:
         asked = ("judge", "answers.jsonl", "--judge", "model", "--model", "textbook", "--base-url", server.base_url)
-        assert call(monkeypatch, *asked, "--json") == 0
-        assert not server.stats.get("calls")
-    counted = json.loads(capsys.readouterr().out)
+        done = call(*asked, "--json")
+        assert (done.code, server.stats.get("calls", 0)) == (0, 0)
+    counted = json.loads(done.out)
     assert (counted["n"], counted["agrees"], counted["disagrees"]) == (6, 3, 3)

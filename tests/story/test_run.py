@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from orcamath.cli import main
+from commanding import Done, call, call_in
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import read_state
 
@@ -36,29 +36,14 @@ STAGES = [
 ]
 
 
-class Ended(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 @pytest.fixture
-def orcamath(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+def orcamath(tmp_path: Path) -> Callable[..., Done]:
     """The command line in this process, in an empty folder: as a user calls it, without paying for torch each time."""
 
-    def call(*args: str, cwd: Path = tmp_path) -> Ended:
-        monkeypatch.chdir(cwd)
-        monkeypatch.setattr(sys, "argv", ["orcamath", *args])
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as e:
-            code = e.code if isinstance(e.code, int) else 0
-        out, err = capsys.readouterr()
-        return Ended(code, out, err)
+    def called(*args: str, cwd: Path = tmp_path) -> Done:
+        return call_in(cwd, *args)
 
-    return call
+    return called
 
 
 def flags(overrides: list[str]) -> list[str]:
@@ -89,9 +74,9 @@ def foretold(run: Path) -> tuple[str, list[str]]:
 
 def test_seeds_to_report_and_again_in_no_time(orcamath, tmp_path: Path, small: list[str]) -> None:
     done = orcamath("run", "classroom", *flags(small))
-    assert done.returncode == 0, done.stderr
-    assert "report: runs/classroom/report.html" in done.stdout
-    assert "ask_me_anything" in done.stdout
+    assert done.code == 0, done.err
+    assert "report: runs/classroom/report.html" in done.out
+    assert "ask_me_anything" in done.out
     assert (tmp_path / "runs/classroom/report.html").stat().st_size > 10_000
     pointers = json.loads((tmp_path / "runs/classroom/stages.json").read_text())
     assert [s["label"] for s in pointers["stages"]] == STAGES
@@ -100,8 +85,8 @@ def test_seeds_to_report_and_again_in_no_time(orcamath, tmp_path: Path, small: l
 
     before = sealed_data(tmp_path / "store")
     again = orcamath("run", "classroom", *flags(small))
-    assert again.returncode == 0
-    assert again.stderr.splitlines() == [f"{len(STAGES)} stages reused: {', '.join(STAGES)}"]
+    assert again.code == 0
+    assert again.err.splitlines() == [f"{len(STAGES)} stages reused: {', '.join(STAGES)}"]
     assert sealed_data(tmp_path / "store") == before
 
     # another beta is another training, but the reference's log-probs are those remembered in the store
@@ -109,18 +94,18 @@ def test_seeds_to_report_and_again_in_no_time(orcamath, tmp_path: Path, small: l
     known = remembered.stat().st_size
     own = [*small, "learn.beta=0.7", "trackers=[tensorboard]"]
     other = orcamath("run", "classroom", *flags(own), "--name", "other", "--until", "learn")
-    assert "learn 2" in other.stderr
+    assert "learn 2" in other.err
     assert remembered.stat().st_size == known
     assert [p.name for p in (tmp_path / "runs/other/tensorboard").iterdir()] == [
         "learn-2"
     ]  # what was trained, not reused
 
     status = orcamath("status", "classroom", "--json")
-    told = json.loads(status.stdout)
+    told = json.loads(status.out)
     assert told["stands"] == "done"
     assert [s["label"] for s in told["arms"][0]["stages"]] == STAGES
     answer = orcamath("ask", "classroom/M2", "At the start Ada had 18 beads. How many?")
-    assert answer.returncode == 0, answer.stderr
+    assert answer.code == 0, answer.err
 
 
 @pytest.mark.parametrize(
@@ -131,14 +116,14 @@ def test_killed_in_a_stage_the_same_command_ends_with_the_same_data(
 ) -> None:
     whole = tmp_path / "whole"
     whole.mkdir()
-    assert orcamath("run", "classroom", *flags(small), "--until", "teach", cwd=whole).returncode == 0
+    assert orcamath("run", "classroom", *flags(small), "--until", "teach", cwd=whole).code == 0
     command = [sys.executable, "-m", "orcamath", "run", "classroom", *flags(small)]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as run:
         begun(tmp_path / "store", stage, run)
         run.send_signal(signal.SIGKILL)
         assert run.wait(30) == -signal.SIGKILL
     resumed = orcamath("run", "classroom", *flags(small))
-    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.code == 0, resumed.err
     uninterrupted = sealed_data(whole / "store")
     assert uninterrupted.items() <= sealed_data(tmp_path / "store").items()
 
@@ -153,15 +138,15 @@ def test_interrupt_leaves_a_resumable_run(orcamath, tmp_path: Path, small: list[
         assert run.wait(30) == 130, rest
     assert "the same command goes on" in rest
     assert "Traceback" not in rest
-    assert orcamath("run", "classroom", *flags(small), "--until", "imitate").returncode == 0
+    assert orcamath("run", "classroom", *flags(small), "--until", "imitate").code == 0
 
 
 def test_until_and_limit_stop_where_they_say(orcamath, tmp_path: Path, small: list[str]) -> None:
     done = orcamath("run", "classroom", *flags(small), "--until", "teach", "--limit", "7")
-    assert done.returncode == 0
+    assert done.code == 0
     labels = [s["label"] for s in json.loads((tmp_path / "runs/classroom/stages.json").read_text())["stages"]]
     assert labels[-1] == "teach"
-    assert "seeds: 7 problems" in done.stderr
+    assert "seeds: 7 problems" in done.err
 
 
 def test_arms_share_stages_and_the_control_matches_tokens(orcamath, tmp_path: Path, small: list[str]) -> None:
@@ -172,7 +157,7 @@ def test_arms_share_stages_and_the_control_matches_tokens(orcamath, tmp_path: Pa
         "unspoilt=null",
     ]
     done = orcamath("run", "classroom", *flags([*overrides, "base_shown=[0, 2]"]))
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     tokens = {}
     for arm in ("kto", "more"):
         students = json.loads((tmp_path / f"runs/classroom/arms/{arm}/stages.json").read_text())["students"]
@@ -180,8 +165,8 @@ def test_arms_share_stages_and_the_control_matches_tokens(orcamath, tmp_path: Pa
         tokens[arm] = students[3]["trained_tokens"] - students[2]["trained_tokens"]
     assert tokens["more"] >= tokens["KTO".lower()]
     assert tokens["more"] - tokens["kto"] < 2_000  # at most one step over
-    assert "more" in done.stdout
-    rows = json.loads(orcamath("report", "classroom", "--json").stdout)["rows"]
+    assert "more" in done.out
+    rows = json.loads(orcamath("report", "classroom", "--json").out)["rows"]
     assert [r["model"] for r in rows] == ["M0", "M0, 2 shown", "M1", "M2", "M2"]
     imitated = list((tmp_path / "store/artifacts").glob("imitate-*[0-9a-f]"))
     assert len(imitated) == 2  # M1 once for both arms, and the control's second
@@ -193,14 +178,14 @@ def test_several_seeds_train_everything_again_and_the_report_averages_them(
     overrides = [o for o in small if not o.startswith(("variants", "iterations"))]
     overrides += ["variants={KTO: {iterations: [{}]}}", "repeat=[0, 1]"]
     done = orcamath("run", "classroom", *flags(overrides))
-    assert done.returncode == 0, done.stderr
-    assert "seeds 0, 1" in done.stdout
+    assert done.code == 0, done.err
+    assert "seeds 0, 1" in done.out
     made = {
         stage: len(list((tmp_path / "store/artifacts").glob(f"{stage}-*[0-9a-f]")))
         for stage in ("teach", "imitate", "learn")
     }
     assert made == {"teach": 1, "imitate": 2, "learn": 2}
-    shown = json.loads(orcamath("report", "classroom", "--json").stdout)
+    shown = json.loads(orcamath("report", "classroom", "--json").out)
     assert [(row["arm"], row["model"], set(row["seeds"])) for row in shown["rows"]] == [
         ("", "M0", {"0", "1"}),
         ("", "M1", {"0", "1"}),
@@ -228,29 +213,29 @@ def test_bad_input_is_one_clear_message(
 ) -> None:
     shrink = flags([s for s in small if "student.base" not in s]) if args[1] == "classroom" else []
     done = orcamath(*args[:2], *shrink, *args[2:])
-    assert done.returncode == code, done.stderr
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == code, done.err
+    assert said in done.err
+    assert "Traceback" not in done.err
 
 
 def test_a_malformed_seed_line_is_named_and_nothing_is_lost(orcamath, tmp_path: Path, small: list[str]) -> None:
     (tmp_path / "mine.jsonl").write_text('{"question": "What is 1 + 1?", "answer": "2"}\n{"question": oops}\n')
     own = "seeds.sources=[{name: file, path: mine.jsonl, split: train}]"
     done = orcamath("run", "classroom", *flags([*small, own, "screens=[]"]), "--until", "seeds")
-    assert done.returncode == 2
-    assert "mine.jsonl:2" in done.stderr
+    assert done.code == 2
+    assert "mine.jsonl:2" in done.err
     skip = "seeds.sources=[{name: file, path: mine.jsonl, split: train, on_bad_line: skip}]"
     done = orcamath("run", "classroom", *flags([*small, skip, "screens=[]"]), "--until", "seeds")
-    assert done.returncode == 0, done.stderr
-    assert "1 rejected" in done.stderr
+    assert done.code == 0, done.err
+    assert "1 rejected" in done.err
 
 
 def test_a_second_run_in_the_same_folder_is_told_who_holds_it(orcamath, tmp_path: Path, small: list[str]) -> None:
     with RunFolder(tmp_path / "runs" / "classroom"):
         done = orcamath("run", "classroom", *flags(small))
-    assert done.returncode == 1
-    assert f"process {os.getpid()}" in done.stderr
-    assert "--wait" in done.stderr
+    assert done.code == 1
+    assert f"process {os.getpid()}" in done.err
+    assert "--wait" in done.err
 
 
 def test_a_full_disk_stops_resumably(orcamath, tmp_path: Path, small: list[str]) -> None:
@@ -261,17 +246,14 @@ def test_a_full_disk_stops_resumably(orcamath, tmp_path: Path, small: list[str])
     assert done.returncode == 4, done.stderr
     assert "Traceback" not in done.stderr
     assert "run" in done.stderr.splitlines()[-2]
-    assert orcamath("run", "classroom", *flags(small), "--until", "teach").returncode == 0
+    assert orcamath("run", "classroom", *flags(small), "--until", "teach").code == 0
 
 
-def test_help_is_quick(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_is_quick() -> None:
     began = time.process_time()
-    monkeypatch.setattr(sys, "argv", ["orcamath", "--help"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 0
-    assert "doctor" in capsys.readouterr().out
-    assert time.process_time() - began < 1.0
+    done = call("--help")
+    assert (done.code, time.process_time() - began < 1.0) == (0, True)
+    assert "doctor" in done.out
 
 
 def test_data_can_be_grown_without_torch(tmp_path: Path, small: list[str]) -> None:
@@ -295,7 +277,7 @@ def test_starting_from_lessons_of_ones_own(orcamath, tmp_path: Path, small: list
     (tmp_path / "mine.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     own = ["start_from={stage: lessons, path: mine.jsonl}", "screens=[]", "iterations=[]"]
     done = orcamath("run", "classroom", *flags([*small, *own]))
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     labels = [s["label"] for s in json.loads((tmp_path / "runs/classroom/stages.json").read_text())["stages"]]
     assert labels == ["benchmarks", "lessons", "gate", "unseen", "evaluate base 0", "imitate", "evaluate M1"]
     assert foretold(tmp_path / "runs/classroom") == ("done", labels)
@@ -314,7 +296,7 @@ def test_starting_from_judged_answers_of_ones_own(orcamath, tmp_path: Path, smal
     (tmp_path / "mine.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
     own = ["start_from={stage: verdicts, path: mine.jsonl}"]
     done = orcamath("run", "classroom", *flags([*small, *own]))
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     labels = [s["label"] for s in json.loads((tmp_path / "runs/classroom/stages.json").read_text())["stages"]]
     assert labels == ["benchmarks", "verdicts", "preferences 2", "learn 2", "evaluate M2"]
     assert foretold(tmp_path / "runs/classroom") == ("done", labels)
