@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-SHARED = {"figures", "in_turns", "pupil_shape", "trl_preferences"}
+SHARED = {"figures", "in_turns", "pupil_shape", "scale_stages", "trl_preferences"}
 BENCHMARKS = sorted(p.stem for p in FOLDER.glob("*.py") if p.stem not in SHARED)
 slow = pytest.mark.slow
 
