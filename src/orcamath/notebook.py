@@ -168,6 +168,7 @@ def evaluate(
     on: str | Sequence[str],
     *,
     data: str | Path | None = None,
+    columns: Mapping[str, str] | None = None,
     compare: str | None = None,
     limit: int | None = None,
     samples: int = 1,
@@ -183,8 +184,9 @@ def evaluate(
 ) -> Result:
     """Measure a model (a folder, hub name, GGUF file, a run's student, or NAME@URL) on benchmarks: `gsm8k`, or `NAME=FILE`.
 
-    Records: every answer with question, gold and verdict. Summary: scores with intervals, and under `compared` those of
-    `compare` with paired differences. Raises UsageError, ModelError and DataError as the command does.
+    `columns` maps `question`, `answer`, … to the columns of such a FILE. Records: every answer with question, gold and verdict.
+    Summary: scores with intervals, and under `compared` those of `compare` with paired differences. Raises UsageError,
+    ModelError and DataError as the command does.
     """
     with from_options():
         settings = EvaluateSettings(
@@ -199,6 +201,7 @@ def evaluate(
         compare=compare,
         dtype=dtype,
         few_shot=few_shot,
+        columns=columns or {},
         purse=Purse(cap_usd, price),
     )
     with boundary():

@@ -19,7 +19,8 @@ from orcamath.errors import ModelError, UsageError
 from orcamath.export.shapes import SHAPES
 from orcamath.export.student import marked
 from orcamath.recipe_file import load
-from orcamath.report.differing import FIRST_STAGE, differing
+from orcamath.recipe_settings import Iteration
+from orcamath.report.differing import FIRST_STAGE, OF_ITERATION, differing
 from report_run import make_run
 
 
@@ -199,7 +200,9 @@ def test_runs_are_listed_with_state_score_and_spend(trial: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("change", "stage", "matters"),
     [
-        ("learn.beta=0.7", "practice 2", True),  # iterations are resolved: they hold their own `learn`
+        ("learn.beta=0.7", "learn 2", True),  # iterations are resolved: they hold their own `learn`
+        ("practice.samples=2", "practice 2", True),
+        ("judge.timeout_s=7", "judge 2", True),
         ("teach.max_problems=7", "teach", True),
         ("seeds.sources.0.options.n=7", "seeds", True),
         ("evaluate.max_new_tokens=7", "evaluate M1", True),
@@ -211,12 +214,20 @@ def test_a_difference_says_what_is_made_anew(change: str, stage: str | None, mat
     key = change.split("=")[0]
     found = differing(load("classroom"), load("classroom", [change]))
     assert any(d.key == key and d.matters is matters for d in found.settings)
-    assert found.remade_from == stage or (key == "learn.beta" and found.remade_from in {"practice 2", "learn 2"})
+    assert found.remade_from == stage
     assert differing(load("classroom"), load("classroom")) == ((), None)
 
 
+def test_a_difference_in_a_later_iteration_is_of_its_own_stage() -> None:
+    assert differing(load("paper"), load("paper", ["iterations.1.learn.beta=0.7"])).remade_from == "learn 3"
+    assert (
+        differing(load("paper"), load("paper", ["iterations.1.preferences.max_pairs=7"])).remade_from == "preferences 3"
+    )
+
+
 def test_every_section_that_changes_a_result_has_its_first_stage() -> None:
-    assert set(load("classroom").identity()) - {"name", "budget"} == set(FIRST_STAGE)
+    assert set(load("classroom").identity()) - {"name", "budget", "iterations"} == set(FIRST_STAGE)
+    assert set(OF_ITERATION) == set(Iteration.model_fields)
 
 
 def test_two_recipes_compared_with_their_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

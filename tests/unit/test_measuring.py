@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from orcamath.commands.files import mapped_columns
 from orcamath.commands.measuring import Wanted, evaluate_models
-from orcamath.errors import UsageError
+from orcamath.errors import DataError, UsageError
 from orcamath.ports import Sampling
 from orcamath.report.measured import Measurement, measured_text
 from orcamath.scoring.facts import EvaluateFacts
@@ -89,6 +90,18 @@ def test_every_protocol_has_its_score_and_its_price(server: MisbehavingServer, m
     assert facts["verifier"]["4"]["tokens_per_answer"] == pytest.approx(4 * 2 + 4 * 3)
     # 15 answers, and a score for each of the distinct sampled answers: 2 + 2 + 3
     assert server.stats["distinct"] == 15 + 7
+
+
+def test_columns_of_a_file_of_ones_own_are_named(server: MisbehavingServer, mine: str, tmp_path: Path) -> None:
+    rows = [{"frage": f"What is {q}?", "ergebnis": a} for q, a in ANSWERS.items()]
+    (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    own = f"mine={tmp_path / 'own.jsonl'}"
+    with pytest.raises(DataError, match="--column question="):
+        measured(f"m@{server.base_url}", Wanted([own], EvaluateSettings()), tmp_path)
+    named = Wanted([own], EvaluateSettings(), columns=mapped_columns(["question=frage", "answer=ergebnis"], ""))
+    usual = Wanted([mine], EvaluateSettings())
+    one, other = (measured(f"m@{server.base_url}", wanted, tmp_path) for wanted in (named, usual))
+    assert one["benchmarks"] == other["benchmarks"]
 
 
 def test_asking_again_asks_nothing_and_more_samples_ask_only_for_these(

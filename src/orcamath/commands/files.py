@@ -21,7 +21,7 @@ from orcamath.settings import ModelSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.under_way import stage_under_way
 
-__all__ = ["judged", "searched", "told_search", "told_verdicts"]
+__all__ = ["judged", "mapped_columns", "searched", "told_search", "told_verdicts"]
 
 SHOWN_PAIRS = 10
 SHOWN_CHARS = 160
@@ -51,7 +51,7 @@ def told_verdicts(
         read_rows(path),
         summary,
         name=name,
-        columns=_mapping(columns),
+        columns=mapped_columns(columns, "response=my_column"),
         model=model,
         base_url=base_url,
         store=store,
@@ -124,10 +124,11 @@ def _asked(model: str, base_url: str | None) -> ModelSettings:
         return ModelSettings(backend="transformers_local", model=model)
 
 
-def _mapping(columns: Sequence[str]) -> dict[str, str]:
+def mapped_columns(columns: Sequence[str], example: str) -> dict[str, str]:
+    """Read `OURS=YOURS` options. Raises UsageError, with an example of one, where there is no `=`."""
     pairs = [c.partition("=") for c in columns]
     if wrong := [c for c in pairs if not c[1]]:
-        raise UsageError(f"--column `{wrong[0][0]}` has no `=`; write --column response=my_column")
+        raise UsageError(f"--column `{wrong[0][0]}` has no `=`; write --column {example}")
     return {ours: theirs for ours, _, theirs in pairs}
 
 

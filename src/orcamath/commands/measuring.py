@@ -65,6 +65,8 @@ class Wanted(NamedTuple):
     """Whose problems these are: a source's name or a file; where None, the first benchmark's own for training."""
     transport: Mapping[str, object] = MappingProxyType({})
     """How models behind a server are reached: `concurrency`, `timeout_s`."""
+    columns: Mapping[str, str] = MappingProxyType({})
+    """Our column → theirs in files named as `NAME=FILE` (see `sources.file`), and in `shots`."""
     out: Path | None = None
     """Where every answer is written: Parquet where that ends in `.parquet`, else JSON Lines."""
     replace: bool = False
@@ -170,7 +172,7 @@ class _Bench:
 
     def tests(self) -> Artifact:
         """Read the benchmarks."""
-        sources = tuple(_source(name, self.wanted.data) for name in self.wanted.on)
+        sources = tuple(_source(name, self.wanted) for name in self.wanted.on)
         settings = BenchmarksSettings(sources=sources, whole=not self.wanted.held_out, answers=self.wanted.answers)
         return self.shop.stage(benchmarks, settings, self.tools.readers(sources))
 
@@ -183,10 +185,10 @@ class _Bench:
 
     def _shots(self) -> SourceSettings:
         if self.wanted.shots is None:
-            return _source(self.wanted.on[0], self.wanted.data)
+            return _source(self.wanted.on[0], self.wanted)
         if Path(self.wanted.shots).is_file():
-            return SourceSettings(name="file", path=self.wanted.shots, split="train")
-        return _source(self.wanted.shots, self.wanted.data)
+            return SourceSettings(name="file", path=self.wanted.shots, split="train", columns=dict(self.wanted.columns))
+        return _source(self.wanted.shots, self.wanted)
 
     def measure(
         self, name: str, tests: Artifact, examples: tuple[Message, ...] = (), base_url: str | None = None
@@ -212,12 +214,12 @@ class _Bench:
         return made.said(VerifierFacts).benchmarks
 
 
-def _source(name: str, data: Path | None) -> SourceSettings:
-    """Read `gsm8k` (from the folder `data`, or the hub) or `NAME=FILE`."""
+def _source(name: str, wanted: Wanted) -> SourceSettings:
+    """Read `gsm8k` (from the folder `wanted.data`, or the hub) or `NAME=FILE`, by `wanted.columns`."""
     called, sign, path = name.strip().partition("=")
     if sign:
-        return SourceSettings(name="file", called=called, path=path, split="test")
-    return SourceSettings(name=called, path=None if data is None else str(data))
+        return SourceSettings(name="file", called=called, path=path, split="test", columns=dict(wanted.columns))
+    return SourceSettings(name=called, path=None if wanted.data is None else str(wanted.data))
 
 
 def _differences(first: Artifact, second: Artifact) -> dict[str, Paired]:

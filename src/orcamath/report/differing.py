@@ -28,7 +28,6 @@ FIRST_STAGE = {
     "base_shown": "evaluate base",
     "student": "imitate",
     "imitate": "imitate",
-    "iterations": "practice 2",
     "practice": "practice 2",
     "judge": "judge 2",
     "judge_model": "judge 2",
@@ -39,8 +38,21 @@ FIRST_STAGE = {
     "match_tokens_of": "imitate 2",
     "evaluate": "evaluate M1",
 }
-"""Section of a recipe → the first stage that reads it. Seeds and benchmarks are clustered together, so both begin at `seeds`."""
-ORDER = tuple(dict.fromkeys(FIRST_STAGE.values()))
+"""Section of a recipe → the first stage that reads it. Seeds and benchmarks are clustered together: both begin at `seeds`."""
+OF_ITERATION = {
+    "grow": "pick",
+    "practice": "practice",
+    "preferences": "preferences",
+    "learn": "learn",
+    "more_sft": "imitate",
+    "online": "online",
+}
+"""Section of an iteration → the first of its stages that reads it."""
+IN_ROUND = ("pick", "practice", "judge", "reask", "preferences", "learn", "imitate", "online")
+"""The stages of an iteration, in order."""
+BEFORE_ROUNDS = tuple(
+    stage for stage in dict.fromkeys(FIRST_STAGE.values()) if not stage[-1].isdecimal() or stage == "evaluate M1"
+)
 
 
 class Setting(NamedTuple):
@@ -71,10 +83,24 @@ def differing(first: Recipe, second: Recipe) -> Differing:
             continue
         matters = read_one.get(key) != read_two.get(key) or key.startswith("variants.")
         settings.append(Setting(key, _shown(one, key), _shown(two, key), matters))
-        section = key.split(".")[0]
-        if matters and section in FIRST_STAGE:
-            touched.add("ask" if section == "teacher" and second.writer is None else FIRST_STAGE[section])
-    return Differing(tuple(settings), next((stage for stage in ORDER if stage in touched), None))
+        if matters and (stage := _first_stage(key.split("."), second)) is not None:
+            touched.add(stage)
+    return Differing(tuple(settings), min(touched, key=_place, default=None))
+
+
+def _first_stage(path: list[str], recipe: Recipe) -> str | None:
+    """Return the first stage that reads a setting; None where none does."""
+    section = path[0]
+    if section == "iterations":  # `iterations.0.learn.beta`; of another number of iterations only the number is known
+        number = int(path[1]) + 2 if len(path) > 1 else 2
+        return f"{OF_ITERATION[path[2]] if len(path) > 2 else 'practice'} {number}"
+    return "ask" if section == "teacher" and recipe.writer is None else FIRST_STAGE.get(section)
+
+
+def _place(stage: str) -> tuple[int, int]:
+    """Return where a stage stands in a run: before the rounds, or in which and where in it."""
+    name, _, number = stage.rpartition(" ")
+    return (int(number), IN_ROUND.index(name)) if number.isdecimal() else (0, BEFORE_ROUNDS.index(stage))
 
 
 def _shown(values: Mapping[str, object], key: str) -> str:

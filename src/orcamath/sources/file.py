@@ -101,7 +101,7 @@ def problem_of(row: Row, settings: SourceSettings, names: dict[str, str]) -> Fou
         return row.bad(
             "no_question",
             f"has no column `{names['question']}`; {nearest(names['question'], map(str, row.values))}. "
-            f"Map it with `columns: {{question: …}}`",
+            f"Map it with `columns: {{question: …}}`, or `--column question=…` on the command line",
         )
     value = {ours: row.values.get(theirs) for ours, theirs in names.items()}
     split = split_named(str(value["split"])) if value["split"] else None

@@ -18,6 +18,10 @@ def evaluate(
     model: ModelArg,
     on: Annotated[str, typer.Option(help="Benchmarks, comma-separated: gsm8k,svamp or NAME=FILE.")],
     data: Annotated[Path | None, typer.Option(help="Folder with the benchmarks' own files.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OURS=YOURS", help="Names of your file's columns, such as question=frage."),
+    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only this many problems of each.")] = None,
     held_out: Annotated[bool, typer.Option("--held-out", help="Sets without official splits: a part.")] = False,
     samples: Annotated[int, typer.Option(min=1, help="Answers a problem; more than one adds maj@k and pass@k.")] = 1,
@@ -57,6 +61,7 @@ def evaluate(
 
     Every MODEL may be a local one, a run's student, or NAME@URL for one behind a server.
     """
+    from orcamath.commands.files import mapped_columns
     from orcamath.commands.measuring import Wanted, evaluate_models
     from orcamath.commands.purse import purse_of
     from orcamath.stages.evaluate import EvaluateSettings
@@ -82,6 +87,7 @@ def evaluate(
         few_shot=few_shot,
         shots=shots,
         transport=transport,
+        columns=mapped_columns(column or [], "question=my_column"),
         out=out,
         replace=replace,
     )
