@@ -4,15 +4,17 @@ import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from orcamath.backends.batch_files import Desk
-from orcamath.errors import Damaged, DataError, RepliesDamaged, SchemaTooNew
+from orcamath.errors import Damaged, DataError, OrcamathError, RepliesDamaged, SchemaTooNew
 from orcamath.ports import Message, Reply, Request, Sampling, Usage
 from orcamath.records import Problem
 from orcamath.store.artifacts import Output, Store
+from orcamath.store.budget import Budget
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.ledger_format import Unreadable, pack_reply, split_prompt, unpack_reply
 from orcamath.store.seals import read_sealed, seal, unseal, write_sealed
@@ -38,6 +40,35 @@ def stage(root: Path) -> list[Problem]:
     made = Store(root).stage("seeds", 1, None, [], make)
     assert made.count("problems") == len(PROBLEMS)
     return list(made.read(Problem))
+
+
+@pytest.mark.parametrize("kind", ["book", "ledger"])
+def test_no_flip_in_a_database_s_own_description_is_a_traceback(kind: str, tmp_path: Path) -> None:
+    """What SQLite says of it may repeat a name that is no text any more."""
+    request = Request((Message("user", "2 + 2?"),))
+
+    def use() -> None:
+        if kind == "book":
+            Budget(tmp_path / "b.sqlite", 5.0).close()
+            return
+        with closing(Ledger(tmp_path)) as ledger:
+            if ledger.get(request.key("m")) is None:
+                ledger.put(request, "m", Reply(request.key("m"), "4", "stop", Usage(1, 1)))
+
+    use()
+    (path,) = tmp_path.glob("*.sqlite")
+    content = path.read_bytes()
+    said = range(content.index(b"CREATE TABLE") - 40, content.rindex(b"CREATE ") + 100)
+    refused = 0
+    for i in said[::3]:
+        for log in tmp_path.glob("*.sqlite-*"):
+            log.unlink()
+        path.write_bytes(content[:i] + bytes([content[i] ^ 0x80]) + content[i + 1 :])
+        try:
+            use()
+        except OrcamathError:
+            refused += 1
+    assert refused > 20
 
 
 @pytest.mark.parametrize("file", ["problems.parquet", "manifest.json"])

@@ -12,6 +12,7 @@ import pytest
 from orcamath.backends.openai_compatible import open_chat
 from orcamath.errors import CapReached, DataError, RecipeError
 from orcamath.ports import Message, Request, Sampling, Usage
+from orcamath.recipe_file import load
 from orcamath.settings import ModelSettings
 from orcamath.store.bill import believed, most_tokens
 from orcamath.store.budget import Budget, Price
@@ -87,6 +88,13 @@ def test_what_is_reserved_is_what_is_sent(body: dict[str, Any], most: int) -> No
     plain, found = most_tokens(ask(1)), most_tokens(ask(1), body)
     assert found.completion_tokens == most
     assert found.prompt_tokens >= plain.prompt_tokens + (len(orjson.dumps(body)) if body else 0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_no_setting_is_without_measure(value: float) -> None:
+    for section in ({"budget": {"cap_usd": value}}, {"learn": {"beta": value}}, {"teacher": {"timeout_s": value}}):
+        with pytest.raises(RecipeError, match=r"nan|inf"):
+            load({"name": "r", **section})
 
 
 @pytest.mark.parametrize("limit", [0, -1, None, "many", "5000", 1.5, True, float("inf")])

@@ -270,7 +270,7 @@ def restore(spoilt: Path, whole: Path) -> None:
 
     for path in sorted(spoilt.rglob("*"), reverse=True):
         if not same(path, whole / path.relative_to(spoilt)):
-            path.rmdir() if path.is_dir() else path.unlink()
+            path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)  # a reader may just close its log
     for path in sorted(whole.rglob("*")):
         back = spoilt / path.relative_to(whole)
         if path.is_dir():

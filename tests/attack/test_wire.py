@@ -165,6 +165,16 @@ LITERAL: list[dict[str, Any]] = [
     {"body": {"tools": [{"headers": [{"Cookie": ["abcdef"]}]}]}},
 ]
 
+
+@pytest.mark.parametrize("header", [{"X": "${HELD}"}, {"X": "a\r\nB: c"}, {"X\n": "a"}, {"X": "\x7f"}, {}])
+def test_a_header_of_two_lines_is_one_message_without_its_value(header: dict[str, str], monkeypatch) -> None:
+    monkeypatch.setenv("HELD", f"{CANARY}\r\nX-Other: 1")
+    settings = ModelSettings(model="m", base_url="http://127.0.0.1:1/v1", headers=header, api_key_env="HELD")
+    with pytest.raises(RecipeError, match="control character") as e:
+        door_of(settings, str(settings.base_url))
+    assert CANARY not in str(e.value)
+
+
 NO_ADDRESS = [
     "http://localhost:99999/v1",
     "http://localhost:abc/v1",

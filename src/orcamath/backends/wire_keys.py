@@ -23,6 +23,7 @@ from orcamath.store.literals import VARIABLE, refuse_literals
 __all__ = ["Door", "Secrets", "door_of", "variables_of"]
 
 MIN_HIDDEN = 6  # a shorter value is no key, and hiding it would garble text
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 log = logging.getLogger("orcamath.wire")
 
 
@@ -89,6 +90,12 @@ def door_of(settings: ModelSettings, base_url: str) -> Door:
         values.append(key := _environment(name, f"`api_key_env` of model `{settings.model}`"))
         azure = belongs(host_of(url), "openai.azure.com")
         headers["api-key" if azure else "Authorization"] = key if azure else f"Bearer {key}"
+    for name, text in headers.items():
+        if _CONTROL.search(name + text):
+            raise RecipeError(
+                f"header {name!r} of model `{settings.model}` holds a line break or another control character, which no header "
+                f"can: look for it there, or in the variable that is put in"
+            )
     return Door(url, headers, filled(settings.body), Secrets.of(values))
 
 

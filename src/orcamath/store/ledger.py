@@ -36,7 +36,7 @@ from orcamath.store.ledger_format import (
 from orcamath.store.locks import take
 from orcamath.store.remembered import Remembered
 from orcamath.store.room import room_bytes
-from orcamath.store.sqlite_errors import explained, of_sqlite
+from orcamath.store.sqlite_errors import FAILED, explained, of_sqlite
 
 __all__ = ["COMMIT_N", "COMMIT_S", "LEDGER_VERSION", "Entry", "Ledger", "Remembered"]
 
@@ -94,7 +94,7 @@ class Ledger:
                 try:
                     if row := db.execute(_GET, (key,)).fetchone():
                         return stored_reply(key, *row)
-                except sqlite3.DatabaseError as e:
+                except FAILED as e:
                     raise of_sqlite(path, "the ledger", e) from e
                 except Unreadable:
                     n = self.forget_damaged()
@@ -111,7 +111,7 @@ class Ledger:
                 try:
                     if db.execute("SELECT 1 FROM calls WHERE key=?", (key,)).fetchone():
                         return True
-                except sqlite3.DatabaseError as e:
+                except FAILED as e:
                     raise of_sqlite(path, "the ledger", e) from e
         return False
 

@@ -11,7 +11,10 @@ from urllib.parse import quote
 
 from orcamath.errors import DataError, DiskFull, OrcamathError
 
-__all__ = ["connect", "explained", "of_sqlite"]
+__all__ = ["FAILED", "connect", "explained", "of_sqlite"]
+
+FAILED = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises; the second where its message repeats a damaged name."""
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_SCHEMA}
 _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_TOOBIG}
@@ -52,11 +55,11 @@ def _connected(where: str, timeout: float) -> sqlite3.Connection:
     return db
 
 
-def of_sqlite(path: Path, what: str, e: sqlite3.Error) -> OrcamathError:
+def of_sqlite(path: Path, what: str, e: sqlite3.Error | UnicodeDecodeError) -> OrcamathError:
     """Return what to raise where SQLite failed on `what` (such as "the ledger")."""
     code = getattr(e, "sqlite_errorcode", None)
     kind = None if code is None else code & 0xFF
-    if kind in _DAMAGED or (kind == sqlite3.SQLITE_ERROR and "no such" in str(e)):
+    if isinstance(e, UnicodeDecodeError) or kind in _DAMAGED or (kind == sqlite3.SQLITE_ERROR and "no such" in str(e)):
         return DataError(
             f"{what} `{path}` is damaged ({e}): `orcamath fsck` says what it still holds. {_INSTEAD.get(what, _ANEW)}"
         )
@@ -75,5 +78,5 @@ def explained(path: Path, what: str) -> Iterator[None]:
     """Turn SQLite's errors inside the block into ours."""
     try:
         yield
-    except sqlite3.Error as e:
+    except FAILED as e:
         raise of_sqlite(path, what, e) from e

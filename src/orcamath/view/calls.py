@@ -13,6 +13,7 @@ from typing import NamedTuple
 from orcamath.errors import DataError
 from orcamath.ports import Reply, Request
 from orcamath.store.ledger_format import LEDGER_VERSION, Unreadable, join, unpack_body, unpack_reply
+from orcamath.store.sqlite_errors import FAILED
 from orcamath.view.kinds import IndexEntry
 
 __all__ = ["RememberedCall", "RememberedCalls", "latest_calls", "new_calls", "one_call"]
@@ -53,7 +54,7 @@ def _reading(shard: Path) -> Iterator[sqlite3.Connection]:
     try:
         with closing(sqlite3.connect(f"{shard.absolute().as_uri()}?mode=ro", uri=True, timeout=10)) as db:
             yield db
-    except sqlite3.Error as e:
+    except FAILED as e:
         raise DataError(f"`{shard}` cannot be read ({e}); `orcamath fsck` says what to do") from e
 
 

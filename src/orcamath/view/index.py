@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from orcamath.errors import DataError
 from orcamath.report.arms import Made, key_of
+from orcamath.store.sqlite_errors import FAILED
 from orcamath.view.calls import RememberedCalls, new_calls
 from orcamath.view.kinds import ALL_KINDS, FACETS, RECORD_KINDS, IndexEntry, RecordKind, number
 from orcamath.view.sorting import sort_mistakes
@@ -95,7 +96,7 @@ class Index:
         """Raise DataError in place of what SQLite says of an index that is damaged or gone; the next update makes it anew."""
         try:
             yield
-        except (sqlite3.Error, FileNotFoundError) as e:
+        except (*FAILED, FileNotFoundError) as e:
             if isinstance(e, sqlite3.Error) and (getattr(e, "sqlite_errorcode", None) or 0) & 0xFF in _PASSING:
                 raise DataError(f"the viewer's index `{self.path}` cannot be used now: {e}. Load the page again") from e
             self._damaged = True
@@ -240,7 +241,7 @@ def _current(path: Path) -> bool:
     db = sqlite3.connect(path)
     try:
         return bool(db.execute("PRAGMA user_version").fetchone()[0] == VERSION)
-    except sqlite3.DatabaseError:
+    except FAILED:
         return False
     finally:
         db.close()
