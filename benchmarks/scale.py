@@ -36,8 +36,8 @@ def by_actors(n: int, url: str) -> float:
     """Return the CPU seconds of 1,000 calls by so many actors: theirs, Ray's and the driver's."""
     import psutil
 
-    from orcamath.assemble import open_chat
-    from orcamath.cluster.crew import RayEngine
+    from orcamath.assemble import open_chat, train_part
+    from orcamath.cluster.engine import RayEngine
     from orcamath.cluster.settings import EngineSettings
     from orcamath.ports import Message, Request
     from orcamath.settings import ModelSettings
@@ -52,7 +52,7 @@ def by_actors(n: int, url: str) -> float:
     def requests(first: int, calls: int) -> Iterator[Request]:
         return (Request((Message("user", str(i)),)) for i in range(first, first + calls))
 
-    engine, calls = RayEngine(EngineSettings(workers=n), f"scale-{os.getpid()}", open_chat), 4_000
+    engine, calls = RayEngine(EngineSettings(workers=n), f"scale-{os.getpid()}", open_chat, train_part), 4_000
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger(Path(folder))
         model = Remembered(engine.spread(settings, open_chat(settings)), ledger)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from orcamath.agents.driver import Agent
 from orcamath.agents.settings import AgentSettings
 from orcamath.extend import offered
+from orcamath.families import boundary
 from orcamath.held import held
 from orcamath.ports import Chat, Closing, Judge, Message, Screen
 from orcamath.recipe_settings import Recipe
@@ -19,18 +20,29 @@ from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.prices import declared_price
 from orcamath.student.facts import TrainedFacts
 from orcamath.student.folder import ModelFolder
+from orcamath.student.launch import say_aloud, work
 from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
+from orcamath.terminal import guarded
 from orcamath.workshop import Player
 
 if TYPE_CHECKING:
     from orcamath.student.losses import LossFunction
 
-__all__ = ["Assembled", "open_chat", "size_of", "student_folder"]
+__all__ = ["Assembled", "open_chat", "size_of", "student_folder", "train_part"]
 
 
 def open_chat(settings: ModelSettings) -> Chat:
     """Open a model by its backend's name."""
     return held("backend", settings.backend)(settings)
+
+
+def train_part(job: Path, say: Callable[[str], None] = say_aloud) -> None:
+    """Do one process's part of a training (`student/launch.py`), whose loss is found by name or file.
+
+    `say` hands a line to who launched it; left out, it is printed.
+    """
+    with guarded():
+        work(job, lambda name: held("loss", name), boundary, say)
 
 
 class Assembled:

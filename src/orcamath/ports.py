@@ -4,7 +4,7 @@ A model is `Chat`: requests in, replies out, in any order, exactly one reply a r
 GPUs are the backend's business. Agents, teacher and judges stay plain synchronous code.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -29,6 +29,7 @@ __all__ = [
     "Sampling",
     "Screen",
     "Silent",
+    "StartProcesses",
     "TrackedRun",
     "Tracker",
     "Usage",
@@ -270,6 +271,17 @@ class InBlocks(Protocol):
 def one_by_one(work: Callable[[Before], After], blocks: Iterable[Before], /) -> Iterable[After]:
     """Do the work in this process, one block in memory."""
     return map(work, blocks)
+
+
+class StartProcesses(Protocol):
+    """Starts the processes of one training, on this machine or on many, and hands on what the first of them says."""
+
+    def __call__(self, job: Path, processes: int, log: Path, /) -> Generator[str, None, None]:
+        """Yield lines as they come, and end when the processes have ended; what they complain of goes into `log`.
+
+        `job` is a file that every one of them can read. Closing the iterator ends them.
+        """
+        ...
 
 
 class Progress(Protocol):

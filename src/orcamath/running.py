@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orcamath.assemble import Assembled, open_chat
+from orcamath.assemble import Assembled, open_chat, train_part
 from orcamath.cluster.settings import EngineSettings
 from orcamath.errors import Stopped
 from orcamath.experiment import first_students_own, run_arms
@@ -33,7 +33,7 @@ from orcamath.terminal import clear_line, guarded, logged
 from orcamath.workshop import Reviewers, Workshop
 
 if TYPE_CHECKING:
-    from orcamath.cluster.crew import RayEngine
+    from orcamath.cluster.engine import RayEngine
 
 
 __all__ = ["run_recipe"]
@@ -56,7 +56,7 @@ def run_recipe(
 
     `arm_of`: the id of the run whose arm this is; they share its book. `command`: what to type to go on, for whoever reads how
     the run stands. `reviewers`: who reads the lessons; left out, nobody is waited for, and no mark counts. `cluster`: whose
-    machines make the model calls; this process where None.
+    machines make the model calls and train; this one where None.
     """
     if recipe.threads is not None:
         _use_threads(recipe.threads)
@@ -99,9 +99,9 @@ def _engine(cluster: EngineSettings | None, folder: RunFolder) -> "Iterator[RayE
     if cluster is None:
         yield None
         return
-    from orcamath.cluster.crew import RayEngine
+    from orcamath.cluster.engine import RayEngine
 
-    engine = RayEngine(cluster, folder.id, open_chat)
+    engine = RayEngine(cluster, folder.id, open_chat, train_part)
     try:
         yield engine
     finally:
@@ -129,7 +129,7 @@ def _run_base(
     budget = Budget(history.adopted(folder.path), recipe.budget.cap_usd, recipe.budget.stages_usd)
     shown.money = lambda: (budget.spent_usd(), recipe.budget.cap_usd)
     if engine is not None:
-        store.in_blocks = engine.in_blocks
+        store.in_blocks, store.start_processes = engine.in_blocks, engine.start_processes
         engine.keep_books(budget, recipe.budget.cap_usd, recipe.budget.stages_usd)
     tools = Assembled(store) if engine is None else Assembled(store, engine.spread)
     shop = Workshop(store, folder, tools, keeper, until, announce, budget=budget, trackers=trackers, keeper=keeper)
@@ -146,7 +146,7 @@ def _run_base(
         tools.close()
         if engine is not None:
             engine.dismiss()
-            store.in_blocks = one_by_one
+            store.in_blocks, store.start_processes = one_by_one, None
         budget.close()
         shop.leave_pointers(ended=ended)
     keeper.stage("")

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import pytest
 
-from orcamath.assemble import Assembled, open_chat
-from orcamath.cluster.crew import RayEngine
+from orcamath.assemble import Assembled, open_chat, train_part
+from orcamath.cluster.engine import RayEngine
 from orcamath.cluster.settings import EngineSettings
 from orcamath.errors import CapReached, DataError, ModelError, RecipeError, TeacherRefused
 from orcamath.ports import Message, Request
@@ -25,47 +25,21 @@ from orcamath.store.run_folder import RunFolder
 from orcamath.store.under_way import stage_under_way
 from orcamath.testing.server import Call, serve
 from orcamath.workshop import UntilReached
+from small_cluster import STORE, actors
 
 ray: Any = pytest.importorskip("ray", reason="the extra `ray` is not installed (`make test-cluster` installs it)")
 pytestmark = [pytest.mark.cluster, pytest.mark.enable_socket]
 N = 400
 AT_ONCE = 16
-STORE = {"object_store_memory": 80_000_000}
 WINDOW = 64
 """Replies that a ledger or a message may hold before they are durable, and known to the driver."""
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
-    from ray.cluster_utils import Cluster
-
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False, **STORE})
-    cluster.add_node(num_cpus=1, **STORE)
-    ray.init(address=cluster.address, log_to_driver=False, logging_level=40)
-    yield cluster
-    ray.shutdown()
-    cluster.shutdown()
-
-
 @pytest.fixture
 def engine(cluster: Any, tmp_path: Path) -> Iterator[RayEngine]:
-    engine = RayEngine(EngineSettings(address=cluster.address, workers=2), uuid4().hex, open_chat)
+    engine = RayEngine(EngineSettings(address=cluster.address, workers=2), uuid4().hex, open_chat, train_part)
     yield engine
     engine.dismiss()
-
-
-def workers() -> dict[int, str]:
-    """Return the actors' processes."""
-    found = {}
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            text = path.read_text()
-        except OSError:
-            continue
-        if text.startswith("ray::Worker"):
-            found[int(path.parent.name)] = text
-    return found
 
 
 def slow(_: Call) -> str:
@@ -105,7 +79,7 @@ class At:
 
 
 def kill_one() -> None:
-    os.kill(min(workers()), signal.SIGKILL)
+    os.kill(min(actors("Worker")), signal.SIGKILL)
 
 
 def test_a_killed_worker_costs_its_calls_in_flight(engine: RayEngine, tmp_path: Path) -> None:
@@ -186,7 +160,7 @@ def test_what_a_worker_cannot_open_or_reach_is_said_here(
 
 
 def test_more_workers_than_there_is_place_for_is_said_and_not_waited_for(cluster: Any, tmp_path: Path) -> None:
-    engine = RayEngine(EngineSettings(cluster.address, workers=40, wait_s=4), "many", open_chat)
+    engine = RayEngine(EngineSettings(cluster.address, workers=40, wait_s=4), "many", open_chat, train_part)
     with serve(slow) as server, pytest.raises(ModelError, match="--workers"):
         remembered(engine, served(server.base_url), Ledger(tmp_path / "ledger")).fill(ask(4))
     engine.dismiss()

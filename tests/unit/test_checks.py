@@ -178,6 +178,16 @@ def test_a_plan_for_another_machine_warns_of_what_this_one_lacks(here: Path) -> 
     assert any(w.startswith("imitate.adapter.quantize: 4bit needs a GPU") for w in found.warnings)
 
 
+def test_more_processes_than_gpus_are_refused_here_and_left_to_a_cluster(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    asked = load("r.yaml", ["imitate.processes=4"])
+    (told,) = check(asked, here / "store").troubles
+    assert (told.where, "2 GPUs" in told.what) == ("imitate.processes", True)
+    assert check(asked, here / "store", on_cluster=True).troubles == ()
+
+
 def test_that_nothing_will_be_measured_is_said_and_stops_nobody(here: Path) -> None:
     found = check(load("r.yaml", ["benchmarks.sources=[]"]), here / "store")
     assert found.troubles == ()

@@ -36,7 +36,7 @@ ANSWER_TOKENS = 16
 """The least room for an answer beside a prompt."""
 
 
-def check_models(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
+def check_models(recipe: Recipe, notes: Notes, *, student: bool = True, on_cluster: bool = False) -> None:
     """Check every model that is called, then the student: its files, its template, and what training it needs here."""
     for key, model in models_asked(recipe).items():
         _called(key, model, recipe.budget.cap_usd, notes)
@@ -49,7 +49,7 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:
             notes.lacks(f"iterations.{i}.practice.server", what)
     if student:
         _extras(recipe, notes)
-        _devices(recipe, notes)
+        _devices(recipe, notes, on_cluster=on_cluster)
         if _installed("torch"):
             _student(recipe, notes)
 
@@ -133,7 +133,7 @@ def _extras(recipe: Recipe, notes: Notes) -> None:
             notes.lacks(where, f"needs the package `{package}`, which is not installed: {extra}")
 
 
-def _devices(recipe: Recipe, notes: Notes) -> None:
+def _devices(recipe: Recipe, notes: Notes, *, on_cluster: bool) -> None:
     """Note where training needs a GPU, or more of them, than are here."""
     if not _installed("torch"):
         return
@@ -144,7 +144,7 @@ def _devices(recipe: Recipe, notes: Notes) -> None:
         if training.adapter is not None and training.adapter.quantize == "4bit" and not here:
             what = "4bit needs a GPU, and torch sees none here; leave it out, or train elsewhere"
             notes.lacks(f"{key}.adapter.quantize", what)
-        elif here and training.processes > here:
+        elif here and not on_cluster and training.processes > here:
             what = f"{training.processes} are more than the {here} GPUs that torch sees; one a GPU at most"
             notes.lacks(f"{key}.processes", what)
 

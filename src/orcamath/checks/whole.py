@@ -16,11 +16,13 @@ LEAST_FREE = 500_000_000
 """Bytes: below this not even the ledger of a small run is sure to fit."""
 
 
-def check(recipe: Recipe, store: Path, *, until: str | None = None, everything: bool = True) -> Checked:
+def check(
+    recipe: Recipe, store: Path, *, until: str | None = None, everything: bool = True, on_cluster: bool = False
+) -> Checked:
     """Return all that would stop a run later. Sends and writes nothing.
 
     `everything` uses the network (hub names) and the environment's keys too; without it what needs them is listed as not
-    checked. `until`: the stage at which the run is to stop.
+    checked. `until`: the stage at which the run is to stop. `on_cluster`: training in several processes is not this machine's.
     """
     notes = Notes(everything=everything)
     if until is not None:
@@ -35,7 +37,7 @@ def check(recipe: Recipe, store: Path, *, until: str | None = None, everything: 
     for one, has_student in recipes:
         check_data(one, notes, measures=has_student)
     for one, has_student in recipes:
-        check_models(one, notes, student=has_student)
+        check_models(one, notes, student=has_student, on_cluster=on_cluster)
     _room(store, notes)
     return notes.result()
 

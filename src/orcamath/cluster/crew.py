@@ -1,4 +1,4 @@
-"""A crew of Ray actors, and the engine that makes one for each model of a run.
+"""A crew of Ray actors that play one model.
 
 Actors are never restarted by Ray, nor their tasks tried again: `spread` knows which calls of a block came back, and asks only the
 others again. Keys are read from the environment of each node; none is sent.
@@ -6,24 +6,21 @@ others again. Keys are read from the environment of each node; none is sent.
 
 import logging
 import math
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orcamath import __version__
-from orcamath.cluster.blocks import ONE_THREAD, over_nodes
-from orcamath.cluster.purse import DriverPurse
+from orcamath.cluster.blocks import ONE_THREAD
 from orcamath.cluster.settings import EngineSettings
-from orcamath.cluster.spread import News, Spread
+from orcamath.cluster.spread import News
 from orcamath.cluster.worker import Worker
-from orcamath.errors import ModelError, OrcamathError, RecipeError
-from orcamath.ports import Batched, Chat, InBlocks, Request
+from orcamath.errors import ModelError, OrcamathError
+from orcamath.ports import Chat, Request
 from orcamath.records import digest
 from orcamath.settings import ModelSettings
-from orcamath.store.budget import Budget, Price
+from orcamath.store.budget import Price
 from orcamath.store.prices import declared_price
 from orcamath.store.under_way import under_way
 
@@ -32,127 +29,15 @@ if TYPE_CHECKING:
     from ray.actor import ActorHandle
     from ray.exceptions import RayTaskError
 
-__all__ = ["RayEngine", "connected", "shared_out"]
+__all__ = ["Connection", "RayCrew", "first_line", "shared_out"]
 
-WAVES = 8
-"""A block of single calls is so many times what a worker has in flight: few workers wait for the last call of theirs."""
 NEWS_S = 1.0
 MAX_HIRED = 8
 """Workers that may die while a crew is opened."""
 HALTING = "halting"
 """A thread of its own in each actor, beside the one that answers."""
-OWN: dict[str, object] = {"object_store_memory": 200_000_000, "include_dashboard": False}
-"""Of a cluster that begins with us. It listens on the machine's address, and who reaches it can run code (docs/scale.md)."""
 RATES = ("requests_per_minute", "tokens_per_minute")
 log = logging.getLogger("orcamath")
-
-
-@contextmanager
-def connected(settings: EngineSettings) -> Iterator[ModuleType]:
-    """Lend `ray`, connected to the cluster; one that begins here ends here. Inside another of these nothing is begun.
-
-    Raises RecipeError without the extra, ModelError where there is no cluster.
-    """
-    try:
-        import ray
-    except ImportError:
-        raise RecipeError("`--engine ray` needs the extra `ray`: pip install 'orcamath[ray]', on all nodes") from None
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing of a run is told to anybody
-    if ray.is_initialized():
-        yield ray
-        return
-    own: dict[str, object] = {} if settings.address else OWN
-    try:
-        ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
-    except Exception as e:  # a bare one where a node is too busy to start
-        where = f"at `{settings.address}`" if settings.address else "that could be begun here"
-        raise ModelError(f"no Ray cluster {where} ({_first_line(e)}): `ray start --head` begins one") from e
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
-
-
-class RayEngine:
-    """A connection to a cluster, for one process of a run."""
-
-    def __init__(self, settings: EngineSettings, run: str, open_chat: Callable[[ModelSettings], Chat]) -> None:
-        """`run` names what this process leaves on the nodes while it runs; `open_chat` opens a backend on one.
-
-        Raises RecipeError without the extra, ModelError where there is no cluster.
-        """
-        self._began = ExitStack()
-        self.ray: ModuleType = self._began.enter_context(connected(settings))
-        self.settings, self.run, self.open_chat = settings, run, open_chat
-        self._purse: ActorHandle | None = None
-        self._crews: dict[str, _RayCrew] = {}
-
-    @property
-    def shared(self) -> EngineSettings:
-        """How other processes of the run reach this cluster."""
-        return self.settings._replace(address=self.ray.get_runtime_context().gcs_address)
-
-    def keep_books(self, budget: Budget, cap_usd: float | None, stages_usd: Mapping[str, float]) -> None:
-        """Let workers lease from this budget. Its file is opened on this node only."""
-        here = self.ray.get_runtime_context().get_node_id()
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        actor = self.ray.remote(DriverPurse).options(
-            num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False)
-        )
-        self._purse = actor.remote(budget.path.resolve(), cap_usd, dict(stages_usd))
-
-    def spread(self, settings: ModelSettings, chat: Chat) -> Chat:
-        """Return a model that the cluster's actors play. One whose calls lie with a provider for hours is left as it is."""
-        if isinstance(chat, Batched):
-            return chat
-        return Spread(chat, lambda: self._crew(settings, chat), WAVES * max(1, settings.concurrency // self.n_workers))
-
-    @property
-    def n_workers(self) -> int:
-        """Actors a model."""
-        there = self.ray.cluster_resources()
-        return self.settings.workers or max(1, int(there.get("GPU", 0) or there.get("CPU", 1)))
-
-    @property
-    def in_blocks(self) -> InBlocks:
-        """Who does work that is the same block by block."""
-        return over_nodes(self.ray)
-
-    def dismiss(self) -> None:
-        """Let all actors go, and what they left on their nodes."""
-        for crew in self._crews.values():
-            crew.leave()
-        self._crews = {}
-
-    def close(self) -> None:
-        """Dismiss, and end the cluster where it began with us."""
-        self.dismiss()
-        self._began.close()
-
-    def ask(self) -> Callable[..., Any] | None:
-        """Return what a worker reaches the purse by."""
-        return None if self._purse is None else _Ask(self._purse)
-
-    def _crew(self, settings: ModelSettings, chat: Chat) -> "_RayCrew":
-        """Return the model's crew. One that holds weights goes after each fill: training and the next student want the room."""
-        key = digest(settings.model_dump(mode="json"))
-        crew = self._crews.get(key)
-        if crew is None or crew.gone:
-            crew = self._crews[key] = _RayCrew(self, shared_out(settings, self.n_workers), chat)
-        return crew
-
-
-class _Ask:
-    """Calls a method of the purse and waits; picklable."""
-
-    def __init__(self, purse: "ActorHandle") -> None:
-        self.purse = purse
-
-    def __call__(self, method: str, *arguments: object) -> object:
-        import ray
-
-        return ray.get(getattr(self.purse, method).remote(*arguments))
 
 
 def shared_out(settings: ModelSettings, n: int) -> ModelSettings:
@@ -162,15 +47,28 @@ def shared_out(settings: ModelSettings, n: int) -> ModelSettings:
     return settings.model_copy(update={"concurrency": at_once, "options": settings.options | rates})
 
 
-class _RayCrew:
+class Connection(NamedTuple):
+    """What a crew needs of the cluster and of the run that hires it."""
+
+    ray: ModuleType
+    settings: EngineSettings
+    n_workers: int
+    run: str
+    """Names what the run leaves on the nodes."""
+    open_chat: Callable[[ModelSettings], Chat]
+    ask_purse: Callable[..., Any] | None
+    """By which a worker leases money; None without a book."""
+
+
+class RayCrew:
     """The port `Crew` over actors."""
 
-    def __init__(self, engine: RayEngine, settings: ModelSettings, chat: Chat) -> None:
-        self.engine, self.settings, self.chat = engine, settings, chat
+    def __init__(self, cluster: Connection, settings: ModelSettings, chat: Chat) -> None:
+        self.cluster, self.settings, self.chat = cluster, settings, chat
         self.price: Price | None = declared_price(settings)
-        self.size = engine.n_workers
+        self.size = cluster.n_workers
         self.gone = False
-        self._ray = engine.ray
+        self._ray = cluster.ray
         self._done = True
         self._busy: dict[ActorHandle, int] = {}
         self._stage: str | None = None
@@ -192,8 +90,8 @@ class _RayCrew:
             scheduling_strategy="SPREAD",
             runtime_env=ONE_THREAD,
         )
-        shards = f"{self.engine.run}-{digest(self.chat.fingerprint)}"
-        return actor.remote(self.engine.open_chat, shards, __version__, str(Path.cwd()), self.engine.ask())
+        shards = f"{self.cluster.run}-{digest(self.chat.fingerprint)}"
+        return actor.remote(self.cluster.open_chat, shards, __version__, str(Path.cwd()), self.cluster.ask_purse)
 
     def _opened(self) -> None:
         """Wait until every actor has its model. Raises what opening raised there, ModelError where there is no place for all."""
@@ -202,11 +100,11 @@ class _RayCrew:
         while asked:
             worker, ref = next(iter(asked.items()))
             try:
-                self._ray.get(ref, timeout=self.engine.settings.wait_s)
+                self._ray.get(ref, timeout=self.cluster.settings.wait_s)
                 del asked[worker]
             except self._ray.exceptions.GetTimeoutError:
                 raise ModelError(
-                    f"{self.size} workers found no place on the cluster within {self.engine.settings.wait_s:.0f} s; it has "
+                    f"{self.size} workers found no place on the cluster within {self.cluster.settings.wait_s:.0f} s; it has "
                     f"{self._ray.available_resources()} left: ask for fewer with --workers"
                 ) from None
             except self._ray.exceptions.RayTaskError as e:
@@ -215,7 +113,7 @@ class _RayCrew:
                 hired += 1
                 if hired > MAX_HIRED:
                     raise ModelError(
-                        f"workers die before they have opened their model; the last: {_first_line(e)}"
+                        f"workers die before they have opened their model; the last: {first_line(e)}"
                     ) from e
                 self._actors[worker] = self._hire()
                 asked[worker] = self._actors[worker].open.remote(self.settings, self.chat.fingerprint)
@@ -250,7 +148,7 @@ class _RayCrew:
             return News(worker, raised=_ours(e))
         except self._ray.exceptions.RayError as e:
             del self._busy[stream]
-            why = _first_line(e)
+            why = first_line(e)
             log.warning("a worker of `%s` died: %s", self.settings.model or self.settings.backend, why)
             self._actors[worker] = self._replaced()
             return News(worker, died=why)
@@ -296,12 +194,13 @@ class _RayCrew:
     def _settled(self, asked: "list[ObjectRef]") -> None:
         for ref in asked:
             try:
-                self._ray.get(ref, timeout=self.engine.settings.wait_s)
+                self._ray.get(ref, timeout=self.cluster.settings.wait_s)
             except self._ray.exceptions.RayError:
                 continue  # a dead worker's lease counts as spent
 
 
-def _first_line(e: BaseException) -> str:
+def first_line(e: BaseException) -> str:
+    """Return what an error says first; Ray adds a traceback of its own."""
     return str(e).strip().partition("\n")[0]
 
 

@@ -98,7 +98,7 @@ def run_loaded(
     from orcamath.commands.promises import check_prices, leaving
     from orcamath.report.progress import Bars
 
-    _warn(check(loaded, store, until=until), loaded.name)
+    _warn(check(loaded, store, until=until, on_cluster=cluster is not None), loaded.name)
     check_prices(loaded)
     path = runs / run_name(loaded.name if name is None else name, (p.name for p in runs.glob("*/")))
     with _reached(cluster), RunFolder(path, wait=wait) as folder:
@@ -134,7 +134,7 @@ def _reached(cluster: EngineSettings | None) -> AbstractContextManager[object]:
     """Reach the cluster, if any, before a run folder is made. Raises RecipeError without the extra, ModelError without one."""
     if cluster is None:
         return nullcontext()
-    from orcamath.cluster.crew import connected
+    from orcamath.cluster.engine import connected
 
     return connected(cluster)
 

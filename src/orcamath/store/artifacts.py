@@ -22,7 +22,7 @@ from typing import IO, Protocol, runtime_checkable
 import orjson
 
 from orcamath.errors import BrokenBalance, RepliesDamaged, WireDown
-from orcamath.ports import InBlocks, Progress, Silent, one_by_one
+from orcamath.ports import InBlocks, Progress, Silent, StartProcesses, one_by_one
 from orcamath.records import Record, Rejected, Settings, digest
 from orcamath.store.budget import Budget
 from orcamath.store.facts import Facts
@@ -111,6 +111,8 @@ class Output:
     """Folder for what stages of all runs may share, such as reference log-probs."""
     in_blocks: InBlocks = one_by_one
     """Who does work that is the same block by block: this process, or many."""
+    start_processes: StartProcesses | None = None
+    """Who starts the processes of a training; this machine where None."""
     balance: Balance = field(default_factory=Balance)
     failed_calls: Counter[str] = field(default_factory=Counter)
     """Whole replies that could not be used, by reason."""
@@ -186,7 +188,8 @@ class Store:
         self.artifacts = root / "artifacts"
         self.scratch = root / "scratch"
         self.in_blocks: InBlocks = one_by_one
-        """Handed to every stage."""
+        self.start_processes: StartProcesses | None = None
+        """Both handed to every stage."""
         self.ahead: set[str] = set()
         """Names of artifacts made here ahead of whoever asks for them next: to them they are new."""
         no_way_out(root, (path for depth in ("*", "*/*", "runs/*/*") for path in root.glob(depth)))
@@ -244,7 +247,10 @@ class Store:
             def made() -> tuple[Output, Facts | None]:
                 with stage_under_way(stage, budget) as calls:
                     folder, scratch = self._begin(stage, name)
-                    output = Output(folder, scratch, calls, progress or Silent(), metric, self.root, self.in_blocks)
+                    shown_by = progress or Silent()
+                    output = Output(
+                        folder, scratch, calls, shown_by, metric, self.root, self.in_blocks, self.start_processes
+                    )
                     return output, make(output)
 
             try:

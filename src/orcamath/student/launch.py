@@ -1,16 +1,17 @@
-"""Runs a training stage in several processes: the stage starts `torchrun` on this room's worker and takes over what it leaves.
+"""Runs a training stage in several processes: the stage has this room's worker started and takes over what it leaves.
 
-The job is a JSON file in the stage's scratch. The first process tells of steps and progress as they come, a marked line of JSON
-each on its standard output; it writes the model, and at the end its books. The worker's entry is `commands/train_process.py`,
-because finding a loss by name or file belongs to `assemble`.
+`torchrun` starts the processes on this machine; on a cluster the run's engine does (`cluster/training.py`). The job is a JSON
+file in the stage's scratch. The first process tells of steps and progress as they come, a marked line of JSON each; it writes
+the model, and at the end its books. The worker's entry is `assemble.train_part`, because finding a loss by name or file belongs
+there; `commands/train_process.py` is what `torchrun` starts.
 """
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field
 from inspect import unwrap
 from pathlib import Path
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from orcamath.student.losses import LossFunction
     from orcamath.student.processes import World
 
-__all__ = ["Job", "launch", "loss_name", "work"]
+__all__ = ["Job", "launch", "loss_name", "say_aloud", "work"]
 
 Job = dict[str, Any]
 """What processes tell each other, as JSON values."""
@@ -66,36 +67,42 @@ def launch(
     """
     job = {
         "settings": settings.model_dump(mode="json"),
-        "data": [str(data.path), data.stage, data.digest, data.manifest],
-        "models": {k: [str(m.path), m.fingerprint] for k, m in models.items()},
-        "folder": str(out.folder),
-        "scratch": str(out.scratch),
+        "data": [str(data.path.resolve()), data.stage, data.digest, data.manifest],
+        "models": {k: [str(m.path.resolve()), m.fingerprint] for k, m in models.items()},
+        "folder": str(out.folder.resolve()),
+        "scratch": str(out.scratch.resolve()),
         "shared": str((out.shared or out.scratch).resolve()),
         "loss": loss,
     }
-    path, result, said = out.scratch / "job.json", out.scratch / "done.json", out.scratch / "processes.log"
+    path, result, log = out.scratch / "job.json", out.scratch / "done.json", out.scratch / "processes.log"
     path.write_text(json.dumps(job))
     for old in [result, *out.scratch.glob("error-*.json")]:
         old.unlink(missing_ok=True)
-    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={settings.processes}"]
-    command = [sys.executable, *torchrun, "-m", "orcamath.commands.train_process", str(path)]
+    with closing((out.start_processes or _torchrun)(path.resolve(), settings.processes, log)) as said:
+        for line in said:
+            if line.startswith(MARK):
+                _tell(json.loads(line.removeprefix(MARK)), out)
+    for error in sorted(out.scratch.glob("error-*.json")):
+        _raise(json.loads(error.read_text()))
+    if not result.exists():
+        raise ModelError(f"training in {settings.processes} processes failed: {log.read_text()[-500:].strip()}")
+    return _taken(out, facts, json.loads(result.read_text()))
+
+
+def _torchrun(job: Path, processes: int, log: Path) -> Generator[str, None, None]:
+    """Start the processes on this machine: the port `StartProcesses`."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [sys.executable, *torchrun, "-m", "orcamath.commands.train_process", str(job)]
     with (
-        said.open("w") as errors,
+        log.open("w") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as running,
     ):
         assert running.stdout is not None
         try:
-            for line in running.stdout:
-                if line.startswith(MARK):
-                    _tell(json.loads(line.removeprefix(MARK)), out)
+            yield from running.stdout
         except BaseException:
             running.terminate()  # torchrun ends its workers
             raise
-    for error in sorted(out.scratch.glob("error-*.json")):
-        _raise(json.loads(error.read_text()))
-    if not result.exists():
-        raise ModelError(f"training in {settings.processes} processes failed: {said.read_text()[-500:].strip()}")
-    return _taken(out, facts, json.loads(result.read_text()))
 
 
 def _tell(told: Job, out: Output) -> None:
@@ -139,13 +146,12 @@ class _Noted(Output):
 class _Told:
     """Progress and metrics of a worker, told to the process that launched it; only the first worker speaks."""
 
-    def __init__(self, speaks: bool) -> None:
-        self.speaks = speaks
+    def __init__(self, say: Callable[[str], None] | None) -> None:
+        self.say = say
 
     def tell(self, **what: object) -> None:
-        if self.speaks:
-            sys.stdout.write(f"{MARK}{json.dumps(what)}\n")
-            sys.stdout.flush()
+        if self.say is not None:
+            self.say(f"{MARK}{json.dumps(what)}")
 
     def metric(self, **numbers: object) -> None:
         self.tell(metric=numbers)
@@ -160,15 +166,22 @@ class _Told:
         self.tell(end=True)
 
 
+def say_aloud(line: str) -> None:
+    """Print a line at once, for `torchrun` to hand on."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def work(
     path: Path,
     find_loss: Callable[[str], "LossFunction"],
     boundary: Callable[[], AbstractContextManager[None]] = nullcontext,
+    say: Callable[[str], None] = say_aloud,
 ) -> None:
-    """Do one process's part of a job, inside the `boundary` that names others' exceptions.
+    """Do one process's part of a job, inside the `boundary` that names others' exceptions; `say` hands a line to who launched it.
 
-    The first process leaves `done.json`; one that cannot go on leaves `error-RANK.json` and ends, so that torchrun ends the
-    others, who may be waiting for it.
+    The first process leaves `done.json`; one that cannot go on leaves `error-RANK.json` and ends, so that whoever started it ends
+    the others, who may be waiting for it.
     """
     from orcamath.student.processes import World
 
@@ -177,7 +190,7 @@ def work(
     folder = Path(job["folder"]) if rank == 0 else scratch / f"rank-{rank}"
     folder.mkdir(exist_ok=True)
     place, stage, name, manifest = job["data"]
-    told = _Told(rank == 0)
+    told = _Told(say if rank == 0 else None)
     out = _Noted(folder, scratch, Calls(stage), told, told.metric, Path(job["shared"]))
     data = Artifact(Path(place), stage, name, manifest)
     models = {k: ModelFolder(Path(p), f) for k, (p, f) in job["models"].items()}

@@ -39,29 +39,35 @@ def n_gpus() -> int:
 class World:
     """The processes that train together; one alone where nothing was launched."""
 
-    def __init__(self, rank: int = 0, size: int = 1) -> None:
+    def __init__(self, rank: int = 0, size: int = 1, *, met_by_us: bool = False) -> None:
         self.rank = rank
         self.size = size
+        self.met_by_us = met_by_us
+        """Whether the process group is ours to end."""
 
     @classmethod
     def join(cls, expected: int) -> "World":
-        """Meet the other processes that `torchrun` started. Raises ModelError where they are not as many as expected."""
+        """Meet the other processes that `torchrun` started, or take the group that who started them made.
+
+        Raises ModelError where they are not as many as expected.
+        """
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size != expected:
             raise ModelError(
                 f"{expected} training processes were asked for and {size} are here: some launchers start one process "
                 f"silently; use torchrun, or `processes: 1`"
             )
-        if size > 1:
+        meets = size > 1 and not dist.is_initialized()
+        if meets:
             backend = "nccl" if torch.cuda.is_available() else "gloo"
             dist.init_process_group(backend, timeout=timedelta(minutes=30))
             if torch.cuda.is_available():
                 torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-        return cls(int(os.environ.get("RANK", "0")), size)
+        return cls(int(os.environ.get("RANK", "0")), size, met_by_us=meets)
 
     def leave(self) -> None:
         """Part from the others."""
-        if self.size > 1:
+        if self.met_by_us:
             dist.destroy_process_group()
 
     def mine(self, sizes: Sequence[int]) -> list[int]:

@@ -1,0 +1,155 @@
+"""A run's connection to a Ray cluster: crews for its models, places for its training, leases from its budget.
+
+Keys are read from the environment of each node; none is sent.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from orcamath.cluster.blocks import over_nodes
+from orcamath.cluster.crew import Connection, RayCrew, first_line, shared_out
+from orcamath.cluster.purse import DriverPurse
+from orcamath.cluster.settings import EngineSettings
+from orcamath.cluster.spread import Spread
+from orcamath.cluster.training import TrainPart, trained_over_nodes
+from orcamath.errors import ModelError, RecipeError
+from orcamath.ports import Batched, Chat, InBlocks, StartProcesses
+from orcamath.records import digest
+from orcamath.settings import ModelSettings
+from orcamath.store.budget import Budget
+
+if TYPE_CHECKING:
+    from ray.actor import ActorHandle
+
+__all__ = ["RayEngine", "connected"]
+
+WAVES = 8
+"""A block of single calls is so many times what a worker has in flight: few workers wait for the last call of theirs."""
+OWN: dict[str, object] = {"object_store_memory": 200_000_000, "include_dashboard": False}
+"""Of a cluster that begins with us. It listens on the machine's address, and who reaches it can run code (docs/scale.md)."""
+
+
+@contextmanager
+def connected(settings: EngineSettings) -> Iterator[ModuleType]:
+    """Lend `ray`, connected to the cluster; one that begins here ends here. Inside another of these nothing is begun.
+
+    Raises RecipeError without the extra, ModelError where there is no cluster.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise RecipeError("`--engine ray` needs the extra `ray`: pip install 'orcamath[ray]', on all nodes") from None
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing of a run is told to anybody
+    if ray.is_initialized():
+        yield ray
+        return
+    own: dict[str, object] = {} if settings.address else OWN
+    try:
+        ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
+    except Exception as e:  # a bare one where a node is too busy to start
+        where = f"at `{settings.address}`" if settings.address else "that could be begun here"
+        raise ModelError(f"no Ray cluster {where} ({first_line(e)}): `ray start --head` begins one") from e
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+class RayEngine:
+    """A connection to a cluster, for one process of a run."""
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        run: str,
+        open_chat: Callable[[ModelSettings], Chat],
+        train_part: TrainPart,
+    ) -> None:
+        """`run` names what this process leaves on the nodes while it runs; `open_chat` opens a backend on one.
+
+        `train_part` does one process's part of a training there.
+
+        Raises RecipeError without the extra, ModelError where there is no cluster.
+        """
+        self._began = ExitStack()
+        self.ray: ModuleType = self._began.enter_context(connected(settings))
+        self.settings, self.run, self.open_chat, self.train_part = settings, run, open_chat, train_part
+        self._purse: ActorHandle | None = None
+        self._crews: dict[str, RayCrew] = {}
+
+    @property
+    def shared(self) -> EngineSettings:
+        """How other processes of the run reach this cluster."""
+        return self.settings._replace(address=self.ray.get_runtime_context().gcs_address)
+
+    def keep_books(self, budget: Budget, cap_usd: float | None, stages_usd: Mapping[str, float]) -> None:
+        """Let workers lease from this budget. Its file is opened on this node only."""
+        here = self.ray.get_runtime_context().get_node_id()
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        actor = self.ray.remote(DriverPurse).options(
+            num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False)
+        )
+        self._purse = actor.remote(budget.path.resolve(), cap_usd, dict(stages_usd))
+
+    def spread(self, settings: ModelSettings, chat: Chat) -> Chat:
+        """Return a model that the cluster's actors play. One whose calls lie with a provider for hours is left as it is."""
+        if isinstance(chat, Batched):
+            return chat
+        return Spread(chat, lambda: self._crew(settings, chat), WAVES * max(1, settings.concurrency // self.n_workers))
+
+    @property
+    def n_workers(self) -> int:
+        """Actors a model."""
+        there = self.ray.cluster_resources()
+        return self.settings.workers or max(1, int(there.get("GPU", 0) or there.get("CPU", 1)))
+
+    @property
+    def in_blocks(self) -> InBlocks:
+        """Who does work that is the same block by block."""
+        return over_nodes(self.ray)
+
+    @property
+    def start_processes(self) -> StartProcesses:
+        """Who starts the processes of a training."""
+        return trained_over_nodes(self.ray, self.train_part)
+
+    def dismiss(self) -> None:
+        """Let all actors go, and what they left on their nodes."""
+        for crew in self._crews.values():
+            crew.leave()
+        self._crews = {}
+
+    def close(self) -> None:
+        """Dismiss, and end the cluster where it began with us."""
+        self.dismiss()
+        self._began.close()
+
+    def ask(self) -> Callable[..., Any] | None:
+        """Return what a worker reaches the purse by."""
+        return None if self._purse is None else _Ask(self._purse)
+
+    def _crew(self, settings: ModelSettings, chat: Chat) -> "RayCrew":
+        """Return the model's crew. One that holds weights goes after each fill: training and the next student want the room."""
+        key = digest(settings.model_dump(mode="json"))
+        crew = self._crews.get(key)
+        if crew is None or crew.gone:
+            here = Connection(self.ray, self.settings, self.n_workers, self.run, self.open_chat, self.ask())
+            crew = self._crews[key] = RayCrew(here, shared_out(settings, self.n_workers), chat)
+        return crew
+
+
+class _Ask:
+    """Calls a method of the purse and waits; picklable."""
+
+    def __init__(self, purse: "ActorHandle") -> None:
+        self.purse = purse
+
+    def __call__(self, method: str, *arguments: object) -> object:
+        import ray
+
+        return ray.get(getattr(self.purse, method).remote(*arguments))
