@@ -5,7 +5,8 @@
 `collect` (duplicates searched), `alike` (clusters of near-identical fillings of one template), `check` (all looks, against
 1,319 questions), `judge` (rules, on answers with a marker), `preferences` (of four samples a problem), `export` (the hub's form),
 `report` and `status` (of a run of n lessons). Each is a process of its own, as often as `--rounds`. Given are the median, least
-and most of its CPU time, and its largest resident memory: commands whole, all else without their start and the making of rows.
+and most CPU time: of commands from start to end, of all else without the start and the making of rows; and the largest resident
+memory of the process, in which `alike`, `check` and `judge` hold their rows (about 1 kB each).
 Questions are put together from sentences of GSM8K where ORCAMATH_TEST_DATA has it, else from made-up words.
 """
 
@@ -45,7 +46,7 @@ def collecting(n: int, root: Path) -> float:
     from orcamath.stages.collect import CollectSettings, collect
     from orcamath.store.artifacts import Store
 
-    store, rows = Store(root), texts(n)
+    store, rows = Store(root), contamination.texts(n, 0)
     made = store.stage(
         "seeds", 1, None, [], lambda out: wrote(out.write("problems", (Problem.make(t, "seed", "own") for t in rows)))
     )
@@ -102,23 +103,27 @@ def preferring(n: int, root: Path) -> float:
     from orcamath.store.artifacts import Output, Store
 
     store = Store(root)
-    exercises = [
-        Exercise(problem_id=f"{i:032x}", question=text, reference="1", label="teacher", solution="1 = 1\n#### 1")
-        for i, text in enumerate(texts(n // 4))
-    ]
-    tries = [
-        Attempt.make(e.problem_id, k, f"so it is {k}\n#### {k}", "student", token_ids=None, finish_reason="stop")
-        for e in exercises
-        for k in range(4)
-    ]
+
+    def exercises() -> Iterator[Exercise]:
+        for i, text in enumerate(contamination.texts(n // 4, 0)):
+            yield Exercise(
+                problem_id=f"{i:032x}", question=text, reference="1", label="teacher", solution="1 = 1\n#### 1"
+            )
+
+    def tries() -> Iterator[Attempt]:
+        for i in range(n // 4):
+            for k in range(4):
+                text = f"so it is {k}\n#### {k}"
+                yield Attempt.make(f"{i:032x}", k, text, "student", token_ids=None, finish_reason="stop")
+
     said = ("disagrees", "agrees", "disagrees", "disagrees")
 
     def practised(out: Output) -> None:
-        out.write("exercises", exercises)
-        out.write("attempts", tries)
+        out.write("exercises", exercises())
+        out.write("attempts", tries())
         out.write(
             "verdicts",
-            (Verdict(attempt_id=t.id, problem_id=t.problem_id, outcome=said[t.draw], by="rules") for t in tries),
+            (Verdict(attempt_id=t.id, problem_id=t.problem_id, outcome=said[t.draw], by="rules") for t in tries()),
         )
 
     made, settings = store.stage("judge", 1, None, [], practised), PreferSettings()

@@ -6,7 +6,7 @@ bidirectional overrides, zero-width characters and lone surrogates become visibl
 
 import re
 
-__all__ = ["clip", "escaped", "visible"]
+__all__ = ["clip", "escaped", "one_line", "visible"]
 
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
@@ -33,3 +33,8 @@ def clip(text: str, limit: int, whole: int | None = None) -> str:
     """Cut text to `limit` characters and say so; `whole` is its true length where `text` is already a part of it."""
     n = len(text) if whole is None else whole
     return text if n <= limit else f"{text[:limit]} … [cut here: {limit:,} of {n:,} characters shown]"
+
+
+def one_line(text: str, limit: int) -> str:
+    """Return text on one line, without what cannot be seen, cut to `limit` characters."""
+    return clip(visible(" ".join(text.split())), limit)

@@ -18,6 +18,7 @@ from orcamath.plan import Plan, Range, paid_before, plan
 from orcamath.ports import Progress
 from orcamath.recipe_file import load
 from orcamath.recipe_settings import Recipe
+from orcamath.report.arms import key_of
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Budget
 from orcamath.store.prices import price_of
@@ -152,7 +153,7 @@ def _columns(table: Table, *names: str) -> None:
 
 
 def _label(arm: str, stage: str) -> Text:
-    return Text(f"{arm}: {stage}" if arm else stage)
+    return Text(key_of(arm, stage))
 
 
 def _maybe(span: Range | None, digits: int = 0) -> str:

@@ -11,11 +11,9 @@ from orcamath.checks.models import models_asked
 from orcamath.errors import RecipeError
 from orcamath.recipe_settings import Recipe
 from orcamath.store.hosts import host_named
-from orcamath.store.prices import is_unpriced
+from orcamath.store.prices import PAID_BACKENDS, is_unpriced
 
 __all__ = ["check_prices", "leaving"]
-
-_WIRES = ("openai_compatible", "openai_batch")
 
 
 def leaving(recipe: Recipe) -> list[str]:
@@ -25,7 +23,7 @@ def leaving(recipe: Recipe) -> list[str]:
 
 def _hosts(recipe: Recipe) -> Iterator[str]:
     for role, model in models_asked(recipe).items():
-        if model.backend in _WIRES:
+        if model.backend in PAID_BACKENDS:
             url = model.base_url or OPENAI
             names = ", ".join(f"${{{name}}}" for name in variables_of(model, url))
             yield f"{role.replace('_', ' ')}: prompts go to {host_named(url)}, with {names or 'no variable'}"

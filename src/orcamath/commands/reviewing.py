@@ -16,7 +16,7 @@ from orcamath.report.arms import arms_of, own
 from orcamath.stages.review import TAUGHT, ToRead, before_training, to_read
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.marks import MARKS, Mark, Marks, read_marks
-from orcamath.visible import clip, visible
+from orcamath.visible import one_line
 from orcamath.workshop import Reviewers
 
 __all__ = ["lessons_marked", "lessons_shown", "reviewers_of"]
@@ -103,18 +103,14 @@ def _lines(found: ToRead, marks: Mapping[str, Mark]) -> Iterator[str]:
     if found.rejects:
         yield f"{len(found.rejects)} of {found.n_rejects:,} rejects, some of each reason:"
     for label, rejected in found.rejects:
-        yield f"  {label}: {rejected.reason}{f' ({_line(rejected.detail, 100)})' if rejected.detail else ''}"
-        yield f"    {_line(rejected.text, 200)}"
+        yield f"  {label}: {rejected.reason}{f' ({one_line(rejected.detail, 100)})' if rejected.detail else ''}"
+        yield f"    {one_line(rejected.text, 200)}"
 
 
 def _lesson(lesson: Lesson, marks: Mapping[str, Mark]) -> Iterator[str]:
     mark = marks.get(lesson.id) or marks.get(lesson.problem_id)
-    said = f", marked {mark.mark} {_line(mark.note, 80)}".rstrip() if mark is not None else ""
-    known = f", known answer {_line(lesson.gold, 30)}" if lesson.gold is not None else ""
+    said = f", marked {mark.mark} {one_line(mark.note, 80)}".rstrip() if mark is not None else ""
+    known = f", known answer {one_line(lesson.gold, 30)}" if lesson.gold is not None else ""
     yield f"  {lesson.id[:NAME_CHARS]}  {lesson.origin}, {lesson.verified}{known}{said}"
-    yield f"    Q {_line(lesson.question, 300)}"
-    yield f"    A {_line(lesson.answer, 400)}"
-
-
-def _line(text: str, limit: int) -> str:
-    return clip(visible(" ".join(text.split())), limit)
+    yield f"    Q {one_line(lesson.question, 300)}"
+    yield f"    A {one_line(lesson.answer, 400)}"

@@ -16,7 +16,7 @@ from orcamath.sources.choosing import SharesSettings
 from orcamath.sources.look import FirstLook, drawn, look
 from orcamath.sources.source import SourceSettings
 from orcamath.store.hosts import host_of, is_loopback
-from orcamath.visible import clip, visible
+from orcamath.visible import one_line
 from orcamath.yaml_reader import read_yaml
 
 __all__ = ["write_starter"]
@@ -146,7 +146,7 @@ def _told(seen: FirstLook) -> Iterator[str]:
     yield " ".join(_about(seen))
     yield f"  columns: {_mapped(seen)}"
     for problem in seen.rows:
-        yield f"  {_line(problem.question, 110)} → {_line(problem.answer or 'no answer', 40)}"
+        yield f"  {one_line(problem.question, 110)} → {one_line(problem.answer or 'no answer', 40)}"
     if seen.bad:
         yield f"  {_bad(seen)}"
 
@@ -163,28 +163,24 @@ def _about(seen: FirstLook) -> Iterator[str]:
 
 def _mapped(seen: FirstLook) -> str:
     ours = {theirs: ours for ours, theirs in seen.settings.columns.items()}
-    return ", ".join(f"{_line(c, 40)} → {ours[c]}" if c in ours else _line(c, 40) for c in seen.columns)
+    return ", ".join(f"{one_line(c, 40)} → {ours[c]}" if c in ours else one_line(c, 40) for c in seen.columns)
 
 
 def _bad(seen: FirstLook) -> str:
     first = seen.bad[0]
     n = f"{len(seen.bad):,} row{'s are' if len(seen.bad) > 1 else ' is'}"
-    return f"{n} no problem and left out, the first: {_line(f'{first.item} {first.detail}', 160)}"
+    return f"{n} no problem and left out, the first: {one_line(f'{first.item} {first.detail}', 160)}"
 
 
 def _counts(counted: Mapping[str, int]) -> str:
     return ", ".join(f"{n:,} {name}" for name, n in counted.items()) or "none"
 
 
-def _line(text: str, limit: int) -> str:
-    return clip(visible(" ".join(text.split())), limit)
-
-
 # what is written
 
 
 def _source_lines(seen: FirstLook, chosen: Sequence[SourceSettings]) -> Iterator[str]:
-    yield f"    # {_line(' '.join(_about(seen)), 200)}"
+    yield f"    # {one_line(' '.join(_about(seen)), 200)}"
     yield f"    # columns: {_mapped(seen)}"
     if seen.bad:
         yield f"    # {_bad(seen)}"

@@ -14,7 +14,7 @@ from orcamath.sources.passes import ReadingFacts
 from orcamath.stages.facts import facts_of
 from orcamath.store.artifacts import Artifact
 from orcamath.store.facts import Facts
-from orcamath.visible import clip, visible
+from orcamath.visible import one_line, visible
 
 __all__ = ["card", "plain_cell"]
 
@@ -24,7 +24,7 @@ _MARKUP = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|!&"})
 
 def plain_cell(text: object, limit: int = 300) -> str:
     """Return text that Markdown shows as it is, on one line."""
-    return clip(visible(" ".join(str(text).split())), limit).translate(_MARKUP)
+    return one_line(str(text), limit).translate(_MARKUP)
 
 
 def card(title: str, n: int, by: Mapping[str, Mapping[str, int]], stages: Sequence[Artifact]) -> str:

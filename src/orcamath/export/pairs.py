@@ -4,6 +4,7 @@ TRL's KTOTrainer estimates its KL from the neighbouring row of a batch. Rows of 
 responses to the *same* question, silently; so the unpaired set is shuffled, by hash, and keeps equal problems apart.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 from orcamath.records import Preference, digest
@@ -45,13 +46,17 @@ def unpaired_rows(preferences: Iterable[Preference], seed: int = 0) -> list[dict
     return _apart([(problem, row) for _, problem, row in rows])
 
 
-def _apart(rows: list[tuple[str, dict[str, object]]]) -> list[dict[str, object]]:
-    """Take rows in order, but hold back one that would follow another of its problem until a stranger has come."""
+def _apart(rows: Iterable[tuple[str, dict[str, object]]]) -> list[dict[str, object]]:
+    """Take rows in order, but hold back one that would follow another of its problem until a row of another problem has come."""
     out: list[dict[str, object]] = []
-    last, held = "", list[tuple[str, dict[str, object]]]()
-    for entry in rows:
-        held.append(entry)
-        while (k := next((k for k, (problem, _) in enumerate(held) if problem != last), None)) is not None:
-            last, row = held.pop(k)
-            out.append(row)
-    return out + [row for _, row in held]
+    last, held = "", deque[dict[str, object]]()  # all of the problem `last`
+    for problem, row in rows:
+        if problem == last:
+            held.append(row)
+            continue
+        out.append(row)
+        if held:
+            out.append(held.popleft())
+        else:
+            last = problem
+    return [*out, *held]

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from orcamath.records import Attempt, Exercise, Lesson, Problem
+from orcamath.report.arms import key_of
 from orcamath.report.rows import Student
 from orcamath.stages.preferences import PreferFacts
 from orcamath.stages.review import before_training, to_read
@@ -87,8 +88,7 @@ def doubted(arm: str, made: Mapping[str, Artifact]) -> Iterator[Excerpt]:
         practised = made.get(f"reask {number}") or made.get(f"practice {number}")
         ids = preferred.said(PreferFacts).teacher_doubted_ids if kind == "preferences" else ()
         if practised is not None and ids:
-            where = f"{arm}: {label}" if arm else label
-            yield from _against_teacher(f"{where}, the teacher is doubted", practised, ids[:MAX_DOUBTED])
+            yield from _against_teacher(f"{key_of(arm, label)}, the teacher is doubted", practised, ids[:MAX_DOUBTED])
 
 
 def _against_teacher(group: str, practised: Artifact, ids: Iterable[str]) -> Iterator[Excerpt]:

@@ -7,6 +7,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from orcamath.report.arms import key_of
 from orcamath.report.fold import Results, StageRow
 from orcamath.report.measures import Columns, levels, measures, percent
 from orcamath.report.rows import Contrast, ResultRow
@@ -40,7 +41,7 @@ def tables(results: Results) -> Iterator[RenderableType]:
         "Kept and rejected",
         ["stage", "kept", "rejected", "reasons"],
         (
-            [_label(s.arm, s.label), f"{s.kept:,}", f"{_lost(s):,}", _reasons(s.rejected | s.failed)]
+            [key_of(s.arm, s.label), f"{s.kept:,}", f"{_lost(s):,}", _reasons(s.rejected | s.failed)]
             for s in results.stages
             if s.kept or _lost(s)
         ),
@@ -57,7 +58,7 @@ def tables(results: Results) -> Iterator[RenderableType]:
         "Time per stage",
         ["stage", "made", "seconds"],
         (
-            [_label(s.arm, s.label), ", ".join(f"{n:,} {t}" for t, n in s.rows.items()), f"{s.seconds:,.1f}"]
+            [key_of(s.arm, s.label), ", ".join(f"{n:,} {t}" for t, n in s.rows.items()), f"{s.seconds:,.1f}"]
             for s in results.stages
         ),
     )
@@ -157,10 +158,6 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[str]], *, 
     for row in rows:
         made.add_row(*(Text(visible(cell)) for cell in row))  # here already, so that its width is counted
     return made
-
-
-def _label(arm: str, label: str) -> str:
-    return f"{arm}: {label}" if arm else label
 
 
 def _lost(stage: StageRow) -> int:

@@ -19,7 +19,7 @@ from orcamath.store.facts import Facts
 from orcamath.store.seals import changed, read_sealed, unseal
 from orcamath.store.tables import read_columns, read_table
 
-__all__ = ["MANIFEST_VERSION", "Artifact", "manifest_of", "set_aside"]
+__all__ = ["MANIFEST_VERSION", "Artifact", "manifest_of", "set_aside", "table_of"]
 
 MANIFEST_VERSION = 1
 R = TypeVar("R", bound=Record)
@@ -68,12 +68,12 @@ class Artifact:
 
     def read(self, record: type[R], table: str | None = None) -> Iterator[R]:
         """Stream a table; its name follows from the record. Raises Damaged where it is not what was sealed."""
-        name = table or _table_of(record)
+        name = table or table_of(record)
         return read_table(self.table(name), record) if self.has(name) else iter(())
 
     def columns(self, record: type[Record], *names: str) -> Iterator[tuple[Any, ...]]:
         """Stream some columns of the table of these records: many times faster. Raises as `read`."""
-        name = _table_of(record)
+        name = table_of(record)
         return read_columns(self.table(name), record, *names) if self.has(name) else iter(())
 
     def table(self, name: str) -> Path:
@@ -108,7 +108,8 @@ class Artifact:
         return float(made["seconds"]) if made is not None else 0.0
 
 
-def _table_of(record: type[Record]) -> str:
+def table_of(record: type[Record]) -> str:
+    """Return the name of the table that holds records of this kind."""
     return next(name for name, entry in SCHEMAS.items() if entry.record is record)
 
 

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 
 from orcamath.errors import UsageError
 from orcamath.records import (
-    SCHEMAS,
     Attempt,
     Chosen,
     Exercise,
@@ -29,6 +28,7 @@ from orcamath.records import (
     Verdict,
 )
 from orcamath.store.artifacts import Artifact
+from orcamath.store.sealed import table_of
 from orcamath.store.tables import Where, among, read_table
 
 __all__ = ["Ancestry", "Practised", "Seen", "ancestry"]
@@ -123,7 +123,7 @@ def _label(stage: Artifact) -> str:
 
 def _where(stage: Artifact, record: type[R], column: str, values: Iterable[str]) -> Iterator[R]:
     """Yield the rows whose column is one of the values (for a list: has one of them in it)."""
-    table = next(n for n, entry in SCHEMAS.items() if entry.record is record)
+    table = table_of(record)
     if not stage.has(table):
         return iter(())
     return _rows(stage.table(table), record, column, among(column, values))
@@ -140,7 +140,7 @@ def _rows(path: Path, record: type[R], column: str, mask: Where) -> Iterator[R]:
 
 
 def _starting(stage: Artifact, record: type[R], column: str, prefix: str) -> Iterator[R]:
-    table = next(n for n, entry in SCHEMAS.items() if entry.record is record)
+    table = table_of(record)
     if not stage.has(table):
         return iter(())
     path = stage.table(table)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from orcamath.records import Preference, Problem, Response
 from orcamath.view.ancestry import Ancestry, Practised
-from orcamath.visible import clip, visible
+from orcamath.visible import clip, one_line, visible
 
 __all__ = ["markup", "rendered"]
 
@@ -28,14 +28,13 @@ def markup(text: str) -> str:
     return escape(visible(text))
 
 
+def _line(text: str) -> str:
+    return one_line(text, BRIEF)
+
+
 def _theirs(text: str, limit: int, indent: str = "    ") -> Iterator[str]:
     shown = clip(visible(text), limit)
     return (indent + line for line in shown.split("\n"))
-
-
-def _line(text: str) -> str:
-    """One line of theirs, cut short."""
-    return clip(" ".join(visible(text).split()), BRIEF)
 
 
 def _brief(problem: Problem) -> str:
