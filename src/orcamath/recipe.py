@@ -73,11 +73,8 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
             lessons = grown_again(number, step.grow, recipe, shop, lessons, tests, rounds)
         if step.more_sft is not None:
             trained = shop.stage(imitate.of(number), step.more_sft, lessons, tools.model_of(trained))
-        elif (how := step.online) is not None:
-            settings, loss = RoundsSettings(practice=step.practice, **dict(how)), tools.loss(how.loss)
-            trained = shop.stage(
-                online.of(number), settings, lessons, tools.model_of(trained), tools.judge(recipe), loss
-            )
+        elif step.online is not None:
+            trained = _play(number, step, recipe, shop, lessons, trained)
         else:
             reference = first if recipe.reference == "first" else trained
             trained = _iterate(number, step, recipe, shop, lessons, trained, reference, rounds)
@@ -119,6 +116,17 @@ def _reviewed(recipe: Recipe, taught: Artifact, shop: Workshop) -> Artifact:
             f"`orcamath view RUN` all, and both mark what is bad. `{shop.reviewers.goes_on}` leaves that out and goes on"
         )
     return unmarked(shop, taught)
+
+
+def _play(
+    number: int, step: Iteration, recipe: Recipe, shop: Workshop, lessons: Artifact, trained: Artifact
+) -> Artifact:
+    """Train on samples of the student as it is at each step, judged at once."""
+    assert step.online is not None
+    tools, how = shop.tools, step.online
+    settings = RoundsSettings(practice=step.practice, **dict(how))
+    student, judge, loss = tools.model_of(trained), tools.judge(recipe), tools.loss(how.loss)
+    return shop.stage(online.of(number), settings, lessons, student, judge, loss)
 
 
 def _iterate(

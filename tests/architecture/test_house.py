@@ -79,7 +79,7 @@ TORCH_ROOMS = (
     "orcamath.classroom.pretrain",
 )
 TORCH = {"torch", "transformers", "accelerate", "peft", "tokenizers", "safetensors"}
-MAX_FILE, MAX_FUNCTION, MAX_RECIPE = 320, 48, 200
+MAX_FILE, MAX_FUNCTION, MAX_RECIPE = 320, 40, 200
 MAX_ANY = 199
 """Mentions in all of src: where libraries without types and JSON of others come in."""
 EMPTY_NAMES = {"utils", "util", "helpers", "common", "misc", "base", "manager", "handler"}

@@ -100,13 +100,7 @@ def choose(sentence: str, question: str = "") -> Choice | None:
         sure = (len(digits) > 0 or len(every) == 1) and not _doubtful(sentence, among[0], question)
         return Choice(among[0], sure and not reasoned, rest)  # `40, because 9 - 5 = 4`: a reason is the result at times
     if "(" in sentence and (aside := _ASIDE.search(sentence)):
-        # `5 shelves (4 on each, and 4*5=20)`: what stands in brackets explains a number before it
-        outside = [q for q in among if not aside.start() < q.start < aside.end()]
-        if outside and outside[0].start < aside.start():
-            among, sentence = (
-                outside,
-                sentence[: aside.start()] + " " * (aside.end() - aside.start()) + sentence[aside.end() :],
-            )
+        sentence, among = _without_aside(sentence, aside, among)
     link, behind = _linked(sentence, among)
     if behind and link and (behind[0].start <= link.end() + 3 or len({q.value for q in behind}) == 1):
         return _first_of(sentence, behind, question, rest)
@@ -120,6 +114,14 @@ def choose(sentence: str, question: str = "") -> Choice | None:
     if (condition := _CONDITION.match(sentence)) and any(q.start > condition.end() for q in among):
         among = [q for q in among if q.start > condition.end()]
     return _by_score(sentence, question, behind or among, rest)
+
+
+def _without_aside(sentence: str, aside: re.Match[str], among: list[Quantity]) -> tuple[str, list[Quantity]]:
+    """Blank out what stands in brackets behind a number, with its numbers: `5 shelves (4 on each, and 4*5=20)` explains the 5."""
+    outside = [q for q in among if not aside.start() < q.start < aside.end()]
+    if not outside or outside[0].start >= aside.start():
+        return sentence, among
+    return sentence[: aside.start()] + " " * len(aside[0]) + sentence[aside.end() :], outside
 
 
 def _labels(sentence: str, q: Quantity, question: str) -> bool:

@@ -74,6 +74,12 @@ _BINOMIALS = {"binom", "dbinom", "tbinom"}
 _COMMAND = re.compile(r"\\([A-Za-z]+|.|\n)|\{(\\?[-+,])\}")
 _SET_BRACES = {"{": "\x0e", "}": "\x0f"}
 """Braces that are shown, `\\{1, 2\\}`, while those of the markup become brackets."""
+_SIGNS = {
+    **_SET_BRACES,
+    **{sign: sign for sign in "$%&#_^"},
+    **dict.fromkeys(("!", "left", "right", "(", ")", "[", "]", "big", "Big"), ""),
+}
+"""What the commands of one sign, and those about size, are written as; any other command is a blank."""
 _MARKDOWN = re.compile(r"(?<=[0-9)])(\*\*)(?=[0-9(])|\*\*+|`+|__+")
 
 
@@ -141,12 +147,8 @@ def _commands(text: str, depth: int) -> str:
                 out.append(_commands(inside, depth + 1))
                 at = end
         elif name == "sqrt":
-            root = text[at + 1 : at + 2] if text[at : at + 1] == "[" and text[at + 2 : at + 3] == "]" else ""
-            inside, at = braced(text, at + 3 if root else at)
-            if root:
-                out.append(f"({inside if depth >= 8 else _commands(inside, depth + 1)})^(1/{root})")
-                continue
-            out.append(f"sqrt({_commands(inside, depth + 1) if depth < 8 else inside})")
+            root, at = _root(text, at, depth)
+            out.append(root)
         elif name in _WORDS:
             if name == "circ" and out and out[-1].endswith("^"):
                 out[-1] = out[-1][:-1]
@@ -154,16 +156,18 @@ def _commands(text: str, depth: int) -> str:
                 out[-1] = out[-1][:-2]
                 at += text[at : at + 1] == "}"
             out.append(_WORDS[name])
-        elif name in "{}":
-            out.append(_SET_BRACES[name])
-        elif name in "$%&#_^":
-            out.append(name)
-        elif name in ("!", "left", "right", "(", ")", "[", "]", "big", "Big"):
-            out.append("")
         else:
-            out.append(" ")
+            out.append(_SIGNS.get(name, " "))
     out.append(text[at:])
     return "".join(out)
+
+
+def _root(text: str, at: int, depth: int) -> tuple[str, int]:
+    """Return the root whose braces, or `[3]` before them, begin at `at`, and where it ends."""
+    root = text[at + 1 : at + 2] if text[at : at + 1] == "[" and text[at + 2 : at + 3] == "]" else ""
+    inside, end = braced(text, at + 3 if root else at)
+    inside = _commands(inside, depth + 1) if depth < 8 else inside
+    return f"({inside})^(1/{root})" if root else f"sqrt({inside})", end
 
 
 def _fraction(top: str, below: str) -> str:

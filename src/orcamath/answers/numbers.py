@@ -179,15 +179,21 @@ def _from_digits(text: str, match: re.Match[str]) -> Quantity | None:
         below = exact(ratio[1])
         if below:
             return Quantity(value / below, text[start : ratio.end()], start, ratio.end(), "ratio")
-    if form == "number" and ("^" in text) and (power := _TO_POWER.match(text, end)):
-        value, end = _powered(value, power), power.end()
-    if scale := _SCALE.match(text, end):
-        value, end = value * (SCALES[scale[1].lower()] if scale[1] else GLUED_SCALES[scale[2] or scale[3]]), scale.end()
+    value, end = _scaled(text, end, value, may_have_power=form == "number")
     unit = ""
     if percent := PERCENT.match(text, end):
         value, end, form, unit = value / 100, percent.end(), "percent", "%"
     start, value, currency = _in_front(text, start, value)
     return Quantity(value, text[start:end], start, end, form, unit or currency)
+
+
+def _scaled(text: str, end: int, value: Fraction, *, may_have_power: bool) -> tuple[Fraction, int]:
+    """Take in the power and the scale behind a number: `5 × 10^6`, `3 million`, `4k`."""
+    if may_have_power and "^" in text and (power := _TO_POWER.match(text, end)):
+        value, end = _powered(value, power), power.end()
+    if scale := _SCALE.match(text, end):
+        value, end = value * (SCALES[scale[1].lower()] if scale[1] else GLUED_SCALES[scale[2] or scale[3]]), scale.end()
+    return value, end
 
 
 def _powered(value: Fraction, power: re.Match[str]) -> Fraction:

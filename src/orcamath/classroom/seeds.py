@@ -9,13 +9,14 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from orcamath.classroom.grammar import MAX_STEPS, render
 from orcamath.classroom.growing import family, n_operations, split_of, stories
 from orcamath.classroom.solving import Story, solve
 from orcamath.errors import RecipeError, nearest
 from orcamath.records import Problem, Settings, Split
+from orcamath.settings import read_options
 from orcamath.sources.source import SourceSettings, generated
 
 __all__ = ["LICENCE", "SeedOptions", "read"]
@@ -43,13 +44,7 @@ def read(settings: SourceSettings) -> Iterator[Problem]:
     split = next((s for s in _SPLITS if s == (settings.split or "train")), None)
     if split is None:
         raise RecipeError(f"the classroom has no split `{settings.split}`; {nearest(str(settings.split), _SPLITS)}")
-    try:
-        options = SeedOptions.model_validate(settings.options)
-    except ValidationError as e:
-        first = e.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(f"`{name}`" for name in SeedOptions.model_fields)
-        raise RecipeError(f"source `{settings.name}`, option `{where}`: {first['msg']}; known: {known}") from e
+    options = read_options(SeedOptions, settings.options, f"source `{settings.name}`")
     inverse = options.inverse if options.inverse is not None else (0.0 if split == "train" else 0.5)
     left = options.n if settings.limit is None else min(options.n, settings.limit)
     seen: set[str] = set()

@@ -110,6 +110,25 @@ def _step(path: Path) -> int:
     return int(path.name.removesuffix(EPOCH).removeprefix("step-"))
 
 
+def _newest(folder: Path, world_size: int, how: Literal["exact", "epoch"]) -> Path | None:
+    """Return the checkpoint to go on from; None where there is none. Raises ModelError as `resume` does."""
+    found = _whole(folder)
+    if not found:
+        return None
+    wrote = _state(found[-1])["world_size"]
+    if wrote == world_size:
+        return found[-1]
+    ended = _epochs(found)[-1:]
+    back = f"step {_step(ended[0])}, the end of the last finished epoch" if ended else "the beginning (no epoch ended)"
+    if how == "exact":
+        raise ModelError(
+            f"the checkpoint `{found[-1]}` was written by {wrote} processes and this run has {world_size}: start it with "
+            f"`processes: {wrote}` again, or set `resume: epoch` to go on from {back}"
+        )
+    log.warning("%d processes wrote the last checkpoint, now %d: going on from %s", wrote, world_size, back)
+    return ended[0] if ended else None
+
+
 def resume(
     folder: Path,
     model: "PreTrainedModel",
@@ -123,27 +142,9 @@ def resume(
     Where it was written by another number of processes: `exact` raises ModelError, `epoch` goes back to the end of the last
     finished epoch, or to the beginning where none was finished.
     """
-    found = _whole(folder)
-    if not found:
+    if (path := _newest(folder, world_size, how)) is None:
         return None
-    path = found[-1]
     content = _state(path)
-    wrote = content["world_size"]
-    if wrote != world_size:
-        ended = _epochs(found)[-1:]
-        back = (
-            f"step {_step(ended[0])}, the end of the last finished epoch" if ended else "the beginning (no epoch ended)"
-        )
-        if how == "exact":
-            raise ModelError(
-                f"the checkpoint `{path}` was written by {wrote} processes and this run has {world_size}: start it with "
-                f"`processes: {wrote}` again, or set `resume: epoch` to go on from {back}"
-            )
-        log.warning("%d processes wrote the last checkpoint, now %d: going on from %s", wrote, world_size, back)
-        if not ended:
-            return None
-        path = ended[0]
-        content = _state(path)
     weights = load_file(path / "weights.safetensors")
     with torch.no_grad():
         for name, parameter in _trained(model):

@@ -52,11 +52,8 @@ def encode_group(preference: Preference, encoder: Encoder, *, multiplicity: bool
     """
     prompt = encoder.prompt(preference.question)
     index: dict[tuple[bool, tuple[int, ...]], int] = {}
-    weights: list[float] = []
-    off_topic: list[bool] = []
-    shares: list[float] = []
-    sides: list[list[int]] = []
-    times: list[list[float]] = []
+    weights, shares, off_topic = list[float](), list[float](), list[bool]()
+    sides, times = list[list[int]](), list[list[float]]()
     n_cut = 0
     for desirable, side in ((True, preference.positives), (False, preference.negatives)):
         places, counts = [], []

@@ -100,13 +100,9 @@ def train(work: Training, scratch: Path, progress: Progress, metric: Callable[..
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
     torch.manual_seed(settings.seed)
-    begun = checkpoint.resume(scratch, model, optimizer, world.size, how=settings.resume)
-    first = begun.step if begun else 0
-    world.wait()  # everyone has read
-    if world.rank == 0:
-        checkpoint.discard_after(scratch, first)
-    losses: list[float] = begun.state["losses"] if begun else []
-    n_tokens: int = begun.state["n_tokens"] if begun else 0
+    first, state = _begun(scratch, work, optimizer, world)
+    losses: list[float] = state["losses"]
+    n_tokens: int = state["n_tokens"]
     progress.begin("train", len(steps))
     progress.advance(first)
     for i in range(first, len(steps)):
@@ -132,6 +128,16 @@ def train(work: Training, scratch: Path, progress: Progress, metric: Callable[..
     progress.end()
     tail = losses[-max(1, len(losses) // 10) :]
     return Done(len(steps), n_tokens, sum(tail) / len(tail))
+
+
+def _begun(scratch: Path, work: Training, optimizer: AdamW, world: World) -> checkpoint.Resumed:
+    """Bring the newest checkpoint back and remove those behind the step that is gone on from; step 0 where there is none."""
+    found = checkpoint.resume(scratch, work.model, optimizer, world.size, how=work.settings.resume)
+    begun = found or checkpoint.Resumed(0, {"losses": [], "n_tokens": 0})
+    world.wait()  # everyone has read
+    if world.rank == 0:
+        checkpoint.discard_after(scratch, begun.step)
+    return begun
 
 
 def _gradients(work: Training, i: int, room: Room, world: World) -> StepReport:

@@ -28,6 +28,26 @@ from orcamath.student.watch import Watch
 __all__ = ["train_on_preferences", "usable"]
 
 
+def _needed(loss: LossFunction, settings: LearnSettings) -> frozenset[str]:
+    """Return what a loss needs (see `needs_of`). Raises ModelError for one that learns online only."""
+    need = needs_of(loss)
+    if "samples" in need:
+        raise ModelError(
+            f"`learn.loss: {settings.loss}` needs the samples of online rounds: say `online: {{loss: {settings.loss}}}`"
+        )
+    return need
+
+
+def _counts(groups: Sequence[Group]) -> dict[str, int]:
+    return {
+        "n_problems": len(groups),
+        "n_responses": sum(len(g.responses) for g in groups),
+        "n_pairs": sum(len(g.pairs) for g in groups),
+        "n_off_topic": sum(sum(g.off_topic) for g in groups),
+        "n_cut": sum(g.n_cut for g in groups),
+    }
+
+
 def train_on_preferences(
     out: Output,
     settings: LearnSettings,
@@ -38,12 +58,7 @@ def train_on_preferences(
     world: World = ALONE,
 ) -> LearnFacts:
     """Do the work of the stage `learn`."""
-    remembered = (out.shared or out.scratch) / "reference"
-    need = needs_of(loss)
-    if "samples" in need:
-        raise ModelError(
-            f"`learn.loss: {settings.loss}` needs the samples of online rounds: say `online: {{loss: {settings.loss}}}`"
-        )
+    remembered, need = (out.shared or out.scratch) / "reference", _needed(loss, settings)
     loaded = load_model(student, dtype=training_dtype(settings), quantize=quantize_of(settings))
     groups, dropped = _groups(out, settings, preferences, Encoder(loaded.tokenizer, settings.max_tokens), need)
     steps = planned_steps(len(groups), settings)
@@ -69,12 +84,8 @@ def train_on_preferences(
     trained = [groups[k] for s in steps for k in s]
     return LearnFacts(
         loss=settings.loss,
-        n_problems=len(groups),
         dropped=dict(sorted(dropped.items())),
-        n_responses=sum(len(g.responses) for g in groups),
-        n_pairs=sum(len(g.pairs) for g in groups),
-        n_off_topic=sum(sum(g.off_topic) for g in groups),
-        n_cut=sum(g.n_cut for g in groups),
+        **_counts(groups),
         n_answer_tokens=sum(len(r) for g in trained for r in g.responses),
         n_tokens_without_gradient=_scored(asked, trained, apart=apart) if "z0" in need else 0,
         warnings=tuple(watch.said),
