@@ -6,18 +6,19 @@ import signal
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from commanding import Done, call_in
 from orcamath.errors import DataError
-from orcamath.ports import Message, Request
+from orcamath.ports import Message, Reply, Request, Usage
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Budget, Price
 from orcamath.store.leases import account_of
 from orcamath.store.ledger import Ledger
+from orcamath.view.calls import RememberedCalls, latest_calls, new_calls
 from orcamath.view.find import Query, page, record_totals
 from orcamath.view.opened import Opened
 from viewing import served
@@ -255,6 +256,27 @@ def test_what_the_viewer_cannot_read_is_one_message(
         for answer in (record, *map(viewer.ask, (f"api/story?id={name}", "api/live", "api/doubts?list=judges"))):
             assert answer.status in (200, 400) or "`orcamath fsck`" in answer.json()["error"]
     assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("value", [7, 0.5, "text", b"\xff"])
+@pytest.mark.parametrize(
+    "column", ["models.fingerprint", "prefixes.body", "prompts.body", "calls.reply", "calls.draw", "calls.key"]
+)
+def test_whatever_a_column_holds_the_viewer_tells_of_the_call(column: str, value: object, tmp_path: Path) -> None:
+    request = Request((Message("user", "2 + 2?"),))
+    with closing(Ledger(tmp_path)) as ledger:
+        ledger.put(request, "m", Reply(request.key("m"), "4", "stop", Usage(1, 1)))
+    (path,) = tmp_path.glob("*.sqlite")
+    table, _, name = column.partition(".")
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"UPDATE {table} SET {name} = ?", (value,))
+        db.commit()
+    calls = RememberedCalls(tmp_path, frozenset({"m"}))
+    (call,) = latest_calls(calls, 5)
+    assert call.reply.text == "4" or "is damaged" in call.reply.text
+    assert len([entry for group in new_calls(calls, path, 0) for entry in group]) <= 1
+    with closing(Ledger(tmp_path)) as ledger:
+        assert all(isinstance(model, str) for model in ledger.counts())
 
 
 def test_a_shard_that_fails_deep_inside_is_named_whatever_is_asked_of_it(tmp_path: Path) -> None:

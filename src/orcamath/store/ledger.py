@@ -198,7 +198,8 @@ class Ledger:
             for path, db in self._shards().items():
                 with explained(path, "the ledger"):
                     for fingerprint, n in db.execute(query):
-                        found[fingerprint] = found.get(fingerprint, 0) + n
+                        if isinstance(fingerprint, str):  # a damaged file may have anything there
+                            found[fingerprint] = found.get(fingerprint, 0) + n
         return found
 
     def entries(self, fingerprint: str | None = None) -> Iterator[Entry]:

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from orcamath.errors import DataError
 from orcamath.ports import Reply, Request
@@ -34,9 +34,9 @@ class RememberedCalls(NamedTuple):
         """Return the files that can be read; those of another version are left out."""
         return [path for path in sorted(self.folder.glob("shard-*.sqlite")) if _version(path) == LEDGER_VERSION]
 
-    def of_run(self, fingerprint: str) -> bool:
-        """Tell whether a model is the run's."""
-        return any(fingerprint in name for name in self.models)
+    def of_run(self, fingerprint: object) -> bool:
+        """Tell whether a model is the run's; what a damaged ledger has in its name's place is none."""
+        return isinstance(fingerprint, str) and any(fingerprint in name for name in self.models)
 
 
 class RememberedCall(NamedTuple):
@@ -66,21 +66,22 @@ def _version(shard: Path) -> int:
         return -1
 
 
-_Row = tuple[int, str, bytes, int, bytes, str, bytes]
+_Row = tuple[int, Any, Any, Any, Any, Any, Any]
+"""Number, model, key, draw, body, prefix, reply: a damaged file has anything in a column."""
 
 
 def _call(row: _Row) -> RememberedCall:
     """Put one call together; of one that is damaged only that is told, for `orcamath fsck` to mend."""
     number, model, key, draw, packed, text, reply = row
-    prefix = text.encode()
     try:
-        body = unpack_body(prefix, packed)
+        body = unpack_body(text.encode(), packed)
         request = join(text, body, draw)
         return RememberedCall(
             number, model, request, unpack_reply(key, reply, b"" if request.token_ids is not None else body)
         )
-    except Unreadable as e:
-        return RememberedCall(number, model, Request(), Reply(key, f"(this call is damaged: {e})"))
+    except (Unreadable, AttributeError, TypeError, ValueError) as e:
+        called = key if isinstance(key, bytes) else b""
+        return RememberedCall(number, str(model), Request(), Reply(called, f"(this call is damaged: {e})"))
 
 
 def _numbers(db: sqlite3.Connection, calls: RememberedCalls) -> list[int]:
