@@ -83,7 +83,7 @@ CARRY = [["push", "r", "here/cloud", *RUN], ["pull", "here/cloud", "r", "--runs"
 UNTIL_SEEDS = ["--until", "seeds", "--runs", "made/runs", "--store", "made/store"]
 MEASURE = ["--judge", "rules", "--limit", "2", "--max-new-tokens", "2", *OURS]
 ON_SEEDS = ["evaluate", "tiny", "--on", "b=seeds.jsonl", *MEASURE]
-GO_ON = [["run", "here/r.yaml", "--until", "teach", *RUN], ["plan", "here/r.yaml", "--store", "here/store"]]
+GO_ON = [["run", "here/r.yaml", "--until", "teach", *RUN], ["plan", "here/r.yaml", *RUN]]
 KINDS = [
     Kind("rows.jsonl", ROWS, [["judge", "rows.jsonl", *JUDGE], ["init", "--seeds", "rows.jsonl", *INIT]]),
     Kind("rows.json", b"[" + ROWS.strip().replace(b"\n", b",") + b"]", [["judge", "rows.json", *JUDGE]]),
@@ -97,11 +97,11 @@ KINDS = [
     Kind("shots.jsonl", SOLVED, [[*ON_SEEDS, "--few-shot", "1", "--shots", "shots.jsonl"]]),
     Kind("sets/gsm8k_test.jsonl", SOLVED, [["evaluate", "tiny", "--on", "gsm8k", "--data", "sets", *MEASURE]]),
     Kind("train.jsonl", ROWS, [["check", "train.jsonl", "--against", "seeds.jsonl"]]),
-    Kind("seeds.jsonl", ROWS, [["run", "first.yaml", *UNTIL_SEEDS], ["plan", "first.yaml", "--store", "store"]]),
-    Kind("r.yaml", RECIPE, [["plan", "r.yaml", "--store", "store"], ["run", "r.yaml", *UNTIL_SEEDS]]),
+    Kind("seeds.jsonl", ROWS, [["run", "first.yaml", *UNTIL_SEEDS], ["plan", "first.yaml", *OURS]]),
+    Kind("r.yaml", RECIPE, [["plan", "r.yaml", *OURS], ["run", "r.yaml", *UNTIL_SEEDS]]),
     Kind("other.yaml", RECIPE, [["diff", "other.yaml", "first.yaml", *OURS], ["diff", "r", "other.yaml", *RUN]]),
-    Kind("replies.jsonl", REPLIES, [["doctor", "answered.yaml"]]),
-    Kind("solver.md", PROMPT, [["plan", "r.yaml", "--store", "store", "--set", "teach.prompt=solver.md"]]),
+    Kind("replies.jsonl", REPLIES, [["doctor", "answered.yaml", *OURS]]),
+    Kind("solver.md", PROMPT, [["plan", "r.yaml", *OURS, "--set", "teach.prompt=solver.md"]]),
     Kind("here/runs/r/marks.jsonl", MARKS, [["review", "r", *RUN], GO_ON[0], VIEW]),
     *(
         Kind(f"tiny/{name}", None, [["ask", "tiny", *ASK], ["check-model", "tiny", *OURS]])
