@@ -235,7 +235,6 @@ class Store:
         `make` fills the output and returns what the stage says of itself, or None. Raises WireDown where calls failed on
         the wire: what came through is remembered, a new run asks the rest.
         """
-        shown, names = _shown(settings), identity(inputs)
         name = self.digest_of(stage, version, settings, inputs)
         if found := self._find_whole(stage, name):
             return found
@@ -246,11 +245,8 @@ class Store:
 
             def made() -> tuple[Output, Facts | None]:
                 with stage_under_way(stage, budget) as calls:
-                    folder, scratch = self._begin(stage, name)
-                    shown_by = progress or Silent()
-                    output = Output(
-                        folder, scratch, calls, shown_by, metric, self.root, self.in_blocks, self.start_processes
-                    )
+                    places, shown_by = self._begin(stage, name), progress or Silent()
+                    output = Output(*places, calls, shown_by, metric, self.root, self.in_blocks, self.start_processes)
                     return output, make(output)
 
             try:
@@ -264,8 +260,8 @@ class Store:
                 "stage": stage,
                 "digest": name,
                 "version": version,
-                "settings": shown,
-                "inputs": names,
+                "settings": _shown(settings),
+                "inputs": identity(inputs),
                 "facts": output.booked() | (facts or Facts()).plain(),
             }
             self._seal(output, stage, name, manifest, time.monotonic() - began)

@@ -66,7 +66,7 @@ def _version(shard: Path) -> int:
         return -1
 
 
-_Row = tuple[int, Any, Any, Any, Any, Any, Any]
+_Row = tuple[Any, ...]
 """Number, model, key, draw, body, prefix, reply: a damaged file has anything in a column."""
 
 
