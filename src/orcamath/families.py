@@ -117,7 +117,7 @@ def boundary() -> Iterator[None]:
     except OrcamathError:
         raise
     except Exception as e:
-        full = isinstance(e, OSError) and e.errno in NO_ROOM  # nobody's fault, whoever wrote
+        full = isinstance(e, OSError) and e.errno in NO_ROOM  # a full disk is no fault of the code that wrote
         theirs = None if full else attributed(e)
         if theirs is None:
             raise

@@ -54,8 +54,8 @@ def run_recipe(
 ) -> None:
     """Run a recipe, and its arms where it has some, inside a run folder that is held; leave pointers for the report.
 
-    `arm_of`: the id of the run whose arm this is; they share its book. `command`: what to type to go on, for whoever reads how
-    the run stands. `reviewers`: who reads the lessons; left out, nobody is waited for, and no mark counts. `cluster`: whose
+    `arm_of`: the id of the run whose arm this is; they share its book. `command`: what continues the run, as `status`
+    shows it. `reviewers`: who reads the lessons; left out, nobody is waited for, and no mark counts. `cluster`: whose
     machines make the model calls and train; this one where None.
     """
     if recipe.threads is not None:

@@ -1,4 +1,4 @@
-"""What size of writer is this? At most 20 calls find it: `orcamath doctor RECIPE --writer`.
+"""Finds the size of a writer by at most 20 calls: `orcamath doctor RECIPE --writer`.
 
 In: a model, and how Ask-Me-Anything calls it. Out: a trial for each size, from `large` down to the first that keeps enough. Four
 problems of our own are the seeds, so that no data is needed: 4 calls for `large`, 4 statements and 4 more calls for

@@ -14,7 +14,7 @@ from orcamath.records import AnswerKind
 __all__ = ["kind_of"]
 
 _SYMBOLS = frozenset("√π^<>≤≥≠∞∪")
-"""Signs that no number, name or measure has."""
+"""Signs that occur in formulas only: in no number, name or measure."""
 
 
 def kind_of(answer: str, options: tuple[str, ...] = (), question: str = "") -> AnswerKind:

@@ -1,8 +1,8 @@
 """Why an answer is wrong, by rule: its calculations are held against those of a solution that is known to be right.
 
 In → a wrong answer, the question, the right short answer and solutions that reach it (a teacher's, the set's own, other samples).
-Out → one `Mistake`. Facts come first: an equation that does not hold is a slip whatever else is wrong. Then the first step that
-no known solution takes decides. A rule that is not sure says `unsorted`; docs/log.md has how often each is right on planted
+Out → one `Mistake`. An equation that does not hold is a slip, whatever else is wrong. Otherwise the first step that no known
+solution takes decides. A rule that is not sure says `unsorted`; docs/log.md has how often each is right on planted
 mistakes. No model is asked. Deviation: the paper does not look into wrong answers.
 """
 

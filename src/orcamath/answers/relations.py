@@ -271,7 +271,7 @@ def _on_it(a: Relation, b: Relation, letter: str, point: dict[str, Number]) -> b
 
 
 def _absolute(said: Relation) -> bool:
-    """Tell whether it holds an absolute value, which is linear on either side of nought only."""
+    """Tell whether it holds an absolute value, which is linear on either side of zero only."""
     return any("abs" in _operations(side) for side in said.sides)
 
 

@@ -89,7 +89,7 @@ def _place(text: str) -> str:
 def _only_named(said: str, name: str, question: str) -> bool | None:
     """Read `Mary has more than John`: of what the question names, the part before `than` names what is meant."""
     if any(c in "<>=" or c.isdigit() for c in said.replace(name, " ")):
-        return None  # `2 parts (Blue) < 3 parts (Purple)` compares, and leaves the saying to the reader
+        return None  # `2 parts (Blue) < 3 parts (Purple)` compares numbers and names nobody
     if any(f" {word} " in f" {said} " for word in ("neither", "nor", "fewer", "less")):
         return None
     before = f" {said.partition(' than ')[0]} "

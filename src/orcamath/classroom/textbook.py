@@ -81,7 +81,7 @@ def draw_of(request: Request) -> int:
 def open_chat(settings: ModelSettings) -> Chat:
     """Open the textbook; raises RecipeError for an option it does not know."""
     try:
-        own = {name: value for name, value in settings.options.items() if name != "price"}  # read by whoever pays
+        own = {name: value for name, value in settings.options.items() if name != "price"}  # that one is for the meter
         options = TextbookOptions.model_validate(own)
     except ValidationError as e:
         first = e.errors()[0]

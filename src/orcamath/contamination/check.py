@@ -88,7 +88,7 @@ def check_files(
 
 
 class _Placed(NamedTuple):
-    """A question and where it stands."""
+    """A question, its file and its row."""
 
     file: str
     row: int

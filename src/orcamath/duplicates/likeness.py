@@ -1,4 +1,4 @@
-"""What makes two word problems the same: the same story whoever is in it, the same numbers, and the same thing asked.
+"""What makes two word problems the same: the same story whatever the names in it, the same numbers, and the same question.
 
 Children of one seed differ in little more than what is asked, and a problem with other numbers is another exercise; so
 likeness of text alone is no reason to drop anything.

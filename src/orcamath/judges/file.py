@@ -1,4 +1,4 @@
-"""Judging a file of answers: rows in, verdict rows and a summary out. What `orcamath judge FILE` stands on.
+"""Judging a file of answers: rows in, verdict rows and a summary out. `orcamath judge FILE` is built on it.
 
 In: a file that `sources.rows` reads (JSON Lines, JSON, CSV, TSV, Parquet; plain or gzipped) with a question, a gold answer or
 reference solution, and a response; the columns may have any name. With a `label` column (right or wrong, as someone else

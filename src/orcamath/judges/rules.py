@@ -25,7 +25,7 @@ RULES_VERSION = 6
 _LOSS = re.compile(r"\b(?:loss|lost|loses?|below|owes?|owed|debt|deficit|drop(?:s|ped)?|decreased?)\b", re.IGNORECASE)
 """With these a positive number may be meant as a negative one."""
 NEAR = 240
-"""Characters before the end of a response in which a number stands for what it may have been meant to answer."""
+"""Characters at the end of a response in which a number may be the answer that was meant."""
 
 
 _KINDS: dict[str, AnswerKind] = {k: k for k in get_args(AnswerKind)}

@@ -32,7 +32,7 @@ ANSWER_TOKENS = {
     "reask": Range(120, 450),
 }
 ASKING = {"one": "ask", "two": "ask_two", "each": "ask_each"}
-"""How Ask-Me-Anything calls → whose usual answers; of two calls the mean."""
+"""Ask-Me-Anything's `calls` → the key of ANSWER_TOKENS; for two calls the mean of both."""
 NUMBERS_A_STATEMENT = Range(2.0, 6.0)
 FURTHER_CALLS = {"one": Range(0, 0), "two": Range(1, 1), "each": NUMBERS_A_STATEMENT}
 """How Ask-Me-Anything calls → calls a seed after the first."""

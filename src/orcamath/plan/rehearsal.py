@@ -169,7 +169,7 @@ class _Aside(Workshop):
     def stage(self, stage: Stage[S, P], settings: S, *inputs: P.args, **named: P.kwargs) -> Artifact:
         if stage.name not in READ | ASKED:
             raise _Enough
-        tally = self.books.begin(stage.name)  # one for each label: agents of one's own are several
+        tally = self.books.begin(stage.name)  # one for each label: a recipe may have several agents of its own
         sealed = None
         if stage.name in READ:
             made = super().stage(stage, settings, *inputs, **named)

@@ -1,4 +1,4 @@
-"""What a data set of the user's seems to be, before anything is said of it: how it is written, its columns, what it holds.
+"""What a data set of the user's seems to be, before a recipe describes it: how it is written, its columns, what it holds.
 
 In: a file, a folder or a hub set. Out: settings of a source that read it, and what was seen with them: the first rows, kinds of
 answers, languages, rows that are none, splits. Every guess is shown, and written into the recipe (`orcamath init`); a run

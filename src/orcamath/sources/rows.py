@@ -2,7 +2,7 @@
 
 A line that cannot be read is a `Rejected` that names file and line; a file that cannot be opened raises DataError. Files are
 read as a stream and within bounds (`reading`), but for `.json`, which has no other way. How a text file is written (encoding,
-delimiter) is said by whoever names it and never guessed here; `look` guesses.
+delimiter) is said by the source's settings and never guessed here; `look` guesses.
 """
 
 import csv

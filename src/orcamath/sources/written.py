@@ -1,6 +1,6 @@
 """How a text file is written: its encoding, and what stands between the columns of a CSV file. In → a file; out → `Writing`.
 
-For whoever looks at a file before anything is said of it (`look`); a run reads as its recipe says.
+For `look`, which examines a file before a recipe says how it is written; a run reads as its recipe says.
 """
 
 import codecs
@@ -36,7 +36,7 @@ def _encoding(path: Path) -> str:
     likely: tuple[str, ...] = ("utf-8", "cp1252")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         likely = ("utf-16",)
-    elif b"\0" in head:  # texts of ours are mostly below U+0100, where one of two bytes is nothing
+    elif b"\0" in head:  # Latin letters are below U+0100, so that one of their two bytes is zero
         likely = ("utf-16-le",) if head[1::2].count(0) > head[::2].count(0) else ("utf-16-be",)
     for encoding in likely:
         if _decodes(path, encoding):

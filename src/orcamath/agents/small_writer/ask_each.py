@@ -224,7 +224,7 @@ def targets(told: Told) -> Iterator[Target]:
 def tell(
     out: Output, settings: StatementSettings, seeds: Callable[[], Iterable[Problem]], n_seeds: int, writer: Remembered
 ) -> Callable[[Output | None], Iterator[Told]]:
-    """Have all statements written; returns what goes through them, and keeps the books where it is given the Output."""
+    """Have all statements written. Returns a function that yields them; given the Output, that pass keeps the stage's books."""
     teller = Teller(settings, settings.loaded())
     fill(teller, seeds, writer, out.progress, tries=settings.tries, total=n_seeds)
     return lambda book: (
