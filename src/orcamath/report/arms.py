@@ -120,10 +120,12 @@ def steps_of(arm: ArmFolder) -> list[dict[str, Any]]:
             numbers = json.loads(line)
         except (ValueError, RecursionError):
             continue  # a line that a crash tore
-        if isinstance(numbers, dict):
-            stage = numbers.get("stage", 0)
-            label = labels[stage] if stage < len(labels) else f"stage {stage}"
-            steps[stage, numbers.get("step", len(steps))] = {**numbers, "label": label}
+        if not isinstance(numbers, dict):
+            continue
+        stage, step = numbers.get("stage", 0), numbers.get("step", len(steps))
+        if isinstance(stage, int) and isinstance(step, int):
+            label = labels[stage] if 0 <= stage < len(labels) else f"stage {stage}"
+            steps[stage, step] = {**numbers, "label": label}
     return [steps[key] for key in sorted(steps)]
 
 

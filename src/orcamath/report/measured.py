@@ -1,6 +1,6 @@
 """What `orcamath evaluate` prints: every measure of every benchmark beside its price, two models side by side.
 
-In: facts of evaluations (see `evaluate.stage`) and, for two models, their paired differences. Out: text for a terminal. Scores
+In: facts of evaluations (see `scoring.facts`) and, for two models, their paired differences. Out: text for a terminal. Scores
 by another protocol are other rows, and published ones stand beside ours only where benchmark, items and protocol are the same.
 """
 

@@ -4,7 +4,7 @@ In: students with their greedy answers, and the problems. Out: counts, and the f
 an order by hash: nobody picked them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from orcamath.records import Problem, Scored
@@ -54,9 +54,13 @@ def moved(students: Sequence[Student], problems: Iterable[Problem]) -> list[Move
     ]
 
 
-def _moved(benchmark: str, label: str, before: object, after: object, questions: dict[str, str]) -> Moved:
-    assert isinstance(before, dict)
-    assert isinstance(after, dict)
+def _moved(
+    benchmark: str,
+    label: str,
+    before: Mapping[str, Scored],
+    after: Mapping[str, Scored],
+    questions: Mapping[str, str],
+) -> Moved:
     flips = [
         Flip(i, questions.get(i, ""), was.gold, was, after[i])
         for i, was in before.items()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from orcamath.answers.steps import steps
 from orcamath.intervals import Interval, wilson
-from orcamath.records import Problem
+from orcamath.records import Problem, Scored
 from orcamath.report.rows import Student
 from orcamath.worked import n_steps
 
@@ -116,8 +116,8 @@ def _by_source(shown: Sequence[tuple[str, Student]]) -> Slices:
     return Slices("", "source", tuple(sizes.items()), tuple(rows))
 
 
-def _share(answers: Mapping[str, object], ids: Iterable[str]) -> Interval:
-    outcomes = [getattr(answers[i], "outcome", "") == "agrees" for i in ids if i in answers]
+def _share(answers: Mapping[str, Scored], ids: Iterable[str]) -> Interval:
+    outcomes = [answers[i].outcome == "agrees" for i in ids if i in answers]
     return wilson(sum(outcomes), len(outcomes))
 
 

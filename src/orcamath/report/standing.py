@@ -6,9 +6,13 @@ from typing import Any, NamedTuple
 
 from orcamath.errors import OrcamathError
 from orcamath.intervals import Interval
-from orcamath.report.arms import arms_of
-from orcamath.report.fold import fold
+from orcamath.report.arms import arms_of, made
+from orcamath.report.fold import students_of
+from orcamath.report.provenance import spent
+from orcamath.report.rows import score_table
 from orcamath.store.artifacts import Store
+from orcamath.store.history import book_of
+from orcamath.store.leases import account_of
 from orcamath.store.run_state import read_state
 
 __all__ = ["Best", "Standing", "standing"]
@@ -48,14 +52,15 @@ def standing(runs: Path, store: Store) -> Iterator[Standing]:
         running = state_told is not None and state_told.running
         try:
             arms = list(arms_of(folder))
-            found = fold(folder, store)
+            labels = [stage.label for stage in made(arms, store)]
+            found = list(score_table(list(students_of(arms, store))))
         except OrcamathError as e:
             yield Standing(folder.name, "running" if running else str(e), 0, 0, None, 0.0, changed)
             continue
-        rows = [r for r in found.rows if r.benchmark == found.rows[0].benchmark]
+        rows = [r for r in found if r.benchmark == found[0].benchmark]
         top = max(rows, key=lambda r: r.score.point, default=None)
         best = Best(f"{top.name} {top.model}", top.benchmark, top.score) if top is not None else None
-        last = found.stages[-1].label if found.stages else "nothing"
+        last = labels[-1] if labels else "nothing"
         state = "running" if running else "measured" if last.startswith("evaluate") else f"stopped after {last}"
-        spent = sum(usd for _, usd in found.spent)
-        yield Standing(folder.name, state, len(found.stages), len(arms) - 1, best, spent, changed)
+        usd = sum(spent(account_of(book_of(store.root, folder)), labels).values())
+        yield Standing(folder.name, state, len(labels), len(arms) - 1, best, usd, changed)

@@ -1,6 +1,6 @@
 """What the viewer's lists hold: for every kind of record the columns it is read from, and what is searched and filtered by.
 
-In: a row of a sealed table as plain values. Out: an `Entry`: the text that search looks through, the line that a list shows,
+In: a row of a sealed table as plain values. Out: an `IndexEntry`: the text that search looks through, the line that a list shows,
 and the values of the filters. Text is whole here; making it inert is the business of `find` and `whole`, on the way out.
 """
 
