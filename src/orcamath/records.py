@@ -151,6 +151,10 @@ class Lesson(Record):
             **fields,
         )
 
+    def problem(self, answer: str | None) -> Problem:
+        """Return the problem that it solves, with that as its answer."""
+        return Problem(id=self.problem_id, answer=answer, **self.model_dump(include=_OF_PROBLEM))
+
 
 class Attempt(Record):
     """One sampled answer of a student to a problem (paper, section 3: four a problem)."""

@@ -15,7 +15,7 @@ from orcamath.store.artifacts import Artifact
 __all__ = ["answer_rows", "write_answers"]
 
 _COUNTS = ("draw", "n_tokens")
-_TEXTS = (
+_COLUMNS = (
     "model",
     "benchmark",
     "problem_id",
@@ -29,7 +29,7 @@ _TEXTS = (
     "finish_reason",
     "n_tokens",
 )
-_ANSWERS = pa.schema([(name, pa.int64() if name in _COUNTS else pa.string()) for name in _TEXTS])
+_ANSWERS = pa.schema([(name, pa.int64() if name in _COUNTS else pa.string()) for name in _COLUMNS])
 
 
 def answer_rows(model: str, scored: Artifact, tests: Artifact) -> Iterator[dict[str, object]]:

@@ -93,7 +93,7 @@ def _plain(records: Callable[[Stages, int | None], Iterator[Record]]) -> Callabl
 
 _TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 _COLUMNS = list(lesson_rows.LESSON_COLUMNS.items())
-_TEXTS = (
+_ATTEMPT_COLUMNS = (
     "id",
     "problem_id",
     "question",
@@ -107,7 +107,7 @@ _TEXTS = (
     "reason",
     "student",
 )
-_ATTEMPTS = pa.schema([(name, pa.int64() if name == "draw" else pa.string()) for name in _TEXTS])
+_ATTEMPTS = pa.schema([(name, pa.int64() if name == "draw" else pa.string()) for name in _ATTEMPT_COLUMNS])
 
 
 def _both(schema: pa.Schema, rows: Callable[[Stages, int | None], Iterator[dict[str, object]]]) -> dict[str, Shape]:

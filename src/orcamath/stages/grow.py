@@ -118,24 +118,8 @@ def _problems(gated: Artifact) -> Iterator[Problem]:
     for lesson in gated.read(Lesson):
         if lesson.problem_id not in seen:
             seen.add(lesson.problem_id)
-            shared = lesson.model_dump(include=_SHARED)
-            yield Problem(id=lesson.problem_id, answer=lesson.gold or lesson.final_answer, **shared)
+            yield lesson.problem(lesson.gold or lesson.final_answer)
     yield from (p for p in gated.read(Problem) if p.id not in seen)
-
-
-_SHARED = {
-    "question",
-    "answer_kind",
-    "options",
-    "origin",
-    "source",
-    "split",
-    "licence",
-    "parents",
-    "round",
-    "target",
-    "cluster",
-}
 
 
 @stage("grown", version=1, settings=JoinSettings, facts=Facts)

@@ -176,22 +176,7 @@ def _problem(stages: Sequence[Artifact], name: str) -> Problem:
             return problem
     for stage in stages:  # started from the user's own lessons or verdicts: there is no table of problems
         for lesson in _where(stage, Lesson, "problem_id", {name}):
-            fields = lesson.model_dump(
-                include={
-                    "question",
-                    "origin",
-                    "source",
-                    "split",
-                    "licence",
-                    "answer_kind",
-                    "options",
-                    "parents",
-                    "round",
-                    "target",
-                    "cluster",
-                }
-            )
-            return Problem(id=name, answer=lesson.gold, **fields)
+            return lesson.problem(lesson.gold)
         for exercise in _where(stage, Exercise, "problem_id", {name}):
             return Problem(id=name, question=exercise.question, origin="seed", source=stage.stage)
     raise UsageError(f"the problem `{name}` is spoken of in this run, but held by none of its stages")

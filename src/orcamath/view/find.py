@@ -47,7 +47,7 @@ class Page(NamedTuple):
 
 
 def page(db: sqlite3.Connection, query: Query) -> Page:
-    """Return one page. Unknown kinds, filters and orders are ignored as nobody's; nothing typed here is SQL."""
+    """Return one page. Unknown kinds, filters and orders are ignored; nothing that a reader types becomes SQL."""
     if query.kind not in ALL_KINDS:
         return Page([], 0, more=False)
     source, values = _matching(query)
