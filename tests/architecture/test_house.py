@@ -308,6 +308,9 @@ ONE_OF_EACH = {
     r"\"false\", \"no\"|\"no\", \"n\"|\"true\", \"yes\"|\"yes\", \"y\"": "text.truth",
     r"np\.minimum\.reduceat|least of each hash": "text.minhash",
     r"\.with_name\([^\n]*\.(?:new|writing|tmp|partial)\b": "store.placing",
+    r"clip\(visible\(\" \"": "visible",
+    r"entry\.record is record": "store.sealed",
+    r"{arm}: {label}": "report.arms",
 }
 """What several rooms do to words and files, by a trace of it, and where it is done."""
 

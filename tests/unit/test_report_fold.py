@@ -151,7 +151,9 @@ def test_examples_are_of_all_arms(results: Results) -> None:
 def test_metrics_survive_a_torn_line_and_a_repeated_step(tmp_path: Path) -> None:
     folder, store = make_run(tmp_path, n=10)
     with (folder / "metrics.jsonl").open("a") as f:
-        f.write(json.dumps({"stage": 7, "step": 3, "loss": 9.0}) + '\n[1]\n{"stage": "7"}\n{"step": null}\n{"stage": 7, "st')
+        f.write(
+            json.dumps({"stage": 7, "step": 3, "loss": 9.0}) + '\n[1]\n{"stage": "7"}\n{"step": null}\n{"stage": 7, "st'
+        )
     steps = fold(folder, store).metrics[""]
     assert len(steps) == 30
     assert steps[3]["loss"] == 9.0
