@@ -22,15 +22,25 @@ def read_options(kind: type[S], options: Mapping[str, object], whose: str) -> S:
 
     `whose`: what has these options, for the message. Raises RecipeError naming the option, its value and what is known.
     """
-    for name in options:
-        if name not in kind.model_fields:
-            raise RecipeError(f"unknown option `{name}` of {whose}; {nearest(name, kind.model_fields)}")
     try:
         return kind.model_validate(options)
     except ValidationError as e:
         first = e.errors()[0]
         where = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            known = _fields(kind, first["loc"][:-1])
+            raise RecipeError(f"unknown option `{where}` of {whose}; {nearest(str(first['loc'][-1]), known)}") from e
         raise RecipeError(f"option `{where}` of {whose} is {first['input']!r:.80}: {first['msg']}") from e
+
+
+def _fields(kind: type[Settings], path: tuple[int | str, ...]) -> list[str]:
+    """Return the names of the settings below `path`; none where a list or a choice of types is in between."""
+    for part in path:
+        below = kind.model_fields[str(part)].annotation if str(part) in kind.model_fields else None
+        if not (isinstance(below, type) and issubclass(below, Settings)):
+            return []
+        kind = below
+    return list(kind.model_fields)
 
 
 class ModelSettings(Settings):

@@ -10,16 +10,15 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from orcamath.classroom.grammar import NoStory, parse_story, render, state
 from orcamath.classroom.growing import asking, harden
 from orcamath.classroom.solutions import STYLES, without_working, written
 from orcamath.classroom.solving import StoryOperation, StorySolution, solve
-from orcamath.errors import RecipeError
 from orcamath.ports import Chat, Message, Replies, Reply, Request, Usage
 from orcamath.records import Settings, canonical, digest
-from orcamath.settings import ModelSettings
+from orcamath.settings import ModelSettings, read_options
 
 __all__ = ["REFUSAL", "VERSION", "Careless", "TextbookOptions", "draw_of", "open_chat", "reply"]
 
@@ -80,17 +79,8 @@ def draw_of(request: Request) -> int:
 
 def open_chat(settings: ModelSettings) -> Chat:
     """Open the textbook; raises RecipeError for an option it does not know."""
-    try:
-        own = {name: value for name, value in settings.options.items() if name != "price"}  # that one is for the meter
-        options = TextbookOptions.model_validate(own)
-    except ValidationError as e:
-        first = e.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise RecipeError(
-            f"the textbook's option `{where}`: {first['msg']}; known: `seed`, `styles`, `terse`, and under `careless` "
-            f"{', '.join(f'`{name}`' for name in Careless.model_fields)}"
-        ) from e
-    return _Textbook(options)
+    own = {name: value for name, value in settings.options.items() if name != "price"}  # that one is for the meter
+    return _Textbook(read_options(TextbookOptions, own, "the textbook"))
 
 
 class _Textbook:
