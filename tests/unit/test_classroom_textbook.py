@@ -206,7 +206,7 @@ def test_a_reply_longer_than_allowed_is_cut_and_says_so() -> None:
 def test_other_options_are_another_model_and_unknown_ones_an_error() -> None:
     plain, other = (open_chat(ModelSettings(options=o)).fingerprint for o in ({}, {"seed": 2}))
     assert plain != other
-    with pytest.raises(RecipeError, match="unknown option `careless.drawing` of the textbook; did you mean `draw`"):
+    with pytest.raises(RecipeError, match=r"unknown option `careless\.drawing` of the textbook; did you mean `draw`"):
         open_chat(ModelSettings(options={"careless": {"drawing": 0.1}}))
     with pytest.raises(RecipeError, match="less than or equal to 1"):
         open_chat(ModelSettings(options={"careless": {"draw": 7}}))
