@@ -4,11 +4,11 @@ A model is `Chat`: requests in, replies out, in any order, exactly one reply a r
 GPUs are the backend's business. Agents, teacher and judges stay plain synchronous code.
 """
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from orcamath.records import Outcome, canonical
 
@@ -18,7 +18,6 @@ __all__ = [
     "Closing",
     "Comparison",
     "Finding",
-    "InBlocks",
     "Judge",
     "Message",
     "Pose",
@@ -29,15 +28,10 @@ __all__ = [
     "Sampling",
     "Screen",
     "Silent",
-    "StartProcesses",
     "TrackedRun",
     "Tracker",
     "Usage",
-    "one_by_one",
 ]
-
-Before = TypeVar("Before")
-After = TypeVar("After")
 
 
 class Message(NamedTuple):
@@ -257,30 +251,6 @@ class Tracker(Protocol):
 
     def close(self) -> None:
         """Write out what is still held; called when the run ends, and harmless a second time."""
-        ...
-
-
-class InBlocks(Protocol):
-    """Runs a pure function over blocks, in this process or on other machines, and yields the results in the blocks' order."""
-
-    def __call__(self, work: Callable[[Before], After], blocks: Iterable[Before], /) -> Iterable[After]:
-        """Yield `work(block)` for every block. `work` and blocks must be picklable by value."""
-        ...
-
-
-def one_by_one(work: Callable[[Before], After], blocks: Iterable[Before], /) -> Iterable[After]:
-    """Do the work in this process, one block in memory."""
-    return map(work, blocks)
-
-
-class StartProcesses(Protocol):
-    """Starts the processes of one training, on this machine or on many, and hands on what the first of them says."""
-
-    def __call__(self, job: Path, processes: int, log: Path, /) -> Generator[str, None, None]:
-        """Yield lines as they come, and end when the processes have ended; what they complain of goes into `log`.
-
-        `job` is a file that every one of them can read. Closing the iterator ends them.
-        """
         ...
 
 

@@ -17,8 +17,9 @@ from orcamath.errors import Stopped
 from orcamath.experiment import first_students_own, run_arms
 from orcamath.families import boundary
 from orcamath.held import held
+from orcamath.machines import HERE
 from orcamath.outline import outline
-from orcamath.ports import Silent, TrackedRun, Tracker, one_by_one
+from orcamath.ports import Silent, TrackedRun, Tracker
 from orcamath.recipe_file import arms, dump
 from orcamath.recipe_settings import Recipe
 from orcamath.report.progress import ArmsLine, Bars
@@ -129,7 +130,7 @@ def _run_base(
     budget = Budget(history.adopted(folder.path), recipe.budget.cap_usd, recipe.budget.stages_usd)
     shown.money = lambda: (budget.spent_usd(), recipe.budget.cap_usd)
     if engine is not None:
-        store.in_blocks, store.start_processes = engine.in_blocks, engine.start_processes
+        store.machines = engine.machines
         engine.keep_books(budget, recipe.budget.cap_usd, recipe.budget.stages_usd)
     tools = Assembled(store) if engine is None else Assembled(store, engine.spread)
     shop = Workshop(store, folder, tools, keeper, until, announce, budget=budget, trackers=trackers, keeper=keeper)
@@ -146,7 +147,7 @@ def _run_base(
         tools.close()
         if engine is not None:
             engine.dismiss()
-            store.in_blocks, store.start_processes = one_by_one, None
+            store.machines = HERE
         budget.close()
         shop.leave_pointers(ended=ended)
     keeper.stage("")

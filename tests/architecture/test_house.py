@@ -25,6 +25,7 @@ LAYERS = [
         "identity",
         "errors",
         "ports",
+        "machines",
         "extend",
         "intervals",
         "settings",

@@ -175,7 +175,7 @@ def test_blocks_are_worked_on_in_order_and_those_of_a_lost_node_again(engine: Ra
 
     try:
         came = []
-        for found in engine.in_blocks(work, range(60)):
+        for found in engine.machines.in_blocks(work, range(60)):
             came.append(found)
             if len(came) == 10:
                 cluster.remove_node(lost, allow_graceful=False)
@@ -187,7 +187,7 @@ def test_blocks_are_worked_on_in_order_and_those_of_a_lost_node_again(engine: Ra
         raise DataError(f"block {n}")
 
     with pytest.raises(DataError, match="block 0"):
-        list(engine.in_blocks(broken, range(3)))
+        list(engine.machines.in_blocks(broken, range(3)))
 
 
 def made(root: Path, overrides: list[str], cluster: EngineSettings | None) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from orcamath.assemble import train_part
 from orcamath.errors import TrainingDiverged
+from orcamath.machines import Machines
 from orcamath.records import Lesson, Problem
 from orcamath.stages.imitate import imitate
 from orcamath.store.artifacts import Artifact, Output
@@ -47,8 +48,8 @@ def output(path: Path, metric: Callable[..., None], *, cluster: bool) -> Output:
 
     for name in ("folder", "scratch"):
         (path / name).mkdir(parents=True)
-    start = trained_over_nodes(ray, train_part) if cluster else None
-    return Output(path / "folder", path / "scratch", Calls("imitate"), metric=metric, start_processes=start)
+    machines = Machines(start_processes=trained_over_nodes(ray, train_part)) if cluster else Machines()
+    return Output(path / "folder", path / "scratch", Calls("imitate"), metric=metric, machines=machines)
 
 
 def weights(out: Output) -> dict[str, torch.Tensor]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from elsewhere import elsewhere
 from orcamath.duplicates import likeness
 from orcamath.duplicates.minhash import BANDS, bands, candidates
-from orcamath.ports import one_by_one
+from orcamath.machines import Machines, one_by_one
 from orcamath.records import Problem, Rejected
 from orcamath.stages.collect import BLOCK, CollectSettings, collect, looks_english
 from orcamath.store.artifacts import Artifact, Store
@@ -208,7 +208,7 @@ def test_blocks_that_are_marked_elsewhere_change_nothing(tmp_path: Path) -> None
     made = {}
     for name, in_blocks in (("here", one_by_one), ("there", elsewhere)):
         store = Store(tmp_path / name)
-        store.in_blocks = in_blocks
+        store.machines = Machines(in_blocks)
         read = store.stage("seeds", 1, None, [], lambda out: out.keep(out.write("problems", rows)))
         found = store.stage("collect", 1, settings, [read], lambda out, read=read: collect(out, settings, [read]))
         made[name] = {p.name: p.read_bytes() for p in found.path.iterdir()}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from orcamath.ports import After, Before, InBlocks
+from orcamath.machines import After, Before, InBlocks
 
 if TYPE_CHECKING:
     from ray import ObjectRef

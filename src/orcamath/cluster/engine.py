@@ -17,7 +17,8 @@ from orcamath.cluster.settings import EngineSettings
 from orcamath.cluster.spread import Spread
 from orcamath.cluster.training import TrainPart, trained_over_nodes
 from orcamath.errors import ModelError, RecipeError
-from orcamath.ports import Batched, Chat, InBlocks, StartProcesses
+from orcamath.machines import Machines
+from orcamath.ports import Batched, Chat
 from orcamath.records import digest
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Budget
@@ -109,14 +110,9 @@ class RayEngine:
         return self.settings.workers or max(1, int(there.get("GPU", 0) or there.get("CPU", 1)))
 
     @property
-    def in_blocks(self) -> InBlocks:
-        """Who does work that is the same block by block."""
-        return over_nodes(self.ray)
-
-    @property
-    def start_processes(self) -> StartProcesses:
-        """Who starts the processes of a training."""
-        return trained_over_nodes(self.ray, self.train_part)
+    def machines(self) -> Machines:
+        """Whose processors a stage works on."""
+        return Machines(over_nodes(self.ray), trained_over_nodes(self.ray, self.train_part))
 
     def dismiss(self) -> None:
         """Let all actors go, and what they left on their nodes."""

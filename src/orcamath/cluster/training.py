@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from orcamath.cluster.blocks import ONE_THREAD
-from orcamath.ports import StartProcesses
+from orcamath.machines import StartProcesses
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle

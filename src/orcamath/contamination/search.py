@@ -20,7 +20,7 @@ from orcamath.contamination.overlap import Overlap, ngrams
 from orcamath.contamination.spool import Spool
 from orcamath.contamination.words import MAX_ROWS, Block, Vocabulary, content, numbers_masked
 from orcamath.errors import DataError
-from orcamath.ports import InBlocks, one_by_one
+from orcamath.machines import InBlocks, one_by_one
 from orcamath.records import Settings
 from orcamath.text.minhash import jaccard
 

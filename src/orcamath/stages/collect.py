@@ -116,7 +116,7 @@ def _mark(parts: Sequence[Artifact], settings: CollectSettings, n: int, out: Out
     """First pass: mark all problems, block by block."""
     marks, rows, first = _Marks.of(n, settings), _read(parts), 0
     blocks = iter(lambda: list(islice(rows, BLOCK)), [])
-    for found in out.in_blocks(partial(_marked, settings), blocks):
+    for found in out.machines.in_blocks(partial(_marked, settings), blocks):
         end = marks.put(first, found)
         out.progress.advance(end - first)
         first = end

@@ -22,7 +22,8 @@ from typing import IO, Protocol, runtime_checkable
 import orjson
 
 from orcamath.errors import BrokenBalance, RepliesDamaged, WireDown
-from orcamath.ports import InBlocks, Progress, Silent, StartProcesses, one_by_one
+from orcamath.machines import HERE, Machines
+from orcamath.ports import Progress, Silent
 from orcamath.records import Record, Rejected, Settings, digest
 from orcamath.store.budget import Budget
 from orcamath.store.facts import Facts
@@ -109,10 +110,8 @@ class Output:
     """Where a training puts the numbers of a step."""
     shared: Path | None = None
     """Folder for what stages of all runs may share, such as reference log-probs."""
-    in_blocks: InBlocks = one_by_one
-    """Who does work that is the same block by block: this process, or many."""
-    start_processes: StartProcesses | None = None
-    """Who starts the processes of a training; this machine where None."""
+    machines: Machines = HERE
+    """Who does work that is the same block by block, and trains in several processes."""
     balance: Balance = field(default_factory=Balance)
     failed_calls: Counter[str] = field(default_factory=Counter)
     """Whole replies that could not be used, by reason."""
@@ -187,9 +186,8 @@ class Store:
         self.root = root
         self.artifacts = root / "artifacts"
         self.scratch = root / "scratch"
-        self.in_blocks: InBlocks = one_by_one
-        self.start_processes: StartProcesses | None = None
-        """Both handed to every stage."""
+        self.machines = HERE
+        """Handed to every stage."""
         self.ahead: set[str] = set()
         """Names of artifacts made here ahead of whoever asks for them next: to them they are new."""
         no_way_out(root, (path for depth in ("*", "*/*", "runs/*/*") for path in root.glob(depth)))
@@ -245,8 +243,8 @@ class Store:
 
             def made() -> tuple[Output, Facts | None]:
                 with stage_under_way(stage, budget) as calls:
-                    places, shown_by = self._begin(stage, name), progress or Silent()
-                    output = Output(*places, calls, shown_by, metric, self.root, self.in_blocks, self.start_processes)
+                    folder, scratch = self._begin(stage, name)
+                    output = Output(folder, scratch, calls, progress or Silent(), metric, self.root, self.machines)
                     return output, make(output)
 
             try:

@@ -78,7 +78,7 @@ def launch(
     path.write_text(json.dumps(job))
     for old in [result, *out.scratch.glob("error-*.json")]:
         old.unlink(missing_ok=True)
-    with closing((out.start_processes or _torchrun)(path.resolve(), settings.processes, log)) as said:
+    with closing((out.machines.start_processes or _torchrun)(path.resolve(), settings.processes, log)) as said:
         for line in said:
             if line.startswith(MARK):
                 _tell(json.loads(line.removeprefix(MARK)), out)
