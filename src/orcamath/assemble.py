@@ -20,7 +20,6 @@ from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.prices import declared_price
 from orcamath.student.facts import TrainedFacts
 from orcamath.student.folder import ModelFolder
-from orcamath.student.launch import say_aloud, work
 from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.terminal import guarded
 from orcamath.workshop import Player
@@ -36,13 +35,15 @@ def open_chat(settings: ModelSettings) -> Chat:
     return held("backend", settings.backend)(settings)
 
 
-def train_part(job: Path, say: Callable[[str], None] = say_aloud) -> None:
+def train_part(job: Path, say: Callable[[str], None] | None = None) -> None:
     """Do one process's part of a training (`student/launch.py`), whose loss is found by name or file.
 
     `say` hands a line to who launched it; left out, it is printed.
     """
+    from orcamath.student.launch import say_aloud, work  # torch, which a recipe without a student needs not
+
     with guarded():
-        work(job, lambda name: held("loss", name), boundary, say)
+        work(job, lambda name: held("loss", name), boundary, say or say_aloud)
 
 
 class Assembled:

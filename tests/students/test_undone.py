@@ -158,7 +158,7 @@ TABLE = [
     Undone(
         "of two columns with one name the last is taken",
         "sources/rows.py",
-        "if twice is not None:",
+        "if twice := [name for name, n in Counter(names).items() if n > 1]:",
         "if False:",
         UNIT.format("sources_rows", "a_column_that_is_named_twice_is_refused_and_blanks_around_names_are_none"),
     ),
