@@ -210,8 +210,10 @@ class OpenAICompatible:
     def _clean(self, reply: Reply, sampling: Sampling) -> Reply:
         """Take our key out of an answer that repeats it, and what a server leaves of a stop string and behind it."""
         hide = self._door.secrets.hide
-        text = sampling.before_stop(hide(reply.text))
-        return replace(reply, text=text, reasoning=reply.reasoning and hide(reply.reasoning))
+        text, reasoning = sampling.before_stop(hide(reply.text)), reply.reasoning and hide(reply.reasoning)
+        if text == reply.text and reasoning == reply.reasoning:
+            return reply
+        return replace(reply, text=text, reasoning=reasoning)
 
     async def _post(self, request: Request, key: bytes) -> Parsed:
         assert self._session is not None
