@@ -6,6 +6,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from orcamath.records import Lesson, Problem
 from orcamath.store.artifacts import Artifact
 from orcamath.student.folder import ModelFolder
 from orcamath.student.model import open_folder, save
@@ -100,3 +101,12 @@ class Quiet:
     def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None: ...
 
     def end(self) -> None: ...
+
+
+def tiny_lessons(tmp_path: Path) -> Artifact:
+    """Seal twelve lessons in the tiny student's words."""
+    made = []
+    for i in range(12):
+        problem = Problem.make(f"Tom has {i} apples .", "seed", "t", answer=str(i))
+        made.append(Lesson.make(problem, f"{i} = {i} #### {i}", str(i), "teacher"))
+    return sealed(tmp_path, "gate", lessons=made)

@@ -13,14 +13,13 @@ from safetensors.torch import load_file
 from orcamath.assemble import train_part
 from orcamath.errors import TrainingDiverged
 from orcamath.machines import Machines
-from orcamath.records import Lesson, Problem
 from orcamath.stages.imitate import imitate
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.under_way import Calls
 from orcamath.student.folder import ModelFolder
 from orcamath.student.settings import SftSettings
 from small_cluster import STORE, actors
-from tiny_student import sealed, tiny_folder
+from tiny_student import tiny_folder, tiny_lessons
 
 ray: Any = pytest.importorskip("ray", reason="the extra `ray` is not installed (`make test-cluster` installs it)")
 pytestmark = [pytest.mark.cluster, pytest.mark.enable_socket]
@@ -36,11 +35,7 @@ def tiny(tmp_path: Path) -> ModelFolder:
 
 @pytest.fixture
 def lessons(tmp_path: Path) -> Artifact:
-    made = []
-    for i in range(12):
-        problem = Problem.make(f"Tom has {i} apples .", "seed", "t", answer=str(i))
-        made.append(Lesson.make(problem, f"{i} = {i} #### {i}", str(i), "teacher"))
-    return sealed(tmp_path, "gate", lessons=made)
+    return tiny_lessons(tmp_path)
 
 
 def output(path: Path, metric: Callable[..., None], *, cluster: bool) -> Output:

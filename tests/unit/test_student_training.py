@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from orcamath.errors import DataError, ModelError, TrainingDiverged
 from orcamath.families import find
-from orcamath.records import Lesson, Preference, Problem, Response
+from orcamath.records import Preference, Response
 from orcamath.stages.imitate import imitate
 from orcamath.stages.learn import learn
 from orcamath.store.artifacts import Artifact, Output
@@ -27,7 +27,7 @@ from orcamath.student.processes import World, deal
 from orcamath.student.room import Room, at_once
 from orcamath.student.settings import AdapterSettings, LearnSettings, OnlineSettings, SftSettings, TrainSettings
 from orcamath.student.sharding import shards
-from tiny_student import Quiet, sealed, tiny_folder, tiny_model
+from tiny_student import Quiet, sealed, tiny_folder, tiny_lessons, tiny_model
 
 
 class Killed(Exception):
@@ -70,11 +70,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> ModelFolder:
 
 @pytest.fixture
 def lessons(tmp_path: Path) -> Artifact:
-    made = []
-    for i in range(12):
-        problem = Problem.make(f"Tom has {i} apples .", "seed", "t", answer=str(i))
-        made.append(Lesson.make(problem, f"{i} = {i} #### {i}", str(i), "teacher"))
-    return sealed(tmp_path, "gate", lessons=made)
+    return tiny_lessons(tmp_path)
 
 
 @pytest.fixture

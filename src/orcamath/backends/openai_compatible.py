@@ -144,8 +144,7 @@ class OpenAICompatible:
     async def _ask(self, request: Request, key: bytes) -> Reply:
         tries, waits, raced = 0, 0, False
         loop = asyncio.get_running_loop()
-        most = most_tokens(request, self._door.body)
-        n_tokens = most.prompt_tokens + most.completion_tokens
+        n_tokens = self._most(request) if self._options.tokens_per_minute else 0
         while not self._flight.stopping:
             held = await self._reserve(request)
             try:
@@ -177,6 +176,11 @@ class OpenAICompatible:
             else:
                 return reply
         raise asyncio.CancelledError
+
+    def _most(self, request: Request) -> int:
+        """Return the most tokens that a call can take, prompt and answer; each call reads its whole body for that."""
+        most = most_tokens(request, self._door.body)
+        return most.prompt_tokens + most.completion_tokens
 
     async def _once(self, request: Request, key: bytes, n_tokens: int, held: int) -> Reply:
         """Make one call on the wire. Raises Fault; settles with the meter whatever happens."""

@@ -101,13 +101,13 @@ class LocalChat:
 
     def _answer(self, chunk: list[Request]) -> Iterator[Reply]:
         loaded, encoder = self._open()
-        requests = list({r.key(self.fingerprint): r for r in chunk}.values())  # equal requests are run once
-        copies = Counter(r.key(self.fingerprint) for r in chunk)
+        keys = [r.key(self.fingerprint) for r in chunk]
+        copies, first = Counter(keys), list(dict(zip(keys, chunk, strict=True)).items())  # equal requests are run once
         context = self.options.max_context or getattr(loaded.model.config, "max_position_embeddings", None) or 1 << 20
-        asked = [self._asked(r, encoder, context) for r in requests]
+        asked = [self._asked(r, encoder, context) for _, r in first]
         rows = self.options.rows or (256 if loaded.model.device.type == "cuda" else 64)
         for place, sampled in sample_each(loaded.model, asked, encoder.stop_ids, encoder.decode, rows):
-            reply = self._reply(requests[place], asked[place], sampled, encoder)  # as it ends, so that progress shows
+            reply = _reply(*first[place], asked[place], sampled, encoder)  # as it ends, so that progress shows
             yield from [reply] * copies[reply.key]
 
     def _asked(self, request: Request, encoder: Encoder, context: int) -> Asked:
@@ -116,7 +116,7 @@ class LocalChat:
         room = max(0, min(s.max_tokens, context - len(prompt)))  # none where the prompt fills the context
         return Asked(prompt, room, s.temperature, s.top_p, request.seed(), s.stop)
 
-    def _reply(self, request: Request, asked: Asked, sampled: Sampled, encoder: Encoder) -> Reply:
-        text = request.sampling.before_stop(encoder.decode(sampled.ids))
-        usage = Usage(len(asked.prompt), len(sampled.ids))
-        return Reply(request.key(self.fingerprint), text, sampled.finish, usage, token_ids=sampled.ids)
+
+def _reply(key: bytes, request: Request, asked: Asked, sampled: Sampled, encoder: Encoder) -> Reply:
+    text = request.sampling.before_stop(encoder.decode(sampled.ids))
+    return Reply(key, text, sampled.finish, Usage(len(asked.prompt), len(sampled.ids)), token_ids=sampled.ids)

@@ -135,9 +135,8 @@ def number_text(value: object, question: str = "") -> str | None:
             return None
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     text = str(value).strip()
-    if (
-        re.fullmatch(r"-?\d{1,15}\.\d{1,15}", text) and len(meanings(text, question)) == 1
-    ):  # "39.0" and 39.0 are one answer
+    # "39.0" and 39.0 are one answer
+    if re.fullmatch(r"-?\d{1,15}\.\d{1,15}", text) and len(meanings(text, question)) == 1:
         exact = Decimal(text).normalize()
         return f"{exact:f}" if exact != 0 else "0"
     return text or None
