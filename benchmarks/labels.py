@@ -184,7 +184,7 @@ def score(args: argparse.Namespace) -> dict[str, Any]:
     marked = {name: r for name, r in results(args.out).items() if name in marks}
     kept = {name: r for name, r in marked.items() if r.rule is None}
     verified: dict[str, Any] = {}
-    confirmed: dict[str, set[str]] = defaultdict(set)
+    confirmed: dict[str, bool] = {}
     for path in sorted(args.out.glob("answers-*.jsonl")):
         rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         solver = path.stem.removeprefix("answers-")
@@ -200,8 +200,8 @@ def score(args: argparse.Namespace) -> dict[str, Any]:
                     "precision": _share(right, len(said)),
                 }
         for name, found in answers.items():
-            if label(marked[name].problem, [a for a in found if a]) is not None:
-                confirmed[name].add(solver)
+            confirms = label(marked[name].problem, [a for a in found if a]) is not None
+            confirmed[name] = confirmed.get(name, False) or confirms
     return {
         "marked": len(kept),
         "writers": _writers(kept, marks),
@@ -243,9 +243,12 @@ def _writers(kept: dict[str, Result], marks: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rules(
-    rejected: dict[str, Result], marks: dict[str, Any], confirmed: dict[str, set[str]]
+    rejected: dict[str, Result], marks: dict[str, Any], confirmed: dict[str, bool]
 ) -> dict[str, dict[str, object]]:
-    """Count, for each rule, what it rejected, how much of that is good, and how much of the rest a solver would confirm."""
+    """Count, for each rule, how much of what it rejected is good, and how much of the rest solvers confirm, if they were asked.
+
+    `confirmed`: whether any solver confirms a label, for the problems that solvers were given.
+    """
     groups: dict[str, list[str]] = defaultdict(list)
     for name, result in rejected.items():
         groups[f"{result.problem.origin}, {result.rule}"].append(name)
@@ -254,7 +257,9 @@ def _rules(
         bad = [name for name in names if not _good(rejected[name].problem, marks[name])]
         table[rule] = {
             "good": _share(len(names) - len(bad), len(names)),
-            "bad and confirmed by a solver": _share(sum(bool(confirmed[name]) for name in bad), len(bad)),
+            "bad, and confirmed by a solver": _share(
+                sum(confirmed[name] for name in bad if name in confirmed), sum(name in confirmed for name in bad)
+            ),
         }
     return table
 

@@ -7,6 +7,7 @@ import pytest
 
 from orcamath.agents import ask_me_anything, editor, suggester
 from orcamath.agents.ask_me_anything import AskSettings
+from orcamath.agents.comparisons import wrong_sides
 from orcamath.agents.editor import EditorSettings
 from orcamath.agents.gaps import gaps, mismatch
 from orcamath.agents.small_writer.ask_each import Asker, QuestionSettings, Target, Told, opening_for
@@ -117,6 +118,7 @@ def test_the_numbers_that_can_be_hidden(statement: str, marked: list[str]) -> No
         ("She pays [$5] for a hat.", "Who pays for a hat?", "no_number"),
         ("She pays [$5] for a hat.", "How much does Zoe pay for a hat?", "about_another"),
         ("It flew [twice] as far as the car.", "How many times as far as the car did it fly?", None),
+        ("A kite flew [twice] as far as a car.", "How many times as far as a kite did a car fly?", "about_another"),
         (
             "Natalia sold [48] clips in April, and half as many in May.",
             "How many clips did Natalia sell in May?",
@@ -155,6 +157,51 @@ def test_by_which_rule_a_question_does_not_ask_for_the_number_marked(
     plain = marked.replace("[", "").replace("]", "")
     gap = next(g for g in gaps(plain) if g.marked == marked)
     assert mismatch(question, gap, plain) == rule
+
+
+@pytest.mark.parametrize(
+    ("told", "question", "wrong"),
+    [
+        (
+            "The kite flew [3 times] farther than the chair.",
+            "How many times farther is the chair compared to the kite?",
+            True,
+        ),
+        (
+            "The kite flew [3 times] farther than the chair.",
+            "How many times farther than the kite did the chair fly?",
+            True,
+        ),
+        (
+            "The kite flew [3 times] farther than the chair.",
+            "How many times farther than the chair did the kite fly?",
+            False,
+        ),
+        ("The kite flew [3 times] farther than the chair.", "How many times farther did it fly than the chair?", False),
+        ("The kite flew [3 times] farther than the chair.", "How many times farther did the kite fly?", False),
+        ("A chair was blown [twice] as far as the car had been.", "How many times as far as the car had been?", True),
+        (
+            "A chair was blown [twice] as far as the car had been.",
+            "How many times as far as the car was the chair?",
+            False,
+        ),
+        ("It flew [twice] as far as the car.", "How many times as far as the car did it fly?", False),
+        ("Si is [5] years older than Al.", "How many years older is Al than Si?", True),
+        ("Si is [5] years older than Al.", "How many years older than Al is Si?", False),
+        ("Si is [5] years older than Al.", "How many years older is Si?", False),
+        ("There are [4] more boys than girls.", "How many more girls than boys are there?", True),
+        ("There are [4] more boys than girls.", "How many more boys than girls are there?", False),
+        ("In the zoo are [4] more lions than tigers.", "How many more lions than tigers are there?", False),
+        ("Jo ran [5] miles, which is more than Al ran.", "How many miles more than Jo did Al run?", True),
+        ("A pen costs [$2] more than a ruler.", "How much more does a pen cost than a ruler?", False),
+        ("Ann read [12] more pages than Bo and Cy.", "How many more pages did Ann read than Cy?", False),
+        ("She has [3 times] as many pens as Tom.", "How many times as many pens as Tom does she have?", False),
+        ("She works [3 times] a week as a nurse.", "How many times a week does she work as a nurse?", False),
+    ],
+)
+def test_a_question_keeps_the_sides_of_a_comparison(told: str, question: str, wrong: bool) -> None:
+    before, _, rest = told.partition("[")
+    assert wrong_sides(question, before, rest.partition("]")[2]) is wrong
 
 
 @pytest.mark.parametrize(
@@ -271,10 +318,11 @@ def test_a_statement_has_no_unit_that_the_problem_has_not(tmp_path: Path) -> Non
 
 
 def added(reply: str, problem: str = PENS) -> str | None:
-    """Return the edited problem, or the reason why there is none."""
+    """Return the edited problem, or the reason why there is none: a rule's is of the whole problem, which it carries."""
     agent = editor.make(EditorSettings(writes="added"))
     made = agent.parse(Reply(b"", reply), Suggested(seed(problem), ("Harder.",)))
     if isinstance(made, Rejected):
+        assert made.reason in ("wrong_format", "refused") or made.text.startswith(problem[: problem.rindex(".")])
         return made.reason
     (one,) = made
     return one.reason if isinstance(one, Rejected) else one.question

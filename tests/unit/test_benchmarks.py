@@ -95,6 +95,52 @@ def test_it_prints_one_object_and_nothing_else(
     assert figure in found
 
 
+def test_labels_are_held_against_marks_and_a_rule_against_what_solvers_were_asked(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def problem(name: str, answer: str | None, origin: str, rule: str | None) -> dict[str, Any]:
+        known = {"answer": answer, "answer_from": "hidden_number"} if answer else {}
+        return {
+            "writer": "w",
+            "rule": rule,
+            "id": name,
+            "question": f"{name}?",
+            "origin": origin,
+            "source": "s",
+        } | known
+
+    ask, edit = "ask_me_anything", "suggester_editor"
+    rows = [
+        problem("right", "4", ask, None),
+        problem("wrong", "5", ask, None),
+        problem("unsolved", "6", ask, None),
+        problem("edit", None, edit, None),
+        problem("rejected", "7", ask, "kind"),
+        problem("rejected and never solved", "8", ask, "kind"),
+    ]
+    answers = {"right": ["3", "4"], "wrong": ["5", "5"], "unsolved": [None, "1"], "edit": ["9", "9"], "rejected": ["7"]}
+    truths = {"right": "4", "wrong": None, "unsolved": "6", "edit": "9", "rejected": "2"}
+    marks = [{"id": row["id"], "truth": truths.get(row["id"]), "harder": row["id"] == "edit"} for row in rows]
+    solved = [{"id": name, "answers": found} for name, found in answers.items()]
+    for name, lines in (("results-w", rows), ("answers-s", solved), ("marks", marks)):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    run("labels", ["score", "--out", str(tmp_path), "--marks", str(tmp_path / "marks.jsonl"), "--json"], monkeypatch)
+    found = json.loads(capfd.readouterr().out)
+
+    def counts(share: dict[str, str]) -> list[str]:
+        return [text.partition(":")[0] for text in share.values()]
+
+    assert found["marked"] == 4
+    assert {name: counts(share) for name, share in found["verified"].items()} == {
+        f"{ask}, s, k = 1": ["1 of 3", "0 of 1"],
+        f"{ask}, s, k = 2": ["2 of 3", "1 of 2"],
+        f"{edit}, s, k = 1": ["0 of 1", "0 of 0"],
+        f"{edit}, s, k = 2": ["1 of 1", "1 of 1"],
+    }
+    assert counts(found["rules"][f"{ask}, kind"]) == ["0 of 2", "1 of 1"]
+    assert counts(found["writers"][f"w, {edit}"]) == ["1 of 1", "1 of 1"]
+
+
 @slow
 def test_kills_that_were_broken_off_go_on_and_only_with_the_same_code(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path

@@ -66,9 +66,10 @@ class Editor:
             if [p.tag for p in pieces[:2]] != ["added", "question"]:
                 return failed(item.id, words, reply)
             added, question = pieces[0].text, pieces[1].text
+            text = with_addition(added, question, item.problem.question)
             if reason := useless(added, question, item.problem.question):
-                return Rejected(item=item.id, reason=reason, text=f"{added} {question}")
-            pieces = [Piece("edited_problem", with_addition(added, question, item.problem.question), pieces[1].whole)]
+                return Rejected(item=item.id, reason=reason, text=text)
+            pieces = [Piece("edited_problem", text, pieces[1].whole)]
         else:
             pieces = tagged(words.text, "edited_problem")
         if not pieces:

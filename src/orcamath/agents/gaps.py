@@ -9,6 +9,7 @@ import re
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
+from orcamath.agents.comparisons import wrong_sides
 from orcamath.agents.wellformed import counts_something
 from orcamath.answers.numbers import Quantity, quantities
 from orcamath.text.money import CURRENCY_NAMES, CURRENCY_SIGNS
@@ -114,10 +115,14 @@ class Gap(NamedTuple):
     """Where the number begins in the sentence."""
 
     @property
+    def behind(self) -> str:
+        """What stands in the sentence behind the number."""
+        return self.sentence[self.at + len(self.quantity.text) :]
+
+    @property
     def marked(self) -> str:
         """The sentence with the number in square brackets."""
-        end = self.at + len(self.quantity.text)
-        return f"{self.sentence[: self.at]}[{self.quantity.text}]{self.sentence[end:]}"
+        return f"{self.sentence[: self.at]}[{self.quantity.text}]{self.behind}"
 
 
 def gaps(statement: str) -> list[Gap]:
@@ -174,13 +179,13 @@ def mismatch(question: str, gap: Gap, statement: str) -> str | None:
 
 
 def about_another(question: str, gap: Gap, statement: str) -> bool:
-    """Tell whether a question is about another number than the one in the gap, or about somebody who is not there.
+    """Tell whether a question is about another number than the one in the gap, or about somebody or a side that is not there.
 
     `How many clips in May?` does not ask for the 48 of `48 clips in April, and half as many in May`: a circumstance (a
     person, a day, what stands behind a preposition) that the statement has by other numbers only decides against.
     """
     names = set(_NAME.findall(question)) - {day.capitalize() for day in CALENDAR}
-    if names - set(re.findall(r"[A-Za-z]+", statement)):
+    if names - set(re.findall(r"[A-Za-z]+", statement)) or wrong_sides(question, gap.sentence[: gap.at], gap.behind):
         return True
     return any(_belongs_elsewhere(word, gap, statement) for word in _circumstances(question, statement))
 
@@ -227,9 +232,7 @@ def _belongs_elsewhere(word: str, gap: Gap, statement: str) -> bool:
 
 def _counted_by(gap: Gap, start: int) -> bool:
     """Tell whether a word is what a number counts: it stands right behind it, or one word further as a plural."""
-    behind = re.match(
-        r" (?:of )?(?:the )?([A-Za-z]+)(?: ([A-Za-z]+s)\b)?", gap.sentence[gap.at + len(gap.quantity.text) :]
-    )
+    behind = re.match(r" (?:of )?(?:the )?([A-Za-z]+)(?: ([A-Za-z]+s)\b)?", gap.behind)
     end = gap.at + len(gap.quantity.text)
     return behind is not None and any(start == end + behind.start(i) for i in (1, 2) if behind[i] is not None)
 
@@ -239,7 +242,7 @@ def number_kind(gap: Gap) -> NumberKind:
     q = gap.quantity
     if q.form == "percent" or (q.value < 1 and q.form in ("fraction", "word")):
         return "share"
-    if q.form == "multiplier" or re.match(r" times\b", gap.sentence[gap.at + len(q.text) :]):
+    if q.form == "multiplier" or re.match(r" times\b", gap.behind):
         return "multiple"
     return "money" if q.unit else "plain"
 
@@ -251,8 +254,7 @@ def _money(text: str, statement: str) -> bool:
 
 def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
     """Tell whether the question asks for a share where the number is one, for money where it is money, for its noun."""
-    q = gap.quantity
-    after = re.findall(r"[A-Za-z]+", gap.sentence[gap.at + len(q.text) :])
+    after = re.findall(r"[A-Za-z]+", gap.behind)
     kind = number_kind(gap)
     if kind == "money":
         return _money(question, statement)
@@ -269,7 +271,7 @@ def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
         if _PRICE.match(question):
             return costs
         return not question.lower().startswith("what") or bool(near & content_words(question)) or costs
-    beside = gap.sentence[gap.at + len(q.text) :].lstrip()[:1].isalpha()
+    beside = gap.behind.lstrip()[:1].isalpha()
     elided = not beside or not content_words(after[0]) or after[0].lower() in ("each", "more", "per")
     wanted = content_words(f"{asked[1]} {asked[2] or ''}")
     return bool(wanted & (content_words(gap.sentence) if elided else near))
@@ -280,15 +282,10 @@ def _nearness(words: set[str], gap: Gap) -> Fraction:
     places = [(m.start(), m[0]) for m in _WORD.finditer(gap.sentence)]
     total = Fraction(0)
     for word in words:
-        far = [_distance(gap, start, len(text), places) for start, text in places if word in content_words(text)]
+        far = [_between(gap, start, len(text), places) for start, text in places if word in content_words(text)]
         if far:
-            total += Fraction(1, 1 + min(far))
+            total += Fraction(1, 1 + min(3 * turns + words for turns, words in far))
     return total
-
-
-def _distance(gap: Gap, start: int, length: int, places: list[tuple[int, str]]) -> int:
-    turns, words = _between(gap, start, length, places)
-    return words + 3 * turns
 
 
 def _between(gap: Gap, start: int, length: int, places: list[tuple[int, str]]) -> tuple[int, int]:
