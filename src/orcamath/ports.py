@@ -65,13 +65,21 @@ class Request:
     token_ids: tuple[int, ...] | None = None
     sampling: Sampling = field(default_factory=Sampling)
     draw: int = 0
+    _content: bytes | None = field(default=None, init=False, repr=False, compare=False)
+    """What `content` gave: a call on the wire asks for it five times, for its keys and its seed."""
 
     def content(self) -> bytes:
         """Return what the call says, apart from who answers and which draw it is."""
-        prompt = list(self.token_ids) if self.token_ids is not None else [[m.role, m.content] for m in self.messages]
-        s = self.sampling
-        # floats are spelled out so that 1 and 1.0 are one request
-        return canonical([prompt, float(s.temperature), float(s.top_p), s.max_tokens, list(s.stop)])
+        if self._content is None:
+            prompt = (
+                list(self.token_ids) if self.token_ids is not None else [[m.role, m.content] for m in self.messages]
+            )
+            s = self.sampling
+            # floats are spelled out so that 1 and 1.0 are one request
+            made = canonical([prompt, float(s.temperature), float(s.top_p), s.max_tokens, list(s.stop)])
+            object.__setattr__(self, "_content", made)
+            return made
+        return self._content
 
     def key(self, fingerprint: str) -> bytes:
         """Return the 16 bytes under which the answer of the model `fingerprint` is remembered."""

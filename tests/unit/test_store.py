@@ -2,9 +2,11 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -258,3 +260,13 @@ def test_keys_tell_models_draws_and_sampling_apart_but_not_greedy_draws() -> Non
     assert ask("a", 0).key("x") == ask("a", 3).key("x")
     assert Request(token_ids=(1, 2)).key("x") != Request(token_ids=(12,)).key("x")
     assert digest("a", "b") != digest("ab")
+
+
+def test_what_a_request_says_is_kept_with_it_and_never_handed_to_a_changed_one() -> None:
+    asked, fresh = ask("a", 1, 0.7), ask("a", 1, 0.7)
+    said = asked.content()
+    assert asked.content() is said
+    assert (asked, hash(asked), repr(asked)) == (fresh, hash(fresh), repr(fresh))
+    assert pickle.loads(pickle.dumps(asked)).key("x") == fresh.key("x")
+    for other in (replace(asked, token_ids=(1,)), replace(asked, sampling=Sampling(0.8))):
+        assert other.content() != said
