@@ -7,6 +7,7 @@ that was hidden has an answer too, only not the one that we would call known.
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from orcamath.agents.comparisons import wrong_sides
@@ -125,7 +126,10 @@ class Gap(NamedTuple):
         return f"{self.sentence[: self.at]}[{self.quantity.text}]{self.behind}"
 
 
-def gaps(statement: str) -> list[Gap]:
+@lru_cache(
+    maxsize=1024
+)  # the rules come back to the sentences of one statement for every question and every word of it
+def gaps(statement: str) -> tuple[Gap, ...]:
     """Return the numbers of a statement that say how many, in order; a number that is part of a word (`20-foot`) is none."""
     found, begin = [], 0
     spans = []
@@ -142,7 +146,7 @@ def gaps(statement: str) -> list[Gap]:
             at = sentence.find(q.text, max(at - 4, 0))
         if at >= 0:
             found.append(Gap(q, sentence, at))
-    return found
+    return tuple(found)
 
 
 def _alone(statement: str, q: Quantity) -> bool:

@@ -255,7 +255,7 @@ def _label(text: str) -> str:
     return named[0] if named else ""
 
 
-def _by_label(text: str, said: list[Quantity], labels: list[str], *, first: bool) -> dict[str, Quantity] | None:
+def _by_label(text: str, said: tuple[Quantity, ...], labels: list[str], *, first: bool) -> dict[str, Quantity] | None:
     """Find the number of every label, behind it (`x = 3`, `first`) or in front of it (`8 adults`); None where one has none."""
     found: dict[str, Quantity] = {}
     for i, q in enumerate(said):

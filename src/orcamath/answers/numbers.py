@@ -114,7 +114,8 @@ def _exact(plain: str) -> Fraction | None:
     return Fraction(int(plain)) if plain.isdigit() else Fraction(plain)
 
 
-def quantities(text: str) -> list[Quantity]:
+@lru_cache(maxsize=1024)  # a question is read for each of its answers, a statement for each of its rules
+def quantities(text: str) -> tuple[Quantity, ...]:
     """Return every number in `text`, left to right; spans never overlap."""
     found: list[Quantity] = []
     scan = (_ASCII_TOKEN if text.isascii() else _TOKEN).finditer
@@ -129,7 +130,7 @@ def quantities(text: str) -> list[Quantity]:
                 if quantity.end > match.end():  # it took in what follows: go on behind that
                     at = quantity.end
                     break
-    return found
+    return tuple(found)
 
 
 def _quantity(text: str, match: re.Match[str]) -> Quantity | None:

@@ -1,6 +1,7 @@
 """A problem cut into its sentences."""
 
 import re
+from functools import lru_cache
 
 from orcamath.text.patterns import pattern
 
@@ -22,7 +23,8 @@ IMPERATIVE = pattern(
 )
 
 
-def sentences(text: str) -> list[str]:
+@lru_cache(maxsize=1024)  # the rules of one problem all begin here
+def sentences(text: str) -> tuple[str, ...]:
     """Split at ends of sentences; abbreviations and decimal points do not end one."""
     parts: list[str] = []
     for piece in _SENTENCE.split(text.strip()):
@@ -30,4 +32,4 @@ def sentences(text: str) -> list[str]:
             parts[-1] += f" {piece}"
         elif piece.strip():
             parts.append(piece.strip())
-    return parts
+    return tuple(parts)
