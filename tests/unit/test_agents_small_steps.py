@@ -9,10 +9,11 @@ from orcamath.agents import ask_me_anything, editor, suggester
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.agents.comparisons import wrong_sides
 from orcamath.agents.editor import EditorSettings
-from orcamath.agents.gaps import gaps, mismatch
+from orcamath.agents.gaps import gaps
 from orcamath.agents.small_writer.ask_each import Asker, QuestionSettings, Target, Told, opening_for
 from orcamath.agents.small_writer.hiding import question_of, without
 from orcamath.agents.small_writer.ideas import idea_for
+from orcamath.agents.small_writer.mismatch import mismatch
 from orcamath.agents.suggester import Suggested, SuggesterSettings
 from orcamath.agents.wellformed import ask_of
 from orcamath.answers import quantities

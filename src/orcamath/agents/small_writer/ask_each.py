@@ -15,10 +15,11 @@ from typing import NamedTuple
 from pydantic import PositiveInt
 
 from orcamath.agents.driver import CallSettings, fill, fold_replies, write
-from orcamath.agents.gaps import Gap, gaps, mismatch, number_kind
+from orcamath.agents.gaps import Gap, gaps
 from orcamath.agents.hidden_numbers import answer_value, as_told, change_of, hidden, short_answer
 from orcamath.agents.replies import Piece, failed, said, tagged
 from orcamath.agents.small_writer.hiding import question_of, without
+from orcamath.agents.small_writer.mismatch import mismatch, number_kind
 from orcamath.agents.wellformed import ask_of, numbers, units
 from orcamath.answers.numbers import Quantity
 from orcamath.ports import Reply, Request
