@@ -143,8 +143,7 @@ def results(folder: Path) -> dict[str, Result]:
     """Return what was written, by id. A problem that two writers wrote, or that was kept another time, counts once."""
     found: dict[str, Result] = {}
     for path in sorted(folder.glob("results-*.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
+        for row in _rows(path):
             problem = Problem.of({k: v for k, v in row.items() if k in Problem.model_fields})
             new = Result(row["writer"], row["rule"], problem)
             if problem.id not in found or (found[problem.id].rule and not new.rule):
@@ -152,8 +151,15 @@ def results(folder: Path) -> dict[str, Result]:
     return found
 
 
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def solve(args: argparse.Namespace) -> dict[str, Any]:
-    """Solve what was kept, one more solution of each problem after the other, and write down the answers."""
+    """Solve what was kept, one more solution of each problem after the other, and write down the answers.
+
+    What an earlier call found of problems that are not solved this time stays in the file.
+    """
     problems = [r.problem for r in results(args.out).values() if args.rejected or r.rule is None]
     settings = SolverSettings(temperature=0.7, top_p=0.95, max_new_tokens=args.solution_tokens)
     agent, chat, n = solvers.make(settings), opened(args), args.solutions
@@ -165,8 +171,10 @@ def solve(args: argparse.Namespace) -> dict[str, Any]:
     fill(agent, posed, chat, Silent())
     for item, solution in fold_replies(agent, posed, chat, None):
         answers[item.id][item.draw] = solution.final_answer
-    with (args.out / f"answers-{args.model}.jsonl").open("w", encoding="utf-8") as file:
-        for name, found in answers.items():
+    path = args.out / f"answers-{args.model}.jsonl"
+    before = {row["id"]: row["answers"] for row in _rows(path)} if path.exists() else {}
+    with path.open("w", encoding="utf-8") as file:
+        for name, found in (before | answers).items():
             file.write(json.dumps({"id": name, "answers": found}) + "\n")
     return {"problems": len(problems), "read": sum(a is not None for found in answers.values() for a in found)}
 
@@ -180,15 +188,14 @@ def label(problem: Problem, answers: list[str]) -> str | None:
 
 def score(args: argparse.Namespace) -> dict[str, Any]:
     """Hold what is verified against the marks: its precision and the share that is kept, for each solver and k."""
-    marks = {row["id"]: row for row in map(json.loads, args.marks.read_text(encoding="utf-8").splitlines())}
+    marks = {row["id"]: row for row in _rows(args.marks)}
     marked = {name: r for name, r in results(args.out).items() if name in marks}
     kept = {name: r for name, r in marked.items() if r.rule is None}
     verified: dict[str, Any] = {}
     confirmed: dict[str, bool] = {}
     for path in sorted(args.out.glob("answers-*.jsonl")):
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         solver = path.stem.removeprefix("answers-")
-        answers = {row["id"]: row["answers"] for row in rows if row["id"] in marked}
+        answers = {row["id"]: row["answers"] for row in _rows(path) if row["id"] in marked}
         for origin in ("ask_me_anything", "suggester_editor"):
             some = [name for name in answers if name in kept and kept[name].problem.origin == origin]
             for k in range(1, max((len(answers[name]) for name in some), default=0) + 1):

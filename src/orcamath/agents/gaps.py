@@ -46,6 +46,20 @@ _NO_COUNT = pattern(
     ("on August ", "takes one every ", "In May "),
     ("they march in ", "maybe ", "in every week "),
 )
+_COUNTED = pattern(
+    r"^ (?:of )?(?:the )?([A-Za-z]+)(?: ([A-Za-z]+s)\b)?",
+    "what a number counts: the word right behind it, or one word further as a plural",
+    (" pens", " of the red pens"),
+    (", pens", "-foot rope", ""),
+    re.NOFLAG,
+)
+_LOWER = pattern(
+    r"^ [a-z]",
+    "a word goes on behind a number, which then is no year",
+    (" pens in",),
+    (".", " May", ", it"),
+    re.NOFLAG,
+)
 _TIMES_OF_DAY = frozenset(
     ["today", "yesterday", "tomorrow", "tonight", "morning", "afternoon", "evening", "night", "noon"]
 )
@@ -70,9 +84,8 @@ class Gap(NamedTuple):
         return f"{self.sentence[: self.at]}[{self.quantity.text}]{self.behind}"
 
 
-@lru_cache(
-    maxsize=1024
-)  # the rules come back to the sentences of one statement for every question and every word of it
+# the rules come back to the sentences of one statement for every question and every word of it
+@lru_cache(maxsize=1024)
 def gaps(statement: str) -> tuple[Gap, ...]:
     """Return the numbers of a statement that say how many, in order; a number that is part of a word (`20-foot`) is none."""
     found, begin = [], 0
@@ -99,7 +112,7 @@ def _alone(statement: str, q: Quantity) -> bool:
         return False
     if statement[q.end : q.end + 1].isalpha() or statement[q.end : q.end + 1] in tuple(CURRENCY_SIGNS):
         return False
-    year = not q.unit and q.text.isdigit() and 1800 <= q.value <= 2100 and not re.match(r" [a-z]", statement[q.end :])
+    year = not q.unit and q.text.isdigit() and 1800 <= q.value <= 2100 and not _LOWER.search(statement[q.end :])
     return not year and not _NO_COUNT.search(statement[max(q.start - 12, 0) : q.start])
 
 
@@ -156,8 +169,8 @@ def _belongs_elsewhere(word: str, gap: Gap, statement: str) -> bool:
 
 
 def _counted_by(gap: Gap, start: int) -> bool:
-    """Tell whether a word is what a number counts: it stands right behind it, or one word further as a plural."""
-    behind = re.match(r" (?:of )?(?:the )?([A-Za-z]+)(?: ([A-Za-z]+s)\b)?", gap.behind)
+    """Tell whether a word is what a number counts."""
+    behind = _COUNTED.search(gap.behind)
     end = gap.at + len(gap.quantity.text)
     return behind is not None and any(start == end + behind.start(i) for i in (1, 2) if behind[i] is not None)
 

@@ -1,6 +1,5 @@
 """Solver: the teacher's worked solution to a problem and the short answer it ends in (paper, section 2.4)."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
@@ -99,6 +98,12 @@ _ONWARD = pattern(
     ("\n<problem>", "\nNext problem:", "\n Question 2:"),
     ("The question is:", "\nThe problem is easy."),
 )
+_LETTERED = pattern(
+    r"^\(?[A-J] ?[).:]",
+    "a choice that has its letter",
+    ("A) 3", "(b) 3", "C. 3", "d : 3"),
+    ("3", "A pen.", "K) 3"),
+)
 
 
 def _one_solution(text: str) -> str:
@@ -113,7 +118,5 @@ def _with_options(problem: Problem) -> str:
     missing = [o for o in problem.options if o not in problem.question]
     if not missing:
         return problem.question
-    lettered = [
-        o if re.match(r"\(?[A-Ja-j] ?[).:]", o) else f"{chr(65 + i)}) {o}" for i, o in enumerate(problem.options)
-    ]
+    lettered = [o if _LETTERED.search(o) else f"{chr(65 + i)}) {o}" for i, o in enumerate(problem.options)]
     return "\n".join([problem.question, "Answer choices:", *lettered])

@@ -172,10 +172,18 @@ _UNITS = pattern(
 )
 
 
+_AGE = pattern(
+    r"\b(?:old|age)\b",
+    "speaks of an age, which is in years",
+    ("How old is Al?", "at the age of 3"),
+    ("He told", "for ages"),
+)
+
+
 def units(text: str) -> set[str]:
     """Return the units of money, time, length, volume and weight that a text names; ages are in years."""
     found = {m[1].lower() for m in _UNITS.finditer(text)}
-    return found | ({"dollar"} if "$" in text else set()) | ({"year"} if re.search(r"\b(?:old|age)\b", text) else set())
+    return found | ({"dollar"} if "$" in text else set()) | ({"year"} if _AGE.search(text) else set())
 
 
 def _int(digits: str) -> int:

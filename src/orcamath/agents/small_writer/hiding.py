@@ -81,6 +81,14 @@ _QUALIFIED = pattern(
     ("gets a fixed", "takes an extra", "an average"),
     ("they each have", "has a", "is twice"),
 )
+_ADDITIONAL = pattern(
+    r"\ban additional$",
+    "stands in front of a number as `another` does",
+    ("takes an additional",),
+    ("takes additional", "an additional cost of"),
+)
+_HISSES = pattern(r"(?:[sxz]|[cs]h)$", "takes `es` in the plural", ("box", "dish"), ("hat", "bath"))
+_IES = pattern(r"[^aeiou]y$", "ends in `ies` in the plural", ("pony",), ("boy", "hat"))
 _PLURALS = {
     "foot": "feet",
     "child": "children",
@@ -127,7 +135,7 @@ def without(statement: str, q: Quantity) -> str | None:
     following = re.match(r"[ ]?([A-Za-z]*)", after)
     noun = following[1].lower() if following else ""
     if word == "additional" and noun:
-        before, word = re.sub(r"\ban additional$", "another", before, flags=re.IGNORECASE), "another"
+        before, word = _ADDITIONAL.sub("another", before), "another"
     if noun and _DETERMINED.search(before[-60:]):
         article = before[:-1] if word == "an" else before
         return None if _ACTS.match(after) else f"{article} {after.lstrip()}"
@@ -166,9 +174,9 @@ def _hidden(q: Quantity, word: str, noun: str) -> str:
 def _plural(noun: str) -> str:
     if noun in _PLURALS:
         return _PLURALS[noun]
-    if re.search(r"(?:[sxz]|[cs]h)$", noun):
+    if _HISSES.search(noun):
         return f"{noun}es"
-    return f"{noun[:-1]}ies" if re.search(r"[^aeiou]y$", noun) else f"{noun}s"
+    return f"{noun[:-1]}ies" if _IES.search(noun) else f"{noun}s"
 
 
 _CURRENCY = {"$": "dollars", "€": "euros", "£": "pounds"}

@@ -35,6 +35,12 @@ _TIMES = pattern(
     ("How many times as far did it fly?", "By what factor?"),
     ("How much time?", "How many factors has 12?"),
 )
+_SO_MANY_TIMES = pattern(
+    r"^ times\b",
+    "stands behind a number that multiplies",
+    (" times as far", " times."),
+    (" timesheets", " more times"),
+)
 _CURRENCY = pattern(
     rf"[{CURRENCY_SIGNS}]|\b(?:{CURRENCY_NAMES}|pounds?|money)\b",
     "names a currency",
@@ -99,7 +105,7 @@ def number_kind(gap: Gap) -> NumberKind:
     q = gap.quantity
     if q.form == "percent" or (q.value < 1 and q.form in ("fraction", "word")):
         return "share"
-    if q.form == "multiplier" or re.match(r" times\b", gap.behind):
+    if q.form == "multiplier" or _SO_MANY_TIMES.search(gap.behind):
         return "multiple"
     return "money" if q.unit else "plain"
 
