@@ -1,6 +1,6 @@
 """A model that says what a function tells it to, and a stage run in a folder: doubles for tests of agents and stages."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +34,6 @@ class Scripted:
                 yield Reply(key, said)
 
 
-class Quiet:
-    """Progress that nobody sees."""
-
-    def begin(self, what: str, total: int | None) -> None:
-        pass
-
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None:
-        pass
-
-    def end(self) -> None:
-        pass
-
-
 class Bench:
     """A store to run stages in."""
 
@@ -59,24 +46,32 @@ class Bench:
         return Remembered(chat, self.ledger)
 
     def table(self, records: Iterable[Record], table: str = "problems") -> Artifact:
-        rows = list(records)
-        return self.run(lambda out: self._write(out, table, rows))
+        """Seal one table of records."""
+        return self.tables(**{table: records})
 
-    def _write(self, out: Output, table: str, rows: list[Record]) -> None:
-        out.write(table, rows)
-
-    def tables(self, **tables: Sequence[Record]) -> Artifact:
+    def tables(self, **tables: Iterable[Record]) -> Artifact:
         """Seal several tables together, as a stage that writes them would."""
-
-        def write(out: Output) -> None:
-            for table, rows in tables.items():
-                out.write(table, rows)
-
-        return self.run(write)
+        return self.run(writing(tables))
 
     def run(self, make: Callable[[Output], None]) -> Artifact:
+        """Seal what a stage of a name of its own makes."""
         self.n += 1
         return self.store.stage(f"stage{self.n}", 1, None, [], make)
+
+
+def writing(tables: Mapping[str, Iterable[Record]]) -> Callable[[Output], None]:
+    """Return what a stage does that writes these tables and nothing else."""
+
+    def write(out: Output) -> None:
+        for table, rows in tables.items():
+            out.write(table, rows)
+
+    return write
+
+
+def sealed(root: Path, name: str, **tables: Iterable[Record]) -> Artifact:
+    """Seal records in `root/store`, as the stage of that name would."""
+    return Store(root / "store").stage(name, 1, None, [], writing(tables))
 
 
 def user_text(request: Request) -> str:

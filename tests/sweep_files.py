@@ -48,7 +48,9 @@ RECIPES = {
     "plain": SOURCES + "teacher: {model: m, base_url: 'http://models.example/v1', options: {price: [0, 0]}}\n",
     "key": SOURCES + "teacher: {model: gpt-4.1-mini}\n",
     "written": SOURCES
-    + "teacher: {model: gpt-4.1-mini, headers: {Authorization: Bearer sk-0123456789abcdef0123456789}}\n",
+    + "teacher: {model: gpt-4.1-mini, headers: {Authorization: Bearer "
+    + "0123456789abcdef" * 2
+    + "}}\n",
     "stage": SOURCES + TEACHER + "budget: {stages_usd: {teech: 1}}\n",
     "cap": SOURCES + TEACHER + "budget: {cap_usd: -1}\n",
     "arm": SOURCES + TEACHER + "variants: {one: {lern: {loss: dpo}}}\n",

@@ -10,31 +10,9 @@ from orcamath.records import Lesson, Problem
 from orcamath.store.artifacts import Artifact
 from orcamath.student.folder import ModelFolder
 from orcamath.student.model import open_folder, save
+from scripted import sealed
 
-WORDS = [
-    "USER:",
-    "ASSISTANT:",
-    "has",
-    "apples",
-    "pears",
-    "Tom",
-    "Ann",
-    "gives",
-    "each",
-    "and",
-    "how",
-    "many",
-    "left",
-    "the",
-    "answer",
-    "is",
-    "####",
-    "+",
-    "-",
-    "=",
-    ".",
-    "?",
-]
+WORDS = "USER: ASSISTANT: has apples pears Tom Ann gives each and how many left the answer is #### + - = . ?".split()
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
@@ -80,27 +58,6 @@ def tiny_model(
 def tiny_folder(path: Path, seed: int = 0) -> ModelFolder:
     save(tiny_model(seed), tiny_tokenizer(), path)
     return open_folder(str(path))
-
-
-def sealed(tmp_path: Path, name: str, **tables: list) -> Artifact:
-    """Seal records as a stage would."""
-    from orcamath.store.artifacts import Store
-
-    def make(out: object) -> None:
-        for table, records in tables.items():
-            out.write(table, records)  # type: ignore[attr-defined]
-
-    return Store(tmp_path / "store").stage(name, 1, None, [], make)
-
-
-class Quiet:
-    """A Progress that says nothing."""
-
-    def begin(self, what: str, total: int | None) -> None: ...
-
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None: ...
-
-    def end(self) -> None: ...
 
 
 def tiny_lessons(tmp_path: Path) -> Artifact:

@@ -133,7 +133,11 @@ class Stopped(OrcamathError):
 
 
 class CapReached(Stopped):
-    """The spending cap leaves no room for the next call."""
+    """The spending cap leaves no room for the next call; `cap` is the setting that is in the way."""
+
+    def __init__(self, message: str, *, cap: str = "budget.cap_usd") -> None:
+        super().__init__(message)
+        self.cap = cap
 
 
 class WireDown(Stopped):

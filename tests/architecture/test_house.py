@@ -268,6 +268,18 @@ def test_no_machine_path_or_registry_host_in_tracked_text() -> None:
             assert not re.search(r"(?<![\w~.:/])/(?:work|root)/[.a-z]|--(?:extra-)?index-url", text), name
 
 
+def test_no_key_is_written_out_in_tracked_text() -> None:
+    """Nor one made up for a test: who looks for keys in a repository takes it for one. A test puts its own together."""
+    from orcamath.store.literals import refuse_keys
+
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    raw = (".parquet", ".png", ".safetensors", ".sqlite", ".gz")
+    texts = {n: (ROOT / n).read_text(errors="replace") for n in listed if (ROOT / n).is_file() and not n.endswith(raw)}
+    assert len(texts) > 500
+    for name, text in texts.items():
+        refuse_keys(re.sub(r"(?<!\$)\{\w+\}", "", text), name)  # what is filled in is no part of a text
+
+
 def test_no_model_brings_code_of_its_own() -> None:
     """Whatever transformers loads by name or folder is told so, on every path: GGUF, 4-bit, tokenizers and configurations."""
     found = 0

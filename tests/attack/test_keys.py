@@ -8,8 +8,8 @@ from commanding import call
 from orcamath.store.literals import masked, shown
 from orcamath.store.run_folder import RunFolder
 
-KNOWN, OWN = "sk-0123456789abcdefABCDEF_01", "hunter2secret"
-"""A key of a known form, and one that only its place tells."""
+KNOWN, OWN = "sk-" + "0123456789abcdefABCDEF_01", "told-by-its-place"
+"""A key of a known form, put together so that no file has one, and one that only its place tells."""
 INIT = ["init", "--seeds", "seeds.jsonl", "--out", "out.yaml"]
 PLAN = ["plan", "classroom", "--set"]
 TYPED: dict[str, list[str]] = {

@@ -167,10 +167,11 @@ def test_a_line_of_a_log_cannot_pass_for_another(tmp_path: Path) -> None:
     "fault", [KeyError("x"), RecursionError("deep"), MemoryError(), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad")]
 )
 def test_an_exception_that_is_not_ours_is_one_message_and_a_file(fault: Exception, capsys, monkeypatch) -> None:
-    monkeypatch.setenv("SOME_API_KEY", "sk-canary-0123456789")
+    key = "sk-" + "canary-0123456789"
+    monkeypatch.setenv("SOME_API_KEY", key)
 
     def app() -> None:
-        raise fault from ValueError("of \x1b[31m with sk-canary-0123456789")
+        raise fault from ValueError(f"of \x1b[31m with {key}")
 
     with pytest.raises(SystemExit) as e:
         ended(app)

@@ -1,4 +1,4 @@
-"""The pictures in the README: `python tests/browser/screenshots.py RUN STORE`, of a run of the classroom.
+"""The pictures in the README and in docs/: `python tests/browser/screenshots.py RUN STORE`, of a run of the classroom.
 
 Needs orcamath's extra `browser` and a Chromium, as the tests beside it. Writes `docs/images/*.png`.
 """
@@ -19,6 +19,8 @@ from viewing import served
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 SIZE = {"width": 1280, "height": 760}
+SETTLED_MS = 3_000
+"""The live page fills itself from time to time: there is no last moment to wait for."""
 
 
 def main(run: Path, store: Path) -> None:
@@ -41,9 +43,7 @@ def main(run: Path, store: Path) -> None:
             page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
             page.goto(address)
             page.wait_for_selector("h1")
-            page.wait_for_timeout(
-                3_000
-            )  # the live page fills itself from time to time; there is no last moment to wait for
+            page.wait_for_timeout(SETTLED_MS)
             page.screenshot(path=IMAGES / f"{name}.png")
             page.close()
         browser.close()

@@ -20,8 +20,9 @@ from orcamath.student.packing import pack
 from orcamath.student.room import Room, at_once
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import SftSettings
+from scripted import sealed
 from tiny_architectures import FAMILIES, TOKENIZER, family
-from tiny_student import sealed, tiny_folder, tiny_model
+from tiny_student import tiny_folder, tiny_model
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
 

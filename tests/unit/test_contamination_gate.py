@@ -8,18 +8,13 @@ from orcamath.errors import DataError
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.stages.gate import GateSettings, gate
 from orcamath.store.artifacts import Artifact, Output, Store
+from scripted import writing
 
 TEST = "Nadia plants 12 rows of tulips with 8 bulbs in each row; a storm ruins 20 bulbs. How many bulbs survive?"
 COPY = TEST
 MOVED = "Nadia plants 15 rows of tulips with 9 bulbs in each row; a storm ruins 30 bulbs. How many bulbs survive?"
 CLEAN = "A bakery sells 40 loaves a day at 3 dollars each and pays 25 dollars rent. What is its profit after 5 days?"
 OTHER = "Omar cycles 14 kilometres to work and back, five times a week. How far does he cycle in four weeks?"
-
-
-class Quiet:
-    def begin(self, what: str, total: int | None) -> None: ...
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None: ...
-    def end(self) -> None: ...
 
 
 class NoBakeries:
@@ -49,12 +44,9 @@ def run(
         out.write("problems", problems)
 
     taught = store.stage("teach", 1, None, [], teach)
-    read = store.stage("benchmarks", 1, None, [], lambda out: void(out.write("problems", tests)))
+    read = store.stage("benchmarks", 1, None, [], writing({"problems": tests}))
     ways = GateSettings(**chosen)  # type: ignore[arg-type]
     return store.stage("gate", 1, ways, [], lambda out: gate(out, ways, taught, read, screens))
-
-
-def void(_: object) -> None: ...
 
 
 def test_copies_are_dropped_from_lessons_and_problems_and_booked(tmp_path: Path) -> None:

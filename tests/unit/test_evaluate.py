@@ -18,12 +18,7 @@ from orcamath.scoring.scores import Sample, flexible, majority, pass_at_k, sizes
 from orcamath.stages.evaluate import EvaluateSettings, evaluate
 from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.store.ledger import Ledger, Remembered
-
-
-class Quiet:
-    def begin(self, what: str, total: int | None) -> None: ...
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None: ...
-    def end(self) -> None: ...
+from scripted import writing
 
 
 class Script:
@@ -57,16 +52,13 @@ def problems(*answers: str, source: str = "bench") -> list[Problem]:
 
 def run(tmp_path: Path, tests: list[Problem], script: Script, **chosen: object) -> Artifact:
     store, ways = Store(tmp_path), EvaluateSettings(**chosen)  # type: ignore[arg-type]
-    read = store.stage("benchmarks", 1, None, [], lambda out: void(out.write("problems", tests)))
+    read = store.stage("benchmarks", 1, None, [], writing({"problems": tests}))
     model = Remembered(script, Ledger(tmp_path / "ledger"))
 
     def make(out: Output) -> object:
         return evaluate(out, ways, read, model, pose, RulesJudge())
 
     return store.stage("evaluate", 1, ways, [], make)
-
-
-def void(_: object) -> None: ...
 
 
 def test_greedy_pass_at_1_with_its_interval_cost_and_string_matches(tmp_path: Path) -> None:
@@ -165,7 +157,7 @@ def test_asking_again_asks_nothing(tmp_path: Path) -> None:
     script = Script({(t.question, 0): ("#### 4", "stop") for t in tests})
     ledger = Ledger(tmp_path / "ledger")
     store = Store(tmp_path)
-    read = store.stage("benchmarks", 1, None, [], lambda out: void(out.write("problems", tests)))
+    read = store.stage("benchmarks", 1, None, [], writing({"problems": tests}))
     for name in ("first", "second"):
         model = Remembered(script, ledger)
         store.stage(

@@ -10,6 +10,7 @@ from orcamath.records import Problem, Rejected, Scored
 from orcamath.stages.verifier import VerifierSettings, best_of, read_score, verified_at_k
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.ledger import Ledger, Remembered
+from scripted import writing
 
 
 @pytest.mark.parametrize(
@@ -35,12 +36,6 @@ def test_the_first_of_the_best_is_chosen_and_unreadable_scores_come_last() -> No
     assert best_of([10, 90, 90]) == 1
     assert best_of([None, 0]) == 1
     assert best_of([None, None]) == 0
-
-
-class Quiet:
-    def begin(self, what: str, total: int | None) -> None: ...
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None: ...
-    def end(self) -> None: ...
 
 
 class Verifier:
@@ -85,8 +80,8 @@ def test_verifier_at_k(tmp_path: Path) -> None:
         for d, text in enumerate(texts)
     ]
     store = Store(tmp_path)
-    read = store.stage("benchmarks", 1, None, [], lambda out: void(out.write("problems", problems)))
-    scored = store.stage("evaluate", 1, None, [], lambda out: void(out.write("scored", rows)))
+    read = store.stage("benchmarks", 1, None, [], writing({"problems": problems}))
+    scored = store.stage("evaluate", 1, None, [], writing({"scored": rows}))
     model = Verifier(
         {"is 9": "Score: 30", "is 4": "Score: 90", "is 5": "Score: 60", "is 1": "no idea", "is": "Score: 70"}
     )
@@ -105,6 +100,3 @@ def test_verifier_at_k(tmp_path: Path) -> None:
     assert "Question 0?" in model.asked[0]
     assert (made.balance["asked"], made.balance["parsed"], made.balance["failed"]) == (7, 6, 1)
     assert [r.reason for r in made.read(Rejected)] == ["no_score"]
-
-
-def void(_: object) -> None: ...

@@ -54,7 +54,10 @@ def test_an_example_keeps_its_familys_contract(name: str, tmp_path: Path) -> Non
     written(tmp_path)
     module = find(family, str(tmp_path / name))
     (check,) = [body for body in CHECKS if f"my_{family}." in body]
-    exec(compile(check, f"the check of {name}", "exec"), {f"my_{family}": module})
+    assert re.search(rf"^ *check_{'chat' if family == 'backend' else family}\(.*my_{family}\.", check, re.MULTILINE)
+    exec(
+        compile(check, f"the check of {name}", "exec"), {f"my_{family}": module}
+    )  # raises where the contract is broken
 
 
 def own_recipe(folder: Path, extra: str = "") -> Recipe:

@@ -17,7 +17,7 @@ from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.run_folder import RunFolder
 from orcamath.view.ancestry import ancestry
 from orcamath.view.text import rendered
-from tiny_student import sealed
+from scripted import sealed
 
 RIGHT, SLIP, BARE = "3 + 4 = 7\n#### 7", "3 + 4 = 8\n#### 8", "#### 9"
 NAMES = ("easy", "middle", "hard", "slips", "doubted", "done")

@@ -66,7 +66,10 @@ def test_what_a_frame_lacks_is_missing_and_not_the_text_nan(tmp_path: Path) -> N
 
 def test_a_notebook_shows_text_of_a_model_as_text(tmp_path: Path) -> None:
     rows = [{"gold": "4", "response": "<script>alert(1)</script> 4"}]
-    assert "<script>" not in (om.judge(rows, store=tmp_path)._repr_html_() or "")
+    html = om.judge(rows, store=tmp_path)._repr_html_()
+    assert html is not None
+    assert "&lt;script&gt;alert(1)" in html
+    assert "<script>" not in html
 
 
 @pytest.mark.parametrize(

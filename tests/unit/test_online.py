@@ -30,7 +30,8 @@ from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import LossSettings, OnlineSettings
 from orcamath.student.tried import Tried, step_on, tried_of
 from orcamath.view.kinds import RECORD_KINDS
-from tiny_student import sealed, tiny_folder, tiny_model, tiny_tokenizer
+from scripted import sealed
+from tiny_student import tiny_folder, tiny_model, tiny_tokenizer
 
 LOSSES = {"grpo": grpo, "dr_grpo": dr_grpo, "rloo": rloo}
 # three answers to one problem, of 2, 1 and 1 tokens, one of them right: log π now, and when they were sampled

@@ -11,7 +11,7 @@ from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected
 from orcamath.stages.practice import PracticeSettings, practise
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Ledger, Remembered
-from tiny_student import sealed
+from scripted import sealed
 
 
 class Parrot:

@@ -16,12 +16,6 @@ from orcamath.stages.preferences import PreferSettings, prefer
 from orcamath.store.artifacts import Artifact, Output, Store
 
 
-class Quiet:
-    def begin(self, what: str, total: int | None) -> None: ...
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None: ...
-    def end(self) -> None: ...
-
-
 def exercise(name: str = "p", **fields: object) -> Exercise:
     shown = {"reference": "7", "solution": f"so {name}\n#### 7", "label": "teacher", **fields}
     return Exercise(problem_id=name, question=f"Question of {name}?", **shown)

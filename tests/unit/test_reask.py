@@ -12,12 +12,7 @@ from orcamath.stages.preferences import PreferSettings, prefer
 from orcamath.stages.reask import ReaskSettings, reask, settle
 from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.store.ledger import Ledger, Remembered
-
-
-class Quiet:
-    def begin(self, what: str, total: int | None) -> None: ...
-    def advance(self, n: int = 1, *, spent_usd: float = 0.0) -> None: ...
-    def end(self) -> None: ...
+from scripted import writing
 
 
 class Teacher:
@@ -121,12 +116,9 @@ def preferences_of(store: Store, made: Artifact) -> dict[str, Preference]:
 
 def test_nothing_doubtful_asks_nothing(tmp_path: Path) -> None:
     store, teacher = Store(tmp_path), Teacher({})
-    practised = store.stage("practice", 1, None, [], lambda out: void(out.write("exercises", [exercise("p")])))
+    practised = store.stage("practice", 1, None, [], writing({"exercises": [exercise("p")]}))
     ways = ReaskSettings()
     remembered = Remembered(teacher, Ledger(tmp_path / "ledger"))
     made = store.stage("reask", 1, ways, [], lambda out: reask(out, ways, practised, practised, remembered))
     assert teacher.asked == 0
     assert list(made.read(Exercise)) == [exercise("p")]
-
-
-def void(_: object) -> None: ...

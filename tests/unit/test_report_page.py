@@ -349,6 +349,7 @@ def test_arms_are_held_against_each_other(page: str, results: Results) -> None:
 
 def test_what_moved_is_shown_with_both_answers(page: str, results: Results) -> None:
     m1 = next(r for r in results.rows if r.model == "M1")
+    assert results.moved
     for moved in results.moved:
         last = next(r for r in results.rows if f"{r.arm} · {r.model}" == moved.student)
         assert moved.n_gained - moved.n_lost == last.right - m1.right

@@ -15,18 +15,18 @@ import orcamath.outline
 import orcamath.recipe
 from orcamath.errors import CapReached, OrcamathError
 from orcamath.outline import outline
+from orcamath.ports import Silent
 from orcamath.recipe_file import load
 from orcamath.recipe_settings import Recipe
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Keeper, RunState, read_state
 from orcamath.store.stage import Stage
-from scripted import Quiet
 
 
 def kept(folder: Path) -> Keeper:
     run = RunFolder(folder)
     folder.mkdir(exist_ok=True)
-    return Keeper(run, Quiet(), "orcamath run mine", ["seeds", "ask"])
+    return Keeper(run, Silent(), "orcamath run mine", ["seeds", "ask"])
 
 
 def test_what_is_under_way_can_be_read(tmp_path: Path) -> None:
@@ -70,6 +70,32 @@ def test_how_it_ended_is_kept(tmp_path: Path, raised: BaseException | None, endi
 
 
 @pytest.mark.parametrize(
+    ("typed", "cap", "goes_on"),
+    [
+        ("orcamath run x.yaml --limit 3", "budget.cap_usd", "orcamath run x.yaml --limit 3 --set budget.cap_usd=…"),
+        (
+            "orcamath run x --set budget.cap_usd=2 --wait",
+            "budget.cap_usd",
+            "orcamath run x --wait --set budget.cap_usd=…",
+        ),
+        (
+            "orcamath run x --until gate",
+            "budget.stages_usd.ask",
+            "orcamath run x --until gate --set budget.stages_usd.ask=…",
+        ),
+        ("orcamath.run('x')", "budget.cap_usd", "orcamath.run('x')"),
+    ],
+)
+def test_what_goes_on_after_a_cap_names_the_cap_to_raise(tmp_path: Path, typed: str, cap: str, goes_on: str) -> None:
+    keeper = Keeper(RunFolder(tmp_path), Silent(), typed, ())
+    with suppress(CapReached), keeper.until_end():
+        raise CapReached("no money", cap=cap)
+    state = read_state(tmp_path)
+    assert state is not None
+    assert state.command == goes_on
+
+
+@pytest.mark.parametrize(
     ("typed", "goes_on"),
     [
         ("orcamath run x.yaml --until gate", "orcamath run x.yaml"),
@@ -81,7 +107,7 @@ def test_how_it_ended_is_kept(tmp_path: Path, raised: BaseException | None, endi
 def test_what_goes_on_after_a_stage_that_was_named_does_not_name_it_again(
     tmp_path: Path, typed: str, goes_on: str
 ) -> None:
-    keeper = Keeper(RunFolder(tmp_path), Quiet(), typed, ())
+    keeper = Keeper(RunFolder(tmp_path), Silent(), typed, ())
     with suppress(OrcamathError), keeper.until_end():
         raise _Until("there")
     state = read_state(tmp_path)

@@ -32,8 +32,8 @@ from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.run_folder import RunFolder
 from orcamath.student.encode import Encoder
 from orcamath.student.groups import Group, encode_group
-from scripted import Scripted, user_text
-from tiny_student import sealed, tiny_tokenizer
+from scripted import Scripted, sealed, user_text
+from tiny_student import tiny_tokenizer
 
 SIGN: dict[str, Outcome] = {"+": "agrees", "-": "disagrees", "?": "unjudged"}
 # what each problem's draws come to: right is 7

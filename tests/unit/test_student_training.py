@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from orcamath.errors import DataError, ModelError, TrainingDiverged
 from orcamath.families import find
+from orcamath.ports import Silent
 from orcamath.records import Preference, Response
 from orcamath.stages.imitate import imitate
 from orcamath.stages.learn import learn
@@ -27,7 +28,8 @@ from orcamath.student.processes import World, deal
 from orcamath.student.room import Room, at_once
 from orcamath.student.settings import AdapterSettings, LearnSettings, OnlineSettings, SftSettings, TrainSettings
 from orcamath.student.sharding import shards
-from tiny_student import Quiet, sealed, tiny_folder, tiny_lessons, tiny_model
+from scripted import sealed
+from tiny_student import tiny_folder, tiny_lessons, tiny_model
 
 
 class Killed(Exception):
@@ -184,7 +186,7 @@ def test_reference_logprobs_are_remembered_and_reused_after_a_reshuffle(
         """Train, and count the problems that the reference scored for it."""
         n: list[int | None] = []
 
-        class Bars(Quiet):
+        class Bars(Silent):
             def begin(self, what: str, total: int | None) -> None:
                 n.extend([total] if what == "reference" else [])
 

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from orcamath.commands.standing import lines_of
+from orcamath.ports import Silent
 from orcamath.report.fold import fold
 from orcamath.report.progress import ArmsLine
 from orcamath.report.table import tables
@@ -20,7 +21,6 @@ from orcamath.store.run_state import Keeper
 from orcamath.terminal import logged
 from orcamath.view.live import now_of
 from report_run import make_run
-from scripted import Quiet
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_status_of_a_finished_run(run: tuple[Path, Store]) -> None:
 def begun(folder: Path, expected: list[str]) -> Keeper:
     folder.mkdir(parents=True)
     (folder / "recipe.yaml").write_text("name: mine\nbudget: {cap_usd: 50}\nvariants: {KTO: {}}\n")
-    return Keeper(RunFolder(folder), Quiet(), "orcamath run mine --limit 3", expected)
+    return Keeper(RunFolder(folder), Silent(), "orcamath run mine --limit 3", expected)
 
 
 def test_status_of_a_run_at_work_and_after_it_stopped(tmp_path: Path) -> None:

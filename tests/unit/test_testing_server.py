@@ -14,6 +14,7 @@ from orcamath.backends.openai_compatible import open_chat
 from orcamath.ports import Message, Reply, Request, Sampling
 from orcamath.settings import ModelSettings
 from orcamath.testing import Faults, of_chat, serve, stub
+from orcamath.testing.__main__ import main as serve_alone
 from orcamath.testing.batches import BatchDesk
 from orcamath.testing.faults import CONTENT_FAULTS, WIRE_FAULTS
 
@@ -97,6 +98,35 @@ def test_it_runs_in_a_process_of_its_own() -> None:
                 assert json.load(answer)["completions"] == 1
         finally:
             server.terminate()
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        (["--faults", '{"drp": 0.1}'], "there is no fault `drp`; did you mean `drop`?"),
+        (["--faults", "drop"], "`drop` is no JSON"),
+        (["--faults", "[0.1]"], "is no mapping"),
+        (["--faults", '{"drop": "often"}'], "`drop` is 'often': a number is due"),
+        (["--faults", '{"drop": 0.7, "hang": 0.7}'], "must add up to at most 1"),
+        (["--options", "careless"], "`careless` is no JSON"),
+        (["--backend", "textbok"], "did you mean `textbook`?"),
+        (["--backend", "textbook", "--options", '{"ters": true}'], "did you mean `terse`?"),
+    ],
+)
+def test_what_is_wrong_on_its_command_line_is_said(typed: list[str], says: str, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["testing", *typed])
+    with pytest.raises(SystemExit) as ended:
+        serve_alone()
+    assert ended.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_said(monkeypatch, capsys) -> None:
+    with serve(stub()) as server:
+        monkeypatch.setattr(sys, "argv", ["testing", "--port", server.base_url.split("/")[2].split(":")[1]])
+        with pytest.raises(SystemExit):
+            serve_alone()
+    assert "cannot be served" in capsys.readouterr().err
 
 
 class Batched(Drawn):

@@ -25,6 +25,8 @@ from orcamath.store.seals import seal, unseal
 from orcamath.store.travel import pull_run, push_run
 from report_run import make_run
 
+SECRET = "told-to-nobody"
+
 
 class Failing(LocalFileSystem):  # type: ignore[misc] # fsspec has no types
     """A storage that gives so many files and then no more."""
@@ -35,7 +37,7 @@ class Failing(LocalFileSystem):  # type: ignore[misc] # fsspec has no types
     def get_file(self, rpath: str, lpath: str, **options: Any) -> None:
         Failing.left -= 1
         if Failing.left < 0:
-            raise TimeoutError("no answer from https://me:secret@bucket.example/x")
+            raise TimeoutError(f"no answer from https://me:{SECRET}@bucket.example/x")
         super().get_file(rpath, lpath, **options)
 
 
@@ -190,7 +192,7 @@ def test_a_pull_that_breaks_off_goes_on(gives: int, tmp_path: Path, here: tuple[
     Failing.left = gives
     with pytest.raises(WireDown, match="the same command goes on") as told:
         pull_run(ObjectStore(url.replace("file", "failing")), None, runs, other)
-    assert "secret" not in str(told.value)
+    assert SECRET not in str(told.value)
     assert not (runs / "trial").exists()
     arrived = {name for name in files(other.artifacts) if not name.startswith(".") and "/" in name}
     assert all(p.joinpath("manifest.json").exists() for p in other.artifacts.glob("[!.]*/"))
@@ -319,7 +321,7 @@ def test_what_was_spent_comes_along(tmp_path: Path, here: tuple[Path, Store], ur
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("s3://AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI@bucket/runs", "leave it out"),
+        (f"s3://me:{SECRET}@bucket/runs", "leave it out"),
         ("https://bucket.example/runs?token=abcdef0123456789", "leave it out"),
         ("nosuch://bucket", "nosuch"),
         ("s3://bucket/runs", "s3fs"),

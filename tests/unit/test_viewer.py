@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from orcamath.errors import UsageError
-from orcamath.ports import Message, Reply, Request, Sampling, Usage
+from orcamath.ports import Message, Reply, Request, Sampling, Silent, Usage
 from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.facts import Facts
@@ -24,7 +24,6 @@ from orcamath.view.opened import Opened
 from orcamath.view.tree import differences, story
 from orcamath.view.whole import inert, named, whole
 from report_run import make_run, seal
-from scripted import Quiet
 from viewing import Served, served
 
 HOSTILE = (
@@ -263,7 +262,7 @@ def test_model_calls_of_the_run_are_listed_whole_and_found_by_their_words(tmp_pa
 
 def test_a_run_at_work_shows_its_newest_calls(tmp_path: Path) -> None:
     run, _ = with_calls(tmp_path)
-    Keeper(RunFolder(run.folder), Quiet(), "orcamath run trial", ["seeds", "late"]).stage("late")
+    Keeper(RunFolder(run.folder), Silent(), "orcamath run trial", ["seeds", "late"]).stage("late")
     told = run.overview()
     assert told["stands"] == "running"
     assert [s["stands"] for s in told["arms"][0]["stages"]][-1] == "now"

@@ -39,9 +39,9 @@ class DriverPurse:
         """End a lease with what it really cost."""
         self.budget.give_back(_Books(number, stage, books), spent)
 
-    def reached(self, stage: str, next_usd: float) -> CapReached:
+    def reached(self, stage: str, next_usd: float, unused: int) -> CapReached:
         """Return the error that says which cap is in the way."""
-        return self.budget.reached(stage, next_usd)
+        return self.budget.reached(stage, next_usd, unused)
 
 
 class Leased:
@@ -65,7 +65,7 @@ class Leased:
         """End a lease with what it really cost."""
         self._ask("give_back", lease.number, lease.stage, lease.books, spent)
 
-    def reached(self, stage: str, next_usd: float) -> CapReached:
+    def reached(self, stage: str, next_usd: float, unused: int) -> CapReached:
         """Return the error that says which cap is in the way."""
-        reached: CapReached = self._ask("reached", stage, next_usd)
+        reached: CapReached = self._ask("reached", stage, next_usd, unused)
         return reached

@@ -22,6 +22,7 @@ from orcamath.report.arms import key_of
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Budget
 from orcamath.store.prices import price_of
+from orcamath.text.money import dollars
 
 __all__ = ["confirm_paying_again", "plan_of", "planned"]
 
@@ -84,7 +85,7 @@ def confirm_paying_again(recipe: Recipe, budget_path: Path, now: Plan, confirm: 
     if found is None:
         return
     said = (
-        f"this run spent ${found.usd:,.2f} (cap: ${cap:,.2f}) on calls of {', '.join(f'`{s}`' for s in found.stages)} that "
+        f"this run spent {dollars(found.usd)} (cap: {dollars(cap)}) on calls of {', '.join(f'`{s}`' for s in found.stages)} that "
         f"the recipe no longer makes, and would pay that again. A changed prompt, setting or model does this; the old "
         f"replies stay remembered for the old recipe"
     )
@@ -100,19 +101,18 @@ def _tables(recipe: Recipe, found: Plan, tflops: float) -> str:
     if found.training:
         console.print(_training(found, tflops))
     cap = recipe.budget.cap_usd
-    against = f"; the cap is ${cap:,.2f}" if cap is not None else "; no cap is set (budget.cap_usd)"
+    against = f"; the cap is {dollars(cap)}" if cap is not None else "; no cap is set (budget.cap_usd)"
     if cap is not None and found.usd.high > cap:
         against += f" and {'would' if found.usd.low > cap else 'may'} stop the run, which a higher one lets go on"
     for s in found.alone:
         label = f"{s.arm}: " if s.arm else ""
-        shown.write(
-            f"{label}`{s.model}` alone, without the ladder: {_span(s.calls)} calls, ${s.usd.low:,.2f} to ${s.usd.high:,.2f}\n"
-        )
+        usd = f"{dollars(s.usd.low)} to {dollars(s.usd.high)}"
+        shown.write(f"{label}`{s.model}` alone, without the ladder: {_span(s.calls)} calls, {usd}\n")
     if found.served_gpu_hours.high:
         what = f"on your own servers, of GPUs of {tflops:,.0f} TFLOPS in 16 bits"
         shown.write(f"calls to models {what}: {_span(found.served_gpu_hours, 1)} GPU hours\n")
     gpu = f", {_span(found.gpu_hours)} GPU hours" if found.gpu_hours.high else ""
-    return f"{shown.getvalue()}in all: ${found.usd.low:,.2f} to ${found.usd.high:,.2f}{gpu}{against}"
+    return f"{shown.getvalue()}in all: {dollars(found.usd.low)} to {dollars(found.usd.high)}{gpu}{against}"
 
 
 def _calls(name: str, found: Plan) -> Table:

@@ -144,8 +144,8 @@ def _teacher_says(loaded: Recipe, purse: Purse) -> tuple[str, bool]:
         return f"problem: the teacher of `{loaded.name}` cannot be asked: {e}", False
     if reply.error is not None:
         return f"problem: the teacher of `{loaded.name}` did not answer: {reply.error}", False
-    n = reply.usage.completion_tokens
-    return f"teacher of `{loaded.name}` ({chat.fingerprint}) answered with {n} tokens: {reply.text[-80:]!r}", True
+    n, who = reply.usage.completion_tokens, f"the teacher `{teacher.model or teacher.backend}` of `{loaded.name}`"
+    return f"{who} answered with {n} tokens: {reply.text[-80:]!r}", True
 
 
 def _writer_says(loaded: Recipe, purse: Purse) -> tuple[str, bool]:

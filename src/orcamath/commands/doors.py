@@ -19,6 +19,7 @@ from orcamath.report.fold import fold
 from orcamath.report.measures import percent
 from orcamath.report.standing import Standing, standing
 from orcamath.store.artifacts import Store
+from orcamath.text.money import dollars
 
 __all__ = ["Handout", "compared", "export_from", "runs_listed"]
 
@@ -123,7 +124,7 @@ def _line(s: Standing) -> str:
         else "not measured yet"
     )
     arms = f", {s.n_arms} arms" if s.n_arms else ""
-    return f"{s.name:<24} {s.state:<28} {best}; ${s.spent_usd:,.2f} spent; {s.n_stages} stages{arms}"
+    return f"{s.name:<24} {s.state:<28} {best}; {dollars(s.spent_usd)} spent; {s.n_stages} stages{arms}"
 
 
 def compared(first: str, second: str, *, runs: Path, store: Path, as_json: bool) -> str:
@@ -136,7 +137,7 @@ def compared(first: str, second: str, *, runs: Path, store: Path, as_json: bool)
     try:
         plan = planned(two, Store(store), Silent())
         cost = {"low": plan.usd.low, "high": plan.usd.high}
-        said = f"`{second}` has still to pay ${plan.usd.low:,.2f} to ${plan.usd.high:,.2f}"
+        said = f"`{second}` has still to pay {dollars(plan.usd.low)} to {dollars(plan.usd.high)}"
     except OrcamathError as e:  # files or a hub that are not here: the settings can be compared all the same
         cost, said = None, f"what `{second}` has still to pay cannot be told here: {e}"
     if as_json:

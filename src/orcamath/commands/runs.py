@@ -3,7 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 from orcamath.checks.trouble import Checked
@@ -12,14 +12,15 @@ from orcamath.cluster.settings import EngineSettings
 from orcamath.commands.ending import say
 from orcamath.commands.reporting import report_on, reported
 from orcamath.commands.reviewing import reviewers_of
-from orcamath.errors import PaysAgain, ToReview, UsageError
+from orcamath.errors import OrcamathError, PaysAgain, ToReview, UsageError
 from orcamath.recipe_settings import Recipe
 from orcamath.running import run_recipe
 from orcamath.store.artifacts import Store
 from orcamath.store.history import History
-from orcamath.store.leases import is_lost
+from orcamath.store.leases import account_of, is_lost
 from orcamath.store.names import run_name
 from orcamath.store.run_folder import RunFolder
+from orcamath.text.money import spent_of
 
 __all__ = ["run_in_folder", "run_loaded"]
 
@@ -121,7 +122,16 @@ def run_loaded(
         except ToReview:
             say(f"report: {reported(path, store)[1]}")
             raise
+        finally:
+            _say_spent(loaded, book)
     return path
+
+
+def _say_spent(recipe: Recipe, book: Path) -> None:
+    """Say what the run has spent, however it ended; a book that cannot be read is the next run's to tell."""
+    with suppress(OrcamathError):
+        if spent := sum(account_of(book).usd.values()):
+            say(spent_of(spent, recipe.budget.cap_usd))
 
 
 def _warn(checked: Checked, recipe: str) -> None:

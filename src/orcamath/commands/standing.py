@@ -5,6 +5,7 @@ In: how a run stands (`view.live`). Out: plain lines for a terminal.
 
 from collections.abc import Iterator
 
+from orcamath.text.money import dollars
 from orcamath.view.live import ArmNow, RunNow, StageNow
 
 __all__ = ["lines_of"]
@@ -39,9 +40,8 @@ def lines_of(now: RunNow) -> Iterator[str]:
     if now.money.doubt:
         yield f"  spent      not known: {now.money.doubt}"
     elif now.money.spent or now.money.cap is not None:
-        yield f"  spent      ${now.money.spent:,.2f}" + (
-            f" of ${now.money.cap:,.2f}" if now.money.cap is not None else ""
-        )
+        of = f" of {dollars(now.money.cap)}" if now.money.cap is not None else ""
+        yield f"  spent      {dollars(now.money.spent)}{of}"
     if now.stands not in {"running", "done"}:
         yield f"  go on      {now.command}"
     yield from _stages(base)

@@ -38,7 +38,7 @@ ${benchmarks}
 teacher:
 ${teacher}
 #writer: ${flow_teacher}
-#budget: {cap_usd: 5}              # a hard cap on what all models together may cost, in US dollars
+${budget}
 ask_me_anything: {}                # one problem for every number of a seed
 suggester_editor: {rounds: 2}      # two rounds of harder ones
 teach:
@@ -96,6 +96,7 @@ def write_starter(
         "benchmarks": "\n".join(_benchmark_lines(divided)),
         "teacher": "\n".join(_teacher_lines(model, base_url)),
         "flow_teacher": _flow(model),
+        "budget": _budget_line(model),
     }
     text = Template(TEMPLATE).substitute(values)
     content = read_yaml(text, str(out)).value
@@ -233,6 +234,15 @@ def _teacher_lines(model: Mapping[str, object], base_url: str | None) -> Iterato
         yield f"{line:<34} # {_SAID[key]}" if key in _SAID else line
     if base_url is not None and "options" not in model:
         yield "  #options: {price: [2.5, 10]}     # US dollars per million tokens in and out, where no list knows them"
+
+
+def _budget_line(model: Mapping[str, object]) -> str:
+    """Return a cap: one that holds where calls may cost money, else one to be uncommented."""
+    paid = "base_url" in model and "options" not in model
+    line = f"{'' if paid else '#'}budget: {{cap_usd: 5}}"
+    return (
+        f"{line:<34} # a hard cap on what all models together may cost, in US dollars; raise it when you have read some"
+    )
 
 
 def _flow(value: object) -> str:

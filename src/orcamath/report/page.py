@@ -21,6 +21,7 @@ from orcamath.report.rows import Contrast
 from orcamath.report.table import difference
 from orcamath.report.written import minus
 from orcamath.store.placing import write_whole
+from orcamath.text.money import dollars
 from orcamath.visible import clip, visible
 
 __all__ = ["render_page", "write_page"]
@@ -72,7 +73,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": _count, "clip": _clip, "spoken": _spoken, "points": _points}
+    environment.filters |= {"count": _count, "clip": _clip, "spoken": _spoken, "points": _points, "dollars": dollars}
     return environment.get_template("page.html")
 
 

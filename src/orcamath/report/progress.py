@@ -11,6 +11,7 @@ from typing import Any
 
 from orcamath.store.run_state import RunState, read_state
 from orcamath.terminal import clear_line, console
+from orcamath.text.money import spent_of
 from orcamath.visible import visible
 
 __all__ = ["ArmsLine", "Bars"]
@@ -85,7 +86,7 @@ class Bars:
         spent, cap = self.money()
         if not spent and not self._spent:
             return ""
-        return f", ${max(spent, self._spent):,.2f} spent" + (f" of ${cap:,.2f}" if cap is not None else "")
+        return ", " + spent_of(max(spent, self._spent), cap)
 
 
 class _OnTerminal:
@@ -170,7 +171,7 @@ class ArmsLine:
             if (s := read_state(p.parent)) is not None and s.running and s.label
         ]
         spent, cap = self.money()
-        paid = [f"${spent:,.2f} spent" + (f" of ${cap:,.2f}" if cap is not None else "")] if spent else []
+        paid = [spent_of(spent, cap)] if spent else []
         return " · ".join([*arms, *paid])
 
     def _draw(self) -> None:

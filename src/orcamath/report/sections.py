@@ -24,6 +24,7 @@ from orcamath.stages.practice import PracticeFacts
 from orcamath.stages.preferences import PreferFacts
 from orcamath.store.facts import Facts
 from orcamath.student.facts import OnlineFacts
+from orcamath.text.money import dollars
 
 __all__ = [
     "Beside",
@@ -162,7 +163,7 @@ def head(results: Results) -> list[tuple[str, str]]:
             ("students", f"{sum({(r.arm, r.model): max(1, len(r.seeds)) for r in results.rows}.values()):,}")
         )
     if results.spent:
-        figures.append(("spent on models", f"${sum(usd for _, usd in results.spent):,.2f}"))
+        figures.append(("spent on models", dollars(sum(usd for _, usd in results.spent))))
     figures.append(("time to make, all stages", duration(sum(s.seconds for s in results.stages))))
     return figures
 

@@ -22,6 +22,7 @@ from orcamath.ports import Request, Usage
 from orcamath.store.bill import NOTHING, Price, believed, most_tokens, prompt_bytes
 from orcamath.store.leases import LEASE, NANO, checksum, committed, doubts_in
 from orcamath.store.sqlite_errors import connect, explained
+from orcamath.text.money import dollars
 
 __all__ = [
     "NANO",
@@ -112,8 +113,8 @@ class Book(Protocol):
         """End a lease with what it really cost."""
         ...
 
-    def reached(self, stage: str, next_usd: float) -> CapReached:
-        """Return the error that says which cap is in the way."""
+    def reached(self, stage: str, next_usd: float, unused: int) -> CapReached:
+        """Return the error that says which cap is in the way; `unused`: of what is leased, in nano-dollars."""
         ...
 
 
@@ -159,7 +160,7 @@ class Lease:
     def reached(self, request: Request, extra: Mapping[str, object] = NOTHING) -> CapReached:
         """Return the error that says cap, spent, and the price of the call there is no room for."""
         next_usd = self.price.nano(most_tokens(request, extra)) / NANO
-        return self._budget.reached(self.stage, next_usd)
+        return self._budget.reached(self.stage, next_usd, self._granted - self._spent - self._reserved)
 
     @property
     def books(self) -> tuple[int, int, int, int]:
@@ -227,17 +228,19 @@ class Budget:
         """Return for each stage how many bills were replaced by our own count, and how many were above what was reserved."""
         return doubts_in(self._db)
 
-    def reached(self, stage: str, next_usd: float) -> CapReached:
+    def reached(self, stage: str, next_usd: float, unused: int) -> CapReached:
         """Return the error that says which cap is reached, what is spent, and what the next call may cost."""
         caps = [("cap_usd", self.cap, None), (f"stages_usd.{stage}", self.stage_caps.get(stage), stage)]
+        left = {f"budget.{name}": (cap, self._committed(of) - unused) for name, cap, of in caps if cap is not None}
         said = [
-            f"`budget.{name}` is ${cap / NANO:,.4f}, of which ${self._committed(of) / NANO:,.4f} is spent"
-            for name, cap, of in caps
-            if cap is not None
+            f"`{n}` is {dollars(cap / NANO)}, of which {dollars(spent / NANO)} is spent"
+            for n, (cap, spent) in left.items()
         ]
+        cap = min(left, key=lambda n: left[n][0] - left[n][1])
         return CapReached(
-            f"stage `{stage}` stops: {'; '.join(said)}; the next call may cost ${next_usd:,.4f}. All that came is kept: raise "
-            f"the cap and run again, or leave it"
+            f"stage `{stage}` stops: {'; '.join(said)}; the next call may cost {dollars(next_usd)}. All that came is kept: run "
+            f"again with a higher cap (`--set {cap}=…`), or leave it",
+            cap=cap,
         )
 
     def grant(self, lease: Booked, lacking: int) -> int:

@@ -6,6 +6,7 @@ nothing, so whoever reads asks the machine whether it is still there.
 
 import json
 import os
+import re
 import shlex
 import socket
 import time
@@ -16,7 +17,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from orcamath.errors import OrcamathError
+from orcamath.errors import CapReached, OrcamathError
 from orcamath.ports import Progress
 from orcamath.store.run_folder import RunFolder
 
@@ -146,6 +147,8 @@ class Keeper:
         try:
             yield
         except OrcamathError as e:
+            if isinstance(e, CapReached):
+                self.goes_on_by(_with_higher(e.cap, self.state.command))
             self._ended({0: "until", 4: "stopped"}.get(e.exit_code, "failed"), str(e))
             raise
         except BaseException as e:
@@ -161,6 +164,12 @@ class Keeper:
     def _write(self) -> None:
         self.state = self.state._replace(at=time.time())
         self.folder.write_json("state.json", self.state._asdict(), synced=False)
+
+
+def _with_higher(cap: str, command: str) -> str:
+    """Return a typed command with a cap to be filled in: the same one would stop at the same call again."""
+    typed = re.sub(rf" --set {re.escape(cap)}=\S+", "", command)
+    return f"{typed} --set {cap}=…" if command.startswith("orcamath run ") else command
 
 
 def _past_until(command: str) -> str:

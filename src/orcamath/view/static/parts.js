@@ -31,7 +31,10 @@ export async function post(name, body) {
 export const count = (n) => Number(n).toLocaleString("en-US");
 export const percent = (share, signed = false) => `${signed && share > 0 ? "+" : ""}${(100 * share).toFixed(1)}`.replace("-", "−");
 export const interval = (x, signed = false) => `${percent(x.point, signed)} [${percent(x.low, signed)}, ${percent(x.high, signed)}]`;
-export const money = (usd) => `$${Number(usd).toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+export function money(usd) {
+  const digits = usd > 0 && usd < 1 ? 4 : 2; // as `dollars` in text/money.py
+  return `$${Number(usd).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
+}
 
 export function duration(seconds) {
   if (seconds < 59.5) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
