@@ -359,6 +359,22 @@ def test_an_addition_goes_on_from_the_problem(reply: str, expected: str) -> None
     assert added(reply) == expected
 
 
+@pytest.mark.parametrize(
+    ("story", "reason"),
+    [
+        ("Jo has 9 plums.", None),  # one person, who may be either
+        ("Jo has 9 plums in his bag.", None),
+        ("Jo has 9 plums in her bag.", "unclear_who"),
+        ("Jo and Al have 9 plums.", "unclear_who"),
+        ("There are 9 plums.", "unclear_who"),
+    ],
+)
+def test_a_pronoun_in_an_addition_means_somebody_who_is_there(story: str, reason: str | None) -> None:
+    reply = "<added>He gives 2 of the plums away.</added><question>How many plums has he left?</question>"
+    found = added(reply, f"{story} How many plums are there in all?")
+    assert found == (reason or f"{story} He gives 2 of the plums away. How many plums has he left?")
+
+
 def test_a_number_of_the_old_question_must_not_go_with_it() -> None:
     before = "Ann has 3 pens and buys some. How many pens has she if she buys 4?"
     reply = "<added>She gives 2 of her pens away.</added><question>How many pens are left to her?</question>"

@@ -14,7 +14,8 @@ from orcamath.agents.wellformed import ask_of
 from orcamath.answers import quantities
 from orcamath.text.minhash import jaccard
 from orcamath.text.money import CURRENCY_SIGNS
-from orcamath.text.words import CALENDAR, content_words
+from orcamath.text.names import names_among
+from orcamath.text.words import content_words
 
 __all__ = ["Likeness", "Trace", "hidden_value", "likeness", "trace"]
 
@@ -33,17 +34,6 @@ _MASK = 0xFFFFFFFF
 _PRONOUNS = frozenset(
     ["he", "she", "him", "her", "his", "hers", "himself", "herself", "they", "them", "their", "theirs", "themselves"]
 )
-_COMMON = """
-a about after afterwards again all also altogether although among an and another anyone approximately around as assume
-assuming at before because between both but by calculate compared consider currently determine due during each early
-eight eighteen eleven evaluate even eventually every everyone exactly fifteen fifty finally find first five following
-for four fourteen from given half he her here hers his how however i if in initially instead it its last later lastly
-let most next nine now of on once one only originally other otherwise our out over part please round second seven she
-similarly simplify since six solve some someone starting still such suppose ten that the their then there these they
-third this those three through thus to today together tomorrow total twelve twenty twice two under unfortunately until
-upon using was we were what when where whereas which while who with within without work write yesterday yet you your
-"""
-_NOT_NAMES = CALENDAR | frozenset(_COMMON.split())
 
 
 class Likeness(NamedTuple):
@@ -88,16 +78,16 @@ class Trace(NamedTuple):
 def trace(text: str) -> Trace:
     """Take apart what finds a problem's neighbours: half the work of `likeness`, for every text that may have some."""
     words = _tokens(text)
-    return Trace(_runs(words, _names(words)), _all_numbers(text))
+    return Trace(_runs(words, _marks(words)), _all_numbers(text))
 
 
 def likeness(text: str) -> Likeness:
     """Take a problem's text apart."""
     words = _tokens(text)
-    names = _names(words)
-    ask = [_plain(names.get(word, word)) for word in _tokens(ask_of(text))]
+    marks = _marks(words)
+    ask = [_plain(marks.get(word, word)) for word in _tokens(ask_of(text))]
     return Likeness(
-        frozenset(_runs(words, names)),
+        frozenset(_runs(words, marks)),
         _all_numbers(text),
         frozenset(content_words(" ".join(t for t in ask if not t.startswith("@")))),
         frozenset(t for t in ask if t.startswith("@")),
@@ -120,9 +110,9 @@ def _plain(word: str) -> str:
     return "@" if (lower := word.lower()) in _PRONOUNS else lower
 
 
-def _runs(words: Iterable[str], names: Mapping[str, str]) -> list[int]:
+def _runs(words: Iterable[str], marks: Mapping[str, str]) -> list[int]:
     """Hash every run of SHINGLE words, names as `@1`, `@2`, …; all words, where there are fewer."""
-    codes = [_code(names.get(word, word)) for word in words]
+    codes = [_code(marks.get(word, word)) for word in words]
     if codes and len(codes) < SHINGLE:
         codes += [_Code(0, 0, 0)] * (SHINGLE - len(codes))
     return [(a.first + b.second + c.third) & _MASK for a, b, c in zip(codes, codes[1:], codes[2:], strict=False)]
@@ -147,9 +137,6 @@ def _all_numbers(text: str) -> tuple[str, ...]:
     return (*values, *_NAMED.findall(text.lower())) if _LETTER_DIGIT.search(text) else tuple(values)
 
 
-def _names(words: list[str]) -> dict[str, str]:
-    """Find names: capitalised words that are neither common openings of a sentence nor written small elsewhere."""
-    capital = [word for word in dict.fromkeys(words) if word.istitle() and len(word) > 1]
-    small = set(words)
-    names = (word for word in capital if (lower := word.lower()) not in _NOT_NAMES and lower not in small)
-    return {word: f"@{i}" for i, word in enumerate(names, 1)}
+def _marks(words: list[str]) -> dict[str, str]:
+    """Return names in order of appearance, each with what stands for it."""
+    return {word: f"@{i}" for i, word in enumerate(names_among(words), 1)}

@@ -8,6 +8,7 @@ import re
 
 from orcamath.agents.small_writer.hiding import question_of
 from orcamath.agents.wellformed import ask_of, numbers, units
+from orcamath.text.names import names_among
 from orcamath.text.patterns import pattern
 from orcamath.text.words import content_words, normal
 
@@ -66,10 +67,13 @@ def _departs(added: str, question: str, before: str) -> str | None:
         return "another_story"
     if units(question) - units(f"{before} {added}"):
         return "asks_something_else"
-    for someone in (_HE, _SHE):
-        if someone.search(f"{added} {question}") and not someone.search(before):
+    words = re.findall(r"[A-Za-z]+", before)
+    one_person = len(names_among(words)) == 1
+    for someone, another in ((_HE, _SHE), (_SHE, _HE)):
+        meant = someone.search(before) or (one_person and not another.search(before))
+        if someone.search(f"{added} {question}") and not meant:
             return "unclear_who"
-    if {m[0] for m in _NAME.finditer(f"{question} {added}")} - set(re.findall(r"[A-Za-z]+", f"{before} {added[:30]}")):
+    if {m[0] for m in _NAME.finditer(f"{question} {added}")} - {*words, *re.findall(r"[A-Za-z]+", added[:30])}:
         return "asks_something_else"
     story, ask = question_of(before, ask_of(before))
     return "edit_lost_number" if numbers(ask) - numbers(f"{story} {added} {question}") else None
