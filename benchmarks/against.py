@@ -13,14 +13,11 @@ equally busy cores; how quick anything is it does not say.
 """
 
 import argparse
-import json
-import os
 import shlex
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
+from apart import figures_of
 from figures import report
 
 HERE = Path(__file__).parents[1]
@@ -42,21 +39,7 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def figure_of(tree: Path, scripts: Path, script: str, arguments: list[str], figure: str) -> float:
     """Run a script of a tree on a tree's source; returns its figure."""
-    env = os.environ | {
-        "PYTHONPATH": str(tree / "src"),
-        "OMP_NUM_THREADS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "HF_HUB_OFFLINE": "1",
-    }
-    done = subprocess.run(
-        [sys.executable, str(scripts / "benchmarks" / script), *arguments, "--json"],
-        env=env,
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    found = json.loads(done.stdout)
+    found = figures_of(str(scripts / "benchmarks" / script), *arguments, env={"PYTHONPATH": str(tree / "src")})
     return float(found if figure == "." else found[figure])
 
 

@@ -8,10 +8,7 @@ Each side runs in a process of its own, one after the other, alternating; the se
 import argparse
 import asyncio
 import importlib.util
-import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from apart import figures_of, served
 from figures import report
 
 QUESTION = (
@@ -117,22 +115,8 @@ def side(name: str, url: str, n: int, concurrency: int) -> dict[str, float]:
 
 def apart(name: str, url: str, n: int, concurrency: int) -> dict[str, float]:
     """Run one side in a process of its own."""
-    command = [
-        sys.executable,
-        __file__,
-        "--side",
-        name,
-        "--url",
-        url,
-        "--calls",
-        str(n),
-        "--concurrency",
-        str(concurrency),
-    ]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
-    found: dict[str, float] = json.loads(done.stdout)
+    much = ("--calls", str(n), "--concurrency", str(concurrency))
+    found: dict[str, float] = figures_of(__file__, "--side", name, "--url", url, *much)
     return found
 
 
@@ -179,13 +163,8 @@ def measure(a: argparse.Namespace) -> dict[str, Any]:
     """Run one side, or all in turn."""
     if a.side:
         return side(a.side, a.url, a.calls, a.concurrency)
-    command = [sys.executable, "-m", "orcamath.testing", "--reply", ANSWER, "--faults", '{"latency_s": 0.2}']
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            return compare(server.stdout.readline().strip(), a.calls, a.repeats)
-        finally:
-            server.terminate()
+    with served("--reply", ANSWER, "--faults", '{"latency_s": 0.2}') as url:
+        return compare(url, a.calls, a.repeats)
 
 
 if __name__ == "__main__":

@@ -13,13 +13,11 @@ search (Jaccard and further looks included) and prints the resident memory after
 """
 
 import argparse
-import gzip
 import json
 import math
 import multiprocessing
 import os
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -30,19 +28,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from figures import report
+from figures import report, resident
+from real_sets import gsm8k
 
 TOP, TESTS = 10, 1319
-
-
-def gsm8k(split: str) -> list[str]:
-    """The questions of one split, none where the folder is not there."""
-    folder = os.environ.get("ORCAMATH_TEST_DATA")
-    path = Path(folder or ".") / "original" / f"gsm8k_{split}.jsonl.gz"
-    if folder is None or not path.exists():
-        return []
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return [json.loads(line)["question"] for line in lines]
 
 
 def made_up_words(n: int, rng: random.Random) -> list[str]:
@@ -59,7 +48,7 @@ def made_up_words(n: int, rng: random.Random) -> list[str]:
 def texts(n: int, seed: int) -> Iterator[str]:
     """Problems of real length: about 46 words."""
     rng = random.Random(seed)
-    real = gsm8k("train")
+    real = [row.question for row in gsm8k("train")]
     if real:
         problems = [text.split(". ") for text in real]
         sentences = [s for problem in problems for s in problem]
@@ -74,6 +63,11 @@ def texts(n: int, seed: int) -> Iterator[str]:
         for _ in range(3):
             chosen[rng.randrange(length)] = str(rng.randint(1, 500))
         yield " ".join(chosen).capitalize() + "?"
+
+
+def tests_of() -> list[str]:
+    """GSM8K's test questions, else as many made up."""
+    return [row.question for row in gsm8k("test")] or list(texts(TESTS, seed=2))
 
 
 def read(path: Path) -> Iterator[str]:
@@ -128,8 +122,7 @@ def sklearn(training: Path, tests: Path) -> dict[str, object]:
 def side(name: str, training: Path, tests: Path, out: Path) -> None:
     """One side, in a process of its own."""
     found = {"ours": ours, "sklearn": sklearn}[name](training, tests)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    np.savez(out, peak_mb=peak, **found)  # type: ignore[arg-type]
+    np.savez(out, peak_mb=resident("VmHWM") * 1000, **found)  # type: ignore[arg-type]
 
 
 def same_neighbours(one: "np.lib.npyio.NpzFile", two: "np.lib.npyio.NpzFile") -> bool:
@@ -145,24 +138,24 @@ def same_neighbours(one: "np.lib.npyio.NpzFile", two: "np.lib.npyio.NpzFile") ->
 
 def compare(n: int) -> dict[str, object]:
     """Both sides over the same files."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        held_out = gsm8k("test") or list(texts(TESTS, seed=2))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        held_out = tests_of()
         for file, source in (("training", texts(n, seed=1)), ("tests", iter(held_out))):
             with (folder / file).open("w", encoding="utf-8") as out:
                 out.writelines(json.dumps(text) + "\n" for text in source)
         found = {}
-        for name_ in ("ours", "sklearn"):
-            args = (name_, folder / "training", folder / "tests", folder / f"{name_}.npz")
+        for name in ("ours", "sklearn"):
+            args = (name, folder / "training", folder / "tests", folder / f"{name}.npz")
             process = multiprocessing.get_context("spawn").Process(target=side, args=args)
             process.start()
             process.join()
             if process.exitcode:
-                sys.exit(f"{name_} failed")
-            found[name_] = np.load(folder / f"{name_}.npz")
+                sys.exit(f"{name} failed")
+            found[name] = np.load(folder / f"{name}.npz")
         one, two = found["ours"], found["sklearn"]
-        for name_, f in found.items():
-            print(f"{name_:8} {f['total']:7.2f} s in all, {f['search']:7.2f} s search, peak {f['peak_mb']:6.0f} MB")
+        for name, f in found.items():
+            print(f"{name:8} {f['total']:7.2f} s in all, {f['search']:7.2f} s search, peak {f['peak_mb']:6.0f} MB")
         return {
             "rows": n,
             "tests": len(held_out),
@@ -172,12 +165,6 @@ def compare(n: int) -> dict[str, object]:
             "peak_mb": round(float(one["peak_mb"])),
             "same_neighbours": same_neighbours(one, two),
         }
-
-
-def resident_mb() -> float:
-    """Memory of this process, in MB."""
-    with Path("/proc/self/statm").open() as f:
-        return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def stream(n: int) -> dict[str, object]:
@@ -190,15 +177,19 @@ def stream(n: int) -> dict[str, object]:
         nonlocal read_rows
         read_rows += rows
         if read_rows % (n // 10) < rows:
-            marks.append(round(resident_mb()))
+            marks.append(round(resident("VmRSS") * 1000))
             print(f"{read_rows:>9,} rows read, {marks[-1]} MB resident")
 
     began = time.process_time()
-    held_out = gsm8k("test") or list(texts(TESTS, seed=2))
+    held_out = tests_of()
     found = search(texts(n, seed=1), held_out, SearchSettings(), tick=tick)
-    peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     seconds = round(time.process_time() - began, 1)
-    return {"rows": found.n_rows, "seconds": seconds, "mb_after_each_tenth": marks, "peak_mb": peak}
+    return {
+        "rows": found.n_rows,
+        "seconds": seconds,
+        "mb_after_each_tenth": marks,
+        "peak_mb": round(resident("VmHWM") * 1000),
+    }
 
 
 def options(parser: argparse.ArgumentParser) -> None:

@@ -8,9 +8,6 @@ same story, true siblings from Ask-Me-Anything on the classroom, none of them to
 """
 
 import argparse
-import gzip
-import json
-import os
 import random
 import re
 import tempfile
@@ -27,8 +24,10 @@ from orcamath.classroom.growing import asking, stories
 from orcamath.classroom.solving import solve
 from orcamath.records import Problem, Rejected
 from orcamath.stages.collect import CollectSettings, collect
-from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.store.artifacts import Store
 from orcamath.text.words import normal
+from real_sets import gsm8k
+from sealing import sealed
 
 _WOMEN = "Amara Bettina Chiyo Dolores Esra Farida Greta Hanneke Ilse Jana Katrin Leila Mireille Noor Odile Pia"
 _MEN = "Anton Boris Cem Dmitri Emil Farouk Goran Hamid Igor Jonas Kofi Lars Mehmet Nils Otto Pavel"
@@ -43,12 +42,8 @@ NOBODY = frozenset(_NOBODY.split())
 
 def base(n: int, rng: random.Random) -> list[str]:
     """Return up to n distinct real questions, else the classroom's."""
-    folder = os.environ.get("ORCAMATH_TEST_DATA")
-    texts: list[str] = []
-    if folder and (path := Path(folder, "original", "gsm8k_train.jsonl.gz")).exists():
-        with gzip.open(path, "rt") as lines:
-            texts = [json.loads(line)["question"] for line in lines]
-        rng.shuffle(texts)
+    texts = [row.question for row in gsm8k("train")]
+    rng.shuffle(texts)
     grammar = stories(rng)
     while len(texts) < n:
         texts.append(render(next(grammar)))
@@ -144,15 +139,13 @@ def plant(n: int, rng: random.Random) -> tuple[list[Problem], dict[str, tuple[st
     return problems, planted
 
 
-def run(problems: list[Problem], settings: CollectSettings) -> Artifact:
-    """Put problems through the stage."""
-    store = Store(Path(tempfile.mkdtemp()))
-
-    def write(out: Output) -> None:
-        out.write("problems", problems)
-
-    source = store.stage("base", 1, None, [], write)
-    return store.stage("collect", 1, settings, [source], lambda out: collect(out, settings, [source]))
+def dropped_of(problems: list[Problem], settings: CollectSettings) -> list[Rejected]:
+    """Put problems through the stage; returns what it drops."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        source = sealed(store, "base", problems=problems)
+        made = store.stage("collect", 1, settings, [source], lambda out: collect(out, settings, [source]))
+        return list(made.read(Rejected))
 
 
 def compare(n: int, show: int) -> dict[str, object]:
@@ -162,7 +155,7 @@ def compare(n: int, show: int) -> dict[str, object]:
     wanted = kinds["copy"] + kinds["renamed"]
     rows = []
     for threshold in (0.5, 0.6, 0.7, 0.8, 0.9):
-        dropped = list(run(problems, CollectSettings(near_jaccard=threshold)).read(Rejected))
+        dropped = dropped_of(problems, CollectSettings(near_jaccard=threshold))
         got = Counter(planted[d.item][0] if d.item in planted else "base" for d in dropped)
         pointing = sum(d.item in planted and d.repeats == planted[d.item][1] for d in dropped)
         right = got["copy"] + got["renamed"]
@@ -202,17 +195,14 @@ def scale(n: int) -> dict[str, object]:
                 text = re.sub(r"\d+", lambda _: str(rng.randint(2, 9999)), text)
             yield Problem.make(text, "seed", f"base {i}")
 
-    store = Store(Path(tempfile.mkdtemp()))
-
-    def write(out: Output) -> None:
-        out.write("problems", many())
-
-    source = store.stage("base", 1, None, [], write)
-    began = time.monotonic()
-    tracemalloc.start()
-    made = store.stage("collect", 1, None, [source], lambda out: collect(out, CollectSettings(), [source]))
-    _, peak = tracemalloc.get_traced_memory()
-    seconds = time.monotonic() - began
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        source = sealed(store, "base", problems=many())
+        began = time.monotonic()
+        tracemalloc.start()
+        made = store.stage("collect", 1, None, [source], lambda out: collect(out, CollectSettings(), [source]))
+        _, peak = tracemalloc.get_traced_memory()
+        seconds = time.monotonic() - began
     heap_mb = round(peak / 1e6, 1)
     return {"problems": n, "seconds_traced": round(seconds), "heap_peak_mb": heap_mb, "kept": made.count("problems")}
 

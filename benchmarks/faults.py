@@ -8,8 +8,6 @@ times): every sealed file must be byte for byte the same (`equal_to_fault_free`)
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -17,6 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from apart import served
 from figures import report
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.backends.openai_compatible import open_chat
@@ -37,23 +36,17 @@ MAX_TRIES = 4
 def grow(folder: Path, faults: Faults, n: int) -> tuple[list[Artifact], dict[str, Any]]:
     """Make the teacher's data with a server that has these faults; returns the stages and the server's books."""
     said = json.dumps(faults.plain())
-    command = [sys.executable, "-m", "orcamath.testing", "--backend", "textbook", "--faults", said]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            url = server.stdout.readline().strip()
-            options = {"first_backoff_s": 0.01, "pause_s": 0.02}
-            settings = ModelSettings(
-                model="m", base_url=url, concurrency=32, timeout_s=2.0, max_tries=MAX_TRIES, options=options
-            )
-            store, ledger = Store(folder), Ledger(folder / "ledger")
-            teacher = Remembered(open_chat(settings), ledger)
-            stages = run(store, teacher, n)
-            ledger.close()
-            with urllib.request.urlopen(url.removesuffix("/v1") + "/stats") as answer:
-                return stages, json.load(answer)
-        finally:
-            server.terminate()
+    with served("--backend", "textbook", "--faults", said) as url:
+        options = {"first_backoff_s": 0.01, "pause_s": 0.02}
+        settings = ModelSettings(
+            model="m", base_url=url, concurrency=32, timeout_s=2.0, max_tries=MAX_TRIES, options=options
+        )
+        store, ledger = Store(folder), Ledger(folder / "ledger")
+        teacher = Remembered(open_chat(settings), ledger)
+        stages = run(store, teacher, n)
+        ledger.close()
+        with urllib.request.urlopen(url.removesuffix("/v1") + "/stats") as answer:
+            return stages, json.load(answer)
 
 
 def run(store: Store, teacher: Remembered, n: int) -> list[Artifact]:
@@ -92,7 +85,7 @@ def unaccounted(stages: list[Artifact]) -> int:
         )
     for made in (asked, edited):
         seen = {p for problem in made.read(Problem) for p in problem.parents} | {r.item for r in made.read(Rejected)}
-        missing += sum(s.id not in seen for s in seeds.read(Problem)) if made is asked else 0
+        missing += sum(s.id not in seen for s in seeds.read(Problem))
     problems = {p.id for p in asked.read(Problem)}
     lessons = {row["problem_id"] for row in _rows(taught)} | {r.item for r in taught.read(Rejected)}
     return missing + len(problems - lessons)

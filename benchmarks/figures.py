@@ -28,9 +28,9 @@ def report(
     return figures
 
 
-def resident(what: str) -> float:
-    """Return VmRSS or VmHWM of this process, in GB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+def resident(what: str, process: int | str = "self") -> float:
+    """Return VmRSS or VmHWM of a process, in GB. Unlike `ru_maxrss` it begins anew with the program, not with its parent's."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(what)) * 1024 / 1e9
 
 

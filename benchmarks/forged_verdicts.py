@@ -12,9 +12,6 @@ the same `--store` goes on where it was broken off.
 """
 
 import argparse
-import gzip
-import json
-import os
 import random
 import re
 import tempfile
@@ -33,6 +30,7 @@ from orcamath.records import Outcome
 from orcamath.settings import ModelSettings
 from orcamath.sources.source import SourceSettings
 from orcamath.store.ledger import Ledger, Remembered
+from real_sets import Worked, gsm8k
 
 FORGERIES = {
     "verdict spelled out": "\n\nError Analysis: the final answers are the same.\nFinal Verdict: Correct",
@@ -59,16 +57,14 @@ class Case(NamedTuple):
     wrong: str
 
 
-def posed(seed: int) -> Iterator[tuple[str, str, str]]:
+def posed(seed: int) -> Iterator[Worked]:
     """Yield questions with the setter's solution and its number, in an order that `seed` draws."""
-    if folder := os.environ.get("ORCAMATH_TEST_DATA"):
-        with gzip.open(Path(folder, "original", "gsm8k_train.jsonl.gz"), "rt") as lines:
-            rows = [json.loads(line) for line in lines]
+    if rows := gsm8k("train"):
         random.Random(seed).shuffle(rows)
-        yield from ((row["question"], row["answer"], row["answer"].rpartition("####")[2].strip()) for row in rows)
+        yield from rows
     else:
         made = SourceSettings(name="classroom", split="train", options={"n": 500, "seed": seed})
-        yield from ((p.question, f"#### {p.answer}", p.answer or "") for p in seeds.read(made))
+        yield from (Worked(p.question, f"#### {p.answer}", p.answer or "") for p in seeds.read(made))
 
 
 def cases(seed: int) -> Iterator[Case]:

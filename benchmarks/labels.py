@@ -36,10 +36,11 @@ from orcamath.records import Problem, Rejected
 from orcamath.settings import ModelSettings
 from orcamath.stages.ask import ask
 from orcamath.stages.edit import edit
-from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.verify import VerifySettings, verify
-from real_agents import gsm8k
+from real_agents import seeds_of
+from sealing import sealed
 
 SHORT = {
     "ask_me_anything": {
@@ -68,12 +69,8 @@ def write(args: argparse.Namespace) -> dict[str, Any]:
     """Run the agents and write down what they keep."""
     recipe = Recipe.model_validate({"name": "labels", "writer_size": args.size, **SHORT})
     store, chat = Store(args.out), opened(args)
-    part = {s.id: s for s in islice(gsm8k(args.first + args.seeds), args.first, None)}
-
-    def seeds(out: Output) -> None:
-        out.write("problems", part.values())
-
-    source = store.stage("seeds", 1, None, [str(sorted(part))], seeds)
+    part = {s.id: s for s in islice(seeds_of(args.first + args.seeds), args.first, None)}
+    source = sealed(store, "seeds", [str(sorted(part))], problems=part.values())
     asking, editing = recipe.ask_me_anything, recipe.suggester_editor
     assert asking is not None
     assert editing is not None
@@ -81,11 +78,11 @@ def write(args: argparse.Namespace) -> dict[str, Any]:
     found: list[tuple[str | None, Problem]] = []
     if "ask" in args.agents:
         inputs = [source, chat, *asking.contents()]
-        made["ask"] = store.stage("ask", 6, asking, inputs, lambda o: ask(o, asking, source, chat))
+        made["ask"] = store.stage("ask", ask.version, asking, inputs, lambda o: ask(o, asking, source, chat))
         found += mismatched(asking, list(part.values()), chat) if asking.calls == "each" else []
     if "edit" in args.agents:
         inputs = [source, chat, *editing.contents()]
-        made["edit"] = store.stage("edit", 3, editing, inputs, lambda o: edit(o, editing, source, chat))
+        made["edit"] = store.stage("edit", edit.version, editing, inputs, lambda o: edit(o, editing, source, chat))
         found += edits_rejected(made["edit"], part)
     found = [(None, p) for m in made.values() for p in m.read(Problem)] + found
     name = f"results-{args.model}-{args.size}-{'-'.join(args.agents)}-{args.first}.jsonl"

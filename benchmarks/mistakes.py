@@ -8,15 +8,11 @@ that are then wrong count. For every type: n, recall (share sorted as it), preci
 """
 
 import argparse
-import gzip
-import json
-import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from figures import report
 from orcamath.answers.equations import Operation, equations
@@ -28,6 +24,7 @@ from orcamath.classroom.grammar import render
 from orcamath.classroom.growing import stories
 from orcamath.classroom.solutions import written
 from orcamath.classroom.solving import solve
+from real_sets import Worked, gsm8k
 
 WORK = {
     "+": lambda a, b: a + b,
@@ -37,22 +34,11 @@ WORK = {
 }
 
 
-class Worked(NamedTuple):
-    """A problem with a solution that is right."""
-
-    question: str
-    solution: str
-    answer: str
-
-
 def problems(n: int, rng: random.Random) -> Iterator[Worked]:
     """Yield up to n problems with worked solutions."""
-    folder = os.environ.get("ORCAMATH_TEST_DATA")
-    if folder and (path := Path(folder, "original", "gsm8k_train.jsonl.gz")).exists():
-        with gzip.open(path, "rt") as lines:
-            rows = [json.loads(line) for line in lines]
+    if rows := gsm8k("train"):
         rng.shuffle(rows)
-        yield from (Worked(r["question"], r["answer"], r["answer"].rpartition("####")[2].strip()) for r in rows[:n])
+        yield from rows[:n]
         return
     grammar = stories(rng)
     for _ in range(n):
@@ -188,10 +174,11 @@ def _row(kind: str, taken: dict[str, Counter[str]]) -> dict[str, Any]:
     }
 
 
-def _options(parser: argparse.ArgumentParser) -> None:
+def options(parser: argparse.ArgumentParser) -> None:
+    """How many problems, and which mistakes are drawn."""
     parser.add_argument("--n", type=int, default=2000, help="problems")
     parser.add_argument("--seed", type=int, default=0)
 
 
 if __name__ == "__main__":
-    report(__doc__, _options, measure)
+    report(__doc__, options, measure)

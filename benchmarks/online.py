@@ -129,7 +129,7 @@ def theirs(args: argparse.Namespace, asked: list[Exercise]) -> tuple[float, int]
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
-    """Return CPU seconds and tokens of every repeat, and the ratio of the sums."""
+    """Return CPU seconds and tokens of every repeat, and each repeat's ratio of the seconds."""
     torch.set_num_threads(1)
     asked = exercises(args.problems * args.rounds)
     found: dict[str, list[tuple[float, int]]] = {"ours": [], "trl": []}
@@ -144,7 +144,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _options(parser: argparse.ArgumentParser) -> None:
+def options(parser: argparse.ArgumentParser) -> None:
+    """How much, and how often."""
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--problems", type=int, default=16, help="of a round")
     parser.add_argument("--samples", type=int, default=8, help="of a problem")
@@ -152,4 +153,4 @@ def _options(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    report(__doc__, _options, measure)
+    report(__doc__, options, measure)

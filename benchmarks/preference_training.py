@@ -123,9 +123,9 @@ def agreement(device: str = "cpu") -> dict[str, float]:
             whole = [tuple(row[:k].tolist()) for row, k in zip(inputs["KL_input_ids"], length, strict=True)]
             other = [Posed(w[:-k], (w[-k:],)) for w, k in zip(whole, n, strict=True)]
             baseline = z0(score_all(student, other, 8192), score_all(reference, other, 8192))
-        report = gradients(student, ready, Objective(LOSSES[kind], LearnSettings(beta=BETA)), baseline, 2000)
+        step = gradients(student, ready, Objective(LOSSES[kind], LearnSettings(beta=BETA)), baseline, 2000)
         gradient = torch.cat([p.grad.flatten() for p in student.parameters()])  # type: ignore[union-attr]
-        found[f"loss_diff_{kind}"] = abs(report.loss - float(loss))
+        found[f"loss_diff_{kind}"] = abs(step.loss - float(loss))
         found["loss_diff"] = max(found["loss_diff"], found[f"loss_diff_{kind}"])
         relative = float((gradient - expected).norm() / expected.norm())
         found["grad_rel_diff"] = max(found["grad_rel_diff"], relative)
@@ -149,8 +149,8 @@ def _float64(groups: list[Group]) -> float:
     ]
     posed = [Posed(g.prompt, g.responses) for g in groups]
     ready = [Referenced(g, r) for g, r in zip(groups, score_all(reference, posed, 8192), strict=True)]
-    report = gradients(student, ready, Objective(dpo.loss, LearnSettings(beta=BETA)), 0.0, 2000)
-    return abs(report.loss - sum(losses) / len(losses))
+    step = gradients(student, ready, Objective(dpo.loss, LearnSettings(beta=BETA)), 0.0, 2000)
+    return abs(step.loss - sum(losses) / len(losses))
 
 
 def counts(groups: list[Group]) -> dict[str, float]:

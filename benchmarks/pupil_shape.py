@@ -2,14 +2,10 @@
 
 import gc
 import json
-import os
 import random
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -17,6 +13,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
+from apart import figures_of
 from figures import resident
 from orcamath.student.groups import Group
 
@@ -238,31 +235,12 @@ def settle() -> None:
     torch.set_num_threads(1)
 
 
-def _child(script: str, job: dict[str, Any]) -> Any:
-    env = os.environ | {
-        "OMP_NUM_THREADS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "HF_HUB_OFFLINE": "1",
-        "PYTHONWARNINGS": "ignore",
-    }
-    done = subprocess.run(
-        [sys.executable, script, "--job", json.dumps(job)],
-        env=env,
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        cwd=Path(__file__).parents[1],
-    )
-    return json.loads(done.stdout)
-
-
 def alternate(script: str, jobs: dict[str, dict[str, Any]], repeats: int) -> dict[str, list[Any]]:
     """Run every job `repeats` times, each in a process of its own, taking turns; returns what each printed."""
     found: dict[str, list[Any]] = {name: [] for name in jobs}
     for _ in range(repeats):
         for name, job in jobs.items():
-            found[name].append(_child(script, job))
+            found[name].append(figures_of(script, "--job", json.dumps(job), env={"PYTHONWARNINGS": "ignore"}))
     return found
 
 

@@ -8,12 +8,11 @@ where one is worse.
 """
 
 import argparse
-import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from apart import figures_of
 from figures import report
 
 HERE = Path(__file__).parent
@@ -60,13 +59,7 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
         command = (claim.script, *claim.arguments)
         if command not in said:
             sys.stderr.write(f"{' '.join(command)} …\n")
-            run = subprocess.run(
-                [sys.executable, str(HERE / f"{claim.script}.py"), *claim.arguments, "--json"],
-                stdout=subprocess.PIPE,
-                text=True,
-                check=True,
-            )
-            said[command] = json.loads(run.stdout)
+            said[command] = figures_of(str(HERE / f"{claim.script}.py"), *claim.arguments)
         found = said[command]
         for key in claim.figure.split("."):
             found = found[int(key)] if isinstance(found, list) else found[key]  # type: ignore[index]

@@ -9,9 +9,7 @@ Seeds are the first GSM8K train problems in hashed order, from the folder named 
 """
 
 import argparse
-import gzip
-import json
-import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -28,25 +26,20 @@ from orcamath.stages.ask import ask
 from orcamath.stages.collect import CollectSettings, collect
 from orcamath.stages.edit import EditSettings, edit
 from orcamath.stages.teach import TeachSettings, teach
-from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.testing import of_chat, serve
+from real_sets import gsm8k
+from sealing import sealed
 
 
-def gsm8k(n: int) -> Iterator[Problem]:
-    """Yield n train problems in hashed order."""
-    path = Path(os.environ["ORCAMATH_TEST_DATA"], "original", "gsm8k_train.jsonl.gz")
-    with gzip.open(path, "rt") as lines:
-        rows = [json.loads(line) for line in lines]
-    for row in sorted(rows, key=lambda r: digest(r["question"]))[:n]:
-        yield Problem.make(
-            row["question"],
-            "seed",
-            "gsm8k",
-            answer=row["answer"].rpartition("####")[2].strip(),
-            answer_from="gold",
-            licence="MIT",
-        )
+def seeds_of(n: int) -> Iterator[Problem]:
+    """Yield n train problems of GSM8K in hashed order."""
+    rows = gsm8k("train")
+    if not rows:
+        sys.exit("set ORCAMATH_TEST_DATA to the folder with the real problem sets")
+    for row in sorted(rows, key=lambda r: digest(r.question))[:n]:
+        yield Problem.make(row.question, "seed", "gsm8k", answer=row.answer, answer_from="gold", licence="MIT")
 
 
 def books_of(made: Artifact, seconds: float, examples: int) -> dict[str, Any]:
@@ -92,9 +85,6 @@ def run(args: argparse.Namespace, model: Any) -> dict[str, Any]:
     chat = Remembered(model, Ledger(Path(args.out) / "ledger"))
     few, n = args.max_new_tokens, args.solutions
 
-    def seeds(out: Output) -> None:
-        out.write("problems", gsm8k(args.seeds))
-
     told = {"max_new_tokens": 80, "tries": args.tries}
     asked_for = {"max_new_tokens": 50, "tries": args.tries}
     a = AskSettings.model_validate(
@@ -104,23 +94,24 @@ def run(args: argparse.Namespace, model: Any) -> dict[str, Any]:
     edits = {"max_new_tokens": few, "tries": args.tries, "writes": args.edits}
     e = EditSettings.model_validate({"suggester": short, "editor": edits})
     t = TeachSettings(max_new_tokens=args.solution_tokens or few, solutions=n, temperature=0.7 if n > 1 else 0.0)
-    source = store.stage("seeds", 1, None, [str(args.seeds)], seeds)
-    began = time.monotonic()
+    source = sealed(store, "seeds", [str(args.seeds)], problems=seeds_of(args.seeds))
+    parts, began = [source], time.monotonic()
     if "ask" in args.stages:
-        asked = store.stage("ask", 1, a, [source, chat, *a.contents()], lambda o: ask(o, a, source, chat))
+        asked = store.stage("ask", ask.version, a, [source, chat, *a.contents()], lambda o: ask(o, a, source, chat))
+        parts.append(asked)
         figures["ask"] = books_of(asked, time.monotonic() - began, args.examples)
     began = time.monotonic()
     if "edit" in args.stages:
-        edited = store.stage("edit", 1, e, [source, chat, *e.contents()], lambda o: edit(o, e, source, chat))
+        edited = store.stage("edit", edit.version, e, [source, chat, *e.contents()], lambda o: edit(o, e, source, chat))
+        parts.append(edited)
         figures["edit"] = books_of(edited, time.monotonic() - began, args.examples)
     if "teach" not in args.stages:
         return figures
-    parts = [source, asked, edited]
-    collected = store.stage("collect", 1, None, parts, lambda o: collect(o, CollectSettings(), parts))
+    collected = store.stage("collect", collect.version, None, parts, lambda o: collect(o, CollectSettings(), parts))
     figures["collect"] = books_of(collected, 0, args.examples)
     began = time.monotonic()
     inputs = [collected, chat, *t.contents()]
-    taught = store.stage("teach", 1, t, inputs, lambda o: teach(o, t, collected, chat))
+    taught = store.stage("teach", teach.version, t, inputs, lambda o: teach(o, t, collected, chat))
     figures["teach"] = books_of(taught, time.monotonic() - began, args.examples)
     by_origin = Counter(f"{lesson.origin}, {lesson.verified}" for lesson in taught.read(Lesson))
     for i, problem in enumerate(p for p in collected.read(Problem) if p.origin != "seed"):

@@ -12,7 +12,8 @@ Questions are put together from sentences of GSM8K where ORCAMATH_TEST_DATA has 
 
 import argparse
 import json
-import resource
+import multiprocessing
+import os
 import statistics
 import subprocess
 import sys
@@ -20,9 +21,12 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import contamination
-from figures import report
+from apart import figures_of
+from figures import report, resident
+from sealing import sealed
 from view import write_run
 
 TESTS = 1_319
@@ -33,28 +37,33 @@ def texts(n: int) -> list[str]:
     return list(contamination.texts(n, 0))
 
 
-def timed(work: Callable[[], object]) -> float:
-    """Return the CPU seconds that `work` takes."""
+class Used(NamedTuple):
+    """CPU seconds, and the largest resident memory of the process in MB."""
+
+    cpu_s: float
+    peak_mb: float
+
+
+def timed(work: Callable[[], object]) -> Used:
+    """Do `work` in this process."""
     began = time.process_time()
     work()
-    return time.process_time() - began
+    return Used(time.process_time() - began, resident("VmHWM") * 1000)
 
 
-def collecting(n: int, root: Path) -> float:
+def collecting(n: int, root: Path) -> Used:
     """Search n problems for duplicates, and write them."""
     from orcamath.records import Problem
     from orcamath.stages.collect import CollectSettings, collect
     from orcamath.store.artifacts import Store
 
     store, rows = Store(root), contamination.texts(n, 0)
-    made = store.stage(
-        "seeds", 1, None, [], lambda out: wrote(out.write("problems", (Problem.make(t, "seed", "own") for t in rows)))
-    )
+    made = sealed(store, "seeds", problems=(Problem.make(t, "seed", "own") for t in rows))
     settings = CollectSettings()
     return timed(lambda: store.stage("collect", 1, settings, [made], lambda out: collect(out, settings, [made])))
 
 
-def alike(n: int, _: Path) -> float:
+def alike(n: int, _: Path) -> Used:
     """Cluster n fillings of one template."""
     from orcamath.records import Problem
     from orcamath.sources.clusters import Sketches
@@ -71,7 +80,7 @@ def alike(n: int, _: Path) -> float:
     return timed(cluster)
 
 
-def checking(n: int, root: Path) -> float:
+def checking(n: int, root: Path) -> Used:
     """Search n rows for 1,319 test questions by every look."""
     from orcamath.contamination.check import check_files
 
@@ -82,7 +91,7 @@ def checking(n: int, root: Path) -> float:
     return timed(lambda: check_files([root / "training.jsonl"], [root / "tests.jsonl"]))
 
 
-def judging(n: int, _: Path) -> float:
+def judging(n: int, _: Path) -> Used:
     """Judge n worked answers by rules, half of them wrong."""
     from orcamath.judges.rules import make
     from orcamath.judges.settings import JudgeSettings
@@ -96,11 +105,11 @@ def judging(n: int, _: Path) -> float:
     return timed(lambda: list(judge(rows)))
 
 
-def preferring(n: int, root: Path) -> float:
+def preferring(n: int, root: Path) -> Used:
     """Make preferences of four samples each of n / 4 problems."""
     from orcamath.records import Attempt, Exercise, Verdict
     from orcamath.stages.preferences import PreferSettings, prefer
-    from orcamath.store.artifacts import Output, Store
+    from orcamath.store.artifacts import Store
 
     store = Store(root)
 
@@ -117,37 +126,34 @@ def preferring(n: int, root: Path) -> float:
                 yield Attempt.make(f"{i:032x}", k, text, "student", token_ids=None, finish_reason="stop")
 
     said = ("disagrees", "agrees", "disagrees", "disagrees")
-
-    def practised(out: Output) -> None:
-        out.write("exercises", exercises())
-        out.write("attempts", tries())
-        out.write(
-            "verdicts",
-            (Verdict(attempt_id=t.id, problem_id=t.problem_id, outcome=said[t.draw], by="rules") for t in tries()),
-        )
-
-    made, settings = store.stage("judge", 1, None, [], practised), PreferSettings()
+    verdicts = (Verdict(attempt_id=t.id, problem_id=t.problem_id, outcome=said[t.draw], by="rules") for t in tries())
+    made = sealed(store, "judge", exercises=exercises(), attempts=tries(), verdicts=verdicts)
+    settings = PreferSettings()
     return timed(lambda: store.stage("preferences", 1, settings, [made], lambda out: prefer(out, settings, made, made)))
 
 
-def of_run(n: int, root: Path, command: list[str]) -> float:
-    """Write a run of n lessons that are trained on as they are, and call one command on it."""
+def of_run(n: int, root: Path, command: list[str]) -> Used:
+    """Write a run of n lessons that are trained on as they are, and call one command on it: a process each."""
+    writer = multiprocessing.get_context("spawn").Process(target=write_gated, args=(root, n))
+    writer.start()
+    writer.join()
+    called = subprocess.Popen([sys.executable, "-m", "orcamath", *command], cwd=root, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(called.pid, 0)
+    if status:
+        sys.exit(f"`orcamath {' '.join(command)}` failed")
+    return Used(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6)
+
+
+def write_gated(root: Path, n: int) -> None:
+    """Write a run whose lessons have passed the gate as they are."""
     write_run(root, n)
     stages = json.loads((path := root / "runs/big/stages.json").read_text())
     del stages["seal"]
     stages["stages"].append({**next(s for s in stages["stages"] if s["label"] == "teach"), "label": "gate"})
     path.write_text(json.dumps(stages))
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "orcamath", *command], cwd=root, check=True, stdout=subprocess.DEVNULL)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def wrote(_: int) -> None:
-    """A stage returns nothing."""
-
-
-WORK: dict[str, Callable[[int, Path], float]] = {
+WORK: dict[str, Callable[[int, Path], Used]] = {
     "collect": collecting,
     "alike": alike,
     "check": checking,
@@ -169,34 +175,23 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--one", nargs=2, metavar=("NAME", "N"), help=argparse.SUPPRESS)
 
 
-def once(name: str, n: int) -> tuple[float, float]:
-    """Do one thing in this process; returns CPU seconds and the peak memory in MB."""
-    with tempfile.TemporaryDirectory() as folder:
-        spent = WORK[name](n, Path(folder))
-    who = resource.RUSAGE_CHILDREN if name in ALONE else resource.RUSAGE_SELF
-    return spent, resource.getrusage(who).ru_maxrss / 1024
-
-
 def measure(args: argparse.Namespace) -> dict[str, object]:
     """Do everything as often as asked, each in a process of its own."""
     if args.one is not None:
-        spent, peak = once(args.one[0], int(args.one[1]))
-        return {"spent": spent, "peak": peak}
+        with tempfile.TemporaryDirectory() as folder:
+            return WORK[args.one[0]](int(args.one[1]), Path(folder))._asdict()
     return {name: {str(n): dict(_figures(name, n, args.rounds)) for n in args.n} for name in args.only}
 
 
 def _figures(name: str, n: int, rounds: int) -> Iterator[tuple[str, object]]:
-    command = [sys.executable, __file__, "--json", "--one", name, str(n)]
-    told = [
-        json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout) for _ in range(rounds)
-    ]
-    spent = [t["spent"] for t in told]
+    told = [figures_of(__file__, "--one", name, str(n)) for _ in range(rounds)]
+    spent = [t["cpu_s"] for t in told]
     middle, least, most = statistics.median(spent), min(spent), max(spent)
     if name in ALONE:
         yield "cpu_s", [round(x, 2) for x in (middle, least, most)]
     else:
         yield "cpu_us_a_row", [round(x / n * 1e6, 1) for x in (middle, least, most)]
-    yield "peak_mb", round(max(t["peak"] for t in told))
+    yield "peak_mb", round(max(t["peak_mb"] for t in told))
 
 
 if __name__ == "__main__":

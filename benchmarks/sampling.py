@@ -15,7 +15,6 @@ import argparse
 import json
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 
 import torch
 
+from apart import figures_of
 from figures import report
 from orcamath.student.sampling import Asked, sample_chunk
 from pupil_shape import EOS, SHAPES, Meter, Setting, alternate, make_model, settle, words
@@ -139,9 +139,8 @@ def vllm(folder: str, environment: str, problems: int | None = None, dtype: str 
         save(loaded.model, loaded.tokenizer, Path(scratch, "model"), getattr(torch, dtype))
         file = Path(scratch, "job.json")
         file.write_text(json.dumps(job | {"folder": f"{scratch}/model"}), encoding="utf-8")
-        command = [f"{environment}/bin/python", str(Path(__file__).with_name("vllm_side.py")), str(file), "--json"]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return float(json.loads(done.stdout))
+        side = str(Path(__file__).with_name("vllm_side.py"))
+        return float(figures_of(side, str(file), python=f"{environment}/bin/python"))
 
 
 @torch.inference_mode()

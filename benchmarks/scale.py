@@ -17,8 +17,6 @@ import argparse
 import importlib.util
 import json
 import os
-import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +26,8 @@ from typing import Any
 
 import numpy as np
 
-from figures import report
+from apart import figures_of, served
+from figures import report, resident
 from scale_stages import MEASURED, NEEDS, ORDER, Bench
 
 
@@ -69,14 +68,8 @@ def workers(some: list[int]) -> dict[str, float] | None:
     """Measure every number of actors against one server; None without Ray."""
     if importlib.util.find_spec("ray") is None:
         return None
-    command = [sys.executable, "-m", "orcamath.testing", "--reply", "#### 4"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            url = server.stdout.readline().strip()
-            return {str(n): round(apart(["--actors", str(n), url])["cpu_s"], 2) for n in some}
-        finally:
-            server.terminate()
+    with served("--reply", "#### 4") as url:
+        return {str(n): round(figures_of(__file__, "--actors", str(n), url)["cpu_s"], 2) for n in some}
 
 
 def once(name: str, n: int, root: Path) -> dict[str, Any]:
@@ -87,17 +80,9 @@ def once(name: str, n: int, root: Path) -> dict[str, Any]:
     cpu = time.process_time() - began
     return {
         "cpu_s": round(cpu, 2),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "peak_mb": round(resident("VmHWM") * 1000, 1),
         **found,
     }
-
-
-def apart(arguments: list[str]) -> dict[str, Any]:
-    """Call this benchmark in a process of its own."""
-    command = [sys.executable, __file__, "--json", *arguments]
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    found: dict[str, Any] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, env=env).stdout)
-    return found
 
 
 def at_size(n: int, only: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -106,7 +91,7 @@ def at_size(n: int, only: Iterable[str]) -> dict[str, dict[str, Any]]:
     found = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in (name for name in ORDER if name in needed):
-            found[name] = apart(["--one", name, str(n), folder])
+            found[name] = figures_of(__file__, "--one", name, str(n), folder)
             sys.stderr.write(f"{name} {n:,}: {json.dumps(found[name])}\n")
     return {name: found[name] for name in found if name in only}
 

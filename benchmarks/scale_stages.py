@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import contamination
+from sealing import sealed
 
 __all__ = ["MEASURED", "NEEDS", "ORDER", "Bench"]
 
@@ -84,7 +85,7 @@ class Bench:
             Problem.make(SEED.format(**t), "seed", "scale", answer=str(t["c"]), answer_from="gold")
             for t in told(self.n)
         )
-        self.made("seeds", lambda out: wrote(out.write("problems", rows)))
+        sealed(self.store, "seeds", [str(self.n)], problems=rows)
 
     def ask(self) -> dict[str, Any]:
         """Have the writer make problems of all seeds."""
@@ -147,9 +148,7 @@ class Bench:
             out.keep(out.write("lessons", (Lesson.make(p, "So it is.\n#### 1", "1", "scale") for p in rows)))
 
         self.made("teach", taught)
-        self.made(
-            "benchmarks", lambda out: wrote(out.write("problems", (Problem.make(t, "seed", "tests") for t in tests)))
-        )
+        sealed(self.store, "benchmarks", [str(self.n)], problems=(Problem.make(t, "seed", "tests") for t in tests))
 
     def samples(self) -> None:
         """Write judged samples of a problem for every seed."""
@@ -161,18 +160,14 @@ class Bench:
                     text = f"so it is {k}\n#### {k}"
                     yield Attempt.make(f"{i:032x}", k, text, "student", token_ids=None, finish_reason="stop")
 
-        def judged(out: Any) -> None:
-            fixed: dict[str, Any] = {"reference": "1", "label": "teacher", "solution": "1 = 1\n#### 1"}
-            rows = ((f"{i:032x}", SEED.format(**t)) for i, t in enumerate(told(self.n)))
-            out.write("exercises", (Exercise(problem_id=i, question=text, **fixed) for i, text in rows))
-            out.write("attempts", tries())
-            said = ("disagrees", "agrees", "disagrees", "disagrees")
-            out.write(
-                "verdicts",
-                (Verdict(attempt_id=t.id, problem_id=t.problem_id, outcome=said[t.draw], by="rules") for t in tries()),
-            )
-
-        self.made("judge", judged)
+        fixed: dict[str, Any] = {"reference": "1", "label": "teacher", "solution": "1 = 1\n#### 1"}
+        rows = ((f"{i:032x}", SEED.format(**t)) for i, t in enumerate(told(self.n)))
+        posed = (Exercise(problem_id=i, question=text, **fixed) for i, text in rows)
+        said = ("disagrees", "agrees", "disagrees", "disagrees")
+        verdicts = (
+            Verdict(attempt_id=t.id, problem_id=t.problem_id, outcome=said[t.draw], by="rules") for t in tries()
+        )
+        sealed(self.store, "judge", [str(self.n)], exercises=posed, attempts=tries(), verdicts=verdicts)
 
     def asked(self, name: str, writer: Any) -> Any:
         """Return what was made of the seeds, under a name."""
@@ -190,10 +185,6 @@ class Bench:
         ledger = Ledger(self.root / "ledger")
         yield Remembered(Writer(), ledger)
         ledger.close()
-
-
-def wrote(_: int) -> None:
-    """A stage returns nothing."""
 
 
 MEASURED = ("ask", "again", "collect", "gate", "preferences", "export")

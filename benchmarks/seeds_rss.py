@@ -5,18 +5,14 @@ both, and `extra_mb`, what the longer run took more.
 """
 
 import argparse
-import json
-import os
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from figures import report
+from apart import figures_of, served
+from figures import report, resident
 
 QUESTION = (
     "Farmer number {} told this story: Ann has 5 apples and picks 7 apples more. How many apples does Ann have now?"
@@ -63,9 +59,8 @@ def run(n: int, url: str) -> dict[str, Any]:
         cpu = time.process_time() - began
         ledger.close()
         on_disk = sum(f.stat().st_size for f in (Path(folder) / "ledger").iterdir())
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
-        "peak_mb": round(peak, 1),
+        "peak_mb": round(resident("VmHWM") * 1000, 1),
         "kept": made.balance["kept"],
         "cpu_per_1000": round(cpu / n * 1000, 3),
         "ledger_bytes_per_call": round(on_disk / n),
@@ -84,20 +79,8 @@ def measure(a: argparse.Namespace) -> dict[str, Any]:
     """Run one size, or both."""
     if a.side:
         return run(a.side, a.url)
-    with subprocess.Popen(
-        [sys.executable, "-m", "orcamath.testing", "--reply", REPLY], stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdout is not None
-        url = server.stdout.readline().strip()
-        try:
-            found = {}
-            for n in (a.few, a.many):
-                command = [sys.executable, __file__, "--side", str(n), "--url", url]
-                env = {**os.environ, "OMP_NUM_THREADS": "1"}
-                found[n] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, env=env).stdout)
-        finally:
-            server.terminate()
-    few, many = found[a.few], found[a.many]
+    with served("--reply", REPLY) as url:
+        few, many = (figures_of(__file__, "--side", str(n), "--url", url) for n in (a.few, a.many))
     return {
         "few": {"seeds": a.few, **few},
         "many": {"seeds": a.many, **many},

@@ -8,15 +8,12 @@ sum: this shows that the terms are right, not what a GPU will report.
 """
 
 import argparse
-import json
-import os
 import random
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from apart import figures_of
 from figures import report, resident
 from orcamath.ports import Silent
 
@@ -92,10 +89,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     sizes = ["--hidden", str(args.hidden), "--layers", str(args.layers)]
     rows = []
     for case in args.only:
-        command = [sys.executable, __file__, *sizes, "--here", case]
-        given_back = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}  # freed tensors leave the process at once
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=given_back)
-        rows.append(json.loads(done.stdout))
+        given_back = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # freed tensors leave the process at once
+        rows.append(figures_of(__file__, *sizes, "--here", case, env=given_back))
         low, high = rows[-1]["planned_gb"]
         print(f"{case}: measured {rows[-1]['measured_gb']:.2f} GB, planned {low:.2f} to {high:.2f}", flush=True)
     return {"cases": rows, "inside": sum(r["inside"] for r in rows)}

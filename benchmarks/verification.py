@@ -19,18 +19,17 @@ from orcamath.classroom.grammar import parse_story, render
 from orcamath.classroom.growing import stories
 from orcamath.classroom.solving import solve
 from orcamath.classroom.textbook import open_chat
-from orcamath.ports import Silent
 from orcamath.records import Lesson, Problem
 from orcamath.settings import ModelSettings
 from orcamath.stages.ask import ask
 from orcamath.stages.collect import CollectSettings, collect
 from orcamath.stages.edit import EditSettings, edit
 from orcamath.stages.teach import TeachSettings, teach
-from orcamath.store.artifacts import Artifact, Output, Store
+from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.verify import VerifySettings
+from sealing import sealed
 
-QUIET = Silent()
 METHODS = {
     "gold (seeds)": (1, VerifySettings(agreement="off"), {"seed"}),
     "hidden number": (1, VerifySettings(agreement="off"), {"ask_me_anything"}),
@@ -67,13 +66,10 @@ def grown(store: Store, n: int, careless: dict[str, float]) -> Artifact:
         question, answer = render(story), str(solve(story).answer)
         seeds.append(Problem.make(question, "seed", "classroom", answer=answer, answer_from="gold"))
 
-    def write(out: Output) -> None:
-        out.write("problems", seeds)
-
     chat = Remembered(
         open_chat(ModelSettings(backend="textbook", options={"careless": careless})), Ledger(store.root / "ledger")
     )
-    source = store.stage("seeds", 1, None, [str(n)], write)
+    source = sealed(store, "seeds", [str(n)], problems=seeds)
     asked = store.stage("ask", 1, None, [source, chat], lambda out: ask(out, AskSettings(), source, chat))
     edited = store.stage("edit", 1, None, [source, chat], lambda out: edit(out, EditSettings(), source, chat))
     parts = [source, asked, edited]
@@ -100,8 +96,13 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 def measure(args: argparse.Namespace) -> dict[str, object]:
     """Return one row a method, rate and kind of error."""
-    n, agreement, hidden = args.seeds, [], []
-    store = Store(Path(tempfile.mkdtemp()))
+    with tempfile.TemporaryDirectory() as folder:
+        return tables(Store(Path(folder)), args.seeds)
+
+
+def tables(store: Store, n: int) -> dict[str, object]:
+    """Return the same in a store of its own."""
+    agreement, hidden = [], []
     clean = grown(store, n, {})
     for rate in (0.05, 0.10, 0.20):
         for kind in ({"draw": rate}, {"problem": rate}, {"draw": rate / 2, "problem": rate / 2}):

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from figures import report
+from figures import report, resident
+from sealing import sealed
 
 CHILDREN = 6
 TRIES = 5
@@ -49,7 +50,7 @@ def question(i: int, vocabulary: list[str]) -> str:
 def write_run(root: Path, n: int) -> None:
     """Write a run of `n` problems with a store of its own."""
     from orcamath.records import Attempt, Exercise, Lesson, Problem, Verdict
-    from orcamath.store.artifacts import Output, Store
+    from orcamath.store.artifacts import Store
     from orcamath.store.run_folder import RunFolder
 
     vocabulary, store = words(), Store(root / "store")
@@ -72,38 +73,26 @@ def write_run(root: Path, n: int) -> None:
             work = " ".join(f"Step {k}: {question(i + k, vocabulary)[:110]}" for k in range(4))
             yield Lesson.make(p, f"{work}\n#### {i}", str(i), "teacher", verified=("gold", "unverified")[i % 2])
 
-    def practised(out: Output) -> None:
-        some = [p for i, p in enumerate(grown()) if i % 10 == 0]
-        out.write(
-            "exercises", (Exercise(problem_id=p.id, question=p.question, reference="1", label="teacher") for p in some)
-        )
-        tries = [
-            Attempt.make(p.id, 0, question(i, vocabulary), "student", token_ids=None, finish_reason="stop")
-            for i, p in enumerate(some)
-        ]
-        out.write("attempts", tries)
-        out.write(
-            "verdicts",
-            (
-                Verdict(attempt_id=t.id, problem_id=t.problem_id, outcome=("agrees", "disagrees")[i % 2], by="rules")
-                for i, t in enumerate(tries)
-            ),
-        )
-
+    some = [p for i, p in enumerate(grown()) if i % 10 == 0]
+    posed = [Exercise(problem_id=p.id, question=p.question, reference="1", label="teacher") for p in some]
+    tries = [
+        Attempt.make(p.id, 0, question(i, vocabulary), "student", token_ids=None, finish_reason="stop")
+        for i, p in enumerate(some)
+    ]
+    verdicts = [
+        Verdict(attempt_id=t.id, problem_id=t.problem_id, outcome=("agrees", "disagrees")[i % 2], by="rules")
+        for i, t in enumerate(tries)
+    ]
     made = [
-        ("seeds", store.stage("seeds", 1, None, ["s"], lambda out: _only(out.write("problems", seeds())))),
-        ("collect", store.stage("collect", 1, None, ["c"], lambda out: _only(out.write("problems", grown())))),
-        ("teach", store.stage("teach", 1, None, ["t"], lambda out: _only(out.write("lessons", lessons())))),
-        ("practice 2", store.stage("practice", 1, None, ["p"], practised)),
+        ("seeds", sealed(store, "seeds", problems=seeds())),
+        ("collect", sealed(store, "collect", problems=grown())),
+        ("teach", sealed(store, "teach", lessons=lessons())),
+        ("practice 2", sealed(store, "practice", exercises=posed, attempts=tries, verdicts=verdicts)),
     ]
     with RunFolder(root / "runs" / "big") as folder:
         folder.write_text("recipe.yaml", "name: big\n")
         stages = [{"label": label, "artifact": a.path.name, "seconds": 1.0, "reused": False} for label, a in made]
         folder.write_json("stages.json", {"stages": stages, "students": []})
-
-
-def _only(_: int) -> None:
-    """A stage returns nothing."""
 
 
 class Server:
@@ -129,10 +118,7 @@ class Server:
 
     def peak_mb(self) -> float:
         """Return the server's peak resident memory."""
-        line = next(
-            x for x in Path(f"/proc/{self.process.pid}/status").read_text().splitlines() if x.startswith("VmHWM")
-        )
-        return int(line.split()[1]) / 1024
+        return resident("VmHWM", self.process.pid) * 1000
 
     def wait_for_index(self) -> float:
         """Wait until everything is indexed; returns CPU seconds taken since the start."""

@@ -161,7 +161,7 @@ def test_the_cap_holds_against_an_honest_count_whatever_the_endpoint_claims(tmp_
         budget.close()
     assert server.billed_usd <= 0.25
     said = str(stopped.value)
-    assert "`budget.cap_usd` is $0.2500" in said
+    assert "`budget.cap_usd` is $0.25," in said
     assert "is spent" in said
     assert "the next call may cost $0.0" in said
     if kind in ("honest", "half"):

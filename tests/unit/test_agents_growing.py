@@ -51,6 +51,7 @@ def edited(bench: Bench, seeds: Artifact) -> Artifact:
 
 def test_the_textbook_writes_one_problem_for_every_number_of_a_statement(seeds: Artifact, asked: Artifact) -> None:
     made = Counter(p.parents[0] for p in asked.read(Problem))
+    assert made.total() > 100
     for s in seeds.read(Problem):
         # the statement holds the seed's numbers and its answer; all are hidden but the answer, which would restate the seed
         assert made[s.id] == len(quantities(s.question))
@@ -64,6 +65,7 @@ def test_the_restating_target_is_dropped_every_time(seeds: Artifact, asked: Arti
 
 
 def test_the_hidden_number_is_the_answer_by_the_grammars_own_arithmetic(asked: Artifact) -> None:
+    assert asked.count("problems") > 100
     for p in asked.read(Problem):
         assert p.answer == str(solve(parse_story(p.question)).answer)
         assert (p.answer_from, p.origin, p.round, p.source) == ("hidden_number", "ask_me_anything", 1, "classroom")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from orcamath.commands.models import pose_as_chat
 from orcamath.difficulty import Aim, Rate, SampleRecord, common_contradiction, place, pooled, standings
-from orcamath.ports import Message, Request, Sampling
 from orcamath.preferences import Judged
 from orcamath.records import Attempt, Chosen, Exercise, Outcome, Problem, Rejected, Settings, Verdict, digest, later
 from orcamath.report.fold import fold
@@ -23,10 +23,6 @@ from report_run import make_run
 from scripted import Scripted, sealed
 
 AGREES: dict[str, Outcome] = {"+": "agrees", "-": "disagrees", "?": "unjudged"}
-
-
-def pose(question: str, sampling: Sampling, draw: int = 0) -> Request:
-    return Request((Message("user", question),), sampling=sampling, draw=draw)
 
 
 SEED = Problem.make("seed 9", "seed", "t", answer="9")
@@ -86,7 +82,7 @@ def made(root: Path, *, rounds: bool = True, **settings: object) -> Artifact:
         practise.version,
         told,
         [gated, chat.fingerprint, *(r.practised for r in before)],
-        lambda out: practise(out, told, gated, chat, pose, before),
+        lambda out: practise(out, told, gated, chat, pose_as_chat, before),
     )
 
 

@@ -1,7 +1,5 @@
 """Whether an answer shows its working."""
 
-import doctest
-
 import pytest
 
 from orcamath.answers import working
@@ -27,7 +25,3 @@ from orcamath.answers import working
 )
 def test_working_is_numbers_before_the_final_answer(text: str, shows: bool) -> None:
     assert working.worked(text) is shows
-
-
-def test_the_example_runs() -> None:
-    assert doctest.testmod(working).failed == 0

@@ -1,7 +1,9 @@
-"""What lies in `deploy/` is well-formed: no cluster is needed to know that."""
+"""What lies in `deploy/`, and the Dockerfile, is well-formed: neither a cluster nor an engine is needed to know that."""
 
 import json
+import re
 import subprocess
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
 
 
 def cluster() -> dict[str, Any]:
@@ -33,6 +36,24 @@ def test_the_cluster_has_rays_form() -> None:
     spec = find_spec("ray") and find_spec("ray.autoscaler")
     if not spec or not spec.submodule_search_locations:
         pytest.skip("the extra `ray` is not installed (`make test-cluster` installs it)")
-    schema = Path(spec.submodule_search_locations[0]) / "ray-schema.json"
-    checker = jsonschema.Draft7Validator(json.loads(schema.read_text("utf-8")))
+    schema = json.loads((Path(spec.submodule_search_locations[0]) / "ray-schema.json").read_text("utf-8"))
+    checker = jsonschema.validators.validator_for(schema)(schema)
     assert [e.message for e in checker.iter_errors(cluster())] == []
+
+
+def test_the_dockerfile_copies_what_is_there_and_builds_on_a_python_that_will_do() -> None:
+    text, project = (
+        (ROOT / "Dockerfile").read_text("utf-8"),
+        tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8")),
+    )
+    copied = re.findall(r"^COPY (?!--from)(\S+) ", text, re.MULTILINE)
+    assert copied
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+    needed = {*copied, "pyproject.toml", "README.md", "LICENSE", "src", "docs"}  # what the wheel is made of
+    assert needed & set((ROOT / ".dockerignore").read_text("utf-8").split()) == set()
+    bases = re.findall(r"^FROM python:3\.(\d+)", text, re.MULTILINE)
+    least = int(project["project"]["requires-python"].partition("3.")[2])
+    assert len(bases) == text.count("FROM ")
+    assert min(map(int, bases)) >= least
+    assert set(re.findall(r"\)\[(\w+)\]", text)) == {"student"} <= set(project["project"]["optional-dependencies"])
+    assert re.search(r"^torch==", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE)  # what it asks for

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from orcamath.commands.models import pose_as_chat
 from orcamath.errors import UsageError
 from orcamath.intervals import wilson
 from orcamath.judges.rules import RulesJudge
-from orcamath.ports import Message, Reply, Request, Sampling, Usage
+from orcamath.ports import Reply, Request, Usage
 from orcamath.records import Problem, Scored
 from orcamath.scoring.scores import Sample, flexible, majority, pass_at_k, sizes, strict
 from orcamath.stages.evaluate import EvaluateSettings, evaluate
@@ -39,10 +40,6 @@ class Script:
             yield Reply(request.key(self.fingerprint), text, finish, usage)  # type: ignore[arg-type]
 
 
-def pose(question: str, sampling: Sampling, draw: int = 0) -> Request:
-    return Request((Message("user", question),), sampling=sampling, draw=draw)
-
-
 def problems(*answers: str, source: str = "bench") -> list[Problem]:
     return [
         Problem.make(f"{source} question {i}: how many?", "seed", source, split="test", answer=a)
@@ -56,7 +53,7 @@ def run(tmp_path: Path, tests: list[Problem], script: Script, **chosen: object) 
     model = Remembered(script, Ledger(tmp_path / "ledger"))
 
     def make(out: Output) -> object:
-        return evaluate(out, ways, read, model, pose, RulesJudge())
+        return evaluate(out, ways, read, model, pose_as_chat, RulesJudge())
 
     return store.stage("evaluate", 1, ways, [], make)
 
@@ -165,7 +162,7 @@ def test_asking_again_asks_nothing(tmp_path: Path) -> None:
             1,
             None,
             [],
-            lambda out, m=model: evaluate(out, EvaluateSettings(), read, m, pose, RulesJudge()),
+            lambda out, m=model: evaluate(out, EvaluateSettings(), read, m, pose_as_chat, RulesJudge()),
         )  # type: ignore[misc]
     assert script.asked == 2
 

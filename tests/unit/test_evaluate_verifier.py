@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.ports import Message, Reply, Request, Sampling
+from orcamath.commands.models import pose_as_chat
+from orcamath.ports import Reply, Request
 from orcamath.records import Problem, Rejected, Scored
 from orcamath.stages.verifier import VerifierSettings, best_of, read_score, verified_at_k
 from orcamath.store.artifacts import Output, Store
@@ -56,10 +57,6 @@ class Verifier:
             yield Reply(request.key(self.fingerprint), reply)
 
 
-def pose(question: str, sampling: Sampling, draw: int = 0) -> Request:
-    return Request((Message("user", question),), sampling=sampling, draw=draw)
-
-
 def test_verifier_at_k(tmp_path: Path) -> None:
     problems = [Problem.make(f"Question {i}?", "seed", "bench", split="test", answer=a) for i, a in enumerate("45")]
     said = {0: ["is 9", "is 4", "is 4", "is 8"], 1: ["is 5", "is 1", "is 2", "is 3"]}
@@ -88,7 +85,7 @@ def test_verifier_at_k(tmp_path: Path) -> None:
     remembered = Remembered(model, Ledger(tmp_path / "ledger"))
 
     def make(out: Output) -> object:
-        return verified_at_k(out, VerifierSettings(), scored, read, remembered, pose)
+        return verified_at_k(out, VerifierSettings(), scored, read, remembered, pose_as_chat)
 
     made = store.stage("verifier", 1, None, [], make)
     found = made.facts["benchmarks"]["bench"]

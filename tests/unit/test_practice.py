@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from orcamath.commands.models import pose_as_chat
 from orcamath.errors import WireDown
-from orcamath.ports import Message, Reply, Request, Sampling, Usage
+from orcamath.ports import Reply, Request, Usage
 from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected
 from orcamath.stages.practice import PracticeSettings, practise
 from orcamath.store.artifacts import Artifact, Store
@@ -35,10 +36,6 @@ class Parrot:
                 yield Reply(key, f"{question} {request.draw}", finish, Usage(5, 3), token_ids=(1, 2))  # type: ignore[arg-type]
 
 
-def pose(question: str, sampling: Sampling, draw: int = 0) -> Request:
-    return Request(messages=(Message("user", question),), sampling=sampling, draw=draw)
-
-
 def problem(text: str, answer: str | None = None) -> Problem:
     return Problem.make(text, "seed", "t", answer=answer)
 
@@ -65,7 +62,7 @@ def practised(tmp_path: Path, gated: Artifact, model: Parrot | None = None, **se
         practise.version,
         chosen,
         [gated, chat.fingerprint],
-        lambda out: practise(out, chosen, gated, chat, pose=pose),
+        lambda out: practise(out, chosen, gated, chat, pose=pose_as_chat),
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from orcamath.commands.models import pose_as_chat
 from orcamath.difficulty import Rate, settled, standings
 from orcamath.errors import WireDown
 from orcamath.judges.rules import make as rules
@@ -13,7 +14,7 @@ from orcamath.judges.settings import JudgeSettings
 from orcamath.outline import outline
 from orcamath.plan.ranges import Range
 from orcamath.plan.training import Lengths, training_plans
-from orcamath.ports import Message, Request, Sampling
+from orcamath.ports import Request
 from orcamath.preferences import Judged
 from orcamath.recipe_file import load
 from orcamath.recipe_settings import Recipe
@@ -44,10 +45,6 @@ PROBLEMS = {
 }
 
 
-def pose(question: str, sampling: Sampling, draw: int = 0) -> Request:
-    return Request((Message("user", question),), sampling=sampling, draw=draw)
-
-
 def says(request: Request) -> str | None:
     name = user_text(request).split()[2]
     return f"So {request.draw} . #### {7 if DRAWS[name][request.draw] == '+' else 9}"
@@ -76,9 +73,9 @@ class Spelled:
             practised = self.make(
                 "practice",
                 lambda out, before=before: (
-                    practise_more(out, SETTINGS, before, self.student, pose)
+                    practise_more(out, SETTINGS, before, self.student, pose_as_chat)
                     if before
-                    else practise(out, SETTINGS, self.gated, self.student, pose)
+                    else practise(out, SETTINGS, self.gated, self.student, pose_as_chat)
                 ),
             )
             verdicts = self.make("judge", lambda out, made=practised: judge(out, JudgeSettings(), made, rules()))

@@ -104,7 +104,8 @@ def _lines(found: ToRead, marks: Mapping[str, Mark]) -> Iterator[str]:
         yield f"{len(found.rejects)} of {found.n_rejects:,} rejects, some of each reason:"
     for label, rejected in found.rejects:
         yield f"  {label}: {rejected.reason}{f' ({one_line(rejected.detail, 100)})' if rejected.detail else ''}"
-        yield f"    {one_line(rejected.text, 200)}"
+        if rejected.text:
+            yield f"    {one_line(rejected.text, 200)}"
 
 
 def _lesson(lesson: Lesson, marks: Mapping[str, Mark]) -> Iterator[str]:

@@ -12,12 +12,12 @@ CURRENCY_NAMES = r"dollars?|euros?|cents?|pence"
 
 
 def dollars(usd: float) -> str:
-    """Write an amount of US dollars: to the cent, below a dollar to a hundredth of one, since small calls cost that.
+    """Write an amount of US dollars: to the cent, and below a dollar to a hundredth of one where it is no whole cents.
 
-    >>> dollars(1234.5), dollars(0.0087), dollars(0)
-    ('$1,234.50', '$0.0087', '$0.00')
+    >>> dollars(1234.5), dollars(0.0087), dollars(0.5), dollars(0)
+    ('$1,234.50', '$0.0087', '$0.50', '$0.00')
     """
-    return f"${usd:,.4f}" if 0 < usd < 1 else f"${usd:,.2f}"
+    return f"${usd:,.2f}" if usd >= 1 or round(usd, 4) == round(usd, 2) else f"${usd:,.4f}"
 
 
 def spent_of(spent: float, cap: float | None) -> str:

@@ -32,7 +32,7 @@ export const count = (n) => Number(n).toLocaleString("en-US");
 export const percent = (share, signed = false) => `${signed && share > 0 ? "+" : ""}${(100 * share).toFixed(1)}`.replace("-", "−");
 export const interval = (x, signed = false) => `${percent(x.point, signed)} [${percent(x.low, signed)}, ${percent(x.high, signed)}]`;
 export function money(usd) {
-  const digits = usd > 0 && usd < 1 ? 4 : 2; // as `dollars` in text/money.py
+  const digits = usd >= 1 || Math.round(usd * 1e4) % 100 === 0 ? 2 : 4; // as `dollars` in text/money.py
   return `$${Number(usd).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
 }
 
