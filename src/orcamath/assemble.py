@@ -110,7 +110,8 @@ class Assembled:
 
             encoder = Encoder.of(model)
             log = self.store.root / "student-server.log"
-            served = StudentServer(server, model.path, model.fingerprint, ends=encoder.ends, log=log)
+            start = self.store.machines.start_server
+            served = StudentServer(server, model.path, model.fingerprint, ends=encoder.ends, log=log, start=start)
             return Player(Remembered(served, self.ledger), encoder.pose)
         chat = self.chat(ModelSettings(backend="transformers_local", model=str(model.path), options=settings.options))
         return Player(chat, Shown(Encoder.of(model), tuple(examples)) if examples else Encoder.of(model).pose)

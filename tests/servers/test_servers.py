@@ -17,7 +17,8 @@ import pytest
 
 from orcamath.agents.small_writer.ask_each import QuestionSettings, StatementSettings
 from orcamath.backends.openai_compatible import OpenAICompatible, open_chat
-from orcamath.backends.student_server import NEUTRAL, StudentServer, _free_port
+from orcamath.backends.served import free_port
+from orcamath.backends.student_server import NEUTRAL, StudentServer
 from orcamath.errors import TeacherRefused
 from orcamath.ports import Message, Reply, Request, Sampling
 from orcamath.records import Attempt, Lesson
@@ -71,7 +72,7 @@ def _up(url: str, process: "subprocess.Popen[bytes]", seconds: float = 240.0) ->
 
 
 def _start(name: str, folder: Path, upstream: str | None) -> tuple["subprocess.Popen[bytes]", Running]:
-    kind, port = SERVERS[name], _free_port()
+    kind, port = SERVERS[name], free_port()
     config = folder / "litellm.yaml"
     params = {"model": "openai/small", "api_base": upstream, "api_key": "none"}
     without = {k: v for k, v in params.items() if k != "api_key"}

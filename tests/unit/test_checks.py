@@ -100,6 +100,7 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     "judge.prompt=gone.txt": ("judge.prompt", "gone.txt"),
     "budget.stages_usd={teach: -1}": ("budget.stages_usd.teach", "no amount"),
     "practice.server={command: no-such-server --model x}": ("practice.server", "no-such-server", "PATH"),
+    "practice.server={command: python serve.py}": ("practice.server", "lacks {model}, {name}, {port}"),
     "practice.server={engine: vllm}": ("iterations.0.practice.server", "the program `vllm`", "in `command`"),
     "seeds.sources.0.split=test": ("seeds.sources.0.split", "asks for its test split", "allow_test: [file]"),
     "imitate.adapter={quantize: 4bit}": ("imitate.adapter.quantize", "4bit needs a GPU", "train elsewhere"),
@@ -186,6 +187,14 @@ def test_more_processes_than_gpus_are_refused_here_and_left_to_a_cluster(
     (told,) = check(asked, here / "store").troubles
     assert (told.where, "2 GPUs" in told.what) == ("imitate.processes", True)
     assert check(asked, here / "store", on_cluster=True).troubles == ()
+
+
+def test_on_a_cluster_a_students_server_must_say_where_it_listens_and_is_not_looked_for_here(here: Path) -> None:
+    server = "practice.server={{command: 'no-such-server {{model}} {{name}} {} {{port}}'}}"
+    asked = load("r.yaml", [server.format("{host}"), "student.base=classroom"])
+    assert check(asked, here / "store", on_cluster=True).troubles == ()
+    (told,) = check(load("r.yaml", [server.format("")]), here / "store", on_cluster=True).troubles
+    assert "lacks {host}" in told.what
 
 
 def test_that_nothing_will_be_measured_is_said_and_stops_nobody(here: Path) -> None:

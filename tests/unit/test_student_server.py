@@ -3,14 +3,18 @@
 import json
 import sys
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from orcamath.backends.served import served_here
 from orcamath.backends.student_server import ServerSettings, StudentServer
 from orcamath.errors import ModelError, RecipeError
+from orcamath.machines import Serving
 from orcamath.ports import Reply, Request, Sampling, Usage
 
 FAKE = f"{sys.executable} -m orcamath.testing --reply hello --port {{port}} --models"
@@ -68,6 +72,24 @@ def test_a_known_engine_serves_on_all_gpus_at_hand(
     called = json.loads((tmp_path / "called.json").read_text())
     assert called[:2] == ["serve", str(tmp_path / "model")]
     assert called[-2:] == ["--data-parallel-size", str(n)]
+    assert called[called.index("--host") + 1] == "127.0.0.1"
+
+
+def test_a_server_listens_where_it_is_told_and_is_asked_there(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    started = []
+
+    @contextmanager
+    def elsewhere(serving: Serving, log: Path, /) -> Iterator[str]:
+        with served_here(serving, log, "localhost") as url:
+            started.append(url)
+            yield url
+
+    settings = ServerSettings(command=f"{FAKE} {{name}} --host {{host}} --options {{model}}")
+    model = StudentServer(settings, tmp_path / "model", "weights-0123456789abcdef", start=elsewhere)
+    (reply,) = model([Request(token_ids=(1, 2))])
+    assert (reply.text, reply.error) == ("hello", None)
+    assert started[0].startswith("http://localhost:")
 
 
 def test_what_goes_with_every_request_and_what_the_recipe_adds(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A student behind an inference server on this machine, started for one stage's samples and stopped after them.
+"""A student behind an inference server, started for one stage's samples and stopped after them.
 
 In: a command such as `vllm serve {model} --served-model-name {name} --port {port}`, and the checkpoint. The server is
 started when the first sample is really needed, waited for until healthy, asked whether it serves what the weights' hash
@@ -7,38 +7,22 @@ says, and stopped when the last reply is in, so that training finds the GPU free
 A server keeps no fixed chunks, so equal weights give equal samples only in distribution; each is remembered all the same.
 """
 
-import contextlib
-import ctypes
-import os
-import shlex
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-import orjson
-
 from orcamath.backends.openai_compatible import OpenAICompatible
-from orcamath.errors import ModelError, RecipeError
+from orcamath.backends.served import MARKS, served_here
+from orcamath.errors import RecipeError
+from orcamath.machines import Serving, StartServer
 from orcamath.ports import Replies, Reply, Request
 from orcamath.settings import ModelSettings
 from orcamath.stages.serving import ServerSettings
 
 __all__ = ["StudentServer"]
 
-_MARKS = ("{model}", "{name}", "{port}")
-"""What a command must hold; `{gpus}` it may."""
-_DEVICES = Path("/proc/driver/nvidia/gpus")
-_LAST_LINES = 20
-_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""A proxy of the environment is not for this machine."""
 NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
 """What servers otherwise take from a model's generation_config or from their own defaults."""
 
@@ -60,15 +44,18 @@ class StudentServer:
         *,
         ends: Sequence[int] = (),
         log: Path | None = None,
+        start: StartServer | None = None,
     ) -> None:
-        self.settings, self.model, self.fingerprint = settings, model, fingerprint
-        self.ends, self.log = tuple(ends), log
+        """`start` starts the server, on this machine where it is None; its words go to `log`, beside the model where None."""
+        self.settings, self.fingerprint = settings, fingerprint
+        self.ends, self.log = tuple(ends), log or model.parent / "server.log"
+        self.start = start or served_here
         self.name = f"orcamath-{fingerprint[-16:]}"
         """Under which the weights must be served: another checkpoint's server is never taken for this one's."""
-        self.command = settings.line()
-        missing = [mark for mark in _MARKS if mark not in self.command]
+        self.serving = Serving(settings.line(), model, self.name, settings.start_timeout_s)
+        missing = [mark for mark in MARKS if mark not in self.serving.command]
         if missing:
-            raise RecipeError(f"`practice.server.command` lacks {', '.join(missing)}: {self.command}")
+            raise RecipeError(f"`practice.server.command` lacks {', '.join(missing)}: {self.serving.command}")
 
     def __call__(self, requests: Iterable[Request]) -> Replies:
         """Answer the requests; the server runs from the first to the last."""
@@ -76,19 +63,20 @@ class StudentServer:
         first = next(source, None)
         if first is None:
             return
-        with self._running() as base_url:
+        with self.start(self.serving, self.log) as base_url:
             chat = OpenAICompatible(
                 ModelSettings(
                     model=self.name,
                     base_url=base_url,
                     api_key_env=None,
+                    plain_http=True,  # of our own starting, on this machine or on a node of the user's cluster
                     concurrency=self.settings.concurrency,
                     timeout_s=self.settings.timeout_s,
                     body={"return_token_ids": True, "stop_token_ids": list(self.ends)} | NEUTRAL | self.settings.body,
                     options={"fingerprint": self.fingerprint},
                 )
             )
-            with contextlib.closing(chat(chain([first], source))) as replies:
+            with closing(chat(chain([first], source))) as replies:
                 for reply in replies:
                     yield self._closed(reply)
 
@@ -101,89 +89,3 @@ class StudentServer:
         bare, end = (ids[:-1], ids[-1]) if ended else (ids, self.ends[0])
         wanted = (*bare, end) if reply.finish_reason == "stop" else bare
         return reply if wanted == ids else replace(reply, token_ids=wanted)
-
-    @contextlib.contextmanager
-    def _running(self) -> Iterator[str]:
-        port = _free_port()
-        marks = (*_MARKS, "{gpus}")
-        values = zip(marks, (str(self.model), self.name, str(port), str(_gpus_at_hand())), strict=True)
-        words = shlex.split(self.command)
-        for mark, value in values:
-            words = [word.replace(mark, value) for word in words]
-        log = self.log or self.model.parent / "server.log"
-        with log.open("wb") as out:
-            try:
-                server = subprocess.Popen(
-                    words, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_end_with_parent
-                )
-            except OSError as e:
-                raise ModelError(
-                    f"the student's server cannot be started: {e}. `practice.server.command` names it"
-                ) from e
-            try:
-                self._wait(server, port, log)
-                yield f"http://127.0.0.1:{port}/v1"
-            finally:
-                _stop(server)
-
-    def _wait(self, server: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-        """Return once the server is healthy and serves these weights. Raises ModelError."""
-        until = time.monotonic() + self.settings.start_timeout_s
-        while (names := _served(port)) is None:
-            if server.poll() is not None:
-                raise ModelError(f"the student's server ended with code {server.returncode}:\n{_tail(log)}")
-            if time.monotonic() > until:
-                raise ModelError(
-                    f"the student's server was not healthy within {self.settings.start_timeout_s:g} s:\n{_tail(log)}"
-                )
-            time.sleep(0.05)
-        if self.name not in names:
-            raise ModelError(
-                f"the student's server serves {names}, not `{self.name}`: pass `{{name}}` as its served model name"
-            )
-
-
-def _served(port: int) -> list[str] | None:
-    """Return the names a healthy server lists; None while it is not up."""
-    try:
-        with _DIRECT.open(f"http://127.0.0.1:{port}/v1/models", timeout=5) as answer:
-            return [str(m["id"]) for m in orjson.loads(answer.read())["data"]]
-    except (OSError, urllib.error.URLError, orjson.JSONDecodeError, KeyError, TypeError):
-        return None
-
-
-def _gpus_at_hand() -> int:
-    """Return how many GPUs a server started here finds, 1 where it finds none: the user's own choice, or the driver's list."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return max(1, sum(bool(name.strip()) for name in chosen.split(",")))
-    return max(1, len(list(_DEVICES.glob("*"))))
-
-
-def _free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
-
-
-def _end_with_parent() -> None:
-    """Have the kernel end the server when this process is killed: it would hold the GPU (Linux only)."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
-
-
-def _stop(server: "subprocess.Popen[bytes]") -> None:
-    """End the server and whatever it started."""
-    for sign, wait_s in ((signal.SIGTERM, 20.0), (signal.SIGKILL, 20.0)):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, sign)
-        try:
-            server.wait(wait_s)
-            return
-        except subprocess.TimeoutExpired:
-            continue
-
-
-def _tail(log: Path) -> str:
-    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:])

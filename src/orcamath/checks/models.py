@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from orcamath.assemble import size_of, student_folder
 from orcamath.backends.openai_compatible import OPENAI
+from orcamath.backends.served import MARKS
 from orcamath.backends.wire_keys import door_of
 from orcamath.checks.trouble import Notes
 from orcamath.errors import OrcamathError
@@ -42,16 +43,24 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True, on_clust
         _called(key, model, recipe.budget.cap_usd, notes)
     _ladder(recipe, notes)
     for i, step in enumerate(recipe.iterations):
-        server = step.practice.server
-        program = shlex.split(server.line())[:1] if server is not None else []
-        if step.more_sft is None and step.online is None and program and shutil.which(program[0]) is None:
-            what = f"the program `{program[0]}` is not on this machine's PATH; install it, or write its whole path in `command`"
-            notes.lacks(f"iterations.{i}.practice.server", what)
+        if step.practice.server is not None and step.more_sft is None and step.online is None:
+            _served(f"iterations.{i}.practice.server", step.practice.server.line(), notes, on_cluster=on_cluster)
     if student:
         _extras(recipe, notes)
         _devices(recipe, notes, on_cluster=on_cluster)
         if _installed("torch"):
             _student(recipe, notes)
+
+
+def _served(key: str, line: str, notes: Notes, *, on_cluster: bool) -> None:
+    """Note a server that cannot be started here, or that nobody would reach or know."""
+    if missing := [mark for mark in (*MARKS, *(["{host}"] if on_cluster else [])) if mark not in line]:
+        where = "; on a cluster `{host}` is the address on which it is to listen" if "{host}" in missing else ""
+        notes.trouble(key, f"`{line}` lacks {', '.join(missing)}: put it where the command takes it{where}")
+    program = shlex.split(line)[:1]
+    if not on_cluster and program and shutil.which(program[0]) is None:
+        what = f"the program `{program[0]}` is not on this machine's PATH; install it, or write its whole path in `command`"
+        notes.lacks(key, what)
 
 
 def models_asked(recipe: Recipe) -> dict[str, ModelSettings]:

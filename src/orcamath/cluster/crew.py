@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ray.actor import ActorHandle
     from ray.exceptions import RayTaskError
 
-__all__ = ["Connection", "RayCrew", "first_line", "shared_out"]
+__all__ = ["Connection", "RayCrew", "first_line", "our_own", "shared_out"]
 
 NEWS_S = 1.0
 MAX_HIRED = 8
@@ -108,7 +108,7 @@ class RayCrew:
                     f"{self._ray.available_resources()} left: ask for fewer with --workers"
                 ) from None
             except self._ray.exceptions.RayTaskError as e:
-                raise _ours(e) from None
+                raise our_own(e) from None
             except self._ray.exceptions.RayActorError as e:  # its node went meanwhile
                 hired += 1
                 if hired > MAX_HIRED:
@@ -145,7 +145,7 @@ class RayCrew:
             return News(worker, over=True)
         except self._ray.exceptions.RayTaskError as e:
             del self._busy[stream]
-            return News(worker, raised=_ours(e))
+            return News(worker, raised=our_own(e))
         except self._ray.exceptions.RayError as e:
             del self._busy[stream]
             why = first_line(e)
@@ -204,6 +204,7 @@ def first_line(e: BaseException) -> str:
     return str(e).strip().partition("\n")[0]
 
 
-def _ours(e: "RayTaskError") -> BaseException:
+def our_own(e: "RayTaskError") -> BaseException:
+    """Return the error of ours that a task raised, or Ray's of it."""
     cause: BaseException = e.cause
     return cause if isinstance(cause, OrcamathError) else e

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from orcamath.cluster.blocks import over_nodes
 from orcamath.cluster.crew import Connection, RayCrew, first_line, shared_out
 from orcamath.cluster.purse import DriverPurse
+from orcamath.cluster.serving import served_on_a_node
 from orcamath.cluster.settings import EngineSettings
 from orcamath.cluster.spread import Spread
 from orcamath.cluster.training import TrainPart, trained_over_nodes
@@ -112,7 +113,11 @@ class RayEngine:
     @property
     def machines(self) -> Machines:
         """Whose processors a stage works on."""
-        return Machines(over_nodes(self.ray), trained_over_nodes(self.ray, self.train_part))
+        return Machines(
+            over_nodes(self.ray),
+            trained_over_nodes(self.ray, self.train_part),
+            served_on_a_node(self.ray, self.settings.wait_s),
+        )
 
     def dismiss(self) -> None:
         """Let all actors go, and what they left on their nodes."""

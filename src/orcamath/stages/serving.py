@@ -10,11 +10,11 @@ __all__ = ["ServerSettings"]
 
 ENGINES = {
     "vllm": (
-        "vllm serve {model} --served-model-name {name} --port {port} --generation-config vllm "
+        "vllm serve {model} --served-model-name {name} --host {host} --port {port} --generation-config vllm "
         "--data-parallel-size {gpus}"
     ),
     "sglang": (
-        "python -m sglang.launch_server --model-path {model} --served-model-name {name} --port {port} "
+        "python -m sglang.launch_server --model-path {model} --served-model-name {name} --host {host} --port {port} "
         "--sampling-defaults openai --dp-size {gpus}"
     ),
 }
@@ -28,8 +28,8 @@ class ServerSettings(Settings):
     engine: Literal["vllm", "sglang"] | None = None
     """A server whose command is known; it must be installed beside, or `command` says where."""
     command: str | None = None
-    """How to start the server; `{model}`, `{name}` and `{port}` are put in, and `{gpus}`, how many GPUs are at hand
-    (1 where none is). No shell reads it."""
+    """How to start the server. No shell reads it; `{model}`, `{name}` and `{port}` are put in, `{host}`, the address on which
+    it is to listen (127.0.0.1, or a cluster's node's own), and `{gpus}`, how many GPUs are at hand (1 where none is)."""
     body: dict[str, Any] = Field(default_factory=dict)
     """Extra fields of every request's body, or other values of ours (see docs/training.md)."""
     start_timeout_s: float = Field(default=900.0, gt=0)

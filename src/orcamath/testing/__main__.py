@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="*", default=(), help="names it serves; any when left out")
     parser.add_argument("--bodies", type=Path, help="append the body of every call to this file")
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--host", default="127.0.0.1", help="where it listens")
     arguments = parser.parse_args()
     try:
         responder = _responder(arguments.reply, arguments.backend, arguments.options)
@@ -75,10 +76,10 @@ def main() -> None:
     async def run() -> None:
         http = HttpServer(handle)
         try:
-            await http.start(arguments.port)
+            await http.start(arguments.port, arguments.host)
         except OSError as e:
-            parser.error(f"port {arguments.port} cannot be served: {e.strerror}")
-        sys.stdout.write(f"http://127.0.0.1:{http.port}/v1\n")
+            parser.error(f"port {arguments.port} at {arguments.host} cannot be served: {e.strerror}")
+        sys.stdout.write(f"http://{arguments.host}:{http.port}/v1\n")
         sys.stdout.flush()
         await asyncio.Event().wait()
 

@@ -101,7 +101,7 @@ class _Connection(asyncio.Protocol):
 
 
 class HttpServer:
-    """Listens on the loopback; `port` is known once `start` has returned. `threads` handle that many requests at once."""
+    """Listens where `start` is told; `port` is known once that has returned. `threads` handle that many requests at once."""
 
     def __init__(self, handler: Handler, threads: int = 0) -> None:
         self.handler = handler
@@ -115,10 +115,10 @@ class HttpServer:
         self._open.add(connection)
         return connection
 
-    async def start(self, port: int = 0) -> None:
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
         """Begin to listen (port 0: any free one)."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connection, "127.0.0.1", port, backlog=2048)
+        self._server = await loop.create_server(self._connection, host, port, backlog=2048)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:

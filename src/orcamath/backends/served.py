@@ -1,0 +1,124 @@
+"""One inference server as a process of this machine: started by its command, waited for until it is well, stopped.
+
+In: `machines.Serving`. Out: the server's address, while the context lasts. It listens where this machine's programs reach it,
+or on the address by which others do, where one is given.
+"""
+
+import contextlib
+import ctypes
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+
+from orcamath.errors import ModelError
+from orcamath.machines import Serving
+
+__all__ = ["MARKS", "free_port", "served_here"]
+
+MARKS = ("{model}", "{name}", "{port}")
+"""What a command must hold; `{host}` and `{gpus}` it may."""
+LOOPBACK = "127.0.0.1"
+_DEVICES = Path("/proc/driver/nvidia/gpus")
+_LAST_LINES = 20
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""A proxy of the environment is not for a server of our own."""
+
+
+@contextlib.contextmanager
+def served_here(serving: Serving, log: Path, /, host: str = LOOPBACK) -> Iterator[str]:
+    """Lend the address of a server that runs on this machine, as `machines.StartServer` says; `host` is where it listens."""
+    port = free_port(host)
+    values = {
+        "{model}": str(serving.model),
+        "{name}": serving.name,
+        "{port}": str(port),
+        "{host}": host,
+        "{gpus}": str(_gpus_at_hand()),
+    }
+    words = shlex.split(serving.command)
+    for mark, value in values.items():
+        words = [word.replace(mark, value) for word in words]
+    with log.open("wb") as out:
+        try:
+            server = subprocess.Popen(
+                words, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_end_with_parent
+            )
+        except OSError as e:
+            raise ModelError(f"the student's server cannot be started: {e}. `practice.server.command` names it") from e
+        try:
+            _wait(server, serving, f"http://{host}:{port}/v1", log)
+            yield f"http://{host}:{port}/v1"
+        finally:
+            _stop(server)
+
+
+def _wait(server: "subprocess.Popen[bytes]", serving: Serving, url: str, log: Path) -> None:
+    """Return once the server is healthy and serves these weights. Raises ModelError."""
+    until = time.monotonic() + serving.wait_s
+    while (names := _served(url)) is None:
+        if server.poll() is not None:
+            raise ModelError(f"the student's server ended with code {server.returncode}:\n{_tail(log)}")
+        if time.monotonic() > until:
+            raise ModelError(f"the student's server was not healthy within {serving.wait_s:g} s:\n{_tail(log)}")
+        time.sleep(0.05)
+    if serving.name not in names:
+        raise ModelError(
+            f"the student's server serves {names}, not `{serving.name}`: pass `{{name}}` as its served model name"
+        )
+
+
+def _served(url: str) -> list[str] | None:
+    """Return the names a healthy server lists; None while it is not up."""
+    try:
+        with _DIRECT.open(f"{url}/models", timeout=5) as answer:
+            return [str(m["id"]) for m in orjson.loads(answer.read())["data"]]
+    except (OSError, urllib.error.URLError, orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+
+
+def _gpus_at_hand() -> int:
+    """Return how many GPUs a server started here finds, 1 where it finds none: the user's own choice, or the driver's list."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return max(1, sum(bool(name.strip()) for name in chosen.split(",")))
+    return max(1, len(list(_DEVICES.glob("*"))))
+
+
+def free_port(host: str = LOOPBACK) -> int:
+    """Return a port on which nobody listens there."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
+        s.bind((host, 0))
+        return int(s.getsockname()[1])
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end the server when this process is killed: it would hold the GPU (Linux only)."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
+def _stop(server: "subprocess.Popen[bytes]") -> None:
+    """End the server and whatever it started."""
+    for sign, wait_s in ((signal.SIGTERM, 20.0), (signal.SIGKILL, 20.0)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, sign)
+        try:
+            server.wait(wait_s)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-_LAST_LINES:])
