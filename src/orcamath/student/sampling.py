@@ -41,7 +41,7 @@ class _Row(NamedTuple):
 
 
 class _Prompt(NamedTuple):
-    """A prompt's keys and values, [N, 2, length, H, D], and the logits after it, [V]."""
+    """A prompt's keys and values, [N, 2, H, length, D], and the logits after it, [V]."""
 
     kept: Tensor
     logits: Tensor
@@ -257,5 +257,5 @@ def _prefill(model: "PreTrainedModel", prompts: Sequence[tuple[int, ...]], begun
         cache.update(keys.expand(n, -1, -1, -1), values.expand(n, -1, -1, -1), i)
     hidden = body(input_ids=ids.to(model.device), cache=cache, use_cache=True)
     logits = head(hidden[torch.arange(n, device=model.device), ends])
-    kept = _kept(cache).transpose(3, 4)
-    return [_Prompt(kept[:, :, i, : len(p)], logits[i]) for i, p in enumerate(prompts)]
+    kept = _kept(cache)
+    return [_Prompt(kept[:, :, i, :, : len(p)], logits[i]) for i, p in enumerate(prompts)]

@@ -21,14 +21,14 @@ __all__ = ["Slots"]
 
 
 class Slots:
-    """Keys and values of all layers in one tensor, [N, 2, R, L, H, D]."""
+    """Keys and values of all layers in one tensor, [N, 2, R, H, L, D]: a head's positions together, as attention reads them."""
 
     def __init__(self, model: "PreTrainedModel", n_rows: int, longest: int) -> None:
         config, device, dtype = model.config, model.device, model.dtype
         head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
         heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         n_layers = config.num_hidden_layers
-        self.store = torch.zeros((n_layers, 2, n_rows, longest, heads, head_dim), device=device, dtype=dtype)
+        self.store = torch.zeros((n_layers, 2, n_rows, heads, longest, head_dim), device=device, dtype=dtype)
         self.held = [0] * n_rows
         """`lengths`, on this side."""
         self.lengths = torch.zeros(n_rows, dtype=torch.long, device=device)
@@ -44,9 +44,9 @@ class Slots:
         self.additive = dtype if config._attn_implementation == "eager" or device.type == "cuda" else None
 
     def put(self, first: int, n: int, kept: Tensor) -> None:
-        """Start rows `first` to `first + n` from one prompt's keys and values, [N, 2, length, H, D]."""
-        length = kept.shape[2]
-        self.store[:, :, first : first + n, :length] = kept[:, :, None]
+        """Start rows `first` to `first + n` from one prompt's keys and values, [N, 2, H, length, D]."""
+        length = kept.shape[3]
+        self.store[:, :, first : first + n, :, :length] = kept[:, :, None]
         self.lengths[first : first + n] = length
         self.held[first : first + n] = [length] * n
 
@@ -55,7 +55,7 @@ class Slots:
         if sources:
             width = max(self.held[r] for r in sources)
             source, target = (torch.tensor(rows, device=self.lengths.device) for rows in (sources, targets))
-            self.store[:, :, target, :width] = self.store[:, :, source, :width]
+            self.store[:, :, target, :, :width] = self.store[:, :, source, :, :width]
             self.lengths[target] = self.lengths[source]
             for r, t in zip(sources, targets, strict=True):
                 self.held[t] = self.held[r]
@@ -105,7 +105,7 @@ class Slots:
 
 
 class _Layer(DynamicLayer):
-    """One layer's slots, [2, R, L, H, D], as transformers wants to see them."""
+    """One layer's slots, [2, R, H, L, D], as transformers wants to see them."""
 
     def __init__(self, store: Tensor, slots: Slots) -> None:
         super().__init__()
@@ -117,10 +117,9 @@ class _Layer(DynamicLayer):
         """Write one position a row and return all of the rows' keys and values, [n, H, L, D]."""
         fed, width = self.slots.fed, self.slots.width
         rows, at = self.slots.rows[fed], self.slots.lengths[fed]
-        self.store[0][rows, at] = key_states[:, :, 0]
-        self.store[1][rows, at] = value_states[:, :, 0]
-        keys, values = self.store[0][fed, :width], self.store[1][fed, :width]
-        return keys.transpose(1, 2), values.transpose(1, 2)
+        self.store[0][rows, :, at] = key_states[:, :, 0]
+        self.store[1][rows, :, at] = value_states[:, :, 0]
+        return self.store[0][fed, :, :width], self.store[1][fed, :, :width]
 
     def get_seq_length(self) -> int:
         """Return the longest row."""
