@@ -92,6 +92,15 @@ def test_every_protocol_has_its_score_and_its_price(server: MisbehavingServer, m
     assert server.stats["distinct"] == 15 + 7
 
 
+@pytest.mark.parametrize("name", ["dev.jsonl", "my_train.jsonl", "validation.jsonl"])
+def test_a_file_that_is_named_is_measured_on_whatever_it_is_called(
+    name: str, server: MisbehavingServer, mine: str, tmp_path: Path
+) -> None:
+    file = Path(mine.partition("=")[2]).rename(tmp_path / name)
+    found = measured(f"m@{server.base_url}", Wanted([f"mine={file}"], EvaluateSettings()), tmp_path)
+    assert found["benchmarks"]["mine"]["n"] == len(ANSWERS)
+
+
 def test_columns_of_a_file_of_ones_own_are_named(server: MisbehavingServer, mine: str, tmp_path: Path) -> None:
     rows = [{"frage": f"What is {q}?", "ergebnis": a} for q, a in ANSWERS.items()]
     (tmp_path / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

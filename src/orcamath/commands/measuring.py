@@ -22,7 +22,7 @@ from orcamath.records import Problem, Scored
 from orcamath.report.measured import Measurement, measured_text
 from orcamath.report.progress import Bars
 from orcamath.sources.choosing import BenchmarksSettings
-from orcamath.sources.source import SourceSettings
+from orcamath.sources.source import SourceSettings, split_named
 from orcamath.stages.benchmarks import benchmarks
 from orcamath.stages.evaluate import EvaluateFacts, EvaluateSettings, evaluate
 from orcamath.stages.verifier import VerifierFacts, VerifierScore, VerifierSettings, verified_at_k
@@ -218,7 +218,10 @@ def _source(name: str, wanted: Wanted) -> SourceSettings:
     """Read `gsm8k` (from the folder `wanted.data`, or the hub) or `NAME=FILE`, by `wanted.columns`."""
     called, sign, path = name.strip().partition("=")
     if sign:
-        return SourceSettings(name="file", called=called, path=path, split="test", columns=dict(wanted.columns))
+        split = (
+            split_named(Path(path).stem) or "test"
+        )  # a file that is named here is measured on, whatever it is called
+        return SourceSettings(name="file", called=called, path=path, split=split, columns=dict(wanted.columns))
     return SourceSettings(name=called, path=None if wanted.data is None else str(wanted.data))
 
 
