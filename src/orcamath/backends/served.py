@@ -23,9 +23,9 @@ import orjson
 from orcamath.errors import ModelError
 from orcamath.machines import Serving
 
-__all__ = ["MARKS", "free_port", "served_here"]
+__all__ = ["PLACES", "free_port", "served_here"]
 
-MARKS = ("{model}", "{name}", "{port}")
+PLACES = ("{model}", "{name}", "{port}")
 """What a command must hold; `{host}` and `{gpus}` it may."""
 LOOPBACK = "127.0.0.1"
 _DEVICES = Path("/proc/driver/nvidia/gpus")
