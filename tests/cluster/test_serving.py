@@ -17,7 +17,7 @@ from small_cluster import STORE, actors
 
 ray: Any = pytest.importorskip("ray", reason="the extra `ray` is not installed (`make test-cluster` installs it)")
 pytestmark = [pytest.mark.cluster, pytest.mark.enable_socket]
-FAKE = f"{sys.executable} -m orcamath.testing --reply hello --host {{host}} --port {{port}} --models {{name}} --options {{model}}"
+FAKE = f"{sys.executable} -m orcamath.testing --reply hello --host {{host}} --port {{port}} --models {{name}} {{model}}"
 
 
 @pytest.fixture

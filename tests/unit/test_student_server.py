@@ -28,7 +28,7 @@ def student(tmp_path: Path, command: str, **settings: Any) -> StudentServer:
 
 
 def test_a_server_runs_from_the_first_sample_to_the_last(tmp_path: Path) -> None:
-    model = student(tmp_path, f"{FAKE} {{name}} other --options {{model}}")
+    model = student(tmp_path, f"{FAKE} {{name}} other {{model}}")
     requests = [Request(token_ids=(1, 2, 3), sampling=Sampling(0.7), draw=d) for d in range(3)]
     replies = model(requests)
     first = next(replies)
@@ -85,7 +85,7 @@ def test_a_server_listens_where_it_is_told_and_is_asked_there(tmp_path: Path) ->
             started.append(url)
             yield url
 
-    settings = ServerSettings(command=f"{FAKE} {{name}} --host {{host}} --options {{model}}")
+    settings = ServerSettings(command=f"{FAKE} {{name}} {{model}} --host {{host}}")
     model = StudentServer(settings, tmp_path / "model", "weights-0123456789abcdef", start=elsewhere)
     (reply,) = model([Request(token_ids=(1, 2))])
     assert (reply.text, reply.error) == ("hello", None)
@@ -94,7 +94,7 @@ def test_a_server_listens_where_it_is_told_and_is_asked_there(tmp_path: Path) ->
 
 def test_what_goes_with_every_request_and_what_the_recipe_adds(tmp_path: Path) -> None:
     seen = tmp_path / "seen.jsonl"
-    model = student(tmp_path, f"{FAKE} {{name}} --bodies {seen} --options {{model}}", body={"top_k": 5, "mine": True})
+    model = student(tmp_path, f"{FAKE} {{name}} {{model}} --bodies {seen}", body={"top_k": 5, "mine": True})
     list(model([Request(token_ids=(1, 2), sampling=Sampling(0.7, 0.95))]))
     (body,) = map(orjson.loads, seen.read_bytes().splitlines())
     ours = {"return_token_ids": True, "top_k": 5, "min_p": 0.0, "repetition_penalty": 1.0, "mine": True}
@@ -109,7 +109,7 @@ def test_nothing_to_ask_starts_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (f"{FAKE} another-checkpoint --options {{model}} --faults {{name}}", "ended with code"),
+        (f"{FAKE} another-checkpoint {{model}} --faults {{name}}", "ended with code"),
         (f"{FAKE} another-checkpoint {{model}}-x{{name}}", "not `orcamath-0123456789abcdef`"),
         ("no-such-program {model} {name} {port}", "cannot be started"),
         (f"{sys.executable} -c 'print(\"CUDA out of memory\")' {{model}} {{name}} {{port}}", "CUDA out of memory"),
