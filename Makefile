@@ -45,12 +45,14 @@ test: $(VENV)/.test lint types   ## set up, then tests, lint and types
 test-browser: $(VENV)/.browser   ## report and viewer in a real browser (Chromium must be installed: apt-get install chromium)
 	$(PY) -m pytest -q -m browser tests/browser
 
-test-all: $(VENV)/.test lint types   ## the slow tests as well
+test-all: $(VENV)/.test lint types   ## the slow tests as well, the notebook's in a real kernel
+	$(PIP) -e '.[student,docs]'
 	$(PY) -m pytest -n 2 --dist worksteal -q
 
 test-cluster: $(VENV)/.test   ## a Ray cluster of two nodes on this machine, with workers and nodes that are killed
 	$(PIP) -e '.[student,ray]'
 	$(PY) -m pytest -q -rs -m cluster tests/cluster
+	$(PY) -m pytest -q -rs tests/unit/test_deploy.py
 
 test-servers: $(VENV)/.test   ## real inference servers, each in an environment of its own (minutes to set up); NAMES="llama.cpp"
 	$(PY) tests/servers/set_up.py $(NAMES)

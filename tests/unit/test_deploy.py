@@ -32,10 +32,11 @@ def test_the_cluster_names_its_head_and_writes_no_key_down() -> None:
 
 
 def test_the_cluster_has_rays_form() -> None:
-    jsonschema = pytest.importorskip("jsonschema")
+    why = "the extra `ray` is not installed (`make test-cluster` installs it)"
+    jsonschema = pytest.importorskip("jsonschema", reason=why)
     spec = find_spec("ray") and find_spec("ray.autoscaler")
     if not spec or not spec.submodule_search_locations:
-        pytest.skip("the extra `ray` is not installed (`make test-cluster` installs it)")
+        pytest.skip(why)
     schema = json.loads((Path(spec.submodule_search_locations[0]) / "ray-schema.json").read_text("utf-8"))
     checker = jsonschema.validators.validator_for(schema)(schema)
     assert [e.message for e in checker.iter_errors(cluster())] == []

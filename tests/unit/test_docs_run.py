@@ -88,8 +88,8 @@ def test_the_notebook_runs_and_has_been_run(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.slow
 def test_in_a_real_kernel_bars_are_drawn_in_the_cell_and_taken_away(tmp_path: Path) -> None:
-    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
-    pytest.importorskip("ipykernel")
+    why = "the extra `docs` is not installed (`make test-all` installs it)"
+    nbformat, nbclient, _ = (pytest.importorskip(n, reason=why) for n in ("nbformat", "nbclient", "ipykernel"))
     said = (
         "from orcamath.report.progress import Bars\nbars = Bars(show_after_s=0)\n"
         "bars.begin('teach <b>', 40)\nbars.advance(10)"
