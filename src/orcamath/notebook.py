@@ -26,6 +26,7 @@ from orcamath.families import boundary
 from orcamath.judges.file import Summary, read_rows
 from orcamath.recipe_file import load
 from orcamath.stages.evaluate import EvaluateSettings
+from orcamath.store.run_state import Commands
 from orcamath.workshop import UntilReached
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def run(
     """
     overrides = [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
     loaded = load(recipe if isinstance(recipe, Mapping) else str(recipe), overrides, limit=limit)
-    called = repr(name or loaded.name)
+    again = f"orcamath.run({name or loaded.name!r})"
     with boundary():
         try:
             path = run_loaded(
@@ -99,8 +100,7 @@ def run(
                 store=Path(store),
                 name=name,
                 until=until,
-                command=f"orcamath.run({called})",
-                goes_on=f"orcamath.run({called}, reviewed=True)",
+                commands=Commands(again, past_until=again, reviewed=f"{again[:-1]}, reviewed=True)"),
                 pay_again=pay_again,
                 same_model=same_model,
                 reviewed=reviewed,

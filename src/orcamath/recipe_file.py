@@ -12,14 +12,14 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 
 from orcamath.agents.writer_size import sized
-from orcamath.errors import DataError, RecipeError, nearest
+from orcamath.errors import DataError, RecipeError, UsageError, nearest
 from orcamath.experiment import seeded
 from orcamath.extend import offered, offers
 from orcamath.reading import read_text
 from orcamath.recipe_settings import Recipe
 from orcamath.recipe_versions import brought_up
 from orcamath.store.literals import refuse_keys, refuse_literals, shown
-from orcamath.store.names import check_apart, once_more
+from orcamath.store.names import check_apart, once_more, run_name
 from orcamath.yaml_reader import Lines, read_yaml
 
 if TYPE_CHECKING:
@@ -37,9 +37,11 @@ def shipped() -> dict[str, Traversable]:
     return dict(sorted((found | {p.name.removesuffix(".yaml"): p for p in ours if p.name.endswith(".yaml")}).items()))
 
 
-def load(name: str | Mapping[str, object], overrides: Sequence[str] = (), *, limit: int | None = None) -> Recipe:
+def load(
+    name: str | Mapping[str, object], overrides: Sequence[str] = (), *, limit: int | None = None, of_run: bool = False
+) -> Recipe:
     """Read a recipe by file or by the name it ships under (or take one that was read), apply `key=value` overrides, and check
-    every key and value.
+    every key and value; `of_run`: but for its name, as it lies in a folder already, perhaps an arm's.
 
     Raises RecipeError with file, line and key, and the nearest known name.
     """
@@ -52,7 +54,16 @@ def load(name: str | Mapping[str, object], overrides: Sequence[str] = (), *, lim
         seeds = raw.get("seeds", {})
         raw["seeds"] = {**(seeds if isinstance(seeds, dict) else {"sources": [seeds]}), "limit": limit}
     recipe = _build(raw, where, lines)
+    if not of_run:
+        _check_name(recipe, where)
     return seeded(recipe, recipe.repeat[0]) if recipe.repeat else recipe
+
+
+def _check_name(recipe: Recipe, where: str) -> None:
+    try:
+        run_name(recipe.name)
+    except UsageError as e:
+        raise RecipeError(f"{where}: `name`: {e}") from None
 
 
 def arms(recipe: Recipe) -> dict[str, Recipe]:

@@ -29,7 +29,7 @@ from orcamath.store.history import History, Pointers, reached_in
 from orcamath.store.marks import MARKS, read_marks
 from orcamath.store.names import arm_folder
 from orcamath.store.run_folder import RunFolder
-from orcamath.store.run_state import Keeper
+from orcamath.store.run_state import Commands, Keeper
 from orcamath.terminal import clear_line, guarded, logged
 from orcamath.workshop import Reviewers, Workshop
 
@@ -49,13 +49,13 @@ def run_recipe(
     announce: Callable[[str], None] = lambda _: None,
     quiet: bool = False,
     arm_of: str | None = None,
-    command: str = "",
+    commands: Commands | None = None,
     reviewers: Reviewers | None = None,
     cluster: EngineSettings | None = None,
 ) -> None:
     """Run a recipe, and its arms where it has some, inside a run folder that is held; leave pointers for the report.
 
-    `arm_of`: the id of the run whose arm this is; they share its book. `command`: what continues the run, as `status`
+    `arm_of`: the id of the run whose arm this is; they share its book. `commands`: by what the run goes on, as `status`
     shows it. `reviewers`: who reads the lessons; left out, nobody is waited for, and no mark counts. `cluster`: whose
     machines make the model calls and train; this one where None.
     """
@@ -63,7 +63,8 @@ def run_recipe(
         _use_threads(recipe.threads)
     shown = Silent() if quiet else Bars()
     own = arms(recipe)
-    keeper = Keeper(folder, shown, command or f"orcamath run {recipe.name}", outline(recipe))
+    again, past_until, _ = commands or [f"orcamath run {recipe.name}"] * len(Commands._fields)
+    keeper = Keeper(folder, shown, again, outline(recipe), past_until)
     history = History(store.root, arm_of or folder.id)
     with keeper.until_end(), _engine(cluster, folder) as engine, ExitStack() as line:
 

@@ -15,12 +15,13 @@ from orcamath.commands.keeping import check_kept, collect_garbage
 from orcamath.errors import OrcamathError, RecipeError, RunBusy, UsageError
 from orcamath.export.places import export_place
 from orcamath.ports import Message, Reply, Request
+from orcamath.recipe_file import load
 from orcamath.records import Problem
 from orcamath.store import locks
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.history import History, book_of, joined_pointers
 from orcamath.store.ledger import Ledger
-from orcamath.store.names import arm_folder, check_apart, run_name
+from orcamath.store.names import arm_folder, check_apart, fitting, run_name
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.seals import write_sealed
 from orcamath.student.facts import TrainedFacts
@@ -43,6 +44,12 @@ from orcamath.student.model import fingerprint
         ("a\0b", "`a-b`"),
         ("a\\b", "`a-b`"),
         ("~", "`run`"),
+        ("x" * 99 + "-y", "xxx`"),
+        ("CON", "`CON_`"),
+        ("nul", "`nul_`"),
+        ("aux.txt", "`aux_.txt`"),
+        ("Com1.tar.gz", "`Com1_.tar.gz`"),
+        ("LPT³", "`LPT³_`"),
     ],
 )
 def test_a_run_is_called_by_one_rule(name: str, instead: str) -> None:
@@ -51,7 +58,55 @@ def test_a_run_is_called_by_one_rule(name: str, instead: str) -> None:
     assert instead in str(e.value)
 
 
-@pytest.mark.parametrize("name", ["classroom", "r_x", "KTO", "gsm8k-7b.2", "zwölf", "a..b"])
+def test_what_is_offered_instead_keeps_to_the_rule() -> None:
+    for name in ("../x", "x" * 99 + "-y", "con", "con." + "x" * 100, "a b", "nul.txt"):
+        assert run_name(fitting(name)) == fitting(name)
+
+
+NAMED = [
+    ["run", "{recipe}"],
+    ["run", "{recipe}", "--limit", "1"],
+    ["run", "classroom", "--name", "{name}"],
+    ["run", "classroom", "--set", "name={name}"],
+    ["plan", "{recipe}"],
+    ["plan", "classroom", "--set", "name={name}"],
+    ["doctor", "{recipe}"],
+    ["diff", "classroom", "{recipe}"],
+    ["diff", "{recipe}", "classroom"],
+]
+
+
+@pytest.mark.parametrize("name", ["../x", "my run", "nul.txt"])
+@pytest.mark.parametrize("command", NAMED)
+def test_every_command_refuses_a_name_alike_before_anything_is_written(
+    command: list[str], name: str, tmp_path: Path
+) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "r.yaml").write_text(f"name: {name}\n")
+    done = call_in(inside, *(part.format(recipe="r.yaml", name=name) for part in command))
+    assert done.code == 2
+    assert f"a run cannot be called `{name}`" in done.err
+    assert [p.name for p in tmp_path.rglob("*")] == ["inside", "r.yaml"]
+
+
+def test_a_starter_has_a_name_that_keeps_to_the_rule(tmp_path: Path) -> None:
+    (tmp_path / "seeds.jsonl").write_text('{"question": "How much is 1 + 1?", "answer": "2"}\n')
+    done = call_in(tmp_path, "init", "--seeds", "seeds.jsonl", "--teacher", "m", "--out", "con my own.yaml")
+    assert (done.code, load(str(tmp_path / "con my own.yaml")).name) == (0, "con-my-own")
+
+
+def test_an_arm_of_a_run_is_compared_whatever_it_is_called(tmp_path: Path) -> None:
+    arm = tmp_path / "runs" / "r" / "arms" / "kto-seed-1"
+    arm.mkdir(parents=True)
+    (arm / "recipe.yaml").write_text("name: KTO · seed 1\n")
+    done = call_in(tmp_path, "diff", str(arm), str(arm))
+    assert (done.code, "no setting differs" in done.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "name", ["classroom", "r_x", "KTO", "gsm8k-7b.2", "zwölf", "a..b", "console", "com10", "x.nul"]
+)
 def test_what_keeps_to_the_rule_is_taken_as_it_is(name: str) -> None:
     assert run_name(name, ["other", name]) == name
     assert arm_folder(name) == name.casefold()
@@ -66,6 +121,7 @@ def test_names_that_differ_by_capitals_only_are_refused() -> None:
         check_apart(["../.."])
     check_apart(["KTO + 1 NLL", "KTO", "r_x", "r-x"])
     assert arm_folder("../../x") == "x"
+    assert arm_folder("AUX") == "aux_"
     assert arm_folder("more SFT (same counted tokens)") == "more-sft-same-counted-tokens"
 
 

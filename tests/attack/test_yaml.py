@@ -125,6 +125,8 @@ KEYS = [
     f"Bearer {K}",
     f"eyJ{K}.eyJ{K}.x",
     f"https://me:{K}@host.example/v1",
+    f"https://me:{K}${{X}}@host.example/v1",
+    f"https://me:${{X}}{K}@host.example/v1",
     f"postgres://me:{K}@db/x",
     "-----BEGIN RSA PRIVATE " + "KEY-----",
 ]
@@ -170,6 +172,7 @@ def test_a_key_in_an_override_is_refused(tmp_path: Path, monkeypatch) -> None:
         "hf_hub",
         "https://h:8000/v1",
         "https://${U}:${P}@host/",
+        "https://u:${P}${Q}@host/",
         "me@host",
     ],
 )

@@ -14,10 +14,10 @@ from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.student.settings import SftSettings
 
 
-def read(tmp_path: Path, text: str, *overrides: str, limit: int | None = None) -> Recipe:
+def read(tmp_path: Path, text: str, *overrides: str, limit: int | None = None, of_run: bool = False) -> Recipe:
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
-    return load(str(path), overrides, limit=limit)
+    return load(str(path), overrides, limit=limit, of_run=of_run)
 
 
 def refused(tmp_path: Path, text: str, *overrides: str) -> str:
@@ -32,7 +32,7 @@ def refused(tmp_path: Path, text: str, *overrides: str) -> str:
         ("name: no\n", "name", "no"),
         ("name: on\n", "name", "on"),
         ("name: 'yes'\n", "name", "yes"),
-        ("name: 12:30:45\n", "name", "12:30:45"),
+        ("name: x\nabout: 12:30:45\n", "about", "12:30:45"),
         ("name: x\nlearn: {learning_rate: 1e-6}\n", "learning_rate", 1e-6),
         ("name: x\nlearn: {learning_rate: 1E-6}\n", "learning_rate", 1e-6),
         ("name: x\nlearn: {batch_size: 010}\n", "batch_size", 10),
@@ -42,7 +42,7 @@ def refused(tmp_path: Path, text: str, *overrides: str) -> str:
 )
 def test_yaml_is_1_2(tmp_path: Path, text: str, key: str, value: object) -> None:
     recipe = read(tmp_path, text)
-    assert (recipe.name if key == "name" else getattr(recipe.learn, key)) == value
+    assert getattr(recipe if key in ("name", "about") else recipe.learn, key) == value
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_what_ships_can_be_read_resolved_and_written_back(name: str, tmp_path: P
     assert read(tmp_path, dump(recipe)) == recipe
     for arm_name, arm in arms(recipe).items():
         assert arm.name == arm_name
-        assert read(tmp_path, dump(arm)) == arm
+        assert read(tmp_path, dump(arm), of_run=True) == arm
 
 
 def test_every_default_is_spelled_out(tmp_path: Path) -> None:

@@ -133,20 +133,20 @@ def contrast(first: list[bool], second: list[bool]) -> Contrast:
 def a_row(found: Contrast, arm: str = "KTO") -> ResultRow:
     n, right = found.result.n, found.result.n // 2
     return ResultRow(
-        arm,
-        "M2",
-        2,
-        "gsm8k",
-        n,
-        right,
-        wilson(right, n),
-        0,
-        0,
-        10,
-        (found,),
-        Method("KTO", "", ""),
-        BenchmarkFacts(),
-        {},
+        arm=arm,
+        model="M2",
+        iteration=2,
+        benchmark="gsm8k",
+        n=n,
+        right=right,
+        score=wilson(right, n),
+        unjudged=0,
+        cut_off=0,
+        trained_tokens=10,
+        contrasts=(found,),
+        training=Method("KTO", "", ""),
+        measures=BenchmarkFacts(),
+        seeds={},
     )
 
 
@@ -369,7 +369,19 @@ def test_answers_and_lessons_have_their_lengths(results: Results) -> None:
 
 
 def empty() -> Results:
-    return Results("bare", "", (), (), (), (), {}, {}, {}, (), "name: bare\n")
+    return Results(
+        name="bare",
+        about="",
+        origins=(),
+        stages=(),
+        rows=(),
+        examples=(),
+        licences={},
+        facts={},
+        metrics={},
+        again=(),
+        recipe="name: bare\n",
+    )
 
 
 def test_a_run_that_stopped_early_still_has_a_page() -> None:

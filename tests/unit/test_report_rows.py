@@ -127,9 +127,25 @@ def test_students_with_other_problems_are_compared_on_those_they_share() -> None
     assert kto.contrasts[0].result == paired([True] * 4, [False] * 4)
 
 
+def trial(found: tuple[ResultRow, ...]) -> Results:
+    return Results(
+        name="trial",
+        about="",
+        origins=(),
+        stages=(),
+        rows=found,
+        examples=(),
+        licences={},
+        facts={},
+        metrics={},
+        again=(),
+        recipe="name: trial\n",
+    )
+
+
 def test_table_and_page_show_every_seed_and_say_what_the_interval_is_of() -> None:
     found = tuple(made(RIGHT).values())
-    results = Results("trial", "", (), (), found, (), {}, {}, {}, (), "name: trial\n")
+    results = trial(found)
     out = io.StringIO()
     show(results, Console(file=out, width=200, no_color=True))
     assert "seeds 0, 1" in out.getvalue()
@@ -147,7 +163,7 @@ def test_table_and_page_show_every_seed_and_say_what_the_interval_is_of() -> Non
 
 def test_a_page_of_single_runs_says_that_a_seed_may_move_it() -> None:
     found = tuple(score_table([student("", None, "1100"), student("KTO", None, "1110")]))
-    page = render_page(Results("trial", "", (), (), found, (), {}, {}, {}, (), "name: trial\n"))
+    page = render_page(trial(found))
     assert "One training run a row" in page
     assert "Small ticks" not in page
     assert Interval(0.25, 0.0, 0.0).point == found[1].contrasts[0].difference.point

@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 import orcamath.outline
 import orcamath.recipe
+from orcamath.commands.runs import without_option
 from orcamath.errors import CapReached, OrcamathError
 from orcamath.outline import outline
 from orcamath.ports import Silent
@@ -101,18 +103,26 @@ def test_what_goes_on_after_a_cap_names_the_cap_to_raise(tmp_path: Path, typed: 
         ("orcamath run x.yaml --until gate", "orcamath run x.yaml"),
         ("orcamath run x.yaml --until 'practice 2' --limit 3", "orcamath run x.yaml --limit 3"),
         ("orcamath run x.yaml --until=teach", "orcamath run x.yaml"),
-        ("orcamath.run('x')", "orcamath.run('x')"),
+        ("orcamath run --until teach --name 'a b'", "orcamath run --name 'a b'"),
+        ("orcamath run --until-then x", "orcamath run --until-then x"),
     ],
 )
-def test_what_goes_on_after_a_stage_that_was_named_does_not_name_it_again(
-    tmp_path: Path, typed: str, goes_on: str
-) -> None:
-    keeper = Keeper(RunFolder(tmp_path), Silent(), typed, ())
-    with suppress(OrcamathError), keeper.until_end():
-        raise _Until("there")
+def test_what_goes_on_after_a_stage_that_was_named_does_not_name_it_again(typed: str, goes_on: str) -> None:
+    assert shlex.join(without_option("--until", shlex.split(typed))) == goes_on
+
+
+@pytest.mark.parametrize(
+    ("raised", "command"),
+    [(_Until("there"), "and on"), (OrcamathError("broken"), "again"), (KeyboardInterrupt(), "again"), (None, "again")],
+)
+def test_what_goes_on_follows_from_how_it_ended(tmp_path: Path, raised: BaseException | None, command: str) -> None:
+    keeper = Keeper(RunFolder(tmp_path), Silent(), "again", (), past_until="and on")
+    with suppress(OrcamathError, KeyboardInterrupt), keeper.until_end():
+        if raised is not None:
+            raise raised
     state = read_state(tmp_path)
     assert state is not None
-    assert state.command == goes_on
+    assert state.command == command
 
 
 def test_a_process_that_died_is_not_running(tmp_path: Path) -> None:

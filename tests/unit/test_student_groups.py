@@ -1,5 +1,8 @@
 """Preferences become groups: distinct responses, pairs, mismatches."""
 
+import random
+from hashlib import blake2b
+
 from orcamath.records import Preference, Response
 from orcamath.student.encode import Encoder
 from orcamath.student.groups import Group, Skipped, encode_group, mismatches, only, per_problem
@@ -28,6 +31,11 @@ def group(good: list[Response], bad: list[Response], name: str = "p", **more: ob
     made = encode_group(preference(good, bad, name), ENCODER, **more)  # type: ignore[arg-type]
     assert isinstance(made, Group)
     return made
+
+
+def numbered(name: str, responses: list[tuple[int, ...]]) -> Group:
+    n = len(responses)
+    return Group(name, (1,), tuple(responses), (True,) * n, (1.0,) * n, (), (False,) * n)
 
 
 def test_a_teachers_text_that_a_sample_repeats_is_one_response() -> None:
@@ -78,6 +86,30 @@ def test_mismatches_come_from_other_problems_and_do_not_depend_on_the_batchs_ord
     assert mismatches(groups[::-1]) == found
     assert {len(v) for v in mismatches(groups, 2).values()} == {2}
     assert mismatches(groups[:1]) == {"p0": ()}
+
+
+def test_mismatches_go_round_from_the_problem_behind_ones_own() -> None:
+    """Every size of a step and of its problems gives what looking through all the others for each problem gives."""
+    draw = random.Random(5)
+    for step in range(200):
+        problems = draw.randint(1, 7)
+        groups = [
+            numbered(f"{step}-{n}", [(step, n, k) for k in range(draw.choice([0, 1, 1, 2, 9]))])
+            for n in range(problems)
+        ]
+        per_group = draw.choice([None, 1, 3])
+        ordered = sorted(groups, key=lambda g: blake2b(g.problem_id.encode(), digest_size=8).digest())
+        for at, one in enumerate(ordered):
+            others = [r for g in ordered[at + 1 :] + ordered[:at] for r in g.responses]
+            wanted = len(one.responses) if per_group is None else min(per_group, len(one.responses))
+            expected = tuple(others[i % len(others)] for i in range(wanted)) if others else ()
+            assert mismatches(groups, per_group)[one.problem_id] == expected
+
+
+def test_mismatches_of_a_large_step_are_found_in_a_pass() -> None:
+    found = mismatches([numbered(f"p{n}", [(n,), (n, 1), (n, 2), (n, 3)]) for n in range(20_000)])
+    assert len(found) == 20_000
+    assert all(len(strangers) == 4 for strangers in found.values())
 
 
 def test_dropping_responses_renumbers_pairs() -> None:

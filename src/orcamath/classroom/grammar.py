@@ -243,7 +243,16 @@ class _Reader:
         if not steps or (self.hidden is None) != (self.result is None):
             raise NoStory("a number is missing, or none is")
         asked = len(steps) + 1 if self.hidden is None else self.hidden
-        story = Story(self.theme, tuple(self.names), self.start_unit, self.start, steps, asked, self.wording, self.told)
+        story = Story(
+            theme=self.theme,
+            names=tuple(self.names),
+            unit=self.start_unit,
+            start=self.start,
+            steps=steps,
+            asked=asked,
+            wording=self.wording,
+            told=self.told,
+        )
         try:
             answer = solve_for(self.start, steps, asked, self.result).answer
             if asked == 0:

@@ -75,15 +75,15 @@ def grow(rng: random.Random, steps: int) -> Story:
     """Draw one forward story whose solution takes that many operations."""
     while True:
         story = Story(
-            rng.choice(list(THEMES)),
-            (rng.choice(NAMES),),
-            int(rng.random() < 0.2),
-            rng.randint(2, 20),
-            (),
-            1,
-            rng.randrange(len(STARTS)),
-            0,
-            rng.randrange(len(RESULT_QUESTIONS)),
+            theme=rng.choice(list(THEMES)),
+            names=(rng.choice(NAMES),),
+            unit=int(rng.random() < 0.2),
+            start=rng.randint(2, 20),
+            steps=(),
+            asked=1,
+            wording=rng.randrange(len(STARTS)),
+            told=0,
+            question=rng.randrange(len(RESULT_QUESTIONS)),
         )
         while (left := steps - sum(len(KINDS[s.kind].signs) for s in story.steps)) > 0:
             longer = _extended(story, rng, left)

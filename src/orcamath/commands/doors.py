@@ -152,5 +152,5 @@ def compared(first: str, second: str, *, runs: Path, store: Path, as_json: bool)
 def _recipe_of(name: str, runs: Path) -> Recipe:
     for folder in (Path(name), runs / name):
         if (folder / "recipe.yaml").is_file():
-            return load(str(folder / "recipe.yaml"))
+            return load(str(folder / "recipe.yaml"), of_run=True)
     return load(name)

@@ -20,9 +20,10 @@ from orcamath.store.history import History
 from orcamath.store.leases import account_of, is_lost
 from orcamath.store.names import run_name
 from orcamath.store.run_folder import RunFolder
+from orcamath.store.run_state import Commands
 from orcamath.text.money import spent_of
 
-__all__ = ["run_in_folder", "run_loaded"]
+__all__ = ["run_in_folder", "run_loaded", "without_option"]
 
 
 def run_in_folder(
@@ -48,7 +49,7 @@ def run_in_folder(
     """
     from orcamath.recipe_file import load
 
-    loaded, command = load(recipe, overrides, limit=limit), shlex.join(["orcamath", *sys.argv[1:]])
+    loaded, typed = load(recipe, overrides, limit=limit), ["orcamath", *sys.argv[1:]]
     path = run_loaded(
         _detached(loaded) if detach else loaded,
         runs=runs,
@@ -59,8 +60,9 @@ def run_in_folder(
         pay_again=pay_again,
         new_book=new_book,
         same_model=same_model,
-        command=command,
-        goes_on=f"{command} --reviewed",
+        commands=Commands(
+            shlex.join(typed), shlex.join(without_option("--until", typed)), shlex.join([*typed, "--reviewed"])
+        ),
         reviewed=reviewed,
         limited=limit is not None,
         cluster=cluster,
@@ -76,8 +78,7 @@ def run_loaded(
     store: Path,
     name: str | None,
     until: str | None,
-    command: str,
-    goes_on: str,
+    commands: Commands,
     wait: bool = False,
     pay_again: bool = False,
     new_book: bool = False,
@@ -86,18 +87,14 @@ def run_loaded(
     limited: bool = False,
     cluster: EngineSettings | None = None,
 ) -> Path:
-    """Check a recipe whole, hold its run folder and run it there; returns the folder. `command` is what goes on
-    with it, `goes_on` the same after its lessons were read.
+    """Check a recipe whole, hold its run folder and run it there; returns the folder. `commands` go on with it.
 
     Raises PaysAgain where a changed recipe would pay again for much of what it paid for, unless `pay_again`, and where a run
     with a cap has lost its book, unless `new_book`; AnotherModel where a server may not be who answered before, unless
     `same_model`; ToReview where the recipe waits for a reader, unless `reviewed`. A `limited` run shows what there is to read.
     """
     from orcamath.commands.answering import know_who_answers
-    from orcamath.commands.costs import confirm_paying_again, planned
-    from orcamath.commands.disk import disk_of
     from orcamath.commands.promises import check_prices, leaving
-    from orcamath.report.progress import Bars
 
     _warn(check(loaded, store, until=until, on_cluster=cluster is not None), loaded.name)
     check_prices(loaded)
@@ -109,15 +106,19 @@ def run_loaded(
         if not new_book:
             _know_the_book(loaded, folder, book)
         shared = Store(store)
-        plan = planned(loaded, shared, Bars(), fetches=True)
-        _warn(disk_of(loaded, plan, path, store, until=until).checked(), loaded.name)
-        if not pay_again:
-            confirm_paying_again(loaded, book, plan, _asker())
+        _plan(loaded, shared, path, book, until=until, pay_again=pay_again)
         know_who_answers(loaded, store, same=same_model)
-        reviewers = reviewers_of(loaded, path, until=until, limited=limited, reviewed=reviewed, goes_on=goes_on)
+        readers = reviewers_of(loaded, path, until=until, limited=limited, reviewed=reviewed, goes_on=commands.reviewed)
         try:
             run_recipe(
-                loaded, folder, shared, until=until, announce=say, command=command, reviewers=reviewers, cluster=cluster
+                loaded,
+                folder,
+                shared,
+                until=until,
+                announce=say,
+                commands=commands,
+                reviewers=readers,
+                cluster=cluster,
             )
         except ToReview:
             say(f"report: {reported(path, store)[1]}")
@@ -132,6 +133,24 @@ def _say_spent(recipe: Recipe, book: Path) -> None:
     with suppress(OrcamathError):
         if spent := sum(account_of(book).usd.values()):
             say(spent_of(spent, recipe.budget.cap_usd))
+
+
+def _plan(loaded: Recipe, store: Store, path: Path, book: Path, *, until: str | None, pay_again: bool) -> None:
+    """Look ahead. Raises RecipeError where the disk does not hold what comes, PaysAgain as `run_loaded` does."""
+    from orcamath.commands.costs import confirm_paying_again, planned
+    from orcamath.commands.disk import disk_of
+    from orcamath.report.progress import Bars
+
+    plan = planned(loaded, store, Bars(), fetches=True)
+    _warn(disk_of(loaded, plan, path, store.root, until=until).checked(), loaded.name)
+    if not pay_again:
+        confirm_paying_again(loaded, book, plan, _asker())
+
+
+def without_option(option: str, typed: Sequence[str]) -> list[str]:
+    """Return a typed command without an option and its value, however the two are written."""
+    pairs = zip(["", *typed], typed, strict=False)
+    return [word for before, word in pairs if option != before and word != option and not word.startswith(f"{option}=")]
 
 
 def _warn(checked: Checked, recipe: str) -> None:

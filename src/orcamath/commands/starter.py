@@ -16,6 +16,7 @@ from orcamath.sources.choosing import SharesSettings
 from orcamath.sources.look import FirstLook, drawn, look
 from orcamath.sources.source import SourceSettings
 from orcamath.store.hosts import host_of, is_loopback
+from orcamath.store.names import fitting
 from orcamath.visible import one_line
 from orcamath.yaml_reader import read_yaml
 
@@ -89,7 +90,7 @@ def write_starter(
     model = _teacher(teacher, base_url)
     values = {
         "out": str(out),
-        "name": _quoted(out.stem),
+        "name": _quoted(fitting(out.stem) or "mine"),
         "student": _quoted(student),
         "seeds": "\n".join(line for one in seen for line in _source_lines(one, divided.seeds)),
         "shares": f"\n  shares: {{test: {divided.share}}}" if divided.share is not None else "",

@@ -146,21 +146,21 @@ def put_together(
     known_usd = (tally.prompt_tokens * price.prompt + tally.completion_tokens * price.completion) / 1e6
     calls = to_pay.plus(tally.known + tally.waiting)
     return StagePlan(
-        arm,
-        stage,
-        settings.model or settings.backend,
-        calls,
-        tally.known,
-        known_usd,
-        to_pay,
-        n_in,
-        n_out,
-        usd,
-        to_pay.times(_hours_a_call(settings)),
-        to_pay.times(CALL_BYTES).times(1e-6),
-        tally.waiting,
-        rehearsed,
-        size_by_name(settings.model) if is_unpriced(settings) else None,
+        arm=arm,
+        stage=stage,
+        model=settings.model or settings.backend,
+        calls=calls,
+        remembered=tally.known,
+        remembered_usd=known_usd,
+        to_pay=to_pay,
+        prompt_tokens=n_in,
+        completion_tokens=n_out,
+        usd=usd,
+        hours=to_pay.times(_hours_a_call(settings)),
+        disk_mb=to_pay.times(CALL_BYTES).times(1e-6),
+        waiting=tally.waiting,
+        rehearsed=rehearsed,
+        own=size_by_name(settings.model) if is_unpriced(settings) else None,
     )
 
 

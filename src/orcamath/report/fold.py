@@ -134,20 +134,20 @@ def fold(folder: Path, store: Store) -> Results:
     doubtful = {(d.question, d.text): d for d in found}.values()
     facts, stages = dict(_facts(arms, store)), tuple(_stages(arms, store))
     return Results(
-        folder.name,
-        str(arms[0].recipe.get("about") or ""),
-        tuple(_origins(base)),
-        stages,
-        tuple(score_table(students)),
-        tuple(examples),
-        dict(licences.most_common()),
-        facts,
-        {arm.name: steps_of(arm) for arm in arms},
-        again,
-        (folder / "recipe.yaml").read_text(encoding="utf-8"),
-        (*samples(base, students), *doubtful),
-        tuple(models(arms[0].recipe, facts)),
-        tuple(spent(account := account_of(book_of(store.root, folder)), (s.label for s in stages)).items()),
+        name=folder.name,
+        about=str(arms[0].recipe.get("about") or ""),
+        origins=tuple(_origins(base)),
+        stages=stages,
+        rows=tuple(score_table(students)),
+        examples=tuple(examples),
+        licences=dict(licences.most_common()),
+        facts=facts,
+        metrics={arm.name: steps_of(arm) for arm in arms},
+        again=again,
+        recipe=(folder / "recipe.yaml").read_text(encoding="utf-8"),
+        samples=(*samples(base, students), *doubtful),
+        models=tuple(models(arms[0].recipe, facts)),
+        spent=tuple(spent(account := account_of(book_of(store.root, folder)), (s.label for s in stages)).items()),
         **_looks(students, base, made(shown, store)),
         settled=tuple(_settled(arms[0].recipe, students, base)),
         doubts=tuple((stage, *counts) for stage, counts in sorted(account.doubts.items())),
@@ -192,7 +192,15 @@ def _stages(arms: Iterable[ArmFolder], store: Store) -> Iterator[StageRow]:
         books["rejected"] = sum(a.balance["rejected"].values())
         failed = a.said(Facts).failed_calls
         yield StageRow(
-            arm, label, seconds, tables, a.balance["kept"], a.balance["rejected"], failed, books, key_of(arm, label)
+            arm=arm,
+            label=label,
+            seconds=seconds,
+            rows=tables,
+            kept=a.balance["kept"],
+            rejected=a.balance["rejected"],
+            failed=failed,
+            balance=books,
+            key=key_of(arm, label),
         )
 
 
@@ -246,13 +254,13 @@ def students_of(arms: Iterable[ArmFolder], store: Store) -> Iterator[Student]:
             sampled = {b: {p: sum(r) / len(r) for p, r in of.items()} for b, of in samples.items()}
             measures = scored.said(EvaluateFacts).benchmarks
             yield Student(
-                arm.variant,
-                arm.seed,
-                s["name"],
-                s["iteration"],
-                s["trained_tokens"],
-                arm.recipe,
-                answers,
-                measures,
-                sampled,
+                arm=arm.variant,
+                seed=arm.seed,
+                name=s["name"],
+                iteration=s["iteration"],
+                trained_tokens=s["trained_tokens"],
+                recipe=arm.recipe,
+                answers=answers,
+                measures=measures,
+                sampled=sampled,
             )

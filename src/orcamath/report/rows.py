@@ -107,22 +107,22 @@ def _row(group: Group, benchmark: str, others: Sequence[tuple[str, Group]]) -> R
     answers = [list(s.answers[benchmark].values()) for s in group]
     contrasts = (contrast(name, found, group, benchmark) for name, found in others)
     return ResultRow(
-        first.arm,
-        first.name,
-        first.iteration,
-        benchmark,
-        n,
-        _mean(right),
-        bootstrap(table).interval if several else wilson(right[0], n),
-        _mean([sum(a.outcome == "unjudged" for a in given) for given in answers]),
-        _mean([sum(a.finish_reason == "length" for a in given) for given in answers]),
-        _mean([s.trained_tokens for s in group]),
-        tuple(c for c in contrasts if c is not None),
-        training_of(first.recipe, first.iteration),
-        _averaged([s.measures.get(benchmark, _NOTHING) for s in group])
+        arm=first.arm,
+        model=first.name,
+        iteration=first.iteration,
+        benchmark=benchmark,
+        n=n,
+        right=_mean(right),
+        score=bootstrap(table).interval if several else wilson(right[0], n),
+        unjudged=_mean([sum(a.outcome == "unjudged" for a in given) for given in answers]),
+        cut_off=_mean([sum(a.finish_reason == "length" for a in given) for given in answers]),
+        trained_tokens=_mean([s.trained_tokens for s in group]),
+        contrasts=tuple(c for c in contrasts if c is not None),
+        training=training_of(first.recipe, first.iteration),
+        measures=_averaged([s.measures.get(benchmark, _NOTHING) for s in group])
         if several
         else first.measures.get(benchmark, _NOTHING),
-        {str(s.seed): sum(row) / n for s, row in zip(group, table, strict=True)} if several else {},
+        seeds={str(s.seed): sum(row) / n for s, row in zip(group, table, strict=True)} if several else {},
     )
 
 

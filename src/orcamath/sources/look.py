@@ -151,15 +151,15 @@ def _counted(settings: SourceSettings, columns: tuple[str, ...], found: Iterable
     languages = Counter(language_of(p.question) or "unknown" for p in problems)
     splits = Counter[str](p.split for p in problems)
     return FirstLook(
-        settings.model_copy(update={"on_bad_line": "skip"}) if bad else settings,
-        columns,
-        tuple(problems[:3]),
-        len(problems),
-        whole,
-        dict(kinds.most_common()),
-        dict(languages.most_common()),
-        dict(splits),
-        bad,
+        settings=settings.model_copy(update={"on_bad_line": "skip"}) if bad else settings,
+        columns=columns,
+        rows=tuple(problems[:3]),
+        n=len(problems),
+        whole=whole,
+        kinds=dict(kinds.most_common()),
+        languages=dict(languages.most_common()),
+        splits=dict(splits),
+        bad=bad,
     )
 
 

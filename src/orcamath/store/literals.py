@@ -18,6 +18,12 @@ __all__ = ["VARIABLE", "masked", "refuse_keys", "refuse_literals", "shown", "tel
 
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 """Stands for the value of an environment variable."""
+_FROM_OUTSIDE = re.compile(
+    r"(?:(?:bearer|basic|token|digest|key|api-?key|oauth|ssws|dpop|negotiate):? +)?"
+    r"(?:(?:[a-z][\w.-]{0,31}=)?[\"']?\$\{\w+\}[\"']?[\s,;:]*)+",
+    re.IGNORECASE,
+)
+"""A key's value of which nothing is written out: references, with `session=` before each, behind the word for what they are."""
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _TELL = "key apikey auth bearer signature sig passwd pwd passphrase".split()
 _TELL_AT_THE_END = tuple(
@@ -33,7 +39,7 @@ _KEY = re.compile(
     r"sk-[\w-]{16,}|(?:hf|gsk|r8|gh[opsu])_\w{16,}|ghr_\w{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|nvapi-[\w-]{16,}|"
     r"xox[abeprs]-[\w-]{10,}|A[KS]IA[A-Z0-9]{16}|AIza[\w-]{30,}|ya29\.[\w-]{16,}|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.|"
     r"Bearer [\w.~+/-]{16,}|-----BEGIN [A-Z ]*PRIVATE KEY|"
-    r"[A-Za-z][\w+.-]*://[^\s/@:]*:(?!\$\{)[^\s/@]+@)"
+    r"[A-Za-z][\w+.-]*://[^\s/@:]*:(?!(?:\$\{\w+\})+@)[^\s/@]+@)"
 )
 """How keys of providers, tokens and passwords in addresses begin; long enough that no word is taken for one."""
 _IN_ADDRESS = re.compile(r"(?<=:/)(/?)[^\s/@`'\"]+(?=@)|(?<=[?&#;])([\w.~-]+=)[^\s&#`'\"]+")
@@ -71,8 +77,9 @@ def refuse_literals(settings: "ModelSettings") -> None:
     named += [("headers", name, value) for name, value in settings.headers.items()]
     named += [("body", name, value) for name, value in _texts(settings.body, "")]
     for where, name, value in named:
-        if tells(name) and value and not VARIABLE.search(value):
-            raise RecipeError(f"`{name}` in `{where}` {place} looks like a key written out. {_FIX}")
+        if tells(name) and value and not _FROM_OUTSIDE.fullmatch(value):
+            beside = " beside what `${…}` stands for" if VARIABLE.search(value) else ""
+            raise RecipeError(f"`{name}` in `{where}` {place} looks like a key written out{beside}. {_FIX}")
 
 
 def masked(text: str) -> str:

@@ -1,4 +1,5 @@
-"""What runs and arms may be called, by one rule: letters, digits, `.`, `_` and `-`; never a path; told apart without capitals.
+"""What runs and arms may be called, by one rule: letters, digits, `.`, `_` and `-`; never a path, nor what Windows has for a
+device; told apart without capitals.
 
 A run's name is its folder. An arm may be called anything that can be read; its folder is the name by the rule, everything else
 a dash.
@@ -9,14 +10,17 @@ from collections.abc import Iterable
 
 from orcamath.errors import RecipeError, UsageError
 
-__all__ = ["arm_folder", "check_apart", "once_more", "run_name"]
+__all__ = ["arm_folder", "check_apart", "fitting", "once_more", "run_name"]
 
 _OTHER = re.compile(r"[^\w.-]+")
+_DEVICE = re.compile(r"\A(?i:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)")
+"""What no file can be called on Windows, whatever its ending; a folder of that name could not be copied there."""
 MAX_CHARS = 100
 
 
-def _by_the_rule(name: str) -> str:
-    return _OTHER.sub("-", name).strip("-.")
+def fitting(name: str) -> str:
+    """Return the nearest name that keeps to the rule; empty where nothing is left."""
+    return _DEVICE.sub(r"\g<0>_", _OTHER.sub("-", name).strip("-."))[:MAX_CHARS].rstrip("-.")
 
 
 def run_name(name: str, taken: Iterable[str] = ()) -> str:
@@ -24,11 +28,11 @@ def run_name(name: str, taken: Iterable[str] = ()) -> str:
 
     Raises UsageError with the nearest name that does.
     """
-    fixed = _by_the_rule(name)[:MAX_CHARS]
+    fixed = fitting(name)
     if name != fixed or not fixed:
         raise UsageError(
-            f"a run cannot be called `{name}`: its name is its folder, so letters, digits, `.`, `_` and `-`, and neither `.` nor "
-            f"`-` at its ends. Call it `{fixed or 'run'}` (`name:` in the recipe, or `--name`)"
+            f"a run cannot be called `{name}`: its name is its folder, so letters, digits, `.`, `_` and `-`, neither `.` nor `-` "
+            f"at its ends, and no device of Windows (`con`, `nul`). Call it `{fixed or 'run'}`"
         )
     if other := next((t for t in taken if t != name and t.casefold() == name.casefold()), None):
         raise UsageError(
@@ -39,7 +43,7 @@ def run_name(name: str, taken: Iterable[str] = ()) -> str:
 
 def arm_folder(arm: str) -> str:
     """Return the folder of an arm, below its run's `arms/`. Raises RecipeError where nothing is left of the name."""
-    folder = re.sub("-+", "-", _by_the_rule(arm)).casefold()[:MAX_CHARS]
+    folder = re.sub("-+", "-", fitting(arm)).casefold()
     if not folder:
         raise RecipeError(f"variant `{arm}` has no letter or digit in its name; give it one")
     return folder

@@ -7,7 +7,6 @@ nothing, so whoever reads asks the machine whether it is still there.
 import json
 import os
 import re
-import shlex
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -21,11 +20,22 @@ from orcamath.errors import CapReached, OrcamathError
 from orcamath.ports import Progress
 from orcamath.store.run_folder import RunFolder
 
-__all__ = ["Keeper", "RunState", "read_state"]
+__all__ = ["Commands", "Keeper", "RunState", "read_state"]
 
 WRITE_EVERY_S = 1.0
 SILENT_AFTER_S = 120.0
 """A process on another machine that wrote nothing for so long is taken for gone."""
+
+
+class Commands(NamedTuple):
+    """By what a run goes on, as its user types it."""
+
+    again: str
+    """Where it was broken off."""
+    past_until: str
+    """After the stage that it was told to stop at."""
+    reviewed: str
+    """After its lessons were read."""
 
 
 class RunState(NamedTuple):
@@ -105,10 +115,15 @@ def _younger(process: int, began_at: float) -> bool:
 
 
 class Keeper:
-    """Writes the state of one run while it works, and passes progress on to whoever shows it."""
+    """Writes the state of one run while it works, and passes progress on to whoever shows it.
 
-    def __init__(self, folder: RunFolder, shown: Progress, command: str, expected: Sequence[str]) -> None:
-        self.folder, self.shown = folder, shown
+    `command` goes on with it, `past_until` after the stage that it was told to stop at (the same where left out).
+    """
+
+    def __init__(
+        self, folder: RunFolder, shown: Progress, command: str, expected: Sequence[str], past_until: str | None = None
+    ) -> None:
+        self.folder, self.shown, self.past_until = folder, shown, past_until or command
         now = time.time()
         self.state = RunState(os.getpid(), socket.gethostname(), now, command, tuple(expected), at=now)
         self._write()
@@ -157,7 +172,7 @@ class Keeper:
         self._ended("done")
 
     def _ended(self, ending: str, why: str = "") -> None:
-        command = _past_until(self.state.command) if ending == "until" else self.state.command
+        command = self.past_until if ending == "until" else self.state.command
         self.state = self.state._replace(ending=ending, why=why, command=command)
         self._write()
 
@@ -170,14 +185,3 @@ def _with_higher(cap: str, command: str) -> str:
     """Return a typed command with a cap to be filled in: the same one would stop at the same call again."""
     typed = re.sub(rf" --set {re.escape(cap)}=\S+", "", command)
     return f"{typed} --set {cap}=…" if command.startswith("orcamath run ") else command
-
-
-def _past_until(command: str) -> str:
-    """Return a typed command without its `--until`: the same one would stop at the same stage again."""
-    if "--until" not in command:
-        return command
-    words = shlex.split(command)
-    kept = [
-        w for before, w in zip(["", *words], words, strict=False) if before != "--until" and not w.startswith("--until")
-    ]
-    return shlex.join(kept)

@@ -157,11 +157,12 @@ def mismatches(groups: Sequence[Group], per_group: int | None = None) -> dict[st
     A step with one problem has none: its z0 is 0.
     """
     ordered = sorted(groups, key=lambda g: blake2b(g.problem_id.encode(), digest_size=8).digest())
-    flat = [(n, r) for n, g in enumerate(ordered) for r in g.responses]
-    starts = [next((k for k, (n, _) in enumerate(flat) if n >= i), len(flat)) for i in range(len(ordered) + 1)]
-    out = {}
-    for n, group in enumerate(ordered):
-        others = [r for _, r in flat[starts[n + 1] :]] + [r for _, r in flat[: starts[n]]]
-        wanted = len(group.responses) if per_group is None else min(per_group, len(group.responses))
-        out[group.problem_id] = tuple(others[i % len(others)] for i in range(wanted)) if others else ()
+    ring = [r for g in ordered for r in g.responses]
+    out: dict[str, tuple[tuple[int, ...], ...]] = {}
+    after = 0
+    for group in ordered:
+        own = len(group.responses)
+        after, others = after + own, len(ring) - own
+        wanted = (own if per_group is None else min(per_group, own)) if others else 0
+        out[group.problem_id] = tuple(ring[(after + i % others) % len(ring)] for i in range(wanted))
     return out

@@ -240,13 +240,13 @@ def _batch(logp: Tensor, part: Sequence[Referenced], baseline: float, whole: Tot
         return on_device(torch.tensor(values, dtype=dtype or logp.dtype), logp.device)
 
     return Batch(
-        logp,
-        row([r for g in part for r in g.reference]),
-        row([len(r) for g in part for r in g.group.responses]),
-        row([d for g in part for d in g.group.desirable], torch.bool),
-        row([w for g in part for w in g.group.weights]),
-        row([p[:2] for p in pairs], torch.long).view(-1, 2),
-        row([p[2] for p in pairs]),
-        row([baseline]).squeeze(0),
-        whole,
+        logp=logp,
+        reference=row([r for g in part for r in g.reference]),
+        length=row([len(r) for g in part for r in g.group.responses]),
+        desirable=row([d for g in part for d in g.group.desirable], torch.bool),
+        weight=row([w for g in part for w in g.group.weights]),
+        pairs=row([p[:2] for p in pairs], torch.long).view(-1, 2),
+        pair_weight=row([p[2] for p in pairs]),
+        z0=row([baseline]).squeeze(0),
+        totals=whole,
     )

@@ -134,29 +134,29 @@ def _batch(model: "PreTrainedModel", rows: Sequence[_Row], settings: OnlineSetti
     known = [x for r in rows for x in (r.sampled or ())]
     sampled = row(known) if len(known) == len(logp) else logp.detach()
     online = Samples(
-        logp,
-        sampled,
-        owner,
-        row([r.reward for r in rows]),
-        row([r.mean for r in rows]),
-        row([r.deviation for r in rows]),
-        row([r.n for r in rows]),
-        settings.max_new_tokens,
+        logp=logp,
+        sampled=sampled,
+        owner=owner,
+        reward=row([r.reward for r in rows]),
+        mean=row([r.mean for r in rows]),
+        deviation=row([r.deviation for r in rows]),
+        n=row([r.n for r in rows]),
+        longest=settings.max_new_tokens,
     )
     summed = torch.zeros(len(rows), dtype=logp.dtype, device=logp.device).index_add(0, owner, logp)
     none = row([])
     right = torch.tensor([r.reward > 0 for r in rows], device=logp.device)
     return Batch(
-        summed,
-        torch.zeros_like(summed),
-        row([len(r.posed.answers[0]) for r in rows]),
-        right,
-        torch.ones_like(summed),
-        none.long().view(-1, 2),
-        none,
-        none.sum(),
-        totals,
-        online,
+        logp=summed,
+        reference=torch.zeros_like(summed),
+        length=row([len(r.posed.answers[0]) for r in rows]),
+        desirable=right,
+        weight=torch.ones_like(summed),
+        pairs=none.long().view(-1, 2),
+        pair_weight=none,
+        z0=none.sum(),
+        totals=totals,
+        samples=online,
     )
 
 

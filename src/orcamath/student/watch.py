@@ -54,18 +54,18 @@ def looked_at(group: Group, logp: Sequence[float], reference: Sequence[float]) -
     good = [(v, r) for v, r, d, _ in rows if d]
     bad = [(v, r) for v, r, d, _ in rows if not d]
     return Sums(
-        len(good),
-        len(bad),
-        sum(group.off_topic),
-        sum(v for v, _ in good),
-        sum(v for v, _ in bad),
-        sum(v - r for v, r in good),
-        sum(v - r for v, r in bad),
-        sum(v - r for v, r, _, off in rows if not off),
-        sum(x for _, _, x in group.pairs),
-        sum(x for _, loser, x in group.pairs if group.off_topic[loser]),
-        bool(good),
-        _log_sum([v for v, _ in good]) - _log_sum([r for _, r in good]) if good else 0.0,
+        right=len(good),
+        wrong=len(bad),
+        off_topic=sum(group.off_topic),
+        logp_right=sum(v for v, _ in good),
+        logp_wrong=sum(v for v, _ in bad),
+        ratio_right=sum(v - r for v, r in good),
+        ratio_wrong=sum(v - r for v, r in bad),
+        ratio_own=sum(v - r for v, r, _, off in rows if not off),
+        pairs=sum(x for _, _, x in group.pairs),
+        off_topic_pairs=sum(x for _, loser, x in group.pairs if group.off_topic[loser]),
+        answered=bool(good),
+        mass_right=_log_sum([v for v, _ in good]) - _log_sum([r for _, r in good]) if good else 0.0,
     )
 
 
