@@ -8,7 +8,6 @@ beside its code, and say there which member a recipe gets that names none (`[orc
 """
 
 import sys
-from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
 from importlib.metadata import Distribution, EntryPoint, entry_points
@@ -91,7 +90,7 @@ def offers(family: str) -> list[Offer]:
     """Return what our rooms and the installed packages offer, in that order."""
     group = group_of(family)
     ours = [Offer(e.name, e.module, None) for e in _rooms().get(group, ())]
-    return ours + [Offer(e.name, e.module, _package(e)) for e in _installed(tuple(sys.path), group)]
+    return ours + [Offer(e.name, e.module, _package(e)) for e in _installed(tuple(sys.path)).get(group, ())]
 
 
 def offered(family: str, name: str) -> Offer | None:
@@ -146,8 +145,10 @@ def _rooms() -> dict[str, list[EntryPoint]]:
 
 
 @cache
-def _installed(path: tuple[str, ...], group: str) -> Iterable[EntryPoint]:  # noqa: ARG001 — what is read depends on it
-    return tuple(entry_points(group=group))
+def _installed(path: tuple[str, ...]) -> dict[str, tuple[EntryPoint, ...]]:  # noqa: ARG001 — what is read depends on it
+    """Return what the packages offer, by group: whichever group is asked for, all of them have to be looked at."""
+    found = entry_points()
+    return {g: tuple(found.select(group=g)) for g in found.groups if g.startswith("orcamath.")}
 
 
 def _package(entry: EntryPoint) -> str:

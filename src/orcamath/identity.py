@@ -26,7 +26,7 @@ def digest(*parts: object) -> str:
 class Settings(BaseModel):
     """Base of a stage's settings: frozen, unknown keys refused. Defaults live beside the stage they belong to."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def identity(self) -> dict[str, object]:
         """Return what enters a stage's digest: all but fields made with `outside_digest`, and `later` ones at their default."""

@@ -46,7 +46,7 @@ Outcome = Literal["agrees", "disagrees", "unjudged"]
 class Record(BaseModel):
     """Base of every record: frozen, unknown fields refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     def row(self) -> dict[str, Any]:
         """Return the fields as plain values, for Parquet and JSON."""

@@ -32,7 +32,7 @@ from orcamath.student.folder import ModelFolder
 if TYPE_CHECKING:
     from orcamath.student.losses import LossFunction
 
-__all__ = ["Measured", "Player", "Reviewers", "StageDone", "Tools", "UntilReached", "Workshop"]
+__all__ = ["Measured", "Player", "Reviewers", "StageDone", "Tools", "UntilReached", "Workshop", "identified"]
 
 log = logging.getLogger("orcamath")
 S = TypeVar("S", bound=Settings)
@@ -268,13 +268,14 @@ class Workshop:
 
 def _named(settings: Settings, inputs: Iterable[object], named: Mapping[str, object]) -> list[Identified | str]:
     """Return what the digest is made of besides name, version and fields."""
-    return [*_identified([*inputs, *named.values()]), *settings.contents()]
+    return [*identified([*inputs, *named.values()]), *settings.contents()]
 
 
-def _identified(inputs: Iterable[object]) -> Iterator[Identified]:
+def identified(inputs: Iterable[object]) -> Iterator[Identified]:
+    """Yield those of a stage's inputs, also in lists, whose content has a name."""
     for thing in inputs:
         if isinstance(thing, list | tuple) and not isinstance(thing, Identified):
-            yield from _identified(thing)
+            yield from identified(thing)
         elif isinstance(thing, Identified):
             yield thing
 

@@ -174,8 +174,8 @@ LITERAL: list[dict[str, Any]] = [
     {"body": {"secret": "${CANARY_KEY}:abcdef"}},
     {"base_url": "https://host.example/v1?api-key=${CANARY_KEY}abcdef"},
     {"base_url": "https://host.example/v1;token=abcdef${CANARY_KEY}"},
-    {"base_url": "https://user:pass${CANARY_KEY}@host.example/v1"},
-    {"base_url": "https://user:${CANARY_KEY}pass@host.example/v1"},
+    {"base_url": "https://user:" + WORD + "${CANARY_KEY}@host.example/v1"},
+    {"base_url": "https://user:" + "${CANARY_KEY}" + WORD + "@host.example/v1"},
 ]
 
 

@@ -125,8 +125,8 @@ KEYS = [
     f"Bearer {K}",
     f"eyJ{K}.eyJ{K}.x",
     f"https://me:{K}@host.example/v1",
-    f"https://me:{K}${{X}}@host.example/v1",
-    f"https://me:${{X}}{K}@host.example/v1",
+    "https://me:" + K + "${X}@host.example/v1",
+    "https://me:" + "${X}" + K + "@host.example/v1",
     f"postgres://me:{K}@db/x",
     "-----BEGIN RSA PRIVATE " + "KEY-----",
 ]

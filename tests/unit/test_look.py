@@ -78,6 +78,42 @@ def test_eight_bits_are_cp1252_where_they_can_be(tmp_path: Path) -> None:
         how_written(tmp_path / "b.csv")
 
 
+RUSSIAN, GREEK = "У Ани три яблока, сколько всего?", "Η Άννα έχει τρία μήλα, πόσα έχουν μαζί;"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "word"),
+    [
+        (f"question,answer\n{RUSSIAN},3\n", "cp1251", "`Ани`"),
+        (f"вопрос;ответ\n{RUSSIAN};3\n", "cp1251", "`вопрос`"),
+        (f'{{"question": "{RUSSIAN}", "answer": "3"}}\n', "cp1251", "`Ани`"),
+        (f"question,answer\n{RUSSIAN},3\n", "koi8-r", "encoding: cp1251"),
+        (f"question,answer\n{GREEK},3\n", "cp1253", "encoding: cp1251"),
+    ],
+)
+def test_eight_bits_of_other_letters_are_not_taken_for_latin_ones(
+    text: str, encoding: str, word: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_bytes(text.encode(encoding))
+    with pytest.raises(DataError, match="nor is it in Latin letters") as e:
+        look(str(tmp_path / "a.csv"))
+    assert word in str(e.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Où était-il l'été passé ? Léa a cinq pêches, Zoé en a déjà sept.",
+        "Wie viele Äpfel hätte Jörg, wären fünf übrig? Größe und Übermaß.",
+        "Hversu mörg epli á Þórður, ef Æsa á tvö? Það eru átján í öllu.",
+        "Quantos pães há? João não comeu três maçãs, são só dez.",
+    ],
+)
+def test_words_with_accents_are_latin(text: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(f"question\n{text}\n".encode("cp1252"))
+    assert how_written(tmp_path / "a.csv").encoding == "cp1252"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "cp1252", "gb18030"])
 @pytest.mark.parametrize("form", ["csv", "jsonl", "json"])
 def test_a_file_reads_the_same_in_every_encoding_that_is_named(encoding: str, form: str, tmp_path: Path) -> None:

@@ -101,6 +101,51 @@ def test_once_everything_was_asked_the_plan_is_exact_and_free_sealed_or_not(tmp_
     assert found.stages[0].remembered_usd > 0
 
 
+def made(root: Path) -> dict[str, bytes]:
+    files = [p for p in (root / "artifacts").rglob("*") if p.is_file() and not p.name.endswith(".made.json")]
+    return {str(p.relative_to(root)): p.read_bytes() for p in files}
+
+
+MADE = ("ask", "edit", "collect", "teach", "confirm")
+
+
+@pytest.mark.parametrize("more", [{}, {"suggester_editor": {"rounds": 2}, "confirm": {"solutions": 2}}])
+def test_what_a_plan_had_to_make_and_is_whole_is_what_the_run_would_make_and_is_not_made_twice(
+    tmp_path: Path, more: dict
+) -> None:
+    r = recipe(teach={"max_problems": 60}, **more)
+    until = "confirm" if more else "teach"
+    run(r, tmp_path, until)
+    by_the_run = made(tmp_path)
+    for stage in MADE:
+        unseal(tmp_path, stage)
+    store = Store(tmp_path)
+    planned(r, store, Silent())
+    assert made(tmp_path) == by_the_run
+    times = {p: p.stat().st_mtime_ns for p in (tmp_path / "artifacts").glob("*/manifest.json")}
+    with RunFolder(tmp_path / "again") as folder, pytest.raises(UntilReached):
+        run_recipe(r, folder, store, until=until, quiet=True)
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "artifacts").glob("*/manifest.json")} == times
+    told = json.loads((tmp_path / "again" / "stages.json").read_text())["stages"]
+    assert {s["label"] for s in told if s["reused"]} == {"benchmarks", "seeds"}  # the others are this run's
+
+
+def test_what_a_plan_could_make_in_part_only_is_not_kept(tmp_path: Path) -> None:
+    r = recipe(suggester_editor={"rounds": 1})
+    run(r, tmp_path, "edit")
+    for stage in MADE:
+        unseal(tmp_path, stage)
+    arms = {"fewer": {"teach": {"max_problems": 5}}, "more": {"teach": {"max_problems": 50}}}
+    of(recipe(suggester_editor={"rounds": 1}, variants=arms), tmp_path)
+    kept = {p.name.split("-")[0] for p in (tmp_path / "artifacts").iterdir() if p.is_dir()}
+    assert kept == {"seeds", "benchmarks", "ask", "edit", "collect"}  # no lesson is there yet, for none of the arms
+    for stage in MADE:
+        unseal(tmp_path, stage)
+    other = r.model_copy(update={"teacher": ModelSettings(backend="textbook", options={"styles": 2})})
+    of(other.model_copy(update={"variants": arms}), tmp_path)  # nothing of this one is remembered
+    assert {p.name.split("-")[0] for p in (tmp_path / "artifacts").iterdir() if p.is_dir()} == {"seeds", "benchmarks"}
+
+
 def test_what_is_remembered_calibrates_the_rest(tmp_path: Path) -> None:
     before = stages(of(recipe(), tmp_path))["teach"]
     run(recipe(), tmp_path, "ask")
@@ -273,6 +318,7 @@ def test_an_arm_is_planned_beside_others_as_it_is_alone(tmp_path: Path) -> None:
     }
     together = of(recipe(variants=ways), tmp_path)
     for arm, way in ways.items():
+        unseal(tmp_path, "ask")  # a plan that finds all its calls seals it
         alone = [row._replace(arm=arm) for row in of(recipe(**way), tmp_path).stages]
         assert [row for row in together.stages if row.arm == arm] == alone
 

@@ -13,18 +13,17 @@ from orcamath.agents.wellformed import ask_of, flaw, numbers
 from orcamath.answers import final_answer
 from orcamath.answers.numbers import quantities
 from orcamath.answers.steps import spelled
+from orcamath.answers.wording import choice_of
 from orcamath.records import Problem, Rejected
 from orcamath.text.words import content_words, normal
 
 __all__ = ["answer_value", "as_told", "change_of", "hidden", "short_answer", "wording_asked"]
 
-LETTERS = "ABCDEFGHIJ"
-
 
 def short_answer(seed: Problem) -> str | None:
     """Return the seed's short answer: what stands behind the letter of a choice, the end of a solution where no answer came."""
-    if seed.answer is not None and len(seed.answer) == 1 and seed.answer.upper() in LETTERS[: len(seed.options)]:
-        return seed.options[LETTERS.index(seed.answer.upper())]
+    if seed.answer is not None and len(seed.answer) == 1 and 0 <= choice_of(seed.answer) < len(seed.options):
+        return seed.options[choice_of(seed.answer)]
     return seed.answer or final_answer(seed.solution or "", kind="number", question=seed.question)
 
 

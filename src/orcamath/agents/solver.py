@@ -8,7 +8,7 @@ from pydantic import NonNegativeFloat, PositiveInt, model_validator
 from orcamath.agents.driver import CallSettings, TopP
 from orcamath.agents.replies import failed, said
 from orcamath.answers import final_answer, quantities
-from orcamath.answers.wording import gives_up
+from orcamath.answers.wording import gives_up, letter_of
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block
 from orcamath.records import Problem, Rejected
@@ -118,5 +118,5 @@ def _with_options(problem: Problem) -> str:
     missing = [o for o in problem.options if o not in problem.question]
     if not missing:
         return problem.question
-    lettered = [o if _LETTERED.search(o) else f"{chr(65 + i)}) {o}" for i, o in enumerate(problem.options)]
+    lettered = [o if _LETTERED.search(o) else f"{letter_of(i)}) {o}" for i, o in enumerate(problem.options)]
     return "\n".join([problem.question, "Answer choices:", *lettered])

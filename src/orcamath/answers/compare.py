@@ -15,7 +15,7 @@ from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import Reading, decimals, near, read
 from orcamath.answers.relations import in_symbols
 from orcamath.answers.units import Demand, asked
-from orcamath.answers.wording import gives_up, letter, listed, same_text, without_letter
+from orcamath.answers.wording import choice_of, gives_up, letter, letter_of, listed, same_text, without_letter
 from orcamath.answers.writing import meanings
 from orcamath.records import AnswerKind
 from orcamath.text.money import CURRENCY_SIGNS
@@ -127,9 +127,9 @@ def _without_number(a: str, b: str, right: Reading | None, question: str) -> boo
     if gives_up(a):
         return False
     chosen, choices = letter(a), listed(question)
-    if chosen is None or ord(chosen) - ord("A") >= len(choices):
+    if chosen is None or choice_of(chosen) >= len(choices):
         return None
-    return _same_number(choices[ord(chosen) - ord("A")], b, question)
+    return _same_number(choices[choice_of(chosen)], b, question)
 
 
 def _equal(left: Reading, right: Reading, wanted: Demand) -> bool | None:
@@ -282,7 +282,7 @@ def _chosen(text: str, options: tuple[str, ...]) -> str | None:
     """Return the letter an answer names, by itself or by the value of exactly one option."""
     matching = [i for i, option in enumerate(options) if _same_option(text, option)]
     if len(matching) == 1:
-        return chr(ord("A") + matching[0])
+        return letter_of(matching[0])
     return letter(text)
 
 

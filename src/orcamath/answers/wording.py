@@ -2,10 +2,11 @@
 
 import re
 from functools import lru_cache
+from string import ascii_uppercase
 
 from orcamath.answers.latex import plain
 
-__all__ = ["gives_up", "letter", "listed", "same_text", "without_letter"]
+__all__ = ["choice_of", "gives_up", "letter", "letter_of", "listed", "same_text", "without_letter"]
 
 _ARTICLES = re.compile(r"\b(?:the|a|an|mr|mrs|ms|dr)\b\.?")
 _NOT_WORD = re.compile(r"[^\w%°π√+\-/*^=<>.]+|\.(?![0-9])")
@@ -125,7 +126,17 @@ def listed(question: str) -> tuple[str, ...]:
     """Return the choices that a question lists itself, as `(A) 12 (B) 14`; none where they do not begin with A."""
     found = _LISTED.findall(question)
     letters = "".join(name for name, _ in found)
-    return tuple(text.strip() for _, text in found) if len(found) > 1 and "ABCDEFGHIJ".startswith(letters) else ()
+    return tuple(text.strip() for _, text in found) if len(found) > 1 and ascii_uppercase.startswith(letters) else ()
+
+
+def letter_of(place: int) -> str:
+    """Return the letter of a choice, A of the first (0)."""
+    return chr(ord("A") + place)
+
+
+def choice_of(named: str) -> int:
+    """Return which choice a letter names, 0 for A or a; below 0 where it is no letter of the alphabet."""
+    return ascii_uppercase.find(named.upper())
 
 
 @lru_cache(maxsize=4096)

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from orcamath.backends.batch_api import BatchAPI
 from orcamath.backends.batch_files import Desk, Intent, reason_of, rewritten
-from orcamath.backends.openai_compatible import OPENAI, fingerprint_of
+from orcamath.backends.openai_compatible import fingerprint_of
 from orcamath.backends.wire_calls import billed, check_body
 from orcamath.backends.wire_keys import Door, door_of
 from orcamath.backends.wire_protocol import Fault, body_of, fault_of, is_refusal_of_content, parse_reply
@@ -29,6 +29,7 @@ from orcamath.ports import Replies, Reply, Request, Usage
 from orcamath.records import Settings, digest
 from orcamath.settings import ModelSettings, read_options
 from orcamath.store.budget import Meter
+from orcamath.store.hosts import OPENAI
 from orcamath.store.literals import refuse_literals
 from orcamath.store.prices import price_of
 from orcamath.store.under_way import meter

@@ -26,13 +26,13 @@ from orcamath.ports import Replies, Reply, Request, Sampling, Usage
 from orcamath.records import Settings, digest
 from orcamath.settings import ModelSettings, read_options
 from orcamath.store.budget import Meter, most_tokens
+from orcamath.store.hosts import OPENAI
 from orcamath.store.literals import refuse_literals
 from orcamath.store.prices import price_of
 from orcamath.store.under_way import meter
 
-__all__ = ["OPENAI", "OpenAICompatible", "WireOptions", "fingerprint_of", "open_chat"]
+__all__ = ["OpenAICompatible", "WireOptions", "fingerprint_of", "open_chat"]
 
-OPENAI = "https://api.openai.com/v1"
 MAX_REPLY_BYTES = 16_000_000
 _READ = at_most(MAX_REPLY_BYTES)
 MAX_WAITS = 60

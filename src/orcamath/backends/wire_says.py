@@ -11,13 +11,12 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 
-from orcamath.backends.openai_compatible import OPENAI
 from orcamath.backends.wire_calls import at_most, join_url, proxied, sent
 from orcamath.backends.wire_keys import Door, door_of
 from orcamath.backends.wire_protocol import Fault
 from orcamath.backends.wire_run import awaited
 from orcamath.settings import ModelSettings
-from orcamath.store.hosts import filled_in
+from orcamath.store.hosts import OPENAI, filled_in
 
 __all__ = ["place_of_server", "said_by"]
 

@@ -16,14 +16,14 @@ from orcamath.records import Problem, Rejected, Settings, Split
 from orcamath.sources.choosing import SeedsSettings
 from orcamath.sources.hub_rows import is_remote
 from orcamath.sources.rows import rows
-from orcamath.sources.source import Found, SourceSettings, Unsplit
+from orcamath.sources.source import Found, SourceSettings, Unsplit, is_generated
 from orcamath.stages.seeds import refuse_test_split
 from orcamath.stages.start_from import NEEDED, StartSettings
 
 __all__ = ["check_data"]
 
 ROWS = 200
-"""Rows of each file that are looked at."""
+"""Rows of each file that are looked at; of what a grammar writes one tells as much."""
 
 
 def check_data(recipe: Recipe, notes: Notes, *, measures: bool = True) -> None:
@@ -68,7 +68,7 @@ def _source(where: str, source: SourceSettings, splits: tuple[Split, ...], notes
     key = repr(source)
     with notes.at(where):
         if key not in notes.rows:
-            notes.rows[key] = list(islice(reader(source), ROWS))
+            notes.rows[key] = list(islice(reader(source), 1 if is_generated(reader) else ROWS))
         for trouble in _of_rows(notes.rows[key], source, splits, gold=gold):
             notes.trouble(where, trouble)
 

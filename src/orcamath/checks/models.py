@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orcamath.assemble import size_of, student_folder
-from orcamath.backends.openai_compatible import OPENAI
 from orcamath.backends.served import PLACES
 from orcamath.backends.wire_keys import door_of
 from orcamath.checks.trouble import Notes
@@ -24,6 +23,7 @@ from orcamath.settings import ModelSettings
 from orcamath.sources.source import Unsplit, is_generated
 from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.stages.practice import PracticeSettings
+from orcamath.store.hosts import OPENAI
 from orcamath.store.prices import price_of
 from orcamath.student.settings import TrainSettings
 

@@ -5,12 +5,11 @@ A recipe is code (docs/security.md). `plan` and `run` say this before anything i
 
 from collections.abc import Iterator
 
-from orcamath.backends.openai_compatible import OPENAI
 from orcamath.backends.wire_keys import variables_of
 from orcamath.checks.models import models_asked
 from orcamath.errors import RecipeError
 from orcamath.recipe_settings import Recipe
-from orcamath.store.hosts import host_named
+from orcamath.store.hosts import OPENAI, host_named
 from orcamath.store.prices import PAID_BACKENDS, is_unpriced
 
 __all__ = ["check_prices", "leaving"]

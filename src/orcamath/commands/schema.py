@@ -5,10 +5,16 @@ takes the short forms, too: a source by its name, seeds as a list of them, an it
 what it changes.
 """
 
-from typing import Any
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any, get_args
 
 from orcamath.families import members
 from orcamath.recipe_settings import Recipe
+from orcamath.records import Settings
 
 __all__ = ["recipe_schema"]
 
@@ -21,7 +27,14 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 def recipe_schema() -> dict[str, Any]:
     """Return the JSON schema of a recipe's YAML."""
-    made: dict[str, Any] = _told(Recipe.model_json_schema())
+    plain = Recipe.model_json_schema()
+    kinds: set[type[Settings]] = {Recipe, *_within(Recipe)}
+    for kind in kinds:
+        keys = (plain if kind is Recipe else plain["$defs"][kind.__name__])["properties"]
+        for field, text in _docstrings(kind).items():
+            if field in keys:
+                keys[field].setdefault("description", text)
+    made: dict[str, Any] = _told(plain)
     parts = made["$defs"]
     source = {"$ref": "#/$defs/SourceSettings"}
     name = {"anyOf": [parts["SourceSettings"]["properties"]["name"], source]}
@@ -33,6 +46,30 @@ def recipe_schema() -> dict[str, Any]:
     parts["Arm"] = {"type": "object", "additionalProperties": False, "properties": keys}
     made["properties"]["variants"]["additionalProperties"] = {"$ref": "#/$defs/Arm"}
     return {"$schema": DRAFT, **made, "title": "A recipe of orcamath"}
+
+
+def _within(kind: type[Settings]) -> Iterator[type[Settings]]:
+    """Yield all settings that stand below some."""
+    for field in kind.model_fields.values():
+        annotations: list[object] = [field.annotation]
+        for annotation in annotations:
+            annotations += get_args(annotation)
+            if isinstance(annotation, type) and issubclass(annotation, Settings):
+                yield annotation
+                yield from _within(annotation)
+
+
+def _docstrings(kind: type[Settings]) -> dict[str, str]:
+    """Return what is written under each field; pydantic could, but for every command that starts, not for this one alone."""
+    found: dict[str, str] = {}
+    for base in reversed([c for c in kind.__mro__ if issubclass(c, Settings)]):
+        (made,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        assert isinstance(made, ast.ClassDef)
+        for field, text in pairwise(made.body):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(name)), ast.Expr(value=ast.Constant(value=str(said))):
+                    found[name] = inspect.cleandoc(said)
+    return found
 
 
 def _told(node: Any) -> Any:

@@ -10,16 +10,17 @@ with the light words only, and what passes that bound is scored in full. The res
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
-from sparse_dot_topn import sp_matmul_topn
 
 from orcamath.contamination.words import Block, Ints
 
-__all__ = ["Nearest", "counts", "nearest_rows"]
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+__all__ = ["Nearest", "counts", "nearest_rows", "sparse_rows", "top_products"]
 
 Floats = npt.NDArray[np.float64]
 COMMON_SHARE = 0.4
@@ -36,15 +37,31 @@ class Nearest(NamedTuple):
     cosines: Floats
 
 
-def counts(block: Block, n_words: int) -> csr_matrix:
+def sparse_rows(
+    parts: tuple[npt.NDArray[np.generic], npt.NDArray[np.generic], npt.NDArray[np.generic]], shape: tuple[int, int]
+) -> "csr_matrix":
+    """Return a sparse matrix of (values, columns, where each row begins)."""
+    from scipy.sparse import csr_matrix  # 0.1 s of CPU time, which a command that only reads settings need not spend
+
+    return csr_matrix(parts, shape=shape)
+
+
+def top_products(left: "csr_matrix", right: "csr_matrix", *, n: int, threshold: float) -> "csr_matrix":
+    """Return the `n` largest entries above a threshold of each row of a product, in no order."""
+    from sparse_dot_topn import sp_matmul_topn
+
+    return sp_matmul_topn(left, right, top_n=n, threshold=threshold, sort=False)
+
+
+def counts(block: Block, n_words: int) -> "csr_matrix":
     """Return how often each word is in each row. Shape (rows, n_words), CSR."""
-    matrix = csr_matrix((np.ones(len(block.ids)), block.ids.copy(), block.starts), shape=(block.n_rows, n_words))
+    matrix = sparse_rows((np.ones(len(block.ids)), block.ids.copy(), block.starts), shape=(block.n_rows, n_words))
     matrix.sum_duplicates()  # sorts in place: the ids above are a copy
     return matrix
 
 
 def nearest_rows(
-    tests: csr_matrix, training: Iterable[csr_matrix], document_frequency: Ints, n_rows: int, top: int
+    tests: "csr_matrix", training: "Iterable[csr_matrix]", document_frequency: Ints, n_rows: int, top: int
 ) -> Nearest:
     """Search all training rows for the `top` nearest of each test question; both sides as counts without stop words.
 
@@ -63,7 +80,7 @@ def nearest_rows(
         rows = _columns(_weighted(block, weight), used)
         hits = _above(best.cosines[:, -1], queries, common, rows) if first else None
         if hits is None:
-            found = sp_matmul_topn(queries, rows.T.tocsr(), top_n=top, threshold=0.0, sort=False).tocoo()
+            found = top_products(queries, rows.T.tocsr(), n=top, threshold=0.0).tocoo()
             hits = _Hits(found.row, found.col, found.data)
         best = _merged(best, hits, first)
         first += block.shape[0]
@@ -76,7 +93,7 @@ class _Hits(NamedTuple):
     cosines: Floats
 
 
-def _above(floor: Floats, queries: csr_matrix, common: Ints, rows: csr_matrix) -> _Hits | None:
+def _above(floor: Floats, queries: "csr_matrix", common: Ints, rows: "csr_matrix") -> _Hits | None:
     """Return every pair at or above the floor of its question; None where too many pass the bound."""
     test = np.repeat(np.arange(queries.shape[0]), np.diff(queries.indptr))
     floor = np.maximum(floor, 1e-6)  # no shared word weighs as little as that
@@ -89,7 +106,7 @@ def _above(floor: Floats, queries: csr_matrix, common: Ints, rows: csr_matrix) -
     light = queries.copy()
     light.data = np.where(is_common, 0.0, queries.data) / (floor - left_out)[test]
     light.eliminate_zeros()
-    found = sp_matmul_topn(rows, light.T.tocsr(), top_n=PARTNERS, threshold=1 - SLACK, sort=False).tocoo()
+    found = top_products(rows, light.T.tocsr(), n=PARTNERS, threshold=1 - SLACK).tocoo()
     if len(found.row) and np.bincount(found.row).max() == PARTNERS:
         return None
     cosine = np.asarray(queries[found.col].multiply(rows[found.row]).sum(axis=1), dtype=np.float64).ravel()
@@ -97,7 +114,7 @@ def _above(floor: Floats, queries: csr_matrix, common: Ints, rows: csr_matrix) -
     return _Hits(found.col[kept], found.row[kept], cosine[kept])
 
 
-def _weighted(matrix: csr_matrix, weight: Floats) -> csr_matrix:
+def _weighted(matrix: "csr_matrix", weight: Floats) -> "csr_matrix":
     """Multiply by the weights and bring every row to length 1, in place."""
     matrix.data *= weight[matrix.indices]
     row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
@@ -107,13 +124,13 @@ def _weighted(matrix: csr_matrix, weight: Floats) -> csr_matrix:
     return matrix
 
 
-def _columns(matrix: csr_matrix, used: npt.NDArray[np.bool_]) -> csr_matrix:
+def _columns(matrix: "csr_matrix", used: npt.NDArray[np.bool_]) -> "csr_matrix":
     """Keep the columns that test questions use; the others cannot add to a product."""
     kept = used[matrix.indices]
     new_index = np.cumsum(used) - 1
     starts = np.concatenate([[0], np.cumsum(kept)])[matrix.indptr]
     shape = (matrix.shape[0], int(used.sum()))
-    return csr_matrix((matrix.data[kept], new_index[matrix.indices[kept]], starts), shape=shape)
+    return sparse_rows((matrix.data[kept], new_index[matrix.indices[kept]], starts), shape=shape)
 
 
 def _merged(best: Nearest, hits: _Hits, first: int) -> Nearest:

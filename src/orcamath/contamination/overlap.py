@@ -5,14 +5,16 @@ cosine of the 0/1 rows of at least 2t / (1 + t); what passes that bound is then 
 the test question's n-grams that the training row has, is such a product itself.
 """
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
-from sparse_dot_topn import sp_matmul_topn
 
+from orcamath.contamination.neighbours import sparse_rows, top_products
 from orcamath.contamination.words import Block, Grams, Ints, grams
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 __all__ = ["Hits", "Measure", "Overlap", "ngrams"]
 
@@ -55,7 +57,7 @@ class Overlap:
         """Return the pairs of one block."""
         found = grams(block, self.n)
         rows = self._matrix(found, 0.0 if self.measure == "containment" else 0.5)
-        near = sp_matmul_topn(rows, self.tests, top_n=PARTNERS, threshold=self.bound - SLACK, sort=False)
+        near = top_products(rows, self.tests, n=PARTNERS, threshold=self.bound - SLACK)
         row = np.repeat(np.arange(block.n_rows), np.diff(near.indptr))
         test = near.indices.astype(np.int64)
         size, other = found.sizes[row], self.sizes[test]
@@ -67,7 +69,7 @@ class Overlap:
         keep = scores >= self.threshold
         return Hits(row[keep], test[keep], scores[keep])
 
-    def _matrix(self, found: Grams, power: float) -> csr_matrix:
+    def _matrix(self, found: Grams, power: float) -> "csr_matrix":
         """0/1 rows over the test questions' n-grams, divided by the row's size to the given power."""
         at = np.searchsorted(self.codes, found.codes)
         at[at == len(self.codes)] = 0
@@ -75,4 +77,4 @@ class Overlap:
         rows, n_rows = found.rows[known], len(found.sizes)
         data = 1.0 / found.sizes[rows].astype(np.float64) ** power
         starts = np.searchsorted(rows, np.arange(n_rows + 1))
-        return csr_matrix((data, at[known].astype(np.int32), starts.astype(np.int32)), shape=(n_rows, len(self.codes)))
+        return sparse_rows((data, at[known].astype(np.int32), starts.astype(np.int32)), shape=(n_rows, len(self.codes)))

@@ -6,13 +6,15 @@ About 500 bytes a problem on disk, three numbers a block in memory.
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from tempfile import TemporaryFile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
-from orcamath.contamination.neighbours import counts
+from orcamath.contamination.neighbours import counts, sparse_rows
 from orcamath.contamination.words import Block, Ints, Vocabulary, content
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 __all__ = ["Spool"]
 
@@ -47,7 +49,7 @@ class Spool:
             tick(len(batch))
         return frequency
 
-    def _add(self, block: Block, counted: csr_matrix) -> None:
+    def _add(self, block: Block, counted: "csr_matrix") -> None:
         self.sizes.append((block.n_rows, len(block.ids), counted.nnz))
         self.n_rows += block.n_rows
         for array, kind in (
@@ -69,14 +71,14 @@ class Spool:
         """Stream the texts without stop words."""
         return (content(block, n_stop) for block in self.blocks())
 
-    def counts(self, n_words: int) -> Iterator[csr_matrix]:
+    def counts(self, n_words: int) -> "Iterator[csr_matrix]":
         """Stream the word counts without stop words. Shape (rows of the block, n_words)."""
         for at, n_rows, n_ids, nnz in self._places():
             at += 8 * (n_rows + 1) + 4 * n_ids
             starts = self._load(at, n_rows + 1, np.int32)
             indices = self._load(at + starts.nbytes, nnz, np.int32)
             data = self._load(at + starts.nbytes + indices.nbytes, nnz, np.float32)
-            yield csr_matrix((data.astype(np.float64), indices, starts), shape=(n_rows, n_words))
+            yield sparse_rows((data.astype(np.float64), indices, starts), shape=(n_rows, n_words))
 
     def _places(self) -> Iterator[tuple[int, int, int, int]]:
         at = 0

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Literal
 
+from orcamath.answers.wording import letter_of
 from orcamath.errors import RecipeError
 from orcamath.judges.rules import rule, short_reference
 from orcamath.judges.settings import JudgeSettings
@@ -121,7 +122,7 @@ def _disarmed(text: str) -> str:
 def _whole_question(comparison: Comparison) -> str:
     if not comparison.options:
         return comparison.question
-    return "\n".join([comparison.question, *(f"({chr(65 + i)}) {o}" for i, o in enumerate(comparison.options))])
+    return "\n".join([comparison.question, *(f"({letter_of(i)}) {o}" for i, o in enumerate(comparison.options))])
 
 
 def make(settings: JudgeSettings, model: Remembered | None) -> ModelJudge:

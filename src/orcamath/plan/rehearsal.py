@@ -1,7 +1,8 @@
 """A dry run of the recipe: every stage up to the lessons is made in a temporary store, from remembered replies only.
 
 So the plan looks up exactly the calls that the run would make, through the stages' own code, second tries and second rounds
-included. A call that is not remembered is counted; what it would have led to is estimated by `calls`.
+included. A call that is not remembered is counted; what it would have led to is estimated by `calls`. A stage of which every
+call is remembered is what the run would make, and is kept as that.
 """
 
 import tempfile
@@ -21,9 +22,10 @@ from orcamath.stages.teach import TeachFacts
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Remembered
 from orcamath.store.locks import wait_for
+from orcamath.store.moving import move_in
 from orcamath.store.stage import Stage
 from orcamath.store.under_way import under_way
-from orcamath.workshop import Tools, Workshop
+from orcamath.workshop import Tools, Workshop, identified
 
 __all__ = ["CallTally", "StageForecast", "rehearsal"]
 
@@ -33,7 +35,7 @@ P = ParamSpec("P")
 READ = {"benchmarks", "seeds", "problems", "lessons", "verdicts"}
 """Stages that only read files: really run and sealed."""
 ASKED = {"ask", "edit", "agent", "collect", "teach", "confirm"}
-"""Stages made in the temporary store where they are not sealed."""
+"""Stages made in the temporary store where they are not sealed, and moved from there where they turn out whole."""
 
 
 @dataclass
@@ -99,9 +101,13 @@ class _Books:
     tallies: dict[str, CallTally] = field(default_factory=dict)
     keys: dict[str, set[bytes]] = field(default_factory=dict)
     """Of the requests that are counted, each where it came first."""
+    unknown: set[bytes] = field(default_factory=set)
+    """Of those that are not remembered."""
+    whole: bool = True
+    """Whether all that the stage under way asked is remembered."""
 
     def begin(self, stage: str) -> CallTally:
-        self.tallies[stage], self.keys[stage] = CallTally(), set()
+        self.tallies[stage], self.keys[stage], self.whole = CallTally(), set(), True
         return self.tallies[stage]
 
     def met(self, key: bytes) -> bool:
@@ -123,14 +129,18 @@ class _Counted(Remembered):
         tally = self._books.tallies[stage.stage]
         for request in requests:
             key = request.key(self.fingerprint)
+            stage.asked(key)
             if not self._books.met(key):
                 self._books.keys[stage.stage].add(key)
                 reply = self.ledger.get(key)
+                if reply is None:
+                    self._books.unknown.add(key)
                 for books in (tally, tally.models.setdefault(self.fingerprint, CallTally())):
                     if reply is None and key in self._waiting:
                         books.waiting += 1
                     else:
                         books.add(request, reply)
+            self._books.whole &= key not in self._books.unknown
             if progress is not None:
                 progress.advance()
         return []
@@ -176,15 +186,11 @@ class _Aside(Workshop):
             if not made.reused:
                 self.store.ahead.add(made.path.name)
         elif (sealed := self.sealed(stage, settings, *inputs, **named)) is None:
-            real, self.store = self.store, self.aside
-            try:
-                made = super().stage(stage, settings, *inputs, **named)
-            finally:
-                self.store = real
+            made = self._made_aside(stage, settings, *inputs, **named)
         else:
             made, tally.known = sealed, int(sealed.balance["asked"])
         if (done := self.gone_through.get(made.path)) is None:
-            here = stage.name in READ or sealed is not None
+            here = made.path.parent == self.store.artifacts
             first = [made] if stage.name in READ else inputs[0] if isinstance(inputs[0], list) else [inputs[0]]
             parts = [x for x in first if isinstance(x, Artifact)]
             seen = _seen(stage.label, made, parts, tally, sealed=here)
@@ -197,10 +203,21 @@ class _Aside(Workshop):
         self.seen[stage.label] = done.seen
         return made
 
+    def _made_aside(self, stage: Stage[S, P], settings: S, *inputs: P.args, **named: P.kwargs) -> Artifact:
+        """Make a stage in the temporary store; it is moved out of there where all that it is made of is known."""
+        real, self.store = self.store, self.aside
+        try:
+            made = super().stage(stage, settings, *inputs, **named)
+        finally:
+            self.store = real
+        known = [x for x in identified([*inputs, *named.values()]) if isinstance(x, Artifact)]
+        whole = self.books.whole and not made.reused and all(x.path.parent == real.artifacts for x in known)
+        return move_in(made, real) if whole else made
+
 
 def _seen(label: str, made: Artifact, parts: Iterable[Artifact], tally: CallTally, *, sealed: bool) -> StageForecast:
-    questions = [_size(p.question) for part in parts for p in part.read(Problem)]
-    lessons = [(_size(x.question), _size(x.answer)) for x in made.read(Lesson)]
+    questions = [_size(question) for part in parts for (question,) in part.columns(Problem, "question")]
+    lessons = [(_size(question), _size(answer)) for question, answer in made.columns(Lesson, "question", "answer")]
     n_out = next((made.count(t) for t in ("lessons", "exercises", "problems") if made.has(t)), 0)
     question_bytes = _mean(questions or [q for q, _ in lessons])
     return StageForecast(label, sealed, len(questions), n_out, question_bytes, _mean([a for _, a in lessons]), tally)

@@ -7,6 +7,7 @@ read the same. The texts are as published: lower case, tokens set apart, some ra
 import re
 from collections.abc import Iterator
 
+from orcamath.answers.wording import letter_of
 from orcamath.sources.hub_rows import copies
 from orcamath.sources.source import Found, Row, SourceSettings, each, problem_from, text_of
 
@@ -40,7 +41,7 @@ def read(settings: SourceSettings) -> Iterator[Found]:
             return row.bad(
                 "bad_options", f"has options that cannot be told apart, or no correct one among {len(options)}"
             )
-        answer = options[place] if options.count(options[place]) == 1 else "ABCDE"[place]
+        answer = options[place] if options.count(options[place]) == 1 else letter_of(place)
         return problem_from(
             row,
             settings,

@@ -5,6 +5,7 @@ For `look`, which examines a file before a recipe says how it is written; a run 
 
 import codecs
 import csv
+import re
 from itertools import islice
 from pathlib import Path
 
@@ -16,12 +17,15 @@ __all__ = ["how_written"]
 
 _BLOCK = 1 << 20
 _DELIMITERS = ",;\t|"
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_BEYOND_ASCII = re.compile(r"[^\x00-\xbf]+")
 
 
 def how_written(path: Path) -> Writing:
     """Find out a text file's encoding and, of CSV, its delimiter. Raises DataError where its bytes are none that we know.
 
-    UTF-8 and UTF-16 can be told for sure; what is neither is taken for cp1252, which is what older spreadsheets write.
+    UTF-8 and UTF-16 can be told for sure; what is neither is taken for cp1252, which is what older spreadsheets write, unless its
+    words would be of no language in Latin letters then: among the encodings of the others nothing is sure.
     """
     form = form_of(path)
     if form == ".parquet":
@@ -39,9 +43,26 @@ def _encoding(path: Path) -> str:
     elif b"\0" in head:  # Latin letters are below U+0100, so that one of their two bytes is zero
         likely = ("utf-16-le",) if head[1::2].count(0) > head[::2].count(0) else ("utf-16-be",)
     for encoding in likely:
-        if _decodes(path, encoding):
-            return encoding
+        if not _decodes(path, encoding):
+            continue
+        if encoding == "cp1252" and (word := _word_of_others(path)) is not None:
+            raise DataError(
+                f"`{path}` is no UTF-8, nor is it in Latin letters (if it is cp1251, its first word is `{word}`); save it as "
+                f"UTF-8, or name its encoding on a source, `options: {{encoding: cp1251}}`"
+            )
+        return encoding
     raise DataError(f"`{path}` is no text in UTF-8, UTF-16 or cp1252; save it as UTF-8, or is it the file you meant?")
+
+
+def _word_of_others(path: Path) -> str | None:
+    """Return the first word of letters beyond ASCII alone, as cp1251 has it, where a fifth are such; else None.
+
+    Cyrillic is that throughout when it is read as cp1252, and so is much of Greek, Hebrew or Chinese; no Latin word is.
+    """
+    with open_file(path) as opened:
+        words = _WORD.findall(opened.read(_BLOCK).decode("cp1252", "ignore"))
+    others = [word for word in words if _BEYOND_ASCII.fullmatch(word)]
+    return others[0].encode("cp1252").decode("cp1251", "replace") if 5 * len(others) > len(words) else None
 
 
 def _decodes(path: Path, encoding: str) -> bool:

@@ -19,7 +19,7 @@ __all__ = ["Fact", "Facts"]
 class Fact(BaseModel):
     """Base of facts that have parts: frozen; every part has a default, since an older version may not have said it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     others: dict[str, object] = Field({}, repr=False)
     """JSON that no field is for."""

@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 
 from orcamath.store.literals import VARIABLE
 
-__all__ = ["belongs", "filled_in", "host_named", "host_of", "is_loopback", "reach"]
+__all__ = ["OPENAI", "belongs", "filled_in", "host_named", "host_of", "is_loopback", "reach"]
 
+OPENAI = "https://api.openai.com/v1"
+"""Where a model is that has no `base_url`."""
 _NUMBER = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*")
 Reach = Literal["loopback", "private", "public"]
 

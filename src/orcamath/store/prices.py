@@ -14,7 +14,7 @@ from typing import Any
 from orcamath.errors import RecipeError, nearest
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
-from orcamath.store.hosts import belongs, host_named, is_loopback
+from orcamath.store.hosts import OPENAI, belongs, host_named, is_loopback
 
 __all__ = ["PAID_BACKENDS", "declared_price", "is_unpriced", "price_of", "prices"]
 
@@ -22,7 +22,6 @@ MAX_PRICE = 1e9
 """US dollars per million tokens: below it no bill is too large to be counted."""
 FREE = Price(0.0, 0.0)
 PAID_BACKENDS = ("openai_compatible", "openai_batch")
-_OPENAI = "api.openai.com"
 log = logging.getLogger("orcamath")
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$|-\d{4}$")
 
@@ -46,7 +45,7 @@ def price_of(settings: ModelSettings, backend: str | None = None) -> Price:
     backend, model, base_url = backend or settings.backend, settings.model, settings.base_url
     if backend not in PAID_BACKENDS:
         return FREE
-    host = host_named(base_url) if base_url else _OPENAI
+    host = host_named(base_url or OPENAI)
     if is_loopback(host):
         _say_free(model, host)
         return FREE

@@ -6,6 +6,7 @@ count; every line of theirs is indented, so that it cannot pass for one of ours.
 
 from collections.abc import Iterator
 
+from orcamath.answers.wording import letter_of
 from orcamath.records import Preference, Problem, Response
 from orcamath.view.ancestry import Ancestry, Practised
 from orcamath.visible import clip, one_line, visible
@@ -56,7 +57,7 @@ def _head(found: Ancestry, limit: int) -> Iterator[str]:
     yield "  " + _line(" · ".join(about))
     yield from _theirs(p.question, limit)
     for i, option in enumerate(p.options):
-        yield f"    {chr(ord('A') + i)}) {_line(option)}"
+        yield f"    {letter_of(i)}) {_line(option)}"
     if p.answer is not None:
         yield f"  answer known without a teacher ({p.answer_from or 'gold'}): {_line(p.answer)}"
     if p.cluster:
