@@ -108,6 +108,8 @@ def test_it_says_what_every_setting_does_and_which_names_there_are() -> None:
     learn = SCHEMA["$defs"]["LearnSettings"]["properties"]
     assert learn["loss"]["anyOf"][0]["enum"] == members("loss")
     assert "right answers only" in learn["loss"]["description"]
+    tries = SCHEMA["$defs"]["ConfirmSettings"]["properties"]["tries"]  # told where it is inherited from
+    assert "at most" in tries["description"]
     assert SCHEMA["$defs"]["ModelSettings"]["properties"]["backend"]["anyOf"][0]["enum"] == members("backend")
     assert "outside_digest" not in str(SCHEMA)
     assert "member_of" not in str(SCHEMA)
