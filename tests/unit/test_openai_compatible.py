@@ -1,6 +1,7 @@
 """The wire: one reply a request whatever the endpoint does, and clear words where no retry helps."""
 
 import asyncio
+import gc
 import logging
 import threading
 import time
@@ -146,6 +147,26 @@ def test_what_no_retry_can_mend_ends_the_run_with_the_fix(server_options, settin
         with pytest.raises(TeacherRefused, match=says):
             list(chat(server.base_url, **settings)(ask(f"question {i}") for i in range(100)))
         assert server.stats["calls"] <= 16
+
+
+@pytest.mark.parametrize("somebody_else", [False, True])
+def test_while_calls_are_under_way_the_collector_passes_by_what_was_there_before(somebody_else: bool) -> None:
+    def frozen() -> Iterator[Request]:
+        for request in [ask(f"question {i}") for i in range(3)]:
+            counts.append(gc.get_freeze_count())
+            yield request
+
+    counts: list[int] = []
+    gc.unfreeze()  # what the suite itself put by
+    if somebody_else:
+        gc.freeze()
+    try:
+        with serve(echo) as server:
+            assert len(list(chat(server.base_url)(frozen()))) == 3
+        assert min(counts) > 1000
+        assert bool(gc.get_freeze_count()) == somebody_else
+    finally:
+        gc.freeze()
 
 
 def test_inside_a_running_event_loop_it_works_as_well() -> None:
