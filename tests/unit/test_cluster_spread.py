@@ -232,12 +232,12 @@ def test_money_is_leased_from_the_driver_and_a_dead_workers_lease_is_spent(tmp_p
         assert held
         lease.settle(held, None, sent=True)
         assert purse.budget.spent_usd() >= held / NANO
-        assert far.reached("teach", 1.0).args == purse.budget.reached("teach", 1.0).args
+        assert far.reached("teach", 1.0, 7).args == purse.budget.reached("teach", 1.0, 7).args
         dead = far.meter("teach", Price(1.0, 1.0))
         assert far.grant(dead, 1_000_000) >= 1_000_000
     spent = purse.budget.spent_usd("teach")
     assert spent >= (held + 1_000_000) / NANO  # `dead` never gave back
-    assert isinstance(far.reached("teach", 1.0), CapReached)
+    assert isinstance(far.reached("teach", 1.0, 0), CapReached)
     again = Budget(tmp_path / "book", 1.0)
     assert again.spent_usd() == pytest.approx(spent)
 
