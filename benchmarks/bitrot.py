@@ -38,7 +38,7 @@ from orcamath.store.history import named_in
 from orcamath.store.ledger import Ledger
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.seals import number_of, sealed_number
-from orcamath.store.sqlite_errors import connect
+from orcamath.store.sqlite_errors import FAILED, connect
 from orcamath.student.checkpoint import resume, save_checkpoint
 from orcamath.student.facts import TrainedFacts
 from orcamath.student.model import contents
@@ -233,7 +233,7 @@ def outcome(kind: Kind, copy: Path, want: Any, warned: _Warned) -> str:
     before = warned.n
     try:
         found = kind.read(copy)
-    except (OrcamathError, sqlite3.DatabaseError):
+    except (OrcamathError, *FAILED):
         return "noticed"
     if warned.n > before:
         return "noticed"

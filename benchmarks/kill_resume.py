@@ -123,11 +123,12 @@ def kill_inside(folder: Path, url: str, stage: Made, moment: str, rng: random.Ra
     run = start(folder, url, stage.label)
     name = stage.label.split(" ")[0]
     artifacts, scratch = folder / "store" / "artifacts", folder / "store" / "scratch"
-    while run.poll() is None and not any(artifacts.glob(f".{name}-*.making")):
+    # in the store, or in the one beside it where the run's plan makes what needs no call
+    while run.poll() is None and not any((folder / "store").rglob(f".{name}-*.making")):
         time.sleep(0.0005)
     until = time.monotonic() + rng.uniform(0, stage.seconds) * 0.8
     while run.poll() is None:
-        if moment == "fold" and any(artifacts.glob(f".{name}-*.making/*")):
+        if moment == "fold" and any((folder / "store").rglob(f".{name}-*.making/*")):
             break
         if moment == "checkpoint" and any(p.is_file() for p in scratch.glob(f"{name}-*/**/*")):
             break
