@@ -70,16 +70,14 @@ class Request:
 
     def content(self) -> bytes:
         """Return what the call says, apart from who answers and which draw it is."""
-        if self._content is None:
-            prompt = (
-                list(self.token_ids) if self.token_ids is not None else [[m.role, m.content] for m in self.messages]
-            )
+        if (made := self._content) is None:
+            said = [[m.role, m.content] for m in self.messages]
             s = self.sampling
             # floats are spelled out so that 1 and 1.0 are one request
-            made = canonical([prompt, float(s.temperature), float(s.top_p), s.max_tokens, list(s.stop)])
+            sampled = [float(s.temperature), float(s.top_p), s.max_tokens, list(s.stop)]
+            made = canonical([list(self.token_ids) if self.token_ids is not None else said, *sampled])
             object.__setattr__(self, "_content", made)
-            return made
-        return self._content
+        return made
 
     def key(self, fingerprint: str) -> bytes:
         """Return the 16 bytes under which the answer of the model `fingerprint` is remembered."""

@@ -23,15 +23,20 @@ import orjson
 from orcamath.errors import ModelError
 from orcamath.machines import Serving
 
-__all__ = ["PLACES", "free_port", "served_here"]
+__all__ = ["free_port", "lacking", "served_here"]
 
-PLACES = ("{model}", "{name}", "{port}")
+_PLACES = ("{model}", "{name}", "{port}")
 """What a command must hold; `{host}` and `{gpus}` it may."""
 LOOPBACK = "127.0.0.1"
 _DEVICES = Path("/proc/driver/nvidia/gpus")
 _LAST_LINES = 20
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """A proxy of the environment is not for a server of our own."""
+
+
+def lacking(command: str, *, elsewhere: bool = False) -> list[str]:
+    """Return what a command does not hold and must; `elsewhere`: its server is to be reached from another machine."""
+    return [place for place in (*_PLACES, *(["{host}"] if elsewhere else [])) if place not in command]
 
 
 @contextlib.contextmanager
@@ -48,6 +53,7 @@ def served_here(serving: Serving, log: Path, /, host: str = LOOPBACK) -> Iterato
     words = shlex.split(serving.command)
     for mark, value in values.items():
         words = [word.replace(mark, value) for word in words]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
     with log.open("wb") as out:
         try:
             server = subprocess.Popen(
@@ -56,8 +62,8 @@ def served_here(serving: Serving, log: Path, /, host: str = LOOPBACK) -> Iterato
         except OSError as e:
             raise ModelError(f"the student's server cannot be started: {e}. `practice.server.command` names it") from e
         try:
-            _wait(server, serving, f"http://{host}:{port}/v1", log)
-            yield f"http://{host}:{port}/v1"
+            _wait(server, serving, url, log)
+            yield url
         finally:
             _stop(server)
 

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 
 from orcamath.backends.openai_compatible import OpenAICompatible
-from orcamath.backends.served import PLACES, served_here
+from orcamath.backends.served import lacking, served_here
 from orcamath.errors import RecipeError
 from orcamath.machines import Serving, StartServer
 from orcamath.ports import Replies, Reply, Request
@@ -53,8 +53,7 @@ class StudentServer:
         self.name = f"orcamath-{fingerprint[-16:]}"
         """Under which the weights must be served: another checkpoint's server is never taken for this one's."""
         self.serving = Serving(settings.line(), model, self.name, settings.start_timeout_s)
-        missing = [mark for mark in PLACES if mark not in self.serving.command]
-        if missing:
+        if missing := lacking(self.serving.command):
             raise RecipeError(f"`practice.server.command` lacks {', '.join(missing)}: {self.serving.command}")
 
     def __call__(self, requests: Iterable[Request]) -> Replies:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orcamath.assemble import size_of, student_folder
-from orcamath.backends.served import PLACES
+from orcamath.backends.served import lacking
 from orcamath.backends.wire_keys import door_of
 from orcamath.checks.trouble import Notes
 from orcamath.errors import OrcamathError
@@ -54,7 +54,7 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True, on_clust
 
 def _served(key: str, line: str, notes: Notes, *, on_cluster: bool) -> None:
     """Note a server that cannot be started here, or that nobody would reach or know."""
-    if missing := [mark for mark in (*PLACES, *(["{host}"] if on_cluster else [])) if mark not in line]:
+    if missing := lacking(line, elsewhere=on_cluster):
         where = "; on a cluster `{host}` is the address on which it is to listen" if "{host}" in missing else ""
         notes.trouble(key, f"`{line}` lacks {', '.join(missing)}: put it where the command takes it{where}")
     program = shlex.split(line)[:1]

@@ -5,7 +5,7 @@ that node's own address. An actor keeps it: the server ends with the actor, and 
 """
 
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -49,8 +49,11 @@ def served_on_a_node(ray: ModuleType, wait_s: float) -> StartServer:
                 raise our_own(e) from None
             except ray.exceptions.RayError as e:
                 raise ModelError(f"the node of the student's server is lost ({first_line(e)})") from e
-            yield url
-            log.write_bytes(ray.get(keeper.stop.remote(), timeout=wait_s))
+            try:
+                yield url
+            finally:  # however the samples ended, so that training finds the GPUs free
+                with suppress(ray.exceptions.RayError):  # its node may be lost
+                    log.write_bytes(ray.get(keeper.stop.remote(), timeout=wait_s))
         finally:
             ray.kill(keeper)
 

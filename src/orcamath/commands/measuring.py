@@ -218,9 +218,8 @@ def _source(name: str, wanted: Wanted) -> SourceSettings:
     """Read `gsm8k` (from the folder `wanted.data`, or the hub) or `NAME=FILE`, by `wanted.columns`."""
     called, sign, path = name.strip().partition("=")
     if sign:
-        split = (
-            split_named(Path(path).stem) or "test"
-        )  # a file that is named here is measured on, whatever it is called
+        # a file that is named here is measured on, whatever it is called
+        split = split_named(Path(path).stem) or "test"
         return SourceSettings(name="file", called=called, path=path, split=split, columns=dict(wanted.columns))
     return SourceSettings(name=called, path=None if wanted.data is None else str(wanted.data))
 
