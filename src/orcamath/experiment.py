@@ -66,9 +66,9 @@ def matched(recipe: Recipe, tokens: tuple[int, ...]) -> Recipe:
     return recipe.model_copy(update={"iterations": tuple(steps)})
 
 
-def seeded(recipe: Recipe, seed: int) -> Recipe:
-    """Return the recipe with this seed in all of its training. Problems and benchmarks stay what they are; so do the lessons and
-    the problems that are practised, unless the recipe says `repeat_lessons`."""
+def seeded(recipe: Recipe, seed: int, base: str | None = None) -> Recipe:
+    """Return the recipe with this seed in all of its training, and begun from another `base` where one is given. Problems
+    and benchmarks stay what they are; so do lessons and practised problems, unless the recipe says `repeat_lessons`."""
 
     def sown(settings: S | None) -> S | None:
         return None if settings is None else settings.model_copy(update={"seed": seed})
@@ -78,6 +78,8 @@ def seeded(recipe: Recipe, seed: int) -> Recipe:
         for i in recipe.iterations
     ]
     update: dict[str, Settings | None] = {"imitate": sown(recipe.imitate), "learn": sown(recipe.learn)}
+    if base is not None:
+        update["student"] = recipe.student.model_copy(update={"base": base})
     if recipe.repeat_lessons:
         update["teach"] = sown(recipe.teach)
         steps = [i.model_copy(update={"practice": _elsewhere(i.practice, seed)}) for i in steps]

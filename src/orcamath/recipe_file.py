@@ -71,7 +71,7 @@ def arms(recipe: Recipe) -> dict[str, Recipe]:
 
     Where `repeat` names several seeds, the first is the base's and its arms'; the base and each arm come again with the others.
     """
-    base = recipe.model_dump(mode="json", exclude={"variants", "repeat"})
+    base = recipe.model_dump(mode="json", exclude={"variants", "repeat", "repeat_bases"})
     out = {}
     for name, overrides in recipe.variants.items():
         raw = _merge(base, {**sized(overrides, base), "name": name})
@@ -83,19 +83,20 @@ def arms(recipe: Recipe) -> dict[str, Recipe]:
         _check_target(name, out)
     if not recipe.repeat:
         return out
-    alone = recipe.model_copy(update={"variants": {}, "repeat": ()})
     first = {name: seeded(arm, recipe.repeat[0]) for name, arm in out.items()}
-    return first | _repeated({"": alone, **out}, recipe.repeat[1:])
+    return first | _repeated(out, recipe)
 
 
-def _repeated(found: Mapping[str, Recipe], seeds: Sequence[int]) -> dict[str, Recipe]:
-    """Return every recipe again with each of the seeds; a control is matched to the arm of its own seed."""
+def _repeated(found: Mapping[str, Recipe], recipe: Recipe) -> dict[str, Recipe]:
+    """Return the recipe and its arms again with each further seed and its base; a control is matched to its seed's arm."""
+    alone = recipe.model_copy(update={"variants": {}, "repeat": (), "repeat_bases": {}})
     again = {}
-    for seed in seeds:
-        for name, arm in found.items():
+    for seed in recipe.repeat[1:]:
+        for name, arm in {"": alone, **found}.items():
+            base = recipe.repeat_bases.get(seed) if arm.student.base == recipe.student.base else None
             target = arm.match_tokens_of and once_more(arm.match_tokens_of, seed)
             update = {"name": once_more(name, seed), "match_tokens_of": target}
-            again[once_more(name, seed)] = seeded(arm, seed).model_copy(update=update)
+            again[once_more(name, seed)] = seeded(arm, seed, base).model_copy(update=update)
     if clash := again.keys() & found.keys():
         raise RecipeError(f"variant `{min(clash)}` is called as `repeat` calls a seed; give it another name")
     return again
@@ -252,7 +253,7 @@ def _own(errors: Sequence["ErrorDetails"]) -> list["ErrorDetails"]:
     above = {error["loc"] for error in errors}
 
     def shared(loc: tuple[object, ...]) -> tuple[object, ...] | None:
-        if loc[0] != "iterations" or len(loc) < 3:
+        if len(loc) < 3 or loc[0] != "iterations":
             return None
         return ("imitate", *loc[3:]) if loc[2] == "more_sft" else loc[2:]
 

@@ -5,7 +5,7 @@ A stage's settings and their defaults live beside the stage; here is only what b
 
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, ValidationInfo, field_validator, model_validator
 
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.agents.settings import AgentSettings
@@ -175,6 +175,9 @@ class Recipe(Settings):
     repeat: tuple[int, ...] = outside_digest(())
     """Seeds of training, such as [0, 1, 2]: M1 and every arm are trained once with each, and the report averages over them
     problem by problem. Empty: once, with the seeds that the sections name."""
+    repeat_bases: dict[int, str] = outside_digest({})
+    """Another base for some of the seeds, such as {4: bases/1, 5: bases/2}, so that what shows does not hang on one base. The
+    first seed has `student.base`; an arm that names a base of its own keeps it."""
     repeat_lessons: bool = outside_digest(False)
     """With another seed choose other lessons and other problems to practise on too, not only another order of training."""
     hypotheses: HypothesesSettings = outside_digest(HypothesesSettings())
@@ -213,6 +216,16 @@ class Recipe(Settings):
         if len(set(seeds)) < len(seeds):
             raise ValueError("names a seed twice; the same seed trains the same student")
         return seeds
+
+    @field_validator("repeat_bases")
+    @classmethod
+    def _of_later_seeds(cls, bases: dict[int, str], info: ValidationInfo) -> dict[int, str]:
+        if "repeat" not in info.data:  # it was refused itself
+            return bases
+        later = info.data["repeat"][1:]
+        if astray := set(bases) - set(later):
+            raise ValueError(f"seed {min(astray)} is none of {list(later)}, the seeds of `repeat` after its first")
+        return bases
 
     def models(self) -> dict[str, ModelSettings]:
         """Return the models that are asked, by role."""

@@ -251,6 +251,29 @@ def test_repeat_trains_the_base_and_every_arm_again_with_each_seed(tmp_path: Pat
     assert arms(read(tmp_path, "name: x\nrepeat: [7]\n")) == {}
 
 
+def test_some_seeds_begin_from_another_base_and_their_arms_with_them(tmp_path: Path) -> None:
+    arm = "variants: {dpo: {learn: {loss: dpo}}, own: {student: {base: mine}}}\n"
+    recipe = read(tmp_path, "name: x\nrepeat: [0, 1, 2]\nrepeat_bases: {2: other}\n" + arm)
+    bases = {name: found.student.base for name, found in arms(recipe).items()}
+    usual = recipe.student.base
+    assert bases == {
+        "dpo": usual,
+        "own": "mine",
+        "seed 1": usual,
+        "dpo · seed 1": usual,
+        "own · seed 1": "mine",
+        "seed 2": "other",
+        "dpo · seed 2": "other",
+        "own · seed 2": "mine",
+    }
+    assert all(not found.repeat_bases for found in arms(recipe).values())
+
+
+@pytest.mark.parametrize("given", ["repeat: [0, 1]\nrepeat_bases: {0: other}", "repeat_bases: {3: other}"])
+def test_a_base_for_a_seed_that_is_not_trained_or_the_first_is_refused(tmp_path: Path, given: str) -> None:
+    assert "the seeds of `repeat` after its first" in refused(tmp_path, f"name: x\n{given}\n")
+
+
 def test_a_seed_named_twice_or_an_arm_called_like_one_is_refused(tmp_path: Path) -> None:
     assert "mine.yaml:2: `repeat` = [1, 1]: names a seed twice" in refused(tmp_path, "name: x\nrepeat: [1, 1]\n")
     base = read(tmp_path, "name: x\nrepeat: [0, 1]\nvariants: {'seed 1': {}}\n")
