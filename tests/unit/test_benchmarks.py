@@ -63,6 +63,7 @@ TINY: list[Any] = [
     pytest.param("training_memory", ["--hidden", "64", "--layers", "1", "--only", "full"], "cases", marks=slow),
 ]
 BY_HAND = {
+    "beginnings",
     "clusters",
     "contamination_recall",
     "real_agents",
@@ -73,7 +74,7 @@ BY_HAND = {
     "sampling",
     "vllm_side",
 }
-"""Run by hand only: the first five need the real problem sets or a real model, the others train for minutes at any size, the
+"""Run by hand only: the first six need the real problem sets or a real model, the others train for minutes at any size, the
 last is run by an environment that has vLLM."""
 
 
