@@ -4,13 +4,16 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from orcamath.assemble import Assembled, open_chat, train_part
+from orcamath.classroom.textbook import open_chat as open_textbook
 from orcamath.cluster.engine import RayEngine
 from orcamath.cluster.settings import EngineSettings
 from orcamath.errors import CapReached, DataError, ModelError, RecipeError, TeacherRefused
@@ -18,12 +21,15 @@ from orcamath.ports import Message, Request
 from orcamath.recipe_file import load
 from orcamath.running import run_recipe
 from orcamath.settings import ModelSettings
+from orcamath.store import run_state
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Budget
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.run_folder import RunFolder
+from orcamath.store.run_state import read_state
 from orcamath.store.under_way import stage_under_way
-from orcamath.testing.server import Call, serve
+from orcamath.testing.faults import Faults
+from orcamath.testing.server import Call, of_chat, serve
 from orcamath.workshop import UntilReached
 from small_cluster import STORE, actors
 
@@ -190,10 +196,12 @@ def test_blocks_are_worked_on_in_order_and_those_of_a_lost_node_again(engine: Ra
         list(engine.machines.in_blocks(broken, range(3)))
 
 
-def made(root: Path, overrides: list[str], cluster: EngineSettings | None) -> dict[str, bytes]:
-    """Run a small classroom through a round of practice; returns every table by its stage."""
+def made(
+    root: Path, overrides: list[str], cluster: EngineSettings | None, beside: Callable[[Path], Any] = nullcontext
+) -> dict[str, bytes]:
+    """Run a small classroom through a round of practice, `beside` something; returns every table by its stage."""
     with RunFolder(root / "run") as folder:
-        with pytest.raises(UntilReached):
+        with beside(folder.path), pytest.raises(UntilReached):
             run_recipe(
                 load("classroom", overrides),
                 folder,
@@ -216,6 +224,50 @@ def test_a_recipe_makes_the_same_data_and_samples_on_a_cluster(cluster: Any, tmp
     assert here.keys() == there.keys()
     assert {"ask/problems.parquet", "teach/lessons.parquet", "practice 2/attempts.parquet"} <= here.keys()
     assert [name for name in here if here[name] != there[name]] == []
+
+
+class Killer:
+    """Kills a worker in the middle of each of some stages, once a stage."""
+
+    def __init__(self, stages: set[str]) -> None:
+        self.waiting, self.killed, self.over = set(stages), set[str](), Event()
+
+    @contextmanager
+    def __call__(self, folder: Path) -> Iterator[None]:
+        thread = Thread(target=self._run, args=(folder,))
+        thread.start()
+        try:
+            yield
+        finally:
+            self.over.set()
+            thread.join()
+
+    def _run(self, folder: Path) -> None:
+        while not self.over.wait(0.02):
+            state = read_state(folder)
+            if state is None or state.label not in self.waiting or state.n == 0 or not (there := actors("Worker")):
+                continue
+            os.kill(min(there), signal.SIGKILL)
+            self.waiting.remove(state.label)
+            self.killed.add(state.label)
+
+
+def test_a_recipe_that_loses_a_worker_in_every_kind_of_stage_makes_the_same_data(
+    cluster: Any, tmp_path: Path, small: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_state, "WRITE_EVERY_S", 0.0)  # the killer reads how far a stage is
+    textbook = of_chat(open_textbook(ModelSettings(backend="textbook")))
+    killer = Killer({"ask", "edit", "teach", "evaluate M1", "practice 2"})
+    with serve(textbook, Faults(latency_s=0.3)) as server:
+        teacher = ["backend=openai_compatible", "model=m", f"base_url={server.base_url}", "concurrency=4", "options={}"]
+        told = [*small, *(f"teacher.{one}" for one in teacher), "teacher.api_key_env=null", "student.options.chunk=2"]
+        here = made(tmp_path / "here", told, None)
+        once = server.stats["calls"]
+        there = made(tmp_path / "there", told, EngineSettings(cluster.address, workers=2), killer)
+        again = server.stats["calls"] - once
+    assert killer.killed == {"ask", "edit", "teach", "evaluate M1", "practice 2"}
+    assert [name for name in here if here[name] != there.get(name)] == []
+    assert again <= once + 3 * (4 + WINDOW)
 
 
 def test_models_are_opened_by_the_driver_as_ever(tmp_path: Path) -> None:
