@@ -7,16 +7,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orcamath.errors import DiskFull, RunBusy, SchemaTooNew
+from orcamath.errors import DataError, DiskFull, RunBusy, SchemaTooNew
 from orcamath.ports import Message, Reply, Request, Sampling, Usage
 from orcamath.store.ledger import LEDGER_VERSION, Ledger, Remembered
-from orcamath.store.ledger_format import join, pack_reply, split_prompt, unpack_reply
+from orcamath.store.ledger_format import PAGE_BYTES, join, pack_reply, split_prompt, unpack_reply
+from orcamath.store.sqlite_errors import connect, transaction
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "ledger"
 
@@ -246,6 +248,109 @@ def test_a_crash_inside_a_chunk_keeps_none_of_it(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         Remembered(Crashing(chunk=3), ledger).fill([ask(t) for t in "abcdef"])
     assert ledger.counts() == {"m": 3}
+
+
+def test_an_interrupt_while_a_chunk_is_kept_keeps_none_of_it(tmp_path: Path) -> None:
+    def interrupted() -> Iterator[tuple[Request, Reply]]:
+        for t in "abc":
+            yield ask(t), answer(ask(t), t)
+        raise KeyboardInterrupt
+
+    ledger = Ledger(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        ledger.put_together("m", interrupted())
+    ledger.commit()
+    assert ledger.counts() == {}
+    ledger.put_together("m", [(ask(t), answer(ask(t), t)) for t in "abcd"])  # nothing of the first try is built upon
+    ledger.close()
+    assert {e.reply.text for e in Ledger(tmp_path).entries("m")} == set("abcd")
+
+
+class Pressed:
+    """SQLite's connection, and Ctrl-C during one statement: Python raises it as soon as that is done."""
+
+    def __init__(self, db: sqlite3.Connection, during: str) -> None:
+        self.db, self.during = db, during
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.db, name)
+
+    def execute(self, said: str, *values: object) -> sqlite3.Cursor:
+        done = self.db.execute(said, *values)
+        if said.startswith(self.during):
+            self.during = "nothing more"
+            raise KeyboardInterrupt
+        return done
+
+
+@pytest.mark.parametrize("during", ["BEGIN", "INSERT OR IGNORE INTO calls", "COMMIT"])
+def test_an_interrupt_during_a_write_is_an_interrupt_and_the_ledger_goes_on(tmp_path: Path, during: str) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.put(ask("a"), "m", answer(ask("a"), "a"))
+    ledger.commit()
+    ledger._writer = Pressed(ledger._writer, during)  # type: ignore[assignment, arg-type]
+
+    def fill() -> None:
+        try:
+            ledger.put(ask("b"), "m", answer(ask("b"), "b"))
+        finally:
+            ledger.commit()
+
+    with pytest.raises(KeyboardInterrupt):
+        fill()
+    for text in "bc":
+        ledger.put(ask(text), "m", answer(ask(text), text))
+    ledger.close()
+    assert {e.reply.text for e in Ledger(tmp_path).entries("m")} == set("abc")
+
+
+@pytest.mark.parametrize("during", ["BEGIN", "COMMIT", "nothing"])
+def test_a_transaction_is_whole_or_nothing_and_leaves_nobody_waiting(tmp_path: Path, during: str) -> None:
+    db, other = connect(tmp_path / "a.sqlite"), connect(tmp_path / "a.sqlite", timeout=0.0)
+
+    def write() -> None:
+        with transaction(Pressed(db, during)):  # type: ignore[arg-type]
+            db.execute("CREATE TABLE t (a)")
+            if during == "nothing":
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write()
+    assert not db.in_transaction
+    with transaction(other):
+        other.execute("CREATE TABLE u (a)")
+    there = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+    assert there == ({"t", "u"} if during == "COMMIT" else {"u"})
+
+
+def test_a_transaction_that_sqlite_ended_itself_tells_why(tmp_path: Path) -> None:
+    db = connect(tmp_path / "a.sqlite")
+
+    def write() -> None:
+        with transaction(db):
+            db.execute("ROLLBACK")  # as SQLite does where there is no room
+            raise sqlite3.OperationalError("database or disk is full")
+
+    with pytest.raises(sqlite3.OperationalError, match="disk is full"):
+        write()
+
+
+@pytest.mark.parametrize("what", ["calls_key", "prompts"])
+def test_damage_that_is_met_while_writing_is_one_message(tmp_path: Path, what: str) -> None:
+    ledger = Ledger(tmp_path)
+    for i in range(2000):
+        ledger.put(ask(f"question {i}"), "m", answer(ask(f"question {i}"), "a"))
+    ledger.close()
+    shard = tmp_path / "shard-0.sqlite"
+    with closing(sqlite3.connect(shard)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name=?", (what,)).fetchone()
+    content = bytearray(shard.read_bytes())
+    content[(page - 1) * PAGE_BYTES : page * PAGE_BYTES] = b"\xff" * PAGE_BYTES
+    shard.write_bytes(content)
+    ledger = Ledger(tmp_path)
+    with pytest.raises(DataError, match=r"shard-0\.sqlite` is damaged .*orcamath fsck"):
+        ledger.put(ask("new"), "m", answer(ask("new"), "a"))
+    ledger.close()
 
 
 def test_little_room_stops_sending_and_keeps_all_that_came(tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from orcamath.ports import Message, Request
 from orcamath.store.ledger import Ledger
 from orcamath.testing import Faults, serve, stub
@@ -67,6 +69,62 @@ def test_the_second_interrupt_leaves_at_once(tmp_path: Path) -> None:
         assert fill.poll() is None  # it waits for what is under way
         fill.send_signal(signal.SIGINT)
         fill.communicate(timeout=10)
+
+
+PRESS = """
+import signal, sys
+from pathlib import Path
+from orcamath.backends.openai_compatible import open_chat
+from orcamath.ports import Message, Request
+from orcamath.settings import ModelSettings
+from orcamath.store.ledger import Ledger, Remembered
+where, known = sys.argv[3], int(sys.argv[4])
+chat = open_chat(ModelSettings(model="m", base_url=sys.argv[1], concurrency=4, timeout_s=60))
+model = Remembered(chat, Ledger(Path(sys.argv[2])))
+pulled = 0
+
+class Counted:
+    n = 0
+    def advance(self, n, *, spent_usd=0.0):
+        self.n += n
+        if where == "kept" and self.n == 40:
+            signal.raise_signal(signal.SIGINT)
+
+def requests(n):
+    global pulled
+    for i in range(n):
+        pulled = i + 1
+        if where == "pulled" and i == 30:
+            signal.raise_signal(signal.SIGINT)
+        yield Request((Message("user", f"question {i}"),))
+    if where == "all pulled":
+        signal.raise_signal(signal.SIGINT)
+
+model.fill(Request((Message("user", f"question {i}"),)) for i in range(known))
+try:
+    model.fill(requests(40), Counted())
+    print("went on")
+except KeyboardInterrupt:
+    print("interrupted", pulled, model.ledger.counts()["m@-"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "known", "pulled"),
+    [
+        ("pulled", 40, 31),  # all is remembered: nothing to wait for
+        ("all pulled", 40, 40),
+        ("all pulled", 0, 40),
+        ("kept", 0, 40),  # the last reply was handed on: the loop does not turn again
+        ("kept", 39, 40),
+    ],
+)
+def test_an_interrupt_is_never_lost(tmp_path: Path, where: str, known: int, pulled: int) -> None:
+    with serve(stub()) as server:
+        command = [sys.executable, "-c", PRESS, server.base_url, str(tmp_path), where, str(known)]
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=env)
+        assert done.stdout.split() == ["interrupted", str(pulled), str(server.stats["completions"])], done.stderr
 
 
 def test_a_key_is_in_no_file_of_a_run(tmp_path: Path, monkeypatch) -> None:

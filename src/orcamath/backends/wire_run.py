@@ -3,7 +3,8 @@
 The loop runs inside `next()`, in the caller's own thread: no queue between threads, no lock, and a request is pulled only
 when there is room for it (at most `concurrency` ahead of the replies). Equal keys in flight are sent once. On Ctrl-C, or
 when something makes further calls pointless, nothing new is sent, calls under way are waited for and handed on, and then
-the reason is raised; a second Ctrl-C leaves at once. Closing the iterator cancels.
+the reason is raised; a second Ctrl-C leaves at once, and so does the first where nothing is under way. Closing the iterator
+cancels.
 """
 
 import asyncio
@@ -54,24 +55,29 @@ class _Run:
         self.more, self.closed = True, False
         self.why: BaseException | None = None
         self.owed = 0
+        """Requests that were pulled and whose replies are not handed on and kept yet."""
 
     def stop(self, why: BaseException) -> None:
-        """Send nothing new; give calls under way some time."""
-        self.more = False
+        """Send nothing new, and raise `why` in the end; the first one counts."""
+        self.more, self.flight.stopping = False, True
         if self.why is None:
-            self.why, self.flight.stopping = why, True
-            self.cancel(self.tasks - self.flight.on_wire)
-            self.loop.call_later(GRACE_S, self.cancel, self.tasks)
+            self.why = why
+            self.loop.call_soon_threadsafe(self.wind_down)
+
+    def wind_down(self) -> None:
+        """Give calls under way some time."""
+        self.cancel(self.tasks - self.flight.on_wire)
+        self.loop.call_later(GRACE_S, self.cancel, self.tasks)
 
     def cancel(self, tasks: set[asyncio.Task[None]]) -> None:
         for task in tasks:
             task.cancel()
 
     def interrupt(self, *_: object) -> None:
-        if self.why is not None:  # the second time: leave
+        if self.why is not None or self.closed or not self.owed:  # the second time, or nothing to wait for: leave
             raise KeyboardInterrupt
         _log.warning("stopping: waiting for %d calls under way; Ctrl-C again leaves at once", len(self.flight.on_wire))
-        self.loop.call_soon_threadsafe(self.stop, KeyboardInterrupt())
+        self.stop(KeyboardInterrupt())
 
     def launch(self) -> None:
         """Pull requests while there is room."""
@@ -109,8 +115,8 @@ class _Run:
                     break
                 self.loop.run_forever()
             while self.ready:
-                self.owed -= 1
                 yield self.ready.popleft()
+                self.owed -= 1  # now that it is kept
         if self.why is not None:
             raise self.why
 

@@ -12,8 +12,7 @@ import math
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -21,7 +20,7 @@ from orcamath.errors import CapReached, SchemaTooNew
 from orcamath.ports import Request, Usage
 from orcamath.store.bill import NOTHING, Price, believed, most_tokens, prompt_bytes
 from orcamath.store.leases import LEASE, NANO, checksum, committed, doubts_in
-from orcamath.store.sqlite_errors import connect, explained
+from orcamath.store.sqlite_errors import connect, explained, transaction
 from orcamath.text.money import dollars
 
 __all__ = [
@@ -192,7 +191,7 @@ class Budget:
             self._open()
 
     def _open(self) -> None:
-        with self._alone():
+        with transaction(self._db):
             version = self._db.execute("PRAGMA user_version").fetchone()[0]
             if version > BUDGET_VERSION:
                 raise SchemaTooNew(
@@ -210,7 +209,7 @@ class Budget:
     def meter(self, stage: str, price: Price) -> Lease:
         """Open a lease for one stage; nothing is granted yet."""
         holder = f"process {os.getpid()} on {socket.gethostname()}"
-        with explained(self.path, "the budget"), self._alone():
+        with explained(self.path, "the budget"), transaction(self._db):
             row = self._db.execute(
                 "INSERT INTO leases(stage, holder, granted, spent, calls, open) VALUES (?,?,0,0,0,1)", (stage, holder)
             ).lastrowid
@@ -245,7 +244,7 @@ class Budget:
 
     def grant(self, lease: Booked, lacking: int) -> int:
         """Add to a lease, by a block if the caps allow one, by less if not; returns how much, 0 if not even `lacking`."""
-        with explained(self.path, "the budget"), self._alone():
+        with explained(self.path, "the budget"), transaction(self._db):
             room = [lacking + _block(self.cap)]
             for cap, of in ((self.cap, None), (self.stage_caps.get(lease.stage), lease.stage)):
                 if cap is not None:
@@ -257,7 +256,7 @@ class Budget:
 
     def give_back(self, lease: Booked, spent: int) -> None:
         """End a lease with what it really cost."""
-        with explained(self.path, "the budget"), self._alone():
+        with explained(self.path, "the budget"), transaction(self._db):
             self._write("open=0, granted=?", lease, spent)
             self._db.execute("UPDATE leases SET spent=? WHERE id=?", (spent, lease.number))
             self._summed(lease.number)
@@ -268,16 +267,6 @@ class Budget:
             lease.close()
         self._leases = []
         self._db.close()
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def _write(self, how: str, lease: Booked, amount: int) -> None:
         query = f"UPDATE leases SET {how}, spent=?, calls=?, replaced=?, above=? WHERE id=?"  # noqa: S608

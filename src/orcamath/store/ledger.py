@@ -18,7 +18,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from orcamath.errors import DiskFull, RepliesDamaged, RunBusy
+from orcamath.errors import DiskFull, OrcamathError, RepliesDamaged, RunBusy
 from orcamath.ports import Reply, Request
 from orcamath.store.ledger_care import STORED, Spoilt, forget_models, spoilt, stored_reply
 from orcamath.store.ledger_format import (
@@ -79,7 +79,7 @@ class Ledger:
         self._held = 0
         self._late: threading.Thread | None = None
         self._begun = threading.Event()
-        self._failed: DiskFull | None = None
+        self._failed: OrcamathError | None = None
         self._models: dict[str, int] = {}
         self._prefixes: dict[str, int] = {}
         self._prompts: OrderedDict[bytes, int] = OrderedDict()
@@ -131,16 +131,19 @@ class Ledger:
         return n
 
     def put(self, request: Request, fingerprint: str, reply: Reply) -> None:
-        """Remember one reply; durable after at most COMMIT_S seconds or COMMIT_N replies. Raises DiskFull."""
+        """Remember one reply; durable after at most COMMIT_S seconds or COMMIT_N replies.
+
+        Raises DiskFull where it cannot be written, DataError where the file is damaged.
+        """
         assert reply.error is None, "a failure of the wire is never remembered"
         parts = split_prompt(request)
         packed = pack_reply(reply, parts)
         with self._guard:
             db = self._own()
             try:
-                if not self._pending:
+                if not db.in_transaction:
                     db.execute("BEGIN IMMEDIATE")
-                    self._since = time.monotonic()
+                    self._pending, self._since = 0, time.monotonic()
                     self._begun.set()
                 self._pending += 1
                 model = self._model(db, fingerprint)
@@ -151,32 +154,40 @@ class Ledger:
                 )
                 if not self._held and (self._pending >= COMMIT_N or time.monotonic() - self._since > COMMIT_S):
                     self.commit()
-            except sqlite3.OperationalError as e:
-                raise self._full(e) from e
+            except FAILED as e:
+                raise self._broken(e) from e
 
     def commit(self) -> None:
-        """Make everything put so far durable. Raises DiskFull."""
+        """Make everything put so far durable. Raises as `put`."""
         with self._guard:
             if self._failed is not None:
                 raise self._failed
-            if self._pending and self._writer is not None:
+            if self._writer is not None and self._writer.in_transaction:
                 try:
                     self._writer.execute("COMMIT")
-                except sqlite3.OperationalError as e:
-                    raise self._full(e) from e
-                self._pending = 0
+                except FAILED as e:
+                    raise self._broken(e) from e
 
     def put_together(self, fingerprint: str, replies: Iterable[tuple[Request, Reply]]) -> None:
-        """Remember replies, durable at once: all or none. Raises DiskFull."""
+        """Remember replies, durable at once: all or none. Raises as `put`."""
         with self._guard:
             self.commit()
             self._held += 1
             try:
                 for request, reply in replies:
                     self.put(request, fingerprint, reply)
+            except BaseException:
+                self._forget_uncommitted()
+                raise
             finally:
                 self._held -= 1
             self.commit()
+
+    def _forget_uncommitted(self) -> None:
+        if self._writer is not None and self._writer.in_transaction:
+            with suppress(*FAILED):  # the first failure is the one that is told
+                self._writer.execute("ROLLBACK")
+        self._clear_caches()
 
     def roomy(self) -> bool:
         """Tell whether there is still room to remember what is being paid for."""
@@ -227,16 +238,15 @@ class Ledger:
                 if self._failed is None:
                     self.commit()
                 elif self._writer is not None and self._writer.in_transaction:
-                    with suppress(sqlite3.OperationalError):  # what fits is kept
+                    with suppress(*FAILED):  # what fits is kept
                         self._writer.execute("COMMIT")
             finally:
                 late, self._late = self._late, None
                 for db in {*self._readers.values()} | ({self._writer} if self._writer else set()):
                     db.close()
-                self._readers, self._writer, self._pending, self._failed = {}, None, 0, None
+                self._readers, self._writer, self._failed = {}, None, None
                 self._looked = -LOOK_EVERY_S
-                for cache in (self._models, self._prefixes, self._prompts):
-                    cache.clear()
+                self._clear_caches()
                 if self._lock is not None:
                     self._lock.close()
                     self._lock = None
@@ -251,17 +261,17 @@ class Ledger:
             self._begun.clear()
             time.sleep(COMMIT_S)
             with self._guard:
-                if self._late is threading.current_thread() and self._pending and not self._held:
-                    try:
+                if self._late is threading.current_thread() and not self._held:
+                    with suppress(OrcamathError):  # the next put says so
                         self.commit()
-                    except DiskFull as e:
-                        self._failed = e  # the next put says so
 
-    def _full(self, e: sqlite3.OperationalError) -> DiskFull:
-        self._failed = DiskFull(
-            f"the ledger in `{self.folder}` cannot be written ({e}). Nothing more is sent; make room and run again"
-        )
+    def _broken(self, e: sqlite3.Error | UnicodeDecodeError) -> OrcamathError:
+        self._failed = of_sqlite(self._path, "the ledger", e)
         return self._failed
+
+    def _clear_caches(self) -> None:
+        for cache in (self._models, self._prefixes, self._prompts):
+            cache.clear()
 
     def _shards(self) -> dict[Path, sqlite3.Connection]:
         if time.monotonic() - self._looked > LOOK_EVERY_S:

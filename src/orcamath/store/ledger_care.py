@@ -13,7 +13,7 @@ from orcamath.errors import RunBusy
 from orcamath.ports import Reply
 from orcamath.store.ledger_format import Unreadable, open_shard, unpack_body, unpack_reply
 from orcamath.store.locks import holder_of, take
-from orcamath.store.sqlite_errors import explained
+from orcamath.store.sqlite_errors import explained, transaction
 
 __all__ = ["STORED", "Spoilt", "forget_models", "spoilt", "stored_reply"]
 
@@ -52,15 +52,14 @@ def forget_models(path: Path, fingerprints: Collection[str]) -> int:
     """Drop every call of these models from a shard and give the space back; returns how many. Raises RunBusy."""
     n = 0
     with _alone(path), explained(path, "the ledger"), closing(open_shard(path)) as db:
-        db.execute("BEGIN IMMEDIATE")
-        for name in fingerprints:
-            n += db.execute(
-                "DELETE FROM calls WHERE model=(SELECT id FROM models WHERE fingerprint=?)", (name,)
-            ).rowcount
-            db.execute("DELETE FROM models WHERE fingerprint=?", (name,))
-        db.execute("DELETE FROM prompts WHERE id NOT IN (SELECT prompt FROM calls)")
-        db.execute("DELETE FROM prefixes WHERE id NOT IN (SELECT prefix FROM prompts)")
-        db.execute("COMMIT")
+        with transaction(db):
+            for name in fingerprints:
+                n += db.execute(
+                    "DELETE FROM calls WHERE model=(SELECT id FROM models WHERE fingerprint=?)", (name,)
+                ).rowcount
+                db.execute("DELETE FROM models WHERE fingerprint=?", (name,))
+            db.execute("DELETE FROM prompts WHERE id NOT IN (SELECT prompt FROM calls)")
+            db.execute("DELETE FROM prefixes WHERE id NOT IN (SELECT prefix FROM prompts)")
         db.execute("VACUUM")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return n

@@ -22,7 +22,7 @@ import orjson
 
 from orcamath.errors import SchemaTooNew
 from orcamath.ports import Message, Reply, Request, Sampling, Usage
-from orcamath.store.sqlite_errors import connect, explained
+from orcamath.store.sqlite_errors import connect, explained, transaction
 
 __all__ = [
     "LEDGER_VERSION",
@@ -71,18 +71,13 @@ def _open(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA journal_mode=WAL")
     db.execute("PRAGMA synchronous=NORMAL")  # survives any crash of this program; a power cut may cost the last moments
     if _version(db) < LEDGER_VERSION:
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(db):
             version = _version(db)  # another process may have been quicker
             if version == 0:
                 _create(db)
             elif version == 1:
                 _from_version_1(db)
             db.execute(f"PRAGMA user_version={LEDGER_VERSION}")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
     elif (version := _version(db)) > LEDGER_VERSION:
         db.close()
         raise SchemaTooNew(

@@ -1,17 +1,17 @@
-"""What a failing SQLite file means, said once: damage in the file is told apart from a disk, a right or a limit.
+"""How a SQLite file is opened and written, and what a failure means: damage is told apart from a disk, a right or a limit.
 
-In: the path, what the file is for, SQLite's error. Out: the error to raise. Nothing here touches the file.
+In: the path, what the file is for, SQLite's error. Out: a connection, a transaction, or the error to raise.
 """
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from orcamath.errors import DataError, DiskFull, OrcamathError
 
-__all__ = ["FAILED", "connect", "explained", "of_sqlite"]
+__all__ = ["FAILED", "connect", "explained", "of_sqlite", "transaction"]
 
 FAILED = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite raises; the second where its message repeats a damaged name."""
@@ -53,6 +53,20 @@ def _connected(where: str, timeout: float) -> sqlite3.Connection:
     db = sqlite3.connect(where, isolation_level=None, timeout=timeout, check_same_thread=False, uri=True)
     db.text_factory = lambda text: text.decode("utf-8", "replace")
     return db
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Write all that the block says, or nothing where it ends otherwise; whoever else writes waits meanwhile."""
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # a full disk may have ended it; an interrupt may come before the block begins
+            with suppress(*FAILED):  # the first failure is the one that is told
+                db.execute("ROLLBACK")
+        raise
 
 
 def of_sqlite(path: Path, what: str, e: sqlite3.Error | UnicodeDecodeError) -> OrcamathError:
