@@ -140,11 +140,19 @@ def bootstrap(scores: Sequence[Sequence[float]], *, resamples: int = RESAMPLES, 
 def bootstrap_difference(
     first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Interval:
-    """Second − first, each (its own number of seeds × the same items): items are resampled together."""
+    """Second − first, each (its own number of seeds × the same items): items are resampled together.
+
+    Where all n items differ alike, no resample does; the limits are then as far as items unseen so far can move the mean: each
+    by 1 at most either way, and as many of them as Wilson's upper limit for 0 of n.
+    """
     one, two = _table(first), _table(second)
     if one.shape[1] != two.shape[1]:
         raise ValueError(f"paired comparison needs the same items on both sides, not {one.shape[1]} and {two.shape[1]}")
-    return _resampled(two.mean(axis=0) - one.mean(axis=0), resamples, seed)
+    items = two.mean(axis=0) - one.mean(axis=0)
+    if items.min() < items.max():
+        return _resampled(items, resamples, seed)
+    alike, others = float(items[0]), wilson(0, len(items)).high
+    return Interval(alike, alike - others * (1 + alike), alike + others * (1 - alike))
 
 
 def _table(scores: Sequence[Sequence[float]]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":

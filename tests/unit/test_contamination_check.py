@@ -114,6 +114,21 @@ def test_asdivs_xml(tmp_path: Path) -> None:
     assert check_files([tmp_path / "ASDiv.xml"], [tests]).flagged["2"]["ge"] == 1
 
 
+def test_asdivs_xml_is_known_by_its_ending_and_a_torn_or_bottomless_one_is_told(tmp_path: Path) -> None:
+    whole = "<ProblemSet>" + "<Problem><Body>B.</Body><Question>Q?</Question><Answer>1</Answer></Problem>" * 2
+    packed = gzip.compress(f"{whole}</ProblemSet>".encode())
+    (tmp_path / "A.XML").write_text(f"{whole}</ProblemSet>")
+    (tmp_path / "b.xml.gz").write_bytes(packed)
+    assert [len(list(questions([tmp_path / name]))) for name in ("A.XML", "b.xml.gz")] == [2, 2]
+    for name, content, said in (
+        ("torn.xml.gz", packed[:-9], "cannot be read to its end"),
+        ("bottomless.xml.gz", gzip.compress(b" " * 70_000_000), "holds more than"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(DataError, match=said):
+            list(questions([tmp_path / name]))
+
+
 def test_settings_that_make_no_sense_are_refused() -> None:
     for wrong in ({"ngrams": ()}, {"ngrams": (0,)}, {"threshold": 0}, {"threshold": 1.5}, {"top": 0}):
         with pytest.raises(ValidationError):

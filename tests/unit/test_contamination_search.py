@@ -40,6 +40,8 @@ def test_the_stop_words_are_nltks_179() -> None:
         ("1,319 — “two-thirds” of Tom’s 3.5%", ["1319", "twothirds", "of", "toms", "35"]),
         ("Don't", ["dont"]),  # punctuation goes first, so the stop word `don't` is not met
         ("a\tb\n\n c", ["a", "b", "c"]),
+        ("ap\u00adples, five\u200b\ufeff of them", ["apples", "five", "of", "them"]),  # nobody sees these
+        ("Jose\u0301 pays \uff11\uff12", ["jos\u00e9", "pays", "12"]),
         ("", []),
         ("?!", []),
     ],
@@ -172,6 +174,7 @@ BURIED = (
         (QUESTION, {"paper", "every_pair", "containment", "masked"}),
         (QUESTION.replace("12", "31").replace("8", "5").replace("20", "17"), {"paper", "every_pair", "masked"}),
         (BURIED, {"containment"}),
+        (QUESTION.replace("r", "r\u200b"), {"paper", "every_pair", "containment", "masked"}),
         ("A bakery sells 40 loaves at 3 dollars each. What does it earn?", set()),
     ],
 )

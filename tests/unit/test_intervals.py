@@ -137,13 +137,35 @@ def test_bootstrap_is_seeded_and_shows_each_seed() -> None:
 
 def test_bootstrap_difference_is_paired_by_item() -> None:
     first = [[float(i % 2) for i in range(200)]]
-    assert bootstrap_difference(first, first) == (0.0, 0.0, 0.0)
+    assert bootstrap_difference(first, first).point == 0.0
     better = [[1.0 if i < 40 else v for i, v in enumerate(first[0])]]
     found = bootstrap_difference(first, better)
     assert found.point == pytest.approx(0.1)
     assert found.low > 0
     with pytest.raises(ValueError, match="same items"):
         bootstrap_difference(first, [[1.0]])
+
+
+@pytest.mark.parametrize(
+    ("n", "each", "better"),
+    [
+        (1, 1.0, False),
+        (2, 1.0, False),
+        (5, 1.0, True),
+        (50, 1.0, True),
+        (2, -1.0, False),
+        (2, 0.5, False),
+        (9, 0.0, False),
+    ],
+)
+def test_where_all_items_differ_alike_a_difference_is_no_point_and_a_few_show_nothing(
+    n: int, each: float, better: bool
+) -> None:
+    first = [[0.5 - each / 2] * n] * 2
+    found = bootstrap_difference(first, [[0.5 + each / 2] * n] * 3)
+    assert (found.point, found.excludes_zero) == (each, better)
+    assert -1 <= found.low < found.high <= 1
+    assert found.high - found.low == pytest.approx(2 * wilson(0, n).high)
 
 
 def test_crossed_intervals_are_as_wide_as_what_moves_together() -> None:

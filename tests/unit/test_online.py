@@ -181,6 +181,15 @@ def test_rounds_take_every_problem_before_any_comes_again() -> None:
     assert all(len(r) == 3 for r in rounds_of(3, settings(rounds=2, problems=64)))
 
 
+@pytest.mark.parametrize(("n", "problems"), [(1, 1), (3, 2), (5, 4), (7, 3), (9, 8), (3, 64)])
+def test_no_problem_comes_twice_in_a_round_and_none_is_forgotten(n: int, problems: int) -> None:
+    for seed in range(20):
+        plan = rounds_of(n, settings(rounds=3 * n, problems=problems, seed=seed))
+        assert all(len(set(r)) == len(r) == min(n, problems) for r in plan)
+        flat = [i for r in plan for i in r]
+        assert all(sorted(flat[k : k + n]) == list(range(n)) for k in range(0, len(flat), n))
+
+
 class Likes:
     """A judge that calls right what begins with a word; may stop after so many answers, or leave some open."""
 

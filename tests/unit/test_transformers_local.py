@@ -194,6 +194,17 @@ def test_among_equals_a_draw_does_not_depend_on_the_other_rows(n: int) -> None:
     assert torch.equal(draw_tokens(logits, one, top_p, uniform), torch.cat(alone))
 
 
+@pytest.mark.parametrize("n", [5, 820, 5000])
+def test_a_draw_does_not_depend_on_how_the_other_rows_are_drawn(n: int) -> None:
+    made = torch.Generator().manual_seed(n)
+    logits, uniform = 3 * torch.randn(60, n, generator=made), torch.rand(60, generator=made)
+    ways = [(1.0, 1.0), (1.0, 0.9), (0.0, 1.0), (0.0, 0.9), (0.7, 0.5)]
+    temperature, top_p = torch.tensor(ways * 12).unbind(1)
+    rows = (logits, temperature, top_p, uniform)
+    alone = [draw_tokens(*(of[i : i + 1] for of in rows)) for i in range(60)]
+    assert torch.equal(draw_tokens(*rows), torch.cat(alone))
+
+
 def test_grouped_heads_decode_as_single_ones_do() -> None:
     for kv_heads in (1, 4):
         model = tiny_model(kv_heads=kv_heads)

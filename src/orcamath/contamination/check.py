@@ -16,7 +16,7 @@ from orcamath.contamination.words import stop_words
 from orcamath.errors import DataError, UsageError, nearest
 from orcamath.records import Problem, Rejected
 from orcamath.sources import asdiv
-from orcamath.sources.rows import rows
+from orcamath.sources.rows import form_of, rows
 from orcamath.sources.source import SourceSettings, Unsplit
 from orcamath.sources.svamp import joined_text
 from orcamath.text.columns import QUESTION_COLUMNS
@@ -109,7 +109,7 @@ def questions(
     for path in paths:
         if path.is_dir() or not path.exists():
             raise DataError(f"there is no file `{path}`; check the path (of a folder, name the files)")
-        for row in _asdiv(path) if ".xml" in path.suffixes else rows(path):
+        for row in _asdiv(path) if form_of(path) == ".xml" else rows(path):
             if isinstance(row, Rejected):
                 raise DataError(f"{row.item} {row.detail}; mend or remove that line")
             values = row.row() if isinstance(row, Problem) else row.values

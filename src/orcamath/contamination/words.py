@@ -46,18 +46,21 @@ def stop_words() -> tuple[str, ...]:
 
 @lru_cache
 def _removed() -> dict[int, None]:
-    # ASCII punctuation as Python counts it (with $ + < = > ^ ` | ~), and what Unicode calls punctuation: curly quotes, dashes
-    unicode_marks = (i for i in range(128, 0x10000) if unicodedata.category(chr(i)).startswith("P"))
+    # ASCII punctuation as Python counts it (with $ + < = > ^ ` | ~), and what Unicode calls punctuation (curly quotes, dashes) or
+    # format: soft hyphens and spaces without width, which nobody sees within a word
+    unicode_marks = (i for i in range(128, 0x10000) if unicodedata.category(chr(i)) in _UNSEEN_OR_MARKS)
     return dict.fromkeys([*map(ord, string.punctuation), *unicode_marks])
 
 
+_UNSEEN_OR_MARKS = frozenset("Cf Pc Pd Ps Pe Pi Pf Po".split())
 _ASCII_REMOVED = str.maketrans("", "", string.punctuation)
 
 
 def split_words(text: str) -> list[str]:
-    """Return the words of a text, lower case, without punctuation, stop words still among them."""
-    # the small table is many times faster, and nearly every text is ASCII
-    return text.lower().translate(_ASCII_REMOVED if text.isascii() else _removed()).split()
+    """Return the words of a text, lower case, no punctuation, stop words still among them; letters in one spelling (NFKC)."""
+    if text.isascii():  # nearly every text is, and the small table is many times faster
+        return text.lower().translate(_ASCII_REMOVED).split()
+    return unicodedata.normalize("NFKC", text).lower().translate(_removed()).split()
 
 
 class Block(NamedTuple):

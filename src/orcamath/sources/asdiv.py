@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from xml.parsers import expat
 
 from orcamath.errors import DataError
-from orcamath.reading import open_file
+from orcamath.reading import read_whole
 from orcamath.records import Rejected
 from orcamath.sources.hub_rows import copies
-from orcamath.sources.rows import FORMS, files_of, rows
+from orcamath.sources.rows import FORMS, files_of, form_of, rows
 from orcamath.sources.source import (
     Found,
     Row,
@@ -66,9 +66,8 @@ def _rows(settings: SourceSettings) -> Iterator[Row | Rejected]:
         yield from copies(settings, ())
         return
     for path in files_of(settings, ("asdiv", "*"), (".xml", *FORMS)):
-        if ".xml" in (s.lower() for s in path.suffixes):
-            with open_file(path) as file:
-                yield from _xml(file.read(), path.name)
+        if form_of(path) == ".xml":
+            yield from _xml(read_whole(path), path.name)
         else:
             yield from rows(path)
 

@@ -13,6 +13,8 @@ __all__ = ["Asked", "Sampled", "draw_tokens", "uniforms"]
 
 TOP = 1_024
 """Most candidates looked at first; where a row's nucleus is wider than that, all are sorted."""
+UNREAD = 1e-6
+"""The nucleus of a row whose token is chosen otherwise: as narrow as can be, so that no sorting is for its sake."""
 
 
 class Asked(NamedTuple):
@@ -46,16 +48,23 @@ def draw_tokens(logits: Tensor, temperature: Tensor, top_p: Tensor, uniform: Ten
     `logits` [n, V]; `temperature`, `top_p`, `uniform` [n]. The nucleus holds the likeliest tokens up to and including the one
     that reaches `top_p` (arXiv 1904.09751).
     """
-    greedy = logits.argmax(-1)
-    warm = temperature > 0
-    if not bool(warm.any()):
-        return greedy
+    picked, warm = logits.argmax(-1), temperature > 0
+    whole, narrow = warm & (top_p >= 1), warm & (top_p < 1)
+    some_whole, some_narrow = torch.stack([whole.any(), narrow.any()]).tolist()
+    if not some_whole and not some_narrow:
+        return picked
     scaled = logits.float() / torch.where(warm, temperature, 1.0)[:, None]
-    if bool((top_p >= 1).all()):
-        cumulative = F.softmax(scaled, -1).cumsum(-1)
-        picked = (cumulative <= (uniform * cumulative[:, -1])[:, None]).sum(-1).clamp(max=logits.shape[-1] - 1)
-        return torch.where(warm, picked, greedy)
-    return torch.where(warm, _from_nucleus(scaled, top_p, uniform), greedy)
+    if some_whole:  # each row by its own way, whatever its neighbours' is
+        picked = torch.where(whole, _from_all(scaled, uniform), picked)
+    if some_narrow:
+        picked = torch.where(narrow, _from_nucleus(scaled, torch.where(narrow, top_p, UNREAD), uniform), picked)
+    return picked
+
+
+def _from_all(scaled: Tensor, uniform: Tensor) -> Tensor:
+    """Choose a token a row among all, which stand in order of their ids."""
+    cumulative = F.softmax(scaled, -1).cumsum(-1)
+    return (cumulative <= (uniform * cumulative[:, -1])[:, None]).sum(-1).clamp(max=scaled.shape[-1] - 1)
 
 
 def _from_nucleus(scaled: Tensor, top_p: Tensor, uniform: Tensor) -> Tensor:

@@ -58,13 +58,17 @@ class _Run(NamedTuple):
 
 
 def rounds_of(n: int, settings: OnlineSettings) -> list[list[int]]:
-    """Return each round's problems, by number: one shuffle of all after the other, each taken up where the last round ended."""
+    """Return each round's problems, by number: one shuffle of all after the other, each taken up where the last round ended.
+
+    No problem comes twice in a round: those of a round that a shuffle's end began come last in the next one.
+    """
     order: list[int] = []
+    size = min(settings.problems, n)
     for epoch in range(-(-settings.rounds * settings.problems // max(n, 1))):
         again = list(range(n))
         random.Random(f"{settings.seed}/online/{epoch}").shuffle(again)
-        order += again
-    size = min(settings.problems, n)
+        begun = order[len(order) // max(size, 1) * size :]
+        order += sorted(again, key=begun.__contains__)
     return [order[i * size : (i + 1) * size] for i in range(settings.rounds)]
 
 
