@@ -9,15 +9,16 @@ rule is `gold_sources`; the rest is ours. Agreement is not truth: a problem that
 (docs/log.md has figures).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from orcamath.answers import alike, same
-from orcamath.records import Problem, Settings, Verified
+from orcamath.records import Lesson, Problem, Settings, Verified
 
-__all__ = ["Check", "VerifySettings", "confirms", "verify"]
+__all__ = ["Check", "VerifySettings", "confirms", "one_a_problem", "verify"]
 
 Rule = Literal["off", "mark", "drop"]
 
@@ -79,6 +80,18 @@ def confirms(problem: Problem, answers: Sequence[str], least: int = 1) -> bool:
     ]
     ours = sum(n for n, agrees in votes if agrees)
     return ours >= least and ours >= max((n for n, agrees in votes if not agrees), default=0)
+
+
+def one_a_problem(lessons: Iterable[Lesson]) -> Iterator[Lesson]:
+    """Yield one lesson of every problem, in order: its first verified one, or its first where none is.
+
+    Lessons of one problem stand together, as `teach` writes them; of one that comes again the later ones are left out.
+    """
+    seen: set[str] = set()
+    for problem, group in groupby(lessons, key=lambda lesson: lesson.problem_id):
+        if problem not in seen:
+            seen.add(problem)
+            yield max(group, key=lambda lesson: lesson.verified != "unverified")
 
 
 def _against_known(problem: Problem, answer: str, rule: Rule, outvoted: bool) -> Check:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from orcamath.commands.models import pose_as_chat
-from orcamath.errors import UsageError
+from orcamath.errors import UsageError, WireDown
 from orcamath.intervals import wilson
 from orcamath.judges.rules import RulesJudge
 from orcamath.ports import Reply, Request, Usage
@@ -23,7 +23,7 @@ from scripted import writing
 
 
 class Script:
-    """A model that says what a table says: (question, draw) → (text, finish reason)."""
+    """A model that says what a table says: (question, draw) → (text, finish reason); `error` never comes through."""
 
     fingerprint = "script"
     chunk = None
@@ -36,8 +36,8 @@ class Script:
         for request in requests:
             self.asked += 1
             text, finish = self.lines[request.messages[0].content, request.draw]
-            usage = Usage(10, len(text.split()))
-            yield Reply(request.key(self.fingerprint), text, finish, usage)  # type: ignore[arg-type]
+            usage, key = Usage(10, len(text.split())), request.key(self.fingerprint)
+            yield Reply(key, error="no route") if finish == "error" else Reply(key, text, finish, usage)  # type: ignore[arg-type]
 
 
 def problems(*answers: str, source: str = "bench") -> list[Problem]:
@@ -165,6 +165,15 @@ def test_asking_again_asks_nothing(tmp_path: Path) -> None:
             lambda out, m=model: evaluate(out, EvaluateSettings(), read, m, pose_as_chat, RulesJudge()),
         )  # type: ignore[misc]
     assert script.asked == 2
+
+
+@pytest.mark.parametrize("lost", [{0}, {0, 3}, {1, 2, 4, 5}, {1, 2}, {0, 1, 2, 3, 4, 5}])
+def test_a_benchmark_of_which_some_draws_never_came_through_is_left_open(tmp_path: Path, lost: set[int]) -> None:
+    tests = problems("4", "4")
+    calls = enumerate((t.question, draw) for t in tests for draw in range(3))
+    script = Script({call: ("#### 4", "error" if i in lost else "stop") for i, call in calls})
+    with pytest.raises(WireDown, match="call"):
+        run(tmp_path, tests, script, samples=2, temperature=0.7)
 
 
 def test_samples_need_a_temperature() -> None:

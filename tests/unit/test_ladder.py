@@ -126,6 +126,13 @@ def test_a_call_that_never_came_through_does_not_go_up(tmp_path: Path) -> None:
     assert rungs.asked() == [1, 0]
 
 
+def test_nor_does_a_second_try_that_never_came_through(tmp_path: Path) -> None:
+    rungs = Rungs(tmp_path, lambda request: None if request.draw else "who knows", answers(buys="#### 7"))
+    with pytest.raises(WireDown):
+        rungs.teach(GOLD, tries=2, temperature=0.7)
+    assert rungs.asked() == [2, 0]
+
+
 CHEAP = {"backend": "textbook", "options": {"seed": 1, "careless": {"draw": 0.5}, "price": [1, 2]}}
 DEAR = {"backend": "textbook", "options": {"price": [100, 200]}}
 

@@ -8,7 +8,7 @@ import pytest
 from orcamath.commands.models import pose_as_chat
 from orcamath.errors import WireDown
 from orcamath.ports import Reply, Request, Usage
-from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected
+from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Verified
 from orcamath.stages.practice import PracticeSettings, practise
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Ledger, Remembered
@@ -91,6 +91,24 @@ def test_the_yardstick_and_the_teachers_solution(tmp_path: Path, gated: Artifact
     assert (by_teacher.reference, by_teacher.solution, by_teacher.label) == ("1", "it is 1", "teacher")
     fresh = next(iter(practised(tmp_path, gated, problems="fresh", label="known_answer").read(Exercise)))
     assert (fresh.reference, fresh.solution) == ("7", None)
+
+
+@pytest.mark.parametrize(
+    ("verified", "label", "reference", "solution"),
+    [
+        (("unverified", "gold", "gold"), "teacher", "1", "text 1"),
+        (("unverified", "gold", "gold"), "known_answer", "1", "text 1"),  # confirmed, if not by the first
+        (("unverified", "agreement", "agreement"), "teacher", "1", "text 1"),
+        (("gold", "gold", "unverified"), "teacher", "0", "text 0"),
+        (("unverified", "unverified", "unverified"), "teacher", "0", "text 0"),
+    ],
+)
+def test_of_several_lessons_the_first_verified_one_is_the_yardstick(
+    tmp_path: Path, verified: tuple[Verified, ...], label: str, reference: str, solution: str
+) -> None:
+    lessons = [Lesson.make(ONE, f"text {i}", str(i), "teacher", draw=i, verified=v) for i, v in enumerate(verified)]
+    made = practised(tmp_path, sealed(tmp_path, "gate", lessons=lessons, problems=[]), label=label)
+    assert [(e.reference, e.solution) for e in made.read(Exercise)] == [(reference, solution)]
 
 
 HIDDEN = Problem.make("hid", "ask_me_anything", "t", answer="3", answer_from="hidden_number")

@@ -24,7 +24,7 @@ from orcamath.records import Problem, Rejected, Settings, outside_digest
 from orcamath.store.artifacts import Output
 from orcamath.store.ledger import Remembered
 
-__all__ = ["Agent", "CallSettings", "Item", "TopP", "drive", "examine", "fill", "fold_replies", "write"]
+__all__ = ["Agent", "CallSettings", "Item", "TopP", "came_through", "drive", "examine", "fill", "fold_replies", "write"]
 
 
 class Item(Protocol):
@@ -150,19 +150,19 @@ def fold_replies(
     """
     books = Counter[str]() if out is None else out.agents.setdefault(agent.name, Counter())
     for item in items():
-        for draw in range(tries):
-            request = agent.request(item, draw)
-            if draw and request.sampling.temperature == 0:
+        for heard in _heard(agent, item, chat, tries):
+            if heard is None:
                 break
-            reply = chat.reply(request)
-            if reply is None:
-                break
-            parsed = examine(agent, reply, item)
+            reply, parsed = heard
             if out is not None:
                 _book(parsed, reply, out, books, final)
             if not isinstance(parsed, Rejected):
                 yield from ((item, made) for made in parsed if not isinstance(made, Rejected))
-                break
+
+
+def came_through(agent: Agent[In, Made], item: In, chat: Remembered, *, tries: int = 1) -> bool:
+    """Tell whether nothing more is owed of an item: a reply could be read, or every try of it came back."""
+    return None not in _heard(agent, item, chat, tries)
 
 
 def write(
@@ -215,11 +215,26 @@ def _book(parsed: Sequence[object] | Rejected, reply: Reply, out: Output, books:
 
 def _again(agent: Agent[In, Made], item: In, chat: Remembered, draw: int) -> Request | None:
     """Return the call to ask next where every draw before could not be read; a wire failure is not asked here."""
-    for earlier in range(draw):
-        request = agent.request(item, earlier)
+    request = agent.request(item, draw)
+    if request.sampling.temperature == 0:
+        return None
+    heard = _heard(agent, item, chat, draw)
+    return request if all(found is not None and isinstance(found[1], Rejected) for found in heard) else None
+
+
+def _heard(
+    agent: Agent[In, Made], item: In, chat: Remembered, tries: int
+) -> Iterator[tuple[Reply, Sequence[Made | Rejected] | Rejected] | None]:
+    """Yield an item's remembered replies and what each was read as, up to the first that could be; None where one is owed."""
+    for draw in range(tries):
+        request = agent.request(item, draw)
+        if draw and request.sampling.temperature == 0:
+            return
         reply = chat.reply(request)
-        if request.sampling.temperature == 0 or reply is None:
-            return None
-        if not isinstance(examine(agent, reply, item), Rejected):
-            return None
-    return agent.request(item, draw)
+        if reply is None:
+            yield None
+            return
+        parsed = examine(agent, reply, item)
+        yield reply, parsed
+        if not isinstance(parsed, Rejected):
+            return

@@ -22,6 +22,7 @@ from orcamath.stages.aiming import Placed, Round, placed
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
+from orcamath.verify import one_a_problem
 
 __all__ = ["GrowSettings", "JoinSettings", "PickFacts", "PickSettings", "grown", "pick"]
 
@@ -115,10 +116,9 @@ def _commonest(earlier: Sequence[Round]) -> dict[str, Mistake]:
 def _problems(gated: Artifact) -> Iterator[Problem]:
     """Yield the problems that were taught, then those left for practice, each once."""
     seen = set[str]()
-    for lesson in gated.read(Lesson):
-        if lesson.problem_id not in seen:
-            seen.add(lesson.problem_id)
-            yield lesson.problem(lesson.gold or lesson.final_answer)
+    for lesson in one_a_problem(gated.read(Lesson)):
+        seen.add(lesson.problem_id)
+        yield lesson.problem(lesson.gold or lesson.final_answer)
     yield from (p for p in gated.read(Problem) if p.id not in seen)
 
 

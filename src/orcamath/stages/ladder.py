@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from orcamath.agents import solver as solvers
-from orcamath.agents.driver import fill, fold_replies
-from orcamath.agents.solver import Assignment, Solution, Solver
+from orcamath.agents.driver import came_through, fill, fold_replies
+from orcamath.agents.solver import Assignment, Solution
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.stages.teach import GOES_UP, Held, RungFacts, TeachFacts, TeachSettings, choice, lessons_of, warnings_of
 from orcamath.store.artifacts import Artifact, Output
@@ -101,7 +101,7 @@ class _Rung:
             items = posed(problem)
             folded = fold_replies(solver, partial(iter, items), self.teacher, self.out, tries=settings.tries)
             solutions = [solution for _, solution in folded]
-            if self._came_through(solver, items):
+            if all(came_through(solver, item, self.teacher, tries=settings.tries) for item in items):
                 yield from self._kept(problem, solutions)
         self.n.update(self.out.agents.get(solver.name, {}))
 
@@ -116,9 +116,6 @@ class _Rung:
             lessons=self.n["lessons"],
             verified=self.n["verified"],
         )
-
-    def _came_through(self, solver: Solver, items: Sequence[Assignment]) -> bool:
-        return all(self.teacher.reply(solver.request(item, 0)) is not None for item in items)
 
     def _kept(self, problem: Problem, solutions: Sequence[Solution]) -> Iterator[Lesson]:
         """Yield a problem's lessons, or send it up."""

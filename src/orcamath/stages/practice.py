@@ -24,6 +24,7 @@ from orcamath.stages.serving import ServerSettings
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
+from orcamath.verify import one_a_problem
 from orcamath.worked import n_equations, n_steps
 
 __all__ = ["PracticeFacts", "PracticeSettings", "exercises_of", "practise", "sampled"]
@@ -213,10 +214,9 @@ def _exercises(out: Output, settings: PracticeSettings, gated: Artifact) -> Iter
     """Build the exercises that have a yardstick; those without one are rejected by name."""
     seen: set[str] = set()
     if settings.problems != "fresh":
-        for lesson in gated.read(Lesson):
-            if lesson.problem_id not in seen:  # a problem may have several lessons: it is practised once
-                seen.add(lesson.problem_id)
-                yield from _of_lesson(out, settings, lesson)
+        for lesson in one_a_problem(gated.read(Lesson)):  # a problem may have several lessons: it is practised once
+            seen.add(lesson.problem_id)
+            yield from _of_lesson(out, settings, lesson)
     if settings.problems != "lessons":
         for problem in gated.read(Problem):
             if problem.id not in seen:
