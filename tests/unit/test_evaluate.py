@@ -19,7 +19,7 @@ from orcamath.scoring.scores import Sample, flexible, majority, pass_at_k, sizes
 from orcamath.stages.evaluate import EvaluateSettings, evaluate
 from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.store.ledger import Ledger, Remembered
-from scripted import writing
+from scripted import Scripted, writing
 
 
 class Script:
@@ -47,7 +47,7 @@ def problems(*answers: str, source: str = "bench") -> list[Problem]:
     ]
 
 
-def run(tmp_path: Path, tests: list[Problem], script: Script, **chosen: object) -> Artifact:
+def run(tmp_path: Path, tests: list[Problem], script: Script | Scripted, **chosen: object) -> Artifact:
     store, ways = Store(tmp_path), EvaluateSettings(**chosen)  # type: ignore[arg-type]
     read = store.stage("benchmarks", 1, None, [], writing({"problems": tests}))
     model = Remembered(script, Ledger(tmp_path / "ledger"))
@@ -237,3 +237,10 @@ def test_reported_sizes() -> None:
     assert sizes(1) == [1]
     assert sizes(6) == [1, 2, 4, 6]
     assert sizes(8) == [1, 2, 4, 8]
+
+
+@pytest.mark.parametrize("lost", [{0}, {1, 2, 3, 4}, {2}], ids=["greedy", "sampled", "one draw"])
+def test_an_endpoint_that_refuses_some_of_the_answers_is_what_the_error_names(tmp_path: Path, lost: set[int]) -> None:
+    script = Scripted(lambda request: None if request.draw in lost else "#### 4")
+    with pytest.raises(WireDown, match="connection reset"):
+        run(tmp_path, problems("4", "5"), script, samples=4, temperature=0.7)

@@ -19,6 +19,7 @@ from orcamath.running import run_recipe
 from orcamath.stages.ladder import teach_by_ladder
 from orcamath.stages.teach import RungFacts, TeachFacts, TeachSettings
 from orcamath.store.artifacts import Artifact, Store
+from orcamath.store.names import arm_folder
 from orcamath.store.prices import price_of
 from orcamath.store.run_folder import RunFolder
 from orcamath.verify import VerifySettings
@@ -186,7 +187,8 @@ def test_the_report_shows_what_a_verified_lesson_cost(tmp_path: Path) -> None:
     with RunFolder(tmp_path / "runs" / "r") as folder, pytest.raises(UntilReached):
         run_recipe(recipe(), folder, Store(tmp_path), until="teach", quiet=True)
     results = fold(tmp_path / "runs" / "r", Store(tmp_path))
-    cheap, dear, whole, alone = results.ladder
+    ((stage, (cheap, dear, whole, alone)),) = results.ladders
+    assert stage == "teach"
     assert (cheap.problems, whole.problems, alone.problems) == (60, 60, 60)
     assert cheap.verified + dear.verified == whole.verified == 60
     assert dear.problems == 60 - cheap.verified
@@ -196,6 +198,23 @@ def test_the_report_shows_what_a_verified_lesson_cost(tmp_path: Path) -> None:
     assert alone.usd_each is not None
     assert cheap.usd_each < whole.usd_each < alone.usd_each
     assert "What a verified lesson cost" in render_page(results)
+
+
+def test_an_arm_whose_teachers_are_others_has_a_ladder_of_its_own(tmp_path: Path) -> None:
+    careful = {**CHEAP, "options": {"seed": 1, "careless": {"draw": 0.1}, "price": [3, 6]}}
+    arms = {"careful": {"ladder": [careful]}, "the same": {"learn": {"beta": 0.2}}}
+    folder = tmp_path / "runs" / "r"
+    recipes = {folder: recipe(variants=arms)}
+    recipes |= {folder / "arms" / arm_folder(name): recipe(name=name, **more) for name, more in arms.items()}
+    for place, told in recipes.items():
+        with RunFolder(place) as one, pytest.raises(UntilReached):
+            run_recipe(told, one, Store(tmp_path), until="teach", quiet=True)
+    results = fold(folder, Store(tmp_path))
+    base, own = results.ladders
+    assert (base.stage, own.stage) == ("teach", "careful: teach")
+    assert own.rows[0].verified > base.rows[0].verified
+    assert own.rows[0].usd == pytest.approx(3 * (base.rows[0].usd or 0.0), rel=0.1)
+    assert "What a verified lesson cost, careful: teach" in render_page(results)
 
 
 def test_dollars_by_hand_and_a_price_that_nobody_knows() -> None:

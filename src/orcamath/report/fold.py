@@ -4,7 +4,7 @@ The rows of the score tables are `rows`; here is what became of problems, which 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ from orcamath.records import Lesson, Problem, Record, Rejected, Scored
 from orcamath.report.arms import ArmFolder, Made, arms_of, key_of, load_artifact, made, own, steps_of
 from orcamath.report.duels import Duels, duels
 from orcamath.report.hypotheses import Settled, settled_hypotheses
-from orcamath.report.ladder import RungRow, ladder
+from orcamath.report.ladder import Ladder, ladder
 from orcamath.report.lengths import AnswerLength, LessonKind, answer_lengths, lesson_kinds
 from orcamath.report.mistakes import MistakeTable, mistakes_of_rounds, mistakes_of_students
 from orcamath.report.moved import Moved, moved
@@ -109,8 +109,8 @@ class Results(NamedTuple):
     lesson_kinds: tuple[LessonKind, ...] = ()
     mistakes: tuple[MistakeTable, ...] = ()
     """Of students on each benchmark, then of the rounds of practice."""
-    ladder: tuple[RungRow, ...] = ()
-    """What a verified lesson cost, where a ladder of teachers solved."""
+    ladders: tuple[Ladder, ...] = ()
+    """What a verified lesson cost, of each stage in which a ladder of teachers solved."""
     settled: tuple[Settled, ...] = ()
     """What became of the recipe's hypotheses."""
     doubts: tuple[tuple[str, int, int], ...] = ()
@@ -151,9 +151,7 @@ def fold(folder: Path, store: Store) -> Results:
         **_looks(students, base, made(shown, store)),
         settled=tuple(_settled(arms[0].recipe, students, base)),
         doubts=tuple((stage, *counts) for stage, counts in sorted(account.doubts.items())),
-        ladder=tuple(
-            ladder(arms[0].recipe, taught.rungs if isinstance(taught := facts.get("teach"), TeachFacts) else ())
-        ),
+        ladders=tuple(_ladders(shown, store)),
     )
 
 
@@ -178,6 +176,13 @@ def _settled(recipe: Mapping[str, object], students: list[Student], base: Mappin
     return (
         settled_hypotheses(settings, students, problems.read(Problem)) if problems is not None and settings.test else []
     )
+
+
+def _ladders(shown: Sequence[ArmFolder], store: Store) -> Iterator[Ladder]:
+    recipes = {arm.name: arm.recipe for arm in shown}
+    for arm, label, _, a in made(shown, store):
+        if isinstance(taught := facts_of(a), TeachFacts) and taught.rungs:
+            yield Ladder(key_of(arm, label), tuple(ladder(recipes[arm], taught.rungs)))
 
 
 def _facts(arms: Iterable[ArmFolder], store: Store) -> Iterator[tuple[str, Facts]]:

@@ -14,7 +14,7 @@ from orcamath.stages.teach import RungFacts
 from orcamath.store.budget import Price
 from orcamath.store.prices import price_of
 
-__all__ = ["RungRow", "ladder"]
+__all__ = ["Ladder", "RungRow", "ladder"]
 
 
 class RungRow(NamedTuple):
@@ -32,6 +32,13 @@ class RungRow(NamedTuple):
     def usd_each(self) -> float | None:
         """Dollars a verified lesson."""
         return None if self.usd is None or not self.verified else self.usd / self.verified
+
+
+class Ladder(NamedTuple):
+    """What one stage's lessons cost."""
+
+    stage: str
+    rows: tuple[RungRow, ...]
 
 
 def ladder(recipe: Mapping[str, Any], rungs: Sequence[RungFacts]) -> list[RungRow]:

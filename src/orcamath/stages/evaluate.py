@@ -88,11 +88,10 @@ def evaluate(
     problems = _chosen(benchmarks, settings)
 
     def asked() -> Iterator[_Asked]:
-        for problem in problems:
-            for request in _requests(problem, settings, pose):
-                yield _Asked(problem, request)
+        return (_Asked(p, request) for p in problems for request in _requests(p, settings, pose))
 
-    n_answers = len(problems) * (1 if settings.samples == 1 else settings.samples + 1)
+    n_each = 1 if settings.samples == 1 else settings.samples + 1
+    n_answers = len(problems) * n_each
     out.progress.begin("evaluate", n_answers)
     model.fill((a.request for a in asked()), out.progress)
     n_asked = out.calls.n
@@ -108,7 +107,8 @@ def evaluate(
             group = list(rows)
             out.progress.advance(len(group))
             problem = next(p for p in by_id if p.id == problem_id)
-            tallies.setdefault(problem.source, _Tally()).add(problem, group)
+            if len(group) == n_each:  # else a call failed on the wire, and nothing is sealed
+                tallies.setdefault(problem.source, _Tally()).add(problem, group)
             yield from group
 
     out.write("scored", scored())
