@@ -9,6 +9,7 @@ import pytest
 from orcamath.intervals import Interval, Paired, paired, wilson
 from orcamath.records import Lesson, Problem
 from orcamath.report import sections
+from orcamath.report.drawn import growth
 from orcamath.report.fold import Example, Origin, Results, StageRow, fold
 from orcamath.report.page import render_page, write_page
 from orcamath.report.rows import Contrast, ResultRow
@@ -426,3 +427,13 @@ def test_a_part_of_the_test_is_not_placed_among_published_scores(page: str) -> N
 def test_bare_facts_of_judge_and_gate_are_enough(results: Results) -> None:
     bare = {"gate": GateFacts(flagged={"1": {}}), "KTO + NLL: judge 2": JudgeFacts(outcomes={"agrees": 1})}
     assert "KTO + NLL: judge 2" in Reader(render_page(results._replace(facts=bare))).text
+
+
+def test_an_origin_of_which_nothing_is_left_counts_for_nothing(results: Results) -> None:
+    lost, kept = Origin("agent", 9, 7, 0, 0), Origin("seed", 5, 4, 3, 4)
+    some = results._replace(origins=(lost, kept))
+    assert ("lessons", "3") in sections.head(some)
+    assert "agent: 9 written, 0 no duplicate, 7 taught, 0 in the lessons" in growth(some)
+    unsearched = results._replace(origins=(lost, kept._replace(collected=0, trained_on=0)))
+    assert ("lessons", "11") in sections.head(unsearched)
+    assert "seed: 5 written, 5 no duplicate" in growth(unsearched)

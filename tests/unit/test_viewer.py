@@ -52,7 +52,9 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         (Query("problems", "Ada apples"), 10),
         (Query("problems", '"apples ada"'), 0),
         (Query("problems", '"has 7 apples"'), 3),
-        (Query("problems", "appl"), 58),  # the last word may be a beginning
+        (Query("problems", "appl"), 58),  # a word may be a beginning
+        (Query("problems", "Ada + appl = ?"), 10),  # signs are no words
+        (Query("problems", "+ ="), 0),
         (Query("problems", "ask1"), 0),  # ids of these are no hash, so they are words
         (Query("lessons", filters={"origin": "suggester_editor"}), 7),
         (Query("attempts", filters={"outcome": "agrees"}), 4),

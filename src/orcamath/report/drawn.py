@@ -85,7 +85,11 @@ def _point(x: float, share: Interval) -> tuple[float, float, float, float]:
 def growth(results: Results) -> Markup:
     """Draw how many problems of each origin were written, stayed after the duplicate search, were taught, became lessons."""
     columns = ["written", "no duplicate", "taught", "in the lessons"]
-    bands = [(o.origin, (o.problems, o.collected or o.problems, o.taught, o.trained_on)) for o in results.origins]
+    searched = any(o.collected for o in results.origins)
+    bands = [
+        (o.origin, (o.problems, o.collected if searched else o.problems, o.taught, o.trained_on))
+        for o in results.origins
+    ]
     about = "; ".join(
         f"{band}: " + ", ".join(f"{n} {c}" for n, c in zip(counts, columns, strict=True)) for band, counts in bands
     )

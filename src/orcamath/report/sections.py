@@ -155,7 +155,7 @@ class Timed(NamedTuple):
 def head(results: Results) -> list[tuple[str, str]]:
     """Return the few figures that stand at the top."""
     figures = [(f"held-out problems, {b}", f"{n:,}") for b, n in {r.benchmark: r.n for r in results.rows}.items()]
-    lessons = sum(o.trained_on or o.taught for o in results.origins)
+    lessons = sum(o.trained_on for o in results.origins) or sum(o.taught for o in results.origins)
     if lessons:
         figures.append(("lessons", f"{lessons:,}"))
     if results.rows:

@@ -44,7 +44,7 @@ class LearnFacts(TrainedFacts):
     n_off_topic: int = 0
     n_cut: int = 0
     n_tokens_without_gradient: int = 0
-    """Scored for KTO's baseline."""
+    """Scored by the reference, each answer once, and by the student for KTO's baseline at every step."""
     student: str = ""
     reference: str = ""
     """Fingerprints of the models it began from and was held against."""

@@ -5,6 +5,7 @@ Reference log-probs are computed once a response, and the reference model is let
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from orcamath.errors import DataError, ModelError
 from orcamath.records import Preference, Rejected
@@ -87,7 +88,7 @@ def train_on_preferences(
         dropped=dict(sorted(dropped.items())),
         **_counts(groups),
         n_answer_tokens=sum(len(r) for g in trained for r in g.responses),
-        n_tokens_without_gradient=_scored(asked, trained, apart=apart) if "z0" in need else 0,
+        n_tokens_without_gradient=_scored(asked, compared or ()),
         warnings=tuple(watch.said),
         student=student.fingerprint,
         reference=reference.fingerprint,
@@ -122,9 +123,10 @@ def _asked(
         )
 
 
-def _scored(asked: Sequence[Posed], trained: Sequence[Group], *, apart: bool) -> int:
-    """Count the tokens that were scored without gradient: by the reference, and for a baseline of the step's own answers."""
-    return sum(p.n_tokens for p in asked) + (0 if apart else sum(g.n_tokens for g in trained))
+def _scored(asked: Sequence[Posed], compared: Sequence[Sequence[Compared]]) -> int:
+    """Count the tokens that are scored without gradient: by the reference, once each, and by the student for its baselines."""
+    baselines = (c.posed for step in compared for c in step)
+    return sum(p.n_tokens for p in chain(dict.fromkeys(asked), baselines))
 
 
 def _groups(

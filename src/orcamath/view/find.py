@@ -1,6 +1,6 @@
 """Search, filters, order and pages over the viewer's index. In: a question as typed. Out: the rows of one page, inert and small.
 
-Words are joined by *and*; `"a phrase"` stays together; the last word may be a beginning. The beginning of an id finds it.
+Words are joined by *and*; `"a phrase"` stays together; every word may be a beginning. The beginning of an id finds it.
 """
 
 import re
@@ -116,11 +116,15 @@ def _matching(query: Query) -> tuple[str, list[object]]:
 
 
 def _expression(text: str) -> str:
-    """Write what was typed as an expression of FTS5's in which nothing of it is an operator."""
+    """Write what was typed as an expression of FTS5's in which nothing of it is an operator.
+
+    Signs alone are no words there, and `3 + 5` with one of them in it would find nothing: they are left out.
+    """
     pieces = []
     for phrase, word in _PHRASE.findall(text):
-        quoted = '"' + (phrase or word).replace('"', " ").replace("\0", " ") + '"'
-        pieces.append(quoted if phrase else quoted + "*")
+        if any(map(str.isalnum, phrase or word)):
+            quoted = '"' + (phrase or word).replace('"', " ").replace("\0", " ") + '"'
+            pieces.append(quoted if phrase else quoted + "*")
     return " AND ".join(pieces) or '""'
 
 
