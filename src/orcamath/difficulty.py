@@ -19,6 +19,7 @@ from orcamath.records import Exercise, Settings
 __all__ = [
     "Aim",
     "Place",
+    "Placing",
     "Rate",
     "SampleRecord",
     "Until",
@@ -125,19 +126,27 @@ def pooled(found: Mapping[str, SampleRecord], family_of: Mapping[str, str]) -> d
     return rates
 
 
+class Placing(NamedTuple):
+    """Where a problem lies, why in words, and the rate that says so; none where there are too few samples."""
+
+    place: Place
+    why: str
+    rate: Rate = Rate()
+
+
 def place(
     problem: str, aim: Aim, found: Mapping[str, SampleRecord], families: Mapping[str, Rate], family: str
-) -> tuple[Place, str]:
-    """Return where a problem lies, and why in words."""
+) -> Placing:
+    """Place a problem by its own samples, or by its family's."""
     own = found.get(problem)
     if own is not None and own.against is not None:
-        return "label_contradicted", f"no sample reaches the label, most say {own.against}"
+        return Placing("label_contradicted", f"no sample reaches the label, most say {own.against}", own.rate)
     rate, whose = (
         (own.rate, "")
         if own is not None and own.rate.n >= aim.least
         else (families.get(family, Rate()), " in its family")
     )
     if rate.n < aim.least or (whose and not aim.families):
-        return "unknown", "too few earlier samples"
+        return Placing("unknown", "too few earlier samples")
     said: Place = "too_easy" if rate.share > aim.high else "too_hard" if rate.share < aim.low else "aimed"
-    return said, f"{rate}{whose} in an earlier round, aim {aim.low:g} to {aim.high:g}"
+    return Placing(said, f"{rate}{whose} in an earlier round, aim {aim.low:g} to {aim.high:g}", rate)

@@ -69,8 +69,8 @@ def verify(problem: Problem, answers: Sequence[str], settings: VerifySettings) -
     return [Check("unverified") for _ in answers]
 
 
-def confirms(problem: Problem, answers: Sequence[str], least: int = 1) -> bool:
-    """Tell whether solutions confirm a problem's known answer: so many reach it, and no other answer is reached by more."""
+def confirms(problem: Problem, answers: Sequence[str], least: int = 1, share: float = 0.0) -> bool:
+    """Tell whether solutions confirm a problem's known answer: so many, and that share of them, reach it, no other by more."""
     known = problem.answer
     if known is None:
         return False
@@ -79,7 +79,8 @@ def confirms(problem: Problem, answers: Sequence[str], least: int = 1) -> bool:
         (len(g), same(problem.answer_kind, answers[g[0]], known, problem.question, problem.options)) for g in groups
     ]
     ours = sum(n for n, agrees in votes if agrees)
-    return ours >= least and ours >= max((n for n, agrees in votes if not agrees), default=0)
+    others = max((n for n, agrees in votes if not agrees), default=0)
+    return ours >= max(least, share * len(answers), others)
 
 
 def one_a_problem(lessons: Iterable[Lesson]) -> Iterator[Lesson]:

@@ -62,6 +62,10 @@ PENS = "Ann has 3 pens and buys 4 at $2 each. How many pens has she now?"
         ("A friend brought her 20 pairs of socks.", 0, "A friend brought her some pairs of socks."),
         ("Of the 5 birds 1 left.", 1, "Of the 5 birds some left."),
         ("Of the 5 birds 1 died.", 1, "Of the 5 birds some died."),
+        ("A hat is red, and that's 4 more than a cap.", 0, "A hat is red, and that's some more than a cap."),
+        ("It’s 5 miles to her house.", 0, "It’s some miles to her house."),
+        ("There's 3 of them.", 0, "There's some of them."),
+        ("The shop's 5 clerks left.", 0, "The shop's clerks left."),
         ("There is 1 game on Monday.", 0, "There is a certain number of games on Monday."),
     ],
 )

@@ -106,6 +106,13 @@ def test_earlier_rounds_say_what_is_practised_and_why(tmp_path: Path) -> None:
 
 
 def test_what_is_aimed_at_comes_before_what_is_unknown(tmp_path: Path) -> None:
+    found = made(tmp_path / "all", aim={"families": False})
+    rates = {c.problem_id: (c.right, c.n) for c in found.read(Chosen)}
+    assert rates == {
+        MIDDLE.id: (2, 4),
+        KIN.id: (0, 0),
+        ALONE.id: (0, 0),
+    }  # its family's samples do not speak for KIN here
     found = made(tmp_path, aim={"families": False}, max_problems=1)
     assert [e.question for e in found.read(Exercise)] == ["middle"]
     assert found.said(PracticeFacts).aimed["unknown"] == 2

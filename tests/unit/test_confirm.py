@@ -43,6 +43,25 @@ def test_a_known_answer_is_confirmed_unless_another_is_reached_more_often(
     assert confirms(hidden(MAY, "48"), answers, least) is confirmed
 
 
+@pytest.mark.parametrize(
+    ("answers", "share", "confirmed"),
+    [
+        (["48"], 0.5, True),
+        (["48", "24"], 0.5, True),
+        (["48", "24", "36"], 0.5, False),  # one hit among guesses
+        (["48", "24", "36", "48"], 0.5, True),
+        (["48", *map(str, range(1, 8))], 0.5, False),
+        (["48", *map(str, range(1, 8))], 0.1, True),
+        (["48", "48", "24"], 0.75, False),
+        ([], 0.5, False),
+    ],
+)
+def test_an_accidental_hit_among_many_solutions_confirms_nothing(
+    answers: list[str], share: float, confirmed: bool
+) -> None:
+    assert confirms(hidden(MAY, "48"), answers, share=share) is confirmed
+
+
 def test_several_solutions_outvote_a_known_answer_in_teaching_too() -> None:
     checks = verify(hidden(MAY, "48"), ["24", "48", "24"], VerifySettings())
     assert [c.verified for c in checks] == ["unverified"] * 3

@@ -80,8 +80,12 @@ def test_an_agent_of_ones_own_writes_problems_that_say_whose_they_are(tmp_path: 
         with pytest.raises(UntilReached):
             run_recipe(recipe, folder, store, until="agent again", quiet=True)
         made = {s["label"]: s["artifact"] for s in folder.read_json("stages.json")["stages"]}["agent again"]
+        seeds = {s["label"]: s["artifact"] for s in folder.read_json("stages.json")["stages"]}["seeds"]
     problems = list(read_table(store.artifacts / made / "problems.parquet", Problem))
     assert len(problems) == 4
+    clusters = {p.id: p.cluster for p in read_table(store.artifacts / seeds / "problems.parquet", Problem)}
+    assert [p.cluster for p in problems] == [clusters[p.parents[0]] for p in problems]
+    assert None not in clusters.values()
     assert {(p.origin, p.source, p.licence, p.round, len(p.parents)) for p in problems} == {
         ("again", "my_source", "CC0-1.0", 1, 1)
     }

@@ -54,6 +54,8 @@ def test_math_verify_answers_from_its_own_process(verify: MathVerify) -> None:
     assert verify("\\frac{1}{2}", "0.5") is True
     assert verify("1", "2") is False
     assert verify("", "x") is None
+    long = "x + " * 300
+    assert verify(f"{long}1", f"{long}2") is None  # alike as far as they would be read
 
 
 def test_a_worker_that_dies_is_replaced(verify: MathVerify) -> None:

@@ -148,8 +148,9 @@ def judged_of(problem: str, *pairs: tuple[str, Outcome]) -> list[Judged]:
     return [Judged(attempt(text, draw, problem), outcome) for draw, (text, outcome) in enumerate(pairs)]
 
 
-def test_a_donor_with_the_same_answer_is_passed_over_and_few_problems_lend_few(tmp_path: Path) -> None:
-    cases = [(exercise("a"), []), (exercise("b"), []), (exercise("c", reference="9"), [])]
+@pytest.mark.parametrize("spelled", ["7", "7.0", "$7", "seven"])
+def test_a_donor_with_the_same_answer_is_passed_over_and_few_problems_lend_few(tmp_path: Path, spelled: str) -> None:
+    cases = [(exercise("a"), []), (exercise("b", reference=spelled), []), (exercise("c", reference="9"), [])]
     rows = {r.problem_id: r for r in run(tmp_path, cases).read(Preference)}
     assert [r.text for r in rows["a"].negatives] == ["so c\n#### 7"]
     assert len(rows["c"].negatives) == 2

@@ -59,6 +59,13 @@ def test_test_problems_are_left_out_and_counted_and_repeats_kept_once(bench: Ben
     assert made.balance["rejected"] == {"same_row": 1, "test_split": 1}
 
 
+def test_nor_are_verdicts_on_test_problems_learnt_from(bench: Bench, tmp_path: Path) -> None:
+    rows = [{"question": f"1+{i}?", "response": "2", "label": 1, "split": s} for i, s in enumerate(("train", "test"))]
+    made = started(bench, tmp_path / "own.jsonl", "verdicts", *rows)
+    assert [e.question for e in made.read(Exercise)] == ["1+0?"]
+    assert made.balance["rejected"] == {"test_split": 1}
+
+
 def test_lessons_find_the_short_answer_in_the_solution_or_take_it_from_its_column(bench: Bench, tmp_path: Path) -> None:
     made = started(
         bench,

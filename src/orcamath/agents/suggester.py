@@ -22,9 +22,9 @@ class SuggesterSettings(CallSettings):
 
     PROMPT = "suggester"
     max_new_tokens: PositiveInt = 400
-    max_suggestions: int = 3
+    max_suggestions: PositiveInt = 3
     """Further ones are not passed on."""
-    max_chars: int = 400
+    max_chars: PositiveInt = 400
     """A longer suggestion writes the problem."""
     ideas: bool = False
     """Whether each problem gets an idea of ours to build on, and only its question is shown: for small writers."""

@@ -19,6 +19,7 @@ __all__ = ["MathVerify", "main"]
 
 START_S = 120.0
 MAX_CHARS = 1_000
+"""Of a longer answer a part would be compared, and equal parts are no equal answers."""
 MAX_BYTES = 4 << 30
 
 
@@ -33,8 +34,10 @@ class MathVerify:
         self._worker: subprocess.Popen[bytes] | None = None
 
     def __call__(self, gold: str, answer: str) -> bool | None:
-        """Return whether they are equal; None where one cannot be read, or in time. Each pair is asked once."""
-        pair = (gold[:MAX_CHARS], answer[:MAX_CHARS])
+        """Return whether they are equal; None where one cannot be read (in time), or is too long. Each pair is asked once."""
+        pair = (gold, answer)
+        if max(map(len, pair)) > MAX_CHARS:
+            return None
         if pair not in self._known:
             if len(self._known) > 100_000:
                 self._known.clear()

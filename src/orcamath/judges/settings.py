@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import PositiveFloat, PositiveInt
+
 from orcamath.records import Settings, member, outside_digest
 
 __all__ = ["JudgeSettings"]
@@ -16,9 +18,9 @@ class JudgeSettings(Settings):
     """How a model is asked: for a verdict on the whole answer, or to extract the short answer that rules compare."""
     math_verify: bool = True
     """Ask math-verify, in a process of its own, before the model."""
-    timeout_s: float = 5.0
+    timeout_s: PositiveFloat = 5.0
     """Seconds math-verify gets for one pair before its process is killed."""
-    max_tokens: int = 300
+    max_tokens: PositiveInt = 300
     """Token limit of the model's verdict."""
     prompt: str | None = outside_digest(None)
     """A prompt file of your own in place of the one that ships; its text enters the judge's name."""

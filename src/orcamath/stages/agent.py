@@ -1,7 +1,7 @@
 """Stage `agent NAME`: the problems that an agent of the user's makes of the seeds. The paper has two; more can stand beside them.
 
 In: seeds, and whatever follows the `Agent` port. Out: table `problems`. Whatever the agent says of them, its problems carry
-its name as their origin, their seed's id, source, split, licence and options, so that ancestry, splits and the data card hold.
+its name as their origin, their seed's id, source, split, licence and cluster, so that ancestry, splits and the data card hold.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from orcamath.store.stage import stage
 __all__ = ["AgentSettings", "invent"]
 
 
-@stage("agent", version=1, settings=AgentSettings, facts=Facts)
+@stage("agent", version=2, settings=AgentSettings, facts=Facts)
 def invent(
     out: Output, settings: AgentSettings, seeds: Artifact, writer: Remembered, agent: Agent[Problem, Problem]
 ) -> Facts:
@@ -59,5 +59,6 @@ class _Signed:
             round=1,
             split=seed.split,
             licence=seed.licence,
+            cluster=seed.cluster,
             **fields,
         )

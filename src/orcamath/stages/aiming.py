@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from orcamath.difficulty import Aim, Place, Rate, place, pooled, standings
+from orcamath.difficulty import Aim, Place, place, pooled, standings
 from orcamath.preferences import Judged, joined
 from orcamath.records import Attempt, Chosen, Exercise, Lesson, Problem, Verdict
 from orcamath.store.artifacts import Artifact
@@ -60,10 +60,7 @@ def placed(ids: Iterable[str], aim: Aim, gated: Artifact, earlier: Sequence[Roun
     rates = pooled(known, family_of)
     found = {}
     for problem in ids:
-        family = family_of.get(problem, problem)
-        where, why = place(problem, aim, known, rates, family)
-        own = known.get(problem)
-        rate = own.rate if own is not None and own.rate.n >= aim.least else rates.get(family, Rate())
+        where, why, rate = place(problem, aim, known, rates, family_of.get(problem, problem))
         found[problem] = Placed(where, Chosen(problem_id=problem, why=f"{where}: {why}", right=rate.right, n=rate.n))
     return found
 

@@ -25,9 +25,9 @@ def benchmarks(out: Output, settings: BenchmarksSettings, readers: Mapping[str, 
         reading.problems(s, (s.split or settings.split,), limit)
         for s, limit in zip(settings.sources, limits, strict=True)
     ]
-    n = out.write("problems", counted((p for stream in streams for p in stream), out))
+    out.write("problems", counted((p for stream in streams for p in stream), out))
     facts = reading.facts()
     empty = [s for s in settings.sources if not reading.kept[s.title]]
-    if empty and n + len(empty):
+    if empty:
         raise DataError(nothing_to_take("benchmarks", empty, facts))
     return facts

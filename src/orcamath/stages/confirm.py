@@ -36,9 +36,11 @@ class ConfirmSettings(SolverSettings):
     temperature: NonNegativeFloat = 0.7
     max_new_tokens: PositiveInt = 512
     solutions: PositiveInt = 2
-    """Solutions a problem; more find more of the right labels with a weak solver."""
+    """Solutions a problem."""
     least: PositiveInt = 1
     """How many of them must reach the known answer. No other answer may be reached by more, whatever this says."""
+    share: float = Field(default=0.5, gt=0, le=1)
+    """Share of those that state an answer which must reach it: of many guesses one or two would hit a wrong label by accident."""
 
 
 class ConfirmFacts(Facts):
@@ -48,7 +50,7 @@ class ConfirmFacts(Facts):
     """`confirmed`, `unconfirmed`, `no_answer_known` → problems."""
 
 
-@stage("confirm", version=1, settings=ConfirmSettings, facts=ConfirmFacts)
+@stage("confirm", version=2, settings=ConfirmSettings, facts=ConfirmFacts)
 def confirm(out: Output, settings: ConfirmSettings, taught: Artifact, solver: Remembered) -> ConfirmFacts:
     """Write the lessons as they are, and the problems with what their solutions say of the known answer."""
     out.write("lessons", _kept(out, taught.read(Lesson)))
@@ -76,7 +78,7 @@ def confirm(out: Output, settings: ConfirmSettings, taught: Artifact, solver: Re
             if group is not None and group[0] == problem.id:
                 answers = [solution.final_answer for _, solution in group[1]]
                 group = next(groups, None)
-            yes = problem.answer is not None and confirms(problem, answers, settings.least)
+            yes = problem.answer is not None and confirms(problem, answers, settings.least, settings.share)
             found["no_answer_known" if problem.answer is None else "confirmed" if yes else "unconfirmed"] += 1
             yield problem.model_copy(update={"confirmed": yes})
 

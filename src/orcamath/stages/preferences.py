@@ -28,6 +28,7 @@ from typing import Literal
 import orjson
 from pydantic import Field
 
+from orcamath.answers import same
 from orcamath.preferences import (
     DecidedBy,
     Judged,
@@ -140,7 +141,7 @@ class _Donors:
             self.file.seek(self.starts[donor])
             reference, row = orjson.loads(self.file.readline())
             # a response that happens to end in this problem's own answer would teach against the answer
-            if row is not None and reference != exercise.reference:
+            if row is not None and not _answers(exercise, reference):
                 lent.append(Response.of({**row, "origin": "off_topic", "multiplicity": 1}))
         return tuple(lent)
 
@@ -151,6 +152,12 @@ _COUNTED = frozenset(PreferFacts.model_fields) - {
     "teacher_doubted_ids",
     *Facts.model_fields,
 }
+
+
+def _answers(exercise: Exercise, reference: str) -> bool:
+    """Tell whether another problem's answer is this one's, too, however it is spelled."""
+    mine, options = exercise.reference, exercise.options
+    return reference == mine or same(exercise.answer_kind, reference, mine, exercise.question, options) is True
 
 
 def _number(*parts: object) -> int:

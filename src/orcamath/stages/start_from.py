@@ -61,7 +61,7 @@ NEEDED: dict[str, tuple[str, ...]] = {
 OPTIONAL: dict[str, tuple[str, ...]] = {
     "problems": tuple(c for c in COLUMNS if c != "question"),
     "lessons": ("final_answer", "gold", "options", "kind", "split", "licence", "source", "teacher"),
-    "verdicts": ("answer", "solution", "finished", "options", "kind"),
+    "verdicts": ("answer", "solution", "finished", "options", "kind", "split"),
 }
 _UNKNOWN = {"", "none", "null", "nan", "unjudged", "unknown", "?"}
 
@@ -209,6 +209,8 @@ def _judged(row: Row, names: Mapping[str, str], settings: StartSettings) -> _Jud
     if isinstance(problem, Rejected):
         return problem
     assert isinstance(problem, Problem)
+    if problem.split == "test":
+        return row.bad("test_split", "is of a test split; test problems are not practised on")
     if not isinstance(value["response"], str) or not value["response"].strip():
         return row.bad("no_response", f"has no text in `{names['response']}`")
     outcome = outcome_of(value["label"])

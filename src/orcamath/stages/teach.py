@@ -8,7 +8,6 @@ solution of more than 1,800 characters are dropped, as in the paper.
 Deviation: answers are checked wherever one is known without the teacher (see `verify`).
 """
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -110,8 +109,10 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
         n = settings.solutions
         return (Assignment(p, i, n) for p in problems.read(Problem) if chosen(p) for i in range(n))
 
-    n_chosen = min(problems.count("problems"), settings.max_problems or sys.maxsize) * settings.solutions
-    solved = drive(solvers.make(settings), posed, teacher, out, tries=settings.tries, total=n_chosen)
+    n = problems.count("problems")
+    n_chosen = n if settings.max_problems is None else min(n, settings.max_problems)
+    total = n_chosen * settings.solutions
+    solved = drive(solvers.make(settings), posed, teacher, out, tries=settings.tries, total=total)
     verified, held = Counter[str](), Held()
 
     def lessons() -> Iterator[Lesson]:

@@ -51,7 +51,13 @@ _DETERMINED = pattern(
     ("He sold", "She gave her", "It costs her"),
 )
 _COMPARING = frozenset(["than", "least", "most", "exactly", "only", "about", "almost", "nearly", "over", "under"])
-_BEING = frozenset(["is", "was", "are", "were", "be", "being"])
+_BEING = frozenset("is was are were be being".split())
+_IS = pattern(
+    r"\b(?:that|it|he|she|there|here|this|what|who|where|how)['’]s$",
+    "`is` written short, not a possessive: `that's 4 more than a cap`",
+    ("and that's", "It’s", "There's"),
+    ("Ann's", "the cat's", "its"),
+)
 _SINGULAR = pattern(
     r"^( (?:more )?)(?!(?:left|more|each|extra|went|ran|came|gone|broke|fell|got|lost|won|sold|ate|had|has|is|was|does|did|of|"
     r"from|to|for|in|on|at|per|and|or|as|out|less|through)\b)"
@@ -131,12 +137,12 @@ def without(statement: str, q: Quantity) -> str | None:
     """
     before, after = statement[: q.start].rstrip(), statement[q.end :]
     last = re.search(r"([A-Za-z'’]+)$", before)
-    word = last[1].lower() if last else ""
+    word = "is" if _IS.search(before[-20:]) else last[1].lower() if last else ""
     following = re.match(r"[ ]?([A-Za-z]*)", after)
     noun = following[1].lower() if following else ""
     if word == "additional" and noun:
         before, word = _ADDITIONAL.sub("another", before), "another"
-    if noun and _DETERMINED.search(before[-60:]):
+    if noun and word != "is" and _DETERMINED.search(before[-60:]):
         article = before[:-1] if word == "an" else before
         return None if _ACTS.match(after) else f"{article} {after.lstrip()}"
     if _QUALIFIED.search(before[-60:]) and word not in ("another", "of"):
