@@ -1,6 +1,9 @@
 """Batches: nothing is paid twice through crashes, nothing is lost when they expire, and a run can switch to them."""
 
 import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.under_way import stage_under_way
 from orcamath.testing import Call, serve
 from orcamath.testing.batches import BatchDesk
+from orcamath.testing.http import HttpAnswer, Incoming
 
 
 def ask(i: int) -> Request:
@@ -125,6 +129,29 @@ def test_after_a_crash_a_batch_is_found_again_not_paid_again(tmp_path: Path, cra
         assert sorted(r.text for r in found) == [f"echo question {i}" for i in range(5)]
         assert server.stats["completions"] == 5
         assert len(server.batches.batches) == 1
+
+
+class SlowDesk(BatchDesk):
+    """Takes its time over whatever it is given."""
+
+    def handle(self, incoming: Incoming, answer: Callable[[dict[str, Any]], object]) -> HttpAnswer | None:
+        answered = super().handle(incoming, answer)
+        return answered if answered is None or incoming.method != "POST" else answered._replace(after_s=0.4)
+
+
+@pytest.mark.parametrize(("refuses", "n_batches"), [((), 1), (("max_tokens",), 2)])
+def test_processes_at_one_desk_hand_in_each_call_once(tmp_path: Path, refuses: tuple[str, ...], n_batches: int) -> None:
+    def answers(url: str) -> list[str]:
+        return sorted(r.text for r in batch(url, tmp_path, poll_s=0.05)(ask(i) for i in range(5)))
+
+    with serve(echo, batches=SlowDesk(polls=3, refuses=refuses)) as server, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(answers, server.base_url)
+        end = time.monotonic() + 20
+        while not list(tmp_path.rglob("*.json")):  # written down, and not made yet
+            assert time.monotonic() < end
+        second = pool.submit(answers, server.base_url)
+        assert first.result() == second.result() == [f"echo question {i}" for i in range(5)]
+        assert (len(server.batches.batches), server.stats["completions"]) == (n_batches, 5)
 
 
 def test_what_expired_is_an_error_and_only_that_is_handed_in_again(tmp_path: Path) -> None:

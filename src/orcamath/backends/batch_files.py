@@ -4,6 +4,8 @@ An intent (nonce, keys, fingerprint) is written and synced before anything is up
 nobody knows of. Results stay as a local file: a key that is asked again is answered from it, whatever happened between the
 download and the ledger's commit.
 
+Several processes may work at one desk, as the arms of an experiment do: whoever hands in or takes up batches is alone with it.
+
 Each is held against a hash when it is read. An intent that is damaged is put together again from its name and its keys, so that
 the batch it stands for is found at the provider and not paid for again; results that are damaged are fetched again.
 """
@@ -11,13 +13,14 @@ the batch it stands for is found at the provider and not paid for again; results
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from orcamath.store.locks import wait_for
 from orcamath.store.placing import write_whole
 from orcamath.store.seals import changed, hash_of, read_sealed, write_sealed
 
@@ -58,6 +61,12 @@ class Desk:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the desk; another process that wants it waits here."""
+        with wait_for(self.folder / ".lock", "hand in batches"):
+            yield
+
     def intend(self, lines: Sequence[bytes], keys: list[str]) -> Intent:
         """Write down a batch that is about to be made: its lines, then its intent."""
         fields = sorted({name for line in lines for name in orjson.loads(line).get("body", ())})
@@ -74,6 +83,10 @@ class Desk:
     def intents(self) -> list[Intent]:
         """Return all intents."""
         return [intent for p in sorted(self.folder.glob("*.json")) if (intent := self._intent(p)) is not None]
+
+    def again(self, intent: Intent) -> Intent:
+        """Return an intent as it stands now: another process may have taken up its batch."""
+        return self._intent(self.folder / f"{intent.nonce}.json") or intent
 
     def _intent(self, path: Path) -> Intent | None:
         """Read an intent. One that is damaged is `intended` again: whoever uploads it looks for it at the provider first."""

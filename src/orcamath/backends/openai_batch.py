@@ -2,7 +2,8 @@
 
 Keys are those of `openai_compatible`, so a run can switch between the two. Requests are gathered into batches up to the
 provider's limits; each batch's intent is on disk before it is uploaded and its nonce is in the batch's metadata, so after a
-crash it is found again instead of paid for again. Keys in an open batch are waited for, never sent twice. With
+crash it is found again instead of paid for again. Keys in an open batch are waited for, never sent twice, whichever process
+handed them in. With
 `options.detach` the run ends (exit code 4) once everything is handed in, and the same command later picks up the results.
 
 What a batch left out (expired, cancelled) is an error of those calls: the next run hands in only the rest.
@@ -10,9 +11,10 @@ What a batch left out (expired, cancelled) is an error of those calls: the next 
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import orjson
 from pydantic import Field
@@ -93,11 +95,10 @@ class OpenAIBatch:
         wanted = Counter[str]()
         self._meter = meter(lambda: price_of(self.settings, "openai_batch"))
         try:
-            capped = self._hand_in(requests, wanted)
+            with self._desk.alone():
+                capped = self._hand_in(requests, wanted)
             done = set[str]()
-            while todo := [
-                i for i in self._desk.intents() if i.nonce not in done and not wanted.keys().isdisjoint(i.keys)
-            ]:
+            while todo := self._todo(wanted, done):
                 for intent in todo:  # collecting one may make another: calls that are sent again
                     done.add(intent.nonce)
                     yield from self._collect(intent, wanted)
@@ -113,12 +114,24 @@ class OpenAIBatch:
             assert self._meter is not None
             raise self._meter.reached(capped, self._door.body)
 
+    def _todo(self, wanted: Container[str], done: Container[str]) -> list[Intent]:
+        """Return the batches that hold a wanted call and are not done."""
+        with self._desk.alone():
+            return [i for i in self._intents() if i.nonce not in done and any(key in wanted for key in i.keys)]
+
+    def _intents(self) -> list[Intent]:
+        """Return all batches, those that a crash left half made taken up; for who is alone with the desk."""
+        for intent in self._desk.intents():
+            if intent.status == "intended":
+                self._recover(intent)
+        return self._desk.intents()
+
     def handed_in(self) -> Set[bytes]:
         """Return the keys that an open batch holds or that have come back: paid for, whether remembered yet or not."""
-        return {bytes.fromhex(key) for key in self._known()}
+        return {bytes.fromhex(key) for key in self._known(self._desk.intents())}
 
-    def _known(self) -> set[str]:
-        return {key for i in self._desk.intents() for key in (i.keys if i.is_open else self._settled(i))}
+    def _known(self, intents: Iterable[Intent]) -> set[str]:
+        return {key for i in intents for key in (i.keys if i.is_open else self._settled(i))}
 
     def _settled(self, intent: Intent) -> dict[str, bytes]:
         """Return what a batch settled, by key; a call whose parameter was refused is not: it is sent again without it."""
@@ -131,10 +144,7 @@ class OpenAIBatch:
 
     def _hand_in(self, requests: Iterable[Request], wanted: Counter[str]) -> Request | None:
         """Gather requests into batches and upload them; returns the one that the cap left no room for."""
-        for intent in self._desk.intents():
-            if intent.status == "intended":
-                self._recover(intent)
-        known = self._known()
+        known = self._known(self._intents())
         lines: list[bytes] = []
         keys: list[str] = []
         size, capped = 0, None
@@ -196,13 +206,10 @@ class OpenAIBatch:
         while intent.is_open:
             batch = self._api.batch(str(intent.batch_id))
             if (status := batch.get("status")) in _ENDED:
-                files = [str(batch[name]) for name in ("output_file_id", "error_file_id") if batch.get(name)]
-                came = b"\n".join(map(self._api.content, files))
-                lines = self._desk.lines(intent) or b""
-                self._desk.keep_results(intent, came, str(status), self._door.secrets.hide(reason_of(batch)))
-                refused = self._desk.results(intent).keys() - self._settled(intent).keys()
-                if again := rewritten(lines, refused, self._quirks.apply):
-                    self._upload(again, sorted(refused))
+                with self._desk.alone():
+                    intent = self._desk.again(intent)
+                    if intent.is_open:
+                        self._fetch(intent, batch)
             elif self._options.detach:
                 counts = batch.get("request_counts")
                 done = counts if isinstance(counts, dict) else {}
@@ -218,6 +225,16 @@ class OpenAIBatch:
             if key in wanted and (key in results or (was_open and key not in refused)):
                 reply = self._reply(bytes.fromhex(key), results.get(key), intent)
                 yield from [reply] * wanted.pop(key)
+
+    def _fetch(self, intent: Intent, batch: Mapping[str, Any]) -> None:
+        """Keep the results of a batch that ended, and hand in anew the calls of which it refused a parameter."""
+        files = [str(batch[name]) for name in ("output_file_id", "error_file_id") if batch.get(name)]
+        came = b"\n".join(map(self._api.content, files))
+        lines = self._desk.lines(intent) or b""
+        self._desk.keep_results(intent, came, str(batch["status"]), self._door.secrets.hide(reason_of(batch)))
+        refused = self._desk.results(intent).keys() - self._settled(intent).keys()
+        if again := rewritten(lines, refused, self._quirks.apply):
+            self._upload(again, sorted(refused))
 
     def _reply(self, key: bytes, line: bytes | None, intent: Intent) -> Reply:
         held, bill, ours, sent = self._held.pop(key.hex(), None), None, False, False
