@@ -1,6 +1,7 @@
 """What the tests of arms run in other processes: it notes when it began and ended, and what it was given."""
 
 import os
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +14,21 @@ __all__ = ["Runner", "ran"]
 
 @dataclass
 class Runner:
-    """Picklable; `fails` raises, `waits` ends only after it did."""
+    """Picklable; `fails` raises, `waits` ends only after it did, `dies` is killed."""
 
     folder: Path
     tokens: Mapping[str, tuple[int, ...]]
     fails: str | None = None
     waits: str | None = None
+    dies: str | None = None
 
     def __call__(self, name: str, recipe: Recipe) -> tuple[int, ...]:
         """Run one arm."""
         self.note(f"begin {name}")
         budgets = [s.more_sft.train_tokens for s in recipe.iterations if s.more_sft is not None]
         (self.folder / f"{name}.tokens").write_text(str(budgets))
+        if name == self.dies:
+            os.kill(os.getpid(), signal.SIGKILL)
         failed = self.folder / "failed"
         if name == self.waits:
             failed.open().close()  # a pipe: opening it blocks until the other side opens it too

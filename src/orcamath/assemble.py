@@ -1,6 +1,7 @@
 """Where a recipe's names become open models, readers, judges: the tools that a workshop is given."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,11 +69,12 @@ class Assembled:
         return self._chats[key]
 
     def close(self) -> None:
-        """Close the ledger, and every model that holds on to something."""
-        for model in self._chats.values():
-            if isinstance(model.chat, Closing):
-                model.chat.close()
-        self.ledger.close()
+        """Close every model that holds on to something, and the ledger, whatever the others raise."""
+        with ExitStack() as ends:
+            ends.callback(self.ledger.close)
+            for model in self._chats.values():
+                if isinstance(model.chat, Closing):
+                    ends.callback(model.chat.close)
 
     def base(self, settings: StudentSettings) -> ModelFolder:
         """Return the base model's folder: a member of the family, a local folder or GGUF file, or a hub name."""

@@ -1,16 +1,18 @@
 """Many recipes over shared stages: the base and its arms, a few at a time, each arm in a process of its own.
 
 Sharing needs no plan: arms that ask for the same stage get the same digest, and the second finds it sealed (or waits for
-the first). Arms that train an M1 of their own run beside the base, the others after it. A control that must see as many
-tokens as another arm runs after that one. Several seeds of training are arms as well: the base and each arm again, with
-another seed from M1 on.
+the first). Arms that train an M1 of their own run beside the base, the others after it; one whose M1 a running arm is making
+lets others go first, since it would only wait. A control that must see as many tokens as another arm runs after that one.
+Several seeds of training are arms as well: the base and each arm again, with another seed from M1 on.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from typing import NamedTuple, TypeVar
 
+from orcamath.errors import Stopped
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Settings
 from orcamath.stages.practice import PracticeSettings
@@ -93,7 +95,12 @@ def _elsewhere(practice: PracticeSettings, seed: int) -> PracticeSettings:
 
 def first_students_own(recipe: Recipe, base: Recipe) -> bool:
     """Tell whether an arm trains an M1 of its own, and so need not wait for the base recipe's."""
-    return any(getattr(recipe, section) != getattr(base, section) for section in TO_M1)
+    return _first_student(recipe) != _first_student(base)
+
+
+def _first_student(recipe: Recipe) -> tuple[object, ...]:
+    """Return what a recipe's M1 is made of."""
+    return tuple(getattr(recipe, section) for section in TO_M1)
 
 
 def run_arms(
@@ -108,19 +115,26 @@ def run_arms(
 
     While `base` runs it counts as one of the `workers`, and only arms of which `beside` is true run with it.
     `run_one(name, recipe)` must be picklable; it returns the counted tokens of the arm's training stages. The first
-    error stops handing out arms, lets the running ones reach a sealed stage or fail, and is raised.
+    error stops handing out arms, lets the running ones end, and is raised; Stopped where a process was killed.
     """
     waiting = dict(recipes)
     done: dict[str, Arm] = {}
     running: dict[Future[tuple[int, ...]], Arm] = {}
 
     def hand_out(pool: ProcessPoolExecutor, at_once: int, wanted: Callable[[Recipe], bool]) -> None:
-        for name, recipe in list(waiting.items()):
+        while len(running) < at_once:
+            ready = [r for r in waiting.items() if wanted(r[1]) and (r[1].match_tokens_of or "") in {"", *done}]
+            if not ready:
+                return
+            made = [_first_student(arm.recipe) for arm in done.values()]
+            making = [m1 for arm in running.values() if (m1 := _first_student(arm.recipe)) not in made]
+            name, recipe = min(
+                ready, key=lambda r: _first_student(r[1]) in making
+            )  # the first that need not wait, if any
             target = recipe.match_tokens_of
-            if len(running) < at_once and wanted(recipe) and (target is None or target in done):
-                ready = recipe if target is None else matched(recipe, done[target].tokens)
-                running[pool.submit(run_one, name, ready)] = Arm(name, ready)
-                del waiting[name]
+            recipe = recipe if target is None else matched(recipe, done[target].tokens)
+            running[pool.submit(run_one, name, recipe)] = Arm(name, recipe)
+            del waiting[name]
 
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         hand_out(pool, workers - 1, beside)
@@ -133,8 +147,10 @@ def run_arms(
                 arm = running.pop(future)
                 try:
                     done[arm.name] = arm._replace(tokens=future.result())
-                except BaseException:
-                    for other in running:
-                        other.cancel()
-                    raise
+                except BrokenProcessPool as e:  # that of any of them: all others are ended with it
+                    killed = ", ".join(f"`{a.name}`" for a in (arm, *running.values()))
+                    raise Stopped(
+                        f"the process of an arm was killed, as a machine does whose memory is full; at work were {killed}. What "
+                        f"was sealed is kept: run again, with a lower `workers` if it was the memory"
+                    ) from e
                 yield done[arm.name]

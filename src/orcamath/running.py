@@ -138,19 +138,16 @@ def _run_base(
     shop.reviewers = reviewers
     shop.pointers = Pointers(folder, history, arm)
     ended = False
-    try:
+    with ExitStack() as ends:  # each, whatever the others raise; the last that is named comes first
+        ends.callback(lambda: shop.leave_pointers(ended=ended))
+        ends.callback(budget.close)
+        if engine is not None:
+            ends.callback(setattr, store, "machines", HERE)
+            ends.callback(engine.dismiss)
+        for end in (tools.close, shop.close_trackers, shop.tell_reused, keeper.end):
+            ends.callback(end)
         run(recipe, shop)
         ended = True
-    finally:
-        keeper.end()
-        shop.tell_reused()
-        shop.close_trackers()
-        tools.close()
-        if engine is not None:
-            engine.dismiss()
-            store.machines = HERE
-        budget.close()
-        shop.leave_pointers(ended=ended)
     keeper.stage("")
 
 

@@ -13,6 +13,7 @@ from orcamath.cli import main
 from orcamath.commands.promises import check_prices, leaving
 from orcamath.commands.purse import purse_of
 from orcamath.errors import RecipeError, UsageError
+from orcamath.extend import FAMILIES
 from orcamath.recipe_file import load
 from orcamath.settings import ModelSettings
 from orcamath.store.prices import price_of
@@ -53,6 +54,47 @@ iterations: [{}]
     alone = "teach: {by: seeds}\nask_me_anything: null\nsuggester_editor: null\npractice: {server: {engine: vllm}}"
     (only,) = leaving(load(str(recipe(tmp_path, alone))))  # nobody asks the teacher that no line names
     assert only.startswith("practice: this command is started: vllm serve {model}")
+
+
+def test_whatever_code_a_recipe_or_an_arm_of_it_names_is_listed(tmp_path: Path) -> None:
+    named = {
+        "backend": ("teacher: {{backend: {0}}}", "writer: {{backend: {0}}}", "ladder: [{{backend: {0}}}]"),
+        "source": (
+            "seeds: [{{name: {0}}}]",
+            "benchmarks: [{{name: {0}}}]",
+            "as_they_are: [{{name: {0}}}]",
+        ),
+        "agent": ("agents: [{{name: {0}}}]",),
+        "judge": ("judge: {{name: {0}}}",),
+        "loss": (
+            "learn: {{loss: {0}}}",
+            "iterations: [{{online: {{loss: {0}}}}}]",
+            "iterations: [{{learn: {{loss: {0}}}}}]",
+        ),
+        "screen": ("screens: [{0}]",),
+        "tracker": ("trackers: [{0}]",),
+        "base": ("student: {0}", "student: {{base: {0}}}"),
+    }
+    assert set(named) == set(FAMILIES) - {"recipe"}
+    for family, places in named.items():
+        for place in places:
+            told = place.format("./mine.py")
+            for text in (told, f"variants: {{arm: {{{told}}}}}"):
+                assert f"{family}: code of this file is run: ./mine.py" in leaving(load(str(recipe(tmp_path, text)))), (
+                    text
+                )
+
+
+def test_the_hosts_and_commands_of_an_arm_are_listed(tmp_path: Path) -> None:
+    text = """
+variants:
+  other:
+    teacher: {model: m, base_url: "https://other.example/v1", api_key_env: OTHER}
+    practice: {server: {command: "serve {model} {name} {port}"}}
+"""
+    lines = leaving(load(str(recipe(tmp_path, text))))
+    assert "teacher: prompts go to other.example, with ${OTHER}" in lines
+    assert "practice: this command is started: serve {model} {name} {port}" in lines
 
 
 @pytest.mark.parametrize(
@@ -98,6 +140,13 @@ def test_a_cap_wants_a_price_for_what_is_on_this_machine(tmp_path: Path, text: s
         with pytest.raises(RecipeError, match=r"`teacher`.*price: \[0, 0\]"):
             check_prices(made)
     else:
+        check_prices(made)
+
+
+def test_a_cap_wants_a_price_for_what_an_arm_asks_on_this_machine(tmp_path: Path) -> None:
+    arm = "variants: {own: {teacher: {backend: openai_compatible, model: m, base_url: 'http://localhost:1/v1'}}}"
+    made = load(str(recipe(tmp_path, f"teacher: {{backend: textbook}}\nbudget: {{cap_usd: 1}}\n{arm}")))
+    with pytest.raises(RecipeError, match=r"`variants\.own\.teacher`.*price: \[0, 0\]"):
         check_prices(made)
 
 

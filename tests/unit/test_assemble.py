@@ -7,9 +7,13 @@ import pytest
 import torch
 
 from orcamath.assemble import Assembled
+from orcamath.ports import Message, Reply, Request
 from orcamath.recipe_settings import Recipe
 from orcamath.running import run_recipe
+from orcamath.settings import ModelSettings
 from orcamath.store.artifacts import Store
+from orcamath.store.ledger import Ledger
+from orcamath.store.locks import take
 from orcamath.store.run_folder import RunFolder
 from orcamath.workshop import UntilReached
 
@@ -51,3 +55,22 @@ def test_threads_hold_although_torch_was_there_before(
         assert os.environ.get("OMP_NUM_THREADS") == (users or (asked and str(asked)))  # what processes from here get
     finally:
         torch.set_num_threads(before)
+
+
+def test_a_model_that_cannot_be_closed_keeps_no_hold_of_the_ledger(tmp_path: Path) -> None:
+    own = tmp_path / "own.py"
+    own.write_text(
+        "class Chat:\n    fingerprint, chunk = 'own', None\n    def __call__(self, requests):\n        yield from ()\n"
+        "    def close(self):\n        raise OSError('it is gone')\n"
+        "def open_chat(settings):\n    return Chat()\n"
+    )
+    tools = Assembled(Store(tmp_path / "store"))
+    tools.chat(ModelSettings(backend=str(own)))
+    request = Request((Message("user", "q"),))
+    tools.ledger.put(request, "m", Reply(request.key("m"), "a"))
+    with pytest.raises(OSError, match="it is gone"):
+        tools.close()
+    lock = take(tmp_path / "store" / "ledger" / "shard-0.lock")
+    assert lock is not None
+    lock.close()
+    assert Ledger(tmp_path / "store" / "ledger").counts() == {"m": 1}

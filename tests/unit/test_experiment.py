@@ -70,6 +70,24 @@ def test_an_error_in_one_arm_lets_the_running_end(tmp_path: Path) -> None:
     assert ran(tmp_path)[-1] == "end slow"
 
 
+def test_an_arm_whose_process_is_killed_ends_the_run_resumably(tmp_path: Path) -> None:
+    recipes = {name: arm(name) for name in ("killed", "later")}
+    with pytest.raises(Stopped, match=r"killed.*at work were `killed`.*`workers`"):
+        list(run_arms(recipes, Runner(tmp_path, {"later": (1,)}, dies="killed"), workers=1))
+
+
+def test_arms_that_would_wait_for_a_running_ones_first_student_let_others_go_first(tmp_path: Path) -> None:
+    first, second = (
+        {name: arm(name).model_copy(update={"imitate": SftSettings(seed=seed)}) for name in names}
+        for seed, names in ((1, ("a1", "b1")), (2, ("a2", "b2")))
+    )
+    tokens = dict.fromkeys([*first, *second], (1,))
+    arms = run_arms(first | second, Runner(tmp_path, tokens, waits="a1"), workers=2)
+    assert next(arms).name == "a2"
+    (tmp_path / "failed").open("w").close()  # lets `a1` end
+    assert sorted(a.name for a in arms) == ["a1", "b1", "b2"]
+
+
 def test_no_arms_is_no_work(tmp_path: Path) -> None:
     assert list(run_arms({}, Runner(tmp_path, {}), workers=2)) == []
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -119,6 +120,36 @@ def test_a_server_that_is_not_this_students_is_refused(tmp_path: Path, command: 
     with pytest.raises(ModelError) as caught:
         list(student(tmp_path, command)([Request(token_ids=(1,))]))
     assert says in str(caught.value)
+
+
+def test_what_a_server_started_ends_with_it(tmp_path: Path) -> None:
+    """A worker that does not listen to SIGTERM, as an engine's that hangs in a kernel."""
+    worker = tmp_path / "worker.py"
+    worker.write_text(
+        "import os, pathlib, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid()))\ntime.sleep(300)\n"
+    )
+    server = tmp_path / "server.py"
+    server.write_text(
+        "import subprocess, sys, pathlib, time\n"
+        f"subprocess.Popen([sys.executable, {str(worker)!r}])\n"
+        f"while not pathlib.Path({str(tmp_path / 'pid')!r}).exists(): time.sleep(0.01)\n"
+        "import runpy; sys.argv[0] = 'orcamath.testing'; runpy.run_module('orcamath.testing', run_name='__main__')\n"
+    )
+    command = f"{sys.executable} {server} --reply hello --port {{port}} --models {{name}} {{model}}"
+    assert len(list(student(tmp_path, command)([Request(token_ids=(1,))]))) == 1
+    pid = int((tmp_path / "pid").read_text())
+    end = time.monotonic() + 20
+    while _is_alive(pid):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def test_a_server_that_never_gets_well_is_given_up_and_ended(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ What a batch left out (expired, cancelled) is an error of those calls: the next 
 
 import time
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Sequence, Set
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -226,7 +226,7 @@ class OpenAIBatch:
                 reply = self._reply(bytes.fromhex(key), results.get(key), intent)
                 yield from [reply] * wanted.pop(key)
 
-    def _fetch(self, intent: Intent, batch: Mapping[str, Any]) -> None:
+    def _fetch(self, intent: Intent, batch: dict[str, Any]) -> None:
         """Keep the results of a batch that ended, and hand in anew the calls of which it refused a parameter."""
         files = [str(batch[name]) for name in ("output_file_id", "error_file_id") if batch.get(name)]
         came = b"\n".join(map(self._api.content, files))

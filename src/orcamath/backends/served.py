@@ -30,6 +30,7 @@ _PLACES = ("{model}", "{name}", "{port}")
 LOOPBACK = "127.0.0.1"
 _DEVICES = Path("/proc/driver/nvidia/gpus")
 _LAST_LINES = 20
+_STOP_S = 20.0
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """A proxy of the environment is not for a server of our own."""
 
@@ -115,15 +116,12 @@ def _end_with_parent() -> None:
 
 
 def _stop(server: "subprocess.Popen[bytes]") -> None:
-    """End the server and whatever it started."""
-    for sign, wait_s in ((signal.SIGTERM, 20.0), (signal.SIGKILL, 20.0)):
+    """End the server and whatever it started: what outlives it is killed, since it would hold the GPU."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, sign)
-        try:
-            server.wait(wait_s)
-            return
-        except subprocess.TimeoutExpired:
-            continue
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(_STOP_S)
 
 
 def _tail(log: Path) -> str:
