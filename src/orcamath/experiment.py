@@ -6,7 +6,7 @@ lets others go first, since it would only wait. A control that must see as many 
 Several seeds of training are arms as well: the base and each arm again, with another seed from M1 on.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -103,6 +103,13 @@ def _first_student(recipe: Recipe) -> tuple[object, ...]:
     return tuple(getattr(recipe, section) for section in TO_M1)
 
 
+def _best_of(ready: Mapping[str, Recipe], running: Sequence[Arm], done: Sequence[Arm]) -> str:
+    """Return the first arm that need not wait for an M1 which a running one is making; the first of all where each would."""
+    made = [_first_student(arm.recipe) for arm in done]
+    making = [m1 for arm in running if (m1 := _first_student(arm.recipe)) not in made]
+    return min(ready, key=lambda name: _first_student(ready[name]) in making)
+
+
 def run_arms(
     recipes: Mapping[str, Recipe],
     run_one: Callable[[str, Recipe], tuple[int, ...]],
@@ -122,19 +129,12 @@ def run_arms(
     running: dict[Future[tuple[int, ...]], Arm] = {}
 
     def hand_out(pool: ProcessPoolExecutor, at_once: int, wanted: Callable[[Recipe], bool]) -> None:
-        while len(running) < at_once:
-            ready = [r for r in waiting.items() if wanted(r[1]) and (r[1].match_tokens_of or "") in {"", *done}]
-            if not ready:
-                return
-            made = [_first_student(arm.recipe) for arm in done.values()]
-            making = [m1 for arm in running.values() if (m1 := _first_student(arm.recipe)) not in made]
-            name, recipe = min(
-                ready, key=lambda r: _first_student(r[1]) in making
-            )  # the first that need not wait, if any
-            target = recipe.match_tokens_of
+        ready = {name: r for name, r in waiting.items() if wanted(r) and (r.match_tokens_of or "") in {"", *done}}
+        while ready and len(running) < at_once:
+            name = _best_of(ready, list(running.values()), list(done.values()))
+            recipe, target = ready.pop(name), waiting.pop(name).match_tokens_of
             recipe = recipe if target is None else matched(recipe, done[target].tokens)
             running[pool.submit(run_one, name, recipe)] = Arm(name, recipe)
-            del waiting[name]
 
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         hand_out(pool, workers - 1, beside)

@@ -99,6 +99,17 @@ def test_a_killed_worker_costs_its_calls_in_flight(engine: RayEngine, tmp_path: 
     ledger.close()
 
 
+def test_a_worker_that_dies_between_two_fills_costs_nothing(engine: RayEngine, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger")
+    with serve(slow, threads=64) as server:
+        model = remembered(engine, served(server.base_url), ledger)
+        assert model.fill(ask(40)) == []
+        kill_one()
+        assert model.fill(ask(80)) == []
+        assert server.stats["calls"] == 80
+    ledger.close()
+
+
 def test_a_lost_node_costs_its_calls_in_flight(engine: RayEngine, cluster: Any, tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger")
     lost = next(iter(cluster.worker_nodes))

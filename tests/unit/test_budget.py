@@ -59,6 +59,23 @@ def test_what_a_crashed_process_had_leased_counts_as_spent(tmp_path: Path) -> No
     assert after.spent_usd() == pytest.approx(0.2)
 
 
+def test_a_lease_that_is_closed_leaves_its_rest_to_others_and_may_lease_anew(tmp_path: Path) -> None:
+    budget = Budget(tmp_path / "money.sqlite", cap_usd=0.41)
+    first, second = (budget.meter("teach", Price(1000, 1000)) for _ in range(2))
+    for meter in (first, second):
+        held = meter.reserve(ask("x" * 68))  # 20 cents
+        assert held is not None
+        meter.settle(held, Usage(5, 5), sent=True)
+        meter.close()
+        assert budget.spent_usd() == pytest.approx(first.spent_usd + second.spent_usd)
+    held = first.reserve(ask("x" * 68))
+    assert held is not None
+    assert budget.spent_usd() >= 0.22
+    first.close()
+    assert budget.spent_usd() == pytest.approx(0.22)  # what is held may be on its way
+    budget.close()
+
+
 def test_a_stage_has_its_own_cap(tmp_path: Path) -> None:
     budget = Budget(tmp_path / "money.sqlite", cap_usd=10.0, stage_caps_usd={"teach": 0.3})
     teach, judge = budget.meter("teach", Price(1000, 1000)), budget.meter("judge", Price(1000, 1000))

@@ -12,11 +12,12 @@ from orcamath.cluster.crew import shared_out
 from orcamath.cluster.purse import DriverPurse, Leased
 from orcamath.cluster.spread import MAX_DEATHS, MAX_IN_A_ROW, News, Spread
 from orcamath.cluster.worker import Worker, shards_of
-from orcamath.errors import CapReached, ModelError, TeacherRefused
+from orcamath.errors import CapReached, ModelError, OrcamathError, TeacherRefused
 from orcamath.ports import Message, Reply, Request
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import NANO, Budget, Price
 from orcamath.store.under_way import stage_under_way
+from orcamath.testing import serve, stub
 
 
 def ask(text: str) -> Request:
@@ -240,6 +241,21 @@ def test_money_is_leased_from_the_driver_and_a_dead_workers_lease_is_spent(tmp_p
     assert isinstance(far.reached("teach", 1.0, 0), CapReached)
     again = Budget(tmp_path / "book", 1.0)
     assert again.spent_usd() == pytest.approx(spent)
+
+
+def test_a_worker_gives_back_what_it_did_not_spend_on_its_requests(shards: Path, tmp_path: Path) -> None:
+    purse = DriverPurse(tmp_path / "book", 1.0, {})
+    with serve(stub(), price=(10.0, 10.0)) as server:
+        worker = Worker(open_chat, "run", __version__, ".", lambda method, *a: getattr(purse, method)(*a))
+        worker.open(ModelSettings(model="m", base_url=server.base_url, options={"price": [10, 10]}), "m@-")
+        worker.begin("teach", None)
+        for n in (1, 2):
+            (replies,) = worker.answer([ask(f"question {n}")])
+            assert not isinstance(replies, OrcamathError)
+            assert server.stats["completions"] == n
+            assert purse.budget.spent_usd() == pytest.approx(server.billed_usd)
+        worker.leave(done=True)
+        assert purse.budget.spent_usd() == pytest.approx(server.billed_usd)
 
 
 def test_limits_of_the_recipe_are_those_of_all_workers_together() -> None:

@@ -119,10 +119,17 @@ class RayCrew:
                 asked[worker] = self._actors[worker].open.remote(self.settings, self.chat.fingerprint)
 
     def begin(self) -> None:
-        """Have them book on the stage that is under way here."""
+        """Have them book on the stage that is under way here; one that died since the last fill is replaced."""
         calls = under_way()
         self._stage = calls.stage if calls is not None else None
-        self._ray.get([a.begin.remote(self._stage, self.price) for a in self._actors])
+        asked = [a.begin.remote(self._stage, self.price) for a in self._actors]
+        for worker, ref in enumerate(asked):
+            try:
+                self._ray.get(ref)
+            except self._ray.exceptions.RayTaskError as e:
+                raise our_own(e) from None
+            except self._ray.exceptions.RayError as e:
+                self._replace(worker, e)
 
     def give(self, worker: int, requests: list[Request]) -> None:
         """Let a worker answer these."""
@@ -148,20 +155,20 @@ class RayCrew:
             return News(worker, raised=our_own(e))
         except self._ray.exceptions.RayError as e:
             del self._busy[stream]
-            why = first_line(e)
-            log.warning("a worker of `%s` died: %s", self.settings.model or self.settings.backend, why)
-            self._actors[worker] = self._replaced()
-            return News(worker, died=why)
+            return News(worker, died=self._replace(worker, e))
         if isinstance(message, OrcamathError):
             del self._busy[stream]
             return News(worker, raised=message)
         return News(worker, tuple(message))
 
-    def _replaced(self) -> "ActorHandle":
-        actor = self._hire()
+    def _replace(self, worker: int, e: BaseException) -> str:
+        """Hire another worker for one that died; returns why it did."""
+        why = first_line(e)
+        log.warning("a worker of `%s` died: %s", self.settings.model or self.settings.backend, why)
+        self._actors[worker] = actor = self._hire()
         actor.open.remote(self.settings, self.chat.fingerprint)  # what it raises, the next call of this actor tells
         actor.begin.remote(self._stage, self.price)
-        return actor
+        return why
 
     def end(self, *, done: bool) -> None:
         """Stop what is under way, and settle what was sent."""

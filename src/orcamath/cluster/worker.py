@@ -20,7 +20,7 @@ from orcamath.ports import Chat, Closing, Reply, Request
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
 from orcamath.store.ledger import Ledger
-from orcamath.store.under_way import stage_under_way
+from orcamath.store.under_way import stage_under_way, under_way
 
 __all__ = ["Worker", "shards_of"]
 
@@ -83,7 +83,10 @@ class Worker:
             self._stage.enter_context(calls.priced(price))
 
     def answer(self, requests: list[Request]) -> Iterator[list[Reply] | OrcamathError]:
-        """Yield replies, a few at a time, those that the shard has first; an error of ours is the last that is yielded."""
+        """Yield replies, a few at a time, those that the shard has first; an error of ours is the last that is yielded.
+
+        What is leased and not spent is given back at the end: the other workers may need it.
+        """
         assert self._chat is not None
         try:
             for message in _messages(self._replies(self._chat, requests)):
@@ -91,9 +94,15 @@ class Worker:
                 if self._halted.is_set():
                     return
         except OrcamathError as e:
+            self._hand_back()
             yield e
         finally:
             self.ledger.commit()
+            self._hand_back()
+
+    def _hand_back(self) -> None:
+        if (calls := under_way()) is not None:
+            calls.close()
 
     def _replies(self, chat: Chat, requests: list[Request]) -> Iterator[Reply]:
         by_key = {request.key(chat.fingerprint): request for request in requests}

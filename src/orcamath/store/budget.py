@@ -167,8 +167,10 @@ class Lease:
         return self._spent, self.calls, self.replaced, self.above
 
     def close(self) -> None:
-        """Write down what was spent and give the rest back."""
-        self._budget.give_back(self, self._spent + self._reserved)
+        """Write down what was spent and give the rest back; a later call leases anew."""
+        with self._lock:
+            self._granted = self._spent + self._reserved
+            self._budget.give_back(self, self._granted)
 
 
 class Budget:
@@ -251,7 +253,7 @@ class Budget:
                     room.append(cap - self._committed(of))
             granted = min(room)
             granted = granted if granted >= lacking else 0
-            self._write("granted=granted+?", lease, granted)
+            self._write("open=1, granted=granted+?", lease, granted)
         return granted
 
     def give_back(self, lease: Booked, spent: int) -> None:

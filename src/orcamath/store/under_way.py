@@ -73,7 +73,7 @@ class Calls:
             return self._leases[known]
 
     def close(self) -> None:
-        """Write down what was spent and give the rest back."""
+        """Write down what was spent and give the rest back; what is asked later leases anew."""
         for lease in self._leases.values():
             lease.close()
 
