@@ -91,7 +91,6 @@ def run(
     """
     overrides = [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
     loaded = load(recipe if isinstance(recipe, Mapping) else str(recipe), overrides, limit=limit)
-    again = f"orcamath.run({name or loaded.name!r})"
     with boundary():
         try:
             path = run_loaded(
@@ -100,7 +99,9 @@ def run(
                 store=Path(store),
                 name=name,
                 until=until,
-                commands=Commands(again, past_until=again, reviewed=f"{again[:-1]}, reviewed=True)"),
+                commands=_commands(
+                    recipe, until, dict(settings or {}), name=name, limit=limit, runs=str(runs), store=str(store)
+                ),
                 pay_again=pay_again,
                 same_model=same_model,
                 reviewed=reviewed,
@@ -111,6 +112,26 @@ def run(
         told = plain_report(*reported(path, Path(store)))
     rows = [{**row, **dict(zip(("score", "low", "high"), row["score"], strict=True))} for row in told.pop("rows")]
     return Result(rows, told)
+
+
+def _commands(
+    recipe: str | Path | Mapping[str, object], until: str | None, settings: Mapping[str, object], **told: object
+) -> Commands:
+    """Return by what a run goes on that was begun by this call."""
+    usual = {"runs": "runs", "store": "store"}
+    given = {what: value for what, value in told.items() if value is not None and value != usual.get(what)}
+
+    def typed(until: str | None, settings: Mapping[str, object], **more: object) -> str:
+        words = {**given, "settings": settings or None, "until": until, **more}
+        called = "{…}" if isinstance(recipe, Mapping) else repr(str(recipe))
+        return f"orcamath.run({', '.join([called, *(f'{k}={v!r}' for k, v in words.items() if v is not None)])})"
+
+    return Commands(
+        again=typed(until, settings),
+        past_until=typed(None, settings),
+        reviewed=typed(until, settings, reviewed=True),
+        past_cap=lambda cap: typed(until, {**settings, cap: "…"}),
+    )
 
 
 def judge(

@@ -63,8 +63,7 @@ def run_recipe(
         _use_threads(recipe.threads)
     shown = Silent() if quiet else Bars()
     own = arms(recipe)
-    again, past_until, _ = commands or [f"orcamath run {recipe.name}"] * len(Commands._fields)
-    keeper = Keeper(folder, shown, again, outline(recipe), past_until)
+    keeper = Keeper(folder, shown, commands or Commands.always(f"orcamath run {recipe.name}"), outline(recipe))
     history = History(store.root, arm_of or folder.id)
     with keeper.until_end(), _engine(cluster, folder) as engine, ExitStack() as line:
 

@@ -5,12 +5,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas
 import pytest
 
 import orcamath as om
 from orcamath.errors import DataError, RecipeError, UsageError
+from orcamath.notebook import _commands
+from orcamath.store.run_state import read_state
 from orcamath.testing import serve, stub
 
 ROWS = [
@@ -123,7 +126,27 @@ def test_a_recipe_as_a_dict_runs_inside_a_notebooks_loop_and_stops_where_told(tm
     assert found.records == []
     assert "stopped after `teach`" in found.summary["stopped"]
     assert "max_problems: 7" in (tmp_path / "runs" / "mine" / "recipe.yaml").read_text()
-    assert "orcamath.run('mine')" in (tmp_path / "runs" / "mine" / "state.json").read_text()
+    state = read_state(tmp_path / "runs" / "mine")
+    assert state is not None
+    places = ", ".join(f"{what}={str(path)!r}" for what, path in kept.items())
+    assert state.command == f"orcamath.run({{…}}, limit=1, {places}, settings={{'teach.max_problems': 7}})"
+
+
+@pytest.mark.parametrize(
+    ("given", "again", "past_cap"),
+    [
+        ({}, "orcamath.run('a.yaml')", "orcamath.run('a.yaml', settings={'budget.cap_usd': '…'})"),
+        (
+            {"name": "b", "until": "gate", "settings": {"budget.cap_usd": 1, "seed": 2}},
+            "orcamath.run('a.yaml', name='b', settings={'budget.cap_usd': 1, 'seed': 2}, until='gate')",
+            "orcamath.run('a.yaml', name='b', settings={'budget.cap_usd': '…', 'seed': 2}, until='gate')",
+        ),
+    ],
+)
+def test_a_run_goes_on_by_the_call_that_began_it(given: dict[str, Any], again: str, past_cap: str) -> None:
+    told = {"name": None, "until": None, "settings": {}, "runs": "runs", "store": "store"} | given
+    commands = _commands("a.yaml", **told)
+    assert (commands.again, commands.past_cap("budget.cap_usd")) == (again, past_cap)
 
 
 def test_a_wrong_recipe_names_the_key_and_the_nearest() -> None:

@@ -14,21 +14,21 @@ import pytest
 
 import orcamath.outline
 import orcamath.recipe
-from orcamath.commands.runs import without_option
+from orcamath.commands.runs import commands_of
 from orcamath.errors import CapReached, OrcamathError
 from orcamath.outline import outline
 from orcamath.ports import Silent
 from orcamath.recipe_file import load
 from orcamath.recipe_settings import Recipe
 from orcamath.store.run_folder import RunFolder
-from orcamath.store.run_state import Keeper, RunState, read_state
+from orcamath.store.run_state import Commands, Keeper, RunState, read_state
 from orcamath.store.stage import Stage
 
 
 def kept(folder: Path) -> Keeper:
     run = RunFolder(folder)
     folder.mkdir(exist_ok=True)
-    return Keeper(run, Silent(), "orcamath run mine", ["seeds", "ask"])
+    return Keeper(run, Silent(), Commands.always("orcamath run mine"), ["seeds", "ask"])
 
 
 def test_what_is_under_way_can_be_read(tmp_path: Path) -> None:
@@ -76,20 +76,20 @@ def test_how_it_ended_is_kept(tmp_path: Path, raised: BaseException | None, endi
     [
         ("orcamath run x.yaml --limit 3", "budget.cap_usd", "orcamath run x.yaml --limit 3 --set budget.cap_usd=…"),
         (
-            "orcamath run x --set budget.cap_usd=2 --wait",
+            "orcamath run x --set budget.cap_usd=2 --set learn.beta=1 --wait",
             "budget.cap_usd",
-            "orcamath run x --wait --set budget.cap_usd=…",
+            "orcamath run x --set learn.beta=1 --wait --set budget.cap_usd=…",
         ),
+        ("orcamath run x --set=budget.cap_usd=2", "budget.cap_usd", "orcamath run x --set budget.cap_usd=…"),
         (
-            "orcamath run x --until gate",
+            "orcamath run x --until gate --set budget.cap_usd=2",
             "budget.stages_usd.ask",
-            "orcamath run x --until gate --set budget.stages_usd.ask=…",
+            "orcamath run x --until gate --set budget.cap_usd=2 --set budget.stages_usd.ask=…",
         ),
-        ("orcamath.run('x')", "budget.cap_usd", "orcamath.run('x')"),
     ],
 )
 def test_what_goes_on_after_a_cap_names_the_cap_to_raise(tmp_path: Path, typed: str, cap: str, goes_on: str) -> None:
-    keeper = Keeper(RunFolder(tmp_path), Silent(), typed, ())
+    keeper = Keeper(RunFolder(tmp_path), Silent(), commands_of(shlex.split(typed)), ())
     with suppress(CapReached), keeper.until_end():
         raise CapReached("no money", cap=cap)
     state = read_state(tmp_path)
@@ -108,21 +108,40 @@ def test_what_goes_on_after_a_cap_names_the_cap_to_raise(tmp_path: Path, typed: 
     ],
 )
 def test_what_goes_on_after_a_stage_that_was_named_does_not_name_it_again(typed: str, goes_on: str) -> None:
-    assert shlex.join(without_option("--until", shlex.split(typed))) == goes_on
+    assert commands_of(shlex.split(typed)).past_until == goes_on
 
 
 @pytest.mark.parametrize(
     ("raised", "command"),
-    [(_Until("there"), "and on"), (OrcamathError("broken"), "again"), (KeyboardInterrupt(), "again"), (None, "again")],
+    [
+        (_Until("there"), "and on"),
+        (CapReached("no money", cap="a"), "more a"),
+        (OrcamathError("broken"), "again"),
+        (KeyboardInterrupt(), "again"),
+        (None, "again"),
+    ],
 )
 def test_what_goes_on_follows_from_how_it_ended(tmp_path: Path, raised: BaseException | None, command: str) -> None:
-    keeper = Keeper(RunFolder(tmp_path), Silent(), "again", (), past_until="and on")
+    commands = Commands("again", "and on", "read", lambda cap: f"more {cap}")
+    keeper = Keeper(RunFolder(tmp_path), Silent(), commands, ())
     with suppress(OrcamathError, KeyboardInterrupt), keeper.until_end():
         if raised is not None:
             raise raised
     state = read_state(tmp_path)
     assert state is not None
     assert state.command == command
+
+
+KEY, WHO = "sk" + "-abcdefghijklmnop1234", ":".join(("me", "mine"))
+"""Put together here, so that none is written out."""
+
+
+def test_why_it_ended_repeats_no_key(tmp_path: Path) -> None:
+    with suppress(OrcamathError), kept(tmp_path).until_end():
+        raise OrcamathError(f"`own.py`, line 3: no user {KEY} at https://{WHO}@host/v1")
+    state = read_state(tmp_path)
+    assert state is not None
+    assert state.why == "`own.py`, line 3: no user *** at https://***@host/v1"
 
 
 def test_a_process_that_died_is_not_running(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from orcamath.report.progress import ArmsLine
 from orcamath.report.table import tables
 from orcamath.store.artifacts import Store
 from orcamath.store.run_folder import RunFolder
-from orcamath.store.run_state import Keeper
+from orcamath.store.run_state import Commands, Keeper
 from orcamath.terminal import logged
 from orcamath.view.live import now_of
 from report_run import make_run
@@ -66,7 +66,7 @@ def test_status_of_a_finished_run(run: tuple[Path, Store]) -> None:
 def begun(folder: Path, expected: list[str]) -> Keeper:
     folder.mkdir(parents=True)
     (folder / "recipe.yaml").write_text("name: mine\nbudget: {cap_usd: 50}\nvariants: {KTO: {}}\n")
-    return Keeper(RunFolder(folder), Silent(), "orcamath run mine --limit 3", expected)
+    return Keeper(RunFolder(folder), Silent(), Commands.always("orcamath run mine --limit 3"), expected)
 
 
 def test_status_of_a_run_at_work_and_after_it_stopped(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from orcamath.store.facts import Facts
 from orcamath.store.ledger import Ledger
 from orcamath.store.marks import Marks, read_marks
 from orcamath.store.run_folder import RunFolder
-from orcamath.store.run_state import Keeper
+from orcamath.store.run_state import Commands, Keeper
 from orcamath.store.seals import read_sealed, write_sealed
 from orcamath.view.doubts import LISTS, doubts
 from orcamath.view.find import Query, facets, page, record_totals
@@ -264,7 +264,7 @@ def test_model_calls_of_the_run_are_listed_whole_and_found_by_their_words(tmp_pa
 
 def test_a_run_at_work_shows_its_newest_calls(tmp_path: Path) -> None:
     run, _ = with_calls(tmp_path)
-    Keeper(RunFolder(run.folder), Silent(), "orcamath run trial", ["seeds", "late"]).stage("late")
+    Keeper(RunFolder(run.folder), Silent(), Commands.always("orcamath run trial"), ["seeds", "late"]).stage("late")
     told = run.overview()
     assert told["stands"] == "running"
     assert [s["stands"] for s in told["arms"][0]["stages"]][-1] == "now"

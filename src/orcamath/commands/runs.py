@@ -23,7 +23,7 @@ from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import Commands
 from orcamath.text.money import spent_of
 
-__all__ = ["run_in_folder", "run_loaded", "without_option"]
+__all__ = ["commands_of", "run_in_folder", "run_loaded"]
 
 
 def run_in_folder(
@@ -60,9 +60,7 @@ def run_in_folder(
         pay_again=pay_again,
         new_book=new_book,
         same_model=same_model,
-        commands=Commands(
-            shlex.join(typed), shlex.join(without_option("--until", typed)), shlex.join([*typed, "--reviewed"])
-        ),
+        commands=commands_of(typed),
         reviewed=reviewed,
         limited=limit is not None,
         cluster=cluster,
@@ -147,10 +145,24 @@ def _plan(loaded: Recipe, store: Store, path: Path, book: Path, *, until: str | 
         confirm_paying_again(loaded, book, plan, _asker())
 
 
-def without_option(option: str, typed: Sequence[str]) -> list[str]:
-    """Return a typed command without an option and its value, however the two are written."""
-    pairs = zip(["", *typed], typed, strict=False)
-    return [word for before, word in pairs if option != before and word != option and not word.startswith(f"{option}=")]
+def commands_of(typed: Sequence[str]) -> Commands:
+    """Return by what a run goes on that was begun by this command line."""
+    return Commands(
+        again=shlex.join(typed),
+        past_until=shlex.join(_without("--until", typed)),
+        reviewed=shlex.join([*typed, "--reviewed"]),
+        past_cap=lambda cap: f"{shlex.join(_without('--set', typed, f'{cap}='))} --set {cap}=…",
+    )
+
+
+def _without(option: str, typed: Sequence[str], value: str = "") -> list[str]:
+    """Return a typed command without an option and its value, if that begins with `value`, however the two are written."""
+    words, kept = iter(typed), list[str]()
+    for word in words:
+        told = (word, next(words, "")) if word == option else (word,)
+        if not "=".join(told).startswith(f"{option}={value}"):
+            kept += told
+    return kept
 
 
 def _warn(checked: Checked, recipe: str) -> None:

@@ -6,10 +6,9 @@ nothing, so whoever reads asks the machine whether it is still there.
 
 import json
 import os
-import re
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from pydantic import TypeAdapter
 
 from orcamath.errors import CapReached, OrcamathError
 from orcamath.ports import Progress
+from orcamath.store.literals import masked
 from orcamath.store.run_folder import RunFolder
 
 __all__ = ["Commands", "Keeper", "RunState", "read_state"]
@@ -36,6 +36,13 @@ class Commands(NamedTuple):
     """After the stage that it was told to stop at."""
     reviewed: str
     """After its lessons were read."""
+    past_cap: Callable[[str], str]
+    """After the cap of that key stopped it, with a higher one to be filled in: else it stops at the same call again."""
+
+    @classmethod
+    def always(cls, command: str) -> "Commands":
+        """Return one command for all of them."""
+        return cls(command, command, command, lambda _: command)
 
 
 class RunState(NamedTuple):
@@ -115,17 +122,12 @@ def _younger(process: int, began_at: float) -> bool:
 
 
 class Keeper:
-    """Writes the state of one run while it works, and passes progress on to whoever shows it.
+    """Writes the state of one run while it works, and passes progress on to whoever shows it. `commands` go on with it."""
 
-    `command` goes on with it, `past_until` after the stage that it was told to stop at (the same where left out).
-    """
-
-    def __init__(
-        self, folder: RunFolder, shown: Progress, command: str, expected: Sequence[str], past_until: str | None = None
-    ) -> None:
-        self.folder, self.shown, self.past_until = folder, shown, past_until or command
+    def __init__(self, folder: RunFolder, shown: Progress, commands: Commands, expected: Sequence[str]) -> None:
+        self.folder, self.shown, self.commands = folder, shown, commands
         now = time.time()
-        self.state = RunState(os.getpid(), socket.gethostname(), now, command, tuple(expected), at=now)
+        self.state = RunState(os.getpid(), socket.gethostname(), now, commands.again, tuple(expected), at=now)
         self._write()
 
     def stage(self, label: str) -> None:
@@ -163,7 +165,7 @@ class Keeper:
             yield
         except OrcamathError as e:
             if isinstance(e, CapReached):
-                self.goes_on_by(_with_higher(e.cap, self.state.command))
+                self.goes_on_by(self.commands.past_cap(e.cap))
             self._ended({0: "until", 4: "stopped"}.get(e.exit_code, "failed"), str(e))
             raise
         except BaseException as e:
@@ -172,16 +174,10 @@ class Keeper:
         self._ended("done")
 
     def _ended(self, ending: str, why: str = "") -> None:
-        command = self.past_until if ending == "until" else self.state.command
-        self.state = self.state._replace(ending=ending, why=why, command=command)
+        command = self.commands.past_until if ending == "until" else self.state.command
+        self.state = self.state._replace(ending=ending, why=masked(why), command=command)
         self._write()
 
     def _write(self) -> None:
         self.state = self.state._replace(at=time.time())
         self.folder.write_json("state.json", self.state._asdict(), synced=False)
-
-
-def _with_higher(cap: str, command: str) -> str:
-    """Return a typed command with a cap to be filled in: the same one would stop at the same call again."""
-    typed = re.sub(rf" --set {re.escape(cap)}=\S+", "", command)
-    return f"{typed} --set {cap}=…" if command.startswith("orcamath run ") else command
