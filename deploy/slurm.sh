@@ -8,7 +8,8 @@
 #SBATCH --gpus-per-node=1
 #SBATCH --cpus-per-task=8
 #SBATCH --time=24:00:00
-#SBATCH --signal=INT@120
+# B: to what this script becomes in its last line; without it the Ray nodes are interrupted instead
+#SBATCH --signal=B:INT@120
 set -euo pipefail
 recipe=${1:?usage: sbatch slurm.sh RECIPE}
 venv=${ORCAMATH_VENV:-$HOME/venv}

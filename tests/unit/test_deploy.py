@@ -25,6 +25,13 @@ def test_the_slurm_script_is_shell() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_what_slurm_interrupts_before_its_time_is_up_is_the_run() -> None:
+    """`B:` is the batch script alone, which the run takes the place of; without it SLURM signals the steps, which are Ray."""
+    lines = (DEPLOY / "slurm.sh").read_text("utf-8").splitlines()
+    assert "#SBATCH --signal=B:INT@120" in lines
+    assert lines[-1].startswith("exec ")
+
+
 def test_the_cluster_names_its_head_and_writes_no_key_down() -> None:
     content = cluster()
     assert content["head_node_type"] in content["available_node_types"]

@@ -199,11 +199,8 @@ class RayCrew:
             self._ray.kill(actor)
 
     def _settled(self, asked: "list[ObjectRef]") -> None:
-        for ref in asked:
-            try:
-                self._ray.get(ref, timeout=self.cluster.settings.wait_s)
-            except self._ray.exceptions.RayError:
-                continue  # a dead worker's lease counts as spent
+        """Wait until all have done it, or for as long as they may take together; a dead worker's lease counts as spent."""
+        self._ray.wait(asked, num_returns=len(asked), timeout=self.cluster.settings.wait_s, fetch_local=False)
 
 
 def first_line(e: BaseException) -> str:

@@ -127,8 +127,8 @@ class RayEngine:
 
     def close(self) -> None:
         """Dismiss, and end the cluster where it began with us."""
-        self.dismiss()
-        self._began.close()
+        with self._began:
+            self.dismiss()
 
     def ask(self) -> Callable[..., Any] | None:
         """Return what a worker reaches the purse by."""

@@ -56,9 +56,8 @@ def collect_garbage(runs: Path, store: Path, *, dry: bool, superseded: bool = Fa
     where, ledger = Store(store), Ledger(store / "ledger")
     if superseded:
         _require_whole(runs, store)
-    kept = {*named_in(store), *pointed_to(runs)}
     try:
-        n, stale = _forget_samples(where, ledger, kept, dry=dry)
+        n, stale = _forget_samples(where, ledger, {*named_in(store), *pointed_to(runs)}, dry=dry)
     finally:
         ledger.close()
     left = leftovers(where, drop=not dry)
@@ -68,6 +67,7 @@ def collect_garbage(runs: Path, store: Path, *, dry: bool, superseded: bool = Fa
         f"had left"
     ]
     if dry or superseded:
+        kept = {*named_in(store), *pointed_to(runs)}  # anew: a run may have taken one up meanwhile
         gone = results_no_run_names(where, kept, drop=not dry)
         lines += [f"  {s.path.name}  {s.n_bytes / 1e6:,.1f} MB" for s in gone]
         total = f"{len(gone):,} results of stages that no run names, {sum(s.n_bytes for s in gone) / 1e6:,.1f} MB"
