@@ -127,6 +127,34 @@ def test_an_interrupt_is_never_lost(tmp_path: Path, where: str, known: int, pull
         assert done.stdout.split() == ["interrupted", str(pulled), str(server.stats["completions"])], done.stderr
 
 
+@pytest.mark.parametrize("command", ["ask", "judge"])
+def test_a_command_that_asks_and_is_interrupted_says_what_is_kept_and_ends_with_130(
+    tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "a.jsonl").write_text('{"question": "2 + 2?", "gold": "4", "response": "who knows"}\n')
+    with serve(stub(), Faults(latency_s=1.0)) as server:
+        words = {
+            "ask": ["ask", f"m@{server.base_url}", "question"],
+            "judge": ["judge", "a.jsonl", "--judge", "model", "--model", "m", "--base-url", server.base_url],
+        }
+        begun = subprocess.Popen(
+            [sys.executable, "-m", "orcamath", *words[command]],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            cwd=tmp_path,
+        )
+        until(lambda: server.counts["calls"] >= 1, 60.0)
+        begun.send_signal(signal.SIGINT)
+        said, error = begun.communicate(timeout=60)
+        assert (begun.returncode, said) == (130, ""), error
+        assert error.splitlines()[-1].startswith("interrupted; all that was finished is kept")
+        ledger = Ledger(tmp_path / "store" / "ledger")
+        assert ledger.counts() == {"m@-": 1}
+        ledger.close()
+
+
 def test_a_key_is_in_no_file_of_a_run(tmp_path: Path, monkeypatch) -> None:
     from orcamath.backends.openai_compatible import open_chat
     from orcamath.settings import ModelSettings

@@ -128,17 +128,18 @@ def ask(
     from orcamath.commands.models import answer_by
     from orcamath.commands.purse import purse_of
 
-    typer.echo(
-        answer_by(
-            model,
-            question,
-            base_url=base_url,
-            max_new_tokens=max_new_tokens,
-            store=store,
-            runs=runs,
-            purse=purse_of(cap_usd, price),
+    with interruptible():
+        typer.echo(
+            answer_by(
+                model,
+                question,
+                base_url=base_url,
+                max_new_tokens=max_new_tokens,
+                store=store,
+                runs=runs,
+                purse=purse_of(cap_usd, price),
+            )
         )
-    )
 
 
 @app.command()
@@ -164,18 +165,19 @@ def judge(
     from orcamath.commands import files
     from orcamath.commands.purse import purse_of
 
-    typer.echo(
-        files.told_verdicts(
-            file,
-            name=name,
-            columns=column or [],
-            model=model,
-            base_url=base_url,
-            out=out,
-            replace=replace,
-            offending=offending,
-            store=store,
-            as_json=json,
-            purse=purse_of(cap_usd, price),
+    with interruptible():
+        typer.echo(
+            files.told_verdicts(
+                file,
+                name=name,
+                columns=column or [],
+                model=model,
+                base_url=base_url,
+                out=out,
+                replace=replace,
+                offending=offending,
+                store=store,
+                as_json=json,
+                purse=purse_of(cap_usd, price),
+            )
         )
-    )
