@@ -57,6 +57,17 @@ PARTS = [
 ]
 
 
+@pytest.mark.parametrize("target", ["2^140", "9" * 41, "10^60"])
+def test_a_number_too_long_to_be_read_as_an_answer_is_no_target(target: str) -> None:
+    agent = ask_me_anything.make(AskSettings())
+    told = "A board has {} grains on 4 squares. Each square holds 5 grains."
+    board = seed(f"A board has {target} grains on 4 squares. How many grains does each square hold?", "5")
+    asked = f"{told.format('some')} How many grains are on the board?"
+    text = f"<statement>{told.format(target)}</statement><target>{target}</target><question>{asked}</question>"
+    made = examine(agent, Reply(b"k", text), board)
+    assert isinstance(made, Rejected)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.one_of(st.text(max_size=200), st.lists(st.sampled_from(PARTS), max_size=14).map("".join)), st.booleans())
 def test_any_text_is_answered(text: str, cut: bool) -> None:

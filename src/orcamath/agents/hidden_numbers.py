@@ -29,7 +29,12 @@ def short_answer(seed: Problem) -> str | None:
 
 def answer_value(seed: Problem) -> Fraction | None:
     """Return the value of the seed's answer, None where it is not exactly one number."""
-    found = quantities(short_answer(seed) or "")
+    return _only_number(short_answer(seed) or "")
+
+
+def _only_number(text: str) -> Fraction | None:
+    """Return the value of the one number in a text, None where there is none or several."""
+    found = quantities(text)
     return found[0].value if len(found) == 1 else None
 
 
@@ -72,7 +77,7 @@ def _about_its_gap(made: Problem | Rejected, statement: str) -> Problem | Reject
     """Reject a problem whose question is about another number of the statement than the one that was hidden."""
     if isinstance(made, Rejected):
         return made
-    ask, value = ask_of(made.question), quantities(made.answer or "")[0].value
+    ask, value = ask_of(made.question), _only_number(made.answer or "")
     hidden_here = [gap for gap in gaps(statement) if gap.quantity.value == value]
     if hidden_here and all(about_another(ask, gap, statement) for gap in hidden_here):
         detail = f"about_another: {hidden_here[0].marked}"
@@ -122,8 +127,8 @@ def hidden(
         return Rejected(item=seed.id, reason=reason, detail=detail, text=f"{target} | {piece.text}")
 
     value = _value(target, total) if value is None else value
-    if value is None:
-        return no("target_is_no_number")
+    if value is None or _only_number(plain := _plain(value, target, seed.question)) != value:
+        return no("target_is_no_number")  # or one too long to be read as an answer
     if _restates(piece.text, value, seed, answer, total, last):
         return no("restates_seed")
     if not piece.whole:
@@ -149,7 +154,7 @@ def hidden(
         split=seed.split,
         licence=seed.licence,
         cluster=seed.cluster,
-        answer=_plain(value, target, seed.question),
+        answer=plain,
         answer_from="hidden_number",
         parents=(seed.id,),
         round=1,
@@ -159,11 +164,8 @@ def hidden(
 
 def _value(target: str, total: Counter[Fraction]) -> Fraction | None:
     """Read a target: exactly one number, whatever words stand around it; `25` is meant for the `25%` of the statement."""
-    found = quantities(target)
-    if len(found) != 1:
-        return None
-    value = found[0].value
-    return value / 100 if value not in total and value / 100 in total else value
+    value = _only_number(target)
+    return value / 100 if value is not None and value not in total and value / 100 in total else value
 
 
 def _restates(
