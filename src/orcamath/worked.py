@@ -20,7 +20,7 @@ FEW_WORDS = 6
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
 _WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]{2}|[^\W\d_][^\s\d!-/:-@[-`{-~]+")
 """A word of any script: two characters of one that sets no blanks (Thai, kana, Han), else a letter and what is attached."""
-_EQUATION = re.compile(r"[-+*/×÷][^=\n]*=")
+_SIGNS = frozenset("-+*/×÷")
 
 
 def solution_of(problem: Problem) -> str | None:
@@ -46,7 +46,8 @@ def solution_of(problem: Problem) -> str | None:
 
 def n_equations(text: str) -> int:
     """Count the calculations that a worked solution writes out: an operation and an equals sign after it, on one line."""
-    return len(_EQUATION.findall(_CALCULATOR.sub("", text)))
+    sides = (side for line in _CALCULATOR.sub("", text).split("\n") for side in line.split("=")[:-1])
+    return sum(not _SIGNS.isdisjoint(side) for side in sides)
 
 
 def n_steps(problem: Problem) -> int:

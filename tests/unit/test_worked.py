@@ -125,6 +125,8 @@ def test_one_operation_is_found_as_trying_every_pair_finds_it() -> None:
 def test_equations_are_counted_a_line_at_a_time() -> None:
     assert n_equations("So 3 + 4 = 7 and\n7 - 2 = 5.\nThe price is = 5") == 2
     assert n_equations("nothing here") == 0
+    assert n_equations("3 - 2 = 1 = 1, 4 × 2\n= 8; 5 = 5 + 0 =") == 2
+    assert n_equations("-" * 1_000_000) == 0  # in time that grows with the length only
 
 
 def test_seeds_teach_without_a_model_and_what_has_no_solution_is_left_for_practice(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ that was hidden has an answer too, only not the one that we would call known.
 """
 
 import re
+from bisect import bisect_left
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -155,17 +156,24 @@ def _belongs_elsewhere(word: str, gap: Gap, statement: str) -> bool:
     """
     elsewhere = False
     for sentence in sentences(statement):
-        numbers = gaps(sentence)
-        places = word_places(sentence)
-        for start, text in places:
-            if not numbers or (text.lower() != word and word not in content_words(text)):
-                continue
-            far = [(between(g, start, len(text), places), g) for g in numbers]
-            nearest = [g for d, g in far if d == min(d for d, _ in far)]
-            if any(g.at == gap.at and sentence == gap.sentence for g in nearest):
+        for nearest, counted in _beside(word, sentence):
+            if sentence == gap.sentence and gap.at in nearest:
                 return False
-            elsewhere |= not any(_counted_by(g, start) for g in nearest)
+            elsewhere |= not counted
     return elsewhere
+
+
+@lru_cache(maxsize=1024)  # a writer that repeats itself repeats its numbers, and every one of them asks
+def _beside(word: str, sentence: str) -> tuple[tuple[frozenset[int], bool], ...]:
+    """Return, for each place of a word, where the numbers nearest to it begin, and whether it is what one of them counts."""
+    numbers, found = gaps(sentence), []
+    for start, text in word_places(sentence) if numbers else ():
+        if text.lower() == word or word in content_words(text):
+            far = [between(g, start, len(text)) for g in numbers]
+            least = min(far)
+            nearest = [g for g, distance in zip(numbers, far, strict=True) if distance == least]
+            found.append((frozenset(g.at for g in nearest), any(_counted_by(g, start) for g in nearest)))
+    return tuple(found)
 
 
 def _counted_by(gap: Gap, start: int) -> bool:
@@ -175,17 +183,29 @@ def _counted_by(gap: Gap, start: int) -> bool:
     return behind is not None and any(start == end + behind.start(i) for i in (1, 2) if behind[i] is not None)
 
 
-def word_places(sentence: str) -> list[tuple[int, str]]:
+class _Words(NamedTuple):
+    """The words and numbers of a sentence, and where each begins; where the sentence turns: at a comma, at `and`."""
+
+    places: tuple[tuple[int, str], ...]
+    starts: tuple[int, ...]
+    turns: tuple[int, ...]
+
+
+@lru_cache(maxsize=1024)
+def _words(sentence: str) -> _Words:
+    places = tuple((m.start(), m[0]) for m in _WORD.finditer(sentence))
+    turns = [at for at, text in places if text.lower() in _TURNS] + [i for i, c in enumerate(sentence) if c in ",;"]
+    return _Words(places, tuple(at for at, _ in places), tuple(sorted(turns)))
+
+
+def word_places(sentence: str) -> tuple[tuple[int, str], ...]:
     """Return the words and numbers of a sentence, each with the place where it begins."""
-    return [(m.start(), m[0]) for m in _WORD.finditer(sentence)]
+    return _words(sentence).places
 
 
-def between(gap: Gap, start: int, length: int, places: list[tuple[int, str]]) -> tuple[int, int]:
-    """Count the turns of the sentence, and the words, between its number and the word that begins at `start`.
-
-    `length` is the word's, in characters; `places` are all words of the sentence.
-    """
+def between(gap: Gap, start: int, length: int) -> tuple[int, int]:
+    """Count the turns of the sentence, and the words, between its number and the word of `length` that begins at `start`."""
     low, high = (start + length, gap.at) if start < gap.at else (gap.at + len(gap.quantity.text), start)
-    between = [text.lower() for at, text in places if low <= at < high]
-    turns = sum(text in _TURNS for text in between)
-    return turns + gap.sentence.count(",", low, high) + gap.sentence.count(";", low, high), len(between)
+    words = _words(gap.sentence)
+    turns, n = (max(bisect_left(at, high) - bisect_left(at, low), 0) for at in (words.turns, words.starts))
+    return turns, n

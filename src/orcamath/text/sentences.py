@@ -26,10 +26,10 @@ IMPERATIVE = pattern(
 @lru_cache(maxsize=1024)  # the rules of one problem all begin here
 def sentences(text: str) -> tuple[str, ...]:
     """Split at ends of sentences; abbreviations and decimal points do not end one."""
-    parts: list[str] = []
+    parts: list[list[str]] = []
     for piece in _SENTENCE.split(text.strip()):
-        if parts and _ABBREVIATION.search(parts[-1]) and not IMPERATIVE.match(piece):
-            parts[-1] += f" {piece}"
+        if parts and _ABBREVIATION.search(parts[-1][-1]) and not IMPERATIVE.match(piece):
+            parts[-1].append(piece)
         elif piece.strip():
-            parts.append(piece.strip())
-    return tuple(parts)
+            parts.append([piece.strip()])
+    return tuple(map(" ".join, parts))

@@ -145,7 +145,7 @@ def _nearness(words: set[str], gap: Gap) -> Fraction:
     places = word_places(gap.sentence)
     total = Fraction(0)
     for word in words:
-        far = [between(gap, start, len(text), places) for start, text in places if word in content_words(text)]
+        far = [between(gap, start, len(text)) for start, text in places if word in content_words(text)]
         if far:
             total += Fraction(1, 1 + min(3 * turns + words for turns, words in far))
     return total
