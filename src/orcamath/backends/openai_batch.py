@@ -3,8 +3,8 @@
 Keys are those of `openai_compatible`, so a run can switch between the two. Requests are gathered into batches up to the
 provider's limits; each batch's intent is on disk before it is uploaded and its nonce is in the batch's metadata, so after a
 crash it is found again instead of paid for again. Keys in an open batch are waited for, never sent twice, whichever process
-handed them in. With
-`options.detach` the run ends (exit code 4) once everything is handed in, and the same command later picks up the results.
+handed them in. With `options.detach` the run ends (exit code 4) once everything is handed in, and the same command later picks
+up the results.
 
 What a batch left out (expired, cancelled) is an error of those calls: the next run hands in only the rest.
 """
