@@ -28,7 +28,7 @@ _COMPOUND = pattern(
     ("-foot rope", ":30", "/week"),
     (" feet", "- 3", "."),
 )
-_TURNS = frozenset(["and", "while", "but", "or", "whereas"])
+_TURNS = frozenset("and while but or whereas".split())
 HOW_MANY = pattern(
     r"\bhow many (?:of (?:the|his|her|their) )?([A-Za-z]+)(?: ([A-Za-z]+))?",
     "the thing that is counted",
@@ -61,9 +61,7 @@ _LOWER = pattern(
     (".", " May", ", it"),
     re.NOFLAG,
 )
-_TIMES_OF_DAY = frozenset(
-    ["today", "yesterday", "tomorrow", "tonight", "morning", "afternoon", "evening", "night", "noon"]
-)
+_TIMES_OF_DAY = frozenset("today yesterday tomorrow tonight morning afternoon evening night noon".split())
 
 
 class Gap(NamedTuple):

@@ -15,26 +15,12 @@ from orcamath.text.money import CURRENCY_SIGNS
 
 __all__ = ["CONCLUDES", "OWN_WORDS", "breaks_off", "claims", "mentions", "no_result", "restates", "rules_out"]
 
-_NO_NOUN = frozenset(["more", "less", "fewer", "times", "of", "in", "and", "or", "is", "are", "to", "a", "per", "each"])
+_NO_NOUN = frozenset("more less fewer times of in and or is are to a per each".split())
 _SOLVING = frozenset(
-    [
-        "steps",
-        "stages",
-        "ways",
-        "cases",
-        "methods",
-        "approaches",
-        "possibilities",
-        "questions",
-        "parts",
-        "things",
-        "operations",
-        "calculations",
-        "equations",
-        "unknowns",
-        "variables",
-        "formulas",
-    ]
+    (
+        "steps stages ways cases methods approaches possibilities questions parts things operations "
+        "calculations equations unknowns variables formulas"
+    ).split()
 )
 """What a solution consists of, where the question does not speak of it."""
 CONCLUDES = re.compile(

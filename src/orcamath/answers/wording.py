@@ -15,20 +15,7 @@ _NAMED = re.compile(
     r"\b(?:[Oo]ption|[Cc]hoice|[Ll]etter|[Aa]nswer|I (?:choose|pick))(?: is)?:?[ ]+\(?([A-J]\b|[a-j](?=\)|\.?$))"
 )
 _APART = re.compile(r"\(([A-Ja-j])\)|\b([A-J])\b(?!['’])")
-_ORDINALS = (
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-)
+_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth".split()
 _SPELLED = {
     w: f"{i}{'st' if i == 1 else 'nd' if i == 2 else 'rd' if i == 3 else 'th'}" for i, w in enumerate(_ORDINALS, 1)
 }

@@ -16,32 +16,10 @@ _PREMISE = pattern(
     ("If she buys 4, how many has she?", "Suppose that it rains, then what is left?"),
     ("How many has she if she buys 4?",),
 )
-_DETERMINER = frozenset(
-    ["a", "an", "the", "this", "that", "these", "those", "his", "her", "its", "their", "my", "our", "your"]
-)
-_GIVES = [
-    "give",
-    "gave",
-    "gives",
-    "pay",
-    "paid",
-    "pays",
-    "cost",
-    "costs",
-    "sent",
-    "sends",
-    "buys",
-    "bought",
-    "brought",
-    "brings",
-    "bring",
-    "lent",
-    "left",
-    "made",
-    "handed",
-    "owes",
-    "owed",
-]
+_DETERMINER = frozenset("a an the this that these those his her its their my our your".split())
+_GIVES = (
+    "give gave gives pay paid pays cost costs sent sends buys bought brought brings bring lent left made handed owes owed"
+).split()
 _DETERMINED = pattern(
     r"(?:^|[^A-Za-z])(?:an?|the|this|these|those|his|its|their|my|our|your|[A-Za-z]{1,20}(?:['’]s|s['’])|"
     + "".join(rf"(?<!{verb} )" for verb in _GIVES)
@@ -50,7 +28,7 @@ _DETERMINED = pattern(
     ("He met the", "Ann's", "It lasted the first", "He likes her"),
     ("He sold", "She gave her", "It costs her"),
 )
-_COMPARING = frozenset(["than", "least", "most", "exactly", "only", "about", "almost", "nearly", "over", "under"])
+_COMPARING = frozenset("than least most exactly only about almost nearly over under".split())
 _BEING = frozenset("is was are were be being".split())
 _IS = pattern(
     r"\b(?:that|it|he|she|there|here|this|what|who|where|how)['’]s$",
