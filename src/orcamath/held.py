@@ -198,6 +198,8 @@ class _Chat:
                 if not isinstance(found, Reply) or not waiting[found.key]:
                     raise self.member.wrong(found, "__call__", wanted)
                 waiting[found.key] -= 1
+                if not waiting[found.key]:  # of a long run only what is under way is kept
+                    del waiting[found.key]
                 yield found
         if n := waiting.total():
             raise self.member.too_few("__call__", f"requests without a reply: {n}", wanted)

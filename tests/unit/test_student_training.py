@@ -1,13 +1,15 @@
 """Training runs: they learn, resume to the same weights, stop with a reason, and remember reference log-probs."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 from safetensors.torch import load_file
+from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from orcamath.errors import DataError, ModelError, TrainingDiverged
 from orcamath.families import find
@@ -24,6 +26,7 @@ from orcamath.student.launch import loss_name
 from orcamath.student.loop import learning_rate, planned_steps
 from orcamath.student.losses import dpo, ipo, kto, needs
 from orcamath.student.model import load_model, open_folder
+from orcamath.student.prepare import prepared
 from orcamath.student.processes import World, deal
 from orcamath.student.room import Room, at_once
 from orcamath.student.settings import AdapterSettings, LearnSettings, OnlineSettings, SftSettings, TrainSettings
@@ -374,13 +377,21 @@ def test_adapters_are_not_sharded() -> None:
     assert not shards(TrainSettings(sharding="fsdp2"), World())
 
 
-def test_the_last_epochs_checkpoint_outlives_the_last_two(tmp_path: Path) -> None:
+@pytest.fixture
+def first_of_two() -> Iterator[World]:
+    """The first of two processes, whose other one torch's own double plays: it says what this one says."""
+    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=2)
+    yield World(0, 2)
+    dist.destroy_process_group()
+
+
+def test_the_last_epochs_checkpoint_outlives_the_last_two(tmp_path: Path, first_of_two: World) -> None:
     model = torch.nn.Linear(2, 1)
     optimizer = torch.optim.AdamW(model.parameters())
     for step in range(1, 9):
         with torch.no_grad():
             model.weight.fill_(step)
-        save_checkpoint(tmp_path, step, model, optimizer, {}, World(0, 2), epoch_ends=step % 3 == 0)
+        save_checkpoint(tmp_path, step, model, optimizer, {}, first_of_two, epoch_ends=step % 3 == 0)
     kept = [p.name for p in sorted(tmp_path.iterdir())]
     assert kept == ["step-00000006-epoch", "step-00000007", "step-00000008"]
 
@@ -396,13 +407,13 @@ def test_the_last_epochs_checkpoint_outlives_the_last_two(tmp_path: Path) -> Non
     assert [p.name for p in tmp_path.iterdir()] == ["step-00000006-epoch"]
 
 
-def test_where_no_epoch_ended_another_number_of_processes_begins_anew(tmp_path: Path) -> None:
+def test_where_no_epoch_ended_another_number_of_processes_begins_anew(tmp_path: Path, first_of_two: World) -> None:
     model = torch.nn.Linear(2, 1)
     optimizer = torch.optim.AdamW(model.parameters())
-    save_checkpoint(tmp_path, 5, model, optimizer, {}, World(0, 4))
+    save_checkpoint(tmp_path, 5, model, optimizer, {}, first_of_two)
     with pytest.raises(ModelError, match=r"resume: epoch.*the beginning"):
-        resume(tmp_path, model, optimizer, 2)
-    assert resume(tmp_path, model, optimizer, 2, how="epoch") is None
+        resume(tmp_path, model, optimizer, 4)
+    assert resume(tmp_path, model, optimizer, 4, how="epoch") is None
 
 
 OWN_LOSS = """
@@ -449,6 +460,35 @@ def test_a_loss_from_a_users_file_trains_in_two_processes_and_tells_its_steps_as
     assert [r["loss"] for r in metrics.rows] == pytest.approx(
         [r["loss"] for r in found[2][-len(metrics.rows) :]], abs=1e-5
     )
+
+
+def test_fresh_adapters_follow_from_the_seed_alone(base: ModelFolder) -> None:
+    def drawn(seed: int) -> list[torch.Tensor]:
+        torch.seed()  # whatever was drawn in this process before
+        model = prepared(load_model(base), SFT.model_copy(update={"seed": seed, "adapter": AdapterSettings(rank=4)}))
+        return [p.detach() for name, p in model.named_parameters() if "lora_A" in name]
+
+    first, again, other = drawn(0), drawn(0), drawn(1)
+    assert first
+    assert all(map(torch.equal, first, again))
+    assert not any(map(torch.equal, first, other))
+
+
+@pytest.mark.slow
+def test_two_processes_that_go_on_drop_out_what_they_would_have(
+    tmp_path: Path, base: ModelFolder, lessons: Artifact
+) -> None:
+    options = {"processes": 2, "adapter": AdapterSettings(rank=4, dropout=0.5), "learning_rate": 1e-2}
+    settings, found = SFT.model_copy(update=options), {}
+    for die_after in (None, 5):
+        out, metrics = output(tmp_path / str(die_after)), Metrics()
+        if die_after is not None:
+            with pytest.raises(Killed):
+                imitate(told(out, Metrics(die_after)), settings, lessons, base)
+        imitate(told(out, metrics), settings, lessons, base)
+        found[die_after] = {row["step"]: row["loss"] for row in metrics.rows}
+    assert 0 < len(found[5]) < len(found[None])
+    assert found[5] == {step: found[None][step] for step in found[5]}
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Checkpoints of a training run: whole or absent, the last two and the last epoch's kept, safetensors and JSON only.
 
-A checkpoint holds the trained weights, the optimizer's state, the random state and the number of steps done. The plan of
+A checkpoint holds the trained weights, the optimizer's state, each process's random state and the steps done. The plan of
 batches follows from seed and data, so the step is the cursor. On one CPU a resumed run ends with the same weights. A manifest
 holds a hash of every file: a checkpoint that is not what was written is passed over for the one before.
 
@@ -59,12 +59,10 @@ def save_checkpoint(
     writes = world.rank == 0
     weights = gathered(_trained(model), keep=writes)
     moments = gathered(_moments(optimizer), keep=writes)
+    random = _random(world)
     if not writes:
         return
     target = folder / f"step-{step:08d}{EPOCH if epoch_ends else ''}"
-    random = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        random["cuda"] = torch.cuda.get_rng_state()
     content = {"step": step, "world_size": world.size, "names": list(weights), "state": state}
     with folder_whole(target) as aside:
         save_file(weights, aside / "weights.safetensors")
@@ -136,6 +134,7 @@ def resume(
     world_size: int = 1,
     *,
     how: Literal["exact", "epoch"] = "exact",
+    rank: int = 0,
 ) -> Resumed | None:
     """Bring model, optimizer and random state back from the newest checkpoint; None where the run begins anew.
 
@@ -158,10 +157,22 @@ def resume(
     moments["state"] = state
     optimizer.load_state_dict(moments)
     random = load_file(path / "random.safetensors")
-    torch.set_rng_state(random["cpu"])
+    torch.set_rng_state(random.get(_of("cpu", rank), random["cpu"]))
     if "cuda" in random and torch.cuda.is_available():
-        torch.cuda.set_rng_state(random["cuda"])
+        torch.cuda.set_rng_state(random.get(_of("cuda", rank), random["cuda"]))
     return Resumed(int(content["step"]), content["state"])
+
+
+def _random(world: World) -> dict[str, Tensor]:
+    """Return the random states of all processes: each has drawn as much dropout as its own problems took."""
+    here = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        here["cuda"] = torch.cuda.get_rng_state()
+    return {_of(kind, rank): state for kind, own in here.items() for rank, state in enumerate(world.each(own))}
+
+
+def _of(kind: str, rank: int) -> str:
+    return f"{kind} {rank}" if rank else kind
 
 
 def _state(path: Path) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def train(work: Training, scratch: Path, progress: Progress, metric: Callable[..
 
 def _begun(scratch: Path, work: Training, optimizer: AdamW, world: World) -> checkpoint.Resumed:
     """Bring the newest checkpoint back and remove those behind the step that is gone on from; step 0 where there is none."""
-    found = checkpoint.resume(scratch, work.model, optimizer, world.size, how=work.settings.resume)
+    found = checkpoint.resume(scratch, work.model, optimizer, world.size, how=work.settings.resume, rank=world.rank)
     begun = found or checkpoint.Resumed(0, {"losses": [], "n_tokens": 0})
     world.wait()  # everyone has read
     if world.rank == 0:

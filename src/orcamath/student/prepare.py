@@ -20,7 +20,8 @@ __all__ = ["prepared", "quietly", "write_student"]
 
 def prepared(loaded: Loaded, settings: TrainSettings, world: World = ALONE) -> "PreTrainedModel":
     """Return the model as it will be trained: with its adapter if there is one, checkpointing switched on, compiled, sharded,
-    in training mode."""
+    in training mode. Fresh adapters are drawn from the seed, the same ones in every process."""
+    torch.manual_seed(settings.seed)
     model = adapted(loaded.model, settings.adapter) if settings.adapter else loaded.model
     if settings.gradient_checkpointing:
         # the second name is that of transformers before 5.23

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
 
 from orcamath.errors import ModelError
 
@@ -103,6 +104,15 @@ class World:
         told = torch.tensor(n, device="cuda" if torch.cuda.is_available() else "cpu")
         dist.all_reduce(told, dist.ReduceOp.MAX)
         return int(told)
+
+    def each(self, state: Tensor) -> list[Tensor]:
+        """Return every process's tensor (all of one shape) on the CPU, the first process's first."""
+        if self.size == 1:
+            return [state]
+        here = state.to("cuda" if torch.cuda.is_available() else "cpu")
+        found = [torch.empty_like(here) for _ in range(self.size)]
+        dist.all_gather(found, here)
+        return [s.cpu() for s in found]
 
     def total(self, *values: float) -> list[float]:
         """Return each value summed over all processes."""

@@ -65,7 +65,7 @@ class TrainSettings(Settings):
     dtype: Dtype = "auto"
     """bfloat16 computes in it and keeps float32 weights; `auto` is bfloat16 where the GPU has it."""
     seed: int = 0
-    """Order of the problems, and dropout."""
+    """Order of the problems, fresh adapters, and dropout."""
     batch_tokens: int | None = outside_digest(None, ge=1)
     """Tokens forwarded at once: what fits in memory. Does not change the result. None: 16,384, or what one GPU should hold."""
     adapter: AdapterSettings | None = None
