@@ -242,6 +242,9 @@ def test_a_megabyte_takes_a_moment(unit: str) -> None:
         ("Wie viel kostet es?", "2,5", "Es kostet 2,5 Euro.", True),
         ("Wie viel kostet es?", "2,5", "Es kostet 2.5 Euro.", True),
         ("Wie viel kostet es?", "2,5", "Es kostet 25 Euro.", False),
+        ("Wie viel kostet es?", "2,375", "Es kostet 2,375 Euro.", True),
+        ("Wie viel kostet es?", "2,375", "Es kostet 2375 Euro.", False),
+        ("Wie viel kostet es?", "2,375", "Es kostet 2.375 Euro.", None),  # which of the two, nobody knows
         ("Wie viel kostet es?", "2,5 €", "Es kostet 2,50 €.", True),
         ("Wie viel kostet es?", "1.250,50 €", "Es sind 1250,50 Euro.", True),
         ("Wie viel kostet es?", "1.250", "Es sind 1250 Euro.", True),  # a German writes a thousand so

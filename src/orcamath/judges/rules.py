@@ -19,7 +19,7 @@ from orcamath.records import AnswerKind, Outcome
 
 __all__ = ["RulesJudge", "Ruling", "make", "rule", "short_reference"]
 
-RULES_VERSION = 6
+RULES_VERSION = 7
 """Raised whenever a verdict can change: it is part of what a sealed stage is called."""
 
 _LOSS = re.compile(r"\b(?:loss|lost|loses?|below|owes?|owed|debt|deficit|drop(?:s|ped)?|decreased?)\b", re.IGNORECASE)
@@ -49,12 +49,20 @@ class Ruling(NamedTuple):
 
 def short_reference(comparison: Comparison) -> str | None:
     """Return the yardstick's short answer, a decimal comma of its language as a point; a whole solution is searched for it."""
-    reference, kind = comparison.reference.strip(), _kind(comparison)
+    return _pointed(_written(comparison), comparison)
+
+
+def _written(comparison: Comparison) -> str | None:
+    reference = comparison.reference.strip()
     if "\n" in reference or "####" in reference or len(reference) > 80:
-        return final_answer(reference, kind, comparison.question, comparison.options)
-    if kind in ("number", "set") and "," in reference:
-        reference = in_points(reference, comparison.question)
+        return final_answer(reference, _kind(comparison), comparison.question, comparison.options)
     return reference or None
+
+
+def _pointed(written: str | None, comparison: Comparison) -> str | None:
+    if written is not None and "," in written and _kind(comparison) in ("number", "set"):
+        return in_points(written, comparison.question)
+    return written
 
 
 def _kind(comparison: Comparison) -> AnswerKind:
@@ -66,8 +74,9 @@ def rule(comparison: Comparison) -> Ruling:
     if len(comparison.question) > MAX_QUESTION:
         comparison = comparison._replace(question=comparison.question[-MAX_QUESTION:])
     kind = _kind(comparison)
-    reference = short_reference(comparison)
-    if reference is None:
+    written = _written(comparison)
+    reference = _pointed(written, comparison)
+    if written is None or reference is None:
         return Ruling(None, False, "reference_unreadable", None)
     if kind == "number" and not any(c.isdigit() for c in reference) and not quantities(reference):
         kind = kind_of(reference, comparison.options, comparison.question)  # some sets hold `Yes` among their numbers
@@ -78,10 +87,11 @@ def rule(comparison: Comparison) -> Ruling:
         return Ruling(False, False, "cut_off" if "<think>" in comparison.response else "no_answer", None)
     if not comparison.finished and answer.how == "sentence":
         return Ruling(False, False, "cut_off", answer.text)
-    verdict = same(kind, answer.text, reference, comparison.question, comparison.options)
+    # `same` reads a comma itself: pointed twice, `2,375` would be 2375 as well
+    verdict = same(kind, answer.text, written, comparison.question, comparison.options)
     if answer.open:
         return Ruling(False, False, "no_result", answer.text)
-    if answer.rival and same(kind, answer.rival, reference, comparison.question) is not verdict:
+    if answer.rival and same(kind, answer.rival, written, comparison.question, comparison.options) is not verdict:
         return Ruling(None, bool(verdict), "contradicted", answer.text)
     if verdict:
         return _agrees(answer, comparison)

@@ -72,7 +72,7 @@ class _Answered(NamedTuple):
     reply: Reply
 
 
-@stage("evaluate", version=4, settings=EvaluateSettings, facts=EvaluateFacts)
+@stage("evaluate", version=5, settings=EvaluateSettings, facts=EvaluateFacts)
 def evaluate(
     out: Output,
     settings: EvaluateSettings,

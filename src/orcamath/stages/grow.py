@@ -61,7 +61,7 @@ class JoinSettings(Settings):
     """There is nothing to set."""
 
 
-@stage("pick", version=1, settings=PickSettings, facts=PickFacts)
+@stage("pick", version=2, settings=PickSettings, facts=PickFacts)
 def pick(out: Output, settings: PickSettings, gated: Artifact, earlier: Sequence[Round]) -> PickFacts:
     """Write the problems to grow from, in their order, and why. What is left out is rejected by its reason."""
     found = {p.id: p for p in _problems(gated)}

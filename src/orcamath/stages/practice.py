@@ -109,7 +109,7 @@ class PracticeFacts(SpellFacts):
     """Problems with a right and a wrong answer."""
 
 
-@stage("practice", version=3, settings=PracticeSettings, facts=PracticeFacts)
+@stage("practice", version=4, settings=PracticeSettings, facts=PracticeFacts)
 def practise(
     out: Output,
     settings: PracticeSettings,
