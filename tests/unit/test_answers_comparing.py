@@ -285,3 +285,9 @@ def test_a_name_inside_a_foreign_word_is_in_doubt_and_never_wrong(
     gold: str, response: str, verdict: bool | None
 ) -> None:
     assert rule(Comparison("?", gold, response, "text")).agrees is verdict
+
+
+def test_a_rival_answer_is_read_with_the_options_of_its_question() -> None:
+    told = Comparison("How many?", "B", '{"answer": "B"}\nThe answer is 12.', "choice", options=("10", "12", "14"))
+    assert rule(told).agrees is True
+    assert rule(told._replace(options=("10", "11", "14"))).agrees is None

@@ -49,20 +49,21 @@ class Ruling(NamedTuple):
 
 def short_reference(comparison: Comparison) -> str | None:
     """Return the yardstick's short answer, a decimal comma of its language as a point; a whole solution is searched for it."""
-    return _pointed(_written(comparison), comparison)
+    kind = _kind(comparison)
+    written = _written(comparison, kind)
+    return None if written is None else _pointed(written, kind, comparison.question)
 
 
-def _written(comparison: Comparison) -> str | None:
+def _written(comparison: Comparison, kind: AnswerKind) -> str | None:
+    """Return the yardstick's short answer as it stands there."""
     reference = comparison.reference.strip()
     if "\n" in reference or "####" in reference or len(reference) > 80:
-        return final_answer(reference, _kind(comparison), comparison.question, comparison.options)
+        return final_answer(reference, kind, comparison.question, comparison.options)
     return reference or None
 
 
-def _pointed(written: str | None, comparison: Comparison) -> str | None:
-    if written is not None and "," in written and _kind(comparison) in ("number", "set"):
-        return in_points(written, comparison.question)
-    return written
+def _pointed(written: str, kind: AnswerKind, question: str) -> str:
+    return in_points(written, question) if kind in ("number", "set") and "," in written else written
 
 
 def _kind(comparison: Comparison) -> AnswerKind:
@@ -74,10 +75,10 @@ def rule(comparison: Comparison) -> Ruling:
     if len(comparison.question) > MAX_QUESTION:
         comparison = comparison._replace(question=comparison.question[-MAX_QUESTION:])
     kind = _kind(comparison)
-    written = _written(comparison)
-    reference = _pointed(written, comparison)
-    if written is None or reference is None:
+    written = _written(comparison, kind)
+    if written is None:
         return Ruling(None, False, "reference_unreadable", None)
+    reference = _pointed(written, kind, comparison.question)
     if kind == "number" and not any(c.isdigit() for c in reference) and not quantities(reference):
         kind = kind_of(reference, comparison.options, comparison.question)  # some sets hold `Yes` among their numbers
     if not comparison.response or comparison.response.isspace():

@@ -189,7 +189,7 @@ def _scored(answered: _Answered, outcome: Outcome, by: str) -> Scored:
 
 @dataclass
 class _Tally:
-    """What is counted of one benchmark while its answers go by; some may never have come through."""
+    """What is counted of one benchmark while its answers go by: a problem with all of its own, or not at all."""
 
     counts: Counter[str] = field(default_factory=Counter)
     right_of_samples: list[int] = field(default_factory=list)
@@ -235,8 +235,8 @@ class _Tally:
             high=right.high,
             strict=Share.within(wilson(counts["strict"], n)),
             flexible=Share.within(wilson(counts["flexible"], n)),
-            truncated=counts["truncated"] / max(n, 1),
-            tokens_per_answer=counts["tokens"] / max(n, 1),
+            truncated=counts["truncated"] / n,
+            tokens_per_answer=counts["tokens"] / n,
             calls_per_answer=1,
             working=self._worked(sampled=False),
         )
@@ -247,8 +247,8 @@ class _Tally:
 
     def _sampled(self, samples: int) -> dict[str, object]:
         """Return the fields that take samples."""
-        counts, n = self.counts, len(self.right_of_samples)
-        tokens = counts["sampled_tokens"] / max(counts["sampled"], 1)
+        counts, n = self.counts, self.counts["n"]
+        tokens = counts["sampled_tokens"] / counts["sampled"]
 
         def priced(k: int, share: Interval) -> PricedShare:
             return PricedShare.at(share, calls=k, tokens=k * tokens)
