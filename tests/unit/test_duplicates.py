@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from elsewhere import elsewhere
 from orcamath.duplicates import likeness
-from orcamath.duplicates.minhash import BANDS, bands, candidates
+from orcamath.duplicates.minhash import BANDS, agreeing, candidates, later_and_earlier, signatures
 from orcamath.machines import Machines, one_by_one
 from orcamath.records import Problem, Rejected
 from orcamath.stages.collect import BLOCK, CollectSettings, collect, looks_english
@@ -166,10 +166,11 @@ SHINGLES = st.sets(st.integers(0, 2**32 - 1), max_size=80)
 @given(st.lists(st.tuples(SHINGLES, st.integers(0, 2**32 - 1)), min_size=1, max_size=5))
 def test_bands_depend_on_the_set_and_the_salt_only(rows: list[tuple[set[int], int]]) -> None:
     sets, salts = [s for s, _ in rows], [salt for _, salt in rows]
-    together = bands(sets, salts)
-    assert together.shape == (len(rows), BANDS)
-    alone = [bands([sorted(s, reverse=True)], [salt])[0] for s, salt in rows]
-    assert np.array_equal(together, alone)
+    together = signatures(sets, salts)
+    assert together.bands.shape == (len(rows), BANDS)
+    alone = [signatures([sorted(s, reverse=True)], [salt]) for s, salt in rows]
+    for kept, each in zip(together, zip(*alone, strict=True), strict=True):
+        assert np.array_equal(kept, np.concatenate(each))
 
 
 def test_bands_find_similar_sets_as_often_as_the_formula_says() -> None:
@@ -179,7 +180,8 @@ def test_bands_find_similar_sets_as_often_as_the_formula_says() -> None:
         shared, a, b = np.split(rng.integers(0, 2**32, 100), [60, 80])
         left.append([*shared, *a])
         right.append([*shared, *b])
-    found = (bands(left, [1] * 200) == bands(right, [1] * 200)).any(axis=1).mean()
+    one, two = (signatures(side, [1] * 200).bands for side in (left, right))
+    found = (one == two).any(axis=1).mean()
     # Jaccard 60 / 100: 1 − (1 − 0.6³)¹⁶ = 0.98
     assert 0.94 <= found <= 1
 
@@ -187,9 +189,25 @@ def test_bands_find_similar_sets_as_often_as_the_formula_says() -> None:
 @given(st.lists(st.integers(0, 4), max_size=30))
 def test_candidates_are_earlier_rows_of_the_same_bucket(keys: list[int]) -> None:
     pairs = candidates(np.array(keys, np.uint32).reshape(-1, 1), np.ones(len(keys), np.bool_))
-    assert all(late > early and keys[late] == keys[early] for late, early in pairs)
+    found = list(zip(*(rows.tolist() for rows in later_and_earlier(pairs)), strict=True))
+    assert all(late > early and keys[late] == keys[early] for late, early in found)
     firsts = {(i, keys.index(k)) for i, k in enumerate(keys) if keys.index(k) != i}
-    assert firsts <= {(int(a), int(b)) for a, b in pairs}
+    assert firsts <= set(found)
+
+
+@pytest.mark.parametrize(("shared", "least", "most"), [(83, 0.994, 1), (90, 1, 1), (57, 0, 0.4), (40, 0, 0.03)])
+def test_bits_of_minima_keep_what_is_alike_and_leave_out_what_shares_a_sentence(
+    shared: int, least: float, most: float
+) -> None:
+    """Of a hundred shingles either set shares so many with the other: Jaccard 0.71, 0.82, 0.4 and 0.25; asked for 0.7."""
+    rng = np.random.default_rng(1)
+    sets = []
+    for _ in range(2000):
+        common, one, two = np.split(rng.integers(0, 2**32, 200 - shared), [shared, 100])
+        sets += [[*common, *one], [*common, *two]]
+    bits = signatures(sets, [1] * len(sets)).bits
+    pairs = np.array([(i + 1) << 32 | i for i in range(0, len(sets), 2)], np.uint64)
+    assert least <= len(agreeing(pairs, bits, 0.7)) / len(pairs) <= most
 
 
 @given(st.text(max_size=300))

@@ -5,8 +5,8 @@ stays. Three ways to repeat: the same text after normalising; nearly the same te
 quantity; for siblings (Ask-Me-Anything's children of one seed) the same hidden number asked for by the same question,
 whatever their texts share. Siblings' drops are counted apart.
 
-Two passes over the input; in memory 84 bytes a problem (64 of them MinHash bands), 8 a pair that is compared, and the problems
-that later ones are still compared with.
+Two passes over the input; in memory 100 bytes a problem (80 of them a MinHash signature), 8 a pair that is compared, and the
+problems that later ones are still compared with.
 
 Deviation: the paper does not say whether it removed duplicates; all of it is ours and can be turned off.
 """
@@ -24,7 +24,7 @@ from pydantic import Field
 
 from orcamath.agents.wellformed import flaw, numbers
 from orcamath.duplicates.likeness import Likeness, hidden_value, likeness, trace
-from orcamath.duplicates.minhash import BANDS, bands, candidates
+from orcamath.duplicates.minhash import BANDS, BITS, Signatures, agreeing, candidates, later_and_earlier, signatures
 from orcamath.records import Problem, Rejected, Settings
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
@@ -72,7 +72,7 @@ class _Marks:
     """What pass one keeps of problems: arrays with one row a problem."""
 
     text: npt.NDArray[np.uint32]
-    bands: npt.NDArray[np.uint32]
+    near: Signatures
     sibling: npt.NDArray[np.uint32]
     dropped: dict[int, str] = field(default_factory=dict)
     """Row → reason, for what the filters drop."""
@@ -80,18 +80,20 @@ class _Marks:
     @classmethod
     def of(cls, n: int, settings: CollectSettings) -> "_Marks":
         """Begin with `n` problems of which nothing is known."""
-        n_bands = BANDS if settings.near else 0
-        return cls(np.zeros(n, np.uint32), np.zeros((n, n_bands), np.uint32), np.zeros(n, np.uint32))
+        n_bands, n_bits = (BANDS, BITS) if settings.near else (0, 0)
+        near = Signatures(np.zeros((n, n_bands), np.uint32), np.zeros((n, n_bits), np.uint64))
+        return cls(np.zeros(n, np.uint32), near, np.zeros(n, np.uint32))
 
     def put(self, first: int, found: "_Marks") -> int:
         """Take over what was found of a block that begins at row `first`; returns the row behind it."""
         end = first + len(found.text)
-        self.text[first:end], self.bands[first:end], self.sibling[first:end] = found.text, found.bands, found.sibling
+        self.text[first:end], self.sibling[first:end] = found.text, found.sibling
+        self.near.bands[first:end], self.near.bits[first:end] = found.near
         self.dropped |= {first + row: reason for row, reason in found.dropped.items()}
         return end
 
 
-@stage("collect", version=4, settings=CollectSettings, facts=CollectFacts)
+@stage("collect", version=5, settings=CollectSettings, facts=CollectFacts)
 def collect(out: Output, settings: CollectSettings, parts: Sequence[Artifact]) -> CollectFacts:
     """Write every problem of the parts that passes the filters and repeats no earlier one."""
     n = sum(part.count("problems") for part in parts)
@@ -137,7 +139,9 @@ def _marked(settings: CollectSettings, block: Sequence[Problem]) -> _Marks:
             marks.sibling[row] = crc32(name.encode()) | 1
     for batch in (fit[i : i + BATCH] for i in range(0, len(fit), BATCH) if settings.near):
         told = [trace(block[row].question) for row in batch]
-        marks.bands[batch] = bands([s.runs for s in told], [crc32(repr(s.numbers).encode()) for s in told])
+        marks.near.bands[batch], marks.near.bits[batch] = signatures(
+            [s.runs for s in told], [crc32(repr(s.numbers).encode()) for s in told]
+        )
     return marks
 
 
@@ -157,14 +161,13 @@ def _unfit(problem: Problem, settings: CollectSettings) -> str | None:
 class _Earlier:
     """For every row the earlier rows that it may repeat."""
 
-    def __init__(self, n: int, pairs: npt.NDArray[np.int32]) -> None:
-        """`pairs`: (later row, earlier row) among `n`, in any order and perhaps more than once. Shape (pairs, 2)."""
-        pairs = np.unique(pairs, axis=0)
-        self._rows = pairs[:, 1]
-        self._starts = np.searchsorted(pairs[:, 0], np.arange(n + 1))
+    def __init__(self, n: int, pairs: npt.NDArray[np.uint64]) -> None:
+        """`pairs` are among `n` rows, in any order and perhaps more than once."""
+        later, self._rows = later_and_earlier(np.unique(pairs))
+        self._starts = np.searchsorted(later, np.arange(n + 1))
         self.last_use = np.full(n, -1, np.int32)
         """By which row each is compared last; −1 where by none. Shape (n,)."""
-        np.maximum.at(self.last_use, pairs[:, 1], pairs[:, 0])
+        np.maximum.at(self.last_use, self._rows, later)
 
     def of(self, row: int) -> list[int]:
         """Return the earlier rows to compare a row with, first ones first."""
@@ -178,7 +181,7 @@ def _earlier(marks: _Marks, settings: CollectSettings) -> _Earlier:
     usable[list(marks.dropped)] = False
     pairs = [candidates(marks.text[:, None], usable)]
     if settings.near:
-        pairs.append(candidates(marks.bands, usable))
+        pairs.append(agreeing(candidates(marks.near.bands, usable), marks.near.bits, settings.near_jaccard))
     if settings.siblings:
         pairs.append(candidates(marks.sibling[:, None], usable & (marks.sibling > 0)))
     return _Earlier(len(marks.text), np.concatenate(pairs))
