@@ -1,7 +1,7 @@
 """Preference training against TRL: the same model, the same set, the same number of optimizer steps; CPU seconds of one thread.
 
     python benchmarks/preference_training.py [--model pupil|135m|0.5b] [--dtype float32|bfloat16] [--problems 64]
-        [--repeats 3] [--only dpo …] [--table] [--trl-batch 4] [--json]
+        [--repeats 3] [--only dpo …] [--table] [--trl-batch 4] [--tokens 8192] [--json]
 
 Models are random, of the named shape; `135m` and `0.5b` have texts of GSM8K's lengths. bfloat16: computed in, over float32
 weights. Each run is its own process; sides take turns; the figure is the median. TRL runs at the best of batch size
@@ -10,9 +10,9 @@ side, reference log-probs on both.
 
 `dpo_speedup`: TRL's seconds through ours, without and with prompts shared. `kto_speedup_pairs`: TRL gets the product as
 unpaired rows (what pairs come to there); `kto_speedup_unique`: TRL gets each response once. `…forwarded_ratio`: the tokens that
-TRL forwards for one of ours, padding and reference included; `…peak_share`: our peak memory through TRL's. `count_ratio`: how
-many sequences TRL forwards for one of ours. `loss_diff`, `grad_rel_diff`: one step in float32 against TRL's own loss;
-`loss_diff64`: against a naive loop in float64.
+TRL forwards for one of ours, padding and reference included; `…peak_share`: our peak memory through TRL's (`--tokens`: what ours
+forwards at once, as `--trl-batch` is for TRL). `count_ratio`: how many sequences TRL forwards for one of ours. `loss_diff`,
+`grad_rel_diff`: one step in float32 against TRL's own loss; `loss_diff64`: against a naive loop in float64.
 """
 
 import argparse
@@ -215,6 +215,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--table", action="store_true", help="instead, right-answer rates .5 / .8 / .95, capped at 4 and not (DPO)"
     )
     parser.add_argument("--trl-batch", type=int, help="TRL's batch size, not searched; its reference is live")
+    parser.add_argument("--tokens", type=int, default=8192, help="tokens that ours forwards at once")
     parser.add_argument("--model", choices=tuple(SHAPES), default="pupil", help="shape of model and texts")
     parser.add_argument(
         "--dtype", choices=("float32", "bfloat16"), default="float32", help="computed in, on both sides"
@@ -229,7 +230,7 @@ def job_of(job: dict[str, Any]) -> Any:
         return agreement()
     groups, setting = make_groups(**job["set"]), Setting(**job["setting"])
     if job["side"] == "ours":
-        return ours(groups, job["kind"], job["share"], setting)
+        return ours(groups, job["kind"], job["share"], setting, tokens=job["tokens"])
     return theirs(groups, job["kind"], job["batch"], job["precompute"], setting)
 
 
@@ -239,7 +240,11 @@ def run(args: argparse.Namespace) -> Any:
     if args.job:
         return job_of(json.loads(args.job))
     setting = Setting(args.model, args.dtype)._asdict()
-    case = {"set": {"n": args.problems, "right": 0.8, "cap": None, "shape": args.model}, "setting": setting}
+    case = {
+        "set": {"n": args.problems, "right": 0.8, "cap": None, "shape": args.model},
+        "setting": setting,
+        "tokens": args.tokens,
+    }
     kinds = tuple(args.only or ("dpo", "kto_pairs", "kto_unique"))
     known = None if args.trl_batch is None else {"side": "theirs", "batch": args.trl_batch, "precompute": False}
     if args.table:
