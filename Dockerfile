@@ -1,4 +1,4 @@
-# The package on a CPU, as anybody but root. Written, not built: no engine was at hand.
+# The package on a CPU, as anybody but root. Built by buildah on Debian's Python 3.11, not yet by Docker on python:3.11-slim.
 #   docker build -t orcamath .
 #   mkdir -p here && docker run --rm --user "$(id -u):$(id -g)" -v "$PWD/here:/data" orcamath run classroom
 # PyPI's torch for Linux may bring CUDA: `--build-arg TORCH_INDEX=…` names PyTorch's index of CPU builds.
