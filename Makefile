@@ -10,7 +10,7 @@ export MKL_NUM_THREADS = 1
 export TOKENIZERS_PARALLELISM = false
 export HF_HUB_DISABLE_TELEMETRY = 1
 
-.PHONY: demo reproduce bench test test-browser test-cluster test-servers test-trackers test-all docs notebook lint types clean help
+.PHONY: demo reproduce bench test test-browser test-cluster test-servers test-trackers test-live test-all docs notebook lint types clean help
 help:            ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/ -/'
 
@@ -62,6 +62,9 @@ test-trackers: $(VENV)/.python   ## trackio and W&B, offline, in an environment 
 	$(PYTHON) -m venv $(VENV)-trackers
 	$(VENV)-trackers/bin/python -m pip install --disable-pip-version-check -q -e '.[tensorboard,trackio,wandb]' pytest pytest-socket pytest-timeout
 	$(VENV)-trackers/bin/python -m pytest -q -rs tests/unit/test_trackers.py
+
+test-live: $(VENV)/.test   ## a quarter of a dollar at most, at the paid endpoint that ORCAMATH_LIVE names (tests/live)
+	$(PY) -m pytest -q -rs -m live tests/live
 
 bench: $(VENV)/.test   ## the quick benchmarks, their ratios held against docs/log.md: some minutes
 	$(PY) benchmarks/quick.py

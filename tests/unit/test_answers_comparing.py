@@ -233,7 +233,7 @@ def test_a_megabyte_takes_a_moment(unit: str) -> None:
     began = time.process_time()
     rule(Comparison("How many?", "7", text))
     rule(Comparison("How many?", "7", text + "\nThe answer is 7."))
-    assert time.process_time() - began < 1.0
+    assert time.process_time() - began < 3.0  # minutes where it grows with the square
 
 
 @pytest.mark.parametrize(
