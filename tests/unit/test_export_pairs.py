@@ -39,12 +39,17 @@ def test_pairs_are_the_chosen_ones_or_the_product() -> None:
 
 
 def test_unpaired_rows_are_each_response_once_and_neighbours_are_strangers() -> None:
-    rows = unpaired_rows(some())
+    rows = list(unpaired_rows(some))
     assert len(rows) == 32
     assert sum(r["label"] for r in rows) == 16
     assert all(a["prompt"] != b["prompt"] for a, b in pairwise(rows))
-    assert rows == unpaired_rows(some()[::-1])
-    assert rows != unpaired_rows(some(), seed=1)
+    assert rows == list(unpaired_rows(lambda: some()[::-1]))
+    assert rows != list(unpaired_rows(some, seed=1))
+
+
+@pytest.mark.parametrize("at_once", [1, 5, 31, 32])
+def test_unpaired_rows_are_the_same_however_many_are_held(at_once: int) -> None:
+    assert list(unpaired_rows(some, at_once=at_once)) == list(unpaired_rows(some))
 
 
 @pytest.mark.slow
@@ -57,7 +62,7 @@ def test_trls_trainers_run_on_them(tmp_path: Path, form: str) -> None:
     trl = pytest.importorskip("trl")
     from datasets import Dataset
 
-    write_lines(paired_rows(some()) if form == "paired" else unpaired_rows(some()), tmp_path / "set.jsonl")
+    write_lines(paired_rows(some()) if form == "paired" else unpaired_rows(some), tmp_path / "set.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "set.jsonl").read_text().splitlines()]
     tokenizer = tiny_tokenizer()
     Encoder(tokenizer)  # gives it the template

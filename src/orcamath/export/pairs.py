@@ -5,11 +5,18 @@ responses to the *same* question, silently; so the unpaired set is shuffled, by 
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, count
+
+import numpy as np
+import numpy.typing as npt
 
 from orcamath.records import Preference, digest
 
 __all__ = ["paired_rows", "turn", "unpaired_rows"]
+
+AT_ONCE = 1 << 17
+"""Unpaired rows in memory, about 2 kB each."""
 
 
 def turn(role: str, text: str) -> list[dict[str, str]]:
@@ -31,32 +38,56 @@ def paired_rows(preferences: Iterable[Preference]) -> Iterator[dict[str, object]
             }
 
 
-def unpaired_rows(preferences: Iterable[Preference], seed: int = 0) -> list[dict[str, object]]:
-    """Return one row a response, `prompt`, `completion`, `label`, shuffled so that neighbours are of different problems.
+def unpaired_rows(
+    preferences: Callable[[], Iterable[Preference]], seed: int = 0, at_once: int = AT_ONCE
+) -> Iterator[dict[str, object]]:
+    """Yield one row a response, `prompt`, `completion`, `label`, shuffled so that neighbours are of different problems.
 
-    Where one problem has most of the rows that cannot be, and its last rows stand together.
+    Where one problem has most of the rows that cannot be, and its last rows stand together. `preferences()` starts over from
+    the first: once to draw the order, with 16 bytes a row in memory, and once for every `at_once` rows.
     """
-    rows = []
-    for p in preferences:
-        for label, side in ((True, p.positives), (False, p.negatives)):
-            for i, r in enumerate(side):
-                row = {"prompt": turn("user", p.question), "completion": turn("assistant", r.text), "label": label}
-                rows.append((digest(seed, p.problem_id, label, i), p.problem_id, row))
-    rows.sort(key=lambda entry: entry[0])
-    return _apart([(problem, row) for _, problem, row in rows])
+    drawn = np.fromiter((_drawn(seed, *place) for p in preferences() for place in _places(p)), np.uint64)
+    order = np.argsort(drawn, kind="stable")
+    return _apart(
+        chain.from_iterable(_taken(preferences, order[i : i + at_once]) for i in range(0, len(order), at_once))
+    )
 
 
-def _apart(rows: Iterable[tuple[str, dict[str, object]]]) -> list[dict[str, object]]:
+def _places(p: Preference) -> Iterator[tuple[str, bool, int]]:
+    """Yield (problem, right or wrong, place on that side) of every response."""
+    for label, side in ((True, p.positives), (False, p.negatives)):
+        yield from ((p.problem_id, label, i) for i in range(len(side)))
+
+
+def _drawn(*of: object) -> int:
+    return int(digest(*of)[:16], 16)
+
+
+def _taken(
+    preferences: Callable[[], Iterable[Preference]], wanted: npt.NDArray[np.int64]
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield (problem, row) of the responses wanted, numbered as they are read, in the order given."""
+    rows: dict[int, tuple[str, dict[str, object]]] = {}
+    numbers, chosen = count(), set(wanted.tolist())
+    for p in preferences():
+        for problem, label, i in _places(p):
+            if (number := next(numbers)) in chosen:
+                text = (p.positives if label else p.negatives)[i].text
+                row = {"prompt": turn("user", p.question), "completion": turn("assistant", text), "label": label}
+                rows[number] = problem, row
+    return (rows[number] for number in wanted.tolist())
+
+
+def _apart(rows: Iterable[tuple[str, dict[str, object]]]) -> Iterator[dict[str, object]]:
     """Take rows in order, but hold back one that would follow another of its problem until a row of another problem has come."""
-    out: list[dict[str, object]] = []
     last, held = "", deque[dict[str, object]]()  # all of the problem `last`
     for problem, row in rows:
         if problem == last:
             held.append(row)
             continue
-        out.append(row)
+        yield row
         if held:
-            out.append(held.popleft())
+            yield held.popleft()
         else:
             last = problem
-    return [*out, *held]
+    yield from held

@@ -11,6 +11,7 @@ import pyarrow as pa
 from orcamath.errors import UsageError
 from orcamath.export import lessons as lesson_rows
 from orcamath.export.pairs import paired_rows, unpaired_rows
+from orcamath.preferences import with_exercises
 from orcamath.records import Attempt, Exercise, Lesson, Preference, Problem, Record, Verdict
 from orcamath.store.artifacts import Artifact
 from orcamath.store.tables import arrow_schema
@@ -68,9 +69,8 @@ def _attempts(stages: Stages, number: int | None) -> Iterator[dict[str, object]]
     n = last_round(stages, "judge", number)
     practised = stages.get(f"reask {n}", stages[f"practice {n}"])
     judged = stages.get(f"reask {n}", stages[f"judge {n}"])
-    exercises = {e.problem_id: e for e in practised.read(Exercise)}
-    for attempt, verdict in zip(practised.read(Attempt), judged.read(Verdict), strict=True):
-        exercise = exercises[attempt.problem_id]
+    attempts = with_exercises(practised.read(Exercise), practised.read(Attempt))
+    for (exercise, attempt), verdict in zip(attempts, judged.read(Verdict), strict=True):
         yield {
             "id": attempt.id,
             "problem_id": attempt.problem_id,
@@ -141,7 +141,7 @@ SHAPES: dict[str, dict[str, Shape]] = {
         ),
         "kto": Shape(
             pa.schema([("prompt", _TURNS), ("completion", _TURNS), ("label", pa.bool_())]),
-            lambda stages, number: iter(unpaired_rows(_preferences(stages, number))),
+            lambda stages, number: unpaired_rows(lambda: _preferences(stages, number)),
         ),
         **_both(arrow_schema("preferences"), _plain(_preferences)),
     },

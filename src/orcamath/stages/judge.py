@@ -12,9 +12,9 @@ from itertools import tee
 
 from pydantic import Field
 
-from orcamath.errors import DataError
 from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Judge
+from orcamath.preferences import with_exercises
 from orcamath.records import Attempt, Exercise, Verdict
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
@@ -57,7 +57,7 @@ def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judg
     deciders: Counter[str] = Counter()
 
     def verdicts() -> Iterator[Verdict]:
-        joined, again = tee(_joined(practised))
+        joined, again = tee(with_exercises(practised.read(Exercise), practised.read(Attempt)))
         findings = judge(comparison(exercise, attempt) for exercise, attempt in joined)
         for (_, attempt), finding in zip(again, findings, strict=True):
             counts[finding.outcome] += 1
@@ -82,17 +82,3 @@ def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judg
         by=dict(sorted(deciders.items())),
         model_calls=out.calls.n,
     )
-
-
-def _joined(practised: Artifact) -> Iterator[tuple[Exercise, Attempt]]:
-    exercises = practised.read(Exercise)
-    exercise = next(exercises, None)
-    for attempt in practised.read(Attempt):
-        while exercise is not None and exercise.problem_id != attempt.problem_id:
-            exercise = next(exercises, None)
-        if exercise is None:
-            raise DataError(
-                f"`{practised.path}`: the attempt `{attempt.id}` belongs to no exercise, or attempts do not come in the "
-                f"order of their exercises; sort both by problem"
-            )
-        yield exercise, attempt
