@@ -96,6 +96,13 @@ def test_what_is_too_hard_is_picked_by_its_commonest_mistake(tmp_path: Path) -> 
     assert made.said(PickFacts).mistakes == {"arithmetic slip": 1, "no working": 1}
 
 
+def test_only_samples_of_its_own_place_a_problem_whatever_else_an_aim_says(tmp_path: Path) -> None:
+    made = picked(tmp_path / "own", which="too_easy", aim={"low": 0.3})
+    assert [p.id for p in made.read(Problem)] == [PROBLEMS["easy"].id]
+    made = picked(tmp_path / "families", which="too_easy", aim={"families": True})
+    assert {p.id for p in made.read(Problem)} == {PROBLEMS["easy"].id, CHILD.id}
+
+
 def test_no_more_are_picked_than_wanted(tmp_path: Path) -> None:
     assert picked(tmp_path, which="too_hard", max_problems=1).count("problems") == 1
 

@@ -24,17 +24,24 @@ from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
 from orcamath.verify import one_a_problem
 
-__all__ = ["GrowSettings", "JoinSettings", "PickFacts", "PickSettings", "grown", "pick"]
+__all__ = ["GrowAim", "GrowSettings", "JoinSettings", "PickFacts", "PickSettings", "grown", "pick"]
 
 Which = Literal["too_easy", "too_hard"]
 WHO: dict[Which, str] = {"too_easy": "suggester_editor", "too_hard": "ask_me_anything"}
 """Which agent works on what was picked: who has worked on a problem before would only repeat it."""
 
 
+class GrowAim(Aim):
+    """What is too easy and what too hard, as for practice, but by a problem's own samples."""
+
+    families: bool = False
+    """Whether a problem that was never practised takes the pooled rate of the problems grown out of the same one."""
+
+
 class GrowSettings(Settings):
     """What a later round of growing begins from."""
 
-    aim: Aim = Aim(families=False)
+    aim: GrowAim = GrowAim()
     """What is right more often than `high` is too easy, more seldom than `low` too hard."""
     max_problems: int = Field(default=200, ge=1)
     """Picked at most, of the easy and of the hard each, by hash."""
