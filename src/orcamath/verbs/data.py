@@ -39,7 +39,8 @@ def init(
 @app.command()
 def check(
     training: Annotated[
-        list[Path], typer.Argument(metavar="TRAIN...", help="Training problems: JSONL, CSV or Parquet.")
+        list[Path],
+        typer.Argument(metavar="TRAIN...", help="Training problems: JSONL, JSON, CSV, TSV or Parquet, plain or .gz."),
     ],
     against: Annotated[list[Path], typer.Option("--against", metavar="TEST", help="Test questions; may be repeated.")],
     by: Annotated[str | None, typer.Option(help="Repeat the counts by this column, for example origin.")] = None,

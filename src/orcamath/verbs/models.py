@@ -155,7 +155,9 @@ def judge(
     base_url: Annotated[str | None, typer.Option(help="The model's OpenAI-compatible endpoint.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write one verdict a row here, as JSON lines.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite what an earlier `--out` wrote.")] = False,
-    offending: Annotated[bool, typer.Option("--offending", help="Also list rows that contradict the label.")] = False,
+    offending: Annotated[
+        bool, typer.Option("--offending", help="Also list labelled rows that the judge contradicts or leaves open.")
+    ] = False,
     cap_usd: CapOpt = None,
     price: PriceOpt = None,
     store: StoreOpt = STORE,
