@@ -83,7 +83,7 @@ class Problem(Record):
     target: str | None = None
     """The number this problem asks for, where an agent hid one."""
     cluster: str | None = None
-    """The near-duplicate cluster across all sources; a cluster never straddles two splits."""
+    """The near-duplicate cluster across all sources; a cluster never straddles two splits that are drawn."""
     confirmed: bool = False
     """Whether solutions that did not know the answer above reached it (the stage `confirm`)."""
     level: str | None = None
@@ -214,7 +214,7 @@ class Verdict(Record):
     problem_id: str
     outcome: Outcome
     by: str
-    """`rules`, or `model:` and the fingerprint of the judge."""
+    """`rules`, `math-verify`, `model:` and the fingerprint of the judge, or what a judge or a file of your own says."""
     reason: str = ""
 
 
