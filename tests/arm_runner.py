@@ -14,13 +14,14 @@ __all__ = ["Runner", "ran"]
 
 @dataclass
 class Runner:
-    """Picklable; `fails` raises, `waits` ends only after it did, `dies` is killed."""
+    """Picklable; `fails` raises, `waits` ends only after it did, `dies` is killed, `deaf` goes on when it is interrupted."""
 
     folder: Path
     tokens: Mapping[str, tuple[int, ...]]
     fails: str | None = None
     waits: str | None = None
     dies: str | None = None
+    deaf: str | None = None
 
     def __call__(self, name: str, recipe: Recipe) -> tuple[int, ...]:
         """Run one arm."""
@@ -30,6 +31,11 @@ class Runner:
         if name == self.dies:
             os.kill(os.getpid(), signal.SIGKILL)
         failed = self.folder / "failed"
+        while name == self.deaf:
+            try:
+                signal.pause()
+            except KeyboardInterrupt:
+                self.note(f"heard {name}")
         if name == self.waits:
             failed.open().close()  # a pipe: opening it blocks until the other side opens it too
         if name == self.fails:

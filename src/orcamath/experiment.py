@@ -6,10 +6,13 @@ lets others go first, since it would only wait. A control that must see as many 
 Several seeds of training are arms as well: the base and each arm again, with another seed from M1 on.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+import signal
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from contextlib import contextmanager, suppress
+from multiprocessing import active_children, get_context
 from typing import NamedTuple, TypeVar
 
 from orcamath.errors import Stopped
@@ -122,7 +125,8 @@ def run_arms(
 
     While `base` runs it counts as one of the `workers`, and only arms of which `beside` is true run with it.
     `run_one(name, recipe)` must be picklable; it returns the counted tokens of the arm's training stages. The first
-    error stops handing out arms, lets the running ones end, and is raised; Stopped where a process was killed.
+    error stops handing out arms, lets the running ones end, and is raised; Stopped where a process was killed. An interrupt
+    of this process interrupts theirs.
     """
     waiting = dict(recipes)
     done: dict[str, Arm] = {}
@@ -134,9 +138,9 @@ def run_arms(
             name = _best_of(ready, list(running.values()), list(done.values()))
             recipe, target = ready.pop(name), waiting.pop(name).match_tokens_of
             recipe = recipe if target is None else matched(recipe, done[target].tokens)
-            running[pool.submit(run_one, name, recipe)] = Arm(name, recipe)
+            running[pool.submit(_heard, run_one, name, recipe)] = Arm(name, recipe)
 
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with _processes(workers, running) as pool:
         hand_out(pool, workers - 1, beside)
         base()
         while waiting or running:
@@ -154,3 +158,38 @@ def run_arms(
                         f"was sealed is kept: run again, with a lower `workers` if it was the memory"
                     ) from e
                 yield done[arm.name]
+
+
+@contextmanager
+def _processes(n: int, running: Collection[Future[tuple[int, ...]]]) -> Iterator[ProcessPoolExecutor]:
+    """Open `n` processes that no terminal interrupts but this one does; interrupted once more, they are killed."""
+    others = {p.pid for p in active_children()}
+    pool = ProcessPoolExecutor(n, mp_context=get_context("spawn"), initializer=_idle)
+    try:
+        yield pool
+    except (KeyboardInterrupt, GeneratorExit):  # GeneratorExit: whoever reads arms was interrupted
+        own = [p for p in active_children() if p.pid not in others]
+        with suppress(KeyboardInterrupt):
+            for process in own:
+                if process.pid is not None and process.is_alive():
+                    os.kill(process.pid, signal.SIGINT)
+            wait(running)
+        for process in own:  # each is done, or not to be waited for; what was sealed is kept either way
+            process.kill()
+        raise
+    finally:
+        pool.shutdown()
+
+
+def _idle() -> None:
+    """Leave the terminal's group, and hear no interrupt but at work."""
+    os.setpgrp()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _heard(run_one: Callable[[str, Recipe], tuple[int, ...]], name: str, recipe: Recipe) -> tuple[int, ...]:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return run_one(name, recipe)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,6 +1,13 @@
 """Arms in processes of their own: controls after what they are matched to, tokens handed on, errors that come through."""
 
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import active_children
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -74,6 +81,41 @@ def test_an_arm_whose_process_is_killed_ends_the_run_resumably(tmp_path: Path) -
     recipes = {name: arm(name) for name in ("killed", "later")}
     with pytest.raises(Stopped, match=r"killed.*at work were `killed`.*`workers`"):
         list(run_arms(recipes, Runner(tmp_path, {"later": (1,)}, dies="killed"), workers=1))
+
+
+@contextmanager
+def interrupted_after(folder: Path, *lines: str) -> Iterator[None]:
+    """Interrupt this process, and no other, each time the next of these lines was noted."""
+
+    def watch() -> None:
+        for line in lines:
+            while line not in ((folder / "log").read_text() if (folder / "log").exists() else ""):
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    watcher = Thread(target=watch)
+    watcher.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+    finally:
+        watcher.join()
+
+
+def test_an_interrupt_of_the_run_interrupts_its_arms(tmp_path: Path) -> None:
+    recipes = {name: arm(name) for name in ("quick", "slow", "later")}
+    runner = Runner(tmp_path, {"quick": (1,), "later": (1,)}, waits="slow")
+    with interrupted_after(tmp_path, "begin slow"):
+        list(run_arms(recipes, runner, workers=2))
+    assert "end slow" not in ran(tmp_path)
+    assert not active_children()
+
+
+def test_a_second_interrupt_waits_for_nobody(tmp_path: Path) -> None:
+    with interrupted_after(tmp_path, "begin deaf", "heard deaf"):
+        list(run_arms({"deaf": arm("deaf")}, Runner(tmp_path, {}, deaf="deaf"), workers=1))
+    assert ran(tmp_path) == ["begin deaf", "heard deaf"]
+    assert not active_children()
 
 
 def test_arms_that_would_wait_for_a_running_ones_first_student_let_others_go_first(tmp_path: Path) -> None:
