@@ -18,6 +18,7 @@ from typing import NamedTuple, TypeVar
 from orcamath.errors import Stopped
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Settings
+from orcamath.signals import terminated_is_interrupted
 from orcamath.stages.practice import PracticeSettings
 
 S = TypeVar("S", bound=Settings)
@@ -190,6 +191,7 @@ def _idle() -> None:
 def _heard(run_one: Callable[[str, Recipe], tuple[int, ...]], name: str, recipe: Recipe) -> tuple[int, ...]:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return run_one(name, recipe)
+        with terminated_is_interrupted():
+            return run_one(name, recipe)
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -32,6 +32,7 @@ LAYERS = [
         "answers",
         "visible",
         "terminal",
+        "signals",
         "text",
         "yaml_reader",
         "reading",

@@ -128,12 +128,13 @@ def test_killed_in_a_stage_the_same_command_ends_with_the_same_data(
     assert uninterrupted.items() <= sealed_data(tmp_path / "store").items()
 
 
-def test_interrupt_leaves_a_resumable_run(orcamath, tmp_path: Path, small: list[str]) -> None:
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_leaves_a_resumable_run(orcamath, tmp_path: Path, small: list[str], by: signal.Signals) -> None:
     command = [sys.executable, "-m", "orcamath", "run", "classroom", *flags(small)]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as run:
         assert run.stderr is not None
         begun(tmp_path / "store", "imitate", run)
-        run.send_signal(signal.SIGINT)
+        run.send_signal(by)
         rest = run.stderr.read()
         assert run.wait(30) == 130, rest
     assert "the same command goes on" in rest

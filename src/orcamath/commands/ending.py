@@ -16,6 +16,7 @@ import typer
 
 from orcamath.errors import NO_ROOM, OrcamathError, UsageError
 from orcamath.families import boundary
+from orcamath.signals import terminated_is_interrupted
 from orcamath.store.literals import masked, shown, tells
 from orcamath.terminal import guarded
 from orcamath.visible import clip, visible
@@ -54,9 +55,10 @@ def say(line: str) -> None:
 def interruptible(
     meaning: str = "interrupted; all that was finished is kept, the same command goes on from there",
 ) -> Iterator[None]:
-    """Say what an interrupt means; typer would only say that it aborted."""
+    """Say what an interrupt means; typer would only say that it aborted. What a scheduler ends is interrupted."""
     try:
-        yield
+        with terminated_is_interrupted():
+            yield
     except KeyboardInterrupt:
         say(meaning)
         raise typer.Exit(130) from None
