@@ -335,6 +335,16 @@ def test_training_rows_follow_from_tokens_and_size(tmp_path: Path) -> None:
     assert unknown.memory_gb is None
 
 
+def test_so_many_steps_read_so_many_lessons_whatever_there_are(tmp_path: Path) -> None:
+    def tokens(**imitate: int) -> Range:
+        (row,) = of(recipe(ask_me_anything=None, imitate={"batch_size": 8, **imitate}), tmp_path).training
+        return row.tokens
+
+    ten, twenty = tokens(train_steps=10), tokens(train_steps=20, epochs=3)
+    assert 0 < ten.low <= ten.high
+    assert (twenty.low, twenty.high) == (pytest.approx(2 * ten.low), pytest.approx(2 * ten.high))
+
+
 def test_a_7b_model_needs_more_than_one_gpu_and_adapters_less() -> None:
     full = memory_gb(SftSettings(dtype="bfloat16", gradient_checkpointing=True), SEVEN_B)
     lora = memory_gb(SftSettings(dtype="bfloat16", adapter=AdapterSettings(), gradient_checkpointing=True), SEVEN_B)

@@ -93,7 +93,10 @@ def training_plans(
 def _imitation(
     arm: str, stage: str, settings: SftSettings, lengths: Lengths, size: ModelSize | None, tflops: float
 ) -> TrainingPlan:
-    tokens = lengths.lessons.times(lengths.question.plus(lengths.answer)).times(settings.epochs)
+    read = lengths.lessons.times(settings.epochs)
+    if settings.train_steps is not None:  # so many, whatever the lessons
+        read = Range(1, 1).times(settings.train_steps * settings.batch_size)
+    tokens = read.times(lengths.question.plus(lengths.answer))
     if settings.train_tokens is not None:
         tokens = Range(settings.train_tokens, settings.train_tokens)
     return _trained(arm, stage, settings, tokens, size, tflops, more_flops=0)
