@@ -18,10 +18,19 @@ from orcamath.records import Problem, Rejected
 CASES = [json.loads(line) for line in Path(__file__).with_name("cases.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def become_of(case: dict[str, Any]) -> tuple[list[str], list[str], str | None]:
-    """Return what is kept, the reasons of what is not, and why the whole reply failed."""
+def made_of(case: dict[str, Any]) -> tuple[Problem, Any]:
+    """Return the problem of a case, and what its agent makes of the reply."""
     fields = {k: case[k] for k in ("answer", "answer_kind") if k in case}
-    problem = Problem.make(case["problem"], "seed", "cases", options=tuple(case.get("options", ())), **fields)
+    problem = Problem.make(
+        case["problem"],
+        "seed",
+        "cases",
+        licence="CC0",
+        split="train",
+        cluster="c1",
+        options=tuple(case.get("options", ())),
+        **fields,
+    )
     reply = Reply(b"", case["reply"], case.get("finish", "stop"))
     agents: dict[str, tuple[Any, Any]] = {
         "ask_me_anything": (ask_me_anything.make(AskSettings()), problem),
@@ -30,7 +39,12 @@ def become_of(case: dict[str, Any]) -> tuple[list[str], list[str], str | None]:
         "solver": (solver.make(SolverSettings()), Assignment(problem)),
     }
     agent, item = agents[case["agent"]]
-    made = examine(agent, reply, item)
+    return problem, examine(agent, reply, item)
+
+
+def become_of(case: dict[str, Any]) -> tuple[list[str], list[str], str | None]:
+    """Return what is kept, the reasons of what is not, and why the whole reply failed."""
+    problem, made = made_of(case)
     if isinstance(made, Rejected):
         assert made.item == problem.id
         return [], [], made.reason
@@ -56,7 +70,15 @@ def test_there_are_enough_cases_for_every_agent() -> None:
         assert sum(c["agent"] == agent for c in CASES) >= 12
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c["agent"] != "suggester"], ids=lambda c: c["name"])
+WRITTEN = [c for c in CASES if c["agent"] in ("ask_me_anything", "editor") and c.get("kept")]
+
+
+@pytest.mark.parametrize("case", WRITTEN, ids=lambda c: c["name"])
 def test_what_is_kept_keeps_its_lineage(case: dict[str, Any]) -> None:
-    kept, _, _ = become_of(case)
-    assert all(kept)
+    problem, made = made_of(case)
+    origin = {"editor": "suggester_editor"}.get(case["agent"], case["agent"])
+    kept = [m for m in made if isinstance(m, Problem)]
+    assert len(kept) == len(case["kept"])
+    assert {(p.parents, p.origin, p.source, p.licence, p.split, p.cluster, p.round) for p in kept} == {
+        ((problem.id,), origin, "cases", "CC0", "train", "c1", 1)
+    }
