@@ -102,14 +102,12 @@ def test_messages_go_through_the_chat_template(folder: ModelFolder) -> None:
 
 
 def test_a_stop_string_ends_the_answer_and_is_cut_off(folder: ModelFolder) -> None:
-    asked = requests(folder, WARM, draws=1)
-    free = next(r for r in LocalChat(folder)(asked) if len(r.text) > 20)
-    place = next(q for q in asked if q.key(folder.fingerprint) == free.key)
+    place = requests(folder, WARM, draws=1)[0].token_ids
+    (free,) = LocalChat(folder)([Request(token_ids=place, sampling=Sampling(0.0, 1.0, 24))])
     word = free.text[6:8]
-    stopped = Request(token_ids=place.token_ids, sampling=Sampling(0.0, 1.0, 24, (word,)))
-    (reply,) = LocalChat(folder)([stopped])
-    (greedy,) = LocalChat(folder)([Request(token_ids=place.token_ids, sampling=Sampling(0.0, 1.0, 24))])
-    assert reply.text == greedy.text.split(word)[0]
+    (reply,) = LocalChat(folder)([Request(token_ids=place, sampling=Sampling(0.0, 1.0, 24, (word,)))])
+    assert (reply.text, reply.finish_reason) == (free.text.partition(word)[0], "stop")
+    assert reply.usage.completion_tokens < free.usage.completion_tokens
 
 
 def test_a_prompt_that_fills_the_context_is_answered_with_nothing(folder: ModelFolder) -> None:
