@@ -1,5 +1,6 @@
 """Members of every family, found by name here, in an installed package, and by path; and whose fault an exception is."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,9 +16,11 @@ from orcamath.extend import FAMILIES, code_of, group_of
 from orcamath.families import attributed, boundary, find, members
 from orcamath.judges.settings import JudgeSettings
 from orcamath.recipe_file import load
+from orcamath.records import Lesson
 from orcamath.settings import StudentSettings
 from orcamath.sources.source import SourceSettings
 from orcamath.store.artifacts import Store
+from orcamath.store.tables import read_table
 
 ROOT = Path(__file__).parents[2]
 JUDGE = "def make(settings, model):\n    return 'a judge'\n"
@@ -66,24 +69,34 @@ def test_an_installed_package_offers_members_of_every_family(tmp_path: Path, mon
     assert [screen.reason for screen in tools.screens(["mine"])] == ["own", "own"]
 
 
+WHOLE = FILES | {
+    "source.py": "from orcamath.records import Problem\ndef read(settings):\n"
+    "    yield Problem.make('How many are 1 + 1?', 'seed', 'mine', answer='2', split='train')\n",
+    "backend.py": "from orcamath.ports import Reply\nclass Own:\n    fingerprint, chunk = 'own', None\n"
+    "    def __call__(self, requests):\n        yield from (Reply(r.key('own'), '1 + 1 = 2\\n#### 2') for r in requests)\n"
+    "def open_chat(settings):\n    return Own()\n",
+    "mine.yaml": "name: mine\nseeds: mine\nask_me_anything: null\nsuggester_editor: null\nteacher: {backend: mine}\n",
+}
+"""The same, with all that a run takes until it has lessons."""
+
+
 def test_the_command_line_runs_an_installed_package_s_recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install(tmp_path, monkeypatch, "my_package", FILES, OFFERS)
-    said = subprocess.run(
-        [sys.executable, "-m", "orcamath", "run", "mine"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(tmp_path), "PATH": ""},
-    )
-    assert said.returncode != 0
-    assert "no recipe" not in said.stderr
-    wrong = subprocess.run(
-        [sys.executable, "-m", "orcamath", "run", "miine"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={"PYTHONPATH": str(tmp_path), "PATH": ""},
-    )
+    install(tmp_path, monkeypatch, "my_package", WHOLE, OFFERS)
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+
+    def run(name: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "orcamath", "run", name, "--until", "teach"]
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": path, "PATH": ""}
+        )
+
+    ran = run("mine")
+    assert ran.returncode == 0, ran.stderr
+    (table,) = (tmp_path / "store" / "artifacts").glob("teach-*/lessons.parquet")
+    assert [(x.question, x.final_answer, x.teacher) for x in read_table(table, Lesson)] == [
+        ("How many are 1 + 1?", "2", "own")
+    ]
+    wrong = run("miine")
     assert (wrong.returncode, "did you mean `mine`?" in wrong.stderr) == (2, True)
 
 
