@@ -31,5 +31,7 @@ def test_a_walk_is_short_and_names_what_is_there(walk: str) -> None:
     assert 1 < len(steps) <= 7
     for step in steps:
         file, *signatures = re.findall(r"`([^`\n]+)`", step)
+        assert (SRC / file).is_file(), f"`{file}` of {walk}"
+        assert any(s.endswith(")") for s in signatures), f"`{file}` of {walk}: which function?"
         for name, said in (s.removesuffix(")").split("(", 1) for s in signatures if s.endswith(")")):
             assert said.split(", ") == parameters(SRC / file, name), f"`{name}` of `{file}`"

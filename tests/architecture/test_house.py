@@ -253,6 +253,7 @@ def test_commands_in_the_readme_exist() -> None:
 
     known = set(get_command(app).commands)  # type: ignore[attr-defined]
     used = set(re.findall(r"^\s*(?:\$ )?orcamath ([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert used
     assert used <= known, f"README uses {used - known}"
 
 

@@ -16,17 +16,22 @@ from typing import Any
 import pytest
 
 from commanding import call
-from documents import HAND, PAGES, ROOT, blocks
+from documents import HAND, PAGES, ROOT, Block, blocks
 from orcamath.recipe_file import load
 from orcamath.yaml_reader import read_yaml
 
 OWN_TESTS = {"extend.md"}
 
 
+def to_run(path: Path) -> list[Block]:
+    """Return what a page has written, run or read, in order."""
+    return [b for b in blocks(path) if b.says != HAND and (b.says or b.language in {"python", "sh", "yaml"})]
+
+
 RUN = [
     p
     for p in [ROOT / "README.md", *PAGES]
-    if p.name not in OWN_TESTS and any(b.language in {"python", "sh", "yaml"} for b in blocks(p))
+    if p.name not in OWN_TESTS and any(not b.says for b in to_run(p))  # a file that nothing runs is no example
 ]
 
 
@@ -59,14 +64,14 @@ def test_a_page_runs_from_top_to_bottom(path: Path, tmp_path: Path, monkeypatch:
             "GEMINI_API_KEY": "of-the-tests",
         }.items():
             monkeypatch.setenv(key, value)
-        for block in blocks(path):
-            if block.says and block.says != HAND:
+        for block in to_run(path):
+            if block.says:
                 (tmp_path / block.says).write_text(block.body, encoding="utf-8")
             elif block.language == "python":
                 exec(compile(block.body, str(path), "exec"), names)
             elif block.language == "yaml":
                 load({"name": "part", **read_yaml(block.body, path.name).value})
-            elif block.language == "sh" and block.says != HAND:
+            else:
                 for line in block.body.splitlines():
                     run_line(line)
 
