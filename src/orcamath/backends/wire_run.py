@@ -76,8 +76,8 @@ class _Run:
     def interrupt(self, *_: object) -> None:
         if self.why is not None or self.closed or not self.owed:  # the second time, or nothing to wait for: leave
             raise KeyboardInterrupt
+        self.stop(KeyboardInterrupt())  # before it is told: one that comes meanwhile is the second
         _log.warning("stopping: waiting for %d calls under way; Ctrl-C again leaves at once", len(self.flight.on_wire))
-        self.stop(KeyboardInterrupt())
 
     def launch(self) -> None:
         """Pull requests while there is room."""
