@@ -131,5 +131,5 @@ def test_asdivs_xml_is_known_by_its_ending_and_a_torn_or_bottomless_one_is_told(
 
 def test_settings_that_make_no_sense_are_refused() -> None:
     for wrong in ({"ngrams": ()}, {"ngrams": (0,)}, {"threshold": 0}, {"threshold": 1.5}, {"top": 0}):
-        with pytest.raises(ValidationError):
+        with pytest.raises(ValidationError, match=rf"\n{next(iter(wrong))}\S*\n  .*(at least|greater|less) "):
             SearchSettings(**wrong)  # type: ignore[arg-type]

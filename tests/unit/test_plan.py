@@ -23,6 +23,7 @@ from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Price
 from orcamath.store.history import History
+from orcamath.store.ledger import Ledger
 from orcamath.store.run_folder import RunFolder
 from orcamath.student.settings import AdapterSettings, SftSettings
 from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
@@ -82,6 +83,7 @@ def test_planning_sends_nothing_and_leaves_nothing_behind(tmp_path: Path) -> Non
     assert of(recipe(), tmp_path) == of(recipe(), tmp_path)
     assert {p.name.split("-")[0] for p in (tmp_path / "artifacts").iterdir() if p.is_dir()} == {"seeds", "benchmarks"}
     assert not list((tmp_path / "scratch").glob("plan-*"))
+    assert Ledger(tmp_path / "ledger").counts() == {}
 
 
 @pytest.mark.parametrize("more", [{}, {"suggester_editor": {"rounds": 2}}])

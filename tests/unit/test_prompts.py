@@ -84,6 +84,7 @@ def test_examples_of_the_users_own_become_turns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["ask_me_anything", "suggester", "editor", "solver"])
 def test_our_own_examples_pass_our_own_parsers(name: str) -> None:
+    assert load_prompt(name).examples
     for asked, reply in load_prompt(name).examples:
         problem = tagged(asked, "problem")[0].text
         answer = next((p.text for p in tagged(asked, "answer")), None)

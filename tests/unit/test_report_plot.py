@@ -39,7 +39,7 @@ def test_ticks_lie_in_the_range_and_are_neither_none_nor_many(low: float, size: 
     found = ticks(low, high, about)
     slack = (high - low) * 1e-6 + abs(low) * 1e-9
     assert all(low - slack <= t <= high + slack for t in found)
-    assert len(found) <= about + 1
+    assert 1 <= len(found) <= about + 1
     assert found == sorted(found)
 
 

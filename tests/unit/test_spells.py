@@ -156,8 +156,11 @@ def test_a_sample_weighs_less_where_its_problem_had_more(tmp_path: Path) -> None
 
 
 def test_limits_and_digests() -> None:
-    for more in ({"until": {"alike": 4}}, {"until": {}, "temperature": 0}):
-        with pytest.raises(ValidationError):
+    for more, says in (
+        ({"until": {"alike": 4}}, r"until\.alike: 4 is no more than samples: 4"),
+        ({"until": {}, "temperature": 0}, "until needs a temperature above 0"),
+    ):
+        with pytest.raises(ValidationError, match=says):
             PracticeSettings.model_validate({"samples": 4, **more})
     assert "until" not in PracticeSettings().identity()
     assert [
