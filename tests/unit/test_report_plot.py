@@ -5,7 +5,7 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orcamath.report.plot import Lane, Line, bars, intervals, lines, smoothed, thinned
@@ -30,7 +30,8 @@ def test_ticks_are_round_and_inside(low: float, high: float, about: int, expecte
     assert ticks(low, high, about) == pytest.approx(expected)
 
 
-@given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9), st.integers(2, 10))
+@given(st.floats(-1e9, 1e9), st.floats(1e-6, 1e9), st.integers(3, 10))
+@example(low=0.05, size=0.42, about=3)
 @settings(max_examples=80, deadline=None)
 def test_ticks_lie_in_the_range_and_are_neither_none_nor_many(low: float, size: float, about: int) -> None:
     high = low + size

@@ -16,7 +16,7 @@ LABEL_CHARS = 38
 
 
 def ticks(low: float, high: float, about: int = 6) -> list[float]:
-    """Return round values (1, 2 or 5 times a power of ten) inside [low, high], roughly `about` of them."""
+    """Return round values (1, 2 or 5 times a power of ten) inside [low, high], roughly `about` (3 or more) of them."""
     if not high > low:
         return [low]
     raw = (high - low) / about
