@@ -244,6 +244,7 @@ def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "LOADED []" in out, out
+    assert "doctor" in out, "the help itself"
 
 
 def test_commands_in_the_readme_exist() -> None:

@@ -127,12 +127,13 @@ def test_a_connection_closed_while_the_call_went_out_costs_no_try() -> None:
 
 
 def test_closing_the_iterator_cancels_what_is_under_way() -> None:
-    with serve(echo, Faults(hang=0.5, seed=1)) as server:
-        replies = chat(server.base_url, timeout_s=30)(ask(f"question {i}") for i in range(40))
-        next(replies)
+    with serve(echo, Faults(hang=0.5, seed=2)) as server:  # the first does not hang, which goes alone
+        replies = chat(server.base_url, timeout_s=30, max_tries=1)(ask(f"question {i}") for i in range(40))
+        while server.stats.get("hang", 0) < 3:
+            next(replies)
         began = time.monotonic()
         replies.close()  # type: ignore[attr-defined]
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 15  # a call that hangs is given up after 30 s
 
 
 @pytest.mark.parametrize(
