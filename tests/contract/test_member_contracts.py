@@ -1,6 +1,7 @@
 """Losses, agents and screens that ship keep what their families promise; and each check finds who does not."""
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -80,7 +81,20 @@ def sloped(total: Callable[[Batch], torch.Tensor]) -> Callable[..., Loss]:
     return lambda batch, settings: Loss(total(batch))
 
 
+def source(*batches: Any) -> Any:
+    """A reader that yields one batch after the other, each time it is asked; the last for good."""
+    left = list(batches)
+    return lambda settings: iter(left.pop(0) if len(left) > 1 else left[0])
+
+
+def moody() -> Callable[[Any], Any]:
+    """A function that says something else each time."""
+    said = count()
+    return lambda _: f"for the {next(said)}th time"
+
+
 COMPARED = (Comparison("q", "9", "9"), Comparison("q", "9", "8"))
+LICENSED = Problem.make("How many?", "seed", "test", licence="CC0")
 BREAKS: dict[str, tuple[Callable[[], None], str]] = {
     "too few findings": (lambda: check_judge(Wrong(call=findings("agrees")), COMPARED), "one finding a comparison"),
     "an outcome of its own": (
@@ -91,6 +105,36 @@ BREAKS: dict[str, tuple[Callable[[], None], str]] = {
         lambda: check_judge(Wrong(call=findings("agrees", "agrees")), COMPARED),
         "what is wrong disagrees",
     ),
+    "no name": (lambda: check_judge(Wrong(call=findings(), fingerprint=""), COMPARED), "names what decides"),
+    "a finding of nothing": (
+        lambda: check_judge(Wrong(call=lambda _: [Finding("agrees", "me")]), COMPARED),
+        "no comparison, no finding",
+    ),
+    "nobody's": (
+        lambda: check_judge(Wrong(call=lambda found: [Finding("agrees", "") for _ in found]), COMPARED),
+        "who decided",
+    ),
+    "all is wrong": (
+        lambda: check_judge(Wrong(call=findings("disagrees", "disagrees")), COMPARED),
+        "what is right agrees",
+    ),
+    "by place": (
+        lambda: check_judge(Wrong(call=findings("agrees", "disagrees")), COMPARED),
+        "order of the comparisons",
+    ),
+    "nothing": (lambda: check_source(source([]), SourceSettings(name="x")), "holds something"),
+    "something else each time": (lambda: check_source(source([LICENSED], []), SourceSettings(name="x")), "read twice"),
+    "twice": (lambda: check_source(source([LICENSED, LICENSED]), SourceSettings(name="x")), "there once"),
+    "asks otherwise each time": (
+        lambda: check_agent(agent((lambda say: lambda i, d: Request((Message("user", say(i)),)))(moody())), [SEED], []),
+        "ask the same",
+    ),
+    "asks nothing": (lambda: check_agent(agent(lambda i, d: Request(token_ids=(1,))), [SEED], []), "has messages"),
+    "reads otherwise each time": (
+        lambda: check_agent(agent(parse=(lambda say: lambda r, i: [say(i)])(moody())), [SEED], ["x"]),
+        "is read the same way",
+    ),
+    "a mood": (lambda: check_screen(Wrong(call=moody()), ["q"]), "the same question, the same answer"),
     "a list": (lambda: check_source(lambda s: [SEED], SourceSettings(name="x")), "returns an iterator"),  # type: ignore[arg-type,return-value]
     "no licence": (lambda: check_source(lambda s: iter([SEED]), SourceSettings(name="x")), "licence"),
     "draws alike": (
