@@ -252,6 +252,27 @@ def test_clusters_are_what_hangs_together_by_near_pairs(texts: list[str]) -> Non
     assert [names.index(n) for n in names] == [home.index(h) for h in home]
 
 
+def spelt(n: int) -> str:
+    """Return a word for a number, without a digit in it: those are masked."""
+    return "".join(chr(ord("a") + int(digit)) for digit in f"{n:05}")
+
+
+@pytest.mark.parametrize(
+    ("shared", "own", "least", "most"), [(90, 5, 0.99, 1), (80, 10, 0.93, 1), (60, 20, 0, 0.15), (40, 30, 0, 0.01)]
+)
+def test_pairs_of_texts_are_near_as_often_as_the_formula_says(shared: int, own: int, least: float, most: float) -> None:
+    """Of a hundred word pairs in all two texts share so many: Jaccard 0.9, 0.8, 0.6 and 0.4; 0.7 is near, by 64 hashes."""
+    texts = []
+    for n in range(200):
+        words = [spelt(150 * n + i) for i in range(shared + 1 + 2 * own)]
+        begun = words[: shared + 1]
+        texts += [" ".join([*begun, *words[shared + 1 :][:own]]), " ".join([*begun, *words[-own:]])]
+    names = sketched(texts).cluster().names.tolist()
+    joined = sum(a == b for a, b in zip(names[::2], names[1::2], strict=True))
+    assert least <= joined / 200 <= most
+    assert len(set(names)) == 400 - joined  # and nothing else is
+
+
 def test_thousands_of_fillings_of_one_template_are_one_cluster_in_no_time() -> None:
     texts = [
         f"Ann has {i} apples and buys {i % 7} more at the shop on the corner. How many has she now?"
