@@ -162,6 +162,7 @@ def test_fewer_rows_than_neighbours_and_no_rows_at_all() -> None:
 QUESTION = (
     "Nadia plants 12 rows of tulips with 8 bulbs in each row and then a storm ruins 20 bulbs. How many bulbs survive?"
 )
+OTHER_NUMBERS = QUESTION.replace("12", "31").replace("8", "5").replace("20", "17")
 BURIED = (
     f"A train leaves at noon with 300 people; 20 get off at each of four stops. Write that down. {QUESTION} "
     "Then tell how old the driver is if he was 31 years old seven years ago and how far the train has come."
@@ -172,7 +173,12 @@ BURIED = (
     ("row", "looks"),
     [
         (QUESTION, {"paper", "every_pair", "containment", "masked"}),
-        (QUESTION.replace("12", "31").replace("8", "5").replace("20", "17"), {"paper", "every_pair", "masked"}),
+        (OTHER_NUMBERS, {"paper", "every_pair", "masked"}),
+        (
+            OTHER_NUMBERS.replace("and then a storm ruins", "but a hungry mole eats"),
+            {"masked"},
+        ),  # 0.56 of its word pairs
+        (OTHER_NUMBERS.replace("and then a storm ruins", "but all of this summer a hungry mole eats"), set()),
         (BURIED, {"containment"}),
         (QUESTION.replace("r", "r\u200b"), {"paper", "every_pair", "containment", "masked"}),
         ("A bakery sells 40 loaves at 3 dollars each. What does it earn?", set()),

@@ -46,6 +46,8 @@ def drops(made: Artifact) -> list[tuple[str, str, str | None]]:
         (STORY.replace("How many apples does Tom get?", "How many apples does Mary get?"), None),
         (STORY.replace("How many apples does Tom get?", "How many apples do the brothers get together?"), None),
         (STORY.replace("two brothers", "three brothers"), None),
+        (STORY.replace("How many apples does Tom get?", "How many apples does Tom give away?"), None),
+        (STORY.replace("in the morning and 9 apples in the afternoon", "at home and buys 9 more"), None),  # half is new
     ],
 )
 def test_what_repeats_a_problem(tmp_path: Path, second: str, reason: str | None) -> None:
