@@ -163,11 +163,15 @@ def run_arms(
 
 @contextmanager
 def _processes(n: int, running: Collection[Future[tuple[int, ...]]]) -> Iterator[ProcessPoolExecutor]:
-    """Open `n` processes that no terminal interrupts but this one does; interrupted once more, they are killed."""
+    """Open `n` processes, which an error lets end. No terminal interrupts them, this one does, and once more kills them."""
     others = {p.pid for p in active_children()}
     pool = ProcessPoolExecutor(n, mp_context=get_context("spawn"), initializer=_idle)
     try:
-        yield pool
+        try:
+            yield pool
+        except Exception:
+            wait(running)
+            raise
     except (KeyboardInterrupt, GeneratorExit):  # GeneratorExit: whoever reads arms was interrupted
         own = [p for p in active_children() if p.pid not in others]
         with suppress(KeyboardInterrupt):

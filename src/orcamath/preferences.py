@@ -73,21 +73,8 @@ def joined(
 
 
 def with_exercises(exercises: Iterable[Exercise], attempts: Iterable[Attempt]) -> Iterator[tuple[Exercise, Attempt]]:
-    """Yield every attempt with its exercise, holding one of each; they come in the order of the exercises.
-
-    Raises DataError where an attempt belongs to none.
-    """
-    posed = iter(exercises)
-    exercise = next(posed, None)
-    for attempt in attempts:
-        while exercise is not None and exercise.problem_id != attempt.problem_id:
-            exercise = next(posed, None)
-        if exercise is None:
-            raise DataError(
-                f"the attempt `{attempt.id}` belongs to no exercise, or attempts do not come in the order of their exercises; "
-                f"sort both by problem"
-            )
-        yield exercise, attempt
+    """Yield every attempt with its exercise. As `joined`, of which nobody has judged."""
+    return ((exercise, one.attempt) for exercise, some in joined(exercises, attempts, ()) for one in some)
 
 
 def decided(exercise: Exercise, judged: Sequence[Judged], by: DecidedBy) -> list[Judged]:

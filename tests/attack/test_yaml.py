@@ -11,6 +11,7 @@ from commanding import call
 from orcamath.errors import RecipeError
 from orcamath.recipe_file import load, shipped
 from orcamath.yaml_reader import read_yaml
+from pace import within
 
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
 REFUSED: dict[str, tuple[str, str]] = {
@@ -46,14 +47,14 @@ REFUSED: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_it_is_refused_by_its_line_within_seconds(kind: str, tmp_path: Path) -> None:
+def test_it_is_refused_by_its_line_within_a_second(kind: str, tmp_path: Path) -> None:
     text, says = REFUSED[kind]
     path = tmp_path / "r.yaml"
     path.write_text(text, encoding="utf-8", newline="")
     began = time.process_time()
     with pytest.raises(RecipeError, match=rf"r\.yaml.*(?:{says})"):
         load(str(path))
-    assert time.process_time() - began < 3.0  # a slow machine included
+    assert within(time.process_time() - began, 1.0)
     if kind in {"alias bomb", "NUL", "torn"}:
         done = call("plan", str(path))
         assert (done.code, done.err.count("\n")) == (2, 2)

@@ -14,6 +14,11 @@ from typing import Any
 
 import pytest
 
+from orcamath.classroom.textbook import open_chat
+from orcamath.settings import ModelSettings
+from orcamath.testing import serve
+from orcamath.testing.server import of_chat
+
 CAP = 0.25
 RECIPE = {
     "name": "live",
@@ -65,12 +70,10 @@ def test_a_real_endpoint_writes_and_solves_under_its_cap(tmp_path: Path) -> None
 
 def test_the_walk_itself_against_the_testing_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEY_OF_THE_TESTS", "any")
-    command = [sys.executable, "-m", "orcamath.testing", "--backend", "textbook", "--price", "3", "15"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            url = server.stdout.readline().strip()
-            teacher = {"model": "m", "base_url": url, "api_key_env": "KEY_OF_THE_TESTS", "options": {"price": [3, 15]}}
-            walk(tmp_path, teacher)
-        finally:
-            server.terminate()
+    textbook = open_chat(ModelSettings(backend="textbook"))
+    with serve(of_chat(textbook), price=(3.0, 15.0)) as server:
+        options = {"price": [3, 15]}
+        walk(
+            tmp_path, {"model": "m", "base_url": server.base_url, "api_key_env": "KEY_OF_THE_TESTS", "options": options}
+        )
+        assert server.stats["billed_usd"] <= CAP

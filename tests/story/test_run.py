@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from commanding import Done, call_in
+from commanding import Done, call, call_in
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import read_state
+from pace import within
 
 STAGES = [
     "benchmarks",
@@ -248,6 +249,13 @@ def test_a_full_disk_stops_resumably(orcamath, tmp_path: Path, small: list[str])
     assert "Traceback" not in done.stderr
     assert "run" in done.stderr.splitlines()[-2]
     assert orcamath("run", "classroom", *flags(small), "--until", "teach").code == 0
+
+
+def test_help_is_quick() -> None:
+    began = time.process_time()
+    done = call("--help")
+    assert (done.code, within(time.process_time() - began, 1.0)) == (0, True)
+    assert "doctor" in done.out
 
 
 def test_data_can_be_grown_without_torch(tmp_path: Path, small: list[str]) -> None:

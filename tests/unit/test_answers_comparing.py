@@ -12,6 +12,7 @@ from orcamath.answers import final_answer, kind_of, quantities, same
 from orcamath.answers.expressions import parse_expression, same_expression, value_of
 from orcamath.judges.rules import rule
 from orcamath.ports import Comparison
+from pace import within
 
 
 @pytest.mark.parametrize(
@@ -233,7 +234,7 @@ def test_a_megabyte_takes_a_moment(unit: str) -> None:
     began = time.process_time()
     rule(Comparison("How many?", "7", text))
     rule(Comparison("How many?", "7", text + "\nThe answer is 7."))
-    assert time.process_time() - began < 3.0  # minutes where it grows with the square
+    assert within(time.process_time() - began, 1.0)
 
 
 @pytest.mark.parametrize(

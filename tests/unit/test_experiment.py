@@ -118,6 +118,13 @@ def test_a_second_interrupt_waits_for_nobody(tmp_path: Path) -> None:
     assert not active_children()
 
 
+def test_an_interrupt_is_heard_while_an_error_lets_the_others_end(tmp_path: Path) -> None:
+    recipes = {name: arm(name) for name in ("deaf", "bad")}
+    with interrupted_after(tmp_path, "begin bad", "heard deaf"):
+        list(run_arms(recipes, Runner(tmp_path, {}, fails="bad", deaf="deaf"), workers=2))
+    assert not active_children()
+
+
 def test_arms_that_would_wait_for_a_running_ones_first_student_let_others_go_first(tmp_path: Path) -> None:
     first, second = (
         {name: arm(name).model_copy(update={"imitate": SftSettings(seed=seed)}) for name in names}

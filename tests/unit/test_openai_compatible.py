@@ -26,6 +26,7 @@ from orcamath.errors import RecipeError, TeacherRefused, WireDown
 from orcamath.ports import Message, Request, Sampling
 from orcamath.settings import ModelSettings
 from orcamath.testing import Call, Faults, serve, stub
+from pace import within
 
 QUICK: dict[str, Any] = {"first_backoff_s": 0.002, "pause_s": 0.002}
 
@@ -133,7 +134,7 @@ def test_closing_the_iterator_cancels_what_is_under_way() -> None:
             next(replies)
         began = time.monotonic()
         replies.close()  # type: ignore[attr-defined]
-        assert time.monotonic() - began < 15  # a call that hangs is given up after 30 s
+        assert within(time.monotonic() - began, 2)  # a call that hangs is given up after 30 s
 
 
 @pytest.mark.parametrize(

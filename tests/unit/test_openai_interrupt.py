@@ -68,7 +68,7 @@ def test_the_second_interrupt_leaves_at_once(tmp_path: Path) -> None:
         assert fill.stderr is not None
         assert "waiting for 1 calls under way; Ctrl-C again leaves at once" in fill.stderr.readline()
         fill.send_signal(signal.SIGINT)
-        said, _ = fill.communicate(timeout=20)  # it would wait for 30 s, and the call for 60 s
+        said, _ = fill.communicate(timeout=10)  # it would wait for 30 s, and the call for 60 s
         assert said == "interrupted\n"
 
 
