@@ -66,8 +66,8 @@ def joined(
         yield exercise, judged
     if attempt is not None:
         raise DataError(
-            f"attempt `{attempt.id}` is of problem `{attempt.problem_id}`, which has no exercise in its place: attempts have to come "
-            f"in the order of their exercises; sort both by problem"
+            f"attempt `{attempt.id}` is of problem `{attempt.problem_id}`, which has no exercise in its place: attempts "
+            f"have to come in the order of their exercises; sort both by problem"
         )
     if verdict is not None:
         raise DataError(f"verdict of attempt `{verdict.attempt_id}` comes where no such attempt is; judge these again")
