@@ -7,7 +7,7 @@ remembered), `collect` (seeds and what was asked: four problems a seed), `gate` 
 `preferences` (four samples a seed), `export` (the hub's form), each in a process of its own. Of each: CPU seconds and peak
 memory by size; `extra_mb`, what the largest took more than the smallest; `r2` of CPU seconds against size by a straight line;
 and for the ledger `bytes_per_call` and `scan_s_per_million`, the CPU seconds in which a million remembered calls are found
-again. `--replay N` does `ask` and `again` once more, over N seeds.
+again. `--replay N` fills the ledger with the calls of N seeds (`remember`) and does `again` over them.
 
 `workers`: CPU seconds of 1,000 calls to a testing server by that many Ray actors, Ray's own processes counted; null without
 Ray. The stages themselves, and what they are fed with, are in `scale_stages.py`.
@@ -113,7 +113,12 @@ def options(parser: argparse.ArgumentParser) -> None:
     """Which sizes and stages."""
     parser.add_argument("--sizes", type=int, nargs="+", default=[50_000, 100_000, 200_000])
     parser.add_argument("--only", nargs="*", default=list(MEASURED), choices=MEASURED)
-    parser.add_argument("--replay", type=int, metavar="N", help="ask and again over N seeds as well (1000000: hours)")
+    parser.add_argument(
+        "--replay",
+        type=int,
+        metavar="N",
+        help="again over N seeds as well, their calls remembered before (1000000: hours)",
+    )
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4])
     parser.add_argument("--one", nargs=3, metavar=("NAME", "N", "FOLDER"), help=argparse.SUPPRESS)
     parser.add_argument("--actors", nargs=2, metavar=("N", "URL"), help=argparse.SUPPRESS)
@@ -128,7 +133,7 @@ def measure(a: argparse.Namespace) -> dict[str, Any]:
     found = {n: at_size(n, a.only) for n in a.sizes}
     figures = {name: told_of({n: found[n][name] for n in a.sizes}) for name in a.only}
     if a.replay:
-        figures["replay"] = at_size(a.replay, ["ask", "again"])
+        figures["replay"] = at_size(a.replay, ["remember", "again"])
     return {**figures, "workers": workers(a.workers) if a.workers else None}
 
 

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orcamath.agents import ask_me_anything, editor, suggester
 from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.agents.comparisons import wrong_sides
+from orcamath.agents.driver import examine
 from orcamath.agents.editor import EditorSettings
 from orcamath.agents.gaps import gaps
+from orcamath.agents.hidden_numbers import hidden
+from orcamath.agents.replies import Piece
 from orcamath.agents.small_writer.ask_each import Asker, QuestionSettings, Target, Told, opening_for
 from orcamath.agents.small_writer.hiding import question_of, without
 from orcamath.agents.small_writer.ideas import idea_for
@@ -420,7 +424,7 @@ TOLD = "Natalia sold some clips in April, and half as many in May. She sold 72 c
 def asked_in_one_call(month: str) -> Sequence[Problem | Rejected] | Rejected:
     item = seed("Natalia sold 48 clips in April, and half as many in May. How many did she sell altogether?", "72")
     reply = f"<statement>{STATEMENT}</statement><target>48</target><question>{TOLD} {month}?</question>"
-    return ask_me_anything.make(AskSettings()).parse(Reply(b"", reply), item)
+    return examine(ask_me_anything.make(AskSettings()), Reply(b"", reply), item)
 
 
 def test_one_call_is_held_to_the_same_question_and_a_reply_without_a_problem_failed() -> None:
@@ -429,6 +433,24 @@ def test_one_call_is_held_to_the_same_question_and_a_reply_without_a_problem_fai
     assert [p.answer for p in april if isinstance(p, Problem)] == ["48"]
     assert isinstance(may, Rejected)
     assert (may.reason, may.detail) == ("no_problem", "1 asks_something_else")
+
+
+def test_whether_to_ask_again_is_known_at_the_first_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def seen(piece: Piece, *args: Any, **named: Any) -> Problem | Rejected:
+        read.append(piece.text)
+        return hidden(piece, *args, **named)
+
+    monkeypatch.setattr("orcamath.agents.hidden_numbers.hidden", seen)
+    item = seed("Natalia sold 48 clips in April, and half as many in May. How many did she sell altogether?", "72")
+    pair = f"<target>48</target><question>{TOLD} {{}}?</question>"
+    reply = f"<statement>{STATEMENT}</statement>{pair.format('May')}{pair.format('April')}{pair.format('April')}"
+    made = ask_me_anything.make(AskSettings()).parse(Reply(b"", reply), item)
+    assert not isinstance(made, Rejected)
+    assert len(read) == 2, "the rejected one, and the first problem"
+    assert [type(m) for m in made] == [Rejected, Problem, Problem]
+    assert len(read) == 3
 
 
 def test_a_reply_without_a_problem_is_asked_for_again(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from orcamath.agents import ask_me_anything, editor, solver, suggester
 from orcamath.agents.ask_me_anything import AskSettings
+from orcamath.agents.driver import examine
 from orcamath.agents.editor import EditorSettings
 from orcamath.agents.replies import tagged
 from orcamath.agents.solver import Assignment, SolverSettings
@@ -96,7 +97,7 @@ def test_our_own_examples_pass_our_own_parsers(name: str) -> None:
             "solver": (solver.make(SolverSettings()), Assignment(item)),
         }
         agent, on = agents[name]
-        made = agent.parse(Reply(b"", reply), on)
+        made = examine(agent, Reply(b"", reply), on)
         assert not isinstance(made, Rejected)
         assert [m.reason for m in made if isinstance(m, Rejected)] == (
             ["restates_seed"] if name == "ask_me_anything" else []

@@ -8,7 +8,7 @@ Deviation: the paper takes over what the agent writes; here a statement that los
 and a question that lost a number or still shows the hidden one is rejected by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import PositiveInt
@@ -70,7 +70,7 @@ class AskMeAnything:
         }
         return Request(self.prompt.messages(values), sampling=self.settings.sampling(), draw=draw)
 
-    def parse(self, reply: Reply, item: Problem) -> Sequence[Problem | Rejected] | Rejected:
+    def parse(self, reply: Reply, item: Problem) -> Iterable[Problem | Rejected] | Rejected:
         """Return a problem for every number that was hidden well, a Rejected for every other target."""
         words = said(reply)
         pieces = tagged(words.text, "statement", "target", "question")

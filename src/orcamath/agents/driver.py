@@ -55,8 +55,11 @@ class Agent(Protocol[In_contra, Made_co]):
         """Say what is asked about an item; `draw` tells repeated calls apart."""
         ...
 
-    def parse(self, reply: Reply, item: In_contra) -> Sequence[Made_co | Rejected] | Rejected:
-        """Read a reply: results and rejected results, or one Rejected for a reply that cannot be used at all."""
+    def parse(self, reply: Reply, item: In_contra) -> Iterable[Made_co | Rejected] | Rejected:
+        """Read a reply: results and rejected results, or one Rejected for a reply that cannot be used at all.
+
+        Results may be made as they are taken: whether to ask again is known before the first of them.
+        """
         ...
 
 
@@ -153,7 +156,8 @@ def fold_replies(
         for heard in _heard(agent, item, chat, tries):
             if heard is None:
                 break
-            reply, parsed = heard
+            reply, found = heard
+            parsed = found if isinstance(found, Rejected) else list(found)
             if out is not None:
                 _book(parsed, reply, out, books, final)
             if not isinstance(parsed, Rejected):
@@ -185,7 +189,12 @@ def write(
 
 
 def examine(agent: Agent[In, Made], reply: Reply, item: In) -> Sequence[Made | Rejected] | Rejected:
-    """Parse a reply, after what no agent can use: an endpoint's refusal, an empty text."""
+    """Parse a reply to its end, after what no agent can use: an endpoint's refusal, an empty text."""
+    found = _parsed(agent, reply, item)
+    return found if isinstance(found, Rejected) else list(found)
+
+
+def _parsed(agent: Agent[In, Made], reply: Reply, item: In) -> Iterable[Made | Rejected] | Rejected:
     if reply.finish_reason == "refused":
         return Rejected(item=item.id, reason="refused", detail="by the endpoint", text=reply.text)
     if not reply.text.strip():
@@ -215,16 +224,15 @@ def _book(parsed: Sequence[object] | Rejected, reply: Reply, out: Output, books:
 
 def _again(agent: Agent[In, Made], item: In, chat: Remembered, draw: int) -> Request | None:
     """Return the call to ask next where every draw before could not be read; a wire failure is not asked here."""
-    request = agent.request(item, draw)
-    if request.sampling.temperature == 0:
+    if not all(found is not None and isinstance(found[1], Rejected) for found in _heard(agent, item, chat, draw)):
         return None
-    heard = _heard(agent, item, chat, draw)
-    return request if all(found is not None and isinstance(found[1], Rejected) for found in heard) else None
+    request = agent.request(item, draw)
+    return None if request.sampling.temperature == 0 else request
 
 
 def _heard(
     agent: Agent[In, Made], item: In, chat: Remembered, tries: int
-) -> Iterator[tuple[Reply, Sequence[Made | Rejected] | Rejected] | None]:
+) -> Iterator[tuple[Reply, Iterable[Made | Rejected] | Rejected] | None]:
     """Yield an item's remembered replies and what each was read as, up to the first that could be; None where one is owed."""
     for draw in range(tries):
         request = agent.request(item, draw)
@@ -234,7 +242,7 @@ def _heard(
         if reply is None:
             yield None
             return
-        parsed = examine(agent, reply, item)
+        parsed = _parsed(agent, reply, item)
         yield reply, parsed
         if not isinstance(parsed, Rejected):
             return

@@ -22,6 +22,13 @@ __all__ = ["HOW_MANY", "Gap", "about_another", "between", "gaps", "word_places"]
 
 _WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?|[0-9][0-9,.]*")
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
+_NAMED = pattern(
+    r"(?:(?<=[a-z,] )[A-Z][a-z]+\b|\A[A-Z][a-z]+(?=(?:['’]s)? [a-z]))",
+    "names a person: a capital within a sentence, or at the head of the text with a verb or a thing behind it",
+    ("the pens of Ann", "Ann has", "Ann's pens"),
+    ("7 Ann", "the IBM", "AnnB has"),
+    re.NOFLAG,
+)
 _COMPOUND = pattern(
     r"[-/:][A-Za-z0-9]",
     "what follows a number that is part of a word",
@@ -137,14 +144,11 @@ def _circumstances(question: str, statement: str) -> list[str]:
     return sorted(((people | behind) - counted - _subject(statement)) | days)
 
 
-def _subject(statement: str) -> set[str]:
+@lru_cache(maxsize=1024)
+def _subject(statement: str) -> frozenset[str]:
     """Return the one person a statement is about; where there are several, their names tell numbers apart."""
-    people = {n for s in sentences(statement) for n in re.findall(r"[A-Z][a-z]+", s)}
-    named = {
-        n for n in people if re.search(rf"[a-z,] {n}\b", statement) or re.match(rf"{n}(?:['’]s)? [a-z]", statement)
-    }
-    named -= {d.capitalize() for d in CALENDAR}
-    return content_words(named.pop()) if len(named) == 1 else set()
+    named = {m[0] for m in _NAMED.finditer(statement)} - {d.capitalize() for d in CALENDAR}
+    return frozenset(content_words(named.pop())) if len(named) == 1 else frozenset()
 
 
 def _belongs_elsewhere(word: str, gap: Gap, statement: str) -> bool:
@@ -165,8 +169,9 @@ def _belongs_elsewhere(word: str, gap: Gap, statement: str) -> bool:
 def _beside(word: str, sentence: str) -> tuple[tuple[frozenset[int], bool], ...]:
     """Return, for each place of a word, where the numbers nearest to it begin, and whether it is what one of them counts."""
     numbers, found = gaps(sentence), []
-    for start, text in word_places(sentence) if numbers else ():
-        if text.lower() == word or word in content_words(text):
+    words = _words(sentence)
+    for (start, text), meant in zip(words.places, words.meant, strict=True) if numbers else ():
+        if word in meant:
             far = [between(g, start, len(text)) for g in numbers]
             least = min(far)
             nearest = [g for g, distance in zip(numbers, far, strict=True) if distance == least]
@@ -185,6 +190,8 @@ class _Words(NamedTuple):
     """The words and numbers of a sentence, and where each begins; where the sentence turns: at a comma, at `and`."""
 
     places: tuple[tuple[int, str], ...]
+    meant: tuple[frozenset[str], ...]
+    """Of each: itself in lower case, and as `content_words` has it."""
     starts: tuple[int, ...]
     turns: tuple[int, ...]
 
@@ -193,7 +200,8 @@ class _Words(NamedTuple):
 def _words(sentence: str) -> _Words:
     places = tuple((m.start(), m[0]) for m in _WORD.finditer(sentence))
     turns = [at for at, text in places if text.lower() in _TURNS] + [i for i, c in enumerate(sentence) if c in ",;"]
-    return _Words(places, tuple(at for at, _ in places), tuple(sorted(turns)))
+    meant = tuple(frozenset({text.lower(), *content_words(text)}) for _, text in places)
+    return _Words(places, meant, tuple(at for at, _ in places), tuple(sorted(turns)))
 
 
 def word_places(sentence: str) -> tuple[tuple[int, str], ...]:

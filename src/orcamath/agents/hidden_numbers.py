@@ -4,8 +4,9 @@ Shared by all ways of Ask-Me-Anything: one call a seed, two, or one call a numbe
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
+from itertools import chain
 
 from orcamath.agents.gaps import about_another, gaps
 from orcamath.agents.replies import Piece, Said
@@ -60,15 +61,19 @@ def change_of(statement: str, seed: Problem, answer: Fraction | None) -> tuple[s
 
 def wording_asked(
     pieces: Sequence[Piece], words: Said, seed: Problem, statement: str
-) -> Sequence[Problem | Rejected] | Rejected:
+) -> Iterable[Problem | Rejected] | Rejected:
     """Make problems of a reply's targets and questions about a statement; a Rejected for each other one.
 
-    A reply of which no problem comes is one Rejected, so that the writer is asked once more.
+    A reply of which no problem comes is one Rejected, so that the writer is asked once more; behind the first problem the
+    others are made as they are taken.
     """
-    made = [_about_its_gap(m, statement) for m in _pairs(pieces, words, seed, as_told(answer_value(seed), statement))]
-    if any(isinstance(m, Problem) for m in made):
-        return made
-    reasons = Counter(m.reason for m in made if isinstance(m, Rejected))
+    pairs = _pairs(pieces, words, seed, as_told(answer_value(seed), statement))
+    made, rejected = (_about_its_gap(m, statement) for m in pairs), list[Rejected]()
+    for one in made:
+        if isinstance(one, Problem):
+            return chain(rejected, [one], made)
+        rejected.append(one)
+    reasons = Counter(r.reason for r in rejected)
     detail = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
     return Rejected(item=seed.id, reason="no_problem", detail=detail, text=" ".join(p.text for p in pieces))
 

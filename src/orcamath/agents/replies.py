@@ -19,6 +19,13 @@ _FENCE = pattern(
     ("a ``` b",),
     re.MULTILINE,
 )
+_LISTED = pattern(
+    r"^(?:[-*•]|\(?\d{1,2}[.)])\s+(?=\S)",
+    "marks an item of a list",
+    ("- Ann has", "(2) Ann has", "12. Ann has"),
+    ("2.5 pens", "-3 degrees", "2. "),
+    re.NOFLAG,
+)
 _REFUSAL = pattern(
     r"\b(?:i(?: a|['’])m (?:really |very |so )?(?:sorry|afraid|unable)|"
     r"i (?:can ?not|can['’]t|won['’]t|will not|am not able to|must decline)|"
@@ -109,8 +116,7 @@ def failed(item: str, words: Said, reply: Reply) -> Rejected:
 
 def _clean(text: str) -> str:
     """One line of plain text: quotes, bold and list marks around it are dropped."""
-    text = re.sub(r"\s+", " ", text).strip()
-    text = re.sub(r"^(?:[-*•]|\(?\d{1,2}[.)])\s+(?=\S)", "", text)
+    text = _LISTED.sub("", " ".join(text.split()))
     for mark in ("**", "__", "`", '"', "“"):
         close = "”" if mark == "“" else mark
         if len(text) > 2 * len(mark) and text.startswith(mark) and text.endswith(close):

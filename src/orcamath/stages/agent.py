@@ -4,7 +4,7 @@ In: seeds, and whatever follows the `Agent` port. Out: table `problems`. Whateve
 its name as their origin, their seed's id, source, split, licence and cluster, so that ancestry, splits and the data card hold.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from orcamath.agents.driver import Agent, write
 from orcamath.agents.settings import AgentSettings
@@ -42,7 +42,7 @@ class _Signed:
         """Ask what the agent asks."""
         return self.agent.request(item, draw)
 
-    def parse(self, reply: Reply, item: Problem) -> Sequence[Problem | Rejected] | Rejected:
+    def parse(self, reply: Reply, item: Problem) -> Iterable[Problem | Rejected] | Rejected:
         """Read as the agent reads, and sign what it made."""
         found = self.agent.parse(reply, item)
         if isinstance(found, Rejected):

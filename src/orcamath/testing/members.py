@@ -92,12 +92,14 @@ def check_agent(agent: Agent[In, object], items: Sequence[In], replies: Sequence
 
 def _parsed(agent: Agent[In, object], reply: Reply, item: In) -> int:
     """Parse twice; returns how many results there were."""
+    if reply.text.strip():  # what is empty is never parsed
+        made = agent.parse(reply, item)
+        assert isinstance(made, Rejected | Iterable), "`parse` returns a list, or one Rejected"
+        assert not isinstance(made, str), "`parse` returns results, not text"
     found = examine(agent, reply, item)
     assert examine(agent, reply, item) == found, "the same reply is read the same way"
     if isinstance(found, Rejected):
         found = [found]
-    assert isinstance(found, Sequence), "`parse` returns a sequence"
-    assert not isinstance(found, str), "`parse` returns results, not text"
     rejected = [r for r in found if isinstance(r, Rejected)]
     for r in rejected:
         assert r.item == item.id, "a Rejected names its item"

@@ -6,7 +6,7 @@ checked before anything is asked about it, so that the second call never starts 
 Deviation: the paper asks for statement and questions in one reply (section 2.2).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from pydantic import PositiveInt
 
@@ -45,7 +45,7 @@ class Questioner:
         values = {"statement": block("statement", item.statement), "numbers": block("numbers", listed)}
         return Request(self.prompt.messages(values), sampling=self.settings.sampling(), draw=draw)
 
-    def parse(self, reply: Reply, item: Told) -> Sequence[Problem | Rejected] | Rejected:
+    def parse(self, reply: Reply, item: Told) -> Iterable[Problem | Rejected] | Rejected:
         """Return a problem for every number that was hidden well, a Rejected for every other target."""
         words = said(reply)
         pieces = tagged(words.text, "target", "question")
