@@ -4,6 +4,8 @@
     python benchmarks/labels.py solve --out DIR --model NAME --base-url URL --solutions 4 [--solution-tokens 220]
     python benchmarks/labels.py score --out DIR --marks MARKS.jsonl
 
+Without --base-url the model is a folder or a GGUF file, and runs in this process: what prompts begin with is run once then.
+
 `write` runs Ask-Me-Anything and Suggester & Editor on GSM8K train seeds, `first` to `first + seeds` in hashed order, from the
 folder that ORCAMATH_TEST_DATA names, and writes DIR/results-….jsonl: one problem a line, with its seed; those that a rule
 rejected as well, with the rule. Seeds 0 to 199 are to develop on, 200 and later for the last measurement. `solve` adds
@@ -28,7 +30,7 @@ from orcamath.agents.driver import examine, fill, fold_replies
 from orcamath.agents.small_writer.ask_each import Asker, Teller, targets
 from orcamath.agents.solver import Assignment, SolverSettings
 from orcamath.answers import same
-from orcamath.backends import openai_compatible
+from orcamath.backends import openai_compatible, transformers_local
 from orcamath.intervals import wilson
 from orcamath.ports import Silent
 from orcamath.recipe_settings import Recipe
@@ -60,9 +62,18 @@ SHORT = {
 
 def opened(args: argparse.Namespace) -> Remembered:
     """Open the model that is served, with the folder's own memory."""
+    ledger = Ledger(args.out / "ledger")
+    if not args.base_url:
+        here = {"chunk": args.concurrency, "rows": args.concurrency, "dtype": "float32"}
+        local = ModelSettings(backend="transformers_local", model=args.model, options=here)
+        return Remembered(transformers_local.open_chat(local), ledger)
     wire = {"concurrency": args.concurrency, "timeout_s": 3600.0, "api_key_env": None}
     settings = ModelSettings.model_validate({"model": args.model, "base_url": args.base_url, **wire})
-    return Remembered(openai_compatible.open_chat(settings), Ledger(args.out / "ledger"))
+    return Remembered(openai_compatible.open_chat(settings), ledger)
+
+
+def _called(args: argparse.Namespace) -> str:
+    return args.model if args.base_url else Path(args.model).stem
 
 
 def write(args: argparse.Namespace) -> dict[str, Any]:
@@ -85,12 +96,12 @@ def write(args: argparse.Namespace) -> dict[str, Any]:
         made["edit"] = store.stage("edit", edit.version, editing, inputs, lambda o: edit(o, editing, source, chat))
         found += edits_rejected(made["edit"], part)
     found = [(None, p) for m in made.values() for p in m.read(Problem)] + found
-    name = f"results-{args.model}-{args.size}-{'-'.join(args.agents)}-{args.first}.jsonl"
+    name = f"results-{_called(args)}-{args.size}-{'-'.join(args.agents)}-{args.first}.jsonl"
     with (args.out / name).open("w", encoding="utf-8") as file:
         for rule, problem in found:
             seed = part[problem.parents[0]]
             row = {
-                "writer": f"{args.model} {args.size}",
+                "writer": f"{_called(args)} {args.size}",
                 "rule": rule,
                 "seed": seed.question,
                 "seed_answer": seed.answer,
@@ -168,7 +179,7 @@ def solve(args: argparse.Namespace) -> dict[str, Any]:
     fill(agent, posed, chat, Silent())
     for item, solution in fold_replies(agent, posed, chat, None):
         answers[item.id][item.draw] = solution.final_answer
-    path = args.out / f"answers-{args.model}.jsonl"
+    path = args.out / f"answers-{_called(args)}.jsonl"
     before = {row["id"]: row["answers"] for row in _rows(path)} if path.exists() else {}
     with path.open("w", encoding="utf-8") as file:
         for name, found in (before | answers).items():
