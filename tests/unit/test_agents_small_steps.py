@@ -11,7 +11,7 @@ from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.agents.comparisons import wrong_sides
 from orcamath.agents.driver import examine
 from orcamath.agents.editor import EditorSettings
-from orcamath.agents.gaps import gaps
+from orcamath.agents.gaps import about_another, gaps
 from orcamath.agents.hidden_numbers import hidden
 from orcamath.agents.replies import Piece
 from orcamath.agents.small_writer.ask_each import Asker, QuestionSettings, Target, Told, opening_for
@@ -433,6 +433,28 @@ def test_one_call_is_held_to_the_same_question_and_a_reply_without_a_problem_fai
     assert [p.answer for p in april if isinstance(p, Problem)] == ["48"]
     assert isinstance(may, Rejected)
     assert (may.reason, may.detail) == ("no_problem", "1 asks_something_else")
+
+
+CLASSES = (
+    "The first class had 12 girls and 13 boys. The second class had 15 girls and 11 boys while the third had 9 girls."
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "hidden_number", "question", "another"),
+    [
+        (CLASSES, "13", "How many boys were in the first class?", False),
+        (CLASSES, "9", "How many girls were in the second class?", True),
+        ("Ann gave Bob 5 pens and kept 7.", "7", "How many pens did Bob get?", True),
+        ("Ann had 5 pens and Bob had 7.", "7", "How many pens had Ann?", True),
+        ("The shop had 5 pens in May and 7 in June.", "7", "How many pens were there in May?", True),
+    ],
+)
+def test_what_a_sentence_is_about_stands_by_all_its_numbers(
+    statement: str, hidden_number: str, question: str, another: bool
+) -> None:
+    (gap,) = (g for g in gaps(statement) if g.quantity.text == hidden_number)
+    assert about_another(question, gap, statement) is another
 
 
 def test_whether_to_ask_again_is_known_at_the_first_problem(monkeypatch: pytest.MonkeyPatch) -> None:

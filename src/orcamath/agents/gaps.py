@@ -68,6 +68,19 @@ _LOWER = pattern(
     (".", " May", ", it"),
     re.NOFLAG,
 )
+_SUBJECT = pattern(
+    r"^[^,;]{1,80}? (?:has|have|had|is|are|was|were)\b",
+    "what a sentence is about: all its numbers, up to where it turns to another",
+    ("The first class had 12 girls", "Ann and Bob have 3"),
+    ("Ann gave Bob 5", "In May, Ann had 3"),
+)
+_OTHERS = pattern(
+    r"[,;]|\b(?:while|but|or|whereas)\b|[a-z] [A-Z]|\b(?:in|on|at|from|to|with|by|for|during) ",
+    "a sentence turns to another subject, or to a circumstance",
+    (" 5 pens, Bob", "5 pens while", "and Bob", "and in May"),
+    (" 12 girls and ",),
+    re.NOFLAG,
+)
 _TIMES_OF_DAY = frozenset("today yesterday tomorrow tonight morning afternoon evening night noon".split())
 
 
@@ -169,13 +182,16 @@ def _belongs_elsewhere(word: str, gap: Gap, statement: str) -> bool:
 def _beside(word: str, sentence: str) -> tuple[tuple[frozenset[int], bool], ...]:
     """Return, for each place of a word, where the numbers nearest to it begin, and whether it is what one of them counts."""
     numbers, found = gaps(sentence), []
-    words = _words(sentence)
+    words, subject = _words(sentence), _SUBJECT.match(sentence)
     for (start, text), meant in zip(words.places, words.meant, strict=True) if numbers else ():
         if word in meant:
             far = [between(g, start, len(text)) for g in numbers]
             least = min(far)
             nearest = [g for g, distance in zip(numbers, far, strict=True) if distance == least]
-            found.append((frozenset(g.at for g in nearest), any(_counted_by(g, start) for g in nearest)))
+            counted = any(_counted_by(g, start) for g in nearest)
+            if subject is not None and start < subject.end():
+                nearest += [g for g in numbers if not _OTHERS.search(sentence, subject.end(), g.at)]
+            found.append((frozenset(g.at for g in nearest), counted))
     return tuple(found)
 
 
