@@ -16,7 +16,7 @@ from orcamath.store.ledger_format import LEDGER_VERSION, Unreadable, join, unpac
 from orcamath.store.sqlite_errors import FAILED
 from orcamath.view.kinds import IndexEntry
 
-__all__ = ["RememberedCall", "RememberedCalls", "latest_calls", "new_calls", "one_call"]
+__all__ = ["RememberedCall", "RememberedCalls", "latest_calls", "models_of", "new_calls", "one_call"]
 
 GROUP = 500
 _SELECT = """SELECT c.id, m.fingerprint, c.key, c.draw, p.body, x.body, c.reply FROM calls c JOIN models m ON m.id = c.model
@@ -84,22 +84,25 @@ def _call(row: _Row) -> RememberedCall:
         return RememberedCall(number, str(model), Request(), Reply(called, f"(this call is damaged: {e})"))
 
 
-def _numbers(db: sqlite3.Connection, calls: RememberedCalls) -> list[int]:
-    """Return the numbers that the run's models have in this shard."""
-    return [i for i, name in db.execute("SELECT id, fingerprint FROM models") if calls.of_run(name)]
-
-
-def _marks(models: Collection[int]) -> str:
-    return ",".join(str(int(m)) for m in models)
-
-
-def new_calls(calls: RememberedCalls, shard: Path, after: int) -> Iterator[list[tuple[int, IndexEntry]]]:
-    """Yield the run's calls of one shard that came after a number, in groups."""
+def models_of(calls: RememberedCalls, shard: Path) -> tuple[list[str], int]:
+    """Return the run's models of which a shard has calls, and the number of its last call, whosever that is."""
     with _reading(shard) as db:
-        models = _marks(_numbers(db, calls))
-        query = f"{_SELECT} WHERE c.id > ? AND c.model IN ({models}) ORDER BY c.id LIMIT {GROUP}"
-        while models and (rows := db.execute(query, (after,)).fetchall()):
-            yield [(row[0], _entry(_call(row))) for row in rows]
+        (last,) = db.execute("SELECT coalesce(max(id), 0) FROM calls").fetchone()
+        return [
+            name for (name,) in db.execute("SELECT fingerprint FROM models ORDER BY id") if calls.of_run(name)
+        ], last
+
+
+def new_calls(
+    shard: Path, models: Collection[str], after: int, upto: int
+) -> Iterator[list[tuple[int, str, IndexEntry]]]:
+    """Yield these models' calls of one shard that came after a number, and no later than another, in groups."""
+    with _reading(shard) as db:
+        numbers = [i for i, name in db.execute("SELECT id, fingerprint FROM models") if name in models]
+        wanted = ",".join(str(int(i)) for i in numbers)
+        query = f"{_SELECT} WHERE c.id > ? AND c.id <= ? AND c.model IN ({wanted}) ORDER BY c.id LIMIT {GROUP}"
+        while rows := db.execute(query, (after, upto)).fetchall():
+            yield [(row[0], row[1], _entry(_call(row))) for row in rows]
             after = rows[-1][0]
 
 

@@ -1,6 +1,7 @@
 """Search, filters, order and pages over the viewer's index. In: a question as typed. Out: the rows of one page, inert and small.
 
-Words are joined by *and*; `"a phrase"` stays together; every word may be a beginning. The beginning of an id finds it.
+Words are joined by *and*; `"a phrase"` stays together; every word may be a beginning. The beginning of an id finds it; what may
+be one (`decade`, `100000`) is looked for as a word too.
 """
 
 import re
@@ -71,6 +72,8 @@ def facets(db: sqlite3.Connection, query: Query) -> dict[str, list[tuple[str, in
     counts: dict[str, Counter[int]] = {}
     free = [f for f in FACETS if f not in query.filters]
     for some, filters in [(free, dict(query.filters)), *(([f], _without(query.filters, f)) for f in query.filters)]:
+        if not some:
+            continue
         source, values = _matching(query._replace(filters=filters))
         columns = ", ".join(f'r."{f}"' for f in some)
         for *found, n in db.execute(f"SELECT {columns}, count(*) {source} GROUP BY {columns}", values):
@@ -97,9 +100,10 @@ def _matching(query: Query) -> tuple[str, list[object]]:
     text = query.text.strip()
     more: list[object] = []
     if _ID.fullmatch(text):
-        found = (f"SELECT id FROM shown WHERE {column} >= ? AND {column} < ?" for column in ("name", "problem"))
+        found = [f"SELECT id FROM shown WHERE {column} >= ? AND {column} < ?" for column in ("name", "problem")]
+        found.append(f"SELECT rowid FROM text_{query.kind} WHERE text_{query.kind} MATCH ?")
         where = ["+r.kind = ?", f"r.id IN ({' UNION '.join(found)})"]
-        more += [text, text + "g", text, text + "g"]
+        more += [text, text + "g", text, text + "g", _expression(text)]
     elif text:
         joins = f"text_{query.kind} t CROSS JOIN records r ON r.id = t.rowid"  # the words first, whatever the planner thinks
         where.append(f"text_{query.kind} MATCH ?")

@@ -1,13 +1,15 @@
 """The viewer's index: one SQLite file in the run folder, made from the sealed tables and the ledger, safe to delete.
 
-Sealed tables never change, so each is read once, by the run's first viewer; what is sealed later is added. A row here is small:
-ids, a line to show, numbers for the filters, and where the whole record lies. Search is FTS5 without a copy of the text.
+Sealed tables never change, so each is read once, by the run's first viewer; what is sealed later is added. How far a table or
+a model's calls were read is written with the rows themselves, so that a viewer goes on where one was broken off. A row here is
+small: ids, a line to show, numbers for the filters, and where the whole record lies. Search is FTS5 without a copy of the text.
 """
 
 import fcntl
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -18,15 +20,16 @@ import pyarrow.parquet as pq
 from orcamath.errors import DataError
 from orcamath.report.arms import Made, key_of
 from orcamath.store.sqlite_errors import FAILED
-from orcamath.view.calls import RememberedCalls, new_calls
-from orcamath.view.kinds import ALL_KINDS, FACETS, RECORD_KINDS, IndexEntry, RecordKind, number
+from orcamath.view.calls import RememberedCalls, models_of, new_calls
+from orcamath.view.index_schema import JOINED, READ, SCHEMA, VERSION, current
+from orcamath.view.joining import join_verdicts
+from orcamath.view.kinds import FACETS, RECORD_KINDS, IndexEntry, RecordKind, number
 from orcamath.view.sorting import sort_mistakes
 from orcamath.visible import visible
 
 __all__ = ["Index", "Indexed"]
 
 log = logging.getLogger(__name__)
-VERSION = 3
 HEAD_CHARS = 240
 BATCH = 500
 """Rows read and written at once."""
@@ -34,21 +37,6 @@ _PASSING = [
     getattr(sqlite3, f"SQLITE_{name}") for name in "BUSY LOCKED FULL IOERR READONLY PERM CANTOPEN NOMEM".split()
 ]
 """What SQLite says of others, of the disk and of rights: no damage."""
-
-_SCHEMA = f"""
-CREATE TABLE parts (id INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, stage TEXT NOT NULL,
-                    path TEXT NOT NULL, whole INTEGER NOT NULL DEFAULT 0, upto INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE records (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, part INTEGER NOT NULL, row INTEGER NOT NULL,
-                      size INTEGER NOT NULL, {", ".join(f'"{f}" INTEGER' for f in FACETS)});
-CREATE TABLE shown (id INTEGER PRIMARY KEY, name TEXT NOT NULL, problem TEXT NOT NULL, head TEXT NOT NULL);
-CREATE INDEX shown_name ON shown(name);
-CREATE INDEX shown_problem ON shown(problem);
-CREATE INDEX records_kind ON records(kind, size);
-CREATE TABLE held (record INTEGER NOT NULL, part INTEGER NOT NULL, PRIMARY KEY (record, part)) WITHOUT ROWID;
-CREATE TABLE kin (parent TEXT NOT NULL, child TEXT NOT NULL, PRIMARY KEY (parent, child)) WITHOUT ROWID;
-CREATE TABLE words (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
-{"".join(f"CREATE VIRTUAL TABLE text_{kind} USING fts5(body, content='', tokenize='unicode61');" for kind in ALL_KINDS)}
-"""
 
 
 class Indexed(NamedTuple):
@@ -59,23 +47,39 @@ class Indexed(NamedTuple):
     parts_left: int
 
 
+class _Part(NamedTuple):
+    id: int
+    upto: int
+    """The rows of it that are in the index, or the number of the last call that was looked at."""
+
+
+_Rows = Iterable[tuple[int, int, IndexEntry]]
+"""Part, place in it, and what is listed."""
+
+
 class Index:
-    """Opens (or makes) the index of a run. One process writes it, by lock; any number read."""
+    """Opens (or makes) the index of a run. One process writes it, by lock; any number read, and write when that one has ended."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = path.with_name(path.name + ".lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.writes = True
-        except OSError:
-            self.writes = False  # another viewer of this run keeps it up to date
+        self.writes = False
+        self._ending, self._working = threading.Event(), threading.Lock()
         self._words: dict[str, int] = {}
         self._unreadable: set[str] = set()
         self._left = 0
         self._damaged = False
-        if self.writes and not _current(path):
+        self._take()
+
+    def _take(self) -> None:
+        """Become the one that writes, unless another viewer of this run keeps the index up to date."""
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return
+        self.writes = True
+        if not current(self.path):
             self._begin()
 
     def reader(self) -> sqlite3.Connection:
@@ -107,22 +111,31 @@ class Index:
 
     def update(self, made: Sequence[Made], calls: RememberedCalls) -> None:
         """Add what is not there yet: sealed tables first, the newest model calls last. Nothing where another process writes."""
-        if not self.writes:
-            return
-        if self._damaged:
-            self._begin()
-        with self.sound():
-            self._add_new(made, calls)
+        with self._working:
+            if self._ending.is_set():
+                return
+            if not self.writes:
+                self._take()
+            if not self.writes:
+                return
+            if self._damaged:
+                self._begin()
+            with self.sound():
+                self._add_new(made, calls)
 
     def _add_new(self, made: Sequence[Made], calls: RememberedCalls) -> None:
+        self._words.clear()  # those of a transaction that failed are not there
         wanted = {f"{m.artifact.path.name}/{kind.name}": (m, kind) for m, kind in _tables(made)}
         db = self._open()
         try:
-            have = dict(db.execute("SELECT source, whole FROM parts WHERE kind <> 'calls'").fetchall())
+            have, places = self._have(db)
             if set(have) - set(wanted):  # a changed recipe points elsewhere now
                 db.close()
                 self._begin()
-                db, have = self._open(), {}
+                db, have, places = self._open(), {}, {}
+            moved = [(str(_place(*wanted[s])), s) for s in have if places[s] != str(_place(*wanted[s]))]
+            if moved:  # the run, or the store, lies elsewhere now
+                db.executemany("UPDATE parts SET path=? WHERE source=?", moved)
             new = [source for source in wanted if not have.get(source) and source not in self._unreadable]
             for done, source in enumerate(new):
                 self._left = len(new) - done
@@ -133,17 +146,27 @@ class Index:
                         "`%s` cannot be read (%s): its records are not listed; `orcamath fsck` mends it", source, e
                     )
                     self._unreadable.add(source)
+                if self._ending.is_set():
+                    return
             self._left = 0
-            if new:
-                _join_verdicts(db)
+            if new or READ in have.values():
+                join_verdicts(db)
                 sort_mistakes(db, made)
+                db.execute("UPDATE parts SET whole=? WHERE whole=? AND kind <> 'calls'", (JOINED, READ))
             self._add_calls(db, calls)
         finally:
             db.close()
 
+    def _have(self, db: sqlite3.Connection) -> tuple[dict[str, int], dict[str, str]]:
+        """Return how far every table is that was begun, and where it lay then."""
+        rows = db.execute("SELECT source, whole, path FROM parts WHERE kind <> 'calls'").fetchall()
+        return {source: whole for source, whole, _ in rows}, {source: path for source, _, path in rows}
+
     def close(self) -> None:
-        """Let another process write."""
-        self._lock.close()
+        """End at the next batch, and let another process write."""
+        self._ending.set()
+        with self._working:
+            self._lock.close()
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, isolation_level=None, timeout=30, check_same_thread=False)
@@ -158,55 +181,78 @@ class Index:
         self._words.clear()
         self._damaged = False
         db = self._open()
-        db.executescript(_SCHEMA)
+        db.executescript(SCHEMA)
         db.execute(f"PRAGMA user_version={VERSION}")
         db.close()
 
     def _add_table(self, db: sqlite3.Connection, source: str, made: Made, kind: RecordKind) -> None:
-        path = made.artifact.path / f"{kind.table}.parquet"
-        part = self._part(db, source, kind.name, key_of(made.arm, made.label), str(path))
+        path = _place(made, kind)
+        part = self._part(db, source, kind.name, made, path)
         stage = {"stage": key_of(made.arm, made.label)}
         if (number_of_round := _round_of(made.label)) is not None:
             stage["round"] = number_of_round
         row = 0
         for batch in pq.ParquetFile(path).iter_batches(BATCH, columns=list(kind.columns)):
-            entries = [kind.entry(values) for values in batch.to_pylist()]
-            self._add(db, kind.name, part, ((row + i, e) for i, e in enumerate(entries)), stage, once=kind.once)
-            row += len(entries)
-        db.execute("UPDATE parts SET whole=1, upto=? WHERE id=?", (row, part))
+            if self._ending.is_set():
+                return
+            first, row = max(row, part.upto), row + batch.num_rows
+            if first < row:  # else an earlier viewer read it, and was broken off behind it
+                entries = [kind.entry(values) for values in batch.slice(batch.num_rows - (row - first)).to_pylist()]
+                listed = ((part.id, first + i, entry) for i, entry in enumerate(entries))
+                self._add(db, kind.name, listed, stage, {part.id: row}, once=kind.once)
+        db.execute("UPDATE parts SET whole=? WHERE id=?", (READ, part.id))
 
     def _add_calls(self, db: sqlite3.Connection, calls: RememberedCalls) -> None:
+        """Add the run's calls; how far they were read is known of each model, since a stage may name one whose calls are old."""
         for shard in calls.shards():
-            part = self._part(db, shard.name, "calls", "", str(shard))
-            (upto,) = db.execute("SELECT upto FROM parts WHERE id=?", (part,)).fetchone()
-            for group in new_calls(calls, shard, upto):
-                self._add(db, "calls", part, group, {}, once=False)
-                db.execute("UPDATE parts SET upto=?, whole=1 WHERE id=?", (group[-1][0], part))
+            models, last = models_of(calls, shard)
+            waiting: dict[int, dict[str, int]] = {}
+            for model in models:
+                part = self._part(db, f"{shard.name}/{model}", "calls", None, shard.absolute())
+                if part.upto < last:
+                    waiting.setdefault(part.upto, {})[model] = part.id
+            for upto, parts in waiting.items():
+                for group in new_calls(shard, parts, upto, last):
+                    if self._ending.is_set():
+                        return
+                    listed = ((parts[model], n, entry) for n, model, entry in group)
+                    self._add(db, "calls", listed, {}, dict.fromkeys(parts.values(), group[-1][0]), once=False)
+                ended = [(last, READ, part) for part in parts.values()]
+                db.executemany("UPDATE parts SET upto=?, whole=? WHERE id=?", ended)
 
-    def _part(self, db: sqlite3.Connection, source: str, kind: str, stage: str, path: str) -> int:
-        db.execute(
-            "INSERT OR IGNORE INTO parts(source, kind, stage, path) VALUES (?,?,?,?)", (source, kind, stage, path)
-        )
-        found: int = db.execute("SELECT id FROM parts WHERE source=?", (source,)).fetchone()[0]
-        return found
+    def _part(self, db: sqlite3.Connection, source: str, kind: str, made: Made | None, path: Path) -> _Part:
+        """Return a part, begun where it is new, that is to be read at `path`."""
+        query = "SELECT id, upto, path FROM parts WHERE source=?"
+        found = db.execute(query, (source,)).fetchone()
+        if found is None:
+            of = ("", "") if made is None else (made.arm, key_of(made.arm, made.label))
+            db.execute(
+                "INSERT INTO parts(source, kind, arm, stage, path) VALUES (?,?,?,?,?)", (source, kind, *of, str(path))
+            )
+            found = db.execute(query, (source,)).fetchone()
+        elif found[2] != str(path):
+            db.execute("UPDATE parts SET path=? WHERE id=?", (str(path), found[0]))
+        return _Part(found[0], found[1] if isinstance(found[1], int) else 0)
 
     def _add(
         self,
         db: sqlite3.Connection,
         kind: str,
-        part: int,
-        rows: Iterable[tuple[int, IndexEntry]],
+        rows: _Rows,
         more: dict[str, str],
+        upto: Mapping[int, int],
         *,
         once: bool,
     ) -> None:
-        """Write some rows in one transaction; of a record that an earlier stage holds only that it is here too."""
+        """Write some rows, and how far their parts are with them, in one transaction; of a record that an earlier stage holds
+        only that it is here too."""
         db.execute("BEGIN IMMEDIATE")
-        for row, entry in rows:
+        for part, row, entry in rows:
             known = _known(db, kind, entry.name) if once else None
             if known is None:
                 known = self._insert(db, kind, part, row, entry, more)
             db.execute("INSERT OR IGNORE INTO held VALUES (?,?)", (known, part))
+        db.executemany("UPDATE parts SET upto=? WHERE id=?", [(row, part) for part, row in upto.items()])
         db.execute("COMMIT")
 
     def _insert(
@@ -235,23 +281,15 @@ class Index:
         return self._words[text]
 
 
-def _current(path: Path) -> bool:
-    if not path.exists():
-        return False
-    db = sqlite3.connect(path)
-    try:
-        return bool(db.execute("PRAGMA user_version").fetchone()[0] == VERSION)
-    except FAILED:
-        return False
-    finally:
-        db.close()
-
-
 def _tables(made: Iterable[Made]) -> Iterator[tuple[Made, RecordKind]]:
     for m in made:
         for kind in RECORD_KINDS.values():
             if m.artifact.has(kind.table):
                 yield m, kind
+
+
+def _place(made: Made, kind: RecordKind) -> Path:
+    return made.artifact.path.absolute() / f"{kind.table}.parquet"
 
 
 def _known(db: sqlite3.Connection, kind: str, name: str) -> int | None:
@@ -269,33 +307,3 @@ def _round_of(label: str) -> str | None:
 
 def _searchable(text: str) -> str:
     return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
-
-
-def _join_verdicts(db: sqlite3.Connection) -> None:
-    """Give every attempt its verdict, and every attempt of a problem how many of that problem's samples agree."""
-    attempts, verdicts = number("attempts"), number("verdicts")
-    db.execute("BEGIN IMMEDIATE")
-    db.execute(
-        """UPDATE records SET outcome = (SELECT v.outcome FROM shown a CROSS JOIN shown s ON s.name = a.name
-           CROSS JOIN records v ON v.id = s.id AND v.kind = ? WHERE a.id = records.id LIMIT 1)
-           WHERE kind = ? AND outcome IS NULL""",
-        (verdicts, attempts),
-    )
-    words: dict[str, int] = {}
-    for text in ("all", "some", "none", "agrees"):
-        db.execute("INSERT OR IGNORE INTO words(text) VALUES (?)", (text,))
-        words[text] = db.execute("SELECT id FROM words WHERE text=?", (text,)).fetchone()[0]
-    db.execute(
-        """CREATE TEMP TABLE agreed AS SELECT r.part AS part, s.problem AS problem,
-           CASE WHEN avg(r.outcome = :agrees) = 1 THEN :all WHEN max(r.outcome = :agrees) THEN :some ELSE :none END AS said
-           FROM records r JOIN shown s ON s.id = r.id WHERE r.kind = :kind AND r.outcome IS NOT NULL GROUP BY 1, 2""",
-        {"kind": attempts, **words},
-    )
-    db.execute("CREATE UNIQUE INDEX temp.agreed_of ON agreed(part, problem)")
-    db.execute(
-        """UPDATE records SET agreement = (SELECT a.said FROM shown s CROSS JOIN agreed a ON a.problem = s.problem
-           AND a.part = records.part WHERE s.id = records.id) WHERE kind = ? AND agreement IS NULL""",
-        (attempts,),
-    )
-    db.execute("DROP TABLE agreed")
-    db.execute("COMMIT")
