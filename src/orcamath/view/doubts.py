@@ -12,7 +12,7 @@ from orcamath.stages.facts import facts_of
 from orcamath.stages.gate import GateFacts
 from orcamath.stages.preferences import PreferFacts
 from orcamath.student.spelling import Spelled
-from orcamath.view.find import Query, page
+from orcamath.view.find import Query, page, pages
 from orcamath.view.kinds import STRINGS_DIFFER, IndexRow, number
 from orcamath.view.tree import differences
 from orcamath.view.whole import inert, named, question_behind, stored
@@ -49,7 +49,7 @@ def _doubted(sources: Sources) -> Iterator[IndexRow]:
         for problem in facts.teacher_doubted_ids if isinstance(facts, PreferFacts) else ():
             lesson = next(iter(page(sources.db, Query("lessons", problem=problem, limit=1)).rows), None)
             said = stored(sources.db, lesson["id"], sources.spelling) if lesson else None
-            sample = next(iter(page(sources.db, Query("attempts", problem=problem, limit=1)).rows), None)
+            sample = _contradicting(sources.db, problem, made)
             answer = stored(sources.db, sample["id"], sources.spelling) if sample else None
             texts = [("the teacher", said["answer"])] if said else []
             texts += [("every sample", answer["text"])] if answer else []
@@ -62,9 +62,20 @@ def _doubted(sources: Sources) -> Iterator[IndexRow]:
             }
 
 
+def _contradicting(db: sqlite3.Connection, problem: str, made: Made) -> IndexRow | None:
+    """Return a sample of a problem that is against its teacher: of the round and the arm of a stage, where it has one."""
+    number = made.label.rpartition(" ")[2]
+    practice = key_of(made.arm, f"practice {number}")
+
+    def nearness(row: IndexRow) -> tuple[bool, bool]:
+        return str(row.get("stage")).startswith(practice), row.get("round") == number
+
+    return max(pages(db, Query("attempts", "", {"outcome": "disagrees"}, problem=problem)), key=nearness, default=None)
+
+
 def _contradicted(sources: Sources) -> Iterator[IndexRow]:
     """Lessons whose answer is not the one known without the teacher."""
-    for row in _all(sources, Query("lessons", filters={"verified": "unverified", "known": "yes"})):
+    for row in pages(sources.db, Query("lessons", filters={"verified": "unverified", "known": "yes"})):
         lesson = stored(sources.db, row["id"], sources.spelling)
         if lesson is not None:
             note = f"known answer {lesson['gold']}, the teacher's {lesson['final_answer'] or 'could not be read'}"
@@ -80,12 +91,13 @@ def _contradicted(sources: Sources) -> Iterator[IndexRow]:
 def _disagreeing(sources: Sources) -> Iterator[IndexRow]:
     """Answers of which two judges, or the judge and the match of strings, say different things."""
     split = sources.db.execute(
-        """SELECT s.name, min(r.id), max(r.id) FROM records r JOIN shown s ON s.id = r.id WHERE r.kind = ?
+        """SELECT s.name FROM records r JOIN shown s ON s.id = r.id WHERE r.kind = ?
            GROUP BY s.name HAVING count(DISTINCT r.outcome) > 1 LIMIT ?""",
         (number("verdicts"), MAX_ITEMS),
     ).fetchall()
-    for name, one, two in split:
-        verdicts = [v for i in (one, two) if (v := stored(sources.db, i, sources.spelling))]
+    for (name,) in split:
+        said = (stored(sources.db, i, sources.spelling) for i in named(sources.db, "verdicts", name))
+        verdicts = list({v["outcome"]: v for v in said if v is not None}.values())  # the last of each outcome
         attempt = next(
             (a for i in named(sources.db, "attempts", name) if (a := stored(sources.db, i, sources.spelling))), None
         )
@@ -98,7 +110,7 @@ def _disagreeing(sources: Sources) -> Iterator[IndexRow]:
             "texts": texts,
             "question": question_behind(sources.db, verdicts[0]["problem_id"], sources.spelling),
         }
-    for row in _all(sources, Query("answers", filters={"agreement": STRINGS_DIFFER, "known": "greedy"})):
+    for row in pages(sources.db, Query("answers", filters={"agreement": STRINGS_DIFFER, "known": "greedy"})):
         answer = stored(sources.db, row["id"], sources.spelling)
         if answer is not None:
             note = (
@@ -116,7 +128,7 @@ def _disagreeing(sources: Sources) -> Iterator[IndexRow]:
 
 def _duplicates(sources: Sources) -> Iterator[IndexRow]:
     """Problems that repeat another one, beside the one that stayed."""
-    for row in _all(sources, Query("rejected", filters={"known": "repeats another"})):
+    for row in pages(sources.db, Query("rejected", filters={"known": "repeats another"})):
         rejected = stored(sources.db, row["id"], sources.spelling)
         if rejected is not None:
             kept = question_behind(sources.db, rejected["repeats"], sources.spelling)
@@ -145,13 +157,6 @@ def _contaminated(sources: Sources) -> Iterator[dict[str, object]]:
                 "texts": [],
                 "pieces": differences(test, pair.text("training")),
             }
-
-
-def _all(sources: Sources, query: Query) -> Iterator[IndexRow]:
-    offset = 0
-    while rows := page(sources.db, query._replace(offset=offset, limit=200)).rows:
-        yield from rows
-        offset += len(rows)
 
 
 class _List(NamedTuple):

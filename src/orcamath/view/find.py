@@ -7,12 +7,12 @@ be one (`decade`, `100000`) is looked for as a word too.
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from orcamath.view.kinds import ALL_KINDS, FACETS, IndexRow, number
 
-__all__ = ["PAGE", "Page", "Query", "facets", "page", "record_totals"]
+__all__ = ["PAGE", "Page", "Query", "facets", "page", "pages", "record_totals"]
 
 PAGE = 50
 MAX_PAGE = 500
@@ -60,6 +60,14 @@ def page(db: sqlite3.Connection, query: Query) -> Page:
     ]
     counted = db.execute(f"SELECT count(*) FROM (SELECT 1 {source} LIMIT ?)", (*values, MAX_COUNTED)).fetchone()[0]
     return Page([_row(db, i) for i in ids], counted, more=counted == MAX_COUNTED)
+
+
+def pages(db: sqlite3.Connection, query: Query) -> Iterator[IndexRow]:
+    """Yield the rows of all pages."""
+    offset = 0
+    while rows := page(db, query._replace(offset=offset, limit=MAX_PAGE)).rows:
+        yield from rows
+        offset += len(rows)
 
 
 def facets(db: sqlite3.Connection, query: Query) -> dict[str, list[tuple[str, int]]]:

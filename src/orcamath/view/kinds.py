@@ -110,7 +110,8 @@ def _verdict(row: IndexRow) -> IndexEntry:
 
 
 def _preference(row: IndexRow) -> IndexEntry:
-    right = sum(r["multiplicity"] for r in row["positives"] if r["origin"] == "sample")
+    # the teacher's own is one; what it counts beyond that are samples in the teacher's words
+    right = sum(r["multiplicity"] - (r["origin"] == "teacher") for r in row["positives"])
     wrong = sum(r["multiplicity"] for r in row["negatives"] if r["origin"] == "sample")
     lent = sum(r["origin"] == "off_topic" for r in row["negatives"])
     said = [r["text"] for r in [*row["positives"], *row["negatives"]]]

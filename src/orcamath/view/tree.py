@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 from orcamath.agents.replies import tagged
 from orcamath.errors import UsageError
 from orcamath.student.spelling import Spelled
-from orcamath.view.find import Query, page
+from orcamath.view.find import Query, page, pages
 from orcamath.view.kinds import IndexRow
 from orcamath.view.whole import inert, named, stored, whole
 
@@ -168,6 +168,5 @@ def _fate(db: sqlite3.Connection, name: str, spelling: Spelled) -> IndexRow:
 
 
 def _about(db: sqlite3.Connection, kind: str, name: str, spelling: Spelled) -> list[IndexRow]:
-    rows = page(db, Query(kind, problem=name, limit=200)).rows
-    found = ((row["id"], whole(db, row["id"], spelling)) for row in rows)
+    found = ((row["id"], whole(db, row["id"], spelling)) for row in pages(db, Query(kind, problem=name)))
     return [{**record, "record": i} for i, record in found if record is not None]
