@@ -19,10 +19,12 @@ from orcamath.store.budget import Budget, Price
 from orcamath.store.history import History, named_in
 from orcamath.store.leases import account_of
 from orcamath.store.leftovers import leftovers
+from orcamath.store.marks import Marks, read_marks
 from orcamath.store.object_store import ObjectStore
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.seals import seal, unseal
 from orcamath.store.travel import pull_run, push_run
+from orcamath.view.opened import Opened
 from report_run import make_run
 
 SECRET = "told-to-nobody"
@@ -41,7 +43,19 @@ class Failing(LocalFileSystem):  # type: ignore[misc] # fsspec has no types
         super().get_file(rpath, lpath, **options)
 
 
+class Slow(LocalFileSystem):  # type: ignore[misc]
+    """A storage that takes so long for the first file that a reader marks a lesson meanwhile."""
+
+    protocol = ("slow",)
+    run = Path()
+
+    def put_file(self, lpath: str, rpath: str, **options: Any) -> None:
+        Marks(Slow.run).add("a" * 32, "bad", "too late")
+        super().put_file(lpath, rpath, **options)
+
+
 fsspec.register_implementation("failing", Failing, clobber=True)
+fsspec.register_implementation("slow", Slow, clobber=True)
 
 
 @pytest.fixture
@@ -115,6 +129,28 @@ def test_a_run_goes_on_where_it_was_pulled_to(tmp_path: Path, url: str) -> None:
     shutil.rmtree(folders[0] / "runs")
     assert call_in(folders[0], "pull", url).code == 0
     assert "6 stages reused" in call_in(folders[0], "run", *few, "--until", "teach").err
+
+
+def test_what_a_reader_marks_while_a_run_goes_up_spoils_nothing(tmp_path: Path, here: tuple[Path, Store]) -> None:
+    run, store = here
+    Slow.run = run
+    Marks(run).add("b" * 32, "good", "")
+    push_run(store, run, ObjectStore(f"slow://{tmp_path}/bucket"))
+    runs, other = there(tmp_path)
+    pull_run(ObjectStore(f"slow://{tmp_path}/bucket"), None, runs, other)
+    assert list(read_marks(runs / "trial" / "marks.jsonl")) == ["b" * 32]
+    assert list(read_marks(run / "marks.jsonl")) == ["b" * 32, "a" * 32]
+
+
+def test_the_viewers_index_stays_here(tmp_path: Path, here: tuple[Path, Store], url: str) -> None:
+    run, store = here
+    viewed = Opened(run, store)
+    viewed.update()
+    push_run(store, run, ObjectStore(url))
+    viewed.index.close()
+    runs, other = there(tmp_path)
+    pull_run(ObjectStore(url), None, runs, other)
+    assert list((runs / "trial").glob("view*")) == []
 
 
 def test_nothing_goes_twice(tmp_path: Path, here: tuple[Path, Store], url: str) -> None:

@@ -15,7 +15,10 @@ from orcamath.store.placing import add_line, write_whole
 from orcamath.store.seals import read_sealed, seal
 from orcamath.visible import visible
 
-__all__ = ["RunFolder"]
+__all__ = ["VIEW_INDEX", "RunFolder"]
+
+VIEW_INDEX = "view.sqlite"
+"""The viewer's index of a run: made of what the run points to, and at any time again."""
 
 
 class RunFolder:

@@ -5,13 +5,16 @@ list. Pulled: every file is held against its name and every folder against its m
 there already is kept, and never written over. The run's folder comes last: a pull that was broken off is not a run yet, and the
 same command goes on.
 
-Not taken along: remembered replies, checkpoints of a training that is not through. What was not sealed is asked again there.
+Not taken along: remembered replies, checkpoints of a training that is not through, the viewer's index. What was not sealed is
+asked again there.
 """
 
+import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -25,7 +28,7 @@ from orcamath.store.locks import wait_for
 from orcamath.store.names import run_name
 from orcamath.store.object_store import HASH, ObjectStore
 from orcamath.store.placing import aside_of, folder_whole, remove, sync
-from orcamath.store.run_folder import RunFolder
+from orcamath.store.run_folder import VIEW_INDEX, RunFolder
 from orcamath.store.seals import MANIFEST, hash_of, read_sealed, seal, unseal, write_sealed
 
 __all__ = ["Carried", "pull_run", "push_run"]
@@ -72,8 +75,10 @@ def push_run(store: Store, run: Path, place: ObjectStore, name: str | None = Non
         before, run_id = place.latest(called), folder.id
         if before is not None and _read(before, place).id != run_id:
             raise UsageError(f"`{place.url}` has another run called `{called}`: give this one another `--name`")
-        own = {path.relative_to(run).as_posix(): hash_of(path) for path in _plain_files(run)}
-        files = {h: run / path for path, h in own.items()}
+        taken = Path(spare) / "run"
+        _copy(run, taken)  # a viewer adds marks, a report is written anew, while files go
+        own = {path.relative_to(taken).as_posix(): hash_of(path) for path in sorted(taken.rglob("*")) if path.is_file()}
+        files = {h: taken / path for path, h in own.items()}
         artifacts = {artifact: _hashes_of(store, artifact) for artifact in sorted(pointed_to(run))}
         files |= {h: store.artifacts / a / f for a, hashes in artifacts.items() for f, h in hashes.items()}
         book = None
@@ -135,11 +140,16 @@ def _n_files(run: Hashes, artifacts: Mapping[str, Hashes], book: str | None) -> 
     return len(run) + sum(map(len, artifacts.values())) + (book is not None)
 
 
-def _plain_files(folder: Path) -> Iterator[Path]:
-    """Yield the files of a run's folder, but for locks and what is being written."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
-            yield path
+def _copy(run: Path, target: Path) -> None:
+    """Copy a run's folder as it is now, but for locks, what is being written, and the viewer's index."""
+    target.mkdir()
+    for path in sorted(run.rglob("*")):
+        inside = path.relative_to(run)
+        index = path.parent == run and path.name.startswith(VIEW_INDEX)
+        if path.is_file() and not index and not any(part.startswith(".") for part in inside.parts):
+            (target / inside).parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):  # it was written beside its place, and is there now
+                shutil.copyfile(path, target / inside)
 
 
 def _hashes_of(store: Store, artifact: str) -> Hashes:

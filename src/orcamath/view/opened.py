@@ -12,6 +12,7 @@ from orcamath.report.fold import students_of
 from orcamath.report.rows import score_table
 from orcamath.store.artifacts import Store
 from orcamath.store.marks import Marks
+from orcamath.store.run_folder import VIEW_INDEX
 from orcamath.student.spelling import Spelled
 from orcamath.view.calls import RememberedCalls, latest_calls
 from orcamath.view.compare import MeasuredStudent, students_in
@@ -34,7 +35,7 @@ class Opened:
         if not (folder / "recipe.yaml").exists():
             raise UsageError(f"`{folder}` is no run; `orcamath run` makes one")
         self.folder, self.store = folder, store
-        self.index = Index(folder / "view.sqlite")
+        self.index = Index(folder / VIEW_INDEX)
         self.marks = Marks(folder)
         self._kept = threading.local()
         self._made: tuple[object, list[Made]] = (None, [])
