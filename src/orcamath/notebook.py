@@ -7,8 +7,9 @@ paid for is remembered in `store/`, runs lie in `runs/`, and what goes wrong is 
 
 import json
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -20,13 +21,14 @@ from orcamath.commands.purse import Purse
 from orcamath.commands.reporting import plain_report, reported
 from orcamath.commands.runs import run_loaded
 from orcamath.contamination.search import LOOKS
-from orcamath.errors import UsageError
+from orcamath.errors import DataError, UsageError
 from orcamath.export.places import write_lines
 from orcamath.families import boundary
 from orcamath.judges.file import Summary, read_rows
 from orcamath.recipe_file import load
 from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.store.run_state import Commands
+from orcamath.visible import one_line
 from orcamath.workshop import UntilReached
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ __all__ = ["Result", "Rows", "check", "evaluate", "judge", "run"]
 Row: TypeAlias = dict[str, Any]
 """A row as plain values."""
 Rows: TypeAlias = "str | Path | DataFrame | Iterable[Mapping[str, object] | str]"
-"""A file, a DataFrame, dicts, or questions as plain texts."""
+"""A file, a DataFrame (pandas or polars), an Arrow table, dicts (as a split of a hub's set is), or questions as plain texts."""
 Price = tuple[float, float]
 """US dollars per million tokens, in and out."""
 
@@ -233,9 +235,34 @@ def evaluate(
 def _read(rows: Rows) -> Iterable[Mapping[str, object]]:
     if isinstance(rows, str | Path):
         return read_rows(Path(rows))
-    if hasattr(rows, "to_dict"):  # a DataFrame, known without importing pandas
-        return _of_frame(rows)
-    return ({"question": row} if isinstance(row, str) else row for row in rows)
+    given: Any = rows  # frames are known by what they can, since their packages need not be here
+    if hasattr(given, "iterrows"):
+        return _of_frame(given)
+    if hasattr(given, "iter_rows"):
+        return _named(given.iter_rows(named=True))
+    return _named(given.to_pylist() if hasattr(given, "to_pylist") else given)
+
+
+def _named(rows: Any) -> Iterator[Mapping[str, object]]:
+    """Yield rows as mappings; a text is a question. Raises UsageError where these are no rows, DataError where one is none."""
+    if isinstance(rows, Mapping) or not isinstance(rows, Iterable):
+        raise UsageError(
+            f"rows are a file, a DataFrame, or a list of dicts, and this is a {type(rows).__name__}{_keys(rows)}: write `[row]` "
+            f"for one row, `pandas.DataFrame(columns)` for columns, `data['train']` for a split"
+        )
+    return _each(rows)
+
+
+def _keys(rows: object) -> str:
+    keys = [f"`{one_line(str(key), 40)}`" for key in islice(rows, 5)] if isinstance(rows, Mapping) else []
+    return f" of {', '.join(keys)}" if keys else ""
+
+
+def _each(rows: Iterable[object]) -> Iterator[Mapping[str, object]]:
+    for n, row in enumerate(rows, 1):
+        if not isinstance(row, str | Mapping):
+            raise DataError(f"row {n} is no dict and no text but a {type(row).__name__}; name its fields in a dict")
+        yield {"question": row} if isinstance(row, str) else row
 
 
 def _of_frame(frame: Any) -> list[Row]:
@@ -249,8 +276,13 @@ def _file(rows: Rows, path: Path) -> Path:
     """Return the file itself, or rows written into `path`: a search reads them more than once."""
     if isinstance(rows, str | Path):
         return Path(rows)
-    write_lines(_read(rows), path)
+    write_lines(({str(name): _value(value) for name, value in row.items()} for row in _read(rows)), path)
     return path
+
+
+def _value(value: object) -> object:
+    """Return what JSON holds as it is, and anything else, a time or a number of numpy's, as text."""
+    return value if isinstance(value, str | int | float | list | dict | None) else str(value)
 
 
 def _flat(pair: Row) -> Row:

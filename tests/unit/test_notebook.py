@@ -1,13 +1,17 @@
 """`import orcamath as om` as a notebook uses it: rows in any form, records and frames out, inside a running event loop."""
 
 import asyncio
+import importlib
 import json
 import subprocess
 import sys
+from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pandas
+import pyarrow
 import pytest
 
 import orcamath as om
@@ -60,6 +64,42 @@ def test_rows_are_judged_alike_in_every_form_and_come_back_as_records_and_a_fram
     html = found._repr_html_()
     assert html is not None
     assert "So it is 6." in html
+
+
+def test_rows_of_other_packages_are_judged_as_dicts_are(tmp_path: Path) -> None:
+    forms: dict[str, object] = {"an Arrow table": pyarrow.Table.from_pylist(ROWS)}
+    if find_spec("datasets") is not None:
+        from datasets import Dataset
+
+        forms["a hub's split"] = Dataset.from_list(ROWS)
+    if find_spec("polars") is not None:
+        forms["polars"] = importlib.import_module("polars").DataFrame(ROWS)
+    for form, rows in forms.items():
+        assert [r["outcome"] for r in om.judge(rows, store=tmp_path).records] == ["agrees", "disagrees"], form
+
+
+@pytest.mark.parametrize(
+    ("rows", "error", "says"),
+    [
+        ({"gold": "4", "response": "4"}, UsageError, r"a dict of `gold`, `response`: write `\[row\]` for one row"),
+        ({"train": ROWS}, UsageError, r"a dict of `train`: .* `data\['train'\]` for a split"),
+        (None, UsageError, "and this is a NoneType"),
+        ([ROWS[0], ["4", "4"]], DataError, "row 2 is no dict and no text but a list"),
+    ],
+)
+def test_what_is_no_list_of_rows_is_said(rows: Any, error: type, says: str, tmp_path: Path) -> None:
+    with pytest.raises(error, match=says):
+        om.judge(rows, store=tmp_path)
+    with pytest.raises(error, match=says):
+        om.check(rows, ["How many?"])
+
+
+def test_columns_that_json_has_no_word_for_do_not_stop_a_search() -> None:
+    frame = pandas.DataFrame(
+        {"question": ["Tom has 3 pens. How many?"], "at": [pandas.Timestamp("2026-01-01")], 7: [1]}
+    )
+    found = om.check(frame, [{"question": "Tom has 3 pens. How many?", "n": Decimal("1.5")}])
+    assert found.summary["flagged"]["1"] == {"ge": 1, "gt": 1}
 
 
 def test_what_a_frame_lacks_is_missing_and_not_the_text_nan(tmp_path: Path) -> None:
