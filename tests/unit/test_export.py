@@ -66,6 +66,23 @@ def test_json_lines_have_the_released_columns_first_and_ours_after(taught: Artif
     assert len({r["id"] for r in rows}) == 5
 
 
+def test_lessons_are_what_the_student_of_the_round_learned_from(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "bench")
+
+    def holding(*lessons: Lesson) -> Artifact:
+        return bench.run(lambda out: out.write("lessons", lessons) and None)
+
+    stages = {"teach": holding(*LESSONS[:4]), "review": holding(*LESSONS[:3])}
+
+    def exported(number: int | None) -> int:
+        return export_table(stages, "lessons", "jsonl", tmp_path / "l.jsonl", number=number, replace=True).n
+
+    assert exported(None) == 3  # what was marked bad is left out, gated or not
+    stages["gate"] = holding(*LESSONS[:2])
+    stages |= {"gate 3": holding(*LESSONS), "gate 12": holding(LESSONS[0])}
+    assert [exported(n) for n in (1, 2, 3, 4, 12, None)] == [2, 2, 5, 5, 1, 1]
+
+
 def test_chat_messages_and_turns(taught: Artifact, tmp_path: Path) -> None:
     assert chat_row(LESSONS[0], "Be brief.")["messages"] == [
         {"role": "system", "content": "Be brief."},

@@ -3,6 +3,7 @@
 In → a run's stages by label (`gate`, `practice 2`, …); out → rows, streamed, in the order of the sealed tables.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ __all__ = ["FOLDERS", "SHAPES", "Shape", "Stages", "last_round"]
 
 Stages = Mapping[str, Artifact]
 """Label → sealed artifact, in the order the stages were made."""
+_GATE = re.compile(r"gate( \d+)?")
 FOLDERS = ("hub",)
 """Forms that are a folder: Parquet and a data card."""
 
@@ -52,8 +54,11 @@ def _holding(stages: Stages, table: str, among: Iterable[str]) -> Artifact:
     raise UsageError(f"this run has no {table} yet; run it further (`orcamath status` says how far it is)")
 
 
-def _lessons(stages: Stages, _: int | None) -> Iterator[Lesson]:
-    return _holding(stages, "lessons", ("gate", "teach", "lessons")).read(Lesson)
+def _lessons(stages: Stages, number: int | None) -> Iterator[Lesson]:
+    """Read what the student of an iteration learned from: rounds that grow have a gate of their own behind the first."""
+    rounds = {int(label.partition(" ")[2] or 1): label for label in stages if _GATE.fullmatch(label)}
+    gated = [rounds[n] for n in sorted(rounds, reverse=True) if number is None or n <= number]
+    return _holding(stages, "lessons", (*gated, "review", "teach", "lessons")).read(Lesson)
 
 
 def _problems(stages: Stages, _: int | None) -> Iterator[Problem]:
