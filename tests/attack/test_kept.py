@@ -18,7 +18,7 @@ from orcamath.store.artifacts import Store
 from orcamath.store.budget import Budget, Price
 from orcamath.store.leases import account_of
 from orcamath.store.ledger import Ledger
-from orcamath.view.calls import RememberedCalls, latest_calls, new_calls
+from orcamath.view.calls import RememberedCalls, latest_calls, models_of, new_calls
 from orcamath.view.find import Query, page, record_totals
 from orcamath.view.opened import Opened
 from viewing import served
@@ -274,7 +274,7 @@ def test_whatever_a_column_holds_the_viewer_tells_of_the_call(column: str, value
     calls = RememberedCalls(tmp_path, frozenset({"m"}))
     (call,) = latest_calls(calls, 5)
     assert call.reply.text == "4" or "is damaged" in call.reply.text
-    assert len([entry for group in new_calls(calls, path, 0) for entry in group]) <= 1
+    assert len([entry for group in new_calls(path, *models_of(calls, path)) for entry in group]) <= 1
     with closing(Ledger(tmp_path)) as ledger:
         assert all(isinstance(model, str) for model in ledger.counts())
 

@@ -8,6 +8,7 @@ from types import FrameType
 
 import pytest
 
+from orcamath.errors import UsageError
 from orcamath.ports import Message, Reply, Request
 from orcamath.records import Attempt, Exercise, Problem, Verdict
 from orcamath.store.artifacts import Artifact, Output, Store
@@ -135,6 +136,19 @@ def test_the_viewer_that_is_left_keeps_the_index_up_to_date(tmp_path: Path) -> N
     second.update()
     assert totals(second)["problems"] == before["problems"] + 1
     second.index.close()
+
+
+def test_a_store_that_is_not_the_runs_is_said_and_the_index_stays(tmp_path: Path) -> None:
+    folder, store = make_run(tmp_path)
+    run = Opened(folder, store)
+    run.update()
+    before = totals(run)
+    run.index.close()
+    run = Opened(folder, Store(tmp_path / "another"))
+    with pytest.raises(UsageError, match=r"is no longer in `.*another"):
+        run.update()
+    assert totals(run) == before
+    run.index.close()
 
 
 def kite(n: int) -> Problem:

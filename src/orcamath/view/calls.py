@@ -88,15 +88,14 @@ def models_of(calls: RememberedCalls, shard: Path) -> tuple[list[str], int]:
     """Return the run's models of which a shard has calls, and the number of its last call, whosever that is."""
     with _reading(shard) as db:
         (last,) = db.execute("SELECT coalesce(max(id), 0) FROM calls").fetchone()
-        return [
-            name for (name,) in db.execute("SELECT fingerprint FROM models ORDER BY id") if calls.of_run(name)
-        ], last
+        names = [name for (name,) in db.execute("SELECT fingerprint FROM models ORDER BY id")]
+    return [name for name in names if calls.of_run(name)], last
 
 
 def new_calls(
-    shard: Path, models: Collection[str], after: int, upto: int
+    shard: Path, models: Collection[str], upto: int, after: int = 0
 ) -> Iterator[list[tuple[int, str, IndexEntry]]]:
-    """Yield these models' calls of one shard that came after a number, and no later than another, in groups."""
+    """Yield these models' calls of one shard up to a number, and after another, in groups."""
     with _reading(shard) as db:
         numbers = [i for i, name in db.execute("SELECT id, fingerprint FROM models") if name in models]
         wanted = ",".join(str(int(i)) for i in numbers)

@@ -212,7 +212,7 @@ class Index:
                 if part.upto < last:
                     waiting.setdefault(part.upto, {})[model] = part.id
             for upto, parts in waiting.items():
-                for group in new_calls(shard, parts, upto, last):
+                for group in new_calls(shard, parts, last, upto):
                     if self._ending.is_set():
                         return
                     listed = ((parts[model], n, entry) for n, model, entry in group)

@@ -11,6 +11,7 @@ from orcamath.report.arms import Made, arms_of, made
 from orcamath.report.fold import students_of
 from orcamath.report.rows import score_table
 from orcamath.store.artifacts import Store
+from orcamath.store.history import reached_in
 from orcamath.store.marks import Marks
 from orcamath.store.run_folder import VIEW_INDEX
 from orcamath.student.spelling import Spelled
@@ -42,13 +43,15 @@ class Opened:
         self._scores: tuple[object, list[dict[str, object]]] = (None, [])
 
     def made(self) -> list[Made]:
-        """Return every stage of the run and its arms that is sealed now, what arms share once."""
+        """Return every stage of the run and its arms that is sealed now, what arms share once; none while the first is made.
+
+        Raises UsageError where one is gone from the store, so that nobody takes the run for an empty one.
+        """
         changed = [p.stat().st_mtime_ns for p in sorted(self.folder.rglob("stages.json"))]
         if self._made[0] != changed:
-            try:
-                self._made = (changed, list(made(arms_of(self.folder), self.store)))
-            except OrcamathError:
-                return []  # its first stage is under way
+            if reached_in(self.folder) is None:
+                return []
+            self._made = (changed, list(made(arms_of(self.folder), self.store)))
         return self._made[1]
 
     def calls(self) -> RememberedCalls:
