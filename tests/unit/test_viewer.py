@@ -413,6 +413,18 @@ def test_a_mark_is_kept_and_shown_again(viewer: Served) -> None:
     assert viewer.ask("api/mark", method="POST", body=[]).status == 400
 
 
+def test_a_mark_on_an_answer_is_on_that_students_answer_alone(viewer: Served) -> None:
+    row, *others = viewer.ask("api/records?kind=answers&q=&problem=t3").json()["rows"]
+    assert len({r["name"] for r in (row, *others)}) == 1
+    where = f"api/record?kind=answers&name={row['name']}&nth="
+    name = viewer.ask(f"{where}{row['nth']}").json()["mark_id"]
+    assert viewer.ask("api/mark", method="POST", body={"id": name, "mark": "bad"}).status == 200
+    assert viewer.ask(f"{where}{row['nth']}").json()["mark"]["mark"] == "bad"
+    assert [viewer.ask(f"{where}{r['nth']}").json()["mark"] for r in others] == [None] * len(others)
+    marks = [r.get("mark") for r in viewer.ask("api/records?kind=answers&problem=t3").json()["rows"]]
+    assert marks == ["bad", *[None] * len(others)]
+
+
 def test_an_attempt_comes_with_its_verdicts(opened: Opened) -> None:
     with served(opened) as viewer:
         row = viewer.ask("api/records?kind=attempts").json()["rows"][0]

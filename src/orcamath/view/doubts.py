@@ -15,7 +15,7 @@ from orcamath.student.spelling import Spelled
 from orcamath.view.find import Query, page, pages
 from orcamath.view.kinds import STRINGS_DIFFER, IndexRow, number
 from orcamath.view.tree import differences
-from orcamath.view.whole import inert, named, question_behind, stored
+from orcamath.view.whole import inert, marked_as, named, question_behind, stored
 
 __all__ = ["LISTS", "Sources", "doubts"]
 
@@ -118,7 +118,7 @@ def _disagreeing(sources: Sources) -> Iterator[IndexRow]:
             )
             asked = question_behind(sources.db, answer["problem_id"], sources.spelling)
             yield {
-                "id": row["name"],
+                "id": marked_as("answers", row["name"], answer["stage"]),
                 "problem": answer["problem_id"],
                 "what": note,
                 "question": asked,

@@ -24,7 +24,7 @@ from orcamath.view.guard import REPORT_POLICY, TOKEN, let_through
 from orcamath.view.kinds import FACETS
 from orcamath.view.opened import Opened
 from orcamath.view.tree import problem_behind, story
-from orcamath.view.whole import inert, named, question_behind, raw_text, whole
+from orcamath.view.whole import inert, marked_as, named, question_behind, raw_text, whole
 
 __all__ = ["application", "serve_view"]
 
@@ -185,7 +185,8 @@ def _records(opened: Opened, request: web.Request, _body: object) -> object:
     with opened.reading() as db:
         found = page(db, _query(request))
     marks = opened.marks.of
-    rows = [row | ({"mark": marks[row["name"]].mark} if row["name"] in marks else {}) for row in found.rows]
+    of = [marks.get(marked_as(row["kind"], row["name"], row.get("stage"))) for row in found.rows]
+    rows = [row | ({"mark": mark.mark} if mark else {}) for row, mark in zip(found.rows, of, strict=True)]
     return {"rows": rows, "n": found.n, "more": found.more}
 
 
@@ -209,8 +210,10 @@ def _record(opened: Opened, request: web.Request, _body: object) -> object:
         if asked.get("kind") == "attempts":
             said = (whole(db, i, opened.spelling()) for i in named(db, "verdicts", asked.get("name", "")))
             found["verdicts"] = [v for v in said if v is not None]
-    mark = opened.marks.of.get(str(found.get("id") or asked.get("name", "")))
-    return {"row": row, "record": found, "question": inert(question), "mark": inert(mark._asdict()) if mark else None}
+    name = marked_as(asked.get("kind", ""), asked.get("name", ""), found.get("stage"))
+    mark = opened.marks.of.get(name)
+    said = inert(mark._asdict()) if mark else None
+    return {"row": row, "record": found, "question": inert(question), "mark_id": inert(name), "mark": said}
 
 
 def _story(opened: Opened, request: web.Request, _body: object) -> object:

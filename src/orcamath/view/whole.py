@@ -19,7 +19,7 @@ from orcamath.view.calls import RememberedCall, one_call
 from orcamath.view.kinds import ALL_KINDS, IndexRow
 from orcamath.visible import clip, visible
 
-__all__ = ["MAX_CHARS", "inert", "named", "question_behind", "raw_text", "stored", "whole"]
+__all__ = ["MAX_CHARS", "inert", "marked_as", "named", "question_behind", "raw_text", "stored", "whole"]
 
 GROUPS_KEPT = 12
 MAX_CHARS = 20_000
@@ -48,6 +48,11 @@ def named(db: sqlite3.Connection, kind: str, name: str) -> list[int]:
     """Return the rows of the index that hold the records of one kind and name."""
     query = "SELECT r.id FROM shown s CROSS JOIN records r ON s.id = r.id WHERE s.name = ? AND r.kind = ? ORDER BY r.id"
     return [row[0] for row in db.execute(query, (name, ALL_KINDS.index(kind)))] if kind in ALL_KINDS else []
+
+
+def marked_as(kind: str, name: str, stage: str | None) -> str:
+    """Return the id under which a reader marks a record: its own; behind that of an answer, which all students share, its stage."""
+    return f"{name} {stage}"[:200] if kind == "answers" else name
 
 
 def stored(db: sqlite3.Connection, record: int, spelling: Spelled) -> IndexRow | None:

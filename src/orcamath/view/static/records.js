@@ -112,7 +112,7 @@ function detail(kind, found, close) {
       record[side].map((r) => el("div", {}, el("p", {}, pill(r.origin), r.multiplicity > 1 && pill(`× ${r.multiplicity}`), !r.finished && pill("cut off")), text(r.text)))]),
     el("dl", { class: "facts" }, facts.map(([k, v]) => [el("dt", {}, k.replaceAll("_", " ")), el("dd", {}, value(k, v))]),
       record.held_by?.length > 1 && [el("dt", {}, "held by"), el("dd", {}, record.held_by.join(", "))]),
-    markbox(id, found.mark));
+    markbox(found.mark_id, found.mark));
 }
 
 function value(name, v) {
