@@ -71,9 +71,11 @@ def lessons_marked(folder: Path, store: Path, *, bad: Sequence[str], good: Seque
     marks = Marks(folder)
     wanted: list[tuple[str, Literal["good", "bad"]]] = [(_resolved(name, known), "bad") for name in bad]
     wanted += [(_resolved(name, known), "good") for name in good]
+    if twice := {name for name, mark in wanted if mark == "bad"} & {name for name, mark in wanted if mark == "good"}:
+        raise UsageError(f"`{min(twice)}` is to be bad and good; leave one of them out")
     for name, mark in wanted:
         marks.add(name, mark, note)
-    n = sum(m.mark == "bad" for m in marks.of.values())
+    n = sum(m.mark == "bad" for name, m in marks.of.items() if name in known)  # a reader marks other records too
     return f"{len(wanted):,} marked in {marks.path}; {n:,} are bad now, and the next `orcamath run` leaves them out"
 
 
@@ -109,7 +111,8 @@ def _lines(found: ToRead, marks: Mapping[str, Mark]) -> Iterator[str]:
 
 
 def _lesson(lesson: Lesson, marks: Mapping[str, Mark]) -> Iterator[str]:
-    mark = marks.get(lesson.id) or marks.get(lesson.problem_id)
+    found = [mark for name in (lesson.id, lesson.problem_id) if (mark := marks.get(name)) is not None]
+    mark = next((m for m in found if m.mark == "bad"), found[0] if found else None)  # either leaves it out
     said = f", marked {mark.mark} {one_line(mark.note, 80)}".rstrip() if mark is not None else ""
     known = f", known answer {one_line(lesson.gold, 30)}" if lesson.gold is not None else ""
     yield f"  {lesson.id[:NAME_CHARS]}  {lesson.origin}, {lesson.verified}{known}{said}"

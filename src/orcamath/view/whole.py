@@ -51,7 +51,7 @@ def named(db: sqlite3.Connection, kind: str, name: str) -> list[int]:
 
 
 def marked_as(kind: str, name: str, stage: str | None) -> str:
-    """Return the id under which a reader marks a record: its own; behind that of an answer, which all students share, its stage."""
+    """Return the id under which a reader marks a record: its own, and of an answer, which all students share, the stage too."""
     return f"{name} {stage}"[:200] if kind == "answers" else name
 
 
