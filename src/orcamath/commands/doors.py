@@ -15,8 +15,9 @@ from orcamath.recipe_file import load
 from orcamath.recipe_settings import Recipe
 from orcamath.report.arms import ArmFolder, arms_of, artifacts_of, own
 from orcamath.report.differing import differing
-from orcamath.report.fold import fold
+from orcamath.report.fold import students_of
 from orcamath.report.measures import percent
+from orcamath.report.rows import score_table
 from orcamath.report.standing import Standing, standing
 from orcamath.store.artifacts import Store
 from orcamath.text.money import dollars
@@ -49,7 +50,7 @@ def export_from(
     kept = Store(store)
     arm, stages = _chosen(run, kept, door)
     if door.what == "student":
-        done = _student(run, kept, arm, stages, door, out)
+        done = _student(run.name, kept, arm, stages, door, out)
     else:
         done = export_table(
             stages,
@@ -92,19 +93,20 @@ def _chosen(run: Path, store: Store, door: Handout) -> tuple[ArmFolder, Stages]:
     return arm, dict(own(arm, store))
 
 
-def _student(run: Path, store: Store, arm: ArmFolder, stages: Stages, door: Handout, out: Path) -> Exported:
+def _student(run: str, store: Store, arm: ArmFolder, stages: Stages, door: Handout, out: Path) -> Exported:
     students = {s["iteration"]: (s["name"], model) for s in arm.pointers["students"] if (model := s["model"])}
     if not students:
-        raise UsageError(f"run `{run.name}` has trained no student yet; run it until `imitate`")
+        raise UsageError(f"run `{run}` has trained no student yet; run it until `imitate`")
     number = door.number if door.number is not None else max(students)
     if number not in students:
         last_round(stages, "learn", number)  # names those there are
         raise UsageError(f"there is no student of iteration {number}; known: {', '.join(map(str, sorted(students)))}")
     name, model = students[number]
-    rows = [r for r in fold(run, store).rows if r.model == name and (number == 1 or r.arm in {arm.variant, ""})]
+    # of these weights alone: the run's table has what other arms call by this name, and means over seeds
+    rows = [r for r in score_table(list(students_of([arm], store))) if r.model == name]
     folder = store.artifacts / model / "model"
     base = str((arm.recipe.get("student") or {}).get("base"))
-    return export_student(folder, out, title=f"{run.name} {name}", base=base, rows=rows, replace=door.replace)
+    return export_student(folder, out, title=f"{run} {name}", base=base, rows=rows, replace=door.replace)
 
 
 def runs_listed(runs: Path, store: Path, *, as_json: bool) -> str:

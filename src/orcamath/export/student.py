@@ -5,7 +5,7 @@ every figure is copied from the run. The chat template marks the assistant's tur
 count the answer alone; what the template renders stays the same.
 """
 
-import json
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +18,7 @@ from orcamath.report.rows import ResultRow
 
 __all__ = ["export_student", "marked"]
 
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _ANSWER = "ASSISTANT: {{ m['content'] }}{{ eos_token }}"
 """The assistant's turn as the paper's template of ours spells it (`student.encode.BASE_TEMPLATE`)."""
 
@@ -52,6 +53,10 @@ def _mark_template(folder: Path) -> None:
 
 
 def _card(title: str, base: str, rows: Sequence[ResultRow]) -> str:
+    on_hub = _HUB_NAME.fullmatch(base) is not None and not Path(base).exists()
+    # the hub refuses a card whose `base_model` is none of its own, and a place on this machine tells nobody anything
+    header = [f"base_model: {base}"] if on_hub else []
+    called = plain_cell(base if on_hub else Path(base).name)
     table = ["| benchmark | right, % | 95 % interval | problems | cut off |", "|---|---:|---|---:|---:|"]
     for r in rows:
         score = f"{100 * r.score.point:.1f} | [{100 * r.score.low:.1f}, {100 * r.score.high:.1f}]"
@@ -60,9 +65,9 @@ def _card(title: str, base: str, rows: Sequence[ResultRow]) -> str:
     method = rows[0].training.method if rows else ""
     how = f" The last round was trained with {plain_cell(method)}." if method else ""
     paragraphs = [
-        f"---\ntags: [math, word-problems, orca-math]\nbase_model: {json.dumps(base)}\n---",
+        "\n".join(["---", "tags: [math, word-problems, orca-math]", *header, "---"]),
         f"# {plain_cell(title)}",
-        f"A student of `{plain_cell(base)}`, trained with orcamath after Orca-Math (arXiv 2402.14830).{how}",
+        f"A student of `{called}`, trained with orcamath after Orca-Math (arXiv 2402.14830).{how}",
         "## What it scored",
         "Greedy answers, one model call each, on problems that were held out of training.",
         measured,
