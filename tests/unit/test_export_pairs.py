@@ -24,7 +24,7 @@ def some(n: int = 8) -> list[Preference]:
             problem_id=f"p{i}",
             question=f"Tom has {i} apples",
             positives=(said(f"#### {i}"), said(f"is {i}")),
-            negatives=(said(f"#### {i + 1}"), said("how")),
+            negatives=(said(f"#### {i + 1}"), said("how").model_copy(update={"finished": False})),
             pairs=((0, 1), (1, 0)) if i % 2 else None,
         )
         for i in range(n)
@@ -36,6 +36,13 @@ def test_pairs_are_the_chosen_ones_or_the_product() -> None:
     assert len(rows) == 4 + 2
     assert rows[4]["chosen"][0]["content"] == "#### 1"
     assert rows[4]["rejected"][0]["content"] == "how"
+
+
+def test_what_was_cut_off_says_so_since_a_template_ends_it() -> None:
+    pairs = list(paired_rows(some()))
+    assert all(r["chosen_finished"] for r in pairs)
+    assert {r["rejected"][0]["content"] for r in pairs if not r["rejected_finished"]} == {"how"}
+    assert {r["completion"][0]["content"] for r in unpaired_rows(some) if not r["finished"]} == {"how"}
 
 
 def test_unpaired_rows_are_each_response_once_and_neighbours_are_strangers() -> None:

@@ -2,6 +2,9 @@
 
 TRL's KTOTrainer estimates its KL from the neighbouring row of a batch. Rows of one problem that stand together would give it
 responses to the *same* question, silently; so the unpaired set is shuffled, by hash, and keeps equal problems apart.
+
+TRL writes a chat template's end behind every response, also behind a sample that ran into its token limit, of which no end is
+trained here. Columns that trainers pass by say which are `finished`, so that whoever wants to can leave the others out.
 """
 
 from collections import deque
@@ -25,7 +28,7 @@ def turn(role: str, text: str) -> list[dict[str, str]]:
 
 
 def paired_rows(preferences: Iterable[Preference]) -> Iterator[dict[str, object]]:
-    """Yield one row a pair: `prompt`, `chosen`, `rejected`; the pairs that are chosen, or the whole product."""
+    """Yield one row a pair: `prompt`, `chosen`, `rejected`, and which are finished; the pairs that are chosen, or all."""
     for p in preferences:
         chosen = p.pairs
         if chosen is None:
@@ -35,13 +38,15 @@ def paired_rows(preferences: Iterable[Preference]) -> Iterator[dict[str, object]
                 "prompt": turn("user", p.question),
                 "chosen": turn("assistant", p.positives[i].text),
                 "rejected": turn("assistant", p.negatives[j].text),
+                "chosen_finished": p.positives[i].finished,
+                "rejected_finished": p.negatives[j].finished,
             }
 
 
 def unpaired_rows(
     preferences: Callable[[], Iterable[Preference]], seed: int = 0, at_once: int = AT_ONCE
 ) -> Iterator[dict[str, object]]:
-    """Yield one row a response, `prompt`, `completion`, `label`, shuffled so that neighbours are of different problems.
+    """Yield one row a response, `prompt`, `completion`, `label`, `finished`, shuffled: neighbours are of different problems.
 
     Where one problem has most of the rows that cannot be, and its last rows stand together. `preferences()` starts over from
     the first: once to draw the order, with 16 bytes a row in memory, and once for every `at_once` rows.
@@ -72,8 +77,9 @@ def _taken(
     for p in preferences():
         for problem, label, i in _places(p):
             if (number := next(numbers)) in chosen:
-                text = (p.positives if label else p.negatives)[i].text
-                row = {"prompt": turn("user", p.question), "completion": turn("assistant", text), "label": label}
+                said = (p.positives if label else p.negatives)[i]
+                asked, answered = turn("user", p.question), turn("assistant", said.text)
+                row = {"prompt": asked, "completion": answered, "label": label, "finished": said.finished}
                 rows[number] = problem, row
     return (rows[number] for number in wanted.tolist())
 

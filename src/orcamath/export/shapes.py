@@ -141,11 +141,16 @@ SHAPES: dict[str, dict[str, Shape]] = {
     "problems": _both(arrow_schema("problems"), _plain(_problems)),
     "preferences": {
         "dpo": Shape(
-            pa.schema([("prompt", _TURNS), ("chosen", _TURNS), ("rejected", _TURNS)]),
+            pa.schema(
+                [
+                    *((side, _TURNS) for side in ("prompt", "chosen", "rejected")),
+                    *((f"{side}_finished", pa.bool_()) for side in ("chosen", "rejected")),
+                ]
+            ),
             lambda stages, number: paired_rows(_preferences(stages, number)),
         ),
         "kto": Shape(
-            pa.schema([("prompt", _TURNS), ("completion", _TURNS), ("label", pa.bool_())]),
+            pa.schema([("prompt", _TURNS), ("completion", _TURNS), ("label", pa.bool_()), ("finished", pa.bool_())]),
             lambda stages, number: unpaired_rows(lambda: _preferences(stages, number)),
         ),
         **_both(arrow_schema("preferences"), _plain(_preferences)),
