@@ -103,6 +103,22 @@ def test_calls_of_a_model_that_a_later_stage_names_are_listed_though_others_came
     run.index.close()
 
 
+def test_a_call_that_was_forgotten_is_not_shown_as_the_one_that_has_its_number_now(tmp_path: Path) -> None:
+    folder, store = make_run(tmp_path)
+    ask(store, "student-1", "one")
+    point(folder, "calling", seal(store, "calling", lambda _: Facts.of({"called": True}), "student-1"))
+    run = Opened(folder, store)
+    run.update()
+    ledger = Ledger(store.root / "ledger")
+    ledger.forget(["student-1"])
+    ledger.close()
+    ask(store, "stranger", "two")
+    with run.reading() as db:
+        (row,) = page(db, Query("calls")).rows
+        assert whole(db, row["id"], run.spelling()) is None
+    run.index.close()
+
+
 def test_a_run_that_lies_elsewhere_now_shows_its_records_from_there(tmp_path: Path) -> None:
     folder, store = make_run(tmp_path / "here")
     ask(store, "writer-1", "three")

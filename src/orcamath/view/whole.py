@@ -58,14 +58,17 @@ def marked_as(kind: str, name: str, stage: str | None) -> str:
 def stored(db: sqlite3.Connection, record: int, spelling: Spelled) -> IndexRow | None:
     """Return a record as it is stored, texts as they are; None where there is no such row."""
     found = db.execute(
-        "SELECT r.kind, r.row, p.path, p.stage FROM records r JOIN parts p ON p.id = r.part WHERE r.id = ?", (record,)
+        """SELECT r.kind, r.row, p.path, p.stage, s.name FROM records r JOIN parts p ON p.id = r.part JOIN shown s ON s.id = r.id
+           WHERE r.id = ?""",
+        (record,),
     ).fetchone()
     if found is None:
         return None
-    kind, row, path, stage = found
+    kind, row, path, stage, name = found
     if ALL_KINDS[kind] == "calls":
         call = one_call(Path(path), row)
-        return None if call is None else _of_call(call, spelling)
+        # after `gc` another call may have its number
+        return None if call is None or call.reply.key.hex() != name else _of_call(call, spelling)
     values = _table_row(Path(path), row)
     also = db.execute(
         "SELECT p.stage FROM held h JOIN parts p ON p.id = h.part WHERE h.record = ?", (record,)

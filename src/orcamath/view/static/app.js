@@ -55,8 +55,9 @@ async function standing() {
     document.getElementById("report-tab").hidden = !found.report;
     document.getElementById("said").textContent = found.index.parts_left ? `Indexing: ${found.index.parts_left} tables to go; lists and search fill up meanwhile.` : "";
     setTimeout(standing, found.stands === "running" || found.index.parts_left ? 4000 : 20000);
-  } catch {
-    document.getElementById("said").textContent = "The viewer’s server does not answer; was it ended?";
+  } catch (error) {
+    const gone = error instanceof TypeError; // so `fetch` says that nobody is there
+    document.getElementById("said").textContent = gone ? "The viewer’s server does not answer; was it ended?" : error.message;
     setTimeout(standing, 5000);
   }
 }
