@@ -212,8 +212,8 @@ def _record(opened: Opened, request: web.Request, _body: object) -> object:
             found["verdicts"] = [v for v in said if v is not None]
     name = marked_as(asked.get("kind", ""), asked.get("name", ""), found.get("stage"))
     mark = opened.marks.of.get(name)
-    said = inert(mark._asdict()) if mark else None
-    return {"row": row, "record": found, "question": inert(question), "mark_id": inert(name), "mark": said}
+    marked = {"mark_id": inert(name), "mark": inert(mark._asdict()) if mark else None}
+    return {"row": row, "record": found, "question": inert(question), **marked}
 
 
 def _story(opened: Opened, request: web.Request, _body: object) -> object:
