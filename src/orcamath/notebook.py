@@ -235,15 +235,14 @@ def evaluate(
 def _read(rows: Rows) -> Iterable[Mapping[str, object]]:
     if isinstance(rows, str | Path):
         return read_rows(Path(rows))
-    given: Any = rows  # frames are known by what they can, since their packages need not be here
-    if hasattr(given, "iterrows"):
-        return _of_frame(given)
-    if hasattr(given, "iter_rows"):
-        return _named(given.iter_rows(named=True))
-    return _named(given.to_pylist() if hasattr(given, "to_pylist") else given)
+    if hasattr(rows, "iterrows"):  # frames are known by what they can, since their packages need not be here
+        return _of_frame(rows)
+    if hasattr(rows, "iter_rows"):
+        return _named(rows.iter_rows(named=True))
+    return _named(rows.to_pylist() if hasattr(rows, "to_pylist") else rows)
 
 
-def _named(rows: Any) -> Iterator[Mapping[str, object]]:
+def _named(rows: object) -> Iterator[Mapping[str, object]]:
     """Yield rows as mappings; a text is a question. Raises UsageError where these are no rows, DataError where one is none."""
     if isinstance(rows, Mapping) or not isinstance(rows, Iterable):
         raise UsageError(
