@@ -6,11 +6,12 @@ import pytest
 
 from orcamath.commands.reviewing import lessons_marked, lessons_shown
 from orcamath.errors import UsageError
-from orcamath.records import Lesson
+from orcamath.records import Lesson, Problem
 from orcamath.report.arms import arms_of, own
 from orcamath.store.artifacts import Store
 from orcamath.store.marks import Marks, read_marks
-from report_run import make_run
+from orcamath.store.seals import read_sealed, write_sealed
+from report_run import make_run, seal
 
 
 def taught(folder: Path, store: Store) -> list[Lesson]:
@@ -38,3 +39,27 @@ def test_one_id_is_not_bad_and_good_at_once(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"`{name}` is to be bad and good"):
         lessons_marked(folder, store.root, bad=[name[:12]], good=[name], note="")
     assert read_marks(folder / "marks.jsonl") == {}
+
+
+def test_lessons_of_a_later_round_or_an_arm_can_be_marked(tmp_path: Path) -> None:
+    folder, store = make_run(tmp_path)
+    problem = Problem.make("Gus has one kite and buys 2. How many?", "suggester_editor", "late", round=2)
+    late = Lesson.make(problem, "1 + 2 = 3\n#### 3", "3", "teacher")
+    made = seal(store, "teach", lambda out: out.write("lessons", [late]) and None, "later")
+    place = next((folder / "arms").glob("*/stages.json"))
+    pointers = read_sealed(place) or {}
+    pointers["stages"].append({"label": "teach 2", "artifact": made.path.name, "seconds": 0.0, "reused": False})
+    write_sealed(place, pointers)
+    assert "1 are bad now" in lessons_marked(folder, store.root, bad=[late.id[:12]], good=[], note="")
+    assert read_marks(folder / "marks.jsonl")[late.id].mark == "bad"
+
+
+def test_a_viewer_shows_what_was_marked_beside_it(tmp_path: Path) -> None:
+    folder, store = make_run(tmp_path)
+    name = taught(folder, store)[0].id
+    seen_by_the_viewer = Marks(folder)
+    assert name not in seen_by_the_viewer.of
+    lessons_marked(folder, store.root, bad=[name], good=[], note="")
+    assert seen_by_the_viewer.of[name].mark == "bad"
+    seen_by_the_viewer.add(name, "good", "")
+    assert seen_by_the_viewer.of[name].mark == "good"

@@ -22,6 +22,8 @@ from orcamath.workshop import Reviewers
 __all__ = ["lessons_marked", "lessons_shown", "reviewers_of"]
 
 NAME_CHARS = 12
+MEASURED_ON = ("benchmarks", "unseen")
+"""Labels of stages whose problems are none that anything is trained on."""
 
 
 def reviewers_of(
@@ -64,10 +66,14 @@ def lessons_shown(folder: Path, store: Path, *, as_json: bool) -> str:
 
 
 def lessons_marked(folder: Path, store: Path, *, bad: Sequence[str], good: Sequence[str], note: str) -> str:
-    """Mark lessons or problems by the beginnings of their ids. Raises UsageError where one fits none, or several."""
-    taught = _before_training(folder, store)
-    known = {name for made in taught.values() for x in made.read(Lesson) for name in (x.id, x.problem_id)}
-    known |= {p.id for made in taught.values() for p in made.read(Problem)}
+    """Mark lessons or problems by the beginnings of their ids, those of arms and later rounds too.
+
+    Raises UsageError where one fits none, or several.
+    """
+    _before_training(folder, store)  # says where nothing is taught yet
+    made = {a.path: a for arm in arms_of(folder) for label, a in own(arm, Store(store)) if label not in MEASURED_ON}
+    known = {name for a in made.values() for both in a.columns(Lesson, "id", "problem_id") for name in both}
+    known |= {name for a in made.values() for (name,) in a.columns(Problem, "id")}
     marks = Marks(folder)
     wanted: list[tuple[str, Literal["good", "bad"]]] = [(_resolved(name, known), "bad") for name in bad]
     wanted += [(_resolved(name, known), "good") for name in good]

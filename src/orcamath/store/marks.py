@@ -30,11 +30,20 @@ class Mark(NamedTuple):
 
 
 class Marks:
-    """The marks of one run: read once, added to one line at a time."""
+    """The marks of one run: read again where the file has changed, added to one line at a time."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / MARKS
-        self.of = read_marks(self.path)
+        self._read: tuple[tuple[int, int] | None, dict[str, Mark]] = (None, {})
+
+    @property
+    def of(self) -> dict[str, Mark]:
+        """The last mark of every id, whoever made it: a viewer and `orcamath review` may be at work at once."""
+        found = self.path.stat() if self.path.exists() else None
+        now = None if found is None else (found.st_mtime_ns, found.st_size)
+        if now != self._read[0]:
+            self._read = (now, read_marks(self.path))
+        return self._read[1]
 
     def add(self, name: object, mark: object, note: object) -> Mark:
         """Add a mark, on disk before it is shown. Raises UsageError where it is none."""
@@ -46,7 +55,6 @@ class Marks:
             raise UsageError(f"a note is text of at most {MAX_NOTE:,} characters")
         made = Mark(name, "good" if mark == "good" else "bad", note, round(time.time(), 3))
         add_line(self.path, json.dumps(made._asdict(), ensure_ascii=True), synced=True)
-        self.of[name] = made
         return made
 
 
