@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from numbers import Number
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -91,8 +93,10 @@ def run(
     no records), `reviewed` goes on where `review: pause` stopped. Summary: `name`, `report` (the page), `findings`. Raises what
     the command would end with: `RecipeError`, `Stopped` where running again goes on, and others of `orcamath.errors`.
     """
-    overrides = [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
-    loaded = load(recipe if isinstance(recipe, Mapping) else str(recipe), overrides, limit=limit)
+    set_here = {key: _spelled(value) for key, value in (settings or {}).items()}
+    overrides = [_typed(key, value) for key, value in set_here.items()]
+    asked = {key: _spelled(value) for key, value in recipe.items()} if isinstance(recipe, Mapping) else str(recipe)
+    loaded = load(asked, overrides, limit=limit)
     with boundary():
         try:
             path = run_loaded(
@@ -101,9 +105,7 @@ def run(
                 store=Path(store),
                 name=name,
                 until=until,
-                commands=_commands(
-                    recipe, until, dict(settings or {}), name=name, limit=limit, runs=str(runs), store=str(store)
-                ),
+                commands=_commands(recipe, until, set_here, name=name, limit=limit, runs=str(runs), store=str(store)),
                 pay_again=pay_again,
                 same_model=same_model,
                 reviewed=reviewed,
@@ -114,6 +116,27 @@ def run(
         told = plain_report(*reported(path, Path(store)))
     rows = [{**row, **dict(zip(("score", "low", "high"), row["score"], strict=True))} for row in told.pop("rows")]
     return Result(rows, told)
+
+
+def _typed(key: str, value: object) -> str:
+    """Return a setting as `--set` has it. Raises UsageError for a value that no recipe can hold."""
+    try:
+        return f"{key}={json.dumps(value)}"
+    except (TypeError, ValueError) as e:
+        raise UsageError(
+            f"`settings` gives `{key}` a {type(value).__name__}: a recipe holds texts, numbers, lists and dicts"
+        ) from e
+
+
+def _spelled(value: object) -> object:
+    """Return a value with paths as texts and numpy's numbers as Python's, however deep."""
+    if isinstance(value, Mapping):
+        return {key: _spelled(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_spelled(inner) for inner in value]
+    if isinstance(value, PathLike):
+        return fspath(value)
+    return value.item() if isinstance(value, Number) and hasattr(value, "item") else value
 
 
 def _commands(

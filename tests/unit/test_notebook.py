@@ -10,12 +10,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pandas
 import pyarrow
 import pytest
 
 import orcamath as om
-from orcamath.errors import DataError, RecipeError, UsageError
+from orcamath.errors import DataError, OrcamathError, RecipeError, UsageError
 from orcamath.notebook import _commands
 from orcamath.store.run_state import read_state
 from orcamath.testing import serve, stub
@@ -187,6 +188,22 @@ def test_a_run_goes_on_by_the_call_that_began_it(given: dict[str, Any], again: s
     told = {"name": None, "until": None, "settings": {}, "runs": "runs", "store": "store"} | given
     commands = _commands("a.yaml", **told)
     assert (commands.again, commands.past_cap("budget.cap_usd")) == (again, past_cap)
+
+
+def test_paths_and_numbers_of_numpy_are_settings_and_what_is_none_is_said(tmp_path: Path) -> None:
+    seeds = tmp_path / "nowhere.jsonl"
+    mine = {
+        "name": "mine",
+        "seeds": {"sources": [{"name": "file", "path": seeds}]},
+        "teach": {"max_problems": numpy.int64(3)},
+    }
+    kept = {"runs": tmp_path / "runs", "store": tmp_path / "store"}
+    teacher = {"model": "m", "base_url": "http://127.0.0.1:9/v1", "api_key_env": None}
+    for settings in ({}, {"seeds.sources.0.path": seeds, "teach.max_problems": numpy.int64(3)}):
+        with pytest.raises(OrcamathError, match=r"nowhere\.jsonl"):
+            om.run({**mine, "teacher": teacher}, settings=settings, **kept)
+    with pytest.raises(UsageError, match=r"`seeds\.path` a object: a recipe holds texts"):
+        om.run("classroom", settings={"seeds.path": object()}, **kept)
 
 
 def test_a_wrong_recipe_names_the_key_and_the_nearest() -> None:
