@@ -10,6 +10,7 @@ import torch.nn.functional as F
 
 from orcamath.student.attention import Segments, attend
 from orcamath.student.groups import Group, mismatches
+from orcamath.student.head import holds
 from orcamath.student.logprobs import Posed, score, score_rows
 from orcamath.student.losses import dpo, kto, nll
 from orcamath.student.packing import can_pack, pack
@@ -127,6 +128,16 @@ def test_a_group_that_does_not_fit_is_cut_into_slices_of_its_answers(share: bool
     assert [len(p.answers) for p in step_slices(posed, 8, share=share)] == ([3] if share else [2, 1])
     assert [len(p.answers) for p in step_slices(posed, 1, share=share)] == [1, 1, 1]
     assert cut([posed, posed], 16, share=share) == ([[0, 1]] if share else [[0], [1]])
+
+
+@pytest.mark.parametrize(("loss", "passes"), [(kto.loss, 1), (nll.loss, 1), (dpo.loss, 2)])
+def test_only_a_loss_that_reads_pairs_passes_twice_over_a_problem_in_slices(loss: Callable, passes: int) -> None:
+    model, (group, *_) = tiny_model(), some_groups(3)
+    holds(model)  # looked up once a model, by forwards of its own
+    forwards: list[bool] = []
+    model.base_model.register_forward_hook(lambda *_: forwards.append(torch.is_grad_enabled()))
+    ran(model, [group], loss, budget=1)
+    assert len(forwards) == passes * len(group.group.responses)
 
 
 def test_gradient_checkpointing_changes_nothing() -> None:

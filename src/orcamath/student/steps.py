@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from orcamath.student.groups import Group
+from orcamath.student.groups import Group, only
 from orcamath.student.logprobs import Posed, score
 from orcamath.student.losses import Batch, LossFunction, Totals, needs_of
 from orcamath.student.losses.nll import nll
@@ -169,10 +169,10 @@ def gradients(
 ) -> StepReport:
     """Add the gradient of the step's loss to the parameters and report what was seen.
 
-    A problem larger than `budget` is scored in slices without gradient first. What the loss then says of each log-prob is
-    all that its slices need, one after the other, to add up to the same gradient. `whole`: the step's counts, where `groups`
-    are only one process's part of it. `even`: how many forwards are to be run where n are needed (a sharded model's processes
-    all run the same number).
+    A problem larger than `budget` is scored in slices, which a loss that reads no pairs takes as they come. For one that does,
+    they are scored without gradient first: what the loss then says of each log-prob is all that the slices need, one after the
+    other, to add up to the same gradient. `whole`: the step's counts, where `groups` are only one process's part of it. `even`:
+    how many forwards are to be run where n are needed (a sharded model's processes all run the same number).
     """
     whole = whole or totals([g.group for g in groups])
     loss, sums = 0.0, Sums()
@@ -181,15 +181,19 @@ def gradients(
     large = {
         m[0]: pieces for m in micros if len(m) == 1 and len(pieces := step_slices(posed[m[0]], budget, share=share)) > 1
     }
-    known = _without_gradient(model, large, share, even)
+    paired = "pairs" in needs_of(objective.loss)
+    known = _without_gradient(model, large if paired else {}, share, even)
     n = 0
     seen: list[tuple[list[Referenced], Tensor, Tensor]] = []
     for micro in micros:
         part, pieces = [groups[i] for i in micro], large.get(micro[0], [])
+        n += len(pieces) or 1
+        if pieces and not paired:
+            seen.append((part, *_slice_by_slice(model, part[0], pieces, objective, baseline, whole, share)))
+            continue
         logp = known[micro[0]] if pieces else score(model, [posed[i] for i in micro], share=share)
         value = _value(logp, part, objective, baseline, whole)
         value.backward()
-        n += len(pieces) or 1
         if pieces:
             assert logp.grad is not None
             for piece, coefficient in zip(pieces, logp.grad.split([len(p.answers) for p in pieces]), strict=True):
@@ -205,6 +209,29 @@ def gradients(
     for _ in range(even(n) - n):
         (0.0 * score(model, [IDLE], share=share)).sum().backward()
     return StepReport(loss, sum(g.group.n_tokens for g in groups), objective.numbers(sums, baseline), sums)
+
+
+def _slice_by_slice(
+    model: "PreTrainedModel",
+    large: Referenced,
+    pieces: Sequence[Posed],
+    objective: Objective,
+    baseline: float,
+    whole: Totals,
+    share: bool,
+) -> tuple[Tensor, Tensor]:
+    """Add a sliced problem's gradient, for a loss that reads no pairs: each slice by itself. Returns loss and log-probs."""
+    values, logps, start = [], [], 0
+    for piece in pieces:
+        end = start + len(piece.answers)
+        inside = only(large.group, [start <= k < end for k in range(len(large.reference))])
+        logp = score(model, [piece], share=share)
+        value = _value(logp, [Referenced(inside, large.reference[start:end])], objective, baseline, whole)
+        value.backward()
+        values.append(value.detach())
+        logps.append(logp.detach())
+        start = end
+    return torch.stack(values).sum(), torch.cat(logps)
 
 
 @torch.no_grad()
