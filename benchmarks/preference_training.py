@@ -10,9 +10,10 @@ side, reference log-probs on both.
 
 `dpo_speedup`: TRL's seconds through ours, without and with prompts shared. `kto_speedup_pairs`: TRL gets the product as
 unpaired rows (what pairs come to there); `kto_speedup_unique`: TRL gets each response once. `…forwarded_ratio`: the tokens that
-TRL forwards for one of ours, padding and reference included; `…peak_share`: our peak memory through TRL's (`--tokens`: what ours
-forwards at once, as `--trl-batch` is for TRL). `count_ratio`: how many sequences TRL forwards for one of ours. `loss_diff`,
-`grad_rel_diff`: one step in float32 against TRL's own loss; `loss_diff64`: against a naive loop in float64.
+TRL forwards for one of ours, padding and reference included; `…passes_ratio`: the same where a token with gradient, which is
+gone back over as well, counts three times (of KTO's, TRL forwards more without); `…peak_share`: our peak memory through TRL's
+(`--tokens`: what ours forwards at once, as `--trl-batch` is for TRL). `count_ratio`: how many sequences TRL forwards for one of
+ours. `loss_diff`, `grad_rel_diff`: one step in float32 against TRL's own loss; `loss_diff64`: against a naive loop in float64.
 """
 
 import argparse
@@ -185,6 +186,7 @@ def measure(
     runs = alternate(__file__, jobs, repeats)
     result: dict[str, Any] = {**case, **counts(make_groups(**case["set"])), "cpu_s": spreads(runs, "seconds")}
     result |= {"peak_gb": spreads(runs, "peak_gb"), "forwarded": {k: r[0]["forwarded"] for k, r in runs.items()}}
+    result["passes"] = {k: r[0]["passes"] for k, r in runs.items()}
     result["trl_best"] = {k: {x: jobs[k][x] for x in ("batch", "precompute")} for k in jobs if k.startswith("trl")}
     for kind in kinds:
         for suffix in ("", "_shared"):
@@ -198,11 +200,12 @@ def spreads(runs: dict[str, list[dict[str, float]]], what: str) -> dict[str, dic
 
 
 def ratios(result: dict[str, Any], kind: str, trl: str, own: str, suffix: str) -> dict[str, float]:
-    """Return TRL through ours: seconds, forwarded tokens, and ours through TRL's peak memory."""
+    """Return TRL through ours: seconds, forwarded tokens, passes over them, and ours through TRL's peak memory."""
     name = {"dpo": "dpo_{}", "kto_pairs": "kto_{}_pairs", "kto_unique": "kto_{}_unique"}[kind] + suffix
     return {
         name.format("speedup"): round(result["cpu_s"][trl]["median"] / result["cpu_s"][own]["median"], 2),
         name.format("forwarded_ratio"): round(result["forwarded"][trl] / result["forwarded"][own], 2),
+        name.format("passes_ratio"): round(result["passes"][trl] / result["passes"][own], 2),
         name.format("peak_share"): round(result["peak_gb"][own]["median"] / result["peak_gb"][trl]["median"], 2),
     }
 

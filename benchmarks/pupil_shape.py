@@ -186,8 +186,8 @@ class Meter:
 
     def __init__(self, device: str = "cpu") -> None:
         self.device, self.seconds = device, 0.0
-        self.tokens = self.flops = 0
-        """Forwarded, padding and reference included."""
+        self.tokens = self.flops = self.passes = 0
+        """Tokens forwarded, padding and reference included; passes over them: one forwards, two more backwards."""
         if device == "cuda":
             gc.collect()
             torch.cuda.empty_cache()
@@ -203,6 +203,7 @@ class Meter:
             def count(_module: Any, _given: Any, made: torch.Tensor) -> None:
                 n = made.numel() // made.shape[-1]
                 self.tokens += n * is_token
+                self.passes += n * is_token * (3 if torch.is_grad_enabled() else 1)
                 self.flops += n * n_weights * (6 if torch.is_grad_enabled() else 2)
 
             return count
@@ -214,7 +215,8 @@ class Meter:
     def took(self) -> dict[str, float]:
         """Return what was seen, as a job prints it."""
         peak = torch.cuda.max_memory_allocated() / 1e9 if self.device == "cuda" else resident("VmHWM") - self._at_first
-        return {"seconds": self.seconds, "peak_gb": peak, "forwarded": self.tokens, "flops": self.flops}
+        seen = {"forwarded": self.tokens, "passes": self.passes, "flops": self.flops}
+        return {"seconds": self.seconds, "peak_gb": peak, **seen}
 
     def __enter__(self) -> "Meter":
         self._began = self._now()
