@@ -252,7 +252,7 @@ def view() -> Done:
             pages += [f"api/{page}{name}" for name in names[:1] for page in (f"record?kind={kind}&name=", "story?id=")]
         for page in pages:
             answer = viewer.ask(page)
-            if answer.status >= 400 and "api/" in page:
+            if answer.status >= 400 and ("api/" in page or answer.status == 400):
                 said.append(answer.json()["error"])
             else:
                 assert answer.status in (200, 404, 500), page
