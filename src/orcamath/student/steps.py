@@ -5,7 +5,7 @@ order, or how rows were padded.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -175,7 +175,6 @@ def gradients(
     how many forwards are to be run where n are needed (a sharded model's processes all run the same number).
     """
     whole = whole or totals([g.group for g in groups])
-    loss, sums = 0.0, Sums()
     posed = [Posed(g.group.prompt, g.group.responses) for g in groups]
     micros = cut(posed, budget, share=share)
     large = {
@@ -184,7 +183,7 @@ def gradients(
     paired = "pairs" in needs_of(objective.loss)
     known = _without_gradient(model, large if paired else {}, share, even)
     n = 0
-    seen: list[tuple[list[Referenced], Tensor, Tensor]] = []
+    seen: list[_Seen] = []
     for micro in micros:
         part, pieces = [groups[i] for i in micro], large.get(micro[0], [])
         n += len(pieces) or 1
@@ -199,16 +198,27 @@ def gradients(
             for piece, coefficient in zip(pieces, logp.grad.split([len(p.answers) for p in pieces]), strict=True):
                 (coefficient * score(model, [piece], share=share)).sum().backward()
         seen.append((part, value.detach(), logp.detach()))
-    for part, value, logp in seen:  # read when all is under way: reading waits for the device
+    loss, sums = _read(seen)
+    for _ in range(even(n) - n):
+        (0.0 * score(model, [IDLE], share=share)).sum().backward()
+    return StepReport(loss, sum(g.group.n_tokens for g in groups), objective.numbers(sums, baseline), sums)
+
+
+_Seen: TypeAlias = tuple[list[Referenced], Tensor, Tensor]
+"""A micro-batch, its share of the loss, its log-probs."""
+
+
+def _read(seen: Sequence[_Seen]) -> tuple[float, Sums]:
+    """Add up what was seen, when all is under way: reading waits for the device."""
+    loss, sums = 0.0, Sums()
+    for part, value, logp in seen:
         loss += float(value)
         values = logp.tolist()
         for g in part:
             size = len(g.reference)
             sums = sums.plus(looked_at(g.group, values[:size], g.reference))
             values = values[size:]
-    for _ in range(even(n) - n):
-        (0.0 * score(model, [IDLE], share=share)).sum().backward()
-    return StepReport(loss, sum(g.group.n_tokens for g in groups), objective.numbers(sums, baseline), sums)
+    return loss, sums
 
 
 def _slice_by_slice(
