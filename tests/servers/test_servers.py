@@ -254,7 +254,9 @@ def test_a_student_practises_behind_it(server: Running, tmp_path: Path) -> None:
     values = {"bin": environment(server.name), "folder": "$1", "gguf": model_gguf(), "port": "$3"}
     words = ["$2" if word == "small" else word.format_map(values) for word in server.kind.command]
     script = tmp_path / "serve.sh"
-    script.write_text("exec " + " ".join(w if w.startswith("$") else shlex.quote(w) for w in words), encoding="utf-8")
+    begin = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in server.kind.env)
+    command = " ".join(w if w.startswith("$") else shlex.quote(w) for w in words)
+    script.write_text(f"{begin}exec {command}", encoding="utf-8")
     encoder = Encoder.of(open_folder(str(model_folder())))
     settings = ServerSettings(command=f"bash {script} {{model}} {{name}} {{port}}", concurrency=8)
     student = StudentServer(settings, model_folder(), "weights-of-the-small-model", log=tmp_path / "student.log")
