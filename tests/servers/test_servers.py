@@ -31,7 +31,7 @@ from orcamath.stages.teach import TeachSettings, teach
 from scripted import Bench, seed
 from servers.set_up import SERVERS, Server, environment, model_folder, model_gguf
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(900)]
 OURS = {"return_token_ids": True, **NEUTRAL}
 """What goes along with every sample of a student."""
 PENS = [seed(f"Ann has {i} pens and buys 4. How many pens has she?", str(i + 4)) for i in (2, 3, 5)]
