@@ -30,18 +30,16 @@ from orcamath.agents.driver import examine, fill, fold_replies
 from orcamath.agents.small_writer.ask_each import Asker, Teller, targets
 from orcamath.agents.solver import Assignment, SolverSettings
 from orcamath.answers import same
-from orcamath.backends import openai_compatible, transformers_local
 from orcamath.intervals import wilson
 from orcamath.ports import Silent
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem, Rejected
-from orcamath.settings import ModelSettings
 from orcamath.stages.ask import ask
 from orcamath.stages.edit import edit
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.verify import VerifySettings, verify
-from real_agents import seeds_of
+from real_agents import elsewhere, here, seeds_of
 from sealing import sealed
 
 SHORT = {
@@ -61,15 +59,10 @@ SHORT = {
 
 
 def opened(args: argparse.Namespace) -> Remembered:
-    """Open the model that is served, with the folder's own memory."""
-    ledger = Ledger(args.out / "ledger")
-    if not args.base_url:
-        here = {"chunk": args.concurrency, "rows": args.concurrency, "dtype": "float32"}
-        local = ModelSettings(backend="transformers_local", model=args.model, options=here)
-        return Remembered(transformers_local.open_chat(local), ledger)
-    wire = {"concurrency": args.concurrency, "timeout_s": 3600.0, "api_key_env": None}
-    settings = ModelSettings.model_validate({"model": args.model, "base_url": args.base_url, **wire})
-    return Remembered(openai_compatible.open_chat(settings), ledger)
+    """Open the model, here or where it is served, with the folder's own memory."""
+    at_once = args.concurrency
+    chat = elsewhere(args.model, args.base_url, at_once) if args.base_url else here(args.model, at_once, "float32")
+    return Remembered(chat, Ledger(args.out / "ledger"))
 
 
 def _called(args: argparse.Namespace) -> str:

@@ -55,21 +55,27 @@ def books_of(made: Artifact, seconds: float, examples: int) -> dict[str, Any]:
     return {"balance": made.balance, "seconds": round(seconds), "rejected": dict(shown.most_common()), **facts}
 
 
+def here(model: str, rows: int, dtype: str) -> Any:
+    """Open a folder or a GGUF file in this process."""
+    options: dict[str, Any] = {"chunk": rows, "rows": rows, "dtype": dtype}
+    return transformers_local.open_chat(ModelSettings(backend="transformers_local", model=model, options=options))
+
+
+def elsewhere(model: str, base_url: str, concurrency: int) -> Any:
+    """Open what a server serves."""
+    wire = {"concurrency": concurrency, "timeout_s": 3600.0, "api_key_env": None}
+    return openai_compatible.open_chat(ModelSettings.model_validate({"model": model, "base_url": base_url, **wire}))
+
+
 def opened(args: argparse.Namespace, until: ExitStack) -> Any:
     """Open the model: here, here behind a server of ours, or behind another server."""
     base_url = args.base_url
     if not base_url:
-        options: dict[str, Any] = {"chunk": args.chunk, "rows": args.chunk, "dtype": args.dtype}
-        local = transformers_local.open_chat(
-            ModelSettings(backend="transformers_local", model=args.model, options=options)
-        )
+        local = here(args.model, args.chunk, args.dtype)
         if not args.http:
             return local
         base_url = until.enter_context(serve(of_chat(local, batch=args.chunk), threads=args.chunk)).base_url
-    wire = {"concurrency": args.chunk, "timeout_s": 3600.0, "api_key_env": None}
-    return openai_compatible.open_chat(
-        ModelSettings.model_validate({"model": args.model, "base_url": base_url, **wire})
-    )
+    return elsewhere(args.model, base_url, args.chunk)
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:

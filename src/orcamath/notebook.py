@@ -303,8 +303,9 @@ def _file(rows: Rows, path: Path) -> Path:
 
 
 def _value(value: object) -> object:
-    """Return what JSON holds as it is, and anything else, a time or a number of numpy's, as text."""
-    return value if isinstance(value, str | int | float | list | dict | None) else str(value)
+    """Return what JSON holds as it is, and anything else, a time or a fraction, as text."""
+    plain = _spelled(value)
+    return plain if isinstance(plain, str | int | float | list | dict | None) else str(plain)
 
 
 def _flat(pair: Row) -> Row:

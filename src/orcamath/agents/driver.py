@@ -156,8 +156,7 @@ def fold_replies(
         for heard in _heard(agent, item, chat, tries):
             if heard is None:
                 break
-            reply, found = heard
-            parsed = found if isinstance(found, Rejected) else list(found)
+            reply, parsed = heard[0], _to_its_end(heard[1])
             if out is not None:
                 _book(parsed, reply, out, books, final)
             if not isinstance(parsed, Rejected):
@@ -190,7 +189,10 @@ def write(
 
 def examine(agent: Agent[In, Made], reply: Reply, item: In) -> Sequence[Made | Rejected] | Rejected:
     """Parse a reply to its end, after what no agent can use: an endpoint's refusal, an empty text."""
-    found = _parsed(agent, reply, item)
+    return _to_its_end(_parsed(agent, reply, item))
+
+
+def _to_its_end(found: Iterable[Made | Rejected] | Rejected) -> Sequence[Made | Rejected] | Rejected:
     return found if isinstance(found, Rejected) else list(found)
 
 

@@ -36,6 +36,7 @@ _COMPOUND = pattern(
     (" feet", "- 3", "."),
 )
 _TURNS = frozenset("and while but or whereas".split())
+_PREPOSITIONS = "in|on|at|from|to|with|by|for|during"
 HOW_MANY = pattern(
     r"\bhow many (?:of (?:the|his|her|their) )?([A-Za-z]+)(?: ([A-Za-z]+))?",
     "the thing that is counted",
@@ -43,7 +44,7 @@ HOW_MANY = pattern(
     ("How much is it?", "How old is Al?"),
 )
 _BEHIND = pattern(
-    r"\b(?:in|on|at|from|to|with|by|for|during) (?:the |his |her |their |its |an? )?(?!each\b|every\b|total\b|all\b)([A-Za-z]+)",
+    rf"\b(?:{_PREPOSITIONS}) (?:the |his |her |their |its |an? )?(?!each\b|every\b|total\b|all\b)([A-Za-z]+)",
     "a circumstance: what stands behind a preposition",
     ("How many in May?", "What did she get from her grandparents?"),
     ("How many in total?", "How much for each hat?", "How many pens has Ann?"),
@@ -75,7 +76,7 @@ _SUBJECT = pattern(
     ("Ann gave Bob 5", "In May, Ann had 3"),
 )
 _OTHERS = pattern(
-    r"[,;]|\b(?:while|but|or|whereas)\b|[a-z] [A-Z]|\b(?:in|on|at|from|to|with|by|for|during) ",
+    rf"[,;]|\b(?:{'|'.join(sorted(_TURNS - {'and'}))})\b|[a-z] [A-Z]|\b(?:{_PREPOSITIONS}) ",
     "a sentence turns to another subject, or to a circumstance",
     (" 5 pens, Bob", "5 pens while", "and Bob", "and in May"),
     (" 12 girls and ",),

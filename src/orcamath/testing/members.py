@@ -91,7 +91,7 @@ def check_agent(agent: Agent[In, object], items: Sequence[In], replies: Sequence
 
 
 def _parsed(agent: Agent[In, object], reply: Reply, item: In) -> int:
-    """Parse twice; returns how many results there were."""
+    """Parse, and read twice; returns how many results there were."""
     if reply.text.strip():  # what is empty is never parsed
         made = agent.parse(reply, item)
         assert isinstance(made, Rejected | Iterable), "`parse` returns a list, or one Rejected"

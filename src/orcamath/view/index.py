@@ -21,7 +21,7 @@ from orcamath.errors import DataError
 from orcamath.report.arms import Made, key_of
 from orcamath.store.sqlite_errors import FAILED
 from orcamath.view.calls import RememberedCalls, models_of, new_calls
-from orcamath.view.index_schema import JOINED, READ, SCHEMA, VERSION, current
+from orcamath.view.index_schema import JOINED, READ, SCHEMA, VERSION, current, number_of_word
 from orcamath.view.joining import join_verdicts
 from orcamath.view.kinds import FACETS, RECORD_KINDS, IndexEntry, RecordKind, number
 from orcamath.view.sorting import sort_mistakes
@@ -276,8 +276,7 @@ class Index:
         """Number a filter's value; there are few of them."""
         text = visible(text)[:HEAD_CHARS]
         if text not in self._words:
-            db.execute("INSERT OR IGNORE INTO words(text) VALUES (?)", (text,))
-            self._words[text] = db.execute("SELECT id FROM words WHERE text=?", (text,)).fetchone()[0]
+            self._words[text] = number_of_word(db, text)
         return self._words[text]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from orcamath.store.sqlite_errors import FAILED
 from orcamath.view.kinds import ALL_KINDS, FACETS
 
-__all__ = ["JOINED", "READ", "SCHEMA", "VERSION", "current"]
+__all__ = ["JOINED", "READ", "SCHEMA", "VERSION", "current", "number_of_word"]
 
 VERSION = 4
 _OWED, READ, JOINED = 0, 1, 2
@@ -39,3 +39,9 @@ def current(path: Path) -> bool:
         return False
     finally:
         db.close()
+
+
+def number_of_word(db: sqlite3.Connection, text: str) -> int:
+    """Return the number of a filter's value, which it gets here where it has none."""
+    db.execute("INSERT OR IGNORE INTO words(text) VALUES (?)", (text,))
+    return int(db.execute("SELECT id FROM words WHERE text=?", (text,)).fetchone()[0])

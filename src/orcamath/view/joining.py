@@ -5,7 +5,7 @@ In: the index, with attempts and verdicts that came since the last time. Out: th
 
 import sqlite3
 
-from orcamath.view.index_schema import READ
+from orcamath.view.index_schema import READ, number_of_word
 from orcamath.view.kinds import number
 
 __all__ = ["join_verdicts"]
@@ -31,7 +31,7 @@ def join_verdicts(db: sqlite3.Connection) -> None:
     """Fill in both, of the attempts that are new or were judged since."""
     kinds = {"attempts": number("attempts"), "verdicts": number("verdicts")}
     db.execute("BEGIN IMMEDIATE")
-    words = {text: _word(db, text) for text in ("all", "some", "none", "agrees", "disagrees")}
+    words = {text: number_of_word(db, text) for text in ("all", "some", "none", "agrees", "disagrees")}
     db.execute(_TOUCHED, kinds | {"read": READ})
     db.execute(_OUTCOME, kinds)
     db.execute(
@@ -43,8 +43,3 @@ def join_verdicts(db: sqlite3.Connection) -> None:
     db.execute("DROP TABLE agreed")
     db.execute("DROP TABLE touched")
     db.execute("COMMIT")
-
-
-def _word(db: sqlite3.Connection, text: str) -> int:
-    db.execute("INSERT OR IGNORE INTO words(text) VALUES (?)", (text,))
-    return int(db.execute("SELECT id FROM words WHERE text=?", (text,)).fetchone()[0])
