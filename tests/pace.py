@@ -1,4 +1,8 @@
-"""Bounds in seconds hold for an ordinary core, and on a slower one for as much work: what is slow there is all else as well."""
+"""Bounds in seconds hold for an ordinary core, and on a slower one for as much work: what is slow there is all else as well.
+
+A bound is at least five times what the thing takes on an ordinary core, and a fifth of what the fault takes that it is there for:
+a core may be slow for a moment and fast in the next, when its pace is taken.
+"""
 
 import time
 

@@ -20,6 +20,7 @@ from orcamath.reading import read_whole
 from orcamath.records import Rejected
 from orcamath.sources.rows import rows
 from orcamath.store.marks import read_marks
+from pace import within
 
 GOOD = b'{"question": "1 + 1?", "gold": "2", "response": "2"}\n'
 LINES: dict[str, tuple[bytes, str]] = {
@@ -168,5 +169,5 @@ def test_a_table_of_many_columns_is_read_soon(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text(f"{names}\n{','.join('1' * 50_000)}\n")
     began = time.process_time()
     (row,) = rows(tmp_path / "r.csv")
-    assert time.process_time() - began < 5.0  # it grew with the square: half a minute
+    assert within(time.process_time() - began, 5.0)  # it grew with the square: half a minute
     assert len(row.values) == 50_000

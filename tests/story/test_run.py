@@ -254,7 +254,8 @@ def test_a_full_disk_stops_resumably(orcamath, tmp_path: Path, small: list[str])
 def test_help_is_quick() -> None:
     began = time.process_time()
     done = call("--help")
-    assert (done.code, within(time.process_time() - began, 1.0)) == (0, True)
+    assert done.code == 0
+    assert within(time.process_time() - began, 3.0)  # 0.6 s
     assert "doctor" in done.out
 
 
