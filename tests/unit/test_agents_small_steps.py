@@ -106,6 +106,21 @@ def test_the_numbers_that_can_be_hidden(statement: str, marked: list[str]) -> No
         ("The class had 12 girls and [13] boys.", "How many girls were in the class?", "kind"),
         ("The team has won 2 games and tied [2].", "How many games did the team win?", "nearer"),
         ("The team won [1] game and drew 3.", "How many games did the team win?", None),
+        (
+            "Ann reels a total of [6] fishes per day, Jo reels 4 fishes per day and Al reels 8 fishes per day.",
+            "How many fishes did Ann reel per day?",
+            None,
+        ),
+        (
+            "A ferry can carry 10 cars on the upper deck, [30] on the lower deck, and 50 on the long quay side.",
+            "How many cars on the lower deck?",
+            None,
+        ),
+        (
+            "The plane has 10 seats in first class, and [30] in business class.",
+            "How many seats are in first class?",
+            "about_another",
+        ),
         ("At the party [30%] of them are boys.", "How many of them are boys at the party?", "kind"),
         ("At the party [30%] of them are boys.", "What percentage of them are boys at the party?", None),
         ("The four episodes last [4] hours.", "How many hours does each episode last?", "worked_out"),

@@ -3,8 +3,8 @@
 Writers of half a billion parameters see that sentence alone, and often ask for something else in it.
 """
 
+import math
 import re
-from fractions import Fraction
 from typing import Literal
 
 from orcamath.agents.gaps import HOW_MANY, Gap, about_another, between, gaps, word_places
@@ -60,6 +60,7 @@ _PERHAPS_MONEY = pattern(
     ("He spent it.", "What is it worth?"),
     ("He paid.", "How much?"),
 )
+_LETTERS = re.compile("[A-Za-z]+")
 _ASKING = frozenset(["fraction", "percentag", "percent", "number", "money", "dollar", "pric", "cost", "part", "shar"])
 _NO_NUMBER = ("who", "which", "when", "where", "why", "is ", "are ", "does ", "do ", "did ")
 _COMPARED = frozenset(["more", "less", "fewer", "additional", "extra"])
@@ -81,7 +82,7 @@ def mismatch(question: str, gap: Gap, statement: str) -> str | None:
     """Name the rule by which a question made of the gap's sentence alone does not ask for its number; None where it does.
 
     `no_number` is asked for; something `worked_out` is; its `kind` is another; it is `about_another` number; its `words` are
-    others; another number of the sentence is `nearer`.
+    others; another number of its sentence, which counts what is asked for, is `nearer` to more of them.
     """
     sentence, start = gap.sentence, question.lower()
     if start.startswith(_NO_NUMBER) or (start.startswith("what") and not _WHAT_NUMBER.match(question)):
@@ -95,9 +96,7 @@ def mismatch(question: str, gap: Gap, statement: str) -> str | None:
     words = content_words(question) & content_words(sentence)
     if len(words) < max(1, min(2, len(content_words(question) - _ASKING) // 2)):
         return "words"
-    rivals = (g for g in gaps(sentence) if g.at != gap.at and number_kind(g) == number_kind(gap))
-    best = max((_nearness(words, g) for g in rivals), default=Fraction(0))
-    return "nearer" if _nearness(words, gap) < best else None
+    return "nearer" if _nearest(words, gap, _rivals(question, gap)) else None
 
 
 def number_kind(gap: Gap) -> NumberKind:
@@ -117,7 +116,7 @@ def _money(text: str, statement: str) -> bool:
 
 def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
     """Tell whether the question asks for a share where the number is one, for money where it is money, for its noun."""
-    after = re.findall(r"[A-Za-z]+", gap.behind)
+    after = _LETTERS.findall(gap.behind)
     kind = number_kind(gap)
     if kind == "money":
         return _money(question, statement)
@@ -125,27 +124,46 @@ def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
         return bool((_SHARE if kind == "share" else _TIMES).search(question))
     if _SHARE.search(question) or ("how many" not in question.lower() and _TIMES.search(question)):
         return False
-    asked = HOW_MANY.search(question)
     near = content_words(" ".join(after[:4])) or content_words(gap.sentence)
     if after and after[0].lower() in _COMPARED and after[0].lower() not in question.lower():
         return False
-    if asked is None:
+    wanted = _counted(question)
+    if not HOW_MANY.search(question):
         costs = _money(question, statement) and _money(gap.sentence[max(gap.at - 20, 0) : gap.at], statement)
         if _PRICE.match(question):
             return costs
         return not question.lower().startswith("what") or bool(near & content_words(question)) or costs
     beside = gap.behind.lstrip()[:1].isalpha()
     elided = not beside or not content_words(after[0]) or after[0].lower() in ("each", "more", "per")
-    wanted = content_words(f"{asked[1]} {asked[2] or ''}")
     return bool(wanted & (content_words(gap.sentence) if elided else near))
 
 
-def _nearness(words: set[str], gap: Gap) -> Fraction:
-    """Add up, over the words, how near each stands to the number; a turn of the sentence between them is three words."""
+def _counted(question: str) -> set[str]:
+    """Return the words for what `how many` asks for; none where a question does not say so."""
+    asked = HOW_MANY.search(question)
+    return content_words(f"{asked[1]} {asked[2] or ''}") if asked else set()
+
+
+def _rivals(question: str, gap: Gap) -> list[Gap]:
+    """Return the other numbers of the sentence that are of the same kind and count what is asked for."""
+    counted = _counted(question)
+    others = (g for g in gaps(gap.sentence) if g.at != gap.at and number_kind(g) == number_kind(gap))
+    return [g for g in others if not counted or counted & content_words(" ".join(_LETTERS.findall(g.behind)[:2]))]
+
+
+def _nearest(words: set[str], gap: Gap, rivals: list[Gap]) -> bool:
+    """Tell whether one of the rivals is the nearest to more of the words than the gap is; a tie counts for all in it."""
     places = word_places(gap.sentence)
-    total = Fraction(0)
+    votes = [0] * (1 + len(rivals))
     for word in words:
-        far = [between(gap, start, len(text)) for start, text in places if word in content_words(text)]
-        if far:
-            total += Fraction(1, 1 + min(3 * turns + words for turns, words in far))
-    return total
+        at = [(start, len(text)) for start, text in places if word in content_words(text)]
+        far = [min((_far(number, *place) for place in at), default=math.inf) for number in (gap, *rivals)]
+        for i, distance in enumerate(far):
+            votes[i] += distance == min(far) < math.inf
+    return votes[0] < max(votes)
+
+
+def _far(gap: Gap, start: int, length: int) -> int:
+    """Return how many words lie between; a turn of the sentence is three."""
+    turns, words = between(gap, start, length)
+    return 3 * turns + words
