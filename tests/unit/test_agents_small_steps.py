@@ -107,15 +107,11 @@ def test_the_numbers_that_can_be_hidden(statement: str, marked: list[str]) -> No
         ("The team has won 2 games and tied [2].", "How many games did the team win?", "nearer"),
         ("The team won [1] game and drew 3.", "How many games did the team win?", None),
         (
-            "Ann reels a total of [6] fishes per day, Jo reels 4 fishes per day and Al reels 8 fishes per day.",
-            "How many fishes did Ann reel per day?",
+            "A mole stores 90 beetles to last it [four] spring weeks.",
+            "How many spring weeks has the mole beetles?",
             None,
         ),
-        (
-            "A ferry can carry 10 cars on the upper deck, [30] on the lower deck, and 50 on the long quay side.",
-            "How many cars on the lower deck?",
-            None,
-        ),
+        ("A mole stores [90] beetles to last it four spring weeks.", "How many weeks has the mole beetles?", "nearer"),
         (
             "The plane has 10 seats in first class, and [30] in business class.",
             "How many seats are in first class?",

@@ -3,8 +3,9 @@
 Writers of half a billion parameters see that sentence alone, and often ask for something else in it.
 """
 
-import math
 import re
+from collections.abc import Iterator
+from fractions import Fraction
 from typing import Literal
 
 from orcamath.agents.gaps import HOW_MANY, Gap, about_another, between, gaps, word_places
@@ -82,7 +83,7 @@ def mismatch(question: str, gap: Gap, statement: str) -> str | None:
     """Name the rule by which a question made of the gap's sentence alone does not ask for its number; None where it does.
 
     `no_number` is asked for; something `worked_out` is; its `kind` is another; it is `about_another` number; its `words` are
-    others; another number of its sentence, which counts what is asked for, is `nearer` to more of them.
+    others; another number of its sentence, which counts what is asked for, is `nearer`.
     """
     sentence, start = gap.sentence, question.lower()
     if start.startswith(_NO_NUMBER) or (start.startswith("what") and not _WHAT_NUMBER.match(question)):
@@ -96,7 +97,8 @@ def mismatch(question: str, gap: Gap, statement: str) -> str | None:
     words = content_words(question) & content_words(sentence)
     if len(words) < max(1, min(2, len(content_words(question) - _ASKING) // 2)):
         return "words"
-    return "nearer" if _nearest(words, gap, _rivals(question, gap)) else None
+    best = max((_nearness(words, g) for g in _rivals(question, gap)), default=Fraction(0))
+    return "nearer" if _nearness(words, gap) < best else None
 
 
 def number_kind(gap: Gap) -> NumberKind:
@@ -127,7 +129,6 @@ def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
     near = content_words(" ".join(after[:4])) or content_words(gap.sentence)
     if after and after[0].lower() in _COMPARED and after[0].lower() not in question.lower():
         return False
-    wanted = _counted(question)
     if not HOW_MANY.search(question):
         costs = _money(question, statement) and _money(gap.sentence[max(gap.at - 20, 0) : gap.at], statement)
         if _PRICE.match(question):
@@ -135,7 +136,7 @@ def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
         return not question.lower().startswith("what") or bool(near & content_words(question)) or costs
     beside = gap.behind.lstrip()[:1].isalpha()
     elided = not beside or not content_words(after[0]) or after[0].lower() in ("each", "more", "per")
-    return bool(wanted & (content_words(gap.sentence) if elided else near))
+    return bool(_counted(question) & (content_words(gap.sentence) if elided else near))
 
 
 def _counted(question: str) -> set[str]:
@@ -144,26 +145,21 @@ def _counted(question: str) -> set[str]:
     return content_words(f"{asked[1]} {asked[2] or ''}") if asked else set()
 
 
-def _rivals(question: str, gap: Gap) -> list[Gap]:
-    """Return the other numbers of the sentence that are of the same kind and count what is asked for."""
+def _rivals(question: str, gap: Gap) -> Iterator[Gap]:
+    """Yield the other numbers of the sentence that are of the same kind and count what is asked for."""
     counted = _counted(question)
-    others = (g for g in gaps(gap.sentence) if g.at != gap.at and number_kind(g) == number_kind(gap))
-    return [g for g in others if not counted or counted & content_words(" ".join(_LETTERS.findall(g.behind)[:2]))]
+    for g in gaps(gap.sentence):
+        beside = content_words(" ".join(_LETTERS.findall(g.behind)[:2]))
+        if g.at != gap.at and number_kind(g) == number_kind(gap) and (not counted or counted & beside):
+            yield g
 
 
-def _nearest(words: set[str], gap: Gap, rivals: list[Gap]) -> bool:
-    """Tell whether one of the rivals is the nearest to more of the words than the gap is; a tie counts for all in it."""
+def _nearness(words: set[str], gap: Gap) -> Fraction:
+    """Add up, over the words, how near each stands to the number; a turn of the sentence between them is three words."""
     places = word_places(gap.sentence)
-    votes = [0] * (1 + len(rivals))
+    total = Fraction(0)
     for word in words:
-        at = [(start, len(text)) for start, text in places if word in content_words(text)]
-        far = [min((_far(number, *place) for place in at), default=math.inf) for number in (gap, *rivals)]
-        for i, distance in enumerate(far):
-            votes[i] += distance == min(far) < math.inf
-    return votes[0] < max(votes)
-
-
-def _far(gap: Gap, start: int, length: int) -> int:
-    """Return how many words lie between; a turn of the sentence is three."""
-    turns, words = between(gap, start, length)
-    return 3 * turns + words
+        far = [between(gap, start, len(text)) for start, text in places if word in content_words(text)]
+        if far:
+            total += Fraction(1, 1 + min(3 * turns + words for turns, words in far))
+    return total
