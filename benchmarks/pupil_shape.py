@@ -5,7 +5,7 @@ import json
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -181,13 +181,15 @@ class Meter:
 
     CPU: CPU seconds of this process, and its peak resident memory less what was resident at first, so a process a run. CUDA:
     the wall clock between two synchronisations, and the allocator's peak. FLOPs: matrix products with the weights alone, 2 a
-    weight and token forwards and 4 more backwards; attention's own are left out.
+    weight and token forwards and 4 more backwards, of the head at the positions that are projected; attention's own are left
+    out, and what is computed again for the backward pass.
     """
 
     def __init__(self, device: str = "cpu") -> None:
         self.device, self.seconds = device, 0.0
-        self.tokens = self.flops = self.passes = 0
+        self.tokens = self.passes = 0
         """Tokens forwarded, padding and reference included; passes over them: one forwards, two more backwards."""
+        self.flops: int | torch.Tensor = 0
         if device == "cuda":
             gc.collect()
             torch.cuda.empty_cache()
@@ -196,26 +198,37 @@ class Meter:
 
     def count(self, model: Any) -> Any:
         """Count what a model forwards from now on; returns it."""
-        within, out = model.get_input_embeddings().weight, model.get_output_embeddings().weight
-        body = sum(p.numel() for p in model.parameters()) - sum({id(w): w.numel() for w in (within, out)}.values())
+        within, out = model.get_input_embeddings(), model.get_output_embeddings()
+        head, ends = out.weight.numel(), {id(m.weight): m.weight.numel() for m in (within, out)}
+        body = sum(p.numel() for p in model.parameters()) - sum(ends.values())
 
-        def hook(n_weights: int, *, is_token: bool) -> Callable[..., None]:
-            def count(_module: Any, _given: Any, made: torch.Tensor) -> None:
-                n = made.numel() // made.shape[-1]
-                self.tokens += n * is_token
-                self.passes += n * is_token * (3 if torch.is_grad_enabled() else 1)
-                self.flops += n * n_weights * (6 if torch.is_grad_enabled() else 2)
+        def embedded(_module: Any, _given: Any, made: torch.Tensor) -> None:
+            n = made.numel() // made.shape[-1]
+            self.tokens += n
+            self.passes += n * (3 if torch.is_grad_enabled() else 1)
+            self._ran(body, n)
 
-            return count
+        def projected(_module: Any, _given: Any, made: torch.Tensor) -> None:
+            self._ran(head, made.numel() // made.shape[-1])
 
-        model.get_input_embeddings().register_forward_hook(hook(body, is_token=True))
-        model.get_output_embeddings().register_forward_hook(hook(out.numel(), is_token=False))
+        def fused(_module: Any, _given: Any, made: Any) -> None:
+            # TRL reads the head's weights past its module: at positions with a label on CUDA, at all of them elsewhere
+            if (mask := getattr(made, "label_mask", None)) is not None:
+                self._ran(head, mask.sum() if mask.is_cuda else mask.numel())
+
+        within.register_forward_hook(embedded)
+        out.register_forward_hook(projected)
+        model.register_forward_hook(fused)
         return model
+
+    def _ran(self, n_weights: int, n: int | torch.Tensor) -> None:
+        if torch._C._current_graph_task_id() == -1:  # else a backward pass computes it again
+            self.flops += n * n_weights * (6 if torch.is_grad_enabled() else 2)
 
     def took(self) -> dict[str, float]:
         """Return what was seen, as a job prints it."""
         peak = torch.cuda.max_memory_allocated() / 1e9 if self.device == "cuda" else resident("VmHWM") - self._at_first
-        seen = {"forwarded": self.tokens, "passes": self.passes, "flops": self.flops}
+        seen = {"forwarded": self.tokens, "passes": self.passes, "flops": int(self.flops)}
         return {"seconds": self.seconds, "peak_gb": peak, **seen}
 
     def __enter__(self) -> "Meter":

@@ -95,7 +95,12 @@ def settled(judged: Sequence[Judged], alike: int) -> bool:
 
 
 def common_contradiction(exercise: Exercise, judged: Sequence[Judged]) -> str | None:
-    """Return the one answer that more than half of the samples (two at least) give where none reaches the label."""
+    """Return the one answer that more than half of the samples (two at least) give where none reaches the label.
+
+    Whatever the label is: a known answer may be wrong as a teacher's may, since the number that an agent hid need not be what
+    its question asks for. A mistake that a student always makes looks the same; without a right sample there is nothing to learn
+    from it, and what is grown from a wrong label inherits it.
+    """
     wrong = [j.attempt.text for j in judged if j.outcome == "disagrees"]
     if len(wrong) < 2 or any(j.outcome == "agrees" for j in judged):
         return None

@@ -1,5 +1,6 @@
 """Every benchmark runs as a program, takes `--json`, and prints one object and nothing else on stdout."""
 
+import importlib
 import json
 import runpy
 import sys
@@ -8,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+
+from orcamath.student import logprobs
+from orcamath.student.head import holds
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 TEXTS = {p.stem: p.read_text(encoding="utf-8") for p in FOLDER.glob("*.py")}
@@ -181,6 +186,40 @@ def test_every_stage_for_a_gpu_is_written_to_the_file_as_it_ends(
     assert len(printed["stages"]) == 6
     assert all(said <= set(stage) for stage in printed["stages"].values())
     assert '"error"' not in out.read_text()
+
+
+@pytest.mark.parametrize("way", ["whole", "in slices", "by TRL"])
+def test_a_meter_counts_the_head_once_however_it_is_run(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(FOLDER))
+    shape = importlib.import_module("pupil_shape")
+    meter, model = shape.Meter(), shape.make_model()
+    body = sum(p.numel() for p in model.parameters()) - 820 * 128  # tied
+    if way == "by TRL":
+        pytest.importorskip("trl.trainer.utils").add_fused_lm_head(model)
+    meter.count(model)
+    ids = torch.arange(3, 33).reshape(2, 15)
+    monkeypatch.setattr(logprobs, "MAX_LOGITS", 820 * 4)
+
+    def forward() -> torch.Tensor:
+        made: torch.Tensor
+        if way == "whole":
+            made = model(ids).logits
+        elif way == "by TRL":
+            made = model(ids, labels=ids, fused_lm_head=True).log_probs
+        else:
+            rows = [(row[:5], row[5:]) for row in ids.tolist()]
+            made = logprobs.score_rows(model, rows)
+        return made.sum()
+
+    holds(model)  # asked once a model, which is no work of the training's
+    meter.tokens = meter.passes = meter.flops = 0
+    forward().backward()
+    read, predicted = {"whole": (30, 30), "in slices": (28, 20), "by TRL": (30, 28)}[way]
+    assert meter.took()["flops"] == 6 * (read * body + predicted * 820 * 128)
+    with torch.no_grad():
+        forward()
+    assert meter.took()["flops"] == 8 * (read * body + predicted * 820 * 128)
+    assert (meter.tokens, meter.passes) == (2 * read, 4 * read)
 
 
 def test_each_is_tried_here_or_named_as_one_to_run_by_hand() -> None:

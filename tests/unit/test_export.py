@@ -15,6 +15,7 @@ from orcamath.export.places import MARK
 from orcamath.export.terms import terms_of
 from orcamath.export.whole import Exported, export_table
 from orcamath.records import Lesson, Problem, Rejected
+from orcamath.stages.start_from import StartSettings, verdicts_from
 from orcamath.store.artifacts import Artifact, Output
 from scripted import Bench
 
@@ -81,6 +82,59 @@ def test_lessons_are_what_the_student_of_the_round_learned_from(tmp_path: Path) 
     stages["gate"] = holding(*LESSONS[:2])
     stages |= {"gate 3": holding(*LESSONS), "gate 12": holding(LESSONS[0])}
     assert [exported(n) for n in (1, 2, 3, 4, 12, None)] == [2, 2, 5, 5, 1, 1]
+
+
+def test_problems_are_those_of_every_round_of_growing_each_once(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "bench")
+    some = [Problem.make(f"What is {i} + 1?", "seed", "own") for i in range(6)]
+
+    def asked(stages: dict[str, Artifact], number: int | None = None) -> list[str]:
+        made = export_table(stages, "problems", "jsonl", tmp_path / "p.jsonl", number=number, replace=True)
+        return [json.loads(line)["id"] for line in made.path.read_text("utf-8").splitlines()]
+
+    later = {"collect 3": bench.table([some[0], *some[3:5]]), "collect 12": bench.table(some[4:])}
+    stages = {"seeds": bench.table(some[:1]), "collect": bench.table(some[:3]), **later}
+    assert asked(stages) == [p.id for p in some]
+    assert [len(asked(stages, n)) for n in (1, 2, 3, 11, 12)] == [3, 3, 5, 5, 6]
+    assert asked({"problems": bench.table(some[:2]), **later}) == [some[i].id for i in (0, 1, 3, 4, 5)]
+    assert asked({"lessons": bench.table([], "lessons"), **later}) == [some[i].id for i in (0, 3, 4, 5)]
+
+
+def test_attempts_of_a_run_that_began_with_verdicts(tmp_path: Path) -> None:
+    file = tmp_path / "judged.jsonl"
+    rows = [("1 + 1?", "2", True), ("1 + 1?", "3", False), ("2 + 2?", "five or four", None)]
+    file.write_text("".join(json.dumps({"question": q, "response": r, "label": x}) + "\n" for q, r, x in rows))
+    settings = StartSettings(stage="verdicts", path=str(file))
+    own = {"verdicts": Bench(tmp_path / "bench").run(lambda out: verdicts_from(out, settings) and None)}
+    for number in (None, 2):
+        made = export_table(own, "attempts", "jsonl", tmp_path / "a.jsonl", number=number, replace=True)
+        found = [json.loads(line) for line in made.path.read_text("utf-8").splitlines()]
+        assert [(r["question"], r["response"], r["outcome"]) for r in found] == [
+            ("1 + 1?", "2", "agrees"),
+            ("1 + 1?", "3", "disagrees"),
+            ("2 + 2?", "five or four", "unjudged"),
+        ]
+    with pytest.raises(UsageError, match="no round 3 of `judge`; known: 2"):
+        export_table(own, "attempts", "jsonl", tmp_path / "b.jsonl", number=3)
+    with pytest.raises(UsageError, match=r"no lessons yet, but attempts \(`verdicts`\), verdicts \(`verdicts`\);"):
+        export_table(own, "lessons", "jsonl", tmp_path / "b.jsonl")
+
+
+def test_who_asks_for_what_a_run_lacks_is_told_what_it_has(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "bench")
+    stages = {"benchmarks": bench.table([], "problems"), "gate": bench.tables(problems=[], lessons=LESSONS)}
+    stages |= {"online 2": bench.table([], "rollouts")}
+    has = r"problems \(`gate`\), lessons \(`gate`\), rollouts \(`online 2`\)"
+    for what, lacks in (
+        ("attempts", "stage `judge`"),
+        ("preferences", "stage `preferences`"),
+        ("problems", "problems"),
+    ):
+        with pytest.raises(UsageError, match=rf"no {lacks} yet, but {has}; `orcamath status`"):
+            export_table(stages, what, None, tmp_path / "x.jsonl")
+    with pytest.raises(UsageError, match="no problems yet; `orcamath status`"):
+        export_table({"benchmarks": stages["benchmarks"]}, "problems", None, tmp_path / "x.jsonl")
+    assert [p.name for p in tmp_path.iterdir()] == ["bench"]
 
 
 def test_chat_messages_and_turns(taught: Artifact, tmp_path: Path) -> None:

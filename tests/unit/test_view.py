@@ -209,6 +209,29 @@ def test_long_texts_are_cut_with_their_length_unless_all_is_asked(tmp_path: Path
     assert "characters shown" not in rendered(found, full=True)
 
 
+def test_all_that_is_asked_for_is_all_that_is_stored(tmp_path: Path) -> None:
+    def long(of: str) -> str:
+        return f"{of} " * 300 + f"ends {of}"
+
+    mine = Problem.make("Why?", "seed", "x", options=(long("option"), "2"), answer=long("answer"), answer_from="gold")
+    asked = Exercise(problem_id=mine.id, question=mine.question, reference=long("reference"), label="teacher")
+    tried = Attempt.make(mine.id, 0, long("attempt"), "s", token_ids=None, finish_reason="stop")
+    bench, sides = Bench(tmp_path), (Response(text=long("lent"), origin="off_topic"),)
+    said = Verdict(attempt_id=tried.id, problem_id=mine.id, outcome="disagrees", by="m", reason=long("reason"))
+    stages = [
+        bench.tables(problems=[mine, Problem.make(long("child"), "suggester_editor", "x", parents=(mine.id,))]),
+        bench.tables(exercises=[asked], attempts=[tried], verdicts=[said]),
+        bench.tables(preferences=[Preference(problem_id=mine.id, question="Why?", positives=(), negatives=sides)]),
+        bench.run(
+            lambda out: out.reject(Rejected(item=mine.id, reason="x", detail=long("detail"), text=long("reject")))
+        ),
+    ]
+    told = rendered(ancestry(stages, mine.id), full=True)
+    for of in ("option", "answer", "reference", "attempt", "reason", "lent", "child", "detail", "reject"):
+        assert f"ends {of}" in told, of
+    assert "characters shown" not in told
+
+
 def test_a_large_family_is_counted_and_its_first_shown(tmp_path: Path) -> None:
     children = [Problem.make(f"{i}?", "ask_me_anything", "x", parents=(SEED.id,)) for i in range(100)]
     found = ancestry([stage(Bench(tmp_path), ("problems", [SEED, *children]))], SEED.id)

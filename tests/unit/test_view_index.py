@@ -16,6 +16,7 @@ from orcamath.store.facts import Facts
 from orcamath.store.ledger import Ledger
 from orcamath.store.seals import read_sealed, write_sealed
 from orcamath.view import index
+from orcamath.view.calls import RememberedCalls, latest_calls
 from orcamath.view.find import Query, facets, page, record_totals
 from orcamath.view.opened import Opened
 from orcamath.view.whole import whole
@@ -117,6 +118,57 @@ def test_a_call_that_was_forgotten_is_not_shown_as_the_one_that_has_its_number_n
         (row,) = page(db, Query("calls")).rows
         assert whole(db, row["id"], run.spelling()) is None
     run.index.close()
+
+
+@pytest.mark.parametrize("again", [("three",), ("three", "four", "five"), ("two", "three")])
+def test_calls_that_have_the_numbers_of_forgotten_ones_are_listed(again: tuple[str, ...], tmp_path: Path) -> None:
+    folder, store = make_run(tmp_path)
+    ask(store, "writer-1", "one")
+    ask(store, "student-1", "two", "too")
+    point(folder, "calling", seal(store, "calling", lambda _: Facts.of({"called": True}), "writer-1"))
+    run = Opened(folder, store)
+    run.update()
+    ledger = Ledger(store.root / "ledger")
+    ledger.forget(["student-1"])  # another run's, behind all that this one asked
+    ledger.close()
+    ask(store, "writer-1", *again)
+    run.update()
+    run.update()
+    with run.reading() as db:
+        rows = page(db, Query("calls")).rows
+        assert sorted(r["head"] for r in rows) == sorted(f"So {text}" for text in ("one", *again))
+        assert all(whole(db, r["id"], run.spelling()) is not None for r in rows)
+    inode = run.index.path.stat().st_ino
+    ask(store, "writer-1", "six")
+    run.update()
+    assert (totals(run)["calls"], run.index.path.stat().st_ino) == (
+        2 + len(again),
+        inode,
+    )  # gone on with, not begun again
+    run.index.close()
+
+
+def test_the_newest_calls_are_of_the_shard_that_was_written_last(tmp_path: Path) -> None:
+    first, second = Ledger(tmp_path), Ledger(tmp_path)
+
+    def put(ledger: Ledger, *texts: str) -> None:
+        for text in texts:
+            request = Request((Message("user", text),))
+            ledger.put(request, "m", Reply(request.key("m"), text))
+        ledger.commit()
+
+    def newest(n: int) -> list[str]:
+        return [call.reply.text for call in latest_calls(RememberedCalls(tmp_path, frozenset()), n)]
+
+    put(first, *"abc")
+    put(second, *"xyz")  # a process beside the first has a shard of its own
+    assert (newest(2), newest(5)) == (["z", "y"], ["z", "y", "x", "c", "b"])
+    second.close()
+    put(first, "d")
+    assert newest(6) == ["d", "c", "b", "a", "z", "y"]
+    first.close()
+    Ledger(tmp_path).counts()
+    assert newest(3) == ["d", "c", "b"]  # opened, not written
 
 
 def test_a_run_that_lies_elsewhere_now_shows_its_records_from_there(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ def _one_solution(text: str) -> str:
 
 
 def _with_options(problem: Problem) -> str:
-    """Put the choices below the question, where it does not list them itself."""
+    """Put the choices below the question, unless the text of every one stands in it somewhere."""
     missing = [o for o in problem.options if o not in problem.question]
     if not missing:
         return problem.question

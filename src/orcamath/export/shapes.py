@@ -3,7 +3,6 @@
 In → a run's stages by label (`gate`, `practice 2`, …); out → rows, streamed, in the order of the sealed tables.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -21,7 +20,8 @@ __all__ = ["FOLDERS", "SHAPES", "Shape", "Stages", "last_round"]
 
 Stages = Mapping[str, Artifact]
 """Label → sealed artifact, in the order the stages were made."""
-_GATE = re.compile(r"gate( \d+)?")
+_TABLES = ("problems", "lessons", "attempts", "verdicts", "rollouts", "preferences")
+"""What is told of a run that lacks something."""
 FOLDERS = ("hub",)
 """Forms that are a folder: Parquet and a data card."""
 
@@ -36,10 +36,9 @@ class Shape(NamedTuple):
 
 def last_round(stages: Stages, stage: str, wanted: int | None) -> int:
     """Return the round asked for, or the last one there is. Raises UsageError naming those there are."""
-    numbers = [label.split(" ")[1] for label in stages if label.startswith(f"{stage} ")]
-    rounds = [int(number) for number in numbers if number.isdigit()]  # `2.1` is a spell of round 2
+    rounds = _by_round(stages, stage)
     if not rounds:
-        raise UsageError(f"this run (or arm) has no stage `{stage}` yet; arms are named with --arm")
+        raise _missing(stages, f"stage `{stage}`")
     if wanted is None:
         return max(rounds)
     if wanted not in rounds:
@@ -47,22 +46,54 @@ def last_round(stages: Stages, stage: str, wanted: int | None) -> int:
     return wanted
 
 
-def _holding(stages: Stages, table: str, among: Iterable[str]) -> Artifact:
-    for label in among:
-        if label in stages and stages[label].has(table):
-            return stages[label]
-    raise UsageError(f"this run has no {table} yet; run it further (`orcamath status` says how far it is)")
+def _by_round(stages: Stages, stage: str) -> dict[int, Artifact]:
+    """Return round → what a stage made in it; the first one that bears no number is of round 1."""
+    found = {}
+    for label, artifact in stages.items():
+        name, _, number = label.partition(" ")
+        if name == stage and (number or "1").isdigit():  # `2.1` is a spell of round 2
+            found[int(number or 1)] = artifact
+    return found
+
+
+def _missing(stages: Stages, what: str) -> UsageError:
+    """Say what a run lacks, and what it has."""
+    own = [(label, made) for label, made in stages.items() if label not in ("benchmarks", "unseen")]
+    held = {table: label for label, made in own for table in _TABLES if made.has(table)}
+    has = ", ".join(f"{table} (`{label}`)" for table, label in held.items())
+    return UsageError(
+        f"this run (or arm) has no {what} yet{f', but {has}' if has else ''}; `orcamath status` says how far it is, --arm names "
+        f"an arm"
+    )
 
 
 def _lessons(stages: Stages, number: int | None) -> Iterator[Lesson]:
     """Read what the student of an iteration learned from: rounds that grow have a gate of their own behind the first."""
-    rounds = {int(label.partition(" ")[2] or 1): label for label in stages if _GATE.fullmatch(label)}
-    gated = [rounds[n] for n in sorted(rounds, reverse=True) if number is None or n <= number]
-    return _holding(stages, "lessons", (*gated, "review", "teach", "lessons")).read(Lesson)
+    gates = _by_round(stages, "gate")
+    gated = [gates[n] for n in sorted(gates, reverse=True) if number is None or n <= number]
+    ungated = [stages[label] for label in ("review", "teach", "lessons") if label in stages]
+    for made in (*gated, *ungated):
+        if made.has("lessons"):
+            return made.read(Lesson)
+    raise _missing(stages, "lessons")
 
 
-def _problems(stages: Stages, _: int | None) -> Iterator[Problem]:
-    return _holding(stages, "problems", ("collect", "problems", "seeds")).read(Problem)
+def _problems(stages: Stages, number: int | None) -> Iterator[Problem]:
+    """Read what there was to teach up to a round: rounds that grow collect their own, beside those of the first."""
+    collected = _by_round(stages, "collect")
+    begun = [stages[label] for label in ("problems", "seeds") if label in stages][:1] if 1 not in collected else []
+    parts = [*begun, *(collected[n] for n in sorted(collected) if number is None or n <= number)]
+    if not parts:
+        raise _missing(stages, "problems")
+    return _each_once(problem for part in parts for problem in part.read(Problem))
+
+
+def _each_once(problems: Iterable[Problem]) -> Iterator[Problem]:
+    seen = set[str]()
+    for problem in problems:
+        if problem.id not in seen:
+            seen.add(problem.id)
+            yield problem
 
 
 def _preferences(stages: Stages, number: int | None) -> Iterator[Preference]:
@@ -71,6 +102,10 @@ def _preferences(stages: Stages, number: int | None) -> Iterator[Preference]:
 
 def _attempts(stages: Stages, number: int | None) -> Iterator[dict[str, object]]:
     """Yield every sample with what it was held against and what was said of it; verdicts are in the attempts' order."""
+    if (
+        own := stages.get("verdicts")
+    ) is not None:  # the user's own answers: they stand for the first round of practice
+        stages = {**stages, "practice 2": own, "judge 2": own}
     n = last_round(stages, "judge", number)
     practised = stages.get(f"reask {n}", stages[f"practice {n}"])
     judged = stages.get(f"reask {n}", stages[f"judge {n}"])

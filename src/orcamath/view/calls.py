@@ -6,7 +6,7 @@ with its prompt as text, also where a student was asked by token ids.
 
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from orcamath.store.ledger_format import LEDGER_VERSION, Unreadable, join, unpac
 from orcamath.store.sqlite_errors import FAILED
 from orcamath.view.kinds import IndexEntry
 
-__all__ = ["RememberedCall", "RememberedCalls", "latest_calls", "models_of", "new_calls", "one_call"]
+__all__ = ["RememberedCall", "RememberedCalls", "key_at", "latest_calls", "models_of", "new_calls", "one_call"]
 
 GROUP = 500
 _SELECT = """SELECT c.id, m.fingerprint, c.key, c.draw, p.body, x.body, c.reply FROM calls c JOIN models m ON m.id = c.model
@@ -105,13 +105,34 @@ def new_calls(
             after = rows[-1][0]
 
 
+def key_at(shard: Path, number: int) -> str:
+    """Return the key of the call that has a number, empty where none has: a number is given again once its call is dropped."""
+    with _reading(shard) as db:
+        row = db.execute("SELECT key FROM calls WHERE id = ?", (number,)).fetchone()
+    return row[0].hex() if row is not None and isinstance(row[0], bytes) else ""
+
+
 def latest_calls(calls: RememberedCalls, n: int) -> list[RememberedCall]:
-    """Return the newest calls of every shard, the newest first, of whatever model: a run's first stage names none yet."""
-    found = []
-    for shard in calls.shards():
+    """Return the `n` newest calls, the newest first, of whatever model: a run's first stage names none yet.
+
+    Calls bear no time: those of the shard that was written last come before those of any other.
+    """
+    found = list[RememberedCall]()
+    for shard in sorted(calls.shards(), key=_written_at, reverse=True):
         with _reading(shard) as db:
-            found += [_call(row) for row in db.execute(f"{_SELECT} ORDER BY c.id DESC LIMIT ?", (n,))]
+            query = f"{_SELECT} ORDER BY c.id DESC LIMIT ?"
+            found += [_call(row) for row in db.execute(query, (n - len(found),))]
     return found
+
+
+def _written_at(shard: Path) -> int:
+    """Return when a shard was written last; its log is empty where it was only opened, and goes when its writer ends."""
+    times = [0]
+    for file in (shard, shard.with_name(f"{shard.name}-wal")):
+        with suppress(FileNotFoundError):
+            if (found := file.stat()).st_size:
+                times.append(found.st_mtime_ns)
+    return max(times)
 
 
 def one_call(shard: Path, number: int) -> RememberedCall | None:

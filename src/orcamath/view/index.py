@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from orcamath.errors import DataError
 from orcamath.report.arms import Made, key_of
 from orcamath.store.sqlite_errors import FAILED
-from orcamath.view.calls import RememberedCalls, models_of, new_calls
+from orcamath.view.calls import RememberedCalls, key_at, models_of, new_calls
 from orcamath.view.index_schema import JOINED, READ, SCHEMA, VERSION, current, number_of_word
 from orcamath.view.joining import join_verdicts
 from orcamath.view.kinds import FACETS, RECORD_KINDS, IndexEntry, RecordKind, number
@@ -51,6 +51,7 @@ class _Part(NamedTuple):
     id: int
     upto: int
     """The rows of it that are in the index, or the number of the last call that was looked at."""
+    whole: int
 
 
 _Rows = Iterable[tuple[int, int, IndexEntry]]
@@ -69,7 +70,8 @@ class Index:
         self._words: dict[str, int] = {}
         self._unreadable: set[str] = set()
         self._left = 0
-        self._damaged = False
+        self._anew = False
+        """Whether the next update begins it again: it is damaged, or says what is no longer so."""
         self._take()
 
     def _take(self) -> None:
@@ -103,7 +105,7 @@ class Index:
         except (*FAILED, FileNotFoundError) as e:
             if isinstance(e, sqlite3.Error) and (getattr(e, "sqlite_errorcode", None) or 0) & 0xFF in _PASSING:
                 raise DataError(f"the viewer's index `{self.path}` cannot be used now: {e}. Load the page again") from e
-            self._damaged = True
+            self._anew = True
             raise DataError(
                 f"the viewer's index `{self.path}` is damaged ({e}). It is made anew: load the page again in a moment. It can "
                 f"be deleted at any time"
@@ -118,7 +120,7 @@ class Index:
                 self._take()
             if not self.writes:
                 return
-            if self._damaged:
+            if self._anew:
                 self._begin()
             with self.sound():
                 self._add_new(made, calls)
@@ -128,19 +130,17 @@ class Index:
         wanted = {f"{m.artifact.path.name}/{kind.name}": (m, kind) for m, kind in _tables(made)}
         db = self._open()
         try:
-            have, places = self._have(db)
-            if set(have) - set(wanted):  # a changed recipe points elsewhere now
+            have = {source for (source,) in db.execute("SELECT source FROM parts WHERE kind <> 'calls'")}
+            if have - set(wanted):  # a changed recipe points elsewhere now
                 db.close()
                 self._begin()
-                db, have, places = self._open(), {}, {}
-            moved = [(str(_place(*wanted[s])), s) for s in have if places[s] != str(_place(*wanted[s]))]
-            if moved:  # the run, or the store, lies elsewhere now
-                db.executemany("UPDATE parts SET path=? WHERE source=?", moved)
-            new = [source for source in wanted if not have.get(source) and source not in self._unreadable]
+                db = self._open()
+            parts = {s: self._part(db, s, kind.name, m, _place(m, kind)) for s, (m, kind) in wanted.items()}
+            new = [s for s, part in parts.items() if not part.whole and s not in self._unreadable]
             for done, source in enumerate(new):
                 self._left = len(new) - done
                 try:
-                    self._add_table(db, source, *wanted[source])
+                    self._add_table(db, parts[source], *wanted[source])
                 except (OSError, pa.ArrowInvalid) as e:
                     log.warning(
                         "`%s` cannot be read (%s): its records are not listed; `orcamath fsck` mends it", source, e
@@ -149,18 +149,13 @@ class Index:
                 if self._ending.is_set():
                     return
             self._left = 0
-            if new or READ in have.values():
+            if new or any(part.whole == READ for part in parts.values()):
                 join_verdicts(db)
                 sort_mistakes(db, made)
                 db.execute("UPDATE parts SET whole=? WHERE whole=? AND kind <> 'calls'", (JOINED, READ))
             self._add_calls(db, calls)
         finally:
             db.close()
-
-    def _have(self, db: sqlite3.Connection) -> tuple[dict[str, int], dict[str, str]]:
-        """Return how far every table is that was begun, and where it lay then."""
-        rows = db.execute("SELECT source, whole, path FROM parts WHERE kind <> 'calls'").fetchall()
-        return {source: whole for source, whole, _ in rows}, {source: path for source, _, path in rows}
 
     def close(self) -> None:
         """End at the next batch, and let another process write."""
@@ -179,33 +174,35 @@ class Index:
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
         self._words.clear()
-        self._damaged = False
+        self._anew = False
         db = self._open()
         db.executescript(SCHEMA)
         db.execute(f"PRAGMA user_version={VERSION}")
         db.close()
 
-    def _add_table(self, db: sqlite3.Connection, source: str, made: Made, kind: RecordKind) -> None:
-        path = _place(made, kind)
-        part = self._part(db, source, kind.name, made, path)
+    def _add_table(self, db: sqlite3.Connection, part: _Part, made: Made, kind: RecordKind) -> None:
         stage = {"stage": key_of(made.arm, made.label)}
         if (number_of_round := _round_of(made.label)) is not None:
             stage["round"] = number_of_round
         row = 0
-        for batch in pq.ParquetFile(path).iter_batches(BATCH, columns=list(kind.columns)):
+        for batch in pq.ParquetFile(_place(made, kind)).iter_batches(BATCH, columns=list(kind.columns)):
             if self._ending.is_set():
                 return
             first, row = max(row, part.upto), row + batch.num_rows
             if first < row:  # else an earlier viewer read it, and was broken off behind it
                 entries = [kind.entry(values) for values in batch.slice(batch.num_rows - (row - first)).to_pylist()]
                 listed = ((part.id, first + i, entry) for i, entry in enumerate(entries))
-                self._add(db, kind.name, listed, stage, {part.id: row}, once=kind.once)
+                self._add(db, kind.name, listed, stage, {part.id: (row, "")}, once=kind.once)
         db.execute("UPDATE parts SET whole=? WHERE id=?", (READ, part.id))
 
     def _add_calls(self, db: sqlite3.Connection, calls: RememberedCalls) -> None:
         """Add the run's calls; how far they were read is known of each model, since a stage may name one whose calls are old."""
+        if _are_renumbered(db, calls):
+            self._anew = True
+            return
         for shard in calls.shards():
             models, last = models_of(calls, shard)
+            last_key = key_at(shard, last)
             waiting: dict[int, dict[str, int]] = {}
             for model in models:
                 part = self._part(db, f"{shard.name}/{model}", "calls", None, shard.absolute())
@@ -216,13 +213,14 @@ class Index:
                     if self._ending.is_set():
                         return
                     listed = ((parts[model], n, entry) for n, model, entry in group)
-                    self._add(db, "calls", listed, {}, dict.fromkeys(parts.values(), group[-1][0]), once=False)
-                ended = [(last, READ, part) for part in parts.values()]
-                db.executemany("UPDATE parts SET upto=?, whole=? WHERE id=?", ended)
+                    read = group[-1][0], group[-1][2].name
+                    self._add(db, "calls", listed, {}, dict.fromkeys(parts.values(), read), once=False)
+                ended = [(last, last_key, READ, part) for part in parts.values()]
+                db.executemany("UPDATE parts SET upto=?, upto_key=?, whole=? WHERE id=?", ended)
 
     def _part(self, db: sqlite3.Connection, source: str, kind: str, made: Made | None, path: Path) -> _Part:
-        """Return a part, begun where it is new, that is to be read at `path`."""
-        query = "SELECT id, upto, path FROM parts WHERE source=?"
+        """Return a part, begun where it is new, that lies at `path` now, wherever it lay before."""
+        query = "SELECT id, upto, whole, path FROM parts WHERE source=?"
         found = db.execute(query, (source,)).fetchone()
         if found is None:
             of = ("", "") if made is None else (made.arm, key_of(made.arm, made.label))
@@ -230,9 +228,9 @@ class Index:
                 "INSERT INTO parts(source, kind, arm, stage, path) VALUES (?,?,?,?,?)", (source, kind, *of, str(path))
             )
             found = db.execute(query, (source,)).fetchone()
-        elif found[2] != str(path):
+        elif found[3] != str(path):
             db.execute("UPDATE parts SET path=? WHERE id=?", (str(path), found[0]))
-        return _Part(found[0], found[1] if isinstance(found[1], int) else 0)
+        return _Part(found[0], found[1] if isinstance(found[1], int) else 0, found[2])
 
     def _add(
         self,
@@ -240,19 +238,20 @@ class Index:
         kind: str,
         rows: _Rows,
         more: dict[str, str],
-        upto: Mapping[int, int],
+        upto: Mapping[int, tuple[int, str]],
         *,
         once: bool,
     ) -> None:
-        """Write some rows, and how far their parts are with them, in one transaction; of a record that an earlier stage holds
-        only that it is here too."""
+        """Write some rows, and how far their parts are with them (of calls with the key of the last), in one transaction; of a
+        record that an earlier stage holds only that it is here too."""
         db.execute("BEGIN IMMEDIATE")
         for part, row, entry in rows:
             known = _known(db, kind, entry.name) if once else None
             if known is None:
                 known = self._insert(db, kind, part, row, entry, more)
             db.execute("INSERT OR IGNORE INTO held VALUES (?,?)", (known, part))
-        db.executemany("UPDATE parts SET upto=? WHERE id=?", [(row, part) for part, row in upto.items()])
+        ended = [(*read, part) for part, read in upto.items()]
+        db.executemany("UPDATE parts SET upto=?, upto_key=? WHERE id=?", ended)
         db.execute("COMMIT")
 
     def _insert(
@@ -285,6 +284,13 @@ def _tables(made: Iterable[Made]) -> Iterator[tuple[Made, RecordKind]]:
         for kind in RECORD_KINDS.values():
             if m.artifact.has(kind.table):
                 yield m, kind
+
+
+def _are_renumbered(db: sqlite3.Connection, calls: RememberedCalls) -> bool:
+    """Tell whether the last call that was read of a shard is no longer there: only then may a number below it be given again."""
+    query = "SELECT DISTINCT upto, upto_key FROM parts WHERE kind='calls' AND source GLOB ?"
+    read = [(shard, row) for shard in calls.shards() for row in db.execute(query, (f"{shard.name}/*",))]
+    return any(key_at(shard, number) != key for shard, (number, key) in read)
 
 
 def _place(made: Made, kind: RecordKind) -> Path:

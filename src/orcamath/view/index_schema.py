@@ -8,13 +8,13 @@ from orcamath.view.kinds import ALL_KINDS, FACETS
 
 __all__ = ["JOINED", "READ", "SCHEMA", "VERSION", "current", "number_of_word"]
 
-VERSION = 4
+VERSION = 5
 _OWED, READ, JOINED = 0, 1, 2
 """How far a part is: not read to its end; read; and joined with what other parts say of its records."""
 SCHEMA = f"""
 CREATE TABLE parts (id INTEGER PRIMARY KEY, source TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, arm TEXT NOT NULL,
                     stage TEXT NOT NULL, path TEXT NOT NULL, whole INTEGER NOT NULL DEFAULT {_OWED},
-                    upto INTEGER NOT NULL DEFAULT 0);
+                    upto INTEGER NOT NULL DEFAULT 0, upto_key TEXT NOT NULL DEFAULT '');
 CREATE TABLE records (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, part INTEGER NOT NULL, row INTEGER NOT NULL,
                       size INTEGER NOT NULL, {", ".join(f'"{f}" INTEGER' for f in FACETS)});
 CREATE TABLE shown (id INTEGER PRIMARY KEY, name TEXT NOT NULL, problem TEXT NOT NULL, head TEXT NOT NULL);
