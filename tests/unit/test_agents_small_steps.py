@@ -106,12 +106,7 @@ def test_the_numbers_that_can_be_hidden(statement: str, marked: list[str]) -> No
         ("The class had 12 girls and [13] boys.", "How many girls were in the class?", "kind"),
         ("The team has won 2 games and tied [2].", "How many games did the team win?", "nearer"),
         ("The team won [1] game and drew 3.", "How many games did the team win?", None),
-        (
-            "A mole stores 90 beetles to last it [four] spring weeks.",
-            "How many spring weeks has the mole beetles?",
-            None,
-        ),
-        ("A mole stores [90] beetles to last it four spring weeks.", "How many weeks has the mole beetles?", "nearer"),
+        ("A tray has [6] buns and each bun holds 40 raisins.", "How many buns with raisins does it hold?", None),
         (
             "The plane has 10 seats in first class, and [30] in business class.",
             "How many seats are in first class?",
