@@ -1,5 +1,6 @@
 """Solver: the teacher's worked solution to a problem and the short answer it ends in (paper, section 2.4)."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
@@ -114,9 +115,19 @@ def _one_solution(text: str) -> str:
 
 
 def _with_options(problem: Problem) -> str:
-    """Put the choices below the question, unless the text of every one stands in it somewhere."""
-    missing = [o for o in problem.options if o not in problem.question]
-    if not missing:
+    """Put the choices below the question, unless it lists them already."""
+    if _lists(problem.question, problem.options):
         return problem.question
     lettered = [o if _LETTERED.search(o) else f"{letter_of(i)}) {o}" for i, o in enumerate(problem.options)]
     return "\n".join([problem.question, "Answer choices:", *lettered])
+
+
+def _lists(question: str, options: Sequence[str]) -> bool:
+    """Tell whether all choices stand in a question, in their order and each by itself: `5` does not in `5.50` or `15`."""
+    at = 0
+    for option in options:
+        found = re.compile(rf"(?<!\w)(?<!\d[.,/]){re.escape(option)}(?!\w)(?![.,/]\d)").search(question, at)
+        if found is None:
+            return False
+        at = found.end()
+    return True

@@ -50,7 +50,7 @@ class ConfirmFacts(Facts):
     """`confirmed`, `unconfirmed`, `no_answer_known` → problems."""
 
 
-@stage("confirm", version=2, settings=ConfirmSettings, facts=ConfirmFacts)
+@stage("confirm", version=3, settings=ConfirmSettings, facts=ConfirmFacts)
 def confirm(out: Output, settings: ConfirmSettings, taught: Artifact, solver: Remembered) -> ConfirmFacts:
     """Write the lessons as they are, and the problems with what their solutions say of the known answer."""
     out.write("lessons", _kept(out, taught.read(Lesson)))

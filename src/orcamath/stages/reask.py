@@ -67,7 +67,7 @@ class ReaskFacts(SpellFacts):
     """Outcome of a `Settlement` → problems."""
 
 
-@stage("reask", version=1, settings=ReaskSettings, facts=ReaskFacts)
+@stage("reask", version=2, settings=ReaskSettings, facts=ReaskFacts)
 def reask(
     out: Output,
     settings: ReaskSettings,

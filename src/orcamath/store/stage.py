@@ -1,6 +1,6 @@
 """What a stage says of itself, beside its function: name, version, settings, facts. Its type tells what it is made of.
 
-    @stage("teach", version=2, settings=TeachSettings, facts=TeachFacts)
+    @stage("teach", version=3, settings=TeachSettings, facts=TeachFacts)
     def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered) -> TeachFacts: ...
 
 A recipe hands `teach` to its workshop with the settings and the inputs; a wrong or missing one is a type error there. Called
