@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict
 
 from orcamath.identity import Settings, canonical, digest, later, member, outside_digest
+from orcamath.text.choices import with_choices
 
 __all__ = [
     "SCHEMAS",
@@ -91,6 +92,11 @@ class Problem(Record):
     family: str | None = None
     """What problems of one make share: where a benchmark has families, intervals resample these."""
 
+    @property
+    def asked(self) -> str:
+        """The question as it is put to a model: with its choices, where it has any."""
+        return with_choices(self.question, self.options)
+
     @classmethod
     def make(cls, question: str, origin: str, source: str, **fields: Any) -> Self:
         """Build a problem with the id that its content gives it."""
@@ -135,6 +141,11 @@ class Lesson(Record):
     teacher: str
     """Fingerprint of the model that wrote the solution."""
     draw: int = 0
+
+    @property
+    def asked(self) -> str:
+        """The question as it is put to a model: with its choices, where it has any."""
+        return with_choices(self.question, self.options)
 
     @classmethod
     def make(cls, problem: Problem, answer: str, final_answer: str | None, teacher: str, **fields: object) -> Self:
@@ -195,6 +206,11 @@ class Exercise(Record):
     options: tuple[str, ...] = ()
     label: Literal["teacher", "known_answer"]
     """Whose answer the yardstick is: the teacher's (paper), or one known without it (our extension)."""
+
+    @property
+    def asked(self) -> str:
+        """The question as it is put to a model: with its choices, where it has any."""
+        return with_choices(self.question, self.options)
 
 
 class Chosen(Record):

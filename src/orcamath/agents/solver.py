@@ -1,6 +1,5 @@
 """Solver: the teacher's worked solution to a problem and the short answer it ends in (paper, section 2.4)."""
 
-import re
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
@@ -9,7 +8,7 @@ from pydantic import NonNegativeFloat, PositiveInt, model_validator
 from orcamath.agents.driver import CallSettings, TopP
 from orcamath.agents.replies import failed, said
 from orcamath.answers import final_answer, quantities
-from orcamath.answers.wording import gives_up, letter_of
+from orcamath.answers.wording import gives_up
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block
 from orcamath.records import Problem, Rejected
@@ -68,7 +67,7 @@ class Solver:
 
     def request(self, item: Assignment, draw: int) -> Request:
         """Ask for a solution; repeated tries take draws that no other solution of the problem takes."""
-        values = {"problem": block("problem", _with_options(item.problem))}
+        values = {"problem": block("problem", item.problem.asked)}
         return Request(self.prompt.messages(values), sampling=self.settings.sampling(), draw=item.draw + draw * item.n)
 
     def parse(self, reply: Reply, item: Assignment) -> Sequence[Solution | Rejected] | Rejected:
@@ -99,12 +98,6 @@ _ONWARD = pattern(
     ("\n<problem>", "\nNext problem:", "\n Question 2:"),
     ("The question is:", "\nThe problem is easy."),
 )
-_LETTERED = pattern(
-    r"^\(?[A-J] ?[).:]",
-    "a choice that has its letter",
-    ("A) 3", "(b) 3", "C. 3", "d : 3"),
-    ("3", "A pen.", "K) 3"),
-)
 
 
 def _one_solution(text: str) -> str:
@@ -112,22 +105,3 @@ def _one_solution(text: str) -> str:
     answered = text.find("####")
     onward = _ONWARD.search(text, answered) if answered >= 0 else None
     return text[: onward.start()].rstrip() if onward else text
-
-
-def _with_options(problem: Problem) -> str:
-    """Put the choices below the question, unless it lists them already."""
-    if _lists(problem.question, problem.options):
-        return problem.question
-    lettered = [o if _LETTERED.search(o) else f"{letter_of(i)}) {o}" for i, o in enumerate(problem.options)]
-    return "\n".join([problem.question, "Answer choices:", *lettered])
-
-
-def _lists(question: str, options: Sequence[str]) -> bool:
-    """Tell whether all choices stand in a question, in their order and each by itself: `5` does not in `5.50` or `15`."""
-    at = 0
-    for option in options:
-        found = re.compile(rf"(?<!\w)(?<!\d[.,/]){re.escape(option)}(?!\w)(?![.,/]\d)").search(question, at)
-        if found is None:
-            return False
-        at = found.end()
-    return True

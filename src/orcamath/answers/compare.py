@@ -15,9 +15,10 @@ from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import Reading, decimals, near, read
 from orcamath.answers.relations import in_symbols
 from orcamath.answers.units import Demand, asked
-from orcamath.answers.wording import choice_of, gives_up, letter, letter_of, listed, same_text, without_letter
+from orcamath.answers.wording import choice_of, gives_up, letter, listed, same_text, without_letter
 from orcamath.answers.writing import meanings
 from orcamath.records import AnswerKind
+from orcamath.text.choices import letter_of
 from orcamath.text.money import CURRENCY_SIGNS
 
 __all__ = ["likely", "same"]

@@ -6,7 +6,7 @@ from string import ascii_uppercase
 
 from orcamath.answers.latex import plain
 
-__all__ = ["choice_of", "gives_up", "letter", "letter_of", "listed", "same_text", "without_letter"]
+__all__ = ["choice_of", "gives_up", "letter", "listed", "same_text", "without_letter"]
 
 _ARTICLES = re.compile(r"\b(?:the|a|an|mr|mrs|ms|dr)\b\.?")
 _NOT_WORD = re.compile(r"[^\w%°π√+\-/*^=<>.]+|\.(?![0-9])")
@@ -114,11 +114,6 @@ def listed(question: str) -> tuple[str, ...]:
     found = _LISTED.findall(question)
     letters = "".join(name for name, _ in found)
     return tuple(text.strip() for _, text in found) if len(found) > 1 and ascii_uppercase.startswith(letters) else ()
-
-
-def letter_of(place: int) -> str:
-    """Return the letter of a choice, A of the first (0)."""
-    return chr(ord("A") + place)
 
 
 def choice_of(named: str) -> int:

@@ -35,4 +35,4 @@ def worked_examples(n: int, source: SourceSettings, tested: Set[str]) -> tuple[M
             f"`solution`)"
         )
     chosen = nsmallest(n, worked, key=lambda p: digest("shown", p.id))
-    return tuple(m for p in chosen for m in (Message("user", p.question), Message("assistant", p.solution or "")))
+    return tuple(m for p in chosen for m in (Message("user", p.asked), Message("assistant", p.solution or "")))

@@ -60,15 +60,15 @@ def row_of(lesson: Lesson) -> dict[str, object]:
 
 def sft_row(lesson: Lesson) -> dict[str, object]:
     """Return a lesson as `prompt` and `completion`, one turn each: TRL's SFTTrainer counts the completion only."""
-    return {"prompt": turn("user", lesson.question), "completion": turn("assistant", lesson.answer), "id": lesson.id}
+    return {"prompt": turn("user", lesson.asked), "completion": turn("assistant", lesson.answer), "id": lesson.id}
 
 
 def hub_row(lesson: Lesson) -> dict[str, object]:
     """Return a lesson as a row for the hub: COLUMNS, then the same as `prompt` and `completion`."""
-    return {**row_of(lesson), "prompt": turn("user", lesson.question), "completion": turn("assistant", lesson.answer)}
+    return {**row_of(lesson), "prompt": turn("user", lesson.asked), "completion": turn("assistant", lesson.answer)}
 
 
 def chat_row(lesson: Lesson, system: str | None = None) -> dict[str, object]:
     """Return a lesson as chat `messages`, the form that most fine-tuning tools take."""
-    messages = [*turn("user", lesson.question), *turn("assistant", lesson.answer)]
+    messages = [*turn("user", lesson.asked), *turn("assistant", lesson.answer)]
     return {"messages": [*turn("system", system), *messages] if system is not None else messages, "id": lesson.id}

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Literal
 
-from orcamath.answers.wording import letter_of
 from orcamath.errors import RecipeError
 from orcamath.judges.rules import rule, short_reference
 from orcamath.judges.settings import JudgeSettings
@@ -19,6 +18,7 @@ from orcamath.ports import Comparison, Finding, Message, Reply, Request, Samplin
 from orcamath.prompts import Prompt, block, load_prompt
 from orcamath.records import digest
 from orcamath.store.ledger import Remembered
+from orcamath.text.choices import letter_of
 
 __all__ = ["JudgeForm", "ModelJudge", "make", "read_extract", "read_verdict"]
 

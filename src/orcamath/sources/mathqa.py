@@ -7,9 +7,9 @@ read the same. The texts are as published: lower case, tokens set apart, some ra
 import re
 from collections.abc import Iterator
 
-from orcamath.answers.wording import letter_of
 from orcamath.sources.hub_rows import copies
 from orcamath.sources.source import Found, Row, SourceSettings, each, problem_from, text_of
+from orcamath.text.choices import letter_of
 
 __all__ = ["LICENCE", "options_of", "read"]
 

@@ -58,7 +58,7 @@ class EvaluateSettings(Settings):
 def turns_shown(lessons: Artifact, n: int) -> tuple[Message, ...]:
     """Return `n` lessons as turns of a conversation, chosen by a hash of their ids: examples for a base that saw none."""
     chosen = nsmallest(n, lessons.read(Lesson), key=lambda lesson: digest("shown", lesson.id))
-    return tuple(m for x in chosen for m in (Message("user", x.question), Message("assistant", x.answer)))
+    return tuple(m for x in chosen for m in (Message("user", x.asked), Message("assistant", x.answer)))
 
 
 class _Asked(NamedTuple):
@@ -72,7 +72,7 @@ class _Answered(NamedTuple):
     reply: Reply
 
 
-@stage("evaluate", version=5, settings=EvaluateSettings, facts=EvaluateFacts)
+@stage("evaluate", version=6, settings=EvaluateSettings, facts=EvaluateFacts)
 def evaluate(
     out: Output,
     settings: EvaluateSettings,
@@ -140,11 +140,11 @@ def _chosen(benchmarks: Artifact, settings: EvaluateSettings) -> list[Problem]:
 
 
 def _requests(problem: Problem, settings: EvaluateSettings, pose: Pose) -> Iterator[Request]:
-    yield pose(problem.question, Sampling(max_tokens=settings.max_new_tokens), 0)
+    yield pose(problem.asked, Sampling(max_tokens=settings.max_new_tokens), 0)
     if settings.samples > 1:
         sampling = Sampling(settings.temperature, settings.top_p, settings.max_new_tokens)
         for draw in range(1, settings.samples + 1):
-            yield pose(problem.question, sampling, draw)
+            yield pose(problem.asked, sampling, draw)
 
 
 def _answered(asked: Iterator[_Asked], model: Remembered, out: Output) -> Iterator[_Answered]:

@@ -109,7 +109,7 @@ class PracticeFacts(SpellFacts):
     """Problems with a right and a wrong answer."""
 
 
-@stage("practice", version=4, settings=PracticeSettings, facts=PracticeFacts)
+@stage("practice", version=5, settings=PracticeSettings, facts=PracticeFacts)
 def practise(
     out: Output,
     settings: PracticeSettings,
@@ -153,7 +153,7 @@ def sampled(
     def requests() -> Iterator[tuple[Exercise, Request]]:
         for exercise in exercises:
             for draw in draws:
-                yield exercise, pose(exercise.question, sampling, draw)
+                yield exercise, pose(exercise.asked, sampling, draw)
 
     out.progress.begin("practise", len(exercises) * len(draws))
     student.fill((request for _, request in requests()), out.progress)

@@ -164,7 +164,7 @@ def _number(*parts: object) -> int:
     return int(digest(*parts), 16)
 
 
-@stage("preferences", version=3, settings=PreferSettings, facts=PreferFacts)
+@stage("preferences", version=4, settings=PreferSettings, facts=PreferFacts)
 def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts: Artifact) -> PreferFacts:
     """Write `preferences`, one row a practised problem, in the order of the exercises. Raises DataError (see `joined`).
 
@@ -262,7 +262,7 @@ def _preference(exercise: Exercise, found: Sides, max_pairs: int | None, tally: 
     tally["off_topic_pairs"] += n_pairs if n_off_topic else 0
     return Preference(
         problem_id=exercise.problem_id,
-        question=exercise.question,
+        question=exercise.asked,
         positives=found.positives,
         negatives=found.negatives,
         pairs=pairs,

@@ -26,7 +26,7 @@ from orcamath.store.stage import stage
 __all__ = ["judged_together", "practise_more", "practised_together"]
 
 
-@stage("practice", version=2, settings=PracticeSettings, facts=PracticeFacts)
+@stage("practice", version=3, settings=PracticeSettings, facts=PracticeFacts)
 def practise_more(
     out: Output, settings: PracticeSettings, before: Sequence[Round], student: Remembered, pose: Pose
 ) -> PracticeFacts:
@@ -41,7 +41,7 @@ def practise_more(
     return sampled(out, settings, again, draws, student, pose)
 
 
-@stage("practice", version=2, settings=PracticeSettings, facts=PracticeFacts)
+@stage("practice", version=3, settings=PracticeSettings, facts=PracticeFacts)
 def practised_together(out: Output, settings: PracticeSettings, spells: Sequence[Round]) -> PracticeFacts:
     """Write all exercises, and each one's attempts of all spells; the facts say what was saved."""
     until, counts = _until(settings), Counter[str]()

@@ -71,7 +71,7 @@ class VerifierFacts(Facts):
     benchmarks: dict[str, VerifierScore] = Field({})
 
 
-@stage("verifier", version=2, settings=VerifierSettings, facts=VerifierFacts)
+@stage("verifier", version=3, settings=VerifierSettings, facts=VerifierFacts)
 def verified_at_k(
     out: Output,
     settings: VerifierSettings,
@@ -85,7 +85,7 @@ def verified_at_k(
     Books each distinct score as parsed or, where it cannot be read, as failed (`no_score`).
     """
     prompt = load_prompt("verifier", settings.prompt)
-    questions = {p.id: p.question for p in benchmarks.read(Problem)}
+    questions = {p.id: p.asked for p in benchmarks.read(Problem)}
     sampling = Sampling(max_tokens=settings.max_new_tokens)
 
     def request(row: Scored) -> Request:

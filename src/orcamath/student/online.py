@@ -183,7 +183,7 @@ def _judged(run: _Run, number: int, exercises: Sequence[Exercise]) -> Iterator[R
     context = getattr(run.loaded.model.config, "max_position_embeddings", None) or 1 << 20
     asked, whose = [], []
     for exercise in exercises:
-        prompt = encoder.prompt(exercise.question)
+        prompt = encoder.prompt(exercise.asked)
         room = max(0, min(settings.max_new_tokens, context - len(prompt), settings.max_tokens - len(prompt)))
         for draw in range(settings.samples):
             asked.append(Asked(prompt, room, 1.0, 1.0, _seed(settings.seed, number, exercise.problem_id, draw)))

@@ -60,7 +60,7 @@ def _lesson_groups(lessons: Artifact, encoder: Encoder) -> tuple[list[Group], in
     """Tokenise lessons: groups of one right answer, how many were cut, how many prompts leave no room at all."""
     groups, n_cut, n_long = [], 0, 0
     for lesson in lessons.read(Lesson):
-        encoded = encoder.join(encoder.prompt(lesson.question), encoder.answer(lesson.answer))
+        encoded = encoder.join(encoder.prompt(lesson.asked), encoder.answer(lesson.answer))
         if encoded is None:
             n_long += 1
             continue

@@ -57,7 +57,7 @@ def tried_of(exercises: Sequence[Exercise], rollouts: Sequence[Rollout], encoder
     for exercise in exercises:
         own = by_id[exercise.problem_id]
         known = tuple(r.logp for r in own if r.logp is not None)
-        posed = Posed(encoder.prompt(exercise.question), tuple(r.token_ids for r in own))
+        posed = Posed(encoder.prompt(exercise.asked), tuple(r.token_ids for r in own))
         rewards = tuple(REWARD[r.outcome] for r in own)
         found.append(Tried(exercise.problem_id, posed, known if len(known) == len(own) else None, rewards))
     return found

@@ -7,8 +7,8 @@ count; every line of theirs is indented, so that it cannot pass for one of ours.
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from orcamath.answers.wording import letter_of
 from orcamath.records import Preference, Problem, Response
+from orcamath.text.choices import letter_of
 from orcamath.view.ancestry import Ancestry, Practised
 from orcamath.visible import clip, one_line, visible
 
