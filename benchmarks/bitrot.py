@@ -30,7 +30,6 @@ from orcamath.backends.batch_files import Desk
 from orcamath.commands.runs import run_in_folder
 from orcamath.errors import OrcamathError
 from orcamath.ports import Message, Request, Usage
-from orcamath.records import SCHEMAS
 from orcamath.report.arms import arms_of
 from orcamath.store.artifacts import Output, Store
 from orcamath.store.budget import Budget, Price
@@ -39,6 +38,7 @@ from orcamath.store.ledger import Ledger
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.seals import number_of, sealed_number
 from orcamath.store.sqlite_errors import FAILED, connect
+from orcamath.store.tables import SCHEMAS
 from orcamath.student.checkpoint import resume, save_checkpoint
 from orcamath.student.facts import TrainedFacts
 from orcamath.student.model import contents

@@ -1,11 +1,11 @@
 """The nouns of the house: what is read, grown, solved, attempted, judged and preferred.
 
 Records are frozen, refuse unknown fields and carry an id that is a hash of their content, so the same thing has the same
-id in every run. Derived records keep `parents`. `SCHEMAS` maps a table's name to its record and version; files keep both.
+id in every run. Derived records keep `parents`.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,7 +13,6 @@ from orcamath.identity import Settings, canonical, digest, later, member, outsid
 from orcamath.text.choices import with_choices
 
 __all__ = [
-    "SCHEMAS",
     "AnswerKind",
     "Attempt",
     "Chosen",
@@ -59,7 +58,18 @@ class Record(BaseModel):
         return cls.model_validate(row)
 
 
-class Problem(Record):
+class _Question(Record):
+    if TYPE_CHECKING:
+        question: str
+        options: tuple[str, ...]
+
+    @property
+    def asked(self) -> str:
+        """The question as it is put to a model: with its choices, where it has any."""
+        return with_choices(self.question, self.options)
+
+
+class Problem(_Question):
     """A word problem: a seed, or what an agent made of one."""
 
     id: str
@@ -92,11 +102,6 @@ class Problem(Record):
     family: str | None = None
     """What problems of one make share: where a benchmark has families, intervals resample these."""
 
-    @property
-    def asked(self) -> str:
-        """The question as it is put to a model: with its choices, where it has any."""
-        return with_choices(self.question, self.options)
-
     @classmethod
     def make(cls, question: str, origin: str, source: str, **fields: Any) -> Self:
         """Build a problem with the id that its content gives it."""
@@ -116,7 +121,7 @@ _OF_PROBLEM = set("question answer_kind options origin source split licence pare
 """What a lesson takes over from its problem."""
 
 
-class Lesson(Record):
+class Lesson(_Question):
     """A problem with its teacher's solution: one row of the synthetic data set (paper, section 2)."""
 
     id: str
@@ -141,11 +146,6 @@ class Lesson(Record):
     teacher: str
     """Fingerprint of the model that wrote the solution."""
     draw: int = 0
-
-    @property
-    def asked(self) -> str:
-        """The question as it is put to a model: with its choices, where it has any."""
-        return with_choices(self.question, self.options)
 
     @classmethod
     def make(cls, problem: Problem, answer: str, final_answer: str | None, teacher: str, **fields: object) -> Self:
@@ -193,7 +193,7 @@ class Attempt(Record):
         )
 
 
-class Exercise(Record):
+class Exercise(_Question):
     """A problem as it is practised: what is asked, and the yardstick the answers are held against."""
 
     problem_id: str
@@ -206,11 +206,6 @@ class Exercise(Record):
     options: tuple[str, ...] = ()
     label: Literal["teacher", "known_answer"]
     """Whose answer the yardstick is: the teacher's (paper), or one known without it (our extension)."""
-
-    @property
-    def asked(self) -> str:
-        """The question as it is put to a model: with its choices, where it has any."""
-        return with_choices(self.question, self.options)
 
 
 class Chosen(Record):
@@ -310,23 +305,3 @@ class Rejected(Record):
     """What was rejected, as the model wrote it."""
     repeats: str | None = None
     """For duplicates: the id of the record that stays."""
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True)
-    record: type[Record]
-    version: int
-
-
-SCHEMAS: dict[str, _Table] = {
-    "problems": _Table(record=Problem, version=2),
-    "lessons": _Table(record=Lesson, version=1),
-    "exercises": _Table(record=Exercise, version=1),
-    "chosen": _Table(record=Chosen, version=1),
-    "attempts": _Table(record=Attempt, version=1),
-    "verdicts": _Table(record=Verdict, version=1),
-    "rollouts": _Table(record=Rollout, version=1),
-    "preferences": _Table(record=Preference, version=2),
-    "scored": _Table(record=Scored, version=1),
-    "rejected": _Table(record=Rejected, version=1),
-}

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from orcamath.errors import Damaged, SchemaTooNew
-from orcamath.records import SCHEMAS, Record
+from orcamath.records import Record
 from orcamath.store.facts import Facts
 from orcamath.store.seals import changed, read_sealed, unseal
-from orcamath.store.tables import read_columns, read_table
+from orcamath.store.tables import SCHEMAS, read_columns, read_table
 
 __all__ = ["MANIFEST_VERSION", "Artifact", "manifest_of", "set_aside", "table_of"]
 

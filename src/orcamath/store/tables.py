@@ -7,7 +7,7 @@ import itertools
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Any, Literal, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import numpy as np
 import pyarrow as pa
@@ -15,13 +15,45 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from orcamath.errors import DataError, SchemaTooNew
-from orcamath.records import SCHEMAS, Record
+from orcamath.records import (
+    Attempt,
+    Chosen,
+    Exercise,
+    Lesson,
+    Preference,
+    Problem,
+    Record,
+    Rejected,
+    Rollout,
+    Scored,
+    Verdict,
+)
 
-__all__ = ["among", "arrow_schema", "read_columns", "read_table", "write_table"]
+__all__ = ["SCHEMAS", "among", "arrow_schema", "read_columns", "read_table", "write_table"]
 
 ROW_GROUP = 2_000
 R = TypeVar("R", bound=Record)
 Where = Callable[[pa.RecordBatch], pa.Array]
+
+
+class _Table(NamedTuple):
+    record: type[Record]
+    version: int
+
+
+SCHEMAS: dict[str, _Table] = {
+    "problems": _Table(Problem, 2),
+    "lessons": _Table(Lesson, 1),
+    "exercises": _Table(Exercise, 1),
+    "chosen": _Table(Chosen, 1),
+    "attempts": _Table(Attempt, 1),
+    "verdicts": _Table(Verdict, 1),
+    "rollouts": _Table(Rollout, 1),
+    "preferences": _Table(Preference, 2),
+    "scored": _Table(Scored, 1),
+    "rejected": _Table(Rejected, 1),
+}
+"""Every table of an artifact, by its name: its record, and the version that files keep."""
 
 MIGRATIONS: dict[tuple[str, int], Callable[[dict[str, object]], dict[str, object]]] = {
     # version 2 has `level` and `family` too, which an older problem leaves open
@@ -49,7 +81,7 @@ def _arrow_type(annotation: Any) -> pa.DataType:
 
 
 def arrow_schema(table: str) -> pa.Schema:
-    """Return the Arrow schema of a table named in `records.SCHEMAS`, its name and version in the metadata."""
+    """Return the Arrow schema of a table named in `SCHEMAS`, its name and version in the metadata."""
     entry = SCHEMAS[table]
     fields = [(name, _arrow_type(f.annotation)) for name, f in entry.record.model_fields.items()]
     return pa.schema(fields, metadata={"orcamath.table": table, "orcamath.version": str(entry.version)})

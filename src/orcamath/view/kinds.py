@@ -52,7 +52,7 @@ class RecordKind(NamedTuple):
 
     name: str
     table: str
-    """The table of `records.SCHEMAS` it is read from."""
+    """The table of `store.tables.SCHEMAS` it is read from."""
     columns: tuple[str, ...]
     entry: Callable[[IndexRow], IndexEntry]
     once: bool = True
