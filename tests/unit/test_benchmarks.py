@@ -76,11 +76,12 @@ BY_HAND = {
     "forged_verdicts",
     "online",
     "preference_training",
+    "ray_data_fill",
     "sampling",
     "vllm_side",
 }
 """Run by hand only: the first six need the real problem sets or a real model, the others train for minutes at any size, the
-last is run by an environment that has vLLM."""
+last is run by an environment that has vLLM. `ray_data_fill` begins a cluster: tests/cluster/test_ray_data.py tries it."""
 
 
 @pytest.mark.parametrize(("name", "arguments", "figure"), TINY)
