@@ -106,6 +106,12 @@ def test_the_numbers_that_can_be_hidden(statement: str, marked: list[str]) -> No
         ("The class had 12 girls and [13] boys.", "How many girls were in the class?", "kind"),
         ("The team has won 2 games and tied [2].", "How many games did the team win?", "nearer"),
         ("The team won [1] game and drew 3.", "How many games did the team win?", None),
+        ("[7] hens and 8 ducks weigh a total of 90 pounds.", "How many hens weigh a total of 90 pounds?", "worked_out"),
+        ("She earns a total of $90 in [two] weeks.", "In how many weeks does she earn a total of $90?", None),
+        ("[Twice] as many people drank tea as milk.", "How many times did people drink tea?", "kind"),
+        ("It rained [three] times as much in May.", "How many times does it rain in May?", "kind"),
+        ("[Twice] as many people drank tea as milk.", "How many times as many people drank tea as milk?", None),
+        ("The bell rings [3] times a day.", "How many times does the bell ring a day?", None),
         ("A tray has [6] buns and each bun holds 40 raisins.", "How many buns with raisins does it hold?", None),
         (
             "The plane has 10 seats in first class, and [30] in business class.",

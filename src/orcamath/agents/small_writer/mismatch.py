@@ -36,6 +36,24 @@ _TIMES = pattern(
     ("How many times as far did it fly?", "By what factor?"),
     ("How much time?", "How many factors has 12?"),
 )
+_HOW_OFTEN = pattern(
+    r"\bhow many times (?:do|does|did|will|would|can|could|has|have|had)\b",
+    "asks how often something happens",
+    ("How many times did it ring?", "How many times does he eat?"),
+    ("How many times as many has he?", "How many times the length is it?", "How many times older is she?"),
+)
+_AS_MUCH = pattern(
+    r"^ times (?:as|the|more|less|fewer|(?!per\b)\w+er)\b",
+    "stands behind a number that compares, and does not count how often",
+    (" times as far", " times the number", " times older"),
+    (" times.", " times a day", " times per minute"),
+)
+_SUM = pattern(
+    r"\b(?:total|altogether|together|combined)\b",
+    "speaks of several things together",
+    ("How many rows weigh 5 tons in total?", "How many have they together?"),
+    ("How many are left?", "How many does it weigh?"),
+)
 _SO_MANY_TIMES = pattern(
     r"^ times\b",
     "stands behind a number that multiplies",
@@ -61,7 +79,6 @@ _PERHAPS_MONEY = pattern(
     ("He spent it.", "What is it worth?"),
     ("He paid.", "How much?"),
 )
-_LETTERS = re.compile("[A-Za-z]+")
 _ASKING = frozenset(["fraction", "percentag", "percent", "number", "money", "dollar", "pric", "cost", "part", "shar"])
 _NO_NUMBER = ("who", "which", "when", "where", "why", "is ", "are ", "does ", "do ", "did ")
 _COMPARED = frozenset(["more", "less", "fewer", "additional", "extra"])
@@ -92,6 +109,8 @@ def mismatch(question: str, gap: Gap, statement: str) -> str | None:
         return "worked_out"
     if not _kind_fits(question, gap, statement):
         return "kind"
+    if _of_all(question, gap):
+        return "worked_out"
     if about_another(question, gap, statement):
         return "about_another"
     words = content_words(question) & content_words(sentence)
@@ -118,12 +137,15 @@ def _money(text: str, statement: str) -> bool:
 
 def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
     """Tell whether the question asks for a share where the number is one, for money where it is money, for its noun."""
-    after = _LETTERS.findall(gap.behind)
+    after = re.findall(r"[A-Za-z]+", gap.behind)
     kind = number_kind(gap)
     if kind == "money":
         return _money(question, statement)
-    if kind != "plain":
-        return bool((_SHARE if kind == "share" else _TIMES).search(question))
+    if kind == "share":
+        return bool(_SHARE.search(question))
+    if kind == "multiple":
+        compares = gap.quantity.form == "multiplier" or _AS_MUCH.search(gap.behind)
+        return bool(_TIMES.search(question)) and not (compares and _HOW_OFTEN.search(question))
     if _SHARE.search(question) or ("how many" not in question.lower() and _TIMES.search(question)):
         return False
     near = content_words(" ".join(after[:4])) or content_words(gap.sentence)
@@ -139,6 +161,13 @@ def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
     return bool(_counted(question) & (content_words(gap.sentence) if elided else near))
 
 
+def _of_all(question: str, gap: Gap) -> bool:
+    """Tell whether it asks for one part by what the parts come to: `7 hens and 8 ducks weigh a total of 90 pounds`."""
+    return bool(_SUM.search(question)) and any(
+        g.at != gap.at and number_kind(g) == number_kind(gap) for g in gaps(gap.sentence)
+    )
+
+
 def _counted(question: str) -> set[str]:
     """Return the words for what `how many` asks for; none where a question does not say so."""
     asked = HOW_MANY.search(question)
@@ -149,7 +178,7 @@ def _rivals(question: str, gap: Gap) -> Iterator[Gap]:
     """Yield the other numbers of the sentence that are of the same kind and count what is asked for."""
     counted = _counted(question)
     for g in gaps(gap.sentence):
-        beside = content_words(" ".join(_LETTERS.findall(g.behind)[:2]))
+        beside = content_words(" ".join(re.findall(r"[A-Za-z]+", g.behind)[:2]))
         if g.at != gap.at and number_kind(g) == number_kind(gap) and (not counted or counted & beside):
             yield g
 
