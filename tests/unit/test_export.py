@@ -120,15 +120,33 @@ def test_attempts_of_a_run_that_began_with_verdicts(tmp_path: Path) -> None:
         export_table(own, "lessons", "jsonl", tmp_path / "b.jsonl")
 
 
+def test_choices_come_along_and_part_rows_of_one_question(tmp_path: Path) -> None:
+    file = tmp_path / "judged.jsonl"
+    rows = [(["7", "8"], "#### A", True), (["9", "11"], "#### B", True), (["7", "8"], "#### B", False)]
+    said = [{"question": "Which is prime?", "options": o, "response": r, "label": x} for o, r, x in rows]
+    file.write_text("".join(json.dumps(row) + "\n" for row in said))
+    settings = StartSettings(stage="verdicts", path=str(file))
+    own = {"verdicts": Bench(tmp_path / "bench").run(lambda out: verdicts_from(out, settings) and None)}
+    made = export_table(own, "attempts", "jsonl", tmp_path / "a.jsonl")
+    found = [json.loads(line) for line in made.path.read_text("utf-8").splitlines()]
+    assert [(r["options"], r["response"], r["outcome"]) for r in found] == [
+        (["7", "8"], "#### A", "agrees"),
+        (["7", "8"], "#### B", "disagrees"),
+        (["9", "11"], "#### B", "agrees"),
+    ]
+    assert len({r["problem_id"] for r in found}) == 2
+
+
 def test_who_asks_for_what_a_run_lacks_is_told_what_it_has(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "bench")
     stages = {"benchmarks": bench.table([], "problems"), "gate": bench.tables(problems=[], lessons=LESSONS)}
     stages |= {"online 2": bench.table([], "rollouts")}
-    has = r"problems \(`gate`\), lessons \(`gate`\), rollouts \(`online 2`\)"
-    for what, lacks in (
-        ("attempts", "stage `judge`"),
-        ("preferences", "stage `preferences`"),
-        ("problems", "problems"),
+    others = r"lessons \(`gate`\), rollouts \(`online 2`\)"
+    both = rf"problems \(`gate`\), {others}"
+    for what, lacks, has in (
+        ("attempts", "stage `judge`", both),
+        ("preferences", "stage `preferences`", both),
+        ("problems", "problems", others),
     ):
         with pytest.raises(UsageError, match=rf"no {lacks} yet, but {has}; `orcamath status`"):
             export_table(stages, what, None, tmp_path / "x.jsonl")

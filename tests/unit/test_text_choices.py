@@ -1,5 +1,6 @@
 """A problem's choices: who answers it, teacher or student, is shown them once."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from orcamath.student.encode import Encoder
 from orcamath.student.supervised import _lesson_groups
 from orcamath.student.tried import tried_of
 from orcamath.text.choices import with_choices
+from pace import within
 from scripted import Bench, Scripted, sealed, user_text
 from tiny_student import tiny_tokenizer
 
@@ -65,8 +67,26 @@ def test_a_question_that_does_not_has_them_below(question: str, options: tuple[s
     assert below == [f"{letter}) {o}" for letter, o in zip("ABCD", options, strict=False)]
 
 
-def test_choices_that_have_a_letter_get_no_other() -> None:
-    assert with_choices("Which?", ("(a) yes", "(b) no")).split("\n")[2:] == ["(a) yes", "(b) no"]
+@pytest.mark.parametrize(
+    ("options", "below"),
+    [
+        (("(a) yes", "(b) no"), ["(a) yes", "(b) no"]),
+        (("C. Darwin", "A. Lincoln"), ["A) C. Darwin", "B) A. Lincoln"]),  # names, not letters
+        (("Marie Curie", "A. Einstein"), ["A) Marie Curie", "B) A. Einstein"]),
+    ],
+)
+def test_only_choices_that_bear_the_letter_of_their_place_keep_it(options: tuple[str, ...], below: list[str]) -> None:
+    assert with_choices("Which?", options).split("\n")[2:] == below
+
+
+@pytest.mark.parametrize(
+    ("question", "options"),
+    [("-" * 1_000_000, ("-" * 500_000 + "x", "y")), ("a" * 1_000_000, ("a", "b")), ("5" * 1_000_000, ("", "55", "5"))],
+)
+def test_a_megabyte_takes_a_moment(question: str, options: tuple[str, ...]) -> None:
+    began = time.process_time()
+    with_choices(question, options)
+    assert within(time.process_time() - began, 10.0)  # 1 s; by an expression it took minutes
 
 
 def test_the_teacher_and_whatever_trains_the_student_show_the_same() -> None:

@@ -122,5 +122,5 @@ def _lesson(lesson: Lesson, marks: Mapping[str, Mark]) -> Iterator[str]:
     said = f", marked {mark.mark} {one_line(mark.note, 80)}".rstrip() if mark is not None else ""
     known = f", known answer {one_line(lesson.gold, 30)}" if lesson.gold is not None else ""
     yield f"  {lesson.id[:NAME_CHARS]}  {lesson.origin}, {lesson.verified}{known}{said}"
-    yield f"    Q {one_line(lesson.question, 300)}"
+    yield f"    Q {one_line(lesson.asked, 300)}"
     yield f"    A {one_line(lesson.answer, 400)}"

@@ -159,6 +159,7 @@ _COLUMNS = """| column | what it holds |
 | `question`, `answer` | the problem, and the teacher's worked solution |
 | `id`, `problem_id` | hashes of content: of the row, and of the problem, which several rows may share |
 | `final_answer` | the short answer found in the solution; null where none could be read |
+| `kind`, `options` | what sort of answer it is; the choices, in order, where there are any |
 | `origin`, `round`, `target` | `seed` or the agent that wrote the problem; its round; the number it hid, where it hid one |
 | `source`, `split`, `licence` | of the data set that the seed came from |
 | `parents` | `problem_id` of the problems it was made from |

@@ -1,7 +1,8 @@
 """Lessons as rows in the shapes other tools read. Pure: records in, rows out.
 
 `question` and `answer` are named and filled as in microsoft/orca-math-word-problems-200k; what we know beyond that stands in the
-columns after them. The rows for the hub say the same a second time as `prompt` and `completion`, which trainers take unchanged.
+columns after them. The rows for the hub say the same a second time as `prompt` (with the choices) and `completion`, which
+trainers take unchanged.
 """
 
 from collections import Counter
@@ -23,6 +24,8 @@ LESSON_COLUMNS: dict[str, pa.DataType] = {
     "id": pa.string(),
     "problem_id": pa.string(),
     "final_answer": pa.string(),
+    "kind": pa.string(),
+    "options": pa.list_(pa.string()),
     "origin": pa.string(),
     "source": pa.string(),
     "split": pa.string(),
@@ -55,7 +58,8 @@ class Tally:
 
 def row_of(lesson: Lesson) -> dict[str, object]:
     """Return a lesson as a row of the exported set, in the order of COLUMNS."""
-    return {name: list(v) if isinstance(v := getattr(lesson, name), tuple) else v for name in LESSON_COLUMNS}
+    values = {**lesson.row(), "kind": lesson.answer_kind}
+    return {name: list(v) if isinstance(v := values[name], tuple) else v for name in LESSON_COLUMNS}
 
 
 def sft_row(lesson: Lesson) -> dict[str, object]:

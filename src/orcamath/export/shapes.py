@@ -59,7 +59,7 @@ def _by_round(stages: Stages, stage: str) -> dict[int, Artifact]:
 def _missing(stages: Stages, what: str) -> UsageError:
     """Say what a run lacks, and what it has."""
     own = [(label, made) for label, made in stages.items() if label not in ("benchmarks", "unseen")]
-    held = {table: label for label, made in own for table in _TABLES if made.has(table)}
+    held = {table: label for label, made in own for table in _TABLES if table != what and made.has(table)}
     has = ", ".join(f"{table} (`{label}`)" for table, label in held.items())
     return UsageError(
         f"this run (or arm) has no {what} yet{f', but {has}' if has else ''}; `orcamath status` says how far it is, --arm names "
@@ -115,6 +115,7 @@ def _attempts(stages: Stages, number: int | None) -> Iterator[dict[str, object]]
             "id": attempt.id,
             "problem_id": attempt.problem_id,
             "question": exercise.question,
+            "options": list(exercise.options),
             "draw": attempt.draw,
             "response": attempt.text,
             "finish_reason": attempt.finish_reason,
@@ -137,6 +138,7 @@ _ATTEMPT_COLUMNS = (
     "id",
     "problem_id",
     "question",
+    "options",
     "draw",
     "response",
     "finish_reason",
@@ -147,7 +149,8 @@ _ATTEMPT_COLUMNS = (
     "reason",
     "student",
 )
-_ATTEMPTS = pa.schema([(name, pa.int64() if name == "draw" else pa.string()) for name in _ATTEMPT_COLUMNS])
+_UNLIKE = {"draw": pa.int64(), "options": pa.list_(pa.string())}
+_ATTEMPTS = pa.schema([(name, _UNLIKE.get(name, pa.string())) for name in _ATTEMPT_COLUMNS])
 
 
 def _both(schema: pa.Schema, rows: Callable[[Stages, int | None], Iterator[dict[str, object]]]) -> dict[str, Shape]:

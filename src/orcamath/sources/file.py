@@ -29,6 +29,7 @@ from orcamath.sources.source import (
     text_of,
     unsplit,
 )
+from orcamath.text.choices import MAX_CHOICES
 from orcamath.text.columns import PLAIN_COLUMNS
 
 __all__ = ["COLUMNS", "check_options", "end_of", "mapped", "problem_of", "read"]
@@ -110,6 +111,8 @@ def problem_of(row: Row, settings: SourceSettings, names: dict[str, str]) -> Fou
     options = value["options"] or ()
     if not isinstance(options, list | tuple):
         return row.bad("bad_options", "has options that are no list")
+    if len(options) > MAX_CHOICES:
+        return row.bad("bad_options", f"has {len(options):,} options; there are {MAX_CHOICES} letters for them")
     answer = value["answer"]
     if isinstance(answer, str) and (end := end_of(answer)) is not None:
         value["solution"] = value["solution"] or answer

@@ -155,7 +155,7 @@ class VerdictsFacts(Facts):
     unjudged: int = 0
 
 
-@stage("verdicts", version=1, settings=StartSettings, facts=VerdictsFacts)
+@stage("verdicts", version=2, settings=StartSettings, facts=VerdictsFacts)
 def verdicts_from(out: Output, settings: StartSettings) -> VerdictsFacts:
     """Write `exercises`, `attempts` and `verdicts` from question, response, yes / no; rows of a question may lie apart.
 
@@ -217,9 +217,9 @@ def _judged(row: Row, names: Mapping[str, str], settings: StartSettings) -> _Jud
     if outcome is None:
         return row.bad("bad_label", f"has `{value['label']}` in `{names['label']}`, which is neither yes nor no")
     solution = value["solution"] if isinstance(value["solution"], str) and value["solution"].strip() else None
-    # one question is one exercise, whatever answer a row gives it
+    # one question, with its choices, is one exercise, whatever answer a row gives it
     exercise = Exercise(
-        problem_id=Problem.make(problem.question, "seed", settings.called).id,
+        problem_id=Problem.make(problem.asked, "seed", settings.called).id,
         question=problem.question,
         reference=problem.answer or "",
         solution=solution,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from orcamath.text.patterns import pattern
 
-__all__ = ["letter_of", "with_choices"]
+__all__ = ["MAX_CHOICES", "letter_of", "with_choices"]
 
 _LETTERED = pattern(
     r"^\(?[A-J] ?[).:]",
@@ -13,6 +13,10 @@ _LETTERED = pattern(
     ("A) 3", "(b) 3", "C. 3", "d : 3"),
     ("3", "A pen.", "K) 3"),
 )
+_JOINED_BEFORE = re.compile(r"(?:\w|\d[.,/])$")
+_JOINED_BEHIND = re.compile(r"\w|[.,/]\d")
+MAX_CHOICES = 26
+"""As many as there are letters."""
 
 
 def letter_of(place: int) -> str:
@@ -24,7 +28,8 @@ def with_choices(question: str, choices: Sequence[str]) -> str:
     """Return a question with its choices below it, or as it is where it lists them already."""
     if _lists(question, choices):
         return question
-    lettered = [c if _LETTERED.search(c) else f"{letter_of(i)}) {c}" for i, c in enumerate(choices)]
+    own = all(_LETTERED.search(c) and c.lstrip("(")[:1].upper() == letter_of(i) for i, c in enumerate(choices))
+    lettered = choices if own else [f"{letter_of(i)}) {c}" for i, c in enumerate(choices)]
     return "\n".join([question, "Answer choices:", *lettered])
 
 
@@ -32,8 +37,15 @@ def _lists(question: str, choices: Sequence[str]) -> bool:
     """Tell whether all choices stand in a question, in their order and each by itself: `5` does not in `5.50` or `15`."""
     at = 0
     for choice in choices:
-        found = re.compile(rf"(?<!\w)(?<!\d[.,/]){re.escape(choice)}(?!\w)(?![.,/]\d)").search(question, at)
-        if found is None:
+        start = question.find(choice, at)
+        while start >= 0 and not _by_itself(question, start, start + len(choice)):
+            start = question.find(choice, start + 1)
+        if start < 0:
             return False
-        at = found.end()
+        at = start + len(choice)
     return True
+
+
+def _by_itself(text: str, start: int, end: int) -> bool:
+    before, after = text[max(start - 2, 0) : start], text[end : end + 2]
+    return not (_JOINED_BEFORE.search(before) or _JOINED_BEHIND.match(after))

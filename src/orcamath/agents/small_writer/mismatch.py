@@ -162,10 +162,16 @@ def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
 
 
 def _of_all(question: str, gap: Gap) -> bool:
-    """Tell whether it asks for one part by what the parts come to: `7 hens and 8 ducks weigh a total of 90 pounds`."""
-    return bool(_SUM.search(question)) and any(
-        g.at != gap.at and number_kind(g) == number_kind(gap) for g in gaps(gap.sentence)
-    )
+    """Tell whether it asks for one part by what the parts come to: `7 hens and 8 ducks weigh a total of 90 pounds`.
+
+    The number nearest to such a word is what they come to; it may be asked for, and so may a part that stands alone.
+    """
+    if not _SUM.search(question):
+        return False
+    numbers = gaps(gap.sentence)
+    wholes = {min(numbers, key=lambda g: _far(g, m.start(), len(m[0]))).at for m in _SUM.finditer(gap.sentence)}
+    parts = [g for g in numbers if g.at not in wholes and number_kind(g) == number_kind(gap)]
+    return bool(wholes) and gap.at not in wholes and len(parts) > 1
 
 
 def _counted(question: str) -> set[str]:
@@ -188,7 +194,13 @@ def _nearness(words: set[str], gap: Gap) -> Fraction:
     places = word_places(gap.sentence)
     total = Fraction(0)
     for word in words:
-        far = [between(gap, start, len(text)) for start, text in places if word in content_words(text)]
+        far = [_far(gap, start, len(text)) for start, text in places if word in content_words(text)]
         if far:
-            total += Fraction(1, 1 + min(3 * turns + words for turns, words in far))
+            total += Fraction(1, 1 + min(far))
     return total
+
+
+def _far(gap: Gap, start: int, length: int) -> int:
+    """Return how many words lie between a number and the words of `length` from `start` on; a turn of the sentence is three."""
+    turns, words = between(gap, start, length)
+    return 3 * turns + words
