@@ -244,13 +244,18 @@ def test_doctor_ask_and_evaluate_speak_to_it(server: Running, tmp_path: Path) ->
     assert found["n"] == 3
 
 
-def test_a_student_practises_behind_it(server: Running, tmp_path: Path) -> None:
-    """Started for the stage under the name of the weights, and stopped after it."""
+@pytest.mark.parametrize("by", ["command", "engine"])
+def test_a_student_practises_behind_it(
+    server: Running, by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started for the stage under the name of the weights, by a command or the engine's own, and stopped after it."""
     from orcamath.student.encode import Encoder
     from orcamath.student.model import open_folder
 
     if not server.kind.takes_ids or server.name == "litellm":
         pytest.skip("it takes no token ids, or is no engine")
+    if by == "engine" and server.name != "vllm":
+        pytest.skip("no engine of that name")
     values = {"bin": environment(server.name), "folder": "$1", "gguf": model_gguf(), "port": "$3"}
     words = ["$2" if word == "small" else word.format_map(values) for word in server.kind.command]
     script = tmp_path / "serve.sh"
@@ -259,6 +264,11 @@ def test_a_student_practises_behind_it(server: Running, tmp_path: Path) -> None:
     script.write_text(f"{begin}exec {command}", encoding="utf-8")
     encoder = Encoder.of(open_folder(str(model_folder())))
     settings = ServerSettings(command=f"bash {script} {{model}} {{name}} {{port}}", concurrency=8)
+    if by == "engine":
+        settings = ServerSettings(engine="vllm", concurrency=8)
+        monkeypatch.setenv("PATH", f"{environment(server.name)}{os.pathsep}{os.environ['PATH']}")
+        for name, value in server.kind.env:
+            monkeypatch.setenv(name, value)
     student = StudentServer(settings, model_folder(), "weights-of-the-small-model", log=tmp_path / "student.log")
     bench = Bench(tmp_path)
     practice = PracticeSettings(
