@@ -7,12 +7,11 @@ from itertools import product
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from orcamath.student.attention import Segments, attend
 from orcamath.student.groups import Group, mismatches
-from orcamath.student.head import Whole, holds
-from orcamath.student.logprobs import Posed, _answer_logp, score, score_rows
+from orcamath.student.head import holds
+from orcamath.student.logprobs import Posed, score, score_rows
 from orcamath.student.losses import dpo, kto, nll
 from orcamath.student.packing import can_pack, pack
 from orcamath.student.settings import LearnSettings
@@ -201,48 +200,6 @@ def test_large_vocabularies_are_scored_in_slices(monkeypatch: pytest.MonkeyPatch
     assert torch.allclose(again, gradient, atol=1e-6)
     scored = score_all(model, [Posed(g.group.prompt, g.group.responses) for g in groups], 100)
     assert all(len(s) == len(g.group.responses) for s, g in zip(scored, groups, strict=True))
-
-
-@pytest.mark.parametrize("fresh", [True, False])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_what_a_target_has_and_its_gradient_are_cross_entropys_bit_for_bit(
-    fresh: bool, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("orcamath.student.logprobs.PIECE", 1000)  # five pieces, the last of them shorter
-    logits, targets, outer = torch.randn(23, 211, dtype=dtype), torch.randint(0, 211, (23,)), torch.randn(23)
-    ours, theirs = logits.clone().requires_grad_(), logits.clone().requires_grad_()
-
-    class Given(Whole):
-        def __call__(self, hidden: Tensor) -> Tensor:
-            return hidden * 1  # what it makes, others may write over
-
-    Given.fresh = fresh
-    found = _answer_logp(Given(211), ours, targets)
-    wide = (theirs * 1).float() if dtype == torch.bfloat16 else theirs * 1
-    known = -F.cross_entropy(wide, targets, reduction="none")
-    assert torch.equal(found, known)
-    found.backward(outer.to(found.dtype))
-    known.backward(outer.to(known.dtype))
-    assert ours.grad is not None
-    assert theirs.grad is not None
-    assert torch.equal(ours.grad, theirs.grad)
-    assert torch.equal(ours, logits)
-
-
-def test_log_probs_and_gradient_take_the_place_of_the_logits() -> None:
-    model, seen = tiny_model(), []
-    assert holds(model)
-    matrix = model.get_output_embeddings()
-
-    def look(_: object, __: object, logits: Tensor) -> None:
-        seen.append(logits.data_ptr())
-        logits.register_hook(lambda gradient: seen.append(gradient.data_ptr()))
-
-    handle = matrix.register_forward_hook(look)
-    score(model, [Posed((1, 2), ((3, 4), (5, 6, 7)))]).sum().backward()
-    handle.remove()
-    assert len(seen) == 2
-    assert len(set(seen)) == 1
 
 
 def test_z0_is_never_negative_and_0_without_mismatches() -> None:

@@ -54,11 +54,6 @@ class Head:
         self._matrix = matrix if getattr(model, "orcamath_bare_head", False) else None
         self.n_logits: int = getattr(matrix, "out_features", None) or model.config.vocab_size
 
-    @property
-    def fresh(self) -> bool:
-        """Whether nothing but what it returns needs the logits, so that they may be written over."""
-        return self._matrix is not None
-
     def __call__(self, hidden: Tensor) -> Tensor:
         """Run the forward from behind its backbone."""
         if self._matrix is not None:
@@ -71,8 +66,6 @@ class Head:
 
 class Whole:
     """The head of a model that is only run whole: its logits are there already."""
-
-    fresh = False
 
     def __init__(self, n_logits: int) -> None:
         self.n_logits = n_logits

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.utils.checkpoint import checkpoint
 
 from orcamath.student.attention import Context, takes_segments
@@ -23,8 +23,6 @@ __all__ = ["Posed", "score", "score_rows", "score_tokens"]
 
 MAX_LOGITS = 1 << 25
 """Logits held at once (128 MiB in float32), four times as many on a GPU; more are recomputed backwards, slice by slice."""
-PIECE = 1 << 22
-"""Of those, that are worked on at once."""
 
 
 class Posed(NamedTuple):
@@ -153,35 +151,6 @@ def _answer_logp(head: Head | Whole, hidden: Tensor, targets: Tensor) -> Tensor:
 
 def _logp(head: Head | Whole, hidden: Tensor, targets: Tensor) -> Tensor:
     logits = head(hidden)
-    wide = logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits
-    return _AtTargets.apply(wide, targets, head.fresh or wide is not logits)
-
-
-class _AtTargets(torch.autograd.Function):
-    """log softmax(x)[targets]: x [N, V], targets [N] → [N]; bit for bit what `cross_entropy` says and hands back.
-
-    The log-probs take the place of the logits, and the gradient takes theirs, so a slice is in memory once and not three times.
-    """
-
-    @staticmethod
-    def forward(ctx: Context, x: Tensor, targets: Tensor, fresh: bool) -> Tensor:
-        """`fresh`: nobody else reads x, so it may be written over."""
-        logp = x if fresh else x.clone()
-        for rows in _pieces(logp):
-            rows.copy_(rows.log_softmax(-1))
-        ctx.save_for_backward(logp, targets)
-        return logp.gather(-1, targets[:, None])[:, 0]
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Context, *grads: Tensor) -> tuple[Tensor, None, None]:
-        x, targets = ctx.saved_tensors
-        n = len(next(iter(_pieces(x))))
-        for rows, t, g in zip(_pieces(x), targets.split(n), grads[0].split(n), strict=True):
-            there = torch.zeros_like(rows).scatter_(-1, t[:, None], g[:, None])
-            rows.copy_(torch.ops.aten._log_softmax_backward_data(there, rows, -1, rows.dtype))
-        return x, None, None
-
-
-def _pieces(x: Tensor) -> tuple[Tensor, ...]:
-    return x.split(max(1, PIECE // x.shape[1]))
+    if logits.dtype in (torch.bfloat16, torch.float16):
+        logits = logits.float()
+    return -F.cross_entropy(logits, targets, reduction="none")
