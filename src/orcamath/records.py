@@ -59,6 +59,8 @@ class Record(BaseModel):
 
 
 class _Question(Record):
+    """What has a question and choices; each record says where among its fields they stand, since files keep that order."""
+
     if TYPE_CHECKING:
         question: str
         options: tuple[str, ...]

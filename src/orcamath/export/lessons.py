@@ -58,8 +58,8 @@ class Tally:
 
 def row_of(lesson: Lesson) -> dict[str, object]:
     """Return a lesson as a row of the exported set, in the order of COLUMNS."""
-    values = {**lesson.row(), "kind": lesson.answer_kind}
-    return {name: list(v) if isinstance(v := values[name], tuple) else v for name in LESSON_COLUMNS}
+    values = ((name, getattr(lesson, "answer_kind" if name == "kind" else name)) for name in LESSON_COLUMNS)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
 
 def sft_row(lesson: Lesson) -> dict[str, object]:

@@ -102,10 +102,8 @@ def _preferences(stages: Stages, number: int | None) -> Iterator[Preference]:
 
 def _attempts(stages: Stages, number: int | None) -> Iterator[dict[str, object]]:
     """Yield every sample with what it was held against and what was said of it; verdicts are in the attempts' order."""
-    if (
-        own := stages.get("verdicts")
-    ) is not None:  # the user's own answers: they stand for the first round of practice
-        stages = {**stages, "practice 2": own, "judge 2": own}
+    if "verdicts" in stages:  # the user's own answers: they stand for the first round of practice
+        stages = {**stages, "practice 2": stages["verdicts"], "judge 2": stages["verdicts"]}
     n = last_round(stages, "judge", number)
     practised = stages.get(f"reask {n}", stages[f"practice {n}"])
     judged = stages.get(f"reask {n}", stages[f"judge {n}"])

@@ -140,11 +140,12 @@ def _chosen(benchmarks: Artifact, settings: EvaluateSettings) -> list[Problem]:
 
 
 def _requests(problem: Problem, settings: EvaluateSettings, pose: Pose) -> Iterator[Request]:
-    yield pose(problem.asked, Sampling(max_tokens=settings.max_new_tokens), 0)
+    asked = problem.asked
+    yield pose(asked, Sampling(max_tokens=settings.max_new_tokens), 0)
     if settings.samples > 1:
         sampling = Sampling(settings.temperature, settings.top_p, settings.max_new_tokens)
         for draw in range(1, settings.samples + 1):
-            yield pose(problem.asked, sampling, draw)
+            yield pose(asked, sampling, draw)
 
 
 def _answered(asked: Iterator[_Asked], model: Remembered, out: Output) -> Iterator[_Answered]:

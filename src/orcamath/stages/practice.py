@@ -152,8 +152,9 @@ def sampled(
 
     def requests() -> Iterator[tuple[Exercise, Request]]:
         for exercise in exercises:
+            asked = exercise.asked
             for draw in draws:
-                yield exercise, pose(exercise.asked, sampling, draw)
+                yield exercise, pose(asked, sampling, draw)
 
     out.progress.begin("practise", len(exercises) * len(draws))
     student.fill((request for _, request in requests()), out.progress)

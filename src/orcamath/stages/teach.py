@@ -135,7 +135,7 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
     )
 
 
-@stage("teach", version=3, settings=TeachSettings, facts=TeachFacts)
+@stage("teach", version=2, settings=TeachSettings, facts=TeachFacts)
 def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact) -> TeachFacts:
     """Write lessons out of the seeds' own worked solutions, and the problems that were not chosen or have none. Asks no model.
 

@@ -8,7 +8,7 @@ from orcamath.text.patterns import pattern
 __all__ = ["MAX_CHOICES", "letter_of", "with_choices"]
 
 _LETTERED = pattern(
-    r"^\(?[A-J] ?[).:]",
+    r"^\(?([A-J]) ?[).:]",
     "a choice that has its letter",
     ("A) 3", "(b) 3", "C. 3", "d : 3"),
     ("3", "A pen.", "K) 3"),
@@ -28,7 +28,8 @@ def with_choices(question: str, choices: Sequence[str]) -> str:
     """Return a question with its choices below it, or as it is where it lists them already."""
     if _lists(question, choices):
         return question
-    own = all(_LETTERED.search(c) and c.lstrip("(")[:1].upper() == letter_of(i) for i, c in enumerate(choices))
+    found = [_LETTERED.search(c) for c in choices]
+    own = all(m is not None and m[1].upper() == letter_of(i) for i, m in enumerate(found))
     lettered = choices if own else [f"{letter_of(i)}) {c}" for i, c in enumerate(choices)]
     return "\n".join([question, "Answer choices:", *lettered])
 

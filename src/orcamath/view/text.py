@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from orcamath.records import Preference, Problem, Response
-from orcamath.text.choices import letter_of
 from orcamath.view.ancestry import Ancestry, Practised
 from orcamath.visible import clip, one_line, visible
 
@@ -62,9 +61,7 @@ def _head(found: Ancestry, cut: _Cut) -> Iterator[str]:
         p.licence or "licence not stated",
     ]
     yield "  " + cut.line(" · ".join(about))
-    yield from cut.block(p.question)
-    for i, option in enumerate(p.options):
-        yield f"    {letter_of(i)}) {cut.line(option)}"
+    yield from cut.block(p.asked)
     if p.answer is not None:
         yield f"  answer known without a teacher ({p.answer_from or 'gold'}): {cut.line(p.answer)}"
     if p.cluster:
