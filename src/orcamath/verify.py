@@ -1,8 +1,8 @@
 """Which of the teacher's answers can be trusted, and who disagrees with whom. Pure functions; `teach` applies them.
 
 An answer known without the teacher outweighs everything: the seed's gold answer, or the number that Ask-Me-Anything hid.
-Where none is known, k solutions to one problem may vouch for each other; where one is, k solutions may outvote it, and then
-nothing of that problem is verified.
+Where none is known, k solutions to one problem may vouch for each other; where one is, half of k solutions must reach it, and
+more than reach any other, or nothing of that problem is verified: among many guesses one hits a wrong label by accident.
 
 Deviation: the paper trusts its teacher, except on DMath, of which it keeps the problems where teacher and gold agree. That
 rule is `gold_sources`; the rest is ours. Agreement is not truth: a problem that misleads the teacher once misleads it again
@@ -32,6 +32,8 @@ class VerifySettings(Settings):
     """Sources of which only problems are kept on which teacher and gold agree, whatever `gold` says (paper: DMath)."""
     hidden_number: Rule = "mark"
     """The number that Ask-Me-Anything hid."""
+    known_share: float = Field(default=0.5, gt=0, le=1)
+    """The share of several solutions that must reach gold or the hidden number, and no other answer as many."""
     agreement: Rule = "mark"
     """Solutions to the same problem; needs `solutions` ≥ 2."""
     agreement_share: float = Field(default=0.75, gt=0.5, le=1)
@@ -62,7 +64,7 @@ def verify(problem: Problem, answers: Sequence[str], settings: VerifySettings) -
         if problem.answer_from == "gold" and problem.source in settings.gold_sources:
             rule = "drop"
     if rule != "off":
-        outvoted = len(answers) > 1 and not confirms(problem, answers)
+        outvoted = len(answers) > 1 and not confirms(problem, answers, share=settings.known_share)
         return [_against_known(problem, answer, rule, outvoted) for answer in answers]
     if settings.agreement != "off" and len(answers) > 1:
         return _among_themselves(problem, answers, settings)
@@ -70,7 +72,7 @@ def verify(problem: Problem, answers: Sequence[str], settings: VerifySettings) -
 
 
 def confirms(problem: Problem, answers: Sequence[str], least: int = 1, share: float = 0.0) -> bool:
-    """Tell whether solutions confirm a problem's known answer: so many, and that share of them, reach it, no other by more."""
+    """Tell whether solutions confirm a problem's known answer: so many, that share of them, and more than reach any other."""
     known = problem.answer
     if known is None:
         return False
@@ -80,7 +82,7 @@ def confirms(problem: Problem, answers: Sequence[str], least: int = 1, share: fl
     ]
     ours = sum(n for n, agrees in votes if agrees)
     others = max((n for n, agrees in votes if not agrees), default=0)
-    return ours >= max(least, share * len(answers), others)
+    return ours >= max(least, share * len(answers)) and ours > others
 
 
 def one_a_problem(lessons: Iterable[Lesson]) -> Iterator[Lesson]:

@@ -30,14 +30,14 @@ MAY = "Natalia sold some clips in April, and half as many in May. She sold 72 al
         (["48 clips"], 1, True),  # the same number
         (["24"], 1, False),
         ([], 1, False),  # nobody solved it
-        (["48", "24"], 1, True),  # nobody outvotes it
+        (["48", "24"], 1, False),  # one against one
         (["48", "24", "24"], 1, False),  # outvoted
-        (["48", "24", "36"], 1, True),
+        (["48", "24", "36"], 1, False),
         (["48", "24", "36"], 2, False),
         (["48", "24", "48"], 2, True),
     ],
 )
-def test_a_known_answer_is_confirmed_unless_another_is_reached_more_often(
+def test_a_known_answer_is_confirmed_unless_another_is_reached_as_often(
     answers: list[str], least: int, confirmed: bool
 ) -> None:
     assert confirms(hidden(MAY, "48"), answers, least) is confirmed
@@ -47,11 +47,13 @@ def test_a_known_answer_is_confirmed_unless_another_is_reached_more_often(
     ("answers", "share", "confirmed"),
     [
         (["48"], 0.5, True),
-        (["48", "24"], 0.5, True),
+        (["48", "24"], 0.5, False),
+        (["48", "48", "24", "24"], 0.5, False),
         (["48", "24", "36"], 0.5, False),  # one hit among guesses
         (["48", "24", "36", "48"], 0.5, True),
         (["48", *map(str, range(1, 8))], 0.5, False),
-        (["48", *map(str, range(1, 8))], 0.1, True),
+        (["48", *map(str, range(1, 8))], 0.1, False),
+        (["48", "48", *map(str, range(1, 7))], 0.1, True),
         (["48", "48", "24"], 0.75, False),
         ([], 0.5, False),
     ],
@@ -66,10 +68,13 @@ def test_several_solutions_outvote_a_known_answer_in_teaching_too() -> None:
     checks = verify(hidden(MAY, "48"), ["24", "48", "24"], VerifySettings())
     assert [c.verified for c in checks] == ["unverified"] * 3
     assert [c.agrees for c in checks] == [False, True, False]
-    assert [c.verified for c in verify(hidden(MAY, "48"), ["24", "48"], VerifySettings())] == [
-        "unverified",
-        "hidden_number",
-    ]
+    assert [c.verified for c in verify(hidden(MAY, "48"), ["24", "48"], VerifySettings())] == ["unverified"] * 2
+    guessed = ["48", *map(str, range(1, 8))]
+    assert {c.verified for c in verify(hidden(MAY, "48"), guessed, VerifySettings())} == {"unverified"}
+    lax = verify(hidden(MAY, "48"), ["48", "48", "24", "7"], VerifySettings(known_share=0.5))
+    assert [c.verified for c in lax] == ["hidden_number"] * 2 + ["unverified"] * 2
+    strict = verify(hidden(MAY, "48"), ["48", "48", "24", "7"], VerifySettings(known_share=0.75))
+    assert {c.verified for c in strict} == {"unverified"}
 
 
 PENS, CAPS = (
@@ -96,7 +101,7 @@ def say(request: Request) -> str:
 
 
 def test_fresh_problems_are_marked_by_what_their_solutions_reach(tmp_path: Path) -> None:
-    made = confirmed(tmp_path, say, solutions=2)
+    made = confirmed(tmp_path, say, solutions=3)
     assert [(p.id, p.confirmed) for p in made.read(Problem)] == [
         (PENS.id, True),
         (OPEN.id, False),
@@ -105,7 +110,12 @@ def test_fresh_problems_are_marked_by_what_their_solutions_reach(tmp_path: Path)
     ]
     assert made.facts["labels"] == {"confirmed": 1, "no_answer_known": 1, "unconfirmed": 2}
     assert [x.final_answer for x in made.read(Lesson)] == ["3"]
-    assert made.balance["asked"] == 6  # nobody asks about a problem whose answer is not known
+    assert made.balance["asked"] == 9  # nobody asks about a problem whose answer is not known
+
+
+def test_one_solution_against_another_confirms_nothing(tmp_path: Path) -> None:
+    made = confirmed(tmp_path, say, solutions=2)
+    assert made.facts["labels"] == {"no_answer_known": 1, "unconfirmed": 3}
 
 
 def test_one_solution_finds_less(tmp_path: Path) -> None:

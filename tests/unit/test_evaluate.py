@@ -98,6 +98,16 @@ def test_working_and_levels_are_told_beside_the_score(tmp_path: Path) -> None:
         "a": (2, 0.5, 0.5),
         "b": (1, 0.0, 0.0),
     }
+    assert {k: (v["working"], v["sampled_working"]) for k, v in found["levels"].items()} == {
+        "a": (
+            {"share": 1 / 2, "right_when_worked": 1.0, "right_when_bare": 0.0},
+            {"share": 1 / 4, "right_when_worked": 1.0, "right_when_bare": 1 / 3},
+        ),
+        "b": (
+            {"share": 1.0, "right_when_worked": 0.0, "right_when_bare": None},
+            {"share": 1.0, "right_when_worked": 0.0, "right_when_bare": None},
+        ),
+    }
     assert (
         "levels"
         not in run(tmp_path / "plain", problems("4"), Script({(problems("4")[0].question, 0): bare})).facts[

@@ -10,7 +10,7 @@ from typing import Literal
 from orcamath.intervals import Interval
 from orcamath.scoring.facts import BenchmarkFacts, Share, Working
 
-__all__ = ["Columns", "levels", "measures", "percent", "share_of"]
+__all__ = ["Columns", "levels", "levels_worked", "measures", "percent", "share_of"]
 
 Words = Callable[[BenchmarkFacts], str]
 Columns = dict[str, Words]
@@ -48,6 +48,12 @@ def levels(found: Sequence[BenchmarkFacts]) -> Columns:
     return {name: _level(name) for name in sorted({level for m in found for level in m.levels})}
 
 
+def levels_worked(found: Sequence[BenchmarkFacts]) -> Columns:
+    """Return a column a level: greedy answers that show their working / right among these; none where nothing says so."""
+    said = {name for m in found for name, level in m.levels.items() if level.working is not None}
+    return {name: _level_worked(name) for name in sorted(said)}
+
+
 def share_of(found: Share | None, *, limits: bool = True) -> str:
     """Write a share in percent, with its limits where it has some and they are wanted; a dash where there is none."""
     if found is None or not found.model_fields_set:
@@ -80,6 +86,14 @@ def _right(worked: Callable[[BenchmarkFacts], Working | None]) -> Words:
 
 def _level(name: str) -> Words:
     return lambda m: _plain(m.levels[name].score if name in m.levels else None)
+
+
+def _level_worked(name: str) -> Words:
+    def words(m: BenchmarkFacts) -> str:
+        found = m.levels[name].working if name in m.levels else None
+        return "–" if found is None else f"{_plain(found.share)} / {_plain(found.right_when_worked)}"
+
+    return words
 
 
 def _plain(share: float | None) -> str:

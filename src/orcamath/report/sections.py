@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from orcamath.intervals import Interval
 from orcamath.report.fold import Example, Results, StageRow
-from orcamath.report.measures import Columns, levels, measures, percent
+from orcamath.report.measures import Columns, levels, levels_worked, measures, percent
 from orcamath.report.plot import Lane, bars, intervals
 from orcamath.report.rows import Contrast, ResultRow
 from orcamath.report.table import difference, each_seed, recovered
@@ -101,7 +101,8 @@ class Board(NamedTuple):
     measures: Beside
     """Besides the judged score."""
     levels: Beside
-    """The judged score by level; empty where the benchmark has none."""
+    """The judged score by level; empty where the benchmark has none. So is `worked`: answers that show their working."""
+    worked: Beside
     scores: Markup
     differences: tuple[tuple[str, Markup], ...]
 
@@ -155,8 +156,7 @@ class Timed(NamedTuple):
 def head(results: Results) -> list[tuple[str, str]]:
     """Return the few figures that stand at the top."""
     figures = [(f"held-out problems, {b}", f"{n:,}") for b, n in {r.benchmark: r.n for r in results.rows}.items()]
-    lessons = sum(o.trained_on for o in results.origins) or sum(o.taught for o in results.origins)
-    if lessons:
+    if lessons := sum(o.trained_on for o in results.origins) or sum(o.taught for o in results.origins):
         figures.append(("lessons", f"{lessons:,}"))
     if results.rows:
         figures.append(
@@ -205,7 +205,7 @@ def boards(results: Results) -> list[Board]:
         )
         plots = tuple((name, _differences(f"d{number}-{i}", name, shown)) for i, name in enumerate(against))
         said = [r.measures for r in rows]
-        tables = (_beside(rows, measures(said)), _beside(rows, levels(said)))
+        tables = (_beside(rows, measures(said)), _beside(rows, levels(said)), _beside(rows, levels_worked(said)))
         drawn = _scores(f"b{number}", benchmark, shown)
         seeds = tuple(dict.fromkeys(seed for r in rows for seed in r.seeds))
         out.append(Board(benchmark, rows[0].n, seeds, against, shown, *tables, drawn, plots))

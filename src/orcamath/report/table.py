@@ -9,8 +9,9 @@ from rich.text import Text
 
 from orcamath.report.arms import key_of
 from orcamath.report.fold import Results, StageRow
-from orcamath.report.measures import Columns, levels, measures, percent
+from orcamath.report.measures import Columns, levels, levels_worked, measures, percent
 from orcamath.report.rows import Contrast, ResultRow
+from orcamath.stages.preferences import PreferFacts
 from orcamath.visible import visible
 
 __all__ = ["difference", "each_seed", "recovered", "show", "table", "tables"]
@@ -46,12 +47,14 @@ def tables(results: Results) -> Iterator[RenderableType]:
             if s.kept or _lost(s)
         ),
     )
+    yield from _preferences(results)
     for benchmark in dict.fromkeys(r.benchmark for r in results.rows):
         rows = [r for r in results.rows if r.benchmark == benchmark]
         yield _scores(benchmark, rows)
         said = [r.measures for r in rows]
         yield from _beside(f"{benchmark}: other measures of the same students", rows, measures(said))
         yield from _beside(f"{benchmark}: greedy, % right by level", rows, levels(said))
+        yield from _beside(f"{benchmark}: greedy, % worked out / % right of these, by level", rows, levels_worked(said))
     if results.settled:
         yield _hypotheses(results)
     yield table(
@@ -62,6 +65,30 @@ def tables(results: Results) -> Iterator[RenderableType]:
             for s in results.stages
         ),
     )
+
+
+def _preferences(results: Results) -> Iterator[Table]:
+    """What could be learnt from, a round a row; the paper's shares stand in the caption."""
+    said = [(s.key, results.facts.get(s.key)) for s in results.stages]
+    rounds = [(key, f) for key, f in said if isinstance(f, PreferFacts) and f.n_problems]
+    if rounds:
+        made = table(
+            "Preferences",
+            ["stage", "problems", "all samples right", "some", "none", "without a wrong one", "pairs"],
+            (
+                [
+                    key,
+                    *(f"{n:,}" for n in (f.n_problems, f.all_agree, f.mixed, f.none_agree)),
+                    f"{100 * f.no_negative / f.n_problems:.1f} %",
+                    f"{f.pairs:,}",
+                ]
+                for key, f in rounds
+            ),
+        )
+        made.caption = (
+            "in the paper 80,000 of 200,000 problems had no wrong sample in iteration 2, 104,000 in 3: 40 and 52 %"
+        )
+        yield made
 
 
 def _hypotheses(results: Results) -> Table:

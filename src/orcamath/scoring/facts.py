@@ -49,20 +49,22 @@ class PricedShare(Share):
         return cls(score=share.point, low=share.low, high=share.high, calls_per_answer=calls, tokens_per_answer=tokens)
 
 
-class LevelShare(Share):
-    """Greedy answers right on the problems of one level."""
-
-    n: int = 0
-    sampled: float | None = None
-    """Share of the sampled answers right, where there are some."""
-
-
 class Working(Fact):
     """How many answers show their working, and how many are right among these and among the others; None where there are none."""
 
     share: float | None = None
     right_when_worked: float | None = None
     right_when_bare: float | None = None
+
+
+class LevelShare(Share):
+    """Greedy answers right on the problems of one level."""
+
+    n: int = 0
+    sampled: float | None = None
+    """Share of the sampled answers right, where there are some."""
+    working: Working | None = None
+    sampled_working: Working | None = None
 
 
 class BenchmarkFacts(Share):

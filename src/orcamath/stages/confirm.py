@@ -38,7 +38,7 @@ class ConfirmSettings(SolverSettings):
     solutions: PositiveInt = 2
     """Solutions a problem."""
     least: PositiveInt = 1
-    """How many of them must reach the known answer. No other answer may be reached by more, whatever this says."""
+    """How many of them must reach the known answer. No other answer may be reached by as many, whatever this says."""
     share: float = Field(default=0.5, gt=0, le=1)
     """Share of those that state an answer which must reach it: of many guesses one or two would hit a wrong label by accident."""
 
@@ -50,7 +50,7 @@ class ConfirmFacts(Facts):
     """`confirmed`, `unconfirmed`, `no_answer_known` → problems."""
 
 
-@stage("confirm", version=3, settings=ConfirmSettings, facts=ConfirmFacts)
+@stage("confirm", version=4, settings=ConfirmSettings, facts=ConfirmFacts)
 def confirm(out: Output, settings: ConfirmSettings, taught: Artifact, solver: Remembered) -> ConfirmFacts:
     """Write the lessons as they are, and the problems with what their solutions say of the known answer."""
     out.write("lessons", _kept(out, taught.read(Lesson)))

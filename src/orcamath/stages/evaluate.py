@@ -195,18 +195,14 @@ class _Tally:
     counts: Counter[str] = field(default_factory=Counter)
     right_of_samples: list[int] = field(default_factory=list)
     """Right sampled answers a problem."""
-    working: "Counter[tuple[bool, bool, bool]]" = field(default_factory=Counter)
-    """(sampled, shows its working, right) → answers."""
-    levels: dict[str, Counter[str]] = field(default_factory=dict)
+    working: "Counter[tuple[str | None, bool, bool, bool]]" = field(default_factory=Counter)
+    """(level, sampled, shows its working, right) → answers."""
 
     def add(self, problem: Problem, rows: Sequence[Scored]) -> None:
         counts, gold = self.counts, problem.answer or ""
         for row in rows:
             right = row.outcome == "agrees"
-            self.working[row.draw > 0, worked(row.text), right] += 1
-            if problem.level is not None:
-                kind = "samples" if row.draw > 0 else "greedy"
-                self.levels.setdefault(problem.level, Counter()).update({kind: 1, f"{kind} right": right})
+            self.working[problem.level, row.draw > 0, worked(row.text), right] += 1
             if row.draw > 0:
                 counts["sampled"] += 1
                 counts["sampled_tokens"] += row.n_tokens or 0
@@ -241,9 +237,8 @@ class _Tally:
             calls_per_answer=1,
             working=self._worked(sampled=False),
         )
-        levels = (
-            {"levels": {level: _of_level(self.levels[level]) for level in sorted(self.levels)}} if self.levels else {}
-        )
+        names = sorted({level for level, *_ in self.working if level is not None})
+        levels = {"levels": {name: self._of_level(name, samples) for name in names}} if names else {}
         return greedy.model_copy(update=levels | (self._sampled(samples) if samples > 1 else {}))
 
     def _sampled(self, samples: int) -> dict[str, object]:
@@ -261,25 +256,37 @@ class _Tally:
             "passed": {str(k): priced(k, self._passed(samples, k)) for k in sizes(samples)},
         }
 
-    def _worked(self, *, sampled: bool) -> Working:
-        """Return the share of answers that show their working, and how many are right among these and among the others."""
-        (bare_wrong, bare_right), (wrong, right) = (
-            [self.working[sampled, shown, is_right] for is_right in (False, True)] for shown in (False, True)
+    def _of_level(self, name: str, samples: int) -> LevelShare:
+        right, n = self._answers(name, right=True), self._answers(name)
+        share = wilson(right, n)
+        greedy = LevelShare(
+            n=n, score=share.point, low=share.low, high=share.high, working=self._worked(name, sampled=False)
         )
-        total = bare_wrong + bare_right + wrong + right
+        if samples == 1:
+            return greedy
+        sampled = self._answers(name, sampled=True, right=True) / self._answers(name, sampled=True)
+        return greedy.model_copy(update={"sampled": sampled, "sampled_working": self._worked(name, sampled=True)})
+
+    def _answers(
+        self, level: str | None, *, sampled: bool = False, shown: bool | None = None, right: bool | None = None
+    ) -> int:
+        """Count answers, of every level where none is named."""
+        return sum(
+            n
+            for (at, drawn, worked, agrees), n in self.working.items()
+            if level in (None, at) and drawn is sampled and shown in (None, worked) and right in (None, agrees)
+        )
+
+    def _worked(self, level: str | None = None, *, sampled: bool) -> Working:
+        """Return the share of answers that show their working, and how many are right among these and among the others."""
+        worked, bare = (self._answers(level, sampled=sampled, shown=shown) for shown in (True, False))
+        right, bare_right = (self._answers(level, sampled=sampled, shown=s, right=True) for s in (True, False))
         return Working(
-            share=(wrong + right) / total if total else None,
-            right_when_worked=right / (wrong + right) if wrong + right else None,
-            right_when_bare=bare_right / (bare_wrong + bare_right) if bare_wrong + bare_right else None,
+            share=worked / (worked + bare) if worked + bare else None,
+            right_when_worked=right / worked if worked else None,
+            right_when_bare=bare_right / bare if bare else None,
         )
 
     def _passed(self, samples: int, k: int) -> Interval:
         chances = [pass_at_k(samples, right, k) for right in self.right_of_samples]
         return wilson(fsum(chances), len(chances))
-
-
-def _of_level(counts: Counter[str]) -> LevelShare:
-    right = wilson(counts["greedy right"], counts["greedy"])
-    greedy = LevelShare(n=counts["greedy"], score=right.point, low=right.low, high=right.high)
-    sampled = {"sampled": counts["samples right"] / counts["samples"]} if counts["samples"] else {}
-    return greedy.model_copy(update=sampled)

@@ -100,7 +100,7 @@ class TeachFacts(Facts):
     """Of a ladder of teachers, the cheapest first."""
 
 
-@stage("teach", version=3, settings=TeachSettings, facts=TeachFacts)
+@stage("teach", version=4, settings=TeachSettings, facts=TeachFacts)
 def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered) -> TeachFacts:
     """Write the lessons, and the problems that were left for practice."""
     chosen = choice(lambda: problems.read(Problem), settings.max_problems, settings.seed)
