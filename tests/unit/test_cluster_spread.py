@@ -40,7 +40,7 @@ class Double:
     """A crew in this process. `happens(worker, requests)` gives what becomes of a block, one news at a time."""
 
     def __init__(self, size: int, happens: Callable[[int, list[Request]], Iterator[News]]) -> None:
-        self.size, self.happens = size, happens
+        self.ready, self.happens = set(range(size)), happens
         self.streams: dict[int, Iterator[News]] = {}
         self.asked: Counter[str] = Counter()
         self.blocks: list[int] = []
@@ -261,5 +261,53 @@ def test_a_worker_gives_back_what_it_did_not_spend_on_its_requests(shards: Path,
 def test_limits_of_the_recipe_are_those_of_all_workers_together() -> None:
     options = {"requests_per_minute": 600, "n": 1}
     settings = ModelSettings(model="m", concurrency=64, options=options)
-    shared = shared_out(settings, 4)
+    shared = shared_out(settings, 4, 0)
     assert (shared.concurrency, shared.options) == (16, {"requests_per_minute": 150, "n": 1})
+
+
+@pytest.mark.parametrize(("concurrency", "n"), [(64, 4), (5, 4), (4, 4), (7, 3), (1, 1)])
+def test_calls_at_once_are_dealt_out_to_the_last_one(concurrency: int, n: int) -> None:
+    settings = ModelSettings(model="m", concurrency=concurrency)
+    assert sum(shared_out(settings, n, worker).concurrency for worker in range(n)) == concurrency
+
+
+def test_a_worker_that_ends_without_a_reply_is_asked_again_and_then_it_is_a_failure() -> None:
+    """A replacement on a node with another model answered under other keys: calls without reply and without failure."""
+
+    def forgets(worker: int, requests: list[Request]) -> Iterator[News]:
+        yield News(worker, tuple(reply(r) for r in requests if r.messages[0].content != "017"))
+        yield News(worker, over=True)
+
+    crew = Double(2, forgets)
+    found = texts(Spread(Model(), lambda: crew, 8)(map(ask, WANTED)))
+    assert found == [*(t for t in WANTED if t != "017"), f"failed: {MAX_DEATHS} workers ended without it"]
+    assert crew.done is True
+
+
+def test_who_is_not_ready_is_given_nothing_until_it_is() -> None:
+    class Late(Double):
+        """One worker dies and finds no place; another comes later."""
+
+        def news(self) -> list[News]:
+            if not self.streams:
+                self.ready.add(2)
+                return []
+            return super().news()
+
+    def dies(worker: int, requests: list[Request]) -> Iterator[News]:
+        if worker < 2:
+            crew.ready.discard(worker)
+            yield News(worker, died="its node is gone")
+        yield from answers(worker, requests)
+
+    crew = Late(2, dies)
+    assert texts(Spread(Model(), lambda: crew, 8)(map(ask, WANTED))) == WANTED
+    assert crew.done is True
+
+
+def test_a_worker_with_another_model_answers_nothing(shards: Path) -> None:
+    worker = Worker(open_chat, "run", __version__, ".", None)
+    with pytest.raises(ModelError, match="another model"):
+        worker.open(TEXTBOOK, "x")
+    with pytest.raises(AssertionError):
+        next(worker.answer([ask("a")]))

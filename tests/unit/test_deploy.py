@@ -25,6 +25,16 @@ def test_the_slurm_script_is_shell() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_ray_nodes_of_a_job_have_what_the_job_has() -> None:
+    """A step does not inherit the job's CPUs, Ray counts the machine's, and two jobs on a node want two ports."""
+    text = (DEPLOY / "slurm.sh").read_text("utf-8")
+    starts = [line for line in text.splitlines() if 'ray" start' in line]
+    assert len(starts) == 2
+    assert all('"${step[@]}"' in line and '"${has[@]}"' in line for line in starts)
+    assert "SLURM_JOB_ID" in text
+    assert "=6379" not in text
+
+
 def test_what_slurm_interrupts_before_its_time_is_up_is_the_run() -> None:
     """`B:` is the batch script alone, which the run takes the place of; without it SLURM signals the steps, which are Ray."""
     lines = (DEPLOY / "slurm.sh").read_text("utf-8").splitlines()

@@ -9,6 +9,7 @@ from orcamath.checks.names import check_arms, check_names, check_stage, trains
 from orcamath.checks.trouble import Checked, Notes
 from orcamath.recipe_file import arms
 from orcamath.recipe_settings import Recipe
+from orcamath.store.room import network_type
 
 __all__ = ["check", "free_bytes"]
 
@@ -39,6 +40,7 @@ def check(
     for one, has_student in recipes:
         check_models(one, notes, student=has_student, on_cluster=on_cluster)
     _room(store, notes)
+    _own_disk(store, notes, on_cluster=on_cluster)
     return notes.result()
 
 
@@ -47,6 +49,17 @@ def _room(store: Path, notes: Notes) -> None:
     if (free := free_bytes(store)) < LEAST_FREE:
         what = f"{free / 1e6:,.0f} MB are free where `{store}` lies; make room, or name another place"
         notes.trouble("--store", what)
+
+
+def _own_disk(store: Path, notes: Notes, *, on_cluster: bool) -> None:
+    """Note what SQLite is to be kept on: its files are this machine's, and a network file system may lose what was paid for."""
+    kinds = {name: kind for name in ("ledger", "runs") if (kind := network_type(store / name)) is not None}
+    for name, kind in kinds.items():
+        what = (
+            f"`{store / name}` lies on {kind}, and SQLite is not for network file systems: a ledger or a book may be damaged. "
+            f"Put it on this machine's own disk: mkdir -p /LOCAL/{name} && ln -s /LOCAL/{name} {store / name}"
+        )
+        (notes.trouble if on_cluster else notes.warn)("--store", what)
 
 
 def free_bytes(path: Path) -> int:

@@ -7,14 +7,15 @@ import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from orcamath.errors import ModelError
 from orcamath.machines import After, Before, InBlocks
 
 if TYPE_CHECKING:
     from ray import ObjectRef
 
-__all__ = ["ONE_THREAD", "over_nodes"]
+__all__ = ["ONE_THREAD", "beside_us", "over_nodes"]
 
 AHEAD = 2
 """Blocks under way for each CPU of the cluster."""
@@ -23,6 +24,13 @@ SHARE = 0.25
 RETRIES = 8
 ONE_THREAD: dict[str, object] = {"env_vars": {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}}
 """Where whatever runs on a node runs: one thread a process."""
+
+
+def beside_us(ray: ModuleType) -> object:
+    """Return the strategy that places an actor or a task on this node and on no other."""
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    return NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
 
 
 def over_nodes(ray: ModuleType) -> InBlocks:
@@ -37,11 +45,22 @@ def over_nodes(ray: ModuleType) -> InBlocks:
         for block in blocks:
             under_way.append(remote.remote(sent, pickle.dumps(block)))
             if len(under_way) >= ahead:
-                yield ray.get(under_way.popleft())
+                yield _got(ray, under_way.popleft())
         while under_way:
-            yield ray.get(under_way.popleft())
+            yield _got(ray, under_way.popleft())
 
     return in_blocks
+
+
+def _got(ray: ModuleType, ref: "ObjectRef") -> Any:
+    """Return a block's result. Raises what the work raised, ModelError where it was lost again and again."""
+    try:
+        return ray.get(ref)
+    except ray.exceptions.RayTaskError:
+        raise
+    except ray.exceptions.RayError as e:
+        why = str(e).strip().partition("\n")[0]
+        raise ModelError(f"a block of work was lost {RETRIES + 1} times, with its worker or its node: {why}") from e
 
 
 def _do(work: bytes, block: bytes) -> object:

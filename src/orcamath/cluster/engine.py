@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from orcamath.cluster.blocks import over_nodes
-from orcamath.cluster.crew import Connection, RayCrew, first_line, shared_out
+from orcamath.cluster.blocks import beside_us, over_nodes
+from orcamath.cluster.crew import Connection, RayCrew, first_line
 from orcamath.cluster.purse import DriverPurse
 from orcamath.cluster.serving import served_on_a_node
 from orcamath.cluster.settings import EngineSettings
@@ -90,19 +90,19 @@ class RayEngine:
 
     def keep_books(self, budget: Budget, cap_usd: float | None, stages_usd: Mapping[str, float]) -> None:
         """Let workers lease from this budget. Its file is opened on this node only."""
-        here = self.ray.get_runtime_context().get_node_id()
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        actor = self.ray.remote(DriverPurse).options(
-            num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False)
-        )
+        actor = self.ray.remote(DriverPurse).options(num_cpus=0, scheduling_strategy=beside_us(self.ray))
         self._purse = actor.remote(budget.path.resolve(), cap_usd, dict(stages_usd))
 
     def spread(self, settings: ModelSettings, chat: Chat) -> Chat:
         """Return a model that the cluster's actors play. One whose calls lie with a provider for hours is left as it is."""
         if isinstance(chat, Batched):
             return chat
-        return Spread(chat, lambda: self._crew(settings, chat), WAVES * max(1, settings.concurrency // self.n_workers))
+        at_once = max(1, settings.concurrency // self._n_for(settings, chat))
+        return Spread(chat, lambda: self._crew(settings, chat), WAVES * at_once)
+
+    def _n_for(self, settings: ModelSettings, chat: Chat) -> int:
+        """Actors that play a model: of an endpoint no more than it may be asked at once."""
+        return self.n_workers if chat.chunk is not None else min(self.n_workers, settings.concurrency)
 
     @property
     def n_workers(self) -> int:
@@ -139,8 +139,9 @@ class RayEngine:
         key = digest(settings.model_dump(mode="json"))
         crew = self._crews.get(key)
         if crew is None or crew.gone:
-            here = Connection(self.ray, self.settings, self.n_workers, self.run, self.open_chat, self.ask())
-            crew = self._crews[key] = RayCrew(here, shared_out(settings, self.n_workers), chat)
+            n = self._n_for(settings, chat)
+            here = Connection(self.ray, self.settings, n, self.run, self.open_chat, self.ask())
+            crew = self._crews[key] = RayCrew(here, settings, chat)
         return crew
 
 

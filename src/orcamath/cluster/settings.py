@@ -13,4 +13,4 @@ class EngineSettings(NamedTuple):
     workers: int | None = None
     """Actors a model; None for as many as the cluster has GPUs, or CPUs where it has none."""
     wait_s: float = 120.0
-    """How long actors may take to find a place."""
+    """How long the first actor of a model may take to find a place, seconds; opening the model itself takes what it takes."""

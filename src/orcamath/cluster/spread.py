@@ -5,7 +5,7 @@ to one worker, and what comes of it is handed on when all of it came.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple, Protocol
 
@@ -31,11 +31,11 @@ class News(NamedTuple):
 
 
 class Crew(Protocol):
-    """Workers, numbered from 0, each at one block at a time. One that died is replaced under its number."""
+    """Workers, numbered from 0, each at one block at a time. One that died is replaced under its number, or not at all."""
 
     @property
-    def size(self) -> int:
-        """How many there are."""
+    def ready(self) -> Collection[int]:
+        """Those that have their model and can be given a block, at one or not."""
         ...
 
     def begin(self) -> None:
@@ -47,7 +47,10 @@ class Crew(Protocol):
         ...
 
     def news(self) -> list[News]:
-        """Wait until something happened, and say what."""
+        """Wait until something happened, and say what; nothing where it is others that are ready.
+
+        Raises ModelError where nobody is ready and nobody comes.
+        """
         ...
 
     def end(self, *, done: bool) -> None:
@@ -106,8 +109,10 @@ class _Block:
         came, self.held = self.held, []
         return came
 
-    def after_death(self, why: str, *, whole: bool) -> "tuple[list[_Block], list[Reply]]":
-        """Return what is asked again, and the replies of what is given up."""
+    def after(self, died: str | None, *, whole: bool) -> "tuple[list[_Block], list[Reply]]":
+        """Return what is asked again once its worker ended or died, and the replies of what is given up."""
+        if not +self.left:
+            return [], []
         if whole:
             again = self.requests  # what came of it is not used: a chunk is the work of one worker
         else:
@@ -117,8 +122,8 @@ class _Block:
         if deaths < MAX_DEATHS:
             return [self._of(again, deaths)], []
         if whole or len(again) == 1:
-            error = f"{deaths} workers died while they answered it; the last: {why}"
-            return [], [Reply(r.key(self.fingerprint), error=error) for r in again]
+            why = "ended without it" if died is None else f"died while they answered it; the last: {died}"
+            return [], [Reply(r.key(self.fingerprint), error=f"{deaths} workers {why}") for r in again]
         half = len(again) // 2
         return [self._of(again[:half], 0), self._of(again[half:], 0)], []
 
@@ -136,41 +141,39 @@ def _take(left: "Counter[bytes]", key: bytes) -> bool:
 def _deal(crew: Crew, blocks: Iterator[_Block], *, whole: bool) -> Generator[Reply, None, None]:
     again: deque[_Block] = deque()
     busy: dict[int, _Block] = {}
-    in_a_row, done = 0, False
+    in_a_row, ended, done = 0, False, False
     stopped: Stopped | None = None
     crew.begin()
     try:
         while True:
-            for worker in [w for w in range(crew.size) if w not in busy and stopped is None]:
+            for worker in [w for w in sorted(crew.ready) if w not in busy and stopped is None]:
                 block = again.popleft() if again else next(blocks, None)
                 if block is None:
+                    ended = True
                     break
                 busy[worker] = block
                 crew.give(worker, block.requests)
             if not busy and stopped is not None:
                 raise stopped
-            if not busy:
+            if not busy and not again and ended:
                 done = True
                 return
             for news in crew.news():
-                block = busy[news.worker]
+                yield from busy[news.worker].came(news.replies, whole=whole)
                 in_a_row = 0 if news.replies else in_a_row
-                yield from block.came(news.replies, whole=whole)
-                if isinstance(news.raised, Stopped):  # no money, no room: the others get as far as they can
+                if isinstance(news.raised, Stopped):  # no money: the others get as far as they can
                     stopped = news.raised
                     del busy[news.worker]
                 elif news.raised is not None:
                     raise news.raised
-                elif news.died is not None:
-                    in_a_row += 1
+                elif news.died is not None or news.over:
+                    in_a_row += news.died is not None
                     if in_a_row >= MAX_IN_A_ROW:
                         raise ModelError(
                             f"{in_a_row} workers died one after the other without an answer; the last: {news.died}"
                         )
-                    more, given_up = busy.pop(news.worker).after_death(news.died, whole=whole)
+                    more, given_up = busy.pop(news.worker).after(news.died, whole=whole)
                     again.extend(more)
                     yield from given_up
-                elif news.over:
-                    del busy[news.worker]
     finally:
         crew.end(done=done)

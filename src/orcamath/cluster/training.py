@@ -5,12 +5,14 @@ the workers, has them meet, and begins them again where one was lost: they go on
 """
 
 import logging
-from collections.abc import Callable, Generator
+import time
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from orcamath.cluster.blocks import ONE_THREAD
+from orcamath.cluster.blocks import ONE_THREAD, beside_us
+from orcamath.errors import ModelError
 from orcamath.machines import StartProcesses
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ SHARE = 0.5
 LOST = 3
 """How often the workers may be begun again."""
 TOLD_S = 1.0
+WAITS_S = 60.0
+"""Without a word from the workers, after which it is said that they wait for their places."""
+log_of = logging.getLogger("orcamath")
 
 
 def trained_over_nodes(ray: ModuleType, train_part: TrainPart) -> StartProcesses:
@@ -34,15 +39,22 @@ def trained_over_nodes(ray: ModuleType, train_part: TrainPart) -> StartProcesses
     """
 
     def start(job: Path, processes: int, log: Path, /) -> Generator[str, None, None]:
-        said = ray.remote(_Said).options(num_cpus=0).remote()
-        fit = ray.remote(_fit).options(num_cpus=0, max_retries=0, runtime_env=ONE_THREAD)
-        on_gpus = ray.cluster_resources().get("GPU", 0) > 0
+        on_gpus = _places(ray.cluster_resources(), processes)
+        here = {"num_cpus": 0, "scheduling_strategy": beside_us(ray)}  # no other node that is lost takes them along
+        said = ray.remote(_Said).options(**here).remote()
+        fit = ray.remote(_fit).options(**here, max_retries=0, runtime_env=ONE_THREAD)
         fitting = fit.remote(str(job), processes, on_gpus, train_part, said)
+        begun, told = time.monotonic(), False
         try:
             over = False
             while not over:
                 over = bool(ray.wait([fitting], timeout=TOLD_S)[0])
-                yield from ray.get(said.take.remote())
+                for line in ray.get(said.take.remote()):
+                    told = True
+                    yield line
+                if not told and time.monotonic() - begun > WAITS_S:
+                    told = True
+                    log_of.warning("training waits for %d places; free are %s", processes, ray.available_resources())
             log.write_text(ray.get(fitting))
         except ray.exceptions.RayError as e:
             log.write_text(str(e))
@@ -52,6 +64,17 @@ def trained_over_nodes(ray: ModuleType, train_part: TrainPart) -> StartProcesses
             ray.kill(said)
 
     return start
+
+
+def _places(there: Mapping[str, float], processes: int) -> bool:
+    """Tell whether the workers get a GPU each. Raises ModelError where the cluster has not so many places, used or free."""
+    gpus, cpus = there.get("GPU", 0), there.get("CPU", 0)
+    if processes > (gpus or cpus / SHARE):
+        has = f"{gpus:g} GPUs" if gpus else f"{cpus:g} CPUs, a place for two on each"
+        raise ModelError(
+            f"`processes: {processes}` find no place: the cluster has {has}. Set `processes` to fewer, or add nodes"
+        )
+    return gpus > 0
 
 
 class _Said:
@@ -78,7 +101,12 @@ def _fit(job: str, processes: int, on_gpus: bool, train_part: TrainPart, said: "
         _work,
         train_loop_config={"job": job, "train_part": train_part, "said": said},
         scaling_config=ScalingConfig(
-            num_workers=processes, use_gpu=on_gpus, resources_per_worker=None if on_gpus else {"CPU": SHARE}
+            num_workers=processes,
+            use_gpu=on_gpus,
+            resources_per_worker=None if on_gpus else {"CPU": SHARE},
+            placement_strategy="PACK"
+            if on_gpus
+            else "SPREAD",  # GPUs talk to each other, CPUs share their memory's pace
         ),
         run_config=RunConfig(
             storage_path=str(Path(job).parent / "ray"),

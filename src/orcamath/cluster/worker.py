@@ -52,24 +52,32 @@ class Worker:
         ask: Callable[..., object] | None,
     ) -> None:
         """`shards` names what lies on the node, `folder` is where the driver stands, `ask` reaches its purse, if any."""
-        if version != __version__:
-            raise ModelError(
-                f"this node has orcamath {__version__}, the driver {version}: install the same one on all nodes"
-            )
-        if os.path.isdir(folder):  # noqa: PTH112 (a path of another machine)
-            os.chdir(folder)
-        self.ledger = Ledger(shards_of(shards))
+        self._where = (shards, version, folder)
         self.ask = ask
         self._open_chat = open_chat
         self._halted = threading.Event()
         self._chat: Chat | None = None
         self._stage = ExitStack()
 
+    def here(self) -> None:
+        """Return at once: this worker has found a place."""
+
     def open(self, settings: ModelSettings, fingerprint: str) -> int:
-        """Open the model and return this process's number. Raises what opening raises, ModelError where it is another one."""
-        self._chat = self._open_chat(settings)
-        if self._chat.fingerprint != fingerprint:
+        """Open model and shard, and return this process's number.
+
+        Raises what opening raises, ModelError where the node has another version or model.
+        """
+        shards, version, folder = self._where
+        if version != __version__:
+            raise ModelError(
+                f"this node has orcamath {__version__}, the driver {version}: install the same one on all nodes"
+            )
+        if os.path.isdir(folder):  # noqa: PTH112 (a path of another machine)
+            os.chdir(folder)
+        chat = self._open_chat(settings)
+        if chat.fingerprint != fingerprint:
             raise ModelError(f"`{settings.model or settings.backend}` on this node is another model than the driver's")
+        self.ledger, self._chat = Ledger(shards_of(shards)), chat
         return os.getpid()
 
     def begin(self, stage: str | None, price: Price | None) -> None:

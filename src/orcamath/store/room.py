@@ -1,11 +1,35 @@
-"""How much more can be written here, before it is needed: free disk, SQLite's own ceiling, the process's file-size limit."""
+"""How much more can be written here, before it is needed: free disk, SQLite's own ceiling, the process's file-size limit.
+
+And on what: SQLite's write-ahead log wants the memory of one machine (sqlite.org/wal.html), so network disks are no place for it.
+"""
 
 import os
 import resource
 import sqlite3
 from pathlib import Path
 
-__all__ = ["room_bytes"]
+__all__ = ["network_type", "room_bytes"]
+
+_NETWORK = frozenset(
+    "9p afs beegfs ceph cifs fuse.ceph fuse.glusterfs fuse.juicefs fuse.s3fs fuse.sshfs gpfs lustre nfs nfs4 smb3 smbfs".split()
+)
+_MOUNTS = Path("/proc/self/mounts")
+
+
+def network_type(path: Path, mounts: Path = _MOUNTS) -> str | None:
+    """Return the type of the network file system that a path lies on, or will; None where it is none, or nobody says."""
+    try:
+        lines = mounts.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:  # not Linux
+        return None
+    real = path.resolve()
+    found, longest = "", -1
+    for line in lines:
+        _, place, kind, *_ = line.split(" ")
+        where = Path(place.encode().decode("unicode_escape"))  # a space is written \\040
+        if real.is_relative_to(where) and len(where.parts) >= longest:
+            found, longest = kind, len(where.parts)
+    return found if found in _NETWORK else None
 
 
 def room_bytes(path: Path, db: sqlite3.Connection | None) -> int:

@@ -59,6 +59,10 @@ def run(
         int | None,
         typer.Option(min=1, help="Actors a model; as many as the cluster has GPUs, or else CPUs, where left out."),
     ] = None,
+    wait_workers: Annotated[
+        float | None,
+        typer.Option(min=1, help="Seconds in which the first actor of a model must find a place: 120 where left out."),
+    ] = None,
     store: StoreOpt = STORE,
     runs: RunsOpt = RUNS,
 ) -> None:
@@ -67,8 +71,9 @@ def run(
     from orcamath.commands.runs import run_in_folder
     from orcamath.errors import UsageError
 
-    if engine == "local" and (address is not None or workers is not None):
-        raise UsageError("`--address` and `--workers` are of a cluster: add `--engine ray`")
+    of_cluster = (address, workers, wait_workers)
+    if engine == "local" and any(given is not None for given in of_cluster):
+        raise UsageError("`--address`, `--workers` and `--wait-workers` are of a cluster: add `--engine ray`")
 
     with interruptible():
         run_in_folder(
@@ -85,7 +90,7 @@ def run(
             new_book=new_book,
             same_model=same_model,
             reviewed=reviewed,
-            cluster=EngineSettings(address, workers) if engine == "ray" else None,
+            cluster=EngineSettings(address, workers, wait_workers or 120.0) if engine == "ray" else None,
         )
 
 
