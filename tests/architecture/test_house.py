@@ -324,6 +324,7 @@ ONE_OF_EACH = {
     r"\"false\", \"no\"|\"no\", \"n\"|\"true\", \"yes\"|\"yes\", \"y\"": "text.truth",
     r"np\.minimum\.reduceat|least of each hash": "text.minhash",
     r"\.with_name\([^\n]*\.(?:new|writing|tmp|partial)\b": "store.placing",
+    r"\b\w+\.replace\(\w[\w.]*\)": "store.placing",  # of a path: a text's takes two
     r"clip\(visible\(\" \"": "visible",
     r"entry\.record is record": "store.sealed",
     r"{arm}: {label}": "report.arms",
