@@ -336,7 +336,7 @@ ONE_OF_EACH = {
     r"[$€£₹]{2}|[$][|]€": "text.money",
     r"def (?:jaccard|minima|normal|sentences|content_words|language_of|truth)\b": "text.",
     r"monday tuesday|\"monday\"": "text.words",
-    r"sQuestion\",\s+\"original_text": "text.columns",
+    r"sQuestion\",\s+\"original_text|frage\"?,?\s+\"?aufgabe|\"options\", \"choices\"": "text.columns",
     r"\"false\", \"no\"|\"no\", \"n\"|\"true\", \"yes\"|\"yes\", \"y\"": "text.truth",
     r"np\.minimum\.reduceat|least of each hash": "text.minhash",
     r"\.with_name\([^\n]*\.(?:new|writing|tmp|partial)\b": "store.placing",
