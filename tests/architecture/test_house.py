@@ -336,9 +336,9 @@ ONE_OF_EACH: dict[str, str | tuple[str, ...]] = {
     r"[$€£₹]{2}|[$][|]€": "text.money",
     r"def (?:jaccard|minima|normal|sentences|content_words|language_of|truth)\b": "text.",
     r"\(\?<=\[\.!\?|split\(\"[.!?] ": ("text.sentences", "answers.locate"),  # problems and replies: see there why
-    r"monday tuesday|\"monday\"": "text.words",
+    r"(?i)monday[\"',|\s]+tuesday|january[\"',|\s]+february": "text.words",
     r"sQuestion\",\s+\"original_text|frage\"?,?\s+\"?aufgabe|\"options\", \"choices\"": "text.columns",
-    r"\"false\", \"no\"|\"no\", \"n\"|\"true\", \"yes\"|\"yes\", \"y\"": "text.truth",
+    r"\"yes\": |\"false\", \"no\"|\"no\", \"n\"|\"true\", \"yes\"|\"yes\", \"y\"": "text.truth",
     r"np\.minimum\.reduceat|least of each hash": "text.minhash",
     r"\.with_name\([^\n]*\.(?:new|writing|tmp|partial)\b": "store.placing",
     r"\b\w+\.replace\(\w[\w.]*\)": "store.placing",  # of a path: a text's takes two
