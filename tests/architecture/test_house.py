@@ -333,7 +333,7 @@ def test_one_place_steers_the_terminal_and_one_reads_yaml() -> None:
 
 
 ONE_OF_EACH: dict[str, str | tuple[str, ...]] = {
-    r"[$€£₹]{2}|[$][|]€": "text.money",
+    r"[$€£₹]{2}|[$][|]€|\"€\": |dollars\?|[$][|]dollar": "text.money",
     r"def (?:jaccard|minima|normal|sentences|content_words|language_of|truth)\b": "text.",
     r"\(\?<=\[\.!\?|split\(\"[.!?] ": ("text.sentences", "answers.locate"),  # problems and replies: see there why
     r"(?i)monday[\"',|\s]+tuesday|january[\"',|\s]+february": "text.words",
