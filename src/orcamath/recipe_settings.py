@@ -30,9 +30,17 @@ from orcamath.stages.start_from import StartSettings
 from orcamath.stages.teach import TeachSettings
 from orcamath.stages.unseen import UnseenSettings
 
-__all__ = ["VERSION", "BudgetSettings", "ExpectedSettings", "HypothesesSettings", "Hypothesis", "Iteration", "Recipe"]
+__all__ = [
+    "RECIPE_VERSION",
+    "BudgetSettings",
+    "ExpectedSettings",
+    "HypothesesSettings",
+    "Hypothesis",
+    "Iteration",
+    "Recipe",
+]
 
-VERSION = 1
+RECIPE_VERSION = 1
 """Of a recipe's form: raised when a key is renamed or means something else (see `recipe_versions`)."""
 
 
@@ -108,7 +116,7 @@ class Recipe(Settings):
     """From seeds to report. What is here is the whole program's input (with the files and models it names)."""
 
     name: str
-    version: int = outside_digest(VERSION, ge=VERSION, le=VERSION)
+    version: int = outside_digest(RECIPE_VERSION, ge=RECIPE_VERSION, le=RECIPE_VERSION)
     """Of the recipe's form. Older ones are read, newer ones refused."""
     about: str = outside_digest("")
     """What the report says at its top."""

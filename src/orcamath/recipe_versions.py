@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from orcamath.errors import RecipeError
-from orcamath.recipe_settings import VERSION
+from orcamath.recipe_settings import RECIPE_VERSION
 
 __all__ = ["brought_up"]
 
@@ -30,7 +30,7 @@ def brought_up(
     raw: Mapping[str, object],
     where: str,
     migrations: Mapping[int, Callable[[dict[str, object]], dict[str, object]]] = RECIPE_MIGRATIONS,
-    newest: int = VERSION,
+    newest: int = RECIPE_VERSION,
 ) -> dict[str, object]:
     """Return a recipe in the newest keys, its version said. Raises RecipeError where it is newer, or its version no version."""
     found = raw.get("version", 0)

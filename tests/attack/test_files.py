@@ -216,7 +216,10 @@ def test_a_book_moves_into_the_store_and_stays_the_runs(tmp_path: Path) -> None:
     assert book_of(tmp_path / "store", run) == run / "budget.sqlite"
     with RunFolder(run) as folder:
         history = History(tmp_path / "store", folder.id)
+        history.folder.mkdir(parents=True)
+        (history.folder / f".{history.book.name}.writing").write_bytes(b"a crash left this")
         assert history.adopted(run) == history.book
+        assert list(history.folder.iterdir()) == [history.book]
         assert RunFolder(run).id == folder.id
     assert not list(run.glob("budget*"))
     assert book_of(tmp_path / "store", run) == history.book

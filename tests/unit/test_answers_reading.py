@@ -9,8 +9,10 @@ from fractions import Fraction
 import pytest
 
 from orcamath.answers import final_answer, kind_of, quantities
+from orcamath.answers.locate import last_sentences
 from orcamath.judges.rules import rule
 from orcamath.ports import Comparison
+from orcamath.text.sentences import sentences
 
 GOLDEN = [json.loads(line) for line in (pathlib.Path(__file__).parents[1] / "golden" / "answers.jsonl").open()]
 
@@ -128,3 +130,20 @@ def test_gold_solutions_end_in_their_answers() -> None:
     with gzip.open(pathlib.Path(folder) / "gsm8k-test.jsonl.gz", "rt") as lines:
         rows = [json.loads(line) for line in lines]
     assert [r["id"] for r in rows if final_answer(r["solution"]).replace(",", "") != r["answer"]] == []  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("text", "of_a_problem", "of_a_reply"),
+    [
+        ("The answer is no. So he stays.", 1, 2),
+        ("It is A. So we are done.", 1, 2),
+        ("4 + 5 = 9.So it is 9.", 1, 2),
+        ("全部で9です。答えは9です。", 1, 2),
+        ('It is 9." 4 are red.', 2, 1),
+        ("Mr. Lee has 9. So it is 9.", 2, 2),
+    ],
+)
+def test_sentences_of_a_reply_end_where_those_of_a_problem_do_not(
+    text: str, of_a_problem: int, of_a_reply: int
+) -> None:
+    assert (len(sentences(text)), len(list(last_sentences(text)))) == (of_a_problem, of_a_reply)

@@ -92,8 +92,11 @@ def test_options_and_kind_are_read_on_any_row(tmp_path: Path) -> None:
         {"question": "1 + 1?", "expected_answer": "2", "generated_solution": "So \\boxed{2}", "is_correct": True},
         {"problem": "1 + 1?", "answer": "2", "solution": "2", "response": "It is 2."},
         {"query": "1 + 1?", "answer": "2", "output": "The answer is: 2"},
+        {"Frage": "1 + 1?", "Antwort": "2", "Output": "The answer is: 2"},
+        {"вопрос": "1 + 1?", "ответ": "2", "response": "2"},
+        {"Question": "1 + 1?", "Answer": "2", "Correct": "two", "response": "2"},
     ],
-    ids=["OpenMathInstruct", "Numina", "MetaMathQA"],
+    ids=["OpenMathInstruct", "Numina", "MetaMathQA", "German", "Russian", "Correct"],
 )
 def test_the_columns_of_known_sets_need_no_map(tmp_path: Path, row: dict[str, Any]) -> None:
     (judged,) = judge_file(written(tmp_path, "jsonl", [row]), RulesJudge())

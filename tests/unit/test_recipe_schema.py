@@ -11,7 +11,7 @@ from orcamath.commands.schema import recipe_schema
 from orcamath.errors import RecipeError
 from orcamath.families import members
 from orcamath.recipe_file import dump, load, shipped
-from orcamath.recipe_settings import VERSION
+from orcamath.recipe_settings import RECIPE_VERSION
 from orcamath.recipe_versions import brought_up
 
 SCHEMA = recipe_schema()
@@ -77,7 +77,7 @@ def test_recipes_that_ship_fit_it_as_written_and_as_resolved(name: str) -> None:
     text = shipped()[name].read_text(encoding="utf-8")
     assert wrong(read(text), SCHEMA) is None
     assert wrong(read(dump(load(name))), SCHEMA) is None
-    assert read(text)["version"] == VERSION
+    assert read(text)["version"] == RECIPE_VERSION
 
 
 @pytest.mark.parametrize(
@@ -117,12 +117,12 @@ def test_it_says_what_every_setting_does_and_which_names_there_are() -> None:
 
 def test_older_recipes_are_read_and_newer_ones_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
-    known = ["", "version: 0\n", f"version: {VERSION}\n"]
+    known = ["", "version: 0\n", f"version: {RECIPE_VERSION}\n"]
     refused = {"version: 99\n": "99", "version: new\n": "'new'", "version: true\n": "True", "version: -1\n": "-1"}
     for said, fails in {**dict.fromkeys(known), **refused}.items():
         path.write_text(f"name: x\n{said}")
         if fails is None:
-            assert load(str(path)).version == VERSION
+            assert load(str(path)).version == RECIPE_VERSION
             continue
         with pytest.raises(RecipeError, match=rf"r\.yaml: .*{fails}.*(upgrade|install -U|write `version)"):
             load(str(path))

@@ -14,6 +14,7 @@ from orcamath.student.head import holds
 from orcamath.student.logprobs import Posed, score, score_rows
 from orcamath.student.losses import dpo, kto, nll
 from orcamath.student.packing import can_pack, pack
+from orcamath.student.processes import World
 from orcamath.student.settings import LearnSettings
 from orcamath.student.steps import Objective, Referenced, cut, gradients, score_all, step_slices, z0
 from tiny_student import tiny_model
@@ -206,3 +207,15 @@ def test_z0_is_never_negative_and_0_without_mismatches() -> None:
     assert z0([(-3.0,)], [(-1.0,)]) == 0.0
     assert z0([(-1.0, -3.0)], [(-2.0, -3.0)]) == 0.5
     assert z0([()], [()]) == 0.0
+
+
+def test_z0_is_the_mean_over_the_answers_of_all_processes() -> None:
+    class Beside(World):
+        """Another process has three answers whose log-ratios add up to 3.5."""
+
+        def total(self, *values: float) -> list[float]:
+            return [mine + other for mine, other in zip(values, (3.5, 3), strict=True)]
+
+    assert z0([(-1.0, -3.0)], [(-2.0, -3.0)], Beside()) == (1.0 + 3.5) / 5
+    assert z0([()], [()], Beside()) == 3.5 / 3
+    assert z0([(-9.0,)], [(-1.0,)], Beside()) == 0.0

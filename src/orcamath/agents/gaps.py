@@ -16,7 +16,7 @@ from orcamath.answers.numbers import Quantity, quantities
 from orcamath.text.money import CURRENCY_SIGNS
 from orcamath.text.patterns import pattern
 from orcamath.text.sentences import sentences
-from orcamath.text.words import CALENDAR, content_words
+from orcamath.text.words import CALENDAR, MONTHS, content_words
 
 __all__ = ["HOW_MANY", "Gap", "about_another", "between", "gaps", "word_places"]
 
@@ -50,7 +50,7 @@ _BEHIND = pattern(
     ("How many in total?", "How much for each hat?", "How many pens has Ann?"),
 )
 _NO_COUNT = pattern(
-    r"\b(?:every|in year|o['’]clock|january|february|march|april|may|june|july|august|september|october|november|december) $",
+    rf"\b(?:every|in year|o['’]clock|{'|'.join(MONTHS)}) $",
     "in front of a number that is a date or a rhythm, and does not say how many",
     ("on August ", "takes one every ", "In May "),
     ("they march in ", "maybe ", "in every week "),

@@ -12,7 +12,7 @@ from orcamath.answers.latex import plain
 from orcamath.answers.number_words import SCALES
 from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.quantity import Quantity
-from orcamath.answers.readings import Reading, decimals, near, read
+from orcamath.answers.readings import Reading, decimals, near, reading_of
 from orcamath.answers.relations import in_symbols
 from orcamath.answers.units import Demand, asked
 from orcamath.answers.wording import choice_of, gives_up, letter, listed, same_text, without_letter
@@ -73,7 +73,7 @@ def likely(kind: AnswerKind, a: str, b: str, question: str = "") -> bool:
         return same_text(a, b) is not False and bool(a.strip())
     if kind == "set":
         return False
-    left, right = read(a, question), read(b)
+    left, right = reading_of(a, question), reading_of(b)
     if left is None or right is None:
         return False
     if left.shown == right.shown and not left.compound:
@@ -83,10 +83,10 @@ def likely(kind: AnswerKind, a: str, b: str, question: str = "") -> bool:
 
 def _same_number(a: str, b: str, question: str) -> bool | None:
     wanted = asked(question)
-    right = read(b, question if wanted.time_of_day else "")
+    right = reading_of(b, question if wanted.time_of_day else "")
     if in_symbols(plain(a), question):
         return False if right is not None and right.sure else None
-    left = read(a, question)
+    left = reading_of(a, question)
     if left is None or right is None:
         return _without_number(a, b, right, question)
     if (said := _equal(left, right, wanted)) is not None:
@@ -219,7 +219,7 @@ def _as_percentage(left: Reading, right: Reading, wanted: Demand) -> bool:
 def _same_set(a: str, b: str, question: str) -> bool | None:
     a, b = plain(a), plain(b)
     said, pieces = quantities(a), parts(b)
-    goal = [r for part in pieces if (r := read(part)) is not None]
+    goal = [r for part in pieces if (r := reading_of(part)) is not None]
     if not goal:
         return same_text(a, b, question)
     labels = [_label(part) for part in pieces] if len(goal) == len(pieces) else []
@@ -291,5 +291,5 @@ def _same_option(text: str, option: str) -> bool:
     text, option = without_letter(text), without_letter(option)
     if same_text(text, option):
         return True
-    left, right = read(text), read(option)
+    left, right = reading_of(text), reading_of(option)
     return left is not None and right is not None and left.sure and right.sure and _close(left, right)

@@ -3,6 +3,9 @@
 Looked for, first: a JSON field `answer`; then whichever comes last of `#### …`, `<answer>…`, `\\boxed{…}`, `answer is …`,
 `Answer: …` and `A: …`; else the last sentence (with a number, where one is wanted). What a model wrote on after its answer
 (a `Question:` of its own) is cut off first.
+
+Sentences are those of replies, and not as `text.sentences` has a problem's: `… is no.` and `It is A.` end one, and none needs a
+blank behind it (`= 9.So`, `。`).
 """
 
 import re

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from orcamath.answers.equations import Equation, Operation, equations, operations
 from orcamath.answers.find import find_answer
 from orcamath.answers.numbers import quantities
-from orcamath.answers.readings import read
+from orcamath.answers.readings import reading_of
 from orcamath.answers.units import named_units
 from orcamath.answers.wording import gives_up
 from orcamath.answers.working import worked
@@ -65,7 +65,7 @@ def mistake(text: str, question: str, reference: str, known: Iterable[str] = (),
     given = {q.value for q in quantities(question)}
     best = max(solutions, key=lambda s: len({o.value for o in steps} & {o.value for o in s}), default=())
     sorted_ = _departure(steps, best, given)
-    if sorted_ is None and (answer := read(found.text)) is not None and answer.value != steps[-1].value:
+    if sorted_ is None and (answer := reading_of(found.text)) is not None and answer.value != steps[-1].value:
         return (
             "missed step" if answer.value in {o.value for o in steps} else "arithmetic slip"
         )  # another than worked out
@@ -84,7 +84,7 @@ def _known(solution: str) -> tuple[Operation, ...]:
 
 def _one_step(question: str, reference: str) -> list[tuple[Operation, ...]]:
     """Return the one operation on two numbers of the question that gives the answer; none where several do."""
-    goal = read(reference)
+    goal = reading_of(reference)
     if goal is None or not isinstance(goal.value, Fraction):
         return []
     numbers = [q.value for q in quantities(question)][:12]
@@ -133,7 +133,7 @@ def _against(step: Operation, left: Sequence[Operation], reached: set[Fraction],
 
 def _another_unit(answer: str, reference: str, told: str) -> bool:
     """Tell whether an answer is the right one in another unit, both of which the texts name: 180 for 3 hours."""
-    said, right = read(answer), read(reference)
+    said, right = reading_of(answer), reading_of(reference)
     if said is None or right is None or not said.value or not right.value or said.value == right.value:
         return False
     factor = Fraction(said.value) / Fraction(right.value)

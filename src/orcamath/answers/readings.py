@@ -12,7 +12,7 @@ from orcamath.answers.numbers import quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.units import Unit, measure
 
-__all__ = ["Reading", "calculation", "decimals", "near", "read"]
+__all__ = ["Reading", "calculation", "decimals", "near", "reading_of"]
 
 _CALCULATION = re.compile(
     r"[0-9)πa-z][ ]?[-+*/^][ ]?[-(0-9πs]|sqrt|√|π|[0-9)]!|choose|\b(?:ln|log)\b|(?<![A-Za-z])e\b|\|[-(0-9]"
@@ -41,7 +41,7 @@ class Reading(NamedTuple):
 
 
 @lru_cache(maxsize=8192)
-def read(text: str, question: str = "") -> Reading | None:
+def reading_of(text: str, question: str = "") -> Reading | None:
     """Read a short answer's number with its unit; compounds (`3 hours 20 minutes`) are added up."""
     text = plain(text)
     if (value := _calculated(text)) is not None:

@@ -5,6 +5,7 @@ from functools import lru_cache
 from string import ascii_uppercase
 
 from orcamath.answers.latex import plain
+from orcamath.text.truth import YES_OR_NO
 
 __all__ = ["choice_of", "gives_up", "letter", "listed", "same_text", "without_letter"]
 
@@ -33,7 +34,6 @@ _GIVES_UP = re.compile(
 """What is said where a question cannot be answered, by a solution or by a gold answer."""
 _ASKING = frozenset({"who", "whose", "what", "which", "how"})
 """Words that stand in capitals where a question begins, and name nobody."""
-_SIDES = {"yes": "yes", "true": "yes", "no": "no", "false": "no"}
 
 
 def _bare(text: str) -> str:
@@ -56,10 +56,10 @@ def same_text(a: str, b: str, question: str = "") -> bool | None:
         return None
     if gives_up(b):
         return True if gives_up(a) else None if left.startswith(("0", "no", "zero")) else False
-    if right in _SIDES:
+    if right in YES_OR_NO:
         words = left.split()  # a `no` in between is an article
-        sides = {_SIDES[word] for word in (words[0], words[-1]) if word in _SIDES}
-        return sides == {_SIDES[right]} if len(sides) == 1 else None
+        sides = {YES_OR_NO[word] for word in (words[0], words[-1]) if word in YES_OR_NO}
+        return sides == {YES_OR_NO[right]} if len(sides) == 1 else None
     if f" {right} " in f" {left} ":
         return _only_named(left, right, question) if question else None
     if f" {left} " in f" {right} ":

@@ -10,16 +10,16 @@ from orcamath.classroom.growing import family, split_of
 from orcamath.classroom.solving import structure
 from orcamath.records import digest
 
-__all__ = ["VERSION", "HeldOut", "UnreadableScreen", "make"]
+__all__ = ["HeldOut", "UnreadableScreen", "make"]
 
-VERSION = 2
+_VERSION = 2
 
 
 class HeldOut:
     """Screen: the structure is held out, or cannot be read."""
 
     reason = "held_out_structure"
-    fingerprint = digest("classroom", reason, VERSION)
+    fingerprint = digest("classroom", reason, _VERSION)
 
     def __call__(self, question: str) -> str | None:
         """Return the split and structure it collides with, `unreadable: …`, or None."""
@@ -36,7 +36,7 @@ class UnreadableScreen:
     """Screen: the grammar cannot read the question."""
 
     reason = "unreadable"
-    fingerprint = digest("classroom", reason, VERSION)
+    fingerprint = digest("classroom", reason, _VERSION)
 
     def __call__(self, question: str) -> str | None:
         """Return where the question departs from the language, or None."""

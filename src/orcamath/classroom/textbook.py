@@ -20,9 +20,9 @@ from orcamath.ports import Chat, Message, Replies, Reply, Request, Usage
 from orcamath.records import Settings, canonical, digest
 from orcamath.settings import ModelSettings, read_options
 
-__all__ = ["REFUSAL", "VERSION", "Careless", "TextbookOptions", "draw_of", "open_chat", "reply"]
+__all__ = ["REFUSAL", "Careless", "TextbookOptions", "draw_of", "open_chat", "reply"]
 
-VERSION = 1
+_VERSION = 1
 REFUSAL = "I am sorry, but I can only work on problems like those in my textbook, and I cannot read this one."
 
 _SUGGESTIONS = {
@@ -90,7 +90,7 @@ class _Textbook:
 
     def __init__(self, options: TextbookOptions) -> None:
         self.options = options
-        self.fingerprint = digest("textbook", VERSION, options.model_dump())
+        self.fingerprint = digest("textbook", _VERSION, options.model_dump())
 
     def __call__(self, requests: Iterable[Request]) -> Replies:
         for request in requests:

@@ -19,7 +19,7 @@ from orcamath.sources import asdiv
 from orcamath.sources.rows import form_of, rows
 from orcamath.sources.source import SourceSettings, Unsplit
 from orcamath.sources.svamp import joined_text
-from orcamath.text.columns import QUESTION_COLUMNS
+from orcamath.text.columns import QUESTION_COLUMNS, column_of
 
 __all__ = ["Searched", "check_files", "questions"]
 
@@ -130,7 +130,7 @@ def _column(path: Path, columns: Mapping[str, str]) -> str | None:
 def _question(path: Path, values: Mapping[str, object], column: str | None) -> str:
     if column is None and "Body" in values and "Question" in values:
         return joined_text(values["Body"], values["Question"]) or ""
-    name = column or next((c for c in QUESTION_COLUMNS if c in values), None)
+    name = column or column_of(QUESTION_COLUMNS, tuple(values))
     if name is None or name not in values:
         wanted = f"no column `{name}`" if name else f"none of the columns {', '.join(QUESTION_COLUMNS)}"
         raise UsageError(

@@ -19,7 +19,7 @@ from orcamath.ports import Comparison, Finding, Judge
 from orcamath.records import Rejected
 from orcamath.sources.mathqa import options_of
 from orcamath.sources.rows import rows as rows_of
-from orcamath.text.columns import ANSWER_COLUMNS, QUESTION_COLUMNS
+from orcamath.text.columns import ANSWER_COLUMNS, OPTIONS_COLUMNS, QUESTION_COLUMNS, column_of
 from orcamath.text.truth import truth
 
 __all__ = ["JudgedRow", "Summary", "judge_file", "judge_rows", "read_rows"]
@@ -30,11 +30,13 @@ JUDGED_COLUMNS: dict[str, tuple[str, ...]] = {
     "response": ("response", "generated_solution", "text", "output", "completion", "prediction", "predicted_answer"),
     "label": ("label", "is_correct", "correct"),
     "kind": ("kind", "answer_kind"),
-    "options": ("options", "choices"),
+    "options": OPTIONS_COLUMNS,
     "id": ("id",),
 }
 """What a judge needs, and the column names under which it is looked for, first match first."""
 _NEEDED = ("reference", "response")
+_TEXTS = ("question", "reference", "response", "options")
+"""What a column of another case is taken for: `Correct` may hold the correct answer, and no label."""
 _ALIASES = {candidate: ours for ours, candidates in JUDGED_COLUMNS.items() for candidate in candidates}
 
 
@@ -183,7 +185,8 @@ def _comparison_of(row: Mapping[str, object], names: Mapping[str, str]) -> Compa
     def value(ours: str) -> Any:
         if ours in names:
             return row.get(names[ours])
-        return next((row[c] for c in JUDGED_COLUMNS[ours] if c in row and c not in names.values()), None)
+        found = _found(ours, tuple(row), names)
+        return None if found is None else row[found]
 
     reference, options = _text(row[names["reference"]]), _options(value("options"))
     question = _text(value("question"))
@@ -200,7 +203,7 @@ def _resolve(columns: Mapping[str, str], present: Sequence[str], where: str) -> 
             raise UsageError(f"{where} has no column `{theirs}`; {nearest(theirs, present)}")
     names = dict(columns)
     for ours in (*_NEEDED, *JUDGED_COLUMNS):
-        found = next((c for c in JUDGED_COLUMNS[ours] if c in present and c not in names.values()), None)
+        found = _found(ours, tuple(present), names)
         if ours not in names and found is not None:
             names[ours] = found
     for ours in _NEEDED:
@@ -210,6 +213,13 @@ def _resolve(columns: Mapping[str, str], present: Sequence[str], where: str) -> 
                 f"{', '.join(present)}): name it, as in `--column {ours}=my_column`"
             )
     return names
+
+
+def _found(ours: str, present: tuple[str, ...], taken: Mapping[str, str]) -> str | None:
+    """Return the column for one of ours among those not `taken`: known names of texts in any case, others as they are."""
+    free = tuple(c for c in present if c not in taken.values())
+    known = JUDGED_COLUMNS[ours]
+    return column_of(known, free) if ours in _TEXTS else next((c for c in known if c in free), None)
 
 
 def _text(value: object) -> str:

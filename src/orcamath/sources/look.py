@@ -27,7 +27,14 @@ from orcamath.sources.source import (
     split_named,
 )
 from orcamath.sources.written import how_written
-from orcamath.text.columns import ANSWER_COLUMNS, PLAIN_COLUMNS, QUESTION_COLUMNS
+from orcamath.text.columns import (
+    ANSWER_COLUMNS,
+    OPTIONS_COLUMNS,
+    PERHAPS_ANSWER,
+    QUESTION_COLUMNS,
+    SOLUTION_COLUMNS,
+    column_of,
+)
 from orcamath.text.languages import language_of
 
 __all__ = ["Drawn", "FirstLook", "drawn", "look", "look_up"]
@@ -37,30 +44,6 @@ SHOWN = 200
 COUNTED = 20_000
 """Rows that are read with the guess, for the counts."""
 TEXT_CHARS = 12
-_QUESTIONS = (
-    *QUESTION_COLUMNS,
-    "frage",
-    "aufgabe",
-    *"énoncé pregunta problema pergunta domanda pytanie zadanie вопрос задача 问题 题目 문제 問題".split(),
-)
-_ANSWERS = (
-    *ANSWER_COLUMNS,
-    "answers",
-    "ans",
-    "gold",
-    "result",
-    "correct_answer",
-    "antwort",
-    "lösung",
-    "ergebnis",
-    *"réponse respuesta risposta resposta odpowiedź ответ 答案 정답 答え".split(),
-)
-_SOLUTIONS = (
-    *PLAIN_COLUMNS["solution"],
-    *"rationale explanation worked output rechenweg lösungsweg explication solución solução soluzione".split(),
-    *"rozwiązanie решение 解答 解析 풀이".split(),
-)
-_OPTIONS = ("options", "choices")
 _OURS: dict[str, Callable[[object], bool]] = {
     "split": lambda value: split_named(str(value)) is not None,
     "kind": lambda value: value in get_args(AnswerKind),
@@ -170,7 +153,7 @@ def _columns(named: str, values: Sequence[Mapping[str, object]]) -> dict[str, st
     """Guess our column → theirs where the names differ. Raises DataError where no column looks like a question."""
     names = list(dict.fromkeys(name for row in values for name in row))
     texts = {name: [row.get(name) for row in values] for name in names}
-    question = _named(names, _QUESTIONS, lambda name: _texts(texts[name])) or max(
+    question = _named(names, QUESTION_COLUMNS, lambda name: _texts(texts[name])) or max(
         (name for name in names if _wordy(texts[name])), key=lambda name: _asks(texts[name]), default=None
     )
     if question is None:
@@ -178,18 +161,18 @@ def _columns(named: str, values: Sequence[Mapping[str, object]]) -> dict[str, st
             f"no column of `{named}` looks like a question (its columns: {', '.join(names)}); give a file with one text a row"
         )
     left = [name for name in names if name != question]
-    answer = _named(left, _ANSWERS, lambda name: _fill(texts[name]) > 0.5) or _answering(left, texts)
-    solution = _named([n for n in left if n != answer], _SOLUTIONS, lambda name: _wordy(texts[name]))
-    options = _named(left, _OPTIONS, lambda name: any(isinstance(v, list) for v in texts[name]))
+    answer = _named(left, (*ANSWER_COLUMNS, *PERHAPS_ANSWER), lambda name: _fill(texts[name]) > 0.5)
+    answer = answer or _answering(left, texts)
+    solution = _named([n for n in left if n != answer], SOLUTION_COLUMNS, lambda name: _wordy(texts[name]))
+    options = _named(left, OPTIONS_COLUMNS, lambda name: any(isinstance(v, list) for v in texts[name]))
     found = {"question": question, "answer": answer, "solution": solution, "options": options}
     other = {ours: "" for ours, fits in _OURS.items() if any(not fits(v) for v in texts.get(ours, ()) if v)}
     return other | {ours: theirs for ours, theirs in found.items() if theirs is not None and theirs != ours}
 
 
-def _named(names: Iterable[str], known: Sequence[str], fits: Callable[[str], bool]) -> str | None:
-    """Return the first of the known names that a column has, in any case, and whose values fit."""
-    by_name = {name.strip().lower(): name for name in names}
-    return next((by_name[k.lower()] for k in known if k.lower() in by_name and fits(by_name[k.lower()])), None)
+def _named(names: Iterable[str], known: tuple[str, ...], fits: Callable[[str], bool]) -> str | None:
+    """Return the column with the first of the known names among those whose values fit."""
+    return column_of(known, tuple(name for name in names if fits(name)))
 
 
 def _answering(names: Iterable[str], texts: Mapping[str, Sequence[object]]) -> str | None:

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TypedDict
 
-from orcamath.store.placing import sync
+from orcamath.store.placing import aside_of, put_in_place, remove, sync
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.seals import hash_of, read_sealed, write_sealed
 from orcamath.store.sqlite_errors import connect, explained
@@ -121,15 +121,15 @@ def book_of(store: Path, run: Path) -> Path | None:
 
 def copy_book(book: Path, target: Path) -> None:
     """Copy a book that may be open elsewhere, whole or not at all. Raises DataError where it is damaged."""
-    taken = target.with_suffix(".taking")
-    taken.unlink(missing_ok=True)
+    aside = aside_of(target)
+    remove(aside)
     with (
         explained(book, "the budget"),
         closing(connect(book, read_only=True)) as source,
-        closing(sqlite3.connect(taken)) as copy,
+        closing(sqlite3.connect(aside)) as copy,
     ):
         source.backup(copy)
-    taken.replace(target)
+    put_in_place(aside, target)
     sync(target.parent)
 
 

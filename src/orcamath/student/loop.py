@@ -27,9 +27,9 @@ from orcamath.student.steps import (
     Referenced,
     StepReport,
     gradients,
-    ratio_sum,
     score_all,
     totals,
+    z0,
 )
 from orcamath.student.watch import Sums
 
@@ -147,7 +147,7 @@ def _gradients(work: Training, i: int, room: Room, world: World) -> StepReport:
     sizes = [g.group.n_tokens for g in groups]
     mine, whole = world.mine(sizes), totals([g.group for g in groups])
     with quietly(model, settings):
-        baseline = 0.0 if work.compared is None else _z0(work, [work.compared[i][p] for p in mine], room, world)
+        baseline = 0.0 if work.compared is None else _baseline(work, [work.compared[i][p] for p in mine], room, world)
 
         def score(tokens: int) -> StepReport:
             return gradients(
@@ -168,15 +168,14 @@ def _gradients(work: Training, i: int, room: Room, world: World) -> StepReport:
     return StepReport(loss, sum(sizes), work.objective.numbers(Sums(*sums), baseline))
 
 
-def _z0(work: Training, compared: Sequence[Compared], room: Room, world: World) -> float:
-    """Return KTO's baseline: the mean of log π/π_ref over all processes' answers, clamped at 0, without gradient."""
+def _baseline(work: Training, compared: Sequence[Compared], room: Room, world: World) -> float:
+    """Return KTO's baseline over the answers that all processes compare, without gradient."""
 
     def score(tokens: int) -> list[tuple[float, ...]]:
         posed, share = [c.posed for c in compared], work.settings.share_prompt
         return score_all(work.model, posed, tokens, share=share, even=even(work.model, world))
 
-    total, n = world.total(*ratio_sum(room.within(score), [c.reference for c in compared]))
-    return max(0.0, total / n) if n else 0.0
+    return z0(room.within(score), [c.reference for c in compared], world)
 
 
 def _check(loss: float, norm: float, step: int, work: Training) -> None:

@@ -15,6 +15,7 @@ from orcamath.student.logprobs import Posed, score
 from orcamath.student.losses import Batch, LossFunction, Totals, needs_of
 from orcamath.student.losses.nll import nll
 from orcamath.student.packing import on_device
+from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import LossSettings
 from orcamath.student.watch import Sums, looked_at, watched
 
@@ -29,7 +30,6 @@ __all__ = [
     "StepReport",
     "cut",
     "gradients",
-    "ratio_sum",
     "score_all",
     "step_slices",
     "totals",
@@ -144,15 +144,13 @@ def score_all(
     return out
 
 
-def ratio_sum(policy: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) -> tuple[float, int]:
-    """Return the sum of log π/π_ref over answers, and how many they are."""
+def z0(policy: Sequence[Sequence[float]], reference: Sequence[Sequence[float]], world: World = ALONE) -> float:
+    """Return KTO's baseline, max(0, mean of log π/π_ref over mismatched answers); 0 where there are none.
+
+    Each process of a `world` brings its own answers; the mean is over those of all.
+    """
     ratios = [p - r for ps, rs in zip(policy, reference, strict=True) for p, r in zip(ps, rs, strict=True)]
-    return sum(ratios), len(ratios)
-
-
-def z0(policy: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) -> float:
-    """Return KTO's baseline, max(0, mean of log π/π_ref over mismatched answers); 0 where there are none."""
-    total, n = ratio_sum(policy, reference)
+    total, n = world.total(sum(ratios), len(ratios))
     return max(0.0, total / n) if n else 0.0
 
 

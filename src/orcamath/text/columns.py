@@ -3,7 +3,17 @@
 One list for everything that reads a user's file: sources, what `init` sees, judging, the search for contamination.
 """
 
-__all__ = ["ANSWER_COLUMNS", "PLAIN_COLUMNS", "QUESTION_COLUMNS"]
+from functools import lru_cache
+
+__all__ = [
+    "ANSWER_COLUMNS",
+    "OPTIONS_COLUMNS",
+    "PERHAPS_ANSWER",
+    "PLAIN_COLUMNS",
+    "QUESTION_COLUMNS",
+    "SOLUTION_COLUMNS",
+    "column_of",
+]
 
 PLAIN_COLUMNS = {
     "question": ("question", "problem", "query"),
@@ -20,7 +30,39 @@ QUESTION_COLUMNS = (
     "text",
     "instruction",
     "prompt",
+    *"frage aufgabe énoncé pregunta problema pergunta domanda pytanie zadanie вопрос задача 问题 题目 문제 問題".split(),
 )
-"""The same, and names that may mean something else: for commands that show which column they took."""
-ANSWER_COLUMNS = (*PLAIN_COLUMNS["answer"], "final_answer", "target")
+"""The same, names that may mean something else, and those of other languages: for `init`, which shows what it takes, and for
+commands that `--column` tells better."""
+ANSWER_COLUMNS = (
+    *PLAIN_COLUMNS["answer"],
+    "final_answer",
+    "target",
+    "correct_answer",
+    *"antwort lösung ergebnis réponse respuesta risposta resposta odpowiedź ответ 答案 정답 答え".split(),
+)
 """Likewise, for a gold answer."""
+PERHAPS_ANSWER = ("answers", "ans", "gold", "result")
+"""Further names of one, which may as well be a model's: for who looks at what the column holds, and shows it (`init`)."""
+SOLUTION_COLUMNS = (
+    *PLAIN_COLUMNS["solution"],
+    *"rationale explanation worked output rechenweg lösungsweg explication solución solução soluzione".split(),
+    *"rozwiązanie решение 解答 解析 풀이".split(),
+)
+"""Likewise, for a worked solution."""
+OPTIONS_COLUMNS = ("options", "choices")
+"""For the choices of a problem."""
+
+
+@lru_cache(maxsize=256)  # every row of a file asks
+def column_of(known: tuple[str, ...], present: tuple[str, ...]) -> str | None:
+    """Return the column that has the first known name, in any case; of two, the one that is spelled as it is known.
+
+    >>> column_of(QUESTION_COLUMNS, ("Nr", "Frage", "Antwort"))
+    'Frage'
+    """
+    by_name: dict[str, str] = {}
+    for name in present:
+        by_name.setdefault(str(name).strip().lower(), name)  # a DataFrame's may be a number
+    exact = set(present)
+    return next((k if k in exact else by_name[k.lower()] for k in known if k in exact or k.lower() in by_name), None)

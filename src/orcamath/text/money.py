@@ -3,11 +3,13 @@
 Expressions are made of these pieces, each where it decides something: `pounds` may be a weight, and time is spent, too.
 """
 
-__all__ = ["CURRENCY_NAMES", "CURRENCY_SIGNS", "dollars", "spent_of"]
+__all__ = ["CURRENCIES", "CURRENCY_NAMES", "CURRENCY_SIGNS", "dollars", "spent_of"]
 
-CURRENCY_SIGNS = "$€£₹"
+CURRENCIES = {"$": "dollars", "€": "euros", "£": "pounds", "₹": "rupees"}
+"""Sign → what is counted by it."""
+CURRENCY_SIGNS = "".join(CURRENCIES)
 """Written in front of a number; inside brackets of an expression as they are."""
-CURRENCY_NAMES = r"dollars?|euros?|cents?|pence"
+CURRENCY_NAMES = r"dollars?|euros?|cents?|pence|rupees?"
 """Alternatives of an expression."""
 
 

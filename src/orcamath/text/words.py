@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["CALENDAR", "ENGLISH", "FUNCTION_WORDS", "content_words", "normal"]
+__all__ = ["CALENDAR", "ENGLISH", "FUNCTION_WORDS", "MONTHS", "content_words", "normal"]
 
 FUNCTION_WORDS = frozenset(
     """
@@ -19,12 +19,9 @@ did do does be by from than more as will were when then this but or not one all 
 """.split()
 )
 """The commonest words of English problems, by which a text is told to be one."""
-CALENDAR = frozenset(
-    """
-monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september october
-november december
-""".split()
-)
+_DAYS = tuple("monday tuesday wednesday thursday friday saturday sunday".split())
+MONTHS = tuple("january february march april may june july august september october november december".split())
+CALENDAR = frozenset([*_DAYS, *MONTHS])
 """Days and months."""
 _NORMAL = re.compile(r"[^\W_]+(?:[.,/:][0-9]+)*%?")
 _NORMAL_ASCII = re.compile(r"[A-Za-z0-9]+(?:[.,/:][0-9]+)*%?")

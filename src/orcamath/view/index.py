@@ -21,7 +21,7 @@ from orcamath.errors import DataError
 from orcamath.report.arms import Made, key_of
 from orcamath.store.sqlite_errors import FAILED
 from orcamath.view.calls import RememberedCalls, key_at, models_of, new_calls
-from orcamath.view.index_schema import JOINED, READ, SCHEMA, VERSION, current, number_of_word
+from orcamath.view.index_schema import INDEX_VERSION, JOINED, READ, SCHEMA, current, number_of_word
 from orcamath.view.joining import join_verdicts
 from orcamath.view.kinds import FACETS, RECORD_KINDS, IndexEntry, RecordKind, number
 from orcamath.view.sorting import sort_mistakes
@@ -177,7 +177,7 @@ class Index:
         self._anew = False
         db = self._open()
         db.executescript(SCHEMA)
-        db.execute(f"PRAGMA user_version={VERSION}")
+        db.execute(f"PRAGMA user_version={INDEX_VERSION}")
         db.close()
 
     def _add_table(self, db: sqlite3.Connection, part: _Part, made: Made, kind: RecordKind) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from orcamath.store.sqlite_errors import FAILED
 from orcamath.view.kinds import ALL_KINDS, FACETS
 
-__all__ = ["JOINED", "READ", "SCHEMA", "VERSION", "current", "number_of_word"]
+__all__ = ["INDEX_VERSION", "JOINED", "READ", "SCHEMA", "current", "number_of_word"]
 
-VERSION = 5
+INDEX_VERSION = 5
 _OWED, READ, JOINED = 0, 1, 2
 """How far a part is: not read to its end; read; and joined with what other parts say of its records."""
 SCHEMA = f"""
@@ -34,7 +34,7 @@ def current(path: Path) -> bool:
         return False
     db = sqlite3.connect(path)
     try:
-        return bool(db.execute("PRAGMA user_version").fetchone()[0] == VERSION)
+        return bool(db.execute("PRAGMA user_version").fetchone()[0] == INDEX_VERSION)
     except FAILED:
         return False
     finally:

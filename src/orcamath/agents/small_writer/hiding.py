@@ -6,6 +6,7 @@ Rules for English, for problems that are put together here instead of by the wri
 import re
 
 from orcamath.answers.numbers import Quantity
+from orcamath.text.money import CURRENCIES
 from orcamath.text.patterns import pattern
 
 __all__ = ["question_of", "without"]
@@ -149,7 +150,7 @@ def _hidden(q: Quantity, word: str, noun: str) -> str:
     if q.value < 1 and q.form in ("fraction", "word"):
         return "a certain fraction" + (" of" if noun in _DETERMINER else "")
     if q.unit and q.unit != "%":
-        return f"some {_CURRENCY.get(q.unit, 'money')}"
+        return f"some {CURRENCIES[q.unit]}"
     if word in _BEING and not noun:
         return "a certain number"
     return "a certain number of" if (noun == "times" or word in _COMPARING) and noun else "some"
@@ -161,9 +162,6 @@ def _plural(noun: str) -> str:
     if _HISSES.search(noun):
         return f"{noun}es"
     return f"{noun[:-1]}ies" if _IES.search(noun) else f"{noun}s"
-
-
-_CURRENCY = {"$": "dollars", "€": "euros", "£": "pounds"}
 
 
 def _capital(text: str) -> str:

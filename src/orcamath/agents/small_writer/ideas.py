@@ -2,6 +2,7 @@
 
 from orcamath.agents.wellformed import ask_of
 from orcamath.records import Problem
+from orcamath.text.money import CURRENCY_NAMES, CURRENCY_SIGNS
 from orcamath.text.patterns import pattern
 
 __all__ = ["idea_for"]
@@ -32,9 +33,9 @@ _MEASURE = pattern(
     ("how many pens", "how old"),
 )
 _MONEY = pattern(
-    r"\$|dollar|cents?\b|cost|money|pay|earn|spend|price|how much",
+    rf"[{CURRENCY_SIGNS}]|(?:{CURRENCY_NAMES})\b|cost|money|pay|earn|spend|price|how much",
     "asks for money",
-    ("what does it cost", "how much has she"),
+    ("what does it cost", "how much has she", "how many euros has she", "how many ₹5 coins"),
     ("how many pens",),
 )
 

@@ -67,10 +67,10 @@ _CURRENCY = pattern(
     ("He spends 3 hours.", "It is worth a try."),
 )
 _MONEY = pattern(
-    r"\bhow much\b|\$|\b(?:dollars?|euros?|pounds?|cents?|costs?|price|pay|paid|pays|earn|earns|money|charges?|fee|salary|wages?|"
-    r"bill|budget)\b",
+    rf"\bhow much\b|[{CURRENCY_SIGNS}]|\b(?:{CURRENCY_NAMES}|pounds?|costs?|price|pay|paid|pays|earn|earns|money|charges?|fee|"
+    r"salary|wages?|bill|budget)\b",
     "speaks of money by itself",
-    ("How much is it?", "What is the price?", "What does he pay?"),
+    ("How much is it?", "What is the price?", "What does he pay?", "How many of the £9 are left?", "How many rupees?"),
     ("How long does he spend on it?", "What is its value?", "At what rate does it flow?"),
 )
 _PERHAPS_MONEY = pattern(

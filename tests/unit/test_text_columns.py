@@ -1,0 +1,46 @@
+"""What others call their columns: one list, in any case, for `init`, `check` and `judge` alike."""
+
+from pathlib import Path
+
+import pytest
+
+from orcamath.contamination.check import check_files
+from orcamath.judges.file import judge_file
+from orcamath.judges.rules import RulesJudge
+from orcamath.sources.look import look
+from orcamath.text.columns import ANSWER_COLUMNS, QUESTION_COLUMNS, column_of
+
+TEXT = "How many of the 12 pens has Ann in all, if 3 of them are lost?"
+
+
+@pytest.mark.parametrize(
+    ("present", "found"),
+    [
+        (("Nr", "Frage", "Antwort"), "Frage"),
+        (("text", "question"), "question"),  # the order of the list, not of the file
+        (("text", "Question"), "Question"),
+        (("Problem", "problem"), "problem"),  # of two, the one spelled as it is known
+        ((" ЗАДАЧА ", "n"), " ЗАДАЧА "),
+        (("題", 0), None),
+        ((), None),
+    ],
+)
+def test_a_column_is_found_by_its_name(present: tuple[str, ...], found: str | None) -> None:
+    assert column_of(QUESTION_COLUMNS, present) == found
+
+
+@pytest.mark.parametrize("question", sorted({*QUESTION_COLUMNS, *(name.capitalize() for name in QUESTION_COLUMNS)}))
+def test_what_init_understands_check_and_judge_do(question: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(f"{question},answer,response\n" + f'"{TEXT}",9,9\n' * 3, encoding="utf-8")
+    assert look(str(path)).settings.columns.get("question", "question") == question
+    assert check_files([path], [path]).found.n_rows == 3
+    assert {judged.comparison.question for judged in judge_file(path, RulesJudge())} == {TEXT}
+
+
+@pytest.mark.parametrize("answer", ANSWER_COLUMNS)
+def test_a_gold_answers_column_is_known_to_init_and_judge(answer: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(f"question,{answer},response\n" + f'"{TEXT}",9,9\n' * 3, encoding="utf-8")
+    assert look(str(path)).settings.columns.get("answer", "answer") == answer
+    assert {judged.comparison.reference for judged in judge_file(path, RulesJudge())} == {"9"}
