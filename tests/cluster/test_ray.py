@@ -180,17 +180,17 @@ def test_what_a_worker_cannot_open_or_reach_is_said_here(
 @contextmanager
 def taken(n: int) -> Iterator[None]:
     """Keep whole CPUs of the cluster busy."""
-    holders = [ray.remote(_Holder).options(num_cpus=1).remote() for _ in range(n)]
+
+    class Holder:  # of a function, so that it goes to the nodes by value
+        def here(self) -> None: ...
+
+    holders = [ray.remote(Holder).options(num_cpus=1).remote() for _ in range(n)]
     ray.get([holder.here.remote() for holder in holders])
     try:
         yield
     finally:
         for holder in holders:
             ray.kill(holder)
-
-
-class _Holder:
-    def here(self) -> None: ...
 
 
 def wide(cluster: Any, monkeypatch: pytest.MonkeyPatch, wait_s: float) -> RayEngine:

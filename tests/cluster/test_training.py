@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file
 
 from orcamath.assemble import train_part
-from orcamath.errors import TrainingDiverged
+from orcamath.cluster.training import TrainPart
+from orcamath.errors import ModelError, TrainingDiverged
 from orcamath.machines import Machines
 from orcamath.stages.imitate import imitate
 from orcamath.store.artifacts import Artifact, Output
@@ -38,12 +39,12 @@ def lessons(tmp_path: Path) -> Artifact:
     return tiny_lessons(tmp_path)
 
 
-def output(path: Path, metric: Callable[..., None], *, cluster: bool) -> Output:
+def output(path: Path, metric: Callable[..., None], *, cluster: bool, part: TrainPart = train_part) -> Output:
     from orcamath.cluster.training import trained_over_nodes
 
     for name in ("folder", "scratch"):
         (path / name).mkdir(parents=True)
-    machines = Machines(start_processes=trained_over_nodes(ray, train_part)) if cluster else Machines()
+    machines = Machines(start_processes=trained_over_nodes(ray, part)) if cluster else Machines()
     return Output(path / "folder", path / "scratch", Calls("imitate"), metric=metric, machines=machines)
 
 
@@ -52,11 +53,17 @@ def weights(out: Output) -> dict[str, torch.Tensor]:
 
 
 def train(
-    path: Path, settings: SftSettings, lessons: Artifact, base: ModelFolder, *, cluster: bool = True
+    path: Path,
+    settings: SftSettings,
+    lessons: Artifact,
+    base: ModelFolder,
+    *,
+    cluster: bool = True,
+    part: TrainPart = train_part,
 ) -> tuple[list[dict[str, Any]], dict[str, torch.Tensor]]:
     """Return the steps as they were told, and the weights."""
     steps: list[dict[str, Any]] = []
-    out = output(path, lambda **numbers: steps.append(numbers), cluster=cluster)
+    out = output(path, lambda **numbers: steps.append(numbers), cluster=cluster, part=part)
     imitate(out, settings, lessons, base)
     return steps, weights(out)
 
@@ -66,8 +73,16 @@ def test_two_workers_train_what_one_process_trains(
     tmp_path: Path, tiny: ModelFolder, lessons: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # a run's paths may be relative to where it was begun, which is nowhere to a worker
+    nodes = tmp_path / "nodes"
+    nodes.mkdir()
+
+    def noted(job: Path, say: Callable[[str], None]) -> None:
+        (nodes / str(ray.get_runtime_context().get_node_id())).touch()
+        train_part(job, say)
+
     here, own = train(tmp_path / "here", SFT, lessons, tiny, cluster=False)
-    there, shared = train(Path("there"), TWO, lessons, tiny)
+    there, shared = train(Path("there"), TWO, lessons, tiny, part=noted)
+    assert len(list(nodes.iterdir())) == 2  # a worker on each of the two
     for key in KEYS:
         assert [s[key] for s in there] == pytest.approx([s[key] for s in here], abs=1e-5, rel=1e-5), key
     assert own.keys() == shared.keys()
@@ -95,6 +110,14 @@ def test_training_goes_on_from_its_checkpoint_where_a_worker_or_its_node_is_lost
     imitate(out, settings, lessons, tiny)
     assert steps[-1] == whole[-1]["step"]
     assert all(torch.allclose(undisturbed[k], w, atol=1e-5) for k, w in weights(out).items())
+
+
+@pytest.mark.usefixtures("cluster")
+def test_more_processes_than_there_are_places_are_refused_and_not_waited_for(
+    tmp_path: Path, tiny: ModelFolder, lessons: Artifact
+) -> None:
+    with pytest.raises(ModelError, match="`processes: 5` find no place: the cluster has 2 CPUs"):
+        train(tmp_path, TWO.model_copy(update={"processes": 5}), lessons, tiny)
 
 
 @pytest.mark.usefixtures("cluster")
