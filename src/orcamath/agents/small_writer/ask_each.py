@@ -20,6 +20,7 @@ from orcamath.agents.hidden_numbers import answer_value, as_told, change_of, hid
 from orcamath.agents.replies import Piece, failed, said, tagged
 from orcamath.agents.small_writer.hiding import question_of, without
 from orcamath.agents.small_writer.mismatch import mismatch, number_kind
+from orcamath.agents.small_writer.money import HOW_MUCH
 from orcamath.agents.wellformed import ask_of, numbers, units
 from orcamath.answers.numbers import Quantity
 from orcamath.ports import Reply, Request
@@ -141,10 +142,10 @@ _MONEY = pattern(
     ("5 pounds", "much money"),
 )
 _ASKS_MONEY = pattern(
-    r"how much\b[^?]*\b(?:pay|cost|spend|spent|earn|make|money|charge|change|owe)",
+    rf"{HOW_MUCH}[^?]*\b(?:pay|cost|spend|spent|earn|make|charge|owe)|how much (?:more |less )?(?:money|change|cash|profit)\b",
     "asks for a sum of money, where the problem has a currency at all",
-    ("How much does he pay?", "How much money is left?", "How much did she make?"),
-    ("How many pens?", "How much water is left?"),
+    ("How much does he pay?", "How much money is left?", "How much did she make?", "How much change does she get?"),
+    ("How many pens?", "How much water is left?", "How much time does he spend?", "How much juice does she make?"),
 )
 
 

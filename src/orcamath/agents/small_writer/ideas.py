@@ -1,8 +1,8 @@
 """Ideas of ours for a suggester that has few of its own, chosen by what a problem asks for."""
 
+from orcamath.agents.small_writer.money import speaks_of_money
 from orcamath.agents.wellformed import ask_of
 from orcamath.records import Problem
-from orcamath.text.money import CURRENCY_NAMES, CURRENCY_SIGNS
 from orcamath.text.patterns import pattern
 
 __all__ = ["idea_for"]
@@ -32,12 +32,6 @@ _MEASURE = pattern(
     ("how long does it take", "how many more miles", "how much does it weigh"),
     ("how many pens", "how old"),
 )
-_MONEY = pattern(
-    rf"[{CURRENCY_SIGNS}]|(?:{CURRENCY_NAMES})\b|cost|money|pay|earn|spend|price|how much",
-    "asks for money",
-    ("what does it cost", "how much has she", "how many euros has she", "how many ₹5 coins"),
-    ("how many pens",),
-)
 
 
 def idea_for(item: Problem) -> str:
@@ -48,6 +42,6 @@ def idea_for(item: Problem) -> str:
         kind = "age"
     elif _MEASURE.search(ask):
         kind = "measure"
-    elif _MONEY.search(ask):
+    elif speaks_of_money(ask, item.question):
         kind = "money"
     return _IDEAS[kind][int(item.id[:8], 16) % len(_IDEAS[kind])]

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Literal
 
 from orcamath.agents.gaps import HOW_MANY, Gap, about_another, between, gaps, word_places
-from orcamath.text.money import CURRENCY_NAMES, CURRENCY_SIGNS
+from orcamath.agents.small_writer.money import speaks_of_money
 from orcamath.text.patterns import pattern
 from orcamath.text.words import content_words
 
@@ -59,25 +59,6 @@ _SO_MANY_TIMES = pattern(
     "stands behind a number that multiplies",
     (" times as far", " times."),
     (" timesheets", " more times"),
-)
-_CURRENCY = pattern(
-    rf"[{CURRENCY_SIGNS}]|\b(?:{CURRENCY_NAMES}|pounds?|money)\b",
-    "names a currency",
-    ("He spends $3.", "It costs 5 dollars.", "How much money?"),
-    ("He spends 3 hours.", "It is worth a try."),
-)
-_MONEY = pattern(
-    rf"\bhow much\b|[{CURRENCY_SIGNS}]|\b(?:{CURRENCY_NAMES}|pounds?|costs?|price|pay|paid|pays|earn|earns|money|charges?|fee|"
-    r"salary|wages?|bill|budget)\b",
-    "speaks of money by itself",
-    ("How much is it?", "What is the price?", "What does he pay?", "How many of the £9 are left?", "How many rupees?"),
-    ("How long does he spend on it?", "What is its value?", "At what rate does it flow?"),
-)
-_PERHAPS_MONEY = pattern(
-    r"\b(?:spend|spends|spent|worth|value|amount|rate)\b",
-    "speaks of money only where there is a currency: time is spent too",
-    ("He spent it.", "What is it worth?"),
-    ("He paid.", "How much?"),
 )
 _ASKING = frozenset(["fraction", "percentag", "percent", "number", "money", "dollar", "pric", "cost", "part", "shar"])
 _NO_NUMBER = ("who", "which", "when", "where", "why", "is ", "are ", "does ", "do ", "did ")
@@ -130,17 +111,12 @@ def number_kind(gap: Gap) -> NumberKind:
     return "money" if q.unit else "plain"
 
 
-def _money(text: str, statement: str) -> bool:
-    """Tell whether a text speaks of money: `spend` does so only where the statement has a currency."""
-    return bool(_MONEY.search(text) or (_PERHAPS_MONEY.search(text) and _CURRENCY.search(statement)))
-
-
 def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
     """Tell whether the question asks for a share where the number is one, for money where it is money, for its noun."""
     after = re.findall(r"[A-Za-z]+", gap.behind)
     kind = number_kind(gap)
     if kind == "money":
-        return _money(question, statement)
+        return speaks_of_money(question, statement)
     if kind == "share":
         return bool(_SHARE.search(question))
     if kind == "multiple":
@@ -152,7 +128,9 @@ def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
     if after and after[0].lower() in _COMPARED and after[0].lower() not in question.lower():
         return False
     if not HOW_MANY.search(question):
-        costs = _money(question, statement) and _money(gap.sentence[max(gap.at - 20, 0) : gap.at], statement)
+        costs = speaks_of_money(question, statement) and speaks_of_money(
+            gap.sentence[max(gap.at - 20, 0) : gap.at], statement
+        )
         if _PRICE.match(question):
             return costs
         return not question.lower().startswith("what") or bool(near & content_words(question)) or costs
