@@ -32,6 +32,7 @@ def measure(case: str, hidden: int, layers: int) -> dict[str, Any]:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
+    from orcamath.plan.sizes import ModelSize
     from orcamath.plan.training import memory_gb
     from orcamath.student.groups import Group
     from orcamath.student.loop import Training, train
@@ -39,7 +40,6 @@ def measure(case: str, hidden: int, layers: int) -> dict[str, Any]:
     from orcamath.student.model import Loaded
     from orcamath.student.prepare import prepared
     from orcamath.student.settings import LossSettings, SftSettings
-    from orcamath.student.sizes import ModelSize
     from orcamath.student.steps import Objective, Referenced
 
     settings = SftSettings.model_validate({"dtype": "float32", "batch_tokens": 4096, "batch_size": 32} | CASES[case])

@@ -10,6 +10,7 @@ from orcamath.agents.settings import AgentSettings
 from orcamath.extend import offered
 from orcamath.families import boundary
 from orcamath.held import held
+from orcamath.plan.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.ports import Chat, Closing, Judge, Message, Screen
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem, digest
@@ -21,7 +22,6 @@ from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.prices import declared_price
 from orcamath.student.facts import TrainedFacts
 from orcamath.student.folder import ModelFolder
-from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.terminal import guarded
 from orcamath.workshop import Player
 

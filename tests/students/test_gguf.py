@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from orcamath.errors import ModelError
+from orcamath.plan.sizes import size_on_disk
 from orcamath.student.conformance import CHECKS, held_against
 from orcamath.student.model import load_model, open_folder
-from orcamath.student.sizes import size_on_disk
 from tiny_architectures import N_IDS, WINDOW
 from tiny_gguf import FILES, made, write
 

@@ -14,6 +14,7 @@ from orcamath.commands.costs import confirm_paying_again, plan_of, planned
 from orcamath.commands.runs import run_in_folder
 from orcamath.errors import BatchWaiting, DataError, ModelError, PaysAgain, UsageError
 from orcamath.plan import Plan, Range, StagePlan, paid_before, plan
+from orcamath.plan.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.plan.training import memory_gb
 from orcamath.ports import Silent
 from orcamath.recipe_file import dump, load
@@ -26,7 +27,6 @@ from orcamath.store.history import History
 from orcamath.store.ledger import Ledger
 from orcamath.store.run_folder import RunFolder
 from orcamath.student.settings import AdapterSettings, SftSettings
-from orcamath.student.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.testing import of_chat, serve
 from orcamath.testing.batches import BatchDesk
 from orcamath.workshop import UntilReached

@@ -2,9 +2,9 @@
 
 import pytest
 
+from orcamath.plan.sizes import ModelSize
 from orcamath.plan.training import memory_gb
 from orcamath.recipe_file import arms, load, shipped
-from orcamath.student.sizes import ModelSize
 
 MISTRAL_7B = ModelSize(7.24e9, 4096, 32, 32_000, tied=False)
 

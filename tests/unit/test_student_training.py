@@ -27,10 +27,9 @@ from orcamath.student.loop import learning_rate, planned_steps
 from orcamath.student.losses import dpo, ipo, kto, needs
 from orcamath.student.model import load_model, open_folder
 from orcamath.student.prepare import prepared
-from orcamath.student.processes import World, deal
+from orcamath.student.processes import World, deal, shards
 from orcamath.student.room import Room, at_once
 from orcamath.student.settings import AdapterSettings, LearnSettings, OnlineSettings, SftSettings, TrainSettings
-from orcamath.student.sharding import shards
 from scripted import sealed
 from tiny_student import tiny_folder, tiny_lessons, tiny_model
 

@@ -28,8 +28,8 @@ from orcamath.store.prices import price_of
 from orcamath.student.settings import TrainSettings
 
 if TYPE_CHECKING:
+    from orcamath.plan.sizes import ModelSize
     from orcamath.student.encode import Encoder
-    from orcamath.student.sizes import ModelSize
 
 __all__ = ["check_models", "models_asked", "trainings"]
 

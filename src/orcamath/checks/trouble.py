@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from orcamath.errors import OrcamathError, RecipeError
 
 if TYPE_CHECKING:
+    from orcamath.plan.sizes import ModelSize
     from orcamath.sources.source import Found
     from orcamath.student.encode import Encoder
-    from orcamath.student.sizes import ModelSize
 
 __all__ = ["Checked", "Notes", "Trouble"]
 

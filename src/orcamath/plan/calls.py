@@ -11,11 +11,11 @@ from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.extend import code_of
 from orcamath.plan.ranges import Range, around
 from orcamath.plan.rehearsal import CallTally, StageForecast
+from orcamath.plan.sizes import ModelSize, size_by_name
 from orcamath.recipe_settings import Recipe
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
 from orcamath.store.prices import PAID_BACKENDS, is_unpriced
-from orcamath.student.sizes import ModelSize, size_by_name
 
 __all__ = ["StagePlan", "follow_ups", "growth_of", "longest_of_asking", "put_together"]
 

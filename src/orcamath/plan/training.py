@@ -11,10 +11,17 @@ from functools import partial
 from typing import NamedTuple
 
 from orcamath.plan.ranges import Range
+from orcamath.plan.sizes import ModelSize
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.records import digest
-from orcamath.student.settings import AdapterSettings, OnlineSettings, SftSettings, TrainSettings
-from orcamath.student.sizes import KEPT_A_LAYER, TOKENS_AT_ONCE, ModelSize
+from orcamath.student.settings import (
+    KEPT_A_LAYER,
+    TOKENS_AT_ONCE,
+    AdapterSettings,
+    OnlineSettings,
+    SftSettings,
+    TrainSettings,
+)
 
 __all__ = ["Lengths", "TrainingPlan", "memory_gb", "served_hours", "training_plans"]
 

@@ -21,6 +21,7 @@ from orcamath.plan.growth import grown_later
 from orcamath.plan.ladder import climbed, dear_alone
 from orcamath.plan.ranges import Range
 from orcamath.plan.rehearsal import CallTally, StageForecast, rehearsal
+from orcamath.plan.sizes import ModelSize
 from orcamath.plan.training import Lengths, TrainingPlan, served_hours, training_plans
 from orcamath.ports import Progress
 from orcamath.recipe_file import arms
@@ -30,7 +31,6 @@ from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.hub_rows import is_remote
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Price
-from orcamath.student.sizes import ModelSize
 from orcamath.workshop import Tools
 
 __all__ = ["Plan", "plan"]

@@ -21,8 +21,7 @@ from torch import Tensor
 from orcamath.errors import ModelError
 from orcamath.store.placing import folder_whole, sync
 from orcamath.store.seals import damaged_in, read_sealed, seal, seal_folder
-from orcamath.student.processes import ALONE, World
-from orcamath.student.sharding import gathered, like
+from orcamath.student.processes import ALONE, World, gathered, like
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -47,7 +47,7 @@ def score(model: "PreTrainedModel", problems: Sequence[Posed], *, share: bool = 
     `share`: compute a prompt once for all its answers. Same numbers either way, and on padded rows for architectures that
     cannot be packed.
     """
-    gathered = getattr(model, "gathered", None)  # a sharded model (`sharding`)
+    gathered = getattr(model, "gathered", None)  # a sharded model (`processes`)
     if gathered is not None:
         return gathered(lambda: _score(model, problems, share))
     return _score(model, problems, share)

@@ -17,10 +17,9 @@ from orcamath.errors import TrainingDiverged
 from orcamath.ports import Progress
 from orcamath.student import checkpoint
 from orcamath.student.prepare import quietly
-from orcamath.student.processes import ALONE, World
+from orcamath.student.processes import ALONE, World, even, is_sharded, whole_tensors
 from orcamath.student.room import Room, at_once
 from orcamath.student.settings import TrainSettings
-from orcamath.student.sharding import even, is_sharded, whole_tensors
 from orcamath.student.steps import (
     Compared,
     Objective,

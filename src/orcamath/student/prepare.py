@@ -8,9 +8,8 @@ import torch
 from orcamath.student.adapters import adapted, save_trained
 from orcamath.student.folder import ModelFolder
 from orcamath.student.model import Loaded, contents, torch_dtype
-from orcamath.student.processes import ALONE, World
+from orcamath.student.processes import ALONE, World, blocks, gathered, is_sharded, shard, shards
 from orcamath.student.settings import TrainSettings
-from orcamath.student.sharding import blocks, gathered, is_sharded, shard, shards
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -9,9 +9,8 @@ import torch
 from orcamath.errors import ModelError
 from orcamath.student.head import bare
 from orcamath.student.model import torch_dtype
-from orcamath.student.settings import TrainSettings
-from orcamath.student.sharding import is_sharded
-from orcamath.student.sizes import KEPT_A_LAYER, TOKENS_AT_ONCE
+from orcamath.student.processes import is_sharded
+from orcamath.student.settings import KEPT_A_LAYER, TOKENS_AT_ONCE, TrainSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

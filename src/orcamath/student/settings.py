@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 from orcamath.records import Settings, later, member, outside_digest
 
 __all__ = [
+    "KEPT_A_LAYER",
+    "TOKENS_AT_ONCE",
     "AdapterSettings",
     "Dtype",
     "LearnSettings",
@@ -17,6 +19,10 @@ __all__ = [
 ]
 
 Dtype = Literal["auto", "float32", "bfloat16"]
+KEPT_A_LAYER = 24
+"""Numbers kept a token, layer and hidden unit for the backward pass."""
+TOKENS_AT_ONCE = 16_384
+"""What is forwarded together where nobody says otherwise."""
 
 
 class LossSettings(Settings):

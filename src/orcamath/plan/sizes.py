@@ -10,12 +10,8 @@ from typing import NamedTuple
 from orcamath.errors import ModelError
 from orcamath.student.gguf_header import gguf_header, gguf_tensors
 
-__all__ = ["KEPT_A_LAYER", "TOKENS_AT_ONCE", "ModelSize", "size_by_name", "size_on_disk"]
+__all__ = ["ModelSize", "size_by_name", "size_on_disk"]
 
-KEPT_A_LAYER = 24
-"""Numbers kept a token, layer and hidden unit for the backward pass."""
-TOKENS_AT_ONCE = 16_384
-"""What is forwarded together where nobody says otherwise."""
 _NAMED = re.compile(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?)([BbMm])(?![A-Za-z0-9])")
 _HEADER_LIMIT = 100_000_000
 _SHAPE_RATIO = 128  # hidden size over layers, about the same in open models from 1 to 70 billion parameters
