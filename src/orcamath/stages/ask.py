@@ -35,7 +35,7 @@ class AskFacts(Facts):
     """Numbers that were asked for one by one; None where whole replies hold all of a seed's."""
 
 
-@stage("ask", version=9, settings=AskSettings, facts=AskFacts)
+@stage("ask", version=10, settings=AskSettings, facts=AskFacts)
 def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered) -> AskFacts:
     """Write the problems that Ask-Me-Anything makes of the seeds."""
     unfit, fits = Counter[str](), bytearray()
