@@ -442,6 +442,11 @@ REFUSALS = {
     "llama.cpp": (400, "request (6031 tokens) exceeds the available context size (1024 tokens), try increasing it"),
     "litellm": (400, "litellm.ContextWindowExceededError: litellm.BadRequestError: ContextWindowExceededError"),
     "vLLM": (400, "This model's maximum context length is 2048 tokens. However, you requested 6031 tokens"),
+    # vllm-project/vllm, vllm/renderers/params.py
+    "vLLM, later": (
+        400,
+        "You passed 1873 input tokens … However, the model's context length is only 1024 tokens, resulting",
+    ),
     # sgl-project/sglang#8096, Together says the same; sgl-project/sglang#4048
     "SGLang": (400, "The input (85050 tokens) is longer than the model's context length (32768 tokens)."),
     "SGLang, as it may": (400, "Input length (160062 tokens) exceeds the maximum allowed length (59862 tokens)."),

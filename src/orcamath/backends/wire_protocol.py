@@ -44,7 +44,7 @@ _TOO_LONG = re.compile(
     r"sum of prompt length|"  # TensorRT-LLM
     r"`max_tokens` exceed context limit|"  # Anthropic
     r"requested input length \d+ exceeds|"  # DeepInfra
-    r"greater than the context length|context length of only|"  # LM Studio
+    r"greater than the context length|context length (?:is|of) only|"  # LM Studio, vLLM since its renderers
     r"input token count \(\d+\) exceeds",  # Gemini
     re.IGNORECASE,
 )
