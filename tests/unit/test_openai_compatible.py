@@ -442,13 +442,54 @@ REFUSALS = {
     "llama.cpp": (400, "request (6031 tokens) exceeds the available context size (1024 tokens), try increasing it"),
     "litellm": (400, "litellm.ContextWindowExceededError: litellm.BadRequestError: ContextWindowExceededError"),
     "vLLM": (400, "This model's maximum context length is 2048 tokens. However, you requested 6031 tokens"),
+    # vllm-project/vllm, vllm/renderers/params.py
+    "vLLM, later": (
+        400,
+        "You passed 1873 input tokens … However, the model's context length is only 1024 tokens, resulting",
+    ),
+    # sgl-project/sglang#8096, Together says the same; sgl-project/sglang#4048
+    "SGLang": (400, "The input (85050 tokens) is longer than the model's context length (32768 tokens)."),
+    "SGLang, as it may": (400, "Input length (160062 tokens) exceeds the maximum allowed length (59862 tokens)."),
+    # huggingface/text-generation-inference, router/src/validation.rs
+    "TGI": (
+        422,
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 1512. Given: 1400 `inputs` tokens",
+    ),
+    "TGI, prompt": (422, "Input validation error: `inputs` must have less than 1024 tokens. Given: 1872"),
+    # NVIDIA/TensorRT-LLM#9277
+    "TensorRT-LLM": (
+        400,
+        "The sum of prompt length (9351.0), query length (0) should not exceed max_num_tokens (8192)",
+    ),
+    # docker/docker-agent#569
+    "Anthropic": (400, "input length and `max_tokens` exceed context limit: 178959 + 64000 > 200000, decrease input"),
+    # langchain-ai/langchain#25671
+    "DeepInfra": (500, "Requested input length 99009 exceeds maximum input length 8192"),
+    # lmstudio-ai/lmstudio-bug-tracker#546, Gitlawb/openclaude#353
+    "LM Studio": (400, "However, the model is loaded with context length of only 32768 tokens, which is not enough."),
+    "LM Studio, later": (
+        400,
+        "The number of tokens to keep from the initial prompt is greater than the context length",
+    ),
+    # google-gemini/gemini-cli#4231
+    "Gemini": (400, "The input token count (3475108) exceeds the maximum number of tokens allowed (1048576)."),
 }
 
 
 @pytest.mark.parametrize("server", REFUSALS)
 def test_a_prompt_that_is_too_long_is_a_failed_call_on_every_server(server: str) -> None:
     status, message = REFUSALS[server]
-    assert is_refusal_of_content(fault_of(status, {}, orjson.dumps({"error": {"message": message}})))
+    payload = orjson.dumps({"error": {"message": message}})
+    assert is_refusal_of_content(fault_of(status, {}, payload))
+    assert not Quirks("m").learn({"max_tokens", "temperature"}, payload)
+
+
+@pytest.mark.parametrize(
+    "message", ["max_tokens is too large: 100000", "`max_new_tokens` must be <= 4096", "out of memory"]
+)
+def test_a_limit_that_every_call_passes_is_not_a_prompt_that_is_too_long(message: str) -> None:
+    payload = orjson.dumps({"error": {"message": message}})
+    assert not any(is_refusal_of_content(fault_of(status, {}, payload)) for status in (400, 422, 500))
 
 
 @pytest.mark.parametrize(

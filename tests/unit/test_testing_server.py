@@ -13,7 +13,7 @@ import pytest
 from orcamath.backends.openai_compatible import open_chat
 from orcamath.ports import Message, Reply, Request, Sampling
 from orcamath.settings import ModelSettings
-from orcamath.testing import Faults, of_chat, serve, stub
+from orcamath.testing import Call, Faults, of_chat, serve, stub
 from orcamath.testing.__main__ import main as serve_alone
 from orcamath.testing.batches import BatchDesk
 from orcamath.testing.faults import CONTENT_FAULTS, WIRE_FAULTS
@@ -218,3 +218,37 @@ def test_a_batch_tells_how_far_it_is() -> None:
     made = json.loads(desk._make({"input_file_id": "f"}, lambda body: body).body)
     looked = [json.loads(desk._look(made["id"]).body)["request_counts"]["completed"] for _ in range(4)]
     assert looked == [2, 4, 6, 8]
+
+
+def test_a_batch_counts_what_it_refused_as_failed() -> None:
+    desk = BatchDesk(polls=2, lost=1, refuses=("top_p",))
+    rows = [{"custom_id": str(i), "body": {"top_p": 1} if i % 2 else {"n": i}} for i in range(7)]
+    desk.files["f"] = b"\n".join(json.dumps(r).encode() for r in rows)
+    made = json.loads(desk._make({"input_file_id": "f"}, lambda body: body).body)
+    looked = [json.loads(desk._look(made["id"]).body)["request_counts"] for _ in range(2)]
+    assert looked == [{"total": 7, "completed": 2, "failed": 1}, {"total": 7, "completed": 3, "failed": 3}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "texts", "stop"),
+    [
+        ({"prompt": "Once upon", "stop": "####"}, ("Once upon",), ("####",)),
+        ({"prompt": ["Once upon"]}, ("Once upon",), ()),
+        ({"messages": [{"role": "user", "content": "hi"}], "stop": ["a", "b"]}, ("hi",), ("a", "b")),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}], "stop": None}, ("hi",), ()),
+        ({"messages": [{"role": "user", "content": "hi"}], "temperature": None, "max_tokens": None}, ("hi",), ()),
+    ],
+)
+def test_one_string_may_stand_for_a_list_as_in_openais_api(
+    sent: dict[str, Any], texts: tuple[str, ...], stop: tuple[str, ...]
+) -> None:
+    calls: list[Call] = []
+
+    def respond(call: Call) -> str:
+        calls.append(call)
+        return "well"
+
+    with serve(respond) as server:
+        post(f"{server.base_url}/{'completions' if 'prompt' in sent else 'chat/completions'}", model="m", **sent)
+    (call,) = calls
+    assert (tuple(m.content for m in call.messages), call.token_ids, call.stop) == (texts, None, stop)

@@ -15,6 +15,7 @@ from pydantic import PositiveInt
 
 from orcamath.agents.driver import CallSettings
 from orcamath.agents.replies import Piece, failed, said, tagged
+from orcamath.agents.rewording import reworded
 from orcamath.agents.small_writer.added import useless, with_addition
 from orcamath.agents.small_writer.hiding import question_of
 from orcamath.agents.suggester import Suggested
@@ -22,8 +23,7 @@ from orcamath.agents.wellformed import ask_of, contradiction, flaw, numbers
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block, load_prompt
 from orcamath.records import Problem, Rejected
-from orcamath.text.patterns import pattern
-from orcamath.text.words import content_words, normal
+from orcamath.text.words import normal
 
 __all__ = ["Editor", "EditorSettings", "make"]
 
@@ -102,27 +102,9 @@ class Editor:
             return wrong
         if not numbers(text):
             return "no_number"
-        return "unchanged" if _reworded(text, item.problem.question) else None
+        return "unchanged" if reworded(text, item.problem.question) else None
 
 
 def make(settings: EditorSettings) -> Editor:
     """Build the agent with its prompt."""
     return Editor(settings, settings.loaded())
-
-
-_NEW_STEP = pattern(
-    r"\b(?:if|unless|only|except|instead|assuming|suppose|then|after|before|until|more|less|fewer|than|times|twice|double[sd]?|"
-    r"triple[sd]?|half|halve[sd]?|each|every|per|equally|shared?|split|left|remain\w*|rest|average|mean|ratio|difference|"
-    r"combined|profit|change|fraction|percent\w*|how many (?:days|weeks|months|hours|minutes|trips))\b|%",
-    "sets a condition or asks for a further step",
-    ("How many are left?", "if she shares them equally", "He buys twice as many.", "What is the average?"),
-    ("How much did she earn for the entire day?", "How many pens has she in all?"),
-)
-
-
-def _reworded(text: str, before: str) -> bool:
-    """Tell whether an edit adds nothing: no number, no condition and no step, and it still asks what was asked."""
-    if numbers(text) - numbers(before) or _NEW_STEP.words(text) - _NEW_STEP.words(before):
-        return False
-    asked, before_asked = content_words(ask_of(text)), content_words(ask_of(before))
-    return len(asked & before_asked) >= 0.6 * min(len(asked), len(before_asked))

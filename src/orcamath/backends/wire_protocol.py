@@ -38,7 +38,14 @@ _QUOTA = re.compile(
 )
 _TOO_LONG = re.compile(
     r"context_length_exceeded|maximum context length|maximum model length|prompt is too long|"
-    r"exceeds? the available context size|exceed_context_size|ContextWindowExceeded",
+    r"exceeds? the available context size|exceed_context_size|ContextWindowExceeded|"
+    r"longer than the model's context length|exceeds the maximum allowed length|"  # SGLang, Together
+    r"`inputs` tokens \+ `max_new_tokens` must be|`inputs` must have less than|"  # TGI
+    r"sum of prompt length|"  # TensorRT-LLM
+    r"`max_tokens` exceed context limit|"  # Anthropic
+    r"requested input length \d+ exceeds|"  # DeepInfra
+    r"greater than the context length|context length (?:is|of) only|"  # LM Studio, vLLM since its renderers
+    r"input token count \(\d+\) exceeds",  # Gemini
     re.IGNORECASE,
 )
 _FILTERED = re.compile(r"content_filter|content management policy|ResponsibleAIPolicy", re.IGNORECASE)
@@ -177,13 +184,15 @@ def fault_of(status: int, headers: Mapping[str, str], payload: bytes) -> Fault:
         )
     if status in (429, 529) or (status == 503 and wait is not None):
         return Fault("busy", message, retry_after=wait, status=status)
+    if status == 500 and _TOO_LONG.search(said):
+        return Fault("item", message, status=status)
     if status in (408, 409, 425) or status >= 500:
         return Fault("wire", message, retry_after=wait, status=status)
     return Fault("item", message, status=status)
 
 
 def is_refusal_of_content(fault: Fault) -> bool:
-    """Tell whether a 400 is the provider's verdict on this very text: data, like a model's refusal."""
+    """Tell whether an answer is the provider's verdict on this very text: data, like a model's refusal."""
     return fault.kind == "item" and bool(_FILTERED.search(str(fault)) or _TOO_LONG.search(str(fault)))
 
 

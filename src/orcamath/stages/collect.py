@@ -93,7 +93,7 @@ class _Marks:
         return end
 
 
-@stage("collect", version=5, settings=CollectSettings, facts=CollectFacts)
+@stage("collect", version=6, settings=CollectSettings, facts=CollectFacts)
 def collect(out: Output, settings: CollectSettings, parts: Sequence[Artifact]) -> CollectFacts:
     """Write every problem of the parts that passes the filters and repeats no earlier one."""
     n = sum(part.count("problems") for part in parts)

@@ -46,7 +46,7 @@ class EditFacts(Facts):
     """Number of the round → problems it made."""
 
 
-@stage("edit", version=4, settings=EditSettings, facts=EditFacts)
+@stage("edit", version=5, settings=EditSettings, facts=EditFacts)
 def edit(out: Output, settings: EditSettings, seeds: Artifact, writer: Remembered) -> EditFacts:
     """Write the problems of all rounds."""
     rounds: dict[Path, int] = {}

@@ -27,8 +27,8 @@ class BatchDesk:
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, Body] = {}
         self.looks: dict[str, int] = {}
-        self.done: dict[str, int] = {}
-        """Requests of each batch that will be answered."""
+        self.done: dict[str, list[bool]] = {}
+        """Of each batch's requests that will come back: whether with a completion, not with a 400."""
 
     def handle(self, incoming: Incoming, answer: Callable[[Body], object]) -> HttpAnswer | None:
         """Handle a call on /v1/files or /v1/batches; None for any other path."""
@@ -57,10 +57,8 @@ class BatchDesk:
         name = f"batch-{len(self.batches)}"
         rows = [orjson.loads(line) for line in self.files[body["input_file_id"]].splitlines() if line.strip()]
         kept = rows[: len(rows) - self.lost]
-        out = b"\n".join(
-            orjson.dumps({"custom_id": r["custom_id"], "response": self._response(r["body"], answer)}) for r in kept
-        )
-        self.files[f"{name}-out"] = out
+        said = [{"custom_id": r["custom_id"], "response": self._response(r["body"], answer)} for r in kept]
+        self.files[f"{name}-out"] = b"\n".join(map(orjson.dumps, said))
         self.batches[name] = {
             "id": name,
             "status": "in_progress",
@@ -68,10 +66,10 @@ class BatchDesk:
             "output_file_id": f"{name}-out",
             "request_counts": {"total": len(rows), "completed": 0, "failed": 0},
         }
-        self.done[name] = len(kept)
+        self.done[name] = [one["response"]["status_code"] == 200 for one in said]
         return HttpAnswer(body=orjson.dumps(self.batches[name]))
 
-    def _response(self, body: Body, answer: Callable[[Body], object]) -> dict[str, object]:
+    def _response(self, body: Body, answer: Callable[[Body], object]) -> Body:
         refused = next((name for name in self.refuses if name in body), None)
         if refused is None:
             return {"status_code": 200, "body": answer(body)}
@@ -90,7 +88,7 @@ class BatchDesk:
                     "errors": {"data": [{"code": "failed", "message": self.fails, "line": None}]},
                 }
         # a provider works through a batch: as much as its share of the looks is done
-        n, total = 0 if self.fails else self.done[name], batch["request_counts"]["total"]
-        done = n if self.looks[name] >= self.polls else n * self.looks[name] // self.polls
-        batch["request_counts"] = {"total": total, "completed": done, "failed": 0}
+        ends = [] if self.fails else self.done[name]
+        seen = ends if self.looks[name] >= self.polls else ends[: len(ends) * self.looks[name] // self.polls]
+        batch["request_counts"] |= {"completed": sum(seen), "failed": len(seen) - sum(seen)}
         return HttpAnswer(body=orjson.dumps(batch))

@@ -263,16 +263,25 @@ def _streamed(payload: bytes) -> bytes:
 
 
 def _decode(body: dict[str, Any]) -> Call:
-    limit = body.get("max_completion_tokens", body.get("max_tokens", 1024))
+    """Read a call as OpenAI's API has it: `stop` and `prompt` may be one string, content may come in parts, null is left out."""
+    given = {name: value for name, value in body.items() if value is not None}
+    stop, prompt = given.get("stop", ()), given.get("prompt", ())
+    if len(prompt) == 1 and isinstance(prompt[0], str | list):
+        prompt = prompt[0]  # a list of one prompt
+    messages = [*given.get("messages", ()), *([{"role": "user", "content": prompt}] if isinstance(prompt, str) else ())]
     return Call(
-        tuple(Message(m["role"], m["content"]) for m in body.get("messages", ())),
-        tuple(body["prompt"]) if "prompt" in body else None,
-        float(body.get("temperature", 1.0)),
-        float(body.get("top_p", 1.0)),
-        int(limit),
-        tuple(body.get("stop", ())),
-        body.get("seed"),
+        tuple(Message(m["role"], _text(m["content"])) for m in messages),
+        tuple(prompt) if "prompt" in given and not isinstance(prompt, str) else None,
+        float(given.get("temperature", 1.0)),
+        float(given.get("top_p", 1.0)),
+        int(given.get("max_completion_tokens", given.get("max_tokens", 1024))),
+        (stop,) if isinstance(stop, str) else tuple(stop),
+        given.get("seed"),
     )
+
+
+def _text(content: str | list[dict[str, str]]) -> str:
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
 
 
 def _error(

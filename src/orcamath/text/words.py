@@ -1,6 +1,7 @@
 """Words: those that say little, names of days and months, and what is left of a text when only its words are compared."""
 
 import re
+from functools import lru_cache
 
 __all__ = ["CALENDAR", "ENGLISH", "FUNCTION_WORDS", "MONTHS", "content_words", "normal"]
 
@@ -41,9 +42,21 @@ def content_words(text: str) -> set[str]:
     return {_stem(w) for w in _LETTERS.findall(text.casefold()) if w not in FUNCTION_WORDS and len(w) > 1}
 
 
+@lru_cache(maxsize=1 << 14)  # a problem's words are those of thousands of others
 def _stem(word: str) -> str:
+    """Take the ending off, so that `make` and `making`, `berry` and `berries`, `cookie` and `cookies` are one."""
+    if word in CALENDAR:
+        return word  # July is not Julie
     for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            word = word[: -len(ending)] + ("y" if ending == "ies" else "")
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+            word = word[: -len(ending)] + ("i" if ending == "ies" else "")
             break
-    return word[:-1] if word.endswith("e") and len(word) > 3 else word  # `makes`, `making` and `make` alike
+    if len(word) < 3:
+        return word
+    if word.endswith("e") and len(word) > 3:
+        word = word[:-1]
+    if word.endswith("y"):
+        return word if word[-2] in "aeiou" else word[:-1] + "i"
+    if len(word) > 3 and word.endswith("v"):
+        return word[:-1] + "f"
+    return word[:-1] if len(word) > 4 and word.endswith("us") and word[-3] not in "ao" else word  # `bonus`, `bonuses`
