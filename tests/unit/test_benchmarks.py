@@ -126,7 +126,13 @@ def test_labels_are_held_against_marks_and_a_rule_against_what_solvers_were_aske
         problem("rejected", "7", ask, "kind"),
         problem("rejected and never solved", "8", ask, "kind"),
     ]
-    answers = {"right": ["3", "4"], "wrong": ["5", "5"], "unsolved": [None, "1"], "edit": ["9", "9"], "rejected": ["7"]}
+    answers = {
+        "right": ["3", "4", "4"],
+        "wrong": ["5", "5"],
+        "unsolved": [None, "1"],
+        "edit": ["9", "9"],
+        "rejected": ["7"],
+    }
     truths = {"right": "4", "wrong": None, "unsolved": "6", "edit": "9", "rejected": "2"}
     marks = [{"id": row["id"], "truth": truths.get(row["id"]), "harder": row["id"] == "edit"} for row in rows]
     solved = [{"id": name, "answers": found} for name, found in answers.items()]
@@ -141,7 +147,8 @@ def test_labels_are_held_against_marks_and_a_rule_against_what_solvers_were_aske
     assert found["marked"] == 4
     assert {name: counts(share) for name, share in found["verified"].items()} == {
         f"{ask}, s, k = 1": ["1 of 3", "0 of 1"],
-        f"{ask}, s, k = 2": ["2 of 3", "1 of 2"],
+        f"{ask}, s, k = 2": ["1 of 3", "0 of 1"],
+        f"{ask}, s, k = 3": ["2 of 3", "1 of 2"],
         f"{edit}, s, k = 1": ["0 of 1", "0 of 0"],
         f"{edit}, s, k = 2": ["1 of 1", "1 of 1"],
     }

@@ -6,8 +6,10 @@ In: work and blocks, picklable. Out: what `map` would yield. Nothing is asked or
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orcamath.errors import ModelError
 from orcamath.machines import After, Before, InBlocks
@@ -42,20 +44,24 @@ def over_nodes(ray: ModuleType) -> InBlocks:
     def in_blocks(work: Callable[[Before], After], blocks: Iterable[Before], /) -> Iterator[After]:
         sent, ahead = ray.put(ray.cloudpickle.dumps(work)), AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
         under_way: deque[ObjectRef] = deque()
-        for block in blocks:
-            under_way.append(remote.remote(sent, pickle.dumps(block)))
-            if len(under_way) >= ahead:
-                yield _got(ray, under_way.popleft())
-        while under_way:
-            yield _got(ray, under_way.popleft())
+        left = iter(blocks)
+        while True:
+            for block in islice(left, ahead - len(under_way)):
+                under_way.append(remote.remote(sent, pickle.dumps(block)))
+            if not under_way:
+                return
+            with _told(ray):
+                found: After = ray.get(under_way.popleft())
+            yield found
 
     return in_blocks
 
 
-def _got(ray: ModuleType, ref: "ObjectRef") -> Any:
-    """Return a block's result. Raises what the work raised, ModelError where it was lost again and again."""
+@contextmanager
+def _told(ray: ModuleType) -> Iterator[None]:
+    """Raise what the work raised, ModelError where a block was lost again and again."""
     try:
-        return ray.get(ref)
+        yield
     except ray.exceptions.RayTaskError:
         raise
     except ray.exceptions.RayError as e:

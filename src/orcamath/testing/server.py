@@ -266,11 +266,13 @@ def _decode(body: dict[str, Any]) -> Call:
     """Read a call as OpenAI's API has it: `stop` and `prompt` may be one string, content may come in parts, null is left out."""
     given = {name: value for name, value in body.items() if value is not None}
     stop, prompt = given.get("stop", ()), given.get("prompt", ())
-    if len(prompt) == 1 and isinstance(prompt[0], str | list):
-        prompt = prompt[0]  # a list of one prompt
+    prompt = prompt[0] if len(prompt) == 1 and isinstance(prompt[0], str | list) else prompt  # a list of one prompt
     messages = [*given.get("messages", ()), *([{"role": "user", "content": prompt}] if isinstance(prompt, str) else ())]
     return Call(
-        tuple(Message(m["role"], _text(m["content"])) for m in messages),
+        tuple(
+            Message(m["role"], c if isinstance(c := m["content"], str) else "".join(p.get("text", "") for p in c))
+            for m in messages
+        ),
         tuple(prompt) if "prompt" in given and not isinstance(prompt, str) else None,
         float(given.get("temperature", 1.0)),
         float(given.get("top_p", 1.0)),
@@ -280,16 +282,8 @@ def _decode(body: dict[str, Any]) -> Call:
     )
 
 
-def _text(content: str | list[dict[str, str]]) -> str:
-    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
-
-
 def _error(
-    status: int,
-    message: str,
-    param: str | None = None,
-    headers: tuple[tuple[str, str], ...] = (),
-    after_s: float = 0.0,
+    status: int, message: str, param: str | None = None, headers: tuple[tuple[str, str], ...] = (), after_s: float = 0.0
 ) -> HttpAnswer:
     body = {"error": {"message": message, "type": "error", "param": param, "code": None}}
     return HttpAnswer(status, orjson.dumps(body), headers, after_s)
