@@ -8,7 +8,7 @@ Without --base-url the model is a folder or a GGUF file, and runs in this proces
 
 `write` runs Ask-Me-Anything and Suggester & Editor on GSM8K train seeds, `first` to `first + seeds` in hashed order, from the
 folder that ORCAMATH_TEST_DATA names, and writes DIR/results-….jsonl: one problem a line, with its seed; those that a rule
-rejected as well, with the rule. Seeds 0 to 199 are to develop on, and so are 200 to 273, which have been read; later ones are
+rejected as well, with the rule. Seeds 0 to 199 are to develop on, and so are 200 to 333, which have been read; later ones are
 for the next measurement. `solve` adds DIR/answers-NAME.jsonl. Marks are written by a reader: {"id": …, "truth": "48" or null
 where the problem has no single answer, "harder": true or false where it is an edit}. The same command goes on where it was
 broken off.
