@@ -18,7 +18,7 @@ from orcamath.text.patterns import pattern
 from orcamath.text.sentences import sentences
 from orcamath.text.words import CALENDAR, MONTHS, content_words
 
-__all__ = ["HOW_MANY", "Gap", "about_another", "between", "gaps"]
+__all__ = ["HOW_MANY", "Gap", "about_another", "between", "gaps", "word_places"]
 
 _WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?|[0-9][0-9,.]*")
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
@@ -219,6 +219,11 @@ def _words(sentence: str) -> _Words:
     turns = [at for at, text in places if text.lower() in _TURNS] + [i for i, c in enumerate(sentence) if c in ",;"]
     meant = tuple(frozenset({text.lower(), *content_words(text)}) for _, text in places)
     return _Words(places, meant, tuple(at for at, _ in places), tuple(sorted(turns)))
+
+
+def word_places(sentence: str) -> tuple[tuple[int, str], ...]:
+    """Return the words and numbers of a sentence, each with the place where it begins."""
+    return _words(sentence).places
 
 
 def between(gap: Gap, start: int, length: int) -> tuple[int, int]:

@@ -4,9 +4,11 @@ Writers of half a billion parameters see that sentence alone, and often ask for 
 """
 
 import re
+from collections.abc import Iterator
+from fractions import Fraction
 from typing import Literal
 
-from orcamath.agents.gaps import HOW_MANY, Gap, about_another, between, gaps
+from orcamath.agents.gaps import HOW_MANY, Gap, about_another, between, gaps, word_places
 from orcamath.agents.small_writer.money import speaks_of_money
 from orcamath.text.patterns import pattern
 from orcamath.text.words import content_words
@@ -79,7 +81,7 @@ def mismatch(question: str, gap: Gap, statement: str) -> str | None:
     """Name the rule by which a question made of the gap's sentence alone does not ask for its number; None where it does.
 
     `no_number` is asked for; something `worked_out` is; its `kind` is another; it is `about_another` number; its `words` are
-    others. That another number of the sentence stands nearer to the words is no rule: a solver finds all that it found.
+    others; another number of its sentence, which counts what is asked for, is `nearer`.
     """
     sentence, start = gap.sentence, question.lower()
     if start.startswith(_NO_NUMBER) or (start.startswith("what") and not _WHAT_NUMBER.match(question)):
@@ -93,7 +95,10 @@ def mismatch(question: str, gap: Gap, statement: str) -> str | None:
     if about_another(question, gap, statement):
         return "about_another"
     words = content_words(question) & content_words(sentence)
-    return "words" if len(words) < max(1, min(2, len(content_words(question) - _ASKING) // 2)) else None
+    if len(words) < max(1, min(2, len(content_words(question) - _ASKING) // 2)):
+        return "words"
+    best = max((_nearness(words, g) for g in _rivals(question, gap)), default=Fraction(0))
+    return "nearer" if _nearness(words, gap) < best else None
 
 
 def number_kind(gap: Gap) -> NumberKind:
@@ -151,6 +156,26 @@ def _counted(question: str) -> set[str]:
     """Return the words for what `how many` asks for; none where a question does not say so."""
     asked = HOW_MANY.search(question)
     return content_words(f"{asked[1]} {asked[2] or ''}") if asked else set()
+
+
+def _rivals(question: str, gap: Gap) -> Iterator[Gap]:
+    """Yield the other numbers of the sentence that are of the same kind and count what is asked for."""
+    counted = _counted(question)
+    for g in gaps(gap.sentence):
+        beside = content_words(" ".join(re.findall(r"[A-Za-z]+", g.behind)[:2]))
+        if g.at != gap.at and number_kind(g) == number_kind(gap) and (not counted or counted & beside):
+            yield g
+
+
+def _nearness(words: set[str], gap: Gap) -> Fraction:
+    """Add up, over the words, how near each stands to the number; a turn of the sentence between them is three words."""
+    places = word_places(gap.sentence)
+    total = Fraction(0)
+    for word in words:
+        far = [_far(gap, start, len(text)) for start, text in places if word in content_words(text)]
+        if far:
+            total += Fraction(1, 1 + min(far))
+    return total
 
 
 def _far(gap: Gap, start: int, length: int) -> int:
