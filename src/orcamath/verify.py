@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from pydantic import Field
 
 from orcamath.answers import alike, same
-from orcamath.records import Lesson, Problem, Settings, Verified
+from orcamath.records import Lesson, Problem, Settings, Verified, later
 
 __all__ = ["Check", "VerifySettings", "confirms", "one_a_problem", "verify"]
 
@@ -32,8 +32,8 @@ class VerifySettings(Settings):
     """Sources of which only problems are kept on which teacher and gold agree, whatever `gold` says (paper: DMath)."""
     hidden_number: Rule = "mark"
     """The number that Ask-Me-Anything hid."""
-    known_share: float = Field(default=0.5, gt=0, le=1)
-    """The share of several solutions that must reach gold or the hidden number, and no other answer as many."""
+    known_share: float = later(0.5, gt=0, le=1)
+    """The share that must reach gold or the hidden number of several solutions with an answer, and no other answer as many."""
     agreement: Rule = "mark"
     """Solutions to the same problem; needs `solutions` ≥ 2."""
     agreement_share: float = Field(default=0.75, gt=0.5, le=1)

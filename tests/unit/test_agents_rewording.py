@@ -67,6 +67,23 @@ def test_a_number_more_a_step_or_a_condition_with_its_own_words_is_an_edit(text:
 
 
 @pytest.mark.parametrize(
+    ("before", "text"),
+    [
+        (
+            "Ann and Bo pick 12 apples. How many apples do they have?",
+            "Ann and Bo pick 12 apples. They share them equally. How many apples does each have?",
+        ),
+        (
+            "Ann sells 3 hats for $2 each. How much does she earn?",
+            "Ann sells some hats for $2 each. How many hats must she sell to earn $30?",
+        ),
+    ],
+)
+def test_sharing_out_and_asking_the_other_way_round_are_edits(before: str, text: str) -> None:
+    assert not reworded(text, before)
+
+
+@pytest.mark.parametrize(
     ("question", "edited"),
     [
         ("How many eggs does she sell in a week?", True),

@@ -64,6 +64,13 @@ def test_verdicts_and_summary(tmp_path: Path, form: str) -> None:
     assert [j.row for j in summary.offending] == [3, 4, 5]
 
 
+def test_a_name_that_is_known_as_it_stands_goes_before_one_in_another_case(tmp_path: Path) -> None:
+    """`Text` holds the problem here; `output` is spelled as responses are."""
+    row = {"Text": "Ann has 9 pens. How many?", "answer": "9", "output": "#### 8"}
+    (judged,) = judge_file(written(tmp_path, "jsonl", [row]), RulesJudge())
+    assert (judged.finding.outcome, judged.comparison.response) == ("disagrees", "#### 8")
+
+
 @pytest.mark.parametrize("ours", [("question", "reference", "response"), ("problem", "gold", "completion")])
 def test_columns_may_have_any_name_and_labels_may_be_absent(tmp_path: Path, ours: tuple[str, str, str]) -> None:
     rows = [{"q": "How many?", "truth": 9, "said": "nine", "id": "x1"}]

@@ -451,18 +451,7 @@ REFUSALS = {
     "SGLang": (400, "The input (85050 tokens) is longer than the model's context length (32768 tokens)."),
     "SGLang, as it may": (400, "Input length (160062 tokens) exceeds the maximum allowed length (59862 tokens)."),
     # huggingface/text-generation-inference, router/src/validation.rs
-    "TGI": (
-        422,
-        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 1512. Given: 1400 `inputs` tokens",
-    ),
     "TGI, prompt": (422, "Input validation error: `inputs` must have less than 1024 tokens. Given: 1872"),
-    # NVIDIA/TensorRT-LLM#9277
-    "TensorRT-LLM": (
-        400,
-        "The sum of prompt length (9351.0), query length (0) should not exceed max_num_tokens (8192)",
-    ),
-    # docker/docker-agent#569
-    "Anthropic": (400, "input length and `max_tokens` exceed context limit: 178959 + 64000 > 200000, decrease input"),
     # langchain-ai/langchain#25671
     "DeepInfra": (500, "Requested input length 99009 exceeds maximum input length 8192"),
     # lmstudio-ai/lmstudio-bug-tracker#546, Gitlawb/openclaude#353
@@ -485,7 +474,15 @@ def test_a_prompt_that_is_too_long_is_a_failed_call_on_every_server(server: str)
 
 
 @pytest.mark.parametrize(
-    "message", ["max_tokens is too large: 100000", "`max_new_tokens` must be <= 4096", "out of memory"]
+    "message",
+    [
+        "max_tokens is too large: 100000",
+        "`max_new_tokens` must be <= 4096",
+        "`inputs` tokens + `max_new_tokens` must be <= 1512. Given: 14 `inputs` tokens and 9000 `max_new_tokens`",
+        "input length and `max_tokens` exceed context limit: 9 + 64000 > 20000, decrease input length or `max_tokens`",
+        "field `user` exceeds the maximum allowed length",
+        "out of memory",
+    ],
 )
 def test_a_limit_that_every_call_passes_is_not_a_prompt_that_is_too_long(message: str) -> None:
     payload = orjson.dumps({"error": {"message": message}})

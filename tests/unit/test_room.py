@@ -14,6 +14,7 @@ server:/home /home nfs4 rw,vers=4.2 0 0
 /dev/sda1 /home/local\\040disk ext4 rw 0 0
 10.0.0.1@tcp:/scratch /scratch lustre rw 0 0
 //box/share /mnt/share cifs rw 0 0
+box:/d /mnt/données nfs rw 0 0
 tmpfs /scratch tmpfs rw 0 0
 """
 
@@ -33,6 +34,7 @@ def mounts(tmp_path: Path) -> Path:
         ("/homework", None),  # another folder
         ("/home/local disk/store", None),  # a disk inside of it
         ("/mnt/share/store", "cifs"),
+        ("/mnt/données/store", "nfs"),
         ("/scratch/store", None),  # what was mounted last lies on top
         ("/var/tmp", None),
     ],

@@ -54,5 +54,6 @@ def test_a_prompt_that_is_the_beginning_of_the_others_keeps_its_last_token(monke
 
 
 def test_one_prompt_alone_has_nothing_to_share() -> None:
-    found, _ = answers([Asked(WHOLE, 6, 1.0, 1.0, seed) for seed in range(3)])
-    assert len(found) == 3
+    found, n = answers([Asked(WHOLE, 6, 1.0, 1.0, seed) for seed in range(3)])
+    assert n < 2 * len(WHOLE)  # the prompt goes through once for all three
+    assert len(set(found)) > 1

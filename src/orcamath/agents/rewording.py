@@ -7,6 +7,7 @@ place, another name, and `for the entire day` behind the old question add nothin
 import re
 from collections import Counter
 
+from orcamath.agents.gaps import HOW_MANY
 from orcamath.agents.wellformed import ask_of, numbers, units
 from orcamath.answers.numbers import quantities
 from orcamath.text.names import names_among
@@ -18,13 +19,13 @@ __all__ = ["reworded"]
 
 _STEP = pattern(
     r"\b(?:than|times|twice|double[sd]?|triple[sd]?|half|halve[sd]?|except|left|remain\w*|rest|average|mean|ratio|difference|"
-    r"combined|profit|change|fraction|percent\w*|how many (?:days|weeks|months|hours|minutes|trips))\b|%",
+    r"combined|profit|change|fraction|equally|shared?|split|percent\w*|how many (?:days|weeks|months|hours|minutes|trips))\b|%",
     "asks for a further step by itself",
     ("How many are left?", "He buys twice as many.", "What is the average?", "How many more than Bo has he?"),
     ("How much did she earn for the entire day?", "How many pens has she in all?", "if he has 3 more"),
 )
 _CONDITION = pattern(
-    r"\b(?:if|unless|only|instead|assuming|suppose|then|after|before|until|more|less|fewer|each|every|per|equally|shared?|split)\b",
+    r"\b(?:if|unless|only|instead|assuming|suppose|then|after|before|until|more|less|fewer|each|every|per)\b",
     "may set a condition, of which the words beside it tell",
     ("if it rains", "after paying for the feed", "How much is it per day?", "He buys more."),
     ("How much is it in a week?", "when she paid"),
@@ -50,8 +51,19 @@ def reworded(text: str, before: str) -> bool:
     asked, before_asked = ask_of(text), ask_of(before)
     if _shares(asked) - _shares(before_asked) or _other_time(asked, before_asked) or _own_condition(text, before):
         return False
+    if numbers(text) != numbers(before) and _turned_round(asked, before_asked, before):
+        return False
     wanted, wanted_before = content_words(asked), content_words(before_asked)
     return len(wanted & wanted_before) >= 0.6 * min(len(wanted), len(wanted_before))
+
+
+def _turned_round(asked: str, before_asked: str, before: str) -> bool:
+    """Tell whether it asks how many there are of a thing that was told: `How many hats must she sell to earn $30?`"""
+    now, then = (
+        {word for m in HOW_MANY.finditer(ask) for word in content_words(f"{m[1]} {m[2] or ''}")}
+        for ask in (asked, before_asked)
+    )
+    return bool(now & content_words(before) - then)
 
 
 def _own_condition(text: str, before: str) -> bool:

@@ -39,10 +39,8 @@ _QUOTA = re.compile(
 _TOO_LONG = re.compile(
     r"context_length_exceeded|maximum context length|maximum model length|prompt is too long|"
     r"exceeds? the available context size|exceed_context_size|ContextWindowExceeded|"
-    r"longer than the model's context length|exceeds the maximum allowed length|"  # SGLang, Together
-    r"`inputs` tokens \+ `max_new_tokens` must be|`inputs` must have less than|"  # TGI
-    r"sum of prompt length|"  # TensorRT-LLM
-    r"`max_tokens` exceed context limit|"  # Anthropic
+    r"longer than the model's context length|input length \(\d+ tokens\) exceeds the maximum allowed length|"  # SGLang, Together
+    r"`inputs` must have less than|"  # TGI; of prompt and `max_new_tokens` together every call may be too long
     r"requested input length \d+ exceeds|"  # DeepInfra
     r"greater than the context length|context length (?:is|of) only|"  # LM Studio, vLLM since its renderers
     r"input token count \(\d+\) exceeds",  # Gemini

@@ -55,9 +55,10 @@ def _own_disk(store: Path, notes: Notes, *, on_cluster: bool) -> None:
     """Note what SQLite is to be kept on: its files are this machine's, and a network file system may lose what was paid for."""
     kinds = {name: kind for name in ("ledger", "runs") if (kind := network_type(store / name)) is not None}
     for name, kind in kinds.items():
+        move = f"mv {store / name} /LOCAL/" if (store / name).exists() else f"mkdir -p /LOCAL/{name}"
         what = (
             f"`{store / name}` lies on {kind}, and SQLite is not for network file systems: a ledger or a book may be damaged. "
-            f"Put it on this machine's own disk: mkdir -p /LOCAL/{name} && ln -s /LOCAL/{name} {store / name}"
+            f"Put it on this machine's own disk: {move} && ln -s /LOCAL/{name} {store / name}"
         )
         (notes.trouble if on_cluster else notes.warn)("--store", what)
 

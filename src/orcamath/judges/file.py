@@ -216,10 +216,11 @@ def _resolve(columns: Mapping[str, str], present: Sequence[str], where: str) -> 
 
 
 def _found(ours: str, present: tuple[str, ...], taken: Mapping[str, str]) -> str | None:
-    """Return the column for one of ours among those not `taken`: known names of texts in any case, others as they are."""
+    """Return the column for one of ours among those not `taken`: known names as they are, of texts then in any case."""
     free = tuple(c for c in present if c not in taken.values())
     known = JUDGED_COLUMNS[ours]
-    return column_of(known, free) if ours in _TEXTS else next((c for c in known if c in free), None)
+    exact = next((c for c in known if c in free), None)
+    return column_of(known, free) if exact is None and ours in _TEXTS else exact
 
 
 def _text(value: object) -> str:

@@ -4,6 +4,7 @@ And on what: SQLite's write-ahead log wants the memory of one machine (sqlite.or
 """
 
 import os
+import re
 import resource
 import sqlite3
 from pathlib import Path
@@ -26,7 +27,7 @@ def network_type(path: Path, mounts: Path = _MOUNTS) -> str | None:
     found, longest = "", -1
     for line in lines:
         _, place, kind, *_ = line.split(" ")
-        where = Path(place.encode().decode("unicode_escape"))  # a space is written \\040
+        where = Path(re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), place))  # a space is written \\040
         if real.is_relative_to(where) and len(where.parts) >= longest:
             found, longest = kind, len(where.parts)
     return found if found in _NETWORK else None

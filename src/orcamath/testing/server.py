@@ -270,7 +270,7 @@ def _decode(body: dict[str, Any]) -> Call:
     messages = [*given.get("messages", ()), *([{"role": "user", "content": prompt}] if isinstance(prompt, str) else ())]
     return Call(
         tuple(
-            Message(m["role"], c if isinstance(c := m["content"], str) else "".join(p.get("text", "") for p in c))
+            Message(m["role"], c if isinstance(c := m["content"] or "", str) else "".join(p.get("text", "") for p in c))
             for m in messages
         ),
         tuple(prompt) if "prompt" in given and not isinstance(prompt, str) else None,

@@ -6,7 +6,8 @@ from orcamath.text.patterns import pattern
 __all__ = ["HOW_MUCH", "speaks_of_money"]
 
 HOW_MUCH = (
-    r"how much (?:(?:more|less|extra|total|money|cash|change|profit|tax|rent|interest|debt|income|in (?:all|total)) )*"
+    r"how much (?:(?:more|less|extra|total|money|cash|change|profit|tax|rent|interest|debt|income|in (?:all|total)|tip|discount|"
+    r"allowance|savings|(?:per|an?|each|every) \w+|of (?:the|his|her|their|its) \w+) )*"
     r"(?:do|does|did|is|are|was|were|will|would|has|have|had|can|could|should|must|cost)\b"
 )
 """`how much` without a thing that is no money, up to the verb: a piece of an expression."""
@@ -27,7 +28,13 @@ _MONEY = pattern(
 _PERHAPS_MONEY = pattern(
     rf"\b(?:spend|spends|spent|worth|value|amount|rate)\b|\b{HOW_MUCH}",
     "speaks of money only where there is a currency: time is spent too",
-    ("He spent it.", "What is it worth?", "How much is it?", "How much more did he save?", "How much does she make?"),
+    (
+        "He spent it.",
+        "What is it worth?",
+        "How much is it?",
+        "How much per hour does she make?",
+        "How much tip did he leave?",
+    ),
     ("He paid.", "How much water is left?", "How much juice does she make?"),
 )
 _A_THING = pattern(
