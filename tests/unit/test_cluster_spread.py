@@ -206,6 +206,30 @@ def test_a_worker_finds_what_an_earlier_one_of_the_run_left_on_the_node(shards: 
     assert not (shards_of("run")).exists()
 
 
+def test_what_a_shard_has_is_handed_on_as_often_as_it_was_asked(shards: Path) -> None:
+    first = opened()
+    (once,) = [r for message in first.answer([ask("a")]) for r in message]  # type: ignore[union-attr]
+    first.leave(done=False)
+    second = opened()
+    again = [r for message in second.answer([ask("a"), ask("a")]) for r in message]  # type: ignore[union-attr]
+    assert again == [once, once]
+    second.leave(done=True)
+
+
+def test_a_node_that_takes_many_workers_along_does_not_end_the_fill() -> None:
+    lost: set[int] = set()
+
+    def goes_with_its_node(worker: int, requests: list[Request]) -> Iterator[News]:
+        if worker < 30 and worker not in lost:
+            lost.add(worker)
+            yield News(worker, died="its node is gone")
+        yield from answers(worker, requests)
+
+    crew = Double(40, goes_with_its_node)
+    wanted = [f"{i:03}" for i in range(400)]
+    assert texts(Spread(Model(), lambda: crew, 8)(map(ask, wanted))) == wanted
+
+
 def test_shards_of_somebody_else_are_not_read(shards: Path) -> None:
     folder = shards_of("run").parent
     folder.chmod(0o755)

@@ -11,6 +11,7 @@ from itertools import islice
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from orcamath.cluster.ray_errors import first_line
 from orcamath.errors import ModelError
 from orcamath.machines import After, Before, InBlocks
 
@@ -65,8 +66,9 @@ def _told(ray: ModuleType) -> Iterator[None]:
     except ray.exceptions.RayTaskError:
         raise
     except ray.exceptions.RayError as e:
-        why = str(e).strip().partition("\n")[0]
-        raise ModelError(f"a block of work was lost {RETRIES + 1} times, with its worker or its node: {why}") from e
+        raise ModelError(
+            f"a block of work was lost {RETRIES + 1} times, with its worker or its node: {first_line(e)}"
+        ) from e
 
 
 def _do(work: bytes, block: bytes) -> object:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orcamath import __version__
 from orcamath.cluster.blocks import ONE_THREAD
+from orcamath.cluster.ray_errors import first_line, our_own
 from orcamath.cluster.settings import EngineSettings
 from orcamath.cluster.spread import News
 from orcamath.cluster.worker import Worker
@@ -29,11 +30,12 @@ from orcamath.store.under_way import under_way
 if TYPE_CHECKING:
     from ray import ObjectRef, ObjectRefGenerator
     from ray.actor import ActorHandle
-    from ray.exceptions import RayTaskError
 
-__all__ = ["Connection", "RayCrew", "first_line", "our_own", "shared_out"]
+__all__ = ["Connection", "RayCrew", "shared_out"]
 
 NEWS_S = 1.0
+SETTLE_S = 120.0
+"""In which workers give back what they leased; then it counts as spent."""
 MAX_HIRED = 8
 """Workers in a row that may die before they have opened their model."""
 WITH_WEIGHTS, WITHOUT = 0.5, 0.01
@@ -95,9 +97,16 @@ class RayCrew:
         self._died_opening = 0
         self._why = ""
         """What the last worker said that could not take its place."""
-        for worker in range(cluster.n_workers):
-            self._hire(worker)
-        self._opened()
+        # known once: where all GPUs are lost, no successor computes on a CPU what the others computed on one
+        self._on_gpu = self.holds_weights and self._ray.cluster_resources().get("GPU", 0) > 0
+        try:
+            for worker in range(cluster.n_workers):
+                self._hire(worker)
+            self._opened()
+        except BaseException:
+            for worker in self._actors:
+                self._dismiss(worker)
+            raise
 
     @property
     def ready(self) -> Collection[int]:
@@ -110,10 +119,9 @@ class RayCrew:
         return self.chat.chunk is not None
 
     def _hire(self, worker: int) -> None:
-        on_gpu = self.holds_weights and self._ray.cluster_resources().get("GPU", 0) > 0
         remote = self._ray.remote(concurrency_groups={HALTING: 1})(Worker).options(
             num_cpus=WITH_WEIGHTS if self.holds_weights else WITHOUT,
-            num_gpus=1 if on_gpu else 0,
+            num_gpus=1 if self._on_gpu else 0,
             max_restarts=0,
             max_task_retries=0,
             scheduling_strategy="SPREAD",
@@ -155,9 +163,13 @@ class RayCrew:
         except self._ray.exceptions.RayError as e:  # its node went meanwhile
             self._died_opening += 1
             self._why = first_line(e)
-            if self._died_opening > MAX_HIRED:
+            if self._died_opening > MAX_HIRED and (self._ready or self._busy):
+                self._died_opening = 0
+                self._lose(worker, self._why)
+            elif self._died_opening > MAX_HIRED:
                 raise ModelError(f"workers die before they have opened their model; the last: {self._why}") from e
-            self._replace(worker, e)
+            else:
+                self._replace(worker, e)
         else:
             if joining.opened:
                 self._died_opening = 0
@@ -289,24 +301,4 @@ class RayCrew:
     def _settled(self, asked: "list[ObjectRef]") -> None:
         """Wait until all have done it, or for as long as they may take together; a dead worker's lease counts as spent."""
         if asked:
-            self._ray.wait(asked, num_returns=len(asked), timeout=self.cluster.settings.wait_s, fetch_local=False)
-
-
-def first_line(e: BaseException) -> str:
-    """Return what an error says first; Ray adds a traceback of its own."""
-    return str(e).strip().partition("\n")[0]
-
-
-def our_own(e: "RayTaskError") -> BaseException:
-    """Return the error of ours that a task raised, one of ours for what Ray said there, or Ray's of it."""
-    from ray.exceptions import RayError
-
-    cause: BaseException = e.cause
-    if isinstance(cause, OrcamathError):
-        return cause
-    if isinstance(cause, RayError):
-        return ModelError(
-            f"something that the run keeps on the cluster is gone ({first_line(cause)}); run again to go on"
-        )
-    rays: BaseException = e
-    return rays
+            self._ray.wait(asked, num_returns=len(asked), timeout=SETTLE_S, fetch_local=False)

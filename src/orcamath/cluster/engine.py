@@ -11,8 +11,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from orcamath.cluster.blocks import beside_us, over_nodes
-from orcamath.cluster.crew import Connection, RayCrew, first_line
+from orcamath.cluster.crew import Connection, RayCrew
 from orcamath.cluster.purse import DriverPurse
+from orcamath.cluster.ray_errors import first_line
 from orcamath.cluster.serving import served_on_a_node
 from orcamath.cluster.settings import EngineSettings
 from orcamath.cluster.spread import Spread
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RayEngine", "connected"]
 
+MOST_CLIENTS = 32
+"""Actors of an endpoint: one makes hundreds of calls at once, and those of a node share a folder of 64 shards."""
 WAVES = 8
 """A block of single calls is so many times what a worker has in flight: few workers wait for the last call of theirs."""
 OWN: dict[str, object] = {"object_store_memory": 200_000_000, "include_dashboard": False}
@@ -102,7 +105,7 @@ class RayEngine:
 
     def _n_for(self, settings: ModelSettings, chat: Chat) -> int:
         """Actors that play a model: of an endpoint no more than it may be asked at once."""
-        return self.n_workers if chat.chunk is not None else min(self.n_workers, settings.concurrency)
+        return self.n_workers if chat.chunk is not None else min(self.n_workers, settings.concurrency, MOST_CLIENTS)
 
     @property
     def n_workers(self) -> int:

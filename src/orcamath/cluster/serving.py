@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 
 from orcamath.backends.served import served_here
-from orcamath.cluster.crew import first_line, our_own
+from orcamath.cluster.ray_errors import first_line, our_own
 from orcamath.errors import ModelError
 from orcamath.machines import Serving, StartServer
 

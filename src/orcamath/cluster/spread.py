@@ -17,7 +17,7 @@ __all__ = ["Crew", "News", "Spread"]
 MAX_DEATHS = 3
 """Workers that one block may cost in a row before it is cut in two, and a single call before it counts as failed."""
 MAX_IN_A_ROW = 12
-"""Deaths without a single reply between them, after which it is not a call that kills workers."""
+"""Deaths without a reply between them, or twice as many as were at work, after which it is not a call that kills workers."""
 
 
 class News(NamedTuple):
@@ -142,6 +142,7 @@ def _deal(crew: Crew, blocks: Iterator[_Block], *, whole: bool) -> Generator[Rep
     again: deque[_Block] = deque()
     busy: dict[int, _Block] = {}
     in_a_row, ended, done = 0, False, False
+    most = MAX_IN_A_ROW
     stopped: Stopped | None = None
     crew.begin()
     try:
@@ -153,6 +154,7 @@ def _deal(crew: Crew, blocks: Iterator[_Block], *, whole: bool) -> Generator[Rep
                     break
                 busy[worker] = block
                 crew.give(worker, block.requests)
+            most = max(most, 2 * len(busy) + 1)  # a large node takes all of its workers along
             if not busy and stopped is not None:
                 raise stopped
             if not busy and not again and ended:
@@ -168,7 +170,7 @@ def _deal(crew: Crew, blocks: Iterator[_Block], *, whole: bool) -> Generator[Rep
                     raise news.raised
                 elif news.died is not None or news.over:
                     in_a_row += news.died is not None
-                    if in_a_row >= MAX_IN_A_ROW:
+                    if in_a_row >= most:
                         raise ModelError(
                             f"{in_a_row} workers died one after the other without an answer; the last: {news.died}"
                         )

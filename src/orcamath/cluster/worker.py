@@ -117,7 +117,8 @@ class Worker:
         known = {key: reply for key in by_key if (reply := self.ledger.get(key)) is not None}
         if chat.chunk is not None and len(known) < len(by_key):
             known = {}  # a chunk is answered whole
-        yield from known.values()
+        keys = [request.key(chat.fingerprint) for request in requests]
+        yield from (known[key] for key in keys if key in known)  # as often as it was asked
         missing = [request for request in requests if request.key(chat.fingerprint) not in known]
         if not missing:
             return
