@@ -10,7 +10,6 @@ from orcamath.agents.settings import AgentSettings
 from orcamath.extend import offered
 from orcamath.families import boundary
 from orcamath.held import held
-from orcamath.plan.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.ports import Chat, Closing, Judge, Message, Screen
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem, digest
@@ -26,6 +25,7 @@ from orcamath.terminal import guarded
 from orcamath.workshop import Player
 
 if TYPE_CHECKING:
+    from orcamath.plan.sizes import ModelSize
     from orcamath.student.losses import LossFunction
 
 __all__ = ["Assembled", "open_chat", "size_of", "student_folder", "train_part"]
@@ -147,9 +147,11 @@ class Assembled:
         return held("loss", name)
 
 
-def size_of(settings: StudentSettings) -> ModelSize | None:
+def size_of(settings: StudentSettings) -> "ModelSize | None":
     """Return how large a student is: read where it lies here, by its name where it is on a hub, None where nothing tells."""
     path = Path(student_folder(settings)).expanduser()
+    from orcamath.plan.sizes import size_by_name, size_on_disk
+
     return size_on_disk(path) if path.exists() else size_by_name(settings.base)
 
 

@@ -111,8 +111,8 @@ def test_a_worker_that_dies_between_two_fills_costs_nothing(engine: RayEngine, t
     ledger.close()
 
 
-def test_a_lost_node_costs_its_calls_in_flight(engine: RayEngine, cluster: Any, tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger")
+def fill_while_a_node_is_lost(engine: RayEngine, cluster: Any, ledger: Ledger, then: int = 0) -> None:
+    """Ask with a node gone in the middle and not back before the end; `then`: so many more afterwards, without it as well."""
     lost = next(iter(cluster.worker_nodes))
     try:
         with serve(slow, threads=64) as server:
@@ -120,9 +120,14 @@ def test_a_lost_node_costs_its_calls_in_flight(engine: RayEngine, cluster: Any, 
             assert model.fill(ask(N), At(100, lambda: cluster.remove_node(lost, allow_graceful=False))) == []
             assert server.stats["distinct"] == N
             assert server.stats["calls"] <= N + AT_ONCE + WINDOW
+            assert model.fill(ask(N + then)) == []
     finally:
         cluster.add_node(num_cpus=1, **STORE)
         ledger.close()
+
+
+def test_a_lost_node_costs_its_calls_in_flight(engine: RayEngine, cluster: Any, tmp_path: Path) -> None:
+    fill_while_a_node_is_lost(engine, cluster, Ledger(tmp_path / "ledger"))
 
 
 def test_what_a_lost_driver_did_not_take_is_taken_by_the_next(engine: RayEngine, tmp_path: Path) -> None:
@@ -227,19 +232,11 @@ def test_who_has_a_place_begins_and_the_others_come_later(
 def test_a_worker_whose_place_went_with_its_node_is_not_waited_for(
     cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine, ledger = wide(cluster, monkeypatch, 60), Ledger(tmp_path / "ledger")
-    lost = next(iter(cluster.worker_nodes))
+    engine = wide(cluster, monkeypatch, 60)
     try:
-        with serve(slow, threads=64) as server:
-            model = remembered(engine, served(server.base_url), ledger)
-            assert model.fill(ask(N), At(100, lambda: cluster.remove_node(lost, allow_graceful=False))) == []
-            assert server.stats["distinct"] == N
-            assert server.stats["calls"] <= N + AT_ONCE + WINDOW
-            assert model.fill(ask(N + 40)) == []  # and the next fill begins without it as well
+        fill_while_a_node_is_lost(engine, cluster, Ledger(tmp_path / "ledger"), then=40)
     finally:
-        cluster.add_node(num_cpus=1, **STORE)
         engine.dismiss()
-        ledger.close()
 
 
 def test_blocks_are_worked_on_in_order_and_those_of_a_lost_node_again(engine: RayEngine, cluster: Any) -> None:

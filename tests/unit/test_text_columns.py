@@ -44,3 +44,9 @@ def test_a_gold_answers_column_is_known_to_init_and_judge(answer: str, tmp_path:
     path.write_text(f"question,{answer},response\n" + f'"{TEXT}",9,9\n' * 3, encoding="utf-8")
     assert look(str(path)).settings.columns.get("answer", "answer") == answer
     assert {judged.comparison.reference for judged in judge_file(path, RulesJudge())} == {"9"}
+
+
+def test_a_name_that_is_spelled_as_known_may_go_before_others() -> None:
+    assert column_of(QUESTION_COLUMNS, ("text", "Question")) == "Question"
+    assert column_of(QUESTION_COLUMNS, ("text", "Question"), spelled=True) == "text"
+    assert column_of(QUESTION_COLUMNS, ("Text", "Question"), spelled=True) == "Question"

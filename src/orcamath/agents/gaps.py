@@ -18,7 +18,7 @@ from orcamath.text.patterns import pattern
 from orcamath.text.sentences import sentences
 from orcamath.text.words import CALENDAR, MONTHS, content_words
 
-__all__ = ["HOW_MANY", "Gap", "about_another", "between", "gaps", "word_places"]
+__all__ = ["HOW_MANY", "Gap", "about_another", "between", "gaps", "things_counted", "word_places"]
 
 _WORD = re.compile(r"[A-Za-z]+(?:['’][a-z]+)?|[0-9][0-9,.]*")
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")
@@ -219,6 +219,12 @@ def _words(sentence: str) -> _Words:
     turns = [at for at, text in places if text.lower() in _TURNS] + [i for i, c in enumerate(sentence) if c in ",;"]
     meant = tuple(frozenset({text.lower(), *content_words(text)}) for _, text in places)
     return _Words(places, meant, tuple(at for at, _ in places), tuple(sorted(turns)))
+
+
+def things_counted(question: str) -> set[str]:
+    """Return the words for what `how many` asks for; none where a question does not say so."""
+    asked = HOW_MANY.search(question)
+    return content_words(f"{asked[1]} {asked[2] or ''}") if asked else set()
 
 
 def word_places(sentence: str) -> tuple[tuple[int, str], ...]:

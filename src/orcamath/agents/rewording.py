@@ -7,7 +7,7 @@ place, another name, and `for the entire day` behind the old question add nothin
 import re
 from collections import Counter
 
-from orcamath.agents.gaps import HOW_MANY
+from orcamath.agents.gaps import things_counted
 from orcamath.agents.wellformed import ask_of, numbers, units
 from orcamath.answers.numbers import quantities
 from orcamath.text.names import names_among
@@ -59,11 +59,7 @@ def reworded(text: str, before: str) -> bool:
 
 def _turned_round(asked: str, before_asked: str, before: str) -> bool:
     """Tell whether it asks how many there are of a thing that was told: `How many hats must she sell to earn $30?`"""
-    now, then = (
-        {word for m in HOW_MANY.finditer(ask) for word in content_words(f"{m[1]} {m[2] or ''}")}
-        for ask in (asked, before_asked)
-    )
-    return bool(now & content_words(before) - then)
+    return bool(things_counted(asked) & content_words(before) - things_counted(before_asked))
 
 
 def _own_condition(text: str, before: str) -> bool:

@@ -163,13 +163,13 @@ class RayCrew:
         except self._ray.exceptions.RayError as e:  # its node went meanwhile
             self._died_opening += 1
             self._why = first_line(e)
-            if self._died_opening > MAX_HIRED and (self._ready or self._busy):
+            if self._died_opening <= MAX_HIRED:
+                self._replace(worker, e)
+            elif self._ready:
                 self._died_opening = 0
                 self._lose(worker, self._why)
-            elif self._died_opening > MAX_HIRED:
-                raise ModelError(f"workers die before they have opened their model; the last: {self._why}") from e
             else:
-                self._replace(worker, e)
+                raise ModelError(f"workers die before they have opened their model; the last: {self._why}") from e
         else:
             if joining.opened:
                 self._died_opening = 0

@@ -43,14 +43,13 @@ def reported(path: Path, store: Path) -> "tuple[Results, Path]":
 
 def plain_report(results: "Results", page: Path) -> dict[str, Any]:
     """Return a report's score table, findings and what could be learnt from in each round as JSON values."""
-    from orcamath.stages.preferences import PreferFacts
     from orcamath.store.facts import Fact
 
     told = {
         "name": results.name,
         "rows": [r._asdict() for r in results.rows],
         "findings": [t._asdict() for t in results.settled],
-        "preferences": {key: f for key, f in results.facts.items() if isinstance(f, PreferFacts)},
+        "preferences": results.preferences,
         "report": str(page),
     }
     plain: dict[str, Any] = json.loads(json.dumps(told, default=Fact.plain))

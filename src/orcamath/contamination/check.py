@@ -130,8 +130,7 @@ def _column(path: Path, columns: Mapping[str, str]) -> str | None:
 def _question(path: Path, values: Mapping[str, object], column: str | None) -> str:
     if column is None and "Body" in values and "Question" in values:
         return joined_text(values["Body"], values["Question"]) or ""
-    exact = next((c for c in QUESTION_COLUMNS if c in values), None)
-    name = column or exact or column_of(QUESTION_COLUMNS, tuple(values))
+    name = column or column_of(QUESTION_COLUMNS, tuple(values), spelled=True)
     if name is None or name not in values:
         wanted = f"no column `{name}`" if name else f"none of the columns {', '.join(QUESTION_COLUMNS)}"
         raise UsageError(

@@ -219,8 +219,7 @@ def _found(ours: str, present: tuple[str, ...], taken: Mapping[str, str]) -> str
     """Return the column for one of ours among those not `taken`: known names as they are, of texts then in any case."""
     free = tuple(c for c in present if c not in taken.values())
     known = JUDGED_COLUMNS[ours]
-    exact = next((c for c in known if c in free), None)
-    return column_of(known, free) if exact is None and ours in _TEXTS else exact
+    return column_of(known, free, spelled=True) if ours in _TEXTS else next((c for c in known if c in free), None)
 
 
 def _text(value: object) -> str:

@@ -23,6 +23,7 @@ from orcamath.report.samples import Excerpt, doubted, samples
 from orcamath.report.slices import Slices, slices
 from orcamath.stages.evaluate import EvaluateFacts
 from orcamath.stages.facts import facts_of
+from orcamath.stages.preferences import PreferFacts
 from orcamath.stages.teach import TeachFacts
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.facts import Facts
@@ -115,6 +116,11 @@ class Results(NamedTuple):
     """What became of the recipe's hypotheses."""
     doubts: tuple[tuple[str, int, int], ...] = ()
     """(stage, bills replaced by our own count since the endpoint's could not be, bills above what was reserved)."""
+
+    @property
+    def preferences(self) -> dict[str, PreferFacts]:
+        """Stage → what could be learnt from, of every round that had something."""
+        return {key: f for key, f in self.facts.items() if isinstance(f, PreferFacts) and f.n_problems}
 
 
 def fold(folder: Path, store: Store) -> Results:

@@ -278,7 +278,6 @@ def practice(results: Results) -> PracticeCounts:
     """Gather verdicts and preferences of every iteration."""
     said = [(s.key, results.facts.get(s.key)) for s in results.stages]
     judged = [(key, f) for key, f in said if isinstance(f, JudgeFacts) and f.outcomes]
-    preferred = [(key, f) for key, f in said if isinstance(f, PreferFacts) and f.n_problems]
     groups = [(key, [(o, f.outcomes.get(o, 0)) for o in OUTCOMES]) for key, f in judged]
     about = "; ".join(f"{key}: " + ", ".join(f"{n} {what}" for what, n in counts) for key, counts in groups)
     drawn = bars("verdicts", "Verdicts on the samples", about, groups, series=VERDICT_SERIES, stacked=True)
@@ -289,7 +288,7 @@ def practice(results: Results) -> PracticeCounts:
         plot=drawn,
         key=tuple(zip(OUTCOMES, VERDICT_SERIES, strict=True)),
         rows=tuple(judged),
-        preferences=tuple(preferred),
+        preferences=tuple(results.preferences.items()),
         aims=tuple(aims),
         spells=tuple(spells),
         online=tuple(online),

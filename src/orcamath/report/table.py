@@ -11,7 +11,6 @@ from orcamath.report.arms import key_of
 from orcamath.report.fold import Results, StageRow
 from orcamath.report.measures import Columns, levels, levels_worked, measures, percent
 from orcamath.report.rows import Contrast, ResultRow
-from orcamath.stages.preferences import PreferFacts
 from orcamath.visible import visible
 
 __all__ = ["difference", "each_seed", "recovered", "show", "table", "tables"]
@@ -32,7 +31,7 @@ def show(results: Results, console: Console) -> None:
 
 
 def tables(results: Results) -> Iterator[RenderableType]:
-    """Yield the tables in reading order: problems, rejects, students, time."""
+    """Yield the tables in reading order: problems, rejects, preferences, students, time."""
     yield table(
         "Problems by origin",
         ["origin", "kept", "taught", "in the lessons"],
@@ -69,9 +68,7 @@ def tables(results: Results) -> Iterator[RenderableType]:
 
 def _preferences(results: Results) -> Iterator[Table]:
     """What could be learnt from, a round a row; the paper's shares stand in the caption."""
-    said = [(s.key, results.facts.get(s.key)) for s in results.stages]
-    rounds = [(key, f) for key, f in said if isinstance(f, PreferFacts) and f.n_problems]
-    if rounds:
+    if results.preferences:
         made = table(
             "Preferences",
             ["stage", "problems", "all samples right", "some", "none", "without a wrong one", "pairs"],
@@ -82,7 +79,7 @@ def _preferences(results: Results) -> Iterator[Table]:
                     f"{100 * f.no_negative / f.n_problems:.1f} %",
                     f"{f.pairs:,}",
                 ]
-                for key, f in rounds
+                for key, f in results.preferences.items()
             ),
         )
         made.caption = (

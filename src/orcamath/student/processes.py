@@ -24,7 +24,6 @@ import torch.distributed as dist
 from torch import Tensor
 
 from orcamath.errors import ModelError
-from orcamath.student.model import torch_dtype
 from orcamath.student.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -172,6 +171,8 @@ def shard(model: "PreTrainedModel", settings: TrainSettings, world: World) -> No
     # here and not above: these take a second to import, and most trainings need none of them
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
+
+    from orcamath.student.model import torch_dtype
 
     mesh = init_device_mesh("cuda" if torch.cuda.is_available() else "cpu", (world.size,))
     low = torch_dtype(settings.dtype) is torch.bfloat16

@@ -55,8 +55,10 @@ OPTIONS_COLUMNS = ("options", "choices")
 
 
 @lru_cache(maxsize=256)  # every row of a file asks
-def column_of(known: tuple[str, ...], present: tuple[str, ...]) -> str | None:
+def column_of(known: tuple[str, ...], present: tuple[str, ...], *, spelled: bool = False) -> str | None:
     """Return the column that has the first known name, in any case; of two, the one that is spelled as it is known.
+
+    `spelled`: any name that is spelled as it is known goes before all that are not, for who does not show what is taken.
 
     >>> column_of(QUESTION_COLUMNS, ("Nr", "Frage", "Antwort"))
     'Frage'
@@ -65,4 +67,6 @@ def column_of(known: tuple[str, ...], present: tuple[str, ...]) -> str | None:
     for name in present:
         by_name.setdefault(str(name).strip().lower(), name)  # a DataFrame's may be a number
     exact = set(present)
+    if spelled and (found := next((k for k in known if k in exact), None)) is not None:
+        return found
     return next((k if k in exact else by_name[k.lower()] for k in known if k in exact or k.lower() in by_name), None)

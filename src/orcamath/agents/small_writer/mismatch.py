@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Literal
 
-from orcamath.agents.gaps import HOW_MANY, Gap, about_another, between, gaps, word_places
+from orcamath.agents.gaps import HOW_MANY, Gap, about_another, between, gaps, things_counted, word_places
 from orcamath.agents.small_writer.money import speaks_of_money
 from orcamath.text.patterns import pattern
 from orcamath.text.words import content_words
@@ -136,7 +136,7 @@ def _kind_fits(question: str, gap: Gap, statement: str) -> bool:
         return not question.lower().startswith("what") or bool(near & content_words(question)) or costs
     beside = gap.behind.lstrip()[:1].isalpha()
     elided = not beside or not content_words(after[0]) or after[0].lower() in ("each", "more", "per")
-    return bool(_counted(question) & (content_words(gap.sentence) if elided else near))
+    return bool(things_counted(question) & (content_words(gap.sentence) if elided else near))
 
 
 def _of_all(question: str, gap: Gap) -> bool:
@@ -152,18 +152,12 @@ def _of_all(question: str, gap: Gap) -> bool:
     return bool(wholes) and gap.at not in wholes and len(parts) > 1
 
 
-def _counted(question: str) -> set[str]:
-    """Return the words for what `how many` asks for; none where a question does not say so."""
-    asked = HOW_MANY.search(question)
-    return content_words(f"{asked[1]} {asked[2] or ''}") if asked else set()
-
-
 def _rivals(question: str, gap: Gap) -> Iterator[Gap]:
     """Yield the other numbers of the sentence that are of the same kind and count what is asked for."""
-    counted = _counted(question)
+    wanted = things_counted(question)
     for g in gaps(gap.sentence):
         beside = content_words(" ".join(re.findall(r"[A-Za-z]+", g.behind)[:2]))
-        if g.at != gap.at and number_kind(g) == number_kind(gap) and (not counted or counted & beside):
+        if g.at != gap.at and number_kind(g) == number_kind(gap) and (not wanted or wanted & beside):
             yield g
 
 
