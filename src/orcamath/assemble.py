@@ -31,6 +31,14 @@ if TYPE_CHECKING:
 __all__ = ["Assembled", "open_chat", "size_of", "student_folder", "train_part"]
 
 
+Spreads = Callable[[ModelSettings, Chat, Callable[[ModelSettings], Chat] | None], Chat]
+"""Puts many machines behind a model that was opened here; the last says what opens it there, if not its backend's name."""
+
+
+def _here(_: ModelSettings, chat: Chat, _there: Callable[[ModelSettings], Chat] | None) -> Chat:
+    return chat
+
+
 def open_chat(settings: ModelSettings) -> Chat:
     """Open a model by its backend's name."""
     return held("backend", settings.backend)(settings)
@@ -50,7 +58,7 @@ def train_part(job: Path, say: Callable[[str], None] | None = None) -> None:
 class Assembled:
     """The tools of a workshop (see `workshop.Tools`), everything opened once."""
 
-    def __init__(self, store: Store, spread: Callable[[ModelSettings, Chat], Chat] = lambda _, chat: chat) -> None:
+    def __init__(self, store: Store, spread: Spreads = _here) -> None:
         """`spread` may put many machines behind a model that was opened here."""
         self.store = store
         self._spread = spread
@@ -64,7 +72,7 @@ class Assembled:
             if settings.backend == "openai_batch":  # its desk lies with the ledger, wherever the store is
                 folder = {"folder": str(self.store.root / "batches")}
                 settings = settings.model_copy(update={"options": folder | settings.options})
-            opened = self._spread(settings, open_chat(settings))
+            opened = self._spread(settings, open_chat(settings), None)
             self._chats[key] = Remembered(opened, self.ledger, declared_price(settings))
         return self._chats[key]
 
@@ -108,15 +116,22 @@ class Assembled:
         from orcamath.student.encode import Encoder, Shown
 
         if server is not None:
-            from orcamath.backends.student_server import StudentServer
-
             encoder = Encoder.of(model)
-            log = self.store.root / "student-server.log"
-            start = self.store.machines.start_server
-            served = StudentServer(server, model.path, model.fingerprint, ends=encoder.ends, log=log, start=start)
-            return Player(Remembered(served, self.ledger), encoder.pose)
+            return Player(Remembered(self._served(server, model, encoder.ends), self.ledger), encoder.pose)
         chat = self.chat(ModelSettings(backend="transformers_local", model=str(model.path), options=settings.options))
         return Player(chat, Shown(Encoder.of(model), tuple(examples)) if examples else Encoder.of(model).pose)
+
+    def _served(self, server: ServerSettings, model: ModelFolder, ends: tuple[int, ...]) -> Chat:
+        from orcamath.backends.student_server import ServedThere, StudentServer
+
+        logs = self.store.root.resolve()
+        here = StudentServer(server, model.path, model.fingerprint, ends=ends, log=logs / "student-server.log")
+        there = ServedThere(server, model.path.resolve(), model.fingerprint, ends, logs)
+        options = {"fingerprint": model.fingerprint}
+        which = ModelSettings(
+            backend="student_server", model=str(model.path), concurrency=server.concurrency, options=options
+        )
+        return self._spread(which, here, there)
 
     def judge(self, recipe: Recipe, *, on_benchmarks: bool = False) -> Judge:
         """Open the judge; rules decide alone where the recipe names no `judge_model`.

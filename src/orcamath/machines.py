@@ -1,12 +1,10 @@
-"""Whose processors a stage works on: this machine's, or a cluster's (`cluster/engine.py`). In: pure work, a training's job,
-or a student to be served."""
+"""Whose processors a stage works on: this machine's, or a cluster's (`cluster/engine.py`). In: pure work, or a training's job."""
 
 from collections.abc import Callable, Generator, Iterable
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-__all__ = ["HERE", "InBlocks", "Machines", "Serving", "StartProcesses", "StartServer", "one_by_one"]
+__all__ = ["HERE", "InBlocks", "Machines", "StartProcesses", "one_by_one"]
 
 Before = TypeVar("Before")
 After = TypeVar("After")
@@ -36,38 +34,12 @@ class StartProcesses(Protocol):
         ...
 
 
-class Serving(NamedTuple):
-    """One student behind a server of its own."""
-
-    command: str
-    """What starts the server, with `{model}`, `{name}`, `{port}`, `{host}` and `{gpus}` not yet filled in. No shell reads it."""
-    model: Path
-    """The checkpoint's folder, which the machine that serves it sees under the same path."""
-    name: str
-    """Under which the weights must be served."""
-    wait_s: float
-    """How long the server may take to get well."""
-
-
-class StartServer(Protocol):
-    """Starts a student's server, on this machine or another, and ends it."""
-
-    def __call__(self, serving: Serving, log: Path, /) -> AbstractContextManager[str]:
-        """Lend the address (`http://…/v1`) of a server that is well and serves that name; what it prints goes to `log`.
-
-        Raises ModelError where it does not start.
-        """
-        ...
-
-
 class Machines(NamedTuple):
     """Whose processors a stage works on besides its own process: this machine's, or a cluster's."""
 
     in_blocks: InBlocks = one_by_one
     start_processes: StartProcesses | None = None
     """Of a training; `torchrun` here where None."""
-    start_server: StartServer | None = None
-    """Of a student that practises; on this machine where None."""
 
 
 HERE = Machines()

@@ -201,7 +201,7 @@ def taken(n: int) -> Iterator[None]:
 
 def wide(cluster: Any, monkeypatch: pytest.MonkeyPatch, wait_s: float) -> RayEngine:
     """An engine whose workers take a node each."""
-    monkeypatch.setattr("orcamath.cluster.crew.WITHOUT", 1.0)
+    monkeypatch.setattr("orcamath.cluster.engine.WITHOUT", 1.0)
     return RayEngine(EngineSettings(cluster.address, workers=2, wait_s=wait_s), uuid4().hex, open_chat, train_part)
 
 
@@ -264,16 +264,20 @@ def test_blocks_are_worked_on_in_order_and_those_of_a_lost_node_again(engine: Ra
 
 
 def made(
-    root: Path, overrides: list[str], cluster: EngineSettings | None, beside: Callable[[Path], Any] = nullcontext
+    root: Path,
+    overrides: list[str],
+    cluster: EngineSettings | None,
+    beside: Callable[[Path], Any] = nullcontext,
+    until: str = "judge 2",
 ) -> dict[str, bytes]:
-    """Run a small classroom through a round of practice, `beside` something; returns every stage's tables and balance."""
+    """Run a small classroom through a round of practice, `beside` something; returns every stage's tables, weights, balance."""
     with RunFolder(root / "run") as folder:
         with beside(folder.path), pytest.raises(UntilReached):
             run_recipe(
                 load("classroom", overrides),
                 folder,
                 Store(root / "store"),
-                until="judge 2",
+                until=until,
                 quiet=True,
                 cluster=cluster,
             )
@@ -281,7 +285,8 @@ def made(
     found = {}
     for s in stages:
         artifact = root / "store" / "artifacts" / s["artifact"]
-        found |= {f"{s['label']}/{path.name}": path.read_bytes() for path in sorted(artifact.rglob("*.parquet"))}
+        for kind in ("*.parquet", "*.safetensors"):
+            found |= {f"{s['label']}/{path.name}": path.read_bytes() for path in sorted(artifact.rglob(kind))}
         balance = json.loads((artifact / "manifest.json").read_text())["balance"]
         assert balance["asked"] == balance["parsed"] + balance["failed"]
         found[f"{s['label']}/balance"] = json.dumps(balance, sort_keys=True).encode()
@@ -296,11 +301,26 @@ def test_a_recipe_makes_the_same_data_and_samples_on_a_cluster(cluster: Any, tmp
     assert [name for name in here if here[name] != there[name]] == []
 
 
-class Killer:
-    """Kills a worker in the middle of each of some stages, once a stage."""
+def a_worker() -> bool:
+    return _kill("Worker")
 
-    def __init__(self, stages: set[str]) -> None:
-        self.waiting, self.killed, self.over = set(stages), set[str](), Event()
+
+def a_training_process() -> bool:
+    return _kill("RayTrainWorker")
+
+
+def _kill(kind: str) -> bool:
+    there = actors(kind)
+    if there:
+        os.kill(min(there), signal.SIGKILL)
+    return bool(there)
+
+
+class Loses:
+    """Loses something in the middle of each of some stages, once a stage; what loses it tells whether it was there."""
+
+    def __init__(self, stages: dict[str, Callable[[], bool]]) -> None:
+        self.waiting, self.lost, self.over = dict(stages), set[str](), Event()
 
     @contextmanager
     def __call__(self, folder: Path) -> Iterator[None]:
@@ -315,11 +335,10 @@ class Killer:
     def _run(self, folder: Path) -> None:
         while not self.over.wait(0.02):
             state = read_state(folder)
-            if state is None or state.label not in self.waiting or state.n == 0 or not (there := actors("Worker")):
+            if state is None or state.label not in self.waiting or state.n == 0 or not self.waiting[state.label]():
                 continue
-            os.kill(min(there), signal.SIGKILL)
-            self.waiting.remove(state.label)
-            self.killed.add(state.label)
+            del self.waiting[state.label]
+            self.lost.add(state.label)
 
 
 def test_a_recipe_that_loses_a_worker_in_every_kind_of_stage_makes_the_same_data(
@@ -327,18 +346,72 @@ def test_a_recipe_that_loses_a_worker_in_every_kind_of_stage_makes_the_same_data
 ) -> None:
     monkeypatch.setattr(run_state, "WRITE_EVERY_S", 0.0)  # the killer reads how far a stage is
     textbook = of_chat(open_textbook(ModelSettings(backend="textbook")))
-    killer = Killer({"ask", "edit", "teach", "evaluate M1", "practice 2"})
+    stages = dict.fromkeys(("ask", "edit", "teach", "evaluate M1", "practice 2", "judge 2"), a_worker)
+    loses = Loses(stages | {"imitate": a_training_process, "learn 2": a_training_process})
     with serve(textbook, Faults(latency_s=0.3)) as server:
         teacher = ["backend=openai_compatible", "model=m", f"base_url={server.base_url}", "concurrency=4", "options={}"]
+        judge = [f"judge_model.{one}" for one in (*teacher, "api_key_env=null")]
+        two = [f"{stage}.{one}" for stage in ("imitate", "learn") for one in ("processes=2", "checkpoint_steps=2")]
         told = [*small, *(f"teacher.{one}" for one in teacher), "teacher.api_key_env=null", "student.options.chunk=2"]
-        here = made(tmp_path / "here", told, None)
+        told += [*judge, "judge.name=model", *two]
+        here = made(tmp_path / "here", told, None, until="learn 2")
         once = server.stats["calls"]
-        there = made(tmp_path / "there", told, EngineSettings(cluster.address, workers=2), killer)
+        there = made(tmp_path / "there", told, EngineSettings(cluster.address, workers=2), loses, until="learn 2")
         again = server.stats["calls"] - once
-    assert killer.killed == {"ask", "edit", "teach", "evaluate M1", "practice 2"}
+    assert loses.lost == {*stages, "imitate", "learn 2"}
     assert [name for name in here if here[name] != there.get(name)] == []
     in_flight, told_late = 4, 8  # calls at once, and what the others bring in the quarter of a second before a message
-    assert again <= once + 3 * (in_flight + told_late) < 2 * once
+    assert again <= once + 4 * (in_flight + told_late) < 2 * once
+
+
+def test_a_recipe_that_loses_a_node_for_good_makes_the_same_data(
+    cluster: Any, tmp_path: Path, small: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_state, "WRITE_EVERY_S", 0.0)
+    textbook = of_chat(open_textbook(ModelSettings(backend="textbook")))
+
+    def a_node() -> bool:
+        cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+        return True
+
+    loses = Loses({"teach": a_node})
+    with serve(textbook, Faults(latency_s=0.3)) as server:
+        teacher = ["backend=openai_compatible", "model=m", f"base_url={server.base_url}", "concurrency=4", "options={}"]
+        told = [*small, *(f"teacher.{one}" for one in teacher), "teacher.api_key_env=null"]
+        here = made(tmp_path / "here", told, None)
+        try:
+            there = made(tmp_path / "there", told, EngineSettings(cluster.address, workers=2), loses)
+        finally:
+            cluster.add_node(num_cpus=1, **STORE)
+    assert loses.lost == {"teach"}
+    assert [name for name in here if here[name] != there.get(name)] == []
+
+
+def test_a_ray_clients_address_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="--address auto"):
+        RayEngine(EngineSettings("ray://somewhere:10001"), "run", open_chat, train_part)
+
+
+def test_a_worker_that_cannot_open_its_model_does_not_keep_the_others_from_it(
+    cluster: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A node with another version, another model, no key: the others go on, and the log says why."""
+    once = tmp_path / "once"
+
+    def open_there(settings: ModelSettings) -> Any:
+        try:
+            once.mkdir()
+        except FileExistsError:
+            return open_chat(settings)
+        raise ModelError("another model is here")
+
+    engine = RayEngine(EngineSettings(cluster.address, workers=2), uuid4().hex, open_there, train_part)
+    ledger = Ledger(tmp_path / "ledger")
+    with serve(slow, threads=64) as server:
+        assert remembered(engine, served(server.base_url), ledger).fill(ask(40)) == []
+    assert "is left out: another model is here" in caplog.text
+    engine.dismiss()
+    ledger.close()
 
 
 def test_models_are_opened_by_the_driver_as_ever(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def output(path: Path, metric: Callable[..., None], *, cluster: bool, part: Trai
 
     for name in ("folder", "scratch"):
         (path / name).mkdir(parents=True)
-    machines = Machines(start_processes=trained_over_nodes(ray, part)) if cluster else Machines()
+    machines = Machines(start_processes=trained_over_nodes(ray, part, 3)) if cluster else Machines()
     return Output(path / "folder", path / "scratch", Calls("imitate"), metric=metric, machines=machines)
 
 
@@ -113,7 +113,7 @@ def test_training_goes_on_from_its_checkpoint_where_a_worker_or_its_node_is_lost
 
 
 @pytest.mark.usefixtures("cluster")
-def test_more_processes_than_there_are_places_are_refused_and_not_waited_for(
+def test_more_processes_than_there_are_places_are_refused_where_the_cluster_does_not_grow(
     tmp_path: Path, tiny: ModelFolder, lessons: Artifact
 ) -> None:
     with pytest.raises(ModelError, match="`processes: 5` find no place: the cluster has 2 CPUs"):

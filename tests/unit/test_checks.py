@@ -189,12 +189,11 @@ def test_more_processes_than_gpus_are_refused_here_and_left_to_a_cluster(
     assert check(asked, here / "store", on_cluster=True).troubles == ()
 
 
-def test_on_a_cluster_a_students_server_must_say_where_it_listens_and_is_not_looked_for_here(here: Path) -> None:
-    server = "practice.server={{command: 'no-such-server {{model}} {{name}} {} {{port}}'}}"
-    asked = load("r.yaml", [server.format("{host}"), "student.base=classroom"])
+def test_on_a_cluster_a_students_server_is_not_looked_for_here(here: Path) -> None:
+    asked = load("r.yaml", ["practice.server={command: 'no-such-server {model} {name} {port}'}"])
     assert check(asked, here / "store", on_cluster=True).troubles == ()
-    (told,) = check(load("r.yaml", [server.format("")]), here / "store", on_cluster=True).troubles
-    assert "lacks {host}" in told.what
+    (told,) = check(asked, here / "store").troubles
+    assert "no-such-server" in told.what
 
 
 def test_that_nothing_will_be_measured_is_said_and_stops_nobody(here: Path) -> None:

@@ -101,6 +101,15 @@ def test_every_call_has_its_reply_and_blocks_are_pulled_as_workers_are_free() ->
     assert crew.done is True
 
 
+def test_nobody_is_hired_for_nothing() -> None:
+    """Weights are loaded, and servers started, by who is hired."""
+
+    def hire() -> Double:
+        raise AssertionError("nothing is asked")
+
+    assert list(Spread(Model(), hire, 8)([])) == []
+
+
 def test_equal_requests_are_answered_as_often_as_they_are_asked() -> None:
     crew = Double(1, answers)
     assert texts(Spread(Model(), lambda: crew, 8)([ask("a"), ask("b"), ask("a")])) == ["a", "a", "b"]

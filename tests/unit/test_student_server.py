@@ -4,19 +4,16 @@ import json
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from orcamath.backends.served import served_here
-from orcamath.backends.student_server import ServerSettings, StudentServer
+from orcamath.backends.student_server import ServedThere, ServerSettings, StudentServer
 from orcamath.errors import ModelError, RecipeError
-from orcamath.machines import Serving
 from orcamath.ports import Reply, Request, Sampling, Usage
+from orcamath.settings import ModelSettings
 
 FAKE = f"{sys.executable} -m orcamath.testing --reply hello --port {{port}} --models"
 
@@ -76,21 +73,24 @@ def test_a_known_engine_serves_on_all_gpus_at_hand(
     assert called[called.index("--host") + 1] == "127.0.0.1"
 
 
-def test_a_server_listens_where_it_is_told_and_is_asked_there(tmp_path: Path) -> None:
+def test_a_server_that_is_to_stay_answers_again_and_again_and_ends_when_it_is_closed(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
-    started = []
-
-    @contextmanager
-    def elsewhere(serving: Serving, log: Path, /) -> Iterator[str]:
-        with served_here(serving, log, "localhost") as url:
-            started.append(url)
-            yield url
-
     settings = ServerSettings(command=f"{FAKE} {{name}} {{model}} --host {{host}}")
-    model = StudentServer(settings, tmp_path / "model", "weights-0123456789abcdef", start=elsewhere)
-    (reply,) = model([Request(token_ids=(1, 2))])
-    assert (reply.text, reply.error) == ("hello", None)
-    assert started[0].startswith("http://localhost:")
+    there = ServedThere(settings, tmp_path / "model", "weights-0123456789abcdef", (2, 9), tmp_path)
+    model = there(ModelSettings())
+    for draw in range(2):
+        (reply,) = model([Request(token_ids=(1, 2), draw=draw)])
+        assert (reply.text, reply.error) == ("hello", None)
+    (log,) = tmp_path.glob("student-server-*.log")
+    (port,) = {
+        line.split("127.0.0.1:")[1].split("/")[0] for line in log.read_text().splitlines() if "127.0.0.1:" in line
+    }
+    model.close()
+    with pytest.raises(OSError):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/health")
+    (tmp_path / "model").rmdir()
+    with pytest.raises(ModelError, match="where all nodes see it"):
+        there(ModelSettings())
 
 
 def test_what_goes_with_every_request_and_what_the_recipe_adds(tmp_path: Path) -> None:

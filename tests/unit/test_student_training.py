@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, current_thread
 from typing import Any
 
 import pytest
@@ -18,16 +20,19 @@ from orcamath.records import Preference, Response
 from orcamath.stages.imitate import imitate
 from orcamath.stages.learn import learn
 from orcamath.store.artifacts import Artifact, Output
+from orcamath.store.sqlite_errors import connect
 from orcamath.store.under_way import Calls
 from orcamath.student.checkpoint import discard_after, resume, save_checkpoint
 from orcamath.student.facts import ImitateFacts, LearnFacts
 from orcamath.student.folder import ModelFolder
 from orcamath.student.launch import loss_name
+from orcamath.student.logprobs import Posed
 from orcamath.student.loop import learning_rate, planned_steps
 from orcamath.student.losses import dpo, ipo, kto, needs
 from orcamath.student.model import load_model, open_folder
 from orcamath.student.prepare import prepared
-from orcamath.student.processes import World, deal, shards
+from orcamath.student.processes import ALONE, World, deal, shards
+from orcamath.student.reference import reference_logprobs
 from orcamath.student.room import Room, at_once
 from orcamath.student.settings import AdapterSettings, LearnSettings, OnlineSettings, SftSettings, TrainSettings
 from scripted import sealed
@@ -208,6 +213,53 @@ def test_reference_logprobs_are_remembered_and_reused_after_a_reshuffle(
     assert scored("another loss", loss=ipo.loss) == 0
     assert 0 < scored("kto", loss=kto.loss, epochs=1) <= 12  # its mismatched answers only
     assert scored("kto again", loss=kto.loss, epochs=1, beta=0.7) == 0
+
+
+class Meeting(World):
+    """A process's part in a meeting of two, each a thread."""
+
+    both = Barrier(2, timeout=60)
+    brought: tuple[list[float], list[float]] = ([], [])
+
+    def total(self, *values: float) -> list[float]:
+        self.brought[self.rank][:] = values
+        self.both.wait()
+        summed = [a + b for a, b in zip(*self.brought, strict=True)]
+        self.both.wait()
+        return summed
+
+
+def test_processes_score_the_reference_together_and_the_first_alone_opens_the_file(
+    tmp_path: Path, base: ModelFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's log ahead of writing is not for a file system that several machines share."""
+    opened = []
+
+    def noted(*given: Any, **settings: Any) -> Any:
+        opened.append(current_thread().name)
+        return connect(*given, **settings)
+
+    monkeypatch.setattr("orcamath.student.reference.connect", noted)
+    monkeypatch.setattr("orcamath.student.reference.PIECE", 2)  # several meetings
+    asked = [Posed((3, 4 + n), ((5, 2), (6 + n, 7, 2))[: 1 + n % 2]) for n in range(11)]
+
+    of_each = [load_model(base).model for _ in range(2)]
+
+    def scored(posed: list[Posed], folder: str, world: World) -> dict[Posed, tuple[float, ...]]:
+        model = of_each[world.rank]
+        return reference_logprobs(posed, base, base, model, LEARN, tmp_path / folder, Silent(), world)
+
+    alone = scored(asked, "alone", ALONE)
+    scored(asked[:3], "together", ALONE)
+    opened.clear()
+    with ThreadPoolExecutor(2, thread_name_prefix="process") as pool:
+        found = list(pool.map(lambda rank: scored(asked, "together", Meeting(rank, 2)), range(2)))
+    assert len(opened) == 1
+    for one in found:
+        assert one.keys() == alone.keys()
+        for posed, values in alone.items():
+            assert one[posed] == pytest.approx(values, abs=1e-5)
+    assert scored(asked, "together", ALONE) == found[0] == found[1]  # all of it is remembered
 
 
 def test_another_reference_than_the_student_is_used(tmp_path: Path, base: ModelFolder, preferences: Artifact) -> None:

@@ -1,7 +1,7 @@
 """One inference server as a process of this machine: started by its command, waited for until it is well, stopped.
 
-In: `machines.Serving`. Out: the server's address, while the context lasts. It listens where this machine's programs reach it,
-or on the address by which others do, where one is given.
+In: what is to be served, and how. Out: the server's address, while the context lasts. It listens where this machine's programs
+alone reach it.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
 from orcamath.errors import ModelError
-from orcamath.machines import Serving
 
-__all__ = ["free_port", "lacking", "served_here"]
+__all__ = ["Serving", "free_port", "lacking", "served_here"]
 
 _PLACES = ("{model}", "{name}", "{port}")
 """What a command must hold; `{host}` and `{gpus}` it may."""
@@ -35,26 +35,42 @@ _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """A proxy of the environment is not for a server of our own."""
 
 
-def lacking(command: str, *, elsewhere: bool = False) -> list[str]:
-    """Return what a command does not hold and must; `elsewhere`: its server is to be reached from another machine."""
-    return [place for place in (*_PLACES, *(["{host}"] if elsewhere else [])) if place not in command]
+class Serving(NamedTuple):
+    """One student behind a server of its own."""
+
+    command: str
+    """What starts the server, with `{model}`, `{name}`, `{port}`, `{host}` and `{gpus}` not yet filled in. No shell reads it."""
+    model: Path
+    """The checkpoint's folder."""
+    name: str
+    """Under which the weights must be served."""
+    wait_s: float
+    """How long the server may take to get well."""
+
+
+def lacking(command: str) -> list[str]:
+    """Return what a command does not hold and must."""
+    return [place for place in _PLACES if place not in command]
 
 
 @contextlib.contextmanager
-def served_here(serving: Serving, log: Path, /, host: str = LOOPBACK) -> Iterator[str]:
-    """Lend the address of a server that runs on this machine, as `machines.StartServer` says; `host` is where it listens."""
-    port = free_port(host)
+def served_here(serving: Serving, log: Path) -> Iterator[str]:
+    """Lend the address (`http://…/v1`) of a server that is well and serves that name; what it prints goes to `log`.
+
+    Raises ModelError where it does not start.
+    """
+    port = free_port()
     values = {
         "{model}": str(serving.model),
         "{name}": serving.name,
         "{port}": str(port),
-        "{host}": host,
+        "{host}": LOOPBACK,
         "{gpus}": str(_gpus_at_hand()),
     }
     words = shlex.split(serving.command)
     for mark, value in values.items():
         words = [word.replace(mark, value) for word in words]
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
+    url = f"http://{LOOPBACK}:{port}/v1"
     with log.open("wb") as out:
         try:
             server = subprocess.Popen(
@@ -101,10 +117,10 @@ def _gpus_at_hand() -> int:
     return max(1, len(list(_DEVICES.glob("*"))))
 
 
-def free_port(host: str = LOOPBACK) -> int:
-    """Return a port on which nobody listens there."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as s:
-        s.bind((host, 0))
+def free_port() -> int:
+    """Return a port on which nobody listens here."""
+    with socket.socket() as s:
+        s.bind((LOOPBACK, 0))
         return int(s.getsockname()[1])
 
 

@@ -4,24 +4,26 @@ In: a command such as `vllm serve {model} --served-model-name {name} --port {por
 started when the first sample is really needed, waited for until healthy, asked whether it serves what the weights' hash
 says, and stopped when the last reply is in, so that training finds the GPU free. Prompts go out as our own token ids.
 
+On a cluster each of the nodes with the most GPUs starts one of its own (`ServedThere`), and samples are shared out among them.
+
 A server keeps no fixed chunks, so equal weights give equal samples only in distribution; each is remembered all the same.
 """
 
-from collections.abc import Iterable, Sequence
-from contextlib import closing
-from dataclasses import replace
+import socket
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 from orcamath.backends.openai_compatible import OpenAICompatible
-from orcamath.backends.served import lacking, served_here
-from orcamath.errors import RecipeError
-from orcamath.machines import Serving, StartServer
+from orcamath.backends.served import Serving, lacking, served_here
+from orcamath.errors import ModelError, RecipeError
 from orcamath.ports import Replies, Reply, Request
 from orcamath.settings import ModelSettings
 from orcamath.stages.serving import ServerSettings
 
-__all__ = ["StudentServer"]
+__all__ = ["ServedThere", "StudentServer"]
 
 NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
 """What servers otherwise take from a model's generation_config or from their own defaults."""
@@ -44,40 +46,52 @@ class StudentServer:
         *,
         ends: Sequence[int] = (),
         log: Path | None = None,
-        start: StartServer | None = None,
     ) -> None:
-        """`start` starts the server, on this machine where it is None; its words go to `log`, beside the model where None."""
-        self.settings, self.fingerprint = settings, fingerprint
+        """What the server prints goes to `log`, beside the model where None."""
+        self.settings, self.model, self.fingerprint = settings, model, fingerprint
         self.ends, self.log = tuple(ends), log or model.parent / "server.log"
-        self.start = start or served_here
         self.name = f"orcamath-{fingerprint[-16:]}"
         """Under which the weights must be served: another checkpoint's server is never taken for this one's."""
-        self.serving = Serving(settings.line(), model, self.name, settings.start_timeout_s)
-        if missing := lacking(self.serving.command):
-            raise RecipeError(f"`practice.server.command` lacks {', '.join(missing)}: {self.serving.command}")
+        if missing := lacking(settings.line()):
+            raise RecipeError(f"`practice.server.command` lacks {', '.join(missing)}: {settings.line()}")
+        self._stays = ExitStack()
+        self._up: OpenAICompatible | None = None
 
     def __call__(self, requests: Iterable[Request]) -> Replies:
-        """Answer the requests; the server runs from the first to the last."""
+        """Answer the requests; the server runs from the first to the last, or for as long as it is to stay."""
         source = iter(requests)
         first = next(source, None)
         if first is None:
             return
-        with self.start(self.serving, self.log) as base_url:
-            chat = OpenAICompatible(
+        up = nullcontext(self._up) if self._up is not None else self._served()
+        with up as chat, closing(chat(chain([first], source))) as replies:
+            for reply in replies:
+                yield self._closed(reply)
+
+    def stay(self) -> None:
+        """Start the server, and have it run until `close`. Raises ModelError where it does not start."""
+        self._up = self._stays.enter_context(self._served())
+
+    def close(self) -> None:
+        """Stop a server that stayed."""
+        self._up = None
+        self._stays.close()
+
+    @contextmanager
+    def _served(self) -> Iterator[OpenAICompatible]:
+        serving = Serving(self.settings.line(), self.model, self.name, self.settings.start_timeout_s)
+        with served_here(serving, self.log) as base_url:
+            yield OpenAICompatible(
                 ModelSettings(
                     model=self.name,
                     base_url=base_url,
                     api_key_env=None,
-                    plain_http=True,  # of our own starting, on this machine or on a node of the user's cluster
                     concurrency=self.settings.concurrency,
                     timeout_s=self.settings.timeout_s,
                     body={"return_token_ids": True, "stop_token_ids": list(self.ends)} | NEUTRAL | self.settings.body,
                     options={"fingerprint": self.fingerprint},
                 )
             )
-            with closing(chat(chain([first], source))) as replies:
-                for reply in replies:
-                    yield self._closed(reply)
 
     def _closed(self, reply: Reply) -> Reply:
         """Put the end-of-sequence id where the sample ended by itself, and nowhere else."""
@@ -88,3 +102,27 @@ class StudentServer:
         bare, end = (ids[:-1], ids[-1]) if ended else (ids, self.ends[0])
         wanted = (*bare, end) if reply.finish_reason == "stop" else bare
         return reply if wanted == ids else replace(reply, token_ids=wanted)
+
+
+@dataclass(frozen=True)
+class ServedThere:
+    """Opens the same student behind a server of another machine's own, which stays until it is closed. Picklable."""
+
+    settings: ServerSettings
+    model: Path
+    """The checkpoint's folder, which that machine sees under the same path."""
+    fingerprint: str
+    ends: tuple[int, ...]
+    logs: Path
+    """A folder that it sees as well; a machine's server writes into a file of its name."""
+
+    def __call__(self, _: ModelSettings) -> StudentServer:
+        """Start the server. Raises ModelError where it does not start, or the student is not there."""
+        if not self.model.is_dir():
+            raise ModelError(
+                f"`{self.model}` is not on the node that is to serve it: `store` has to lie where all nodes see it"
+            )
+        log = self.logs / f"student-server-{socket.gethostname()}.log"
+        served = StudentServer(self.settings, self.model, self.fingerprint, ends=self.ends, log=log)
+        served.stay()
+        return served

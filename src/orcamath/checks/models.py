@@ -53,10 +53,9 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True, on_clust
 
 
 def _served(key: str, line: str, notes: Notes, *, on_cluster: bool) -> None:
-    """Note a server that cannot be started here, or that nobody would reach or know."""
-    if missing := lacking(line, elsewhere=on_cluster):
-        where = "; on a cluster `{host}` is the address on which it is to listen" if "{host}" in missing else ""
-        notes.trouble(key, f"`{line}` lacks {', '.join(missing)}: put it where the command takes it{where}")
+    """Note a server that cannot be started here, or that nobody would know."""
+    if missing := lacking(line):
+        notes.trouble(key, f"`{line}` lacks {', '.join(missing)}: put it where the command takes it")
     program = shlex.split(line)[:1]
     if not on_cluster and program and shutil.which(program[0]) is None:
         what = f"the program `{program[0]}` is not on this machine's PATH; install it, or write its whole path in `command`"

@@ -11,7 +11,7 @@ from itertools import islice
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from orcamath.cluster.ray_errors import first_line
+from orcamath.cluster.ray_errors import reason
 from orcamath.errors import ModelError
 from orcamath.machines import After, Before, InBlocks
 
@@ -67,7 +67,7 @@ def _told(ray: ModuleType) -> Iterator[None]:
         raise
     except ray.exceptions.RayError as e:
         raise ModelError(
-            f"a block of work was lost {RETRIES + 1} times, with its worker or its node: {first_line(e)}"
+            f"a block of work was lost {RETRIES + 1} times, with its worker or its node: {reason(e)}"
         ) from e
 
 

@@ -14,12 +14,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orcamath import __version__
-from orcamath.cluster.blocks import ONE_THREAD
-from orcamath.cluster.ray_errors import first_line, our_own
+from orcamath.cluster.ray_errors import our_own, reason
 from orcamath.cluster.settings import EngineSettings
 from orcamath.cluster.spread import News
-from orcamath.cluster.worker import Worker
-from orcamath.errors import DiskFull, ModelError, OrcamathError
+from orcamath.cluster.worker import NodeFull, Worker
+from orcamath.errors import ModelError, OrcamathError
 from orcamath.ports import Chat, Request
 from orcamath.records import digest
 from orcamath.settings import ModelSettings
@@ -31,15 +30,15 @@ if TYPE_CHECKING:
     from ray import ObjectRef, ObjectRefGenerator
     from ray.actor import ActorHandle
 
-__all__ = ["Connection", "RayCrew", "shared_out"]
+__all__ = ["Connection", "Hired", "RayCrew", "shared_out"]
 
 NEWS_S = 1.0
 SETTLE_S = 120.0
 """In which workers give back what they leased; then it counts as spent."""
 MAX_HIRED = 8
 """Workers in a row that may die before they have opened their model."""
-WITH_WEIGHTS, WITHOUT = 0.5, 0.01
-"""Of a CPU, that a worker asks for. One that waits for an endpoint keeps its place all through a run, and needs hardly any."""
+UNPLACED_S = 5.0
+"""After which those that have no place yet do not keep the others from beginning."""
 HALTING = "halting"
 """A thread of its own in each actor, beside the one that answers."""
 RATES = ("requests_per_minute", "tokens_per_minute")
@@ -61,12 +60,23 @@ class Connection(NamedTuple):
 
     ray: ModuleType
     settings: EngineSettings
-    n_workers: int
     run: str
     """Names what the run leaves on the nodes."""
-    open_chat: Callable[[ModelSettings], Chat]
     ask_purse: Callable[..., Any] | None
     """By which a worker leases money; None without a book."""
+
+
+class Hired(NamedTuple):
+    """Who plays one model: how many workers, what opens it there, and what each asks of its node."""
+
+    n: int
+    open_chat: Callable[[ModelSettings], Chat]
+    num_cpus: float
+    num_gpus: float = 0
+    stays: bool = True
+    """From one fill to the next. One that holds weights goes: training and the next student want the room."""
+    environment: dict[str, object] | None = None
+    """In which it runs, as Ray's `runtime_env`."""
 
 
 class _Joining(NamedTuple):
@@ -83,8 +93,8 @@ class _Joining(NamedTuple):
 class RayCrew:
     """The port `Crew` over actors."""
 
-    def __init__(self, cluster: Connection, settings: ModelSettings, chat: Chat) -> None:
-        self.cluster, self.settings, self.chat = cluster, settings, chat
+    def __init__(self, cluster: Connection, hired: Hired, settings: ModelSettings, chat: Chat) -> None:
+        self.cluster, self.hired, self.settings, self.chat = cluster, hired, settings, chat
         self.price: Price | None = declared_price(settings)
         self.gone = False
         self._ray = cluster.ray
@@ -95,12 +105,10 @@ class RayCrew:
         self._joining: dict[ObjectRef, _Joining] = {}
         self._ready: set[int] = set()
         self._died_opening = 0
-        self._why = ""
-        """What the last worker said that could not take its place."""
-        # known once: where all GPUs are lost, no successor computes on a CPU what the others computed on one
-        self._on_gpu = self.holds_weights and self._ray.cluster_resources().get("GPU", 0) > 0
+        self._lost: OrcamathError | None = None
+        """Why the last worker that was left out could not take its place."""
         try:
-            for worker in range(cluster.n_workers):
+            for worker in range(hired.n):
                 self._hire(worker)
             self._opened()
         except BaseException:
@@ -113,23 +121,18 @@ class RayCrew:
         """Workers that have their model."""
         return self._ready
 
-    @property
-    def holds_weights(self) -> bool:
-        """Whether each worker has the model itself in memory."""
-        return self.chat.chunk is not None
-
     def _hire(self, worker: int) -> None:
         remote = self._ray.remote(concurrency_groups={HALTING: 1})(Worker).options(
-            num_cpus=WITH_WEIGHTS if self.holds_weights else WITHOUT,
-            num_gpus=1 if self._on_gpu else 0,
+            num_cpus=self.hired.num_cpus,
+            num_gpus=self.hired.num_gpus,
             max_restarts=0,
             max_task_retries=0,
             scheduling_strategy="SPREAD",
-            runtime_env=ONE_THREAD,
+            runtime_env=self.hired.environment,
         )
         shards = f"{self.cluster.run}-{digest(self.chat.fingerprint)}"
-        actor = remote.remote(self.cluster.open_chat, shards, __version__, str(Path.cwd()), self.cluster.ask_purse)
-        mine = shared_out(self.settings, self.cluster.n_workers, worker)
+        actor = remote.remote(self.hired.open_chat, shards, __version__, str(Path.cwd()), self.cluster.ask_purse)
+        mine = shared_out(self.settings, self.hired.n, worker)
         self._actors[worker] = actor
         placed, opened = actor.here.remote(), actor.open.remote(mine, self.chat.fingerprint)
         self._joining[opened] = _Joining(worker, placed, time.monotonic())
@@ -137,39 +140,42 @@ class RayCrew:
     def _opened(self) -> None:
         """Wait until all have their model; those without a place do not keep the others from beginning.
 
-        Raises what opening raised there, ModelError where there is no place for any.
+        Raises what opening raised where none could, ModelError where there is no place for any.
         """
         while self._joining:
             ready, _ = self._ray.wait(list(self._joining), num_returns=1, timeout=NEWS_S)
             for ref in ready:
-                self._come(ref, at_once=True)
-            if not ready and self._nobody_placed():
-                if not self._ready:
-                    raise self._no_place()
+                self._come(ref)
+            if not ready and self._ready and self._nobody_placed(UNPLACED_S):
                 n = len(self._joining)
                 log.warning("%d of %d workers found no place yet; they join when there is one", n, len(self._actors))
                 return
+            if not ready and not self._ready and self._nobody_placed(self.cluster.settings.wait_s):
+                raise self._no_place()
+        if not self._ready:
+            raise self._nobody()
 
-    def _come(self, ref: "ObjectRef", *, at_once: bool = False) -> None:
-        """Take note that a worker has opened its model, or was told its stage, or could not. `at_once`: raise why not."""
+    def _come(self, ref: "ObjectRef") -> None:
+        """Take note that a worker has opened its model, or was told its stage, or could not."""
         joining = self._joining.pop(ref)
         worker = joining.worker
         try:
             self._ray.get(ref)
         except self._ray.exceptions.RayTaskError as e:
-            if at_once:
-                raise our_own(e) from None
-            self._lose(worker, first_line(our_own(e)))
+            cause = our_own(e)
+            if not isinstance(cause, OrcamathError):  # a fault of a program's, on whatever node
+                raise cause from None
+            self._lose(worker, cause)
         except self._ray.exceptions.RayError as e:  # its node went meanwhile
             self._died_opening += 1
-            self._why = first_line(e)
             if self._died_opening <= MAX_HIRED:
                 self._replace(worker, e)
-            elif self._ready:
-                self._died_opening = 0
-                self._lose(worker, self._why)
-            else:
-                raise ModelError(f"workers die before they have opened their model; the last: {self._why}") from e
+                return
+            died = ModelError(f"workers die before they have opened their model; the last: {reason(e)}")
+            if not self._ready:
+                raise died from e
+            self._died_opening = 0
+            self._lose(worker, died)
         else:
             if joining.opened:
                 self._died_opening = 0
@@ -178,19 +184,23 @@ class RayCrew:
                 told = self._actors[worker].begin.remote(self._stage, self.price)
                 self._joining[told] = joining._replace(opened=True)
 
-    def _nobody_placed(self) -> bool:
-        """Whether all that are on their way have been without a place for too long."""
-        late = time.monotonic() - self.cluster.settings.wait_s
+    def _nobody_placed(self, wait_s: float) -> bool:
+        """Whether all that are on their way have been without a place for so long."""
+        late = time.monotonic() - wait_s
         if any(j.since > late for j in self._joining.values()):
             return False
         return not self._ray.wait([j.placed for j in self._joining.values()], num_returns=1, timeout=0)[0]
 
     def _no_place(self) -> ModelError:
-        wait_s, why = self.cluster.settings.wait_s, f"; one said: {self._why}" if self._why else ""
+        wait_s, why = self.cluster.settings.wait_s, f"; one said: {self._lost}" if self._lost else ""
         return ModelError(
             f"none of {len(self._actors)} workers has found a place on the cluster within {wait_s:.0f} s; it has "
             f"{self._ray.available_resources()} left: wait longer for others to leave (--wait-workers), or add nodes{why}"
         )
+
+    def _nobody(self) -> OrcamathError:
+        """Return why no worker is left: what the last one said, as the kind of error that it is."""
+        return self._lost or ModelError("no worker is left")
 
     def begin(self) -> None:
         """Have them book on the stage that is under way here; those that are gone since the last fill are replaced."""
@@ -205,7 +215,7 @@ class RayCrew:
             except self._ray.exceptions.RayError as e:
                 self._replace(worker, e)
         expected = self._ready | {j.worker for j in self._joining.values()}
-        for worker in range(self.cluster.n_workers):
+        for worker in range(self.hired.n):
             if worker not in expected:
                 self._hire(worker)
 
@@ -215,16 +225,16 @@ class RayCrew:
         self._busy[stream] = worker
 
     def news(self) -> list[News]:
-        """Wait until something happened, and say what. Raises ModelError where nobody is ready, and nobody comes."""
+        """Wait until something happened, and say what. Raises why, where nobody is ready and nobody comes."""
         while waiting := [*self._busy, *self._joining]:
             for found in self._ray.wait(waiting, num_returns=1, timeout=NEWS_S)[0]:
                 if found in self._busy:
                     return [self._of(found)]
                 self._come(found)
                 return []
-            if not self._busy and not self._ready and self._nobody_placed():
+            if not self._busy and not self._ready and self._nobody_placed(self.cluster.settings.wait_s):
                 raise self._no_place()
-        raise ModelError(f"no worker is left: {self._why}")
+        raise self._nobody()
 
     def _of(self, stream: "ObjectRefGenerator") -> News:
         worker = self._busy[stream]
@@ -234,31 +244,30 @@ class RayCrew:
             del self._busy[stream]
             return News(worker, over=True)
         except self._ray.exceptions.RayTaskError as e:
-            del self._busy[stream]
-            return News(worker, raised=our_own(e))
+            message = our_own(e)
         except self._ray.exceptions.RayError as e:
             del self._busy[stream]
             return News(worker, died=self._replace(worker, e))
-        if isinstance(message, OrcamathError):
-            del self._busy[stream]
-            if isinstance(message, DiskFull):  # that node's: the others have room
-                self._lose(worker, str(message))
-                return News(worker, died=str(message))
+        if not isinstance(message, BaseException):
+            return News(worker, tuple(message))
+        del self._busy[stream]
+        if not isinstance(message, NodeFull):
             return News(worker, raised=message)
-        return News(worker, tuple(message))
+        self._lose(worker, message)  # the others have room
+        return News(worker, died=str(message))
 
     def _replace(self, worker: int, e: BaseException) -> str:
         """Hire another worker for one that died; returns why it did."""
-        why = first_line(e)
+        why = reason(e)
         log.warning("a worker of `%s` died: %s", self.settings.model or self.settings.backend, why)
         self._dismiss(worker)
         self._hire(worker)
         return why
 
-    def _lose(self, worker: int, why: str) -> None:
+    def _lose(self, worker: int, why: OrcamathError) -> None:
         """Go on without a worker that cannot take its place, until the next fill."""
         log.warning("a worker of `%s` is left out: %s", self.settings.model or self.settings.backend, why)
-        self._why = why
+        self._lost = why
         self._dismiss(worker)
 
     def _dismiss(self, worker: int) -> None:
@@ -279,7 +288,7 @@ class RayCrew:
             self._drain(stream)
         self._busy = {}
         self._settled([self._actors[worker].end.remote() for worker in self._ready])
-        if self.holds_weights:
+        if not self.hired.stays:
             self.leave()
 
     def _drain(self, stream: "ObjectRefGenerator") -> None:

@@ -10,11 +10,10 @@ from contextlib import ExitStack, contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from orcamath.cluster.blocks import beside_us, over_nodes
-from orcamath.cluster.crew import Connection, RayCrew
+from orcamath.cluster.blocks import ONE_THREAD, beside_us, over_nodes
+from orcamath.cluster.crew import Connection, Hired, RayCrew
 from orcamath.cluster.purse import DriverPurse
-from orcamath.cluster.ray_errors import first_line
-from orcamath.cluster.serving import served_on_a_node
+from orcamath.cluster.ray_errors import our_own, reason
 from orcamath.cluster.settings import EngineSettings
 from orcamath.cluster.spread import Spread
 from orcamath.cluster.training import TrainPart, trained_over_nodes
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["RayEngine", "connected"]
 
+WITH_WEIGHTS, WITHOUT = 0.5, 0.01
+"""Of a CPU, that a worker asks for. One that waits for an endpoint keeps its place all through a run, and needs hardly any."""
 MOST_CLIENTS = 32
 """Actors of an endpoint: one makes hundreds of calls at once, and those of a node share a folder of 64 shards."""
 WAVES = 8
@@ -42,8 +43,13 @@ OWN: dict[str, object] = {"object_store_memory": 200_000_000, "include_dashboard
 def connected(settings: EngineSettings) -> Iterator[ModuleType]:
     """Lend `ray`, connected to the cluster; one that begins here ends here. Inside another of these nothing is begun.
 
-    Raises RecipeError without the extra, ModelError where there is no cluster.
+    Raises RecipeError without the extra or for a Ray client's address, ModelError where there is no cluster.
     """
+    if (settings.address or "").startswith("ray://"):
+        raise RecipeError(
+            f"`--address {settings.address}` is a Ray client's, which keeps no books for its workers: run on a node of the "
+            f"cluster with `--address auto`, or hand the command in by `ray job submit`"
+        )
     try:
         import ray
     except ImportError:
@@ -57,7 +63,7 @@ def connected(settings: EngineSettings) -> Iterator[ModuleType]:
         ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
     except Exception as e:  # a bare one where a node is too busy to start
         where = f"at `{settings.address}`" if settings.address else "that could be begun here"
-        raise ModelError(f"no Ray cluster {where} ({first_line(e)}): `ray start --head` begins one") from e
+        raise ModelError(f"no Ray cluster {where} ({reason(e)}): `ray start --head` begins one") from e
     try:
         yield ray
     finally:
@@ -96,30 +102,50 @@ class RayEngine:
         actor = self.ray.remote(DriverPurse).options(num_cpus=0, scheduling_strategy=beside_us(self.ray))
         self._purse = actor.remote(budget.path.resolve(), cap_usd, dict(stages_usd))
 
-    def spread(self, settings: ModelSettings, chat: Chat) -> Chat:
-        """Return a model that the cluster's actors play. One whose calls lie with a provider for hours is left as it is."""
+    def spread(
+        self, settings: ModelSettings, chat: Chat, open_there: Callable[[ModelSettings], Chat] | None = None
+    ) -> Chat:
+        """Return a model that the cluster's actors play. One whose calls lie with a provider for hours is left as it is.
+
+        `open_there` starts a server of a node's own with all its GPUs, which `settings.concurrency` then is of; where it is None,
+        the model is opened by its backend's name.
+        """
         if isinstance(chat, Batched):
             return chat
-        at_once = max(1, settings.concurrency // self._n_for(settings, chat))
-        return Spread(chat, lambda: self._crew(settings, chat), WAVES * at_once)
+        if open_there is not None:
+            return Spread(
+                chat, lambda: self._crew(settings, chat, self._servers(open_there)), WAVES * settings.concurrency
+            )
+        at_once = max(1, settings.concurrency // self._players(settings, chat).n)
+        return Spread(chat, lambda: self._crew(settings, chat, self._players(settings, chat)), WAVES * at_once)
 
-    def _n_for(self, settings: ModelSettings, chat: Chat) -> int:
-        """Actors that play a model: of an endpoint no more than it may be asked at once."""
-        return self.n_workers if chat.chunk is not None else min(self.n_workers, settings.concurrency, MOST_CLIENTS)
-
-    @property
-    def n_workers(self) -> int:
-        """Actors a model."""
+    def _players(self, settings: ModelSettings, chat: Chat) -> Hired:
+        """Return the actors that play a model: of an endpoint no more than it may be asked at once."""
         there = self.ray.cluster_resources()
-        return self.settings.workers or max(1, int(there.get("GPU", 0) or there.get("CPU", 1)))
+        n = self.settings.workers or max(1, int(there.get("GPU", 0) or there.get("CPU", 1)))
+        if chat.chunk is None:
+            return Hired(min(n, settings.concurrency, MOST_CLIENTS), self.open_chat, WITHOUT, environment=ONE_THREAD)
+        # known once: where all GPUs are lost, no successor computes on a CPU what the others computed on one
+        gpus = min(1, there.get("GPU", 0))
+        return Hired(n, self.open_chat, WITH_WEIGHTS, gpus, stays=False, environment=ONE_THREAD)
+
+    def _servers(self, open_there: Callable[[ModelSettings], Chat]) -> Hired:
+        """Return one actor for each of the nodes with the most GPUs; for each node where none has any."""
+        gpus = [
+            node["Resources"].get("GPU", 0)
+            for node in self.ray.nodes()
+            if node["Alive"] and node["Resources"].get("CPU", 0)
+        ]
+        most = max(gpus, default=0)
+        n = min(gpus.count(most), self.settings.workers or len(gpus))
+        return Hired(max(1, n), open_there, WITH_WEIGHTS, most, stays=False)
 
     @property
     def machines(self) -> Machines:
         """Whose processors a stage works on."""
         return Machines(
             over_nodes(self.ray),
-            trained_over_nodes(self.ray, self.train_part),
-            served_on_a_node(self.ray, self.settings.wait_s),
+            trained_over_nodes(self.ray, self.train_part, self.settings.wait_s),
         )
 
     def dismiss(self) -> None:
@@ -137,14 +163,13 @@ class RayEngine:
         """Return what a worker reaches the purse by."""
         return None if self._purse is None else _Ask(self._purse)
 
-    def _crew(self, settings: ModelSettings, chat: Chat) -> "RayCrew":
-        """Return the model's crew. One that holds weights goes after each fill: training and the next student want the room."""
+    def _crew(self, settings: ModelSettings, chat: Chat, hired: Hired) -> "RayCrew":
+        """Return the model's crew."""
         key = digest(settings.model_dump(mode="json"))
         crew = self._crews.get(key)
         if crew is None or crew.gone:
-            n = self._n_for(settings, chat)
-            here = Connection(self.ray, self.settings, n, self.run, self.open_chat, self.ask())
-            crew = self._crews[key] = RayCrew(here, settings, chat)
+            here = Connection(self.ray, self.settings, self.run, self.ask())
+            crew = self._crews[key] = RayCrew(here, hired, settings, chat)
         return crew
 
 
@@ -157,4 +182,7 @@ class _Ask:
     def __call__(self, method: str, *arguments: object) -> object:
         import ray
 
-        return ray.get(getattr(self.purse, method).remote(*arguments))
+        try:
+            return ray.get(getattr(self.purse, method).remote(*arguments))
+        except ray.exceptions.RayTaskError as e:
+            raise our_own(e) from None

@@ -7,12 +7,20 @@ from orcamath.errors import ModelError, OrcamathError
 if TYPE_CHECKING:
     from ray.exceptions import RayTaskError
 
-__all__ = ["first_line", "our_own"]
+__all__ = ["our_own", "reason"]
+
+MOST = 500
+"""Characters of a reason."""
 
 
-def first_line(e: BaseException) -> str:
-    """Return what an error says first; Ray adds a traceback of its own."""
-    return str(e).strip().partition("\n")[0]
+def reason(e: BaseException) -> str:
+    """Return what happened, in one line: without Ray's traceback, and without its list of numbers of actor, node and process."""
+    from ray.exceptions import RayTaskError
+
+    if isinstance(e, RayTaskError):
+        return reason(e.cause) if isinstance(e.cause, BaseException) else str(e).strip().rpartition("\n")[2]
+    said = [line.strip() for line in str(e).strip().splitlines() if line.strip() and not line.startswith(("\t", "  "))]
+    return " ".join(said)[:MOST]
 
 
 def our_own(e: "RayTaskError") -> BaseException:
@@ -23,8 +31,6 @@ def our_own(e: "RayTaskError") -> BaseException:
     if isinstance(cause, OrcamathError):
         return cause
     if isinstance(cause, RayError):
-        return ModelError(
-            f"something that the run keeps on the cluster is gone ({first_line(cause)}); run again to go on"
-        )
+        return ModelError(f"something that the run keeps on the cluster is gone ({reason(cause)}); run again to go on")
     rays: BaseException = e
     return rays

@@ -77,7 +77,10 @@ class Spread:
 
     def __call__(self, requests: Iterable[Request]) -> Replies:
         """Deal the requests out. Raises what a worker raised, and ModelError where workers die whatever they are asked."""
-        return _deal(self._crew(), self._blocks(requests), whole=self.chunk is not None)
+        blocks = self._blocks(requests)
+        first = deque(islice(blocks, 1))
+        if first:  # nobody is hired for nothing
+            yield from _deal(self._crew(), first, blocks, whole=self.chunk is not None)
 
     def _blocks(self, requests: Iterable[Request]) -> "Iterator[_Block]":
         source = iter(requests)
@@ -138,8 +141,7 @@ def _take(left: "Counter[bytes]", key: bytes) -> bool:
     return left[key] >= 0
 
 
-def _deal(crew: Crew, blocks: Iterator[_Block], *, whole: bool) -> Generator[Reply, None, None]:
-    again: deque[_Block] = deque()
+def _deal(crew: Crew, again: deque[_Block], blocks: Iterator[_Block], *, whole: bool) -> Generator[Reply, None, None]:
     busy: dict[int, _Block] = {}
     in_a_row, ended, done = 0, False, False
     most = MAX_IN_A_ROW

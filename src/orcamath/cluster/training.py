@@ -22,8 +22,10 @@ __all__ = ["TrainPart", "trained_over_nodes"]
 
 TrainPart = Callable[[Path, Callable[[str], None]], None]
 """Does one process's part of a job, and hands lines to who launched it."""
-SHARE = 0.5
-"""Of a CPU, that a worker without a GPU asks for."""
+A_CPU = 2
+"""Workers without a GPU for which a CPU has a place."""
+SHARE = 0.4
+"""Of a CPU, that such a one asks for; workers that wait for an endpoint keep a hundredth each meanwhile."""
 LOST = 3
 """How often the workers may be begun again."""
 TOLD_S = 1.0
@@ -32,27 +34,30 @@ WAITS_S = 60.0
 log_of = logging.getLogger("orcamath")
 
 
-def trained_over_nodes(ray: ModuleType, train_part: TrainPart) -> StartProcesses:
+def trained_over_nodes(ray: ModuleType, train_part: TrainPart, wait_s: float) -> StartProcesses:
     """Return who starts the processes of a training on a connected cluster, one a GPU where it has any.
 
-    `train_part` does one process's part of a job; it is given the job, and who takes its lines.
+    `train_part` does one process's part of a job; it is given the job, and who takes its lines. Where the cluster has not so many
+    places after `wait_s`, in which one that grows may have got them, a training ends with ModelError.
     """
 
     def start(job: Path, processes: int, log: Path, /) -> Generator[str, None, None]:
-        on_gpus = _places(ray.cluster_resources(), processes)
+        on_gpus = ray.cluster_resources().get("GPU", 0) > 0
         here = {"num_cpus": 0, "scheduling_strategy": beside_us(ray)}  # no other node that is lost takes them along
         said = ray.remote(_Said).options(**here).remote()
         fit = ray.remote(_fit).options(**here, max_retries=0, runtime_env=ONE_THREAD)
         fitting = fit.remote(str(job), processes, on_gpus, train_part, said)
-        begun, told = time.monotonic(), False
+        begun, heard, told, over = time.monotonic(), False, False, False
         try:
-            over = False
             while not over:
                 over = bool(ray.wait([fitting], timeout=TOLD_S)[0])
                 for line in ray.get(said.take.remote()):
-                    told = True
+                    heard = True
                     yield line
-                if not told and time.monotonic() - begun > WAITS_S:
+                waited = 0.0 if heard else time.monotonic() - begun
+                if waited > wait_s and (lacking := _lacking(ray.cluster_resources(), processes, on_gpus=on_gpus)):
+                    raise ModelError(f"{lacking} after {wait_s:.0f} s: set `processes` to fewer, or add nodes")
+                if waited > WAITS_S and not told:
                     told = True
                     log_of.warning("training waits for %d places; free are %s", processes, ray.available_resources())
             log.write_text(ray.get(fitting))
@@ -66,15 +71,13 @@ def trained_over_nodes(ray: ModuleType, train_part: TrainPart) -> StartProcesses
     return start
 
 
-def _places(there: Mapping[str, float], processes: int) -> bool:
-    """Tell whether the workers get a GPU each. Raises ModelError where the cluster has not so many places, used or free."""
+def _lacking(there: Mapping[str, float], processes: int, *, on_gpus: bool) -> str:
+    """Say that a cluster has not so many places, used or free; nothing where it has."""
     gpus, cpus = there.get("GPU", 0), there.get("CPU", 0)
-    if processes > (gpus or cpus / SHARE):
-        has = f"{gpus:g} GPUs" if gpus else f"{cpus:g} CPUs, a place for two on each"
-        raise ModelError(
-            f"`processes: {processes}` find no place: the cluster has {has}. Set `processes` to fewer, or add nodes"
-        )
-    return gpus > 0
+    if processes <= (gpus if on_gpus else A_CPU * cpus):
+        return ""
+    has = f"{gpus:g} GPUs" if on_gpus else f"{cpus:g} CPUs, a place for two on each"
+    return f"`processes: {processes}` find no place: the cluster has {has}"
 
 
 class _Said:

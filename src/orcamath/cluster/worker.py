@@ -6,26 +6,40 @@ the next worker of the run on this node finds it. Shards lie in a folder of the 
 
 import os
 import shutil
+import socket
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from orcamath import __version__
 from orcamath.cluster.purse import Leased
-from orcamath.errors import ModelError, OrcamathError
+from orcamath.errors import DiskFull, ModelError, OrcamathError
 from orcamath.ports import Chat, Closing, Reply, Request
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
 from orcamath.store.ledger import Ledger
 from orcamath.store.under_way import stage_under_way, under_way
 
-__all__ = ["Worker", "shards_of"]
+__all__ = ["NodeFull", "Worker", "shards_of"]
 
 MESSAGE_S, MESSAGE_N = 0.25, 64
 """A message goes to the driver after so many seconds or replies."""
+
+
+class NodeFull(DiskFull):
+    """The disk of a worker's node has no room for its shard; those of other nodes may."""
+
+
+@contextmanager
+def _this_disk() -> Iterator[None]:
+    """Say of which machine a disk is full: the driver's has a budget to write."""
+    try:
+        yield
+    except DiskFull as e:
+        raise NodeFull(f"on the node {socket.gethostname()}: {e}") from e
 
 
 def shards_of(name: str) -> Path:
@@ -105,7 +119,8 @@ class Worker:
             self._hand_back()
             yield e
         finally:
-            self.ledger.commit()
+            with _this_disk():
+                self.ledger.commit()
             self._hand_back()
 
     def _hand_back(self) -> None:
@@ -114,7 +129,8 @@ class Worker:
 
     def _replies(self, chat: Chat, requests: list[Request]) -> Iterator[Reply]:
         by_key = {request.key(chat.fingerprint): request for request in requests}
-        known = {key: reply for key in by_key if (reply := self.ledger.get(key)) is not None}
+        with _this_disk():
+            known = {key: reply for key in by_key if (reply := self.ledger.get(key)) is not None}
         if chat.chunk is not None and len(known) < len(by_key):
             known = {}  # a chunk is answered whole
         keys = [request.key(chat.fingerprint) for request in requests]
@@ -126,11 +142,13 @@ class Worker:
         with closing(chat(missing)) as replies:
             for reply in replies:
                 if reply.error is None and chat.chunk is None:
-                    self.ledger.put(by_key[reply.key], chat.fingerprint, reply)
+                    with _this_disk():
+                        self.ledger.put(by_key[reply.key], chat.fingerprint, reply)
                 came.append(reply)
                 yield reply
         if chat.chunk is not None and all(reply.error is None for reply in came):
-            self.ledger.put_together(chat.fingerprint, [(by_key[reply.key], reply) for reply in came])
+            with _this_disk():
+                self.ledger.put_together(chat.fingerprint, [(by_key[reply.key], reply) for reply in came])
 
     def halt(self) -> None:
         """Let `answer` end after its next message: what is in flight is cancelled and settled."""

@@ -113,14 +113,6 @@ class World:
         """Go on when every process has come this far."""
         self.total(0.0)
 
-    def agreed(self, flags: Sequence[bool]) -> list[bool]:
-        """Return the first process's answers, for all to go by."""
-        if self.size == 1 or not flags:
-            return list(flags)
-        told = torch.tensor(flags, dtype=torch.uint8, device="cuda" if torch.cuda.is_available() else "cpu")
-        dist.broadcast(told, 0)
-        return [bool(x) for x in told.tolist()]
-
     def most(self, n: int) -> int:
         """Return the largest of all processes' numbers."""
         if self.size == 1:
