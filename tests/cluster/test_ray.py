@@ -16,6 +16,7 @@ import pytest
 from orcamath.assemble import Assembled, open_chat, train_part
 from orcamath.classroom.textbook import open_chat as open_textbook
 from orcamath.cluster.engine import RayEngine
+from orcamath.cluster.ray_errors import reason
 from orcamath.cluster.settings import EngineSettings
 from orcamath.errors import CapReached, DataError, ModelError, RecipeError, TeacherRefused
 from orcamath.ports import Message, Request
@@ -385,6 +386,27 @@ def test_a_recipe_that_loses_a_node_for_good_makes_the_same_data(
             cluster.add_node(num_cpus=1, **STORE)
     assert loses.lost == {"teach"}
     assert [name for name in here if here[name] != there.get(name)] == []
+
+
+@pytest.mark.usefixtures("cluster")
+def test_what_killed_a_worker_is_said_without_rays_numbers() -> None:
+    class Dies:  # of a function, so that it goes to the nodes by value
+        def die(self) -> None:
+            os._exit(7)
+
+        def fail(self) -> None:
+            raise ValueError("no such thing")
+
+    actor = ray.remote(Dies).options(num_cpus=0).remote()
+    with pytest.raises(ray.exceptions.RayTaskError) as failed:
+        ray.get(actor.fail.remote())
+    assert reason(failed.value) == "no such thing"
+    with pytest.raises(ray.exceptions.RayActorError) as died:
+        ray.get(actor.die.remote())
+    said = reason(died.value)
+    assert "exit" in said.lower()
+    assert "actor_id" not in said
+    assert "\n" not in said
 
 
 def test_a_ray_clients_address_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Blocks dealt to workers that die, raise or repeat themselves: every call has one reply, and little is asked twice."""
 
+import pickle
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -11,8 +12,8 @@ from orcamath.assemble import open_chat
 from orcamath.cluster.crew import shared_out
 from orcamath.cluster.purse import DriverPurse, Leased
 from orcamath.cluster.spread import MAX_DEATHS, MAX_IN_A_ROW, News, Spread
-from orcamath.cluster.worker import Worker, shards_of
-from orcamath.errors import CapReached, ModelError, OrcamathError, TeacherRefused
+from orcamath.cluster.worker import NodeFull, Worker, shards_of
+from orcamath.errors import CapReached, DiskFull, ModelError, OrcamathError, TeacherRefused
 from orcamath.ports import Message, Reply, Request
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import NANO, Budget, Price
@@ -289,6 +290,29 @@ def test_a_worker_gives_back_what_it_did_not_spend_on_its_requests(shards: Path,
             assert purse.budget.spent_usd() == pytest.approx(server.billed_usd)
         worker.leave(done=True)
         assert purse.budget.spent_usd() == pytest.approx(server.billed_usd)
+
+
+@pytest.mark.parametrize("whose", ["node", "driver"])
+def test_a_full_disk_is_said_to_be_the_nodes_or_the_drivers(
+    whose: str, shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full node is left out; where the driver cannot write its books, nothing more is sent."""
+
+    def full(*_: object) -> object:
+        raise DiskFull("no room")
+
+    with serve(stub()) as server:
+        worker = Worker(open_chat, "run", __version__, ".", full if whose == "driver" else None)
+        worker.open(ModelSettings(model="m", base_url=server.base_url), "m@-")
+        worker.begin("teach", None)
+        if whose == "node":
+            monkeypatch.setattr(worker.ledger, "put", full)
+        said = [m for m in worker.answer([ask("question")]) if isinstance(m, OrcamathError)]
+    (error,) = said
+    assert isinstance(error, DiskFull)
+    assert isinstance(error, NodeFull) == (whose == "node")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (type(error), str(error))
 
 
 def test_limits_of_the_recipe_are_those_of_all_workers_together() -> None:
