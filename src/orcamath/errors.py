@@ -168,6 +168,10 @@ class ToReview(Stopped):
     """The lessons are there, and wait for somebody to read them."""
 
 
+class NotReady(Stopped):
+    """Practice has nothing to find yet, and the recipe says to stop then."""
+
+
 class AnotherModel(Stopped):
     """A server says other things of a model than before, or is a new one: whether it is the same has to be said."""
 

@@ -84,6 +84,8 @@ def seeded(recipe: Recipe, seed: int, base: str | None = None) -> Recipe:
         for i in recipe.iterations
     ]
     update: dict[str, Settings | None] = {"imitate": sown(recipe.imitate), "learn": sown(recipe.learn)}
+    if recipe.readiness is not None:
+        update["readiness"] = recipe.readiness.model_copy(update={"more_sft": sown(recipe.readiness.more_sft)})
     if base is not None:
         update["student"] = recipe.student.model_copy(update={"base": base})
     if recipe.repeat_lessons:

@@ -5,7 +5,7 @@ It follows `recipe.run` line by line; a test holds the two against each other.
 
 from collections.abc import Iterator
 
-from orcamath.recipe_settings import Recipe
+from orcamath.recipe_settings import Recipe, practises
 
 __all__ = ["outline"]
 
@@ -33,7 +33,15 @@ def outline(recipe: Recipe) -> list[str]:
     labels += ["teach"] * (start != "lessons")
     bases = [f"evaluate base {n}" for n in recipe.base_shown]
     labels += ["confirm"] * (recipe.confirm is not None)
-    return [*labels, "gate", "unseen", *bases, "imitate", "evaluate M1", *_iterations(recipe)]
+    return [*labels, "gate", "unseen", *bases, "imitate", "evaluate M1", *_readiness(recipe), *_iterations(recipe)]
+
+
+def _readiness(recipe: Recipe) -> Iterator[str]:
+    if recipe.readiness is not None and practises(recipe):
+        yield "evaluate M1 apart"
+        if recipe.readiness.more_sft is not None:
+            yield from ("imitate once more", "evaluate M1 once more")
+        yield "readiness"
 
 
 def _iterations(recipe: Recipe) -> Iterator[str]:

@@ -10,9 +10,9 @@
 Every line that says `stage` is made once and found again by its digest, so running this from the top is resuming it.
 """
 
-from orcamath.errors import RecipeError, ToReview
+from orcamath.errors import NotReady, RecipeError, ToReview
 from orcamath.growth import first_lessons, grown_again, unmarked
-from orcamath.recipe_settings import Iteration, Recipe
+from orcamath.recipe_settings import Iteration, Recipe, practises
 from orcamath.sources.choosing import SeedsSettings, together
 from orcamath.spells import in_spells
 from orcamath.stages.agent import invent
@@ -22,7 +22,7 @@ from orcamath.stages.benchmarks import benchmarks
 from orcamath.stages.collect import collect
 from orcamath.stages.confirm import confirm
 from orcamath.stages.edit import edit
-from orcamath.stages.evaluate import evaluate, turns_shown
+from orcamath.stages.evaluate import EvaluateSettings, all_read, evaluate, turns_shown
 from orcamath.stages.gate import gate
 from orcamath.stages.imitate import imitate
 from orcamath.stages.judge import judge
@@ -30,6 +30,7 @@ from orcamath.stages.learn import learn
 from orcamath.stages.online import RoundsSettings, online
 from orcamath.stages.practice import practise
 from orcamath.stages.preferences import prefer
+from orcamath.stages.readiness import ReadinessFacts, ReadinessSettings, readiness
 from orcamath.stages.reask import reask
 from orcamath.stages.seeds import gather
 from orcamath.stages.start_from import StartSettings, lessons_from, problems_from, verdicts_from
@@ -51,6 +52,7 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
     readers = tools.readers([*recipe.seeds.sources, *recipe.benchmarks.sources])
     wanted, measured_on = together(recipe.seeds, recipe.benchmarks, readers)
     tests = shop.stage(benchmarks, measured_on, readers)
+    all_read(tests, [recipe.evaluate, *([recipe.readiness.evaluate] if recipe.readiness is not None else [])])
     if recipe.start_from is not None and recipe.start_from.stage == "verdicts":
         return _from_verdicts(recipe.start_from, recipe, shop, tests)
     taught = _reviewed(recipe, _taught(recipe, wanted, shop), shop)
@@ -65,6 +67,9 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
     # Iteration 1: imitate the teacher
     trained = shop.stage(imitate, recipe.imitate, lessons, tools.base(recipe.student))
     _measure("M1", 1, recipe, shop, trained, tests)
+
+    if recipe.readiness is not None and practises(recipe):
+        _look_before(recipe.readiness, recipe, shop, lessons, trained, tests)
 
     # Iterations 2, 3, …: practise, be judged, learn from right and wrong answers
     first, rounds = trained, list[Round]()
@@ -116,6 +121,21 @@ def _reviewed(recipe: Recipe, taught: Artifact, shop: Workshop) -> Artifact:
             f"`orcamath view RUN` all, and both mark what is bad. `{shop.reviewers.goes_on}` leaves that out and goes on"
         )
     return unmarked(shop, taught)
+
+
+def _look_before(
+    settings: ReadinessSettings, recipe: Recipe, shop: Workshop, lessons: Artifact, trained: Artifact, tests: Artifact
+) -> None:
+    """See on problems held apart whether practice has something to find, and stop where it has not and the recipe says so."""
+    measured = [_scored("M1 apart", settings.evaluate, recipe, shop, trained, tests)]
+    if settings.more_sft is not None:
+        more = shop.stage(imitate.of("once more"), settings.more_sft, lessons, shop.tools.model_of(trained))
+        measured.append(_scored("M1 once more", settings.evaluate, recipe, shop, more, tests))
+    found = shop.stage(readiness, settings, measured).said(ReadinessFacts)
+    if settings.policy == "stop" and not found.ready:
+        raise NotReady(
+            f"not ready to practise: {'; '.join(found.warnings)}. All is kept; `--set readiness.policy=report` goes on"
+        )
 
 
 def _play(
@@ -193,7 +213,11 @@ def _measure_base(n_shown: int, recipe: Recipe, shop: Workshop, lessons: Artifac
 
 def _measure(name: str, iteration: int, recipe: Recipe, shop: Workshop, trained: Artifact, tests: Artifact) -> None:
     """Greedy answers on the held-out benchmarks, judged against gold (one model call an answer)."""
+    shop.measure(name, iteration, trained, _scored(name, recipe.evaluate, recipe, shop, trained, tests))
+
+
+def _scored(
+    name: str, how: EvaluateSettings, recipe: Recipe, shop: Workshop, trained: Artifact, tests: Artifact
+) -> Artifact:
     chat, pose = shop.tools.player(recipe.student, shop.tools.model_of(trained))
-    judged_by = shop.tools.judge(recipe, on_benchmarks=True)
-    scored = shop.stage(evaluate.of(name), recipe.evaluate, tests, chat, pose, judged_by)
-    shop.measure(name, iteration, trained, scored)
+    return shop.stage(evaluate.of(name), how, tests, chat, pose, shop.tools.judge(recipe, on_benchmarks=True))

@@ -218,6 +218,12 @@ def _merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, 
 def _build(raw: dict[str, object], where: str, lines: Lines) -> Recipe:
     """Give every iteration the sections it does not override, then validate."""
     resolved = dict(raw)
+    if isinstance(ready := raw.get("readiness"), dict):
+        shared = {"evaluate": "evaluate", "more_sft": "imitate"}
+        inherited = {
+            own: _joined(raw.get(section), ready[own]) for own, section in shared.items() if ready.get(own) is not None
+        }
+        resolved["readiness"] = {**ready, **inherited}
     iterations = raw.get("iterations") or []
     if isinstance(iterations, list):
         resolved["iterations"] = [_iteration(raw, it) if isinstance(it, dict | None) else it for it in iterations]

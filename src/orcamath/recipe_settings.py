@@ -11,7 +11,7 @@ from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.agents.settings import AgentSettings
 from orcamath.agents.writer_size import WriterSize, sized
 from orcamath.judges.settings import JudgeSettings
-from orcamath.records import Settings, outside_digest
+from orcamath.records import Settings, later, outside_digest
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.choosing import BenchmarksSettings, SeedsSettings
 from orcamath.stages.collect import CollectSettings
@@ -25,6 +25,7 @@ from orcamath.stages.learn import LearnSettings
 from orcamath.stages.online import OnlineSettings
 from orcamath.stages.practice import PracticeSettings
 from orcamath.stages.preferences import PreferSettings
+from orcamath.stages.readiness import ReadinessSettings
 from orcamath.stages.reask import ReaskSettings
 from orcamath.stages.start_from import StartSettings
 from orcamath.stages.teach import TeachSettings
@@ -38,6 +39,7 @@ __all__ = [
     "Hypothesis",
     "Iteration",
     "Recipe",
+    "practises",
 ]
 
 RECIPE_VERSION = 1
@@ -162,6 +164,8 @@ class Recipe(Settings):
     a base that was not told how to end runs into the token limit, and samples of that cost more than all the rest."""
     imitate: SftSettings = SftSettings()
     """Iteration 1: supervised fine-tuning on the lessons."""
+    readiness: ReadinessSettings | None = later(None)
+    """Before any practice, look on problems held apart whether it has something to find."""
     practice: PracticeSettings = PracticeSettings()
     judge: JudgeSettings = JudgeSettings()
     judge_model: ModelSettings | None = None
@@ -240,3 +244,8 @@ class Recipe(Settings):
         roles = {"writer": self.writer, "teacher": self.teacher, "solver": self.solver, "judge_model": self.judge_model}
         roles |= {f"ladder.{i}": rung for i, rung in enumerate(self.ladder)}
         return {role: model for role, model in roles.items() if model is not None}
+
+
+def practises(recipe: Recipe) -> bool:
+    """Tell whether a student of this recipe practises in any of its iterations."""
+    return any(step.more_sft is None for step in recipe.iterations)

@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -69,8 +69,13 @@ def train(
 
 
 @pytest.mark.usefixtures("cluster")
+@pytest.mark.parametrize("sharding", ["none", "fsdp2"])
 def test_two_workers_train_what_one_process_trains(
-    tmp_path: Path, tiny: ModelFolder, lessons: Artifact, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    tiny: ModelFolder,
+    lessons: Artifact,
+    monkeypatch: pytest.MonkeyPatch,
+    sharding: Literal["none", "fsdp2"],
 ) -> None:
     monkeypatch.chdir(tmp_path)  # a run's paths may be relative to where it was begun, which is nowhere to a worker
     nodes = tmp_path / "nodes"
@@ -81,7 +86,7 @@ def test_two_workers_train_what_one_process_trains(
         train_part(job, say)
 
     here, own = train(tmp_path / "here", SFT, lessons, tiny, cluster=False)
-    there, shared = train(Path("there"), TWO, lessons, tiny, part=noted)
+    there, shared = train(Path("there"), TWO.model_copy(update={"sharding": sharding}), lessons, tiny, part=noted)
     assert len(list(nodes.iterdir())) == 2  # a worker on each of the two
     for key in KEYS:
         assert [s[key] for s in there] == pytest.approx([s[key] for s in here], abs=1e-5, rel=1e-5), key

@@ -68,7 +68,7 @@ def read(settings: SourceSettings) -> Iterator[Problem]:
             yield Problem.make(
                 text,
                 "seed",
-                settings.name,
+                settings.title,
                 split=split,
                 licence=LICENCE,
                 answer=str(solve(story).answer),

@@ -28,6 +28,7 @@ FIRST_STAGE = {
     "base_shown": "evaluate base",
     "student": "imitate",
     "imitate": "imitate",
+    "readiness": "readiness",
     "practice": "practice 2",
     "judge": "judge 2",
     "judge_model": "judge 2",

@@ -9,7 +9,7 @@ Draw 0 is always the greedy answer and the one that pass@1 counts; sampled answe
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from itertools import groupby, tee
@@ -29,7 +29,7 @@ from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 
-__all__ = ["EvaluateFacts", "EvaluateSettings", "evaluate", "turns_shown"]
+__all__ = ["EvaluateFacts", "EvaluateSettings", "all_read", "evaluate", "turns_shown"]
 
 
 class EvaluateSettings(Settings):
@@ -123,7 +123,7 @@ def evaluate(
 
 
 def _chosen(benchmarks: Artifact, settings: EvaluateSettings) -> list[Problem]:
-    """Return the problems to ask, each once. Raises UsageError for a benchmark that was not read."""
+    """Return the problems to ask, each once. Raises UsageError: see `all_read`."""
     taken: Counter[str] = Counter()
     known: set[str] = set()
     chosen: dict[str, Problem] = {}
@@ -133,10 +133,22 @@ def _chosen(benchmarks: Artifact, settings: EvaluateSettings) -> list[Problem]:
         if wanted and problem.answer is not None and (settings.limit is None or taken[problem.source] < settings.limit):
             taken[problem.source] += 1
             chosen[problem.id] = problem
+    _refuse_unknown(settings, known)
+    return list(chosen.values())
+
+
+def _refuse_unknown(settings: EvaluateSettings, known: Iterable[str]) -> None:
     for name in settings.benchmarks:
         if name not in known:
             raise UsageError(f"`evaluate.benchmarks` names `{name}`, which was not read; {nearest(name, known)}")
-    return list(chosen.values())
+
+
+def all_read(benchmarks: Artifact, wanted: Iterable[EvaluateSettings]) -> None:
+    """Raise UsageError for a benchmark that is to be measured on and was not read: known before anything is paid for."""
+    wanted = [settings for settings in wanted if settings.benchmarks]
+    known = {problem.source for problem in benchmarks.read(Problem)} if wanted else set()
+    for settings in wanted:
+        _refuse_unknown(settings, known)
 
 
 def _requests(problem: Problem, settings: EvaluateSettings, pose: Pose) -> Iterator[Request]:

@@ -15,6 +15,7 @@ from orcamath.stages.learn import learn
 from orcamath.stages.online import online
 from orcamath.stages.practice import practise
 from orcamath.stages.preferences import prefer
+from orcamath.stages.readiness import readiness
 from orcamath.stages.reask import reask
 from orcamath.stages.review import review
 from orcamath.stages.seeds import gather
@@ -47,6 +48,7 @@ _STAGES = (
     practise,
     prefer,
     problems_from,
+    readiness,
     reask,
     review,
     teach,
