@@ -29,6 +29,8 @@ SHARE = 0.4
 LOST = 3
 """How often the workers may be begun again."""
 TOLD_S = 1.0
+ENDS_S = 30.0
+"""In which the workers of a training that is given up leave their places."""
 WAITS_S = 60.0
 """Without a word from the workers, after which it is said that they wait for their places."""
 log_of = logging.getLogger("orcamath")
@@ -66,6 +68,7 @@ def trained_over_nodes(ray: ModuleType, train_part: TrainPart, wait_s: float) ->
         finally:
             if not over:
                 ray.cancel(fitting)  # as Ctrl-C there, which ends the workers
+                ray.wait([fitting], timeout=ENDS_S)
             ray.kill(said)
 
     return start
