@@ -28,7 +28,9 @@ def test_judge_sums_up_and_lists_what_contradicts_the_label(tmp_path: Path) -> N
     ]
     path = written(tmp_path / "answers.jsonl", *rows)
     shown = judged(path, tmp_path, offending=True, out=tmp_path / "new" / "verdicts.jsonl").splitlines()
-    assert shown[:2] == ["n: 2", "agrees: 2"]
+    assert shown[0] == "columns: reference ← gold, response ← response, question ← question, label ← label"
+    assert shown[1:3] == ["n: 2", "agrees: 2"]
+    assert json.loads(judged(path, tmp_path, as_json=True))["columns"]["reference"] == "gold"
     assert "forced_accuracy: 0.5000" in shown
     assert shown[-2:] == [
         "row 2: agrees (same_answer), label False; reference 5",

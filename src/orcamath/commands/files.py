@@ -20,6 +20,7 @@ from orcamath.report.progress import Bars
 from orcamath.settings import ModelSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.under_way import stage_under_way
+from orcamath.visible import one_line
 
 __all__ = ["judged", "mapped_columns", "searched", "told_search", "told_verdicts"]
 
@@ -71,8 +72,12 @@ def told_verdicts(
         {**j.plain(), "response": j.comparison.response, "reference": j.comparison.reference} for j in summary.offending
     ]
     if as_json:
-        return json.dumps({**plain, **({"offending": rows} if offending else {})}, indent=1)
-    lines = [f"{key}: {value:.4f}" if isinstance(value, float) else f"{key}: {value:,}" for key, value in plain.items()]
+        told = {**plain, "columns": summary.columns, **({"offending": rows} if offending else {})}
+        return json.dumps(told, indent=1)
+    lines = ["columns: " + ", ".join(f"{ours} ← {one_line(theirs, 40)}" for ours, theirs in summary.columns.items())]
+    lines += [
+        f"{key}: {value:.4f}" if isinstance(value, float) else f"{key}: {value:,}" for key, value in plain.items()
+    ]
     for r in rows:
         lines.append(f"row {r['row']}: {r['outcome']} ({r['reason']}), label {r['label']}; reference {r['reference']}")
         lines.append("  …" + " ".join(r["response"][-SHOWN_CHARS:].split()))

@@ -80,6 +80,8 @@ class Summary:
     false_disagrees: int = 0
     offending: list[JudgedRow] = field(default_factory=list)
     """Labelled rows that the judge contradicts or leaves open; kept only where asked for."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Our name → the column that was taken for it, by the first row."""
 
     def add(self, judged: JudgedRow, *, keep: bool = False) -> None:
         """Count one verdict."""
@@ -150,6 +152,8 @@ def judge_rows(
     if not first:
         return
     names = _resolve(columns or {}, list(first[0]), where)
+    if summary is not None:
+        summary.columns = dict(names)
     numbered = _numbered(first, source, names, where)
     ahead, again = tee(numbered)
     findings = judge(comparison for _, _, comparison in ahead)
