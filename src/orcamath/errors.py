@@ -21,6 +21,7 @@ OrcamathError                 exit 1   anything this software raises on purpose
     ├── BatchWaiting          exit 4   the provider is still working on a batch
     ├── PaysAgain             exit 4   going on would pay a second time, and nobody said so
     ├── ToReview              exit 4   the recipe says that a person reads the lessons before anything is trained on them
+    ├── NotReady              exit 4   the recipe says to stop where practice has nothing to find yet
     └── AnotherModel          exit 4   another model seems to answer under a name whose replies are remembered
 
 Every message says what happened, the value, where (file:line, key, record id), and what to do instead; the command
@@ -43,6 +44,7 @@ __all__ = [
     "DataError",
     "DiskFull",
     "ModelError",
+    "NotReady",
     "OrcamathError",
     "OthersFailed",
     "PaysAgain",

@@ -51,12 +51,17 @@ def load(
         _set(raw, override)
     refuse_keys(raw, where)
     if limit is not None:
-        seeds = raw.get("seeds", {})
-        raw["seeds"] = {**(seeds if isinstance(seeds, dict) else {"sources": [seeds]}), "limit": limit}
+        raw["seeds"] = _limited(raw.get("seeds", {}), limit)
+        if raw.get("as_they_are") is not None:  # they are solved and practised on as well
+            raw["as_they_are"] = _limited(raw["as_they_are"], limit)
     recipe = _build(raw, where, lines)
     if not of_run:
         _check_name(recipe, where)
     return seeded(recipe, recipe.repeat[0]) if recipe.repeat else recipe
+
+
+def _limited(seeds: object, limit: int) -> dict[str, object]:
+    return {**(seeds if isinstance(seeds, dict) else {"sources": [seeds]}), "limit": limit}
 
 
 def _check_name(recipe: Recipe, where: str) -> None:

@@ -87,6 +87,8 @@ def kinds() -> list[type[errors.OrcamathError]]:
 
 def test_every_error_has_its_place_on_the_troubleshooting_page_and_prints_it() -> None:
     headings = anchors(ROOT / "docs" / "troubleshooting.md")
+    defined = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, errors.OrcamathError)]
+    assert set(kinds()) == set(defined)  # each is public
     for kind in kinds():
         page, _, name = kind.help().partition("#")
         assert (page, name in headings) == ("docs/troubleshooting.md", True), kind

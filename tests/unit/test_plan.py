@@ -14,6 +14,7 @@ from orcamath.commands.costs import confirm_paying_again, plan_of, planned
 from orcamath.commands.runs import run_in_folder
 from orcamath.errors import BatchWaiting, DataError, ModelError, PaysAgain, UsageError
 from orcamath.plan import Plan, Range, StagePlan, paid_before, plan
+from orcamath.plan.expected import counted_with
 from orcamath.plan.sizes import ModelSize, size_by_name, size_on_disk
 from orcamath.plan.training import memory_gb
 from orcamath.ports import Silent
@@ -216,6 +217,18 @@ def test_a_hub_that_is_not_reached_leaves_what_to_count_with(tmp_path: Path, mon
         of(hub, tmp_path)
     told = hub.model_copy(update={"expected": ExpectedSettings(seeds=7473, ask=14_946, edit=0, question_chars=235)})
     assert next(s for s in of(told, tmp_path).stages if s.stage == "ask").calls.low >= 7473
+
+
+def test_a_plan_counts_what_a_limit_lets_in_of_what_is_expected() -> None:
+    told = counted_with(load("paper", limit=100))
+    whole = load("paper").expected
+    assert told is not None
+    assert whole is not None
+    assert (told.seeds, told.as_they_are) == (100, 100)
+    assert told.ask == round(whole.ask * 100 / whole.seeds)
+    assert told.edit == round(whole.edit * 100 / whole.seeds)
+    assert counted_with(load("paper")) == whole
+    assert counted_with(load("classroom")) is None
 
 
 def test_own_agents_and_confirming_are_planned_of_what_is_expected_too(tmp_path: Path) -> None:

@@ -105,3 +105,14 @@ def test_our_own_examples_pass_our_own_parsers(name: str) -> None:
         if name == "ask_me_anything":
             assert agent.request(item, 0).messages[-1].content == asked, "the example asks exactly as the agent does"
             assert len(made) == len(tagged(asked, "numbers")[0].text.split())
+
+
+def test_a_prompt_into_which_nothing_is_put_is_refused(tmp_path: Path) -> None:
+    own = tmp_path / "own.md"
+    own.write_text("Solve it.\n---\nThe problem: {problem}\n")
+    with pytest.raises(
+        RecipeError, match=r"has no mark that a problem is put into; ours for `solver` has \{\{problem\}\}"
+    ):
+        load_prompt("solver", own)
+    own.write_text("Solve it.\n---\nThe problem: {{problem}}\n")
+    assert load_prompt("solver", own).messages({"problem": "2 + 2?"})[-1].content == "The problem: 2 + 2?"

@@ -335,3 +335,13 @@ def test_any_value_survives_being_written_and_read(values: list[object]) -> None
     recipe = Recipe(name="x", about="\n".join(map(str, values)), variants={"arm": {"values": values}})
     with tempfile.TemporaryDirectory() as folder:
         assert read(Path(folder), dump(recipe)) == recipe
+
+
+def test_a_limit_is_for_problems_that_are_taught_as_they_are_too(tmp_path: Path) -> None:
+    """They are solved, and practised on, as dearly as seeds are."""
+    text = "name: x\nseeds: {sources: [{name: gsm8k}]}\nas_they_are: {sources: [{name: dmath}]}\n"
+    limited = read(tmp_path, text, limit=20)
+    assert limited.as_they_are is not None
+    assert (limited.seeds.limit, limited.as_they_are.limit) == (20, 20)
+    assert load("paper", limit=20).as_they_are.limit == 20  # type: ignore[union-attr]
+    assert read(tmp_path, "name: x\n", limit=20).as_they_are is None

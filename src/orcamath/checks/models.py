@@ -42,10 +42,10 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True, on_clust
     for key, model in models_asked(recipe).items():
         _called(key, model, recipe.budget.cap_usd, notes)
     _ladder(recipe, notes)
-    for i, step in enumerate(recipe.iterations):
-        if step.practice.server is not None and step.more_sft is None and step.online is None:
-            _served(f"iterations.{i}.practice.server", step.practice.server.line(), notes, on_cluster=on_cluster)
     if student:
+        for i, step in enumerate(recipe.iterations):
+            if step.practice.server is not None and step.more_sft is None and step.online is None:
+                _served(f"iterations.{i}.practice.server", step.practice.server.line(), notes, on_cluster=on_cluster)
         _extras(recipe, notes)
         _devices(recipe, notes, on_cluster=on_cluster)
         if _installed("torch"):

@@ -6,7 +6,7 @@ the workers, has them meet, and begins them again where one was lost: they go on
 
 import logging
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -44,22 +44,19 @@ def trained_over_nodes(ray: ModuleType, train_part: TrainPart, wait_s: float) ->
     """
 
     def start(job: Path, processes: int, log: Path, /) -> Generator[str, None, None]:
-        on_gpus = ray.cluster_resources().get("GPU", 0) > 0
+        on_gpus = _places(ray, processes, wait_s)
         here = {"num_cpus": 0, "scheduling_strategy": beside_us(ray)}  # no other node that is lost takes them along
         said = ray.remote(_Said).options(**here).remote()
         fit = ray.remote(_fit).options(**here, max_retries=0, runtime_env=ONE_THREAD)
         fitting = fit.remote(str(job), processes, on_gpus, train_part, said)
-        begun, heard, told, over = time.monotonic(), False, False, False
+        begun, told, over = time.monotonic(), False, False
         try:
             while not over:
                 over = bool(ray.wait([fitting], timeout=TOLD_S)[0])
                 for line in ray.get(said.take.remote()):
-                    heard = True
+                    told = True
                     yield line
-                waited = 0.0 if heard else time.monotonic() - begun
-                if waited > wait_s and (lacking := _lacking(ray.cluster_resources(), processes, on_gpus=on_gpus)):
-                    raise ModelError(f"{lacking} after {wait_s:.0f} s: set `processes` to fewer, or add nodes")
-                if waited > WAITS_S and not told:
+                if not told and time.monotonic() - begun > WAITS_S:
                     told = True
                     log_of.warning("training waits for %d places; free are %s", processes, ray.available_resources())
             log.write_text(ray.get(fitting))
@@ -74,13 +71,31 @@ def trained_over_nodes(ray: ModuleType, train_part: TrainPart, wait_s: float) ->
     return start
 
 
-def _lacking(there: Mapping[str, float], processes: int, *, on_gpus: bool) -> str:
-    """Say that a cluster has not so many places, used or free; nothing where it has."""
-    gpus, cpus = there.get("GPU", 0), there.get("CPU", 0)
-    if processes <= (gpus if on_gpus else A_CPU * cpus):
-        return ""
-    has = f"{gpus:g} GPUs" if on_gpus else f"{cpus:g} CPUs, a place for two on each"
-    return f"`processes: {processes}` find no place: the cluster has {has}"
+def _places(ray: ModuleType, processes: int, wait_s: float) -> bool:
+    """Tell whether the workers get a GPU each, once the cluster has so many places, used or free.
+
+    Asks a cluster that grows to bring them. Raises ModelError where it has not after `wait_s`.
+    """
+    from ray.autoscaler.sdk import request_resources
+
+    gpus: bool = ray.cluster_resources().get("GPU", 0) > 0
+    place, a_unit = ("GPU", 1) if gpus else ("CPU", A_CPU)
+    until, asked = time.monotonic() + wait_s, False
+    try:
+        while processes > (there := ray.cluster_resources().get(place, 0)) * a_unit:
+            if time.monotonic() > until:
+                has = f"{there:g} GPUs" if gpus else f"{there:g} CPUs, a place for two on each"
+                raise ModelError(
+                    f"`processes: {processes}` find no place: the cluster has {has}, after {wait_s:.0f} s. Set `processes` to "
+                    f"fewer, or add nodes"
+                )
+            request_resources(bundles=[{place: 1 / a_unit}] * processes)
+            asked = True
+            time.sleep(TOLD_S)
+    finally:
+        if asked:  # it stands until it is taken back
+            request_resources(bundles=[])
+    return gpus
 
 
 class _Said:

@@ -16,7 +16,24 @@ from orcamath.ports import Request
 from orcamath.recipe_settings import ExpectedSettings, Recipe
 from orcamath.records import Problem
 
-__all__ = ["seen_of"]
+__all__ = ["counted_with", "seen_of"]
+
+
+def counted_with(recipe: Recipe) -> ExpectedSettings | None:
+    """Return what a recipe says to count with, as far as its limits let so many in."""
+    told = recipe.expected
+    if told is None:
+        return None
+    more = recipe.as_they_are
+    share = min(1.0, (recipe.seeds.limit or told.seeds) / told.seeds)
+    return told.model_copy(
+        update={
+            "seeds": min(told.seeds, recipe.seeds.limit or told.seeds),
+            "as_they_are": min(told.as_they_are, (more.limit if more is not None else None) or told.as_they_are),
+            "ask": round(told.ask * share),
+            "edit": round(told.edit * share),
+        }
+    )
 
 
 def seen_of(

@@ -16,7 +16,7 @@ from orcamath.plan.calls import (
     longest_of_asking,
     put_together,
 )
-from orcamath.plan.expected import seen_of
+from orcamath.plan.expected import counted_with, seen_of
 from orcamath.plan.growth import grown_later
 from orcamath.plan.ladder import climbed, dear_alone
 from orcamath.plan.ranges import Range
@@ -136,7 +136,8 @@ def plan(
     trained: set[str] = set()
     with rehearsal(store, tools, progress) as rehearse:
         for arm, told_of in {"": recipe, **variants}.items():
-            own = told_of.model_copy(update={"expected": None}) if fetches or _is_here(told_of) else told_of
+            here = fetches or _is_here(told_of)
+            own = told_of.model_copy(update={"expected": None if here else counted_with(told_of)})
             key = digest({name: own.model_dump(mode="json")[name] for name in ON_DATA})
             new = key not in rehearsed
             if new:

@@ -74,7 +74,7 @@ def load_prompt(name: str, override: str | Path | None = None, examples: str | P
 
     Raises RecipeError for a name or file that is not there.
     """
-    text = _own(override) if override is not None else _shipped(name)
+    text = _filled_in(_own(override), override, name) if override is not None else _shipped(name)
     parts = _SEPARATOR.split(text, maxsplit=1)
     system, user = parts if len(parts) == 2 else ("", parts[0])
     shown = _own(examples) if examples is not None else _shipped(f"{name}.examples", "")
@@ -94,6 +94,14 @@ def _own(path: str | Path) -> str:
     if not path.exists():
         raise RecipeError(f"prompt file `{path}` does not exist; leave the key out to use the one that ships")
     return read_text(path, "prompt file")
+
+
+def _filled_in(text: str, path: str | Path, name: str) -> str:
+    """Return a prompt of the user's. Raises RecipeError where nothing is filled in: each call would ask the same."""
+    if not _MARK.search(text):
+        ours = " ".join(dict.fromkeys(m[0] for m in _MARK.finditer(_shipped(name))))
+        raise RecipeError(f"prompt file `{path}` has no mark that a problem is put into; ours for `{name}` has {ours}")
+    return text
 
 
 def _shipped(name: str, default: str | None = None) -> str:
