@@ -23,7 +23,7 @@ from orcamath.yaml_reader import read_yaml
 __all__ = ["write_starter"]
 
 TEMPLATE = """\
-# Your recipe. Run it:   orcamath run ${out} --limit 10     (ten seeds first: read what the agents write)
+# Your recipe. Run it:   orcamath run ${out} --limit 10 --until teach     (ten seeds first: read what the agents write)
 #                         orcamath run ${out}
 # Lines that begin with # and no blank can be uncommented. Everything left out has a default; `orcamath run` writes the
 # resolved recipe into runs/${name}/recipe.yaml, and `orcamath schema` prints what each setting does.

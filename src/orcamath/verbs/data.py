@@ -33,7 +33,7 @@ def init(
 
     for line in write_starter(out, seeds=seeds, teacher=teacher, base_url=base_url, student=student):
         say(line)
-    say(f"wrote {out}; next: orcamath doctor {out}, then orcamath run {out} --limit 10")
+    say(f"wrote {out}; next: orcamath doctor {out}, then orcamath run {out} --limit 10 --until teach")
 
 
 @app.command()
