@@ -29,7 +29,7 @@ class ServerSettings(Settings):
     """A server whose command is known; it must be installed beside, or `command` says where."""
     command: str | None = None
     """How to start the server. No shell reads it; `{model}`, `{name}` and `{port}` are put in, `{host}`, the address on which
-    it is to listen (127.0.0.1, or a cluster's node's own), and `{gpus}`, how many GPUs are at hand (1 where none is)."""
+    it is to listen (127.0.0.1), and `{gpus}`, how many GPUs are at hand (1 where none is)."""
     body: dict[str, Any] = Field(default_factory=dict)
     """Extra fields of every request's body, or other values of ours (see docs/training.md)."""
     start_timeout_s: float = Field(default=900.0, gt=0)
