@@ -10,9 +10,10 @@
 Every line that says `stage` is made once and found again by its digest, so running this from the top is resuming it.
 """
 
-from orcamath.errors import NotReady, RecipeError, ToReview
+from orcamath.errors import RecipeError, ToReview
 from orcamath.growth import first_lessons, grown_again, unmarked
-from orcamath.recipe_settings import Iteration, Recipe, practises
+from orcamath.measured import look_before_practice, measure, measure_base
+from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.sources.choosing import SeedsSettings, together
 from orcamath.spells import in_spells
 from orcamath.stages.agent import invent
@@ -22,7 +23,7 @@ from orcamath.stages.benchmarks import benchmarks
 from orcamath.stages.collect import collect
 from orcamath.stages.confirm import confirm
 from orcamath.stages.edit import edit
-from orcamath.stages.evaluate import EvaluateSettings, all_read, evaluate, turns_shown
+from orcamath.stages.evaluate import all_read
 from orcamath.stages.gate import gate
 from orcamath.stages.imitate import imitate
 from orcamath.stages.judge import judge
@@ -30,7 +31,6 @@ from orcamath.stages.learn import learn
 from orcamath.stages.online import RoundsSettings, online
 from orcamath.stages.practice import practise
 from orcamath.stages.preferences import prefer
-from orcamath.stages.readiness import ReadinessFacts, ReadinessSettings, readiness
 from orcamath.stages.reask import reask
 from orcamath.stages.seeds import gather
 from orcamath.stages.start_from import StartSettings, lessons_from, problems_from, verdicts_from
@@ -62,14 +62,12 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
     tests = shop.stage(unseen, recipe.unseen, tests, lessons)
 
     for n_shown in recipe.base_shown:
-        _measure_base(n_shown, recipe, shop, lessons, tests)
+        measure_base(n_shown, recipe, shop, lessons, tests)
 
     # Iteration 1: imitate the teacher
     trained = shop.stage(imitate, recipe.imitate, lessons, tools.base(recipe.student))
-    _measure("M1", 1, recipe, shop, trained, tests)
-
-    if recipe.readiness is not None and practises(recipe):
-        _look_before(recipe.readiness, recipe, shop, lessons, trained, tests)
+    measure("M1", 1, recipe, shop, trained, tests)
+    look_before_practice(recipe, shop, lessons, trained, tests)
 
     # Iterations 2, 3, …: practise, be judged, learn from right and wrong answers
     first, rounds = trained, list[Round]()
@@ -83,7 +81,7 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
         else:
             reference = first if recipe.reference == "first" else trained
             trained = _iterate(number, step, recipe, shop, lessons, trained, reference, rounds)
-        _measure(f"M{number}", number, recipe, shop, trained, tests)
+        measure(f"M{number}", number, recipe, shop, trained, tests)
     return shop.measured
 
 
@@ -121,21 +119,6 @@ def _reviewed(recipe: Recipe, taught: Artifact, shop: Workshop) -> Artifact:
             f"`orcamath view RUN` all, and both mark what is bad. `{shop.reviewers.goes_on}` leaves that out and goes on"
         )
     return unmarked(shop, taught)
-
-
-def _look_before(
-    settings: ReadinessSettings, recipe: Recipe, shop: Workshop, lessons: Artifact, trained: Artifact, tests: Artifact
-) -> None:
-    """See on problems held apart whether practice has something to find, and stop where it has not and the recipe says so."""
-    measured = [_scored("M1 apart", settings.evaluate, recipe, shop, trained, tests)]
-    if settings.more_sft is not None:
-        more = shop.stage(imitate.of("once more"), settings.more_sft, lessons, shop.tools.model_of(trained))
-        measured.append(_scored("M1 once more", settings.evaluate, recipe, shop, more, tests))
-    found = shop.stage(readiness, settings, measured).said(ReadinessFacts)
-    if settings.policy == "stop" and not found.ready:
-        raise NotReady(
-            f"not ready to practise: {'; '.join(found.warnings)}. All is kept; `--set readiness.policy=report` goes on"
-        )
 
 
 def _play(
@@ -183,7 +166,7 @@ def _from_verdicts(start: StartSettings, recipe: Recipe, shop: Workshop, tests: 
     base = shop.tools.base(recipe.student)
     verdicts = shop.stage(verdicts_from, start)
     trained = _learn(2, step, shop, verdicts, verdicts, base, base)
-    _measure("M2", 2, recipe, shop, trained, tests)
+    measure("M2", 2, recipe, shop, trained, tests)
     return shop.measured
 
 
@@ -199,25 +182,3 @@ def _learn(
     """Build q+ and q− and train on them."""
     preferences = shop.stage(prefer.of(number), step.preferences, practised, verdicts)
     return shop.stage(learn.of(number), step.learn, preferences, student, reference, shop.tools.loss(step.learn.loss))
-
-
-def _measure_base(n_shown: int, recipe: Recipe, shop: Workshop, lessons: Artifact, tests: Artifact) -> None:
-    """Greedy answers of the untrained base, after so many worked lessons."""
-    base = shop.tools.base(recipe.student)
-    chat, pose = shop.tools.player(recipe.student, base, examples=turns_shown(lessons, n_shown))
-    judged_by = shop.tools.judge(recipe, on_benchmarks=True)
-    settings = recipe.evaluate.model_copy(update={"samples": 1})
-    scored = shop.stage(evaluate.of(f"base {n_shown}"), settings, tests, chat, pose, judged_by)
-    shop.measure(f"M0, {n_shown} shown" if n_shown else "M0", 0, None, scored)
-
-
-def _measure(name: str, iteration: int, recipe: Recipe, shop: Workshop, trained: Artifact, tests: Artifact) -> None:
-    """Greedy answers on the held-out benchmarks, judged against gold (one model call an answer)."""
-    shop.measure(name, iteration, trained, _scored(name, recipe.evaluate, recipe, shop, trained, tests))
-
-
-def _scored(
-    name: str, how: EvaluateSettings, recipe: Recipe, shop: Workshop, trained: Artifact, tests: Artifact
-) -> Artifact:
-    chat, pose = shop.tools.player(recipe.student, shop.tools.model_of(trained))
-    return shop.stage(evaluate.of(name), how, tests, chat, pose, shop.tools.judge(recipe, on_benchmarks=True))

@@ -64,6 +64,7 @@ LAYERS = [
         "outline",
         "workshop",
         "growth",
+        "measured",
         "spells",
         "recipe",
         "experiment",

@@ -96,13 +96,15 @@ def test_each_node_with_gpus_serves_the_student_from_the_first_sample_to_the_las
     assert next(tmp_path.glob("student-server-*.log")).read_text().startswith("http://127.0.0.1:")
 
 
-@pytest.mark.parametrize("lost", ["worker", "node"])
-def test_where_a_server_is_lost_with_its_worker_or_its_node_the_samples_come_all_the_same(
+@pytest.mark.parametrize("lost", ["server", "worker", "node"])
+def test_where_a_server_is_lost_alone_or_with_its_worker_or_its_node_the_samples_come_all_the_same(
     engine: RayEngine, cluster: Any, with_gpus: list[Any], tmp_path: Path, lost: str
 ) -> None:
     replies = student(engine, tmp_path, f"{FAKE} --faults '{SLOW}'")(asked(200))
     came = [next(iter(replies)) for _ in range(10)]
-    if lost == "worker":
+    if lost == "server":
+        os.kill(min(servers()), signal.SIGKILL)
+    elif lost == "worker":
         os.kill(min(actors("Worker")), signal.SIGKILL)
     else:
         cluster.remove_node(with_gpus[0], allow_graceful=False)

@@ -25,14 +25,19 @@ LOOK = ReadinessSettings(evaluate=EvaluateSettings(benchmarks=("dev",), samples=
 
 def scored(folder: Path, answers: Sequence[str]) -> Artifact:
     """A measured student: a word a problem, a letter an answer, `r` right; the greedy one first."""
+    common = {"benchmark": "dev", "text": "", "final_answer": "", "gold": "1", "by": "rules"}
     rows = [
         Scored(
-            problem_id=f"p{i}", benchmark="dev", draw=draw, text="", final_answer="", gold="1",
-            outcome="agrees" if letter == "r" else "disagrees", by="rules", finish_reason="stop", n_tokens=1,
+            problem_id=f"p{i}",
+            draw=draw,
+            outcome="agrees" if letter == "r" else "disagrees",
+            finish_reason="stop",
+            n_tokens=1,
+            **common,
         )
         for i, word in enumerate(answers)
         for draw, letter in enumerate(word)
-    ]  # fmt: skip
+    ]
     return sealed(folder, "evaluate", scored=rows)
 
 
@@ -86,7 +91,7 @@ SMALL = [
     "practice.max_new_tokens=12",
     "learn.negative_only=true",
     "readiness={evaluate: {benchmarks: [dev], samples: 2, temperature: 1.0}, more_sft: {train_steps: 2}}",
-]  # fmt: skip
+]
 
 
 def labels(folder: RunFolder) -> list[str]:

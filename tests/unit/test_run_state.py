@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import orcamath.measured
 import orcamath.outline
 import orcamath.recipe
 from orcamath.commands.runs import commands_of
@@ -211,7 +212,8 @@ def test_outline_follows_the_recipe(overrides: list[str], some: list[str]) -> No
 
 
 def test_every_stage_that_the_recipe_names_is_in_the_outline() -> None:
-    named = {s.name for s in vars(orcamath.recipe).values() if isinstance(s, Stage)}
-    assert {"gate", "practice", "learn", "evaluate"} <= named
+    told_of = [*vars(orcamath.recipe).values(), *vars(orcamath.measured).values()]
+    named = {s.name for s in told_of if isinstance(s, Stage)}
+    assert {"gate", "practice", "learn", "evaluate", "readiness"} <= named
     told = inspect.getsource(orcamath.outline)
     assert {name for name in named if name not in told} == set()

@@ -1,6 +1,9 @@
 """A student behind a server: started when needed, checked by name, stopped after the last sample."""
 
 import json
+import os
+import signal
+import subprocess
 import sys
 import time
 import urllib.request
@@ -10,7 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
-from orcamath.backends.student_server import ServedThere, ServerSettings, StudentServer
+from orcamath.backends.student_server import ServedThere, ServerLost, ServerSettings, StudentServer
 from orcamath.errors import ModelError, RecipeError
 from orcamath.ports import Reply, Request, Sampling, Usage
 from orcamath.settings import ModelSettings
@@ -122,8 +125,8 @@ def test_a_server_that_is_not_this_students_is_refused(tmp_path: Path, command: 
     assert says in str(caught.value)
 
 
-def test_what_a_server_started_ends_with_it(tmp_path: Path) -> None:
-    """A worker that does not listen to SIGTERM, as an engine's that hangs in a kernel."""
+def with_a_deaf_worker(tmp_path: Path) -> str:
+    """Return the command of a server with a worker that does not listen to SIGTERM, as an engine's that hangs in a kernel."""
     worker = tmp_path / "worker.py"
     worker.write_text(
         "import os, pathlib, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -136,13 +139,68 @@ def test_what_a_server_started_ends_with_it(tmp_path: Path) -> None:
         f"while not pathlib.Path({str(tmp_path / 'pid')!r}).exists(): time.sleep(0.01)\n"
         "import runpy; sys.argv[0] = 'orcamath.testing'; runpy.run_module('orcamath.testing', run_name='__main__')\n"
     )
-    command = f"{sys.executable} {server} --reply hello --port {{port}} --models {{name}} {{model}}"
+    return f"{sys.executable} {server} --reply hello --port {{port}} --models {{name}} {{model}}"
+
+
+def test_what_a_server_started_ends_with_it(tmp_path: Path) -> None:
+    command = with_a_deaf_worker(tmp_path)
     assert len(list(student(tmp_path, command)([Request(token_ids=(1,))]))) == 1
     pid = int((tmp_path / "pid").read_text())
     end = time.monotonic() + 20
     while _is_alive(pid):
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from orcamath.backends import served, student_server
+from orcamath.stages.serving import ServerSettings
+served._STOP_S = 1.0
+folder = Path(sys.argv[1])
+student = student_server.StudentServer(ServerSettings(command=sys.argv[2]), folder / "model", "weights-0123456789abcdef")
+student.stay(folder / "lock")
+(folder / "up").touch()
+time.sleep(300)
+"""
+
+
+def test_a_server_whose_holder_was_killed_with_its_children_leaves_nothing_and_the_next_one_waits_for_that(
+    tmp_path: Path,
+) -> None:
+    """A cluster ends an actor so: itself and its children by SIGKILL, which leaves an engine's own workers with the GPU."""
+    model = student(tmp_path, with_a_deaf_worker(tmp_path))
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path), model.settings.line()])
+    end = time.monotonic() + 60
+    while not (tmp_path / "up").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    deaf = int((tmp_path / "pid").read_text())
+    (tmp_path / "pid").unlink()
+    children = Path(f"/proc/{holder.pid}/task/{holder.pid}/children").read_text().split()
+    for pid in (holder.pid, *map(int, children)):
+        os.kill(pid, signal.SIGKILL)
+    holder.wait()
+    assert _is_alive(deaf)
+    model.stay(tmp_path / "lock")
+    assert not _is_alive(deaf)
+    (reply,) = model([Request(token_ids=(1,))])
+    assert reply.text == "hello"
+    model.close()
+
+
+def test_a_server_that_ends_while_it_is_asked_is_said_to_be_lost(tmp_path: Path) -> None:
+    faults = '{"latency_s": 0.2}'
+    model = student(tmp_path, f"{FAKE} {{name}} {{model}} --faults '{faults}'", concurrency=4)
+    model.stay(tmp_path / "lock")
+    replies = model([Request(token_ids=(1, 2), draw=d) for d in range(40)])
+    next(replies)
+    assert model._up is not None
+    model._up.server.process.kill()
+    with pytest.raises(ServerLost, match="ended with code -9"):
+        list(replies)
+    model.close()
 
 
 def _is_alive(pid: int) -> bool:

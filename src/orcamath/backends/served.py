@@ -5,7 +5,6 @@ alone reach it.
 """
 
 import contextlib
-import ctypes
 import os
 import shlex
 import signal
@@ -15,15 +14,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import orjson
 
 from orcamath.errors import ModelError
+from orcamath.store.locks import wait_for
 
-__all__ = ["Serving", "free_port", "lacking", "served_here"]
+__all__ = ["Served", "Serving", "free_port", "lacking", "served_here"]
 
 _PLACES = ("{model}", "{name}", "{port}")
 """What a command must hold; `{host}` and `{gpus}` it may."""
@@ -31,6 +31,23 @@ LOOPBACK = "127.0.0.1"
 _DEVICES = Path("/proc/driver/nvidia/gpus")
 _LAST_LINES = 20
 _STOP_S = 20.0
+_WATCH = """
+import os, signal, sys, time
+if os.fork():
+    os._exit(0)
+group, patience = int(sys.argv[1]), float(sys.argv[2])
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.stdin.buffer.read()  # until who started this is gone, or is done with it
+try:
+    os.killpg(group, signal.SIGTERM)
+    until = time.monotonic() + patience
+    while time.monotonic() < until:
+        os.killpg(group, 0)
+        time.sleep(0.05)
+    os.killpg(group, signal.SIGKILL)
+except (ProcessLookupError, PermissionError):
+    pass
+"""
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """A proxy of the environment is not for a server of our own."""
 
@@ -53,11 +70,27 @@ def lacking(command: str) -> list[str]:
     return [place for place in _PLACES if place not in command]
 
 
-@contextlib.contextmanager
-def served_here(serving: Serving, log: Path) -> Iterator[str]:
-    """Lend the address (`http://…/v1`) of a server that is well and serves that name; what it prints goes to `log`.
+class Served(NamedTuple):
+    """A server that runs."""
 
-    Raises ModelError where it does not start.
+    url: str
+    """Its address, `http://…/v1`."""
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @property
+    def ended(self) -> str:
+        """How it ended, with its last words; empty while it runs."""
+        code = self.process.poll()
+        return "" if code is None else f"ended with code {code}:\n{_tail(self.log)}"
+
+
+@contextlib.contextmanager
+def served_here(serving: Serving, log: Path, lock: Path | None = None) -> Iterator[Served]:
+    """Lend a server that is well and serves that name; what it prints goes to `log`.
+
+    It ends with this process, however that ends, and all that it started with it. `lock`: a file that is held until all of it is
+    gone, and waited for; who comes after a process that died finds its GPUs free. Raises ModelError where it does not start.
     """
     port = free_port()
     values = {
@@ -70,29 +103,52 @@ def served_here(serving: Serving, log: Path) -> Iterator[str]:
     words = shlex.split(serving.command)
     for mark, value in values.items():
         words = [word.replace(mark, value) for word in words]
-    url = f"http://{LOOPBACK}:{port}/v1"
-    with log.open("wb") as out:
+    with contextlib.ExitStack() as ends:
+        held = [] if lock is None else [ends.enter_context(wait_for(lock, "start the student's server")).fileno()]
         try:
-            server = subprocess.Popen(
-                words, stdout=out, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_end_with_parent
-            )
+            out = ends.enter_context(log.open("wb"))
+            process = subprocess.Popen(words, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
         except OSError as e:
             raise ModelError(f"the student's server cannot be started: {e}. `practice.server.command` names it") from e
-        try:
-            _wait(server, serving, url, log)
-            yield url
-        finally:
-            _stop(server)
+        server = Served(f"http://{LOOPBACK}:{port}/v1", process, log)
+        ends.callback(_stop, process)
+        ends.enter_context(_watched(process.pid, held))
+        _wait(server, serving)
+        yield server
 
 
-def _wait(server: "subprocess.Popen[bytes]", serving: Serving, url: str, log: Path) -> None:
+@contextlib.contextmanager
+def _watched(group: int, held: Sequence[int]) -> Iterator[None]:
+    """Have a process of its own end the server's whole group once this one is gone: what a server started holds the GPU too.
+
+    It is nobody's child, since some end a process's children together with it, by a signal that lets none tidy up.
+    """
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        watcher = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _WATCH, str(group), str(_STOP_S)],
+            stdin=subprocess.PIPE,
+            stdout=nowhere,
+            stderr=nowhere,
+            pass_fds=held,
+            start_new_session=True,
+        )
+    watcher.wait()  # the one that stays was forked off
+    assert watcher.stdin is not None
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            watcher.stdin.close()
+
+
+def _wait(server: Served, serving: Serving) -> None:
     """Return once the server is healthy and serves these weights. Raises ModelError."""
     until = time.monotonic() + serving.wait_s
-    while (names := _served(url)) is None:
-        if server.poll() is not None:
-            raise ModelError(f"the student's server ended with code {server.returncode}:\n{_tail(log)}")
+    while (names := _served(server.url)) is None:
+        if ended := server.ended:
+            raise ModelError(f"the student's server {ended}")
         if time.monotonic() > until:
-            raise ModelError(f"the student's server was not healthy within {serving.wait_s:g} s:\n{_tail(log)}")
+            raise ModelError(f"the student's server was not healthy within {serving.wait_s:g} s:\n{_tail(server.log)}")
         time.sleep(0.05)
     if serving.name not in names:
         raise ModelError(
@@ -122,13 +178,6 @@ def free_port() -> int:
     with socket.socket() as s:
         s.bind((LOOPBACK, 0))
         return int(s.getsockname()[1])
-
-
-def _end_with_parent() -> None:
-    """Have the kernel end the server when this process is killed: it would hold the GPU (Linux only)."""
-    if sys.platform == "linux":
-        pr_set_pdeathsig = 1
-        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def _stop(server: "subprocess.Popen[bytes]") -> None:

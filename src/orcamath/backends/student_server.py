@@ -9,24 +9,38 @@ On a cluster each of the nodes with the most GPUs starts one of its own (`Served
 A server keeps no fixed chunks, so equal weights give equal samples only in distribution; each is remembered all the same.
 """
 
+import os
 import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from orcamath.backends.openai_compatible import OpenAICompatible
-from orcamath.backends.served import Serving, lacking, served_here
-from orcamath.errors import ModelError, RecipeError
+from orcamath.backends.served import Served, Serving, lacking, served_here
+from orcamath.errors import ModelError, RecipeError, WireDown
 from orcamath.ports import Replies, Reply, Request
 from orcamath.settings import ModelSettings
 from orcamath.stages.serving import ServerSettings
+from orcamath.store.room import own_folder
 
-__all__ = ["ServedThere", "StudentServer"]
+__all__ = ["ServedThere", "ServerLost", "StudentServer"]
 
 NEUTRAL = {"top_k": -1, "min_p": 0.0, "repetition_penalty": 1.0}
 """What servers otherwise take from a model's generation_config or from their own defaults."""
+
+
+class ServerLost(WireDown):
+    """The student's server ended while it was asked."""
+
+
+class _Up(NamedTuple):
+    """A server, and who asks it."""
+
+    server: Served
+    chat: OpenAICompatible
 
 
 class StudentServer:
@@ -55,7 +69,7 @@ class StudentServer:
         if missing := lacking(settings.line()):
             raise RecipeError(f"`practice.server.command` lacks {', '.join(missing)}: {settings.line()}")
         self._stays = ExitStack()
-        self._up: OpenAICompatible | None = None
+        self._up: _Up | None = None
 
     def __call__(self, requests: Iterable[Request]) -> Replies:
         """Answer the requests; the server runs from the first to the last, or for as long as it is to stay."""
@@ -63,14 +77,21 @@ class StudentServer:
         first = next(source, None)
         if first is None:
             return
-        up = nullcontext(self._up) if self._up is not None else self._served()
-        with up as chat, closing(chat(chain([first], source))) as replies:
-            for reply in replies:
-                yield self._closed(reply)
+        with nullcontext(self._up) if self._up is not None else self._served() as up:
+            try:
+                with closing(up.chat(chain([first], source))) as replies:
+                    for reply in replies:
+                        if reply.error is not None and (ended := up.server.ended):
+                            raise ServerLost(f"the student's server {ended}")
+                        yield self._closed(reply)
+            except WireDown as e:
+                if ended := up.server.ended:
+                    raise ServerLost(f"the student's server {ended}") from e
+                raise
 
-    def stay(self) -> None:
-        """Start the server, and have it run until `close`. Raises ModelError where it does not start."""
-        self._up = self._stays.enter_context(self._served())
+    def stay(self, lock: Path) -> None:
+        """Start the server, and have it run until `close`; `lock` as `served_here` has it. Raises ModelError."""
+        self._up = self._stays.enter_context(self._served(lock))
 
     def close(self) -> None:
         """Stop a server that stayed."""
@@ -78,13 +99,13 @@ class StudentServer:
         self._stays.close()
 
     @contextmanager
-    def _served(self) -> Iterator[OpenAICompatible]:
+    def _served(self, lock: Path | None = None) -> "Iterator[_Up]":
         serving = Serving(self.settings.line(), self.model, self.name, self.settings.start_timeout_s)
-        with served_here(serving, self.log) as base_url:
-            yield OpenAICompatible(
+        with served_here(serving, self.log, lock) as server:
+            chat = OpenAICompatible(
                 ModelSettings(
                     model=self.name,
-                    base_url=base_url,
+                    base_url=server.url,
                     api_key_env=None,
                     concurrency=self.settings.concurrency,
                     timeout_s=self.settings.timeout_s,
@@ -92,6 +113,7 @@ class StudentServer:
                     options={"fingerprint": self.fingerprint},
                 )
             )
+            yield _Up(server, chat)
 
     def _closed(self, reply: Reply) -> Reply:
         """Put the end-of-sequence id where the sample ended by itself, and nowhere else."""
@@ -123,6 +145,10 @@ class ServedThere:
                 f"`{self.model}` is not on the node that is to serve it: `store` has to lie where all nodes see it"
             )
         log = self.logs / f"student-server-{socket.gethostname()}.log"
+        if log.exists():
+            log.replace(log.with_suffix(".before.log"))  # says why the last one ended
+        if os.environ.get("OMP_NUM_THREADS") == "1":  # put there for actors by their share of a CPU
+            del os.environ["OMP_NUM_THREADS"]
         served = StudentServer(self.settings, self.model, self.fingerprint, ends=self.ends, log=log)
-        served.stay()
+        served.stay(own_folder() / f"serving-{os.getppid()}.lock")  # of this node, were there several on a machine
         return served

@@ -7,6 +7,7 @@ place may be gone with its node. Keys are read from the environment of each node
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from orcamath import __version__
+from orcamath.backends.student_server import ServerLost
 from orcamath.cluster.ray_errors import our_own, reason
 from orcamath.cluster.settings import EngineSettings
 from orcamath.cluster.spread import News
@@ -35,8 +37,8 @@ __all__ = ["Connection", "Hired", "RayCrew", "shared_out"]
 NEWS_S = 1.0
 SETTLE_S = 120.0
 """In which workers give back what they leased; then it counts as spent."""
-MAX_HIRED = 8
-"""Workers in a row that may die before they have opened their model."""
+MAX_HIRED = 4
+"""How often in a row a worker may be hired again that died before it had opened its model."""
 UNPLACED_S = 5.0
 """After which those that have no place yet do not keep the others from beginning."""
 HALTING = "halting"
@@ -104,7 +106,7 @@ class RayCrew:
         self._actors: dict[int, ActorHandle] = {}
         self._joining: dict[ObjectRef, _Joining] = {}
         self._ready: set[int] = set()
-        self._died_opening = 0
+        self._died_opening = Counter[int]()
         self._lost: OrcamathError | None = None
         """Why the last worker that was left out could not take its place."""
         try:
@@ -167,18 +169,15 @@ class RayCrew:
                 raise cause from None
             self._lose(worker, cause)
         except self._ray.exceptions.RayError as e:  # its node went meanwhile
-            self._died_opening += 1
-            if self._died_opening <= MAX_HIRED:
+            self._died_opening[worker] += 1
+            if self._died_opening[worker] <= MAX_HIRED:
                 self._replace(worker, e)
                 return
-            died = ModelError(f"workers die before they have opened their model; the last: {reason(e)}")
-            if not self._ready:
-                raise died from e
-            self._died_opening = 0
-            self._lose(worker, died)
+            del self._died_opening[worker]
+            self._lose(worker, ModelError(f"workers die before they have opened their model; the last: {reason(e)}"))
         else:
             if joining.opened:
-                self._died_opening = 0
+                del self._died_opening[worker]
                 self._ready.add(worker)
             else:
                 told = self._actors[worker].begin.remote(self._stage, self.price)
@@ -251,6 +250,8 @@ class RayCrew:
         if not isinstance(message, BaseException):
             return News(worker, tuple(message))
         del self._busy[stream]
+        if isinstance(message, ServerLost):
+            return News(worker, died=self._replace(worker, message))
         if not isinstance(message, NodeFull):
             return News(worker, raised=message)
         self._lose(worker, message)  # the others have room

@@ -33,8 +33,11 @@ WITH_WEIGHTS, WITHOUT = 0.5, 0.01
 """Of a CPU, that a worker asks for. One that waits for an endpoint keeps its place all through a run, and needs hardly any."""
 MOST_CLIENTS = 32
 """Actors of an endpoint: one makes hundreds of calls at once, and those of a node share a folder of 64 shards."""
-WAVES = 8
-"""A block of single calls is so many times what a worker has in flight: few workers wait for the last call of theirs."""
+WAVES, SERVED_WAVES = 8, 4
+"""A block of single calls is so many times what a worker has in flight: few workers wait for the last call of theirs. A server of
+a node's own has hundreds in flight, and with too many waves few blocks are left for the others."""
+MOST_SHARDS = 64
+"""Workers that a node's folder of shards has room for."""
 OWN: dict[str, object] = {"object_store_memory": 200_000_000, "include_dashboard": False}
 """Of a cluster that begins with us. It listens on the machine's address, and who reaches it can run code (docs/scale.md)."""
 
@@ -45,10 +48,11 @@ def connected(settings: EngineSettings) -> Iterator[ModuleType]:
 
     Raises RecipeError without the extra or for a Ray client's address, ModelError where there is no cluster.
     """
-    if (settings.address or "").startswith("ray://"):
+    address = os.environ.get("RAY_ADDRESS", "") if settings.address == "auto" else settings.address or ""
+    if address.startswith("ray://"):
         raise RecipeError(
-            f"`--address {settings.address}` is a Ray client's, which keeps no books for its workers: run on a node of the "
-            f"cluster with `--address auto`, or hand the command in by `ray job submit`"
+            f"`{address}` (`--address`, or RAY_ADDRESS) is a Ray client's, which keeps no books for its workers: run on a "
+            f"node of the cluster with `--address auto`, or hand the command in by `ray job submit`"
         )
     try:
         import ray
@@ -114,7 +118,7 @@ class RayEngine:
             return chat
         if open_there is not None:
             return Spread(
-                chat, lambda: self._crew(settings, chat, self._servers(open_there)), WAVES * settings.concurrency
+                chat, lambda: self._crew(settings, chat, self._servers(open_there)), SERVED_WAVES * settings.concurrency
             )
         at_once = max(1, settings.concurrency // self._players(settings, chat).n)
         return Spread(chat, lambda: self._crew(settings, chat, self._players(settings, chat)), WAVES * at_once)
@@ -127,6 +131,7 @@ class RayEngine:
             return Hired(min(n, settings.concurrency, MOST_CLIENTS), self.open_chat, WITHOUT, environment=ONE_THREAD)
         # known once: where all GPUs are lost, no successor computes on a CPU what the others computed on one
         gpus = min(1, there.get("GPU", 0))
+        n = min(n, MOST_SHARDS * max(1, sum(node["Alive"] for node in self.ray.nodes())))
         return Hired(n, self.open_chat, WITH_WEIGHTS, gpus, stays=False, environment=ONE_THREAD)
 
     def _servers(self, open_there: Callable[[ModelSettings], Chat]) -> Hired:

@@ -49,14 +49,17 @@ def trained_over_nodes(ray: ModuleType, train_part: TrainPart, wait_s: float) ->
         said = ray.remote(_Said).options(**here).remote()
         fit = ray.remote(_fit).options(**here, max_retries=0, runtime_env=ONE_THREAD)
         fitting = fit.remote(str(job), processes, on_gpus, train_part, said)
-        begun, told, over = time.monotonic(), False, False
+        heard, told, over = time.monotonic(), False, False
         try:
             while not over:
                 over = bool(ray.wait([fitting], timeout=TOLD_S)[0])
                 for line in ray.get(said.take.remote()):
-                    told = True
+                    heard, told = time.monotonic(), True
                     yield line
-                if not told and time.monotonic() - begun > WAITS_S:
+                silent = time.monotonic() - heard
+                if silent > wait_s:  # a lost node's places may be gone for good, and Ray waits for them without end
+                    _enough(ray, processes, wait_s, on_gpus=on_gpus)
+                if silent > WAITS_S and not told:
                     told = True
                     log_of.warning("training waits for %d places; free are %s", processes, ray.available_resources())
             log.write_text(ray.get(fitting))
@@ -79,23 +82,35 @@ def _places(ray: ModuleType, processes: int, wait_s: float) -> bool:
     from ray.autoscaler.sdk import request_resources
 
     gpus: bool = ray.cluster_resources().get("GPU", 0) > 0
-    place, a_unit = ("GPU", 1) if gpus else ("CPU", A_CPU)
-    until, asked = time.monotonic() + wait_s, False
+    if not gpus:
+        log_of.warning("no node of the cluster has a GPU now: training on CPUs")
+    place, until, asked = {"GPU": 1.0} if gpus else {"CPU": 1 / A_CPU}, time.monotonic() + wait_s, False
     try:
-        while processes > (there := ray.cluster_resources().get(place, 0)) * a_unit:
+        while processes > _there(ray, on_gpus=gpus):
             if time.monotonic() > until:
-                has = f"{there:g} GPUs" if gpus else f"{there:g} CPUs, a place for two on each"
-                raise ModelError(
-                    f"`processes: {processes}` find no place: the cluster has {has}, after {wait_s:.0f} s. Set `processes` to "
-                    f"fewer, or add nodes"
-                )
-            request_resources(bundles=[{place: 1 / a_unit}] * processes)
+                _enough(ray, processes, wait_s, on_gpus=gpus)
+            request_resources(bundles=[place] * processes)
             asked = True
             time.sleep(TOLD_S)
     finally:
         if asked:  # it stands until it is taken back
             request_resources(bundles=[])
     return gpus
+
+
+def _there(ray: ModuleType, *, on_gpus: bool) -> float:
+    """Return how many places the cluster has, used or free."""
+    there = ray.cluster_resources()
+    return float(there.get("GPU", 0) if on_gpus else A_CPU * there.get("CPU", 0))
+
+
+def _enough(ray: ModuleType, processes: int, wait_s: float, *, on_gpus: bool) -> None:
+    if processes > (there := _there(ray, on_gpus=on_gpus)):
+        has = f"{there:g} GPUs" if on_gpus else f"{there / A_CPU:g} CPUs, a place for two on each"
+        raise ModelError(
+            f"`processes: {processes}` find no place: the cluster has {has}, after {wait_s:.0f} s. Set `processes` to fewer, or "
+            f"add nodes; run again to go on"
+        )
 
 
 class _Said:

@@ -7,7 +7,6 @@ the next worker of the run on this node finds it. Shards lie in a folder of the 
 import os
 import shutil
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from orcamath.ports import Chat, Closing, Reply, Request
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
 from orcamath.store.ledger import Ledger
+from orcamath.store.room import own_folder
 from orcamath.store.under_way import stage_under_way, under_way
 
 __all__ = ["NodeFull", "Worker", "shards_of"]
@@ -34,6 +34,15 @@ class NodeFull(DiskFull):
 
 
 @contextmanager
+def _this_node() -> Iterator[None]:
+    """Say of which machine the system said no."""
+    try:
+        yield
+    except OSError as e:
+        raise ModelError(f"on the node {socket.gethostname()}: {e}") from e
+
+
+@contextmanager
 def _this_disk() -> Iterator[None]:
     """Say of which machine a disk is full: the driver's has a budget to write."""
     try:
@@ -44,14 +53,7 @@ def _this_disk() -> Iterator[None]:
 
 def shards_of(name: str) -> Path:
     """Return this node's folder for shards of that name, closed to others. Raises ModelError where it is another's."""
-    folder = Path(tempfile.gettempdir()) / f"orcamath-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    found = folder.lstat()
-    if folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise ModelError(
-            f"`{folder}` is not a folder of this user alone (mode 700): remove it, or set TMPDIR on this node"
-        )
-    return folder / name
+    return own_folder() / name
 
 
 class Worker:
@@ -88,10 +90,18 @@ class Worker:
             )
         if os.path.isdir(folder):  # noqa: PTH112 (a path of another machine)
             os.chdir(folder)
-        chat = self._open_chat(settings)
-        if chat.fingerprint != fingerprint:
-            raise ModelError(f"`{settings.model or settings.backend}` on this node is another model than the driver's")
-        self.ledger, self._chat = Ledger(shards_of(shards)), chat
+        with ExitStack() as undone, _this_node():
+            self.ledger = Ledger(shards_of(shards))
+            undone.callback(self.ledger.close)
+            chat = self._open_chat(settings)
+            if isinstance(chat, Closing):
+                undone.callback(chat.close)
+            if chat.fingerprint != fingerprint:
+                raise ModelError(
+                    f"`{settings.model or settings.backend}` on this node is another model than the driver's"
+                )
+            undone.pop_all()
+        self._chat = chat
         return os.getpid()
 
     def begin(self, stage: str | None, price: Price | None) -> None:

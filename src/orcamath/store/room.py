@@ -7,9 +7,12 @@ import os
 import re
 import resource
 import sqlite3
+import tempfile
 from pathlib import Path
 
-__all__ = ["network_type", "room_bytes"]
+from orcamath.errors import ModelError
+
+__all__ = ["network_type", "own_folder", "room_bytes"]
 
 _NETWORK = frozenset(
     "9p afs beegfs ceph cifs fuse.ceph fuse.glusterfs fuse.juicefs fuse.s3fs fuse.sshfs gpfs lustre nfs nfs4 smb3 smbfs".split()
@@ -47,3 +50,15 @@ def room_bytes(path: Path, db: sqlite3.Connection | None) -> int:
         )
         room = min(room, (most - used) * page)
     return max(room, 0)
+
+
+def own_folder() -> Path:
+    """Return a folder of this user's alone on this machine's own disk. Raises ModelError where it is another's."""
+    folder = Path(tempfile.gettempdir()) / f"orcamath-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise ModelError(
+            f"`{folder}` is not a folder of this user alone (mode 700): remove it, or set TMPDIR on this node"
+        )
+    return folder

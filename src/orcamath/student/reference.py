@@ -116,7 +116,9 @@ def _opened(folder: Path, name: str) -> "Iterator[_File]":
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "reference.sqlite"
     with explained(path, "the file of reference log-probs"), closing(connect(path, timeout=60.0)) as db:
-        db.execute("PRAGMA journal_mode=WAL")
+        db.execute(
+            "PRAGMA journal_mode=DELETE"
+        )  # other runs of this store may write from other machines: locks are enough
         db.execute("CREATE TABLE IF NOT EXISTS logprobs (key BLOB PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID")
         yield _File(db, name)
 
