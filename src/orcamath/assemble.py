@@ -125,9 +125,11 @@ class Assembled:
         from orcamath.backends.student_server import ServedThere, StudentServer
 
         logs = self.store.root.resolve()
-        here = StudentServer(server, model.path, model.fingerprint, ends=ends, log=logs / "student-server.log")
-        there = ServedThere(server, model.path.resolve(), model.fingerprint, ends, logs)
-        options = {"fingerprint": model.fingerprint}
+        # what a recipe adds to each request's body may change what is sampled
+        sampled_by = f"{digest(server.body)[:12]}-{model.fingerprint}" if server.body else model.fingerprint
+        here = StudentServer(server, model.path, sampled_by, ends=ends, log=logs / "student-server.log")
+        there = ServedThere(server, model.path.resolve(), sampled_by, ends, logs)
+        options = {"fingerprint": sampled_by}
         which = ModelSettings(
             backend="student_server", model=str(model.path), concurrency=server.concurrency, options=options
         )

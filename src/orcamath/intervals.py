@@ -151,7 +151,11 @@ def bootstrap_difference(
     items = two.mean(axis=0) - one.mean(axis=0)
     if items.min() < items.max():
         return _resampled(items, resamples, seed)
-    alike, others = float(items[0]), wilson(0, len(items)).high
+    return _as_far_as_others_may(float(items[0]), wilson(0, len(items)).high)
+
+
+def _as_far_as_others_may(alike: float, others: float) -> Interval:
+    """Return how far a share of others, each different by 1 at most either way, can move a mean."""
     return Interval(alike, alike - others * (1 + alike), alike + others * (1 - alike))
 
 
@@ -181,14 +185,27 @@ class Crossed(NamedTuple):
     families: int
     seeds: int
 
+    @property
+    def _alike(self) -> bool:
+        """Whether all families differ alike, so that resamples say nothing of how sure that is."""
+        return bool(np.ptp(self.resampled) == 0)
+
+    def _unseen(self, level: float) -> float:
+        """Return the largest share of families that may differ otherwise although none of these does (Wilson)."""
+        return wilson(0, self.families, NormalDist().inv_cdf((1 + level) / 2)).high
+
     def interval(self, level: float = 0.95) -> Interval:
-        """Percentile interval at a level."""
+        """Percentile interval at a level; where all families differ alike, as far as another might not."""
+        if self._alike:
+            return _as_far_as_others_may(self.difference, self._unseen(level))
         low, high = np.quantile(self.resampled, [(1 - level) / 2, (1 + level) / 2])
         return Interval(self.difference, float(low), float(high))
 
     @property
     def p(self) -> float:
         """Two-sided p that there is no difference, never below what the number of resamples can tell."""
+        if self._alike:  # as a coin that fell on one side for every family
+            return 1.0 if self.difference == 0 else min(1.0, 2 * 0.5**self.families)
         n = len(self.resampled)
         tail = min(int((self.resampled <= 0).sum()), int((self.resampled >= 0).sum()))
         return min(1.0, 2 * (tail + 1) / (n + 1))
@@ -196,6 +213,8 @@ class Crossed(NamedTuple):
     def smallest_visible(self, level: float = 0.95, power: float = 0.8) -> float:
         """Return the difference that an interval of that level would have excluded zero from, with that chance."""
         z = NormalDist().inv_cdf
+        if self._alike:
+            return self._unseen(level)
         return float(self.resampled.std()) * (z((1 + level) / 2) + z(power))
 
 

@@ -10,12 +10,14 @@ from orcamath.assemble import Assembled
 from orcamath.ports import Message, Reply, Request
 from orcamath.recipe_settings import Recipe
 from orcamath.running import run_recipe
-from orcamath.settings import ModelSettings
+from orcamath.settings import ModelSettings, StudentSettings
+from orcamath.stages.serving import ServerSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.ledger import Ledger
 from orcamath.store.locks import take
 from orcamath.store.run_folder import RunFolder
 from orcamath.workshop import UntilReached
+from tiny_student import tiny_folder
 
 
 def recipe(**judge: object) -> Recipe:
@@ -74,3 +76,18 @@ def test_a_model_that_cannot_be_closed_keeps_no_hold_of_the_ledger(tmp_path: Pat
     assert lock is not None
     lock.close()
     assert Ledger(tmp_path / "store" / "ledger").counts() == {"m": 1}
+
+
+def test_what_is_added_to_a_students_requests_is_part_of_who_answers(tmp_path: Path) -> None:
+    base = tiny_folder(tmp_path / "base")
+    tools = Assembled(Store(tmp_path / "store"))
+
+    def fingerprint(body: dict[str, object]) -> str:
+        server = ServerSettings(command="x {model} {name} {port}", body=body)
+        return tools.player(StudentSettings(), base, server).chat.fingerprint
+
+    assert fingerprint({}) == base.fingerprint
+    other = {fingerprint({"top_k": 20}), fingerprint({"top_k": 30})}
+    assert len(other) == 2
+    assert all(name.endswith(base.fingerprint) for name in other)  # under which the weights are served
+    tools.close()

@@ -103,6 +103,20 @@ def test_only_samples_of_its_own_place_a_problem_whatever_else_an_aim_says(tmp_p
     assert {p.id for p in made.read(Problem)} == {PROBLEMS["easy"].id, CHILD.id}
 
 
+def test_what_was_asked_about_something_is_not_asked_about_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To hide the number that its question told is to ask the problem it came from."""
+    hard = PROBLEMS["hard"]
+    asked = Problem.make(
+        hard.question, "ask_me_anything", "t", parents=("seed",), answer="7", answer_from="hidden_number"
+    )
+    monkeypatch.setitem(PROBLEMS, "hard", asked)
+    made = picked(tmp_path, which="too_hard")
+    assert [p.id for p in made.read(Problem)] == [PROBLEMS["slips"].id]
+    assert (asked.id, "grown_from_before") in [(r.item, r.reason) for r in made.read(Rejected)]
+
+
 def test_no_more_are_picked_than_wanted(tmp_path: Path) -> None:
     assert picked(tmp_path, which="too_hard", max_problems=1).count("problems") == 1
 

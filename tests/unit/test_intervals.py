@@ -178,7 +178,8 @@ def test_crossed_intervals_are_as_wide_as_what_moves_together() -> None:
     assert (wide.families, wide.seeds) == (20, 4)
     half = 1.96 * (0.25 / 20) ** 0.5  # 20 families are 20 tests
     assert wide.interval().high - wide.interval().low == pytest.approx(2 * half, rel=0.1)
-    assert narrow.interval() == pytest.approx((0.5, 0.5, 0.5))
+    others = wilson(0, 20).high  # all families gain alike; others may not
+    assert narrow.interval() == pytest.approx((0.5, 0.5 - 1.5 * others, 0.5 + 0.5 * others))
     assert wide.smallest_visible() == pytest.approx(2.8 * (0.25 / 20) ** 0.5, rel=0.05)
     by_seed = [[float(s % 2)] * 400 for s in range(4)]  # half of the seeds gain
     assert crossed_difference(first, by_seed, families).interval() == pytest.approx((0.5, 0.0, 1.0))
@@ -197,3 +198,13 @@ def test_crossed_p_is_small_where_the_interval_excludes_zero_and_nothing_else_is
 def test_holm_asks_most_of_the_smallest_p() -> None:
     assert holm_levels([0.01, 0.5, 0.03]) == pytest.approx([1 - 0.05 / 3, 0.95, 1 - 0.05 / 2])
     assert holm_levels([]) == []
+
+
+@pytest.mark.parametrize(("families", "second"), [(10, 0.0), (10, 1.0), (1000, 0.0)])
+def test_families_that_all_differ_alike_leave_room_for_others_that_may_not(families: int, second: float) -> None:
+    found = crossed_difference([[0.0] * families], [[second] * families], [str(i) for i in range(families)])
+    assert found.difference == second
+    unseen = wilson(0, families).high
+    assert found.interval() == pytest.approx((second, second - unseen * (1 + second), second + unseen * (1 - second)))
+    assert found.smallest_visible() == pytest.approx(unseen)
+    assert found.p == (1.0 if second == 0 else 2 * 0.5**families)

@@ -218,3 +218,10 @@ def test_what_is_not_there_or_not_known_is_named(tmp_path: Path, folder: ModelFo
     with pytest.raises(RecipeError, match="did you mean `rows`"):
         open_chat(ModelSettings(backend="transformers_local", model=str(folder.path), options={"row": 3}))
     assert open_chat(ModelSettings(model=str(folder.path))).fingerprint == folder.fingerprint
+
+
+def test_a_context_that_may_cut_answers_is_part_of_who_answers(folder: ModelFolder) -> None:
+    """Else an answer that was cut is found again when there is more room."""
+    plain, cut, longer = (LocalChat(folder, LocalOptions(max_context=n)) for n in (None, 20, 30))
+    assert plain.fingerprint == folder.fingerprint
+    assert len({plain.fingerprint, cut.fingerprint, longer.fingerprint}) == 3

@@ -64,8 +64,9 @@ class LocalChat:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of weights, tokenizer, template, adapter and dtype."""
-        return self.folder.fingerprint
+        """Hash of weights, tokenizer, template, adapter and dtype, and the context where answers may be cut by the recipe's."""
+        cut = self.options.max_context
+        return self.folder.fingerprint if cut is None else f"{self.folder.fingerprint}#context{cut}"
 
     def __call__(self, requests: Iterable[Request]) -> Replies:
         """Answer chunk after chunk; weights too large to be kept are let go of when the last one is done."""

@@ -68,7 +68,7 @@ class JoinSettings(Settings):
     """There is nothing to set."""
 
 
-@stage("pick", version=2, settings=PickSettings, facts=PickFacts)
+@stage("pick", version=3, settings=PickSettings, facts=PickFacts)
 def pick(out: Output, settings: PickSettings, gated: Artifact, earlier: Sequence[Round]) -> PickFacts:
     """Write the problems to grow from, in their order, and why. What is left out is rejected by its reason."""
     found = {p.id: p for p in _problems(gated)}
@@ -77,6 +77,8 @@ def pick(out: Output, settings: PickSettings, gated: Artifact, earlier: Sequence
     commonest = _commonest(earlier) if settings.mistakes and settings.which == "too_hard" else None
     fit = [name for name, where in places.items() if where.place == settings.which]
     counts = Counter(commonest.get(name, "unsorted") for name in fit) if commonest is not None else Counter[str]()
+    if settings.which == "too_hard":  # to hide a number of what was asked about one asks what it came from again
+        worked_on |= {name for name in fit if found[name].origin == "ask_me_anything"}
     fit = [n for n in fit if _picked(out, n, places[n], worked_on, settings, commonest)]
     kept = set(sorted(fit, key=lambda name: digest("picked", settings.which, name))[: settings.max_problems])
 
