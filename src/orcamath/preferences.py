@@ -111,7 +111,7 @@ def sides(
     if positives == "worked":
         right = Counter({same: n for same, n in right.items() if worked(same[0])})
     teacher: tuple[Response, ...] = ()
-    if exercise.solution is not None and (teacher_solution == "always" or not right):
+    if exercise.solution is not None and (teacher_solution == "always" or positives == "teacher" or not right):
         # a sample in the teacher's own words adds to the teacher's response instead of repeating it
         same = (exercise.solution, True)
         teacher = (Response(text=exercise.solution, origin="teacher", multiplicity=1 + right.pop(same, 0)),)

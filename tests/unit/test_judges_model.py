@@ -6,6 +6,7 @@ import pytest
 
 from orcamath.errors import RecipeError
 from orcamath.judges.model import ModelJudge, make, read_extract, read_verdict
+from orcamath.judges.rules import rule
 from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Reply, Request
 from orcamath.store.under_way import stage_under_way
@@ -112,6 +113,15 @@ def test_extract_then_compare_by_rules(tmp_path: Path) -> None:
     assert [f.outcome for f in findings] == ["agrees", "disagrees", "disagrees"]
     assert findings[0].by.startswith("model:")
     assert "reference" not in user_text(asked.request(RIGHT))
+
+
+def test_a_decimal_comma_of_the_yardstick_is_read_once(tmp_path: Path) -> None:
+    question = "Wie viele Kilometer sind es, wenn Anna jeden Tag eine halbe Stunde läuft?"
+    asked, _ = judge(
+        tmp_path, lambda r: f"<answer>{user_text(r).rpartition('<student>')[2].split()[0]}</answer>", form="extract"
+    )
+    said = [Comparison(question, "2,375", response, "number") for response in ("2375", "2,375")]
+    assert [f.outcome for f in asked(said)] == [rule(c).outcome for c in said] == ["disagrees", "agrees"]
 
 
 def test_the_name_depends_on_form_prompt_and_model(tmp_path: Path) -> None:

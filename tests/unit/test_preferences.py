@@ -96,6 +96,7 @@ def test_teacher_only_positives_is_the_papers_ablation() -> None:
         ({"positives": "worked"}, ["so p\n#### 7", "3 + 4 = 7\n#### 7"]),
         ({"teacher_solution": "when_none_right"}, ["#### 7", "3 + 4 = 7\n#### 7"]),
         ({"teacher_solution": "when_none_right", "positives": "worked"}, ["3 + 4 = 7\n#### 7"]),
+        ({"teacher_solution": "when_none_right", "positives": "teacher"}, ["so p\n#### 7"]),
     ],
 )
 def test_what_joins_q_plus(ways: dict[str, Any], positives: list[str]) -> None:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Literal
 
 from orcamath.errors import RecipeError
-from orcamath.judges.rules import rule, short_reference
+from orcamath.judges.rules import RULES_VERSION, rule, short_reference
 from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Finding, Message, Reply, Request, Sampling
 from orcamath.prompts import Prompt, block, load_prompt
@@ -58,8 +58,9 @@ class ModelJudge:
 
     @property
     def fingerprint(self) -> str:
-        """Model, form, prompt and token limit."""
-        return digest("model", self.model.fingerprint, self.form, self.prompt.fingerprint, self.sampling.max_tokens)
+        """Model, form, prompt and token limit; and the rules, where these compare what it extracts."""
+        made_of = ("model", self.model.fingerprint, self.form, self.prompt.fingerprint, self.sampling.max_tokens)
+        return digest(*made_of) if self.form == "verdict" else digest(*made_of, RULES_VERSION)
 
     @property
     def by(self) -> str:
@@ -103,10 +104,10 @@ class ModelJudge:
             return Finding("unjudged", self.by, "extract_unreadable")
         if not extracted or extracted.lower().strip(" .") == "none":
             return Finding("disagrees", self.by, "no_answer")
-        reference = short_reference(comparison)
-        if reference is None:
+        if short_reference(comparison) is None:
             return Finding("unjudged", self.by, "reference_unreadable")
-        ruling = rule(comparison._replace(response=extracted, reference=reference, finished=True))
+        # the yardstick as it is written: read twice, a decimal comma would be one of thousands as well
+        ruling = rule(comparison._replace(response=extracted, finished=True))
         return Finding(ruling.outcome, self.by, f"extracted_{ruling.reason}")
 
 

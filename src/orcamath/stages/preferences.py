@@ -164,7 +164,7 @@ def _number(*parts: object) -> int:
     return int(digest(*parts), 16)
 
 
-@stage("preferences", version=4, settings=PreferSettings, facts=PreferFacts)
+@stage("preferences", version=5, settings=PreferSettings, facts=PreferFacts)
 def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts: Artifact) -> PreferFacts:
     """Write `preferences`, one row a practised problem, in the order of the exercises. Raises DataError (see `joined`).
 
