@@ -109,7 +109,7 @@ class Problem(_Question):
         """Build a problem with the id that its content gives it."""
         name = digest(
             "problem",
-            question,
+            with_choices(question, fields.get("options", ())),
             origin,
             source,
             fields.get("answer"),

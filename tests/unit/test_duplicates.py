@@ -74,6 +74,15 @@ GIVEN = "Zach had 40 apples. Then he brings 6 of them to Ann. How many apples do
         ((GIVEN, "34"), (GIVEN.replace("brings", "lends"), "34.0"), "near_duplicate"),
         ((GIVEN, "34"), (GIVEN.replace("brings", "lends"), None), "near_duplicate"),
         ((GIVEN, "34"), (GIVEN, "46"), "same_text"),
+        (("What is 3 - 5?", "-2"), ("What is 3 + 5?", "8"), None),
+        (("What is 3 - 5?", None), ("What is 3 + 5?", None), None),
+        (("What is 3 − 5?", "-2"), ("What is 3 - 5", "-2"), "same_text"),
+        (("Compute -3 times 4.", "-12"), ("Compute 3 times 4.", "12"), None),
+        (
+            ("Ann - a baker - has 3 well-made cakes. How many?", None),
+            ("Ann, a baker, has 3 well made cakes. How many?", None),
+            "same_text",
+        ),
     ],
 )
 def test_other_places_of_numbers_or_another_known_answer_are_another_problem(
@@ -82,6 +91,18 @@ def test_other_places_of_numbers_or_another_known_answer_are_another_problem(
     one, other = (Problem.make(q, "seed", "test", answer=a) for q, a in (first, second))
     made = collected(tmp_path, [one], [other])
     assert [r for _, r, _ in drops(made)] == ([reason] if reason else [])
+
+
+def test_other_choices_are_another_problem(tmp_path: Path) -> None:
+    stem = "Which of these is a prime number, so that nothing but one and itself divides it?"
+    one, other = (
+        Problem.make(stem, "seed", "test", answer="A", answer_kind="choice", options=options)
+        for options in (("7", "8"), ("11", "12"))
+    )
+    assert one.id != other.id
+    again = Problem.make(stem, "seed", "test", answer="A", answer_kind="choice", options=("7", "8"), level="x")
+    assert again.id == one.id
+    assert drops(collected(tmp_path, [one, other])) == []
 
 
 def child(question: str, target: str, parent: str = "p") -> Problem:

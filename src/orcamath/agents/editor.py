@@ -23,7 +23,7 @@ from orcamath.agents.wellformed import ask_of, contradiction, flaw, numbers
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block, load_prompt
 from orcamath.records import Problem, Rejected
-from orcamath.text.words import normal
+from orcamath.text.words import exact, normal
 
 __all__ = ["Editor", "EditorSettings", "make"]
 
@@ -96,7 +96,7 @@ class Editor:
     def _wrong(self, text: str, whole: bool, item: Suggested) -> str | None:
         if not whole:
             return "cut_off"
-        if normal(text) == normal(item.problem.question):
+        if exact(text) == exact(item.problem.question):
             return "unchanged"
         if wrong := flaw(text):
             return wrong

@@ -28,6 +28,7 @@ from pydantic import Field
 from orcamath.records import Problem, Split
 from orcamath.store.facts import Fact
 from orcamath.text.minhash import BATCH, minima
+from orcamath.text.words import signs
 
 __all__ = [
     "NEAR",
@@ -67,14 +68,15 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def _text_key(text: str) -> int:
-    """Return 64 bits that name a text's words."""
-    return int.from_bytes(blake2b(" ".join(words(text)).encode(), digest_size=8).digest(), "big")
+def _text_key(text: str, besides: str = "") -> int:
+    """Return 64 bits that name a text's words, and what is to tell it apart besides."""
+    told = [*words(text), besides] if besides else words(text)
+    return int.from_bytes(blake2b(" ".join(told).encode(), digest_size=8).digest(), "big")
 
 
 def exact_cluster(text: str) -> str:
     """Return the cluster of a text that is compared word for word only."""
-    return f"{_text_key(text):016x}"
+    return f"{_text_key(text, signs(text)):016x}"
 
 
 def hashed_split(cluster: str, test: int = 20, dev: int = 10) -> Split:

@@ -18,7 +18,7 @@ from orcamath.store.stage import stage
 __all__ = ["AgentSettings", "invent"]
 
 
-@stage("agent", version=2, settings=AgentSettings, facts=Facts)
+@stage("agent", version=3, settings=AgentSettings, facts=Facts)
 def invent(
     out: Output, settings: AgentSettings, seeds: Artifact, writer: Remembered, agent: Agent[Problem, Problem]
 ) -> Facts:

@@ -30,7 +30,7 @@ from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
 from orcamath.text.minhash import BATCH
-from orcamath.text.words import ENGLISH, normal
+from orcamath.text.words import ENGLISH, exact, signs
 
 __all__ = ["CollectFacts", "CollectSettings", "collect", "looks_english"]
 
@@ -93,7 +93,7 @@ class _Marks:
         return end
 
 
-@stage("collect", version=6, settings=CollectSettings, facts=CollectFacts)
+@stage("collect", version=7, settings=CollectSettings, facts=CollectFacts)
 def collect(out: Output, settings: CollectSettings, parts: Sequence[Artifact]) -> CollectFacts:
     """Write every problem of the parts that passes the filters and repeats no earlier one."""
     n = sum(part.count("problems") for part in parts)
@@ -133,7 +133,7 @@ def _marked(settings: CollectSettings, block: Sequence[Problem]) -> _Marks:
             marks.dropped[row] = reason
             continue
         fit.append(row)
-        marks.text[row] = crc32(normal(problem.question).encode())
+        marks.text[row] = crc32(exact(problem.asked).encode())
         if problem.target is not None:
             name = "\0".join((*problem.parents, problem.origin, hidden_value(problem.target)))
             marks.sibling[row] = crc32(name.encode()) | 1
@@ -199,6 +199,9 @@ class _Seen:
     answer: str | None
     """Known without a teacher."""
     stays: str
+    signs: str
+    """Of arithmetic, in the question."""
+    options: tuple[str, ...]
 
 
 def _kept(
@@ -241,7 +244,8 @@ def _seen(problem: Problem) -> _Seen:
     family = (*problem.parents, problem.origin) if problem.target is not None else None
     hidden = hidden_value(problem.target) if problem.target is not None else None
     answer = hidden_value(problem.answer) if problem.answer is not None else None
-    return _Seen(problem.id, normal(problem.question), likeness(problem.question), family, hidden, answer, problem.id)
+    text, like = exact(problem.asked), likeness(problem.question)
+    return _Seen(problem.id, text, like, family, hidden, answer, problem.id, signs(problem.question), problem.options)
 
 
 def _repeats(me: _Seen, other: _Seen, settings: CollectSettings) -> str | None:
@@ -253,6 +257,8 @@ def _repeats(me: _Seen, other: _Seen, settings: CollectSettings) -> str | None:
         same = settings.siblings and me.hidden == other.hidden and me.like.like_ask(other.like)
         return "repeats_sibling" if same else None
     if me.answer is not None and other.answer is not None and me.answer != other.answer:
+        return None
+    if me.signs != other.signs or me.options != other.options:
         return None
     if not settings.near or me.like.numbers != other.like.numbers or not me.like.same_ask(other.like):
         return None

@@ -99,7 +99,7 @@ class StartSettings(Settings):
         )
 
 
-@stage("problems", version=1, settings=StartSettings, facts=Facts)
+@stage("problems", version=2, settings=StartSettings, facts=Facts)
 def problems_from(out: Output, settings: StartSettings) -> Facts:
     """Write `problems` from a file of questions. Raises DataError for a bad line (unless skipped) or no row at all."""
     names, source = _names(settings, "problems"), settings.source()

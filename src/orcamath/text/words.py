@@ -27,6 +27,12 @@ CALENDAR = frozenset([*_DAYS, *MONTHS])
 _NORMAL = re.compile(r"[^\W_]+(?:[.,/:][0-9]+)*%?")
 _NORMAL_ASCII = re.compile(r"[A-Za-z0-9]+(?:[.,/:][0-9]+)*%?")
 _THOUSANDS = re.compile(r",(?<=[0-9],)(?=[0-9]{3}(?![0-9]))")  # the comma first: it is what is searched for
+_MAYBE_SIGN = re.compile(r"[-−–+*/×÷^=<>]")
+_SIGN = re.compile(
+    r"[+*×÷^=<>]|/(?=\s*[\d(])"
+    r"|(?:(?<=[\d)])|(?<=\b[A-Za-z]))\s*[-−–]\s*(?=[\d(]|[A-Za-z]\b)|(?<![\w.)])[-−](?=\d)"
+)
+_SAME_SIGN = {"−": "-", "–": "-", "×": "*", "÷": "/"}
 _LETTERS = re.compile(r"[^\W\d_]+")
 _ENDINGS = ("ies", "ing", "ed", "es", "s")
 
@@ -35,6 +41,21 @@ def normal(text: str) -> str:
     """Reduce a text to its words and numbers, in lower case: what an exact duplicate shares."""
     words = _NORMAL_ASCII if text.isascii() else _NORMAL
     return " ".join(words.findall(_THOUSANDS.sub("", text.casefold())))
+
+
+def signs(text: str) -> str:
+    """Return a text's signs of arithmetic, in order, which `normal` leaves out: `3 - 5` and `3 + 5` are two problems.
+
+    A hyphen within words and a dash between them are none.
+    """
+    if not _MAYBE_SIGN.search(text):
+        return ""
+    return "".join(_SAME_SIGN.get(found, found) for found in (m[0].strip() for m in _SIGN.finditer(text)))
+
+
+def exact(text: str) -> str:
+    """Return what an exact duplicate shares: words, numbers, signs of arithmetic."""
+    return f"{normal(text)} {found}" if (found := signs(text)) else normal(text)
 
 
 def content_words(text: str) -> set[str]:
