@@ -8,6 +8,7 @@ from pathlib import Path
 
 from orcamath.assemble import Assembled
 from orcamath.commands.ending import from_options
+from orcamath.commands.models import with_key
 from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.contamination.check import Searched, check_files
 from orcamath.contamination.search import SearchSettings
@@ -42,6 +43,7 @@ def told_verdicts(
     as_json: bool,
     replace: bool = False,
     purse: Purse = UNLIMITED,
+    api_key_env: str | None = None,
 ) -> str:
     """Judge a file of answers; verdicts go to `out` as JSON lines, the summary is returned.
 
@@ -55,6 +57,7 @@ def told_verdicts(
         columns=mapped_columns(columns, "response=my_column"),
         model=model,
         base_url=base_url,
+        api_key_env=api_key_env,
         store=store,
         purse=purse,
         keep=offending,
@@ -96,18 +99,21 @@ def judged(
     purse: Purse = UNLIMITED,
     keep: bool = False,
     where: str = "rows",
+    api_key_env: str | None = None,
 ) -> Iterator[JudgedRow]:
     """Yield a verdict for every row, adding each to `summary`; its calls of the model are counted, booked and remembered.
 
-    `model` is asked where rules are unsure: behind `base_url`, or on this machine. Raises DataError where there is no row.
+    `model` is asked where rules are unsure: behind `base_url` (its key in the variable `api_key_env`), or on this machine. Raises
+    DataError where there is no row.
     """
+    transport = with_key(api_key_env, [base_url] if model is not None else [])
     tools = Assembled(Store(store)) if model is not None else None
     bars = Bars()
     bars.begin("judge", None)
     try:
         chat = None
         if tools is not None and model is not None:
-            chat = tools.chat(purse.settings(_asked(model, base_url)))
+            chat = tools.chat(purse.settings(_asked(model, base_url, transport)))
         judge = held("judge", name)(JudgeSettings(name=name), chat)
         with purse.opened() as budget, stage_under_way("judge", budget) as calls:
             for verdict in judge_rows(rows, judge, columns, summary, keep=keep, where=where):
@@ -122,10 +128,10 @@ def judged(
             tools.close()
 
 
-def _asked(model: str, base_url: str | None) -> ModelSettings:
+def _asked(model: str, base_url: str | None, transport: Mapping[str, str]) -> ModelSettings:
     with from_options():
         if base_url:
-            return ModelSettings(model=model, base_url=base_url)
+            return ModelSettings(model=model, base_url=base_url, **transport)
         return ModelSettings(backend="transformers_local", model=model)
 
 

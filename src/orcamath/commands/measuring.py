@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from orcamath.assemble import Assembled
-from orcamath.commands.models import address_of, open_model
+from orcamath.commands.models import address_of, open_model, with_key
 from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.commands.shots import worked_examples
 from orcamath.errors import UsageError
@@ -65,6 +65,8 @@ class Wanted(NamedTuple):
     """Whose problems these are: a source's name or a file; where None, the first benchmark's own for training."""
     transport: Mapping[str, object] = MappingProxyType({})
     """How models behind a server are reached: `concurrency`, `timeout_s`."""
+    api_key_env: str | None = None
+    """Variable that holds the key of models behind a server, which are all at one host then."""
     columns: Mapping[str, str] = MappingProxyType({})
     """Our column → theirs in files named as `NAME=FILE` (see `sources.file`), and in `shots`."""
     out: Path | None = None
@@ -109,6 +111,7 @@ def evaluated(model: str, wanted: Wanted, *, runs: Path, store: Path) -> Evaluat
             f"--concurrency and --timeout are for models behind a server, and `{model}` runs here; leave them out, or name "
             f"the server: `{model}@http://…`"
         )
+    wanted = wanted._replace(transport={**wanted.transport, **with_key(wanted.api_key_env, urls)})
     where = Store(store)
     with _place(wanted) as place, wanted.purse.opened() as budget:
         bench = _Bench(wanted, where, Assembled(where), runs, budget)

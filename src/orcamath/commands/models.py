@@ -1,7 +1,7 @@
 """Commands on models: open one by whatever names it, ask it one question."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -11,15 +11,16 @@ from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.errors import OrcamathError, UsageError, nearest
 from orcamath.ports import Message, Pose, Request, Sampling
 from orcamath.records import digest
-from orcamath.settings import ModelSettings, StudentSettings
+from orcamath.settings import ModelSettings, StudentSettings, fault_in
 from orcamath.store.artifacts import Store
+from orcamath.store.hosts import host_named
 from orcamath.store.ledger import Remembered
 from orcamath.store.names import arm_folder
 from orcamath.store.seals import read_sealed
 from orcamath.store.under_way import stage_under_way
 from orcamath.student.settings import Dtype
 
-__all__ = ["ChatAfter", "address_of", "answer_by", "check_model", "open_model", "pose_as_chat"]
+__all__ = ["ChatAfter", "address_of", "answer_by", "check_model", "open_model", "pose_as_chat", "with_key"]
 
 
 def open_model(
@@ -55,6 +56,29 @@ def address_of(name: str, base_url: str | None = None) -> tuple[str, str | None]
     if base_url is None and at and url.startswith(("http://", "https://")):
         return served, url
     return name, base_url
+
+
+def with_key(name: str | None, urls: Iterable[str | None]) -> dict[str, str]:
+    """Return how models served at `urls` are reached whose key is in the variable `name`; empty where that is None.
+
+    Raises UsageError where nothing is served, and where several hosts would be sent one key. The name is not repeated: it may be
+    the key itself.
+    """
+    if name is None:
+        return {}
+    served = [url for url in urls if url]
+    if not served:
+        raise UsageError(
+            "--api-key-env is for a model behind a server, and none is named; leave it out, or name the server: `--base-url`, or "
+            "`NAME@https://…` where a command takes that"
+        )
+    hosts = sorted({host_named(url) for url in served if not fault_in(url)})
+    if len(hosts) > 1:
+        raise UsageError(
+            f"--api-key-env names one key, and it would be sent to {' and '.join(f'`{host}`' for host in hosts)}; name models of "
+            f"one host, or put a gateway before them"
+        )
+    return {"api_key_env": name}
 
 
 class ChatAfter:
@@ -101,12 +125,14 @@ def answer_by(
     store: Path,
     runs: Path,
     purse: Purse = UNLIMITED,
+    api_key_env: str | None = None,
 ) -> str:
-    """Ask a model one question, greedily; the answer as plain text."""
+    """Ask a model one question, greedily; the answer as plain text. `api_key_env`: where the key of a served one is."""
+    transport = with_key(api_key_env, [address_of(model, base_url)[1]])
     where = Store(store)
     tools = Assembled(where)
     try:
-        chat, pose = open_model(model, tools, runs, where, base_url, purse=purse)
+        chat, pose = open_model(model, tools, runs, where, base_url, purse=purse, transport=transport)
         request = pose(question, Sampling(max_tokens=max_new_tokens))
         with purse.opened() as budget, stage_under_way("ask", budget):
             failures = chat.fill([request])

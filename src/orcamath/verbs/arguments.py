@@ -12,6 +12,7 @@ __all__ = [
     "STORE",
     "CapOpt",
     "JsonOpt",
+    "KeyOpt",
     "ModelArg",
     "PriceOpt",
     "RecipeArg",
@@ -55,6 +56,14 @@ SetOpt = Annotated[
 CapOpt = Annotated[
     float | None,
     typer.Option("--cap-usd", min=0, help="Spend at most this on models that cost money; no cap where left out."),
+]
+KeyOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--api-key-env",
+        metavar="NAME",
+        help="Environment variable that holds the served model's key; OPENAI_API_KEY, for OpenAI and this machine, if left out.",
+    ),
 ]
 PriceOpt = Annotated[
     str | None,

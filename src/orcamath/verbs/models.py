@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from orcamath.commands.ending import from_options, interruptible
-from orcamath.verbs.arguments import RUNS, STORE, CapOpt, JsonOpt, ModelArg, PriceOpt, RunsOpt, StoreOpt
+from orcamath.verbs.arguments import RUNS, STORE, CapOpt, JsonOpt, KeyOpt, ModelArg, PriceOpt, RunsOpt, StoreOpt
 
 __all__ = ["app"]
 
@@ -51,6 +51,7 @@ def evaluate(
     ] = "any",
     out: Annotated[Path | None, typer.Option(help="Write every answer here: .parquet, else JSON lines.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite what an earlier `--out` wrote.")] = False,
+    api_key_env: KeyOpt = None,
     cap_usd: CapOpt = None,
     price: PriceOpt = None,
     store: StoreOpt = STORE,
@@ -87,6 +88,7 @@ def evaluate(
         few_shot=few_shot,
         shots=shots,
         transport=transport,
+        api_key_env=api_key_env,
         columns=mapped_columns(column or [], "question=my_column"),
         out=out,
         replace=replace,
@@ -119,6 +121,7 @@ def ask(
     question: Annotated[str, typer.Argument()],
     base_url: Annotated[str | None, typer.Option(help="Ask a server instead of loading the model.")] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1)] = 512,
+    api_key_env: KeyOpt = None,
     cap_usd: CapOpt = None,
     price: PriceOpt = None,
     store: StoreOpt = STORE,
@@ -134,6 +137,7 @@ def ask(
                 model,
                 question,
                 base_url=base_url,
+                api_key_env=api_key_env,
                 max_new_tokens=max_new_tokens,
                 store=store,
                 runs=runs,
@@ -158,6 +162,7 @@ def judge(
     offending: Annotated[
         bool, typer.Option("--offending", help="Also list labelled rows that the judge contradicts or leaves open.")
     ] = False,
+    api_key_env: KeyOpt = None,
     cap_usd: CapOpt = None,
     price: PriceOpt = None,
     store: StoreOpt = STORE,
@@ -175,6 +180,7 @@ def judge(
                 columns=column or [],
                 model=model,
                 base_url=base_url,
+                api_key_env=api_key_env,
                 out=out,
                 replace=replace,
                 offending=offending,
