@@ -10,9 +10,9 @@ import pytest
 from orcamath.errors import UsageError
 from orcamath.intervals import Interval, Paired, paired
 from orcamath.ports import Silent
-from orcamath.records import Scored
+from orcamath.records import Lesson, Problem, Scored
 from orcamath.report.arms import load_artifact
-from orcamath.report.fold import Results, fold
+from orcamath.report.fold import Origin, Results, fold
 from orcamath.report.progress import Bars
 from orcamath.report.rows import Contrast
 from orcamath.report.table import difference, percent, show
@@ -113,6 +113,31 @@ def test_arms_come_in_the_recipes_order_and_forgotten_folders_are_left_out(tmp_p
     old = folder / "arms" / "an-old-arm" / "recipe.yaml"
     old.write_text(old.read_text().replace("name: more SFT", "name: an old arm"))
     assert list(fold(folder, store).metrics) == ["", "KTO + NLL", "more SFT", "NLL on right samples"]
+
+
+def test_origins_add_up_over_the_rounds_that_grow(tmp_path: Path) -> None:
+    folder, store = make_run(tmp_path, n=10)
+    new = Problem.make("Gus has 9 figs and eats 2. How many are left?", "ask_me_anything", "classroom", licence="0BSD")
+    lesson = Lesson.make(new, "9 - 2 = 7. It is 7.", "7", "teacher")
+    pointers = read_sealed(folder / "stages.json")
+    assert pointers is not None
+    first = next(s["artifact"] for s in pointers["stages"] if s["label"] == "gate")
+    both = [*load_artifact(store, first).read(Lesson), lesson]
+    made = {
+        "ask 3": seal(store, "ask", lambda out: out.write("problems", [new]), "a later round"),
+        "collect 3": seal(store, "collect", lambda out: out.write("problems", [new]), "a later round"),
+        "teach 3": seal(store, "teach", lambda out: out.write("lessons", [lesson]), "a later round"),
+        "gate 3": seal(store, "gate", lambda out: out.write("lessons", both), "a later round"),
+    }
+    before = fold(folder, store)
+    pointers["stages"] += [{"label": k, "artifact": a.path.name, "seconds": 1.0} for k, a in made.items()]
+    write_sealed(folder / "stages.json", pointers)
+    after = fold(folder, store)
+    seeds, asked, *edited = after.origins
+    assert [seeds, *edited] == [before.origins[0], *before.origins[2:]]
+    assert asked == Origin(asked.origin, *(n + 1 for n in before.origins[1][1:]))
+    assert after.licences == {**before.licences, "0BSD": 1}
+    assert sum(kind.n for kind in after.lesson_kinds) == 1 + sum(kind.n for kind in before.lesson_kinds)
 
 
 def test_stages_that_arms_share_are_listed_once(results: Results) -> None:

@@ -34,7 +34,8 @@ __all__ = ["Example", "Origin", "Results", "StageRow", "fold", "students_of"]
 
 MAX_EXAMPLES = 3
 MAX_EXAMPLE_CHARS = 600
-GROWING = ("seeds", "ask", "edit", "agent")
+GROWING = ("problems", "seeds", "ask", "edit", "agent")
+"""Stages, of every round, that bring problems nobody had before them."""
 
 
 class StageRow(NamedTuple):
@@ -130,10 +131,7 @@ def fold(folder: Path, store: Store) -> Results:
     again = tuple(arm.name for arm in arms if arm.seed not in (None, arms[0].seed))
     shown = [arm for arm in arms if arm.name not in again]
     examples = [e for arm, label, _, a in made(shown, store) for e in _examples(key_of(arm, label), a)]
-    gated = base.get("gate")
-    licences = (
-        Counter(x or "not stated" for (x,) in gated.columns(Lesson, "licence")) if gated is not None else Counter[str]()
-    )
+    licences = Counter(x or "not stated" for made in _gated(base) for (x,) in made.columns(Lesson, "licence"))
     students = list(students_of(arms, store))
     # arms may share an iteration: what the first shows, the others do not repeat
     found = (d for arm in reversed(shown) for d in doubted(arm.name, dict(own(arm, store))))
@@ -165,7 +163,7 @@ def _looks(students: list[Student], base: Mapping[str, Artifact], shown: Iterabl
     """Return what takes the answers one by one."""
     tests = base.get("unseen") or base.get("benchmarks")
     problems = list(tests.read(Problem)) if tests is not None else []
-    lessons = base["gate"].columns(Lesson, "origin", "question", "answer") if "gate" in base else ()
+    lessons = (row for gated in _gated(base) for row in gated.columns(Lesson, "origin", "question", "answer"))
     return {
         "slices": tuple(slices(students, problems)),
         "moved": tuple(moved(students, problems)),
@@ -216,21 +214,26 @@ def _stages(arms: Iterable[ArmFolder], store: Store) -> Iterator[StageRow]:
 
 
 def _origins(base: Mapping[str, Artifact]) -> Iterator[Origin]:
-    grown: Counter[str] = Counter()
-    for label, grew in base.items():
-        if label.split(" ")[0] in GROWING:
-            grown.update(_by_origin(grew, Problem))
-    if not grown:
-        grown = _by_origin(base.get("problems"), Problem)
-    taught = _by_origin(base.get("teach") or base.get("lessons"), Lesson)
-    trained = _by_origin(base.get("gate"), Lesson)
-    collected = _by_origin(base.get("collect"), Problem)
+    grown = _by_origin(_of_all_rounds(base, *GROWING), Problem)
+    taught = _by_origin(_of_all_rounds(base, "teach", "lessons"), Lesson)
+    trained = _by_origin(_gated(base), Lesson)
+    collected = _by_origin(_of_all_rounds(base, "collect"), Problem)
     for origin in [*grown, *(o for o in taught if o not in grown)]:
         yield Origin(origin, grown[origin], taught[origin], trained[origin], collected[origin])
 
 
-def _by_origin(artifact: Artifact | None, record: type[Record]) -> Counter[str]:
-    return Counter(origin for (origin,) in artifact.columns(record, "origin")) if artifact is not None else Counter()
+def _of_all_rounds(base: Mapping[str, Artifact], *stages: str) -> list[Artifact]:
+    """Return what these stages made, in the rounds that grow as in the first."""
+    return [made for label, made in base.items() if label.split(" ")[0] in stages]
+
+
+def _gated(base: Mapping[str, Artifact]) -> list[Artifact]:
+    """Return the last gate, if there is one: behind it are the lessons of all rounds."""
+    return _of_all_rounds(base, "gate")[-1:]
+
+
+def _by_origin(artifacts: Iterable[Artifact], record: type[Record]) -> Counter[str]:
+    return Counter(origin for made in artifacts for (origin,) in made.columns(record, "origin"))
 
 
 def _examples(label: str, artifact: Artifact) -> Iterator[Example]:
