@@ -9,6 +9,7 @@ import pytest
 from orcamath.errors import DataError
 from orcamath.preferences import joined
 from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Verdict
+from orcamath.stages.review import to_read
 from orcamath.stages.start_from import StartSettings, lessons_from, outcome_of, problems_from, verdicts_from
 from orcamath.store.artifacts import Artifact
 from scripted import Bench
@@ -76,10 +77,22 @@ def test_lessons_find_the_short_answer_in_the_solution_or_take_it_from_its_colum
         {"question": "How many are 1+2?", "answer": "Count.", "final_answer": 3.0, "teacher": "gpt-4-0613"},
     )
     one, two, three = made.read(Lesson)
-    assert (one.final_answer, one.gold, one.teacher, one.verified) == ("4", "4", "own:own", "unverified")
+    assert (one.final_answer, one.gold, one.teacher, one.verified) == ("4", "4", "own:own", "gold")
     assert two.final_answer is not None
     assert "5" in two.final_answer
-    assert (three.final_answer, three.teacher) == ("3", "gpt-4-0613")
+    assert (three.final_answer, three.teacher, three.verified) == ("3", "gpt-4-0613", "unverified")
+
+
+def test_lessons_that_reach_the_known_answer_are_not_shown_as_doubtful(bench: Bench, tmp_path: Path) -> None:
+    made = started(
+        bench,
+        tmp_path / "own.jsonl",
+        "lessons",
+        {"question": "How much are 2 and 2?", "answer": "2+2 = $4.00. The answer is $4.00.", "gold": 4},
+        {"question": "How much are 2 and 3?", "answer": "2+3 = 6. The answer is 6.", "gold": 5},
+    )
+    assert [lesson.verified for lesson in made.read(Lesson)] == ["gold", "unverified"]
+    assert [lesson.final_answer for lesson in to_read({"lessons": made}).doubts] == ["6"]
 
 
 def test_verdicts_become_exercises_attempts_and_verdicts_in_one_order(bench: Bench, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 import orjson
 from pydantic import Field
 
-from orcamath.answers import final_answer
+from orcamath.answers import final_answer, same
 from orcamath.errors import DataError, nearest
 from orcamath.records import (
     Attempt,
@@ -115,9 +115,12 @@ def problems_from(out: Output, settings: StartSettings) -> Facts:
     return Facts()
 
 
-@stage("lessons", version=1, settings=StartSettings, facts=Facts)
+@stage("lessons", version=2, settings=StartSettings, facts=Facts)
 def lessons_from(out: Output, settings: StartSettings) -> Facts:
-    """Write `lessons` from questions with worked answers. Raises DataError for a bad line (unless skipped) or no row."""
+    """Write `lessons` from questions with worked answers. Raises DataError for a bad line (unless skipped) or no row.
+
+    One whose short answer is the one in `gold` is verified by it; nothing is dropped for another answer.
+    """
     names, source = _names(settings, "lessons"), settings.source()
     problem_names = {c: names.get(c, c) for c in COLUMNS} | {"answer": names["gold"], "solution": ""}
 
@@ -134,10 +137,17 @@ def lessons_from(out: Output, settings: StartSettings) -> Facts:
         short = number_text(row.values.get(names["final_answer"]))
         short = short or final_answer(answer, problem.answer_kind, problem.question, problem.options)
         teacher = str(row.values.get(names["teacher"]) or f"own:{settings.called}")
-        return Lesson.make(problem, answer.strip(), short, teacher)
+        verified = "gold" if _reaches(problem, short) else "unverified"
+        return Lesson.make(problem, answer.strip(), short, teacher, verified=verified)
 
     out.write("lessons", _unique(out, _made(out, settings, make)))
     return Facts()
+
+
+def _reaches(problem: Problem, answer: str | None) -> bool:
+    if answer is None or problem.answer is None:
+        return False
+    return same(problem.answer_kind, answer, problem.answer, problem.question, problem.options) is True
 
 
 def outcome_of(value: object) -> Outcome | None:
