@@ -157,6 +157,21 @@ def test_a_donor_with_the_same_answer_is_passed_over_and_few_problems_lend_few(t
     assert len(rows["c"].negatives) == 2
 
 
+def test_where_no_answer_came_with_a_problem_a_right_response_tells_it_or_nothing_is_lent(tmp_path: Path) -> None:
+    told = {"a": "It is 12.", "b": "So 5.", "c": "So 12.", "d": "Quite so.", "e": "It is 8."}
+    cases: list[Case] = [
+        (exercise(name, reference="", solution=None), judged_of(name, (text, "agrees"))) for name, text in told.items()
+    ]
+    cases.append((exercise("f", reference="12", solution="That makes\n#### 12"), []))
+    made = run(tmp_path, cases)
+    lent = {r.problem_id: {x.text for x in r.negatives} for r in made.read(Preference)}
+    assert lent["a"] == lent["c"] == lent["f"] == {told["b"], told["e"]}
+    assert lent["b"] == {told["a"], told["c"], told["e"], "That makes\n#### 12"}
+    assert lent["d"] == set()
+    (warned,) = made.facts["warnings"]
+    assert warned.startswith("1 of 6 problems have neither an answer nor a right response")
+
+
 def test_synthetic_negatives_can_be_turned_off_and_then_nothing_to_learn_is_left_to_pairs(tmp_path: Path) -> None:
     made = run(tmp_path, [(exercise("a"), []), (exercise("b", reference="1"), [])], synthetic_negatives=0)
     assert [r.negatives for r in made.read(Preference)] == [(), ()]

@@ -28,7 +28,7 @@ from typing import Literal
 import orjson
 from pydantic import Field
 
-from orcamath.answers import same
+from orcamath.answers import final_answer, same
 from orcamath.preferences import (
     DecidedBy,
     Judged,
@@ -126,10 +126,10 @@ class _Donors:
         lent = None
         if found.positives:
             lent = found.positives[_number("donor", exercise.problem_id) % len(found.positives)].row()
-        self.file.write(orjson.dumps([exercise.reference, lent]) + b"\n")
+        self.file.write(orjson.dumps([_yardstick(exercise, found), lent]) + b"\n")
 
-    def lend(self, index: int, exercise: Exercise, n: int) -> tuple[Response, ...]:
-        """Return one response each of `n` other problems with other answers, drawn by the problem's id."""
+    def lend(self, index: int, exercise: Exercise, mine: str, n: int) -> tuple[Response, ...]:
+        """Return one response each of `n` other problems with other answers than `mine`, drawn by the problem's id."""
         tried, lent = {index}, list[Response]()
         for draw in range(TRIES * n):
             if len(lent) == n or len(tried) == len(self.starts):
@@ -139,9 +139,9 @@ class _Donors:
                 continue
             tried.add(donor)
             self.file.seek(self.starts[donor])
-            reference, row = orjson.loads(self.file.readline())
+            theirs, row = orjson.loads(self.file.readline())
             # a response that happens to end in this problem's own answer would teach against the answer
-            if row is not None and not _answers(exercise, reference):
+            if row is not None and theirs and not _answers(exercise, theirs, mine):
                 lent.append(Response.of({**row, "origin": "off_topic", "multiplicity": 1}))
         return tuple(lent)
 
@@ -154,10 +154,17 @@ _COUNTED = frozenset(PreferFacts.model_fields) - {
 }
 
 
-def _answers(exercise: Exercise, reference: str) -> bool:
+def _yardstick(exercise: Exercise, found: Sides) -> str:
+    """Return a problem's answer; where none came with it, the one its first right response that has one ends in. Else empty."""
+    if exercise.reference:
+        return exercise.reference
+    ends = (final_answer(r.text, exercise.answer_kind, exercise.question, exercise.options) for r in found.positives)
+    return next((end for end in ends if end), "")
+
+
+def _answers(exercise: Exercise, theirs: str, mine: str) -> bool:
     """Tell whether another problem's answer is this one's, too, however it is spelled."""
-    mine, options = exercise.reference, exercise.options
-    return reference == mine or same(exercise.answer_kind, reference, mine, exercise.question, options) is True
+    return theirs == mine or same(exercise.answer_kind, theirs, mine, exercise.question, exercise.options) is True
 
 
 def _number(*parts: object) -> int:
@@ -191,7 +198,10 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
             _count(tally, judged, found)
             cap = settings.max_pairs
             if settings.synthetic_negatives and found.positives and not found.negatives:
-                found = Sides(found.positives, donors.lend(index, exercise, settings.synthetic_negatives))
+                mine = _yardstick(exercise, found)
+                lent = donors.lend(index, exercise, mine, settings.synthetic_negatives) if mine else ()
+                found = Sides(found.positives, lent)
+                tally["unknown_answer"] += not mine
                 cap = cap if caps is None else next(caps)
             if reason := _unfit(found, settings):
                 out.reject(Rejected(item=exercise.problem_id, reason=reason))
@@ -205,7 +215,15 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
             donors.add(exercise, sides(exercise, judged))
         out.write("preferences", preferences(donors, _off_topic_caps(problems(), settings)))
     said = {"n_problems": total, "teacher_doubted": len(doubtful), "teacher_doubted_ids": doubtful[:MAX_LISTED]}
-    return PreferFacts.of({name: tally[name] for name in _COUNTED} | said)
+    warnings = {"warnings": (_unlent(n, total),)} if (n := tally["unknown_answer"]) else {}
+    return PreferFacts.of({name: tally[name] for name in _COUNTED} | said | warnings)
+
+
+def _unlent(n: int, total: int) -> str:
+    return (
+        f"{n:,} of {total:,} problems have neither an answer nor a right response that ends in one, so that no other problem "
+        f"lends them a wrong response: a column `answer` helps (`start_from.columns`)"
+    )
 
 
 def _unfit(found: Sides, settings: PreferSettings) -> str | None:
