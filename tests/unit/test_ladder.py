@@ -114,7 +114,7 @@ def test_lessons_come_in_the_problems_order_and_the_last_rung_drops_by_its_rules
 
 
 def test_several_solutions_of_a_cheap_rung_may_agree_by_themselves(tmp_path: Path) -> None:
-    rungs = Rungs(tmp_path, answers(eats="#### 7"), answers())
+    rungs = Rungs(tmp_path, lambda request: f"Way {request.draw}.\n#### 7", answers())
     made = rungs.teach(OTHER, solutions=3, temperature=0.7)
     assert [x.verified for x in made.read(Lesson)] == ["agreement"] * 3
     assert rungs.asked() == [3, 0]

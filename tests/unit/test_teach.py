@@ -75,7 +75,9 @@ def test_long_solutions_are_dropped_of_suggester_editors_problems_only(tmp_path:
 
 
 def test_k_solutions_make_k_lessons_and_agreement(tmp_path: Path) -> None:
-    made = taught(tmp_path, lambda r: f"#### {5 if r.draw % 4 else 6}", [EDITED], solutions=4, temperature=0.7)
+    made = taught(
+        tmp_path, lambda r: f"Way {r.draw}.\n#### {5 if r.draw % 4 else 6}", [EDITED], solutions=4, temperature=0.7
+    )
     lessons = list(made.read(Lesson))
     assert [(x.draw, x.final_answer, x.verified) for x in lessons] == [
         (0, "6", "unverified"),
@@ -84,6 +86,21 @@ def test_k_solutions_make_k_lessons_and_agreement(tmp_path: Path) -> None:
         (3, "5", "agreement"),
     ]
     assert made.facts["checks"] == {"agreement_agrees": 3, "agreement_disagrees": 1}
+
+
+def test_a_text_that_a_teacher_repeats_counts_each_time_and_is_one_lesson(tmp_path: Path) -> None:
+    made = taught(tmp_path, lambda r: f"#### {5 if r.draw % 4 else 6}", [EDITED], solutions=4, temperature=0.7)
+    lessons = list(made.read(Lesson))
+    assert [(x.draw, x.verified) for x in lessons] == [(0, "unverified"), (1, "agreement")]
+    assert made.facts["checks"] == {"agreement_agrees": 3, "agreement_disagrees": 1}
+    assert [(r.reason, r.repeats) for r in made.read(Rejected)] == [("same_solution", lessons[1].id)] * 2
+    assert (made.balance["results"], made.balance["kept"]) == (4, 2)
+
+
+def test_that_a_teacher_repeats_itself_does_not_make_its_lessons_doubtful(tmp_path: Path) -> None:
+    made = taught(tmp_path, lambda _: "#### 7", seven(), solutions=4, temperature=0.7)
+    assert made.balance["rejected"] == {"same_solution": 24}
+    assert "warnings" not in made.facts
 
 
 def test_of_k_solutions_the_first_verified_one_may_be_kept_alone(tmp_path: Path) -> None:

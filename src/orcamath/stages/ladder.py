@@ -28,7 +28,7 @@ from orcamath.verify import Check, verify
 __all__ = ["teach_by_ladder"]
 
 
-@stage("teach", version=4, settings=TeachSettings, facts=TeachFacts)
+@stage("teach", version=5, settings=TeachSettings, facts=TeachFacts)
 def teach_by_ladder(
     out: Output, settings: TeachSettings, problems: Artifact, teachers: Sequence[Remembered]
 ) -> TeachFacts:

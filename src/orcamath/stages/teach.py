@@ -47,6 +47,8 @@ FEW = 5
 """Of fewer solutions nothing is said as a whole."""
 GOES_UP = "goes_up"
 """Why a solution goes no further that nothing confirms, where a dearer teacher is asked instead (see `ladder`)."""
+SAME_SOLUTION = "same_solution"
+"""Why a solution goes no further that an earlier one of its problem has word for word: one text is one lesson."""
 OWN = "own:seeds"
 """What a lesson names as its teacher whose solution came with the seed."""
 
@@ -100,7 +102,7 @@ class TeachFacts(Facts):
     """Of a ladder of teachers, the cheapest first."""
 
 
-@stage("teach", version=4, settings=TeachSettings, facts=TeachFacts)
+@stage("teach", version=5, settings=TeachSettings, facts=TeachFacts)
 def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered) -> TeachFacts:
     """Write the lessons, and the problems that were left for practice."""
     chosen = choice(lambda: problems.read(Problem), settings.max_problems, settings.seed)
@@ -202,11 +204,12 @@ def lessons_of(
         else:
             fit.append((solution, check))
     best = next((i for i, (_, check) in enumerate(fit) if check.verified != "unverified"), 0)
+    written: set[str] = set()
     for i, (solution, check) in enumerate(fit):
         if settings.keep == "first" and i != best:
             out.reject(Rejected(item=problem.id, reason="another_solution_kept", text=solution.text), owed=True)
             continue
-        yield Lesson.make(
+        lesson = Lesson.make(
             problem,
             solution.text,
             solution.final_answer,
@@ -214,6 +217,12 @@ def lessons_of(
             verified=check.verified,
             draw=solution.draw,
         )
+        if lesson.id in written:
+            again = Rejected(item=problem.id, reason=SAME_SOLUTION, text=solution.text, repeats=lesson.id)
+            out.reject(again, owed=True)
+            continue
+        written.add(lesson.id)
+        yield lesson
 
 
 def warnings_of(out: Output, settings: TeachSettings, held: Mapping[str, int]) -> Iterator[str]:
@@ -224,7 +233,7 @@ def warnings_of(out: Output, settings: TeachSettings, held: Mapping[str, int]) -
         drops = settings.verify.gold == "drop"
         helps = "they are left out; another teacher helps" if drops else "`teach.verify.gold=drop` leaves them out"
         yield f"{wrong:,} of {known:,} solutions do not reach the answer known with the problem: {helps}"
-    passed_on = Counter({GOES_UP: out.balance.rejected[GOES_UP]})
+    passed_on = Counter({reason: out.balance.rejected[reason] for reason in (GOES_UP, SAME_SOLUTION)})
     reasons = out.balance.rejected + out.failed_calls - passed_on
     n = out.balance.results + out.balance.failed - passed_on.total()
     if n >= FEW and reasons.total() > settings.most_rejected * n:
