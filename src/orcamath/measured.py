@@ -11,7 +11,7 @@ from orcamath.stages.readiness import ReadinessFacts, readiness
 from orcamath.store.artifacts import Artifact
 from orcamath.workshop import Workshop
 
-__all__ = ["look_before_practice", "measure", "measure_base"]
+__all__ = ["look_before_practice", "measure_base", "measure_student"]
 
 
 def measure_base(n_shown: int, recipe: Recipe, shop: Workshop, lessons: Artifact, tests: Artifact) -> None:
@@ -24,7 +24,9 @@ def measure_base(n_shown: int, recipe: Recipe, shop: Workshop, lessons: Artifact
     shop.measure(f"M0, {n_shown} shown" if n_shown else "M0", 0, None, scored)
 
 
-def measure(name: str, iteration: int, recipe: Recipe, shop: Workshop, trained: Artifact, tests: Artifact) -> None:
+def measure_student(
+    name: str, iteration: int, recipe: Recipe, shop: Workshop, trained: Artifact, tests: Artifact
+) -> None:
     """Greedy answers on the held-out benchmarks, judged against gold (one model call an answer)."""
     shop.measure(name, iteration, trained, _scored(name, recipe.evaluate, recipe, shop, trained, tests))
 

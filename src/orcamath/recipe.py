@@ -12,7 +12,7 @@ Every line that says `stage` is made once and found again by its digest, so runn
 
 from orcamath.errors import RecipeError, ToReview
 from orcamath.growth import first_lessons, grown_again, unmarked
-from orcamath.measured import look_before_practice, measure, measure_base
+from orcamath.measured import look_before_practice, measure_base, measure_student
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.sources.choosing import SeedsSettings, together
 from orcamath.spells import in_spells
@@ -66,7 +66,7 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
 
     # Iteration 1: imitate the teacher
     trained = shop.stage(imitate, recipe.imitate, lessons, tools.base(recipe.student))
-    measure("M1", 1, recipe, shop, trained, tests)
+    measure_student("M1", 1, recipe, shop, trained, tests)
     look_before_practice(recipe, shop, lessons, trained, tests)
 
     # Iterations 2, 3, …: practise, be judged, learn from right and wrong answers
@@ -81,7 +81,7 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
         else:
             reference = first if recipe.reference == "first" else trained
             trained = _iterate(number, step, recipe, shop, lessons, trained, reference, rounds)
-        measure(f"M{number}", number, recipe, shop, trained, tests)
+        measure_student(f"M{number}", number, recipe, shop, trained, tests)
     return shop.measured
 
 
@@ -166,7 +166,7 @@ def _from_verdicts(start: StartSettings, recipe: Recipe, shop: Workshop, tests: 
     base = shop.tools.base(recipe.student)
     verdicts = shop.stage(verdicts_from, start)
     trained = _learn(2, step, shop, verdicts, verdicts, base, base)
-    measure("M2", 2, recipe, shop, trained, tests)
+    measure_student("M2", 2, recipe, shop, trained, tests)
     return shop.measured
 
 

@@ -187,6 +187,7 @@ def test_every_section_of_a_recipe_is_before_the_first_student_or_after_it() -> 
         "budget",
         "unseen",
         "base_shown",
+        "readiness",
         "practice",
         "judge",
         "judge_model",

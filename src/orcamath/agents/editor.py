@@ -23,7 +23,7 @@ from orcamath.agents.wellformed import ask_of, contradiction, flaw, numbers
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block, load_prompt
 from orcamath.records import Problem, Rejected
-from orcamath.text.words import exact, normal
+from orcamath.text.words import normal, normal_with_signs
 
 __all__ = ["Editor", "EditorSettings", "make"]
 
@@ -96,7 +96,7 @@ class Editor:
     def _wrong(self, text: str, whole: bool, item: Suggested) -> str | None:
         if not whole:
             return "cut_off"
-        if exact(text) == exact(item.problem.question):
+        if normal_with_signs(text) == normal_with_signs(item.problem.question):
             return "unchanged"
         if wrong := flaw(text):
             return wrong

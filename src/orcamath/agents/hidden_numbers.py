@@ -16,7 +16,7 @@ from orcamath.answers.numbers import quantities
 from orcamath.answers.steps import spelled
 from orcamath.answers.wording import choice_of
 from orcamath.records import Problem, Rejected
-from orcamath.text.words import content_words, exact
+from orcamath.text.words import content_words, normal_with_signs
 
 __all__ = ["answer_value", "as_told", "change_of", "hidden", "short_answer", "wording_asked"]
 
@@ -181,7 +181,7 @@ def _restates(
     Its target is the answer. Where the answer's value also stands among the given numbers, the question decides: the seed's
     own text, the place at the end, or a question about the seed's thing.
     """
-    if exact(text) == exact(seed.question):
+    if normal_with_signs(text) == normal_with_signs(seed.question):
         return True
     if value != answer:
         return False

@@ -30,7 +30,7 @@ from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
 from orcamath.text.minhash import BATCH
-from orcamath.text.words import ENGLISH, exact, signs
+from orcamath.text.words import ENGLISH, normal_with_signs, signs
 
 __all__ = ["CollectFacts", "CollectSettings", "collect", "looks_english"]
 
@@ -133,7 +133,7 @@ def _marked(settings: CollectSettings, block: Sequence[Problem]) -> _Marks:
             marks.dropped[row] = reason
             continue
         fit.append(row)
-        marks.text[row] = crc32(exact(problem.asked).encode())
+        marks.text[row] = crc32(normal_with_signs(problem.asked).encode())
         if problem.target is not None:
             name = "\0".join((*problem.parents, problem.origin, hidden_value(problem.target)))
             marks.sibling[row] = crc32(name.encode()) | 1
@@ -244,7 +244,7 @@ def _seen(problem: Problem) -> _Seen:
     family = (*problem.parents, problem.origin) if problem.target is not None else None
     hidden = hidden_value(problem.target) if problem.target is not None else None
     answer = hidden_value(problem.answer) if problem.answer is not None else None
-    text, like = exact(problem.asked), likeness(problem.question)
+    text, like = normal_with_signs(problem.asked), likeness(problem.question)
     return _Seen(problem.id, text, like, family, hidden, answer, problem.id, signs(problem.question), problem.options)
 
 

@@ -167,6 +167,13 @@ def _answers(exercise: Exercise, theirs: str, mine: str) -> bool:
     return theirs == mine or same(exercise.answer_kind, theirs, mine, exercise.question, exercise.options) is True
 
 
+def _with_lent(index: int, exercise: Exercise, found: Sides, donors: "_Donors", n: int, tally: Counter[str]) -> Sides:
+    """Put other problems' right answers in q−; none where nobody can tell whether they are this one's."""
+    mine = _yardstick(exercise, found)
+    tally["unknown_answer"] += not mine
+    return Sides(found.positives, donors.lend(index, exercise, mine, n) if mine else ())
+
+
 def _number(*parts: object) -> int:
     return int(digest(*parts), 16)
 
@@ -198,10 +205,7 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
             _count(tally, judged, found)
             cap = settings.max_pairs
             if settings.synthetic_negatives and found.positives and not found.negatives:
-                mine = _yardstick(exercise, found)
-                lent = donors.lend(index, exercise, mine, settings.synthetic_negatives) if mine else ()
-                found = Sides(found.positives, lent)
-                tally["unknown_answer"] += not mine
+                found = _with_lent(index, exercise, found, donors, settings.synthetic_negatives, tally)
                 cap = cap if caps is None else next(caps)
             if reason := _unfit(found, settings):
                 out.reject(Rejected(item=exercise.problem_id, reason=reason))
@@ -215,15 +219,15 @@ def prefer(out: Output, settings: PreferSettings, practised: Artifact, verdicts:
             donors.add(exercise, sides(exercise, judged))
         out.write("preferences", preferences(donors, _off_topic_caps(problems(), settings)))
     said = {"n_problems": total, "teacher_doubted": len(doubtful), "teacher_doubted_ids": doubtful[:MAX_LISTED]}
-    warnings = {"warnings": (_unlent(n, total),)} if (n := tally["unknown_answer"]) else {}
-    return PreferFacts.of({name: tally[name] for name in _COUNTED} | said | warnings)
+    return PreferFacts.of({name: tally[name] for name in _COUNTED} | said | _unlent(tally["unknown_answer"], total))
 
 
-def _unlent(n: int, total: int) -> str:
-    return (
+def _unlent(n: int, total: int) -> dict[str, object]:
+    what = (
         f"{n:,} of {total:,} problems have neither an answer nor a right response that ends in one, so that no other problem "
         f"lends them a wrong response: a column `answer` helps (`start_from.columns`)"
     )
+    return {"warnings": (what,)} if n else {}
 
 
 def _unfit(found: Sides, settings: PreferSettings) -> str | None:

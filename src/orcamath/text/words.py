@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-__all__ = ["CALENDAR", "ENGLISH", "FUNCTION_WORDS", "MONTHS", "content_words", "normal"]
+__all__ = ["CALENDAR", "ENGLISH", "FUNCTION_WORDS", "MONTHS", "content_words", "normal", "normal_with_signs", "signs"]
 
 FUNCTION_WORDS = frozenset(
     """
@@ -38,7 +38,7 @@ _ENDINGS = ("ies", "ing", "ed", "es", "s")
 
 
 def normal(text: str) -> str:
-    """Reduce a text to its words and numbers, in lower case: what an exact duplicate shares."""
+    """Reduce a text to its words and numbers, in lower case."""
     words = _NORMAL_ASCII if text.isascii() else _NORMAL
     return " ".join(words.findall(_THOUSANDS.sub("", text.casefold())))
 
@@ -53,7 +53,7 @@ def signs(text: str) -> str:
     return "".join(_SAME_SIGN.get(found, found) for found in (m[0].strip() for m in _SIGN.finditer(text)))
 
 
-def exact(text: str) -> str:
+def normal_with_signs(text: str) -> str:
     """Return what an exact duplicate shares: words, numbers, signs of arithmetic."""
     return f"{normal(text)} {found}" if (found := signs(text)) else normal(text)
 
