@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from elsewhere import elsewhere
 from orcamath.duplicates import likeness
@@ -256,3 +257,9 @@ def test_blocks_that_are_marked_elsewhere_change_nothing(tmp_path: Path) -> None
     assert made["here"] == made["there"]
     assert found.balance["kept"] == 900
     assert set(found.balance["rejected"]) == {"same_text", "near_duplicate", "too_short"}
+
+
+@pytest.mark.parametrize("language", ["de", "EN", ""])
+def test_a_language_that_nothing_tells_is_refused(language: str) -> None:
+    with pytest.raises(ValidationError, match="Input should be 'en'"):
+        CollectSettings.model_validate({"language": language})

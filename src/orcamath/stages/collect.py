@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
+from typing import Literal
 from zlib import crc32
 
 import numpy as np
@@ -51,8 +52,8 @@ class CollectSettings(Settings):
     """Share of three-word runs that near-duplicates have in common, names of people apart."""
     siblings: bool = True
     """Drop children of one seed that hide the same number and ask the same."""
-    language: str | None = None
-    """`en` drops what does not read as English; None lets every language pass."""
+    language: Literal["en"] | None = None
+    """`en`, the one language that is told, drops what does not read as English; None lets every language pass."""
     min_chars: int = Field(default=0, ge=0)
     max_chars: int | None = Field(default=None, ge=1)
     solvable: bool = False
