@@ -10,6 +10,7 @@ An exception out of theirs is the boundary's business (`families.py`).
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar, get_args, overload
@@ -200,7 +201,9 @@ class _Chat:
                 waiting[found.key] -= 1
                 if not waiting[found.key]:  # of a long run only what is under way is kept
                     del waiting[found.key]
-                yield found
+                yield replace(
+                    found, text=found.text.encode("utf-8", "replace").decode()
+                )  # half a character is in no table
         if n := waiting.total():
             raise self.member.too_few("__call__", f"requests without a reply: {n}", wanted)
 

@@ -252,6 +252,15 @@ def test_replies_that_are_closed_early_are_closed_where_they_are_made(tmp_path: 
     assert (tmp_path / "chat.py.closed").exists()
 
 
+def test_half_a_character_of_a_reply_is_replaced_before_anything_keeps_it(tmp_path: Path) -> None:
+    (tmp_path / "chat.py").write_text(
+        CHAT.format("yield from (Reply(r.key('own'), 'It is \\ud83d 4.') for r in requests)")
+    )
+    name = str(tmp_path / "chat.py")
+    replies = held("backend", name)(ModelSettings(backend=name))(iter(REQUESTS))
+    assert [reply.text for reply in replies] == ["It is ? 4."] * 2
+
+
 def test_what_ships_here_is_not_wrapped() -> None:
     for family, name in (("source", "gsm8k"), ("judge", "rules"), ("loss", "kto"), ("backend", "textbook")):
         assert held(family, name) is getattr(find(family, name), FAMILIES[family].entry)  # type: ignore[call-overload]
