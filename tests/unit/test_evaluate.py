@@ -1,6 +1,7 @@
 """Evaluation: scores by hand, and the stage with a model that answers from a list."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -84,6 +85,20 @@ def test_greedy_pass_at_1_with_its_interval_cost_and_string_matches(tmp_path: Pa
     assert [r.final_answer for r in rows[:3]] == ["4", "5", "1,319"]
     assert [r.finish_reason for r in rows] == ["stop", "stop", "stop", "length"]
     assert {r.by for r in rows} == {"rules"}
+
+
+def test_tokens_that_nobody_tells_are_not_none_at_all(tmp_path: Path) -> None:
+    """A backend of one's own may say nothing of them."""
+    tests = problems("4", "5")
+
+    class Silent(Script):
+        def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+            yield from (replace(reply, usage=Usage()) for reply in super().__call__(requests))
+
+    lines = {(t.question, d): ("so 2 + 2 #### 4", "stop") for t in tests for d in range(3)}
+    found = run(tmp_path, tests, Silent(lines), samples=2, temperature=1.0).facts["benchmarks"]["bench"]
+    assert "tokens_per_answer" not in found or found["tokens_per_answer"] is None
+    assert "tokens_per_sample" not in found or found["tokens_per_sample"] is None
 
 
 def test_working_and_levels_are_told_beside_the_score(tmp_path: Path) -> None:

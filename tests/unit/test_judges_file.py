@@ -202,3 +202,9 @@ def test_the_bar_on_real_labelled_answers() -> None:
     assert figures["decided_accuracy"] >= 0.995
     assert figures["undecided_share"] <= 0.03
     assert figures["false_disagree"] <= 0.005
+
+
+def test_a_cell_that_opens_without_end_is_a_text(tmp_path: Path) -> None:
+    row = {"question": "2 + 2?", "gold": "4", "response": "It is 4.", "options": "[" * 100_000}
+    (judged,) = judge_file(written(tmp_path, "jsonl", [row]), RulesJudge())
+    assert judged.finding.outcome in {"agrees", "unjudged"}

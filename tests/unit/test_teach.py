@@ -111,6 +111,18 @@ def test_of_k_solutions_the_first_verified_one_may_be_kept_alone(tmp_path: Path)
     assert made.balance["rejected"] == {"another_solution_kept": 3}
 
 
+def test_that_one_of_several_solutions_is_kept_does_not_make_lessons_doubtful(tmp_path: Path) -> None:
+    made = taught(tmp_path, lambda r: f"so {r.draw}\n#### 7", seven(), solutions=4, temperature=0.7, keep="first")
+    assert made.balance["rejected"]["another_solution_kept"] > 20
+    assert "warnings" not in made.facts
+
+
+def test_a_problem_whose_solutions_all_miss_what_is_known_is_listed_once(tmp_path: Path) -> None:
+    made = taught(tmp_path, lambda r: f"so {r.draw}\n#### 999", seven(), solutions=4, temperature=0.7)
+    listed = made.facts["disagreeing"]
+    assert len(listed) == len(set(listed)) > 0
+
+
 def test_several_solutions_at_temperature_0_are_an_error_that_says_what_to_do() -> None:
     with pytest.raises(ValidationError, match="set temperature"):
         TeachSettings(solutions=2)

@@ -244,7 +244,7 @@ def _options(value: object) -> tuple[str, ...]:
         if value.strip().startswith("["):
             try:
                 return _options(json.loads(value))
-            except ValueError:
+            except (ValueError, RecursionError):
                 pass
         return options_of(value) or ((value,) if value.strip() else ())
     return tuple(map(_text, value)) if isinstance(value, list | tuple) else ()

@@ -134,11 +134,17 @@ def _recovered(row: ResultRow, groups: Mapping[tuple[str, str], Group]) -> float
     if not own or not unspoilt or row.arm == named or row.iteration < 2:
         return None
     start, whole = (_right(g, row.benchmark) for g in (own, unspoilt))
-    return (row.score.point - start) / (whole - start) if whole > start else None
+    if start is None or whole is None or whole <= start:
+        return None
+    return (row.score.point - start) / (whole - start)
 
 
-def _right(group: Group, benchmark: str) -> float:
-    table = _table(group, benchmark, _shared(group, benchmark))
+def _right(group: Group, benchmark: str) -> float | None:
+    """Return the share of a benchmark's problems that are right; None where the student was not measured on it."""
+    measured = [s for s in group if s.answers.get(benchmark)]
+    if not measured:
+        return None
+    table = _table(measured, benchmark, _shared(measured, benchmark))
     return sum(map(sum, table)) / sum(map(len, table))
 
 

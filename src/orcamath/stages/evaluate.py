@@ -218,9 +218,11 @@ class _Tally:
             if row.draw > 0:
                 counts["sampled"] += 1
                 counts["sampled_tokens"] += row.n_tokens or 0
+                counts["sampled_told"] += row.n_tokens is not None
             else:
                 counts["n"] += 1
                 counts["tokens"] += row.n_tokens or 0
+                counts["told"] += row.n_tokens is not None
                 counts["truncated"] += row.finish_reason == "length"
                 counts["correct"] += right
                 counts["unjudged"] += row.outcome == "unjudged"
@@ -245,7 +247,7 @@ class _Tally:
             strict=Share.within(wilson(counts["strict"], n)),
             flexible=Share.within(wilson(counts["flexible"], n)),
             truncated=counts["truncated"] / n,
-            tokens_per_answer=counts["tokens"] / n,
+            tokens_per_answer=counts["tokens"] / counts["told"] if counts["told"] else None,
             calls_per_answer=1,
             working=self._worked(sampled=False),
         )
@@ -256,14 +258,14 @@ class _Tally:
     def _sampled(self, samples: int) -> dict[str, object]:
         """Return the fields that take samples."""
         counts, n = self.counts, self.counts["n"]
-        tokens = counts["sampled_tokens"] / counts["sampled"]
+        tokens = counts["sampled_tokens"] / max(1, counts["sampled_told"])
 
         def priced(k: int, share: Interval) -> PricedShare:
             return PricedShare.at(share, calls=k, tokens=k * tokens)
 
         return {
             "sampled_working": self._worked(sampled=True),
-            "tokens_per_sample": tokens,
+            "tokens_per_sample": tokens if counts["sampled_told"] else None,
             "maj": {str(k): priced(k, wilson(counts[f"maj@{k}"], n)) for k in sizes(samples)},
             "passed": {str(k): priced(k, self._passed(samples, k)) for k in sizes(samples)},
         }

@@ -47,6 +47,8 @@ FEW = 5
 """Of fewer solutions nothing is said as a whole."""
 GOES_UP = "goes_up"
 """Why a solution goes no further that nothing confirms, where a dearer teacher is asked instead (see `ladder`)."""
+KEPT_ANOTHER = "another_solution_kept"
+"""Why a solution goes no further where `keep: first` has another one of its problem."""
 SAME_SOLUTION = "same_solution"
 """Why a solution goes no further that an earlier one of its problem has word for word: one text is one lesson."""
 OWN = "own:seeds"
@@ -180,8 +182,9 @@ class Held:
         """Count one solution."""
         word = {True: "agrees", False: "disagrees", None: "undecided"}[check.agrees]
         self.checks[f"{check.against}_{word}"] += 1
-        if check.agrees is False and len(self.disagreeing) < MAX_LISTED:
-            self.disagreeing.append(problem.id)
+        listed = self.disagreeing
+        if check.agrees is False and len(listed) < MAX_LISTED and (not listed or listed[-1] != problem.id):
+            listed.append(problem.id)
 
 
 def lessons_of(
@@ -207,7 +210,7 @@ def lessons_of(
     written: set[str] = set()
     for i, (solution, check) in enumerate(fit):
         if settings.keep == "first" and i != best:
-            out.reject(Rejected(item=problem.id, reason="another_solution_kept", text=solution.text), owed=True)
+            out.reject(Rejected(item=problem.id, reason=KEPT_ANOTHER, text=solution.text), owed=True)
             continue
         lesson = Lesson.make(
             problem,
@@ -233,7 +236,7 @@ def warnings_of(out: Output, settings: TeachSettings, held: Mapping[str, int]) -
         drops = settings.verify.gold == "drop"
         helps = "they are left out; another teacher helps" if drops else "`teach.verify.gold=drop` leaves them out"
         yield f"{wrong:,} of {known:,} solutions do not reach the answer known with the problem: {helps}"
-    passed_on = Counter({reason: out.balance.rejected[reason] for reason in (GOES_UP, SAME_SOLUTION)})
+    passed_on = Counter({reason: out.balance.rejected[reason] for reason in (GOES_UP, SAME_SOLUTION, KEPT_ANOTHER)})
     reasons = out.balance.rejected + out.failed_calls - passed_on
     n = out.balance.results + out.balance.failed - passed_on.total()
     if n >= FEW and reasons.total() > settings.most_rejected * n:
