@@ -123,6 +123,25 @@ def test_verdicts_become_exercises_attempts_and_verdicts_in_one_order(bench: Ben
 
 
 @pytest.mark.parametrize(
+    ("told", "ended"),
+    [
+        (True, "stop"),
+        ("stop", "stop"),
+        (None, "stop"),
+        (False, "length"),
+        ("length", "length"),
+        (" MAX_TOKENS ", "length"),
+    ],
+)
+def test_whether_an_answer_ended_is_told_by_yes_and_no_or_in_a_servers_words(
+    told: object, ended: str, bench: Bench, tmp_path: Path
+) -> None:
+    row = {"question": "A?", "response": "a", "label": "no", "answer": "1", "finished": told}
+    (attempt,) = started(bench, tmp_path / "own.jsonl", "verdicts", row).read(Attempt)
+    assert attempt.finish_reason == ended
+
+
+@pytest.mark.parametrize(
     ("value", "outcome"),
     [
         ("Yes", "agrees"),

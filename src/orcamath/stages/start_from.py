@@ -63,6 +63,7 @@ OPTIONAL: dict[str, tuple[str, ...]] = {
     "lessons": ("final_answer", "gold", "options", "kind", "split", "licence", "source", "teacher"),
     "verdicts": ("answer", "solution", "finished", "options", "kind", "split"),
 }
+_CUT_OFF = frozenset({"length", "max_tokens", "max_length", "truncated"})
 _UNKNOWN = {"", "none", "null", "nan", "unjudged", "unknown", "?"}
 
 
@@ -165,7 +166,7 @@ class VerdictsFacts(Facts):
     unjudged: int = 0
 
 
-@stage("verdicts", version=2, settings=StartSettings, facts=VerdictsFacts)
+@stage("verdicts", version=3, settings=StartSettings, facts=VerdictsFacts)
 def verdicts_from(out: Output, settings: StartSettings) -> VerdictsFacts:
     """Write `exercises`, `attempts` and `verdicts` from question, response, yes / no; rows of a question may lie apart.
 
@@ -237,7 +238,8 @@ def _judged(row: Row, names: Mapping[str, str], settings: StartSettings) -> _Jud
         options=problem.options,
         label="teacher" if solution else "known_answer",
     )
-    finished = outcome_of(value["finished"]) != "disagrees"
+    told = value["finished"]  # yes or no, or why a server's answer ended
+    finished = outcome_of(told) != "disagrees" and str(told).strip().lower() not in _CUT_OFF
     return _Judged(exercise=exercise, response=value["response"], finished=finished, outcome=outcome)
 
 
