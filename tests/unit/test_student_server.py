@@ -76,7 +76,10 @@ def test_a_known_engine_serves_on_all_gpus_at_hand(
     assert called[called.index("--host") + 1] == "127.0.0.1"
 
 
-def test_a_server_that_is_to_stay_answers_again_and_again_and_ends_when_it_is_closed(tmp_path: Path) -> None:
+def test_a_server_that_is_to_stay_answers_again_and_again_and_ends_when_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     (tmp_path / "model").mkdir()
     settings = ServerSettings(command=f"{FAKE} {{name}} {{model}} --host {{host}}")
     there = ServedThere(settings, tmp_path / "model", "weights-0123456789abcdef", (2, 9), tmp_path)
@@ -88,6 +91,10 @@ def test_a_server_that_is_to_stay_answers_again_and_again_and_ends_when_it_is_cl
     (port,) = {
         line.split("127.0.0.1:")[1].split("/")[0] for line in log.read_text().splitlines() if "127.0.0.1:" in line
     }
+    other = there(ModelSettings())  # without GPUs to wait for, a machine has room for two
+    (reply,) = other([Request(token_ids=(1, 2))])
+    assert reply.text == "hello"
+    other.close()
     model.close()
     with pytest.raises(OSError):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/health")

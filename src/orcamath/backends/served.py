@@ -1,7 +1,7 @@
 """One inference server as a process of this machine: started by its command, waited for until it is well, stopped.
 
-In: what is to be served, and how. Out: the server's address, while the context lasts. It listens where this machine's programs
-alone reach it.
+In: what is to be served, and how (`Serving`). Out: a server that runs (`Served`), while the context lasts. It listens where this
+machine's programs alone reach it.
 """
 
 import contextlib

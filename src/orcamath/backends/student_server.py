@@ -89,7 +89,7 @@ class StudentServer:
                     raise ServerLost(f"the student's server {ended}") from e
                 raise
 
-    def stay(self, lock: Path) -> None:
+    def stay(self, lock: Path | None = None) -> None:
         """Start the server, and have it run until `close`; `lock` as `served_here` has it. Raises ModelError."""
         self._up = self._stays.enter_context(self._served(lock))
 
@@ -150,5 +150,6 @@ class ServedThere:
         if os.environ.get("OMP_NUM_THREADS") == "1":  # put there for actors by their share of a CPU
             del os.environ["OMP_NUM_THREADS"]
         served = StudentServer(self.settings, self.model, self.fingerprint, ends=self.ends, log=log)
-        served.stay(own_folder() / f"serving-{os.getppid()}.lock")  # of this node, were there several on a machine
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES")  # a CPU is shared, and nobody waits for it
+        served.stay(own_folder() / f"serving-{os.getppid()}-{gpus}.lock" if gpus else None)
         return served
