@@ -39,6 +39,7 @@ from orcamath.records import Outcome, Problem, Rejected
 from orcamath.settings import ModelSettings
 from orcamath.sources.source import Found, Reader, SourceSettings, Unsplit
 from orcamath.store.ledger import Remembered
+from orcamath.visible import sendable
 
 if TYPE_CHECKING:
     from orcamath.student.losses import LossFunction
@@ -201,9 +202,8 @@ class _Chat:
                 waiting[found.key] -= 1
                 if not waiting[found.key]:  # of a long run only what is under way is kept
                     del waiting[found.key]
-                yield replace(
-                    found, text=found.text.encode("utf-8", "replace").decode()
-                )  # half a character is in no table
+                text = sendable(found.text)
+                yield found if text == found.text else replace(found, text=text)
         if n := waiting.total():
             raise self.member.too_few("__call__", f"requests without a reply: {n}", wanted)
 

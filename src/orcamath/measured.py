@@ -4,7 +4,7 @@ In: a student, benchmarks. Out: what it scored, on the workshop's list where a t
 """
 
 from orcamath.errors import NotReady
-from orcamath.recipe_settings import Recipe, practises
+from orcamath.recipe_settings import Recipe, look_wanted
 from orcamath.stages.evaluate import EvaluateSettings, evaluate, turns_shown
 from orcamath.stages.imitate import imitate
 from orcamath.stages.readiness import ReadinessFacts, readiness
@@ -33,8 +33,8 @@ def measure_student(
 
 def look_before_practice(recipe: Recipe, shop: Workshop, lessons: Artifact, trained: Artifact, tests: Artifact) -> None:
     """See on problems held apart whether practice has something to find, and stop where it has not and the recipe says so."""
-    settings = recipe.readiness
-    if settings is None or not practises(recipe):
+    settings = look_wanted(recipe)
+    if settings is None:
         return
     measured = [_scored("M1 apart", settings.evaluate, recipe, shop, trained, tests)]
     if settings.more_sft is not None:

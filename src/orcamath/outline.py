@@ -5,7 +5,7 @@ It follows `recipe.run` line by line; a test holds the two against each other.
 
 from collections.abc import Iterator
 
-from orcamath.recipe_settings import Recipe, practises
+from orcamath.recipe_settings import Recipe, look_wanted
 
 __all__ = ["outline"]
 
@@ -37,9 +37,9 @@ def outline(recipe: Recipe) -> list[str]:
 
 
 def _readiness(recipe: Recipe) -> Iterator[str]:
-    if recipe.readiness is not None and practises(recipe):
+    if (look := look_wanted(recipe)) is not None:
         yield "evaluate M1 apart"
-        if recipe.readiness.more_sft is not None:
+        if look.more_sft is not None:
             yield from ("imitate once more", "evaluate M1 once more")
         yield "readiness"
 

@@ -39,7 +39,7 @@ __all__ = [
     "Hypothesis",
     "Iteration",
     "Recipe",
-    "practises",
+    "look_wanted",
 ]
 
 RECIPE_VERSION = 1
@@ -246,6 +246,6 @@ class Recipe(Settings):
         return {role: model for role, model in roles.items() if model is not None}
 
 
-def practises(recipe: Recipe) -> bool:
-    """Tell whether a student of this recipe practises in any of its iterations."""
-    return any(step.more_sft is None for step in recipe.iterations)
+def look_wanted(recipe: Recipe) -> ReadinessSettings | None:
+    """Return how readiness is looked for; None where the recipe does not say, or no student of it practises."""
+    return recipe.readiness if any(step.more_sft is None for step in recipe.iterations) else None

@@ -6,7 +6,7 @@ bidirectional overrides, zero-width characters and lone surrogates become visibl
 
 import re
 
-__all__ = ["clip", "escaped", "one_line", "visible"]
+__all__ = ["clip", "escaped", "one_line", "sendable", "visible"]
 
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
@@ -22,6 +22,11 @@ def visible(text: str) -> str:
 def escaped(text: str) -> str:
     """Do the same to JSON text, by JSON's own escapes: what is read from it stays what it was."""
     return _HIDDEN.sub(lambda found: "".join(f"\\u{unit:04x}" for unit in _units(found[0])), text)
+
+
+def sendable(text: str) -> str:
+    """Replace half characters (lone surrogates), which JSON may hold and no wire, table or index can carry."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _units(character: str) -> tuple[int, ...]:

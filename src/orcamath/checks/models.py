@@ -17,7 +17,7 @@ from orcamath.backends.wire_keys import door_of
 from orcamath.checks.trouble import Notes
 from orcamath.errors import OrcamathError
 from orcamath.held import held
-from orcamath.recipe_settings import Recipe
+from orcamath.recipe_settings import Recipe, look_wanted
 from orcamath.records import Problem
 from orcamath.settings import ModelSettings
 from orcamath.sources.source import Unsplit, is_generated
@@ -167,8 +167,9 @@ def _installed(package: str) -> bool:
 def trainings(recipe: Recipe) -> dict[str, TrainSettings]:
     """Return the settings of every training, by their place in the recipe."""
     found: dict[str, TrainSettings] = {"imitate": recipe.imitate}
-    if recipe.readiness is not None and recipe.readiness.more_sft is not None:
-        found["readiness.more_sft"] = recipe.readiness.more_sft
+    look = look_wanted(recipe)
+    if look is not None and look.more_sft is not None:
+        found["readiness.more_sft"] = look.more_sft
     for i, step in enumerate(recipe.iterations):
         ways = {"more_sft": step.more_sft, "online": step.online, "learn": step.learn}
         way, settings = next((way, settings) for way, settings in ways.items() if settings is not None)
@@ -211,8 +212,8 @@ def _context(recipe: Recipe, n: int, notes: Notes) -> None:
         notes.trouble("student.base", what)
         return
     wanted = {"evaluate.max_new_tokens": _told(recipe.evaluate)}
-    if recipe.readiness is not None:
-        wanted["readiness.evaluate.max_new_tokens"] = _told(recipe.readiness.evaluate)
+    if (look := look_wanted(recipe)) is not None:
+        wanted["readiness.evaluate.max_new_tokens"] = _told(look.evaluate)
     for i, step in enumerate(recipe.iterations):
         wanted[f"iterations.{i}.practice.max_new_tokens"] = _told(step.practice)
     for key, tokens in wanted.items():

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from orcamath.ports import Batched, Chat
 from orcamath.records import digest
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Budget
+from orcamath.store.ledger import MAX_SHARDS
 
 if TYPE_CHECKING:
     from ray.actor import ActorHandle
@@ -32,12 +34,10 @@ __all__ = ["RayEngine", "connected"]
 WITH_WEIGHTS, WITHOUT = 0.5, 0.01
 """Of a CPU, that a worker asks for. One that waits for an endpoint keeps its place all through a run, and needs hardly any."""
 MOST_CLIENTS = 32
-"""Actors of an endpoint: one makes hundreds of calls at once, and those of a node share a folder of 64 shards."""
+"""Actors of an endpoint: one makes hundreds of calls at once, and those of a node share a folder of `MAX_SHARDS` shards."""
 WAVES, SERVED_WAVES = 8, 4
 """A block of single calls is so many times what a worker has in flight: few workers wait for the last call of theirs. A server of
 a node's own has hundreds in flight, and with too many waves few blocks are left for the others."""
-MOST_SHARDS = 64
-"""Workers that a node's folder of shards has room for."""
 OWN: dict[str, object] = {"object_store_memory": 200_000_000, "include_dashboard": False}
 """Of a cluster that begins with us. It listens on the machine's address, and who reaches it can run code (docs/scale.md)."""
 
@@ -117,11 +117,11 @@ class RayEngine:
         if isinstance(chat, Batched):
             return chat
         if open_there is not None:
-            return Spread(
-                chat, lambda: self._crew(settings, chat, self._servers(open_there)), SERVED_WAVES * settings.concurrency
-            )
-        at_once = max(1, settings.concurrency // self._players(settings, chat).n)
-        return Spread(chat, lambda: self._crew(settings, chat, self._players(settings, chat)), WAVES * at_once)
+            hire, block = partial(self._servers, open_there), SERVED_WAVES * settings.concurrency
+        else:
+            hire = partial(self._players, settings, chat)
+            block = WAVES * max(1, settings.concurrency // hire().n)
+        return Spread(chat, lambda: self._crew(settings, chat, hire), block)
 
     def _players(self, settings: ModelSettings, chat: Chat) -> Hired:
         """Return the actors that play a model: of an endpoint no more than it may be asked at once."""
@@ -131,7 +131,7 @@ class RayEngine:
             return Hired(min(n, settings.concurrency, MOST_CLIENTS), self.open_chat, WITHOUT, environment=ONE_THREAD)
         # known once: where all GPUs are lost, no successor computes on a CPU what the others computed on one
         gpus = min(1, there.get("GPU", 0))
-        n = min(n, MOST_SHARDS * max(1, sum(node["Alive"] for node in self.ray.nodes())))
+        n = min(n, MAX_SHARDS * max(1, sum(node["Alive"] for node in self.ray.nodes())))
         return Hired(n, self.open_chat, WITH_WEIGHTS, gpus, stays=False, environment=ONE_THREAD)
 
     def _servers(self, open_there: Callable[[ModelSettings], Chat]) -> Hired:
@@ -168,13 +168,13 @@ class RayEngine:
         """Return what a worker reaches the purse by."""
         return None if self._purse is None else _Ask(self._purse)
 
-    def _crew(self, settings: ModelSettings, chat: Chat, hired: Hired) -> "RayCrew":
-        """Return the model's crew."""
+    def _crew(self, settings: ModelSettings, chat: Chat, hire: Callable[[], Hired]) -> "RayCrew":
+        """Return the model's crew, hired where it is not there."""
         key = digest(settings.model_dump(mode="json"))
         crew = self._crews.get(key)
         if crew is None or crew.gone:
             here = Connection(self.ray, self.settings, self.run, self.ask())
-            crew = self._crews[key] = RayCrew(here, hired, settings, chat)
+            crew = self._crews[key] = RayCrew(here, hire(), settings, chat)
         return crew
 
 

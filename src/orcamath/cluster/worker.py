@@ -35,20 +35,13 @@ class NodeFull(DiskFull):
 
 @contextmanager
 def _this_node() -> Iterator[None]:
-    """Say of which machine the system said no."""
-    try:
-        yield
-    except OSError as e:
-        raise ModelError(f"on the node {socket.gethostname()}: {e}") from e
-
-
-@contextmanager
-def _this_disk() -> Iterator[None]:
-    """Say of which machine a disk is full: the driver's has a budget to write."""
+    """Say of which machine the system said no, or a disk is full: the driver's has a budget to write."""
     try:
         yield
     except DiskFull as e:
         raise NodeFull(f"on the node {socket.gethostname()}: {e}") from e
+    except OSError as e:
+        raise ModelError(f"on the node {socket.gethostname()}: {e}") from e
 
 
 def shards_of(name: str) -> Path:
@@ -129,7 +122,7 @@ class Worker:
             self._hand_back()
             yield e
         finally:
-            with _this_disk():
+            with _this_node():
                 self.ledger.commit()
             self._hand_back()
 
@@ -139,7 +132,7 @@ class Worker:
 
     def _replies(self, chat: Chat, requests: list[Request]) -> Iterator[Reply]:
         by_key = {request.key(chat.fingerprint): request for request in requests}
-        with _this_disk():
+        with _this_node():
             known = {key: reply for key in by_key if (reply := self.ledger.get(key)) is not None}
         if chat.chunk is not None and len(known) < len(by_key):
             known = {}  # a chunk is answered whole
@@ -152,12 +145,12 @@ class Worker:
         with closing(chat(missing)) as replies:
             for reply in replies:
                 if reply.error is None and chat.chunk is None:
-                    with _this_disk():
+                    with _this_node():
                         self.ledger.put(by_key[reply.key], chat.fingerprint, reply)
                 came.append(reply)
                 yield reply
         if chat.chunk is not None and all(reply.error is None for reply in came):
-            with _this_disk():
+            with _this_node():
                 self.ledger.put_together(chat.fingerprint, [(by_key[reply.key], reply) for reply in came])
 
     def halt(self) -> None:

@@ -19,6 +19,7 @@ from orcamath.prompts import Prompt, block, load_prompt
 from orcamath.records import digest
 from orcamath.store.ledger import Remembered
 from orcamath.text.choices import letter_of
+from orcamath.visible import sendable
 
 __all__ = ["JudgeForm", "ModelJudge", "make", "read_extract", "read_verdict"]
 
@@ -114,10 +115,9 @@ class ModelJudge:
 def _disarmed(text: str) -> str:
     """Make text fit to be judged: a verdict that it spells cannot be read as one where the model repeats it.
 
-    Lone surrogates, which JSON files may hold and no wire can carry, are replaced.
+    Half characters are replaced.
     """
-    sendable = text.encode("utf-8", "replace").decode()
-    return _SPELLED.sub(lambda m: f"{m[1]}-" if m[1] else "< ", sendable)
+    return _SPELLED.sub(lambda m: f"{m[1]}-" if m[1] else "< ", sendable(text))
 
 
 def _whole_question(comparison: Comparison) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from orcamath.plan.ranges import Range
 from orcamath.plan.sizes import ModelSize
-from orcamath.recipe_settings import Iteration, Recipe, practises
+from orcamath.recipe_settings import Iteration, Recipe, look_wanted
 from orcamath.records import digest
 from orcamath.student.settings import (
     KEPT_A_LAYER,
@@ -82,7 +82,7 @@ def training_plans(
             student,
             recipe.imitate.identity(),
         )
-    if recipe.readiness is not None and (again := recipe.readiness.more_sft) is not None and practises(recipe):
+    if (look := look_wanted(recipe)) is not None and (again := look.more_sft) is not None:
         listed(partial(_imitation, arm, "imitate once more", again, lengths, size, tflops), student, again.identity())
     for n, step in enumerate(recipe.iterations, start=2):
         if (more := step.more_sft) is not None:

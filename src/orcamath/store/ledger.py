@@ -38,7 +38,7 @@ from orcamath.store.remembered import Remembered
 from orcamath.store.room import room_bytes
 from orcamath.store.sqlite_errors import FAILED, explained, of_sqlite
 
-__all__ = ["COMMIT_N", "COMMIT_S", "LEDGER_VERSION", "Entry", "Ledger", "Remembered"]
+__all__ = ["COMMIT_N", "COMMIT_S", "LEDGER_VERSION", "MAX_SHARDS", "Entry", "Ledger", "Remembered"]
 
 COMMIT_S = 0.025
 COMMIT_N = 64

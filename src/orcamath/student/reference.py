@@ -3,7 +3,7 @@
 Kept in one SQLite file by (model and how it is held, prompt ids, response ids), so they outlive a crash and serve again after a
 reshuffle, with another loss or another learning rate, in any run over the same store. Each number is kept with a checksum; one
 that is not what was written counts as absent, and is computed again. Where several processes train, the first alone opens the
-file: they may be on several machines, and SQLite's log ahead of writing needs memory that all who write share.
+file, and all are told what it holds and what each of them scored: they may be on several machines.
 """
 
 import sqlite3
@@ -116,9 +116,8 @@ def _opened(folder: Path, name: str) -> "Iterator[_File]":
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "reference.sqlite"
     with explained(path, "the file of reference log-probs"), closing(connect(path, timeout=60.0)) as db:
-        db.execute(
-            "PRAGMA journal_mode=DELETE"
-        )  # other runs of this store may write from other machines: locks are enough
+        # other runs of this store may write from other machines: for this locks are enough, which a log ahead of writing is not
+        db.execute("PRAGMA journal_mode=DELETE")
         db.execute("CREATE TABLE IF NOT EXISTS logprobs (key BLOB PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID")
         yield _File(db, name)
 

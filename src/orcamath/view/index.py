@@ -25,7 +25,7 @@ from orcamath.view.index_schema import INDEX_VERSION, JOINED, READ, SCHEMA, curr
 from orcamath.view.joining import join_verdicts
 from orcamath.view.kinds import FACETS, RECORD_KINDS, IndexEntry, RecordKind, number
 from orcamath.view.sorting import sort_mistakes
-from orcamath.visible import visible
+from orcamath.visible import sendable, visible
 
 __all__ = ["Index", "Indexed"]
 
@@ -311,4 +311,4 @@ def _round_of(label: str) -> str | None:
 
 
 def _searchable(text: str) -> str:
-    return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+    return sendable(text.replace("\0", " "))
