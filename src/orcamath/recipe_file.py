@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["arms", "dump", "load", "shipped"]
 
 SECTIONS = ("practice", "preferences", "learn")
+LOOKS = {"evaluate": "evaluate", "more_sft": "imitate"}
+"""Section of `readiness` → the section that has what it leaves out."""
 
 
 def shipped() -> dict[str, Traversable]:
@@ -224,9 +226,8 @@ def _build(raw: dict[str, object], where: str, lines: Lines) -> Recipe:
     """Give every iteration the sections it does not override, then validate."""
     resolved = dict(raw)
     if isinstance(ready := raw.get("readiness"), dict):
-        shared = {"evaluate": "evaluate", "more_sft": "imitate"}
         inherited = {
-            own: _joined(raw.get(section), ready[own]) for own, section in shared.items() if ready.get(own) is not None
+            own: _joined(raw.get(section), ready[own]) for own, section in LOOKS.items() if ready.get(own) is not None
         }
         resolved["readiness"] = {**ready, **inherited}
     iterations = raw.get("iterations") or []
@@ -260,10 +261,12 @@ def _joined(shared: object, own: object) -> object:
 
 
 def _own(errors: Sequence["ErrorDetails"]) -> list["ErrorDetails"]:
-    """Leave out what an iteration only inherited from a section above: it is reported there."""
+    """Leave out what an iteration, or readiness, only inherited from a section above: it is reported there."""
     above = {error["loc"] for error in errors}
 
     def shared(loc: tuple[object, ...]) -> tuple[object, ...] | None:
+        if loc[0] == "readiness" and len(loc) > 1:
+            return (LOOKS.get(str(loc[1])), *loc[2:])
         if len(loc) < 3 or loc[0] != "iterations":
             return None
         return ("imitate", *loc[3:]) if loc[2] == "more_sft" else loc[2:]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.errors import NotReady, RecipeError, UsageError
+from orcamath.errors import DataError, NotReady, RecipeError, UsageError
 from orcamath.intervals import paired
 from orcamath.outline import outline
 from orcamath.plan.ranges import Range
@@ -75,6 +75,17 @@ def test_a_student_that_lessons_still_teach_is_taught_first(tmp_path: Path) -> N
     assert told(
         tmp_path / "enough", first, [word + "ww" for word in more], settings=LOOK.model_copy(update={"flat": 25.0})
     ).ready
+
+
+def test_where_no_problem_is_left_it_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no problem of `dev` is left"):
+        told(tmp_path, [])
+
+
+def test_a_value_that_is_wrong_above_is_told_once() -> None:
+    with pytest.raises(RecipeError) as caught:
+        load("classroom", [*SMALL, "iterations=[{}]", "imitate.learning_rate=fast"])
+    assert len(str(caught.value).splitlines()) == 1
 
 
 SMALL = [

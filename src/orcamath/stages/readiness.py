@@ -11,6 +11,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from orcamath.errors import DataError
 from orcamath.intervals import Interval, paired
 from orcamath.records import Scored, Settings, outside_digest
 from orcamath.stages.evaluate import EvaluateSettings
@@ -65,11 +66,16 @@ class ReadinessFacts(Facts):
 def readiness(out: Output, settings: ReadinessSettings, measured: Sequence[Artifact]) -> ReadinessFacts:
     """Hold the first evaluation's samples against its greedy answers, and the second's greedy answers against them.
 
-    Writes no table. `measured`: M1, and M1 taught once more where the settings say so.
+    Writes no table. `measured`: M1, and M1 taught once more where the settings say so. Raises DataError without problems.
     """
     out.progress.begin("readiness", None)
     right = [_right(scored) for scored in measured]
     first = right[0]
+    if not first:
+        names = ", ".join(f"`{name}`" for name in settings.evaluate.benchmarks)
+        raise DataError(
+            f"no problem of {names} is left to see by whether practice is ready: all were trained on (`unseen`)"
+        )
     greedy = [draws[0] for draws in first.values()]
     reach = paired(greedy, [any(draws[1:]) for draws in first.values()]).difference
     gained = paired(greedy, [right[1][name][0] for name in first]).difference if len(right) > 1 else None
