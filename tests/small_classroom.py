@@ -18,6 +18,7 @@ SMALL = [
     "practice.max_problems=12",
     "practice.max_new_tokens=24",
     "evaluate.max_new_tokens=24",
+    "evaluate.samples=1",
     "learn.negative_only=true",
     "learn.loss=kto",
     "student.options.chunk=16",

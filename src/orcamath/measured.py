@@ -19,7 +19,7 @@ def measure_base(n_shown: int, recipe: Recipe, shop: Workshop, lessons: Artifact
     base = shop.tools.base(recipe.student)
     chat, pose = shop.tools.player(recipe.student, base, examples=turns_shown(lessons, n_shown))
     judged_by = shop.tools.judge(recipe, on_benchmarks=True)
-    settings = recipe.evaluate.model_copy(update={"samples": 1})
+    settings = recipe.evaluate.model_copy(update={"samples": 1, "sample_limit": None})
     scored = shop.stage(evaluate.of(f"base {n_shown}"), settings, tests, chat, pose, judged_by)
     shop.measure(f"M0, {n_shown} shown" if n_shown else "M0", 0, None, scored)
 

@@ -218,6 +218,7 @@ def evaluate(
     compare: str | None = None,
     limit: int | None = None,
     samples: int = 1,
+    sample_limit: int | None = None,
     few_shot: int = 0,
     max_new_tokens: int = 512,
     judge: str = "cascade",
@@ -236,7 +237,11 @@ def evaluate(
     """
     with from_options():
         settings = EvaluateSettings(
-            max_new_tokens=max_new_tokens, samples=samples, temperature=0.7 if samples > 1 else 0.0, limit=limit
+            max_new_tokens=max_new_tokens,
+            samples=samples,
+            temperature=0.7 if samples > 1 else 0.0,
+            limit=limit,
+            sample_limit=sample_limit,
         )
     wanted = Wanted(
         on.split(",") if isinstance(on, str) else list(on),

@@ -102,7 +102,9 @@ def test_the_script_makes_a_folder_that_loads(tmp_path: Path) -> None:
     pretrain(short, tmp_path / "again")
     made, again = ((folder / "model.safetensors").read_bytes() for folder in (tmp_path, tmp_path / "again"))
     assert made == again
-    assert json.loads((tmp_path / "provenance.json").read_text())["steps"] == 4
+    told = json.loads((tmp_path / "provenance.json").read_text())
+    assert told["steps"] == 4
+    assert told.keys() == json.loads((folder() / "provenance.json").read_text()).keys()
     assert LlamaForCausalLM.from_pretrained(tmp_path).config.vocab_size == len(AutoTokenizer.from_pretrained(tmp_path))
 
 

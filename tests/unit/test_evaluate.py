@@ -16,6 +16,8 @@ from orcamath.intervals import wilson
 from orcamath.judges.rules import RulesJudge
 from orcamath.ports import Reply, Request, Usage
 from orcamath.records import Problem, Scored
+from orcamath.report.measures import measures
+from orcamath.scoring.facts import BenchmarkFacts
 from orcamath.scoring.scores import Sample, flexible, majority, pass_at_k, sizes, strict
 from orcamath.stages.evaluate import EvaluateSettings, evaluate
 from orcamath.store.artifacts import Artifact, Output, Store
@@ -172,6 +174,24 @@ def test_sampled_answers_give_maj_at_k_and_pass_at_k_and_leave_the_greedy_one_al
     # two problems, both solved within four tries, are no certainty: as wide as two right answers of two
     assert (found["pass"]["4"]["low"], found["pass"]["4"]["high"]) == (pytest.approx(wilson(2, 2).low), 1.0)
     assert script.asked == 10
+
+
+def test_a_part_of_the_problems_can_be_sampled_the_greedy_answer_is_of_all(tmp_path: Path) -> None:
+    tests = problems("4", "4", "4")
+    said = [["#### 4", "#### 4", "#### 1"], ["#### 1", "#### 4", "#### 4"], ["#### 4"]]
+    script = Script(
+        {(tests[i].question, d): (text, "stop") for i, texts in enumerate(said) for d, text in enumerate(texts)}
+    )
+    found = run(tmp_path, tests, script, samples=2, temperature=0.7, sample_limit=2).facts["benchmarks"]["bench"]
+    assert script.asked == 7
+    assert (found["n"], found["correct"], found["n_sampled"]) == (3, 2, 2)
+    assert found["pass"]["1"]["score"] == pytest.approx((1 / 2 + 1) / 2)
+    assert found["pass"]["2"]["low"] == pytest.approx(wilson(2, 2).low)  # of two problems, not of three
+    assert "problems sampled" in measures([BenchmarkFacts.of(found)])
+
+
+def test_what_was_measured_before_there_was_a_limit_of_samples_stays_sealed() -> None:
+    assert "sample_limit" not in EvaluateSettings(samples=2, temperature=1).identity()
 
 
 def test_asking_again_asks_nothing(tmp_path: Path) -> None:

@@ -157,6 +157,7 @@ def test_a_run_grows_again_and_practises_on_what_is_new(tmp_path: Path) -> None:
         "practice.max_problems=6",
         "practice.max_new_tokens=12",
         "evaluate.max_new_tokens=4",
+        "evaluate.samples=1",
         "learn.negative_only=true",
         "iterations=[{}, {grow: {aim: {low: 0.5}}, practice: {seed: 1}}]",
     ]

@@ -325,6 +325,7 @@ def test_a_run_learns_online_and_says_how(tmp_path: Path) -> None:
         "teach.max_problems=10",
         "imitate.train_steps=1",
         "evaluate.max_new_tokens=4",
+        "evaluate.samples=1",
         "iterations=[{online: {rounds: 2, problems: 4, samples: 2, max_new_tokens: 8}}]",
     ]
     recipe, store = load("classroom", small), Store(tmp_path / "store")

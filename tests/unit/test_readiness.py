@@ -57,6 +57,13 @@ def test_what_samples_reach_is_counted_problem_by_problem(tmp_path: Path) -> Non
     assert (said.ready, said.warnings, said.gained) == (True, (), None)
 
 
+def test_what_was_not_sampled_says_nothing_of_samples(tmp_path: Path) -> None:
+    said = told(tmp_path, ["rww", "wrw", "wrr", "w", "r", "w"], ["r", "w", "w", "r", "r", "r"])
+    assert (said.n, said.greedy) == (3, pytest.approx(1 / 3))
+    assert said.gained is not None
+    assert said.gained.point == pytest.approx(2 / 6)  # greedy answers: of all six
+
+
 def test_a_student_that_its_samples_do_not_outreach_has_nothing_to_practise(tmp_path: Path) -> None:
     said = told(tmp_path, ["rrr", "www", "wwr"] + 17 * ["www"])
     assert not said.ready
@@ -96,6 +103,7 @@ SMALL = [
     "benchmarks={sources: [{name: classroom, options: {n: 4}}, {name: classroom, split: dev, called: dev, options: {n: 6}}]}",
     "evaluate.benchmarks=[classroom]",
     "evaluate.max_new_tokens=4",
+    "evaluate.samples=1",
     "teach.max_problems=30",
     "imitate.train_steps=1",
     "practice.max_problems=6",

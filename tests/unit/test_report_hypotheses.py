@@ -96,6 +96,16 @@ def test_too_few_seeds_or_families_leave_it_undecided_and_say_so() -> None:
     assert (narrow.verdict, narrow.why) == ("undecided", "one: 20 families of 30; three: 0 families of 1")
 
 
+def test_families_count_where_both_students_answered_them() -> None:
+    """A part of the problems may have been sampled: the families of the others say nothing of samples."""
+    few = {p.id for p in PROBLEMS[: len(PROBLEMS) // 2]}
+    students = [student(arm, s, lambda k, s=s: (k + s) % 2 == 0) for arm in ("one", "two") for s in range(6)]
+    students = [s._replace(sampled={"b": {p: x for p, x in s.sampled["b"].items() if p in few}}) for s in students]
+    rule = HypothesesSettings(test=(claim("a", "one/M2", "two/M2", measure="sampled"),), min_families={"one": FAMILIES})
+    (found,) = settled_hypotheses(rule, students, PROBLEMS)
+    assert found.why == f"one: {FAMILIES // 4} families of {FAMILIES}"  # half of the families are of that level
+
+
 def test_a_hypothesis_whose_students_are_not_there_is_left_out() -> None:
     assert decide(claim("a", "nobody/M2", "low/M2"), claim("b", "high/M2", "low/M2")).keys() == {"b"}
 

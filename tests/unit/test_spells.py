@@ -186,6 +186,7 @@ def test_a_run_in_spells_ends_like_any_other(tmp_path: Path) -> None:
         "teach.max_problems=10",
         "imitate.train_steps=1",
         "evaluate.max_new_tokens=4",
+        "evaluate.samples=1",
         "practice.max_problems=4",
         "practice.max_new_tokens=8",
         "practice.samples=2",

@@ -71,8 +71,7 @@ def settled_hypotheses(
     found: list[Settled] = []
     for benchmark, posed in by_benchmark.items():
         counted = _counted(posed, rule.max_of_a_family)
-        lacking = _lacking(counted, rule.min_families)
-        compared = [c for h in rule.test if (c := _compare(h, students, benchmark, counted, lacking)) is not None]
+        compared = [c for h in rule.test if (c := _compare(h, rule, students, benchmark, counted)) is not None]
         found += _decided(compared, rule.confidence, benchmark)
     return found
 
@@ -99,7 +98,11 @@ def _lacking(problems: Sequence[Problem], wanted: Mapping[str, int]) -> str:
 
 
 def _compare(
-    hypothesis: Hypothesis, students: Sequence[Student], benchmark: str, problems: Sequence[Problem], lacking: str
+    hypothesis: Hypothesis,
+    rule: HypothesesSettings,
+    students: Sequence[Student],
+    benchmark: str,
+    problems: Sequence[Problem],
 ) -> _Compared | None:
     one, two = (
         _scores(students, name, benchmark, hypothesis.measure) for name in (hypothesis.against, hypothesis.student)
@@ -111,7 +114,9 @@ def _compare(
     first, second = ([[side[seed][p.id] for p in shared] for seed in seeds] for side in (one, two))
     crossed = crossed_difference(first, second, [p.family or p.id for p in shared])
     few = f"{len(seeds)} seeds of {hypothesis.min_seeds}" if len(seeds) < hypothesis.min_seeds else ""
-    return _Compared(hypothesis, crossed, len(shared), "; ".join(x for x in (few, lacking) if x))
+    return _Compared(
+        hypothesis, crossed, len(shared), "; ".join(x for x in (few, _lacking(shared, rule.min_families)) if x)
+    )
 
 
 def _scores(

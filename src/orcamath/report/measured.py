@@ -106,7 +106,10 @@ def _sampled(model: Measurement) -> Table:
         f"{model.model}: of k sampled answers, temperature {temperature:g}", ["benchmark", "k", *headings], rows
     )
     about = "; a verifier’s own calls and tokens are counted" if "verifier" in kinds else ""
-    made.caption = f"calls and tokens: of models, an answer{about}"
+    part = [
+        f"{x.n_sampled:,} of {x.n:,} problems of {name} sampled" for name, x in facts.items() if 0 < x.n_sampled < x.n
+    ]
+    made.caption = "; ".join([f"calls and tokens: of models, an answer{about}", *part])
     return made
 
 

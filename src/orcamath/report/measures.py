@@ -34,6 +34,8 @@ def measures(found: Sequence[BenchmarkFacts]) -> Columns:
             heading = "mean of samples" if (kind, k) == ("pass", "1") else f"{kind}@{k}"
             if (kind, k) != ("maj", "1"):
                 columns[heading] = _at(kind, k)
+    if any(m.n_sampled not in (0, m.n) for m in found):
+        columns["problems sampled"] = lambda m: f"{m.n_sampled:,}" if m.n_sampled else "–"
     for worked, of in ((_greedy, ""), (_of_samples, " (samples)")):
         if any(worked(m) for m in found):
             columns["worked" + of] = _shown(worked)

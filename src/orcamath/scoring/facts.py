@@ -81,6 +81,8 @@ class BenchmarkFacts(Share):
     tokens_per_answer: float | None = None
     calls_per_answer: int = 1
     working: Working | None = None
+    n_sampled: int = 0
+    """Problems that were sampled; 0 where none were, or where a version of before November 29 measured."""
     sampled_working: Working | None = None
     levels: dict[str, LevelShare] = Field({})
     tokens_per_sample: float | None = None

@@ -22,7 +22,7 @@ from orcamath.answers import final_answer, worked
 from orcamath.errors import UsageError, nearest
 from orcamath.intervals import Interval, wilson
 from orcamath.ports import Comparison, Judge, Message, Pose, Reply, Request, Sampling
-from orcamath.records import Lesson, Outcome, Problem, Scored, Settings, digest
+from orcamath.records import Lesson, Outcome, Problem, Scored, Settings, digest, later
 from orcamath.scoring.facts import BenchmarkFacts, EvaluateFacts, LevelShare, PricedShare, Share, Working
 from orcamath.scoring.scores import Sample, flexible, majority, pass_at_k, sizes, strict, tokens_of
 from orcamath.store.artifacts import Artifact, Output
@@ -45,6 +45,8 @@ class EvaluateSettings(Settings):
     top_p: float = Field(default=0.95, gt=0, le=1)
     limit: int | None = Field(default=None, ge=1)
     """Only the first so many problems of each benchmark."""
+    sample_limit: int | None = later(None, ge=1)
+    """Sampled answers to the first so many of these only; the greedy one is asked of all."""
 
     @model_validator(mode="after")
     def _sampled_answers_differ(self) -> "EvaluateSettings":
@@ -66,6 +68,12 @@ class _Asked(NamedTuple):
     request: Request
 
 
+class _Chosen(NamedTuple):
+    problem: Problem
+    samples: int
+    """Sampled answers beside the greedy one."""
+
+
 class _Answered(NamedTuple):
     problem: Problem
     draw: int
@@ -85,13 +93,12 @@ def evaluate(
 
     A refused answer is wrong; one that the judge leaves open is counted as not right, and shown as `unjudged`.
     """
-    problems = _chosen(benchmarks, settings)
+    chosen = _chosen(benchmarks, settings)
 
     def asked() -> Iterator[_Asked]:
-        return (_Asked(p, request) for p in problems for request in _requests(p, settings, pose))
+        return (_Asked(c.problem, request) for c in chosen for request in _requests(c, settings, pose))
 
-    n_each = 1 if settings.samples == 1 else settings.samples + 1
-    n_answers = len(problems) * n_each
+    n_answers = sum(1 + c.samples for c in chosen)
     out.progress.begin("evaluate", n_answers)
     model.fill((a.request for a in asked()), out.progress)
     n_asked = out.calls.n
@@ -102,12 +109,12 @@ def evaluate(
         answered, again = tee(_answered(asked(), model, out))
         findings = judge(_comparison(a) for a in answered)
         judged = (_scored(a, *finding[:2]) for a, finding in zip(again, findings, strict=True))
-        by_id = iter(problems)
+        by_id = iter(chosen)
         for problem_id, rows in groupby(judged, key=lambda row: row.problem_id):
             group = list(rows)
             out.progress.advance(len(group))
-            problem = next(p for p in by_id if p.id == problem_id)
-            if len(group) == n_each:  # else a call failed on the wire, and nothing is sealed
+            problem, samples = next(c for c in by_id if c.problem.id == problem_id)
+            if len(group) == 1 + samples:  # else a call failed on the wire, and nothing is sealed
                 tallies.setdefault(problem.source, _Tally()).add(problem, group)
             yield from group
 
@@ -122,17 +129,18 @@ def evaluate(
     )
 
 
-def _chosen(benchmarks: Artifact, settings: EvaluateSettings) -> list[Problem]:
+def _chosen(benchmarks: Artifact, settings: EvaluateSettings) -> list[_Chosen]:
     """Return the problems to ask, each once. Raises UsageError: see `all_read`."""
     taken: Counter[str] = Counter()
     known: set[str] = set()
-    chosen: dict[str, Problem] = {}
+    chosen: dict[str, _Chosen] = {}
     for problem in benchmarks.read(Problem):
         known.add(problem.source)
         wanted = not settings.benchmarks or problem.source in settings.benchmarks
         if wanted and problem.answer is not None and (settings.limit is None or taken[problem.source] < settings.limit):
+            sampled = settings.sample_limit is None or taken[problem.source] < settings.sample_limit
             taken[problem.source] += 1
-            chosen[problem.id] = problem
+            chosen[problem.id] = _Chosen(problem, settings.samples if sampled and settings.samples > 1 else 0)
     _refuse_unknown(settings, known)
     return list(chosen.values())
 
@@ -151,13 +159,12 @@ def all_read(benchmarks: Artifact, wanted: Iterable[EvaluateSettings]) -> None:
         _refuse_unknown(settings, known)
 
 
-def _requests(problem: Problem, settings: EvaluateSettings, pose: Pose) -> Iterator[Request]:
-    asked = problem.asked
+def _requests(chosen: _Chosen, settings: EvaluateSettings, pose: Pose) -> Iterator[Request]:
+    asked = chosen.problem.asked
     yield pose(asked, Sampling(max_tokens=settings.max_new_tokens), 0)
-    if settings.samples > 1:
-        sampling = Sampling(settings.temperature, settings.top_p, settings.max_new_tokens)
-        for draw in range(1, settings.samples + 1):
-            yield pose(asked, sampling, draw)
+    sampling = Sampling(settings.temperature, settings.top_p, settings.max_new_tokens)
+    for draw in range(1, chosen.samples + 1):
+        yield pose(asked, sampling, draw)
 
 
 def _answered(asked: Iterator[_Asked], model: Remembered, out: Output) -> Iterator[_Answered]:
@@ -252,33 +259,34 @@ class _Tally:
             working=self._worked(sampled=False),
         )
         names = sorted({level for level, *_ in self.working if level is not None})
-        levels = {"levels": {name: self._of_level(name, samples) for name in names}} if names else {}
-        return greedy.model_copy(update=levels | (self._sampled(samples) if samples > 1 else {}))
+        levels = {"levels": {name: self._of_level(name) for name in names}} if names else {}
+        return greedy.model_copy(update=levels | (self._sampled(samples) if self.right_of_samples else {}))
 
     def _sampled(self, samples: int) -> dict[str, object]:
         """Return the fields that take samples."""
-        counts, n = self.counts, self.counts["n"]
+        counts, n = self.counts, len(self.right_of_samples)
         tokens = counts["sampled_tokens"] / max(1, counts["sampled_told"])
 
         def priced(k: int, share: Interval) -> PricedShare:
             return PricedShare.at(share, calls=k, tokens=k * tokens)
 
         return {
+            "n_sampled": n,
             "sampled_working": self._worked(sampled=True),
             "tokens_per_sample": tokens if counts["sampled_told"] else None,
             "maj": {str(k): priced(k, wilson(counts[f"maj@{k}"], n)) for k in sizes(samples)},
             "passed": {str(k): priced(k, self._passed(samples, k)) for k in sizes(samples)},
         }
 
-    def _of_level(self, name: str, samples: int) -> LevelShare:
+    def _of_level(self, name: str) -> LevelShare:
         right, n = self._answers(name, right=True), self._answers(name)
         share = wilson(right, n)
         greedy = LevelShare(
             n=n, score=share.point, low=share.low, high=share.high, working=self._worked(name, sampled=False)
         )
-        if samples == 1:
+        if not (answers := self._answers(name, sampled=True)):
             return greedy
-        sampled = self._answers(name, sampled=True, right=True) / self._answers(name, sampled=True)
+        sampled = self._answers(name, sampled=True, right=True) / answers
         return greedy.model_copy(update={"sampled": sampled, "sampled_working": self._worked(name, sampled=True)})
 
     def _answers(

@@ -51,7 +51,7 @@ class ReadinessFacts(Facts):
     """What was found. Shares and differences are of 1."""
 
     n: int = 0
-    """Problems."""
+    """Problems that were sampled."""
     k: int = 0
     """Samples a problem."""
     greedy: float = 0.0
@@ -76,16 +76,19 @@ def readiness(out: Output, settings: ReadinessSettings, measured: Sequence[Artif
         raise DataError(
             f"no problem of {names} is left to see by whether practice is ready: all were trained on (`unseen`)"
         )
-    greedy = [draws[0] for draws in first.values()]
-    reach = paired(greedy, [any(draws[1:]) for draws in first.values()]).difference
-    gained = paired(greedy, [right[1][name][0] for name in first]).difference if len(right) > 1 else None
+    sampled = [draws for draws in first.values() if len(draws) > 1]
+    greedy = [draws[0] for draws in sampled]
+    reach = paired(greedy, [any(draws[1:]) for draws in sampled]).difference
+    gained = None
+    if len(right) > 1:
+        gained = paired([draws[0] for draws in first.values()], [right[1][name][0] for name in first]).difference
     out.progress.end()
     k = settings.evaluate.samples
     warnings = []
     if 100 * reach.point < settings.reach:
         warnings.append(
-            f"of {len(first)} problems one of {k} samples is right for {_points(reach)} points more than greedily, which is less "
-            f"than readiness.reach: {settings.reach:g}; practice will find little: teach other lessons, or a larger student"
+            f"of {len(sampled)} problems one of {k} samples is right for {_points(reach)} points more than greedily, which is "
+            f"less than readiness.reach: {settings.reach:g}; practice will find little: teach other lessons, or a larger student"
         )
     if gained is not None and 100 * gained.point > settings.flat:
         warnings.append(
@@ -93,7 +96,7 @@ def readiness(out: Output, settings: ReadinessSettings, measured: Sequence[Artif
             f"readiness.flat: {settings.flat:g}; raise imitate.epochs first"
         )
     return ReadinessFacts(
-        n=len(first),
+        n=len(sampled),
         k=k,
         greedy=sum(greedy) / len(greedy),
         reach=reach,

@@ -25,6 +25,9 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Only this many problems of each.")] = None,
     held_out: Annotated[bool, typer.Option("--held-out", help="Sets without official splits: a part.")] = False,
     samples: Annotated[int, typer.Option(min=1, help="Answers a problem; more than one adds maj@k and pass@k.")] = 1,
+    sample_limit: Annotated[
+        int | None, typer.Option(min=1, help="Sample only this many problems of each; all are answered greedily.")
+    ] = None,
     verifier: Annotated[str | None, typer.Option(help="Model that scores the samples: adds verifier@k.")] = None,
     compare: Annotated[str | None, typer.Option(help="A second model: paired difference on the same problems.")] = None,
     judge: Annotated[str, typer.Option(help="rules, cascade, model, or your own .py file.")] = "cascade",
@@ -68,8 +71,9 @@ def evaluate(
     from orcamath.stages.evaluate import EvaluateSettings
 
     with from_options():
+        t = temperature if samples > 1 else 0.0
         settings = EvaluateSettings(
-            max_new_tokens=max_new_tokens, samples=samples, temperature=temperature if samples > 1 else 0.0, limit=limit
+            max_new_tokens=max_new_tokens, samples=samples, temperature=t, limit=limit, sample_limit=sample_limit
         )
     transport = {k: v for k, v in {"concurrency": concurrency, "timeout_s": timeout}.items() if v is not None}
     wanted = Wanted(
