@@ -17,6 +17,10 @@ recipe=${1:?usage: sbatch slurm.sh RECIPE}
 venv=${ORCAMATH_VENV:-$HOME/venv}
 [ -f "$HOME/keys.env" ] && { set -a; . "$HOME/keys.env"; set +a; }
 
+# whoever reaches a Ray node's ports can run code there: those of this job ask for this user's token, which lies in a home that all share
+"$venv/bin/ray" get-auth-token --generate >/dev/null
+export RAY_AUTH_MODE=token RAY_USAGE_STATS_ENABLED=0
+
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head=${nodes[0]}
 port=$((20000 + SLURM_JOB_ID % 20000))   # jobs that share a node do not share a cluster

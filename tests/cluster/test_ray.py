@@ -3,10 +3,13 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from socket import socket
 from threading import Event, Thread
 from typing import Any
 from uuid import uuid4
@@ -413,6 +416,33 @@ def test_what_killed_a_worker_is_said_without_rays_numbers() -> None:
 def test_a_ray_clients_address_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="--address auto"):
         RayEngine(EngineSettings("ray://somewhere:10001"), "run", open_chat, train_part)
+
+
+def test_a_cluster_that_wants_a_token_is_reached_by_its_address_where_the_token_lies(tmp_path: Path) -> None:
+    """Ray brings it to `auto` by itself, and to no other address; what begins with a run asks for one and leaves it there."""
+    with socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    program = str(Path(sys.executable).parent / "ray")
+    environment = {k: v for k, v in os.environ.items() if k not in ("RAY_AUTH_MODE", "RAY_ADDRESS")}
+    environment |= {"HOME": str(tmp_path), "RAY_USAGE_STATS_ENABLED": "0"}
+    subprocess.run([program, "get-auth-token", "--generate"], env=environment, check=True, capture_output=True)
+    start = [program, "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}", "--num-cpus=1"]
+    start += ["--object-store-memory=100000000", "--include-dashboard=false"]
+    asked = f"""
+from orcamath.cluster.engine import connected
+from orcamath.cluster.settings import EngineSettings
+with connected(EngineSettings("127.0.0.1:{port}")) as ray:
+    print("reached", ray.cluster_resources()["CPU"])
+"""
+    with subprocess.Popen(start, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as head:
+        try:
+            assert head.stdout is not None
+            assert any("Ray runtime started" in line for line in head.stdout)
+            done = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True)
+            assert "reached 1.0" in done.stdout, done.stderr[-2000:]
+        finally:
+            head.terminate()
 
 
 def test_a_worker_that_cannot_open_its_model_does_not_keep_the_others_from_it(

@@ -42,6 +42,24 @@ def test_what_slurm_interrupts_before_its_time_is_up_is_the_run() -> None:
     assert lines[-1].startswith("exec ")
 
 
+def test_all_nodes_of_a_cluster_ask_for_the_same_token_or_for_none_and_tell_nobody() -> None:
+    """`ray start --head` takes a token that lies there, `ray start --address` does not, unless both are told."""
+    slurm = (DEPLOY / "slurm.sh").read_text("utf-8")
+    assert (
+        slurm.index("get-auth-token --generate") < slurm.index("export RAY_AUTH_MODE=token") < slurm.index('ray" start')
+    )
+    content = cluster()
+    starts = [content[f"{node}_start_ray_commands"][-1] for node in ("head", "worker")]
+    assert all("export RAY_AUTH_MODE=disabled RAY_USAGE_STATS_ENABLED=0; " in start for start in starts)
+    assert "RAY_USAGE_STATS_ENABLED=0" in slurm
+
+
+def test_the_cluster_installs_the_clone_that_it_was_called_in() -> None:
+    content = cluster()
+    (there,) = content["file_mounts"]
+    assert any(f"-c {there}/constraints.txt -e {there}'[" in command for command in content["setup_commands"])
+
+
 def test_the_cluster_names_its_head_and_writes_no_key_down() -> None:
     content = cluster()
     assert content["head_node_type"] in content["available_node_types"]

@@ -293,6 +293,12 @@ def test_contamination_is_told_with_the_policy(page: str, results: Results) -> N
     assert "reported, not enforced" not in dropping
 
 
+def test_the_gate_of_the_last_round_that_grows_is_told(results: Results) -> None:
+    """It saw the lessons of all rounds."""
+    later = results.facts["gate"].model_copy(update={"policy": "drop"})
+    assert "reported, not enforced" not in render_page(results._replace(facts={**results.facts, "gate 3": later}))
+
+
 def test_pairs_of_the_real_gate_are_shown_side_by_side(results: Results, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     lesson = Problem.make("Ada has seven red apples and eats two pears.", "seed", "mine", answer="7")

@@ -453,6 +453,17 @@ def test_doubts_list_what_repeats_beside_what_stayed(opened: Opened) -> None:
         assert pair["what"] == "classroom: paper 0.71"
 
 
+def test_what_a_later_gate_found_is_listed_once(opened: Opened) -> None:
+    """A round that grows has a gate of its own, which sees the first lessons again."""
+    with opened.reading() as db:
+        sources = opened.sources(db)
+        first = next(made for made in sources.made if made.label == "gate")
+        again = sources._replace(made=[*sources.made, first._replace(label="gate 3")])
+        assert len(doubts("contamination", again)) == 1
+        only = sources._replace(made=[*(m for m in sources.made if m is not first), first._replace(label="gate 3")])
+        assert len(doubts("contamination", only)) == 1
+
+
 def test_what_is_no_run_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no run"):
         Opened(tmp_path, Store(tmp_path / "store"))

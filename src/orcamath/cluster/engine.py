@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,10 @@ MOST_CLIENTS = 32
 WAVES, SERVED_WAVES = 8, 4
 """A block of single calls is so many times what a worker has in flight: few workers wait for the last call of theirs. A server of
 a node's own has hundreds in flight, and with too many waves few blocks are left for the others."""
+TOKEN = Path("~/.ray/auth_token")
+"""Where Ray keeps a user's token; the first cluster that begins with `ray.init` writes it."""
 OWN: dict[str, object] = {"object_store_memory": 200_000_000, "include_dashboard": False}
-"""Of a cluster that begins with us. It listens on the machine's address, and who reaches it can run code (docs/scale.md)."""
+"""Of a cluster that begins with us. It listens on the machine's address, and who has its token can run code (docs/scale.md)."""
 
 
 @contextmanager
@@ -54,6 +57,7 @@ def connected(settings: EngineSettings) -> Iterator[ModuleType]:
             f"`{address}` (`--address`, or RAY_ADDRESS) is a Ray client's, which keeps no books for its workers: run on a "
             f"node of the cluster with `--address auto`, or hand the command in by `ray job submit`"
         )
+    _show_token(address)
     try:
         import ray
     except ImportError:
@@ -67,11 +71,26 @@ def connected(settings: EngineSettings) -> Iterator[ModuleType]:
         ray.init(address=settings.address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
     except Exception as e:  # a bare one where a node is too busy to start
         where = f"at `{settings.address}`" if settings.address else "that could be begun here"
-        raise ModelError(f"no Ray cluster {where} ({reason(e)}): `ray start --head` begins one") from e
+        raise ModelError(
+            f"no Ray cluster {where} ({reason(e)}): `ray start --head` begins one; one that wants a token is reached with "
+            f"RAY_AUTH_MODE=token and its token here (docs/scale.md)"
+        ) from e
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _show_token(address: str) -> None:
+    """Go by a token that lies here, as `ray start --head` and the address `auto` do; Ray does not where an address is told.
+
+    A cluster that asks for none takes it too. Has to come before Ray is imported.
+    """
+    there = (
+        any(os.environ.get(name) for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")) or TOKEN.expanduser().is_file()
+    )
+    if address and there:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 class RayEngine:

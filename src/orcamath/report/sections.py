@@ -296,8 +296,8 @@ def practice(results: Results) -> PracticeCounts:
 
 
 def contamination(results: Results) -> Gate | None:
-    """Return what the gate found: one row of counts each for all data, seeds alone and every benchmark. None without a gate."""
-    facts = results.facts.get("gate")
+    """Return what the last gate found, which saw all lessons: counts of all data, of seeds, of every benchmark. None without one."""
+    *_, facts = (None, *(f for key, f in results.facts.items() if key.split(" ")[0] == "gate"))
     if not isinstance(facts, GateFacts) or not facts.flagged:
         return None
     counts = [("all training questions", facts.flagged)]

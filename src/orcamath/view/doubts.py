@@ -144,11 +144,14 @@ def _duplicates(sources: Sources) -> Iterator[IndexRow]:
 
 
 def _contaminated(sources: Sources) -> Iterator[dict[str, object]]:
-    """Training questions most alike to benchmark questions, and what the gate dropped."""
-    for made in sources.made:
-        for pair in made.artifact.said(GateFacts).pairs if made.label == "gate" else ():
+    """Training questions most alike to benchmark questions, and what the gates dropped: a later round's sees all lessons anew."""
+    gates = (made.artifact for made in sources.made if made.label.split(" ")[0] == "gate")
+    seen = set[tuple[str, str, str]]()
+    for pair in (pair for gate in gates for pair in gate.said(GateFacts).pairs):
+        test = pair.text("test")
+        if (pair.id, pair.benchmark, test) not in seen:
+            seen.add((pair.id, pair.benchmark, test))
             scores = ", ".join(f"{look.replace('_', ' ')} {score}" for look, score in pair.scores.items())
-            test = pair.text("test")
             yield {
                 "id": pair.id,
                 "problem": pair.id,
