@@ -103,6 +103,9 @@ def test_test_files_are_measured_on_and_not_grown_from(
     recipe = load("recipe.yaml")
     assert [s.path for s in recipe.seeds.sources] == ["train.jsonl"]
     assert [s.path for s in recipe.benchmarks.sources] == ["test.jsonl"]
+    twice = ("--seeds", "train.jsonl", "--seeds", "train.jsonl")
+    assert call("init", *twice, "--teacher", "m", "--out", "twice.yaml").code == 0
+    assert [s.path for s in load("twice.yaml").seeds.sources] == ["train.jsonl"]
     alone = call("init", "--seeds", "test.jsonl", "--teacher", "m", "--out", "other.yaml")
     assert alone.code == 2
     assert "name a training file" in alone.err

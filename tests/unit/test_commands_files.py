@@ -42,6 +42,42 @@ def test_judge_sums_up_and_lists_what_contradicts_the_label(tmp_path: Path) -> N
     assert (plain["n"], plain["agrees"], plain["false_agree"], "offending" in plain) == (2, 2, 0.5, False)
 
 
+def test_a_place_that_is_taken_is_said_before_anything_is_judged(tmp_path: Path) -> None:
+    asked, own = tmp_path / "asked", tmp_path / "own.py"
+    own.write_text(
+        f"""
+from pathlib import Path
+
+from orcamath.ports import Finding
+
+class Own:
+    fingerprint = "own"
+
+    def __call__(self, comparisons):
+        for _ in comparisons:
+            Path({str(asked)!r}).touch()
+            yield Finding("agrees", "own")
+
+def make(settings, model):
+    return Own()
+"""
+    )
+    path = written(tmp_path / "answers.jsonl", {"gold": "4", "response": "4"})
+    with pytest.raises(UsageError, match="exists already"):
+        judged(path, tmp_path, name=str(own), out=written(tmp_path / "verdicts.jsonl", {"row": 1}))
+    with pytest.raises(UsageError, match="is the file that is read"):
+        judged(path, tmp_path, name=str(own), out=path, replace=True)
+    assert not asked.exists()
+    assert "agrees: 1" in judged(path, tmp_path, name=str(own))
+    assert asked.exists()
+
+
+def test_an_address_without_a_model_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path / "answers.jsonl", {"gold": "4", "response": "4"})
+    with pytest.raises(UsageError, match="none is named: --model NAME"):
+        judged(path, tmp_path, base_url="http://127.0.0.1:1/v1")
+
+
 def test_a_column_without_a_name_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="write --column response=my_column"):
         judged(tmp_path / "any.jsonl", tmp_path, columns=["response"])

@@ -18,9 +18,13 @@ from orcamath.commands.doors import Handout, compared, export_from, runs_listed
 from orcamath.errors import ModelError, UsageError
 from orcamath.export.shapes import SHAPES
 from orcamath.export.student import marked
+from orcamath.ports import Message, Request, Sampling, Usage
 from orcamath.recipe_file import load
 from orcamath.recipe_settings import Iteration
 from orcamath.report.differing import FIRST_STAGE, OF_ITERATION, differing
+from orcamath.report.fold import fold
+from orcamath.report.standing import standing
+from orcamath.store.budget import Budget, Price
 from report_run import make_run
 
 
@@ -176,6 +180,9 @@ def test_a_push_is_shown_first_and_sent_only_when_told(
         assert server.files["README.md"] == (tmp_path / "two/README.md").read_bytes()
     with pytest.raises(UsageError, match="no OWNER/NAME"):
         out_of(trial, Handout("lessons", out=tmp_path / "three"), push_to="mine")
+    with pytest.raises(UsageError, match="only folders go to the hub"):
+        out_of(trial, Handout("lessons", "jsonl", tmp_path / "three"), push_to="me/mine")
+    assert not (tmp_path / "three").exists()  # said before anything is written
 
 
 def test_a_hub_that_refuses_leaves_the_folder_whole(
@@ -197,6 +204,34 @@ def test_runs_are_listed_with_state_score_and_spend(trial: Path, tmp_path: Path)
     assert "no runs below" in runs_listed(tmp_path / "none", tmp_path / "store", as_json=False)
 
 
+def test_a_run_that_stopped_behind_an_evaluation_is_not_said_to_be_measured(tmp_path: Path) -> None:
+    folder, store = make_run(tmp_path)
+    (listed,) = standing(folder.parent, store)
+    assert listed.state == "measured"
+    state = {"process": 1, "host": "elsewhere", "began_at": 0.0, "command": "", "ending": "stopped"}
+    (folder / "state.json").write_text(json.dumps(state))
+    (listed,) = standing(folder.parent, store)
+    assert listed.state.startswith("stopped after evaluate")
+
+
+def test_what_was_paid_counts_whatever_is_sealed_and_one_damaged_book_hides_no_other_run(tmp_path: Path) -> None:
+    folder, store = make_run(tmp_path)
+    book = folder / "budget.sqlite"
+    for stage in ("teach", "confirm"):  # the second is no stage of this run yet
+        budget = Budget(book, 10_000.0)
+        lease = budget.meter(stage, Price(1e6, 1e6))
+        held = lease.reserve(Request((Message("user", "?"),), sampling=Sampling(max_tokens=1)))
+        assert held is not None
+        lease.settle(held, Usage(1, 1), sent=True)
+        budget.close()
+    (listed,) = standing(folder.parent, store)
+    assert listed.spent_usd == 4.0
+    assert dict(fold(folder, store).spent)["confirm"] == 2.0
+    book.write_bytes(b"no book")
+    (listed,) = standing(folder.parent, store)
+    assert "budget" in listed.state
+
+
 @pytest.mark.parametrize(
     ("change", "stage", "matters"),
     [
@@ -207,6 +242,8 @@ def test_runs_are_listed_with_state_score_and_spend(trial: Path, tmp_path: Path)
         ("seeds.sources.0.options.n=7", "seeds", True),
         ("evaluate.max_new_tokens=7", "evaluate M1", True),
         ("budget.cap_usd=7", None, False),
+        ("variants.KTO + 1 NLL.learn.beta=0.7", "learn 2", True),
+        ("repeat=[0,1]", "imitate", True),
         ("workers=1", None, False),
     ],
 )

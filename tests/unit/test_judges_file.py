@@ -93,6 +93,28 @@ def test_options_and_kind_are_read_on_any_row(tmp_path: Path) -> None:
     assert [len(j.comparison.options) for j in judged] == [0, 3, 3, 0]
 
 
+def test_labels_and_ids_are_read_on_any_row(tmp_path: Path) -> None:
+    rows = [{"gold": "9", "response": "#### 9"}, {"gold": "9", "response": "#### 8", "label": True, "id": 7}]
+    summary = Summary()
+    judged = list(judge_file(written(tmp_path, "jsonl", rows), RulesJudge(), summary=summary))
+    assert [(j.label, j.id) for j in judged] == [(None, None), (True, "7")]
+    assert summary.labelled == 1
+
+
+def test_where_nothing_is_decided_no_share_of_it_is_right(tmp_path: Path) -> None:
+    summary = Summary()
+    rows = [{"question": "How long is it?", "gold": "0.7", "response": "The answer is 70%.", "label": True}]
+    list(judge_file(written(tmp_path, "jsonl", rows), RulesJudge(), summary=summary))
+    assert summary.plain()["decided_accuracy"] is None
+
+
+def test_whole_numbers_stay_whole_however_long(tmp_path: Path) -> None:
+    long = 12345678901234567890123
+    rows = [{"id": long, "gold": long, "response": f"#### {long}"}]
+    (judged,) = judge_file(written(tmp_path, "jsonl", rows), RulesJudge())
+    assert (judged.id, judged.finding.outcome) == (str(long), "agrees")
+
+
 @pytest.mark.parametrize(
     "row",
     [

@@ -166,6 +166,7 @@ def test_every_answer_is_written_out(server: MisbehavingServer, mine: str, tmp_p
     assert {r["model"].partition("@")[0] for r in rows} == {"student", "other"}
     first = rows[0]
     assert (first["question"], first["gold"], first["draw"]) == ("What is two and two?", "4", 0)
+    assert first["options"] == []
     assert (first["response"], first["outcome"]) == ("So it is 4.", "agrees")
     with pytest.raises(UsageError, match="exists already"):
         measured(f"student@{server.base_url}", wanted, tmp_path)

@@ -11,8 +11,8 @@ from orcamath.errors import UsageError
 from orcamath.intervals import Interval, Paired, paired
 from orcamath.ports import Silent
 from orcamath.records import Lesson, Problem, Scored
-from orcamath.report.arms import load_artifact
-from orcamath.report.fold import Origin, Results, fold
+from orcamath.report.arms import arms_of, load_artifact
+from orcamath.report.fold import Origin, Results, fold, students_of
 from orcamath.report.progress import Bars
 from orcamath.report.rows import Contrast
 from orcamath.report.table import difference, percent, show
@@ -183,6 +183,30 @@ def test_metrics_survive_a_torn_line_and_a_repeated_step(tmp_path: Path) -> None
     assert len(steps) == 30
     assert steps[3]["loss"] == 9.0
     assert {s["label"] for s in steps} == {"imitate"}
+
+
+def test_a_training_begun_anew_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
+    folder, store = make_run(tmp_path, n=10)
+    stage = json.loads((folder / "metrics.jsonl").read_text().splitlines()[0])["stage"]
+    with (folder / "metrics.jsonl").open("a") as f:
+        f.writelines(json.dumps({"stage": stage, "step": step, "loss": 5.0}) + "\n" for step in range(4))
+    assert [s["loss"] for s in fold(folder, store).metrics[""]] == [5.0] * 4
+
+
+def test_an_m1_that_two_arms_share_and_the_base_has_not_is_each_ones_own(tmp_path: Path) -> None:
+    """What an arm gained by practice, and of which gap, is held against the M1 that it practised with."""
+    folder, store = make_run(tmp_path, n=10)
+    base = read_sealed(folder / "stages.json") or {}
+    other = next(
+        s for place in (folder / "arms").glob("*/stages.json") for s in (read_sealed(place) or {})["students"][1:]
+    )
+    for place in sorted((folder / "arms").glob("*/stages.json"))[:2]:
+        pointers = read_sealed(place) or {}
+        pointers["students"][0] = {**base["students"][0], "scored": other["scored"], "model": other["model"]}
+        write_sealed(place, pointers)
+    m1 = [s.arm for s in students_of(arms_of(folder), store) if s.name == "M1"]
+    assert len(m1) == 3
+    assert m1[0] == ""
 
 
 def test_an_empty_folder_and_a_lost_artifact_are_named(tmp_path: Path) -> None:

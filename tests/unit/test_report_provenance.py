@@ -123,7 +123,8 @@ def test_samples_are_what_there_is_to_read_and_answers_of_each_verdict(results: 
     groups = Counter(s.group for s in results.samples)
     lessons = {g: n for g, n in groups.items() if g.startswith("lesson from ")}
     assert set(lessons) == {f"lesson from {o}" for o in ("seed", "ask_me_anything", "suggester_editor")}
-    assert sum(lessons.values()) == groups["lesson against a known answer"] == 20
+    assert sum(lessons.values()) == 20
+    assert groups["lesson against a known answer"] == 0  # half of them were held against nothing, and all are right
     assert {g for g in groups if g.startswith("rejected by ")} == {
         "rejected by ask",
         "rejected by edit",

@@ -77,6 +77,15 @@ def test_practice_is_shown_as_the_share_of_the_way_to_unspoilt_lessons() -> None
     ]
     assert {r.arm: r.recovered for r in score_table(named)} == {"": None, "worked": None, "KTO": pytest.approx(3 / 5)}
     assert [r.recovered for r in score_table(students)] == [None, None, None]
+    near = {**right, ("worked", 0): "1111000000"}  # one problem of ten: a gap that may not be there has no shares
+    students = [named[i]._replace(answers=student(*key, said).answers) for i, (key, said) in enumerate(near.items())]
+    assert [r.recovered for r in score_table(students)] == [None, None, None]
+
+
+def test_seeds_that_were_measured_on_other_problems_each_have_no_row() -> None:
+    one, two = student("", 0, "1100"), student("", 1, "1100")
+    two = two._replace(answers={"b": {f"other {p}": a for p, a in two.answers["b"].items()}})
+    assert list(score_table([one, two])) == []
 
 
 def test_the_base_has_a_row_of_its_own() -> None:

@@ -8,6 +8,7 @@ from orcamath.commands.reviewing import lessons_marked, lessons_shown
 from orcamath.errors import UsageError
 from orcamath.records import Lesson, Problem
 from orcamath.report.arms import arms_of, own
+from orcamath.stages.review import to_read
 from orcamath.store.artifacts import Store
 from orcamath.store.marks import Marks, read_marks
 from orcamath.store.seals import read_sealed, write_sealed
@@ -52,6 +53,15 @@ def test_lessons_of_a_later_round_or_an_arm_can_be_marked(tmp_path: Path) -> Non
     write_sealed(place, pointers)
     assert "1 are bad now" in lessons_marked(folder, store.root, bad=[late.id[:12]], good=[], note="")
     assert read_marks(folder / "marks.jsonl")[late.id].mark == "bad"
+
+
+def test_only_answers_against_the_known_one_are_doubted(tmp_path: Path) -> None:
+    """An answer that nobody held against it may be the known one all the same."""
+    problem = Problem.make("Gus has one kite and buys 2. How many?", "seed", "mine", answer="3", answer_from="gold")
+    right, wrong = (Lesson.make(problem, f"#### {said}", said, "teacher") for said in ("3.0", "4"))
+    unread = Lesson.make(problem, "Three of them", None, "teacher")
+    taught = seal(Store(tmp_path), "teach", lambda out: out.write("lessons", [right, wrong, unread]) and None)
+    assert {lesson.id for lesson in to_read({"teach": taught}).doubts} == {wrong.id, unread.id}
 
 
 def test_a_viewer_shows_what_was_marked_beside_it(tmp_path: Path) -> None:

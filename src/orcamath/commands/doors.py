@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from orcamath.commands.costs import planned
 from orcamath.errors import OrcamathError, UsageError, nearest
-from orcamath.export.push import dry_run, push
+from orcamath.export.push import check_repo, dry_run, push
 from orcamath.export.shapes import Stages, last_round
 from orcamath.export.student import export_student
 from orcamath.export.whole import Exported, default_place, export_form, export_table
@@ -43,8 +43,14 @@ def export_from(
 
     Raises UsageError naming what exists where the run, an arm, a round, a thing or a form is not there.
     """
-    if push_to is not None and door.what != "student" and door.form is None:
-        door = door._replace(form="hub")
+    if push_to is not None:
+        check_repo(push_to, really=really)
+        if door.what != "student" and door.form not in (None, "hub"):
+            raise UsageError(
+                f"only folders go to the hub: `--push` with `--as hub`, or without `--as`, not `{door.form}`"
+            )
+        if door.what != "student":
+            door = door._replace(form="hub")
     form = export_form(door.what, door.form)
     out = door.out or default_place(run.name, door.what, form)
     kept = Store(store)

@@ -13,7 +13,7 @@ from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.contamination.check import Searched, check_files
 from orcamath.contamination.search import SearchSettings
 from orcamath.errors import DataError, UsageError, nearest
-from orcamath.export.places import export_place, write_lines
+from orcamath.export.places import check_place, export_place, write_lines
 from orcamath.held import held
 from orcamath.judges.file import JudgedRow, Summary, judge_rows, read_rows
 from orcamath.judges.settings import JudgeSettings
@@ -49,6 +49,8 @@ def told_verdicts(
 
     Raises UsageError where `out` is there already, unless `replace`.
     """
+    if out is not None:
+        check_place(out, folder=False, replace=replace, of=path)
     summary = Summary()
     verdicts = judged(
         read_rows(path),
@@ -79,7 +81,8 @@ def told_verdicts(
         return json.dumps(told, indent=1)
     lines = ["columns: " + ", ".join(f"{ours} ← {one_line(theirs, 40)}" for ours, theirs in summary.columns.items())]
     lines += [
-        f"{key}: {value:.4f}" if isinstance(value, float) else f"{key}: {value:,}" for key, value in plain.items()
+        f"{key}: {'–' if value is None else f'{value:.4f}' if isinstance(value, float) else f'{value:,}'}"
+        for key, value in plain.items()
     ]
     for r in rows:
         lines.append(f"row {r['row']}: {r['outcome']} ({r['reason']}), label {r['label']}; reference {r['reference']}")
@@ -106,6 +109,10 @@ def judged(
     `model` is asked where rules are unsure: behind `base_url` (its key in the variable `api_key_env`), or on this machine. Raises
     DataError where there is no row.
     """
+    if base_url is not None and model is None:
+        raise UsageError(
+            f"`{base_url}` is where a model is served, and none is named: --model NAME, or leave --base-url out"
+        )
     transport = with_key(api_key_env, [base_url] if model is not None else [])
     tools = Assembled(Store(store)) if model is not None else None
     bars = Bars()

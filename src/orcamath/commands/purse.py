@@ -1,5 +1,6 @@
 """What a command outside a run may spend: a cap and a price from the command line, and a book that is gone with the command."""
 
+import logging
 import math
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import NamedTuple
 from orcamath.errors import UsageError
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Budget
-from orcamath.store.prices import is_unpriced
+from orcamath.store.prices import PAID_BACKENDS, is_listed, is_unpriced
 
 __all__ = ["UNLIMITED", "Purse", "purse_of"]
 
@@ -22,10 +23,15 @@ class Purse(NamedTuple):
     price: tuple[float, float] | None = None
 
     def settings(self, model: ModelSettings) -> ModelSettings:
-        """Return a model's settings with the price. Raises UsageError where there is a cap and nobody says what calls cost."""
-        if self.price is not None:
+        """Return a model's settings with the price, which is of endpoints whose models the list that ships does not have.
+
+        Raises UsageError where there is a cap and nobody says what calls cost.
+        """
+        if self.price is not None and is_listed(model):
+            log.warning("`%s` is booked at its listed price: `--price` is of models that are in no list", model.model)
+        elif self.price is not None and model.backend in PAID_BACKENDS:
             return model.model_copy(update={"options": {**model.options, "price": list(self.price)}})
-        if self.cap_usd is not None and is_unpriced(model):
+        elif self.cap_usd is not None and is_unpriced(model):
             raise UsageError(
                 f"`--cap-usd` needs to know what `{model.model}` at {model.base_url} costs: `--price 2.5,10` (US dollars per "
                 f"million tokens, in and out), or `--price 0,0` for a server of your own"
@@ -47,6 +53,7 @@ class Purse(NamedTuple):
 
 
 UNLIMITED = Purse()
+log = logging.getLogger("orcamath")
 
 
 def purse_of(cap_usd: float | None, price: str | None) -> Purse:

@@ -85,7 +85,7 @@ def write_starter(
     """
     if out.exists():
         raise UsageError(f"`{out}` exists already; name another file with --out")
-    seen = [look(name) for name in seeds]
+    seen = [look(name) for name in dict.fromkeys(seeds)]
     divided = _divided(seen)
     model = _teacher(teacher, base_url)
     values = {
@@ -186,9 +186,10 @@ def _source_lines(seen: FirstLook, chosen: Sequence[SourceSettings]) -> Iterator
     yield f"    # columns: {_mapped(seen)}"
     if seen.bad:
         yield f"    # {_bad(seen)}"
-    yield from (
-        f"    - {_flow(_given(s))}" for s in chosen if s.title == seen.settings.title and s.path == seen.settings.path
-    )
+    read = {"split": seen.settings.split, "options": seen.settings.options}  # the rest is what it was called by
+    own = next((s for s in chosen if s.model_copy(update=read) == seen.settings), None)
+    if own is not None:
+        yield f"    - {_flow(_given(own))}"
 
 
 def _benchmark_lines(divided: _Divided) -> Iterator[str]:

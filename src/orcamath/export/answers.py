@@ -20,6 +20,7 @@ _COLUMNS = (
     "benchmark",
     "problem_id",
     "question",
+    "options",
     "gold",
     "draw",
     "response",
@@ -29,18 +30,20 @@ _COLUMNS = (
     "finish_reason",
     "n_tokens",
 )
-_ANSWERS = pa.schema([(name, pa.int64() if name in _COUNTS else pa.string()) for name in _COLUMNS])
+_TYPES = {"options": pa.list_(pa.string()), **dict.fromkeys(_COUNTS, pa.int64())}
+_ANSWERS = pa.schema([(name, _TYPES.get(name, pa.string())) for name in _COLUMNS])
 
 
 def answer_rows(model: str, scored: Artifact, tests: Artifact) -> Iterator[dict[str, object]]:
     """Yield a model's answers in the benchmarks' order."""
-    questions = {p.id: p.question for p in tests.read(Problem)}
+    problems = {p.id: p for p in tests.read(Problem)}
     for row in scored.read(Scored):
         yield {
             "model": model,
             "benchmark": row.benchmark,
             "problem_id": row.problem_id,
-            "question": questions[row.problem_id],
+            "question": problems[row.problem_id].question,
+            "options": list(problems[row.problem_id].options),
             "gold": row.gold,
             "draw": row.draw,
             "response": row.text,

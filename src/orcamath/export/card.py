@@ -126,7 +126,7 @@ _VERIFIED = {
     "gold": "agrees with a known answer (gold)",
     "hidden_number": "agrees with the number an agent hid (hidden_number)",
     "agreement": "several solutions agree (agreement)",
-    "unverified": "not checked (unverified)",
+    "unverified": "not confirmed: not checked, or against a known answer (unverified)",
 }
 
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from orcamath.errors import UsageError
 from orcamath.store.placing import aside_of, put_in_place, remove
 
-__all__ = ["MARK", "export_place", "write_lines", "write_parquet"]
+__all__ = ["MARK", "check_place", "export_place", "write_lines", "write_parquet"]
 
 MARK = ".orcamath-export.json"
 ROW_GROUP = 2_000
@@ -30,9 +30,7 @@ def export_place(target: Path, *, folder: bool, replace: bool, what: str, of: Pa
     Raises UsageError before anything is written where `target` is there already (unless `replace`), is none of ours, or is the
     file `of` that is being read.
     """
-    _check(target, folder=folder, replace=replace)
-    if of is not None and target.exists() and target.samefile(of):
-        raise UsageError(f"`{target}` is the file that is read; name another with --out")
+    check_place(target, folder=folder, replace=replace, of=of)
     target.parent.mkdir(parents=True, exist_ok=True)
     new = aside_of(target)
     remove(new)
@@ -48,9 +46,12 @@ def export_place(target: Path, *, folder: bool, replace: bool, what: str, of: Pa
         remove(new)
 
 
-def _check(target: Path, *, folder: bool, replace: bool) -> None:
+def check_place(target: Path, *, folder: bool, replace: bool, of: Path | None = None) -> None:
+    """Raise UsageError as `export_place` does, before there is something to write."""
     if not target.exists():
         return
+    if of is not None and target.samefile(of):
+        raise UsageError(f"`{target}` is the file that is read; name another with --out")
     if not replace:
         raise UsageError(f"`{target}` exists already; name another place with --out, or say --replace")
     if target.is_dir() and not (target / MARK).is_file():

@@ -1,11 +1,12 @@
 """Putting an exported folder on the hub: shown first, sent only when told so, private unless said otherwise."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from orcamath.errors import ModelError, UsageError
 
-__all__ = ["Pushed", "dry_run", "push"]
+__all__ = ["Pushed", "check_repo", "dry_run", "push"]
 
 
 class Pushed(NamedTuple):
@@ -17,12 +18,19 @@ class Pushed(NamedTuple):
 
 
 def _check(folder: Path, repo: str) -> list[Path]:
-    owner, slash, name = repo.partition("/")
-    if not (owner and slash and name) or "/" in name:
-        raise UsageError(f"`--push {repo}` is no OWNER/NAME")
+    check_repo(repo)
     if not folder.is_dir():
         raise UsageError(f"only folders go to the hub (`--as hub`, or a student); `{folder}` is none")
     return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
+
+
+def check_repo(repo: str, *, really: bool = False) -> None:
+    """Raise UsageError for a name that is none and, where something is `really` to be sent, without the package that sends."""
+    owner, slash, name = repo.partition("/")
+    if not (owner and slash and name) or "/" in name:
+        raise UsageError(f"`--push {repo}` is no OWNER/NAME")
+    if really and find_spec("huggingface_hub") is None:
+        raise UsageError("`--push` needs the package `huggingface_hub`: pip install 'orcamath[hub]'")
 
 
 def dry_run(folder: Path, repo: str, kind: Literal["dataset", "model"], *, public: bool) -> str:
@@ -41,10 +49,9 @@ def push(folder: Path, repo: str, kind: Literal["dataset", "model"], *, public: 
     The key is the hub's own (`HF_TOKEN`). Raises ModelError with the hub's own words where it does not take it.
     """
     files = _check(folder, repo)
-    try:
-        from huggingface_hub import HfApi
-    except ImportError as e:
-        raise UsageError("`--push` needs the package `huggingface_hub`: pip install 'orcamath[hub]'") from e
+    check_repo(repo, really=True)
+    from huggingface_hub import HfApi
+
     try:
         api = HfApi()
         api.create_repo(repo, repo_type=kind, private=not public, exist_ok=True)

@@ -104,7 +104,8 @@ class Summary:
         """Return the summary as JSON values.
 
         `forced_accuracy`: right among all labelled rows, taking the judge's best guess where it is unsure.
-        `decided_accuracy`: right among the decided. `undecided_share`, `false_agree` (said `agrees`, label wrong) and
+        `decided_accuracy`: right among the decided, None where there are none.
+        `undecided_share`, `false_agree` (said `agrees`, label wrong) and
         `false_disagree` are shares of all labelled rows.
         """
         counts = {name: getattr(self, name) for name in ("n", "agrees", "disagrees", "unjudged", "model_calls")}
@@ -114,7 +115,7 @@ class Summary:
         return counts | {
             "labelled": n,
             "forced_accuracy": self.forced_right / n,
-            "decided_accuracy": self.decided_right / self.decided if self.decided else 1.0,
+            "decided_accuracy": self.decided_right / self.decided if self.decided else None,
             "undecided_share": (n - self.decided) / n,
             "false_agree": self.false_agrees / n,
             "false_disagree": self.false_disagrees / n,
@@ -159,9 +160,8 @@ def judge_rows(
     findings = judge(comparison for _, _, comparison in ahead)
     for (number, row, comparison), finding in zip(again, findings, strict=True):
         guess = rule(comparison).guess if finding.outcome == "unjudged" else finding.outcome == "agrees"
-        name = str(row[names["id"]]) if names.get("id") and row.get(names["id"]) is not None else None
-        label = _label(row.get(names["label"]), where, number) if "label" in names else None
-        judged = JudgedRow(number, name, finding, guess, label, comparison)
+        name, label = _value(row, "id", names), _label(_value(row, "label", names), where, number)
+        judged = JudgedRow(number, None if name is None else str(name), finding, guess, label, comparison)
         if summary is not None:
             summary.add(judged, keep=keep)
         yield judged
@@ -181,21 +181,19 @@ def _numbered(
 
 
 def _comparison_of(row: Mapping[str, object], names: Mapping[str, str]) -> Comparison:
-    """Build the comparison of one row; `names` maps ours to the row's columns. Without a kind, the gold answer tells it.
-
-    What may be missing (question, kind, options) is read on every row that has it, whatever the first row had.
-    """
-
-    def value(ours: str) -> Any:
-        if ours in names:
-            return row.get(names[ours])
-        found = _found(ours, tuple(row), names)
-        return None if found is None else row[found]
-
-    reference, options = _text(row[names["reference"]]), _options(value("options"))
-    question = _text(value("question"))
-    kind = _text(value("kind")) or kind_of(reference, options, question)
+    """Build the comparison of one row; `names` maps ours to the row's columns. Without a kind, the gold answer tells it."""
+    reference, options = _text(row[names["reference"]]), _options(_value(row, "options", names))
+    question = _text(_value(row, "question", names))
+    kind = _text(_value(row, "kind", names)) or kind_of(reference, options, question)
     return Comparison(question, reference, _text(row[names["response"]]), kind, options)
+
+
+def _value(row: Mapping[str, object], ours: str, names: Mapping[str, str]) -> Any:
+    """Return what may be missing, read on every row that has it, whatever the first row had."""
+    if ours in names:
+        return row.get(names[ours])
+    found = _found(ours, tuple(row), names)
+    return None if found is None else row[found]
 
 
 def _resolve(columns: Mapping[str, str], present: Sequence[str], where: str) -> dict[str, str]:

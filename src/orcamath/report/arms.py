@@ -111,7 +111,7 @@ def arms_of(folder: Path) -> Iterator[ArmFolder]:
 
 
 def steps_of(arm: ArmFolder) -> list[dict[str, Any]]:
-    """Read the training steps in order; of a step that was repeated after a crash the last counts."""
+    """Read the training steps in order; of a step that was repeated after a crash, or a training begun anew, the last counts."""
     labels = [s["label"] for s in arm.pointers["stages"]]
     path = arm.folder / "metrics.jsonl"
     steps: dict[tuple[int, int], dict[str, Any]] = {}
@@ -125,6 +125,8 @@ def steps_of(arm: ArmFolder) -> list[dict[str, Any]]:
         stage, step = numbers.get("stage", 0), numbers.get("step", len(steps))
         if isinstance(stage, int) and isinstance(step, int):
             label = labels[stage] if 0 <= stage < len(labels) else f"stage {stage}"
+            if step == 0:  # what an earlier training of this stage said
+                steps = {at: told for at, told in steps.items() if at[0] != stage}
             steps[stage, step] = {**numbers, "label": label}
     return [steps[key] for key in sorted(steps)]
 

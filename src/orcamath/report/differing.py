@@ -51,6 +51,8 @@ OF_ITERATION = {
 """Section of an iteration → the first of its stages that reads it."""
 IN_ROUND = ("pick", "practice", "judge", "reask", "preferences", "learn", "imitate", "online")
 """The stages of an iteration, in order."""
+ARMS = ("variants", "repeat", "repeat_bases", "repeat_lessons")
+"""Sections that make arms: no part of any digest, and yet something is made."""
 BEFORE_ROUNDS = tuple(
     stage for stage in dict.fromkeys(FIRST_STAGE.values()) if not stage[-1].isdecimal() or stage == "evaluate M1"
 )
@@ -82,7 +84,7 @@ def differing(first: Recipe, second: Recipe) -> Differing:
     for key in dict.fromkeys([*one, *two]):
         if key == "name" or one.get(key) == two.get(key):
             continue
-        matters = read_one.get(key) != read_two.get(key) or key.startswith("variants.")
+        matters = read_one.get(key) != read_two.get(key) or key.split(".")[0] in ARMS
         settings.append(Setting(key, _shown(one, key), _shown(two, key), matters))
         if matters and (stage := _first_stage(key.split("."), second)) is not None:
             touched.add(stage)
@@ -92,6 +94,10 @@ def differing(first: Recipe, second: Recipe) -> Differing:
 def _first_stage(path: list[str], recipe: Recipe) -> str | None:
     """Return the first stage that reads a setting; None where none does."""
     section = path[0]
+    if section == "variants":  # `variants.NAME.learn.beta`; an arm without settings of its own shares everything
+        return _first_stage(path[2:], recipe) if len(path) > 2 else None
+    if section in ARMS:  # further seeds train anew, on lessons of their own where these vary too
+        return "teach" if recipe.repeat_lessons else "imitate"
     if section == "iterations":  # `iterations.0.learn.beta`; of another number of iterations only the number is known
         number = int(path[1]) + 2 if len(path) > 1 else 2
         return f"{OF_ITERATION[path[2]] if len(path) > 2 else 'practice'} {number}"

@@ -250,13 +250,17 @@ def _examples(label: str, artifact: Artifact) -> Iterator[Example]:
 
 
 def students_of(arms: Iterable[ArmFolder], store: Store) -> Iterator[Student]:
-    """Yield every student once: an arm that only shares its seed's base and M1 does not bring them again."""
-    seen: set[tuple[int | None, str]] = set()
+    """Yield every student once: an arm that only shares its seed's base and M1 does not bring them again.
+
+    An M1 that two arms share and the base recipe has not is each one's own.
+    """
+    shared: set[tuple[int | None, str]] = set()
     for arm in arms:
         for s in arm.pointers["students"]:
-            if s["iteration"] <= 1 and (arm.seed, s["scored"]) in seen:
+            if s["iteration"] <= 1 and (arm.seed, s["scored"]) in shared:
                 continue
-            seen.add((arm.seed, s["scored"]))
+            if not arm.variant:
+                shared.add((arm.seed, s["scored"]))
             scored = load_artifact(store, s["scored"])
             answers: dict[str, dict[str, Scored]] = defaultdict(dict)
             samples: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))

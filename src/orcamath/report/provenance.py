@@ -75,6 +75,9 @@ def origins(facts: Mapping[str, Facts]) -> Origins:
 
 
 def spent(account: Account, stages: Iterable[str]) -> dict[str, float]:
-    """Return US dollars booked by stage, of a run and all its arms, in the order of these; empty where nothing was paid."""
-    names = dict.fromkeys(label.split(" ")[0] for label in stages)
+    """Return US dollars booked by stage, of a run and all its arms, in the order of these; empty where nothing was paid.
+
+    Stages that are not sealed yet, or that the recipe no longer has, come last: what they cost was paid.
+    """
+    names = dict.fromkeys([*(label.split(" ")[0] for label in stages), *account.usd])
     return {name: account.usd[name] for name in names if name in account.usd}

@@ -95,6 +95,8 @@ def score_table(students: Sequence[Student]) -> Iterator[ResultRow]:
         firsts = [(m, groups.get(("", m), [])) for m in ("M0", "M1")]
         others = [*firsts, *((c, groups.get((c, name), [])) for c in controls if c != arm)]
         for benchmark in dict.fromkeys(b for s in group for b in s.answers):
+            if not _shared([s for s in group if benchmark in s.answers], benchmark):
+                continue  # seeds that were measured on other problems each
             against = [(other, found) for other, found in others if found and found is not group]
             made = _row([s for s in group if benchmark in s.answers], benchmark, against)
             yield made._replace(recovered=_recovered(made, groups))
@@ -127,14 +129,15 @@ def _row(group: Group, benchmark: str, others: Sequence[tuple[str, Group]]) -> R
 
 
 def _recovered(row: ResultRow, groups: Mapping[tuple[str, str], Group]) -> float | None:
-    """Return (score − M1) / (unspoilt M1 − M1) of a student that practised."""
+    """Return (score − M1) / (unspoilt M1 − M1) of a student that practised; None where that gap may not be there."""
     own = groups.get((row.arm, "M1")) or groups.get(("", "M1"))
     named = own[0].recipe.get("unspoilt") if own else None
     unspoilt = groups.get((str(named), "M1"))
     if not own or not unspoilt or row.arm == named or row.iteration < 2:
         return None
     start, whole = (_right(g, row.benchmark) for g in (own, unspoilt))
-    if start is None or whole is None or whole <= start:
+    gap = contrast("", own, unspoilt, row.benchmark)
+    if start is None or whole is None or gap is None or gap.difference.low <= 0:
         return None
     return (row.score.point - start) / (whole - start)
 

@@ -296,7 +296,7 @@ def practice(results: Results) -> PracticeCounts:
 
 
 def contamination(results: Results) -> Gate | None:
-    """Return what the last gate found, which saw all lessons: counts of all data, of seeds, of every benchmark. None without one."""
+    """Return what the last gate found, which saw all lessons: counts of all data, seeds, each benchmark. None without one."""
     *_, facts = (None, *(f for key, f in results.facts.items() if key.split(" ")[0] == "gate"))
     if not isinstance(facts, GateFacts) or not facts.flagged:
         return None

@@ -8,7 +8,6 @@ from orcamath.errors import OrcamathError
 from orcamath.intervals import Interval
 from orcamath.report.arms import arms_of, made
 from orcamath.report.fold import students_of
-from orcamath.report.provenance import spent
 from orcamath.report.rows import score_table
 from orcamath.store.artifacts import Store
 from orcamath.store.history import book_of
@@ -31,7 +30,7 @@ class Standing(NamedTuple):
 
     name: str
     state: str
-    """`running`, `measured`, `stopped after STAGE`, or why its folder cannot be read."""
+    """`running`, `measured`, `done` (nothing was to be measured), `stopped after STAGE`, or why its folder cannot be read."""
     n_stages: int
     n_arms: int
     best: Best | None
@@ -50,17 +49,20 @@ def standing(runs: Path, store: Store) -> Iterator[Standing]:
         changed = max(p.stat().st_mtime for p in folder.iterdir() if p.is_file())
         state_told = read_state(folder)
         running = state_told is not None and state_told.running
+        usd = 0.0
         try:
+            usd = sum(account_of(book_of(store.root, folder)).usd.values())
             arms = list(arms_of(folder))
             labels = [stage.label for stage in made(arms, store)]
             found = list(score_table(list(students_of(arms, store))))
         except OrcamathError as e:
-            yield Standing(folder.name, "running" if running else str(e), 0, 0, None, 0.0, changed)
+            yield Standing(folder.name, "running" if running else str(e), 0, 0, None, usd, changed)
             continue
         rows = [r for r in found if r.benchmark == found[0].benchmark]
         top = max(rows, key=lambda r: r.score.point, default=None)
         best = Best(f"{top.name} {top.model}", top.benchmark, top.score) if top is not None else None
         last = labels[-1] if labels else "nothing"
-        state = "running" if running else "measured" if last.startswith("evaluate") else f"stopped after {last}"
-        usd = sum(spent(account_of(book_of(store.root, folder)), labels).values())
+        done = state_told.ending == "done" if state_told is not None else last.startswith("evaluate")
+        ended = ("measured" if last.startswith("evaluate") else "done") if done else f"stopped after {last}"
+        state = "running" if running else ended
         yield Standing(folder.name, state, len(labels), len(arms) - 1, best, usd, changed)

@@ -91,7 +91,7 @@ def _preferences(results: Results) -> Iterator[Table]:
 def _hypotheses(results: Results) -> Table:
     made = table(
         "What was to be decided: student − other, points; families of problems and seeds resampled, crossed",
-        ["", "statement", "verdict", "points [at its level]", "[95 %, unadjusted]", "seeds", "families", "could see"],
+        ["", "statement", "verdict", "points [at its level]", "[unadjusted]", "seeds", "families", "could see"],
         (
             [
                 t.id,

@@ -27,6 +27,7 @@ from orcamath.sources.source import Row, SourceSettings, split_named
 __all__ = ["DEFAULT", "FORMS", "Writing", "files_of", "form_of", "rows"]
 
 _HALF = re.compile("[\ud800-\udfff]")
+_LONG_NUMBER = re.compile(rb"\d{19}")
 
 BATCH = 100
 """Rows of a Parquet file at a time: a page may unfold to as many texts of `MAX_CHARS`."""
@@ -180,8 +181,8 @@ def _lines(path: Path, writing: Writing) -> _Read:
 
 def _object(place: str, line: bytes) -> Mapping[str, object] | Rejected:
     text = line.decode("utf-8", "replace")
-    try:
-        value = orjson.loads(line)
+    try:  # whole numbers beyond 64 bits stay whole in Python's own reader alone
+        value = json.loads(line) if _LONG_NUMBER.search(line) else orjson.loads(line)
     except orjson.JSONDecodeError as e:
         try:
             value = json.loads(line)  # NaN and the like, which Python's own writer lets through

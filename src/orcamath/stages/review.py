@@ -12,6 +12,7 @@ from heapq import nsmallest
 from itertools import chain, islice, zip_longest
 from typing import NamedTuple, TypeVar
 
+from orcamath.answers import same
 from orcamath.records import Lesson, Problem, Rejected, Settings
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
@@ -92,12 +93,24 @@ def before_training(made: Mapping[str, Artifact]) -> dict[str, Artifact]:
     return {label: made[label] for label in labels[: last + 1] if label != "benchmarks"}
 
 
+def _against_the_known(taught: Artifact) -> Iterator[str]:
+    """Yield the ids of lessons whose answer is not the known one; an answer that nobody held against it may well be."""
+    fields = ("id", "gold", "verified", "final_answer", "answer_kind", "question", "options")
+    for name, gold, by, answer, kind, question, options in taught.columns(Lesson, *fields):
+        if (
+            gold is not None
+            and by == "unverified"
+            and not same(kind, answer or "", gold, question, tuple(options or ()))
+        ):
+            yield name
+
+
 def to_read(made: Mapping[str, Artifact]) -> ToRead:
     """Choose what a person reads before training; `made`: the stages up to the lessons, by label, in their order."""
     taught = next((made[label] for label in TAUGHT if label in made), None)
-    told = list(taught.columns(Lesson, "id", "gold", "verified")) if taught is not None else []
-    first = nsmallest(SHOWN, (name for name, _, _ in told))
-    doubted = set(islice((name for name, gold, by in told if gold is not None and by == "unverified"), SHOWN))
+    told = [name for (name,) in taught.columns(Lesson, "id")] if taught is not None else []
+    first = nsmallest(SHOWN, told)
+    doubted = set(islice(_against_the_known(taught), SHOWN)) if taught is not None else set()
     wanted = among("id", {*first, *doubted})
     chosen = list(read_table(taught.table("lessons"), Lesson, wanted)) if taught is not None and told else []
     by_reason: dict[tuple[str, str], dict[tuple[str, str], StageReject]] = {}

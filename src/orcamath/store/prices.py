@@ -16,7 +16,7 @@ from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
 from orcamath.store.hosts import OPENAI, belongs, host_named, is_loopback
 
-__all__ = ["PAID_BACKENDS", "declared_price", "is_unpriced", "price_of", "prices"]
+__all__ = ["PAID_BACKENDS", "declared_price", "is_listed", "is_unpriced", "price_of", "prices"]
 
 MAX_PRICE = 1e9
 """US dollars per million tokens: below it no bill is too large to be counted."""
@@ -49,16 +49,27 @@ def price_of(settings: ModelSettings, backend: str | None = None) -> Price:
     if is_loopback(host):
         _say_free(model, host)
         return FREE
-    known = prices()["models"]
-    listed = known.get(model) or known.get(_DATED.sub("", model))
+    listed = _listed(model)
     if listed is None or not belongs(host, "openai.com"):
-        hint = nearest(model, known) if listed is None else "the list that ships is OpenAI's own"
+        hint = nearest(model, prices()["models"]) if listed is None else "the list that ships is OpenAI's own"
         raise RecipeError(
             f"the price of model `{model}` at {host} is not known ({hint}). Say it in the recipe, in USD per million tokens: "
             "`options: {price: [2.5, 10]}`, or `[0, 0]` for a server of your own"
         )
     factor = prices()["batch_factor"] if backend == "openai_batch" else 1.0
     return Price(listed[0] * factor, listed[1] * factor)
+
+
+def _listed(model: str) -> list[float] | None:
+    known = prices()["models"]
+    found: list[float] | None = known.get(model) or known.get(_DATED.sub("", model))
+    return found
+
+
+def is_listed(settings: ModelSettings) -> bool:
+    """Tell whether the list that ships has what an endpoint's model costs there."""
+    there = belongs(host_named(settings.base_url or OPENAI), "openai.com")
+    return settings.backend in PAID_BACKENDS and there and _listed(settings.model) is not None
 
 
 @cache

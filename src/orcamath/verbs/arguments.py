@@ -67,7 +67,9 @@ KeyOpt = Annotated[
 ]
 PriceOpt = Annotated[
     str | None,
-    typer.Option("--price", metavar="IN,OUT", help="What a served model costs: US dollars per million tokens."),
+    typer.Option(
+        "--price", metavar="IN,OUT", help="What a served model that no list has costs: US dollars per million tokens."
+    ),
 ]
 
 

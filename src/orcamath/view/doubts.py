@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from orcamath.answers import same
 from orcamath.report.arms import Made, key_of
 from orcamath.stages.facts import facts_of
 from orcamath.stages.gate import GateFacts
@@ -73,11 +74,17 @@ def _contradicting(db: sqlite3.Connection, problem: str, made: Made) -> IndexRow
     return max(pages(db, Query("attempts", "", {"outcome": "disagrees"}, problem=problem)), key=nearness, default=None)
 
 
+def _known(lesson: IndexRow) -> bool:
+    """Tell whether a lesson's answer is the known one after all: nobody may have held it against that."""
+    answers = lesson["final_answer"] or "", lesson["gold"]
+    return bool(same(lesson["answer_kind"], *answers, lesson["question"], tuple(lesson["options"] or ())))
+
+
 def _contradicted(sources: Sources) -> Iterator[IndexRow]:
     """Lessons whose answer is not the one known without the teacher."""
     for row in pages(sources.db, Query("lessons", filters={"verified": "unverified", "known": "yes"})):
         lesson = stored(sources.db, row["id"], sources.spelling)
-        if lesson is not None:
+        if lesson is not None and not _known(lesson):
             note = f"known answer {lesson['gold']}, the teacher's {lesson['final_answer'] or 'could not be read'}"
             yield {
                 "id": lesson["id"],
