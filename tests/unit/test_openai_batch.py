@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from orcamath.backends import batch_api, openai_batch, openai_compatible
 from orcamath.backends.batch_files import Desk
 from orcamath.backends.wire_quirks import Quirks
-from orcamath.errors import BatchWaiting, CapReached, RecipeError, WireDown
+from orcamath.errors import BatchWaiting, CapReached, RecipeError, TeacherRefused, WireDown
 from orcamath.ports import Message, Request, Sampling
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Budget
@@ -239,3 +239,80 @@ def test_of_a_pair_that_is_too_much_top_p_is_left_out() -> None:
     said = b'{"error": {"message": "`temperature` and `top_p` cannot both be specified for this model. Please use only one."}}'
     assert quirks.learn({"temperature": 0.7, "top_p": 0.9}, said)
     assert quirks.apply({"temperature": 0.7, "top_p": 0.9}) == {"temperature": 0.7}
+
+
+class LostAnswer(BatchDesk):
+    """Makes a batch, and its answer does not come through."""
+
+    def handle(self, incoming: Incoming, answer: Callable[[dict[str, Any]], object]) -> HttpAnswer | None:
+        answered = super().handle(incoming, answer)
+        first = incoming.method == "POST" and incoming.path.endswith("/batches") and len(self.batches) == 1
+        return HttpAnswer(502, body=b"{}") if first else answered
+
+
+def test_a_batch_whose_making_was_not_answered_is_looked_for_before_it_is_made_again(tmp_path: Path) -> None:
+    with serve(echo, batches=LostAnswer()) as server:
+        (reply,) = batch(server.base_url, tmp_path)([ask(0)])
+        assert (reply.text, len(server.batches.batches), server.stats["completions"]) == ("echo question 0", 1, 1)
+
+
+class NoVerdict(BatchDesk):
+    """Answers calls by what settles none of them, until it is mended."""
+
+    says: dict[str, Any] | None = None
+
+    def _response(self, body: dict[str, Any], answer: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+        return self.says or super()._response(body, answer)
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        {
+            "status_code": 400,
+            "body": {"error": {"message": "Billing hard limit", "code": "billing_hard_limit_reached"}},
+        },
+        {"status_code": 200, "body": None},
+        {"status_code": 200, "body": {"error": {"message": "upstream failed"}}},
+    ],
+    ids=["no money", "no body", "a wrapped failure"],
+)
+def test_what_is_no_verdict_is_handed_in_again_by_the_next_run(tmp_path: Path, says: dict[str, Any]) -> None:
+    desk = NoVerdict()
+    desk.says = says
+    with serve(echo, batches=desk) as server:
+        (reply,) = batch(server.base_url, tmp_path)([ask(0)])
+        assert reply.error is not None
+        desk.says = None
+        (reply,) = batch(server.base_url, tmp_path)([ask(0)])
+        assert (reply.text, len(desk.batches)) == ("echo question 0", 2)
+
+
+class TooLarge(BatchDesk):
+    """Takes no file of more than one line."""
+
+    def handle(self, incoming: Incoming, answer: Callable[[dict[str, Any]], object]) -> HttpAnswer | None:
+        if incoming.path.endswith("/files") and incoming.body.count(b"custom_id") > 1:
+            return HttpAnswer(413, body=b'{"error": {"message": "file too large"}}')
+        return super().handle(incoming, answer)
+
+
+def test_a_file_that_was_not_taken_blocks_no_later_run(tmp_path: Path) -> None:
+    with serve(echo, batches=TooLarge()) as server:
+        with pytest.raises(TeacherRefused, match="file too large"):
+            list(batch(server.base_url, tmp_path)([ask(0), ask(1)]))
+        replies = list(batch(server.base_url, tmp_path, max_lines=1)([ask(0), ask(1)]))
+        assert sorted(r.text for r in replies) == ["echo question 0", "echo question 1"]
+
+
+def test_calls_that_were_never_handed_in_cost_nothing(tmp_path: Path) -> None:
+    def broken() -> Iterator[Request]:
+        yield ask(0)
+        raise ValueError("the agent's own")
+
+    with serve(echo, price=(1000.0, 1000.0)) as server:
+        budget = Budget(tmp_path / "money.sqlite", 1.0)
+        with stage_under_way("teach", budget), pytest.raises(ValueError, match="own"):
+            list(batch(server.base_url, tmp_path / "b", price=[1000, 1000])(broken()))
+        assert (budget.spent_usd(), len(server.batches.batches)) == (0.0, 0)
+        budget.close()

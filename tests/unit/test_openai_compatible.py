@@ -6,14 +6,18 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from socket import socket
 from typing import Any
 
 import orjson
 import pytest
 
+from orcamath.backends import openai_compatible
 from orcamath.backends.openai_compatible import OpenAICompatible, fingerprint_of, open_chat
 from orcamath.backends.wire_pace import Bucket, Pace
 from orcamath.backends.wire_protocol import (
+    Fault,
     body_of,
     fault_of,
     is_refusal_of_content,
@@ -25,6 +29,8 @@ from orcamath.backends.wire_quirks import Quirks
 from orcamath.errors import RecipeError, TeacherRefused, WireDown
 from orcamath.ports import Message, Request, Sampling
 from orcamath.settings import ModelSettings
+from orcamath.store.budget import Budget
+from orcamath.store.under_way import stage_under_way
 from orcamath.testing import Call, Faults, serve, stub
 from pace import within
 
@@ -306,6 +312,54 @@ def test_completions_in_all_their_shapes(choice, text, finish, reasoning) -> Non
     reply, billed = parse_reply(b"k", orjson.dumps({"choices": [choice]}))
     assert (reply.text, reply.finish_reason, reply.reasoning) == (text, finish, reasoning)
     assert billed is None
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"message": {"content": "half of"}, "finish_reason": "error"},
+        {"message": {"content": "half of"}, "finish_reason": "stop", "error": {"code": 502, "message": "upstream"}},
+        {"message": {"content": ""}, "finish_reason": "abort"},
+    ],
+)
+def test_what_the_server_broke_off_is_no_answer(choice) -> None:
+    """A gateway may say so within a 200; it would be remembered for good."""
+    with pytest.raises(Fault, match="broken off") as said:
+        parse_reply(b"k", orjson.dumps({"choices": [choice]}))
+    assert (said.value.kind, said.value.billed) == ("wire", True)
+
+
+def test_calls_under_way_are_waited_for_when_whoever_makes_the_requests_fails() -> None:
+    def requests() -> Iterator[Request]:
+        yield from (ask(f"question {i}") for i in range(12))
+        raise ValueError("the agent's own")
+
+    came = []
+    with serve(echo, Faults(latency_s=0.1)) as server:
+        with pytest.raises(ValueError, match="agent's own"):
+            came.extend(reply.text for reply in chat(server.base_url, concurrency=3, timeout_s=10)(requests()))
+        assert len(came) == server.stats["calls"]
+    assert len(came) >= 8  # what was still waiting for its turn is not sent any more
+
+
+def test_a_host_that_does_not_take_the_connection_costs_nothing(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(openai_compatible, "_CONNECT_S", 0.2)
+    budget = Budget(tmp_path / "money.sqlite", 1.0)
+    with ExitStack() as held:
+        full = held.enter_context(socket())  # its queue is full, so that nobody else gets in
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            waiting = held.enter_context(socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}/v1"
+        model = chat(url, max_tries=1, timeout_s=30, options={**QUICK, "price": [100, 100]})
+        with stage_under_way("teach", budget):
+            (reply,) = model([ask("question")])
+    assert "cannot connect" in str(reply.error)
+    assert budget.spent_usd() == 0
+    budget.close()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from orcamath.sources.asdiv import answer_of
 from orcamath.sources.clusters import Sketches, hashed_split, near_pairs
 from orcamath.sources.file import read as read_own
 from orcamath.sources.mathqa import options_of
-from orcamath.sources.rows import rows
+from orcamath.sources.rows import files_of, rows
 from orcamath.sources.source import Row, SourceSettings, gold_kind, number_text, split_named
 from orcamath.sources.svamp import joined_text
 from pace import within
@@ -295,3 +295,33 @@ def test_a_source_of_its_own_on_every_row_is_no_data_set(tmp_path: Path) -> None
     found = sketches.cluster()
     assert len(found.splits) == 300
     assert (found.overlap.texts, found.overlap.near) == ({}, {})
+
+
+def test_all_folders_below_a_path_are_read_and_may_say_the_split(tmp_path: Path) -> None:
+    """The layouts that sets come in: a folder a split, a folder a subject, shards."""
+    names = [
+        "train/0000.jsonl",
+        "test/0000.jsonl",
+        "algebra/problems.jsonl",
+        "geometry/problems.jsonl",
+        "geometry/problems.jsonl.gz",
+    ]
+    for i, name in enumerate(names):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps({"question": f"q{i}"}) + "\n")
+    files = files_of(SourceSettings(name="file", path=str(tmp_path)), None)
+    assert [str(f.relative_to(tmp_path)) for f in files] == sorted(names[:4])
+    found = [row for f in files for row in rows(f, below=tmp_path) if isinstance(row, Row)]
+    assert {row.values["question"]: row.split for row in found} == {"q0": "train", "q1": "test", "q2": None, "q3": None}
+
+
+def test_all_shards_of_a_known_set_are_read(tmp_path: Path) -> None:
+    for i in range(2):
+        (tmp_path / f"train-0000{i}-of-00002.jsonl").write_text("{}\n")
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "train.jsonl").write_text("{}\n")
+    files = files_of(SourceSettings(name="gsm8k", path=str(tmp_path)), ["*"], [".jsonl"])
+    assert [f.name for f in files if f.parent == tmp_path] == [
+        "train-00000-of-00002.jsonl",
+        "train-00001-of-00002.jsonl",
+    ]

@@ -70,8 +70,11 @@ def test_show_looks_in_the_newest_run(tmp_path: Path, monkeypatch, capsys) -> No
 def test_gc_drops_what_no_run_names_any_more_and_lists_it_with_sizes(tmp_path: Path) -> None:
     folder, store = make_run(tmp_path, n=5)
     named = {p.name for p in store.artifacts.glob("*-*/")}
-    old, young = (seal(store, "teach", lambda _: Facts.of({"big": "x" * 3_000}), name) for name in ("old", "young"))
-    write_sealed(old.path.with_name(f"{old.path.name}.made.json"), {"seconds": 1.0, "at": 0.0})
+    names = ("old", "young", "pulled")
+    old, young, pulled = (seal(store, "teach", lambda _: Facts.of({"big": "x" * 3_000}), name) for name in names)
+    for made in (old, pulled):
+        write_sealed(made.path.with_name(f"{made.path.name}.made.json"), {"seconds": 1.0, "at": 0.0})
+    os.utime(old.path, (0, 0))
 
     told = collect_garbage(folder.parent, store.root, dry=True)
     assert f"{old.path.name}  0.0 MB" in told
@@ -81,7 +84,8 @@ def test_gc_drops_what_no_run_names_any_more_and_lists_it_with_sizes(tmp_path: P
     assert "dropped 1 results" in collect_garbage(folder.parent, store.root, dry=False, superseded=True)
     assert not old.path.exists()
     assert young.path.exists()  # a run at work may be about to name it
-    assert {p.name for p in store.artifacts.glob("*-*/")} == named | {young.path.name}
+    assert pulled.path.exists()  # made long ago and elsewhere, and here a moment ago
+    assert {p.name for p in store.artifacts.glob("*-*/")} == named | {young.path.name, pulled.path.name}
 
 
 def test_a_student_may_be_named_without_a_section(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """The calls of a batch API: upload a file of requests and make a batch of it, find it, ask how it stands, fetch what came back.
 
 Each is tried again while the wire fails, up to the model's `max_tries`; keys of ours are hidden in what comes back. Every call
-raises TeacherRefused where the endpoint refuses it for good, and WireDown where it does not come through.
+raises TeacherRefused where the endpoint refuses it for good, and WireDown where it does not come through. A batch whose making
+was not answered is looked for before it is made again.
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -19,9 +21,13 @@ from orcamath.backends.wire_run import awaited
 from orcamath.errors import TeacherRefused, WireDown
 from orcamath.settings import ModelSettings
 
-__all__ = ["BatchAPI"]
+__all__ = ["BatchAPI", "FileRefused"]
 
 MAX_PAGES = 1_000
+
+
+class FileRefused(TeacherRefused):
+    """The endpoint does not take a file of requests as it is."""
 
 
 class BatchAPI:
@@ -33,11 +39,12 @@ class BatchAPI:
         self.max_tries, self.timeout_s = settings.max_tries, settings.timeout_s
 
     def made(self, nonce: str, content: bytes) -> str:
-        """Upload the lines of a batch and make it; returns its id."""
+        """Upload the lines of a batch and make it; returns its id. Raises FileRefused: its lines will not do."""
         file = self._call("POST", "files", upload=(f"orcamath-{nonce}.jsonl", content))
         what = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
         mark = {"metadata": {"orcamath_nonce": nonce}}
-        return _id(self._call("POST", "batches", json={"input_file_id": _id(file)} | what | mark))
+        body = {"input_file_id": _id(file)} | what | mark
+        return _id(self._call("POST", "batches", json=body, already=lambda: self.found(nonce)))
 
     def found(self, nonce: str) -> str | None:
         """Return the id of the batch with that nonce; None where the endpoint has none. Reads the whole list, page by page."""
@@ -76,16 +83,24 @@ class BatchAPI:
         json: object = None,
         upload: tuple[str, bytes] | None = None,
         raw: bool = False,
+        already: Callable[[], str | None] | None = None,
     ) -> Any:
-        """Make one call, with retries; returns the answer's JSON object, or its bytes where `raw`."""
+        """Make one call, with retries; returns the answer's JSON object, or its bytes where `raw`.
+
+        `already` tells before each further try what an earlier one made all the same.
+        """
         url = join_url(self.door.url, path, query)
         for attempt in range(1, self.max_tries + 1):
+            if attempt > 1 and already is not None and (there := already()) is not None:
+                return {"id": there}
             try:
                 return awaited(lambda: self._once(method, url, json, upload, raw=raw))
             except Fault as fault:
                 message = f"batch API at {self.named}: {method} {path}: {self.door.secrets.hide(str(fault))}"
                 if fault.kind in ("refused", "item"):
-                    raise TeacherRefused(message) from None
+                    raise (FileRefused if fault.kind == "item" and method == "POST" else TeacherRefused)(
+                        message
+                    ) from None
                 wait = max(bounded(fault.retry_after), backoff(attempt - 1, self.first_backoff_s))
             if attempt < self.max_tries:
                 time.sleep(wait)
@@ -101,6 +116,8 @@ class BatchAPI:
             data = orjson.dumps(json)
             headers["Content-Type"] = "application/json"
         timeout = aiohttp.ClientTimeout(total=self.timeout_s * (10 if upload is not None else 1))
+        if raw:  # a day's results: however long it takes, as long as something comes
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.timeout_s, sock_read=self.timeout_s)
         try:
             async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
                 if raw:

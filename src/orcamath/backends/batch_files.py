@@ -115,9 +115,9 @@ class Desk:
             return None
         return path.read_bytes()
 
-    def drop(self, intent: Intent) -> None:
+    def drop(self, intent: Intent, why: str) -> None:
         """Forget a batch that was never made: its calls are handed in anew."""
-        log.warning("`%s` is damaged, and no such batch was made: its calls are handed in anew", self.lines_of(intent))
+        log.warning("`%s` %s, and no such batch was made: its calls are handed in anew", self.lines_of(intent), why)
         for path in (self.folder / f"{intent.nonce}.json", self.lines_of(intent)):
             path.unlink(missing_ok=True)
 
@@ -133,7 +133,7 @@ class Desk:
         self.lines_of(intent).unlink(missing_ok=True)
 
     def results(self, intent: Intent) -> dict[str, bytes]:
-        """Return the lines of a batch that settle a call, by key: a completion, or a verdict on the request itself."""
+        """Return the lines of a batch that may settle a call, by key: what the endpoint said to it."""
         return {
             row["custom_id"]: line
             for line, row in _parsed(self._results_of(intent))

@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 from pydantic import Field
 
-from orcamath.backends.batch_api import BatchAPI
+from orcamath.backends.batch_api import BatchAPI, FileRefused
 from orcamath.backends.batch_files import Desk, Intent, reason_of, rewritten
 from orcamath.backends.openai_compatible import fingerprint_of
 from orcamath.backends.wire_calls import billed, check_body
@@ -80,6 +80,7 @@ class OpenAIBatch:
         self._desk = Desk(Path(self._options.folder) / digest(self.fingerprint, self._url)[:16])
         self._held: dict[str, int] = {}
         self._asked: dict[str, Request] = {}
+        self._handed = set[str]()
 
     @cached_property
     def _door(self) -> Door:
@@ -106,10 +107,10 @@ class OpenAIBatch:
                 error = "the model refused a parameter of this call; run again to send it without"
                 yield from [Reply(bytes.fromhex(key), error=error)] * wanted.pop(key)
         finally:
-            for held in self._held.values():  # handed in and not back: the provider may charge for all of it
+            for key, held in self._held.items():  # handed in and not back: the provider may charge for all of it
                 if self._meter is not None:
-                    self._meter.settle(held, None, sent=True)
-            self._held, self._asked = {}, {}
+                    self._meter.settle(held, None, sent=key in self._handed)
+            self._held, self._asked, self._handed = {}, {}, set()
         if capped is not None:
             assert self._meter is not None
             raise self._meter.reached(capped, self._door.body)
@@ -134,13 +135,14 @@ class OpenAIBatch:
         return {key for i in intents for key in (i.keys if i.is_open else self._settled(i))}
 
     def _settled(self, intent: Intent) -> dict[str, bytes]:
-        """Return what a batch settled, by key; a call whose parameter was refused is not: it is sent again without it."""
-        return {key: line for key, line in self._desk.results(intent).items() if not self._is_mended(line, intent)}
+        """Return what a batch settled, by key: completions, and verdicts on a text. Any other call is handed in again."""
+        return {key: line for key, line in self._desk.results(intent).items() if _settles(line)}
 
-    def _is_mended(self, line: bytes, intent: Intent) -> bool:
-        response = orjson.loads(line).get("response") or {}
-        refused = response.get("status_code") == 400
-        return refused and self._quirks.learn(intent.fields, orjson.dumps(response.get("body")))
+    def _mended(self, intent: Intent) -> set[str]:
+        """Return the calls of which a parameter was refused that can be left out: they are sent again without it."""
+        told = ((key, orjson.loads(line)["response"]) for key, line in self._desk.results(intent).items())
+        refused = ((key, orjson.dumps(said.get("body"))) for key, said in told if said.get("status_code") == 400)
+        return {key for key, payload in refused if self._quirks.learn(intent.fields, payload)}
 
     def _hand_in(self, requests: Iterable[Request], wanted: Counter[str]) -> Request | None:
         """Gather requests into batches and upload them; returns the one that the cap left no room for."""
@@ -184,13 +186,17 @@ class OpenAIBatch:
         if (batch_id := self._api.found(intent.nonce)) is not None:
             self._opened(intent, batch_id)
         elif (content := self._desk.lines(intent)) is not None:
-            self._opened(intent, self._api.made(intent.nonce, content))
+            try:
+                self._opened(intent, self._api.made(intent.nonce, content))
+            except FileRefused:  # `max_lines` and `max_bytes` may have been mended since
+                self._desk.drop(intent, "was not taken by the endpoint")
         else:
-            self._desk.drop(intent)
+            self._desk.drop(intent, "is damaged")
 
     def _upload(self, lines: Sequence[bytes], keys: list[str]) -> None:
         """Write down a new batch's intent, then make it."""
         intent = self._desk.intend(lines, keys)
+        self._handed |= {*keys}
         self._opened(intent, self._api.made(intent.nonce, b"\n".join(lines) + b"\n"))
 
     def _opened(self, intent: Intent, batch_id: str) -> None:
@@ -219,11 +225,10 @@ class OpenAIBatch:
                 )
             else:
                 time.sleep(self._options.poll_s)
-        results = self._settled(intent)
-        refused = self._desk.results(intent).keys() - results.keys()
+        lines, settled, mended = self._desk.results(intent), self._settled(intent), self._mended(intent)
         for key in intent.keys:
-            if key in wanted and (key in results or (was_open and key not in refused)):
-                reply = self._reply(bytes.fromhex(key), results.get(key), intent)
+            if key in wanted and (key in settled or (was_open and key not in mended)):
+                reply = self._reply(bytes.fromhex(key), lines.get(key), intent)
                 yield from [reply] * wanted.pop(key)
 
     def _fetch(self, intent: Intent, batch: dict[str, Any]) -> None:
@@ -232,9 +237,9 @@ class OpenAIBatch:
         came = b"\n".join(map(self._api.content, files))
         lines = self._desk.lines(intent) or b""
         self._desk.keep_results(intent, came, str(batch["status"]), self._door.secrets.hide(reason_of(batch)))
-        refused = self._desk.results(intent).keys() - self._settled(intent).keys()
-        if again := rewritten(lines, refused, self._quirks.apply):
-            self._upload(again, sorted(refused))
+        mended = self._mended(intent)
+        if again := rewritten(lines, mended, self._quirks.apply):
+            self._upload(again, sorted(mended))
 
     def _reply(self, key: bytes, line: bytes | None, intent: Intent) -> Reply:
         held, bill, ours, sent = self._held.pop(key.hex(), None), None, False, False
@@ -261,3 +266,16 @@ class OpenAIBatch:
     def _settle(self, held: int | None, bill: Usage | None, *, sent: bool, replaced: bool) -> None:
         if self._meter is not None and held is not None:
             self._meter.settle(held, bill, sent=sent, replaced=replaced)
+
+
+def _settles(line: bytes) -> bool:
+    """Tell whether a line says for good what became of its call: a completion, or that its text is refused."""
+    response = orjson.loads(line)["response"]  # `Desk.results` lets no other line through
+    payload = orjson.dumps(response.get("body"))
+    if response["status_code"] != 200:
+        return is_refusal_of_content(fault_of(response["status_code"], {}, payload))
+    try:
+        parse_reply(b"", payload)
+    except Fault:
+        return False
+    return True

@@ -225,7 +225,7 @@ class OpenAICompatible:
         body = self._quirks.apply(body_of(request, self.settings.model, self._door.body))
         try:
             status, headers, payload = await sent(self._session, "POST", url, orjson.dumps(body), _READ)
-        except aiohttp.ClientConnectorError as e:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as e:
             raise Fault("wire", f"cannot connect to {self.base_url}: {e}") from e
         except TimeoutError:
             raise Fault("wire", f"no answer within {self.settings.timeout_s:g} s", billed=True) from None

@@ -33,6 +33,8 @@ _FINISH: dict[str, Literal["stop", "length", "refused"]] = {
     "content_filter": "refused",
     "refusal": "refused",
 }
+_BROKEN = ("error", "abort", "aborted", "cancelled")
+"""Why a text ended that is no answer: a gateway's upstream failed, or the server let the request go."""
 _QUOTA = re.compile(
     r"insufficient_quota|billing_hard_limit|exceeded your current quota|insufficient balance", re.IGNORECASE
 )
@@ -123,11 +125,13 @@ def parse_reply(key: bytes, payload: bytes) -> Parsed:
         choice = body["choices"][0]
         message = choice.get("message")
         text, thought, refusal = _content(choice if message is None else message)
-        finish = choice.get("finish_reason")
+        finish, broken = choice.get("finish_reason"), choice.get("error")
         claim = _claim(body.get("usage"))
         ids = choice.get("token_ids")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise Fault("wire", f"the answer has not the shape of a completion: {_shown(payload)}", billed=True) from None
+    if broken or finish in _BROKEN:
+        raise Fault("wire", f"the answer was broken off by the server: {_shown(payload)}", billed=True)
     if thought is None:
         text, thought = split_reasoning(text)
     tokens = tuple(ids) if isinstance(ids, list) and all(type(i) is int for i in ids) else None

@@ -87,6 +87,9 @@ class _Run:
             except StopIteration:
                 self.more = False
                 return
+            except Exception as e:  # whoever makes the requests failed: what is under way is paid for, and waited for
+                self.stop(e)
+                return
             key = request.key(self.fingerprint)
             self.owed += 1
             self.flying[key] = self.flying.get(key, 0) + 1

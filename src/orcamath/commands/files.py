@@ -3,7 +3,6 @@
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 
 from orcamath.assemble import Assembled
@@ -65,13 +64,11 @@ def told_verdicts(
         keep=offending,
         where=str(path),
     )
-    first = next(verdicts)  # what is wrong with the names is said before a file is touched
-    every = chain([first], verdicts)
     if out is None:
-        deque(every, maxlen=0)
+        deque(verdicts, maxlen=0)
     else:
         with export_place(out, folder=False, replace=replace, what="verdicts", of=path) as new:
-            write_lines((verdict.plain() for verdict in every), new)
+            write_lines((verdict.plain() for verdict in verdicts), new)
     plain = summary.plain()
     rows = [
         {**j.plain(), "response": j.comparison.response, "reference": j.comparison.reference} for j in summary.offending
@@ -80,14 +77,15 @@ def told_verdicts(
         told = {**plain, "columns": summary.columns, **({"offending": rows} if offending else {})}
         return json.dumps(told, indent=1)
     lines = ["columns: " + ", ".join(f"{ours} ← {one_line(theirs, 40)}" for ours, theirs in summary.columns.items())]
-    lines += [
-        f"{key}: {'–' if value is None else f'{value:.4f}' if isinstance(value, float) else f'{value:,}'}"
-        for key, value in plain.items()
-    ]
+    lines += [f"{key}: {_figure(value)}" for key, value in plain.items()]
     for r in rows:
         lines.append(f"row {r['row']}: {r['outcome']} ({r['reason']}), label {r['label']}; reference {r['reference']}")
         lines.append("  …" + " ".join(r["response"][-SHOWN_CHARS:].split()))
     return "\n".join(lines)
+
+
+def _figure(value: object) -> str:
+    return "–" if value is None else f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
 
 
 def judged(

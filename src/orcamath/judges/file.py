@@ -188,7 +188,7 @@ def _comparison_of(row: Mapping[str, object], names: Mapping[str, str]) -> Compa
     return Comparison(question, reference, _text(row[names["response"]]), kind, options)
 
 
-def _value(row: Mapping[str, object], ours: str, names: Mapping[str, str]) -> Any:
+def _value(row: Mapping[str, object], ours: str, names: Mapping[str, str]) -> object:
     """Return what may be missing, read on every row that has it, whatever the first row had."""
     if ours in names:
         return row.get(names[ours])

@@ -12,6 +12,7 @@ How the file is written, where it is no UTF-8 with commas: `options: {encoding: 
 
 import codecs
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 from orcamath.errors import DataError, nearest
@@ -83,7 +84,7 @@ def read(settings: SourceSettings) -> Iterator[Found]:
 
     def rows_read() -> Iterator[Any]:
         for path in files_of(settings, None, FORMS):
-            yield from rows(path, writing)
+            yield from rows(path, writing, Path(str(settings.path)).expanduser())
 
     return each(rows_read(), lambda row: problem_of(row, settings, names))
 

@@ -100,7 +100,7 @@ def _in_files(named: str) -> FirstLook:
     settings = SourceSettings(name="file", path=named)
     files = files_of(settings, None, FORMS)
     writing = how_written(files[0])
-    found = [row for f in files for row in islice(rows(f, writing), SHOWN)]
+    found = [row for f in files for row in islice(rows(f, writing, Path(named).expanduser()), SHOWN)]
     return _seen(named, settings.model_copy(update={"options": _said(writing)}), found, file.read)
 
 

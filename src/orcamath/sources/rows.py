@@ -27,6 +27,8 @@ from orcamath.sources.source import Row, SourceSettings, split_named
 __all__ = ["DEFAULT", "FORMS", "Writing", "files_of", "form_of", "rows"]
 
 _HALF = re.compile("[\ud800-\udfff]")
+_SHARD = re.compile(r"[-_](\d{5})[-_]of[-_]\d{5}$")
+"""Of the hub's own file names."""
 _LONG_NUMBER = re.compile(rb"\d{19}")
 
 BATCH = 100
@@ -51,9 +53,9 @@ DEFAULT = Writing()
 def files_of(settings: SourceSettings, stems: Sequence[str] | None, forms: Sequence[str] = FORMS) -> list[Path]:
     """Return the files that `path` stands for: itself, or what lies in that folder under one of the set's file names.
 
-    `stems` are file names without ending, in lower case; `*` in one stands for a split (`gsm8k_*`). One stem a file, so
-    that a folder with both `train.jsonl` and `train.jsonl.gz` is read once. None takes every readable file. Raises DataError
-    where nothing is there.
+    `stems` are file names without ending, in lower case; `*` in one stands for a split (`gsm8k_*`). One stem a file and shard, in
+    whatever folder. None takes every readable file of every folder. Either way `train.jsonl` beside `train.jsonl.gz` is read
+    once. Raises DataError where nothing is there.
     """
     if settings.path is None:
         raise DataError(f"source `{settings.name}` needs `path`: the file or folder with your copy of the set")
@@ -65,10 +67,14 @@ def files_of(settings: SourceSettings, stems: Sequence[str] | None, forms: Seque
             open_file(path)  # says that it is no plain file
         hub = "" if stems is None else ", or leave it out to use the hub"
         raise DataError(f"source `{settings.name}`: `{path}` does not exist; mend `path`{hub}")
-    found: dict[str, Path] = {}
+    found: dict[tuple[str, ...], Path] = {}
     for file in sorted(path.rglob("*")):
-        if file.is_file() and form_of(file) in forms and (stems is None or _wanted(_stem(file), stems)):
-            found.setdefault(_stem(file), file)
+        if not file.is_file() or form_of(file) not in forms:
+            continue
+        if stems is None:
+            found.setdefault((str(file.parent), _bare(file)), file)
+        elif _wanted(_stem(file), stems):
+            found.setdefault((_stem(file), *_SHARD.findall(_bare(file))), file)
     if not found:
         raise DataError(
             f"source `{settings.name}`: `{path}` holds {_wanted_names(stems)} "
@@ -87,9 +93,12 @@ def form_of(path: Path) -> str:
     return suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes or [""])[-1]
 
 
+def _bare(path: Path) -> str:
+    return path.name.lower().removesuffix(".gz").removesuffix(form_of(path))
+
+
 def _stem(path: Path) -> str:
-    name = path.name.lower().removesuffix(".gz").removesuffix(form_of(path)).replace("-", "_")
-    return name.split("_00000_of_")[0]  # the hub's own file names
+    return _SHARD.sub("", _bare(path)).replace("-", "_")
 
 
 def _wanted(stem: str, stems: Sequence[str]) -> bool:
@@ -104,9 +113,15 @@ def _wanted(stem: str, stems: Sequence[str]) -> bool:
     return False
 
 
-def rows(path: Path, writing: Writing = DEFAULT) -> Iterator[Row | Rejected]:
-    """Read a file by its ending. The split is what the file's name says. Raises DataError where it is no such file."""
+def rows(path: Path, writing: Writing = DEFAULT, below: Path | None = None) -> Iterator[Row | Rejected]:
+    """Read a file by its ending. The split is what its name says, or else the nearest of the folders that it has `below` one.
+
+    Raises DataError where it is no such file.
+    """
     form, split = form_of(path), split_named(_stem(path))
+    if split is None and below is not None and path != below:
+        folders = path.relative_to(below).parts[-2::-1]
+        split = next((named for folder in folders if (named := split_named(folder)) is not None), None)
     if form not in FORMS:
         raise DataError(
             f"`{path}` is none of {', '.join(FORMS)} (plain or .gz); convert it, or rename it to what it is"

@@ -33,7 +33,8 @@ def superseded(store: Store, named: Collection[str], *, drop: bool) -> list[Supe
     found = []
     for path in sorted(store.artifacts.glob("[!.]*-*/")):
         made = path.with_name(f"{path.name}.made.json")
-        if path.name in named or time.time() - float((read_sealed(made) or {}).get("at", 0.0)) < YOUNG_S:
+        came = max(float((read_sealed(made) or {}).get("at", 0.0)), path.stat().st_mtime)  # made elsewhere, pulled now
+        if path.name in named or time.time() - came < YOUNG_S:
             continue
         found.append(Superseded(path, sum(f.stat().st_size for f in path.rglob("*") if f.is_file())))
         if drop:  # out of sight first: what lies under `artifacts` is whole or absent
