@@ -112,6 +112,8 @@ class ExpectedSettings(Settings):
     edit: int = Field(default=0, ge=0)
     """Problems that Suggester & Editor will add."""
     question_chars: int = Field(ge=1)
+    benchmarks: int = Field(default=0, ge=0)
+    """Problems to measure on: what a paid judge is asked about."""
 
 
 class Recipe(Settings):

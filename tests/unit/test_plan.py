@@ -16,10 +16,10 @@ from orcamath.errors import BatchWaiting, DataError, ModelError, PaysAgain, Usag
 from orcamath.plan import Plan, Range, StagePlan, paid_before, plan
 from orcamath.plan.expected import counted_with
 from orcamath.plan.sizes import ModelSize, size_by_name, size_on_disk
-from orcamath.plan.training import memory_gb
+from orcamath.plan.training import Lengths, exercises, memory_gb
 from orcamath.ports import Silent
 from orcamath.recipe_file import dump, load
-from orcamath.recipe_settings import ExpectedSettings, Recipe
+from orcamath.recipe_settings import ExpectedSettings, Iteration, Recipe
 from orcamath.running import run_recipe
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.store.artifacts import Store
@@ -291,9 +291,9 @@ def test_calls_about_students_answers_are_counted_and_said_to_be_unknown(tmp_pat
         ask_me_anything=None, judge_model=TEACHER, reask={"solutions": 5}, iterations=[{"practice": {"samples": 4}}]
     )
     found = stages(of(r, tmp_path))
-    assert found["judge"].calls == Range(0, 160 * 0.05)  # rules come first
+    assert found["judge"].calls == Range(0, (160 + 2 * 10) * 0.05)  # rules come first; M1 and M2 on ten problems each
     alone = r.model_copy(update={"judge": r.judge.model_copy(update={"name": "model"})})
-    assert stages(of(alone, tmp_path))["judge"].calls == Range(0, 160)
+    assert stages(of(alone, tmp_path))["judge"].calls == Range(0, 180)
     assert found["reask"].calls == Range(0, 40 * 0.1 * 5)
     assert not found["judge"].rehearsed
 
@@ -511,3 +511,24 @@ def test_the_command_shows_both_tables(tmp_path: Path) -> None:
         )
     )
     assert plain["gpu_hours"][1] > 0
+
+
+def test_a_judge_is_asked_about_every_answer_that_is_measured(tmp_path: Path) -> None:
+    measured = {"samples": 8, "temperature": 1, "sample_limit": 4}
+    r = recipe(
+        ask_me_anything=None,
+        judge_model=TEACHER,
+        judge={"name": "model"},
+        evaluate=measured,
+        base_shown=[0],
+        iterations=[],
+    )
+    assert stages(of(r, tmp_path))["judge"].calls == Range(0, 10 + 10 + 8 * 4)  # the base greedily, M1 and its samples
+
+
+def test_practice_takes_each_problem_once_and_the_judge_what_is_practised() -> None:
+    lengths = Lengths(Range(400, 400), Range(900, 900), Range(10, 10), Range(20, 20), solutions=4)
+    step = Iteration()
+    assert exercises(step, lengths) == Range(100, 100)
+    fresh = Iteration.model_validate({"practice": {"problems": "fresh"}})
+    assert exercises(fresh, lengths) == Range(900, 900)

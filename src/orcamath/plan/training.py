@@ -23,7 +23,7 @@ from orcamath.student.settings import (
     TrainSettings,
 )
 
-__all__ = ["Lengths", "TrainingPlan", "memory_gb", "served_hours", "training_plans"]
+__all__ = ["Lengths", "TrainingPlan", "exercises", "memory_gb", "served_hours", "training_plans"]
 
 TRAIN_SHARE, SAMPLE_SHARE, SERVED_SHARE = Range(0.2, 0.5), Range(0.02, 0.1), Range(0.1, 0.4)
 """How much of the GPU's peak is reached: training, sampling in this process, sampling behind a server."""
@@ -42,6 +42,8 @@ class Lengths(NamedTuple):
     """Problems that are left over for practice on fresh ones."""
     question: Range
     answer: Range
+    solutions: int = 1
+    """Lessons of one problem; practice takes each problem once."""
 
 
 class TrainingPlan(NamedTuple):
@@ -89,7 +91,7 @@ def training_plans(
             make = partial(_imitation, arm, f"imitate {n}", more, lengths, size, tflops)
             student = listed(make, student, more.identity())
         elif step.online is not None:
-            make = partial(_online, arm, f"online {n}", step.online, lengths, size, tflops)
+            make = partial(_online, arm, f"online {n}", step, step.online, lengths, size, tflops)
             student = listed(make, student, step.online.identity(), step.practice.identity())
         else:
             make = partial(_practice, arm, f"practice {n}", step, lengths, size, tflops)
@@ -112,18 +114,27 @@ def _imitation(
 
 
 def _online(
-    arm: str, stage: str, online: OnlineSettings, lengths: Lengths, size: ModelSize | None, tflops: float
+    arm: str,
+    stage: str,
+    step: Iteration,
+    online: OnlineSettings,
+    lengths: Lengths,
+    size: ModelSize | None,
+    tflops: float,
 ) -> TrainingPlan:
-    """Every answer sampled, scored and trained on once, each with its prompt; where all of a problem are alike, only sampled."""
-    answers = online.rounds * online.problems * online.samples
-    tokens = lengths.question.plus(lengths.answer.at_most(online.max_new_tokens)).times(answers)
-    return _trained(arm, stage, online, tokens, size, tflops, more_flops=2)
+    """Every answer sampled, and trained on once with its prompt; where all of a problem are alike, only sampled."""
+    answers = exercises(step, lengths).at_most(online.problems).times(online.rounds * online.samples)
+    answer = lengths.answer.at_most(online.max_new_tokens)
+    trained = _trained(arm, stage, online, answers.times(lengths.question.plus(answer)), size, tflops, more_flops=0)
+    sampling = _hours(2, answers.times(answer), size, tflops, SAMPLE_SHARE)
+    hours = trained.gpu_hours.plus(sampling) if trained.gpu_hours is not None and sampling is not None else None
+    return trained._replace(gpu_hours=hours)
 
 
 def _practice(
     arm: str, stage: str, step: Iteration, lengths: Lengths, size: ModelSize | None, tflops: float
 ) -> TrainingPlan:
-    attempts = _exercises(step, lengths).times(_samples(step))
+    attempts = exercises(step, lengths).times(_samples(step))
     sampled = attempts.times(lengths.answer.at_most(step.practice.max_new_tokens))
     share = SAMPLE_SHARE if step.practice.server is None else SERVED_SHARE
     disk = attempts.times(SAMPLE_BYTES).times(1e-6)
@@ -136,7 +147,7 @@ def _learning(
     """Each problem's prompt once, and its distinct responses: the teacher's, the samples, or borrowed ones."""
     responses = Range(2, 1 + _samples(step).high + step.preferences.synthetic_negatives)
     answers = responses.times(lengths.answer.at_most(step.practice.max_new_tokens))
-    tokens = _exercises(step, lengths).times(lengths.question.plus(answers)).times(step.learn.epochs)
+    tokens = exercises(step, lengths).times(lengths.question.plus(answers)).times(step.learn.epochs)
     kto = 2 if step.learn.loss == "kto" else 0  # the mismatched responses of z0
     return _trained(arm, stage, step.learn, tokens, size, tflops, more_flops=2 + kto)
 
@@ -147,8 +158,10 @@ def _samples(step: Iteration) -> Range:
     return Range(step.practice.samples, step.practice.samples if until is None else until.alike)
 
 
-def _exercises(step: Iteration, lengths: Lengths) -> Range:
-    problems = {"lessons": lengths.lessons, "fresh": lengths.unlearned, "all": lengths.lessons.plus(lengths.unlearned)}
+def exercises(step: Iteration, lengths: Lengths) -> Range:
+    """Return how many problems an iteration may practise on: each once, however many lessons it has."""
+    taught = lengths.lessons.times(1 / lengths.solutions)
+    problems = {"lessons": taught, "fresh": lengths.unlearned, "all": taught.plus(lengths.unlearned)}
     return problems[step.practice.problems].at_most(step.practice.max_problems)
 
 

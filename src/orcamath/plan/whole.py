@@ -22,13 +22,14 @@ from orcamath.plan.ladder import climbed, dear_alone
 from orcamath.plan.ranges import Range
 from orcamath.plan.rehearsal import CallTally, StageForecast, rehearsal
 from orcamath.plan.sizes import ModelSize
-from orcamath.plan.training import Lengths, TrainingPlan, served_hours, training_plans
+from orcamath.plan.training import Lengths, TrainingPlan, exercises, served_hours, training_plans
 from orcamath.ports import Progress
 from orcamath.recipe_file import arms
-from orcamath.recipe_settings import Recipe
+from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.records import digest
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.hub_rows import is_remote
+from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Price
 from orcamath.workshop import Tools
@@ -193,7 +194,10 @@ class _Found:
         answer = _tokens(measured) if measured else ANSWER_TOKENS["teach"]
         each_problem = recipe.teach.solutions if recipe.teach.keep == "all" and "teach" in seen else 1
         left = Range(*(max(p - t, 0) for p, t in zip(self.problems, self.taught, strict=True)))
-        self.lengths = Lengths(self.taught.times(each_problem), left, question, answer)
+        self.lengths = Lengths(self.taught.times(each_problem), left, question, answer, each_problem)
+        self.benchmarks = (
+            told.benchmarks if told is not None else seen["benchmarks"].n_out if "benchmarks" in seen else 0
+        )
 
 
 def _tokens(n_bytes: float) -> Range:
@@ -236,24 +240,43 @@ def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price])
     return rows + _later(arm, found, price_of)
 
 
+def _practises(step: Iteration) -> bool:
+    """Tell whether an iteration samples answers first, and then learns from them."""
+    return step.more_sft is None and step.online is None
+
+
+def _measured(recipe: Recipe, n: int, *, first: bool) -> int:
+    """Return how many answers to so many benchmark problems are judged at most; of the base only in the `first` arm."""
+    sources = max(1, len(recipe.benchmarks.sources))
+
+    def answers(how: EvaluateSettings) -> int:
+        limits = [limit * sources for limit in (how.limit, how.sample_limit) if limit is not None]
+        asked = n if how.limit is None else min(n, how.limit * sources)
+        return asked + (how.samples * min([asked, *limits]) if how.samples > 1 else 0)
+
+    bases = len(recipe.base_shown) * answers(recipe.evaluate.model_copy(update={"samples": 1})) if first else 0
+    look = recipe.readiness if first else None
+    looks = 0 if look is None else answers(look.evaluate) * (1 if look.more_sft is None else 2)
+    return (
+        bases + looks + answers(recipe.evaluate) * (len(recipe.iterations) + 1)
+    )  # an M1 that arms share is judged once
+
+
 def _later(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) -> list[StagePlan]:
     """Calls about students' answers: few where rules decide first, at most one an answer where they do not."""
     recipe, rows = found.recipe, list[StagePlan]()
     if growths := [step.grow for step in recipe.iterations if step.grow is not None]:
         rows += grown_later(arm, recipe, growths, found.lengths, price_of)
-    practised = [i.practice for i in recipe.iterations if i.more_sft is None and i.online is None]
-    exercises = [found.taught.at_most(p.max_problems).high for p in practised]
-    attempts = sum(
-        n * (p.samples if p.until is None else p.until.alike) for n, p in zip(exercises, practised, strict=True)
-    )
+    practised = [(i.practice, exercises(i, found.lengths).high) for i in recipe.iterations if _practises(i)]
+    attempts = sum(n * (p.samples if p.until is None else p.until.alike) for p, n in practised)
     attempts += sum(o.rounds * o.problems * o.samples for i in recipe.iterations if (o := i.online) is not None)
-    if recipe.judge_model is not None and attempts:
+    if recipe.judge_model is not None and (answers := attempts + _measured(recipe, found.benchmarks, first=not arm)):
         judge = recipe.judge_model
         price, longest = price_of(judge), recipe.judge.max_tokens
-        calls = Range(0, attempts * (UNDECIDED if recipe.judge.name == "cascade" else 1.0))
+        calls = Range(0, answers * (UNDECIDED if recipe.judge.name == "cascade" else 1.0))
         rows.append(put_together(arm, "judge", CallTally(), calls, judge, price, longest=longest, rehearsed=False))
     if recipe.reask is not None and attempts:
-        calls = Range(0, sum(exercises) * DOUBTFUL * recipe.reask.solutions)
+        calls = Range(0, sum(n for _, n in practised) * DOUBTFUL * recipe.reask.solutions)
         price, longest = price_of(recipe.teacher), recipe.reask.max_new_tokens
         rows.append(
             put_together(arm, "reask", CallTally(), calls, recipe.teacher, price, longest=longest, rehearsed=False)
