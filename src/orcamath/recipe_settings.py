@@ -60,6 +60,19 @@ class Iteration(Settings):
     more_sft: SftSettings | None = None
     """Instead of practising: go on imitating the same lessons. The control for the compute that practice takes."""
 
+    @model_validator(mode="after")
+    def _one_way_of_learning(self) -> "Iteration":
+        if self.online is not None and self.more_sft is not None:
+            raise ValueError(
+                "`online` and `more_sft` are two ways to learn: an iteration has one; make it two iterations"
+            )
+        ignored = [name for name in ("aim", "until") if getattr(self.practice, name) is not None]
+        if self.online is not None and ignored:
+            raise ValueError(
+                f"`practice.{ignored[0]}` is not read by `online`, which draws its problems anew each round: set it to null here"
+            )
+        return self
+
 
 class BudgetSettings(Settings):
     """What a run may spend on models that cost money. Local models and servers of your own cost nothing."""

@@ -62,6 +62,17 @@ def adapter(folder: Path) -> Path:
     return folder / "adapter"
 
 
+def test_an_adapter_that_is_trained_on_is_merged_first(tmp_path: Path) -> None:
+    folder = adapter(tmp_path)
+    joined, merged = load_model(folder).model, load_model(folder, to_train=True).model
+    assert all(p.requires_grad for p in merged.parameters())
+    ids = torch.tensor([[3, 4, 5, 6]])
+    with torch.no_grad():
+        assert torch.allclose(joined(ids).logits, merged(ids).logits, atol=1e-5)
+    with pytest.raises(ModelError, match="is an adapter, which is not quantized"):
+        load_model(folder, quantize="4bit")
+
+
 @pytest.mark.parametrize("lose", [True, False])
 def test_an_adapter_with_other_tensors_is_refused_by_name(tmp_path: Path, lose: bool) -> None:
     folder = adapter(tmp_path)

@@ -344,3 +344,16 @@ def test_a_run_learns_online_and_says_how(tmp_path: Path) -> None:
     assert "Online rounds" in shown
     assert "31.2" in shown  # 5 of 16, in percent
     assert isinstance(results.facts["online 2"], OnlineFacts)
+
+
+@pytest.mark.parametrize(
+    ("step", "says"),
+    [
+        ("{online: {loss: grpo}, more_sft: {}}", "an iteration has one"),
+        ("{online: {loss: grpo}, practice: {until: {more: 2, alike: 16}}}", "`practice.until` is not read by `online`"),
+        ("{online: {loss: grpo}, practice: {aim: {low: 0.2, high: 0.8}}}", "`practice.aim` is not read by `online`"),
+    ],
+)
+def test_what_an_online_iteration_would_not_read_is_refused(step: str, says: str) -> None:
+    with pytest.raises(RecipeError, match=says):
+        load("classroom", ["variants={}", f"iterations=[{step}]"])

@@ -204,3 +204,14 @@ def test_a_wrong_column_a_missing_file_and_an_empty_one_each_say_what_to_do(benc
 def test_only_the_first_rows_where_asked(bench: Bench, tmp_path: Path) -> None:
     made = started(bench, tmp_path / "own.jsonl", "problems", *({"question": f"{i}+1?"} for i in range(9)), limit=4)
     assert [p.question for p in made.read(Problem)] == ["0+1?", "1+1?", "2+1?", "3+1?"]
+
+
+def test_any_row_of_a_problem_may_say_how_it_is_solved(bench: Bench, tmp_path: Path) -> None:
+    rows = [
+        {"question": "1+1?", "response": "3", "label": 0},
+        {"question": "1+1?", "response": "2", "label": 1, "solution": "1 + 1 = 2\n#### 2"},
+    ]
+    made = started(bench, tmp_path / "own.jsonl", "verdicts", *rows)
+    (exercise,) = made.read(Exercise)
+    assert exercise.solution == "1 + 1 = 2\n#### 2"
+    assert len(list(made.read(Attempt))) == 2

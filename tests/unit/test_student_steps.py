@@ -175,6 +175,20 @@ def test_segments_see_what_padded_rows_see(share: bool, kv_heads: int) -> None:
     assert torch.allclose(run_by_run(q, k, v, runs.layout), padded, atol=1e-6)
 
 
+def test_where_rows_are_padded_each_prompt_counts_with_every_answer() -> None:
+    """A budget of tokens is of those that are forwarded: with padded rows no prompt is shared, whatever the settings say."""
+    model = tiny_model()
+    model.config.sliding_window = 16  # shorter than the rows below
+    seen: list[int] = []
+    model.register_forward_pre_hook(lambda _, args, kwargs: seen.append(kwargs["input_ids"].numel()), with_kwargs=True)
+    r = random.Random(3)
+    posed = [Posed(ids(r, 30), tuple(ids(r, 5) for _ in range(8)))]
+    assert not can_pack(model, 35)
+    score_all(model, posed, 100)
+    assert seen
+    assert max(seen) <= 100
+
+
 def run_by_run(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, layout: Segments) -> torch.Tensor:
     """Attend as flash attention is defined for runs of different lengths: the last query of a run sees its last key."""
     k, v = (x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v))

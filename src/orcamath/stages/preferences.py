@@ -12,7 +12,7 @@ the same text four times (`pairs` counts distinct ones); `max_pairs` caps the pa
 those with a synthetic negative (both are about pairs: losses that take each response once still see all); with the label
 `known_answer` an exercise carries a teacher's solution only where that was found right, so q+ may be empty. Such a problem
 is kept: a pair loss finds no pair in it, KTO may still use its negatives. From which side of the other problems the paper
-takes its synthetic negatives is not published; here it is one response of their q+, so that what makes it wrong is the
+takes its synthetic negatives is not published; here it is one right response to them, so that what makes it wrong is the
 topic alone.
 """
 

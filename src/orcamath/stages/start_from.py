@@ -186,7 +186,8 @@ def verdicts_from(out: Output, settings: StartSettings) -> VerdictsFacts:
             db.execute("INSERT INTO t(problem, row) VALUES (?,?)", (made.exercise.problem_id, orjson.dumps(made.row())))
         db.execute("CREATE INDEX by_problem ON t(problem, n)")
         db.execute("COMMIT")
-        out.write("exercises", (g[0].exercise for g in _groups(db, order)))
+        solved = (next((m.exercise for m in g if m.exercise.solution), g[0].exercise) for g in _groups(db, order))
+        out.write("exercises", solved)  # not every row of a problem need say how it is solved
         out.write("attempts", (a for g in _groups(db, order) for a in _attempts(g, student)))
         n: Counter[str] = Counter()
 

@@ -179,10 +179,11 @@ def load_model(
     dtype: torch.dtype = torch.float32,
     device: str | None = None,
     quantize: Literal["none", "4bit"] = "none",
+    to_train: bool = False,
 ) -> Loaded:
     """Load weights and tokenizer, in evaluation mode. An adapter folder is joined to the base it names.
 
-    `quantize` holds the weights in NF4 (QLoRA). Raises ModelError.
+    `quantize` holds the weights in NF4 (QLoRA); `to_train` merges such an adapter, to be trained on. Raises ModelError.
     """
     path = folder.path if isinstance(folder, ModelFolder) else folder
     look_at(path)
@@ -190,7 +191,9 @@ def load_model(
     try:
         with read_once() if path.is_file() else nullcontext():
             if (path / "adapter_config.json").exists():
-                model = _load_adapter(path, dtype)
+                if quantize == "4bit":
+                    raise ModelError(f"`{path}` is an adapter, which is not quantized: merge it into its base first")
+                model = _load_adapter(path, dtype, merged=to_train)
             elif quantize == "4bit":
                 model = _load_quantized(path, dtype)
             else:
@@ -260,13 +263,13 @@ def _load_quantized(path: Path, dtype: torch.dtype) -> "PreTrainedModel":
         use_safetensors=True,
         trust_remote_code=False,
         local_files_only=True,
-        device_map={"": 0},
+        device_map={"": torch.cuda.current_device()},  # of several processes each has its own
         output_loading_info=True,
     )
     return _complete(model, said, path)
 
 
-def _load_adapter(path: Path, dtype: torch.dtype) -> "PreTrainedModel":
+def _load_adapter(path: Path, dtype: torch.dtype, *, merged: bool) -> "PreTrainedModel":
     from peft import get_peft_model_state_dict
 
     base = local_folder(base_of(path / "adapter_config.json"))
@@ -278,7 +281,8 @@ def _load_adapter(path: Path, dtype: torch.dtype) -> "PreTrainedModel":
         held = set(file.keys())
     # peft too only warns; embeddings may be saved beside the adapter
     wanted, allowed = (set(get_peft_model_state_dict(model, save_embedding_layers=e)) for e in (False, True))
-    return _complete(model, {"missing_keys": wanted - held, "unexpected_keys": held - wanted - allowed}, path)
+    _complete(model, {"missing_keys": wanted - held, "unexpected_keys": held - wanted - allowed}, path)
+    return model.merge_and_unload().requires_grad_(True) if merged else model  # peft froze them
 
 
 def load_tokenizer(path: Path) -> "PreTrainedTokenizerBase":

@@ -81,7 +81,7 @@ def train_online(
     loss: LossFunction,
 ) -> OnlineFacts:
     """Do the work of the stage `online`; writes `rollouts` and the folder `model`. Raises ModelError, TrainingDiverged."""
-    loaded = load_model(student, dtype=training_dtype(settings))
+    loaded = load_model(student, dtype=training_dtype(settings), to_train=True)
     model = prepared(loaded, settings)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)

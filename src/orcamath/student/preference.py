@@ -60,7 +60,7 @@ def train_on_preferences(
 ) -> LearnFacts:
     """Do the work of the stage `learn`."""
     remembered, need = (out.shared or out.scratch) / "reference", _needed(loss, settings)
-    loaded = load_model(student, dtype=training_dtype(settings), quantize=quantize_of(settings))
+    loaded = load_model(student, dtype=training_dtype(settings), quantize=quantize_of(settings), to_train=True)
     groups, dropped = _groups(out, settings, preferences, Encoder(loaded.tokenizer, settings.max_tokens), need)
     steps = planned_steps(len(groups), settings)
     apart = "z0" in need and settings.z0 == "mismatched"

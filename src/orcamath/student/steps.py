@@ -14,7 +14,7 @@ from orcamath.student.groups import Group, only
 from orcamath.student.logprobs import Posed, score
 from orcamath.student.losses import Batch, LossFunction, Totals, needs_of
 from orcamath.student.losses.nll import nll
-from orcamath.student.packing import on_device
+from orcamath.student.packing import can_pack, on_device
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import LossSettings
 from orcamath.student.watch import Sums, looked_at, watched
@@ -118,6 +118,11 @@ def step_slices(problem: Posed, budget: int, *, share: bool = True) -> list[Pose
     return out
 
 
+def _packs(model: "PreTrainedModel", problems: Sequence[Posed]) -> bool:
+    """Tell whether these may share their prompts: a model that takes padded rows forwards each prompt with every answer."""
+    return can_pack(model, max((len(p.prompt) + len(a) for p in problems for a in p.answers), default=0))
+
+
 @torch.no_grad()
 def score_all(
     model: "PreTrainedModel",
@@ -128,6 +133,7 @@ def score_all(
     even: Callable[[int], int] = int,
 ) -> list[tuple[float, ...]]:
     """Return the log-probs of every problem's answers, without gradient, in order. `even`: see `gradients`."""
+    share = share and _packs(model, problems)
     out: list[tuple[float, ...]] = [()] * len(problems)
     pieces = [(i, s) for i, p in enumerate(problems) if p.answers for s in step_slices(p, budget, share=share)]
     found: list[list[float]] = [[] for _ in pieces]
@@ -174,6 +180,7 @@ def gradients(
     """
     whole = whole or totals([g.group for g in groups])
     posed = [Posed(g.group.prompt, g.group.responses) for g in groups]
+    share = share and _packs(model, posed)
     micros = cut(posed, budget, share=share)
     large = {
         m[0]: pieces for m in micros if len(m) == 1 and len(pieces := step_slices(posed[m[0]], budget, share=share)) > 1

@@ -29,7 +29,7 @@ def train_on_lessons(
     world: World = ALONE,
 ) -> ImitateFacts:
     """Do the work of the stage `imitate`."""
-    loaded = load_model(base, dtype=training_dtype(settings), quantize=quantize_of(settings))
+    loaded = load_model(base, dtype=training_dtype(settings), quantize=quantize_of(settings), to_train=True)
     groups, n_cut, n_long = _lesson_groups(lessons, Encoder(loaded.tokenizer, settings.max_tokens))
     if not groups:
         why = (
