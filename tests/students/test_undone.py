@@ -137,8 +137,8 @@ TABLE = [
     Undone(
         "a refused parameter of a batch is settled as an error",
         "backends/openai_batch.py",
-        "return refused and self._quirks.learn(",
-        "return False and self._quirks.learn(",
+        "if self._quirks.learn(intent.fields, payload)}",
+        "if False and self._quirks.learn(intent.fields, payload)}",
         UNIT.format("openai_batch", "a_refused_parameter_is_learnt_and_the_calls_are_sent_again"),
     ),
     Undone(

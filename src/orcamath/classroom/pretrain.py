@@ -67,9 +67,15 @@ def seen(rng: random.Random) -> Iterator[Story]:
 
 def reading(phase: Phase) -> Iterator[tuple[str, str]]:
     """Yield (question, answer): worked in one style, or bare."""
+    for story, worked in _posed(phase):
+        yield render(story), written(solve(story), 0) if worked else without_working(solve(story))
+
+
+def _posed(phase: Phase) -> Iterator[tuple[Story, bool]]:
+    """Yield the stories of a phase, and whether each is worked out."""
     rng = random.Random(phase.seed)
     for story, _ in zip(seen(rng), range(phase.problems), strict=False):
-        yield render(story), written(solve(story), 0) if rng.random() >= phase.bare else without_working(solve(story))
+        yield story, rng.random() >= phase.bare
 
 
 def pretrain(plan: PretrainPlan, out: Path) -> float:
@@ -87,6 +93,7 @@ def pretrain(plan: PretrainPlan, out: Path) -> float:
         "final_loss": round(final, 4),
         "torch": torch.__version__,
         "parameters": sum(p.numel() for p in model.parameters()),
+        "held_out_structures_seen": sum(held_out(story) for phase in plan.phases for story, _ in _posed(phase)),
         "licence": "Apache-2.0",
     }
     (out / "provenance.json").write_text(json.dumps(made, indent=1) + "\n")

@@ -12,6 +12,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple, TextIO
 
@@ -196,13 +197,18 @@ def _lines(path: Path, writing: Writing) -> _Read:
 
 def _object(place: str, line: bytes) -> Mapping[str, object] | Rejected:
     text = line.decode("utf-8", "replace")
-    try:  # whole numbers beyond 64 bits stay whole in Python's own reader alone
-        value = json.loads(line) if _LONG_NUMBER.search(line) else orjson.loads(line)
+    try:
+        value = orjson.loads(line)
     except orjson.JSONDecodeError as e:
         try:
             value = json.loads(line)  # NaN and the like, which Python's own writer lets through
         except (ValueError, RecursionError):
             return _bad(place, f"is not JSON: {e.msg} (column {e.colno})", text)
+    if _LONG_NUMBER.search(line):
+        with suppress(
+            ValueError, RecursionError
+        ):  # beyond 64 bits whole numbers stay whole in Python's own reader alone
+            value = json.loads(line)
     if not isinstance(value, dict):
         return _bad(place, f"is JSON, but a {type(value).__name__} and no object", text)
     return value
