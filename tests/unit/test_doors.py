@@ -255,6 +255,11 @@ def test_a_difference_says_what_is_made_anew(change: str, stage: str | None, mat
     assert differing(load("classroom"), load("classroom")) == ((), None)
 
 
+def test_an_arm_whose_name_has_a_dot_is_made_anew_like_any_other() -> None:
+    more = load("classroom", ["variants={'KTO, beta 0.5': {learn: {beta: 0.5}}}"])
+    assert differing(load("classroom", ["variants={}"]), more).remade_from == "learn 2"
+
+
 def test_a_difference_in_a_later_iteration_is_of_its_own_stage() -> None:
     assert differing(load("paper"), load("paper", ["iterations.1.learn.beta=0.7"])).remade_from == "learn 3"
     assert (

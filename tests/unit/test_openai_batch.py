@@ -299,8 +299,12 @@ class TooLarge(BatchDesk):
 
 def test_a_file_that_was_not_taken_blocks_no_later_run(tmp_path: Path) -> None:
     with serve(echo, batches=TooLarge()) as server:
-        with pytest.raises(TeacherRefused, match="file too large"):
-            list(batch(server.base_url, tmp_path)([ask(0), ask(1)]))
+        budget = Budget(tmp_path / "money.sqlite", 1.0)
+        for _ in range(2):
+            with stage_under_way("teach", budget), pytest.raises(TeacherRefused, match="file too large"):
+                list(batch(server.base_url, tmp_path, price=[1000, 1000])([ask(0), ask(1)]))
+        assert budget.spent_usd() == 0.0
+        budget.close()
         replies = list(batch(server.base_url, tmp_path, max_lines=1)([ask(0), ask(1)]))
         assert sorted(r.text for r in replies) == ["echo question 0", "echo question 1"]
 

@@ -35,3 +35,11 @@ def test_a_price_is_of_models_that_no_list_has() -> None:
 def test_a_cap_on_an_endpoint_of_this_machine_wants_a_price() -> None:
     with pytest.raises(UsageError, match="--price 0,0"):
         Purse(5.0).settings(endpoint("mine", "http://localhost:8000/v1"))
+
+
+def test_one_price_is_not_that_of_models_at_several_hosts() -> None:
+    purse = purse_of(5.0, "0,0")
+    purse.of_one_host(["http://127.0.0.1:8000/v1", None, "http://127.0.0.1:9000/v1", "https://api.openai.com/v1"])
+    with pytest.raises(UsageError, match=r"`127\.0\.0\.1` and `gateway\.example`"):
+        purse.of_one_host(["http://127.0.0.1:8000/v1", "https://gateway.example/v1"])
+    Purse(5.0).of_one_host(["http://127.0.0.1:8000/v1", "https://gateway.example/v1"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from orcamath.errors import DataError
 from orcamath.records import Problem, Rejected
 from orcamath.sources.asdiv import answer_of
+from orcamath.sources.choosing import contents_of
 from orcamath.sources.clusters import Sketches, hashed_split, near_pairs
 from orcamath.sources.file import read as read_own
 from orcamath.sources.mathqa import options_of
@@ -318,10 +319,26 @@ def test_all_folders_below_a_path_are_read_and_may_say_the_split(tmp_path: Path)
 def test_all_shards_of_a_known_set_are_read(tmp_path: Path) -> None:
     for i in range(2):
         (tmp_path / f"train-0000{i}-of-00002.jsonl").write_text("{}\n")
-    (tmp_path / "again").mkdir()
-    (tmp_path / "again" / "train.jsonl").write_text("{}\n")
+    (tmp_path / "test-00000-of-00001-c8073a2fad9a7d3c.jsonl").write_text("{}\n")  # as the hub once named them
     files = files_of(SourceSettings(name="gsm8k", path=str(tmp_path)), ["*"], [".jsonl"])
-    assert [f.name for f in files if f.parent == tmp_path] == [
-        "train-00000-of-00002.jsonl",
-        "train-00001-of-00002.jsonl",
-    ]
+    names = ["train-00000-of-00002.jsonl", "train-00001-of-00002.jsonl"]
+    assert [f.name for f in files] == ["test-00000-of-00001-c8073a2fad9a7d3c.jsonl", *names]
+    assert [row.split for row in rows(files[0]) if isinstance(row, Row)] == ["test"]
+
+
+def test_two_configurations_of_a_known_set_are_not_mixed(tmp_path: Path) -> None:
+    for name in ("main/train-00000-of-00001", "socratic/train-00000-of-00002", "socratic/train-00001-of-00002"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.jsonl").write_text("{}\n")
+    (only,) = files_of(SourceSettings(name="gsm8k", path=str(tmp_path)), ["*"], [".jsonl"])
+    assert only.parent.name == "main"
+
+
+def test_what_a_folder_says_of_its_rows_enters_the_digest(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "0.jsonl").write_text("{}\n")
+    own, known = SourceSettings(name="file", path=str(tmp_path)), SourceSettings(name="gsm8k", path=str(tmp_path))
+    before = contents_of([own]), contents_of([known])
+    (tmp_path / "train").rename(tmp_path / "test")
+    assert contents_of([own]) != before[0]
+    assert contents_of([known]) == before[1]

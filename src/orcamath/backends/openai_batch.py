@@ -103,8 +103,8 @@ class OpenAIBatch:
                 for intent in todo:  # collecting one may make another: calls that are sent again
                     done.add(intent.nonce)
                     yield from self._collect(intent, wanted)
-            for key in list(wanted):  # its lines are gone, so they could not be sent again: the next run hands them in
-                error = "the model refused a parameter of this call; run again to send it without"
+            for key in list(wanted):  # what is left of a batch that somebody else took up: the next run hands it in
+                error = "its batch ended without an answer that counts; run again to hand it in anew"
                 yield from [Reply(bytes.fromhex(key), error=error)] * wanted.pop(key)
         finally:
             for key, held in self._held.items():  # handed in and not back: the provider may charge for all of it
@@ -197,7 +197,12 @@ class OpenAIBatch:
         """Write down a new batch's intent, then make it."""
         intent = self._desk.intend(lines, keys)
         self._handed |= {*keys}
-        self._opened(intent, self._api.made(intent.nonce, b"\n".join(lines) + b"\n"))
+        try:
+            self._opened(intent, self._api.made(intent.nonce, b"\n".join(lines) + b"\n"))
+        except FileRefused:  # nothing was made of it
+            self._handed -= {*keys}
+            self._desk.drop(intent, "was not taken by the endpoint")
+            raise
 
     def _opened(self, intent: Intent, batch_id: str) -> None:
         intent.batch_id, intent.status = batch_id, "open"

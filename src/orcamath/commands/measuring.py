@@ -112,6 +112,7 @@ def evaluated(model: str, wanted: Wanted, *, runs: Path, store: Path) -> Evaluat
             f"the server: `{model}@http://…`"
         )
     wanted = wanted._replace(transport={**wanted.transport, **with_key(wanted.api_key_env, urls)})
+    wanted.purse.of_one_host(urls)
     where = Store(store)
     with _place(wanted) as place, wanted.purse.opened() as budget:
         bench = _Bench(wanted, where, Assembled(where), runs, budget)

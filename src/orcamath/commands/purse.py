@@ -3,7 +3,7 @@
 import logging
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from orcamath.errors import UsageError
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Budget
+from orcamath.store.hosts import belongs, host_named
 from orcamath.store.prices import PAID_BACKENDS, is_listed, is_unpriced
 
 __all__ = ["UNLIMITED", "Purse", "purse_of"]
@@ -37,6 +38,15 @@ class Purse(NamedTuple):
                 f"million tokens, in and out), or `--price 0,0` for a server of your own"
             )
         return model
+
+    def of_one_host(self, urls: Iterable[str | None]) -> None:
+        """Raise UsageError where one price would be that of several hosts' models, of which one may be free and another not."""
+        hosts = sorted({host for url in urls if url and not belongs(host := host_named(url), "openai.com")})
+        if self.price is not None and len(hosts) > 1:
+            raise UsageError(
+                f"`--price` is one price, and models are served at {' and '.join(f'`{h}`' for h in hosts)}; name models of one "
+                f"host, or measure in a recipe, where each has its own `options.price`"
+            )
 
     @contextmanager
     def opened(self) -> Iterator[Budget | None]:

@@ -257,9 +257,7 @@ def _measured(recipe: Recipe, n: int, *, first: bool) -> int:
     bases = len(recipe.base_shown) * answers(recipe.evaluate.model_copy(update={"samples": 1})) if first else 0
     look = recipe.readiness if first else None
     looks = 0 if look is None else answers(look.evaluate) * (1 if look.more_sft is None else 2)
-    return (
-        bases + looks + answers(recipe.evaluate) * (len(recipe.iterations) + 1)
-    )  # an M1 that arms share is judged once
+    return bases + looks + answers(recipe.evaluate) * (len(recipe.iterations) + 1)  # at most: arms may share an M1
 
 
 def _later(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) -> list[StagePlan]:

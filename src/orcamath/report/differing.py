@@ -1,6 +1,6 @@
 """Two recipes side by side: which settings differ, and from which stage on the second is made anew. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from orcamath.recipe_settings import Recipe
@@ -86,9 +86,17 @@ def differing(first: Recipe, second: Recipe) -> Differing:
             continue
         matters = read_one.get(key) != read_two.get(key) or key.split(".")[0] in ARMS
         settings.append(Setting(key, _shown(one, key), _shown(two, key), matters))
-        if matters and (stage := _first_stage(key.split("."), second)) is not None:
+        if matters and (stage := _first_stage(_path(key, [*first.variants, *second.variants]), second)) is not None:
             touched.add(stage)
     return Differing(tuple(settings), min(touched, key=_place, default=None))
+
+
+def _path(key: str, variants: Iterable[str]) -> list[str]:
+    """Cut a key at its dots; an arm's name may have some of its own."""
+    named = max((f"variants.{v}." for v in variants if key.startswith(f"variants.{v}.")), key=len, default="")
+    return (
+        ["variants", named.removeprefix("variants.")[:-1], *key[len(named) :].split(".")] if named else key.split(".")
+    )
 
 
 def _first_stage(path: list[str], recipe: Recipe) -> str | None:

@@ -125,6 +125,7 @@ class FileSettings(Protocol):
 def contents_of(sources: Iterable[FileSettings]) -> list[str]:
     """Name the content of every source: a hash of local files (which their place is not part of), a hub set's commit.
 
+    Of files of one's own the folders below `path` count, since they may say the split.
     Raises DataError where a path does not exist or the hub does not tell.
     """
     return [name for s in sources for name in _content(s)]
@@ -135,7 +136,10 @@ def _content(settings: FileSettings) -> Iterator[str]:
         path = Path(settings.path).expanduser()
         if not path.exists():
             raise DataError(f"`{path}` does not exist; mend the source's `path`")
-        yield from (_file_hash(p) for p in _files(path))
+        own = isinstance(settings, SourceSettings) and settings.name == "file" and path.is_dir()
+        for file in _files(path):
+            below = file.relative_to(path).parent.as_posix() if own else "."
+            yield _file_hash(file) if below == "." else f"{_file_hash(file)} in {below}"
     elif isinstance(settings, SourceSettings) and (hub := hub_set(settings)) is not None:
         if Path(hub.name).exists():
             yield from (_file_hash(p) for p in _files(Path(hub.name)))

@@ -28,7 +28,7 @@ from orcamath.sources.source import Row, SourceSettings, split_named
 __all__ = ["DEFAULT", "FORMS", "Writing", "files_of", "form_of", "rows"]
 
 _HALF = re.compile("[\ud800-\udfff]")
-_SHARD = re.compile(r"[-_](\d{5})[-_]of[-_]\d{5}$")
+_SHARD = re.compile(r"[-_](\d{5}[-_]of[-_]\d{5})(?:[-_][0-9a-f]{8,})?$")
 """Of the hub's own file names."""
 _LONG_NUMBER = re.compile(rb"\d{19}")
 
@@ -54,9 +54,9 @@ DEFAULT = Writing()
 def files_of(settings: SourceSettings, stems: Sequence[str] | None, forms: Sequence[str] = FORMS) -> list[Path]:
     """Return the files that `path` stands for: itself, or what lies in that folder under one of the set's file names.
 
-    `stems` are file names without ending, in lower case; `*` in one stands for a split (`gsm8k_*`). One stem a file and shard, in
-    whatever folder. None takes every readable file of every folder. Either way `train.jsonl` beside `train.jsonl.gz` is read
-    once. Raises DataError where nothing is there.
+    `stems` are file names without ending, in lower case; `*` in one stands for a split (`gsm8k_*`). One stem a file and shard, of
+    the first folder that has it. None takes every readable file of every folder. Either way `train.jsonl` beside
+    `train.jsonl.gz` is read once. Raises DataError where nothing is there.
     """
     if settings.path is None:
         raise DataError(f"source `{settings.name}` needs `path`: the file or folder with your copy of the set")
@@ -69,12 +69,13 @@ def files_of(settings: SourceSettings, stems: Sequence[str] | None, forms: Seque
         hub = "" if stems is None else ", or leave it out to use the hub"
         raise DataError(f"source `{settings.name}`: `{path}` does not exist; mend `path`{hub}")
     found: dict[tuple[str, ...], Path] = {}
+    homes: dict[str, Path] = {}
     for file in sorted(path.rglob("*")):
         if not file.is_file() or form_of(file) not in forms:
             continue
         if stems is None:
             found.setdefault((str(file.parent), _bare(file)), file)
-        elif _wanted(_stem(file), stems):
+        elif _wanted(_stem(file), stems) and homes.setdefault(_stem(file), file.parent) == file.parent:
             found.setdefault((_stem(file), *_SHARD.findall(_bare(file))), file)
     if not found:
         raise DataError(

@@ -140,7 +140,7 @@ def _chosen(benchmarks: Artifact, settings: EvaluateSettings) -> list[_Chosen]:
         if wanted and problem.answer is not None and (settings.limit is None or taken[problem.source] < settings.limit):
             sampled = settings.sample_limit is None or taken[problem.source] < settings.sample_limit
             taken[problem.source] += 1
-            chosen[problem.id] = _Chosen(problem, settings.samples if sampled and settings.samples > 1 else 0)
+            chosen.setdefault(problem.id, _Chosen(problem, settings.samples if sampled and settings.samples > 1 else 0))
     _refuse_unknown(settings, known)
     return list(chosen.values())
 

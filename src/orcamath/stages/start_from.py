@@ -166,7 +166,7 @@ class VerdictsFacts(Facts):
     unjudged: int = 0
 
 
-@stage("verdicts", version=3, settings=StartSettings, facts=VerdictsFacts)
+@stage("verdicts", version=4, settings=StartSettings, facts=VerdictsFacts)
 def verdicts_from(out: Output, settings: StartSettings) -> VerdictsFacts:
     """Write `exercises`, `attempts` and `verdicts` from question, response, yes / no; rows of a question may lie apart.
 
