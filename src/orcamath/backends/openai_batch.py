@@ -11,7 +11,7 @@ What a batch left out (expired, cancelled) is an error of those calls: the next 
 
 import time
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -132,15 +132,11 @@ class OpenAIBatch:
         return {bytes.fromhex(key) for key in self._known(self._desk.intents())}
 
     def _known(self, intents: Iterable[Intent]) -> set[str]:
-        return {key for i in intents for key in (i.keys if i.is_open else self._settled(i))}
+        return {key for i in intents for key in (i.keys if i.is_open else _settled(self._desk.results(i)))}
 
-    def _settled(self, intent: Intent) -> dict[str, bytes]:
-        """Return what a batch settled, by key: completions, and verdicts on a text. Any other call is handed in again."""
-        return {key: line for key, line in self._desk.results(intent).items() if _settles(line)}
-
-    def _mended(self, intent: Intent) -> set[str]:
+    def _mended(self, intent: Intent, lines: Mapping[str, bytes]) -> set[str]:
         """Return the calls of which a parameter was refused that can be left out: they are sent again without it."""
-        told = ((key, orjson.loads(line)["response"]) for key, line in self._desk.results(intent).items())
+        told = ((key, orjson.loads(line)["response"]) for key, line in lines.items())
         refused = ((key, orjson.dumps(said.get("body"))) for key, said in told if said.get("status_code") == 400)
         return {key for key, payload in refused if self._quirks.learn(intent.fields, payload)}
 
@@ -230,7 +226,8 @@ class OpenAIBatch:
                 )
             else:
                 time.sleep(self._options.poll_s)
-        lines, settled, mended = self._desk.results(intent), self._settled(intent), self._mended(intent)
+        lines = self._desk.results(intent)
+        settled, mended = _settled(lines), self._mended(intent, lines)
         for key in intent.keys:
             if key in wanted and (key in settled or (was_open and key not in mended)):
                 reply = self._reply(bytes.fromhex(key), lines.get(key), intent)
@@ -242,7 +239,7 @@ class OpenAIBatch:
         came = b"\n".join(map(self._api.content, files))
         lines = self._desk.lines(intent) or b""
         self._desk.keep_results(intent, came, str(batch["status"]), self._door.secrets.hide(reason_of(batch)))
-        mended = self._mended(intent)
+        mended = self._mended(intent, self._desk.results(intent))
         if again := rewritten(lines, mended, self._quirks.apply):
             self._upload(again, sorted(mended))
 
@@ -271,6 +268,11 @@ class OpenAIBatch:
     def _settle(self, held: int | None, bill: Usage | None, *, sent: bool, replaced: bool) -> None:
         if self._meter is not None and held is not None:
             self._meter.settle(held, bill, sent=sent, replaced=replaced)
+
+
+def _settled(lines: Mapping[str, bytes]) -> set[str]:
+    """Return what a batch settled: completions, and verdicts on a text. Any other call is handed in again."""
+    return {key for key, line in lines.items() if _settles(line)}
 
 
 def _settles(line: bytes) -> bool:

@@ -17,8 +17,8 @@ class Pushed(NamedTuple):
     n_bytes: int
 
 
-def _check(folder: Path, repo: str) -> list[Path]:
-    check_repo(repo)
+def _check(folder: Path, repo: str, *, really: bool = False) -> list[Path]:
+    check_repo(repo, really=really)
     if not folder.is_dir():
         raise UsageError(f"only folders go to the hub (`--as hub`, or a student); `{folder}` is none")
     return sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith("."))
@@ -48,8 +48,7 @@ def push(folder: Path, repo: str, kind: Literal["dataset", "model"], *, public: 
 
     The key is the hub's own (`HF_TOKEN`). Raises ModelError with the hub's own words where it does not take it.
     """
-    files = _check(folder, repo)
-    check_repo(repo, really=True)
+    files = _check(folder, repo, really=True)
     from huggingface_hub import HfApi
 
     try:

@@ -104,9 +104,8 @@ class Summary:
         """Return the summary as JSON values.
 
         `forced_accuracy`: right among all labelled rows, taking the judge's best guess where it is unsure.
-        `decided_accuracy`: right among the decided, None where there are none.
-        `undecided_share`, `false_agree` (said `agrees`, label wrong) and
-        `false_disagree` are shares of all labelled rows.
+        `decided_accuracy`: right among the decided, None where there are none. `undecided_share`, `false_agree` (said `agrees`,
+        label wrong) and `false_disagree` are shares of all labelled rows.
         """
         counts = {name: getattr(self, name) for name in ("n", "agrees", "disagrees", "unjudged", "model_calls")}
         if not self.labelled:

@@ -18,7 +18,6 @@ from orcamath.student.settings import (
     KEPT_A_LAYER,
     TOKENS_AT_ONCE,
     AdapterSettings,
-    OnlineSettings,
     SftSettings,
     TrainSettings,
 )
@@ -91,7 +90,7 @@ def training_plans(
             make = partial(_imitation, arm, f"imitate {n}", more, lengths, size, tflops)
             student = listed(make, student, more.identity())
         elif step.online is not None:
-            make = partial(_online, arm, f"online {n}", step, step.online, lengths, size, tflops)
+            make = partial(_online, arm, f"online {n}", step, lengths, size, tflops)
             student = listed(make, student, step.online.identity(), step.practice.identity())
         else:
             make = partial(_practice, arm, f"practice {n}", step, lengths, size, tflops)
@@ -114,15 +113,11 @@ def _imitation(
 
 
 def _online(
-    arm: str,
-    stage: str,
-    step: Iteration,
-    online: OnlineSettings,
-    lengths: Lengths,
-    size: ModelSize | None,
-    tflops: float,
+    arm: str, stage: str, step: Iteration, lengths: Lengths, size: ModelSize | None, tflops: float
 ) -> TrainingPlan:
     """Every answer sampled, and trained on once with its prompt; where all of a problem are alike, only sampled."""
+    online = step.online
+    assert online is not None
     answers = exercises(step, lengths).at_most(online.problems).times(online.rounds * online.samples)
     answer = lengths.answer.at_most(online.max_new_tokens)
     trained = _trained(arm, stage, online, answers.times(lengths.question.plus(answer)), size, tflops, more_flops=0)

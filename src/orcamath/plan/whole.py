@@ -25,7 +25,7 @@ from orcamath.plan.sizes import ModelSize
 from orcamath.plan.training import Lengths, TrainingPlan, exercises, served_hours, training_plans
 from orcamath.ports import Progress
 from orcamath.recipe_file import arms
-from orcamath.recipe_settings import Iteration, Recipe
+from orcamath.recipe_settings import Iteration, Recipe, look_wanted
 from orcamath.records import digest
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.sources.hub_rows import is_remote
@@ -255,7 +255,7 @@ def _measured(recipe: Recipe, n: int, *, first: bool) -> int:
         return asked + (how.samples * min([asked, *limits]) if how.samples > 1 else 0)
 
     bases = len(recipe.base_shown) * answers(recipe.evaluate.model_copy(update={"samples": 1})) if first else 0
-    look = recipe.readiness if first else None
+    look = look_wanted(recipe) if first else None
     looks = 0 if look is None else answers(look.evaluate) * (1 if look.more_sft is None else 2)
     return bases + looks + answers(recipe.evaluate) * (len(recipe.iterations) + 1)  # at most: arms may share an M1
 

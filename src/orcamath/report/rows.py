@@ -95,10 +95,11 @@ def score_table(students: Sequence[Student]) -> Iterator[ResultRow]:
         firsts = [(m, groups.get(("", m), [])) for m in ("M0", "M1")]
         others = [*firsts, *((c, groups.get((c, name), [])) for c in controls if c != arm)]
         for benchmark in dict.fromkeys(b for s in group for b in s.answers):
-            if not _shared([s for s in group if benchmark in s.answers], benchmark):
+            measured = [s for s in group if benchmark in s.answers]
+            if not _shared(measured, benchmark):
                 continue  # seeds that were measured on other problems each
             against = [(other, found) for other, found in others if found and found is not group]
-            made = _row([s for s in group if benchmark in s.answers], benchmark, against)
+            made = _row(measured, benchmark, against)
             yield made._replace(recovered=_recovered(made, groups))
 
 

@@ -82,7 +82,7 @@ class BenchmarkFacts(Share):
     calls_per_answer: int = 1
     working: Working | None = None
     n_sampled: int = 0
-    """Problems that were sampled; 0 where none were, or where a version of before November 29 measured."""
+    """Problems that were sampled; 0 where none were, or where an earlier version measured."""
     sampled_working: Working | None = None
     levels: dict[str, LevelShare] = Field({})
     tokens_per_sample: float | None = None

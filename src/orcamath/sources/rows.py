@@ -205,10 +205,8 @@ def _object(place: str, line: bytes) -> Mapping[str, object] | Rejected:
             value = json.loads(line)  # NaN and the like, which Python's own writer lets through
         except (ValueError, RecursionError):
             return _bad(place, f"is not JSON: {e.msg} (column {e.colno})", text)
-    if _LONG_NUMBER.search(line):
-        with suppress(
-            ValueError, RecursionError
-        ):  # beyond 64 bits whole numbers stay whole in Python's own reader alone
+    if _LONG_NUMBER.search(line):  # beyond 64 bits whole numbers stay whole in Python's own reader alone
+        with suppress(ValueError, RecursionError):
             value = json.loads(line)
     if not isinstance(value, dict):
         return _bad(place, f"is JSON, but a {type(value).__name__} and no object", text)
