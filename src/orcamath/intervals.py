@@ -1,17 +1,19 @@
 """How sure a score is: intervals and tests for shares of right answers. Pure arithmetic, nothing of models or files.
 
 In: counts, or outcomes per item in the same order for both models. Out: points and limits as shares in [0, 1], p-values.
-`wilson` for one model, `paired` for two models on the same items, `bootstrap` and `bootstrap_difference` where several
-seeds answered the same items. Seeds are averaged within an item before items are resampled: three seeds of 1,319 items are
-1,319 tests, never 3,957. `crossed_difference` where items come in families whose outcomes are correlated.
+`wilson` and `share` for one model, `paired` for two models on the same items, `bootstrap` and `bootstrap_difference` where
+several seeds answered the same items. Seeds are averaged within an item before items are resampled: three seeds of 1,319
+items are 1,319 tests, never 3,957. Items of one family (fillings of one template) stand or fall together: where families
+are given, fifty of one count as what they are worth. `crossed_difference` resamples families and seeds at once.
 """
 
 from collections.abc import Sequence
-from math import comb, sqrt
+from math import comb, erfc, sqrt
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = [
     "Crossed",
@@ -21,16 +23,23 @@ __all__ = [
     "bootstrap",
     "bootstrap_difference",
     "crossed_difference",
+    "families_among",
     "holm_levels",
     "mcnemar",
     "paired",
+    "share",
     "wilson",
 ]
 
-Z95 = 1.959963984540054
-"""The 0.975 quantile of the standard normal."""
+Z95 = 1.959963984540054  # the 0.975 quantile of the standard normal
 RESAMPLES = 10_000
 BATCH = 250  # resamples drawn at once: 250 × 1,319 indices are 2.6 MB
+Floats = NDArray[np.float64]
+Numbers = NDArray[np.intp]
+Scores = Sequence[Sequence[float]]
+"""Seeds × items, in [0, 1]."""
+Families = Sequence[str | None] | None
+"""Each item's family, None for an item that stands alone; None for all of them: every item stands alone."""
 
 
 class Interval(NamedTuple):
@@ -55,7 +64,9 @@ class Paired(NamedTuple):
     second_only: int
     difference: Interval
     p: float
-    """Two-sided exact McNemar."""
+    """Two-sided: McNemar's, exact; by families where items share them (Durkalski et al. 2003)."""
+    families: int = 0
+    """How many families the items belong to; as many as items where each stands alone."""
 
 
 class SeedSpread(NamedTuple):
@@ -65,7 +76,7 @@ class SeedSpread(NamedTuple):
     seeds: tuple[float, ...]
 
 
-def wilson(right: float, n: int, z: float = Z95) -> Interval:
+def wilson(right: float, n: float, z: float = Z95) -> Interval:
     """Wilson's score interval for `right` of `n` (Wilson 1927); with n = 0 nothing is known: (0, 0, 1).
 
     `right` may be a sum of shares in [0, 1], one an item (pass@k): no such share varies more than a yes or no of the same mean,
@@ -84,6 +95,46 @@ def wilson(right: float, n: int, z: float = Z95) -> Interval:
     return Interval(p, low, high)
 
 
+def share(outcomes: Sequence[float], families: Families = None, z: float = Z95) -> Interval:
+    """Wilson's interval for the mean of outcomes in [0, 1], for as many items as those of these families are worth.
+
+    That number is Kish's effective sample size, n over the design effect (Survey Sampling, 1965; for Wilson's interval Korn and
+    Graubard 1998): exactly n where every item stands alone. Raises ValueError on unequal lengths.
+    """
+    values, place = np.asarray(outcomes, dtype=np.float64), _placed(families, len(outcomes))
+    if place is None:
+        return wilson(min(len(values), float(values.sum())), len(values), z)
+    worth = _worth(values, place)
+    return wilson(min(worth, float(values.mean()) * worth), worth, z)
+
+
+def families_among(families: Sequence[str | None]) -> int:
+    """Count how many are independent: the families, and the items without one."""
+    return len({f for f in families if f is not None}) + sum(f is None for f in families)
+
+
+def _placed(families: Families, n: int) -> Numbers | None:
+    """Return each item's family by number; None where no two items share one."""
+    if families is None:
+        return None
+    if len(families) != n:
+        raise ValueError(f"each item has a family or None: {len(families)} families for {n} items")
+    names: dict[object, int] = {}
+    place = [names.setdefault((i,) if family is None else family, len(names)) for i, family in enumerate(families)]
+    return None if len(names) == n else np.asarray(place)
+
+
+def _worth(values: Floats, place: Numbers) -> float:
+    """Return how many independent items these are worth, at most all; where they are all alike, one a family."""
+    n, families = len(values), int(place.max()) + 1
+    centred = values - values.mean()
+    alone = float((centred**2).sum()) * n / (n - 1)
+    if alone == 0 or families == 1:
+        return float(families)
+    together = float((np.bincount(place, centred) ** 2).sum()) * families / (families - 1)
+    return n / max(1.0, together / alone)
+
+
 def mcnemar(first_only: int, second_only: int) -> float:
     """Two-sided exact p that discordant items fall either way alike (McNemar 1947, binomial form); 1.0 without any."""
     n = first_only + second_only
@@ -91,11 +142,12 @@ def mcnemar(first_only: int, second_only: int) -> float:
     return min(1.0, float(2 * tail / 2**n))  # integers until the last step, so no underflow at n in the thousands
 
 
-def paired(first: Sequence[bool], second: Sequence[bool], z: float = Z95) -> Paired:
+def paired(first: Sequence[bool], second: Sequence[bool], z: float = Z95, *, families: Families = None) -> Paired:
     """Compare two models on the same items, in the same order. Raises ValueError on unequal lengths or none.
 
     The interval is Newcombe's hybrid score interval for paired shares (Statistics in Medicine 17, 1998, method 10): it
-    stays inside [−1, 1] and does not collapse to nothing where no item is discordant.
+    stays inside [−1, 1] and does not collapse to nothing where no item is discordant. Where items share families it is that
+    of as many items as the differences are worth (`share`), and p is Durkalski's clustered McNemar test.
     """
     n = len(first)
     if n == 0 or n != len(second):
@@ -103,18 +155,31 @@ def paired(first: Sequence[bool], second: Sequence[bool], z: float = Z95) -> Pai
     both = sum(a and b for a, b in zip(first, second, strict=True))
     only_1 = sum(map(bool, first)) - both
     only_2 = sum(map(bool, second)) - both
-    neither = n - both - only_1 - only_2
-    one, two = wilson(both + only_1, n, z), wilson(both + only_2, n, z)
+    place = _placed(families, n)
+    if place is None:
+        return Paired(n, only_1, only_2, _newcombe(both, only_1, only_2, n, z), mcnemar(only_1, only_2), n)
+    moved = np.asarray(second, dtype=np.float64) - np.asarray(first, dtype=np.float64)
+    by_family, worth = np.bincount(place, moved), _worth(moved, place)
+    part = worth / n
+    difference = _newcombe(part * both, part * only_1, part * only_2, worth, z)
+    spread = sqrt(2 * float((by_family**2).sum()))
+    return Paired(n, only_1, only_2, difference, erfc(abs(only_2 - only_1) / spread) if spread else 1.0, len(by_family))
+
+
+def _newcombe(both: float, only_1: float, only_2: float, n: float, z: float) -> Interval:
+    """Return second − first of counts of n items, whole or of what they are worth."""
+    neither = max(0.0, n - both - only_1 - only_2)
+    one, two = wilson(min(n, both + only_1), n, z), wilson(min(n, both + only_2), n, z)
     phi = _correlation(both, only_1, only_2, neither)
     # d = second − first: the lower limit pairs the second's lower with the first's upper margin
     down_2, up_2, down_1, up_1 = two.point - two.low, two.high - two.point, one.point - one.low, one.high - one.point
     below = sqrt(max(0.0, down_2**2 - 2 * phi * down_2 * up_1 + up_1**2))
     above = sqrt(max(0.0, up_2**2 - 2 * phi * up_2 * down_1 + down_1**2))
     point = (only_2 - only_1) / n
-    return Paired(n, only_1, only_2, Interval(point, point - below, point + above), mcnemar(only_1, only_2))
+    return Interval(point, point - below, point + above)
 
 
-def _correlation(both: int, only_1: int, only_2: int, neither: int) -> float:
+def _correlation(both: float, only_1: float, only_2: float, neither: float) -> float:
     """Phi of the 2 × 2 table, with Newcombe's continuity correction of a positive numerator."""
     margins = (both + only_1) * (only_2 + neither) * (both + only_2) * (only_1 + neither)
     if margins == 0:
@@ -125,33 +190,34 @@ def _correlation(both: int, only_1: int, only_2: int, neither: int) -> float:
     return excess / sqrt(margins)
 
 
-def bootstrap(scores: Sequence[Sequence[float]], *, resamples: int = RESAMPLES, seed: int = 0) -> SeedSpread:
-    """Percentile bootstrap over items of scores (seeds × items) in [0, 1], averaged over seeds within each item.
+def bootstrap(scores: Scores, *, families: Families = None, resamples: int = RESAMPLES, seed: int = 0) -> SeedSpread:
+    """Percentile bootstrap over items of scores in [0, 1], averaged over seeds within each item.
 
-    Where all items score the same, no resample differs; that is no certainty, so the interval is then Wilson's.
+    Items of one family are drawn together. Where all items score the same, no resample differs; that is no certainty, so the
+    interval is then Wilson's.
     """
     table = _table(scores)
-    items = table.mean(axis=0)
-    alike = bool(items.min() == items.max())
-    interval = wilson(float(items.sum()), len(items)) if alike else _resampled(items, resamples, seed)
+    items, place = table.mean(axis=0), _placed(families, table.shape[1])
+    varied = items.min() < items.max()
+    interval = _resampled(items, place, resamples, seed) if varied else share(list(items), families)
     return SeedSpread(interval, tuple(float(s) for s in table.mean(axis=1)))
 
 
 def bootstrap_difference(
-    first: Sequence[Sequence[float]], second: Sequence[Sequence[float]], *, resamples: int = RESAMPLES, seed: int = 0
+    first: Scores, second: Scores, *, families: Families = None, resamples: int = RESAMPLES, seed: int = 0
 ) -> Interval:
-    """Second − first, each (its own number of seeds × the same items): items are resampled together.
+    """Second − first, each (its own number of seeds × the same items): items, or their families, are resampled together.
 
     Where all n items differ alike, no resample does; the limits are then as far as items unseen so far can move the mean: each
-    by 1 at most either way, and as many of them as Wilson's upper limit for 0 of n.
+    by 1 at most either way, and as many of them as Wilson's upper limit for 0 of n (of n families, where they have them).
     """
     one, two = _table(first), _table(second)
     if one.shape[1] != two.shape[1]:
         raise ValueError(f"paired comparison needs the same items on both sides, not {one.shape[1]} and {two.shape[1]}")
-    items = two.mean(axis=0) - one.mean(axis=0)
+    items, place = two.mean(axis=0) - one.mean(axis=0), _placed(families, one.shape[1])
     if items.min() < items.max():
-        return _resampled(items, resamples, seed)
-    return _as_far_as_others_may(float(items[0]), wilson(0, len(items)).high)
+        return _resampled(items, place, resamples, seed)
+    return _as_far_as_others_may(float(items[0]), share([0.0] * len(items), families).high)
 
 
 def _as_far_as_others_may(alike: float, others: float) -> Interval:
@@ -159,19 +225,20 @@ def _as_far_as_others_may(alike: float, others: float) -> Interval:
     return Interval(alike, alike - others * (1 + alike), alike + others * (1 - alike))
 
 
-def _table(scores: Sequence[Sequence[float]]) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
+def _table(scores: Scores) -> Floats:
     table = np.asarray([list(map(float, row)) for row in scores], dtype=np.float64)
     if table.ndim != 2 or table.size == 0:
         raise ValueError("scores must be seeds × items, with at least one of each")
     return table
 
 
-def _resampled(items: "np.ndarray[tuple[int], np.dtype[np.float64]]", resamples: int, seed: int) -> Interval:
-    generator, n = np.random.default_rng(seed), len(items)
-    means = []
+def _resampled(items: Floats, place: Numbers | None, resamples: int, seed: int) -> Interval:
+    generator = np.random.default_rng(seed)
+    sums, sizes = (items, np.ones(len(items))) if place is None else (np.bincount(place, items), np.bincount(place))
+    means, n = [], len(sums)
     for start in range(0, resamples, BATCH):
         rows = generator.integers(0, n, size=(min(BATCH, resamples - start), n), dtype=np.int32)
-        means.append(items[rows].mean(axis=1))
+        means.append(sums[rows].sum(axis=1) / sizes[rows].sum(axis=1))
     low, high = np.quantile(np.concatenate(means), [0.025, 0.975])
     return Interval(float(items.mean()), float(low), float(high))
 
@@ -180,7 +247,7 @@ class Crossed(NamedTuple):
     """A difference between two students whose items come in families, over several seeds."""
 
     difference: float
-    resampled: "np.ndarray[tuple[int], np.dtype[np.float64]]"
+    resampled: Floats
     """The difference of each resample."""
     families: int
     seeds: int
@@ -219,12 +286,7 @@ class Crossed(NamedTuple):
 
 
 def crossed_difference(
-    first: Sequence[Sequence[float]],
-    second: Sequence[Sequence[float]],
-    families: Sequence[str],
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    first: Scores, second: Scores, families: Sequence[str], *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Crossed:
     """Second − first, each seeds × the same items, seed by seed: families of items and seeds are resampled crossed.
 

@@ -293,6 +293,8 @@ class Scored(Record):
     by: str
     finish_reason: Literal["stop", "length"]
     n_tokens: int | None
+    family: str | None = None
+    """Its problem's."""
 
 
 class Rejected(Record):

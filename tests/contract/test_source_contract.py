@@ -372,3 +372,24 @@ def test_a_stranger_s_source_is_one_file(tmp_path: Path) -> None:
     module = find("source", str(tmp_path / "mine.py"))
     (only,) = module.read(SourceSettings(name=str(tmp_path / "mine.py")))
     assert (only.source, only.answer) == ("mine", "2")
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "file"),
+    [
+        ("gsm_symbolic", "original_id", "gsm_symbolic.jsonl"),
+        ("gsm_plus", "seed_question", "gsm_plus_test.jsonl"),
+        ("gsm8k_backward", "original_question", "gsm8k_backward.jsonl"),
+    ],
+)
+def test_problems_of_one_template_are_one_family(tmp_path: Path, name: str, column: str, file: str) -> None:
+    rows = [
+        {"question": f"Kim has {n} eggs. How many?", "answer": f"{n}\n#### {n}" if name == "gsm_symbolic" else str(n)}
+        for n in range(3, 6)
+    ]
+    of = [{column: "a"}, {column: "a"}, {}]
+    (tmp_path / file).write_text("\n".join(json.dumps(r | o) for r, o in zip(rows, of, strict=True)), encoding="utf-8")
+    one, other, alone = find("source", name).read(SourceSettings(name=name, path=str(tmp_path)))
+    assert one.family == other.family is not None
+    assert alone.family is None
+    assert one.id != other.id

@@ -1,8 +1,9 @@
 """Intervals and tests of shares: hand-computed values, and laws over many tables."""
 
 from fractions import Fraction
-from math import comb
+from math import comb, erfc, sqrt
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from orcamath.intervals import (
     holm_levels,
     mcnemar,
     paired,
+    share,
     wilson,
 )
 
@@ -208,3 +210,81 @@ def test_families_that_all_differ_alike_leave_room_for_others_that_may_not(famil
     assert found.interval() == pytest.approx((second, second - unseen * (1 + second), second + unseen * (1 - second)))
     assert found.smallest_visible() == pytest.approx(unseen)
     assert found.p == (1.0 if second == 0 else 2 * 0.5**families)
+
+
+def test_items_that_stand_alone_are_counted_as_they_were() -> None:
+    first, second = [True] * 12 + [False] * 8, [True] * 9 + [False] * 6 + [True] * 5
+    alone = [None, *(f"f{i}" for i in range(19))]
+    assert share(first, alone) == share(first) == wilson(12, 20)
+    assert paired(first, second, families=alone) == paired(first, second)
+    assert bootstrap([first], families=alone) == bootstrap([first])
+    assert bootstrap_difference([first], [second], families=alone) == bootstrap_difference([first], [second])
+
+
+def test_fifty_fillings_that_stand_or_fall_together_are_worth_one() -> None:
+    right = [i < 12 for i in range(20) for _ in range(50)]
+    families = [f"t{i}" for i in range(20) for _ in range(50)]
+    found, as_few, as_many = share(right, families), wilson(12, 20), wilson(600, 1000)
+    assert found.point == as_few.point
+    assert found.low == pytest.approx(as_few.low, abs=0.01)
+    assert found.high == pytest.approx(as_few.high, abs=0.01)
+    assert as_many.high - as_many.low < 0.2 * (found.high - found.low)
+    spread = bootstrap([right], families=families).interval
+    assert spread.high - spread.low == pytest.approx(found.high - found.low, rel=0.15)
+
+
+def test_families_within_which_answers_vary_freely_cost_nothing_and_bring_nothing() -> None:
+    right = [i % 2 == 0 for i in range(400)]
+    assert share(right, [f"t{i // 4}" for i in range(400)]) == wilson(200, 400)
+
+
+def test_all_right_in_few_families_is_not_sure() -> None:
+    assert share([True] * 500, [f"t{i % 5}" for i in range(500)]) == wilson(5, 5)
+    assert share([True] * 500, ["t"] * 500) == wilson(1, 1)
+    few = ["a", "b"] * 250
+    assert bootstrap([[1.0] * 500], families=few).interval == wilson(2, 2)
+    assert bootstrap_difference([[0.0] * 500], [[0.0] * 500], families=few).high == wilson(0, 2).high
+
+
+def test_intervals_of_families_hold_what_they_promise() -> None:
+    generator, covered, as_if_alone = np.random.default_rng(7), 0, 0
+    for _ in range(400):
+        ability = generator.beta(1.2, 0.8, size=60)
+        right = [bool(x) for p in ability for x in generator.random(20) < p]
+        by_family, alone = share(right, [f"t{i // 20}" for i in range(1200)]), share(right)
+        covered += by_family.low <= 0.6 <= by_family.high
+        as_if_alone += alone.low <= 0.6 <= alone.high
+    assert 0.92 <= covered / 400 <= 0.98
+    assert as_if_alone / 400 < 0.7
+
+
+def test_differences_of_families_hold_what_they_promise() -> None:
+    generator, covered, shown = np.random.default_rng(8), 0, 0
+    for _ in range(400):
+        ability, lift = generator.uniform(0.2, 0.8, size=60), generator.normal(0.0, 0.2, size=60)
+        first = [bool(x) for p in ability for x in generator.random(10) < p]
+        second = [
+            bool(x) for p, d in zip(ability, lift, strict=True) for x in generator.random(10) < np.clip(p + d, 0, 1)
+        ]
+        found = paired(first, second, families=[f"t{i // 10}" for i in range(600)])
+        covered += found.difference.low <= 0.0 <= found.difference.high
+        shown += found.p < 0.05
+    assert 0.92 <= covered / 400 <= 0.985
+    assert 0.02 <= shown / 400 <= 0.08
+
+
+def test_clustered_mcnemar_by_hand() -> None:
+    # families with 3 gained, 2 gained, 1 lost: (3 + 2 - 1)² / (9 + 4 + 1), chi-square with one degree of freedom
+    first = [False] * 3 + [False] * 2 + [True]
+    second = [True] * 3 + [True] * 2 + [False]
+    found = paired(first, second, families=["a"] * 3 + ["b"] * 2 + ["c"])
+    assert found.p == pytest.approx(erfc(sqrt(16 / 14 / 2)))
+    assert (found.n, found.families, found.second_only, found.first_only) == (6, 3, 5, 1)
+    nothing = paired(first, first, families=["a"] * 3 + ["b"] * 2 + ["c"])
+    assert nothing.p == 1.0
+    assert nothing.difference.low < 0 < nothing.difference.high
+
+
+def test_every_item_has_a_family_or_none() -> None:
+    with pytest.raises(ValueError, match="2 families for 3 items"):
+        share([True, False, True], ["a", None])

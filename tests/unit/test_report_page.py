@@ -139,6 +139,7 @@ def a_row(found: Contrast, arm: str = "KTO") -> ResultRow:
         iteration=2,
         benchmark="gsm8k",
         n=n,
+        families=n,
         right=right,
         score=wilson(right, n),
         unjudged=0,

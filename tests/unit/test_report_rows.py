@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from orcamath.intervals import Interval, bootstrap, bootstrap_difference, paired, wilson
+from orcamath.intervals import Interval, bootstrap, bootstrap_difference, paired, share, wilson
 from orcamath.records import Scored
 from orcamath.report.fold import Results
 from orcamath.report.page import render_page
@@ -176,3 +176,21 @@ def test_a_page_of_single_runs_says_that_a_seed_may_move_it() -> None:
     assert "One training run a row" in page
     assert "Small ticks" not in page
     assert Interval(0.25, 0.0, 0.0).point == found[1].contrasts[0].difference.point
+
+
+def test_problems_of_one_family_count_for_what_they_are_worth_together() -> None:
+    def of_families(s: Student) -> Student:
+        told = {p: a.model_copy(update={"family": f"f{int(p[1:]) // 5}"}) for p, a in s.answers["b"].items()}
+        return s._replace(answers={"b": told})
+
+    first, second = "1111100000", "1111111111"
+    pair = [of_families(student("", 0, first)), of_families(student("KTO", 0, second))]
+    m1, kto = score_table(pair)
+    names = [f"f{i // 5}" for i in range(10)]
+    was, now = ([c == "1" for c in said] for said in (first, second))
+    assert (m1.n, m1.families) == (10, 2)
+    assert m1.score == share(was, names)
+    assert m1.score.high - m1.score.low > 0.8  # two families that differ wholly say next to nothing
+    assert kto.contrasts[0].result == paired(was, now, families=names)
+    assert not kto.contrasts[0].difference.excludes_zero
+    assert paired(was, now).difference.excludes_zero

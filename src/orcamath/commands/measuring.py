@@ -230,14 +230,18 @@ def _source(name: str, wanted: Wanted) -> SourceSettings:
 
 def _differences(first: Artifact, second: Artifact) -> dict[str, Paired]:
     """Second − first on every benchmark: greedy answers to the same problems."""
-    sides = [
-        {(r.benchmark, r.problem_id): r.outcome == "agrees" for r in scored.read(Scored) if r.draw == 0}
-        for scored in (first, second)
-    ]
-    found: dict[str, list[tuple[bool, bool]]] = {}
-    for key, right in sides[0].items():
-        found.setdefault(key[0], []).append((right, sides[1][key]))
-    return {name: paired([a for a, _ in pairs], [b for _, b in pairs]) for name, pairs in found.items()}
+    was, now = (
+        {(r.benchmark, r.problem_id): r for r in scored.read(Scored) if r.draw == 0} for scored in (first, second)
+    )
+    found: dict[str, list[tuple[Scored, Scored]]] = {}
+    for key, row in was.items():
+        found.setdefault(key[0], []).append((row, now[key]))
+    return {name: _difference(pairs) for name, pairs in found.items()}
+
+
+def _difference(pairs: Sequence[tuple[Scored, Scored]]) -> Paired:
+    one, two = ([row.outcome == "agrees" for row in side] for side in zip(*pairs, strict=True))
+    return paired(one, two, families=[row.family for row, _ in pairs])
 
 
 def plain_scores(done: Evaluated, wanted: Wanted) -> dict[str, object]:

@@ -14,7 +14,7 @@ from rich.table import Table
 from orcamath.intervals import Paired
 from orcamath.report.measures import percent, share_of
 from orcamath.report.others import placed_beside
-from orcamath.report.table import table
+from orcamath.report.table import by_families, table
 from orcamath.scoring.facts import SEVERAL, EvaluateFacts, PricedShare
 from orcamath.scoring.published import Published
 
@@ -133,7 +133,8 @@ def _compared(models: Sequence[Measurement], differences: Mapping[str, Paired]) 
         ["benchmark", "problems", "points [95 %, paired]", "gained / lost", "McNemar’s p"],
         rows,
     )
-    made.caption = "* the paired 95 % interval excludes zero"
+    of = dict.fromkeys(note for p in differences.values() for note in by_families(p.n, p.families))
+    made.caption = "; ".join(["* the paired 95 % interval excludes zero", *of])
     return made
 
 

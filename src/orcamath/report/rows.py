@@ -2,13 +2,14 @@
 
 In: students with their judged answers. Out: rows with a score and its interval, held against M1 and against the control that
 saw as many tokens, on the same held-out problems. One seed: Wilson's interval, Newcombe's for the paired difference, McNemar's
-p. Several: seeds are averaged within each problem, then problems are bootstrapped; seeds are never pooled as problems.
+p. Several: seeds are averaged within each problem, then problems are bootstrapped; seeds are never pooled as problems. Where
+problems share families (fillings of one template), these are what is independent.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from orcamath.intervals import Interval, Paired, bootstrap, bootstrap_difference, paired, wilson
+from orcamath.intervals import Interval, Paired, bootstrap, bootstrap_difference, families_among, paired, share
 from orcamath.records import Scored
 from orcamath.report.training import Method, training_of
 from orcamath.scoring.facts import BenchmarkFacts
@@ -58,6 +59,8 @@ class ResultRow(NamedTuple):
     benchmark: str
     n: int
     """Problems, whatever the number of seeds."""
+    families: int
+    """How many families these belong to; `n` where each stands alone."""
     right: int
     score: Interval
     unjudged: int
@@ -105,7 +108,8 @@ def score_table(students: Sequence[Student]) -> Iterator[ResultRow]:
 
 def _row(group: Group, benchmark: str, others: Sequence[tuple[str, Group]]) -> ResultRow:
     first, several = group[0], len(group) > 1
-    table = _table(group, benchmark, _shared(group, benchmark))
+    problems = _shared(group, benchmark)
+    table, families = _table(group, benchmark, problems), _families(first, benchmark, problems)
     n, right = len(table[0]), [sum(row) for row in table]
     answers = [list(s.answers[benchmark].values()) for s in group]
     contrasts = (contrast(name, found, group, benchmark) for name, found in others)
@@ -115,8 +119,9 @@ def _row(group: Group, benchmark: str, others: Sequence[tuple[str, Group]]) -> R
         iteration=first.iteration,
         benchmark=benchmark,
         n=n,
+        families=families_among(families),
         right=_mean(right),
-        score=bootstrap(table).interval if several else wilson(right[0], n),
+        score=bootstrap(table, families=families).interval if several else share(table[0], families),
         unjudged=_mean([sum(a.outcome == "unjudged" for a in given) for given in answers]),
         cut_off=_mean([sum(a.finish_reason == "length" for a in given) for given in answers]),
         trained_tokens=_mean([s.trained_tokens for s in group]),
@@ -161,9 +166,10 @@ def contrast(name: str, first: Group, second: Group, benchmark: str) -> Contrast
     if not one or not two or not problems:
         return None
     before, after = _table(one, benchmark, problems), _table(two, benchmark, problems)
+    families = _families(one[0], benchmark, problems)
     if len(before) == len(after) == 1:
-        return Contrast(name, paired(before[0], after[0]))
-    return Contrast(name, None, bootstrap_difference(before, after))
+        return Contrast(name, paired(before[0], after[0], families=families))
+    return Contrast(name, None, bootstrap_difference(before, after, families=families))
 
 
 def _shared(group: Group, benchmark: str) -> list[str]:
@@ -177,6 +183,10 @@ def _shared(group: Group, benchmark: str) -> list[str]:
 def _table(group: Group, benchmark: str, problems: Sequence[str]) -> list[list[bool]]:
     """Return seeds × problems, True where the answer is right."""
     return [[s.answers[benchmark][p].outcome == "agrees" for p in problems] for s in group]
+
+
+def _families(student: Student, benchmark: str, problems: Sequence[str]) -> list[str | None]:
+    return [student.answers[benchmark][p].family for p in problems]
 
 
 def _mean(counts: Sequence[int]) -> int:

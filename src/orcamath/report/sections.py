@@ -94,6 +94,8 @@ class Board(NamedTuple):
 
     benchmark: str
     n: int
+    families: int
+    """Independent ones among its problems; `n` where each stands alone."""
     seeds: tuple[str, ...]
     """Seeds of training that the rows average over; empty where each was trained once."""
     against: tuple[str, ...]
@@ -208,7 +210,7 @@ def boards(results: Results) -> list[Board]:
         tables = (_beside(rows, measures(said)), _beside(rows, levels(said)), _beside(rows, levels_worked(said)))
         drawn = _scores(f"b{number}", benchmark, shown)
         seeds = tuple(dict.fromkeys(seed for r in rows for seed in r.seeds))
-        out.append(Board(benchmark, rows[0].n, seeds, against, shown, *tables, drawn, plots))
+        out.append(Board(benchmark, rows[0].n, rows[0].families, seeds, against, shown, *tables, drawn, plots))
     return out
 
 

@@ -1,6 +1,6 @@
 """Where students are right: by how many steps a problem takes, by operation, by length, by source.
 
-In: students with their greedy answers, and the problems they answered. Out: tables of shares with Wilson's intervals. What a
+In: students with their greedy answers, and the problems they answered. Out: tables of shares with their intervals. What a
 problem takes is read from its own solution (`worked`); a problem that does not tell is in no such part.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from orcamath.answers.steps import steps
-from orcamath.intervals import Interval, wilson
+from orcamath.intervals import Interval, share
 from orcamath.records import Problem, Scored
 from orcamath.report.rows import Student
 from orcamath.worked import n_steps
@@ -117,8 +117,8 @@ def _by_source(shown: Sequence[tuple[str, Student]]) -> Slices:
 
 
 def _share(answers: Mapping[str, Scored], ids: Iterable[str]) -> Interval:
-    outcomes = [answers[i].outcome == "agrees" for i in ids if i in answers]
-    return wilson(sum(outcomes), len(outcomes))
+    given = [answers[i] for i in ids if i in answers]
+    return share([a.outcome == "agrees" for a in given], [a.family for a in given])
 
 
 def _natural(part: str) -> tuple[bool, int, str]:

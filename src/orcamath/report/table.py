@@ -13,7 +13,7 @@ from orcamath.report.measures import Columns, levels, levels_worked, measures, p
 from orcamath.report.rows import Contrast, ResultRow
 from orcamath.visible import visible
 
-__all__ = ["difference", "each_seed", "recovered", "show", "table", "tables"]
+__all__ = ["by_families", "difference", "each_seed", "recovered", "show", "table", "tables"]
 
 
 def difference(contrast: Contrast | None) -> str:
@@ -155,7 +155,8 @@ def _scores(benchmark: str, rows: list[ResultRow]) -> RenderableType:
     )
     for column in made.columns[1:]:
         column.no_wrap = True
-    notes = ["* the paired 95 % interval excludes zero", *(f"{chr(97 + i)}: over {o}" for i, o in enumerate(others))]
+    notes = ["* the paired 95 % interval excludes zero", *by_families(rows[0].n, rows[0].families)]
+    notes += [f"{chr(97 + i)}: over {o}" for i, o in enumerate(others)]
     practised = dict.fromkeys(r.training.practice for r in rows if r.training.practice)
     notes += [f"practised on (problems / label): {', '.join(practised)}"] if practised else []
     if seeds:
@@ -165,6 +166,11 @@ def _scores(benchmark: str, rows: list[ResultRow]) -> RenderableType:
     notes += ["way: share of the way from M1 to unspoilt lessons"] if way else []
     made.caption = Text("\n".join(notes))
     return made
+
+
+def by_families(n: int, families: int) -> list[str]:
+    """Say that intervals count families of problems, where these are fewer than the problems; nothing where they are not."""
+    return [f"intervals by {families:,} families of problems"] if families < n else []
 
 
 def _short_count(n: int) -> str:

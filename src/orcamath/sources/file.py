@@ -1,11 +1,12 @@
 """Your own problems: any JSON Lines, JSON, CSV, TSV or Parquet file, plain or gzipped, with a map of its columns.
 
 Our columns are `question` (the only one that must be there), `answer`, `solution`, `options`, `kind`, `split`, `licence`,
-`source`; `columns` maps them to yours where the names differ (`split: ""` where yours of that name is another thing). Those of
-Numina (`problem`), MetaMathQA (`query`, `response`) and OpenMathInstruct (`expected_answer`, `generated_solution`) are known;
-of an answer that is a worked solution (GSM8K's `####`, MetaMathQA's `The answer is:`) the end is taken. Without a split on the
-row, in the file's name, or in `split`, a problem is for training; `options: {draw_split: true}` draws the splits by
-near-duplicate cluster (see `clusters`), whatever the file says.
+`source`; `columns` maps them to yours where the names differ (`split: ""` where yours of that name is another thing). Two are
+read only where `columns` names them: `level` (scores are broken down by it) and `family` (rows of one template share one, and
+intervals count them as what they are worth). Those of Numina (`problem`), MetaMathQA (`query`, `response`) and
+OpenMathInstruct (`expected_answer`, `generated_solution`) are known; of an answer that is a worked solution (GSM8K's `####`,
+MetaMathQA's `The answer is:`) the end is taken. Without a split on the row, in the file's name, or in `split`, a problem is for
+training; `options: {draw_split: true}` draws the splits by near-duplicate cluster (see `clusters`), whatever the file says.
 
 How the file is written, where it is no UTF-8 with commas: `options: {encoding: cp1252, delimiter: ";"}`.
 """
@@ -35,7 +36,9 @@ from orcamath.text.columns import PLAIN_COLUMNS
 
 __all__ = ["COLUMNS", "check_options", "end_of", "mapped", "problem_of", "read"]
 
-COLUMNS = ("question", "answer", "solution", "options", "kind", "split", "licence", "source")
+NAMED_ONLY = ("level", "family")
+"""Read where `columns` names them: a column that happens to be called so may be another thing."""
+COLUMNS = ("question", "answer", "solution", "options", "kind", "split", "licence", "source", *NAMED_ONLY)
 
 _BEFORE_END = ("####", "The answer is:", "the answer is:")
 
@@ -74,7 +77,7 @@ def mapped(settings: SourceSettings) -> dict[str, str]:
     for ours in settings.columns:
         if ours not in COLUMNS:
             raise DataError(f"source `{settings.name}`: `columns` has no key `{ours}`; {nearest(ours, COLUMNS)}")
-    return {ours: settings.columns.get(ours, ours) for ours in COLUMNS}
+    return {ours: settings.columns.get(ours, "" if ours in NAMED_ONLY else ours) for ours in COLUMNS}
 
 
 def read(settings: SourceSettings) -> Iterator[Found]:
@@ -94,6 +97,10 @@ def _named(ours: str, theirs: str, row: Row) -> str:
     if theirs != ours or theirs in row.values:
         return theirs
     return next((name for name in PLAIN_COLUMNS.get(ours, ()) if name in row.values), theirs)
+
+
+def _word(value: object) -> str | None:
+    return None if value in (None, "") else str(value)
 
 
 def problem_of(row: Row, settings: SourceSettings, names: dict[str, str]) -> Found:
@@ -134,5 +141,7 @@ def problem_of(row: Row, settings: SourceSettings, names: dict[str, str]) -> Fou
         options=tuple(str(o) for o in options),
         solution=text_of(value["solution"]),
         source=str(value["source"] or settings.title),
+        level=_word(value["level"]),
+        family=_word(value["family"]),
     )
     return unsplit(found) if settings.options.get("draw_split") else found

@@ -20,7 +20,9 @@ def read(settings: SourceSettings) -> Iterator[Found]:
     return each(copies(settings, ("gsm8k_*", "*")), lambda row: row_of_gsm8k(row, settings, LICENCE))
 
 
-def row_of_gsm8k(row: Row, settings: SourceSettings, licence: str, split: Split | None = None) -> Found:
+def row_of_gsm8k(
+    row: Row, settings: SourceSettings, licence: str, split: Split | None = None, family: str | None = None
+) -> Found:
     """Turn a row in GSM8K's form into a problem: the solution is in `answer`, and the answer in its line `####`."""
     solution = row.values.get("answer")
     _, mark, answer = solution.rpartition("####") if isinstance(solution, str) else ("", "", "")
@@ -28,5 +30,12 @@ def row_of_gsm8k(row: Row, settings: SourceSettings, licence: str, split: Split 
         return row.bad("no_answer", "the column `answer` has no line `#### <number>`")
     answer = answer.strip().replace(",", "")
     return problem_from(
-        row, settings, row.values.get("question"), answer, licence=licence, solution=solution, split=split
+        row,
+        settings,
+        row.values.get("question"),
+        answer,
+        licence=licence,
+        solution=solution,
+        split=split,
+        family=family,
     )

@@ -2,7 +2,7 @@
 
 The variation `critical thinking` leaves out something that is needed and has no answer; it is left out here, because rules
 cannot judge a refusal. `options: {variations: [...]}` names those to read; the hub's `testmini` is a part of `test` and is
-read only from a file of its own.
+read only from a file of its own. Variations of one problem (`seed_question`) are one family.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from orcamath.errors import DataError
 from orcamath.records import Rejected
 from orcamath.sources.hub_rows import copies
-from orcamath.sources.source import Found, Row, SourceSettings, each, problem_from
+from orcamath.sources.source import Found, Row, SourceSettings, each, family_of, problem_from
 
 __all__ = ["LICENCE", "read"]
 
@@ -46,6 +46,7 @@ def read(settings: SourceSettings) -> Iterator[Found]:
             licence=LICENCE,
             split="test",
             solution=text("solution"),
+            family=family_of(row, "seed_question"),
         )
 
     stems = ("gsm_plus_test", "gsmplus_test", "gsm_plus", "test")

@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError
 from orcamath.answers import kind_of
 from orcamath.answers.writing import meanings
 from orcamath.errors import DataError
-from orcamath.records import AnswerKind, Problem, Rejected, Settings, Split, member, outside_digest
+from orcamath.records import AnswerKind, Problem, Rejected, Settings, Split, digest, member, outside_digest
 
 __all__ = [
     "Found",
@@ -26,6 +26,7 @@ __all__ = [
     "SourceSettings",
     "Unsplit",
     "each",
+    "family_of",
     "generated",
     "gold_kind",
     "is_generated",
@@ -206,6 +207,13 @@ def problem_from(
         )
     except ValidationError as e:
         return row.bad("bad_row", "; ".join(f"{x['loc']}: {x['msg']}" for x in e.errors()))
+
+
+def family_of(row: Row, *columns: str) -> str | None:
+    """Name what problems of one make share, by the first of these columns that the row has; None where it has none."""
+    found = (row.values.get(name) for name in columns)
+    value = next((v for v in found if v not in (None, "")), None)
+    return None if value is None else digest("family", str(value))
 
 
 def generated(read: R) -> R:

@@ -1,7 +1,7 @@
 """Stage `evaluate`: a model answers benchmark problems, and a judge holds each answer against gold.
 
 In: benchmark problems, a model, the pose in which it was trained. Out: table `scored`, one row an answer, and facts a
-benchmark: greedy pass@1 with Wilson's interval, strict and flexible string matches beside the judged score, share of
+benchmark: greedy pass@1 with its interval, strict and flexible string matches beside the judged score, share of
 answers cut off, tokens and model calls an answer, how many show their working and how right these are, scores by level; with
 more samples maj@k and pass@k. Paper, section 4: GSM8K, greedy.
 
@@ -9,22 +9,20 @@ Draw 0 is always the greedy answer and the one that pass@1 counts; sampled answe
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from heapq import nsmallest
 from itertools import groupby, tee
-from math import fsum
 from typing import NamedTuple
 
 from pydantic import Field, model_validator
 
-from orcamath.answers import final_answer, worked
+from orcamath.answers import final_answer
 from orcamath.errors import UsageError, nearest
-from orcamath.intervals import Interval, wilson
 from orcamath.ports import Comparison, Judge, Message, Pose, Reply, Request, Sampling
 from orcamath.records import Lesson, Outcome, Problem, Scored, Settings, digest, later
-from orcamath.scoring.facts import BenchmarkFacts, EvaluateFacts, LevelShare, PricedShare, Share, Working
-from orcamath.scoring.scores import Sample, flexible, majority, pass_at_k, sizes, strict, tokens_of
+from orcamath.scoring.facts import EvaluateFacts
+from orcamath.scoring.scores import tokens_of
+from orcamath.scoring.tally import Tally
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
@@ -80,7 +78,7 @@ class _Answered(NamedTuple):
     reply: Reply
 
 
-@stage("evaluate", version=6, settings=EvaluateSettings, facts=EvaluateFacts)
+@stage("evaluate", version=7, settings=EvaluateSettings, facts=EvaluateFacts)
 def evaluate(
     out: Output,
     settings: EvaluateSettings,
@@ -103,7 +101,7 @@ def evaluate(
     model.fill((a.request for a in asked()), out.progress)
     n_asked = out.calls.n
     out.progress.begin("judge", n_answers)
-    tallies: dict[str, _Tally] = {}
+    tallies: dict[str, Tally] = {}
 
     def scored() -> Iterator[Scored]:
         answered, again = tee(_answered(asked(), model, out))
@@ -115,7 +113,7 @@ def evaluate(
             out.progress.advance(len(group))
             problem, samples = next(c for c in by_id if c.problem.id == problem_id)
             if len(group) == 1 + samples:  # else a call failed on the wire, and nothing is sealed
-                tallies.setdefault(problem.source, _Tally()).add(problem, group)
+                tallies.setdefault(problem.source, Tally()).add(problem, group)
             yield from group
 
     out.write("scored", scored())
@@ -204,111 +202,5 @@ def _scored(answered: _Answered, outcome: Outcome, by: str) -> Scored:
         by=by,
         finish_reason="length" if reply.finish_reason == "length" else "stop",
         n_tokens=tokens_of(reply),
+        family=problem.family,
     )
-
-
-@dataclass
-class _Tally:
-    """What is counted of one benchmark while its answers go by: a problem with all of its own, or not at all."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    right_of_samples: list[int] = field(default_factory=list)
-    """Right sampled answers a problem."""
-    working: "Counter[tuple[str | None, bool, bool, bool]]" = field(default_factory=Counter)
-    """(level, sampled, shows its working, right) → answers."""
-
-    def add(self, problem: Problem, rows: Sequence[Scored]) -> None:
-        counts, gold = self.counts, problem.answer or ""
-        for row in rows:
-            right = row.outcome == "agrees"
-            self.working[problem.level, row.draw > 0, worked(row.text), right] += 1
-            if row.draw > 0:
-                counts["sampled"] += 1
-                counts["sampled_tokens"] += row.n_tokens or 0
-                counts["sampled_told"] += row.n_tokens is not None
-            else:
-                counts["n"] += 1
-                counts["tokens"] += row.n_tokens or 0
-                counts["told"] += row.n_tokens is not None
-                counts["truncated"] += row.finish_reason == "length"
-                counts["correct"] += right
-                counts["unjudged"] += row.outcome == "unjudged"
-                counts["strict"] += strict(row.text, gold)
-                counts["flexible"] += flexible(row.text, gold)
-        samples = [Sample(row.final_answer, row.outcome == "agrees") for row in rows if row.draw > 0]
-        if samples:
-            self.right_of_samples.append(sum(s.right for s in samples))
-            for k in sizes(len(samples)):
-                counts[f"maj@{k}"] += majority(samples[:k], problem.answer_kind, problem.question, problem.options)
-
-    def facts(self, samples: int) -> BenchmarkFacts:
-        counts, n = self.counts, self.counts["n"]
-        right = wilson(counts["correct"], n)
-        greedy = BenchmarkFacts(
-            n=n,
-            correct=counts["correct"],
-            unjudged=counts["unjudged"],
-            score=right.point,
-            low=right.low,
-            high=right.high,
-            strict=Share.within(wilson(counts["strict"], n)),
-            flexible=Share.within(wilson(counts["flexible"], n)),
-            truncated=counts["truncated"] / n,
-            tokens_per_answer=counts["tokens"] / counts["told"] if counts["told"] else None,
-            calls_per_answer=1,
-            working=self._worked(sampled=False),
-        )
-        names = sorted({level for level, *_ in self.working if level is not None})
-        levels = {"levels": {name: self._of_level(name) for name in names}} if names else {}
-        return greedy.model_copy(update=levels | (self._sampled(samples) if self.right_of_samples else {}))
-
-    def _sampled(self, samples: int) -> dict[str, object]:
-        """Return the fields that take samples."""
-        counts, n = self.counts, len(self.right_of_samples)
-        tokens = counts["sampled_tokens"] / max(1, counts["sampled_told"])
-
-        def priced(k: int, share: Interval) -> PricedShare:
-            return PricedShare.at(share, calls=k, tokens=k * tokens)
-
-        return {
-            "n_sampled": n,
-            "sampled_working": self._worked(sampled=True),
-            "tokens_per_sample": tokens if counts["sampled_told"] else None,
-            "maj": {str(k): priced(k, wilson(counts[f"maj@{k}"], n)) for k in sizes(samples)},
-            "passed": {str(k): priced(k, self._passed(samples, k)) for k in sizes(samples)},
-        }
-
-    def _of_level(self, name: str) -> LevelShare:
-        right, n = self._answers(name, right=True), self._answers(name)
-        share = wilson(right, n)
-        greedy = LevelShare(
-            n=n, score=share.point, low=share.low, high=share.high, working=self._worked(name, sampled=False)
-        )
-        if not (answers := self._answers(name, sampled=True)):
-            return greedy
-        sampled = self._answers(name, sampled=True, right=True) / answers
-        return greedy.model_copy(update={"sampled": sampled, "sampled_working": self._worked(name, sampled=True)})
-
-    def _answers(
-        self, level: str | None, *, sampled: bool = False, shown: bool | None = None, right: bool | None = None
-    ) -> int:
-        """Count answers, of every level where none is named."""
-        return sum(
-            n
-            for (at, drawn, worked, agrees), n in self.working.items()
-            if level in (None, at) and drawn is sampled and shown in (None, worked) and right in (None, agrees)
-        )
-
-    def _worked(self, level: str | None = None, *, sampled: bool) -> Working:
-        """Return the share of answers that show their working, and how many are right among these and among the others."""
-        worked, bare = (self._answers(level, sampled=sampled, shown=shown) for shown in (True, False))
-        right, bare_right = (self._answers(level, sampled=sampled, shown=s, right=True) for s in (True, False))
-        return Working(
-            share=worked / (worked + bare) if worked + bare else None,
-            right_when_worked=right / worked if worked else None,
-            right_when_bare=bare_right / bare if bare else None,
-        )
-
-    def _passed(self, samples: int, k: int) -> Interval:
-        chances = [pass_at_k(samples, right, k) for right in self.right_of_samples]
-        return wilson(fsum(chances), len(chances))

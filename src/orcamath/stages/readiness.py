@@ -70,18 +70,20 @@ def readiness(out: Output, settings: ReadinessSettings, measured: Sequence[Artif
     """
     out.progress.begin("readiness", None)
     right = [_right(scored) for scored in measured]
-    first = right[0]
+    first, families = right[0], {(r.benchmark, r.problem_id): r.family for r in measured[0].read(Scored)}
     if not first:
         names = ", ".join(f"`{name}`" for name in settings.evaluate.benchmarks)
         raise DataError(
             f"no problem of {names} is left to see by whether practice is ready: all were trained on (`unseen`)"
         )
-    sampled = [draws for draws in first.values() if len(draws) > 1]
-    greedy = [draws[0] for draws in sampled]
-    reach = paired(greedy, [any(draws[1:]) for draws in sampled]).difference
+    sampled = {name: draws for name, draws in first.items() if len(draws) > 1}
+    greedy = [draws[0] for draws in sampled.values()]
+    reached = [any(draws[1:]) for draws in sampled.values()]
+    reach = paired(greedy, reached, families=[families[name] for name in sampled]).difference
     gained = None
     if len(right) > 1:
-        gained = paired([draws[0] for draws in first.values()], [right[1][name][0] for name in first]).difference
+        before, after = ([of[name][0] for name in first] for of in right[:2])
+        gained = paired(before, after, families=[families[name] for name in first]).difference
     out.progress.end()
     k = settings.evaluate.samples
     warnings = []

@@ -1,7 +1,8 @@
 """Two students on the same held-out problems: who gained what, who lost what, with both answers and how sure the difference is.
 
 In: the sealed evaluations of two students, of one run or of two. Out: plain values, benchmark by benchmark. The interval is
-Newcombe's for paired shares, the p McNemar's, exact (`intervals`). Only greedy answers to problems that both answered count.
+Newcombe's for paired shares, the p McNemar's, both by families where problems share them (`intervals`). Only greedy answers
+to problems that both answered count.
 """
 
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ def _board(
     benchmark: str, shared: list[str], before: dict[str, Scored], after: dict[str, Scored], questions: dict[str, str]
 ) -> dict[str, object]:
     was, now = ([side[p].outcome == "agrees" for p in shared] for side in (before, after))
-    result = paired(was, now)
+    result = paired(was, now, families=[before[p].family for p in shared])
     moved = [(p, b) for p, a, b in zip(shared, was, now, strict=True) if a != b]
     flips = {
         side: [_flip(p, before[p], after[p], questions) for p, up in moved if up is gained][:MAX_SHOWN]
@@ -76,6 +77,7 @@ def _board(
     return {
         "benchmark": benchmark,
         "n": result.n,
+        "families": result.families,
         "first_right": sum(was),
         "second_right": sum(now),
         "both": sum(a and b for a, b in zip(was, now, strict=True)),
