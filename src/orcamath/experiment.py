@@ -23,10 +23,10 @@ from orcamath.stages.practice import PracticeSettings
 
 S = TypeVar("S", bound=Settings)
 
-__all__ = ["TO_M1", "Arm", "first_students_own", "matched", "run_arms", "seeded"]
+__all__ = ["TO_LESSONS", "TO_M1", "Arm", "first_students_own", "matched", "run_arms", "seeded"]
 
 
-TO_M1 = (
+TO_LESSONS = (
     "start_from",
     "seeds",
     "as_they_are",
@@ -41,12 +41,10 @@ TO_M1 = (
     "teach",
     "solver",
     "confirm",
-    "gate",
-    "screens",
-    "student",
-    "imitate",
 )
-"""The sections of a recipe that make its first student."""
+"""The sections of a recipe that decide on its problems and lessons."""
+TO_M1 = (*TO_LESSONS, "gate", "screens", "student", "imitate")
+"""Those that make its first student."""
 
 
 class Arm(NamedTuple):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orcamath.errors import DataError
+from orcamath.experiment import TO_LESSONS
 from orcamath.plan.calls import (
     ANSWER_TOKENS,
     ASKING,
@@ -40,22 +41,7 @@ TEMPLATE_TOKENS = 16
 NOT_DUPLICATES = Range(0.8, 1.0)
 UNDECIDED = 0.05  # at most this share of answers is left over by a cascade's rules; measured: 0.25 % (docs/log.md)
 DOUBTFUL = 0.1  # at most this share of exercises is asked again
-ON_DATA = (
-    "start_from",
-    "seeds",
-    "writer",
-    "teacher",
-    "ladder",
-    "ask_me_anything",
-    "suggester_editor",
-    "agents",
-    "collect",
-    "teach",
-    "confirm",
-    "solver",
-    "as_they_are",
-    "expected",
-)
+ON_DATA = (*TO_LESSONS, "expected")
 """What decides on the calls up to the lessons: arms that share all of it share the calls."""
 
 

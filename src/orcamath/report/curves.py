@@ -72,9 +72,9 @@ def curves(results: Results) -> list[Curves]:
 
 
 def _loss(results: Results, arm: str, label: str) -> str:
-    """Return how an arm was trained in a stage such as `learn 3`, in words, as its row in the score table says."""
+    """Return how an arm was trained in a stage such as `learn 3` or `online 2`, in words, as its row in the score table says."""
     kind, _, number = label.partition(" ")
-    if kind != "learn":
+    if kind not in ("learn", "online"):
         return "SFT"
     iteration = int(number) if number.isdigit() else 2
     return next((r.training.method for r in results.rows if r.arm == arm and r.iteration == iteration), "")

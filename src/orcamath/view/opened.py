@@ -61,9 +61,8 @@ class Opened:
 
     def spelling(self) -> Spelled:
         """Return who spells token ids, by the run's own students."""
-        return Spelled(
-            m.artifact.path / "model" for m in self.made() if m.artifact.path.name.startswith(("imitate-", "learn-"))
-        )
+        models = (m.artifact.path / "model" for m in self.made())
+        return Spelled(model for model in models if model.is_dir())
 
     def sources(self, db: sqlite3.Connection) -> Sources:
         """Return where lists of doubts look."""
