@@ -22,6 +22,7 @@ from orcamath.outline import outline
 from orcamath.ports import Silent, TrackedRun, Tracker
 from orcamath.recipe_file import arms, dump
 from orcamath.recipe_settings import Recipe
+from orcamath.records import digest
 from orcamath.report.progress import ArmsLine, Bars
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Budget
@@ -135,7 +136,7 @@ def _run_base(
     tools = Assembled(store) if engine is None else Assembled(store, engine.spread)
     shop = Workshop(store, folder, tools, keeper, until, announce, budget=budget, trackers=trackers, keeper=keeper)
     shop.reviewers = reviewers
-    shop.pointers = Pointers(folder, history, arm)
+    shop.pointers = Pointers(folder, history, arm, digest("recipe", recipe.identity()))
     ended = False
     with ExitStack() as ends:  # each, whatever the others raise; the last that is named comes first
         ends.callback(lambda: shop.leave_pointers(ended=ended))

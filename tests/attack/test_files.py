@@ -125,10 +125,12 @@ def test_names_that_differ_by_capitals_only_are_refused() -> None:
     assert arm_folder("more SFT (same counted tokens)") == "more-sft-same-counted-tokens"
 
 
-def pointers(*stages: tuple[str, str], students: tuple[str, ...] = ()) -> dict:
+def pointers(*stages: tuple[str, str], students: tuple[str, ...] = (), ways: str | None = "kto") -> dict:
     return {
         "stages": [{"label": label, "artifact": artifact} for label, artifact in stages],
         "students": [{"name": s} for s in students],
+        "recipe": None,
+        "ways": ways,
     }
 
 
@@ -142,6 +144,7 @@ LONG = pointers(("teach", "teach-1"), ("imitate", "imitate-1"), ("evaluate M1", 
         (pointers(), ["teach", "imitate", "evaluate M1"]),
         (pointers(("teach", "teach-2")), ["teach"]),  # other lessons: what was made of the old ones is not this run's
         (pointers(("seeds", "seeds-1")), ["seeds", "teach", "imitate", "evaluate M1"]),
+        (pointers(("teach", "teach-1"), ways="dpo"), ["teach"]),  # what comes next is to be made in another way
     ],
 )
 def test_a_shorter_run_keeps_what_a_longer_one_reached(now: dict, want: list[str]) -> None:
@@ -149,6 +152,10 @@ def test_a_shorter_run_keeps_what_a_longer_one_reached(now: dict, want: list[str
     assert [s["label"] for s in together["stages"]] == want
     assert [s["name"] for s in together["students"]] == (["M1"] if "imitate" in want else [])
     assert joined_pointers(now, None) == now
+    older = LONG | {"ways": None}  # that version wrote no settings
+    assert [s["label"] for s in joined_pointers(now, older)["stages"]] == (
+        want if now["ways"] == "kto" else [s["label"] for s in LONG["stages"]]
+    )
 
 
 def student(store: Store, name: str) -> str:

@@ -52,11 +52,14 @@ class StudentPointer(TypedDict):
 
 
 class Reached(TypedDict):
-    """What `stages.json` holds. `recipe`: the hash of the recipe they were made with; None where an older version wrote it."""
+    """What `stages.json` holds; the last two are None where an older version wrote it."""
 
     stages: list[StagePointer]
     students: list[StudentPointer]
     recipe: str | None
+    """The hash of the recipe's file they were made with."""
+    ways: str | None
+    """The digest of what its settings decide: a higher cap is the same."""
 
 
 class History:
@@ -95,19 +98,25 @@ def reached_in(folder: Path) -> Reached | None:
     found = read_sealed(folder / "stages.json")
     if found is None:
         return None
-    return Reached(stages=found.get("stages", []), students=found.get("students", []), recipe=found.get("recipe"))
+    return Reached(
+        stages=found.get("stages", []),
+        students=found.get("students", []),
+        recipe=found.get("recipe"),
+        ways=found.get("ways"),
+    )
 
 
 class Pointers:
     """What one run (or an arm of it) has reached: `stages.json` in its folder, and its history in the store."""
 
-    def __init__(self, folder: RunFolder, history: History, arm: str) -> None:
-        self.folder, self.history, self.arm = folder, history, arm
+    def __init__(self, folder: RunFolder, history: History, arm: str, ways: str) -> None:
+        self.folder, self.history, self.arm, self.ways = folder, history, arm, ways
         self._before = reached_in(folder.path)
 
     def leave(self, stages: list[StagePointer], students: list[StudentPointer], *, ended: bool) -> None:
         """Write both. `ended`: the run is through, so that what an earlier one reached beyond it is no longer pointed to."""
-        now = Reached(stages=stages, students=students, recipe=hash_of(self.folder.path / "recipe.yaml"))
+        recipe = hash_of(self.folder.path / "recipe.yaml")
+        now = Reached(stages=stages, students=students, recipe=recipe, ways=self.ways)
         self.history.note(self.folder.path, self.arm, stages)
         self.folder.write_json("stages.json", {**(now if ended else joined_pointers(now, self._before))})
 
@@ -150,9 +159,10 @@ def named_in(store: Path) -> Iterator[str]:
 def joined_pointers(now: Reached, before: Reached | None) -> Reached:
     """Return the pointers of a run that is not at its end, and behind them those that a longer run had reached.
 
-    They are kept only where both runs went the same way so far: what was made of other lessons is not this run's.
+    They are kept only where both runs have the same settings and went the same way so far: what was made of other lessons, or
+    is still to be trained by another loss, is not this run's.
     """
-    if before is None:
+    if before is None or before["ways"] not in (None, now["ways"]):
         return now
     reached = {s["label"]: s["artifact"] for s in now["stages"]}
     known = {s["label"]: s["artifact"] for s in before["stages"]}
