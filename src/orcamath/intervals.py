@@ -161,7 +161,7 @@ def paired(first: Sequence[bool], second: Sequence[bool], z: float = Z95, *, fam
     moved = np.asarray(second, dtype=np.float64) - np.asarray(first, dtype=np.float64)
     by_family, worth = np.bincount(place, moved), _worth(moved, place)
     part = worth / n
-    difference = _newcombe(part * both, part * only_1, part * only_2, worth, z)
+    difference = _newcombe(part * both, part * only_1, part * only_2, worth, z)._replace(point=(only_2 - only_1) / n)
     spread = sqrt(2 * float((by_family**2).sum()))
     return Paired(n, only_1, only_2, difference, erfc(abs(only_2 - only_1) / spread) if spread else 1.0, len(by_family))
 

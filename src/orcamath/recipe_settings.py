@@ -214,7 +214,7 @@ class Recipe(Settings):
     trackers: tuple[str, ...] = Field((), json_schema_extra={"family": "tracker", "outside_digest": True})
     """Where the training's numbers go besides `metrics.jsonl`: `tensorboard`, `trackio`, `wandb`, or a file of your own."""
     workers: int = outside_digest(2, ge=1)
-    """Arms that run side by side, one process each."""
+    """Arms that run side by side, one process each. Left out on a machine with GPUs it is one, since each arm uses them."""
 
     @model_validator(mode="before")
     @classmethod

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,8 +80,17 @@ def run_recipe(
         run_one = _ArmRunner(folder.path, store.root, history.folder.name, None if engine is None else engine.shared)
         waits = recipe.review == "pause" and reviewers is not None and not reviewers.done
         beside = partial(first_students_own, base=recipe) if until is None and not waits else _none
-        for arm in run_arms(own, run_one, recipe.workers, base=base, beside=beside):
+        for arm in run_arms(own, run_one, _arms_at_once(recipe, cluster), base=base, beside=beside):
             announce(f"arm `{arm.name}` done")
+
+
+def _arms_at_once(recipe: Recipe, cluster: EngineSettings | None) -> int:
+    """Return how many arms run at once: `workers`, or one where the recipe does not say and they would share GPUs here."""
+    if "workers" in recipe.model_fields_set or cluster is not None or find_spec("torch") is None:
+        return recipe.workers
+    from orcamath.student.processes import n_gpus
+
+    return 1 if n_gpus() else recipe.workers
 
 
 def _use_threads(n: int) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from orcamath.checks.models import models_asked
 from orcamath.checks.trouble import Checked
 from orcamath.checks.whole import LEAST_FREE, check
 from orcamath.classroom.pupil import pupil, tokenizer
@@ -108,6 +109,15 @@ MISTAKES: dict[str, tuple[str, ...]] = {
     "teach.examples=gone.md": ("teach.examples", "gone.md"),
     "suggester_editor.editor.examples=test.jsonl": ("suggester_editor.editor.examples", "one line `---`"),
     "budget.stages_usd={online: 1}": (),
+    "practice={problems: fresh}": ("iterations.0.practice.label", "no teacher's answer", "`known_answer`"),
+    "practice={problems: fresh, label: known_answer}": (
+        "iterations.0.practice.unconfirmed",
+        "nothing confirms the known answers",
+        "`confirm: {solutions: 2}`",
+    ),
+    "practice={problems: fresh, label: known_answer, unconfirmed: [gold]}": (),
+    "judge.name=model": ("judge", "needs a model", "name a `judge_model`"),
+    "student.options={chunks: 3}": ("student.options", "unknown option `chunks`", "did you mean `chunk`"),
     "unspoilt=cleen": ("unspoilt", "no arm `cleen`", "known"),
     "hypotheses={test: [{id: a, statement: s, student: M2, against: M9}]}": (
         "hypotheses.test.0.against",
@@ -127,6 +137,29 @@ def test_a_mistake_is_told_with_place_value_and_fix(here: Path, override: str) -
     missing = [w for w in words if w not in said]
     # of the alternatives `did you mean` and `known` one is enough
     assert not missing or set(missing) < {"did you mean", "known"} & set(words), said
+
+
+def test_a_start_from_verdicts_is_one_round_of_preferences(here: Path) -> None:
+    (here / "v.jsonl").write_text('{"question": "1 + 1?", "response": "2", "label": true}\n')
+    start = "start_from={stage: verdicts, path: v.jsonl}"
+
+    def said(rounds: str) -> list[str]:
+        found = check(load("r.yaml", [start, "ask_me_anything=null", f"iterations={rounds}"]), here / "store")
+        return [t.where for t in found.troubles if t.where.startswith("iterations")]
+
+    assert said("[{}]") == []
+    assert said("[{more_sft: {}}]") == ["iterations.0.more_sft"]
+    assert said("[{}, {}]") == ["iterations"]
+
+
+def test_the_models_that_grow_again_are_asked(here: Path) -> None:
+    """Lessons of one's own need no teacher, until a round grows from them."""
+    (here / "lessons.jsonl").write_text('{"question": "1 + 1?", "solution": "#### 2", "answer": "2"}\n')
+    ways = ["start_from={stage: lessons, path: lessons.jsonl}", "teacher.api_key_env=NOT_SET"]
+    assert "teacher" not in models_asked(load("r.yaml", ways))
+    grown = load("r.yaml", [*ways, "iterations=[{}, {grow: {}}]"])
+    assert "teacher" in models_asked(grown)
+    assert any("NOT_SET" in t.line() for t in check(grown, here / "store").troubles)
 
 
 def test_answers_that_the_students_context_would_cut_are_told(here: Path) -> None:

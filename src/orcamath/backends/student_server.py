@@ -11,6 +11,7 @@ A server keeps no fixed chunks, so equal weights give equal samples only in dist
 
 import os
 import socket
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -100,6 +101,10 @@ class StudentServer:
 
     @contextmanager
     def _served(self, lock: Path | None = None) -> "Iterator[_Up]":
+        if "torch" in sys.modules:  # what this process trained or sampled with lies on the GPU that the server wants
+            from orcamath.student.room import let_go
+
+            let_go()
         serving = Serving(self.settings.line(), self.model, self.name, self.settings.start_timeout_s)
         with served_here(serving, self.log, lock) as server:
             chat = OpenAICompatible(

@@ -7,7 +7,6 @@ Weights of up to `keep_gb` gigabytes stay in main memory from one call to the ne
 agents come back to the same small model a dozen times. On a GPU they are let go of, since training wants the room.
 """
 
-import gc
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,7 @@ from orcamath.settings import ModelSettings, read_options
 from orcamath.student.encode import Encoder
 from orcamath.student.folder import ModelFolder
 from orcamath.student.model import Loaded, load_model, open_folder, torch_dtype
+from orcamath.student.room import let_go
 from orcamath.student.sampling import Asked, Sampled, sample_each
 from orcamath.student.settings import Dtype
 
@@ -81,7 +81,7 @@ class LocalChat:
     def close(self) -> None:
         """Let go of the weights; the next call loads them again."""
         self._loaded = None
-        gc.collect()  # the next model of the run needs the room
+        let_go()  # the next model of the run needs the room, and so does a server
 
     def _may_stay(self) -> bool:
         if self._loaded is None:

@@ -19,7 +19,7 @@ from orcamath.errors import OrcamathError
 from orcamath.held import held
 from orcamath.recipe_settings import Recipe, look_wanted
 from orcamath.records import Problem
-from orcamath.settings import ModelSettings
+from orcamath.settings import ModelSettings, read_options
 from orcamath.sources.source import Unsplit, is_generated
 from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.stages.practice import PracticeSettings
@@ -43,6 +43,7 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True, on_clust
         _called(key, model, recipe.budget.cap_usd, notes)
     _ladder(recipe, notes)
     if student:
+        _judge(recipe, notes)
         for i, step in enumerate(recipe.iterations):
             if step.practice.server is not None and step.more_sft is None and step.online is None:
                 _served(f"iterations.{i}.practice.server", step.practice.server.line(), notes, on_cluster=on_cluster)
@@ -50,6 +51,13 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True, on_clust
         _devices(recipe, notes, on_cluster=on_cluster)
         if _installed("torch"):
             _student(recipe, notes)
+
+
+def _judge(recipe: Recipe, notes: Notes) -> None:
+    """Note a judge that cannot judge without a model where the recipe names none."""
+    if recipe.judge_model is None:
+        with notes.at("judge"), suppress(ImportError):  # a package that is missing is told with the extras
+            held("judge", recipe.judge.name)(recipe.judge, None)
 
 
 def _served(key: str, line: str, notes: Notes, *, on_cluster: bool) -> None:
@@ -82,7 +90,9 @@ def _ladder(recipe: Recipe, notes: Notes) -> None:
 
 
 def _teacher_is_asked(recipe: Recipe) -> bool:
-    """Tell whether any call goes to the teacher: lessons of the seeds' own, or of the user's, need none."""
+    """Tell whether any call goes to the teacher: lessons of the seeds' own, or of the user's, need none; growing again does."""
+    if any(step.grow is not None for step in recipe.iterations):
+        return True
     if recipe.start_from is not None and recipe.start_from.stage != "problems":
         return recipe.reask is not None
     agents = recipe.ask_me_anything is not None or recipe.suggester_editor is not None or bool(recipe.agents)
@@ -178,7 +188,11 @@ def trainings(recipe: Recipe) -> dict[str, TrainSettings]:
 
 
 def _student(recipe: Recipe, notes: Notes) -> None:
+    from orcamath.backends.transformers_local import LocalOptions
+
     where = "student.base"
+    with notes.at("student.options"):
+        read_options(LocalOptions, recipe.student.options, "the student")
     base = student_folder(recipe.student)
     encoder = _encoder(where, base, recipe.student.revision, notes)
     if encoder is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from orcamath.checks.data import check_data
 from orcamath.checks.models import check_models
 from orcamath.checks.names import check_arms, check_names, check_stage, trains
+from orcamath.checks.rounds import check_rounds
 from orcamath.checks.trouble import Checked, Notes
 from orcamath.recipe_file import arms
 from orcamath.recipe_settings import Recipe
@@ -35,6 +36,8 @@ def check(
     recipes = [(one, trains(one, until)) for one in (recipe, *own.values())]
     for one, has_student in recipes:
         check_names(one, notes, student=has_student)
+        if has_student:
+            check_rounds(one, notes)
     for one, has_student in recipes:
         check_data(one, notes, measures=has_student)
     for one, has_student in recipes:

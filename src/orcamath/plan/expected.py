@@ -56,7 +56,8 @@ def seen_of(
         label, request = f"agent {settings.title}", agent_of(settings).request(problem, 0)
         seen[label] = _stage(label, expected.seeds, 0, expected, request)
     request = solver.make(recipe.teach).request(Assignment(problem), 0)
-    seen["teach"] = _stage("teach", here, 0, expected, request, recipe.teach.solutions)
+    taught = here if recipe.teach.max_problems is None else min(here, recipe.teach.max_problems)
+    seen["teach"] = _stage("teach", taught, 0, expected, request, recipe.teach.solutions)
     if recipe.confirm is not None:
         seen["confirm"] = _stage("confirm", 0, 0, expected)
     return seen

@@ -55,7 +55,14 @@ def adapted(model: "PreTrainedModel", settings: AdapterSettings) -> "PreTrainedM
     )
     inner, outer = model.get_input_embeddings(), model.get_output_embeddings()
     tied = outer is not None and inner.weight is outer.weight
-    made = with_adapter(model, config)
+    try:
+        made = with_adapter(model, config)
+    except ValueError as e:
+        known = sorted({name.rpartition(".")[2] for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)})
+        raise ModelError(
+            f"`adapter.targets: {settings.targets}` fits nothing of this student ({e}); name some of {', '.join(known)}, or "
+            f"`all-linear`"
+        ) from e
     if tied and (made.get_input_embeddings() is not inner or made.get_output_embeddings() is not outer):
         raise ModelError(
             f"`adapter.targets: {settings.targets}` adapts embeddings that are tied to the output matrix, so the merged student "

@@ -23,6 +23,7 @@ from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.under_way import Calls
 from orcamath.student.facts import TrainedFacts
 from orcamath.student.folder import ModelFolder
+from orcamath.student.room import let_go
 from orcamath.student.settings import LearnSettings, SftSettings
 from orcamath.student.watch import warn
 
@@ -78,6 +79,7 @@ def launch(
     path.write_text(json.dumps(job))
     for old in [result, *out.scratch.glob("error-*.json")]:
         old.unlink(missing_ok=True)
+    let_go()
     with closing((out.machines.start_processes or _torchrun)(path.resolve(), settings.processes, log)) as said:
         for line in said:
             if line.startswith(MARK):

@@ -144,9 +144,7 @@ ALONE = World()
 
 
 def shards(settings: TrainSettings, world: World) -> bool:
-    """Tell whether a training is sharded. Raises ModelError where it is asked for and cannot be."""
-    if settings.sharding == "fsdp2" and settings.adapter is not None:
-        raise ModelError("adapters are not sharded: leave `sharding` out, or train all weights without `adapter`")
+    """Tell whether a training is sharded."""
     if world.size == 1 or settings.sharding == "none" or settings.adapter is not None:
         return False
     return settings.sharding == "fsdp2" or torch.cuda.is_available()

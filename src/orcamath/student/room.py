@@ -1,5 +1,6 @@
 """How much is forwarded at once: what is set, what a GPU should hold, and half of it whenever memory runs out."""
 
+import gc
 import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -15,7 +16,7 @@ from orcamath.student.settings import KEPT_A_LAYER, TOKENS_AT_ONCE, TrainSetting
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Room", "at_once"]
+__all__ = ["Room", "at_once", "let_go"]
 
 log = logging.getLogger("orcamath")
 
@@ -53,9 +54,15 @@ class Room:
                     ) from e
             again()
             self.tokens //= 2
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
+            let_go()
             log.warning("out of memory: going on with %d tokens at once (batch_tokens)", self.tokens)
+
+
+def let_go() -> None:
+    """Give back what torch keeps reserved of a GPU, so that another process, or another model, finds it free."""
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def at_once(model: "PreTrainedModel", settings: TrainSettings) -> int:

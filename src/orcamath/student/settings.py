@@ -99,6 +99,12 @@ class TrainSettings(Settings):
             raise ValueError("compiled blocks are trained in one process; leave `compile` or `processes` out")
         return self
 
+    @model_validator(mode="after")
+    def _sharded_whole(self) -> Self:
+        if self.sharding == "fsdp2" and self.adapter is not None:
+            raise ValueError("adapters are not sharded: leave `sharding` out, or train all weights without `adapter`")
+        return self
+
 
 class SftSettings(TrainSettings):
     """How the student imitates."""
