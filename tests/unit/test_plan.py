@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from commanding import call
 from orcamath.assemble import Assembled, size_of
 from orcamath.classroom import textbook
 from orcamath.commands.costs import confirm_paying_again, plan_of, planned
@@ -229,6 +230,25 @@ def test_a_plan_counts_what_a_limit_lets_in_of_what_is_expected() -> None:
     assert told.edit == round(whole.edit * 100 / whole.seeds)
     assert counted_with(load("paper")) == whole
     assert counted_with(load("classroom")) is None
+
+
+def test_of_what_is_expected_no_more_is_taught_than_the_recipe_lets(tmp_path: Path) -> None:
+    told = {"seeds": 7473, "ask": 100, "question_chars": 235}
+    hub = {"sources": [{"name": "gsm8k", "split": "train"}]}
+    rows = stages(
+        of(recipe(seeds=hub, expected=told, teach={"max_problems": 50, "solutions": 2, "temperature": 1}), tmp_path)
+    )
+    assert rows["teach"].calls == Range(100, 100)
+
+
+@pytest.mark.parametrize("name", ["gsm8k-7b-24gb", "gsm8k-7b-80gb", "paper"])
+def test_a_cap_that_ships_is_above_what_the_whole_run_may_cost(name: str, tmp_path: Path) -> None:
+    done = call("plan", name, "--json", "--store", str(tmp_path))
+    assert done.code == 0, done.err
+    may_cost = sum(row["usd"][1] for row in json.loads(done.out)["stages"])
+    cap = load(name).budget.cap_usd
+    assert cap is not None
+    assert 100 < may_cost < cap < 1.5 * may_cost
 
 
 def test_own_agents_and_confirming_are_planned_of_what_is_expected_too(tmp_path: Path) -> None:
