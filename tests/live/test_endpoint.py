@@ -68,6 +68,7 @@ def test_a_real_endpoint_writes_and_solves_under_its_cap(tmp_path: Path) -> None
     walk(tmp_path, json.loads(said))
 
 
+@pytest.mark.slow
 def test_the_walk_itself_against_the_testing_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEY_OF_THE_TESTS", "any")
     textbook = open_chat(ModelSettings(backend="textbook"))

@@ -76,6 +76,7 @@ def test_what_is_marked_bad_is_not_trained_on_and_books_say_so(run) -> None:
     assert stages() == before
 
 
+@pytest.mark.slow
 def test_marks_count_in_every_arm(run) -> None:
     assert run("--until", "teach").code == 0
     (first, *_) = shown()["lessons"]

@@ -110,7 +110,7 @@ def test_seeds_to_report_and_again_in_no_time(orcamath, tmp_path: Path, small: l
 
 
 @pytest.mark.parametrize(
-    "stage", ["teach", "practice 2", *(pytest.param(s, marks=pytest.mark.slow) for s in ("ask", "imitate", "learn 2"))]
+    "stage", ["teach", *(pytest.param(s, marks=pytest.mark.slow) for s in ("ask", "imitate", "practice 2", "learn 2"))]
 )
 def test_killed_in_a_stage_the_same_command_ends_with_the_same_data(
     orcamath, tmp_path: Path, small: list[str], stage: str
@@ -129,7 +129,7 @@ def test_killed_in_a_stage_the_same_command_ends_with_the_same_data(
     assert uninterrupted.items() <= sealed_data(tmp_path / "store").items()
 
 
-@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("by", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_interrupt_leaves_a_resumable_run(orcamath, tmp_path: Path, small: list[str], by: signal.Signals) -> None:
     command = [sys.executable, "-m", "orcamath", "run", "classroom", *flags(small)]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as run:

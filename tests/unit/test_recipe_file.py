@@ -287,8 +287,10 @@ def test_what_ships_can_be_read_resolved_and_written_back(name: str, tmp_path: P
     assert recipe.name == name
     assert recipe.about
     assert read(tmp_path, dump(recipe)) == recipe
-    for arm_name, arm in arms(recipe).items():
-        assert arm.name == arm_name
+    own = arms(recipe)
+    assert all(arm.name == arm_name for arm_name, arm in own.items())
+    of_first_seed, others = list(recipe.variants), [name for name in own if name not in recipe.variants]
+    for arm in (own[name] for name in [*of_first_seed, *others[-1:]]):  # other seeds are written as the first is
         assert read(tmp_path, dump(arm), of_run=True) == arm
 
 
