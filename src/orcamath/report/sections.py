@@ -1,7 +1,6 @@
 """What the page says, section by section, as plain values and drawings: `Results` in, nothing of HTML.
 
-Facts are read with care: a run may have begun at a later stage, stopped early, or be of an older version, so a section
-whose facts are missing is empty and the page leaves it out.
+A run may have begun at a later stage, stopped early, or be of an older version: a section without facts is left out.
 """
 
 import json
@@ -95,7 +94,7 @@ class Board(NamedTuple):
     benchmark: str
     n: int
     families: int
-    """Independent ones among its problems; `n` where each stands alone."""
+    """Of its problems; `n` where each stands alone."""
     seeds: tuple[str, ...]
     """Seeds of training that the rows average over; empty where each was trained once."""
     against: tuple[str, ...]

@@ -14,11 +14,11 @@ from orcamath.records import Problem, Scored
 from orcamath.scoring.facts import BenchmarkFacts, LevelShare, PricedShare, Share, Working
 from orcamath.scoring.scores import Sample, flexible, majority, pass_at_k, sizes, strict
 
-__all__ = ["Tally"]
+__all__ = ["BenchmarkTally"]
 
 
 @dataclass
-class Tally:
+class BenchmarkTally:
     """What is counted of one benchmark while its answers go by: a problem with all of its own, or not at all."""
 
     counts: Counter[str] = field(default_factory=Counter)

@@ -99,6 +99,13 @@ def _named(ours: str, theirs: str, row: Row) -> str:
     return next((name for name in PLAIN_COLUMNS.get(ours, ()) if name in row.values), theirs)
 
 
+def _wrong_options(options: object) -> str | None:
+    if not isinstance(options, list | tuple):
+        return "has options that are no list"
+    n = len(options)
+    return f"has {n:,} options; there are {MAX_CHOICES} letters for them" if n > MAX_CHOICES else None
+
+
 def _word(value: object) -> str | None:
     return None if value in (None, "") else str(value)
 
@@ -117,10 +124,8 @@ def problem_of(row: Row, settings: SourceSettings, names: dict[str, str]) -> Fou
     if value["split"] and split is None:
         return row.bad("bad_split", f"has the split `{value['split']}`, which is none of train, dev, test")
     options = value["options"] or ()
-    if not isinstance(options, list | tuple):
-        return row.bad("bad_options", "has options that are no list")
-    if len(options) > MAX_CHOICES:
-        return row.bad("bad_options", f"has {len(options):,} options; there are {MAX_CHOICES} letters for them")
+    if wrong := _wrong_options(options):
+        return row.bad("bad_options", wrong)
     answer = value["answer"]
     if isinstance(answer, str) and (end := end_of(answer)) is not None:
         value["solution"] = value["solution"] or answer

@@ -22,7 +22,7 @@ from orcamath.ports import Comparison, Judge, Message, Pose, Reply, Request, Sam
 from orcamath.records import Lesson, Outcome, Problem, Scored, Settings, digest, later
 from orcamath.scoring.facts import EvaluateFacts
 from orcamath.scoring.scores import tokens_of
-from orcamath.scoring.tally import Tally
+from orcamath.scoring.tally import BenchmarkTally
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
@@ -101,7 +101,7 @@ def evaluate(
     model.fill((a.request for a in asked()), out.progress)
     n_asked = out.calls.n
     out.progress.begin("judge", n_answers)
-    tallies: dict[str, Tally] = {}
+    tallies: dict[str, BenchmarkTally] = {}
 
     def scored() -> Iterator[Scored]:
         answered, again = tee(_answered(asked(), model, out))
@@ -113,7 +113,7 @@ def evaluate(
             out.progress.advance(len(group))
             problem, samples = next(c for c in by_id if c.problem.id == problem_id)
             if len(group) == 1 + samples:  # else a call failed on the wire, and nothing is sealed
-                tallies.setdefault(problem.source, Tally()).add(problem, group)
+                tallies.setdefault(problem.source, BenchmarkTally()).add(problem, group)
             yield from group
 
     out.write("scored", scored())

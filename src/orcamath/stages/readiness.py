@@ -5,7 +5,7 @@ would bring nothing more. In: M1 measured, greedily and by samples, and where as
 samples reach beyond the greedy answers, what the lessons still bring, and a verdict.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 from typing import Literal
 
@@ -71,11 +71,7 @@ def readiness(out: Output, settings: ReadinessSettings, measured: Sequence[Artif
     out.progress.begin("readiness", None)
     right = [_right(scored) for scored in measured]
     first, families = right[0], {(r.benchmark, r.problem_id): r.family for r in measured[0].read(Scored)}
-    if not first:
-        names = ", ".join(f"`{name}`" for name in settings.evaluate.benchmarks)
-        raise DataError(
-            f"no problem of {names} is left to see by whether practice is ready: all were trained on (`unseen`)"
-        )
+    _refuse_none(first, settings)
     sampled = {name: draws for name, draws in first.items() if len(draws) > 1}
     greedy = [draws[0] for draws in sampled.values()]
     reached = [any(draws[1:]) for draws in sampled.values()]
@@ -113,6 +109,14 @@ def _right(scored: Artifact) -> dict[tuple[str, str], list[bool]]:
     rows = scored.read(Scored)
     found = groupby(rows, key=lambda row: (row.benchmark, row.problem_id))
     return {name: [row.outcome == "agrees" for row in group] for name, group in found}
+
+
+def _refuse_none(first: Collection[object], settings: ReadinessSettings) -> None:
+    if not first:
+        names = ", ".join(f"`{name}`" for name in settings.evaluate.benchmarks)
+        raise DataError(
+            f"no problem of {names} is left to see by whether practice is ready: all were trained on (`unseen`)"
+        )
 
 
 def _points(difference: Interval) -> str:
