@@ -194,3 +194,20 @@ def test_problems_of_one_family_count_for_what_they_are_worth_together() -> None
     assert kto.contrasts[0].result == paired(was, now, families=names)
     assert not kto.contrasts[0].difference.excludes_zero
     assert paired(was, now).difference.excludes_zero
+
+
+def test_figures_beside_the_score_stand_in_tables_that_a_terminal_can_hold() -> None:
+    limits = {"low": 0.1, "high": 0.2}
+    votes = {str(k): {"score": 0.123, **limits, "calls_per_answer": k, "tokens_per_answer": 1.0} for k in (2, 4, 8, 16)}
+    ways = [f"{way}, {n} steps" for way in ("forward", "inverse") for n in range(1, 5)]
+    level = {name: {"n": 9, "score": 0.5, **limits} for name in ways}
+    said = {"n": 10, "score": 0.5, **limits, "maj": votes, "pass": votes, "levels": level}
+    out = io.StringIO()
+    rows = score_table([student("more SFT", None, "1100", **said), student("", None, "1000", **said)])
+    show(trial(tuple(rows)), Console(file=out, width=110, no_color=True))
+    beside = out.getvalue().partition("b: other measures")[2]
+    assert beside.count("b: greedy, % right by level") == 2  # the second is `continued`
+    assert beside.count("forward,") == beside.count("inverse,") == 4
+    assert {"pass@16", "maj@2", "judged", "strict"} <= set(beside.split())  # no word is broken
+    assert "[10.0, 20.0]" not in beside
+    assert max(map(len, beside.splitlines())) <= 110

@@ -22,18 +22,18 @@ def percent(share: Interval, *, signed: bool = False) -> str:
     return f"{100 * share.point:{form}} [{100 * share.low:{form}}, {100 * share.high:{form}}]"
 
 
-def measures(found: Sequence[BenchmarkFacts]) -> Columns:
-    """Return the columns of the second table; those that no row has anything for are left out."""
+def measures(found: Sequence[BenchmarkFacts], *, limits: bool = True) -> Columns:
+    """Return the columns of the second table, with their `limits` or without; those that no row has anything for are left out."""
     columns: Columns = {
-        "judged": share_of,
-        "strict match": lambda m: share_of(m.strict),
-        "last number": lambda m: share_of(m.flexible),
+        "judged": lambda m: share_of(m, limits=limits),
+        "strict match": lambda m: share_of(m.strict, limits=limits),
+        "last number": lambda m: share_of(m.flexible, limits=limits),
     }
     for kind in _SAMPLED:
         for k in dict.fromkeys(k for m in found for k in m.several(kind)):
             heading = "mean of samples" if (kind, k) == ("pass", "1") else f"{kind}@{k}"
             if (kind, k) != ("maj", "1"):
-                columns[heading] = _at(kind, k)
+                columns[heading] = _at(kind, k, limits=limits)
     if any(m.n_sampled not in (0, m.n) for m in found):
         columns["problems sampled"] = lambda m: f"{m.n_sampled:,}" if m.n_sampled else "–"
     for worked, of in ((_greedy, ""), (_of_samples, " (samples)")):
@@ -66,8 +66,8 @@ def share_of(found: Share | None, *, limits: bool = True) -> str:
 _SAMPLED: tuple[Literal["maj", "pass"], ...] = ("maj", "pass")
 
 
-def _at(kind: Literal["maj", "pass"], k: str) -> Words:
-    return lambda m: share_of(m.several(kind).get(k))
+def _at(kind: Literal["maj", "pass"], k: str, *, limits: bool) -> Words:
+    return lambda m: share_of(m.several(kind).get(k), limits=limits)
 
 
 def _greedy(m: BenchmarkFacts) -> Working | None:

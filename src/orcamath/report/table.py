@@ -1,6 +1,6 @@
 """The results as tables for a terminal. What models or files wrote is plain text here, never markup."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from rich import box
 from rich.console import Console, RenderableType
@@ -14,6 +14,9 @@ from orcamath.report.rows import Contrast, ResultRow
 from orcamath.visible import visible
 
 __all__ = ["by_families", "difference", "each_seed", "recovered", "show", "table", "tables"]
+
+WIDTH = 100
+"""Columns that a table of figures takes at most."""
 
 
 def difference(contrast: Contrast | None) -> str:
@@ -51,7 +54,7 @@ def tables(results: Results) -> Iterator[RenderableType]:
         rows = [r for r in results.rows if r.benchmark == benchmark]
         yield _scores(benchmark, rows)
         said = [r.measures for r in rows]
-        yield from _beside(f"{benchmark}: other measures of the same students", rows, measures(said))
+        yield from _beside(f"{benchmark}: other measures, in percent", rows, measures(said, limits=False))
         yield from _beside(f"{benchmark}: greedy, % right by level", rows, levels(said))
         yield from _beside(f"{benchmark}: greedy, % worked out / % right of these, by level", rows, levels_worked(said))
     if results.settled:
@@ -128,10 +131,31 @@ def recovered(row: ResultRow) -> str:
 
 
 def _beside(title: str, rows: list[ResultRow], columns: Columns) -> Iterator[Table]:
+    """Show figures beside the score, in as many tables as it takes for none of their words to be broken."""
     measured = [r for r in rows if r.measures.model_fields_set]
-    if columns and measured:
-        figures = ([r.name, r.model, *(words(r.measures) for words in columns.values())] for r in measured)
-        yield table(title, ["", "student", *columns], figures, left=2)
+    students = [f"{r.name} · {r.model}" for r in measured]
+    figures = {heading: [words(r.measures) for r in measured] for heading, words in columns.items()} if measured else {}
+    widths = {heading: max(map(len, [*heading.split(), *cells])) + 3 for heading, cells in figures.items()}
+    for i, part in enumerate(_fitting(widths, WIDTH - max(map(len, students), default=0) - 4)):
+        cells = zip(students, *(figures[heading] for heading in part), strict=True)
+        headings = (heading.replace(" ", "\n") for heading in part)
+        made = table(f"{title}, continued" if i else title, ["student", *headings], cells)
+        for column in made.columns:
+            column.no_wrap = True
+        yield made
+
+
+def _fitting(widths: Mapping[str, int], room: int) -> list[list[str]]:
+    """Deal headings out, in order, to as few parts as fit a room, as many to each as can be; a wider one stands alone."""
+    parts: list[list[str]] = []
+    for heading in widths:
+        if parts and sum(widths[h] for h in [*parts[-1], heading]) <= room:
+            parts[-1].append(heading)
+        else:
+            parts.append([heading])
+    names, n = list(widths), -(-len(widths) // max(1, len(parts)))
+    even = [names[i : i + n] for i in range(0, len(names), max(1, n))]
+    return even if all(sum(widths[h] for h in part) <= room for part in even) else parts
 
 
 def _scores(benchmark: str, rows: list[ResultRow]) -> RenderableType:
