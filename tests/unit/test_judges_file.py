@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from orcamath.errors import DataError, UsageError
-from orcamath.judges.file import Summary, judge_file
+from orcamath.judges.file import JudgedRow, Summary, judge_rows, read_rows
 from orcamath.judges.rules import RulesJudge, rule
 from orcamath.ports import Comparison
 
@@ -23,6 +24,10 @@ ROWS: list[dict[str, Any]] = [
     {"question": "How many?", "gold": "9", "response": "#### 8", "label": True},
     {"question": "How long is it?", "gold": "0.7", "response": "The answer is 70%.", "label": True},
 ]
+
+
+def judge_file(path: Path, *given: Any, **named: Any) -> Iterator[JudgedRow]:
+    return judge_rows(read_rows(path), *given, where=str(path), **named)
 
 
 def written(tmp_path: Path, form: str, rows: list[dict[str, Any]]) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from orcamath.contamination.check import check_files
-from orcamath.judges.file import judge_file
+from orcamath.judges.file import judge_rows, read_rows
 from orcamath.judges.rules import RulesJudge
 from orcamath.sources.look import look
 from orcamath.text.columns import ANSWER_COLUMNS, QUESTION_COLUMNS, column_of
@@ -35,7 +35,7 @@ def test_what_init_understands_check_and_judge_do(question: str, tmp_path: Path)
     path.write_text(f"{question},answer,response\n" + f'"{TEXT}",9,9\n' * 3, encoding="utf-8")
     assert look(str(path)).settings.columns.get("question", "question") == question
     assert check_files([path], [path]).found.n_rows == 3
-    assert {judged.comparison.question for judged in judge_file(path, RulesJudge())} == {TEXT}
+    assert {judged.comparison.question for judged in judge_rows(read_rows(path), RulesJudge())} == {TEXT}
 
 
 @pytest.mark.parametrize("answer", ANSWER_COLUMNS)
@@ -43,7 +43,7 @@ def test_a_gold_answers_column_is_known_to_init_and_judge(answer: str, tmp_path:
     path = tmp_path / "own.csv"
     path.write_text(f"question,{answer},response\n" + f'"{TEXT}",9,9\n' * 3, encoding="utf-8")
     assert look(str(path)).settings.columns.get("answer", "answer") == answer
-    assert {judged.comparison.reference for judged in judge_file(path, RulesJudge())} == {"9"}
+    assert {judged.comparison.reference for judged in judge_rows(read_rows(path), RulesJudge())} == {"9"}
 
 
 def test_a_name_that_is_spelled_as_known_may_go_before_others() -> None:

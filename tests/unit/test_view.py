@@ -21,7 +21,7 @@ from orcamath.records import (
 )
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.view.ancestry import ancestry
-from orcamath.view.text import markup, rendered
+from orcamath.view.text import rendered
 from scripted import Bench
 
 EVIL = "[/bold] \x1b[2J\x1b]0;owned\x07 \u202ereversed\nproblem 0000\r overwritten"
@@ -189,17 +189,6 @@ def test_no_text_of_theirs_steers_the_terminal_or_passes_for_ours(run: list[Arti
     assert "answer 2, cut off, disagrees by rules" in text
     assert "+ sample ×2: It is 3." in text
     assert "not judged" in text
-
-
-def test_rich_takes_it_as_text(run: list[Artifact]) -> None:
-    from io import StringIO
-
-    from rich.console import Console
-
-    out = Console(file=StringIO(), width=4000, force_terminal=False)
-    out.print(markup(EVIL))
-    written = out.file.getvalue()  # type: ignore[attr-defined]
-    assert written.startswith("[/bold] ⟨U+001B⟩[2J")
 
 
 def test_long_texts_are_cut_with_their_length_unless_all_is_asked(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from orcamath.sources.rows import rows as rows_of
 from orcamath.text.columns import ANSWER_COLUMNS, OPTIONS_COLUMNS, QUESTION_COLUMNS, column_of
 from orcamath.text.truth import truth
 
-__all__ = ["JudgedRow", "Summary", "judge_file", "judge_rows", "read_rows"]
+__all__ = ["JudgedRow", "Summary", "judge_rows", "read_rows"]
 
 JUDGED_COLUMNS: dict[str, tuple[str, ...]] = {
     "question": QUESTION_COLUMNS,
@@ -121,22 +121,6 @@ class Summary:
         }
 
 
-def judge_file(
-    path: Path,
-    judge: Judge,
-    columns: Mapping[str, str] | None = None,
-    summary: Summary | None = None,
-    *,
-    keep: bool = False,
-) -> Iterator[JudgedRow]:
-    """Judge every row of a file, in order, adding each verdict to `summary`; `keep` keeps its offending rows.
-
-    `columns` maps a name of `JUDGED_COLUMNS` to the file's column. Raises DataError (file and line) for what cannot be read,
-    UsageError for a column that is not there.
-    """
-    return judge_rows(read_rows(path), judge, columns, summary, keep=keep, where=str(path))
-
-
 def judge_rows(
     rows: Iterable[Mapping[str, object]],
     judge: Judge,
@@ -146,7 +130,11 @@ def judge_rows(
     keep: bool = False,
     where: str = "rows",
 ) -> Iterator[JudgedRow]:
-    """Judge rows that are already read; see `judge_file`."""
+    """Judge rows, in order, adding each verdict to `summary`; `keep` keeps its offending rows.
+
+    `columns` maps a name of `JUDGED_COLUMNS` to the rows' column; `where` is the file they are of, for messages. Raises
+    UsageError for a column that is not there.
+    """
     source = iter(rows)
     first = list(islice(source, 1))
     if not first:

@@ -31,17 +31,16 @@ MAX_TEXT_CHARS = 2_000
 """Of any other text that is shown as it was written."""
 
 
-def write_page(results: Results, path: Path, *, made: str = "") -> None:
-    """Write the page whole (a reader sees the old or the new one). `made`: when, in words, to be shown at the foot."""
+def write_page(results: Results, path: Path) -> None:
+    """Write the page whole (a reader sees the old or the new one)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, render_page(results, made=made).encode())
+    write_whole(path, render_page(results).encode())
 
 
-def render_page(results: Results, *, made: str = "") -> str:
+def render_page(results: Results) -> str:
     """Return the page as text."""
     return _template().render(
         r=results,
-        made=made,
         head=sections.head(results),
         findings=sections.findings(results),
         boards=sections.boards(results),

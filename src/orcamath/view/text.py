@@ -11,7 +11,7 @@ from orcamath.records import Preference, Problem, Response
 from orcamath.view.ancestry import Ancestry, Practised
 from orcamath.visible import clip, one_line, visible
 
-__all__ = ["markup", "rendered"]
+__all__ = ["rendered"]
 
 
 class _Cut(NamedTuple):
@@ -37,13 +37,6 @@ def rendered(found: Ancestry, *, full: bool = False) -> str:
     """Return the whole story of a problem as plain text, `full` without cutting texts short."""
     cut = _UNCUT if full else _Cut()
     return "\n".join(line for part in (_head, _family, _fate, _learnt) for line in part(found, cut)) + "\n"
-
-
-def markup(text: str) -> str:
-    """Escape text for a rich console: what looks like a tag stays text."""
-    from rich.markup import escape
-
-    return escape(visible(text))
 
 
 def _brief(problem: Problem, cut: _Cut) -> str:
