@@ -347,6 +347,7 @@ def test_the_plan_covers_every_problem_once_an_epoch() -> None:
     assert sorted(k for s in steps[:3] for k in s) == list(range(10))
     assert steps[:3] != steps[3:]
     assert len(planned_steps(10, TrainSettings(batch_size=4, epochs=0.5))) == 2
+    assert len(planned_steps(50, TrainSettings(batch_size=1, epochs=1.1))) == 55
 
 
 def test_schedules() -> None:

@@ -56,6 +56,14 @@ def _by_round(stages: Stages, stage: str) -> dict[int, Artifact]:
     return found
 
 
+def _reached(stages: Stages, wanted: int | None) -> None:
+    """Raise UsageError for a round that the run (or arm) has not come to."""
+    numbers = (label.partition(" ")[2].partition(".")[0] for label in stages)
+    last = max([1, *(int(n) for n in numbers if n.isdigit())])
+    if wanted is not None and wanted > last:
+        raise UsageError(f"there is no round {wanted}; this run (or arm) has come to round {last}")
+
+
 def _missing(stages: Stages, what: str) -> UsageError:
     """Say what a run lacks, and what it has."""
     own = [(label, made) for label, made in stages.items() if label not in ("benchmarks", "unseen")]
@@ -69,6 +77,7 @@ def _missing(stages: Stages, what: str) -> UsageError:
 
 def _lessons(stages: Stages, number: int | None) -> Iterator[Lesson]:
     """Read what the student of an iteration learned from: rounds that grow have a gate of their own behind the first."""
+    _reached(stages, number)
     gates = _by_round(stages, "gate")
     gated = [gates[n] for n in sorted(gates, reverse=True) if number is None or n <= number]
     ungated = [stages[label] for label in ("review", "teach", "lessons") if label in stages]
@@ -80,6 +89,7 @@ def _lessons(stages: Stages, number: int | None) -> Iterator[Lesson]:
 
 def _problems(stages: Stages, number: int | None) -> Iterator[Problem]:
     """Read what there was to teach up to a round: rounds that grow collect their own, beside those of the first."""
+    _reached(stages, number)
     collected = _by_round(stages, "collect")
     begun = [stages[label] for label in ("problems", "seeds") if label in stages][:1] if 1 not in collected else []
     parts = [*begun, *(collected[n] for n in sorted(collected) if number is None or n <= number)]

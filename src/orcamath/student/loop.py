@@ -64,7 +64,7 @@ class Done(NamedTuple):
 def planned_steps(n: int, settings: TrainSettings) -> list[list[int]]:
     """Return the steps as lists of item numbers: each epoch its own shuffle, a last short step kept."""
     steps: list[list[int]] = []
-    wanted = max(1, math.ceil(settings.epochs * epoch_steps(n, settings)))
+    wanted = max(1, math.ceil(round(settings.epochs * epoch_steps(n, settings), 6)))  # 1.1 × 50 is 55.00000000000001
     for epoch in range(math.ceil(settings.epochs)):
         order = list(range(n))
         random.Random(f"{settings.seed}/{epoch}").shuffle(order)
