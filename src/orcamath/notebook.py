@@ -7,9 +7,8 @@ paid for is remembered in `store/`, runs lie in `runs/`, and what goes wrong is 
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from numbers import Number
 from os import PathLike, fspath
 from pathlib import Path
@@ -17,20 +16,20 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from orcamath.commands.ending import from_options
 from orcamath.commands.files import judged, searched
+from orcamath.commands.given import Rows, rows_of
 from orcamath.commands.measuring import Wanted, evaluated
 from orcamath.commands.measuring import plain_scores as plain_measures
 from orcamath.commands.purse import Purse
 from orcamath.commands.reporting import plain_report, reported
 from orcamath.commands.runs import run_loaded
 from orcamath.contamination.search import LOOKS
-from orcamath.errors import DataError, UsageError
+from orcamath.errors import UsageError
 from orcamath.export.places import write_lines
 from orcamath.families import boundary
-from orcamath.judges.file import Summary, read_rows
+from orcamath.judges.file import Summary
 from orcamath.recipe_file import load
 from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.store.run_state import Commands
-from orcamath.visible import one_line
 from orcamath.workshop import UntilReached
 
 if TYPE_CHECKING:
@@ -40,8 +39,6 @@ __all__ = ["Result", "Rows", "check", "evaluate", "judge", "run"]
 
 Row: TypeAlias = dict[str, Any]
 """A row as plain values."""
-Rows: TypeAlias = "str | Path | DataFrame | Iterable[Mapping[str, object] | str]"
-"""A file, a DataFrame (pandas or polars), an Arrow table, dicts (as a split of a hub's set is), or questions as plain texts."""
 Price = tuple[float, float]
 """US dollars per million tokens, in and out."""
 
@@ -166,6 +163,7 @@ def judge(
     columns: Mapping[str, str] | None = None,
     model: str | None = None,
     base_url: str | None = None,
+    api_key_env: str | None = None,
     cap_usd: float | None = None,
     price: Price | None = None,
     store: str | Path = "store",
@@ -173,18 +171,20 @@ def judge(
     """Judge answers against references. Records: one verdict a row, with reason, guess, reference and response.
 
     Rows need `response` and `gold` or `reference`; `question`, `label`, `kind`, `options`, `id` are used where there.
-    `columns` maps these names to yours. `model` is asked where rules are unsure. Raises DataError for rows that cannot be read,
-    UsageError for columns that are not there.
+    `columns` maps these names to yours. `model` (a name with its `base_url`, NAME@URL, or one of this machine) is asked where
+    rules are unsure; `api_key_env` names the variable of its key. Raises DataError for rows that cannot be read, UsageError for
+    columns that are not there.
     """
     summary = Summary()
     with boundary():
         verdicts = judged(
-            _read(rows),
+            rows_of(rows),
             summary,
             name=judge,
             columns=columns or {},
             model=model,
             base_url=base_url,
+            api_key_env=api_key_env,
             store=Path(store),
             purse=Purse(cap_usd, price),
         )
@@ -224,6 +224,7 @@ def evaluate(
     judge: str = "cascade",
     judge_model: str | None = None,
     dtype: Literal["auto", "float32", "bfloat16"] = "auto",
+    api_key_env: str | None = None,
     cap_usd: float | None = None,
     price: Price | None = None,
     runs: str | Path = "runs",
@@ -253,6 +254,7 @@ def evaluate(
         dtype=dtype,
         few_shot=few_shot,
         columns=columns or {},
+        api_key_env=api_key_env,
         purse=Purse(cap_usd, price),
     )
     with boundary():
@@ -260,50 +262,11 @@ def evaluate(
         return Result(list(done.rows()), plain_measures(done, wanted))
 
 
-def _read(rows: Rows) -> Iterable[Mapping[str, object]]:
-    if isinstance(rows, str | Path):
-        return read_rows(Path(rows))
-    if hasattr(rows, "iterrows"):  # frames are known by what they can, since their packages need not be here
-        return _of_frame(rows)
-    if hasattr(rows, "iter_rows"):
-        return _named(rows.iter_rows(named=True))
-    return _named(rows.to_pylist() if hasattr(rows, "to_pylist") else rows)
-
-
-def _named(rows: object) -> Iterator[Mapping[str, object]]:
-    """Yield rows as mappings; a text is a question. Raises UsageError where these are no rows, DataError where one is none."""
-    if isinstance(rows, Mapping) or not isinstance(rows, Iterable):
-        raise UsageError(
-            f"rows are a file, a DataFrame, or a list of dicts, and this is a {type(rows).__name__}{_keys(rows)}: write `[row]` "
-            f"for one row, `pandas.DataFrame(columns)` for columns, `data['train']` for a split"
-        )
-    return _each(rows)
-
-
-def _keys(rows: object) -> str:
-    keys = [f"`{one_line(str(key), 40)}`" for key in islice(rows, 5)] if isinstance(rows, Mapping) else []
-    return f" of {', '.join(keys)}" if keys else ""
-
-
-def _each(rows: Iterable[object]) -> Iterator[Mapping[str, object]]:
-    for n, row in enumerate(rows, 1):
-        if not isinstance(row, str | Mapping):
-            raise DataError(f"row {n} is no dict and no text but a {type(row).__name__}; name its fields in a dict")
-        yield {"question": row} if isinstance(row, str) else row
-
-
-def _of_frame(frame: Any) -> list[Row]:
-    """Return a DataFrame's rows; what is missing there (NaN, NaT) is None."""
-    given = frame.astype(object)
-    rows: list[Row] = given.where(given.notna(), None).to_dict("records")
-    return rows
-
-
 def _file(rows: Rows, path: Path) -> Path:
     """Return the file itself, or rows written into `path`: a search reads them more than once."""
     if isinstance(rows, str | Path):
         return Path(rows)
-    write_lines(({str(name): _value(value) for name, value in row.items()} for row in _read(rows)), path)
+    write_lines(({str(name): _value(value) for name, value in row.items()} for row in rows_of(rows)), path)
     return path
 
 

@@ -82,7 +82,7 @@ def test_lessons_are_what_the_student_of_the_round_learned_from(tmp_path: Path) 
     stages["gate"] = holding(*LESSONS[:2])
     stages |= {"gate 3": holding(*LESSONS), "gate 12": holding(LESSONS[0])}
     assert [exported(n) for n in (1, 2, 3, 4, 12, None)] == [2, 2, 5, 5, 1, 1]
-    with pytest.raises(UsageError, match="there is no round 13; this run .or arm. has come to round 12"):
+    with pytest.raises(UsageError, match=r"there is no round 13; this run .or arm. has come to round 12"):
         exported(13)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import orcamath as om
 from commanding import call
 from orcamath.testing import MisbehavingServer, serve
 from orcamath.testing.server import Call
@@ -34,10 +35,11 @@ COMMANDS = (
     ("ask", "{model}", "2 + 2?", "--base-url", "{url}"),
     ("evaluate", "{model}@{url}", "--on", "mine=rows.jsonl"),
     ("judge", "rows.jsonl", "--judge", "model", "--model", "{model}", "--base-url", "{url}"),
+    ("judge", "rows.jsonl", "--judge", "model", "--model", "{model}@{url}"),
 )
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=lambda words: f"{words[0]} {len(words)}")
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_the_key_is_sent_that_is_in_the_variable_named(words: tuple[str, ...], server: MisbehavingServer) -> None:
     line = [word.format(model="m", url=server.base_url) for word in words]
     call(*line)  # without a key
@@ -81,3 +83,11 @@ def test_one_key_goes_to_one_host(server: MisbehavingServer) -> None:
 def test_a_key_written_out_in_the_place_of_its_name_is_refused(server: MisbehavingServer) -> None:
     done = call("ask", f"m@{server.base_url}", "2 + 2?", "--api-key-env", "sk-" + "abc-123")
     assert (done.code, "name of an environment variable" in done.err, "sk-abc" in done.err) == (2, True, False)
+
+
+def test_the_key_is_sent_from_python_too(server: MisbehavingServer) -> None:
+    rows = [json.loads(Path("rows.jsonl").read_text())]
+    judged = om.judge(rows, judge="model", model=f"m@{server.base_url}", api_key_env=NAME, price=(0, 0))
+    assert [r["outcome"] for r in judged.records] == ["agrees"]
+    measured = om.evaluate(f"m@{server.base_url}", "mine=rows.jsonl", api_key_env=NAME, price=(0, 0))
+    assert [r["outcome"] for r in measured.records] == ["agrees"]

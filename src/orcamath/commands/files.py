@@ -7,7 +7,7 @@ from pathlib import Path
 
 from orcamath.assemble import Assembled
 from orcamath.commands.ending import from_options
-from orcamath.commands.models import with_key
+from orcamath.commands.models import address_of, with_key
 from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.contamination.check import Searched, check_files
 from orcamath.contamination.search import SearchSettings
@@ -104,9 +104,11 @@ def judged(
 ) -> Iterator[JudgedRow]:
     """Yield a verdict for every row, adding each to `summary`; its calls of the model are counted, booked and remembered.
 
-    `model` is asked where rules are unsure: behind `base_url` (its key in the variable `api_key_env`), or on this machine. Raises
-    DataError where there is no row.
+    `model` is asked where rules are unsure: behind `base_url` or as NAME@URL (its key in the variable `api_key_env`), or on this
+    machine. Raises DataError where there is no row.
     """
+    if model is not None:
+        model, base_url = address_of(model, base_url)
     if base_url is not None and model is None:
         raise UsageError(
             f"`{base_url}` is where a model is served, and none is named: --model NAME, or leave --base-url out"

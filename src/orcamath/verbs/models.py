@@ -31,7 +31,10 @@ def evaluate(
     verifier: Annotated[str | None, typer.Option(help="Model that scores the samples: adds verifier@k.")] = None,
     compare: Annotated[str | None, typer.Option(help="A second model: paired difference on the same problems.")] = None,
     judge: Annotated[str, typer.Option(help="rules, cascade, model, or your own .py file.")] = "cascade",
-    judge_model: Annotated[str | None, typer.Option(help="Model asked where rules are unsure.")] = None,
+    judge_model: Annotated[
+        str | None,
+        typer.Option(help="Model asked where rules are unsure: NAME@URL, or one of this machine."),
+    ] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1)] = 512,
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16"],
@@ -159,7 +162,12 @@ def judge(
         str, typer.Option("--judge", help="rules, cascade, model, or the path of your own .py file.")
     ] = "cascade",
     column: Annotated[list[str] | None, typer.Option(metavar="OURS=YOURS", help="Names of your columns.")] = None,
-    model: Annotated[str | None, typer.Option(help="Model asked where rules are unsure.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Model asked where rules are unsure: a name with --base-url, NAME@URL, or one of this machine."
+        ),
+    ] = None,
     base_url: Annotated[str | None, typer.Option(help="The model's OpenAI-compatible endpoint.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write one verdict a row here, as JSON lines.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite what an earlier `--out` wrote.")] = False,
