@@ -23,7 +23,7 @@ function board(b, { first, second, side }) {
   const verdict = b.better ? "better" : b.worse ? "worse" : "no difference is shown";
   const tab = (which, words) => el("button", { type: "button", "aria-pressed": String(which === side), onclick: () => { location.hash = link("compare", { first, second, side: which }); } }, words);
   return el("section", {},
-    el("h2", {}, `${b.benchmark}: ${count(b.n)} problems that both answered`),
+    el("h2", {}, `${b.benchmark}: ${count(b.n)} problems that both answered${b.families < b.n ? `, of ${count(b.families)} families` : ""}`),
     el("dl", { class: "figures" },
       figure("first right", `${count(b.first_right)}, ${percent(b.first_right / b.n)} %`), figure("second right", `${count(b.second_right)}, ${percent(b.second_right / b.n)} %`),
       figure("difference, points [95 %, paired]", interval(b.difference, true)), figure("McNemar’s p", b.p < 0.001 ? "< 0.001" : b.p.toFixed(3)), figure("verdict", verdict)),
