@@ -14,6 +14,7 @@ from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import Reading, decimals, near, reading_of
 from orcamath.answers.relations import in_symbols
+from orcamath.answers.science import SAYS, chemical, compared
 from orcamath.answers.units import Demand, asked
 from orcamath.answers.wording import choice_of, gives_up, letter, listed, same_text, without_letter
 from orcamath.answers.writing import meanings
@@ -58,13 +59,18 @@ def _same(kind: AnswerKind, a: str, b: str, question: str, options: tuple[str, .
                 return None if hundredfold and asked(question).percent else False
     elif a == b:
         return bool(a) or None
+    if kind in ("number", "text", "expression") and (said := compared(a, b)) is not None:
+        return SAYS[said]
     if kind == "number":
         return _same_number(a, b, question)
     if kind == "set":
         return _same_set(a, b, question)
     if kind == "choice":
         return _same_choice(a, b, options or listed(question))
-    return same_form(a, b) if kind == "expression" else same_text(a, b, question)
+    if kind == "expression":
+        return same_form(a, b)
+    said_alike = same_text(a, b, question)
+    return True if said_alike is False and chemical(a) == chemical(b) != "" else said_alike
 
 
 def likely(kind: AnswerKind, a: str, b: str, question: str = "") -> bool:

@@ -12,6 +12,7 @@ from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import calculation
 from orcamath.answers.relations import formula, in_symbols
+from orcamath.answers.science import unit_end
 from orcamath.answers.stated import OWN_WORDS, breaks_off, claims, no_result, rules_out
 from orcamath.answers.units import measure
 from orcamath.answers.wording import gives_up, letter
@@ -112,7 +113,8 @@ def _number(text: str, found: Stretch, segment: str, question: str) -> Answer:
     if choice is None:
         plan = sentence and bool(ITEM.match(text[text.rstrip().rfind("\n") + 1 :]))
         return Answer(segment, found.how, gives_up(segment), segment, found.at, open=plan, stated=False)
-    said = _unspaced(segment[choice.quantity.start : measure(segment, choice.quantity)[2]].strip())
+    end = max(measure(segment, choice.quantity)[2], unit_end(segment, choice.quantity.end))
+    said = _unspaced(segment[choice.quantity.start : end].strip())
     stated = not sentence or (claims(segment, choice, question) and not breaks_off(text))
     return Answer(
         said,

@@ -6,6 +6,7 @@ from orcamath.answers.latex import plain
 from orcamath.answers.number_words import stands_for
 from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.relations import in_symbols, names, relation
+from orcamath.answers.science import measure_of
 from orcamath.answers.units import measure
 from orcamath.answers.wording import gives_up
 from orcamath.answers.writing import in_points
@@ -23,6 +24,8 @@ def kind_of(answer: str, options: tuple[str, ...] = (), question: str = "") -> A
         return "choice"
     answer = in_points(answer, question)
     if exact(answer.strip().lstrip("-$ ")) is not None:
+        return "number"
+    if (measured := measure_of(answer)) is not None and not measured.plain:
         return "number"
     text = plain(answer)
     if gives_up(text):

@@ -12,6 +12,7 @@ from typing import NamedTuple, get_args
 from orcamath.answers import Answer, final_answer, find_answer, kind_of, likely, quantities, same
 from orcamath.answers.compare import MAX_QUESTION
 from orcamath.answers.latex import plain
+from orcamath.answers.science import SAYS, compared
 from orcamath.answers.stated import CONCLUDES, breaks_off, mentions, restates, rules_out
 from orcamath.answers.writing import decimal_comma, in_points, writes_comma
 from orcamath.ports import Comparison, Finding, Judge
@@ -19,7 +20,7 @@ from orcamath.records import AnswerKind, Outcome
 
 __all__ = ["RulesJudge", "Ruling", "make", "rule", "short_reference"]
 
-RULES_VERSION = 7
+RULES_VERSION = 8
 """Raised whenever a verdict can change: it is part of what a sealed stage is called."""
 
 _LOSS = re.compile(r"\b(?:loss|lost|loses?|below|owes?|owed|debt|deficit|drop(?:s|ped)?|decreased?)\b", re.IGNORECASE)
@@ -89,7 +90,7 @@ def rule(comparison: Comparison) -> Ruling:
     if not comparison.finished and answer.how == "sentence":
         return Ruling(False, False, "cut_off", answer.text)
     # `same` reads a comma itself: pointed twice, `2,375` would be 2375 as well
-    verdict = same(kind, answer.text, written, comparison.question, comparison.options)
+    verdict = _verdict(kind, answer, written, reference, comparison)
     if answer.open:
         return Ruling(False, False, "no_result", answer.text)
     if answer.rival and same(kind, answer.rival, written, comparison.question, comparison.options) is not verdict:
@@ -101,6 +102,15 @@ def rule(comparison: Comparison) -> Ruling:
         reason = "unclear_value" if kind == "number" else "unclear_form"
         return Ruling(None, guess, reason, answer.text, answer.raw)
     return _differs(answer, kind, reference, comparison)
+
+
+def _verdict(kind: AnswerKind, answer: Answer, written: str, reference: str, comparison: Comparison) -> bool | None:
+    """Hold what was found against the yardstick; where this is a measure, the whole stretch, for a unit that stands behind."""
+    if kind in ("number", "text", "expression"):
+        stretch = _pointed(answer.raw or answer.segment, "number", comparison.question)
+        if (said := compared(stretch, reference, answer.text)) is not None:
+            return SAYS[said]
+    return same(kind, answer.text, written, comparison.question, comparison.options)
 
 
 def _agrees(answer: Answer, comparison: Comparison) -> Ruling:

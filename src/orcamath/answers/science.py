@@ -1,0 +1,218 @@
+"""Measures of science: a number, powers of ten and all, with a unit of the SI or one that is kept beside it.
+
+In: short answers as they are written (`10.2 kJ`, `0.77 mol L^-1`, `2.47 x 10^23`). Out: their value in base units, and whether
+two say the same. Factors are exact: those that define the units (The International System of Units, 9th edition, tables 2 to 8).
+A unit that is not known makes no measure, so words behind a number (`12 apples`) are left to the other rules.
+"""
+
+from fractions import Fraction
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from orcamath.answers.latex import plain
+from orcamath.answers.numbers import quantities
+
+__all__ = ["SAYS", "Measure", "chemical", "compared", "measure_of", "measures_in", "unit_end"]
+
+Verdict = Literal["agrees", "disagrees", "doubt"]
+SAYS: dict[Verdict, bool | None] = {"agrees": True, "disagrees": False, "doubt": None}
+NEAR = Fraction(1, 100)
+"""Relative difference up to which two measures may be one, rounded: figures that count are not told in words."""
+_PREFIXES = {
+    "": 0,
+    "p": -12,
+    "n": -9,
+    "u": -6,
+    "µ": -6,
+    "μ": -6,
+    "m": -3,
+    "c": -2,
+    "d": -1,
+    "h": 2,
+    "k": 3,
+    "M": 6,
+    "G": 9,
+}
+_NAMED = {"nano": -9, "micro": -6, "milli": -3, "centi": -2, "deci": -1, "kilo": 3, "mega": 6, "giga": 9, "": 0}
+# symbol, name, factor, exponents of metre, kilogram, second, ampere, kelvin, mole
+_BASES: list[tuple[str, str, str, tuple[int, ...]]] = [
+    ("m", "meter metre", "1", (1, 0, 0, 0, 0, 0)),
+    ("g", "gram", "1/1000", (0, 1, 0, 0, 0, 0)),
+    ("s", "second", "1", (0, 0, 1, 0, 0, 0)),
+    ("A", "ampere amp", "1", (0, 0, 0, 1, 0, 0)),
+    ("K", "kelvin", "1", (0, 0, 0, 0, 1, 0)),
+    ("mol", "mole", "1", (0, 0, 0, 0, 0, 1)),
+    ("L", "liter litre", "1/1000", (3, 0, 0, 0, 0, 0)),
+    ("l", "", "1/1000", (3, 0, 0, 0, 0, 0)),
+    ("M", "molar", "1000", (-3, 0, 0, 0, 0, 1)),
+    ("J", "joule", "1", (2, 1, -2, 0, 0, 0)),
+    ("cal", "calorie", "4.184", (2, 1, -2, 0, 0, 0)),
+    ("eV", "electronvolt", "1.602176634e-19", (2, 1, -2, 0, 0, 0)),
+    ("N", "newton", "1", (1, 1, -2, 0, 0, 0)),
+    ("W", "watt", "1", (2, 1, -3, 0, 0, 0)),
+    ("Pa", "pascal", "1", (-1, 1, -2, 0, 0, 0)),
+    ("bar", "bar", "100000", (-1, 1, -2, 0, 0, 0)),
+    ("Hz", "hertz", "1", (0, 0, -1, 0, 0, 0)),
+    ("V", "volt", "1", (2, 1, -3, -1, 0, 0)),
+    ("C", "coulomb", "1", (0, 0, 1, 1, 0, 0)),
+    ("F", "farad", "1", (-2, -1, 4, 2, 0, 0)),
+    ("Ω", "ohm", "1", (2, 1, -3, -2, 0, 0)),
+    ("T", "tesla", "1", (0, 1, -2, -1, 0, 0)),
+]
+_ALONE: list[tuple[str, str, tuple[int, ...]]] = [
+    ("min minute minutes", "60", (0, 0, 1, 0, 0, 0)),
+    ("h hr hour hours", "3600", (0, 0, 1, 0, 0, 0)),
+    ("atm atmosphere atmospheres", "101325", (-1, 1, -2, 0, 0, 0)),
+    ("mmHg torr Torr", "101325/760", (-1, 1, -2, 0, 0, 0)),
+    ("°C ℃", "1", (0, 0, 0, 0, 1, 0, 1)),  # from another zero: never compared with kelvins
+    ("°F ℉", "1", (0, 0, 0, 0, 1, 0, 2)),
+]
+
+
+class Measure(NamedTuple):
+    """A number, and what it is in base units."""
+
+    number: Fraction
+    """As written: 10.2 of `10.2 kJ`."""
+    value: Fraction
+    """In base units: 10200."""
+    unit: tuple[int, ...] | None
+    """Their exponents; None where no unit is written."""
+    plain: bool
+    """Written without a power of ten."""
+
+    @property
+    def bare(self) -> bool:
+        """Whether it is a number like any other, which the other rules read."""
+        return self.unit is None and self.plain
+
+
+def _table() -> dict[str, tuple[Fraction, tuple[int, ...]]]:
+    found: dict[str, tuple[Fraction, tuple[int, ...]]] = {}
+    for symbol, names, factor, unit in _BASES:
+        for prefix, power in _PREFIXES.items():
+            found.setdefault(prefix + symbol, (Fraction(factor) * Fraction(10) ** power, unit))
+        for prefix, power in _NAMED.items():
+            for name in names.split():
+                size = Fraction(factor) * Fraction(10) ** power
+                found |= {prefix + name: (size, unit), f"{prefix}{name}s": (size, unit)}
+    return found | {name: (Fraction(factor), unit) for names, factor, unit in _ALONE for name in names.split()}
+
+
+_UNITS = _table()
+
+
+@lru_cache(maxsize=8192)
+def measure_of(text: str) -> Measure | None:
+    """Read a text that is one measure and nothing else; None where it is anything more, or has no number."""
+    found = measures_in(text)
+    return found[0][0] if len(found) == 1 and found[0][1].strip() == plain(text).strip(" .") else None
+
+
+def measures_in(text: str) -> list[tuple[Measure, str]]:
+    """Return every measure of a text, in order, with the stretch that it stands in."""
+    text, found, end = plain(text), [], 0
+    for number in quantities(text):
+        if number.start < end or number.form not in ("number", "fraction"):
+            continue  # the `-1` of `mol L^-1`; a word
+        factor, unit, end = _unit(text, number.end)
+        usual = "^" not in number.text and "e" not in number.text.lower()
+        found.append((Measure(number.value, number.value * factor, unit, usual), text[number.start : end]))
+    return found
+
+
+def compared(answer: str, reference: str, number: str = "") -> Verdict | None:
+    """Hold an answer against a yardstick that has a unit or a power of ten; None where the other rules are to decide.
+
+    `answer` may be a sentence: `number` is what was taken out of it, and several measures that belong together (`3 h 20 min`)
+    are left to the others.
+    """
+    right = None if reference.isdigit() else measure_of(reference)
+    left = None if right is None or right.bare else _meant(answer, number)
+    if right is None or left is None:
+        return None
+    if left.unit is None or right.unit is None:  # the unit was left out, or added
+        return _held(left.number, right.number) if not (left.plain and right.plain) else None
+    return _held(left.value, right.value) if left.unit == right.unit else "doubt"
+
+
+def _meant(answer: str, number: str) -> Measure | None:
+    """Return the measure of a stretch that was taken for its answer; None for a number like any other, and for several."""
+    said = [(m, stretch) for m, stretch in measures_in(answer)]
+    if len(said) > 1:
+        first = number.replace("$", "").split(" ")[0]
+        said = (
+            [(m, stretch) for m, stretch in said if first and stretch.startswith(first)]
+            if len(measures_in(number)) < 2
+            else []
+        )
+    return None if not said or said[-1][0].bare else said[-1][0]
+
+
+def _held(left: Fraction, right: Fraction) -> Verdict:
+    if left == right:
+        return "agrees"
+    return "doubt" if abs(left - right) <= NEAR * abs(right) else "disagrees"
+
+
+def unit_end(text: str, at: int) -> int:
+    """Return where the unit behind a number ends, or `at` where there is none."""
+    end = _unit(text, at)[2]
+    return at if text[end : end + 1].isalnum() else end
+
+
+def chemical(text: str) -> str:
+    """Return a formula's letters and digits, however they are raised, lowered or set: `CaCO₃`, `\\mathrm{CaCO_3}` → `CaCO3`."""
+    return plain(text.translate(_LOWERED)).translate(_SET)
+
+
+_LOWERED = {0x2080 + i: str(i) for i in range(10)}
+_SET = str.maketrans("", "", "$_{} ")
+
+
+def _unit(text: str, at: int) -> tuple[Fraction, tuple[int, ...] | None, int]:
+    """Return factor, exponents and end of the unit behind a number; none where a word of it is not known."""
+    factor, end, grouped = Fraction(1), at, False
+    total: tuple[int, ...] = (0,) * 7
+    while (piece := _piece(text, end)) is not None and (known := _UNITS.get(piece.name)) is not None:
+        below = grouped or "/" in piece.before
+        grouped = (grouped or (below and "(" in piece.before)) and text[piece.end : piece.end + 1] != ")"
+        power = -piece.power if below else piece.power
+        factor *= known[0] ** power
+        total = tuple(a + power * b for a, b in zip(total, (*known[1], 0)[:7], strict=True))
+        end = piece.end + (text[piece.end : piece.end + 1] == ")" and "(" in text[at : piece.end])
+    if text[end : end + 1] in ("'", "’"):  # `5 A's`
+        return Fraction(1), None, at
+    return factor, (total if end > at else None), end
+
+
+class _Piece(NamedTuple):
+    before: str
+    """What stands between it and what is before: blanks, a stroke, a bracket."""
+    name: str
+    power: int
+    end: int
+
+
+def _piece(text: str, at: int) -> _Piece | None:
+    """Read one unit of a product, with its power: `/mol`, ` L^(-1)`, `cm3`; None where no letter follows."""
+    start = at + _run(text[at:], " /*·(")
+    stop = start
+    while stop < len(text) and (text[stop].isalpha() or text[stop] == "°"):
+        stop += 1
+    if stop == start:
+        return None
+    opened = _run(text[stop:], "^({")
+    raised = text[stop + opened :]
+    digits = raised[1:] if raised[:1] == "-" else raised
+    if not digits[:1].isdigit() or digits[1:2].isdigit():
+        return _Piece(text[at:start], text[start:stop], 1, stop)
+    end = len(text) - len(digits) + 1
+    end += _run(text[end:], ")}") if opened > 1 else 0
+    power = int(digits[0]) * (-1 if raised[:1] == "-" else 1)
+    return _Piece(text[at:start], text[start:stop], power, end)
+
+
+def _run(text: str, signs: str) -> int:
+    """Count how many of these signs a text begins with."""
+    return len(text) - len(text.lstrip(signs))

@@ -1,0 +1,104 @@
+"""Measures of science: units that convert, powers of ten, formulas; a doubt where two cannot be held against each other."""
+
+from fractions import Fraction
+
+import pytest
+
+from orcamath.answers import final_answer, kind_of, same
+from orcamath.answers.science import measure_of, unit_end
+from orcamath.judges.rules import rule
+from orcamath.ports import Comparison
+
+ALIKE = [
+    ("10.2 kJ", "10200 J"),
+    ("0.376 mol", "376 mmol"),
+    ("0.77 mol/L", "0.77 mol L^-1"),
+    ("0.77 mol/L", "0.77 mol L⁻¹"),
+    ("0.77 mol/L", "0.77 M"),
+    ("2 kW", "2000 W"),
+    ("72 km/h", "20 m/s"),
+    ("1 atm", "101.325 kPa"),
+    ("500 nm", "5.0e-7 m"),
+    ("1.84 g/cm3", "1.84 g/mL"),
+    ("1.84 g/cm3", "1840 kg/m^3"),
+    ("8.314 J/(mol·K)", "8.314 J mol^-1 K^-1"),
+    ("500 mL", "0.5 liters"),
+    ("2 g", "2000 milligrams"),
+    ("2.47 x 10^23", "2.47 × 10^23"),
+    ("2.47 x 10^23", "2.47e23"),
+    ("1.0e-14", "1.0 x 10^-14"),
+    ("1.0e-14", "10^{-14}"),
+    ("1.0e-14", "10⁻¹⁴"),
+    ("3.2e-4", "0.00032"),
+    ("6.02e23", "6.02e23 molecules"),
+    ("CaCO3", "CaCO₃"),
+    ("H2O", "$\\mathrm{H_2O}$"),
+    ("5 hours", "300 minutes"),
+    ("25 °C", "25 °C"),
+]
+OTHER = [
+    ("10.2 kJ", "12 kJ"),
+    ("10.2 kJ", "10.2 J"),
+    ("2.47 x 10^23", "2.47 x 10^22"),
+    ("5 m", "5 cm"),
+    ("H2O", "H2O2"),
+]
+DOUBT = [("298 K", "25 °C"), ("30.03 g", "30 g"), ("5 J", "5 W"), ("77 °F", "25 °C")]
+
+
+def judged(gold: str, said: str) -> bool | None:
+    return rule(Comparison("What is it?", gold, f"We work it out.\n#### {said}", kind_of(gold))).agrees
+
+
+@pytest.mark.parametrize(("gold", "said"), ALIKE)
+def test_what_is_the_same_measure_agrees(gold: str, said: str) -> None:
+    assert judged(gold, said) is True
+    if kind_of(gold) == "number":
+        assert judged(said, gold) in (True, None)
+
+
+@pytest.mark.parametrize(("gold", "said"), OTHER)
+def test_another_measure_disagrees(gold: str, said: str) -> None:
+    assert judged(gold, said) is False
+
+
+@pytest.mark.parametrize(("gold", "said"), DOUBT)
+def test_measures_that_cannot_be_held_against_each_other_are_a_doubt(gold: str, said: str) -> None:
+    assert judged(gold, said) is None
+
+
+def test_a_solution_s_answer_keeps_its_unit_so_that_a_teacher_is_held_against_gold() -> None:
+    assert final_answer("n = 22 g / 58.5 g/mol\n#### 376 mmol") == "376 mmol"
+    assert same("number", "376 mmol", "0.376 mol") is True
+    assert same("number", "376 mmol", "0.5 mol") is False
+    assert [final_answer(f"#### {x}") for x in ("18", "18 apples", "$18", "5 A's")] == ["18", "18", "$18", "5"]
+
+
+def test_of_several_measures_the_one_that_is_the_answer_is_taken() -> None:
+    response = "#### 41 g / (58.44 g/mol) = 0.702 mol"
+    assert rule(Comparison("How much is it in mol?", "702 mmol", response, "number")).agrees is True
+    assert (
+        rule(Comparison("How long does it take?", "200 min", "It takes 3 h 20 min.\n#### 3 h 20 min", "number")).agrees
+        is not False
+    )
+
+
+def test_measures_are_read_exactly_and_words_are_none() -> None:
+    found = measure_of("1.5 mmol/L")
+    assert found is not None
+    assert (found.number, found.value) == (Fraction(3, 2), Fraction(3, 2))  # mmol/L are mol/m³
+    assert measure_of("12 apples") is None
+    assert measure_of("3 h 20 min") is None
+    assert measure_of("no number") is None
+    assert unit_end("5 kJ of heat", 1) == 4
+    assert unit_end("5 kJoules", 1) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "^", "5 /", "5 (", "5 m^", "5 m^(-", "10^", "5 ·", "5 °", "5 m/(s", "9" * 400 + " kJ", "5 " + "m " * 500],
+)
+def test_broken_measures_raise_nothing(text: str) -> None:
+    measure_of(text)
+    same("number", text, "5 kJ")
+    same("number", "5 kJ", text or "x")
