@@ -122,3 +122,17 @@ def test_nothing_doubtful_asks_nothing(tmp_path: Path) -> None:
     made = store.stage("reask", 1, ways, [], lambda out: reask(out, ways, practised, practised, remembered))
     assert teacher.asked == 0
     assert list(made.read(Exercise)) == [exercise("p")]
+
+
+def test_a_reference_that_gives_up_may_be_reached_again(tmp_path: Path) -> None:
+    held = exercise("p").model_copy(update={"reference": "not enough information", "answer_kind": "text"})
+    said = [Attempt.make("p", d, f"so {d}\n#### Ann", "student", token_ids=None, finish_reason="stop") for d in range(2)]
+    verdicts = [Verdict(attempt_id=a.id, problem_id="p", outcome="disagrees", by="rules") for a in said]
+    store, teacher = Store(tmp_path), Teacher({"Question p": ["unknown", "unknown", "Ann"]})
+    practised = store.stage(
+        "practice", 1, None, [], writing({"exercises": [held], "attempts": said, "verdicts": verdicts})
+    )
+    ways = ReaskSettings(solutions=3)
+    remembered = Remembered(teacher, Ledger(tmp_path / "ledger"))
+    made = store.stage("reask", 1, ways, [], lambda out: reask(out, ways, practised, practised, remembered))
+    assert made.facts["reasked"] == {"teacher_was_right": 1}

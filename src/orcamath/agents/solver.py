@@ -77,11 +77,12 @@ class Solver:
             return failed(item.id, words, reply)
         problem, text = item.problem, _one_solution(words.text)
         short = final_answer(text, problem.answer_kind, problem.question, problem.options, stated=True)
-        if short is None or (problem.answer_kind == "number" and not quantities(short)):
+        given_up = short is not None and gives_up(short) and not _may_give_up(problem)
+        if short is None or given_up or (problem.answer_kind == "number" and not quantities(short)):
             rejected = failed(item.id, words, reply)
             if rejected.reason != "refused":
-                reason = "unsolvable" if gives_up(text[-MAX_LAST_LINE:].rpartition("####")[2]) else "no_final_answer"
-                rejected = rejected.model_copy(update={"reason": reason})
+                given_up = given_up or gives_up(text[-MAX_LAST_LINE:].rpartition("####")[2])
+                rejected = rejected.model_copy(update={"reason": "unsolvable" if given_up else "no_final_answer"})
             return rejected
         return [Solution(text, short, item.draw)]
 
@@ -98,6 +99,11 @@ _ONWARD = pattern(
     ("\n<problem>", "\nNext problem:", "\n Question 2:"),
     ("The question is:", "\nThe problem is easy."),
 )
+
+
+def _may_give_up(problem: Problem) -> bool:
+    """Whether `cannot be determined` can be right: it is the known answer, or one of the choices."""
+    return any(map(gives_up, (problem.answer or "", *problem.options)))
 
 
 def _one_solution(text: str) -> str:

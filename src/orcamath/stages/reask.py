@@ -113,6 +113,7 @@ def _problem(exercise: Exercise) -> Problem:
         question=exercise.question,
         origin="reask",
         source="reask",
+        answer=exercise.reference,
         answer_kind=exercise.answer_kind,
         options=exercise.options,
     )
