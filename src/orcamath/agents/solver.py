@@ -1,6 +1,7 @@
 """Solver: the teacher's worked solution to a problem and the short answer it ends in (paper, section 2.4)."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple, Self
 
 from pydantic import NonNegativeFloat, PositiveInt, model_validator
@@ -8,6 +9,7 @@ from pydantic import NonNegativeFloat, PositiveInt, model_validator
 from orcamath.agents.driver import CallSettings, TopP
 from orcamath.agents.replies import failed, said
 from orcamath.answers import final_answer, quantities
+from orcamath.answers.locate import answer_lines
 from orcamath.answers.wording import gives_up
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block
@@ -75,7 +77,8 @@ class Solver:
         words = said(reply)
         if words.cut_off or not words.text:
             return failed(item.id, words, reply)
-        problem, text = item.problem, _one_solution(words.text)
+        problem = item.problem
+        text = _one_solution(words.text, problem)
         short = final_answer(text, problem.answer_kind, problem.question, problem.options, stated=True)
         given_up = short is not None and gives_up(short) and not _may_give_up(problem)
         if short is None or given_up or (problem.answer_kind == "number" and not quantities(short)):
@@ -93,11 +96,14 @@ def make(settings: SolverSettings) -> Solver:
 
 
 MAX_LAST_LINE = 200
+MAX_LINES = 50
+"""So many `####` lines are looked at for the first one that states an answer."""
 _ONWARD = pattern(
-    r"\n\s*(?:<problem>|(?:next |new )?(?:question|problem|example|exercise|task)\b[^\n]{0,20}:|Q:)",
+    r"\n\s*(?:<problem>|(?:next |new )?(?:question|problem|example|exercise|task)\b"
+    r"(?: ?[#(]?[0-9]{1,3}\)?)?(?: \([^()\n]{0,20}\))?:|Q:)",
     "begins the next problem of a series",
-    ("\n<problem>", "\nNext problem:", "\n Question 2:"),
-    ("The question is:", "\nThe problem is easy."),
+    ("\n<problem>", "\nNext problem:", "\n Question 2:", "\nProblem 2 (harder):"),
+    ("The question is:", "\nThe problem is easy.", "\nExercise books: 10", "\nProblem 1 is done, so: 22"),
 )
 
 
@@ -106,8 +112,18 @@ def _may_give_up(problem: Problem) -> bool:
     return any(map(gives_up, (problem.answer or "", *problem.options)))
 
 
-def _one_solution(text: str) -> str:
-    """Cut off what a model writes on after its answer: the next problem of a series, with a solution of its own."""
-    answered = text.find("####")
-    onward = _ONWARD.search(text, answered) if answered >= 0 else None
-    return text[: onward.start()].rstrip() if onward else text
+def _one_solution(text: str, problem: Problem) -> str:
+    """Cut off what a model writes on after its answer: the next problem of a series, with an answer of its own or to be had.
+
+    A `####` line that states none is the heading of a step.
+    """
+
+    def answers(piece: str) -> bool:
+        return final_answer(piece, problem.answer_kind, problem.question, problem.options, stated=True) is not None
+
+    lines = islice(answer_lines(text), MAX_LINES)
+    first = next((m.end() for m in lines if answers(m[0]) or _ONWARD.match(text, m.end())), None)
+    onward = None if first is None else _ONWARD.search(text, first)
+    if onward is None or not (text.endswith("?") or answers(text[onward.start() :])):
+        return text
+    return text[: onward.start()].rstrip()
