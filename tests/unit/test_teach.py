@@ -202,3 +202,34 @@ def test_what_makes_the_lessons_doubtful_as_a_whole_is_said_with_the_setting_tha
 
 def test_of_few_solutions_nothing_is_said_as_a_whole(tmp_path: Path) -> None:
     assert "warnings" not in taught(tmp_path, lambda _: "#### 4", problems=seven(4)).facts
+
+
+@pytest.mark.parametrize(
+    ("question", "reply", "answer", "kind"),
+    [
+        ("Ann has 3 pens and Bob has 4. Who has more?", "4 is more.\n#### Bob", "Bob", "text"),
+        ("Ann has 3 pens and Bob has 4. Who has more?", "4 is more.\nIt is \\boxed{\\text{Bob}}.", "Bob", "text"),
+        ("Ann and Bob have 35 pens, Ann 5 more. What has each?", "So 20 and 15.\n#### 20, 15", "20, 15", "set"),
+        (
+            "Ann has 20 pens and 15 cups. How many pens and how many cups has she?",
+            "#### 20 pens and 15 cups",
+            "20 pens and 15 cups",
+            "set",
+        ),
+        ("A pen costs x dollars. What do 2 pens and a $3 cup cost?", "#### 2x + 3", "2x + 3", "expression"),
+        ("Ann has 20 pens. How many has she?", "#### 20 pens, 4 a day", "20", "number"),
+        ("Ann has 20 pens. How many has she?", "20\n#### 20 pens", "20", "number"),
+        ("Ann has 20 pens. What has she?", "She has 20 of them.\nThe answer is 20.", "20", "number"),
+        ("Ann has 20 pens. How many has she?", "#### She has the same", None, ""),
+        ("Ann has 20 pens. What has she?", "#### Pens\nShe has what she has.", None, ""),
+    ],
+)
+def test_without_a_known_answer_the_solution_says_what_kind_its_answer_is_of(
+    tmp_path: Path, question: str, reply: str, answer: str | None, kind: str
+) -> None:
+    problem = Problem.make(question, "suggester_editor", "test")
+    lessons = list(
+        taught(tmp_path, lambda r: f"Way {r.draw}.\n{reply}", [problem], solutions=2, temperature=0.7).read(Lesson)
+    )
+    found = (answer, kind, "agreement")
+    assert [(x.final_answer, x.answer_kind, x.verified) for x in lessons] == ([] if answer is None else [found] * 2)

@@ -1,5 +1,6 @@
 """Solver: the teacher's worked solution to a problem and the short answer it ends in (paper, section 2.4)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple, Self
@@ -8,15 +9,16 @@ from pydantic import NonNegativeFloat, PositiveInt, model_validator
 
 from orcamath.agents.driver import CallSettings, TopP
 from orcamath.agents.replies import failed, said
-from orcamath.answers import final_answer, quantities
+from orcamath.agents.wellformed import ask_of
+from orcamath.answers import final_answer, find_answer, kind_of, quantities
 from orcamath.answers.locate import answer_lines
 from orcamath.answers.wording import gives_up
 from orcamath.ports import Reply, Request
 from orcamath.prompts import Prompt, block
-from orcamath.records import Problem, Rejected
+from orcamath.records import AnswerKind, Problem, Rejected
 from orcamath.text.patterns import pattern
 
-__all__ = ["Assignment", "Solution", "Solver", "SolverSettings", "make"]
+__all__ = ["Assignment", "Solution", "Solver", "SolverSettings", "answered", "make"]
 
 
 class SolverSettings(CallSettings):
@@ -56,6 +58,8 @@ class Solution(NamedTuple):
     text: str
     final_answer: str
     draw: int
+    kind: AnswerKind = "number"
+    """The problem's, or what kind the answer is of where none is known to the problem."""
 
 
 class Solver:
@@ -79,20 +83,28 @@ class Solver:
             return failed(item.id, words, reply)
         problem = item.problem
         text = _one_solution(words.text, problem)
-        short = final_answer(text, problem.answer_kind, problem.question, problem.options, stated=True)
+        kind = _kind(text, problem)
+        short = final_answer(text, kind, problem.question, problem.options, stated=True)
         given_up = short is not None and gives_up(short) and not _may_give_up(problem)
-        if short is None or given_up or (problem.answer_kind == "number" and not quantities(short)):
+        if short is None or given_up or (kind == "number" and not quantities(short)):
             rejected = failed(item.id, words, reply)
             if rejected.reason != "refused":
                 given_up = given_up or gives_up(text[-MAX_LAST_LINE:].rpartition("####")[2])
                 rejected = rejected.model_copy(update={"reason": "unsolvable" if given_up else "no_final_answer"})
             return rejected
-        return [Solution(text, short, item.draw)]
+        return [Solution(text, short, item.draw, kind)]
 
 
 def make(settings: SolverSettings) -> Solver:
     """Build the agent with its prompt."""
     return Solver(settings, settings.loaded())
+
+
+def answered(problem: Problem, solutions: Sequence[Solution]) -> Problem:
+    """Return a problem with the kind of answer that most of its solutions state."""
+    kinds = Counter(solution.kind for solution in solutions) or Counter([problem.answer_kind])
+    kind = kinds.most_common(1)[0][0]
+    return problem if kind == problem.answer_kind else problem.model_copy(update={"answer_kind": kind})
 
 
 MAX_LAST_LINE = 200
@@ -105,6 +117,29 @@ _ONWARD = pattern(
     ("\n<problem>", "\nNext problem:", "\n Question 2:", "\nProblem 2 (harder):"),
     ("The question is:", "\nThe problem is easy.", "\nExercise books: 10", "\nProblem 1 is done, so: 22"),
 )
+_HOW_MANY = pattern(
+    r"\bhow (?:many|much)\b",
+    "asks for a number; twice, for several",
+    ("How many pens", "and how much is left"),
+    ("How long", "how manyfold"),
+)
+
+
+def _kind(text: str, problem: Problem) -> AnswerKind:
+    """Tell what kind of answer a solution states; of a problem without a known one what stands behind the marker decides.
+
+    One number is a number, and so is a stretch whose other numbers are beside the point; words have to be all that is left.
+    """
+    kind, question = problem.answer_kind, problem.question
+    found = find_answer(text, "number", question) if problem.answer is None and kind == "number" else None
+    if found is None or found.how not in ("marker", "box"):
+        return kind
+    named, asked_for = kind_of(found.segment, question=question), len(list(_HOW_MANY.finditer(ask_of(question))))
+    if found.among:
+        return named if named in ("set", "expression") and (asked_for > 1 or not found.sure) else kind
+    if asked_for or "\n" in text[found.at :].strip():
+        return kind
+    return "text" if named == "choice" else named
 
 
 def _may_give_up(problem: Problem) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from orcamath.agents import solver as solvers
 from orcamath.agents.driver import came_through, fill, fold_replies
-from orcamath.agents.solver import Assignment, Solution
+from orcamath.agents.solver import Assignment, Solution, answered
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.stages.teach import GOES_UP, Held, RungFacts, TeachFacts, TeachSettings, choice, lessons_of, warnings_of
 from orcamath.store.artifacts import Artifact, Output
@@ -143,7 +143,7 @@ def _checked(
     problem: Problem, earlier: Sequence[str], solutions: Sequence[Solution], settings: TeachSettings
 ) -> list[Check]:
     """Check a rung's solutions: against a known answer by themselves, among each other with those of the rungs below."""
-    own = [s.final_answer for s in solutions]
+    own, problem = [s.final_answer for s in solutions], answered(problem, solutions)
     checks = verify(problem, own, settings.verify)
     if not earlier or any(check.against in ("gold", "hidden_number") for check in checks):
         return checks
