@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.ports import Reply, Request
 from orcamath.records import Lesson, Problem, Rejected
+from orcamath.stages.reask import ReaskSettings
 from orcamath.stages.teach import TeachSettings, teach
 from orcamath.store.artifacts import Artifact
 from orcamath.verify import VerifySettings
@@ -128,6 +130,15 @@ def test_several_solutions_at_temperature_0_are_an_error_that_says_what_to_do() 
         TeachSettings(solutions=2)
 
 
+def test_more_tries_at_temperature_0_are_an_error_where_they_are_asked_for() -> None:
+    for settings, more in ((TeachSettings, {}), (ReaskSettings, {"solutions": 1}), (AskSettings, {})):
+        with pytest.raises(ValidationError, match="set temperature, or leave out tries"):
+            settings.model_validate({"tries": 3, "temperature": 0, **more})
+    assert AskSettings(temperature=0).tries == 2, "its default is nobody's mistake"
+    again = AskSettings.model_validate(AskSettings(temperature=0).model_dump())
+    assert (again.tries, TeachSettings(tries=3, temperature=0.5).tries) == (2, 3)
+
+
 def test_a_repeated_try_takes_a_draw_that_no_other_solution_takes(tmp_path: Path) -> None:
     draws: list[int] = []
 
@@ -186,7 +197,7 @@ def seven(n: int = 8) -> tuple[Problem, ...]:
         ("#### 7", {}, 8, None),
         ("#### 4", {}, 8, "8 of 8 solutions do not reach .*`teach.verify.gold=drop`"),
         ("#### 4", {"verify": VerifySettings(gold="drop")}, 0, "another teacher helps"),
-        ("I think.", {}, 0, "8 of 8 solutions go no further, 8 as `no_final_answer`"),
+        ("I think.", {}, 0, "8 of 8 solutions go no further, 8 as `no_final_answer`.*`teach.temperature` above 0"),
         ("I think.", {"most_rejected": 1.0}, 0, None),
     ],
 )

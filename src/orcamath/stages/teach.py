@@ -243,7 +243,7 @@ def warnings_of(out: Output, settings: TeachSettings, held: Mapping[str, int]) -
         ((reason, most),) = reasons.most_common(1)
         yield (
             f"{reasons.total():,} of {n:,} solutions go no further, {most:,} as `{reason}`: see some in the report, then "
-            f"`teach.prompt`, `teach.max_new_tokens`, `teach.tries`"
+            f"`teach.prompt`, `teach.max_new_tokens`, or `teach.tries` with `teach.temperature` above 0"
         )
 
 
