@@ -104,10 +104,12 @@ def failed(item: str, words: Said, reply: Reply) -> Rejected:
 
 
 def _clean(text: str) -> str:
-    """One line of plain text: quotes, bold and list marks around it are dropped."""
+    """One line of plain text: quotes, bold and list marks around it are dropped, not those that part of it stands in."""
     text = _LISTED.sub("", " ".join(text.split()))
     for mark in ("**", "__", "`", '"', "“"):
         close = "”" if mark == "“" else mark
-        if len(text) > 2 * len(mark) and text.startswith(mark) and text.endswith(close):
-            text = text[len(mark) : -len(mark)].strip()
+        inside = text[len(mark) : -len(mark)]
+        pair = text.startswith(mark) and text.endswith(close) and mark not in inside and close not in inside
+        if pair and inside:
+            text = inside.strip()
     return text
