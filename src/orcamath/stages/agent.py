@@ -56,6 +56,10 @@ class _Signed:
         if made.answer is not None and made.answer == seed.answer:
             kept = {"answer_kind", "answer_from", "options"} - made.model_fields_set
             fields |= seed.model_dump(include=kept)
+        if fields["answer_from"] != "gold" and made.target is None:
+            fields["target"] = (
+                made.answer
+            )  # what only an agent knows is a number that it hid: lessons tell it by the target
         return Problem.make(
             made.question,
             self.name,
