@@ -153,7 +153,7 @@ def _iterate(
         verdicts = shop.stage(judge.of(number), recipe.judge, practised, shop.tools.judge(recipe))
     if recipe.reask is not None:
         teacher = shop.tools.chat(recipe.teacher)
-        practised = verdicts = shop.stage(reask.of(number), recipe.reask, practised, verdicts, teacher)
+        practised = verdicts = shop.stage(reask.of(number), recipe.reask, practised, verdicts, teacher, recipe.teach)
     rounds.append(Round(practised, verdicts))
     return _learn(number, step, shop, practised, verdicts, model, shop.tools.model_of(reference))
 

@@ -8,13 +8,16 @@ import pytest
 
 from orcamath.agents import wellformed
 from orcamath.agents.ask_me_anything import AskSettings
+from orcamath.agents.settings import AgentSettings
 from orcamath.answers import quantities
 from orcamath.classroom.grammar import parse_story, render
 from orcamath.classroom.growing import n_operations, stories
 from orcamath.classroom.solving import solve
 from orcamath.classroom.textbook import open_chat
+from orcamath.ports import Message, Reply, Request
 from orcamath.records import Problem, Rejected
 from orcamath.settings import ModelSettings
+from orcamath.stages.agent import invent
 from orcamath.stages.ask import ask
 from orcamath.stages.edit import EditSettings, edit
 from orcamath.store.artifacts import Artifact
@@ -180,3 +183,38 @@ def test_a_multiple_choice_seed_with_a_numeric_answer_will_do(tmp_path: Path, an
     made = bench.run(lambda out: ask(out, AskSettings(), seeds, bench.model(chat)))
     assert "<answer>\n7\n</answer>" in user_text(chat.asked[0])
     assert [(p.answer, p.answer_kind, p.options) for p in made.read(Problem)] == [("3", "number", ())]
+
+
+class Turned:
+    """An agent of the user's: says each seed in other words."""
+
+    name = "turned"
+
+    def __init__(self, **said: object) -> None:
+        self.said = said
+
+    def request(self, item: Problem, draw: int) -> Request:
+        return Request((Message("user", item.asked),), draw=draw)
+
+    def parse(self, reply: Reply, item: Problem) -> list[Problem]:
+        return [Problem.make(reply.text, "turned", item.source, **{"answer": item.answer, **self.said})]
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ({}, ("B", "choice", ("20", "24"), "gold")),
+        ({"answer_from": "hidden_number"}, ("B", "choice", ("20", "24"), "hidden_number")),
+        ({"options": ("24", "20"), "answer": "A"}, ("A", "number", ("24", "20"), None)),
+        ({"answer": None}, (None, "number", (), None)),
+    ],
+)
+def test_an_agents_problem_that_keeps_its_seeds_answer_keeps_what_that_is(
+    tmp_path: Path, said: dict[str, object], found: tuple[object, ...]
+) -> None:
+    bench = Bench(tmp_path)
+    seeds = bench.table([seed("What is 12 times 2?", "B", answer_kind="choice", options=("20", "24"))])
+    model, settings = bench.model(Scripted(lambda _: "Twice 12 is what?")), AgentSettings(name="turned.py")
+    (made,) = bench.run(lambda out: invent(out, settings, seeds, model, Turned(**said)) and None).read(Problem)
+    assert (made.answer, made.answer_kind, made.options, made.answer_from) == found
+    assert (made.origin, made.question) == ("turned", "Twice 12 is what?")

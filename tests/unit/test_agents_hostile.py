@@ -126,6 +126,10 @@ def test_a_megabyte_takes_time_in_proportion(piece: str) -> None:
         ("<a></a><a> \n </a>", []),
         ("</a><c>1</c> 3 < 5 > 4", []),
         ('<a>\n 1. "one\n two" </a>', [("a", "one two", True)]),
+        ('<a>"I see 12," says Al. "How many?"</a>', [("a", '"I see 12," says Al. "How many?"', True)]),
+        ("<a>“I see 12,” says Al. “How many?”</a>", [("a", "“I see 12,” says Al. “How many?”", True)]),
+        ("<a>**12** pens and **5**</a>", [("a", "**12** pens and **5**", True)]),
+        ("<a>**“How many?”**</a>", [("a", "How many?", True)]),
     ],
 )
 def test_tags_are_taken_as_meant(text: str, pieces: list[tuple[str, str, bool]]) -> None:

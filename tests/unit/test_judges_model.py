@@ -1,14 +1,19 @@
 """A language model as judge: strict about its verdict, asked once, and its failures are never negatives."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from orcamath.errors import RecipeError
+from orcamath.errors import OrcamathError, RecipeError
 from orcamath.judges.model import ModelJudge, make, read_extract, read_verdict
 from orcamath.judges.rules import rule
 from orcamath.judges.settings import JudgeSettings
 from orcamath.ports import Comparison, Reply, Request
+from orcamath.records import Attempt, Exercise
+from orcamath.stages.judge import JudgeFacts
+from orcamath.stages.judge import judge as judge_stage
 from orcamath.store.under_way import stage_under_way
 from scripted import Bench, Scripted, user_text
 
@@ -75,6 +80,49 @@ def test_an_unreadable_verdict_is_unjudged(tmp_path: Path, said: object, reason:
         (finding,) = asked([RIGHT])
     assert (finding.outcome, finding.reason) == ("unjudged", reason)
     assert calls.failures == []
+
+
+@pytest.mark.parametrize("form", ["verdict", "extract"])
+@pytest.mark.parametrize(
+    "around", ["<think>8?\nFinal Verdict: Incorrect <answer>8</answer></think>\n{}", "```\n{}\n```"]
+)
+def test_thoughts_and_code_fences_are_no_part_of_a_verdict(tmp_path: Path, form: str, around: str) -> None:
+    said = around.format("Final Verdict: Correct" if form == "verdict" else "<answer>9</answer>")
+    asked, _ = judge(tmp_path, lambda _: said, form=form)
+    assert [f.outcome for f in asked([RIGHT])] == ["agrees"]
+
+
+def test_a_judge_that_never_stopped_thinking_was_cut_off(tmp_path: Path) -> None:
+    asked, _ = judge(tmp_path, lambda _: "<think>Is it?\nFinal Verdict: Correct")
+    assert [(f.outcome, f.reason) for f in asked([RIGHT])] == [("unjudged", "reply_cut_off")]
+
+
+@pytest.mark.parametrize(
+    ("n", "say", "words"),
+    [
+        (
+            6,
+            lambda r: "I do not know.",
+            "6 of 6 replies of the judge's model were no verdict, 6 as `verdict_unreadable`",
+        ),
+        (6, lambda r: "Final Verdict: Correct", None),
+        (4, lambda r: "I do not know.", None),
+        (6, lambda r: None, None),
+    ],
+)
+def test_where_most_paid_replies_are_no_verdict_the_stage_says_so(
+    tmp_path: Path, n: int, say: Callable[[Request], str | None], words: str | None
+) -> None:
+    bench, name = Bench(tmp_path), "p"
+    exercise = Exercise(problem_id=name, question="How many?", reference="9", label="teacher")
+    attempts = [Attempt.make(name, i, f"It is {i}.", "student", token_ids=None, finish_reason="stop") for i in range(n)]
+    practised = bench.tables(exercises=[exercise], attempts=attempts)
+    asked = make(JudgeSettings(), bench.model(Scripted(say)))
+    facts: list[JudgeFacts] = []
+    with suppress(OrcamathError):  # calls that never came through leave a stage unsealed
+        bench.run(lambda out: facts.append(judge_stage(out, JudgeSettings(), practised, asked)))
+    said = " ".join(facts[0].warnings)
+    assert (words in said) if words else not said
 
 
 def test_a_call_that_never_came_through_is_unjudged_and_told(tmp_path: Path) -> None:

@@ -120,6 +120,16 @@ def test_several_solutions_of_a_cheap_rung_may_agree_by_themselves(tmp_path: Pat
     assert rungs.asked() == [3, 0]
 
 
+def test_a_solution_beside_a_confirmed_one_goes_nowhere_for_its_own_reason(tmp_path: Path) -> None:
+    rungs = Rungs(tmp_path, lambda request: f"Way {request.draw}.\n#### {8 if request.draw == 2 else 7}", answers())
+    made = rungs.teach(GOLD, solutions=3, temperature=0.7)
+    assert [(x.draw, x.verified) for x in made.read(Lesson)] == [(0, "gold"), (1, "gold")]
+    assert [(r.reason, r.detail) for r in made.read(Rejected)] == [("disagrees_with_gold", "teacher 8, known 7")]
+    facts = made.said(TeachFacts)
+    assert (facts.checks, facts.disagreeing) == ({"gold_agrees": 2, "gold_disagrees": 1}, (GOLD.id,))
+    assert rungs.asked() == [3, 0]
+
+
 def test_a_call_that_never_came_through_does_not_go_up(tmp_path: Path) -> None:
     rungs = Rungs(tmp_path, answers(buys=None), answers(buys="#### 7"))
     with pytest.raises(WireDown):

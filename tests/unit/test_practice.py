@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from orcamath.agents.settings import AgentSettings
 from orcamath.commands.models import pose_as_chat
 from orcamath.errors import WireDown
-from orcamath.ports import Reply, Request, Usage
+from orcamath.ports import Message, Reply, Request, Usage
 from orcamath.records import Attempt, Exercise, Lesson, Problem, Rejected, Verified
+from orcamath.stages.agent import invent
 from orcamath.stages.practice import PracticeSettings, practise
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Ledger, Remembered
-from scripted import sealed
+from scripted import Bench, Scripted, sealed
 
 
 class Parrot:
@@ -129,6 +131,32 @@ def test_a_known_answer_labels_only_where_it_was_confirmed_or_is_trusted(
     assert made.balance["rejected"].get("unconfirmed", 0) == 3 - len(asked)
     if "one" in exercises:  # the teacher's wrong solution is no example
         assert (exercises["one"].reference, exercises["one"].solution) == ("1", None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "trusted"),
+    [({"answer_from": "gold"}, "gold"), ({"answer_from": "hidden_number"}, "hidden_number"), ({}, "hidden_number")],
+)
+def test_an_agents_answer_is_trusted_as_what_it_comes_from(
+    tmp_path: Path, fields: dict[str, str], trusted: str
+) -> None:
+    class Own:
+        name = "own"
+
+        def request(self, item: Problem, draw: int) -> Request:
+            return Request((Message("user", item.question),), draw=draw)
+
+        def parse(self, reply: Reply, item: Problem) -> list[Problem]:
+            return [Problem.make(reply.text, "own", item.source, answer="3", **fields)]
+
+    bench = Bench(tmp_path)
+    seeds, model = bench.table([ONE]), bench.model(Scripted(lambda _: "own"))
+    grown = bench.run(lambda out: invent(out, AgentSettings(name="own.py"), seeds, model, Own()) and None)
+    lessons = [Lesson.make(p, "it is 5", "5", "teacher") for p in grown.read(Problem)]
+    for kind in ("gold", "hidden_number"):
+        unchecked = sealed(tmp_path / kind, "gate", lessons=lessons, problems=[])
+        made = practised(tmp_path / kind, unchecked, label="known_answer", unconfirmed=[kind])
+        assert [e.reference for e in made.read(Exercise)] == (["3"] if kind == trusted else [])
 
 
 def test_attempts_keep_draw_ids_and_reason(tmp_path: Path, gated: Artifact) -> None:

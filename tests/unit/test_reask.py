@@ -10,9 +10,10 @@ from orcamath.ports import Reply, Request
 from orcamath.records import Attempt, Exercise, Outcome, Preference, Rejected, Verdict
 from orcamath.stages.preferences import PreferSettings, prefer
 from orcamath.stages.reask import ReaskSettings, reask, settle
+from orcamath.stages.teach import TeachSettings
 from orcamath.store.artifacts import Artifact, Output, Store
 from orcamath.store.ledger import Ledger, Remembered
-from scripted import writing
+from scripted import Bench, Scripted, writing
 
 
 class Teacher:
@@ -122,3 +123,39 @@ def test_nothing_doubtful_asks_nothing(tmp_path: Path) -> None:
     made = store.stage("reask", 1, ways, [], lambda out: reask(out, ways, practised, practised, remembered))
     assert teacher.asked == 0
     assert list(made.read(Exercise)) == [exercise("p")]
+
+
+@pytest.mark.parametrize(
+    ("taught", "draws"),
+    [
+        ({"temperature": 0.7, "top_p": 0.95, "solutions": 2, "tries": 2}, [4, 5, 6]),
+        ({"temperature": 0.7, "solutions": 2}, [0, 1, 2]),
+        ({}, [0, 1, 2]),
+    ],
+)
+def test_what_the_lessons_were_asked_for_is_not_read_once_more(
+    tmp_path: Path, taught: dict[str, float], draws: list[int]
+) -> None:
+    said = [Attempt.make("p", d, f"so {d}\n#### 5", "student", token_ids=None, finish_reason="stop") for d in range(2)]
+    verdicts = [Verdict(attempt_id=a.id, problem_id="p", outcome="disagrees", by="rules") for a in said]
+    bench, teacher = Bench(tmp_path), Scripted(lambda _: "#### 5")
+    practised = bench.tables(exercises=[exercise("p")], attempts=said, verdicts=verdicts)
+    lessons, model = TeachSettings.model_validate(taught), bench.model(teacher)
+    bench.run(lambda out: reask(out, ReaskSettings(solutions=3), practised, practised, model, lessons) and None)
+    assert sorted(r.draw for r in teacher.asked) == draws
+
+
+def test_a_reference_that_gives_up_may_be_reached_again(tmp_path: Path) -> None:
+    held = exercise("p").model_copy(update={"reference": "not enough information", "answer_kind": "text"})
+    said = [
+        Attempt.make("p", d, f"so {d}\n#### Ann", "student", token_ids=None, finish_reason="stop") for d in range(2)
+    ]
+    verdicts = [Verdict(attempt_id=a.id, problem_id="p", outcome="disagrees", by="rules") for a in said]
+    store, teacher = Store(tmp_path), Teacher({"Question p": ["unknown", "unknown", "Ann"]})
+    practised = store.stage(
+        "practice", 1, None, [], writing({"exercises": [held], "attempts": said, "verdicts": verdicts})
+    )
+    ways = ReaskSettings(solutions=3)
+    remembered = Remembered(teacher, Ledger(tmp_path / "ledger"))
+    made = store.stage("reask", 1, ways, [], lambda out: reask(out, ways, practised, practised, remembered))
+    assert made.facts["reasked"] == {"teacher_was_right": 1}

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from orcamath.agents.ask_me_anything import AskSettings
 from orcamath.ports import Reply, Request
 from orcamath.records import Lesson, Problem, Rejected
+from orcamath.stages.reask import ReaskSettings
 from orcamath.stages.teach import TeachSettings, teach
 from orcamath.store.artifacts import Artifact
 from orcamath.verify import VerifySettings
@@ -128,6 +130,15 @@ def test_several_solutions_at_temperature_0_are_an_error_that_says_what_to_do() 
         TeachSettings(solutions=2)
 
 
+def test_more_tries_at_temperature_0_are_an_error_where_they_are_asked_for() -> None:
+    for settings, more in ((TeachSettings, {}), (ReaskSettings, {"solutions": 1}), (AskSettings, {})):
+        with pytest.raises(ValidationError, match="set temperature, or leave out tries"):
+            settings.model_validate({"tries": 3, "temperature": 0, **more})
+    assert AskSettings(temperature=0).tries == 2, "its default is nobody's mistake"
+    again = AskSettings.model_validate(AskSettings(temperature=0).model_dump())
+    assert (again.tries, TeachSettings(tries=3, temperature=0.5).tries) == (2, 3)
+
+
 def test_a_repeated_try_takes_a_draw_that_no_other_solution_takes(tmp_path: Path) -> None:
     draws: list[int] = []
 
@@ -186,7 +197,7 @@ def seven(n: int = 8) -> tuple[Problem, ...]:
         ("#### 7", {}, 8, None),
         ("#### 4", {}, 8, "8 of 8 solutions do not reach .*`teach.verify.gold=drop`"),
         ("#### 4", {"verify": VerifySettings(gold="drop")}, 0, "another teacher helps"),
-        ("I think.", {}, 0, "8 of 8 solutions go no further, 8 as `no_final_answer`"),
+        ("I think.", {}, 0, "8 of 8 solutions go no further, 8 as `no_final_answer`.*`teach.temperature` above 0"),
         ("I think.", {"most_rejected": 1.0}, 0, None),
     ],
 )
@@ -202,3 +213,34 @@ def test_what_makes_the_lessons_doubtful_as_a_whole_is_said_with_the_setting_tha
 
 def test_of_few_solutions_nothing_is_said_as_a_whole(tmp_path: Path) -> None:
     assert "warnings" not in taught(tmp_path, lambda _: "#### 4", problems=seven(4)).facts
+
+
+@pytest.mark.parametrize(
+    ("question", "reply", "answer", "kind"),
+    [
+        ("Ann has 3 pens and Bob has 4. Who has more?", "4 is more.\n#### Bob", "Bob", "text"),
+        ("Ann has 3 pens and Bob has 4. Who has more?", "4 is more.\nIt is \\boxed{\\text{Bob}}.", "Bob", "text"),
+        ("Ann and Bob have 35 pens, Ann 5 more. What has each?", "So 20 and 15.\n#### 20, 15", "20, 15", "set"),
+        (
+            "Ann has 20 pens and 15 cups. How many pens and how many cups has she?",
+            "#### 20 pens and 15 cups",
+            "20 pens and 15 cups",
+            "set",
+        ),
+        ("A pen costs x dollars. What do 2 pens and a $3 cup cost?", "#### 2x + 3", "2x + 3", "expression"),
+        ("Ann has 20 pens. How many has she?", "#### 20 pens, 4 a day", "20", "number"),
+        ("Ann has 20 pens. How many has she?", "20\n#### 20 pens", "20", "number"),
+        ("Ann has 20 pens. What has she?", "She has 20 of them.\nThe answer is 20.", "20", "number"),
+        ("Ann has 20 pens. How many has she?", "#### She has the same", None, ""),
+        ("Ann has 20 pens. What has she?", "#### Pens\nShe has what she has.", None, ""),
+    ],
+)
+def test_without_a_known_answer_the_solution_says_what_kind_its_answer_is_of(
+    tmp_path: Path, question: str, reply: str, answer: str | None, kind: str
+) -> None:
+    problem = Problem.make(question, "suggester_editor", "test")
+    lessons = list(
+        taught(tmp_path, lambda r: f"Way {r.draw}.\n{reply}", [problem], solutions=2, temperature=0.7).read(Lesson)
+    )
+    found = (answer, kind, "agreement")
+    assert [(x.final_answer, x.answer_kind, x.verified) for x in lessons] == ([] if answer is None else [found] * 2)

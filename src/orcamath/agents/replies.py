@@ -9,16 +9,10 @@ from typing import NamedTuple
 from orcamath.ports import Reply
 from orcamath.records import Rejected
 from orcamath.text.patterns import pattern
+from orcamath.text.spoken import spoken
 
 __all__ = ["Piece", "Said", "failed", "said", "tagged"]
 
-_FENCE = pattern(
-    r"^[ \t]*(?:```|~~~)[\w-]*[ \t]*$",
-    "a line that opens or closes a code block",
-    ("```xml", "~~~"),
-    ("a ``` b",),
-    re.MULTILINE,
-)
 _LISTED = pattern(
     r"^(?:[-*•]|\(?\d{1,2}[.)])\s+(?=\S)",
     "marks an item of a list",
@@ -55,13 +49,8 @@ class Piece(NamedTuple):
 
 def said(reply: Reply) -> Said:
     """Strip what is not the answer itself: `<think>…</think>` in front, code fences around."""
-    text, cut = reply.text, reply.finish_reason == "length"
-    end = text.rfind("</think>")
-    if end >= 0:
-        text = text[end + len("</think>") :]
-    elif text.lstrip().startswith("<think>"):
-        text, cut = "", True
-    return Said(_FENCE.sub("", text).strip(), cut)
+    text = spoken(reply.text)
+    return Said(text or "", text is None or reply.finish_reason == "length")
 
 
 def tagged(text: str, *tags: str) -> list[Piece]:
@@ -115,10 +104,12 @@ def failed(item: str, words: Said, reply: Reply) -> Rejected:
 
 
 def _clean(text: str) -> str:
-    """One line of plain text: quotes, bold and list marks around it are dropped."""
+    """One line of plain text: quotes, bold and list marks around it are dropped, not those that part of it stands in."""
     text = _LISTED.sub("", " ".join(text.split()))
     for mark in ("**", "__", "`", '"', "“"):
         close = "”" if mark == "“" else mark
-        if len(text) > 2 * len(mark) and text.startswith(mark) and text.endswith(close):
-            text = text[len(mark) : -len(mark)].strip()
+        inside = text[len(mark) : -len(mark)]
+        pair = text.startswith(mark) and text.endswith(close) and mark not in inside and close not in inside
+        if pair and inside:
+            text = inside.strip()
     return text

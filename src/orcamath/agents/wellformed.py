@@ -10,7 +10,7 @@ from fractions import Fraction
 from orcamath.answers.numbers import Quantity, quantities
 from orcamath.text.patterns import pattern
 from orcamath.text.sentences import IMPERATIVE, sentences
-from orcamath.text.words import content_words
+from orcamath.text.words import FUNCTION_WORDS, content_words
 
 __all__ = [
     "ask_of",
@@ -108,11 +108,22 @@ def _told_after(text: str) -> bool:
     return bool(mark and _TOLD_BEHIND.match(behind) and numbers(behind))
 
 
+_UNIT = (
+    r"(cent|dollar|second|minute|hour|day|week|month|year|inch|foot|feet|yard|mile|meter|kilometer|liter|gallon|ounce|"
+    r"pound|gram|kilogram)(?:e?s)?"
+)
+_UNITS = pattern(
+    rf"\b{_UNIT}\b",
+    "a unit of money, time, length, volume or weight",
+    ("three dollars", "2 feet", "inches"),
+    ("percent", "the football"),
+)
 _OUT_OF = pattern(
-    r"\b([0-9][0-9,]{0,9}) (?:out )?of (?:the |her |his |their |its |those |these )?([0-9][0-9,]{0,9})\b(?! ?%)",
-    "so many taken of so many",
+    r"(?<![0-9.,/$])\b([0-9][0-9,]{0,9}) (?:out )?of (?:the |her |his |their |its |those |these )?([0-9][0-9,]{0,9})\b"
+    rf"(?!\.[0-9]|/| ?%| ?[-–] ?[a-z]| ?(?:{_UNIT}|[ckm]?[mg]|kg|ml|[lL])\b)",
+    "so many taken of so many; a number with a unit says how large each is",
     ("12 of the 9 boys", "3 out of 5"),
-    ("12 of the boys", "3 of 50% of them"),
+    ("12 of the boys", "3 of 50% of them", "12 of the 3-inch nails", "25 of the 10 dollar tickets", "5/12 of 10"),
 )
 _SPLIT = pattern(
     r"\b(?:total of |has |have |had |are |were )?([0-9][0-9,]{0,9}) (\w+)[^.?!]{0,40}?[:,—–-] ?(?:of which |of whom |including )?"
@@ -121,25 +132,36 @@ _SPLIT = pattern(
     ("There are 20 children: 15 boys and 10 girls.",),
     ("There are 15 boys and 10 girls.",),
 )
-_OF_WHOLE = pattern(
-    r" of (?:the|them|his|her|their|its)\b(?! (?:\w{1,20} )?(?:price|cost|amount|size|length|speed|number)\b)",
-    "a part of something that cannot exceed it: 5/4 of a price or a length is in order, 5/4 of the cake is not",
-    (" of the cake", " of them"),
-    (" of the price", " of its old length"),
+_OF_COUNTED = pattern(
+    r" of (?:them\b|(?:the|those|these) (?:[0-9][0-9,]{0,9} )?([a-z]{2,20})\b"
+    r"(?!['’-]| (?:in|that|which|as|than|needed|he|she|they|[A-Z]\w*)\b))",
+    "a part of things that are counted: no more of them can be taken than there are",
+    (" of the eggs", " of them", " of those 16 eggs for"),
+    (" of its height", " of the rope's length", " of the eggs in the recipe", " of the eggs Ann has"),
+    re.NOFLAG,
+)
+_COUNTED = pattern(
+    r"[0-9] ([a-z]{2,20})\b(?: ([a-z]{2,20})\b)?",
+    "what a number counts, with a word for which",
+    ("16 eggs", "5 brown hens"),
+    ("the eggs", "16%"),
 )
 _SHARE = pattern(
-    r"\b([0-9]{1,3}(?:\.[0-9]+)?) ?(?:%|percent) (?:of (?:the|them|his|her|their|all|those|these)\b|are\b|were\b)",
+    r"\b([0-9]{1,3}(?:\.[0-9]+)?) ?(?:%|percent) "
+    r"(?:of (?:(them)\b|(?:the|his|her|their|all|those|these)\b ?([\w'’]{0,20}) ?(\w{0,20}))|are\b|were\b)",
     "a share of a whole",
     ("40% of the boys", "12.5 percent are red"),
     ("40% more boys", "a 40% rate"),
 )
+_LEFT = frozenset(["rest", "remaining", "remainder", "other", "others", "leftover"])
+"""A share of these is none of the whole."""
 
 
 def contradiction(text: str) -> str | None:
     """Return the words in which numbers contradict each other, or None. Only what is certain is named:
 
-    more taken of a set than it has (`12 of the 9 boys`), a part larger than its whole (`5/3 of the cake`), named parts that
-    exceed a named whole (`20 children: 15 boys and 10 girls`), shares of one whole above 100 %.
+    more taken of a set than it has (`12 of the 9 boys`, `5/4 of the eggs`), named parts that exceed a named whole (`20
+    children: 15 boys and 10 girls`), shares of one whole above 100 %.
     """
     for match in _OUT_OF.finditer(text):
         if _int(match[1]) > _int(match[2]):
@@ -148,8 +170,10 @@ def contradiction(text: str) -> str | None:
         parts = _int(match[3]) + _int(match[5])
         if ("which" in match[0] or "whom" in match[0] or ":" in match[0]) and parts > _int(match[1]):
             return match[0]
+    counted = {word for m in _COUNTED.finditer(text) for word in m.groups() if word and not _UNITS.search(word)}
     for q in quantities(text):
-        if q.form == "fraction" and q.value > 1 and _OF_WHOLE.match(text, q.end):
+        of = _OF_COUNTED.match(text, q.end) if q.form == "fraction" and q.value > 1 else None
+        if of and (of[1] is None or of[1] in counted):
             return f"{q.text} of"
     return _shares(text)
 
@@ -157,19 +181,25 @@ def contradiction(text: str) -> str | None:
 def _shares(text: str) -> str | None:
     """Shares said to belong to one whole by `the rest` or `the remaining` in the same sentence exceed it."""
     for sentence in sentences(text):
-        found = [m[1] for m in _SHARE.finditer(sentence)]
-        if len(found) > 1 and _THE_REST.search(sentence) and sum(map(Fraction, found)) > 100:
+        if not _THE_REST.search(sentence):
+            continue
+        shares: dict[str, Fraction] = {}
+        for match in _SHARE.finditer(sentence):
+            if whole := _whole(match, sentence):
+                shares[whole] = shares.get(whole, Fraction(0)) + Fraction(match[1])
+        if any(share > 100 for share in shares.values()):
             return sentence
     return None
 
 
-_UNITS = pattern(
-    r"\b(cent|dollar|second|minute|hour|day|week|month|year|inch|foot|feet|yard|mile|meter|kilometer|liter|gallon|ounce|"
-    r"pound|gram|kilogram)(?:e?s)?\b",
-    "a unit of money, time, length, volume or weight",
-    ("three dollars", "2 feet", "inches"),
-    ("percent", "the football"),
-)
+def _whole(share: re.Match[str], sentence: str) -> str:
+    """Return what a share is one of: `eggs`, `red hats`, `them`, `all` where a sentence names nothing; empty where unclear."""
+    them, noun, more = (share[i] or "" for i in (2, 3, 4))
+    if them or not share[0].partition(" of ")[1]:
+        named = {"in", "of", "at"} & set(sentence.lower().split())
+        return them or ("" if named else "all")  # `in one class 60% are girls, in the other 70%` are two wholes
+    words = [w for w in (noun.lower(), "" if noun.endswith("s") else more.lower()) if w and w not in FUNCTION_WORDS]
+    return "" if not words or words[0] in _LEFT else " ".join(words)
 
 
 _AGE = pattern(

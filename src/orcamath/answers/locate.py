@@ -16,7 +16,7 @@ from orcamath.answers.json_field import json_field
 from orcamath.answers.latex import braced
 from orcamath.answers.number_words import HAN
 
-__all__ = ["ITEM", "How", "Stretch", "last_sentences", "locate"]
+__all__ = ["ITEM", "How", "Stretch", "answer_lines", "last_sentences", "locate"]
 
 How = Literal["json", "marker", "box", "phrase", "sentence"]
 MAX_SEGMENT = 600
@@ -80,6 +80,12 @@ _HEADING = re.compile(
     r"[^0-9=]{0,40}(?:[0-9]{1,2}[:.)]|:?\**$)",
     re.IGNORECASE,
 )
+_MARKED = re.compile(r"####[# \t*]{0,20}([^\s#*][^\n]*)")
+
+
+def answer_lines(text: str) -> Iterator[re.Match[str]]:
+    """Yield what `####` stands before, first line first, headings left out; group 1 is the line without the marker."""
+    return (match for match in _MARKED.finditer(text) if not _HEADING.match(match[1]))
 
 
 def locate(text: str, *, wants_number: bool = True) -> Stretch | None:

@@ -19,6 +19,7 @@ from orcamath.prompts import Prompt, block, load_prompt
 from orcamath.records import digest
 from orcamath.store.ledger import Remembered
 from orcamath.text.choices import letter_of
+from orcamath.text.spoken import spoken
 from orcamath.visible import sendable
 
 __all__ = ["JudgeForm", "ModelJudge", "make", "read_extract", "read_verdict"]
@@ -93,12 +94,15 @@ class ModelJudge:
             return Finding("unjudged", self.by, "no_reply")
         if reply.finish_reason != "stop":
             return Finding("unjudged", self.by, f"reply_{'cut_off' if reply.finish_reason == 'length' else 'refused'}")
+        text = spoken(reply.text)
+        if text is None:
+            return Finding("unjudged", self.by, "reply_cut_off")
         if self.form == "verdict":
-            verdict = read_verdict(reply.text)
+            verdict = read_verdict(text)
             if verdict is None:
                 return Finding("unjudged", self.by, "verdict_unreadable")
             return Finding("agrees" if verdict else "disagrees", self.by, "final_verdict")
-        return self._compare(comparison, read_extract(reply.text))
+        return self._compare(comparison, read_extract(text))
 
     def _compare(self, comparison: Comparison, extracted: str | None) -> Finding:
         if extracted is None:

@@ -2,6 +2,8 @@
 
 In: seeds, and whatever follows the `Agent` port. Out: table `problems`. Whatever the agent says of them, its problems carry
 its name as their origin, their seed's id, source, split, licence and cluster, so that ancestry, splits and the data card hold.
+A problem that keeps its seed's answer keeps the kind, the choices and the origin of that answer too, but for what the agent
+says of them itself.
 """
 
 from collections.abc import Iterable
@@ -51,6 +53,13 @@ class _Signed:
 
     def _signed(self, made: Problem, seed: Problem) -> Problem:
         fields = made.model_dump(include={"answer", "answer_kind", "answer_from", "options", "solution", "target"})
+        if made.answer is not None and made.answer == seed.answer:
+            kept = {"answer_kind", "answer_from", "options"} - made.model_fields_set
+            fields |= seed.model_dump(include=kept)
+        if fields["answer_from"] != "gold" and made.target is None:
+            fields["target"] = (
+                made.answer
+            )  # what only an agent knows is a number that it hid: lessons tell it by the target
         return Problem.make(
             made.question,
             self.name,

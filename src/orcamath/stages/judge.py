@@ -23,6 +23,12 @@ from orcamath.store.stage import stage
 __all__ = ["JudgeFacts", "JudgeSettings", "comparison", "judge"]
 
 
+FEW = 5
+"""Of fewer replies nothing is said as a whole."""
+UNREADABLE = ("verdict_unreadable", "extract_unreadable", "reply_cut_off", "reply_refused")
+"""Reasons of a judging model's findings where a reply that came through decides nothing."""
+
+
 def comparison(exercise: Exercise, attempt: Attempt) -> Comparison:
     """Join an attempt with what it is held against."""
     return Comparison(
@@ -55,6 +61,7 @@ def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judg
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     deciders: Counter[str] = Counter()
+    replies: Counter[str] = Counter()
 
     def verdicts() -> Iterator[Verdict]:
         joined, again = tee(with_exercises(practised.read(Exercise), practised.read(Attempt)))
@@ -63,6 +70,7 @@ def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judg
             counts[finding.outcome] += 1
             reasons[finding.reason] += 1
             deciders[finding.by] += 1
+            replies[finding.reason] += finding.by.startswith("model:") and finding.reason != "no_reply"
             out.keep()
             out.progress.advance()
             yield Verdict(
@@ -81,4 +89,16 @@ def judge(out: Output, settings: JudgeSettings, practised: Artifact, judge: Judg
         reasons=dict(sorted(reasons.items())),
         by=dict(sorted(deciders.items())),
         model_calls=out.calls.n,
+        **({"warnings": warnings} if (warnings := tuple(_warnings(replies))) else {}),
     )
+
+
+def _warnings(replies: Counter[str]) -> Iterator[str]:
+    """Say where most of what the judge's model wrote was no verdict, and what helps. `replies`: reason → how many."""
+    unread = Counter({reason: replies[reason] for reason in UNREADABLE})
+    if replies.total() >= FEW and 2 * unread.total() > replies.total():
+        ((reason, most),) = unread.most_common(1)
+        yield (
+            f"{unread.total():,} of {replies.total():,} replies of the judge's model were no verdict, {most:,} as `{reason}`: "
+            f"`judge.max_tokens`, `judge.form`, `judge.prompt` or another `judge_model` helps"
+        )

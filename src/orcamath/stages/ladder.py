@@ -16,7 +16,7 @@ from pathlib import Path
 
 from orcamath.agents import solver as solvers
 from orcamath.agents.driver import came_through, fill, fold_replies
-from orcamath.agents.solver import Assignment, Solution
+from orcamath.agents.solver import Assignment, Solution, answered
 from orcamath.records import Lesson, Problem, Rejected
 from orcamath.stages.teach import GOES_UP, Held, RungFacts, TeachFacts, TeachSettings, choice, lessons_of, warnings_of
 from orcamath.store.artifacts import Artifact, Output
@@ -124,14 +124,12 @@ class _Rung:
         confirmed = [check.verified != "unverified" for check in checks]
         if not self.last and not any(confirmed):
             self.above[problem.id] = (*earlier, *(s.final_answer for s in solutions))
-        stay = [self.last or (any(confirmed) and ok) for ok in confirmed]
-        for solution, stays in zip(solutions, stay, strict=True):
-            if not stays:
+            for solution in solutions:
                 self.out.reject(Rejected(item=problem.id, reason=GOES_UP, text=solution.text), owed=True)
-        kept = [(s, c) for s, c, stays in zip(solutions, checks, stay, strict=True) if stays]
-        made = lessons_of(
-            self.out, self.settings, problem, [s for s, _ in kept], [c for _, c in kept], self.teacher, self.held
-        )
+            return
+        # beside a confirmed solution nobody is asked again about the others
+        checks = [c if self.last or ok else c._replace(drop=True) for c, ok in zip(checks, confirmed, strict=True)]
+        made = lessons_of(self.out, self.settings, problem, solutions, checks, self.teacher, self.held)
         for lesson in made:
             self.out.keep(owed=True)
             self.n["lessons"] += 1
@@ -143,7 +141,7 @@ def _checked(
     problem: Problem, earlier: Sequence[str], solutions: Sequence[Solution], settings: TeachSettings
 ) -> list[Check]:
     """Check a rung's solutions: against a known answer by themselves, among each other with those of the rungs below."""
-    own = [s.final_answer for s in solutions]
+    own, problem = [s.final_answer for s in solutions], answered(problem, solutions)
     checks = verify(problem, own, settings.verify)
     if not earlier or any(check.against in ("gold", "hidden_number") for check in checks):
         return checks

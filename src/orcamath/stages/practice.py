@@ -233,7 +233,7 @@ def _of_lesson(out: Output, settings: PracticeSettings, lesson: Lesson) -> Itera
         return
     # held against a known answer, the teacher's text is an example only where it was checked against that answer
     right = teacher or lesson.verified in ("gold", "hidden_number")
-    if not right and ("gold" if lesson.origin == "seed" else "hidden_number") not in settings.unconfirmed:
+    if not right and ("gold" if lesson.target is None else "hidden_number") not in settings.unconfirmed:
         _reject(out, lesson.problem_id, "unconfirmed")
         return
     exercise = Exercise(

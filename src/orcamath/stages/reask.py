@@ -74,18 +74,24 @@ def reask(
     practised: Artifact,
     verdicts: Artifact,
     teacher: Remembered,
+    taught: SolverSettings | None = None,
 ) -> ReaskFacts:
-    """Write `exercises`, `attempts` and `verdicts` with doubtful problems settled; both inputs of `prefer` at once."""
+    """Write `exercises`, `attempts` and `verdicts` with doubtful problems settled; both inputs of `prefer` at once.
+
+    `taught`: how the lessons were asked for.
+    """
 
     def rows() -> Iterator[tuple[Exercise, list[Judged]]]:
         return joined(practised.read(Exercise), practised.read(Attempt), verdicts.read(Verdict))
 
     doubtful = {e.problem_id: (e, answer) for e, js in rows() if (answer := answer_against_teacher(e, js)) is not None}
 
+    first_draw = _unheard(settings, taught)
+
     def posed() -> Iterator[Assignment]:
         for exercise, _ in doubtful.values():
             for draw in range(settings.solutions):
-                yield Assignment(_problem(exercise), draw, settings.solutions)
+                yield Assignment(_problem(exercise), first_draw + draw, settings.solutions)
 
     found: dict[str, list[Solution]] = {}
     agent = solver.make(settings)
@@ -107,12 +113,21 @@ def reask(
     return ReaskFacts(reasked=found_out, **({"first_samples": first} if first is not None else {}))
 
 
+def _unheard(settings: ReaskSettings, taught: SolverSettings | None) -> int:
+    """Return the first draw that the lessons did not take, where both ask alike: the doubted answer is not read once more."""
+    if taught is None or settings.temperature == 0:
+        return 0
+    alike = settings.sampling() == taught.sampling() and settings.loaded().fingerprint == taught.loaded().fingerprint
+    return taught.solutions * taught.tries if alike else 0
+
+
 def _problem(exercise: Exercise) -> Problem:
     return Problem(
         id=exercise.problem_id,
         question=exercise.question,
         origin="reask",
         source="reask",
+        answer=exercise.reference,
         answer_kind=exercise.answer_kind,
         options=exercise.options,
     )

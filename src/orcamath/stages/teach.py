@@ -20,7 +20,7 @@ from pydantic import Field
 
 from orcamath.agents import solver as solvers
 from orcamath.agents.driver import drive
-from orcamath.agents.solver import Assignment, Solution, SolverSettings
+from orcamath.agents.solver import Assignment, Solution, SolverSettings, answered
 from orcamath.records import Lesson, Problem, Rejected, outside_digest
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Fact, Facts
@@ -123,7 +123,7 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
         for _, group in groupby(solved, key=lambda pair: pair[0].problem.id):
             pairs = list(group)
             problem, solutions = pairs[0][0].problem, [s for _, s in pairs]
-            checks = verify(problem, [s.final_answer for s in solutions], settings.verify)
+            checks = verify(answered(problem, solutions), [s.final_answer for s in solutions], settings.verify)
             for lesson in lessons_of(out, settings, problem, solutions, checks, teacher, held):
                 out.keep(owed=True)
                 verified[lesson.verified] += 1
@@ -213,7 +213,7 @@ def lessons_of(
             out.reject(Rejected(item=problem.id, reason=KEPT_ANOTHER, text=solution.text), owed=True)
             continue
         lesson = Lesson.make(
-            problem,
+            answered(problem, [solution]),
             solution.text,
             solution.final_answer,
             teacher.fingerprint,
@@ -243,7 +243,7 @@ def warnings_of(out: Output, settings: TeachSettings, held: Mapping[str, int]) -
         ((reason, most),) = reasons.most_common(1)
         yield (
             f"{reasons.total():,} of {n:,} solutions go no further, {most:,} as `{reason}`: see some in the report, then "
-            f"`teach.prompt`, `teach.max_new_tokens`, `teach.tries`"
+            f"`teach.prompt`, `teach.max_new_tokens`, or `teach.tries` with `teach.temperature` above 0"
         )
 
 
