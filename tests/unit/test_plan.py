@@ -517,6 +517,18 @@ def test_a_detached_batch_is_neither_paid_for_again_nor_asked_about(tmp_path: Pa
         once()
 
 
+def test_no_rung_of_a_ladder_is_waited_for_where_the_run_is_detached(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with serve(of_chat(textbook.open_chat(ModelSettings(**TEACHER))), batches=BatchDesk(polls=2)) as server:
+        options = {"price": [1, 1], "poll_s": 0.001, "first_backoff_s": 0.001}
+        rung = {"backend": "openai_batch", "model": "m", "base_url": server.base_url, "options": options}
+        teacher = {**TEACHER, "options": {"price": [2, 2]}}
+        (tmp_path / "r.yaml").write_text(dump(recipe(ask_me_anything=None, ladder=[rung], teacher=teacher)))
+        kept = {"runs": tmp_path / "runs", "store": tmp_path, "name": None, "overrides": (), "wait": False}
+        with pytest.raises(BatchWaiting):
+            run_in_folder(str(tmp_path / "r.yaml"), **kept, until="teach", limit=5, detach=True)  # type: ignore[arg-type]
+
+
 def test_the_command_shows_both_tables(tmp_path: Path) -> None:
     few = [f"{part}.sources.0.options.n=20" for part in ("seeds", "benchmarks")]
     shown = plan_of(
