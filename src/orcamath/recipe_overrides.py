@@ -5,7 +5,6 @@ A model's declared price is of that model at that address: where either becomes 
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from orcamath.errors import RecipeError
 from orcamath.store.literals import shown
@@ -14,14 +13,14 @@ from orcamath.yaml_reader import read_yaml
 __all__ = ["merged", "override"]
 
 
-def override(raw: dict[str, Any], overrides: Sequence[str] | Mapping[str, object]) -> None:
+def override(raw: dict[str, object], overrides: Sequence[str] | Mapping[str, object]) -> None:
     """Set keys of a recipe, in order: `key.sub=value` as texts of YAML, or a mapping of keys to values. Raises RecipeError."""
     told = overrides.items() if isinstance(overrides, Mapping) else map(_parsed, overrides)
     settings = [(_path(key), value) for key, value in told]
     for path, value in settings:
         _forget_price(_model_at(raw, path[:-1]), {path[-1]: value})
     for path, value in settings:
-        _set(raw, path, value)
+        _set(raw, path, value, path)
 
 
 def merged(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
@@ -73,19 +72,21 @@ def _path(key: str) -> list[str]:
     return parts
 
 
-def _set(raw: dict[str, Any], path: Sequence[str], value: object) -> None:
-    node: Any = raw
-    *parents, last = path
-    key = ".".join(path)
-    for part in parents:
-        at = _position(node, part, key) if isinstance(node, list) else part
-        if (node[at] if isinstance(node, list) else node.get(at)) is None:
-            node[at] = {}
-        node = node[at]
-        if not isinstance(node, dict | list):
-            said = shown(node, path)
-            raise RecipeError(f"--set {key}: `{part}` is a value, not a section: {said}; write a section in its place")
-    node[_position(node, last, key) if isinstance(node, list) else last] = value
+def _set(section: object, path: Sequence[str], value: object, of: Sequence[str]) -> object:
+    """Return a section of the recipe with a value below it, at the last part of `path`; `of`: that of the whole setting."""
+    if not path:
+        return value
+    key, part = ".".join(of), path[0]
+    if isinstance(section, list):
+        at = _position(section, part, key)
+        section[at] = _set(section[at], path[1:], value, of)
+        return section
+    if not isinstance(section, dict | None):
+        what = f"`{of[-len(path) - 1]}` is a value, not a section: {shown(section, of)}"
+        raise RecipeError(f"--set {key}: {what}; write a section in its place")
+    filled = {} if section is None else section
+    filled[part] = _set(filled.get(part), path[1:], value, of)
+    return filled
 
 
 def _position(items: list[object], part: str, key: str) -> int:

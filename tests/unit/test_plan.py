@@ -24,7 +24,6 @@ from orcamath.recipe_settings import ExpectedSettings, Iteration, Recipe
 from orcamath.running import run_recipe
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.store.artifacts import Store
-from orcamath.store.budget import Price
 from orcamath.store.history import History
 from orcamath.store.ledger import Ledger
 from orcamath.store.run_folder import RunFolder
@@ -34,7 +33,7 @@ from orcamath.testing.batches import BatchDesk
 from orcamath.workshop import UntilReached
 
 SEEDS = {"sources": [{"name": "classroom", "options": {"n": 40}}]}
-TEACHER = {"backend": "textbook"}
+TEACHER = {"backend": "textbook", "options": {"price": [2.5, 10]}}
 SEVEN_B = ModelSize(7.2e9, 4096, 32, 32_000, tied=False)
 
 
@@ -46,11 +45,11 @@ def recipe(**more: object) -> Recipe:
 SEEDS_TEST = {"sources": [{"name": "classroom", "split": "test", "options": {"n": 10}}]}
 
 
-def of(r: Recipe, root: Path, price: Price = Price(2.5, 10)) -> Plan:  # noqa: B008
+def of(r: Recipe, root: Path) -> Plan:
     store = Store(root)
     tools = Assembled(store)
     try:
-        return plan(r, store, tools, lambda _: price, size_of, Silent())
+        return plan(r, store, tools, size_of, Silent())
     finally:
         tools.ledger.close()
 
