@@ -90,10 +90,9 @@ def run(
     no records), `reviewed` goes on where `review: pause` stopped. Summary: `name`, `report` (the page), `findings`. Raises what
     the command would end with: `RecipeError`, `Stopped` where running again goes on, and others of `orcamath.errors`.
     """
-    set_here = {key: _spelled(value) for key, value in (settings or {}).items()}
-    overrides = [_typed(key, value) for key, value in set_here.items()]
+    set_here = {key: _plain(key, _spelled(value)) for key, value in (settings or {}).items()}
     asked = {key: _spelled(value) for key, value in recipe.items()} if isinstance(recipe, Mapping) else str(recipe)
-    loaded = load(asked, overrides, limit=limit)
+    loaded = load(asked, set_here, limit=limit)
     with boundary():
         try:
             path = run_loaded(
@@ -115,10 +114,11 @@ def run(
     return Result(rows, told)
 
 
-def _typed(key: str, value: object) -> str:
-    """Return a setting as `--set` has it. Raises UsageError for a value that no recipe can hold."""
+def _plain(key: str, value: object) -> object:
+    """Return a setting as it is. Raises UsageError for a value that no recipe can hold."""
     try:
-        return f"{key}={json.dumps(value)}"
+        json.dumps(value, ensure_ascii=False).encode()
+        return value
     except (TypeError, ValueError) as e:
         raise UsageError(
             f"`settings` gives `{key}` a {type(value).__name__}: a recipe holds texts, numbers, lists and dicts"

@@ -16,8 +16,10 @@ from orcamath.errors import DataError, RecipeError, UsageError, nearest
 from orcamath.experiment import seeded
 from orcamath.extend import offered, offers
 from orcamath.reading import read_text
+from orcamath.recipe_overrides import merged, override
 from orcamath.recipe_settings import Recipe
 from orcamath.recipe_versions import brought_up
+from orcamath.records import Settings
 from orcamath.store.literals import refuse_keys, refuse_literals, shown
 from orcamath.store.names import check_apart, once_more, run_name
 from orcamath.yaml_reader import Lines, read_yaml
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["arms", "dump", "load", "shipped"]
 
 SECTIONS = ("practice", "preferences", "learn")
+LIMITED = ("start_from", "seeds", "as_they_are")
+"""Sections whose problems are solved, edited and practised on: what a limit is of."""
 LOOKS = {"evaluate": "evaluate", "more_sft": "imitate"}
 """Section of `readiness` → the section that has what it leaves out."""
 
@@ -40,30 +44,44 @@ def shipped() -> dict[str, Traversable]:
 
 
 def load(
-    name: str | Mapping[str, object], overrides: Sequence[str] = (), *, limit: int | None = None, of_run: bool = False
+    name: str | Mapping[str, object],
+    overrides: Sequence[str] | Mapping[str, object] = (),
+    *,
+    limit: int | None = None,
+    of_run: bool = False,
 ) -> Recipe:
-    """Read a recipe by file or by the name it ships under (or take one that was read), apply `key=value` overrides, and check
-    every key and value; `of_run`: but for its name, as it lies in a folder already, perhaps an arm's.
+    """Read a recipe by file or by the name it ships under (or take one that was read), apply `key=value` overrides (or keys with
+    their values), and check every key and value; `of_run`: but for its name, as it lies in a folder already, perhaps an arm's.
 
-    Raises RecipeError with file, line and key, and the nearest known name.
+    `limit`: take so many problems in each of its `LIMITED` sections, and in its arms'. Raises RecipeError with file, line and
+    key, and the nearest known name.
     """
     read, where, lines = _read(name)
     raw = brought_up(read, where)
-    for override in overrides:
-        _set(raw, override)
+    override(raw, overrides)
     refuse_keys(raw, where)
-    if limit is not None:
-        raw["seeds"] = _limited(raw.get("seeds", {}), limit)
-        if raw.get("as_they_are") is not None:  # they are solved and practised on as well
-            raw["as_they_are"] = _limited(raw["as_they_are"], limit)
     recipe = _build(raw, where, lines)
+    if limit is not None:
+        recipe = _limited(recipe, limit)
     if not of_run:
         _check_name(recipe, where)
     return seeded(recipe, recipe.repeat[0]) if recipe.repeat else recipe
 
 
-def _limited(seeds: object, limit: int) -> dict[str, object]:
-    return {**(seeds if isinstance(seeds, dict) else {"sources": [seeds]}), "limit": limit}
+def _limited(recipe: Recipe, limit: int) -> Recipe:
+    """Return the recipe with few problems to pay for, whichever way it and its arms come by them."""
+    if limit < 1:
+        raise RecipeError(f"a limit of {limit}: give a whole number of problems from 1 on, or leave it out")
+
+    def few(of: Recipe) -> dict[str, Settings]:
+        said = {section: getattr(of, section) for section in LIMITED}
+        return {k: s.model_copy(update={"limit": limit}) for k, s in said.items() if s is not None}
+
+    variants = {}
+    for name, arm in ((n, a) for n, a in arms(recipe).items() if n in recipe.variants):
+        own = recipe.variants[name]
+        variants[name] = own | {k: s.model_dump(mode="json") for k, s in few(arm).items() if k in own}
+    return recipe.model_copy(update={**few(recipe), "variants": variants})
 
 
 def _check_name(recipe: Recipe, where: str) -> None:
@@ -81,7 +99,8 @@ def arms(recipe: Recipe) -> dict[str, Recipe]:
     base = recipe.model_dump(mode="json", exclude={"variants", "repeat", "repeat_bases"})
     out = {}
     for name, overrides in recipe.variants.items():
-        raw = _merge(base, {**sized(overrides, base), "name": name})
+        looks = {"readiness": _looks(base, overrides)} if base["readiness"] is not None else {}
+        raw = merged({**base, **looks}, {**sized(overrides, base), "name": name})
         if "iterations" not in overrides:
             raw["iterations"] = [_override(step, overrides) for step in base["iterations"]]
         out[name] = _build(raw, f"variants.{name} of {recipe.name}", {})
@@ -114,7 +133,17 @@ def _override(step: Mapping[str, object], overrides: Mapping[str, object]) -> di
     known = {s: overrides[s] for s in SECTIONS if isinstance(overrides.get(s), dict)}
     if step["more_sft"] is not None and isinstance(overrides.get("imitate"), dict):
         known["more_sft"] = overrides["imitate"]
-    return _merge(step, known)
+    return merged(step, known)
+
+
+def _looks(base: Mapping[str, Any], overrides: Mapping[str, object]) -> dict[str, object]:
+    """Let an arm's sections reach into what readiness has as they were before; what it has otherwise is its own."""
+    ready = dict(base["readiness"])
+    for own, section in LOOKS.items():
+        said, look = overrides.get(section), ready[own]
+        if isinstance(said, dict) and look is not None:
+            ready[own] = merged(look, {k: v for k, v in said.items() if look.get(k) == base[section].get(k)})
+    return ready
 
 
 def _check_target(name: str, found: Mapping[str, Recipe]) -> None:
@@ -178,50 +207,6 @@ def _parse(text: str, where: str) -> tuple[dict[str, object], Lines]:
     return plain, lines
 
 
-def _set(raw: dict[str, Any], override: str) -> None:
-    key, sign, value = override.partition("=")
-    if not sign:
-        known, colon, _ = override.partition(":")  # what stands behind one may be a key
-        raise RecipeError(
-            f"--set `{known}{colon and ':…'}` has no `=`; write --set key.sub=value, for example --set teach.k=2"
-        )
-    node: Any = raw
-    *parents, last = key.strip().split(".")
-    if not all((*parents, last)):
-        raise RecipeError(f"--set `{key}=…` names no key before its `=`; write --set key.sub=value")
-    for part in parents:
-        if isinstance(node, list):
-            node = node[_position(node, part, key)]
-            continue
-        if node.get(part) is None:
-            node[part] = {}
-        node = node[part]
-        if not isinstance(node, dict | list):
-            raise RecipeError(f"--set {key}: `{part}` is a value, not a section")
-    try:
-        parsed = read_yaml(value, f"--set {key}").value
-    except RecipeError as e:
-        raise RecipeError(f"{e}; quote it if it is meant as text") from None
-    if isinstance(node, list):
-        node[_position(node, last, key)] = parsed
-    else:
-        node[last] = parsed
-
-
-def _position(items: list[object], part: str, key: str) -> int:
-    if not part.isdecimal() or int(part) >= len(items):
-        raise RecipeError(f"--set {key}: `{part}` is no position in a list of {len(items)} (they count from 0)")
-    return int(part)
-
-
-def _merge(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, object]:
-    out = copy.deepcopy(dict(base))
-    for key, value in over.items():
-        mine = out.get(key)
-        out[key] = _merge(mine, value) if isinstance(mine, dict) and isinstance(value, dict) else copy.deepcopy(value)
-    return out
-
-
 def _build(raw: dict[str, object], where: str, lines: Lines) -> Recipe:
     """Give every iteration the sections it does not override, then validate."""
     resolved = dict(raw)
@@ -257,7 +242,7 @@ def _joined(shared: object, own: object) -> object:
     """Lay an iteration's own section over the shared one; what is no section at all is left for validation to name."""
     if not isinstance(own, dict | None):
         return own
-    return _merge(shared or {}, own or {}) if isinstance(shared, dict | None) else shared
+    return merged(shared or {}, own or {}) if isinstance(shared, dict | None) else shared
 
 
 def _own(errors: Sequence["ErrorDetails"]) -> list["ErrorDetails"]:

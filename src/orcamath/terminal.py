@@ -10,7 +10,7 @@ import io
 import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from orcamath.visible import visible
@@ -77,7 +77,8 @@ class _Said(logging.Handler):
         self.say = say
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.say(record.getMessage())
+        with suppress(OSError):  # a terminal that is gone: nobody can be told, and nothing ends by it
+            self.say(record.getMessage())
 
 
 @contextmanager

@@ -61,6 +61,7 @@ LAYERS = [
         "recipe_settings",
         "recipe_versions",
         "recipe_file",
+        "recipe_overrides",
         "outline",
         "workshop",
         "growth",

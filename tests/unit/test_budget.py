@@ -166,6 +166,8 @@ def priced(backend: str, model: str, base_url: str | None, declared: object) -> 
         ("openai_compatible", "anything", "http://localhost:8000/v1", None, (0, 0)),
         ("transformers_local", "anything", None, None, (0, 0)),
         ("openai_compatible", "own", "https://x.example/v1", [1, 2.5], (1, 2.5)),
+        ("openai_compatible", "gpt-4o", None, [2, 8], (2, 8)),
+        ("openai_compatible", "gpt-4o", "http://localhost:8000/v1", [0, 0], (0, 0)),
     ],
 )
 def test_prices(backend, model, base_url, declared, price) -> None:
@@ -180,6 +182,8 @@ def test_prices(backend, model, base_url, declared, price) -> None:
         ("gpt-4o", "https://notopenai.example/v1", None, "not known"),
         ("m", None, [1], "two numbers"),
         ("m", None, [1, -2], "two numbers"),
+        ("gpt-4-turbo", None, [0, 0], "takes [10.0, 30.0] for it: leave the price out"),
+        ("gpt-4o", "https://api.openai.com/v1", [2.5, 0], "takes [2.5, 10.0]"),
     ],
 )
 def test_an_unknown_price_is_refused(model, base_url, declared, says) -> None:

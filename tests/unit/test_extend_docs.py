@@ -21,7 +21,6 @@ from orcamath.recipe_settings import Recipe
 from orcamath.records import Problem
 from orcamath.running import run_recipe
 from orcamath.store.artifacts import Store
-from orcamath.store.budget import Price
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.tables import read_table
 from orcamath.workshop import UntilReached
@@ -92,9 +91,12 @@ def test_an_agent_of_ones_own_writes_problems_that_say_whose_they_are(tmp_path: 
 
 
 def test_the_plan_counts_the_calls_of_an_agent_of_ones_own(tmp_path: Path) -> None:
-    recipe, store = own_recipe(tmp_path), Store(tmp_path / "store")
+    recipe, store = (
+        own_recipe(tmp_path, "writer: {backend: textbook, options: {price: [1, 2]}}\n"),
+        Store(tmp_path / "store"),
+    )
     tools = Assembled(store)
-    planned = plan(recipe, store, tools, lambda _: Price(1.0, 2.0), lambda _: None, Silent())
+    planned = plan(recipe, store, tools, lambda _: None, Silent())
     tools.close()
     row = next(s for s in planned.stages if s.stage == "agent again")
     assert (row.calls, row.to_pay) == (Range(4, 4), Range(4, 4))

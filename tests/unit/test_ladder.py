@@ -20,7 +20,6 @@ from orcamath.stages.ladder import teach_by_ladder
 from orcamath.stages.teach import RungFacts, TeachFacts, TeachSettings
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.names import arm_folder
-from orcamath.store.prices import price_of
 from orcamath.store.run_folder import RunFolder
 from orcamath.verify import VerifySettings
 from orcamath.workshop import UntilReached
@@ -165,7 +164,7 @@ def planned(r: Recipe, root: Path) -> Plan:
     store = Store(root)
     tools = Assembled(store)
     try:
-        return plan(r, store, tools, price_of, size_of, Silent())
+        return plan(r, store, tools, size_of, Silent())
     finally:
         tools.close()
 

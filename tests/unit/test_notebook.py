@@ -199,11 +199,14 @@ def test_paths_and_numbers_of_numpy_are_settings_and_what_is_none_is_said(tmp_pa
     }
     kept = {"runs": tmp_path / "runs", "store": tmp_path / "store"}
     teacher = {"model": "m", "base_url": "http://127.0.0.1:9/v1", "api_key_env": None}
-    for settings in ({}, {"seeds.sources.0.path": seeds, "teach.max_problems": numpy.int64(3)}):
+    plain = {"seeds.sources.0.path": seeds, "teach.max_problems": numpy.int64(3)}
+    for settings in ({}, plain, {"about": "a 😀, and\u2028lines\n"}):
         with pytest.raises(OrcamathError, match=r"nowhere\.jsonl"):
             om.run({**mine, "teacher": teacher}, settings=settings, **kept)
     with pytest.raises(UsageError, match=r"`seeds\.path` a object: a recipe holds texts"):
         om.run("classroom", settings={"seeds.path": object()}, **kept)
+    with pytest.raises(UsageError, match="`about` a str: a recipe holds texts"):
+        om.run("classroom", settings={"about": "half of one: \ud83d"}, **kept)
 
 
 def test_a_wrong_recipe_names_the_key_and_the_nearest() -> None:

@@ -24,7 +24,6 @@ from orcamath.recipe_settings import ExpectedSettings, Iteration, Recipe
 from orcamath.running import run_recipe
 from orcamath.settings import ModelSettings, StudentSettings
 from orcamath.store.artifacts import Store
-from orcamath.store.budget import Price
 from orcamath.store.history import History
 from orcamath.store.ledger import Ledger
 from orcamath.store.run_folder import RunFolder
@@ -34,7 +33,7 @@ from orcamath.testing.batches import BatchDesk
 from orcamath.workshop import UntilReached
 
 SEEDS = {"sources": [{"name": "classroom", "options": {"n": 40}}]}
-TEACHER = {"backend": "textbook"}
+TEACHER = {"backend": "textbook", "options": {"price": [2.5, 10]}}
 SEVEN_B = ModelSize(7.2e9, 4096, 32, 32_000, tied=False)
 
 
@@ -46,11 +45,11 @@ def recipe(**more: object) -> Recipe:
 SEEDS_TEST = {"sources": [{"name": "classroom", "split": "test", "options": {"n": 10}}]}
 
 
-def of(r: Recipe, root: Path, price: Price = Price(2.5, 10)) -> Plan:  # noqa: B008
+def of(r: Recipe, root: Path) -> Plan:
     store = Store(root)
     tools = Assembled(store)
     try:
-        return plan(r, store, tools, lambda _: price, size_of, Silent())
+        return plan(r, store, tools, size_of, Silent())
     finally:
         tools.ledger.close()
 
@@ -515,6 +514,18 @@ def test_a_detached_batch_is_neither_paid_for_again_nor_asked_about(tmp_path: Pa
     file.write_text(dump(recipe()))
     with pytest.raises(UsageError, match="--detach"):
         once()
+
+
+def test_no_rung_of_a_ladder_is_waited_for_where_the_run_is_detached(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with serve(of_chat(textbook.open_chat(ModelSettings(**TEACHER))), batches=BatchDesk(polls=2)) as server:
+        options = {"price": [1, 1], "poll_s": 0.001, "first_backoff_s": 0.001}
+        rung = {"backend": "openai_batch", "model": "m", "base_url": server.base_url, "options": options}
+        teacher = {**TEACHER, "options": {"price": [2, 2]}}
+        (tmp_path / "r.yaml").write_text(dump(recipe(ask_me_anything=None, ladder=[rung], teacher=teacher)))
+        kept = {"runs": tmp_path / "runs", "store": tmp_path, "name": None, "overrides": (), "wait": False}
+        with pytest.raises(BatchWaiting):
+            run_in_folder(str(tmp_path / "r.yaml"), **kept, until="teach", limit=5, detach=True)  # type: ignore[arg-type]
 
 
 def test_the_command_shows_both_tables(tmp_path: Path) -> None:

@@ -142,10 +142,16 @@ def test_an_override_reaches_into_what_was_switched_off(tmp_path: Path) -> None:
         ("name.sub=1", "`name` is a value, not a section"),
         ("seeds.sources.3.path=p", "no position in a list of 1"),
         ("seeds.sources.first.path=p", "no position in a list of 1"),
+        ("screens.0.path=p", "--set screens.0.path: `0` is a value, not a section: 'digits'"),
     ],
 )
 def test_a_bad_override_is_named(tmp_path: Path, override: str, message: str) -> None:
-    assert message in refused(tmp_path, "name: x\nseeds: {sources: [{name: gsm8k}]}\n", override)
+    assert message in refused(tmp_path, "name: x\nscreens: [digits]\nseeds: {sources: [{name: gsm8k}]}\n", override)
+
+
+def test_an_override_reaches_into_an_iteration_that_says_nothing(tmp_path: Path) -> None:
+    recipe = read(tmp_path, "name: x\niterations:\n-\n- {}\n", "iterations.0.learn.beta=0.2")
+    assert [step.learn.beta for step in recipe.iterations] == [0.2, 0.1]
 
 
 def test_the_limit_is_the_seeds(tmp_path: Path) -> None:
@@ -347,3 +353,84 @@ def test_a_limit_is_for_problems_that_are_taught_as_they_are_too(tmp_path: Path)
     assert (limited.seeds.limit, limited.as_they_are.limit) == (20, 20)
     assert load("paper", limit=20).as_they_are.limit == 20  # type: ignore[union-attr]
     assert read(tmp_path, "name: x\n", limit=20).as_they_are is None
+
+
+LIMITED = """
+name: x
+start_from: {stage: problems, path: mine.jsonl}
+seeds: [gsm8k, svamp]
+variants:
+  other seeds: {seeds: lila}
+  more of them: {as_they_are: [dmath], seeds: {limit: 500}}
+  another file: {start_from: {stage: lessons, limit: 9}}
+  from the start: {start_from: null}
+"""
+
+
+def test_a_limit_is_for_problems_of_ones_own_file_and_for_every_arm(tmp_path: Path) -> None:
+    recipe = read(tmp_path, LIMITED, limit=2)
+    made = arms(recipe)
+    limits = {
+        name: [s and s.limit for s in (arm.start_from, arm.seeds, arm.as_they_are)]
+        for name, arm in {"": recipe, **made}.items()
+    }
+    assert limits == {
+        "": [2, 2, None],
+        "other seeds": [2, 2, None],
+        "more of them": [2, 2, 2],
+        "another file": [2, 2, None],
+        "from the start": [None, 2, None],
+    }
+    assert [s.name for s in made["other seeds"].seeds.sources] == ["lila"]
+
+
+def test_a_limit_of_nothing_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="a limit of 0"):
+        read(tmp_path, "name: x\n", limit=0)
+
+
+OWN = "name: x\nteacher: {model: m, base_url: 'http://localhost:8000/v1', options: {price: [0, 0], max_rows: 3}}\n"
+PAID = "https://api.openai.com/v1"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "options"),
+    [
+        (("teacher.model=m",), {"price": [0, 0], "max_rows": 3}),
+        (("teacher.concurrency=2",), {"price": [0, 0], "max_rows": 3}),
+        (("teacher.model=gpt-4-turbo", f"teacher.base_url={PAID}"), {"max_rows": 3}),
+        ((f"teacher.base_url={PAID}",), {"max_rows": 3}),
+        (("teacher.options.price=[3, 9]", "teacher.model=n"), {"price": [3, 9], "max_rows": 3}),
+    ],
+)
+def test_a_price_is_not_carried_over_to_another_model(
+    tmp_path: Path, overrides: tuple[str, ...], options: dict[str, object]
+) -> None:
+    assert read(tmp_path, OWN, *overrides).teacher.options == options
+
+
+def test_an_arms_model_has_no_price_of_the_bases(tmp_path: Path) -> None:
+    text = OWN + f"variants:\n  paid: {{teacher: {{model: gpt-4-turbo, base_url: '{PAID}'}}}}\n"
+    text += "  other: {teacher: {model: n, options: {price: [3, 9]}}}\n  same: {teacher: {concurrency: 2}}\n"
+    prices = {name: arm.teacher.options.get("price") for name, arm in arms(read(tmp_path, text)).items()}
+    assert prices == {"paid": None, "other": [3, 9], "same": [0, 0]}
+
+
+def test_an_arms_sections_reach_what_readiness_takes_from_them(tmp_path: Path) -> None:
+    text = """
+name: x
+imitate: {epochs: 3}
+evaluate: {temperature: 0.7}
+iterations: [{}]
+readiness: {evaluate: {benchmarks: [dev], samples: 8}, more_sft: {epochs: 1}}
+variants:
+  a: {imitate: {epochs: 5, learning_rate: 0.5}, evaluate: {benchmarks: [test], max_new_tokens: 7}}
+  b: {imitate: {learning_rate: 0.5}, readiness: {more_sft: {learning_rate: 0.25}, evaluate: {samples: 2}}}
+"""
+    a, b = (arm.readiness for arm in arms(read(tmp_path, text)).values())
+    assert a is not None
+    assert b is not None
+    assert a.more_sft == SftSettings(epochs=1, learning_rate=0.5)  # what readiness says itself stays
+    assert (a.evaluate.benchmarks, a.evaluate.samples, a.evaluate.max_new_tokens) == (("dev",), 8, 7)
+    assert b.more_sft == SftSettings(epochs=1, learning_rate=0.25)
+    assert (b.evaluate.benchmarks, b.evaluate.samples) == (("dev",), 2)

@@ -11,7 +11,10 @@ from commanding import call_in
 from orcamath import __version__
 from orcamath.cli import main
 from orcamath.commands.keeping import collect_garbage
+from orcamath.commands.viewing import newest
 from orcamath.recipe_file import load
+from orcamath.report.standing import standing
+from orcamath.store.artifacts import Store
 from orcamath.store.facts import Facts
 from orcamath.store.seals import write_sealed
 from report_run import make_run, seal
@@ -65,6 +68,20 @@ def test_show_looks_in_the_newest_run(tmp_path: Path, monkeypatch, capsys) -> No
     seeds = json.loads(said(monkeypatch, capsys, "show", "ask0", "--json"))
     assert seeds["problem"]["id"] == "ask0"
     assert folder.name == "trial"
+
+
+def test_looking_at_a_run_is_no_work_on_it(tmp_path: Path) -> None:
+    for name, at in (("older", 10), ("newer", 20)):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        (folder / "recipe.yaml").write_text(f"name: {name}\n")
+        (folder / "log.txt").touch()
+        for file in folder.iterdir():
+            os.utime(file, (at, at))
+    (tmp_path / "runs/older/view.sqlite.lock").touch()
+    changed = {s.name: s.changed for s in standing(tmp_path / "runs", Store(tmp_path / "store"))}
+    assert changed == {"newer": 20, "older": 10}
+    assert newest(tmp_path / "runs").name == "newer"
 
 
 def test_gc_drops_what_no_run_names_any_more_and_lists_it_with_sizes(tmp_path: Path) -> None:

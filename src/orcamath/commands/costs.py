@@ -21,7 +21,6 @@ from orcamath.recipe_settings import Recipe
 from orcamath.report.arms import key_of
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Budget
-from orcamath.store.prices import price_of
 from orcamath.text.money import dollars
 
 __all__ = ["confirm_paying_again", "plan_of", "planned"]
@@ -61,7 +60,7 @@ def planned(recipe: Recipe, store: Store, progress: Progress, tflops: float = 31
     """Plan a recipe with the store's ledger at hand. `tflops`: the GPU's peak in 16 bits. `fetches`: as in `plan.plan`."""
     tools = Assembled(store)
     try:
-        return plan(recipe, store, tools, price_of, size_of, progress, tflops=tflops, fetches=fetches)
+        return plan(recipe, store, tools, size_of, progress, tflops=tflops, fetches=fetches)
     finally:
         tools.close()
 

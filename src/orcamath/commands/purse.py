@@ -12,7 +12,7 @@ from orcamath.errors import UsageError
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Budget
 from orcamath.store.hosts import belongs, host_named
-from orcamath.store.prices import PAID_BACKENDS, is_listed, is_unpriced
+from orcamath.store.prices import PAID_BACKENDS, is_unpriced, listed_price
 
 __all__ = ["UNLIMITED", "Purse", "purse_of"]
 
@@ -28,7 +28,7 @@ class Purse(NamedTuple):
 
         Raises UsageError where there is a cap and nobody says what calls cost.
         """
-        if self.price is not None and is_listed(model):
+        if self.price is not None and listed_price(model) is not None:
             log.warning("`%s` is booked at its listed price: `--price` is of models that are in no list", model.model)
         elif self.price is not None and model.backend in PAID_BACKENDS:
             return model.model_copy(update={"options": {**model.options, "price": list(self.price)}})

@@ -198,7 +198,8 @@ def _detached(recipe: Recipe) -> Recipe:
             f"`--detach` is for models behind a batch API; none of `{recipe.name}` has `backend: openai_batch`"
         )
     told = {role: m.model_copy(update={"options": {**m.options, "detach": True}}) for role, m in batches.items()}
-    return recipe.model_copy(update=told)
+    ladder = tuple(told.pop(f"ladder.{i}", rung) for i, rung in enumerate(recipe.ladder))
+    return recipe.model_copy(update={**told, "ladder": ladder})
 
 
 def _asker() -> Callable[[str], bool] | None:

@@ -9,6 +9,7 @@ from orcamath.commands.ending import say, told
 from orcamath.errors import UsageError
 from orcamath.extend import default_of
 from orcamath.store.artifacts import Store
+from orcamath.store.run_folder import touched
 
 __all__ = ["newest", "view_run"]
 
@@ -18,13 +19,7 @@ def newest(runs: Path) -> Path:
     found = [p.parent for p in runs.glob("*/recipe.yaml")]
     if not found:
         raise UsageError(f"there is no run in `{runs}`; `orcamath run {default_of('recipe')}` makes one")
-    return max(found, key=_touched)
-
-
-def _touched(folder: Path) -> float:
-    return max(
-        p.stat().st_mtime for p in folder.iterdir() if p.name in {"state.json", "stages.json", "recipe.yaml", "log.txt"}
-    )
+    return max(found, key=touched)
 
 
 def view_run(folder: Path | None, runs: Path, store: Path, *, port: int, browser: bool) -> None:

@@ -14,8 +14,7 @@ from orcamath.plan.rehearsal import CallTally, StageForecast
 from orcamath.plan.sizes import ModelSize, size_by_name
 from orcamath.recipe_settings import Recipe
 from orcamath.settings import ModelSettings
-from orcamath.store.budget import Price
-from orcamath.store.prices import PAID_BACKENDS, is_unpriced
+from orcamath.store.prices import PAID_BACKENDS, is_unpriced, price_of
 
 __all__ = ["StagePlan", "follow_ups", "growth_of", "longest_of_asking", "put_together"]
 
@@ -127,16 +126,16 @@ def put_together(
     tally: CallTally,
     more: Range,
     settings: ModelSettings,
-    price: Price,
     *,
     longest: int,
     rehearsed: bool,
     kind: str | None = None,
 ) -> StagePlan:
-    """Put a stage together: the calls looked up, and `more` that can only be counted.
+    """Put a stage together: the calls looked up, and `more` that can only be counted. Raises RecipeError as `price_of` does.
 
     `longest`: most tokens of an answer (`max_new_tokens`). `kind`: whose usual answers, where not the stage's own.
     """
+    price = price_of(settings)
     length = (tally.known_bytes + tally.unknown_bytes) / max(tally.known + tally.unknown, 1) or 2000.0
     to_pay = more.plus(tally.unknown)
     n_bytes = more.times(length).plus(tally.unknown_bytes)

@@ -3,7 +3,7 @@
 In: the recipe's `grow` sections. Out: a `StagePlan` each for agents and teacher, from nothing to as many as may be picked.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from orcamath.plan.calls import (
     ASK_GROWTH,
@@ -20,18 +20,11 @@ from orcamath.plan.training import Lengths
 from orcamath.recipe_settings import Recipe
 from orcamath.settings import ModelSettings
 from orcamath.stages.grow import GrowSettings
-from orcamath.store.budget import Price
 
 __all__ = ["grown_later"]
 
 
-def grown_later(
-    arm: str,
-    recipe: Recipe,
-    growths: Sequence[GrowSettings],
-    lengths: Lengths,
-    price_of: Callable[[ModelSettings], Price],
-) -> Iterator[StagePlan]:
+def grown_later(arm: str, recipe: Recipe, growths: Sequence[GrowSettings], lengths: Lengths) -> Iterator[StagePlan]:
     """Yield what all rounds cost: two calls an easy problem and round of editing, as many a hard one as its agent makes, then
     the solutions."""
     writer, most = recipe.writer or recipe.teacher, lengths.lessons.plus(lengths.unlearned).high
@@ -53,7 +46,6 @@ def grown_later(
             CallTally(),
             Range(0, n),
             model,
-            price_of(model),
             longest=longest,
             rehearsed=False,
             kind=kind,

@@ -5,14 +5,12 @@ dearest teacher alone would take. The share that goes up is the one seen, once `
 it is anything from few to most.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from orcamath.plan.calls import ENOUGH, StagePlan, put_together
 from orcamath.plan.ranges import Range, around
 from orcamath.plan.rehearsal import CallTally, StageForecast
 from orcamath.recipe_settings import Recipe
-from orcamath.settings import ModelSettings
-from orcamath.store.budget import Price
 
 __all__ = ["climbed", "dear_alone"]
 
@@ -20,9 +18,7 @@ GOES_UP = Range(0.05, 0.7)
 """Share of a rung's problems that verification sends up, where nothing is known of it."""
 
 
-def climbed(
-    arm: str, recipe: Recipe, seen: StageForecast, more: Range, price_of: Callable[[ModelSettings], Price]
-) -> Iterator[StagePlan]:
+def climbed(arm: str, recipe: Recipe, seen: StageForecast, more: Range) -> Iterator[StagePlan]:
     """Yield a plan a rung, `teach 1` the cheapest. `more`: calls to the first rung for problems that are not there yet."""
     teachers = (*recipe.ladder, recipe.teacher)
     rungs = seen.rungs or [seen.calls, *(CallTally() for _ in recipe.ladder)]
@@ -33,7 +29,6 @@ def climbed(
             tally,
             more,
             model,
-            price_of(model),
             longest=recipe.teach.max_new_tokens,
             rehearsed=True,
             kind="teach",
@@ -43,9 +38,7 @@ def climbed(
         more = Range(0, 0) if seen.sealed else more.plus(tally.unknown + tally.waiting).times(up)
 
 
-def dear_alone(
-    arm: str, recipe: Recipe, seen: StageForecast | None, problems: Range, price_of: Callable[[ModelSettings], Price]
-) -> list[StagePlan]:
+def dear_alone(arm: str, recipe: Recipe, seen: StageForecast | None, problems: Range) -> list[StagePlan]:
     """Return what `teach` would take of the dearest teacher alone, nothing remembered; empty without a ladder."""
     if seen is None or not recipe.ladder:
         return []
@@ -59,7 +52,6 @@ def dear_alone(
         one,
         more,
         recipe.teacher,
-        price_of(recipe.teacher),
         longest=recipe.teach.max_new_tokens,
         rehearsed=False,
     )

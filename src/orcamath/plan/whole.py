@@ -28,11 +28,10 @@ from orcamath.ports import Progress
 from orcamath.recipe_file import arms
 from orcamath.recipe_settings import Iteration, Recipe, look_wanted
 from orcamath.records import digest
-from orcamath.settings import ModelSettings, StudentSettings
+from orcamath.settings import StudentSettings
 from orcamath.sources.hub_rows import is_remote
 from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.store.artifacts import Store
-from orcamath.store.budget import Price
 from orcamath.workshop import Tools
 
 __all__ = ["Plan", "plan"]
@@ -103,7 +102,6 @@ def plan(
     recipe: Recipe,
     store: Store,
     tools: Tools,
-    price_of: Callable[[ModelSettings], Price],
     size_of: Callable[[StudentSettings], ModelSize | None],
     progress: Progress,
     *,
@@ -131,8 +129,8 @@ def plan(
                 told = own.expected
                 rehearsed[key] = seen_of(own, told, tools.agent) if told is not None else _rehearsed(own, rehearse)
             found = _Found(own, rehearsed[key])
-            alone += dear_alone(arm, own, found.seen.get("teach"), found.taught, price_of) if new else []
-            stages += [s for s in _stages(arm, found, price_of) if new or not s.rehearsed]
+            alone += dear_alone(arm, own, found.seen.get("teach"), found.taught) if new else []
+            stages += [s for s in _stages(arm, found) if new or not s.rehearsed]
             training += training_plans(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
     return Plan(tuple(stages), tuple(training), tuple(alone), tflops, recipe.workers if variants else 1)
 
@@ -190,7 +188,7 @@ def _tokens(n_bytes: float) -> Range:
     return Range(n_bytes / BYTES_A_TOKEN.high, n_bytes / BYTES_A_TOKEN.low)
 
 
-def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) -> list[StagePlan]:
+def _stages(arm: str, found: _Found) -> list[StagePlan]:
     recipe, seen, rows = found.recipe, found.seen, list[StagePlan]()
     writer = recipe.writer or recipe.teacher
     asking, editing = recipe.ask_me_anything, recipe.suggester_editor
@@ -212,18 +210,15 @@ def _stages(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price])
             begun = min(found.here, found.taught.high)
             more = Range(*(max(t - begun, 0) * recipe.teach.solutions for t in found.taught))
         if name == "teach" and recipe.ladder:
-            rows += climbed(arm, recipe, seen[name], more, price_of)
+            rows += climbed(arm, recipe, seen[name], more)
             continue
         if name == "confirm" and recipe.confirm is not None and not seen[name].sealed:
             begun = seen[name].calls.known + seen[name].calls.unknown
             more = Range(*(max(n * recipe.confirm.solutions - begun, 0) for n in found.lengths.unlearned))
         kind = ASKING[asking.calls] if name == "ask" and asking is not None else name.split(" ")[0]
-        price = price_of(model)
-        row = put_together(
-            arm, name, seen[name].calls, more, model, price, longest=longest[name], rehearsed=True, kind=kind
-        )
+        row = put_together(arm, name, seen[name].calls, more, model, longest=longest[name], rehearsed=True, kind=kind)
         rows.append(row)
-    return rows + _later(arm, found, price_of)
+    return rows + _later(arm, found)
 
 
 def _practises(step: Iteration) -> bool:
@@ -246,23 +241,22 @@ def _measured(recipe: Recipe, n: int, *, first: bool) -> int:
     return bases + looks + answers(recipe.evaluate) * (len(recipe.iterations) + 1)  # at most: arms may share an M1
 
 
-def _later(arm: str, found: _Found, price_of: Callable[[ModelSettings], Price]) -> list[StagePlan]:
+def _later(arm: str, found: _Found) -> list[StagePlan]:
     """Calls about students' answers: few where rules decide first, at most one an answer where they do not."""
     recipe, rows = found.recipe, list[StagePlan]()
     if growths := [step.grow for step in recipe.iterations if step.grow is not None]:
-        rows += grown_later(arm, recipe, growths, found.lengths, price_of)
+        rows += grown_later(arm, recipe, growths, found.lengths)
     practised = [(i.practice, exercises(i, found.lengths).high) for i in recipe.iterations if _practises(i)]
     attempts = sum(n * (p.samples if p.until is None else p.until.alike) for p, n in practised)
     attempts += sum(o.rounds * o.problems * o.samples for i in recipe.iterations if (o := i.online) is not None)
     if recipe.judge_model is not None and (answers := attempts + _measured(recipe, found.benchmarks, first=not arm)):
         judge = recipe.judge_model
-        price, longest = price_of(judge), recipe.judge.max_tokens
         calls = Range(0, answers * (UNDECIDED if recipe.judge.name == "cascade" else 1.0))
-        rows.append(put_together(arm, "judge", CallTally(), calls, judge, price, longest=longest, rehearsed=False))
+        rows.append(
+            put_together(arm, "judge", CallTally(), calls, judge, longest=recipe.judge.max_tokens, rehearsed=False)
+        )
     if recipe.reask is not None and attempts:
         calls = Range(0, sum(n for _, n in practised) * DOUBTFUL * recipe.reask.solutions)
-        price, longest = price_of(recipe.teacher), recipe.reask.max_new_tokens
-        rows.append(
-            put_together(arm, "reask", CallTally(), calls, recipe.teacher, price, longest=longest, rehearsed=False)
-        )
+        longest = recipe.reask.max_new_tokens
+        rows.append(put_together(arm, "reask", CallTally(), calls, recipe.teacher, longest=longest, rehearsed=False))
     return rows

@@ -12,6 +12,7 @@ from orcamath.report.rows import score_table
 from orcamath.store.artifacts import Store
 from orcamath.store.history import book_of
 from orcamath.store.leases import account_of
+from orcamath.store.run_folder import touched
 from orcamath.store.run_state import read_state
 
 __all__ = ["Best", "Standing", "standing"]
@@ -36,7 +37,7 @@ class Standing(NamedTuple):
     best: Best | None
     spent_usd: float
     changed: float
-    """When its folder last changed, seconds since the epoch."""
+    """When it was last at work, seconds since the epoch."""
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -46,7 +47,7 @@ class Standing(NamedTuple):
 def standing(runs: Path, store: Store) -> Iterator[Standing]:
     """Yield every folder below `runs` that holds a run, by name. A run that cannot be read says why instead of raising."""
     for folder in sorted(p.parent for p in runs.glob("*/recipe.yaml")):
-        changed = max(p.stat().st_mtime for p in folder.iterdir() if p.is_file())
+        changed = touched(folder)
         state_told = read_state(folder)
         running = state_told is not None and state_told.running
         usd = 0.0

@@ -16,7 +16,7 @@ from orcamath.settings import ModelSettings
 from orcamath.store.budget import Price
 from orcamath.store.hosts import OPENAI, belongs, host_named, is_loopback
 
-__all__ = ["PAID_BACKENDS", "declared_price", "is_listed", "is_unpriced", "price_of", "prices"]
+__all__ = ["PAID_BACKENDS", "declared_price", "is_unpriced", "listed_price", "price_of", "prices"]
 
 MAX_PRICE = 1e9
 """US dollars per million tokens: below it no bill is too large to be counted."""
@@ -38,24 +38,35 @@ def price_of(settings: ModelSettings, backend: str | None = None) -> Price:
     """Return the price of one model: the recipe's `options.price: [prompt, completion]`, or else the shipped list's.
 
     `backend`: the wire that is spoken, where `settings` name a backend of the user's own that speaks it. Raises RecipeError where
-    the price is not known or the declared one makes no sense.
+    the price is not known, the declared one makes no sense, or one of 0 is declared of what the list has.
     """
-    if (told := declared_price(settings)) is not None:
-        return told
-    backend, model, base_url = backend or settings.backend, settings.model, settings.base_url
-    if backend not in PAID_BACKENDS:
+    told, listed = declared_price(settings), listed_price(settings, backend)
+    model, host = settings.model, host_named(settings.base_url or OPENAI)
+    if told is not None and listed is not None and 0 in told:
+        raise RecipeError(
+            f"`options.price` of model `{model}` is {settings.options['price']}, and {host} takes {list(listed)} for it: leave "
+            f"the price out, or say what you pay"
+        )
+    if (known := listed if told is None else told) is not None:
+        return known
+    if (backend or settings.backend) not in PAID_BACKENDS:
         return FREE
-    host = host_named(base_url or OPENAI)
     if is_loopback(host):
         _say_free(model, host)
         return FREE
-    listed = _listed(model)
-    if listed is None or not belongs(host, "openai.com"):
-        hint = nearest(model, prices()["models"]) if listed is None else "the list that ships is OpenAI's own"
-        raise RecipeError(
-            f"the price of model `{model}` at {host} is not known ({hint}). Say it in the recipe, in USD per million tokens: "
-            "`options: {price: [2.5, 10]}`, or `[0, 0]` for a server of your own"
-        )
+    hint = nearest(model, prices()["models"]) if _listed(model) is None else "the list that ships is OpenAI's own"
+    raise RecipeError(
+        f"the price of model `{model}` at {host} is not known ({hint}). Say it in the recipe, in USD per million tokens: "
+        "`options: {price: [2.5, 10]}`, or `[0, 0]` for a server of your own"
+    )
+
+
+def listed_price(settings: ModelSettings, backend: str | None = None) -> Price | None:
+    """Return what an endpoint's model costs by the list that ships, None where it does not say. `backend`: as in `price_of`."""
+    backend, listed = backend or settings.backend, _listed(settings.model)
+    there = backend in PAID_BACKENDS and belongs(host_named(settings.base_url or OPENAI), "openai.com")
+    if listed is None or not there:
+        return None
     factor = prices()["batch_factor"] if backend == "openai_batch" else 1.0
     return Price(listed[0] * factor, listed[1] * factor)
 
@@ -64,12 +75,6 @@ def _listed(model: str) -> list[float] | None:
     known = prices()["models"]
     found: list[float] | None = known.get(model) or known.get(_DATED.sub("", model))
     return found
-
-
-def is_listed(settings: ModelSettings) -> bool:
-    """Tell whether the list that ships has what an endpoint's model costs there."""
-    there = belongs(host_named(settings.base_url or OPENAI), "openai.com")
-    return settings.backend in PAID_BACKENDS and there and _listed(settings.model) is not None
 
 
 @cache

@@ -15,10 +15,16 @@ from orcamath.store.placing import add_line, write_whole
 from orcamath.store.seals import read_sealed, seal
 from orcamath.visible import visible
 
-__all__ = ["VIEW_INDEX", "RunFolder"]
+__all__ = ["VIEW_INDEX", "RunFolder", "touched"]
 
 VIEW_INDEX = "view.sqlite"
 """The viewer's index of a run: made of what the run points to, and at any time again."""
+_OF_WORK = ("state.json", "stages.json", "log.txt", "recipe.yaml")
+
+
+def touched(folder: Path) -> float:
+    """Return when a run was last at work, in seconds since 1970. Looking at it, marks and reports are no work."""
+    return max((path.stat().st_mtime for name in _OF_WORK if (path := folder / name).exists()), default=0.0)
 
 
 class RunFolder:
