@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from orcamath.commands.ending import from_options
 from orcamath.commands.files import judged, searched
-from orcamath.commands.given import Rows, rows_of
+from orcamath.commands.given import Rows, given_rows
 from orcamath.commands.measuring import Wanted, evaluated
 from orcamath.commands.measuring import plain_scores as plain_measures
 from orcamath.commands.purse import Purse
@@ -178,7 +178,7 @@ def judge(
     summary = Summary()
     with boundary():
         verdicts = judged(
-            rows_of(rows),
+            given_rows(rows),
             summary,
             name=judge,
             columns=columns or {},
@@ -266,7 +266,7 @@ def _file(rows: Rows, path: Path) -> Path:
     """Return the file itself, or rows written into `path`: a search reads them more than once."""
     if isinstance(rows, str | Path):
         return Path(rows)
-    write_lines(({str(name): _value(value) for name, value in row.items()} for row in rows_of(rows)), path)
+    write_lines(({str(name): _value(value) for name, value in row.items()} for row in given_rows(rows)), path)
     return path
 
 

@@ -1,6 +1,6 @@
 """Do two short answers say the same? True, False, or None where the rules cannot be sure.
 
-Numbers are compared exactly, as fractions. Differences in form that mean the same are allowed (`1,319` = `1319.0`, `60%` =
+Numbers are held_as_measures exactly, as fractions. Differences in form that mean the same are allowed (`1,319` = `1319.0`, `60%` =
 `60`, `3/4` = `0.75`, `2:00 pm` = `2`); units convert only where the question's own unit, or the other answer's, says into
 what. Floats printed with nine or more decimals are equal up to 1e-9 of their size: data sets write 1/3 so.
 """
@@ -14,7 +14,7 @@ from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import Reading, decimals, near, reading_of
 from orcamath.answers.relations import in_symbols
-from orcamath.answers.science import SAYS, chemical, compared
+from orcamath.answers.science import SAYS, chemical, held_as_measures
 from orcamath.answers.units import Demand, asked
 from orcamath.answers.wording import choice_of, gives_up, letter, listed, same_text, without_letter
 from orcamath.answers.writing import meanings
@@ -59,7 +59,7 @@ def _same(kind: AnswerKind, a: str, b: str, question: str, options: tuple[str, .
                 return None if hundredfold and asked(question).percent else False
     elif a == b:
         return bool(a) or None
-    if kind in ("number", "text", "expression") and (said := compared(a, b)) is not None:
+    if kind in ("number", "text", "expression") and (said := held_as_measures(a, b)) is not None:
         return SAYS[said]
     if kind == "number":
         return _same_number(a, b, question)

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from orcamath.answers.latex import plain
 from orcamath.answers.numbers import quantities
 
-__all__ = ["SAYS", "Measure", "chemical", "compared", "measure_of", "measures_in", "unit_end"]
+__all__ = ["SAYS", "PhysicalQuantity", "chemical", "held_as_measures", "measure_of", "unit_end"]
 
 Verdict = Literal["agrees", "disagrees", "doubt"]
 SAYS: dict[Verdict, bool | None] = {"agrees": True, "disagrees": False, "doubt": None}
@@ -64,12 +64,12 @@ _ALONE: list[tuple[str, str, tuple[int, ...]]] = [
     ("h hr hour hours", "3600", (0, 0, 1, 0, 0, 0)),
     ("atm atmosphere atmospheres", "101325", (-1, 1, -2, 0, 0, 0)),
     ("mmHg torr Torr", "101325/760", (-1, 1, -2, 0, 0, 0)),
-    ("°C ℃", "1", (0, 0, 0, 0, 1, 0, 1)),  # from another zero: never compared with kelvins
+    ("°C ℃", "1", (0, 0, 0, 0, 1, 0, 1)),  # from another zero: never held_as_measures with kelvins
     ("°F ℉", "1", (0, 0, 0, 0, 1, 0, 2)),
 ]
 
 
-class Measure(NamedTuple):
+class PhysicalQuantity(NamedTuple):
     """A number, and what it is in base units."""
 
     number: Fraction
@@ -103,13 +103,13 @@ _UNITS = _table()
 
 
 @lru_cache(maxsize=8192)
-def measure_of(text: str) -> Measure | None:
+def measure_of(text: str) -> PhysicalQuantity | None:
     """Read a text that is one measure and nothing else; None where it is anything more, or has no number."""
-    found = measures_in(text)
+    found = _measures_in(text)
     return found[0][0] if len(found) == 1 and found[0][1].strip() == plain(text).strip(" .") else None
 
 
-def measures_in(text: str) -> list[tuple[Measure, str]]:
+def _measures_in(text: str) -> list[tuple[PhysicalQuantity, str]]:
     """Return every measure of a text, in order, with the stretch that it stands in."""
     text, found, end = plain(text), [], 0
     for number in quantities(text):
@@ -117,11 +117,11 @@ def measures_in(text: str) -> list[tuple[Measure, str]]:
             continue  # the `-1` of `mol L^-1`; a word
         factor, unit, end = _unit(text, number.end)
         usual = "^" not in number.text and "e" not in number.text.lower()
-        found.append((Measure(number.value, number.value * factor, unit, usual), text[number.start : end]))
+        found.append((PhysicalQuantity(number.value, number.value * factor, unit, usual), text[number.start : end]))
     return found
 
 
-def compared(answer: str, reference: str, number: str = "") -> Verdict | None:
+def held_as_measures(answer: str, reference: str, number: str = "") -> Verdict | None:
     """Hold an answer against a yardstick that has a unit or a power of ten; None where the other rules are to decide.
 
     `answer` may be a sentence: `number` is what was taken out of it, and several measures that belong together (`3 h 20 min`)
@@ -136,14 +136,14 @@ def compared(answer: str, reference: str, number: str = "") -> Verdict | None:
     return _held(left.value, right.value) if left.unit == right.unit else "doubt"
 
 
-def _meant(answer: str, number: str) -> Measure | None:
+def _meant(answer: str, number: str) -> PhysicalQuantity | None:
     """Return the measure of a stretch that was taken for its answer; None for a number like any other, and for several."""
-    said = [(m, stretch) for m, stretch in measures_in(answer)]
+    said = [(m, stretch) for m, stretch in _measures_in(answer)]
     if len(said) > 1:
         first = number.replace("$", "").split(" ")[0]
         said = (
             [(m, stretch) for m, stretch in said if first and stretch.startswith(first)]
-            if len(measures_in(number)) < 2
+            if len(_measures_in(number)) < 2
             else []
         )
     return None if not said or said[-1][0].bare else said[-1][0]

@@ -12,13 +12,13 @@ from orcamath.visible import one_line
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["Rows", "rows_of"]
+__all__ = ["Rows", "given_rows"]
 
 Rows: TypeAlias = "str | Path | DataFrame | Iterable[Mapping[str, object] | str]"
 """A file, a DataFrame (pandas or polars), an Arrow table, dicts (as a split of a hub's set is), or questions as plain texts."""
 
 
-def rows_of(rows: Rows) -> Iterable[Mapping[str, object]]:
+def given_rows(rows: Rows) -> Iterable[Mapping[str, object]]:
     """Return the rows one by one, or all of a frame's. Raises UsageError where these are no rows, DataError where one is none."""
     if isinstance(rows, str | Path):
         return read_rows(Path(rows))

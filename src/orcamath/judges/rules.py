@@ -12,7 +12,7 @@ from typing import NamedTuple, get_args
 from orcamath.answers import Answer, final_answer, find_answer, kind_of, likely, quantities, same
 from orcamath.answers.compare import MAX_QUESTION
 from orcamath.answers.latex import plain
-from orcamath.answers.science import SAYS, compared
+from orcamath.answers.science import SAYS, held_as_measures
 from orcamath.answers.stated import CONCLUDES, breaks_off, mentions, restates, rules_out
 from orcamath.answers.writing import decimal_comma, in_points, writes_comma
 from orcamath.ports import Comparison, Finding, Judge
@@ -108,7 +108,7 @@ def _verdict(kind: AnswerKind, answer: Answer, written: str, reference: str, com
     """Hold what was found against the yardstick; where this is a measure, the whole stretch, for a unit that stands behind."""
     if kind in ("number", "text", "expression"):
         stretch = _pointed(answer.raw or answer.segment, "number", comparison.question)
-        if (said := compared(stretch, reference, answer.text)) is not None:
+        if (said := held_as_measures(stretch, reference, answer.text)) is not None:
             return SAYS[said]
     return same(kind, answer.text, written, comparison.question, comparison.options)
 
