@@ -1,6 +1,6 @@
 """Do two short answers say the same? True, False, or None where the rules cannot be sure.
 
-Numbers are held_as_measures exactly, as fractions. Differences in form that mean the same are allowed (`1,319` = `1319.0`, `60%` =
+Numbers are compared exactly, as fractions. Differences in form that mean the same are allowed (`1,319` = `1319.0`, `60%` =
 `60`, `3/4` = `0.75`, `2:00 pm` = `2`); units convert only where the question's own unit, or the other answer's, says into
 what. Floats printed with nine or more decimals are equal up to 1e-9 of their size: data sets write 1/3 so.
 """
