@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -99,7 +99,8 @@ def arms(recipe: Recipe) -> dict[str, Recipe]:
     base = recipe.model_dump(mode="json", exclude={"variants", "repeat", "repeat_bases"})
     out = {}
     for name, overrides in recipe.variants.items():
-        looks = {"readiness": _looks(base, overrides)} if base["readiness"] is not None else {}
+        ready = base["readiness"]
+        looks = {"readiness": _looks(ready, base, overrides)} if ready is not None else {}
         raw = merged({**base, **looks}, {**sized(overrides, base), "name": name})
         if "iterations" not in overrides:
             raw["iterations"] = [_override(step, overrides) for step in base["iterations"]]
@@ -136,14 +137,16 @@ def _override(step: Mapping[str, object], overrides: Mapping[str, object]) -> di
     return merged(step, known)
 
 
-def _looks(base: Mapping[str, Any], overrides: Mapping[str, object]) -> dict[str, object]:
+def _looks(
+    ready: Mapping[str, object], base: Mapping[str, object], overrides: Mapping[str, object]
+) -> dict[str, object]:
     """Let an arm's sections reach into what readiness has as they were before; what it has otherwise is its own."""
-    ready = dict(base["readiness"])
+    out = dict(ready)
     for own, section in LOOKS.items():
-        said, look = overrides.get(section), ready[own]
-        if isinstance(said, dict) and look is not None:
-            ready[own] = merged(look, {k: v for k, v in said.items() if look.get(k) == base[section].get(k)})
-    return ready
+        look, before, said = ready[own], base[section], overrides.get(section)
+        if isinstance(look, dict) and isinstance(before, dict) and isinstance(said, dict):
+            out[own] = merged(look, {k: v for k, v in said.items() if look.get(k) == before.get(k)})
+    return out
 
 
 def _check_target(name: str, found: Mapping[str, Recipe]) -> None:
@@ -188,7 +191,7 @@ def _text(name: str) -> tuple[str, str]:
     return shipped()[name].read_text(encoding="utf-8"), f"recipe {name}"
 
 
-def _read(name: str | Mapping[str, object]) -> tuple[dict[str, Any], str, Lines]:
+def _read(name: str | Mapping[str, object]) -> tuple[dict[str, object], str, Lines]:
     if isinstance(name, Mapping):
         return copy.deepcopy(dict(name)), "the recipe given", {}
     text, where = _text(name)
