@@ -188,9 +188,7 @@ def judge(
             store=Path(store),
             purse=Purse(cap_usd, price),
         )
-        records = [
-            {**j.plain(), "reference": j.comparison.reference, "response": j.comparison.response} for j in verdicts
-        ]
+        records = [j.plain() for j in verdicts]
     return Result(records, summary.plain())
 
 

@@ -33,6 +33,10 @@ ALIKE = [
     ("6.02e23", "6.02e23 molecules"),
     ("CaCO3", "CaCO₃"),
     ("H2O", "$\\mathrm{H_2O}$"),
+    ("H2SO4", "H₂SO₄"),
+    ("CO", "CO"),
+    ("Yes", "yes"),
+    ("Mary", "MARY"),
     ("5 hours", "300 minutes"),
     ("25 °C", "25 °C"),
 ]
@@ -43,7 +47,7 @@ OTHER = [
     ("5 m", "5 cm"),
     ("H2O", "H2O2"),
 ]
-DOUBT = [("298 K", "25 °C"), ("30.03 g", "30 g"), ("5 J", "5 W"), ("77 °F", "25 °C")]
+DOUBT = [("298 K", "25 °C"), ("30.03 g", "30 g"), ("5 J", "5 W"), ("77 °F", "25 °C"), ("CO", "Co"), ("NaCl", "NACL")]
 
 
 def judged(gold: str, said: str) -> bool | None:
@@ -55,6 +59,10 @@ def test_what_is_the_same_measure_agrees(gold: str, said: str) -> None:
     assert judged(gold, said) is True
     if kind_of(gold) == "number":
         assert judged(said, gold) in (True, None)
+
+
+def test_a_formula_in_a_sentence_is_read_with_its_lowered_digits() -> None:
+    assert rule(Comparison("Which acid is it?", "H2SO4", "The formula is H₂SO₄.", "text")).agrees is not False
 
 
 @pytest.mark.parametrize(("gold", "said"), OTHER)

@@ -14,7 +14,7 @@ from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import Reading, decimals, near, reading_of
 from orcamath.answers.relations import in_symbols
-from orcamath.answers.science import SAYS, chemical, held_as_measures
+from orcamath.answers.science import SAYS, chemical, held_as_measures, lowered
 from orcamath.answers.units import Demand, asked
 from orcamath.answers.wording import choice_of, gives_up, letter, listed, same_text, without_letter
 from orcamath.answers.writing import meanings
@@ -69,8 +69,16 @@ def _same(kind: AnswerKind, a: str, b: str, question: str, options: tuple[str, .
         return _same_choice(a, b, options or listed(question))
     if kind == "expression":
         return same_form(a, b)
-    said_alike = same_text(a, b, question)
-    return True if said_alike is False and chemical(a) == chemical(b) != "" else said_alike
+    return _same_words(a, b, question)
+
+
+def _same_words(a: str, b: str, question: str) -> bool | None:
+    """Compare texts; a formula's digits may be lowered, and its letters mean something else in the other case: `CO`, `Co`."""
+    a, b = lowered(a), lowered(b)
+    alike = same_text(a, b, question)
+    if alike and a != b and a.casefold() == b.casefold() and b[1:] != b[1:].lower() and " " not in b:
+        return None
+    return True if alike is False and chemical(a) == chemical(b) != "" else alike
 
 
 def likely(kind: AnswerKind, a: str, b: str, question: str = "") -> bool:

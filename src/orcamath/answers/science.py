@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from orcamath.answers.latex import plain
 from orcamath.answers.numbers import quantities
 
-__all__ = ["SAYS", "PhysicalQuantity", "chemical", "held_as_measures", "measure_of", "unit_end"]
+__all__ = ["SAYS", "PhysicalQuantity", "chemical", "held_as_measures", "lowered", "measure_of", "unit_end"]
 
 Verdict = Literal["agrees", "disagrees", "doubt"]
 SAYS: dict[Verdict, bool | None] = {"agrees": True, "disagrees": False, "doubt": None}
@@ -64,7 +64,7 @@ _ALONE: list[tuple[str, str, tuple[int, ...]]] = [
     ("h hr hour hours", "3600", (0, 0, 1, 0, 0, 0)),
     ("atm atmosphere atmospheres", "101325", (-1, 1, -2, 0, 0, 0)),
     ("mmHg torr Torr", "101325/760", (-1, 1, -2, 0, 0, 0)),
-    ("°C ℃", "1", (0, 0, 0, 0, 1, 0, 1)),  # from another zero: never held_as_measures with kelvins
+    ("°C ℃", "1", (0, 0, 0, 0, 1, 0, 1)),  # from another zero: never compared with kelvins
     ("°F ℉", "1", (0, 0, 0, 0, 1, 0, 2)),
 ]
 
@@ -163,7 +163,12 @@ def unit_end(text: str, at: int) -> int:
 
 def chemical(text: str) -> str:
     """Return a formula's letters and digits, however they are raised, lowered or set: `CaCO₃`, `\\mathrm{CaCO_3}` → `CaCO3`."""
-    return plain(text.translate(_LOWERED)).translate(_SET)
+    return plain(lowered(text)).translate(_SET)
+
+
+def lowered(text: str) -> str:
+    """Return a text with its lowered digits as digits."""
+    return text if text.isascii() else text.translate(_LOWERED)
 
 
 _LOWERED = {0x2080 + i: str(i) for i in range(10)}

@@ -70,9 +70,7 @@ def told_verdicts(
         with export_place(out, folder=False, replace=replace, what="verdicts", of=path) as new:
             write_lines((verdict.plain() for verdict in verdicts), new)
     plain = summary.plain()
-    rows = [
-        {**j.plain(), "response": j.comparison.response, "reference": j.comparison.reference} for j in summary.offending
-    ]
+    rows = [j.plain() for j in summary.offending]
     if as_json:
         told = {**plain, "columns": summary.columns, **({"offending": rows} if offending else {})}
         return json.dumps(told, indent=1)

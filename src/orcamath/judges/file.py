@@ -58,9 +58,10 @@ class JudgedRow(NamedTuple):
         return self.label is not None and self.guess != self.label
 
     def plain(self) -> dict[str, Any]:
-        """Return the verdict as a JSON row."""
+        """Return the verdict as a JSON row, with what was judged."""
         shown: dict[str, object] = {"row": self.row, "id": self.id, **self.finding._asdict(), "guess": self.guess}
-        return shown if self.label is None else {**shown, "label": self.label}
+        told = shown if self.label is None else {**shown, "label": self.label}
+        return {**told, "reference": self.comparison.reference, "response": self.comparison.response}
 
 
 @dataclass
