@@ -214,6 +214,13 @@ def test_the_card_lists_licences_with_counts_the_teachers_terms_and_what_was_thr
     [
         ("gpt-4-turbo-2024-04-09", "OpenAI's terms of use"),
         ("o4-mini", "OpenAI's terms of use"),
+        ("openai/gpt-oss-120b", "Apache 2.0, by OpenAI"),
+        ("gpt-oss:20b", "Apache 2.0, by OpenAI"),
+        ("EleutherAI/gpt-j-6b", "by EleutherAI"),
+        ("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "the licence of the Llama or Qwen"),
+        ("meta-llama/Llama-2-70b-chat-hf", "before 3.1): output may not be used"),
+        ("meta-llama/Meta-Llama-3-8B", "before 3.1): output may not be used"),
+        ("my-llama", "which the name does not tell"),
         ("meta-llama/Llama-3.1-70B-Instruct@abc", "begin its name with “Llama”"),
         ("meta-llama/Llama-2-7b-chat", "may not be used to improve other"),
         ("Qwen/Qwen2.5-7B-Instruct", "Improved using Qwen"),
