@@ -254,6 +254,17 @@ def test_clusters_are_what_hangs_together_by_near_pairs(texts: list[str]) -> Non
     assert [names.index(n) for n in names] == [home.index(h) for h in home]
 
 
+def test_texts_without_blanks_are_compared_character_by_character() -> None:
+    first = "小明有12个苹果，每个苹果3元，他卖掉了其中的5个，又送给了小红两个。他一共收了多少钱？"
+    texts = [
+        first,
+        first.replace("12", "40").replace("收", "得"),
+        "一列火车每小时行驶八十公里，三小时一共行驶了多少公里？",
+    ]
+    a, b, c = sketched(texts).cluster().names.tolist()
+    assert a == b != c
+
+
 def spelt(n: int) -> str:
     """Return a word for a number, without a digit in it: those are masked."""
     return "".join(chr(ord("a") + int(digit)) for digit in f"{n:05}")
