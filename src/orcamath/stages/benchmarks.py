@@ -27,7 +27,7 @@ def benchmarks(out: Output, settings: BenchmarksSettings, readers: Mapping[str, 
     ]
     out.write("problems", counted((p for stream in streams for p in stream), out))
     facts = reading.facts()
-    empty = [s for s in settings.sources if not reading.kept[s.title]]
+    empty = reading.empty()
     if empty:
         raise DataError(nothing_to_take("benchmarks", empty, facts))
     return facts

@@ -34,7 +34,7 @@ def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader]) 
     facts = reading.facts()
     if any(s.name == "lila" for s in settings.sources):
         facts = facts.model_copy(update={"mixture": mixture.note(facts.by_source)})
-    empty = [s for s in settings.sources if not reading.kept[s.title]]
+    empty = reading.empty()
     if not n or (empty and (settings.limit or len(settings.sources)) >= len(settings.sources)):
         raise DataError(nothing_to_take("seeds", empty, facts))
     return facts
