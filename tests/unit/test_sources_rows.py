@@ -322,14 +322,23 @@ def test_all_folders_below_a_path_are_read_and_may_say_the_split(tmp_path: Path)
         "algebra/problems.jsonl",
         "geometry/problems.jsonl",
         "geometry/problems.jsonl.gz",
+        "train/0000.JSONL",
+        "train/0000.json",
     ]
     for i, name in enumerate(names):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(json.dumps({"question": f"q{i}"}) + "\n")
     files = files_of(SourceSettings(name="file", path=str(tmp_path)), None)
-    assert [str(f.relative_to(tmp_path)) for f in files] == sorted(names[:4])
+    assert [str(f.relative_to(tmp_path)) for f in files] == sorted({*names} - {"geometry/problems.jsonl.gz"})
     found = [row for f in files for row in rows(f, below=tmp_path) if isinstance(row, Row)]
-    assert {row.values["question"]: row.split for row in found} == {"q0": "train", "q1": "test", "q2": None, "q3": None}
+    assert {row.values["question"]: row.split for row in found} == {
+        "q0": "train",
+        "q1": "test",
+        "q2": None,
+        "q3": None,
+        "q5": "train",
+        "q6": "train",
+    }
 
 
 def test_all_shards_of_a_known_set_are_read(tmp_path: Path) -> None:

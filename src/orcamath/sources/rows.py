@@ -56,7 +56,7 @@ def files_of(settings: SourceSettings, stems: Sequence[str] | None, forms: Seque
 
     `stems` are file names without ending, in lower case; `*` in one stands for a split (`gsm8k_*`). One stem a file and shard, of
     the first folder that has it. None takes every readable file of every folder. Either way `train.jsonl` beside
-    `train.jsonl.gz` is read once. Raises DataError where nothing is there.
+    `train.jsonl.gz` is read once; `train.csv` is another file to None. Raises DataError where nothing is there.
     """
     if settings.path is None:
         raise DataError(f"source `{settings.name}` needs `path`: the file or folder with your copy of the set")
@@ -74,7 +74,7 @@ def files_of(settings: SourceSettings, stems: Sequence[str] | None, forms: Seque
         if not file.is_file() or form_of(file) not in forms:
             continue
         if stems is None:
-            found.setdefault((str(file.parent), _bare(file)), file)
+            found.setdefault((re.sub(r"\.gz$", "", str(file), flags=re.IGNORECASE),), file)
         elif _wanted(_stem(file), stems) and homes.setdefault(_stem(file), file.parent) == file.parent:
             found.setdefault((_stem(file), *_SHARD.findall(_bare(file))), file)
     if not found:
