@@ -141,8 +141,14 @@ def test_every_form_gives_the_same_problems(bench: Bench, tmp_path: Path) -> Non
     (tmp_path / "d.tsv").write_text('answer\tquestion\n2\t"Say ""hi, {x}"" 2 times?"\n12\t"Zwölf\nZeilen?"\n', "utf-8")
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "e.parquet")
     made = [
-        problems(seeds(bench, SeedsSettings(sources=one(path=str(tmp_path / n)))))
-        for n in ("a.jsonl", "b.json", "c.csv", "d.tsv", "e.parquet")
+        problems(seeds(bench, SeedsSettings(sources=one(path=str(tmp_path / n), options=options))))
+        for n, options in (
+            ("a.jsonl", {}),
+            ("b.json", {}),
+            ("c.csv", {}),
+            ("d.tsv", {"quotes": True}),
+            ("e.parquet", {}),
+        )
     ]
     assert [p.question for p in made[0]] == [r["question"] for r in rows]
     assert all(m == made[0] for m in made)

@@ -17,9 +17,10 @@ from orcamath.sources.choosing import contents_of
 from orcamath.sources.clusters import Sketches, hashed_split, near_pairs
 from orcamath.sources.file import read as read_own
 from orcamath.sources.mathqa import options_of
-from orcamath.sources.rows import files_of, rows
+from orcamath.sources.rows import Writing, files_of, rows
 from orcamath.sources.source import Row, SourceSettings, gold_kind, number_text, split_named
 from orcamath.sources.svamp import joined_text
+from orcamath.sources.written import how_written
 from pace import within
 from scripted import seed
 
@@ -153,6 +154,28 @@ def test_a_gold_answer_of_a_file_is_read_in_its_questions_writing(
 )
 def test_kinds_of_gold(answer: str | None, kind: str) -> None:
     assert gold_kind(answer) == kind
+
+
+def test_tsv_has_no_quoting_but_for_whole_cells(tmp_path: Path) -> None:
+    said = ['"Hello" said Ann. 1 + 1?', '"Wait, Cy has 6?', "2 + 2?", '5" and 3"', 'Say "hi" 2 times?']
+    path = tmp_path / "own.tsv"
+    path.write_text('"question"\tanswer\n' + "".join(f"{q}\t2\n" for q in said[:-1]) + '"Say ""hi"" 2 times?"\t2\n')
+    assert [row.values for row in rows(path) if isinstance(row, Row)] == [{"question": q, "answer": "2"} for q in said]
+    assert how_written(path) == Writing()
+
+
+def test_a_bad_record_is_placed_where_it_began_and_a_long_cell_is_none(tmp_path: Path) -> None:
+    path, long = tmp_path / "own.csv", "1 + " * 50_000
+    path.write_text(f'question,answer\n"1\n+\n1?",2\n\n"2\n+ 2?" or,4\n{long}1?,50001\n"3\n+ 3?\n')
+    good, bad, whole, open_ended = rows(path)
+    assert isinstance(good, Row)
+    assert (good.place, good.values["question"]) == ("own.csv:2", "1\n+\n1?")
+    assert isinstance(bad, Rejected)
+    assert bad.item == "own.csv:6"
+    assert isinstance(whole, Row)
+    assert whole.values["question"] == f"{long}1?"
+    assert isinstance(open_ended, Rejected)
+    assert open_ended.item == "own.csv:9"
 
 
 @pytest.mark.parametrize(
