@@ -11,9 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from orcamath.contamination.asked import KNOWN_COLUMNS, question_of
 from orcamath.contamination.pairs import looks_found, most_alike, side_by_side
 from orcamath.contamination.search import SearchResult, SearchSettings, search
+from orcamath.contamination.taken import KNOWN_COLUMNS, taken_question
 from orcamath.contamination.words import stop_words
 from orcamath.errors import DataError, UsageError, nearest
 from orcamath.records import Problem, Rejected
@@ -74,7 +74,7 @@ def check_files(
     """Search the training files for the test questions.
 
     `columns` names the question's column where it is none of KNOWN_COLUMNS: of one file (its path or name → column), or of all
-    others (`""` → column). What belongs together is joined (see `question_of`). `by` is a column of the training files (such
+    others (`""` → column). What belongs together is joined (see `taken_question`). `by` is a column of the training files (such
     as `origin`) by whose values the counts are repeated. Raises DataError for an unreadable line or a row without a question,
     UsageError for a column that is not there or has more than MAX_VALUES values, or a file that holds nothing.
     """
@@ -111,7 +111,7 @@ def _placed(
             yield _Placed(path.name, row, question.text)
 
 
-class Question(NamedTuple):
+class _Question(NamedTuple):
     """The question of a row of a file."""
 
     path: Path
@@ -121,7 +121,7 @@ class Question(NamedTuple):
 
 def questions(
     paths: Iterable[Path], columns: Mapping[str, str] = NO_COLUMNS, taken: dict[str, Counter[str]] | None = None
-) -> Iterator[Question]:
+) -> Iterator[_Question]:
     """Stream every row's question; the columns that it was in are counted by file in `taken`.
 
     Raises DataError with the place, also for a row whose columns of a question hold no text; UsageError for a missing column.
@@ -137,11 +137,11 @@ def questions(
                 (row.row(), f"{path.name}:problem {i}") if isinstance(row, Problem) else (row.values, row.place)
             )
             column = _column(path, columns)
-            found = question_of(values, column)
+            found = taken_question(values, column)
             if found is None:
                 raise _no_question(path, place, values, column)
             counts[" + ".join(found.columns)] += 1
-            yield Question(path, found.text, values)
+            yield _Question(path, found.text, values)
 
 
 def _asdiv(path: Path) -> Iterator[Problem | Rejected]:

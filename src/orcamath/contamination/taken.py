@@ -10,35 +10,35 @@ from typing import NamedTuple
 from orcamath.sources.svamp import joined_text
 from orcamath.text.columns import QUESTION_COLUMNS
 
-__all__ = ["KNOWN_COLUMNS", "Asked", "question_of"]
+__all__ = ["KNOWN_COLUMNS", "TakenQuestion", "taken_question"]
 
 KNOWN_COLUMNS = (*QUESTION_COLUMNS, "messages", "conversations")
 """What a question's column may be called where none is named, first match first."""
 _USERS = ("user", "human")
 
 
-class Asked(NamedTuple):
+class TakenQuestion(NamedTuple):
     """A question, and the columns that it was taken from."""
 
     text: str
     columns: tuple[str, ...]
 
 
-def question_of(values: Mapping[str, object], column: str | None = None) -> Asked | None:
+def taken_question(values: Mapping[str, object], column: str | None = None) -> TakenQuestion | None:
     """Return a row's question, of that `column` where one is named; None where no column that could be it holds text."""
     if column is not None:
         text = _text(values.get(column))
-        return Asked(text, (column,)) if text else None
+        return TakenQuestion(text, (column,)) if text else None
     named = _by_name(values)
     body, question = named.get("body"), named.get("question")
     if body is not None and question is not None and (text := joined_text(values[body], values[question])):
-        return Asked(text, (body, question))
+        return TakenQuestion(text, (body, question))
     for name in _candidates(values, named):
         pair = _instruction(values, named) if name.lower() == "input" else None
         if pair is not None:
             return pair
         if text := _text(values[name]):
-            return Asked(text, (name,))
+            return TakenQuestion(text, (name,))
     return None
 
 
@@ -56,13 +56,13 @@ def _candidates(values: Mapping[str, object], named: Mapping[str, str]) -> Itera
     yield from (named[k.lower()] for k in KNOWN_COLUMNS if k not in values and k.lower() in named)
 
 
-def _instruction(values: Mapping[str, object], named: Mapping[str, str]) -> Asked | None:
+def _instruction(values: Mapping[str, object], named: Mapping[str, str]) -> TakenQuestion | None:
     """Return Alpaca's question, an instruction and what it is about; None where there is no instruction."""
     found = [(named[name], _text(values[named[name]])) for name in ("instruction", "input") if name in named]
     filled = [(name, text) for name, text in found if text]
     if len(found) < 2 or filled[:1] != found[:1]:
         return None
-    return Asked("\n".join(text for _, text in filled), tuple(name for name, _ in filled))
+    return TakenQuestion("\n".join(text for _, text in filled), tuple(name for name, _ in filled))
 
 
 def _text(value: object) -> str:
