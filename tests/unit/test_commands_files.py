@@ -88,6 +88,7 @@ def test_check_tells_counts_every_look_and_the_pairs_with_shared_words_marked(tm
     tests = written(tmp_path / "test.jsonl", {"question": TEST})
     shown = told_search([training], [tests], by=None, columns=[], n=[], threshold=0.5, as_json=False).splitlines()
     assert shown[0] == "2 training problems, 1 test questions, stop words NLTK's 179"
+    assert shown[1:3] == [f"questions of {training}: `question`", f"questions of {tests}: `question`"]
     assert "test questions flagged, 1-grams: 1 at ≥ 0.5, 1 above it" in shown
     assert "look `masked`: 1 test questions, 1 training problems" in shown
     assert "look `containment`: 1 test questions, 1 training problems" in shown

@@ -94,11 +94,55 @@ def test_errors_name_the_place(tmp_path: Path) -> None:
         check_files([many], [good], by="id")
 
 
-def test_svamps_two_columns_are_joined_as_its_source_joins_them(tmp_path: Path) -> None:
-    (tmp_path / "SVAMP.json").write_text(
-        json.dumps([{"Body": "Ann has 3 pens", "Question": "How many?"}, {"Body": 1, "Question": 2}])
-    )
-    assert [text for _, text, _ in questions([tmp_path / "SVAMP.json"])] == ["Ann has 3 pens. How many?", ""]
+def test_svamps_two_columns_are_joined_as_its_source_joins_them_in_any_case(tmp_path: Path) -> None:
+    """The hub's ASDiv spells them `body` and `question`."""
+    for names in (("Body", "Question"), ("body", "question")):
+        path = jsonl(tmp_path / "set.jsonl", dict(zip(names, ("Ann has 3 pens", "How many?"), strict=True)))
+        assert [asked.text for asked in questions([path])] == ["Ann has 3 pens. How many?"]
+    with pytest.raises(DataError, match=r"set.jsonl:1 has no text in `Question`"):
+        list(questions([jsonl(path, {"Body": 1, "Question": 2})]))
+
+
+@pytest.mark.parametrize(
+    ("row", "text", "taken"),
+    [
+        ({"instruction": TEST, "input": "", "output": "76"}, TEST, "instruction"),
+        ({"instruction": "Solve.", "input": TEST, "output": "76"}, f"Solve.\n{TEST}", "instruction + input"),
+        ({"instruction": TEST, "input": None, "text": f"Below is a task. {TEST} 76"}, TEST, "instruction"),
+        ({"instruction": "", "input": TEST}, TEST, "input"),
+        ({"text": TEST, "instruction": "Solve."}, TEST, "text"),
+        ({"question": " ", "problem": TEST}, TEST, "problem"),
+        ({"prompt": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": TEST}]}, TEST, "prompt"),
+        (
+            {"messages": [{"role": r, "content": c} for r, c in (("user", "a?"), ("assistant", "b"), ("user", "c?"))]},
+            "a?\nc?",
+            "messages",
+        ),
+        (
+            {"conversations": [{"from": "human", "value": TEST}, {"from": "gpt", "value": "76"}]},
+            TEST,
+            "conversations",
+        ),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": TEST}]}]}, TEST, "messages"),
+    ],
+)
+def test_the_question_is_in_the_first_known_column_that_holds_text(
+    row: dict[str, object], text: str, taken: str, tmp_path: Path
+) -> None:
+    path = jsonl(tmp_path / "rows.jsonl", row)
+    assert [asked.text for asked in questions([path])] == [text]
+    tests = jsonl(tmp_path / "tests.jsonl", {"question": TEST}, {"problem": TEST})
+    found = check_files([path], [tests]).plain()
+    assert found["columns"] == {str(path): {taken: 1}, str(tests): {"problem": 1, "question": 1}}
+
+
+@pytest.mark.parametrize("value", ["", None, 7, ["a?"], {"role": "user"}, [{"role": "assistant", "content": "76"}]])
+def test_a_row_whose_column_holds_no_question_is_refused(value: object, tmp_path: Path) -> None:
+    good = jsonl(tmp_path / "good.jsonl", {"prompt": TEST})
+    bad = jsonl(tmp_path / "bad.jsonl", {"prompt": TEST}, {"prompt": value, "output": "76"})
+    for columns in ({}, {"": "prompt"}):
+        with pytest.raises(DataError, match=r"bad.jsonl:2 has no text in `prompt`; .*--column"):
+            check_files([bad], [good], columns=columns)
 
 
 def test_asdivs_xml(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from elsewhere import elsewhere
 from orcamath.contamination import SearchSettings, check_files, search, spool
 from orcamath.contamination.overlap import Measure, Overlap, ngrams
+from orcamath.contamination.search import LOOKS
 from orcamath.contamination.words import (
     MAX_ROWS,
     Vocabulary,
@@ -42,6 +43,10 @@ def test_the_stop_words_are_nltks_179() -> None:
         ("a\tb\n\n c", ["a", "b", "c"]),
         ("ap\u00adples, five\u200b\ufeff of them", ["apples", "five", "of", "them"]),  # nobody sees these
         ("Jose\u0301 pays \uff11\uff12", ["jos\u00e9", "pays", "12"]),
+        ("小明有12.5个苹果。", [*"小明有", "125", *"个苹果"]),  # no blanks between words: each character is one
+        ("りんごが１２個", [*"りんごが", "12", "個"]),
+        ("มีกี่ ๑๒", ["มี", "กี่", "๑๒"]),  # marks stay on their character
+        ("사과 12개", ["사과", "12개"]),  # Korean has blanks
         ("", []),
         ("?!", []),
     ],
@@ -188,8 +193,36 @@ def test_what_each_look_sees(row: str, looks: set[str]) -> None:
     assert {p.look for p in search([row], [QUESTION], SearchSettings()).pairs} == looks
 
 
+@pytest.mark.parametrize(
+    ("question", "other_numbers"),
+    [
+        (
+            "小明有12个苹果，每个苹果3元，他卖掉了其中的5个。他一共收了多少钱？",
+            "小明有40个苹果，每个苹果2元，他卖掉了其中的9个。他一共收了多少钱？",
+        ),
+        ("สมชายมีแอปเปิล 12 ผล ขายไป 5 ผล เหลือกี่ผล", "สมชายมีแอปเปิล 40 ผล ขายไป 9 ผล เหลือกี่ผล"),
+    ],
+)
+def test_questions_without_blanks_are_found_by_every_look(question: str, other_numbers: str) -> None:
+    buried = f"请先仔细读题，然后写下每一步。{question}请用中文回答，并写出最后的答案是多少。"
+    assert {p.look for p in search([f"「{question}」"], [question], SearchSettings()).pairs} == set(LOOKS)
+    assert "masked" in {p.look for p in search([other_numbers], [question], SearchSettings()).pairs}
+    assert "containment" in {p.look for p in search([buried], [question], SearchSettings()).pairs}
+    assert not search(["一列火车每小时行驶八十公里，三小时行驶多远？"], [question], SearchSettings()).pairs
+
+
+def test_pieces_of_a_text_without_blanks_are_its_characters() -> None:
+    assert pieces("小明有12个 b c", {"明", "有", "b"}) == [
+        ("小", False),
+        ("明有", True),
+        ("12个 ", False),
+        ("b", True),
+        (" c", False),
+    ]
+
+
 @settings(deadline=None)
-@given(st.text(st.characters(codec="utf-8"), max_size=60), st.sets(st.sampled_from(["a", "b", "12"])))
+@given(st.text(st.characters(codec="utf-8"), max_size=60), st.sets(st.sampled_from(["a", "b", "12", "明"])))
 def test_pieces_join_to_the_text(text: str, shared: set[str]) -> None:
     assert "".join(piece for piece, _ in pieces(text, shared)) == text
 

@@ -13,8 +13,11 @@ from ruamel.yaml import YAML
 from orcamath.errors import UsageError
 from orcamath.judges.rules import RulesJudge
 from orcamath.ports import Comparison
-from orcamath.scoring.harness import TASKS, local_task, main, process_results
+from orcamath.records import Problem
+from orcamath.scoring.harness import TASKS, answerable, local_task, main, process_results
 from orcamath.scoring.scores import flexible, strict
+from orcamath.sources.gsm_plus import read as read_gsm_plus
+from orcamath.sources.source import SourceSettings
 
 
 @pytest.mark.parametrize(
@@ -38,6 +41,19 @@ def test_every_task_of_the_pack_takes_its_scores_from_here() -> None:
     assert tasks == ["orca_gsm8k.yaml", "orca_gsm_hard.yaml", "orca_gsm_plus.yaml", "orca_svamp.yaml"]
     assert all("include: _scores.yaml" in (TASKS / t).read_text() for t in tasks)
     assert "!function orcamath.scoring.harness.process_results" in (TASKS / "_scores.yaml").read_text()
+
+
+def test_gsm_plus_is_scored_without_the_variation_that_evaluate_leaves_out(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets", reason="the extra `hub` is not installed")
+    kinds = ["numerical substitution", "critical thinking", "reversing operation"]
+    docs = [{"question": f"{i} + 1?", "answer": str(i + 1), "perturbation_type": kind} for i, kind in enumerate(kinds)]
+    (tmp_path / "gsm_plus.jsonl").write_text("".join(json.dumps(doc) + "\n" for doc in docs))
+    measured = read_gsm_plus(SourceSettings(name="gsm_plus", path=str(tmp_path)))
+    asked = [doc["question"] for doc in answerable(datasets.Dataset.from_list(docs))]  # type: ignore[attr-defined]
+    assert asked == [problem.question for problem in measured if isinstance(problem, Problem)] == ["0 + 1?", "2 + 1?"]
+    of_one_s_own = datasets.Dataset.from_list([{"question": "2 + 2?", "answer": "4"}])
+    assert len(answerable(of_one_s_own)) == 1  # type: ignore[arg-type]
+    assert "process_docs: !function orcamath.scoring.harness.answerable" in (TASKS / "orca_gsm_plus.yaml").read_text()
 
 
 def test_a_task_over_a_local_file_is_the_packs_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from orcamath.errors import DataError
-from orcamath.records import Problem
+from orcamath.records import Problem, Rejected
 from orcamath.sources import gsm8k, hub, svamp
 from orcamath.sources.choosing import contents_of
 from orcamath.sources.hub_rows import HUB_SETS, commit_of, converted_files
+from orcamath.sources.look import look_up
 from orcamath.sources.source import SourceSettings, Unsplit
 
 datasets = pytest.importorskip("datasets", reason="the extra `hub` is not installed")
@@ -53,6 +54,28 @@ def test_any_set_is_read_by_a_map_of_columns_with_the_hubs_splits(tmp_path: Path
     ]
     assert {(p.source, p.licence) for p in found} == {("mine", "CC0")}
     assert len(contents_of([settings])) == 3
+
+
+def test_a_split_of_another_name_is_not_for_training(tmp_path: Path) -> None:
+    rows = {name: [{"question": f"{i} + 1?", "answer": f"{i + 1}"}] for i, name in enumerate(("train", "eval", "mini"))}
+    some, none = folder(tmp_path / "some", **rows), folder(tmp_path / "none", mini=rows["mini"])
+    for split in (None, "train"):
+        found = list(
+            hub.read(SourceSettings.model_validate({"name": "hub", "split": split, "options": {"dataset": some}}))
+        )
+        assert [f.split for f in found if isinstance(f, Problem)] == ["train", "test"]
+        assert [f.detail for f in found if isinstance(f, Rejected)] == [
+            "is of the split `mini`, which is none of train, dev, test"
+        ]
+    (refused,) = hub.read(SourceSettings(name="hub", options={"dataset": none}))
+    assert isinstance(refused, Rejected)
+    assert refused.reason == "bad_split"
+    assert "`split:`" in refused.detail
+    (said,) = hub.read(SourceSettings(name="hub", split="dev", options={"dataset": none}))
+    assert isinstance(said, Problem)
+    assert said.split == "dev"
+    assert look_up(none).settings.split == "train"  # `init` writes down what it takes
+    assert look_up(some).settings.split is None
 
 
 def test_hub_rows_and_the_authors_file_make_the_same_problems(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from orcamath.errors import DataError
 from orcamath.families import find
@@ -140,8 +141,14 @@ def test_every_form_gives_the_same_problems(bench: Bench, tmp_path: Path) -> Non
     (tmp_path / "d.tsv").write_text('answer\tquestion\n2\t"Say ""hi, {x}"" 2 times?"\n12\t"Zwölf\nZeilen?"\n', "utf-8")
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "e.parquet")
     made = [
-        problems(seeds(bench, SeedsSettings(sources=one(path=str(tmp_path / n)))))
-        for n in ("a.jsonl", "b.json", "c.csv", "d.tsv", "e.parquet")
+        problems(seeds(bench, SeedsSettings(sources=one(path=str(tmp_path / n), options=options))))
+        for n, options in (
+            ("a.jsonl", {}),
+            ("b.json", {}),
+            ("c.csv", {}),
+            ("d.tsv", {"quotes": True}),
+            ("e.parquet", {}),
+        )
     ]
     assert [p.question for p in made[0]] == [r["question"] for r in rows]
     assert all(m == made[0] for m in made)
@@ -214,6 +221,29 @@ def test_limits_take_the_first_in_file_order_and_of_every_source_in_turn(bench: 
     ]
     made = seeds(bench, SeedsSettings(sources=sources))
     assert made.facts["by_source"] == {"a": 2, "b": 9}
+
+
+def test_two_sources_of_one_title_are_refused_unless_they_are_called_so_or_are_two_splits(tmp_path: Path) -> None:
+    one_set = {"name": "gsm8k"}
+    for second in (one_set, {"name": "file", "path": "x.jsonl", "called": "gsm8k"}, {"name": "my/gsm8k.py"}):
+        with pytest.raises(ValidationError, match=r"two sources are `gsm8k`.*say `called: NAME`"):
+            BenchmarksSettings.model_validate({"sources": [one_set, second]})
+    for first, second in (
+        ({"split": "train"}, {"split": "dev"}),
+        ({"path": "a", "called": "dev"}, {"path": "b", "called": "dev"}),
+        ({}, {"called": "other"}),
+    ):
+        assert len(SeedsSettings.model_validate({"sources": [one_set | first, one_set | second]}).sources) == 2
+
+
+def test_an_empty_source_is_told_beside_another_of_its_title(bench: Bench, tmp_path: Path) -> None:
+    row = {"question": "1+1?", "answer": "2"}
+    full, empty = lines(tmp_path / "a.jsonl", row), lines(tmp_path / "b.jsonl", row | {"split": "train"})
+    both = one(path=full, called="own", split="test") + one(path=empty, called="own", split="test")
+    with pytest.raises(DataError, match="benchmarks: nothing to take from `own`"):
+        measured(bench, BenchmarksSettings(sources=both))
+    with pytest.raises(DataError, match="seeds: nothing to take from `own`"):
+        seeds(bench, SeedsSettings(sources=both, allow_test=("own",)))
 
 
 def test_the_same_row_twice_is_kept_once_and_points_to_itself(bench: Bench, tmp_path: Path) -> None:

@@ -17,9 +17,10 @@ from orcamath.sources.choosing import contents_of
 from orcamath.sources.clusters import Sketches, hashed_split, near_pairs
 from orcamath.sources.file import read as read_own
 from orcamath.sources.mathqa import options_of
-from orcamath.sources.rows import files_of, rows
+from orcamath.sources.rows import Writing, files_of, rows
 from orcamath.sources.source import Row, SourceSettings, gold_kind, number_text, split_named
 from orcamath.sources.svamp import joined_text
+from orcamath.sources.written import how_written
 from pace import within
 from scripted import seed
 
@@ -155,6 +156,28 @@ def test_kinds_of_gold(answer: str | None, kind: str) -> None:
     assert gold_kind(answer) == kind
 
 
+def test_tsv_has_no_quoting_but_for_whole_cells(tmp_path: Path) -> None:
+    said = ['"Hello" said Ann. 1 + 1?', '"Wait, Cy has 6?', "2 + 2?", '5" and 3"', 'Say "hi" 2 times?']
+    path = tmp_path / "own.tsv"
+    path.write_text('"question"\tanswer\n' + "".join(f"{q}\t2\n" for q in said[:-1]) + '"Say ""hi"" 2 times?"\t2\n')
+    assert [row.values for row in rows(path) if isinstance(row, Row)] == [{"question": q, "answer": "2"} for q in said]
+    assert how_written(path) == Writing()
+
+
+def test_a_bad_record_is_placed_where_it_began_and_a_long_cell_is_none(tmp_path: Path) -> None:
+    path, long = tmp_path / "own.csv", "1 + " * 50_000
+    path.write_text(f'question,answer\n"1\n+\n1?",2\n\n"2\n+ 2?" or,4\n{long}1?,50001\n"3\n+ 3?\n')
+    good, bad, whole, open_ended = rows(path)
+    assert isinstance(good, Row)
+    assert (good.place, good.values["question"]) == ("own.csv:2", "1\n+\n1?")
+    assert isinstance(bad, Rejected)
+    assert bad.item == "own.csv:6"
+    assert isinstance(whole, Row)
+    assert whole.values["question"] == f"{long}1?"
+    assert isinstance(open_ended, Rejected)
+    assert open_ended.item == "own.csv:9"
+
+
 @pytest.mark.parametrize(
     ("name", "split"),
     [
@@ -162,6 +185,11 @@ def test_kinds_of_gold(answer: str | None, kind: str) -> None:
         ("valid", "dev"),
         ("validation-00000-of-00001", "dev"),
         ("Test", "test"),
+        ("eval", "test"),
+        ("gsm8k_evaluation", "test"),
+        ("eval_dev", "dev"),
+        ("lm_eval_train", "train"),
+        ("evaluated", None),
         ("testmini", None),
         ("train_test", None),
         ("restrained", None),
@@ -254,6 +282,17 @@ def test_clusters_are_what_hangs_together_by_near_pairs(texts: list[str]) -> Non
     assert [names.index(n) for n in names] == [home.index(h) for h in home]
 
 
+def test_texts_without_blanks_are_compared_character_by_character() -> None:
+    first = "小明有12个苹果，每个苹果3元，他卖掉了其中的5个，又送给了小红两个。他一共收了多少钱？"
+    texts = [
+        first,
+        first.replace("12", "40").replace("收", "得"),
+        "一列火车每小时行驶八十公里，三小时一共行驶了多少公里？",
+    ]
+    a, b, c = sketched(texts).cluster().names.tolist()
+    assert a == b != c
+
+
 def spelt(n: int) -> str:
     """Return a word for a number, without a digit in it: those are masked."""
     return "".join(chr(ord("a") + int(digit)) for digit in f"{n:05}")
@@ -306,14 +345,23 @@ def test_all_folders_below_a_path_are_read_and_may_say_the_split(tmp_path: Path)
         "algebra/problems.jsonl",
         "geometry/problems.jsonl",
         "geometry/problems.jsonl.gz",
+        "train/0000.JSONL",
+        "train/0000.json",
     ]
     for i, name in enumerate(names):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(json.dumps({"question": f"q{i}"}) + "\n")
     files = files_of(SourceSettings(name="file", path=str(tmp_path)), None)
-    assert [str(f.relative_to(tmp_path)) for f in files] == sorted(names[:4])
+    assert [str(f.relative_to(tmp_path)) for f in files] == sorted({*names} - {"geometry/problems.jsonl.gz"})
     found = [row for f in files for row in rows(f, below=tmp_path) if isinstance(row, Row)]
-    assert {row.values["question"]: row.split for row in found} == {"q0": "train", "q1": "test", "q2": None, "q3": None}
+    assert {row.values["question"]: row.split for row in found} == {
+        "q0": "train",
+        "q1": "test",
+        "q2": None,
+        "q3": None,
+        "q5": "train",
+        "q6": "train",
+    }
 
 
 def test_all_shards_of_a_known_set_are_read(tmp_path: Path) -> None:

@@ -195,6 +195,7 @@ def _told(found: Searched) -> list[str]:
     plain = found.plain()
     lines = [
         f"{plain['n_training']:,} training problems, {plain['n_tests']:,} test questions, stop words {plain['stop_words']}",
+        *(f"questions of {file}: {_taken(columns)}" for file, columns in plain["columns"].items()),
         *_counts("test questions flagged", plain["flagged"], plain["threshold"]),
     ]
     lines += [
@@ -210,6 +211,12 @@ def _told(found: Searched) -> list[str]:
     if len(plain["pairs"]) > SHOWN_PAIRS:
         lines.append(f"… {len(plain['pairs']) - SHOWN_PAIRS} more pairs with --json")
     return lines
+
+
+def _taken(columns: Mapping[str, int]) -> str:
+    """Say which columns were taken, and of how many rows each where rows differ."""
+    told = {f"`{name.replace(' + ', '` + `')}`": n for name, n in columns.items()}
+    return ", ".join(told) if len(told) == 1 else ", ".join(f"{name} ({n:,} rows)" for name, n in told.items())
 
 
 def _marked(pieces: Sequence[tuple[str, bool]]) -> str:

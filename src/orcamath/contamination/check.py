@@ -5,6 +5,7 @@ Out: the paper's counts, by origin where asked, the further looks, and the most 
 streamed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -12,14 +13,13 @@ from typing import Any, NamedTuple
 
 from orcamath.contamination.pairs import looks_found, most_alike, side_by_side
 from orcamath.contamination.search import SearchResult, SearchSettings, search
+from orcamath.contamination.taken import KNOWN_COLUMNS, taken_question
 from orcamath.contamination.words import stop_words
 from orcamath.errors import DataError, UsageError, nearest
 from orcamath.records import Problem, Rejected
 from orcamath.sources import asdiv
 from orcamath.sources.rows import form_of, rows
 from orcamath.sources.source import SourceSettings, Unsplit
-from orcamath.sources.svamp import joined_text
-from orcamath.text.columns import QUESTION_COLUMNS, column_of
 
 __all__ = ["Searched", "check_files", "questions"]
 
@@ -37,6 +37,8 @@ class Searched(NamedTuple):
     """Value of the column asked for → the same search over these rows alone, `seed` first."""
     settings: SearchSettings
     pairs: list[dict[str, Any]]
+    columns: dict[str, dict[str, int]]
+    """File → the column or columns (`instruction + input`) that were taken for the question → how many rows."""
 
     @property
     def flagged(self) -> dict[str, dict[str, int]]:
@@ -51,6 +53,7 @@ class Searched(NamedTuple):
             "n_tests": self.found.n_tests,
             "threshold": threshold,
             "stop_words": f"NLTK's {len(stop_words())}",
+            "columns": self.columns,
             "flagged": self.flagged,
             "by": {v: {"n_training": f.n_rows, "flagged": f.flagged(threshold)} for v, f in self.by.items()},
             "looks": looks_found(self.found),
@@ -70,21 +73,25 @@ def check_files(
 ) -> Searched:
     """Search the training files for the test questions.
 
-    `columns` names the question's column where it is none of QUESTION_COLUMNS: of one file (its path or name → column), or of all
-    others (`""` → column). SVAMP's `Body` and `Question` are joined. `by` is a column of the training files (such
-    as `origin`) by whose values the counts are repeated. Raises DataError for an unreadable line, UsageError for a column
-    that is not there or has more than MAX_VALUES values, or a file that holds nothing.
+    `columns` names the question's column where it is none of KNOWN_COLUMNS: of one file (its path or name → column), or of all
+    others (`""` → column). What belongs together is joined (see `taken_question`). `by` is a column of the training files (such
+    as `origin`) by whose values the counts are repeated. Raises DataError for an unreadable line or a row without a question,
+    UsageError for a column that is not there or has more than MAX_VALUES values, or a file that holds nothing.
     """
     settings = settings or SearchSettings()
-    asked = list(_placed(tests, columns))
+    of_tests: dict[str, Counter[str]] = {}
+    of_training: dict[str, Counter[str]] = {}
+    asked = list(_placed(tests, columns, of_tests))
     if not asked:
         raise UsageError(f"{', '.join(map(str, tests))}: no test questions in there; name a file that holds some")
     texts = [question.text for question in asked]
-    found = search((text for _, text, _ in questions(training, columns)), texts, settings, tick=tick)
+    found = search((row.text for row in questions(training, columns, of_training)), texts, settings, tick=tick)
     if not found.n_rows:
         raise UsageError(f"{', '.join(map(str, training))}: no training problems in there; name a file that holds some")
     parts = _by_value(training, columns, by, texts, settings) if by else {}
-    return Searched(found, parts, settings, _pairs(found, training, columns, asked, max_pairs))
+    pairs = _pairs(found, training, columns, asked, max_pairs)
+    taken = {file: dict(sorted(counts.items())) for file, counts in (of_training | of_tests).items()}
+    return Searched(found, parts, settings, pairs, taken)
 
 
 class _Placed(NamedTuple):
@@ -96,24 +103,45 @@ class _Placed(NamedTuple):
     text: str
 
 
-def _placed(paths: Iterable[Path], columns: Mapping[str, str]) -> Iterator[_Placed]:
+def _placed(
+    paths: Iterable[Path], columns: Mapping[str, str], taken: dict[str, Counter[str]] | None = None
+) -> Iterator[_Placed]:
     for path in paths:
-        for row, (_, text, _) in enumerate(questions([path], columns), 1):
-            yield _Placed(path.name, row, text)
+        for row, question in enumerate(questions([path], columns, taken), 1):
+            yield _Placed(path.name, row, question.text)
+
+
+class _Question(NamedTuple):
+    """The question of a row of a file."""
+
+    path: Path
+    text: str
+    row: Mapping[str, object]
 
 
 def questions(
-    paths: Iterable[Path], columns: Mapping[str, str] = NO_COLUMNS
-) -> Iterator[tuple[Path, str, Mapping[str, object]]]:
-    """Stream (file, question, row) of every row. Raises DataError with the place, UsageError for a missing column."""
+    paths: Iterable[Path], columns: Mapping[str, str] = NO_COLUMNS, taken: dict[str, Counter[str]] | None = None
+) -> Iterator[_Question]:
+    """Stream every row's question; the columns that it was in are counted by file in `taken`.
+
+    Raises DataError with the place, also for a row whose columns of a question hold no text; UsageError for a missing column.
+    """
     for path in paths:
         if path.is_dir() or not path.exists():
             raise DataError(f"there is no file `{path}`; check the path (of a folder, name the files)")
-        for row in _asdiv(path) if form_of(path) == ".xml" else rows(path):
+        counts = Counter[str]() if taken is None else taken.setdefault(str(path), Counter())
+        for i, row in enumerate(_asdiv(path) if form_of(path) == ".xml" else rows(path), 1):
             if isinstance(row, Rejected):
                 raise DataError(f"{row.item} {row.detail}; mend or remove that line")
-            values = row.row() if isinstance(row, Problem) else row.values
-            yield path, _question(path, values, _column(path, columns)), values
+            values, place = (
+                (row.row(), f"{path.name}:problem {i}") if isinstance(row, Problem) else (row.values, row.place)
+            )
+            column = _column(path, columns)
+            found = taken_question(values, column)
+            if found is None:
+                raise _no_question(path, place, values, column)
+            counts[" + ".join(found.columns)] += 1
+            yield _Question(path, found.text, values)
 
 
 def _asdiv(path: Path) -> Iterator[Problem | Rejected]:
@@ -127,16 +155,18 @@ def _column(path: Path, columns: Mapping[str, str]) -> str | None:
     return columns.get(str(path)) or columns.get(path.name) or columns.get("")
 
 
-def _question(path: Path, values: Mapping[str, object], column: str | None) -> str:
-    if column is None and "Body" in values and "Question" in values:
-        return joined_text(values["Body"], values["Question"]) or ""
-    name = column or column_of(QUESTION_COLUMNS, tuple(values), spelled=True)
-    if name is None or name not in values:
-        wanted = f"no column `{name}`" if name else f"none of the columns {', '.join(QUESTION_COLUMNS)}"
-        raise UsageError(
-            f"`{path}` has {wanted}; {nearest(name or 'question', map(str, values))}. Name it with --column"
+def _no_question(path: Path, place: str, values: Mapping[str, object], column: str | None) -> DataError | UsageError:
+    """Say that a row has no column for the question, or that it holds no text."""
+    known = {column} if column is not None else {name.lower() for name in KNOWN_COLUMNS}
+    if held := [name for name in values if (name if column is not None else name.strip().lower()) in known]:
+        names = ", ".join(f"`{name}`" for name in held)
+        return DataError(
+            f"{place} has no text in {names}; mend or remove that line, or name another column with --column"
         )
-    return str(values[name] if values[name] is not None else "")
+    wanted = f"no column `{column}`" if column else f"none of the columns {', '.join(KNOWN_COLUMNS)}"
+    return UsageError(
+        f"`{path}` has {wanted}; {nearest(column or 'question', map(str, values))}. Name it with --column"
+    )
 
 
 def _by_value(

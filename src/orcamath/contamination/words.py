@@ -2,6 +2,8 @@
 
 The paper's preprocessing: lower case, punctuation removed, split at white space, stop words removed (NLTK's 179, in
 `stop_words.txt`). A block keeps all words; stop words have the lowest ids, so removing them is one comparison.
+
+Deviation: where a script has no white space between words, each character is a word (`text.unspaced`).
 """
 
 import string
@@ -13,6 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from orcamath.text.unspaced import apart
 
 __all__ = [
     "MAX_ROWS",
@@ -60,7 +64,7 @@ def split_words(text: str) -> list[str]:
     """Return the words of a text, lower case, no punctuation, stop words still among them; letters in one spelling (NFKC)."""
     if text.isascii():  # nearly every text is, and the small table is many times faster
         return text.lower().translate(_ASCII_REMOVED).split()
-    return unicodedata.normalize("NFKC", text).lower().translate(_removed()).split()
+    return apart(unicodedata.normalize("NFKC", text).lower().translate(_removed())).split()
 
 
 class Block(NamedTuple):
@@ -164,13 +168,15 @@ def pieces(text: str, shared: Set[str]) -> list[tuple[str, bool]]:
     """Cut a text into pieces, each with whether its words are among the shared ones; the pieces join to the text."""
     cut: list[tuple[str, bool]] = []
     for word in text.split(" "):
-        mark = any(w in shared for w in split_words(word))
-        if cut and cut[-1][1] == mark:
-            cut[-1] = (f"{cut[-1][0]} {word}", mark)
-        else:
-            # the blank between two pieces goes with the unmarked one
-            lead = " " if cut and not mark else ""
-            if cut and mark:
-                cut[-1] = (cut[-1][0] + " ", cut[-1][1])
-            cut.append((lead + word, mark))
+        blank = " " if cut else ""
+        for part in [p for p in apart(word).split(" ") if p] or [""]:
+            mark = any(w in shared for w in split_words(part))
+            if cut and cut[-1][1] == mark:
+                cut[-1] = (f"{cut[-1][0]}{blank}{part}", mark)
+            else:
+                # the blank between two pieces goes with the unmarked one
+                if cut and mark:
+                    cut[-1] = (cut[-1][0] + blank, cut[-1][1])
+                cut.append((part if mark else blank + part, mark))
+            blank = ""
     return cut

@@ -14,19 +14,33 @@ functions that `orcamath evaluate` uses. Nothing of the harness is imported here
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, Self
 
 from orcamath.errors import UsageError, nearest
 from orcamath.judges.rules import rule
 from orcamath.ports import Comparison
 from orcamath.scoring.scores import flexible, strict
+from orcamath.sources.gsm_plus import UNANSWERABLE
 
-__all__ = ["TASKS", "local_task", "main", "process_results"]
+__all__ = ["TASKS", "answerable", "local_task", "main", "process_results"]
 
 TASKS = Path(__file__).with_name("lm_eval_tasks")
 """The folder for `--include_path`."""
+
+
+class _Docs(Protocol):
+    """Rows of a set, as the `datasets` library has them."""
+
+    def filter(self, keep: Callable[[Mapping[str, object]], bool], /) -> Self:
+        """Return the rows to keep."""
+        ...
+
+
+def answerable(docs: _Docs) -> _Docs:
+    """Leave out GSM-Plus' variation without an answer, as its source does: rules cannot judge a refusal."""
+    return docs.filter(lambda doc: doc.get("perturbation_type") != UNANSWERABLE)
 
 
 def process_results(doc: Mapping[str, object], results: Sequence[str]) -> dict[str, float]:

@@ -5,7 +5,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, Protocol
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from orcamath.errors import DataError
 from orcamath.extend import offered
@@ -56,6 +56,19 @@ class ReadingSettings(Settings):
             if value.get("path") is not None:
                 value["sources"] = [_under(value["path"], s) for s in value["sources"]]
         return value
+
+    @field_validator("sources")
+    @classmethod
+    def _told_apart(cls, sources: tuple[SourceSettings, ...]) -> tuple[SourceSettings, ...]:
+        """Refuse two sources of one title, but for two splits of one set and those that are `called` the same on purpose."""
+        for i, source in enumerate(sources):
+            for other in sources[:i]:
+                splits = source.name == other.name and source.split != other.split
+                if source.title == other.title and not splits and not (source.called and other.called):
+                    raise ValueError(
+                        f"two sources are `{source.title}`, and their problems would be one set; say `called: NAME` on one"
+                    )
+        return sources
 
     @property
     def named(self) -> tuple[SourceSettings, ...]:

@@ -28,6 +28,7 @@ from pydantic import Field
 from orcamath.records import Problem, Split
 from orcamath.store.facts import Fact
 from orcamath.text.minhash import BATCH, minima
+from orcamath.text.unspaced import CHARACTER, LETTERS
 from orcamath.text.words import signs
 
 __all__ = [
@@ -53,7 +54,8 @@ MAX_PARTS = 200
 """Of more parts than that the overlap is not told two by two: their rows name a page, and no data set, as their source."""
 FEW_WORDS = 5
 
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(rf"[^\W{LETTERS}]+|{CHARACTER}")
+_WORD_ASCII = re.compile(r"\w+")
 _NUMBER = re.compile(r"\d+")
 _SPLITS: tuple[Split | None, ...] = (None, "train", "dev", "test")
 # the 64 hash functions: fixed by name, since a generator's stream may differ between versions of numpy
@@ -64,8 +66,11 @@ _A, _B = _HASHED[0::2] | np.uint64(1), _HASHED[1::2]
 
 
 def words(text: str) -> list[str]:
-    """Return a text's words and numbers in lower case: what two spellings of one problem have in common."""
-    return _WORD.findall(text.lower())
+    """Return a text's words and numbers in lower case: what two spellings of one problem have in common.
+
+    Where a script has no blanks between words, each character is one.
+    """
+    return (_WORD_ASCII if text.isascii() else _WORD).findall(text.lower())
 
 
 def _text_key(text: str, besides: str = "") -> int:

@@ -8,7 +8,8 @@ OpenMathInstruct (`expected_answer`, `generated_solution`) are known; of an answ
 MetaMathQA's `The answer is:`) the end is taken. Without a split on the row, in the file's name, or in `split`, a problem is for
 training; `options: {draw_split: true}` draws the splits by near-duplicate cluster (see `clusters`), whatever the file says.
 
-How the file is written, where it is no UTF-8 with commas: `options: {encoding: cp1252, delimiter: ";"}`.
+How the file is written, where it is no UTF-8 with commas: `options: {encoding: cp1252, delimiter: ";"}`. TSV has no
+quoting, but for a cell that is in quotes as a whole; `options: {quotes: true}` reads it as CSV, with ends of lines in a cell.
 """
 
 import codecs
@@ -69,7 +70,10 @@ def _writing(settings: SourceSettings) -> Writing:
         ) from None
     if delimiter is not None and (not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n'):
         raise DataError(f"source `{settings.name}`: the delimiter `{delimiter}` is not one character such as `;`")
-    return Writing(known.name, delimiter)
+    quotes = settings.options.get("quotes", False)
+    if not isinstance(quotes, bool):
+        raise DataError(f"source `{settings.name}`: `quotes` is `{quotes}`; say true or false")
+    return Writing(known.name, delimiter, quotes)
 
 
 def mapped(settings: SourceSettings) -> dict[str, str]:
@@ -82,7 +86,7 @@ def mapped(settings: SourceSettings) -> dict[str, str]:
 
 def read(settings: SourceSettings) -> Iterator[Found]:
     """Yield every row as a problem. Raises DataError where there is no file, or `columns` or `options` are not as above."""
-    check_options(settings, ("encoding", "delimiter", "draw_split"))
+    check_options(settings, ("encoding", "delimiter", "quotes", "draw_split"))
     names, writing = mapped(settings), _writing(settings)
 
     def rows_read() -> Iterator[Any]:

@@ -12,10 +12,11 @@ from orcamath.records import Rejected
 from orcamath.sources.hub_rows import copies
 from orcamath.sources.source import Found, Row, SourceSettings, each, family_of, problem_from
 
-__all__ = ["LICENCE", "read"]
+__all__ = ["LICENCE", "UNANSWERABLE", "read"]
 
 LICENCE = "CC BY-SA 4.0 (qintongli/GSM-Plus)"
 UNANSWERABLE = "critical thinking"
+"""The variation (`perturbation_type`) that is left out."""
 
 
 def read(settings: SourceSettings) -> Iterator[Found]:

@@ -92,7 +92,8 @@ def look_up(dataset: str) -> FirstLook:
     commit = commit_of(dataset, None)
     found = list(islice(rows_of(HubSet(dataset), commit), SHOWN))
     revision = None if commit == "local" else commit
-    settings = SourceSettings(name="hub", revision=revision, options={"dataset": dataset})
+    split = None if any(isinstance(row, Row) and row.split for row in found) else "train"  # its splits have other names
+    settings = SourceSettings(name="hub", revision=revision, split=split, options={"dataset": dataset})
     return _seen(dataset, settings, found, hub.read)
 
 

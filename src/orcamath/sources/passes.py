@@ -51,7 +51,8 @@ class Passes:
         self.out, self.settings, self.readers, self.needs_gold = out, settings, readers, needs_gold
         self.numbers_only = isinstance(settings, BenchmarksSettings) and settings.answers == "number"
         self.read: dict[str, Counter[str]] = {}
-        self.kept: Counter[str] = Counter()
+        self.kept: Counter[int] = Counter()
+        """Of each source, by its `id`: two may have one title."""
         self.licences: dict[str, Counter[str]] = {}
         self.seen: set[int] = set()
         self.starts: dict[int, int] = {}
@@ -120,7 +121,7 @@ class Passes:
             if reason := self._unfit(problem):
                 self.out.reject(reason)
                 continue
-            self.kept[source.title] += 1
+            self.kept[id(source)] += 1
             self.licences.setdefault(problem.source, Counter())[problem.licence] += 1
             yield problem
         self._reject(skipped)
@@ -160,6 +161,10 @@ class Passes:
         for rejected in skipped:
             self.out.reject(rejected)
         skipped.clear()
+
+    def empty(self) -> list[SourceSettings]:
+        """Return the sources of the list of which no problem was taken."""
+        return [s for s in self.settings.sources if not self.kept[id(s)]]
 
     def facts(self) -> ReadingFacts:
         """Return counts by source and split, licences, and what the parts have in common."""

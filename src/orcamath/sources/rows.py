@@ -30,6 +30,7 @@ __all__ = ["DEFAULT", "FORMS", "Writing", "files_of", "form_of", "rows"]
 _HALF = re.compile("[\ud800-\udfff]")
 _SHARD = re.compile(r"[-_](\d{5}[-_]of[-_]\d{5})(?:[-_][0-9a-f]{8,})?$")
 """Of the hub's own file names."""
+_QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _LONG_NUMBER = re.compile(rb"\d{19}")
 
 BATCH = 100
@@ -46,6 +47,8 @@ class Writing(NamedTuple):
     """Python's name of it. A byte order mark is passed over."""
     delimiter: str | None = None
     """Between the columns of a CSV file; None: a comma, and a tab in TSV."""
+    quotes: bool = False
+    """Whether a TSV file has cells in quotes that hold tabs or ends of lines, as CSV has."""
 
 
 DEFAULT = Writing()
@@ -56,7 +59,7 @@ def files_of(settings: SourceSettings, stems: Sequence[str] | None, forms: Seque
 
     `stems` are file names without ending, in lower case; `*` in one stands for a split (`gsm8k_*`). One stem a file and shard, of
     the first folder that has it. None takes every readable file of every folder. Either way `train.jsonl` beside
-    `train.jsonl.gz` is read once. Raises DataError where nothing is there.
+    `train.jsonl.gz` is read once; `train.csv` is another file to None. Raises DataError where nothing is there.
     """
     if settings.path is None:
         raise DataError(f"source `{settings.name}` needs `path`: the file or folder with your copy of the set")
@@ -74,7 +77,7 @@ def files_of(settings: SourceSettings, stems: Sequence[str] | None, forms: Seque
         if not file.is_file() or form_of(file) not in forms:
             continue
         if stems is None:
-            found.setdefault((str(file.parent), _bare(file)), file)
+            found.setdefault((re.sub(r"\.gz$", "", str(file), flags=re.IGNORECASE),), file)
         elif _wanted(_stem(file), stems) and homes.setdefault(_stem(file), file.parent) == file.parent:
             found.setdefault((_stem(file), *_SHARD.findall(_bare(file))), file)
     if not found:
@@ -241,24 +244,29 @@ def _csv(path: Path, writing: Writing) -> _Read:
         encoding = "utf-8-sig" if writing.encoding == "utf-8" else writing.encoding
         text = io.TextIOWrapper(file, encoding=encoding, errors="strict", newline="")
         delimiter = writing.delimiter or ("\t" if form_of(path) == ".tsv" else ",")
-        reader = csv.DictReader(_csv_lines(text, path), delimiter=delimiter, strict=True)
-        _name_columns(reader, path)
+        tabs = form_of(path) == ".tsv" and delimiter == "\t" and not writing.quotes
+        csv.field_size_limit(MAX_CHARS)
+        quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
+        reader = csv.reader(_csv_lines(text, path), delimiter=delimiter, strict=True, quoting=quoting)
+        names = _column_names(reader, path, tabs=tabs)
         while True:
+            place = f"{path.name}:{reader.line_num + 1}"  # where a record begins, however many lines it has
             try:
                 values = next(reader)
             except StopIteration:
                 return
             except csv.Error as e:
-                yield f"{path.name}:{reader.line_num}", _bad(f"{path.name}:{reader.line_num}", str(e), "")
+                yield place, _bad(place, str(e), "")
                 continue
-            place = f"{path.name}:{reader.line_num}"
-            if None in values or any(v is None for v in values.values()):
-                yield (
-                    place,
-                    _bad(place, f"has another number of columns than the {len(reader.fieldnames or ())} named", ""),
-                )
-            else:
-                yield place, values
+            if values and len(values) != len(names):
+                yield place, _bad(place, f"has another number of columns than the {len(names)} named", "")
+            elif values:
+                yield place, dict(zip(names, map(_unquoted, values) if tabs else values, strict=True))
+
+
+def _unquoted(cell: str) -> str:
+    """Return a cell of TSV, which has no quoting: `"Hi" said Ann` stays, and one in quotes as a whole loses them."""
+    return cell[1:-1].replace('""', '"') if _QUOTED.fullmatch(cell) else cell
 
 
 def _csv_lines(text: TextIO, path: Path) -> Iterator[str]:
@@ -268,17 +276,17 @@ def _csv_lines(text: TextIO, path: Path) -> Iterator[str]:
         yield line
 
 
-def _name_columns(reader: "csv.DictReader[str]", path: Path) -> None:
-    """Strip the blanks around column names. Raises DataError on a name that stands twice: one of the two would be lost."""
+def _column_names(reader: Iterator[list[str]], path: Path, *, tabs: bool) -> list[str]:
+    """Return the first record, no blanks around names. Raises DataError on a name that stands twice: one would be lost."""
     try:
-        names = [name.strip() for name in reader.fieldnames or ()]
+        names = [(_unquoted(name) if tabs else name).strip() for name in next(reader, [])]
     except csv.Error as e:
         raise DataError(f"`{path}`: its first line cannot be read as column names: {e}") from e
     if twice := [name for name, n in Counter(names).items() if n > 1]:
         raise DataError(
             f"`{path.name}:1` names the column `{twice[0]}` twice, so one of the two would be lost; rename one"
         )
-    reader.fieldnames = names
+    return names
 
 
 def _parquet(path: Path, _: Writing) -> _Read:

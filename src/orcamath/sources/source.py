@@ -112,12 +112,17 @@ _SPLIT_WORDS: dict[str, Split] = {
     "test": "test",
     "testing": "test",
 }
+_LIKE_TEST = frozenset(["eval", "evaluation"])
+"""Names of a test split, as `datasets` has them, where no other is beside them: `eval_dev` is for development."""
 _WORDS = re.compile(r"[^a-z]+")
 
 
 def split_named(text: str) -> Split | None:
     """Return the split that a file or split name speaks of (`gsm8k_train`, `validation`), or None."""
-    found = {_SPLIT_WORDS[w] for w in _WORDS.split(text.lower()) if w in _SPLIT_WORDS}
+    words = _WORDS.split(text.lower())
+    found = {_SPLIT_WORDS[w] for w in words if w in _SPLIT_WORDS}
+    if not found and not _LIKE_TEST.isdisjoint(words):
+        return "test"
     return found.pop() if len(found) == 1 else None
 
 

@@ -82,15 +82,17 @@ def _delimiter(path: Path, encoding: str) -> str | None:
     with open_file(path) as opened:
         text = codecs.getincrementaldecoder(encoding)().decode(opened.read(_BLOCK)).removeprefix("\ufeff")
     usual = "\t" if form_of(path) == ".tsv" else ","
-    best = max((usual, *_DELIMITERS), key=lambda delimiter: _regular(text, delimiter))
+    best = max((usual, *_DELIMITERS), key=lambda d: _regular(text, d, tabs=usual == d == "\t"))
     return best if best != usual else None
 
 
-def _regular(text: str, delimiter: str) -> tuple[float, int]:
+def _regular(text: str, delimiter: str, *, tabs: bool) -> tuple[float, int]:
     """Return the share of the first records that have as many columns as the header, and how many these are."""
     records: list[list[str]] = []
     try:
-        records += islice(csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True), 100)
+        quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
+        lines = text.splitlines(keepends=True)
+        records += islice(csv.reader(lines, delimiter=delimiter, strict=True, quoting=quoting), 100)
     except csv.Error:
         return 0.0, 0
     n = len(records[0]) if records else 0

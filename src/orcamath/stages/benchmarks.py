@@ -16,7 +16,7 @@ from orcamath.store.stage import stage
 __all__ = ["BenchmarksSettings", "benchmarks"]
 
 
-@stage("benchmarks", version=3, settings=BenchmarksSettings, facts=ReadingFacts)
+@stage("benchmarks", version=4, settings=BenchmarksSettings, facts=ReadingFacts)
 def benchmarks(out: Output, settings: BenchmarksSettings, readers: Mapping[str, Reader]) -> ReadingFacts:
     """Write the benchmark problems, gold on each. Raises DataError for a bad line (unless skipped) or an empty benchmark."""
     reading = Passes(out, settings, readers, needs_gold=True)
@@ -27,7 +27,7 @@ def benchmarks(out: Output, settings: BenchmarksSettings, readers: Mapping[str, 
     ]
     out.write("problems", counted((p for stream in streams for p in stream), out))
     facts = reading.facts()
-    empty = [s for s in settings.sources if not reading.kept[s.title]]
+    empty = reading.empty()
     if empty:
         raise DataError(nothing_to_take("benchmarks", empty, facts))
     return facts

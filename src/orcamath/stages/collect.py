@@ -31,7 +31,7 @@ from orcamath.store.artifacts import Artifact, Output
 from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
 from orcamath.text.minhash import BATCH
-from orcamath.text.words import ENGLISH, normal_with_signs, signs
+from orcamath.text.words import ENGLISH, all_signs, normal_with_signs
 
 __all__ = ["CollectFacts", "CollectSettings", "collect", "looks_english"]
 
@@ -94,7 +94,7 @@ class _Marks:
         return end
 
 
-@stage("collect", version=7, settings=CollectSettings, facts=CollectFacts)
+@stage("collect", version=8, settings=CollectSettings, facts=CollectFacts)
 def collect(out: Output, settings: CollectSettings, parts: Sequence[Artifact]) -> CollectFacts:
     """Write every problem of the parts that passes the filters and repeats no earlier one."""
     n = sum(part.count("problems") for part in parts)
@@ -246,7 +246,9 @@ def _seen(problem: Problem) -> _Seen:
     hidden = hidden_value(problem.target) if problem.target is not None else None
     answer = hidden_value(problem.answer) if problem.answer is not None else None
     text, like = normal_with_signs(problem.asked), likeness(problem.question)
-    return _Seen(problem.id, text, like, family, hidden, answer, problem.id, signs(problem.question), problem.options)
+    return _Seen(
+        problem.id, text, like, family, hidden, answer, problem.id, all_signs(problem.question), problem.options
+    )
 
 
 def _repeats(me: _Seen, other: _Seen, settings: CollectSettings) -> str | None:

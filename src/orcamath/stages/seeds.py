@@ -21,7 +21,7 @@ from orcamath.store.stage import stage
 __all__ = ["SeedsSettings", "gather", "refuse_test_split"]
 
 
-@stage("seeds", version=3, settings=SeedsSettings, facts=ReadingFacts)
+@stage("seeds", version=4, settings=SeedsSettings, facts=ReadingFacts)
 def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader]) -> ReadingFacts:
     """Write the seeds. Raises DataError for a bad line (unless skipped), an unnamed test split, or no seed at all."""
     for source in settings.sources:
@@ -34,7 +34,7 @@ def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader]) 
     facts = reading.facts()
     if any(s.name == "lila" for s in settings.sources):
         facts = facts.model_copy(update={"mixture": mixture.note(facts.by_source)})
-    empty = [s for s in settings.sources if not reading.kept[s.title]]
+    empty = reading.empty()
     if not n or (empty and (settings.limit or len(settings.sources)) >= len(settings.sources)):
         raise DataError(nothing_to_take("seeds", empty, facts))
     return facts

@@ -3,7 +3,17 @@
 import re
 from functools import lru_cache
 
-__all__ = ["CALENDAR", "ENGLISH", "FUNCTION_WORDS", "MONTHS", "content_words", "normal", "normal_with_signs", "signs"]
+__all__ = [
+    "CALENDAR",
+    "ENGLISH",
+    "FUNCTION_WORDS",
+    "MONTHS",
+    "all_signs",
+    "content_words",
+    "normal",
+    "normal_with_signs",
+    "signs",
+]
 
 FUNCTION_WORDS = frozenset(
     """
@@ -33,6 +43,13 @@ _SIGN = re.compile(
     r"|(?:(?<=[\d)])|(?<=\b[A-Za-z]))\s*[-−–]\s*(?=[\d(]|[A-Za-z]\b)|(?<![\w.)])[-−](?=\d)"
 )
 _SAME_SIGN = {"−": "-", "–": "-", "×": "*", "÷": "/"}
+_MARK = re.compile(
+    r"[≤≥≠√]"
+    r"|(?:(?<=\d)|(?<=\d\)))!(?=\s*(?:$|[-−+*/×÷^=<>≤≥)\],.?:;!\d])|\s+[a-z])"  # no end of a sentence
+    r"|\|(?=\s*[-−√]?[\d(])|(?<=[\d)])\s*\|"
+    r"|(?<![\w.])\.(?=\d)"
+)
+_MARK_WORDS = {"≤": " le ", "≥": " ge ", "≠": " ne ", "√": " root ", "!": " factorial ", "|": " bar ", ".": "0."}
 _LETTERS = re.compile(r"[^\W\d_]+")
 _ENDINGS = ("ies", "ing", "ed", "es", "s")
 
@@ -53,9 +70,23 @@ def signs(text: str) -> str:
     return "".join(_SAME_SIGN.get(found, found) for found in (m[0].strip() for m in _SIGN.finditer(text)))
 
 
+def all_signs(text: str) -> str:
+    """Return the signs of arithmetic and those that stand for a word (roots, factorials, bars, the point of `.5`), in order."""
+    marks = [(m.start(), m[0].strip()) for m in _MARK.finditer(text)]
+    if not marks:
+        return signs(text)
+    of_arithmetic = ((m.start(), m[0].strip()) for m in _SIGN.finditer(text))
+    return "".join(_SAME_SIGN.get(sign, sign) for _, sign in sorted([*marks, *of_arithmetic]))
+
+
 def normal_with_signs(text: str) -> str:
-    """Return what an exact duplicate shares: words, numbers, signs of arithmetic."""
-    return f"{normal(text)} {found}" if (found := signs(text)) else normal(text)
+    """Return what an exact duplicate shares: words, numbers, signs of arithmetic; a root or a bar is a word, and `.5` is 0.5.
+
+    >>> normal_with_signs("√16 + .5 ≥ 5!")
+    'root 16 0.5 ge 5 factorial +'
+    """
+    spelled = normal(_MARK.sub(lambda mark: _MARK_WORDS[mark[0].strip()], text))
+    return f"{spelled} {found}" if (found := signs(text)) else spelled
 
 
 def content_words(text: str) -> set[str]:
