@@ -7,6 +7,7 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 
 from orcamath.errors import RecipeError
+from orcamath.store.hosts import host_named, is_loopback
 from orcamath.store.literals import shown
 from orcamath.yaml_reader import read_yaml
 
@@ -34,10 +35,18 @@ def merged(base: Mapping[str, object], over: Mapping[str, object]) -> dict[str, 
 
 
 def _forget_price(model: Mapping[str, object], said: Mapping[str, object]) -> None:
-    """Take the price from what becomes another model, or one at another address; one that is said with it comes after."""
+    """Take the price from what becomes another model, or one at another host; one that is said with it comes after."""
     options = model.get("options")
-    if isinstance(options, dict) and any(said[k] != model.get(k) for k in ("model", "base_url") if k in said):
+    another = "model" in said and said["model"] != model.get("model")
+    moved = "base_url" in said and _host(said["base_url"]) != _host(model.get("base_url"))
+    if isinstance(options, dict) and (another or moved):
         options.pop("price", None)
+
+
+def _host(base_url: object) -> object:
+    """Return the host of an address, whichever name or port of this machine it is; what is no text is what it is."""
+    host = host_named(base_url) if isinstance(base_url, str) else base_url
+    return "this machine" if isinstance(host, str) and is_loopback(host) else host
 
 
 def _model_at(raw: object, parents: Iterable[str]) -> Mapping[str, object]:

@@ -400,6 +400,7 @@ PAID = "https://api.openai.com/v1"
         (("teacher.concurrency=2",), {"price": [0, 0], "max_rows": 3}),
         (("teacher.model=gpt-4-turbo", f"teacher.base_url={PAID}"), {"max_rows": 3}),
         ((f"teacher.base_url={PAID}",), {"max_rows": 3}),
+        (("teacher.base_url=http://127.0.0.1:9000/v1",), {"price": [0, 0], "max_rows": 3}),
         (("teacher.options.price=[3, 9]", "teacher.model=n"), {"price": [3, 9], "max_rows": 3}),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 import torch.distributed as dist
+from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
@@ -422,10 +423,9 @@ def test_a_sharded_step_is_the_whole_step_and_resumes_from_its_checkpoint(
 
 
 def test_adapters_are_not_sharded() -> None:
-    settings = TrainSettings(processes=2, sharding="fsdp2", adapter=AdapterSettings())
-    with pytest.raises(ModelError, match="adapters are not sharded"):
-        shards(settings, World(0, 2))
-    assert not shards(settings.model_copy(update={"sharding": "auto"}), World(0, 2))
+    with pytest.raises(ValidationError, match="adapters are not sharded"):
+        TrainSettings(processes=2, sharding="fsdp2", adapter=AdapterSettings())
+    assert not shards(TrainSettings(processes=2, adapter=AdapterSettings()), World(0, 2))
     assert not shards(TrainSettings(sharding="fsdp2"), World())
 
 
