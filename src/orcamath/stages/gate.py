@@ -102,7 +102,12 @@ def gate(
     screened = _screened(taught, screens)
     training = (r.question for r in _rows(taught) if r.id not in screened)
     found = search(
-        training, [t.question for t in tests], settings, tick=out.progress.advance, in_blocks=out.machines.in_blocks
+        training,
+        [t.question for t in tests],
+        settings,
+        tick=out.progress.advance,
+        in_blocks=out.machines.in_blocks,
+        max_pairs=MAX_PAIRS,
     )
     seeds = _seeds_only(taught, screened, tests, settings)
     colliding, alike = _colliding(found, settings), most_alike(found, MAX_PAIRS)
