@@ -154,9 +154,9 @@ def test_what_is_told_does_not_hang_on_what_is_kept(monkeypatch: pytest.MonkeyPa
         for t in things
     ]
     rows, tests = texts[40:], texts[:40]
+    monkeypatch.setattr(spool, "BLOCK", 100)
     every = search(rows, tests, SearchSettings(), max_pairs=1_000_000)
     monkeypatch.setattr(sys.modules[SearchSettings.__module__], "SLICE", 33)
-    monkeypatch.setattr(spool, "BLOCK", 100)
     few = search(rows, tests, SearchSettings(), max_pairs=10)
     further = [pair for pair in few.pairs if pair.look != "paper"]
     assert len(every.pairs) > 10 * len(rows)
