@@ -116,7 +116,7 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
         for test in order[i * plants : (i + 1) * plants]:
             planted.append((len(rows), test, name))
             rows.append(change(tests[test], rng))
-    found = search(rows, tests, SearchSettings())
+    found = search(rows, tests, SearchSettings(), max_pairs=1_000_000)  # which is all of them
     hits = {look: {(p.row, p.test) for p in found.of_look(look)} for look in LOOKS}
     hits["any"] = set().union(*hits.values())  # type: ignore[index]
     found_share = {}

@@ -2,6 +2,7 @@
 
 import os
 import random
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from elsewhere import elsewhere
 from orcamath.contamination import SearchSettings, check_files, search, spool
 from orcamath.contamination.overlap import Measure, Overlap, ngrams
+from orcamath.contamination.pairs import looks_found, most_alike
 from orcamath.contamination.search import LOOKS
 from orcamath.contamination.words import (
     MAX_ROWS,
@@ -140,6 +142,40 @@ def test_the_size_of_blocks_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     assert whole.pairs == small.pairs
     assert whole.best == small.best
     assert np.allclose(whole.nearest.cosines, small.nearest.cosines, atol=1e-12)
+
+
+def test_what_is_told_does_not_hang_on_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of template texts nearly every row is like every test; kept is a best pair a row and look, and the few that are shown."""
+    names, things = ("Ann", "Bo", "Cy", "Di"), ("pens", "cups", "figs", "keys")
+    texts = [
+        f"{n} has {i} {t} and buys {i % 7} more. How many {t} has {n}?"
+        for i in range(40)
+        for n in names
+        for t in things
+    ]
+    rows, tests = texts[40:], texts[:40]
+    monkeypatch.setattr(spool, "BLOCK", 100)
+    every = search(rows, tests, SearchSettings(), max_pairs=1_000_000)
+    monkeypatch.setattr(sys.modules[SearchSettings.__module__], "SLICE", 33)
+    few = search(rows, tests, SearchSettings(), max_pairs=10)
+    further = [pair for pair in few.pairs if pair.look != "paper"]
+    assert len(every.pairs) > 10 * len(rows)
+    assert len(further) <= 3 * (len(rows) + 10)
+    assert looks_found(few) == looks_found(every)
+    assert most_alike(few, 10) == most_alike(every, 10)
+    best: dict[tuple[str, int], float] = {}
+    for pair in every.pairs:
+        best[pair.look, pair.row] = max(best.get((pair.look, pair.row), 0), pair.score)
+    for (look, row), score in best.items():
+        assert max(p.score for p in few.pairs if (p.look, p.row) == (look, row)) == score
+
+
+def test_a_row_that_is_like_very_many_questions_is_told_with_all_of_them() -> None:
+    tests = [f"Nadia plants {i} rows of tulips with 8 bulbs in each. How many bulbs are there?" for i in range(50)]
+    found = search([tests[3]], tests, SearchSettings())
+    assert looks_found(found)["masked"] == looks_found(found)["every_pair"] == {"tests": 50, "rows": 1}
+    best = max((pair for pair in found.pairs if pair.look == "every_pair"), key=lambda pair: pair.score)
+    assert (best.test, best.score) == (3, 1)
 
 
 def test_blocks_that_are_searched_elsewhere_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from orcamath.contamination.pairs import looks_found, most_alike, side_by_side
-from orcamath.contamination.search import SearchResult, SearchSettings, search
+from orcamath.contamination.search import MAX_PAIRS, SearchResult, SearchSettings, search
 from orcamath.contamination.taken import KNOWN_COLUMNS, taken_question
 from orcamath.contamination.words import stop_words
 from orcamath.errors import DataError, UsageError, nearest
@@ -23,7 +23,6 @@ from orcamath.sources.source import SourceSettings, Unsplit
 
 __all__ = ["Searched", "check_files", "questions"]
 
-MAX_PAIRS = 200
 MAX_VALUES = 50
 """Of a column by which counts are repeated: each value is one search through all training files."""
 NO_COLUMNS: Mapping[str, str] = MappingProxyType({})
@@ -85,7 +84,8 @@ def check_files(
     if not asked:
         raise UsageError(f"{', '.join(map(str, tests))}: no test questions in there; name a file that holds some")
     texts = [question.text for question in asked]
-    found = search((row.text for row in questions(training, columns, of_training)), texts, settings, tick=tick)
+    rows_asked = (row.text for row in questions(training, columns, of_training))
+    found = search(rows_asked, texts, settings, tick=tick, max_pairs=max_pairs)
     if not found.n_rows:
         raise UsageError(f"{', '.join(map(str, training))}: no training problems in there; name a file that holds some")
     parts = _by_value(training, columns, by, texts, settings) if by else {}

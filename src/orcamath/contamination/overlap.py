@@ -20,7 +20,7 @@ __all__ = ["Hits", "Measure", "Overlap", "ngrams"]
 
 Measure = Literal["jaccard", "containment"]
 PARTNERS = 32
-"""Test questions kept for one training row; one is enough to flag it."""
+"""Test questions that a training row is expected to be like at most; rows with more are searched again, for all."""
 SLACK = 1e-9  # for rounding in the product; the exact count decides
 
 
@@ -57,17 +57,32 @@ class Overlap:
         """Return the pairs of one block."""
         found = grams(block, self.n)
         rows = self._matrix(found, 0.0 if self.measure == "containment" else 0.5)
-        near = top_products(rows, self.tests, n=PARTNERS, threshold=self.bound - SLACK)
-        row = np.repeat(np.arange(block.n_rows), np.diff(near.indptr))
-        test = near.indices.astype(np.int64)
+        row, test, product = self._near(rows)
         size, other = found.sizes[row], self.sizes[test]
         if self.measure == "containment":
-            scores = np.rint(near.data * other) / other
+            scores = np.rint(product * other) / other
         else:
-            shared = np.rint(near.data * np.sqrt(size * other))
+            shared = np.rint(product * np.sqrt(size * other))
             scores = shared / (size + other - shared)
         keep = scores >= self.threshold
         return Hits(row[keep], test[keep], scores[keep])
+
+    def _near(self, rows: "csr_matrix") -> tuple[Ints, Ints, npt.NDArray[np.float64]]:
+        """Return row, test and product of every pair whose product reaches the bound."""
+        n_tests, threshold = self.tests.shape[1], self.bound - SLACK
+        near = top_products(rows, self.tests, n=PARTNERS, threshold=threshold)
+        row = np.repeat(np.arange(rows.shape[0]), np.diff(near.indptr))
+        test, product = near.indices.astype(np.int64), near.data
+        full = np.flatnonzero(np.diff(near.indptr) >= PARTNERS)
+        if not len(full) or n_tests <= PARTNERS:
+            return row, test, product
+        every = top_products(rows[full], self.tests, n=n_tests, threshold=threshold)
+        rest = ~np.isin(row, full)
+        return (
+            np.concatenate([row[rest], np.repeat(full, np.diff(every.indptr))]),
+            np.concatenate([test[rest], every.indices.astype(np.int64)]),
+            np.concatenate([product[rest], every.data]),
+        )
 
     def _matrix(self, found: Grams, power: float) -> "csr_matrix":
         """0/1 rows over the test questions' n-grams, divided by the row's size to the given power."""

@@ -9,7 +9,10 @@ __all__ = ["looks_found", "most_alike", "side_by_side"]
 
 
 def most_alike(found: SearchResult, limit: int) -> list[tuple[int, int, dict[str, float]]]:
-    """Return (training row, test, score by look) of at most `limit` pairs, each once, the most alike first."""
+    """Return (training row, test, score by look) of at most `limit` pairs, each once, the most alike first.
+
+    Of more than the search was asked to keep (`max_pairs`), only what it kept.
+    """
     scores: dict[tuple[int, int], dict[str, float]] = {}
     for pair in found.pairs:
         scores.setdefault((pair.row, pair.test), {})[pair.look] = round(pair.score, 4)
@@ -26,6 +29,6 @@ def side_by_side(training: str, test: str) -> dict[str, tuple[Piece, ...]]:
 def looks_found(found: SearchResult) -> dict[str, dict[str, int]]:
     """Count, for every look, the test questions and the training rows it found in some pair."""
     return {
-        look: {"tests": len({p.test for p in found.of_look(look)}), "rows": len({p.row for p in found.of_look(look)})}
+        look: {"tests": len(found.tests.get(look, ())), "rows": len({p.row for p in found.of_look(look)})}
         for look in LOOKS
     }

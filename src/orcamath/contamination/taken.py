@@ -31,14 +31,14 @@ def taken_question(values: Mapping[str, object], column: str | None = None) -> T
         return TakenQuestion(text, (column,)) if text else None
     named = _by_name(values)
     body, question = named.get("body"), named.get("question")
-    if body is not None and question is not None and (text := joined_text(values[body], values[question])):
-        return TakenQuestion(text, (body, question))
-    for name in _candidates(values, named):
-        pair = _instruction(values, named) if name.lower() == "input" else None
+    if body is not None and question is not None and (joined := joined_text(values[body], values[question])):
+        return TakenQuestion(joined, (body, question))
+    for known in _candidates(values, named):
+        pair = _instruction(values, named) if known.lower() == "input" else None
         if pair is not None:
             return pair
-        if text := _text(values[name]):
-            return TakenQuestion(text, (name,))
+        if text := _text(values[known]):
+            return TakenQuestion(text, (known,))
     return None
 
 

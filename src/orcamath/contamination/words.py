@@ -83,6 +83,11 @@ class Block(NamedTuple):
         """Return the word ids of one text."""
         return list(map(int, self.ids[self.starts[i] : self.starts[i + 1]]))
 
+    def part(self, first: int, end: int) -> "Block":
+        """Return the rows from `first` up to `end`."""
+        starts = self.starts[first : end + 1]
+        return Block(self.ids[starts[0] : starts[-1]], starts - starts[0])
+
 
 class Vocabulary:
     """Words and their ids, growing as texts are read. Ids below `n_stop` are stop words."""

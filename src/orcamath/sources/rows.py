@@ -246,8 +246,10 @@ def _csv(path: Path, writing: Writing) -> _Read:
         delimiter = writing.delimiter or ("\t" if form_of(path) == ".tsv" else ",")
         tabs = form_of(path) == ".tsv" and delimiter == "\t" and not writing.quotes
         csv.field_size_limit(MAX_CHARS)
-        quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
-        reader = csv.reader(_csv_lines(text, path), delimiter=delimiter, strict=True, quoting=quoting)
+        lines = _csv_lines(text, path)
+        reader = csv.reader(
+            lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
+        )
         names = _column_names(reader, path, tabs=tabs)
         while True:
             place = f"{path.name}:{reader.line_num + 1}"  # where a record begins, however many lines it has

@@ -90,9 +90,11 @@ def _regular(text: str, delimiter: str, *, tabs: bool) -> tuple[float, int]:
     """Return the share of the first records that have as many columns as the header, and how many these are."""
     records: list[list[str]] = []
     try:
-        quoting = csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL
         lines = text.splitlines(keepends=True)
-        records += islice(csv.reader(lines, delimiter=delimiter, strict=True, quoting=quoting), 100)
+        records += islice(
+            csv.reader(lines, delimiter=delimiter, strict=True, quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL),
+            100,
+        )
     except csv.Error:
         return 0.0, 0
     n = len(records[0]) if records else 0

@@ -101,9 +101,8 @@ def gate(
     out.progress.begin("contamination gate", taught.count("lessons") + taught.count("problems"))
     screened = _screened(taught, screens)
     training = (r.question for r in _rows(taught) if r.id not in screened)
-    found = search(
-        training, [t.question for t in tests], settings, tick=out.progress.advance, in_blocks=out.machines.in_blocks
-    )
+    asked, advance, spread = [t.question for t in tests], out.progress.advance, out.machines.in_blocks
+    found = search(training, asked, settings, tick=advance, in_blocks=spread, max_pairs=MAX_PAIRS)
     seeds = _seeds_only(taught, screened, tests, settings)
     colliding, alike = _colliding(found, settings), most_alike(found, MAX_PAIRS)
     rows = _named(taught, screened, {*colliding, *(row for row, _, _ in alike)})
