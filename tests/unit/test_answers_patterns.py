@@ -52,12 +52,6 @@ ROWS = [
         ("~~20~~ 18", "<s>20</s> 18", "<del>20</del> 18"),
         ("~20", "20 ~~ 18", "<b>20</b>"),
     ),
-    Row(
-        "answers.locate._MARKED",
-        "a line that begins with the marker of an answer, or with a heading's",
-        ("#### 22", "so:\n#### Step 2: the books", "####  **5**"),
-        ("### 22", "####", "#### \n"),
-    ),
     Row("answers.choose._ASIDE", "an explanation in brackets", ("5 shelves (4 on each)",), ("f(2)", "(4, 5)", "5 (6)")),
     Row(
         "answers.choose._CONDITION",

@@ -157,7 +157,7 @@ def _one_solution(text: str, problem: Problem) -> str:
         return final_answer(piece, problem.answer_kind, problem.question, problem.options, stated=True) is not None
 
     lines = islice(answer_lines(text), MAX_LINES)
-    first = next((m.end() for m in lines if answers(m[0]) or _ONWARD.match(text, m.end())), None)
+    first = next((end for line, end in lines if answers(line) or _ONWARD.match(text, end)), None)
     onward = None if first is None else _ONWARD.search(text, first)
     if onward is None or not (text.endswith("?") or answers(text[onward.start() :])):
         return text

@@ -80,12 +80,18 @@ _HEADING = re.compile(
     r"[^0-9=]{0,40}(?:[0-9]{1,2}[:.)]|:?\**$)",
     re.IGNORECASE,
 )
-_MARKED = re.compile(r"####[# \t*]{0,20}([^\s#*][^\n]*)")
 
 
-def answer_lines(text: str) -> Iterator[re.Match[str]]:
-    """Yield what `####` stands before, first line first, headings left out; group 1 is the line without the marker."""
-    return (match for match in _MARKED.finditer(text) if not _HEADING.match(match[1]))
+def answer_lines(text: str) -> Iterator[tuple[str, int]]:
+    """Yield what `####` stands before, with the marker, and where that line ends; first line first, headings left out."""
+    at = text.find("####")
+    while at >= 0:
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        said = text[at:end].lstrip("#* \t")
+        if said and not _HEADING.match(said):
+            yield text[at:end], end
+        at = text.find("####", end)
 
 
 def locate(text: str, *, wants_number: bool = True) -> Stretch | None:
