@@ -17,6 +17,8 @@ ALIKE = [
     ("0.77 mol/L", "0.77 M"),
     ("2 kW", "2000 W"),
     ("72 km/h", "20 m/s"),
+    ("72 km/h", "72 kilometers per hour"),
+    ("72 kilometers per hour", "20 m/s"),
     ("1 atm", "101.325 kPa"),
     ("500 nm", "5.0e-7 m"),
     ("1.84 g/cm3", "1.84 g/mL"),

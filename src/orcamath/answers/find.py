@@ -113,7 +113,8 @@ def _number(text: str, found: Stretch, segment: str, question: str) -> Answer:
     if choice is None:
         plan = sentence and bool(ITEM.match(text[text.rstrip().rfind("\n") + 1 :]))
         return Answer(segment, found.how, gives_up(segment), segment, found.at, open=plan, stated=False)
-    end = max(measure(segment, choice.quantity)[2], unit_end(segment, choice.quantity.end))
+    end = measure(segment, choice.quantity)[2]
+    end = end if choice.quantity.unit else max(end, unit_end(segment, choice.quantity.end))
     said = _unspaced(segment[choice.quantity.start : end].strip())
     stated = not sentence or (claims(segment, choice, question) and not breaks_off(text))
     return Answer(

@@ -202,6 +202,8 @@ class _Piece(NamedTuple):
 def _piece(text: str, at: int) -> _Piece | None:
     """Read one unit of a product, with its power: `/mol`, ` L^(-1)`, `cm3`; None where no letter follows."""
     start = at + _run(text[at:], " /*·(")
+    per = text.startswith("per ", start)
+    start, before = (start + 4, "/") if per else (start, text[at:start])
     stop = start
     while stop < len(text) and (text[stop].isalpha() or text[stop] == "°"):
         stop += 1
@@ -211,11 +213,11 @@ def _piece(text: str, at: int) -> _Piece | None:
     raised = text[stop + opened :]
     digits = raised[1:] if raised[:1] == "-" else raised
     if not digits[:1].isdigit() or digits[1:2].isdigit():
-        return _Piece(text[at:start], text[start:stop], 1, stop)
+        return _Piece(before, text[start:stop], 1, stop)
     end = len(text) - len(digits) + 1
     end += _run(text[end:], ")}") if opened > 1 else 0
     power = int(digits[0]) * (-1 if raised[:1] == "-" else 1)
-    return _Piece(text[at:start], text[start:stop], power, end)
+    return _Piece(before, text[start:stop], power, end)
 
 
 def _run(text: str, signs: str) -> int:
