@@ -139,6 +139,13 @@ def test_a_mistake_is_told_with_place_value_and_fix(here: Path, override: str) -
     assert not missing or set(missing) < {"did you mean", "known"} & set(words), said
 
 
+def test_a_toy_that_would_be_trained_on_problems_of_ones_own_is_told(here: Path) -> None:
+    (here / "r.yaml").write_text(BASE.replace("student: {base: classroom}\n", ""))
+    (warned,) = check(load("r.yaml"), here / "store").warnings
+    assert "none is named, so `classroom` would be trained" in warned
+    assert check(load("r.yaml"), here / "store", until="gate").warnings == ()
+
+
 def test_a_start_from_verdicts_is_one_round_of_preferences(here: Path) -> None:
     (here / "v.jsonl").write_text('{"question": "1 + 1?", "response": "2", "label": true}\n')
     start = "start_from={stage: verdicts, path: v.jsonl}"

@@ -8,6 +8,7 @@ from orcamath.contamination.check import check_files
 from orcamath.judges.file import judge_rows, read_rows
 from orcamath.judges.rules import RulesJudge
 from orcamath.sources.look import look
+from orcamath.text.choices import choices_in
 from orcamath.text.columns import ANSWER_COLUMNS, QUESTION_COLUMNS, column_of
 
 TEXT = "How many of the 12 pens has Ann in all, if 3 of them are lost?"
@@ -50,3 +51,14 @@ def test_a_name_that_is_spelled_as_known_may_go_before_others() -> None:
     assert column_of(QUESTION_COLUMNS, ("text", "Question")) == "Question"
     assert column_of(QUESTION_COLUMNS, ("text", "Question"), spelled=True) == "text"
     assert column_of(QUESTION_COLUMNS, ("Text", "Question"), spelled=True) == "Question"
+
+
+def test_blanks_and_hyphens_stand_for_underscores() -> None:
+    assert column_of(ANSWER_COLUMNS, ("id", "Correct Answer")) == "Correct Answer"
+    assert column_of(ANSWER_COLUMNS, ("answerKey",)) == "answerKey"
+    assert column_of(ANSWER_COLUMNS, ("final-answer", "final_answer")) == "final_answer"
+
+
+def test_a_cell_holds_choices_as_json() -> None:
+    assert choices_in('["Na", "Mg"]') == ["Na", "Mg"]
+    assert [choices_in(x) for x in ("[Na, Mg", "Na, Mg", ["Na"], None, "")] == ["[Na, Mg", "Na, Mg", ["Na"], None, ""]

@@ -44,6 +44,7 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True, on_clust
     _ladder(recipe, notes)
     if student:
         _judge(recipe, notes)
+        _left_out(recipe, notes)
         for i, step in enumerate(recipe.iterations):
             if step.practice.server is not None and step.more_sft is None and step.online is None:
                 _served(f"iterations.{i}.practice.server", step.practice.server.line(), notes, on_cluster=on_cluster)
@@ -51,6 +52,16 @@ def check_models(recipe: Recipe, notes: Notes, *, student: bool = True, on_clust
         _devices(recipe, notes, on_cluster=on_cluster)
         if _installed("torch"):
             _student(recipe, notes)
+
+
+def _left_out(recipe: Recipe, notes: Notes) -> None:
+    """Warn where the recipe names no student and its problems are its own: the one that would be trained is a small stand-in."""
+    own = recipe.start_from is not None
+    with suppress(OrcamathError):  # `check_names` says so
+        own = own or not all(is_generated(held("source", source.name)) for source in recipe.seeds.sources)
+    if own and "student" not in recipe.model_fields_set:
+        what = f"none is named, so `{recipe.student.base}` would be trained, which is a toy for problems of its own"
+        notes.warn("student.base", f"{what}: name a model, or stop before it with `--until gate`")
 
 
 def _judge(recipe: Recipe, notes: Notes) -> None:

@@ -32,7 +32,7 @@ from orcamath.sources.source import (
     text_of,
     unsplit,
 )
-from orcamath.text.choices import MAX_CHOICES
+from orcamath.text.choices import MAX_CHOICES, choices_in
 from orcamath.text.columns import PLAIN_COLUMNS
 
 __all__ = ["COLUMNS", "check_options", "end_of", "mapped", "problem_of", "read"]
@@ -105,7 +105,7 @@ def _named(ours: str, theirs: str, row: Row) -> str:
 
 def _wrong_options(options: object) -> str | None:
     if not isinstance(options, list | tuple):
-        return "has options that are no list"
+        return 'has options that are no list; a cell of a table holds one as JSON: ["Na", "Mg"]'
     n = len(options)
     return f"has {n:,} options; there are {MAX_CHOICES} letters for them" if n > MAX_CHOICES else None
 
@@ -127,7 +127,7 @@ def problem_of(row: Row, settings: SourceSettings, names: dict[str, str]) -> Fou
     split = split_named(str(value["split"])) if value["split"] else None
     if value["split"] and split is None:
         return row.bad("bad_split", f"has the split `{value['split']}`, which is none of train, dev, test")
-    options = value["options"] or ()
+    options = choices_in(value["options"]) or ()
     if wrong := _wrong_options(options):
         return row.bad("bad_options", wrong)
     answer = value["answer"]
@@ -147,7 +147,7 @@ def problem_of(row: Row, settings: SourceSettings, names: dict[str, str]) -> Fou
         split=split or row.split or settings.split or "train",
         needs_answer=False,
         answer_kind=kind,
-        options=tuple(str(o) for o in options),
+        options=tuple(str(o) for o in options) if isinstance(options, list | tuple) else (),
         solution=text_of(value["solution"]),
         source=str(value["source"] or settings.title),
         level=_word(value["level"]),

@@ -27,6 +27,7 @@ from orcamath.sources.source import (
     split_named,
 )
 from orcamath.sources.written import how_written
+from orcamath.text.choices import choices_in
 from orcamath.text.columns import (
     ANSWER_COLUMNS,
     OPTIONS_COLUMNS,
@@ -47,7 +48,7 @@ TEXT_CHARS = 12
 _OURS: dict[str, Callable[[object], bool]] = {
     "split": lambda value: split_named(str(value)) is not None,
     "kind": lambda value: value in get_args(AnswerKind),
-    "options": lambda value: isinstance(value, list),
+    "options": lambda value: isinstance(choices_in(value), list),
 }
 """Our own columns that mean something: one of the same name that holds something else is none of them."""
 
@@ -165,7 +166,7 @@ def _columns(named: str, values: Sequence[Mapping[str, object]]) -> dict[str, st
     answer = _named(left, (*ANSWER_COLUMNS, *PERHAPS_ANSWER), lambda name: _fill(texts[name]) > 0.5)
     answer = answer or _answering(left, texts)
     solution = _named([n for n in left if n != answer], SOLUTION_COLUMNS, lambda name: _wordy(texts[name]))
-    options = _named(left, OPTIONS_COLUMNS, lambda name: any(isinstance(v, list) for v in texts[name]))
+    options = _named(left, OPTIONS_COLUMNS, lambda name: any(isinstance(choices_in(v), list) for v in texts[name]))
     found = {"question": question, "answer": answer, "solution": solution, "options": options}
     other = {ours: "" for ours, fits in _OURS.items() if any(not fits(v) for v in texts.get(ours, ()) if v)}
     return other | {ours: theirs for ours, theirs in found.items() if theirs is not None and theirs != ours}

@@ -1,11 +1,12 @@
 """The choices of a multiple-choice problem as they are put to whoever answers it."""
 
+import json
 import re
 from collections.abc import Sequence
 
 from orcamath.text.patterns import pattern
 
-__all__ = ["MAX_CHOICES", "letter_of", "with_choices"]
+__all__ = ["MAX_CHOICES", "choices_in", "letter_of", "with_choices"]
 
 _LETTERED = pattern(
     r"^\(?([A-J]) ?[).:]",
@@ -17,6 +18,17 @@ _JOINED_BEFORE = re.compile(r"(?:\w|\d[.,/])$")
 _JOINED_BEHIND = re.compile(r"\w|[.,/]\d")
 MAX_CHOICES = 26
 """As many as there are letters."""
+
+
+def choices_in(value: object) -> object:
+    """Return the list that a cell of a table holds as JSON (`["Na", "Mg"]`); anything else as it is."""
+    if not isinstance(value, str) or not value.lstrip().startswith("["):
+        return value
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return value
+    return found if isinstance(found, list) else value
 
 
 def letter_of(place: int) -> str:

@@ -39,6 +39,8 @@ ANSWER_COLUMNS = (
     "final_answer",
     "target",
     "correct_answer",
+    "answer_key",
+    "answerKey",
     *"antwort lösung ergebnis réponse respuesta risposta resposta odpowiedź ответ 答案 정답 答え".split(),
 )
 """Likewise, for a gold answer."""
@@ -56,7 +58,7 @@ OPTIONS_COLUMNS = ("options", "choices")
 
 @lru_cache(maxsize=256)  # every row of a file asks
 def column_of(known: tuple[str, ...], present: tuple[str, ...], *, spelled: bool = False) -> str | None:
-    """Return the column that has the first known name, in any case; of two, the one that is spelled as it is known.
+    """Return the column that has the first known name, in any case, with blanks or hyphens for `_`; of two, the one spelled so.
 
     `spelled`: any name that is spelled as it is known goes before all that are not, for who does not show what is taken.
 
@@ -65,8 +67,12 @@ def column_of(known: tuple[str, ...], present: tuple[str, ...], *, spelled: bool
     """
     by_name: dict[str, str] = {}
     for name in present:
-        by_name.setdefault(str(name).strip().lower(), name)  # a DataFrame's may be a number
+        by_name.setdefault(_plain(str(name)), name)  # a DataFrame's may be a number
     exact = set(present)
     if spelled and (found := next((k for k in known if k in exact), None)) is not None:
         return found
-    return next((k if k in exact else by_name[k.lower()] for k in known if k in exact or k.lower() in by_name), None)
+    return next((k if k in exact else by_name[_plain(k)] for k in known if k in exact or _plain(k) in by_name), None)
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace(" ", "_").replace("-", "_")
