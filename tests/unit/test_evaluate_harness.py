@@ -67,6 +67,9 @@ def test_a_task_over_a_local_file_is_the_packs_own(tmp_path: Path, capsys: pytes
         local_task("orca_svam", tmp_path / "mine.jsonl")
     with pytest.raises(UsageError, match="there is no file"):
         local_task("orca_svamp", tmp_path / "gone.jsonl")
+    (tmp_path / "gold.jsonl").write_text('{"question": "2 + 2?", "gold": "4"}\n')
+    with pytest.raises(UsageError, match=r"`orca_gsm8k` reads `answer`, and .* has `question`, `gold`"):
+        local_task("orca_gsm8k", tmp_path / "gold.jsonl")
 
 
 def answers() -> Iterator[tuple[dict[str, str], str]]:

@@ -13,16 +13,19 @@ functions that `orcamath evaluate` uses. Nothing of the harness is imported here
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from orcamath.errors import UsageError, nearest
+from orcamath.errors import OrcamathError, UsageError, nearest
 from orcamath.judges.rules import rule
 from orcamath.ports import Comparison
 from orcamath.scoring.scores import flexible, strict
 from orcamath.sources.gsm_plus import UNANSWERABLE
+from orcamath.sources.rows import rows
+from orcamath.sources.source import Row
 
 __all__ = ["TASKS", "answerable", "local_task", "main", "process_results"]
 
@@ -73,18 +76,29 @@ def _row(doc: Mapping[str, Any]) -> tuple[str, str]:
 def local_task(task: str, file: Path) -> str:
     """Return a task of the pack over a local file (JSON Lines, CSV or Parquet), as YAML; it is called as the file is.
 
-    Raises UsageError where there is no such task or file.
+    Raises UsageError where there is no such task or file, or the file lacks a column that the task reads.
     """
     known = {p.stem: p for p in TASKS.glob("orca_*.yaml")}
     if task not in known:
         raise UsageError(f"the pack has no task `{task}`; {nearest(task, known)}")
     if not file.is_file():
         raise UsageError(f"there is no file `{file}`; check the path")
+    _refuse_other_columns(task, known[task], file)
     form = {".csv": "csv", ".parquet": "parquet"}.get(file.suffix, "json")
     return (
         f"include: {json.dumps(str(known[task]))}\ntask: {json.dumps(file.stem)}\ndataset_path: {form}\ndataset_name: null\n"
         f"test_split: test\ndataset_kwargs: {{data_files: {{test: {json.dumps(str(file.absolute()))}}}}}\n"
     )
+
+
+def _refuse_other_columns(task: str, pack: Path, file: Path) -> None:
+    needed = re.findall(r"\{\{\s*(\w+)\s*\}\}", pack.read_text(encoding="utf-8"))
+    first = next((row for row in rows(file) if isinstance(row, Row)), None)
+    held = list(first.values) if first is not None else []
+    if missing := [name for name in needed if name not in held]:
+        has = ", ".join(f"`{name}`" for name in held) or "no row"
+        lacks = ", ".join(f"`{name}`" for name in missing)
+        raise UsageError(f"`{task}` reads {lacks}, and `{file}` has {has}; rename the columns, or choose another task")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -97,5 +111,5 @@ def main(arguments: Sequence[str]) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except UsageError as e:
+    except OrcamathError as e:
         sys.exit(f"error: {e}")
