@@ -165,8 +165,8 @@ TABLE = [
     Undone(
         "a column with blanks around its name is not found",
         "sources/rows.py",
-        "[name.strip() for name in reader.fieldnames or ()]",
-        "[*(reader.fieldnames or ())]",
+        "(_unquoted(name) if tabs else name).strip() for",
+        "(_unquoted(name) if tabs else name) for",
         UNIT.format("sources_rows", "a_column_that_is_named_twice_is_refused_and_blanks_around_names_are_none"),
     ),
 ]
