@@ -162,6 +162,16 @@ def test_the_teacher_gets_as_many_problems_as_it_may_and_the_rest_is_left_for_pr
     assert taught(tmp_path / "none", lambda r: "", many, max_problems=0).count("problems") == 50
 
 
+@pytest.mark.parametrize(
+    "onward", ["Question: Tom has 3 pens. He buys 4 more.", "Next problem: Tom has 3.\nStep by step: first"]
+)
+def test_another_problem_behind_the_answer_is_no_part_of_the_lesson(tmp_path: Path, onward: str) -> None:
+    made = taught(
+        tmp_path, lambda r: f"8 + 4 = 12\n#### 12\n\n{onward}", [seed("Ann has 8 pens and buys 4. How many?", "12")]
+    )
+    assert [lesson.answer for lesson in made.read(Lesson)] == ["8 + 4 = 12\n#### 12"]
+
+
 def test_unsolved_cut_off_and_refused_problems_are_counted_by_reason(tmp_path: Path) -> None:
     replies = {
         "3 pens and buys": Reply(b"", "3 + 4 = 7\n#### 7", "length"),

@@ -117,6 +117,8 @@ _ONWARD = pattern(
     ("\n<problem>", "\nNext problem:", "\n Question 2:", "\nProblem 2 (harder):"),
     ("The question is:", "\nThe problem is easy.", "\nExercise books: 10", "\nProblem 1 is done, so: 22"),
 )
+_SERIES = ("<problem>", "q:", "question", "next", "new")
+"""What begins another problem behind an answer, whether that comes to an end or not."""
 _HOW_MANY = pattern(
     r"\bhow (?:many|much)\b",
     "asks for a number; twice, for several",
@@ -159,6 +161,9 @@ def _one_solution(text: str, problem: Problem) -> str:
     lines = islice(answer_lines(text), MAX_LINES)
     first = next((end for line, end in lines if answers(line) or _ONWARD.match(text, end)), None)
     onward = None if first is None else _ONWARD.search(text, first)
-    if onward is None or not (text.endswith("?") or answers(text[onward.start() :])):
+    if onward is None:
+        return text
+    surely = onward[0].split(maxsplit=1)[0].casefold().startswith(_SERIES)
+    if not (surely or text.endswith("?") or answers(text[onward.start() :])):
         return text
     return text[: onward.start()].rstrip()

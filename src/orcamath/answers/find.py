@@ -12,7 +12,7 @@ from orcamath.answers.numbers import exact, quantities
 from orcamath.answers.quantity import Quantity
 from orcamath.answers.readings import calculation
 from orcamath.answers.relations import formula, in_symbols
-from orcamath.answers.science import unit_end
+from orcamath.answers.science import measure_of, unit_end
 from orcamath.answers.stated import OWN_WORDS, breaks_off, claims, no_result, rules_out
 from orcamath.answers.units import measure
 from orcamath.answers.wording import gives_up, letter
@@ -92,6 +92,9 @@ def _one(text: str, found: Stretch, kind: AnswerKind, question: str) -> Answer |
         segment = decimal_comma(segment, everywhere=writes_comma(question))
     if found.how != "sentence" and segment[:2] == "- ":
         segment = f"-{segment[2:]}"
+    numbers = tuple(quantities(segment)[:1])
+    if numbers and not numbers[0].unit and (measured := measure_of(segment)) is not None and measured.unit is not None:
+        return Answer(segment, found.how, True, segment, found.at, numbers)
     if symbols := in_symbols(segment, question):
         return Answer(segment, found.how, True, segment, found.at)
     written = segment if found.how in ("box", "json") else segment.rstrip("!")  # elsewhere `5!` is said aloud

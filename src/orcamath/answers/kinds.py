@@ -25,7 +25,7 @@ def kind_of(answer: str, options: tuple[str, ...] = (), question: str = "") -> A
     answer = in_points(answer, question)
     if exact(answer.strip().lstrip("-$ ")) is not None:
         return "number"
-    if (measured := measure_of(answer)) is not None and not measured.plain:
+    if (measured := measure_of(answer)) is not None and not measured.bare:
         return "number"
     text = plain(answer)
     if gives_up(text):

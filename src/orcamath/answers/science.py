@@ -80,6 +80,8 @@ class PhysicalQuantity(NamedTuple):
     """Their exponents; None where no unit is written."""
     plain: bool
     """Written without a power of ten."""
+    grouped: bool = False
+    """Its point may part thousands: `1.200`."""
 
     @property
     def bare(self) -> bool:
@@ -117,7 +119,8 @@ def _measures_in(text: str) -> list[tuple[PhysicalQuantity, str]]:
             continue  # the `-1` of `mol L^-1`; a word
         factor, unit, end = _unit(text, number.end)
         usual = "^" not in number.text and "e" not in number.text.lower()
-        found.append((PhysicalQuantity(number.value, number.value * factor, unit, usual), text[number.start : end]))
+        said = PhysicalQuantity(number.value, number.value * factor, unit, usual, _grouped(number.text))
+        found.append((said, text[number.start : end]))
     return found
 
 
@@ -132,33 +135,43 @@ def held_as_measures(answer: str, reference: str, number: str = "") -> Verdict |
     if right is None or left is None:
         return None
     if left.unit is None or right.unit is None:  # the unit was left out, or added
-        return _held(left.number, right.number) if not (left.plain and right.plain) else None
-    return _held(left.value, right.value) if left.unit == right.unit else "doubt"
+        said = _held(left.number, right.number, left, right) if not (left.plain and right.plain) else None
+    elif left.unit == right.unit:
+        said = _held(left.value, right.value, left, right)
+    else:  # temperatures from two zeros may be one; else the numbers are to tell
+        said = "doubt" if left.unit[4] == right.unit[4] != 0 and left.number != right.number else None
+    return said if said == "agrees" or not (left.grouped or right.grouped) else None
 
 
 def _meant(answer: str, number: str) -> PhysicalQuantity | None:
     """Return the measure of a stretch that was taken for its answer; None for a number like any other, and for several."""
-    said = [(m, stretch) for m, stretch in _measures_in(answer)]
+    said = _measures_in(answer)
     if len(said) > 1:
-        first = number.replace("$", "").split(" ")[0]
-        said = (
-            [(m, stretch) for m, stretch in said if first and stretch.startswith(first)]
-            if len(_measures_in(number)) < 2
-            else []
-        )
-    return None if not said or said[-1][0].bare else said[-1][0]
+        own = _measures_in(number)
+        if len(own) != 1:
+            return None
+        ((measure, words),) = own
+        said = [x for x in said if x[1] == words] or [x for x in said if x[0].number == measure.number]
+    return None if not said or said[0][0].bare else said[0][0]
 
 
-def _held(left: Fraction, right: Fraction) -> Verdict:
-    if left == right:
+def _held(a: Fraction, b: Fraction, left: PhysicalQuantity, right: PhysicalQuantity) -> Verdict:
+    if a == b:
         return "agrees"
-    return "doubt" if abs(left - right) <= NEAR * abs(right) else "disagrees"
+    whole = all(m.plain and m.number.denominator == 1 for m in (left, right))
+    return "doubt" if not whole and abs(a - b) <= NEAR * abs(b) else "disagrees"
+
+
+def _grouped(number: str) -> bool:
+    head, point, tail = number.lstrip("-").partition(".")
+    return bool(point) and len(tail) == 3 and tail.isdigit() and 0 < len(head) < 4 and head != "0"
 
 
 def unit_end(text: str, at: int) -> int:
     """Return where the unit behind a number ends, or `at` where there is none."""
     end = _unit(text, at)[2]
-    return at if text[end : end + 1].isalnum() else end
+    behind = text[end : end + 2]
+    return at if behind[:1].isalnum() or (behind[:1] == "-" and behind[1:].isalpha()) else end  # `12 T-shirts`
 
 
 def chemical(text: str) -> str:

@@ -57,19 +57,6 @@ class ReadingSettings(Settings):
                 value["sources"] = [_under(value["path"], s) for s in value["sources"]]
         return value
 
-    @field_validator("sources")
-    @classmethod
-    def _told_apart(cls, sources: tuple[SourceSettings, ...]) -> tuple[SourceSettings, ...]:
-        """Refuse two sources of one title, but for two splits of one set and those that are `called` the same on purpose."""
-        for i, source in enumerate(sources):
-            for other in sources[:i]:
-                splits = source.name == other.name and source.split != other.split
-                if source.title == other.title and not splits and not (source.called and other.called):
-                    raise ValueError(
-                        f"two sources are `{source.title}`, and their problems would be one set; say `called: NAME` on one"
-                    )
-        return sources
-
     @property
     def named(self) -> tuple[SourceSettings, ...]:
         """All sources that are read: whose readers are needed and whose contents enter the digest."""
@@ -110,6 +97,19 @@ class BenchmarksSettings(ReadingSettings):
     """`number` keeps problems whose answer is a single number, as the paper does in its table of six further benchmarks."""
     whole: bool = False
     """Take a set that has no official splits as if all of it were for testing, not the part drawn for it."""
+
+    @field_validator("sources")
+    @classmethod
+    def _told_apart(cls, sources: tuple[SourceSettings, ...]) -> tuple[SourceSettings, ...]:
+        """Refuse two sources of one title, but for two splits of one set and those that are `called` the same on purpose."""
+        for i, source in enumerate(sources):
+            for other in sources[:i]:
+                splits = source.name == other.name and source.split != other.split
+                if source.title == other.title and not splits and not (source.called and other.called):
+                    raise ValueError(
+                        f"two sources are `{source.title}`, and their problems would have one score; say `called: NAME` on one"
+                    )
+        return sources
 
 
 def together(

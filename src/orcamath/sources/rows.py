@@ -261,7 +261,8 @@ def _csv(path: Path, writing: Writing) -> _Read:
                 yield place, _bad(place, str(e), "")
                 continue
             if values and len(values) != len(names):
-                yield place, _bad(place, f"has another number of columns than the {len(names)} named", "")
+                hint = "; where cells hold line breaks, say `options: {quotes: true}`" if tabs else ""
+                yield place, _bad(place, f"has another number of columns than the {len(names)} named{hint}", "")
             elif values:
                 yield place, dict(zip(names, map(_unquoted, values) if tabs else values, strict=True))
 
