@@ -137,7 +137,22 @@ def test_measures_are_read_exactly_and_words_are_none() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "^", "5 /", "5 (", "5 m^", "5 m^(-", "10^", "5 ·", "5 °", "5 m/(s", "9" * 400 + " kJ", "5 " + "m " * 500],
+    [
+        "",
+        "^",
+        "5 /",
+        "5 (",
+        "5 m^",
+        "5 m^(-",
+        "10^",
+        "5 ·",
+        "5 °",
+        "5 m/(s",
+        "5 m①",
+        "5 m❷ kg",
+        "9" * 400 + " kJ",
+        "5 " + "m " * 500,
+    ],
 )
 def test_broken_measures_raise_nothing(text: str) -> None:
     measure_of(text)

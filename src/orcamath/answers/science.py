@@ -225,7 +225,7 @@ def _piece(text: str, at: int) -> _Piece | None:
     opened = _run(text[stop:], "^({")
     raised = text[stop + opened :]
     digits = raised[1:] if raised[:1] == "-" else raised
-    if not digits[:1].isdigit() or digits[1:2].isdigit():
+    if not digits[:1].isdecimal() or digits[1:2].isdecimal():
         return _Piece(before, text[start:stop], 1, stop)
     end = len(text) - len(digits) + 1
     end += _run(text[end:], ")}") if opened > 1 else 0

@@ -19,6 +19,7 @@ from orcamath.ports import Comparison, Finding, Judge
 from orcamath.records import Rejected
 from orcamath.sources.mathqa import options_of
 from orcamath.sources.rows import rows as rows_of
+from orcamath.text.choices import choices_in
 from orcamath.text.columns import ANSWER_COLUMNS, OPTIONS_COLUMNS, QUESTION_COLUMNS, column_of
 from orcamath.text.truth import truth
 
@@ -226,12 +227,8 @@ def _text(value: object) -> str:
 
 def _options(value: object) -> tuple[str, ...]:
     """Return the choices of a list, of a list written as JSON (a CSV cell), or of `a ) 24 , b ) 120`."""
+    value = choices_in(value)
     if isinstance(value, str):
-        if value.strip().startswith("["):
-            try:
-                return _options(json.loads(value))
-            except (ValueError, RecursionError):
-                pass
         return options_of(value) or ((value,) if value.strip() else ())
     return tuple(map(_text, value)) if isinstance(value, list | tuple) else ()
 
