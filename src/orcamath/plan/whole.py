@@ -32,6 +32,7 @@ from orcamath.settings import StudentSettings
 from orcamath.sources.hub_rows import is_remote
 from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.store.artifacts import Store
+from orcamath.store.stage import StageLabel
 from orcamath.workshop import Tools
 
 __all__ = ["Plan", "plan"]
@@ -162,7 +163,7 @@ class _Found:
         self.missing = Range(0, 0)
         told = recipe.expected
         for label in seen:
-            name = label.split(" ")[0]
+            name = StageLabel.read(label).name
             if name in ("ask", "edit") and told is not None:
                 n = told.ask if name == "ask" else told.edit
                 self.missing = self.missing.plus(Range(n, n))
@@ -198,7 +199,7 @@ def _stages(arm: str, found: _Found) -> list[StagePlan]:
         "teach": recipe.teach.max_new_tokens,
         "confirm": recipe.confirm.max_new_tokens if recipe.confirm is not None else 0,
     }
-    own = [label for label in seen if label.startswith("agent ")]
+    own = [label for label in seen if StageLabel.read(label).name == "agent"]
     longest |= {label: seen[label].calls.longest for label in own}
     solver = recipe.solver or recipe.teacher
     models = {"ask": writer, "edit": writer, **dict.fromkeys(own, writer), "teach": recipe.teacher, "confirm": solver}
@@ -215,7 +216,7 @@ def _stages(arm: str, found: _Found) -> list[StagePlan]:
         if name == "confirm" and recipe.confirm is not None and not seen[name].sealed:
             begun = seen[name].calls.known + seen[name].calls.unknown
             more = Range(*(max(n * recipe.confirm.solutions - begun, 0) for n in found.lengths.unlearned))
-        kind = ASKING[asking.calls] if name == "ask" and asking is not None else name.split(" ")[0]
+        kind = ASKING[asking.calls] if name == "ask" and asking is not None else StageLabel.read(name).name
         row = put_together(arm, name, seen[name].calls, more, model, longest=longest[name], rehearsed=True, kind=kind)
         rows.append(row)
     return rows + _later(arm, found)

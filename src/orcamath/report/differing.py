@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from orcamath.recipe_settings import Recipe
+from orcamath.store.stage import StageLabel
 
 __all__ = ["FIRST_STAGE", "Differing", "Setting", "differing"]
 
@@ -114,8 +115,8 @@ def _first_stage(path: list[str], recipe: Recipe) -> str | None:
 
 def _place(stage: str) -> tuple[int, int]:
     """Return where a stage stands in a run: before the rounds, or in which and where in it."""
-    name, _, number = stage.rpartition(" ")
-    return (int(number), IN_ROUND.index(name)) if number.isdecimal() else (0, BEFORE_ROUNDS.index(stage))
+    of = StageLabel.read(stage)
+    return (0, BEFORE_ROUNDS.index(stage)) if of.round is None else (of.round, IN_ROUND.index(of.name))
 
 
 def _shown(values: Mapping[str, object], key: str) -> str:
