@@ -14,6 +14,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from orcamath.commands.asked import RunAsked
 from orcamath.commands.ending import from_options
 from orcamath.commands.files import judged, searched
 from orcamath.commands.given import Rows, given_rows
@@ -93,20 +94,12 @@ def run(
     set_here = {key: _plain(key, _spelled(value)) for key, value in (settings or {}).items()}
     asked = {key: _spelled(value) for key, value in recipe.items()} if isinstance(recipe, Mapping) else str(recipe)
     loaded = load(asked, set_here, limit=limit)
+    places = Path(runs), Path(store)
+    wishes = RunAsked(*places, name, until, limit, pay_again=pay_again, same_model=same_model, reviewed=reviewed)
+    commands = _commands(recipe, until, set_here, name=name, limit=limit, runs=str(runs), store=str(store))
     with boundary():
         try:
-            path = run_loaded(
-                loaded,
-                runs=Path(runs),
-                store=Path(store),
-                name=name,
-                until=until,
-                commands=_commands(recipe, until, set_here, name=name, limit=limit, runs=str(runs), store=str(store)),
-                pay_again=pay_again,
-                same_model=same_model,
-                reviewed=reviewed,
-                limited=limit is not None,
-            )
+            path = run_loaded(loaded, wishes, commands)
         except UntilReached as reached:
             return Result([], {"name": name or loaded.name, "stopped": str(reached)})
         told = plain_report(*reported(path, Path(store)))

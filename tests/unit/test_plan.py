@@ -11,6 +11,7 @@ import pytest
 from commanding import call
 from orcamath.assemble import Assembled, size_of
 from orcamath.classroom import textbook
+from orcamath.commands.asked import RunAsked
 from orcamath.commands.costs import confirm_paying_again, plan_of, planned
 from orcamath.commands.runs import run_in_folder
 from orcamath.errors import BatchWaiting, DataError, ModelError, PaysAgain, UsageError
@@ -487,17 +488,7 @@ def test_a_detached_batch_is_neither_paid_for_again_nor_asked_about(tmp_path: Pa
         file.write_text(dump(recipe(ask_me_anything=None, teacher=teacher, budget={"cap_usd": 10})))
 
         def once(*, detach: bool = True) -> None:
-            run_in_folder(
-                str(file),
-                runs=tmp_path / "runs",
-                store=tmp_path,
-                name=None,
-                until="teach",
-                limit=None,
-                overrides=(),
-                wait=False,
-                detach=detach,
-            )
+            run_in_folder(str(file), RunAsked(tmp_path / "runs", tmp_path, until="teach"), detach=detach)
 
         with pytest.raises(BatchWaiting):
             once()
@@ -523,9 +514,9 @@ def test_no_rung_of_a_ladder_is_waited_for_where_the_run_is_detached(tmp_path: P
         rung = {"backend": "openai_batch", "model": "m", "base_url": server.base_url, "options": options}
         teacher = {**TEACHER, "options": {"price": [2, 2]}}
         (tmp_path / "r.yaml").write_text(dump(recipe(ask_me_anything=None, ladder=[rung], teacher=teacher)))
-        kept = {"runs": tmp_path / "runs", "store": tmp_path, "name": None, "overrides": (), "wait": False}
+        asked = RunAsked(tmp_path / "runs", tmp_path, until="teach", limit=5)
         with pytest.raises(BatchWaiting):
-            run_in_folder(str(tmp_path / "r.yaml"), **kept, until="teach", limit=5, detach=True)  # type: ignore[arg-type]
+            run_in_folder(str(tmp_path / "r.yaml"), asked, detach=True)
 
 
 def test_the_command_shows_both_tables(tmp_path: Path) -> None:
