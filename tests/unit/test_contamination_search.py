@@ -68,11 +68,23 @@ def test_a_block_gives_rows_back_without_stop_words_and_with_numbers_masked() ->
         [],
         ["3", "cats", "4", "hats"],
     ]
-    hidden = numbers_masked(bare, vocabulary.numbers())
-    assert [["#" if i < 0 else names[i] for i in hidden.row(r)] for r in (0, 3)] == [
-        ["cat", "#", "hats"],
-        ["#", "cats", "#", "hats"],
+
+
+def test_numbers_are_masked_in_texts_of_some_words_and_kept_where_they_are_all_there_is() -> None:
+    vocabulary = Vocabulary()
+    block = vocabulary.encode(["", "3 cats buy 4 red hats today", "what is 3 times 4", "5 7", "he has 6 cats and hats"])
+    names, hidden = vocabulary.words(), numbers_masked(block, vocabulary.numbers())
+    assert [" ".join("#" if i < 0 else names[i] for i in hidden.row(r)) for r in range(5)] == [
+        "",
+        "# cats buy # red hats today",
+        "what is 3 times 4",
+        "5 7",
+        "he has # cats and hats",
     ]
+
+
+def test_sums_with_other_numbers_are_no_copies_of_a_benchmarks() -> None:
+    assert not search(["What is 12 times 9?", "8 + 5 ="], ["What is 3 times 4?", "7 + 6 ="], SearchSettings()).pairs
 
 
 def test_jaccard_by_hand() -> None:
