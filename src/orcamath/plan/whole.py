@@ -23,7 +23,7 @@ from orcamath.plan.ladder import climbed, dear_alone
 from orcamath.plan.ranges import Range
 from orcamath.plan.rehearsal import CallTally, StageForecast, rehearsal
 from orcamath.plan.sizes import ModelSize
-from orcamath.plan.training import Lengths, TrainingPlan, exercises, served_hours, training_plans
+from orcamath.plan.training import Lengths, TrainingPlan, exercises, measuring, served_hours, training_plans
 from orcamath.ports import Progress
 from orcamath.recipe_file import arms
 from orcamath.recipe_settings import Iteration, Recipe, look_wanted
@@ -132,7 +132,10 @@ def plan(
             found = _Found(own, rehearsed[key])
             alone += dear_alone(arm, own, found.seen.get("teach"), found.taught) if new else []
             stages += [s for s in _stages(arm, found) if new or not s.rehearsed]
-            training += training_plans(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
+            size = size_of(own.student)
+            training += training_plans(arm, own, found.lengths, size, tflops, trained, key)
+            if answers := _measured(own, found.benchmarks, first=not arm):
+                training.append(measuring(arm, own, answers, found.lengths, size, tflops))
     return Plan(tuple(stages), tuple(training), tuple(alone), tflops, recipe.workers if variants else 1)
 
 
@@ -228,7 +231,7 @@ def _practises(step: Iteration) -> bool:
 
 
 def _measured(recipe: Recipe, n: int, *, first: bool) -> int:
-    """Return how many answers to so many benchmark problems are judged at most; of the base only in the `first` arm."""
+    """Return how many answers to so many benchmark problems are sampled and judged at most; of the base only in the `first` arm."""
     sources = max(1, len(recipe.benchmarks.sources))
 
     def answers(how: EvaluateSettings) -> int:
