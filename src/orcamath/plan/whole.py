@@ -231,7 +231,7 @@ def _practises(step: Iteration) -> bool:
 
 
 def _measured(recipe: Recipe, n: int, *, first: bool) -> int:
-    """Return how many answers to so many benchmark problems are sampled and judged at most; of the base only in the `first` arm."""
+    """Return how many answers to so many benchmark problems are asked for at most; of the base only in the `first` arm."""
     sources = max(1, len(recipe.benchmarks.sources))
 
     def answers(how: EvaluateSettings) -> int:
