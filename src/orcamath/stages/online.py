@@ -31,7 +31,7 @@ class RoundsSettings(OnlineSettings):
     """Which problems, held against whose answer; the iteration's own section of that name. Samples are told above."""
 
 
-@stage("online", version=3, settings=RoundsSettings, facts=OnlineFacts)
+@stage("online", version=4, settings=RoundsSettings, facts=OnlineFacts)
 def online(
     out: Output, settings: RoundsSettings, gated: Artifact, student: ModelFolder, judge: Judge, loss: "LossFunction"
 ) -> OnlineFacts:
