@@ -104,7 +104,7 @@ class TeachFacts(Facts):
     """Of a ladder of teachers, the cheapest first."""
 
 
-@stage("teach", version=5, settings=TeachSettings, facts=TeachFacts)
+@stage("teach", version=6, settings=TeachSettings, facts=TeachFacts)
 def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered) -> TeachFacts:
     """Write the lessons, and the problems that were left for practice."""
     chosen = choice(lambda: problems.read(Problem), settings.max_problems, settings.seed)
@@ -123,7 +123,8 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
         for _, group in groupby(solved, key=lambda pair: pair[0].problem.id):
             pairs = list(group)
             problem, solutions = pairs[0][0].problem, [s for _, s in pairs]
-            checks = verify(answered(problem, solutions), [s.final_answer for s in solutions], settings.verify)
+            said = [s.final_answer for s in solutions]
+            checks = verify(answered(problem, solutions), said, settings.verify, settings.solutions)
             for lesson in lessons_of(out, settings, problem, solutions, checks, teacher, held):
                 out.keep(owed=True)
                 verified[lesson.verified] += 1
