@@ -60,6 +60,16 @@ def test_test_problems_are_left_out_and_counted_and_repeats_kept_once(bench: Ben
     assert made.balance["rejected"] == {"same_row": 1, "test_split": 1}
 
 
+@pytest.mark.parametrize("stage", ["problems", "lessons", "verdicts"])
+@pytest.mark.parametrize("split", ["test", "confirm"])
+def test_a_file_that_is_held_out_as_a_whole_gives_nothing_to_train_on(
+    bench: Bench, tmp_path: Path, stage: str, split: str
+) -> None:
+    row = {"question": "1+1?", "answer": "1+1=2\n#### 2", "response": "2", "label": 1}
+    with pytest.raises(DataError, match="test_split"):
+        started(bench, tmp_path / "own.jsonl", stage, row, split=split)
+
+
 def test_nor_are_verdicts_on_test_problems_learnt_from(bench: Bench, tmp_path: Path) -> None:
     rows = [{"question": f"1+{i}?", "response": "2", "label": 1, "split": s} for i, s in enumerate(("train", "test"))]
     made = started(bench, tmp_path / "own.jsonl", "verdicts", *rows)

@@ -19,6 +19,7 @@ from pydantic import Field
 from orcamath.answers import final_answer, same
 from orcamath.errors import DataError, nearest
 from orcamath.records import (
+    HELD_OUT,
     Attempt,
     Exercise,
     Lesson,
@@ -108,8 +109,8 @@ def problems_from(out: Output, settings: StartSettings) -> Facts:
 
     def make(row: Row) -> Problem | Rejected:
         found = problem_of(row, source, full)
-        if isinstance(found, Problem) and found.split == "test":
-            return row.bad("test_split", "is of a test split; data is not grown from test problems")
+        if isinstance(found, Problem) and found.split in HELD_OUT:
+            return row.bad("test_split", f"is of the split `{found.split}`; data is not grown from held-out problems")
         return found if isinstance(found, Rejected | Problem) else found.problem
 
     out.write("problems", _unique(out, _made(out, settings, make)))
@@ -130,8 +131,8 @@ def lessons_from(out: Output, settings: StartSettings) -> Facts:
         if isinstance(found, Rejected):
             return found
         problem = found if isinstance(found, Problem) else found.problem
-        if problem.split == "test":
-            return row.bad("test_split", "is of a test split; test problems are not taught")
+        if problem.split in HELD_OUT:
+            return row.bad("test_split", f"is of the split `{problem.split}`; held-out problems are not taught")
         answer = row.values.get(names["answer"])
         if not isinstance(answer, str) or not answer.strip():
             return row.bad("no_answer", f"has no text in `{names['answer']}`")
@@ -221,8 +222,8 @@ def _judged(row: Row, names: Mapping[str, str], settings: StartSettings) -> _Jud
     if isinstance(problem, Rejected):
         return problem
     assert isinstance(problem, Problem)
-    if problem.split == "test":
-        return row.bad("test_split", "is of a test split; test problems are not practised on")
+    if problem.split in HELD_OUT:
+        return row.bad("test_split", f"is of the split `{problem.split}`; held-out problems are not practised on")
     if not isinstance(value["response"], str) or not value["response"].strip():
         return row.bad("no_response", f"has no text in `{names['response']}`")
     outcome = outcome_of(value["label"])
