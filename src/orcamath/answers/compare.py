@@ -62,8 +62,8 @@ def _same(kind: AnswerKind, a: str, b: str, question: str, options: tuple[str, .
     if kind in ("number", "text", "expression") and (said := held_as_measures(a, b)) is not None:
         return SAYS[said]
     if kind == "number":
-        said = _same_number(a, b, question)
-        return None if said and _other_currency(a, b) else said
+        alike = _same_number(a, b, question)
+        return None if alike and _other_currency(a, b) else alike
     if kind == "set":
         return _same_set(a, b, question)
     if kind == "choice":
