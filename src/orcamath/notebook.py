@@ -152,7 +152,7 @@ def _commands(
         again=typed(until, settings),
         past_until=typed(None, settings),
         reviewed=typed(until, settings, reviewed=True),
-        past_cap=lambda cap: typed(until, {**settings, cap: "…"}),
+        changed=lambda key: typed(until, {**settings, key: "…"}),
     )
 
 

@@ -151,7 +151,7 @@ def commands_of(typed: Sequence[str]) -> Commands:
         again=shlex.join(typed),
         past_until=shlex.join(_without("--until", typed)),
         reviewed=shlex.join([*typed, "--reviewed"]),
-        past_cap=lambda cap: f"{shlex.join(_without('--set', typed, f'{cap}='))} --set {cap}=…",
+        changed=lambda key: f"{shlex.join(_without('--set', typed, f'{key}='))} --set {key}=…",
     )
 
 
