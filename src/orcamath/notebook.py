@@ -217,6 +217,7 @@ def evaluate(
     limit: int | None = None,
     samples: int = 1,
     sample_limit: int | None = None,
+    skip_bad: bool = False,
     few_shot: int = 0,
     max_new_tokens: int = 512,
     judge: str = "cascade",
@@ -230,9 +231,9 @@ def evaluate(
 ) -> Result:
     """Measure a model (a folder, hub name, GGUF file, a run's student, or NAME@URL) on benchmarks: `gsm8k`, or `NAME=FILE`.
 
-    `columns` maps `question`, `answer`, … to the columns of such a FILE. Records: every answer with question, gold and verdict.
-    Summary: scores with intervals, and under `compared` those of `compare` with paired differences. Raises UsageError,
-    ModelError and DataError as the command does.
+    `columns` maps `question`, `answer`, … to the columns of such a FILE; `skip_bad` leaves out its bad lines. Records: every
+    answer with question, gold and verdict. Summary: scores with intervals, and under `compared` those of `compare` with paired
+    differences. Raises UsageError, ModelError and DataError as the command does.
     """
     with from_options():
         settings = EvaluateSettings(
@@ -252,6 +253,7 @@ def evaluate(
         dtype=dtype,
         few_shot=few_shot,
         columns=columns or {},
+        skip_bad=skip_bad,
         api_key_env=api_key_env,
         purse=Purse(cap_usd, price),
     )
