@@ -282,7 +282,7 @@ def test_commands_say_all_of_it_before_anything_is_paid(
         assert ended.value.code in {1, 2}
         assert "ppo" in out + err
         assert "no model at `./gone`" in out + err
-        assert not server.stats.get("calls")
+        assert server.stats.get("calls", 0) == (command == "doctor")  # its one call, whatever else is wrong
     assert not (here / "runs").exists()
 
 
@@ -416,6 +416,36 @@ def test_a_plan_of_hub_sets_that_are_not_here_needs_no_hub(
     assert any("comes from the hub" in u for u in told["not_checked"])
     own = load("gsm8k-small", [f"{k}.sources.0={{name: file, path: {k}.jsonl}}" for k in ("seeds", "benchmarks")])
     assert not [s for s in (*own.seeds.sources, *own.benchmarks.sources) if is_remote(s)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "calls", "says"),
+    [
+        ("student: {base: no-such/model}", 1, "problem: student.base"),
+        ("student: {base: classroom}\nlearn: {loss: ppo}", 1, "problem: iterations.0.learn.loss"),
+        ("student: {base: classroom}\nbudget: {cap_usd: 0}", 0, "was not asked: mend first"),
+        ("student: {base: classroom}\nstart_from: {stage: lessons, path: test.jsonl}", 0, "the recipe asks no teacher"),
+    ],
+)
+def test_doctor_asks_the_teacher_whatever_else_is_wrong(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    wrong: str,
+    calls: int,
+    says: str,
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with serve(stub()) as server:
+        text = BASE.replace("http://127.0.0.1:1/v1", server.base_url).replace("student: {base: classroom}", wrong)
+        (here / "r.yaml").write_text(text)
+        monkeypatch.setattr(sys, "argv", ["orcamath", "doctor", "r.yaml"])
+        with suppress(SystemExit):
+            main()
+        said = capsys.readouterr().out
+        assert says in said
+        assert server.stats.get("calls", 0) == calls
+        assert ("answered with" in said) == bool(calls)
 
 
 def test_doctor_says_whom_it_waits_for_and_how_long(

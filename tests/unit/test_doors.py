@@ -259,6 +259,25 @@ def test_a_difference_says_what_is_made_anew(change: str, stage: str | None, mat
     assert differing(load("classroom"), load("classroom")) == ((), None)
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [
+        ("variants={}", "variants={a: {learn: {beta: 0.5}}}", {"variants.a.learn.beta"}),
+        ("variants={a: {learn: {beta: 0.5}}}", "variants={}", {"variants.a.learn.beta"}),
+        ("variants={}", "variants={a: {}}", {"variants.a"}),  # it is all that is said of the arm
+        ("variants={}", "variants={a: {iterations: [{more_sft: {}}]}}", {"variants.a.iterations.0.more_sft"}),
+        ("teacher.options={}", "teacher.options={careless: 0.1}", {"teacher.options.careless"}),
+    ],
+)
+def test_a_group_of_settings_with_nothing_below_it_is_not_told(was: str, now: str, told: set[str]) -> None:
+    assert {d.key for d in differing(load("classroom", [was]), load("classroom", [now])).settings} >= told
+    for first, second in (([was], [now]), ([now], [was])):
+        found = differing(load("classroom", first), load("classroom", second))
+        assert not [d for d in found.settings if "{}" in (d.first, d.second) and d.key not in told]
+    ladder = differing(load("classroom"), load("classroom", ["ladder=[{model: m}]"])).settings
+    assert {"ladder", "ladder.0.headers", "ladder.0.options"}.isdisjoint(d.key for d in ladder)
+
+
 def test_an_arm_whose_name_has_a_dot_is_made_anew_like_any_other() -> None:
     more = load("classroom", ["variants={'KTO, beta 0.5': {learn: {beta: 0.5}}}"])
     assert differing(load("classroom", ["variants={}"]), more).remade_from == "learn 2"
