@@ -1,11 +1,13 @@
 """The command `run`."""
 
+import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
+from orcamath.assemble import DETACH
 from orcamath.checks.trouble import Checked
 from orcamath.checks.whole import check
 from orcamath.cluster.settings import EngineSettings
@@ -13,6 +15,7 @@ from orcamath.commands.ending import say
 from orcamath.commands.reporting import report_on, reported
 from orcamath.commands.reviewing import reviewers_of
 from orcamath.errors import OrcamathError, PaysAgain, ToReview, UsageError
+from orcamath.recipe_file import arms, load
 from orcamath.recipe_settings import Recipe
 from orcamath.running import run_recipe
 from orcamath.store.artifacts import Store
@@ -47,24 +50,23 @@ def run_in_folder(
 
     Raises BatchWaiting where a batch is not done and `detach` says not to wait for it.
     """
-    from orcamath.recipe_file import load
-
     loaded, typed = load(recipe, overrides, limit=limit), ["orcamath", *sys.argv[1:]]
-    path = run_loaded(
-        _detached(loaded) if detach else loaded,
-        runs=runs,
-        store=store,
-        name=name,
-        until=until,
-        wait=wait,
-        pay_again=pay_again,
-        new_book=new_book,
-        same_model=same_model,
-        commands=commands_of(typed),
-        reviewed=reviewed,
-        limited=limit is not None,
-        cluster=cluster,
-    )
+    with _detached(loaded) if detach else nullcontext():
+        path = run_loaded(
+            loaded,
+            runs=runs,
+            store=store,
+            name=name,
+            until=until,
+            wait=wait,
+            pay_again=pay_again,
+            new_book=new_book,
+            same_model=same_model,
+            commands=commands_of(typed),
+            reviewed=reviewed,
+            limited=limit is not None,
+            cluster=cluster,
+        )
     if until is None:
         report_on(path, store)
 
@@ -190,16 +192,19 @@ def _know_the_book(recipe: Recipe, folder: RunFolder, book: Path) -> None:
         )
 
 
-def _detached(recipe: Recipe) -> Recipe:
-    """Tell every model behind a batch API not to wait. Raises UsageError where there is none."""
-    batches = {role: m for role, m in recipe.models().items() if m.backend == "openai_batch"}
-    if not batches:
+@contextmanager
+def _detached(recipe: Recipe) -> Iterator[None]:
+    """Have no model behind a batch API wait meanwhile, those of arms included. Raises UsageError where there is none."""
+    models = (model for one in (recipe, *arms(recipe).values()) for model in one.models().values())
+    if all(model.backend != "openai_batch" for model in models):
         raise UsageError(
-            f"`--detach` is for models behind a batch API; none of `{recipe.name}` has `backend: openai_batch`"
+            f"`--detach` is for models behind a batch API; none of `{recipe.name}`, arms included, has `backend: openai_batch`"
         )
-    told = {role: m.model_copy(update={"options": {**m.options, "detach": True}}) for role, m in batches.items()}
-    ladder = tuple(told.pop(f"ladder.{i}", rung) for i, rung in enumerate(recipe.ladder))
-    return recipe.model_copy(update={**told, "ladder": ladder})
+    os.environ[DETACH] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[DETACH]
 
 
 def _asker() -> Callable[[str], bool] | None:
