@@ -22,7 +22,7 @@ from orcamath.machines import HERE
 from orcamath.outline import outline
 from orcamath.ports import Silent, TrackedRun, Tracker
 from orcamath.recipe_file import arms, dump
-from orcamath.recipe_settings import Recipe
+from orcamath.recipe_settings import WORKERS, Recipe
 from orcamath.records import digest
 from orcamath.report.progress import ArmsLine, Bars
 from orcamath.store.artifacts import Store
@@ -86,11 +86,13 @@ def run_recipe(
 
 def _arms_at_once(recipe: Recipe, cluster: EngineSettings | None) -> int:
     """Return how many arms run at once: `workers`, or one where the recipe does not say and they would share GPUs here."""
-    if "workers" in recipe.model_fields_set or cluster is not None or find_spec("torch") is None:
+    if recipe.workers is not None:
         return recipe.workers
+    if cluster is not None or find_spec("torch") is None:
+        return WORKERS
     from orcamath.student.processes import n_gpus
 
-    return 1 if n_gpus() else recipe.workers
+    return 1 if n_gpus() else WORKERS
 
 
 def _use_threads(n: int) -> None:

@@ -229,6 +229,27 @@ def test_more_processes_than_gpus_are_refused_here_and_left_to_a_cluster(
     assert check(asked, here / "store", on_cluster=True).troubles == ()
 
 
+def test_a_model_that_this_machine_serves_has_no_gpu_of_the_student(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 8)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    asked = load("paper-open", ["student.base=classroom"])
+
+    def told(**how: bool) -> list[str]:
+        return [w for w in check(asked, here / "store", everything=False, **how).warnings if "CUDA_VISIBLE" in w]
+
+    (warned,) = told()  # the judge is the same model at the same server
+    assert "serves `Qwen/Qwen2.5-72B-Instruct`" in warned
+    assert "they want at least 10 GPUs, and torch sees 8" in warned
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 12)
+    (warned,) = told()
+    assert "at least" not in warned
+    assert told(on_cluster=True) == []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7,8,9,10,11")
+    assert told() == []
+
+
 def test_on_a_cluster_a_students_server_is_not_looked_for_here(here: Path) -> None:
     asked = load("r.yaml", ["practice.server={command: 'no-such-server {model} {name} {port}'}"])
     assert check(asked, here / "store", on_cluster=True).troubles == ()

@@ -26,7 +26,7 @@ from orcamath.plan.sizes import ModelSize
 from orcamath.plan.training import Lengths, TrainingPlan, exercises, served_hours, training_plans
 from orcamath.ports import Progress
 from orcamath.recipe_file import arms
-from orcamath.recipe_settings import Iteration, Recipe, look_wanted
+from orcamath.recipe_settings import WORKERS, Iteration, Recipe, look_wanted
 from orcamath.records import digest
 from orcamath.settings import StudentSettings
 from orcamath.sources.hub_rows import is_remote
@@ -132,7 +132,7 @@ def plan(
             alone += dear_alone(arm, own, found.seen.get("teach"), found.taught) if new else []
             stages += [s for s in _stages(arm, found) if new or not s.rehearsed]
             training += training_plans(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
-    return Plan(tuple(stages), tuple(training), tuple(alone), tflops, recipe.workers if variants else 1)
+    return Plan(tuple(stages), tuple(training), tuple(alone), tflops, (recipe.workers or WORKERS) if variants else 1)
 
 
 def _rehearsed(recipe: Recipe, rehearse: Callable[[Recipe], dict[str, StageForecast]]) -> dict[str, StageForecast]:
