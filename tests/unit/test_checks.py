@@ -219,6 +219,14 @@ def test_a_plan_for_another_machine_warns_of_what_this_one_lacks(here: Path) -> 
     assert any(w.startswith("imitate.adapter.quantize: 4bit needs a GPU") for w in found.warnings)
 
 
+def test_tries_that_will_not_be_made_are_told_and_stop_no_older_run(here: Path) -> None:
+    asked = load("r.yaml", ["teach.tries=3", "ask_me_anything={statement: {tries: 4, temperature: 0}}"])
+    found = check(asked, here / "store", everything=False)
+    assert found.troubles == ()
+    told = [w for w in found.warnings if "would bring the same text" in w]
+    assert [w.partition(": ")[0] for w in told] == ["ask_me_anything.statement.tries", "teach.tries"]
+
+
 def test_more_processes_than_gpus_are_refused_here_and_left_to_a_cluster(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
