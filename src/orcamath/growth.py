@@ -17,9 +17,8 @@ from orcamath.stages.gate import gate
 from orcamath.stages.grow import GrowSettings, JoinSettings, PickSettings, grown, pick
 from orcamath.stages.ladder import teach_by_ladder
 from orcamath.stages.review import ReviewSettings, marked_bad, review
-from orcamath.stages.teach import GOES_UP, TeachSettings, teach, teach_from_seeds
+from orcamath.stages.teach import GOES_UP, TeachFacts, TeachSettings, teach, teach_from_seeds, without_lesson
 from orcamath.store.artifacts import Artifact
-from orcamath.worked import FEW_WORDS
 from orcamath.workshop import UntilReached, Workshop
 
 __all__ = ["first_lessons", "grown_again", "some_left", "unmarked"]
@@ -68,11 +67,10 @@ def _require_lessons(made: Artifact, shop: Workshop) -> None:
             f"remembered",
             key=key,
         )
-    if made.facts.get("by") == "seeds" and (left := made.count("problems")):
+    if made.stage == "teach" and (without := made.said(TeachFacts).without):
         raise TooManyRejects(
-            f"none of {left:,} problems has a solution of its own that reaches its answer in {FEW_WORDS} words or more, so "
-            f"nothing is trained; name their column (`columns: {{solution: …}}`), or let a teacher solve them "
-            f"(`teach: {{by: teacher}}`)",
+            f"no lesson is left, so nothing is trained; {without_lesson(without, made.count('problems'))}. Name the column of "
+            f"solutions (`columns: {{solution: …}}`), or let a teacher solve them (`teach: {{by: teacher}}`)",
             key="teach.by",
         )
 
