@@ -182,7 +182,7 @@ def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact) -
 
 
 def without_lesson(counts: Mapping[str, int], total: int) -> str:
-    """Say of how many, of so many in all, problems no worked solution of their own makes a lesson, by reason."""
+    """Say for how many problems, of `total`, no worked solution of their own makes a lesson, by reason."""
     why = ", ".join(f"{reason}: {n:,}" for reason, n in counts.items())
     return f"problems without a lesson of their own: {sum(counts.values()):,} of {total:,} ({why})"
 
