@@ -27,6 +27,7 @@ LOOK_AT = {
     "cut_off": "teach.max_new_tokens",
     "empty_reply": "teach.max_new_tokens",
     "answer_too_long": "teach.max_answer_chars",
+    "refused": "teacher.model",
     "disagrees_with_gold": "teach.verify.gold",
     "disagrees_with_hidden_number": "teach.verify.hidden_number",
     "no_agreement": "teach.verify.agreement",

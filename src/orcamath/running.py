@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from orcamath.assemble import Assembled, open_chat, train_part
 from orcamath.cluster.settings import EngineSettings
-from orcamath.errors import Stopped
+from orcamath.errors import Stopped, TooManyRejects
 from orcamath.experiment import first_students_own, run_arms
 from orcamath.families import boundary
 from orcamath.held import held
@@ -192,7 +192,7 @@ class _ArmRunner:
             clear_line(f"  [{name}] {line}\n")
 
         path = self.folder / "arms" / arm_folder(name)
-        with guarded(), logged(say), boundary(), RunFolder(path, wait=True) as folder:
+        with guarded(), logged(say), boundary(), _named(name), RunFolder(path, wait=True) as folder:
             run_recipe(
                 recipe,
                 folder,
@@ -208,6 +208,15 @@ class _ArmRunner:
             raise Stopped(f"arm `{name}` trained no student; see `{path}/log.txt`")
         totals = [0] + [s["trained_tokens"] for s in students if s["iteration"] > 0]
         return tuple(b - a for a, b in itertools.pairwise(totals))
+
+
+@contextmanager
+def _named(arm: str) -> "Iterator[None]":
+    """Say in which arm nothing was left, and change its own setting: the base's is another."""
+    try:
+        yield
+    except TooManyRejects as e:
+        raise TooManyRejects(f"arm `{arm}`: {e}", key=e.key and f"variants.{arm}.{e.key}") from e
 
 
 def _end_with(parent: int) -> None:

@@ -153,7 +153,7 @@ def commands_of(typed: Sequence[str]) -> Commands:
         again=shlex.join(typed),
         past_until=shlex.join(_without("--until", typed)),
         reviewed=shlex.join([*typed, "--reviewed"]),
-        changed=lambda key: f"{shlex.join(_without('--set', typed, f'{key}='))} --set {key}=…",
+        changed=lambda key: f"{shlex.join(_without('--set', typed, f'{key}='))} --set {shlex.quote(key)}=…",
     )
 
 
