@@ -145,7 +145,7 @@ def _commands(
         again=typed(until, settings),
         past_until=typed(None, settings),
         reviewed=typed(until, settings, reviewed=True),
-        past_cap=lambda cap: typed(until, {**settings, cap: "…"}),
+        changed=lambda key: typed(until, {**settings, key: "…"}),
     )
 
 
@@ -210,6 +210,7 @@ def evaluate(
     limit: int | None = None,
     samples: int = 1,
     sample_limit: int | None = None,
+    skip_bad: bool = False,
     few_shot: int = 0,
     max_new_tokens: int = 512,
     judge: str = "cascade",
@@ -223,9 +224,9 @@ def evaluate(
 ) -> Result:
     """Measure a model (a folder, hub name, GGUF file, a run's student, or NAME@URL) on benchmarks: `gsm8k`, or `NAME=FILE`.
 
-    `columns` maps `question`, `answer`, … to the columns of such a FILE. Records: every answer with question, gold and verdict.
-    Summary: scores with intervals, and under `compared` those of `compare` with paired differences. Raises UsageError,
-    ModelError and DataError as the command does.
+    `columns` maps `question`, `answer`, … to the columns of such a FILE; `skip_bad` leaves out its bad lines. Records: every
+    answer with question, gold and verdict. Summary: scores with intervals, and under `compared` those of `compare` with paired
+    differences. Raises UsageError, ModelError and DataError as the command does.
     """
     with from_options():
         settings = EvaluateSettings(
@@ -245,6 +246,7 @@ def evaluate(
         dtype=dtype,
         few_shot=few_shot,
         columns=columns or {},
+        skip_bad=skip_bad,
         api_key_env=api_key_env,
         purse=Purse(cap_usd, price),
     )

@@ -199,6 +199,18 @@ def test_a_bad_row_stops_and_is_named_or_is_skipped_and_counted(
     assert rejected.item == "own.jsonl:2"
 
 
+def test_where_many_rows_lack_the_same_it_is_said_how_many(bench: Bench, tmp_path: Path) -> None:
+    lines = [{"question": f"1+{i}?", "answer": "" if i % 3 else "3"} for i in range(1, 13)]
+    with pytest.raises(
+        DataError, match=r"own\.jsonl:1. has no text in `answer`: .*; 7 more rows are like it\. Mend these, or"
+    ):
+        started(bench, tmp_path / "own.jsonl", "lessons", *lines)
+    with pytest.raises(DataError, match=r"; 1 more row is like it"):
+        started(bench, tmp_path / "own.jsonl", "lessons", *lines, limit=2)
+    made = started(bench, tmp_path / "own.jsonl", "lessons", *lines, on_bad_line="skip")
+    assert made.balance["rejected"] == {"no_answer": 8}
+
+
 def test_a_wrong_column_a_missing_file_and_an_empty_one_each_say_what_to_do(bench: Bench, tmp_path: Path) -> None:
     path = tmp_path / "own.jsonl"
     with pytest.raises(DataError, match="did you mean `response`"):

@@ -1,11 +1,13 @@
 """The command `run`."""
 
+import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
+from orcamath.assemble import DETACH
 from orcamath.checks.trouble import Checked
 from orcamath.checks.whole import check
 from orcamath.cluster.settings import EngineSettings
@@ -14,6 +16,7 @@ from orcamath.commands.ending import say
 from orcamath.commands.reporting import report_on, reported
 from orcamath.commands.reviewing import reviewers_of
 from orcamath.errors import OrcamathError, PaysAgain, ToReview, UsageError
+from orcamath.recipe_file import arms, load
 from orcamath.recipe_settings import Recipe
 from orcamath.running import run_recipe
 from orcamath.store.artifacts import Store
@@ -32,10 +35,9 @@ def run_in_folder(recipe: str, asked: RunAsked, overrides: Sequence[str] = (), *
 
     Raises BatchWaiting where a batch is not done and `detach` says not to wait for it.
     """
-    from orcamath.recipe_file import load
-
     loaded, typed = load(recipe, overrides, limit=asked.limit), ["orcamath", *sys.argv[1:]]
-    path = run_loaded(_detached(loaded) if detach else loaded, asked, commands_of(typed))
+    with _detached(loaded) if detach else nullcontext():
+        path = run_loaded(loaded, asked, commands_of(typed))
     if asked.until is None:
         report_on(path, asked.store)
 
@@ -108,7 +110,7 @@ def commands_of(typed: Sequence[str]) -> Commands:
         again=shlex.join(typed),
         past_until=shlex.join(_without("--until", typed)),
         reviewed=shlex.join([*typed, "--reviewed"]),
-        past_cap=lambda cap: f"{shlex.join(_without('--set', typed, f'{cap}='))} --set {cap}=…",
+        changed=lambda key: f"{shlex.join(_without('--set', typed, f'{key}='))} --set {shlex.quote(key)}=…",
     )
 
 
@@ -147,16 +149,19 @@ def _know_the_book(recipe: Recipe, folder: RunFolder, book: Path) -> None:
         )
 
 
-def _detached(recipe: Recipe) -> Recipe:
-    """Tell every model behind a batch API not to wait. Raises UsageError where there is none."""
-    batches = {role: m for role, m in recipe.models().items() if m.backend == "openai_batch"}
-    if not batches:
+@contextmanager
+def _detached(recipe: Recipe) -> Iterator[None]:
+    """Have no model behind a batch API wait meanwhile, those of arms included. Raises UsageError where there is none."""
+    models = (model for one in (recipe, *arms(recipe).values()) for model in one.models().values())
+    if all(model.backend != "openai_batch" for model in models):
         raise UsageError(
-            f"`--detach` is for models behind a batch API; none of `{recipe.name}` has `backend: openai_batch`"
+            f"`--detach` is for models behind a batch API; none of `{recipe.name}`, arms included, has `backend: openai_batch`"
         )
-    told = {role: m.model_copy(update={"options": {**m.options, "detach": True}}) for role, m in batches.items()}
-    ladder = tuple(told.pop(f"ladder.{i}", rung) for i, rung in enumerate(recipe.ladder))
-    return recipe.model_copy(update={**told, "ladder": ladder})
+    os.environ[DETACH] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[DETACH]
 
 
 def _asker() -> Callable[[str], bool] | None:

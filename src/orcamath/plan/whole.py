@@ -26,7 +26,7 @@ from orcamath.plan.sizes import ModelSize
 from orcamath.plan.training import Lengths, TrainingPlan, exercises, measuring, served_hours, training_plans
 from orcamath.ports import Progress
 from orcamath.recipe_file import arms
-from orcamath.recipe_settings import Iteration, Recipe, look_wanted
+from orcamath.recipe_settings import WORKERS, Iteration, Recipe, look_wanted
 from orcamath.records import digest
 from orcamath.settings import StudentSettings
 from orcamath.sources.hub_rows import is_remote
@@ -136,7 +136,7 @@ def plan(
             training += training_plans(arm, own, found.lengths, size, tflops, trained, key)
             if answers := _measured(own, found.benchmarks, first=not arm):
                 training.append(measuring(arm, own, answers, found.lengths, size, tflops))
-    return Plan(tuple(stages), tuple(training), tuple(alone), tflops, recipe.workers if variants else 1)
+    return Plan(tuple(stages), tuple(training), tuple(alone), tflops, (recipe.workers or WORKERS) if variants else 1)
 
 
 def _rehearsed(recipe: Recipe, rehearse: Callable[[Recipe], dict[str, StageForecast]]) -> dict[str, StageForecast]:

@@ -284,16 +284,22 @@ def _made(out: Output, settings: StartSettings, make: Callable[[Row], T | Reject
         raise DataError(f"start_from: the file `{file}` does not exist; mend `path`")
     out.progress.begin("reading", None)
     n = 0
-    for row in islice(rows(file), settings.limit):
-        made = row if isinstance(row, Rejected) else make(row)
+    found = (r if isinstance(r, Rejected) else make(r) for r in islice(rows(file), settings.limit))
+    for made in found:
         out.progress.advance()
         if not isinstance(made, Rejected):
             n += 1
             out.owe()
             yield made
         elif settings.on_bad_line == "stop" and made.reason != "test_split":
+            like = sum(isinstance(m, Rejected) and m.reason == made.reason for m in found)
+            more = (
+                f"; {like:,} more {'rows are' if like > 1 else 'row is'} like it. Mend these"
+                if like
+                else ". Mend that line"
+            )
             raise DataError(
-                f"start_from: `{place_of(settings.path, made.item)}` {made.detail}: {made.text[:200]!r}. Mend that line, or set "
+                f"start_from: `{place_of(settings.path, made.item)}` {made.detail}: {made.text[:200]!r}{more}, or set "
                 f"`on_bad_line: skip` to leave such lines out, counted"
             )
         else:
