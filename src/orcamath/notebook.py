@@ -157,6 +157,7 @@ def judge(
     model: str | None = None,
     base_url: str | None = None,
     api_key_env: str | None = None,
+    same_model: bool = False,
     cap_usd: float | None = None,
     price: Price | None = None,
     store: str | Path = "store",
@@ -165,8 +166,8 @@ def judge(
 
     Rows need `response` and `gold` or `reference`; `question`, `label`, `kind`, `options`, `id` are used where there.
     `columns` maps these names to yours. `model` (a name with its `base_url`, NAME@URL, or one of this machine) is asked where
-    rules are unsure; `api_key_env` names the variable of its key. Raises DataError for rows that cannot be read, UsageError for
-    columns that are not there.
+    rules are unsure; `api_key_env` names the variable of its key, and `same_model` says that a server is who answered before.
+    Raises DataError for rows that cannot be read, UsageError for columns that are not there.
     """
     summary = Summary()
     with boundary():
@@ -178,6 +179,7 @@ def judge(
             model=model,
             base_url=base_url,
             api_key_env=api_key_env,
+            same_model=same_model,
             store=Path(store),
             purse=Purse(cap_usd, price),
         )
@@ -217,6 +219,7 @@ def evaluate(
     judge_model: str | None = None,
     dtype: Literal["auto", "float32", "bfloat16"] = "auto",
     api_key_env: str | None = None,
+    same_model: bool = False,
     cap_usd: float | None = None,
     price: Price | None = None,
     runs: str | Path = "runs",
@@ -248,6 +251,7 @@ def evaluate(
         columns=columns or {},
         skip_bad=skip_bad,
         api_key_env=api_key_env,
+        same_model=same_model,
         purse=Purse(cap_usd, price),
     )
     with boundary():

@@ -158,3 +158,39 @@ def test_a_run_of_which_no_lesson_is_left_ends_with_code_3_and_trains_nothing(
         assert run(monkeypatch, server.base_url, "--until", "imitate") == 3
         assert server.stats["calls"] == calls  # remembered
     assert not list((here / "store" / "artifacts").glob("imitate-*"))
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["orcamath", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    "words", ["evaluate m@{} --on own=test.csv", "ask m@{} question", "judge said.csv --model m@{}"]
+)
+def test_two_servers_of_one_name_are_not_taken_for_one_model(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    (here / "test.csv").write_text("question,answer\nTom has 3 apples and 1 pear. How many?,4\n")
+    (here / "said.csv").write_text('question,gold,response\nHow many?,4,"Either 4 or 5, or so."\n')
+    with serve(stub("#### 4")) as right, serve(stub("#### 5")) as wrong:
+        assert command(monkeypatch, *words.format(right.base_url).split()) == 0
+        capsys.readouterr()
+        assert command(monkeypatch, *words.format(wrong.base_url).split()) == 4
+        said = capsys.readouterr().err
+        assert ("is new" in said, "--same-model" in said, "--store" in said) == (True, True, True)
+        assert not wrong.stats.get("calls")
+        assert command(monkeypatch, *words.format(wrong.base_url).split(), "--same-model") == 0
+        assert command(monkeypatch, *words.format(wrong.base_url).split()) == 0
+
+
+def test_two_checkpoints_that_are_compared_under_one_name_have_scores_of_their_own(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "test.csv").write_text("question,answer\nTom has 3 apples and 1 pear. How many?,4\n")
+    with serve(stub("#### 4")) as right, serve(stub("#### 5")) as wrong:
+        words = ["evaluate", f"m@{right.base_url}", "--compare", f"m@{wrong.base_url}", "--on", "own=test.csv"]
+        assert command(monkeypatch, *words) == 4
+        assert "--served-model-name" in capsys.readouterr().err

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from orcamath.assemble import Assembled
+from orcamath.commands.answering import know_server
 from orcamath.commands.ending import from_options, say
 from orcamath.commands.models import address_of, with_key
 from orcamath.commands.purse import UNLIMITED, Purse
@@ -43,6 +44,7 @@ def told_verdicts(
     replace: bool = False,
     purse: Purse = UNLIMITED,
     api_key_env: str | None = None,
+    same_model: bool = False,
 ) -> str:
     """Judge a file of answers; verdicts go to `out` as JSON lines, the summary is returned.
 
@@ -59,6 +61,7 @@ def told_verdicts(
         model=model,
         base_url=base_url,
         api_key_env=api_key_env,
+        same_model=same_model,
         store=store,
         purse=purse,
         keep=offending,
@@ -99,6 +102,7 @@ def judged(
     keep: bool = False,
     where: str = "rows",
     api_key_env: str | None = None,
+    same_model: bool = False,
 ) -> Iterator[JudgedRow]:
     """Yield a verdict for every row, adding each to `summary`; its calls of the model are counted, booked and remembered.
 
@@ -118,7 +122,9 @@ def judged(
     try:
         chat = None
         if tools is not None and model is not None:
-            chat = tools.chat(purse.settings(_asked(model, base_url, transport)))
+            asked = _asked(model, base_url, transport)
+            know_server(asked, store, same=same_model)
+            chat = tools.chat(purse.settings(asked))
         judge = held("judge", name)(JudgeSettings(name=name), chat)
         with purse.opened() as budget, stage_under_way("judge", budget) as calls:
             for verdict in judge_rows(rows, judge, columns, summary, keep=keep, where=where):

@@ -67,6 +67,8 @@ class Wanted(NamedTuple):
     """Whose problems these are: a source's name or a file; where None, the first benchmark's own for training."""
     transport: Mapping[str, object] = MappingProxyType({})
     """How models behind a server are reached: `concurrency`, `timeout_s`."""
+    same_model: bool = False
+    """Whether servers that say other things than before are who answered then."""
     api_key_env: str | None = None
     """Variable that holds the key of models behind a server, which are all at one host then."""
     columns: Mapping[str, str] = MappingProxyType({})
@@ -169,6 +171,7 @@ class _Bench:
             purse=self.wanted.purse,
             transport=self.wanted.transport,
             examples=examples,
+            same_model=self.wanted.same_model,
         )
 
     def _judge(self) -> Judge:

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from orcamath.assemble import Assembled
+from orcamath.commands.answering import know_server
 from orcamath.commands.ending import from_options
 from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.errors import UsageError, WireDown, nearest
@@ -34,16 +35,18 @@ def open_model(
     purse: Purse = UNLIMITED,
     transport: Mapping[str, object] = MappingProxyType({}),
     examples: tuple[Message, ...] = (),
+    same_model: bool = False,
 ) -> tuple[Remembered, Pose]:
     """Open a model by folder, hub name, GGUF file, or as a run's student (`RUN/M1`, `RUN/ARM/M3`).
 
     One behind a server is named with its `base_url`, or as `NAME@URL`; `transport` says how it is reached. `examples` are turns
-    that come before each question.
+    that come before each question. Raises AnotherModel where a server may not be who answered before, unless `same_model`.
     """
     name, base_url = address_of(name, base_url)
     if base_url is not None:
         with from_options():
             served_by = ModelSettings(model=name, base_url=base_url, **transport)
+        know_server(served_by, store.root, same=same_model)
         return tools.chat(purse.settings(served_by)), ChatAfter(examples) if examples else pose_as_chat
     settings = StudentSettings(base=_student_folder(name, runs, store) or name, options={"dtype": dtype})
     player = tools.player(settings, tools.base(settings), examples=examples)
@@ -126,13 +129,16 @@ def answer_by(
     runs: Path,
     purse: Purse = UNLIMITED,
     api_key_env: str | None = None,
+    same_model: bool = False,
 ) -> str:
     """Ask a model one question, greedily; the answer as plain text. `api_key_env`: where the key of a served one is."""
     transport = with_key(api_key_env, [address_of(model, base_url)[1]])
     where = Store(store)
     tools = Assembled(where)
     try:
-        chat, pose = open_model(model, tools, runs, where, base_url, purse=purse, transport=transport)
+        chat, pose = open_model(
+            model, tools, runs, where, base_url, purse=purse, transport=transport, same_model=same_model
+        )
         request = pose(question, Sampling(max_tokens=max_new_tokens))
         with purse.opened() as budget, stage_under_way("ask", budget):
             failures = chat.fill([request])

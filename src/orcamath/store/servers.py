@@ -41,7 +41,8 @@ class Servers:
                 if not says or not before or says == before
                 else f"says {_short(says)} now, and said {_short(before)}"
             )
-        if not known or not is_bare(name) or (says.keys() - {"owned_by"} and says in known.values()):
+        telling = says.keys() - {"owned_by"} - ({"id"} if is_bare(str(says.get("id", ""))) else set())
+        if not known or not is_bare(name) or (telling and says in known.values()):
             return None
         return f"is new: so far `{name}` was answered by {', '.join(f'`{s}`' for s in sorted(known))}"
 

@@ -18,6 +18,7 @@ __all__ = [
     "RecipeArg",
     "RunArg",
     "RunsOpt",
+    "SameOpt",
     "SetOpt",
     "StoreOpt",
     "folder_of",
@@ -64,6 +65,10 @@ KeyOpt = Annotated[
         metavar="NAME",
         help="Environment variable that holds the served model's key; OPENAI_API_KEY, for OpenAI and this machine, if left out.",
     ),
+]
+SameOpt = Annotated[
+    bool,
+    typer.Option("--same-model", help="A server that says other things than before, or is new, is the same model."),
 ]
 PriceOpt = Annotated[
     str | None,

@@ -6,7 +6,18 @@ from typing import Annotated, Literal
 import typer
 
 from orcamath.commands.ending import from_options, interruptible
-from orcamath.verbs.arguments import RUNS, STORE, CapOpt, JsonOpt, KeyOpt, ModelArg, PriceOpt, RunsOpt, StoreOpt
+from orcamath.verbs.arguments import (
+    RUNS,
+    STORE,
+    CapOpt,
+    JsonOpt,
+    KeyOpt,
+    ModelArg,
+    PriceOpt,
+    RunsOpt,
+    SameOpt,
+    StoreOpt,
+)
 
 __all__ = ["app"]
 
@@ -61,6 +72,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Write every answer here: .parquet, else JSON lines.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite what an earlier `--out` wrote.")] = False,
     api_key_env: KeyOpt = None,
+    same_model: SameOpt = False,
     cap_usd: CapOpt = None,
     price: PriceOpt = None,
     store: StoreOpt = STORE,
@@ -99,6 +111,7 @@ def evaluate(
         shots=shots,
         transport=transport,
         api_key_env=api_key_env,
+        same_model=same_model,
         columns=mapped_columns(column or [], "question=my_column"),
         skip_bad=skip_bad,
         out=out,
@@ -133,6 +146,7 @@ def ask(
     base_url: Annotated[str | None, typer.Option(help="Ask a server instead of loading the model.")] = None,
     max_new_tokens: Annotated[int, typer.Option(min=1)] = 512,
     api_key_env: KeyOpt = None,
+    same_model: SameOpt = False,
     cap_usd: CapOpt = None,
     price: PriceOpt = None,
     store: StoreOpt = STORE,
@@ -149,6 +163,7 @@ def ask(
                 question,
                 base_url=base_url,
                 api_key_env=api_key_env,
+                same_model=same_model,
                 max_new_tokens=max_new_tokens,
                 store=store,
                 runs=runs,
@@ -179,6 +194,7 @@ def judge(
         bool, typer.Option("--offending", help="Also list labelled rows that the judge contradicts or leaves open.")
     ] = False,
     api_key_env: KeyOpt = None,
+    same_model: SameOpt = False,
     cap_usd: CapOpt = None,
     price: PriceOpt = None,
     store: StoreOpt = STORE,
@@ -197,6 +213,7 @@ def judge(
                 model=model,
                 base_url=base_url,
                 api_key_env=api_key_env,
+                same_model=same_model,
                 out=out,
                 replace=replace,
                 offending=offending,

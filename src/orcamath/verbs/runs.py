@@ -12,6 +12,7 @@ from orcamath.verbs.arguments import (
     RecipeArg,
     RunArg,
     RunsOpt,
+    SameOpt,
     SetOpt,
     StoreOpt,
     folder_of,
@@ -37,10 +38,7 @@ def run(
     new_book: Annotated[
         bool, typer.Option("--new-book", help="Begin to count at nothing where a run that has a cap has lost its book.")
     ] = False,
-    same_model: Annotated[
-        bool,
-        typer.Option("--same-model", help="A server that says other things than before, or is new, is the same model."),
-    ] = False,
+    same_model: SameOpt = False,
     detach: Annotated[
         bool,
         typer.Option("--detach", help="Hand in batches and end with code 4; the same command later collects them."),
