@@ -30,6 +30,7 @@ from orcamath.judges.file import Summary
 from orcamath.recipe_file import load
 from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.store.run_state import Commands
+from orcamath.text.columns import Theirs
 from orcamath.workshop import UntilReached
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def judge(
     rows: Rows,
     *,
     judge: str = "cascade",
-    columns: Mapping[str, str] | None = None,
+    columns: Mapping[str, Theirs] | None = None,
     model: str | None = None,
     base_url: str | None = None,
     api_key_env: str | None = None,
@@ -212,7 +213,7 @@ def evaluate(
     on: str | Sequence[str],
     *,
     data: str | Path | None = None,
-    columns: Mapping[str, str] | None = None,
+    columns: Mapping[str, Theirs] | None = None,
     compare: str | None = None,
     limit: int | None = None,
     samples: int = 1,

@@ -30,6 +30,7 @@ from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.budget import Budget
 from orcamath.store.ledger import Remembered
 from orcamath.student.settings import Dtype
+from orcamath.text.columns import Theirs
 from orcamath.workshop import Workshop
 
 __all__ = ["Evaluated", "Wanted", "evaluate_models", "evaluated", "plain_scores"]
@@ -67,7 +68,7 @@ class Wanted(NamedTuple):
     """How models behind a server are reached: `concurrency`, `timeout_s`."""
     api_key_env: str | None = None
     """Variable that holds the key of models behind a server, which are all at one host then."""
-    columns: Mapping[str, str] = MappingProxyType({})
+    columns: Mapping[str, Theirs] = MappingProxyType({})
     """Our column → theirs in files named as `NAME=FILE` (see `sources.file`), and in `shots`."""
     out: Path | None = None
     """Where every answer is written: Parquet where that ends in `.parquet`, else JSON Lines."""
