@@ -287,6 +287,13 @@ def test_a_column_that_was_considered_and_left_says_why(tmp_path: Path) -> None:
     assert seen.bad == ()
 
 
+def test_a_column_called_solution_is_believed(tmp_path: Path) -> None:
+    rows = [f"{q},{i},{'3 + 4 = 7' if i else ''}" for i, q in enumerate(ASKED)]
+    seen = look(csv_of(tmp_path / "own.csv", "question,answer,solution", *rows))
+    assert (seen.settings.columns, seen.left) == ({}, {})
+    assert [p.solution for p in seen.rows] == [None, "3 + 4 = 7", "3 + 4 = 7"]
+
+
 def test_sets_of_one_name_are_told_apart(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a/train.csv", "b/train.csv", "b/train.jsonl", "b/other.csv")]
     for i, path in enumerate(paths):

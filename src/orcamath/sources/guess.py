@@ -68,7 +68,9 @@ def guessed(named: str, rows: Sequence[Mapping[str, object]], told: Mapping[str,
     if found["answer"] is None and "answer" not in told:
         found["answer"] = table.answering(found["options"])
     if "solution" not in found:
-        found["solution"] = table.take(SOLUTION_COLUMNS, _no_solutions)
+        wordy = table.take(SOLUTION_COLUMNS, _no_solutions)
+        # a plain name is believed: an equation is short, and some rows may have none
+        found["solution"] = wordy or table.take(PLAIN_COLUMNS["solution"], lambda _: None)
     columns = {ours: theirs for ours, theirs in found.items() if theirs is not None and theirs != ours}
     return Guess(table.refused(found) | columns, _counting(table, found), table.left)
 
