@@ -16,7 +16,7 @@ from orcamath.store.stage import stage
 __all__ = ["BenchmarksSettings", "benchmarks"]
 
 
-@stage("benchmarks", version=4, settings=BenchmarksSettings, facts=ReadingFacts)
+@stage("benchmarks", version=5, settings=BenchmarksSettings, facts=ReadingFacts)
 def benchmarks(out: Output, settings: BenchmarksSettings, readers: Mapping[str, Reader]) -> ReadingFacts:
     """Write the benchmark problems, gold on each. Raises DataError for a bad line (unless skipped) or an empty benchmark."""
     reading = Passes(out, settings, readers, needs_gold=True)

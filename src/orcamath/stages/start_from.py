@@ -101,7 +101,7 @@ class StartSettings(Settings):
         )
 
 
-@stage("problems", version=2, settings=StartSettings, facts=Facts)
+@stage("problems", version=3, settings=StartSettings, facts=Facts)
 def problems_from(out: Output, settings: StartSettings) -> Facts:
     """Write `problems` from a file of questions. Raises DataError for a bad line (unless skipped) or no row at all."""
     names, source = _names(settings, "problems"), settings.source()
@@ -117,7 +117,7 @@ def problems_from(out: Output, settings: StartSettings) -> Facts:
     return Facts()
 
 
-@stage("lessons", version=2, settings=StartSettings, facts=Facts)
+@stage("lessons", version=3, settings=StartSettings, facts=Facts)
 def lessons_from(out: Output, settings: StartSettings) -> Facts:
     """Write `lessons` from questions with worked answers. Raises DataError for a bad line (unless skipped) or no row.
 
@@ -167,7 +167,7 @@ class VerdictsFacts(Facts):
     unjudged: int = 0
 
 
-@stage("verdicts", version=4, settings=StartSettings, facts=VerdictsFacts)
+@stage("verdicts", version=5, settings=StartSettings, facts=VerdictsFacts)
 def verdicts_from(out: Output, settings: StartSettings) -> VerdictsFacts:
     """Write `exercises`, `attempts` and `verdicts` from question, response, yes / no; rows of a question may lie apart.
 
