@@ -151,7 +151,8 @@ def mapped_columns(columns: Sequence[str], example: str) -> dict[str, Theirs]:
     if wrong := [c for c in pairs if not c[1]]:
         raise UsageError(f"--column `{wrong[0][0]}` has no `=`; write --column {example}")
     return {
-        ours: tuple(theirs.split(",")) if ours == "options" and "," in theirs else theirs for ours, _, theirs in pairs
+        ours: tuple(map(str.strip, theirs.split(","))) if ours == "options" and "," in theirs else theirs
+        for ours, _, theirs in pairs
     }
 
 

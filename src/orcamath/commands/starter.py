@@ -18,7 +18,7 @@ from orcamath.settings import fault_in
 from orcamath.sources.choosing import SharesSettings
 from orcamath.sources.look import FirstLook, drawn, look_all
 from orcamath.sources.source import SourceSettings
-from orcamath.store.hosts import OPENAI, belongs, host_of, is_loopback
+from orcamath.store.hosts import OPENAI, belongs, host_named, is_loopback
 from orcamath.store.names import fitting
 from orcamath.text.columns import columns_in
 from orcamath.visible import one_line
@@ -121,7 +121,7 @@ def write_starter(
         yield from _told(one)
     yield f"to be measured on: {divided.why}"
     if "base_url" in model and "api_key_env" not in model:
-        yield f"no key goes to {host_of(str(model['base_url']))}; if it needs one, name its variable: --api-key-env NAME"
+        yield f"no key goes to {_host(str(model['base_url']))}; if it needs one, name its variable: --api-key-env NAME"
 
 
 def _divided(seen: Sequence[FirstLook]) -> _Divided:
@@ -241,7 +241,7 @@ _KEYS = {
     "openai.com": "OPENAI_API_KEY",
     "openai.azure.com": "OPENAI_API_KEY",
     "anthropic.com": "ANTHROPIC_API_KEY",
-    "googleapis.com": "GEMINI_API_KEY",
+    "generativelanguage.googleapis.com": "GEMINI_API_KEY",
     "mistral.ai": "MISTRAL_API_KEY",
     "deepseek.com": "DEEPSEEK_API_KEY",
     "groq.com": "GROQ_API_KEY",
@@ -258,13 +258,15 @@ def _key_of(url: str) -> str | None:
     """Return the usual variable of a host's key, of this machine OpenAI's; None for a host that we do not know."""
     if _loopback(url):
         return _KEYS["openai.com"]
-    return (
-        None if fault_in(url) else next((key for domain, key in _KEYS.items() if belongs(host_of(url), domain)), None)
-    )
+    return next((key for domain, key in _KEYS.items() if belongs(_host(url), domain)), None)
 
 
 def _loopback(base_url: str | None) -> bool:
-    return base_url is not None and is_loopback(host_of(base_url))
+    return base_url is not None and is_loopback(_host(base_url))
+
+
+def _host(url: str) -> str:
+    return "" if fault_in(url) else host_named(url)  # a faulty one is refused with the recipe
 
 
 _SAID = {
