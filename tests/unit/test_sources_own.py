@@ -49,6 +49,17 @@ def test_choices_stand_in_columns_of_their_own(tmp_path: Path) -> None:
     assert [(p.answer, p.answer_kind) for p in problems] == [("Li", "choice"), ("Rb", "choice"), ("4", "number")]
 
 
+def test_choices_in_columns_that_nobody_named_are_not_passed_over(tmp_path: Path) -> None:
+    path = table(tmp_path / "own.csv", *LETTERED[:2], ["How many?", "1", "2", "3", "4", "24"])
+    bad, fine = read(SourceSettings(name="file", path=path))
+    assert isinstance(bad, Rejected)
+    assert "name these, `columns: {options: [A, B, C, D]}`" in bad.detail
+    assert isinstance(fine, Problem)
+    first, _ = read(SourceSettings(name="file", path=path, columns={"options": ""}))
+    assert isinstance(first, Problem)
+    assert (first.answer, first.options) == ("B", ())
+
+
 def test_a_choice_that_is_missing_between_others_is_no_choice(tmp_path: Path) -> None:
     path = table(tmp_path / "own.csv", LETTERED[0], ["Which?", "Na", " ", "K", "", "C"])
     (found,) = read(SourceSettings(name="file", path=path, columns={"options": ["A", "B", "C", "D"]}))

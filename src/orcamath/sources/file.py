@@ -39,7 +39,7 @@ from orcamath.sources.source import (
     unsplit,
 )
 from orcamath.text.choices import MAX_CHOICES, AnswersFrom, Choices, choices_in, letter_of, places_meant
-from orcamath.text.columns import PLAIN_COLUMNS, Theirs, column_of
+from orcamath.text.columns import PLAIN_COLUMNS, Theirs, choice_columns, column_of
 
 __all__ = ["COLUMNS", "ROW_OPTIONS", "check_options", "end_of", "mapped", "problem_of", "read", "refuse_several"]
 
@@ -135,6 +135,17 @@ def _wrong_choices(choices: Choices) -> str | None:
     return None if empty is None else f"has no text for choice {letter_of(empty)}, but one for a choice behind it"
 
 
+def _unnamed(row: Row, options: Theirs, answer: object) -> str | None:
+    """Say that a row's choices stand in columns that nobody named, where its answer is the letter of one."""
+    columns = choice_columns(tuple(row.values)) if options == "options" else ()
+    if not isinstance(answer, str) or answer.strip().upper() not in map(letter_of, range(len(columns))):
+        return None
+    return (
+        f"has the answer `{answer}`, and choices in columns of their own: name these, "
+        f'`columns: {{options: [{", ".join(columns)}]}}`, or say `options: ""` where they are none'
+    )
+
+
 class _Gold(NamedTuple):
     answer: str | None
     kind: str
@@ -200,7 +211,7 @@ def problem_of(row: Row, settings: SourceSettings, names: Mapping[str, Theirs]) 
     choices = choices_in(value["options"] or ())
     if choices is None:
         return row.bad("bad_options", _NO_CHOICES)
-    if (wrong := _wrong_choices(choices)) is not None:
+    if wrong := _wrong_choices(choices) or _unnamed(row, names["options"], value["answer"]):
         return row.bad("bad_options", wrong)
     if isinstance(names["options"], tuple):
         choices = choices._replace(labels=names["options"][: len(choices.texts)])
