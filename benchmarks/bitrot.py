@@ -27,6 +27,7 @@ from figures import report
 from orcamath import classroom
 from orcamath.assemble import Assembled
 from orcamath.backends.batch_files import Desk
+from orcamath.commands.asked import RunAsked
 from orcamath.commands.runs import run_in_folder
 from orcamath.errors import OrcamathError
 from orcamath.ports import Message, Request, Usage
@@ -167,16 +168,7 @@ def made(root: Path) -> None:
     """Make everything that is kept."""
     (root / "rot.yaml").write_text(RECIPE)
     with suppress(UntilReached):
-        run_in_folder(
-            str(root / "rot.yaml"),
-            runs=root / "runs",
-            store=root / "store",
-            name=None,
-            until="teach",
-            limit=None,
-            overrides=[],
-            wait=False,
-        )
+        run_in_folder(str(root / "rot.yaml"), RunAsked(root / "runs", root / "store", until="teach"))
     store = Store(root / "store")
     with closing(Ledger(store.root / "ledger")) as ledger:
         keys = [entry.request.key(entry.fingerprint).hex() for entry in ledger.entries()]

@@ -2,14 +2,16 @@
 
 import os
 import signal
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from orcamath.errors import Stopped
 from orcamath.recipe_settings import Recipe
+from orcamath.signals import interrupt_waits
 
-__all__ = ["Runner", "ran"]
+__all__ = ["Late", "Runner", "ran"]
 
 
 @dataclass
@@ -53,6 +55,17 @@ class Runner:
         """Append one line; short appends do not mix."""
         with (self.folder / "log").open("a") as f:
             f.write(line + "\n")
+
+
+class Late(Runner):
+    """Takes until it is interrupted to come out of its pickle, as what imports much would."""
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """Note that it is unpacked, and wait."""
+        vars(self).update(state)
+        self.note("unpack")
+        while not interrupt_waits():
+            time.sleep(0.01)
 
 
 def ran(folder: Path) -> list[str]:

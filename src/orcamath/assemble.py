@@ -1,5 +1,6 @@
 """Where a recipe's names become open models, readers, judges: the tools that a workshop is given."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     from orcamath.plan.sizes import ModelSize
     from orcamath.student.losses import LossFunction
 
-__all__ = ["Assembled", "open_chat", "size_of", "student_folder", "train_part"]
+__all__ = ["DETACH", "Assembled", "open_chat", "size_of", "student_folder", "train_part"]
 
-
+DETACH = "ORCAMATH_DETACH"
+"""Variable by which a command tells this process, and those of arms, that no batch is waited for: it is of the command, and in no
+recipe, or a run's own would say so for ever."""
 Spreads = Callable[[ModelSettings, Chat, Callable[[ModelSettings], Chat] | None], Chat]
 """Puts many machines behind a model that was opened here; the last says what opens it there, if not its backend's name."""
 
@@ -70,8 +73,11 @@ class Assembled:
         key = digest(settings.model_dump(mode="json"))
         if key not in self._chats:
             if settings.backend == "openai_batch":  # its desk lies with the ledger, wherever the store is
-                folder = {"folder": str(self.store.root / "batches")}
-                settings = settings.model_copy(update={"options": folder | settings.options})
+                told = {
+                    "folder": str(self.store.root / "batches"),
+                    **({"detach": True} if DETACH in os.environ else {}),
+                }
+                settings = settings.model_copy(update={"options": told | settings.options})
             opened = self._spread(settings, open_chat(settings), None)
             self._chats[key] = Remembered(opened, self.ledger, declared_price(settings))
         return self._chats[key]

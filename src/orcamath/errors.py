@@ -123,9 +123,13 @@ class BrokenBalance(OrcamathError):
 
 
 class TooManyRejects(OrcamathError):
-    """The stage ran to its end but kept less than the recipe demands."""
+    """The stage ran to its end but kept less than the recipe demands; `key` is the setting to change first, where one helps."""
 
     exit_code = 3
+
+    def __init__(self, message: str, *, key: str = "") -> None:
+        super().__init__(message)
+        self.key = key
 
 
 class Stopped(OrcamathError):

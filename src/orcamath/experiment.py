@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar
 from orcamath.errors import Stopped
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Settings
-from orcamath.signals import terminated_is_interrupted
+from orcamath.signals import hearing_interrupts, remember_interrupts
 from orcamath.stages.practice import PracticeSettings
 
 S = TypeVar("S", bound=Settings)
@@ -187,15 +187,11 @@ def _processes(n: int, running: Collection[Future[tuple[int, ...]]]) -> Iterator
 
 
 def _idle() -> None:
-    """Leave the terminal's group, and hear no interrupt but at work."""
+    """Leave the terminal's group, and hear no interrupt but at work: one that comes while that is still unpacked ends it."""
     os.setpgrp()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    remember_interrupts()
 
 
 def _heard(run_one: Callable[[str, Recipe], tuple[int, ...]], name: str, recipe: Recipe) -> tuple[int, ...]:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with terminated_is_interrupted():
-            return run_one(name, recipe)
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with hearing_interrupts():
+        return run_one(name, recipe)

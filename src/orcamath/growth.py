@@ -3,10 +3,12 @@
 In: problems, or earlier rounds of practice. Out: lessons. As in `recipe`, every line that says `stage` is made once.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from orcamath.errors import TooManyRejects
 from orcamath.recipe_settings import Recipe
+from orcamath.records import Rejected
 from orcamath.stages.aiming import Round
 from orcamath.stages.ask import ask
 from orcamath.stages.collect import collect
@@ -15,34 +17,63 @@ from orcamath.stages.gate import gate
 from orcamath.stages.grow import GrowSettings, JoinSettings, PickSettings, grown, pick
 from orcamath.stages.ladder import teach_by_ladder
 from orcamath.stages.review import ReviewSettings, marked_bad, review
-from orcamath.stages.teach import TeachSettings, teach, teach_from_seeds
+from orcamath.stages.teach import GOES_UP, TeachFacts, TeachSettings, teach, teach_from_seeds, without_lesson
 from orcamath.store.artifacts import Artifact
-from orcamath.worked import FEW_WORDS
-from orcamath.workshop import Workshop
+from orcamath.workshop import UntilReached, Workshop
 
-__all__ = ["first_lessons", "grown_again", "unmarked"]
+__all__ = ["first_lessons", "grown_again", "some_left", "unmarked"]
+
+LOOK_AT = {
+    "cut_off": "teach.max_new_tokens",
+    "empty_reply": "teach.max_new_tokens",
+    "answer_too_long": "teach.max_answer_chars",
+    "refused": "teacher.model",
+    "disagrees_with_gold": "teach.verify.gold",
+    "disagrees_with_hidden_number": "teach.verify.hidden_number",
+    "no_agreement": "teach.verify.agreement",
+    "contaminated": "gate.policy",
+}
+"""Why lessons were rejected → the setting to look at first; for other reasons the teacher's prompt, or the gate's screens."""
 
 
 def first_lessons(recipe: Recipe, shop: Workshop, problems: Artifact) -> Artifact:
     """Make the lessons that the first student imitates. Raises TooManyRejects where there is none: nothing could be trained."""
     if recipe.teach.by == "seeds":
-        taught = shop.stage(teach_from_seeds, recipe.teach, problems)
-        tried = taught.count("problems")
-        why = (
-            f"none of {tried:,} problems has a solution of its own that reaches its answer in {FEW_WORDS} words or more, so "
-            f"nothing is trained; name their column (`columns: {{solution: …}}`), or let a teacher solve them "
-            f"(`teach: {{by: teacher}}`)"
+        return some_left(shop, lambda: shop.stage(teach_from_seeds, recipe.teach, problems))
+    return some_left(shop, lambda: _solved(recipe.teach, recipe, shop, problems))
+
+
+def some_left(shop: Workshop, make: Callable[[], Artifact]) -> Artifact:
+    """Return the lessons that `make` makes. Raises TooManyRejects where none is left, also where `--until` ends the run there."""
+    try:
+        made = make()
+    except UntilReached:
+        _require_lessons(shop.done[-1].artifact, shop)
+        raise
+    _require_lessons(made, shop)
+    return made
+
+
+def _require_lessons(made: Artifact, shop: Workshop) -> None:
+    if made.count("lessons"):
+        return
+    why = Counter(reason for (reason,) in made.columns(Rejected, "reason") if reason != GOES_UP)
+    if why:
+        ((reason, most),) = why.most_common(1)
+        key = LOOK_AT.get(reason, "teach.prompt" if made.stage == "teach" else "screens")
+        verb, run = "review" if made.stage == "teach" else "report", shop.folder.path.name if shop.folder else "RUN"
+        raise TooManyRejects(
+            f"no lesson is left, so nothing is trained: `{made.stage}` rejected {why.total():,} ({most:,} as `{reason}`). "
+            f"`orcamath {verb} {run}` shows some of each reason; the setting to look at first is `{key}`. The calls stay "
+            f"remembered",
+            key=key,
         )
-    else:
-        taught = _solved(recipe.teach, recipe, shop, problems)
-        tried = int(taught.balance["asked"])
-        why = (
-            f"of {tried:,} solutions no lesson is left, so nothing is trained; the calls stay remembered. "
-            f"`orcamath report {recipe.name}` shows why each was rejected"
+    if made.stage == "teach" and (without := made.said(TeachFacts).without):
+        raise TooManyRejects(
+            f"no lesson is left, so nothing is trained; {without_lesson(without, made.count('problems'))}. Name the column of "
+            f"solutions (`columns: {{solution: …}}`), or let a teacher solve them (`teach: {{by: teacher}}`)",
+            key="teach.by",
         )
-    if tried and not taught.count("lessons"):
-        raise TooManyRejects(why)
-    return taught
 
 
 def _solved(settings: TeachSettings, recipe: Recipe, shop: Workshop, problems: Artifact, which: str = "") -> Artifact:

@@ -14,6 +14,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from orcamath.commands.asked import RunAsked
 from orcamath.commands.ending import from_options
 from orcamath.commands.files import judged, searched
 from orcamath.commands.given import Rows, given_rows
@@ -94,20 +95,12 @@ def run(
     set_here = {key: _plain(key, _spelled(value)) for key, value in (settings or {}).items()}
     asked = {key: _spelled(value) for key, value in recipe.items()} if isinstance(recipe, Mapping) else str(recipe)
     loaded = load(asked, set_here, limit=limit)
+    places = Path(runs), Path(store)
+    wishes = RunAsked(*places, name, until, limit, pay_again=pay_again, same_model=same_model, reviewed=reviewed)
+    commands = _commands(recipe, until, set_here, name=name, limit=limit, runs=str(runs), store=str(store))
     with boundary():
         try:
-            path = run_loaded(
-                loaded,
-                runs=Path(runs),
-                store=Path(store),
-                name=name,
-                until=until,
-                commands=_commands(recipe, until, set_here, name=name, limit=limit, runs=str(runs), store=str(store)),
-                pay_again=pay_again,
-                same_model=same_model,
-                reviewed=reviewed,
-                limited=limit is not None,
-            )
+            path = run_loaded(loaded, wishes, commands)
         except UntilReached as reached:
             return Result([], {"name": name or loaded.name, "stopped": str(reached)})
         told = plain_report(*reported(path, Path(store)))
@@ -153,7 +146,7 @@ def _commands(
         again=typed(until, settings),
         past_until=typed(None, settings),
         reviewed=typed(until, settings, reviewed=True),
-        past_cap=lambda cap: typed(until, {**settings, cap: "…"}),
+        changed=lambda key: typed(until, {**settings, key: "…"}),
     )
 
 
@@ -218,6 +211,7 @@ def evaluate(
     limit: int | None = None,
     samples: int = 1,
     sample_limit: int | None = None,
+    skip_bad: bool = False,
     few_shot: int = 0,
     max_new_tokens: int = 512,
     judge: str = "cascade",
@@ -231,9 +225,9 @@ def evaluate(
 ) -> Result:
     """Measure a model (a folder, hub name, GGUF file, a run's student, or NAME@URL) on benchmarks: `gsm8k`, or `NAME=FILE`.
 
-    `columns` maps `question`, `answer`, … to the columns of such a FILE. Records: every answer with question, gold and verdict.
-    Summary: scores with intervals, and under `compared` those of `compare` with paired differences. Raises UsageError,
-    ModelError and DataError as the command does.
+    `columns` maps `question`, `answer`, … to the columns of such a FILE; `skip_bad` leaves out its bad lines. Records: every
+    answer with question, gold and verdict. Summary: scores with intervals, and under `compared` those of `compare` with paired
+    differences. Raises UsageError, ModelError and DataError as the command does.
     """
     with from_options():
         settings = EvaluateSettings(
@@ -253,6 +247,7 @@ def evaluate(
         dtype=dtype,
         few_shot=few_shot,
         columns=columns or {},
+        skip_bad=skip_bad,
         api_key_env=api_key_env,
         purse=Purse(cap_usd, price),
     )

@@ -11,7 +11,7 @@ Every line that says `stage` is made once and found again by its digest, so runn
 """
 
 from orcamath.errors import RecipeError, ToReview
-from orcamath.growth import first_lessons, grown_again, unmarked
+from orcamath.growth import first_lessons, grown_again, some_left, unmarked
 from orcamath.measured import look_before_practice, measure_base, measure_student
 from orcamath.recipe_settings import Iteration, Recipe
 from orcamath.sources.choosing import SeedsSettings, together
@@ -58,7 +58,7 @@ def run(recipe: Recipe, shop: Workshop) -> list[Measured]:
     taught = _reviewed(recipe, _taught(recipe, wanted, shop), shop)
     if recipe.confirm is not None:
         taught = shop.stage(confirm, recipe.confirm, taught, tools.chat(recipe.solver or recipe.teacher))
-    lessons = shop.stage(gate, recipe.gate, taught, tests, tools.screens(recipe.screens))
+    lessons = some_left(shop, lambda: shop.stage(gate, recipe.gate, taught, tests, tools.screens(recipe.screens)))
     tests = shop.stage(unseen, recipe.unseen, tests, lessons)
 
     for n_shown in recipe.base_shown:

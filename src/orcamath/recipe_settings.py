@@ -33,6 +33,7 @@ from orcamath.stages.unseen import UnseenSettings
 
 __all__ = [
     "RECIPE_VERSION",
+    "WORKERS",
     "BudgetSettings",
     "ExpectedSettings",
     "HypothesesSettings",
@@ -42,6 +43,8 @@ __all__ = [
     "look_wanted",
 ]
 
+WORKERS = 2
+"""Arms that run side by side where nobody says how many."""
 RECIPE_VERSION = 1
 """Of a recipe's form: raised when a key is renamed or means something else (see `recipe_versions`)."""
 
@@ -213,8 +216,8 @@ class Recipe(Settings):
     """CPU threads a process; None leaves it to torch. A small model is fastest on one, and arms share the cores."""
     trackers: tuple[str, ...] = Field((), json_schema_extra={"family": "tracker", "outside_digest": True})
     """Where the training's numbers go besides `metrics.jsonl`: `tensorboard`, `trackio`, `wandb`, or a file of your own."""
-    workers: int = outside_digest(2, ge=1)
-    """Arms that run side by side, one process each. Left out on a machine with GPUs it is one, since each arm uses them."""
+    workers: int | None = outside_digest(None, ge=1)
+    """Arms that run side by side, one process each. Left out it is two, on a machine with GPUs one, since each arm uses them."""
 
     @model_validator(mode="before")
     @classmethod

@@ -13,6 +13,7 @@ from orcamath.identity import Settings, canonical, digest, later, member, outsid
 from orcamath.text.choices import with_choices
 
 __all__ = [
+    "HELD_OUT",
     "AnswerKind",
     "Attempt",
     "Chosen",
@@ -38,6 +39,8 @@ __all__ = [
 ]
 
 Split = Literal["train", "dev", "test", "confirm"]
+HELD_OUT: tuple[Split, ...] = ("test", "confirm")
+"""Splits that nothing is trained on."""
 AnswerKind = Literal["number", "set", "choice", "expression", "text"]
 Verified = Literal["gold", "hidden_number", "agreement", "unverified"]
 Outcome = Literal["agrees", "disagrees", "unjudged"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from orcamath.assemble import Assembled, open_chat, train_part
 from orcamath.cluster.settings import EngineSettings
-from orcamath.errors import Stopped
+from orcamath.errors import Stopped, TooManyRejects
 from orcamath.experiment import first_students_own, run_arms
 from orcamath.families import boundary
 from orcamath.held import held
@@ -22,7 +22,7 @@ from orcamath.machines import HERE
 from orcamath.outline import outline
 from orcamath.ports import Silent, TrackedRun, Tracker
 from orcamath.recipe_file import arms, dump
-from orcamath.recipe_settings import Recipe
+from orcamath.recipe_settings import WORKERS, Recipe
 from orcamath.records import digest
 from orcamath.report.progress import ArmsLine, Bars
 from orcamath.store.artifacts import Store
@@ -86,11 +86,13 @@ def run_recipe(
 
 def _arms_at_once(recipe: Recipe, cluster: EngineSettings | None) -> int:
     """Return how many arms run at once: `workers`, or one where the recipe does not say and they would share GPUs here."""
-    if "workers" in recipe.model_fields_set or cluster is not None or find_spec("torch") is None:
+    if recipe.workers is not None:
         return recipe.workers
+    if cluster is not None or find_spec("torch") is None:
+        return WORKERS
     from orcamath.student.processes import n_gpus
 
-    return 1 if n_gpus() else recipe.workers
+    return 1 if n_gpus() else WORKERS
 
 
 def _use_threads(n: int) -> None:
@@ -190,7 +192,7 @@ class _ArmRunner:
             clear_line(f"  [{name}] {line}\n")
 
         path = self.folder / "arms" / arm_folder(name)
-        with guarded(), logged(say), boundary(), RunFolder(path, wait=True) as folder:
+        with guarded(), logged(say), boundary(), _named(name), RunFolder(path, wait=True) as folder:
             run_recipe(
                 recipe,
                 folder,
@@ -206,6 +208,15 @@ class _ArmRunner:
             raise Stopped(f"arm `{name}` trained no student; see `{path}/log.txt`")
         totals = [0] + [s["trained_tokens"] for s in students if s["iteration"] > 0]
         return tuple(b - a for a, b in itertools.pairwise(totals))
+
+
+@contextmanager
+def _named(arm: str) -> "Iterator[None]":
+    """Say in which arm nothing was left, and change its own setting: the base's is another."""
+    try:
+        yield
+    except TooManyRejects as e:
+        raise TooManyRejects(f"arm `{arm}`: {e}", key=e.key and f"variants.{arm}.{e.key}") from e
 
 
 def _end_with(parent: int) -> None:

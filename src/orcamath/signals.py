@@ -1,6 +1,6 @@
 """What ends a program from outside means what Ctrl-C means: SIGTERM of schedulers and containers, SIGHUP of a lost connection.
 
-`nohup` has a program ignore SIGHUP; then it is left so.
+`nohup` has a program ignore SIGHUP; then it is left so. What comes while a process waits for its work is remembered for it.
 """
 
 import os
@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["terminated_is_interrupted"]
+__all__ = ["hearing_interrupts", "interrupt_waits", "remember_interrupts", "terminated_is_interrupted"]
+
+_remembered = threading.Event()
 
 
 @contextmanager
@@ -26,6 +28,29 @@ def terminated_is_interrupted() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def remember_interrupts() -> None:
+    """Have interrupts end nothing from here on, but the next that hears them (`hearing_interrupts`) before it begins."""
+    signal.signal(signal.SIGINT, lambda _number, _frame: _remembered.set())
+
+
+def interrupt_waits() -> bool:
+    """Tell whether an interrupt came that nobody has heard."""
+    return _remembered.is_set()
+
+
+@contextmanager
+def hearing_interrupts() -> Iterator[None]:
+    """Raise KeyboardInterrupt where an interrupt comes, or came already; afterwards they are remembered again."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        if interrupt_waits():
+            raise KeyboardInterrupt
+        with terminated_is_interrupted():
+            yield
+    finally:
+        remember_interrupts()
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -37,7 +37,7 @@ class VerifySettings(Settings):
     agreement: Rule = "mark"
     """Solutions to the same problem; needs `solutions` ≥ 2."""
     agreement_share: float = Field(default=0.75, gt=0.5, le=1)
-    """The share of solutions that must reach the same answer."""
+    """The share of the solutions asked for that must reach the same answer; one that cannot be read reaches none."""
 
 
 class Check(NamedTuple):
@@ -56,8 +56,8 @@ class Check(NamedTuple):
         return "no_agreement" if self.against == "agreement" else f"disagrees_with_{self.against}"
 
 
-def verify(problem: Problem, answers: Sequence[str], settings: VerifySettings) -> list[Check]:
-    """Check the final answers of one problem's solutions, in order."""
+def verify(problem: Problem, answers: Sequence[str], settings: VerifySettings, n_asked: int = 0) -> list[Check]:
+    """Check the final answers of one problem's solutions, in order. `n_asked`: with those that had none to read."""
     rule: Rule = "off"
     if problem.answer is not None and problem.answer_from is not None:
         rule = settings.gold if problem.answer_from == "gold" else settings.hidden_number
@@ -67,7 +67,7 @@ def verify(problem: Problem, answers: Sequence[str], settings: VerifySettings) -
         outvoted = len(answers) > 1 and not confirms(problem, answers, share=settings.known_share)
         return [_against_known(problem, answer, rule, outvoted) for answer in answers]
     if settings.agreement != "off" and len(answers) > 1:
-        return _among_themselves(problem, answers, settings)
+        return _among_themselves(problem, answers, settings, max(n_asked, len(answers)))
     return [Check("unverified") for _ in answers]
 
 
@@ -106,9 +106,9 @@ def _against_known(problem: Problem, answer: str, rule: Rule, outvoted: bool) ->
     return Check(verified, problem.answer_from, agrees, drop=rule == "drop" and not agrees)
 
 
-def _among_themselves(problem: Problem, answers: Sequence[str], settings: VerifySettings) -> list[Check]:
+def _among_themselves(problem: Problem, answers: Sequence[str], settings: VerifySettings, n_asked: int) -> list[Check]:
     largest = max(alike(problem.answer_kind, answers, problem.question, problem.options), key=len)
-    enough = len(largest) >= max(2, settings.agreement_share * len(answers))
+    enough = len(largest) >= max(2, settings.agreement_share * n_asked)
     checks = []
     for i in range(len(answers)):
         agrees = enough and i in largest

@@ -7,16 +7,29 @@ it reaches the gold answer. Pure functions.
 import re
 from collections import Counter
 from collections.abc import Sequence
+from enum import StrEnum
 from fractions import Fraction
 
 from orcamath.answers import final_answer, quantities, same
 from orcamath.answers.steps import steps
 from orcamath.records import Problem
 
-__all__ = ["FEW_WORDS", "n_equations", "n_steps", "solution_of"]
+__all__ = ["NoLesson", "n_equations", "n_steps", "solution_of", "worked_out"]
 
 FEW_WORDS = 6
 """A text of fewer words is a formula or a program, and no explanation to learn from."""
+
+
+class NoLesson(StrEnum):
+    """Why a problem's own solution makes no lesson, as people read it."""
+
+    NO_ANSWER = "no known answer"
+    NO_SOLUTION = "no solution"
+    FEW_WORDS = f"a solution of fewer than {FEW_WORDS} words"
+    STATES_NONE = "a solution that states no answer"
+    ANOTHER = "a solution that does not reach the known answer"
+
+
 _CALCULATOR = re.compile(r"<<[^<>]*>>")
 _WORD = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff]{2}|[^\W\d_][^\s\d!-/:-@[-`{-~]+")
 """A word of any script: two characters of one that sets no blanks (Thai, kana, Han), else a letter and what is attached."""
@@ -24,23 +37,30 @@ _SIGNS = frozenset("-+*/×÷")
 
 
 def solution_of(problem: Problem) -> str | None:
-    """Return a problem's own solution as a lesson's text, ending in `#### answer`.
+    """Return a problem's own solution as a lesson's text, ending in `#### answer`; None where `worked_out` has a reason."""
+    found = worked_out(problem)
+    return found if not isinstance(found, NoLesson) else None
 
-    None where there is none, where it does not reach the gold answer, or where it has fewer than `FEW_WORDS` words.
-    """
-    if problem.solution is None or problem.answer is None or problem.answer_from != "gold":
-        return None
+
+def worked_out(problem: Problem) -> "str | NoLesson":
+    """Return a problem's own solution as a lesson's text, ending in `#### answer`, or why it makes none."""
+    if problem.answer is None or problem.answer_from != "gold":
+        return NoLesson.NO_ANSWER
+    if problem.solution is None:
+        return NoLesson.NO_SOLUTION
     worked = steps(problem.solution)
     if worked is not None:
         text, reached = "\n".join(map(str, worked)), worked[-1].value
     else:
         text = _CALCULATOR.sub("", problem.solution).strip()
         found = final_answer(text, problem.answer_kind, problem.question, problem.options)
-        if found is None or len(_WORD.findall(text)) < FEW_WORDS:
-            return None
+        if len(_WORD.findall(text)) < FEW_WORDS:
+            return NoLesson.FEW_WORDS
+        if found is None:
+            return NoLesson.STATES_NONE
         text, reached = text.partition("####")[0].rstrip(), found
     if not same(problem.answer_kind, reached, problem.answer, problem.question, problem.options):
-        return None
+        return NoLesson.ANOTHER
     return f"{text}\n#### {problem.answer}"
 
 

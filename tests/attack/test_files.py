@@ -199,6 +199,9 @@ def test_gc_collects_what_killed_processes_left_and_nothing_else(tmp_path: Path)
     ):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text("x")
+    assert (
+        "damaged: " not in check_kept(None, tmp_path / "runs", tmp_path, as_json=False)[0]
+    )  # half made is not damaged
     checkpoint = tmp_path / "scratch/imitate-2/steps/step-00000003"
     checkpoint.mkdir(parents=True)
     busy = tmp_path / "artifacts/.gate-3.making"

@@ -446,6 +446,7 @@ collect: {{near: false}}
 
 @pytest.mark.parametrize("way", ["finished", "failed", "by batch"])
 def test_no_file_of_a_run_holds_a_key(way: str, tmp_path: Path, monkeypatch, caplog) -> None:
+    from orcamath.commands.asked import RunAsked
     from orcamath.commands.runs import run_in_folder
 
     monkeypatch.setenv("CANARY_KEY", CANARY)
@@ -458,16 +459,7 @@ def test_no_file_of_a_run_holds_a_key(way: str, tmp_path: Path, monkeypatch, cap
         options = "{poll_s: 0.001, first_backoff_s: 0.001}" if way == "by batch" else "{first_backoff_s: 0.001}"
         (tmp_path / "r.yaml").write_text(RECIPE.format(backend=backend, url=server.base_url, options=options))
         with pytest.raises(OrcamathError) as ended:
-            run_in_folder(
-                "r.yaml",
-                runs=Path("runs"),
-                store=Path("store"),
-                name=None,
-                until="teach",
-                limit=None,
-                overrides=[],
-                wait=False,
-            )
+            run_in_folder("r.yaml", RunAsked(Path("runs"), Path("store"), until="teach"))
     assert (ended.value.exit_code == 0) == (way != "failed")
     texts = [p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()] + [
         str(ended.value).encode(),

@@ -15,6 +15,8 @@ import pytest
 from commanding import Done, call, call_in
 from orcamath.store.run_folder import RunFolder
 from orcamath.store.run_state import read_state
+from orcamath.testing import serve, stub
+from orcamath.testing.batches import BatchDesk
 from pace import within
 
 STAGES = [
@@ -249,6 +251,23 @@ def test_a_full_disk_stops_resumably(orcamath, tmp_path: Path, small: list[str])
     assert "Traceback" not in done.stderr
     assert "run" in done.stderr.splitlines()[-2]
     assert orcamath("run", "classroom", *flags(small), "--until", "teach").code == 0
+
+
+def test_detached_no_arm_waits_for_its_batch_and_the_recipe_kept_says_nothing_of_it(
+    orcamath, tmp_path: Path, small: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    with serve(stub(), batches=BatchDesk(polls=1_000_000)) as server:
+        where = f"base_url: '{server.base_url}', options: {{price: [0, 0], first_backoff_s: 0.001}}"
+        own = f"{{backend: openai_batch, model: m, {where}}}"
+        small = [*small, "teacher.options={}"]
+        settings = [*small, f"variants={{batch: {{teacher: {own}}}}}", "iterations=[]", "workers=1"]
+        assert orcamath("run", "classroom", *flags([*small, "variants={}"]), "--detach").code == 2
+        done = orcamath("run", "classroom", *flags(settings), "--detach")
+        assert done.code == 4, done.err
+        assert "Run the same command again later" in done.err
+    assert "detach" not in (tmp_path / "runs/classroom/recipe.yaml").read_text()
+    assert "ORCAMATH_DETACH" not in os.environ
 
 
 def test_help_is_quick() -> None:

@@ -41,6 +41,13 @@ ALIKE = [
     ("Mary", "MARY"),
     ("5 hours", "300 minutes"),
     ("25 °C", "25 °C"),
+    ("1 kWh", "3.6 MJ"),
+    ("1 tonne", "1000 kg"),
+    ("1 ha", "10000 m^2"),
+    ("1 rpm", "1 rpm"),
+    ("60 rpm", "1 Hz"),
+    ("3 feet", "36 inches"),
+    ("60 mph", "1 mile per minute"),
 ]
 OTHER = [
     ("10.2 kJ", "12 kJ"),
@@ -48,6 +55,9 @@ OTHER = [
     ("2.47 x 10^23", "2.47 x 10^22"),
     ("5 m", "5 cm"),
     ("H2O", "H2O2"),
+    ("2 lb", "2 kg"),
+    ("3 miles", "3 km"),
+    ("5 hours", "301 minutes"),
 ]
 LIKE_BEFORE = [  # gold, a whole answer, the verdict that stood before there were measures
     ("3 hours", "#### 3 hours (30 min each)", True),
@@ -67,7 +77,19 @@ LIKE_BEFORE = [  # gold, a whole answer, the verdict that stood before there wer
     ("12", "#### $12 M", True),
     ("12", "#### 12 T-shirts", True),
 ]
-DOUBT = [("298 K", "25 °C"), ("30.03 g", "30 g"), ("77 °F", "25 °C"), ("CO", "Co"), ("NaCl", "NACL")]
+DOUBT = [
+    ("298 K", "25 °C"),
+    ("30.03 g", "30 g"),
+    ("77 °F", "25 °C"),
+    ("CO", "Co"),
+    ("NaCl", "NACL"),
+    ("1 hp", "746 W"),
+    ("2 lb", "0.907 kg"),
+    ("1 mi", "1.609 km"),
+    ("5 N", "5 J"),
+    ("20 kg", "20 m"),
+    ("£5", "$5"),
+]
 
 
 def judged(gold: str, said: str) -> bool | None:

@@ -219,6 +219,14 @@ def test_a_plan_for_another_machine_warns_of_what_this_one_lacks(here: Path) -> 
     assert any(w.startswith("imitate.adapter.quantize: 4bit needs a GPU") for w in found.warnings)
 
 
+def test_tries_that_will_not_be_made_are_told_and_stop_no_older_run(here: Path) -> None:
+    asked = load("r.yaml", ["teach.tries=3", "ask_me_anything={statement: {tries: 4, temperature: 0}}"])
+    found = check(asked, here / "store", everything=False)
+    assert found.troubles == ()
+    told = [w for w in found.warnings if "would bring the same text" in w]
+    assert [w.partition(": ")[0] for w in told] == ["ask_me_anything.statement.tries", "teach.tries"]
+
+
 def test_more_processes_than_gpus_are_refused_here_and_left_to_a_cluster(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +235,27 @@ def test_more_processes_than_gpus_are_refused_here_and_left_to_a_cluster(
     (told,) = check(asked, here / "store").troubles
     assert (told.where, "2 GPUs" in told.what) == ("imitate.processes", True)
     assert check(asked, here / "store", on_cluster=True).troubles == ()
+
+
+def test_a_model_that_this_machine_serves_has_no_gpu_of_the_student(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 8)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    asked = load("paper-open", ["student.base=classroom"])
+
+    def told(**how: bool) -> list[str]:
+        return [w for w in check(asked, here / "store", everything=False, **how).warnings if "CUDA_VISIBLE" in w]
+
+    (warned,) = told()  # the judge is the same model at the same server
+    assert "serves `Qwen/Qwen2.5-72B-Instruct`" in warned
+    assert "they want at least 10 GPUs, and torch sees 8" in warned
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 12)
+    (warned,) = told()
+    assert "at least" not in warned
+    assert told(on_cluster=True) == []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7,8,9,10,11")
+    assert told() == []
 
 
 def test_on_a_cluster_a_students_server_is_not_looked_for_here(here: Path) -> None:
@@ -282,7 +311,7 @@ def test_commands_say_all_of_it_before_anything_is_paid(
         assert ended.value.code in {1, 2}
         assert "ppo" in out + err
         assert "no model at `./gone`" in out + err
-        assert not server.stats.get("calls")
+        assert server.stats.get("calls", 0) == (command == "doctor")  # its one call, whatever else is wrong
     assert not (here / "runs").exists()
 
 
@@ -416,6 +445,36 @@ def test_a_plan_of_hub_sets_that_are_not_here_needs_no_hub(
     assert any("comes from the hub" in u for u in told["not_checked"])
     own = load("gsm8k-small", [f"{k}.sources.0={{name: file, path: {k}.jsonl}}" for k in ("seeds", "benchmarks")])
     assert not [s for s in (*own.seeds.sources, *own.benchmarks.sources) if is_remote(s)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "calls", "says"),
+    [
+        ("student: {base: no-such/model}", 1, "problem: student.base"),
+        ("student: {base: classroom}\nlearn: {loss: ppo}", 1, "problem: iterations.0.learn.loss"),
+        ("student: {base: classroom}\nbudget: {cap_usd: 0}", 0, "was not asked: mend first"),
+        ("student: {base: classroom}\nstart_from: {stage: lessons, path: test.jsonl}", 0, "the recipe asks no teacher"),
+    ],
+)
+def test_doctor_asks_the_teacher_whatever_else_is_wrong(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    wrong: str,
+    calls: int,
+    says: str,
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with serve(stub()) as server:
+        text = BASE.replace("http://127.0.0.1:1/v1", server.base_url).replace("student: {base: classroom}", wrong)
+        (here / "r.yaml").write_text(text)
+        monkeypatch.setattr(sys, "argv", ["orcamath", "doctor", "r.yaml"])
+        with suppress(SystemExit):
+            main()
+        said = capsys.readouterr().out
+        assert says in said
+        assert server.stats.get("calls", 0) == calls
+        assert ("answered with" in said) == bool(calls)
 
 
 def test_doctor_says_whom_it_waits_for_and_how_long(

@@ -47,10 +47,14 @@ def out_of(trial: Path, door: Handout, **push: Any) -> str:
 @pytest.mark.parametrize(("what", "form"), [(w, f) for w, forms in SHAPES.items() for f in forms])
 def test_everything_comes_out_in_every_form(trial: Path, tmp_path: Path, what: str, form: str) -> None:
     target = tmp_path / ("out" if form == "hub" else "out.parquet" if form == "parquet" else "out.jsonl")
+    if (what, form) == ("preferences", "dpo"):  # the made-up preference has no negative, so no pair
+        with pytest.raises(UsageError, match=r"no preferences .* can be written as `dpo`"):
+            out_of(trial, Handout(what, form, target))
+        return
     said = out_of(trial, Handout(what, form, target))
     assert f"to {target}" in said
     n = int(said.split()[1].replace(",", ""))
-    assert n > 0 or (what, form) == ("preferences", "dpo")  # the made-up preference has no negative, so no pair
+    assert n > 0
     if target.suffix == ".jsonl":
         assert len(target.read_text().splitlines()) == n
 
@@ -253,6 +257,25 @@ def test_a_difference_says_what_is_made_anew(change: str, stage: str | None, mat
     assert any(d.key == key and d.matters is matters for d in found.settings)
     assert found.remade_from == stage
     assert differing(load("classroom"), load("classroom")) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [
+        ("variants={}", "variants={a: {learn: {beta: 0.5}}}", {"variants.a.learn.beta"}),
+        ("variants={a: {learn: {beta: 0.5}}}", "variants={}", {"variants.a.learn.beta"}),
+        ("variants={}", "variants={a: {}}", {"variants.a"}),  # it is all that is said of the arm
+        ("variants={}", "variants={a: {iterations: [{more_sft: {}}]}}", {"variants.a.iterations.0.more_sft"}),
+        ("teacher.options={}", "teacher.options={careless: 0.1}", {"teacher.options.careless"}),
+    ],
+)
+def test_a_group_of_settings_with_nothing_below_it_is_not_told(was: str, now: str, told: set[str]) -> None:
+    assert {d.key for d in differing(load("classroom", [was]), load("classroom", [now])).settings} >= told
+    for first, second in (([was], [now]), ([now], [was])):
+        found = differing(load("classroom", first), load("classroom", second))
+        assert not [d for d in found.settings if "{}" in (d.first, d.second) and d.key not in told]
+    ladder = differing(load("classroom"), load("classroom", ["ladder=[{model: m}]"])).settings
+    assert {"ladder", "ladder.0.headers", "ladder.0.options"}.isdisjoint(d.key for d in ladder)
 
 
 def test_an_arm_whose_name_has_a_dot_is_made_anew_like_any_other() -> None:

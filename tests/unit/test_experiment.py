@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from arm_runner import Runner, ran
+from arm_runner import Late, Runner, ran
 from orcamath.errors import Stopped
 from orcamath.experiment import TO_M1, Arm, first_students_own, matched, run_arms
 from orcamath.recipe_settings import Iteration, Recipe
@@ -85,11 +85,11 @@ def test_an_arm_whose_process_is_killed_ends_the_run_resumably(tmp_path: Path) -
 
 @contextmanager
 def interrupted_after(folder: Path, *lines: str) -> Iterator[None]:
-    """Interrupt this process, and no other, each time the next of these lines was noted."""
+    """Interrupt this process, and no other, each time the next of these lines was noted; of `a, b` both."""
 
     def watch() -> None:
         for line in lines:
-            while line not in ((folder / "log").read_text() if (folder / "log").exists() else ""):
+            while not {*line.split(", ")} <= {*(ran(folder) if (folder / "log").exists() else ())}:
                 time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -111,6 +111,13 @@ def test_an_interrupt_of_the_run_interrupts_its_arms(tmp_path: Path) -> None:
     assert not active_children()
 
 
+def test_an_interrupt_is_heard_by_an_arm_whose_work_is_still_unpacked(tmp_path: Path) -> None:
+    with interrupted_after(tmp_path, "unpack"):
+        list(run_arms({"late": arm("late")}, Late(tmp_path, {"late": (1,)}), workers=1))
+    assert ran(tmp_path) == ["unpack"]
+    assert not active_children()
+
+
 def test_a_second_interrupt_waits_for_nobody(tmp_path: Path) -> None:
     with interrupted_after(tmp_path, "begin deaf", "heard deaf"):
         list(run_arms({"deaf": arm("deaf")}, Runner(tmp_path, {}, deaf="deaf"), workers=1))
@@ -120,7 +127,7 @@ def test_a_second_interrupt_waits_for_nobody(tmp_path: Path) -> None:
 
 def test_an_interrupt_is_heard_while_an_error_lets_the_others_end(tmp_path: Path) -> None:
     recipes = {name: arm(name) for name in ("deaf", "bad")}
-    with interrupted_after(tmp_path, "begin bad", "heard deaf"):
+    with interrupted_after(tmp_path, "begin bad, begin deaf", "heard deaf"):
         list(run_arms(recipes, Runner(tmp_path, {}, fails="bad", deaf="deaf"), workers=2))
     assert not active_children()
 

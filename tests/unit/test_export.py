@@ -67,6 +67,33 @@ def test_json_lines_have_the_released_columns_first_and_ours_after(taught: Artif
     assert len({r["id"] for r in rows}) == 5
 
 
+@pytest.mark.parametrize(
+    ("what", "form", "file"),
+    [
+        ("lessons", "jsonl", "out.jsonl"),
+        ("lessons", "parquet", "out.parquet"),
+        ("lessons", "hub", "out"),
+        ("problems", "jsonl", "out.jsonl"),
+        ("preferences", "dpo", "out.jsonl"),
+        ("attempts", "jsonl", "out.jsonl"),
+    ],
+)
+def test_where_there_is_no_row_nothing_is_written_and_that_is_said(
+    tmp_path: Path, what: str, form: str, file: str
+) -> None:
+    bench = Bench(tmp_path / "bench")
+    stages = {
+        "collect": bench.table([]),
+        "teach": bench.table([], "lessons"),
+        "practice 2": bench.tables(exercises=[], attempts=[]),
+        "judge 2": bench.table([], "verdicts"),
+        "preferences 2": bench.table([], "preferences"),
+    }
+    with pytest.raises(UsageError, match=rf"no {what} of this run .* as `{form}`.*orcamath status"):
+        export_table(stages, what, form, tmp_path / file)
+    assert [p.name for p in tmp_path.iterdir()] == ["bench"]
+
+
 def test_lessons_are_what_the_student_of_the_round_learned_from(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "bench")
 

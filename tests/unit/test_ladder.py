@@ -143,6 +143,27 @@ def test_nor_does_a_second_try_that_never_came_through(tmp_path: Path) -> None:
     assert rungs.asked() == [2, 0]
 
 
+def test_a_problem_of_which_one_solution_came_is_asked_for_the_other_by_the_next_run(tmp_path: Path) -> None:
+    down = [True]
+    rungs = Rungs(
+        tmp_path, lambda request: None if request.draw and down[0] else "#### 8", answers(buys="#### 7", loses="#### 5")
+    )
+    for _ in range(2):
+        with pytest.raises(WireDown):
+            rungs.teach(GOLD, OPEN, solutions=2, temperature=0.7)
+    down.clear()
+    down.append(False)
+    made = rungs.teach(GOLD, OPEN, solutions=2, temperature=0.7)
+    assert {(x.problem_id, x.teacher) for x in made.read(Lesson)} == {(GOLD.id, "rung 2"), (OPEN.id, "rung 1")}
+    assert made.balance["asked"] == made.balance["parsed"] + made.balance["failed"] == 6
+
+
+def test_solutions_that_cannot_be_read_agree_with_nobody(tmp_path: Path) -> None:
+    half = Rungs(tmp_path, lambda r: "#### 5" if r.draw % 2 else "I cannot", answers(loses="#### 6"))
+    made = half.teach(OPEN, solutions=4, temperature=0.7)
+    assert {x.teacher for x in made.read(Lesson)} == {"rung 2"}
+
+
 CHEAP = {"backend": "textbook", "options": {"seed": 1, "careless": {"draw": 0.5}, "price": [1, 2]}}
 DEAR = {"backend": "textbook", "options": {"price": [100, 200]}}
 

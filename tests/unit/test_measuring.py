@@ -70,6 +70,21 @@ def measured(model: str, wanted: Wanted, tmp_path: Path) -> dict[str, object]:
     return found
 
 
+def test_bad_lines_of_a_file_are_left_out_where_one_says_so_and_counted(
+    server: MisbehavingServer, mine: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path(mine.removeprefix("mine=")).open("a") as file:
+        file.write('no json\n{"question": "What is nine?"}\n')
+    model, wanted = f"student@{server.base_url}", Wanted([mine], EvaluateSettings(max_new_tokens=64))
+    with pytest.raises(DataError, match=r"mine.jsonl:4` is not JSON.*--skip-bad"):
+        measured(model, wanted, tmp_path)
+    found = measured(model, wanted._replace(skip_bad=True), tmp_path)
+    assert found["benchmarks"]["mine"]["n"] == 3  # type: ignore[index]
+    said = capsys.readouterr().err
+    assert "1 row is not measured on: `bad_line`" in said
+    assert "1 row is not measured on: `no_gold`" in said
+
+
 def four(on: str, **more: str | None) -> Wanted:
     return Wanted([on], EvaluateSettings(max_new_tokens=64, samples=4, temperature=0.7), **more)  # type: ignore[arg-type]
 

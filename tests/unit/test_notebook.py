@@ -174,7 +174,7 @@ def test_a_recipe_as_a_dict_runs_inside_a_notebooks_loop_and_stops_where_told(tm
 
 
 @pytest.mark.parametrize(
-    ("given", "again", "past_cap"),
+    ("given", "again", "changed"),
     [
         ({}, "orcamath.run('a.yaml')", "orcamath.run('a.yaml', settings={'budget.cap_usd': '…'})"),
         (
@@ -184,10 +184,10 @@ def test_a_recipe_as_a_dict_runs_inside_a_notebooks_loop_and_stops_where_told(tm
         ),
     ],
 )
-def test_a_run_goes_on_by_the_call_that_began_it(given: dict[str, Any], again: str, past_cap: str) -> None:
+def test_a_run_goes_on_by_the_call_that_began_it(given: dict[str, Any], again: str, changed: str) -> None:
     told = {"name": None, "until": None, "settings": {}, "runs": "runs", "store": "store"} | given
     commands = _commands("a.yaml", **told)
-    assert (commands.again, commands.past_cap("budget.cap_usd")) == (again, past_cap)
+    assert (commands.again, commands.changed("budget.cap_usd")) == (again, changed)
 
 
 def test_paths_and_numbers_of_numpy_are_settings_and_what_is_none_is_said(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from orcamath.stages.learn import LearnSettings, learn
 from orcamath.stages.online import OnlineFacts, RoundsSettings, online
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.run_folder import RunFolder
+from orcamath.student import sampling
+from orcamath.student.draws import Sampled
 from orcamath.student.encode import Encoder
 from orcamath.student.facts import RoundFacts
 from orcamath.student.logprobs import Posed, score, score_tokens
@@ -28,7 +30,7 @@ from orcamath.student.losses import Batch, Samples, Totals, dr_grpo, grpo, kto, 
 from orcamath.student.online import rounds_of
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import LossSettings, OnlineSettings
-from orcamath.student.tried import Tried, step_on, tried_of
+from orcamath.student.tried import Tried, step_on, told_before, tried_of
 from orcamath.view.kinds import RECORD_KINDS
 from scripted import sealed
 from tiny_student import tiny_folder, tiny_model, tiny_tokenizer
@@ -168,6 +170,32 @@ def test_the_samplers_log_probs_are_kept_and_are_the_trainers() -> None:
     for a, s in zip(asked, kept, strict=True):
         scored, _ = score_tokens(model, [Posed(a.prompt, (s.ids,))])
         assert s.logp == pytest.approx(scored.tolist(), abs=2e-4)
+
+
+def test_where_the_sampler_does_not_tell_the_policy_says_it_before_its_first_step() -> None:
+    model, told = tiny_model(), settings(batch_tokens=20)
+    silent = [tried()[0], *(t._replace(sampled=None) for t in tried()[1:])]
+    found = told_before(model, silent, told)
+    assert found[0] == silent[0]
+    for t in found[1:]:
+        for answer, said in zip(t.posed.answers, t.sampled or (), strict=True):
+            scored, _ = score_tokens(model, [Posed(t.posed.prompt, (answer,))])
+            assert said == pytest.approx(scored.tolist(), abs=1e-5)
+
+
+def test_a_student_that_is_sampled_the_plain_way_learns_as_one_in_slots(tmp_path: Path, monkeypatch) -> None:
+    kept = sampling.sample_chunk
+    how: dict[str, Any] = {"rounds": 2, "problems": 9, "samples": 8, "steps": 2, "learning_rate": 1e-2}
+    in_slots = made(tmp_path / "slots", Likes("3"), **how).said(OnlineFacts)
+
+    def silent(*args: Any, **named: Any) -> list[Sampled]:
+        return [s._replace(logp=None) for s in kept(*args, **named)]
+
+    monkeypatch.setattr("orcamath.student.online.sample_chunk", silent)
+    plain = made(tmp_path / "plain", Likes("3"), **how).said(OnlineFacts)
+    assert any(r.kl > 1e-6 for r in in_slots.rounds)
+    for a, b in zip(in_slots.rounds, plain.rounds, strict=True):
+        assert (b.kl, b.loss, b.clip_share) == pytest.approx((a.kl, a.loss, a.clip_share), rel=1e-2, abs=1e-6)
 
 
 def test_rounds_take_every_problem_before_any_comes_again() -> None:

@@ -11,6 +11,7 @@ import pytest
 from commanding import call
 from orcamath.assemble import Assembled, size_of
 from orcamath.classroom import textbook
+from orcamath.commands.asked import RunAsked
 from orcamath.commands.costs import confirm_paying_again, plan_of, planned
 from orcamath.commands.runs import run_in_folder
 from orcamath.errors import BatchWaiting, DataError, ModelError, PaysAgain, UsageError
@@ -201,7 +202,14 @@ def test_the_paper_is_planned_without_key_hub_or_data(tmp_path: Path, monkeypatc
     assert stages["edit"].calls.low > 2 * 36_217
     assert all(s.prompt_tokens.low >= 100 * s.calls.low for s in found.stages)
     assert (found.usd.low > 1000, found.usd.high > found.usd.low) == (usd, usd)
-    assert [t.stage for t in found.training] == ["imitate", "practice 2", "learn 2", "practice 3", "learn 3"]
+    assert [t.stage for t in found.training] == [
+        "imitate",
+        "practice 2",
+        "learn 2",
+        "practice 3",
+        "learn 3",
+        "evaluate",
+    ]
     assert found.gpu_hours.low > 10
     tokens = sum(s.prompt_tokens.low + s.completion_tokens.low for s in found.stages)
     served = 0 if usd else 2 * 72e9 * tokens / (312e12 * 0.4) / 3600
@@ -301,7 +309,7 @@ def test_starting_from_lessons_asks_nobody(tmp_path: Path) -> None:
     r = recipe(start_from={"stage": "lessons", "path": str(own)})
     found = of(r, tmp_path)
     assert found.stages == ()
-    assert [t.stage for t in found.training] == ["imitate"]
+    assert [t.stage for t in found.training] == ["imitate", "evaluate"]
     assert 28 < found.training[0].tokens.low < 40  # one lesson: 62 bytes, and 16 tokens of template
 
 
@@ -333,10 +341,13 @@ def test_arms_share_what_is_the_same(tmp_path: Path) -> None:
         ("", "imitate"),
         ("", "practice 2"),
         ("", "learn 2"),
+        ("", "evaluate"),
         ("dpo", "learn 2"),
+        ("dpo", "evaluate"),
         ("longer", "imitate"),
         ("longer", "practice 2"),
         ("longer", "learn 2"),
+        ("longer", "evaluate"),
     ]
 
 
@@ -359,20 +370,34 @@ def test_an_arm_is_planned_beside_others_as_it_is_alone(tmp_path: Path) -> None:
 
 def test_training_rows_follow_from_tokens_and_size(tmp_path: Path) -> None:
     found = of(recipe(ask_me_anything=None, imitate={"epochs": 3, "train_tokens": 5000}), tmp_path)
-    (row,) = found.training
+    row, measured = found.training
     assert row.tokens == Range(5000, 5000)
     n = size_on_disk(Path("src/orcamath/classroom/base")).n_params
     assert row.gpu_hours is not None
     assert row.gpu_hours.low == pytest.approx(6 * n * 5000 / (312e12 * 3600) / 0.5)
     assert 800_000 < n < 1_000_000
+    assert measured.gpu_hours is not None
+    assert measured.gpu_hours.low == pytest.approx(2 * n * measured.tokens.low / (312e12 * 3600) / 0.1)
     unknown = of(recipe(ask_me_anything=None, student={"base": "owner/nameless"}), tmp_path).training[0]
     assert unknown.memory_gb is None
 
 
+def test_measuring_counts_every_answer_of_every_student_and_of_the_base(tmp_path: Path) -> None:
+    def tokens(**more: object) -> Range:
+        return of(recipe(ask_me_anything=None, **more), tmp_path).training[-1].tokens
+
+    one = tokens()  # M1 on ten problems
+    three = {"iterations": [{}, {}], "evaluate": {"max_new_tokens": 512}}
+    assert tokens(**three) == Range(one.low * 3, one.high * 3)
+    sampled = {"evaluate": {"samples": 4, "temperature": 0.7, "sample_limit": 5}, "base_shown": [0]}
+    assert tokens(**sampled) == Range(one.low * 4, one.high * 4)  # 10 + 4 × 5, and ten of the base
+    cut = tokens(evaluate={"max_new_tokens": 3})
+    assert cut == Range(30, 30)
+
+
 def test_so_many_steps_read_so_many_lessons_whatever_there_are(tmp_path: Path) -> None:
     def tokens(**imitate: int) -> Range:
-        (row,) = of(recipe(ask_me_anything=None, imitate={"batch_size": 8, **imitate}), tmp_path).training
-        return row.tokens
+        return of(recipe(ask_me_anything=None, imitate={"batch_size": 8, **imitate}), tmp_path).training[0].tokens
 
     ten, twenty = tokens(train_steps=10), tokens(train_steps=20, epochs=3)
     assert 0 < ten.low <= ten.high
@@ -390,6 +415,11 @@ def test_a_7b_model_needs_more_than_one_gpu_and_adapters_less() -> None:
     assert lora is not None
     assert quantized is not None
     assert full.low > 100  # 18 bytes a parameter
+    eight = SftSettings(dtype="bfloat16", gradient_checkpointing=True, processes=8)
+    shared, whole = memory_gb(eight, SEVEN_B), memory_gb(eight.model_copy(update={"sharding": "none"}), SEVEN_B)
+    assert shared is not None
+    assert full.low - shared.low == pytest.approx(0.8 * 18 * 7.2 * 7 / 8, rel=0.01)
+    assert whole == full
     assert 14.4 < lora.high < 40
     assert quantized.high < 12
 
@@ -487,17 +517,7 @@ def test_a_detached_batch_is_neither_paid_for_again_nor_asked_about(tmp_path: Pa
         file.write_text(dump(recipe(ask_me_anything=None, teacher=teacher, budget={"cap_usd": 10})))
 
         def once(*, detach: bool = True) -> None:
-            run_in_folder(
-                str(file),
-                runs=tmp_path / "runs",
-                store=tmp_path,
-                name=None,
-                until="teach",
-                limit=None,
-                overrides=(),
-                wait=False,
-                detach=detach,
-            )
+            run_in_folder(str(file), RunAsked(tmp_path / "runs", tmp_path, until="teach"), detach=detach)
 
         with pytest.raises(BatchWaiting):
             once()
@@ -523,9 +543,9 @@ def test_no_rung_of_a_ladder_is_waited_for_where_the_run_is_detached(tmp_path: P
         rung = {"backend": "openai_batch", "model": "m", "base_url": server.base_url, "options": options}
         teacher = {**TEACHER, "options": {"price": [2, 2]}}
         (tmp_path / "r.yaml").write_text(dump(recipe(ask_me_anything=None, ladder=[rung], teacher=teacher)))
-        kept = {"runs": tmp_path / "runs", "store": tmp_path, "name": None, "overrides": (), "wait": False}
+        asked = RunAsked(tmp_path / "runs", tmp_path, until="teach", limit=5)
         with pytest.raises(BatchWaiting):
-            run_in_folder(str(tmp_path / "r.yaml"), **kept, until="teach", limit=5, detach=True)  # type: ignore[arg-type]
+            run_in_folder(str(tmp_path / "r.yaml"), asked, detach=True)
 
 
 def test_the_command_shows_both_tables(tmp_path: Path) -> None:
@@ -533,7 +553,7 @@ def test_the_command_shows_both_tables(tmp_path: Path) -> None:
     shown = plan_of(
         "classroom", overrides=few, limit=None, runs=tmp_path / "runs", store=tmp_path, tflops=312, as_json=False
     )
-    assert "memory GB" in shown
+    assert "GB a process" in shown
     assert "NLL on right samples: learn 2" in shown
     assert "in all: $0.00 to $0.00" in shown
     plain = json.loads(

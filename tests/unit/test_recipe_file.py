@@ -300,6 +300,11 @@ def test_what_ships_can_be_read_resolved_and_written_back(name: str, tmp_path: P
         assert read(tmp_path, dump(arm), of_run=True) == arm
 
 
+def test_how_many_arms_run_at_once_is_said_only_where_somebody_did(tmp_path: Path) -> None:
+    assert read(tmp_path, dump(read(tmp_path, "name: x\n")), of_run=True).workers is None
+    assert read(tmp_path, dump(read(tmp_path, "name: x\nworkers: 2\n")), of_run=True).workers == 2
+
+
 def test_every_default_is_spelled_out(tmp_path: Path) -> None:
     text = dump(read(tmp_path, "name: x\n"))
     for line in ("  learning_rate: 1e-06", "  samples: 4", "  beta: 0.1", "reference: previous"):

@@ -16,7 +16,7 @@ import orcamath.measured
 import orcamath.outline
 import orcamath.recipe
 from orcamath.commands.runs import commands_of
-from orcamath.errors import CapReached, OrcamathError
+from orcamath.errors import CapReached, OrcamathError, TooManyRejects
 from orcamath.outline import outline
 from orcamath.ports import Silent
 from orcamath.recipe_file import load
@@ -116,14 +116,16 @@ def test_what_goes_on_after_a_stage_that_was_named_does_not_name_it_again(typed:
     ("raised", "command"),
     [
         (_Until("there"), "and on"),
-        (CapReached("no money", cap="a"), "more a"),
+        (CapReached("no money", cap="a"), "other a"),
+        (TooManyRejects("nothing left", key="b"), "other b"),
+        (TooManyRejects("nothing left"), "again"),
         (OrcamathError("broken"), "again"),
         (KeyboardInterrupt(), "again"),
         (None, "again"),
     ],
 )
 def test_what_goes_on_follows_from_how_it_ended(tmp_path: Path, raised: BaseException | None, command: str) -> None:
-    commands = Commands("again", "and on", "read", lambda cap: f"more {cap}")
+    commands = Commands("again", "and on", "read", lambda key: f"other {key}")
     keeper = Keeper(RunFolder(tmp_path), Silent(), commands, ())
     with suppress(OrcamathError, KeyboardInterrupt), keeper.until_end():
         if raised is not None:

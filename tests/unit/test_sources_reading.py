@@ -183,6 +183,8 @@ def test_test_problems_are_no_seeds_unless_named(bench: Bench, tmp_path: Path) -
     made = seeds(bench, SeedsSettings(sources=one(path=path)))
     assert [p.split for p in problems(made)] == ["train", "dev"]
     assert made.facts["read"] == {"file": {"dev": 1, "test": 1, "train": 1}}
+    with pytest.raises(DataError, match=r"its confirm split.*allow_test: \[file\]"):
+        seeds(bench, SeedsSettings(sources=one(path=path, split="confirm")))
     with pytest.raises(DataError, match=r"allow_test: \[file\]"):
         seeds(bench, SeedsSettings(sources=one(path=path, split="test")))
     named = seeds(bench, SeedsSettings(sources=one(path=path, split="test"), allow_test=("file",)))

@@ -60,6 +60,16 @@ def test_test_problems_are_left_out_and_counted_and_repeats_kept_once(bench: Ben
     assert made.balance["rejected"] == {"same_row": 1, "test_split": 1}
 
 
+@pytest.mark.parametrize("stage", ["problems", "lessons", "verdicts"])
+@pytest.mark.parametrize("split", ["test", "confirm"])
+def test_a_file_that_is_held_out_as_a_whole_gives_nothing_to_train_on(
+    bench: Bench, tmp_path: Path, stage: str, split: str
+) -> None:
+    row = {"question": "1+1?", "answer": "1+1=2\n#### 2", "response": "2", "label": 1}
+    with pytest.raises(DataError, match="test_split"):
+        started(bench, tmp_path / "own.jsonl", stage, row, split=split)
+
+
 def test_nor_are_verdicts_on_test_problems_learnt_from(bench: Bench, tmp_path: Path) -> None:
     rows = [{"question": f"1+{i}?", "response": "2", "label": 1, "split": s} for i, s in enumerate(("train", "test"))]
     made = started(bench, tmp_path / "own.jsonl", "verdicts", *rows)
@@ -187,6 +197,18 @@ def test_a_bad_row_stops_and_is_named_or_is_skipped_and_counted(
     assert made.balance["kept"] == 1
     (rejected,) = made.read(Rejected)
     assert rejected.item == "own.jsonl:2"
+
+
+def test_where_many_rows_lack_the_same_it_is_said_how_many(bench: Bench, tmp_path: Path) -> None:
+    lines = [{"question": f"1+{i}?", "answer": "" if i % 3 else "3"} for i in range(1, 13)]
+    with pytest.raises(
+        DataError, match=r"own\.jsonl:1. has no text in `answer`: .*; 7 more rows are like it\. Mend these, or"
+    ):
+        started(bench, tmp_path / "own.jsonl", "lessons", *lines)
+    with pytest.raises(DataError, match=r"; 1 more row is like it"):
+        started(bench, tmp_path / "own.jsonl", "lessons", *lines, limit=2)
+    made = started(bench, tmp_path / "own.jsonl", "lessons", *lines, on_bad_line="skip")
+    assert made.balance["rejected"] == {"no_answer": 8}
 
 
 def test_a_wrong_column_a_missing_file_and_an_empty_one_each_say_what_to_do(bench: Bench, tmp_path: Path) -> None:

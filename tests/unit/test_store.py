@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orcamath.commands.keeping import collect_garbage
 from orcamath.errors import BrokenBalance, Damaged, DataError, RunBusy, SchemaTooNew, WireDown
 from orcamath.ports import Message, Reply, Request, Sampling, Usage
 from orcamath.records import Problem, Rejected, Settings, digest, outside_digest
@@ -68,15 +69,26 @@ def test_equal_records_make_equal_bytes(tmp_path: Path) -> None:
         assert (a.path / name).read_bytes() == (b.path / name).read_bytes()
 
 
-def test_a_crash_while_making_leaves_nothing_that_looks_sealed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [DataError("mine.csv:2"), KeyboardInterrupt(), ZeroDivisionError(), None])
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_what_ends_a_stage_early_leaves_nothing_half_made_but_checkpoints(
+    tmp_path: Path, ending: BaseException | None, checkpoint: bool
+) -> None:
     store = Store(tmp_path)
 
     def crash(out: Output) -> None:
         out.write("problems", problems(2))
-        raise KeyboardInterrupt
+        if checkpoint:
+            (out.scratch / "steps" / "step-00000001").mkdir(parents=True)
+        if ending is not None:
+            raise ending
+        out.calls.failures.append("timed out")
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(WireDown if ending is None else type(ending)):
         store.stage("seeds", 1, None, [], crash)
+    assert list(store.artifacts.iterdir()) == []
+    assert [p.name.partition("-")[0] for p in store.scratch.glob("*/")] == (["seeds"] if checkpoint else [])
+    assert "0 folders" in collect_garbage(tmp_path / "runs", tmp_path, dry=True)
     made = store.stage("seeds", 1, None, [], write())
     assert not made.reused
     assert made.count("problems") == 3

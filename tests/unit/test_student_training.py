@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
-from orcamath.errors import DataError, ModelError, TrainingDiverged
+from orcamath.errors import ModelError, TooManyRejects, TrainingDiverged
 from orcamath.families import find
 from orcamath.ports import Silent
 from orcamath.records import Preference, Response
@@ -295,7 +295,7 @@ def test_nothing_to_learn_from_says_why(tmp_path: Path, base: ModelFolder) -> No
         problem_id="p", question="how", positives=(), negatives=(Response(text="#### 1", origin="sample"),)
     )
     found = sealed(tmp_path, "preferences", preferences=[only_bad])
-    with pytest.raises(DataError, match="no_right_answer"):
+    with pytest.raises(TooManyRejects, match="no_right_answer"):
         learn(told(output(tmp_path), Metrics()), LEARN, found, base, base, kto.loss)
 
 

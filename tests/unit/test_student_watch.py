@@ -82,11 +82,11 @@ def test_what_goes_wrong_is_said_once_and_not_at_the_start(
 ) -> None:
     watch = Watch(lambda **_: None, 80)
     with caplog.at_level(logging.WARNING, "orcamath"):
-        for _ in range(19):
-            watch(**numbers)
+        for step in range(19):
+            watch(step=step, **numbers)
         assert watch.said == []
-        for _ in range(40):
-            watch(**numbers)
+        for step in range(19, 59):
+            watch(step=step, **numbers)
     assert watch.said == said
     assert len(caplog.records) == len(said)
 
@@ -94,5 +94,14 @@ def test_what_goes_wrong_is_said_once_and_not_at_the_start(
 def test_a_right_answer_that_recovers_is_not_warned_of() -> None:
     watch = Watch(lambda **_: None, 40)
     for i in range(40):
-        watch(right_mass=-1.0 if i < 5 else 0.2, z0=0.0 if i < 5 else 0.1)
+        watch(step=i, right_mass=-1.0 if i < 5 else 0.2, z0=0.0 if i < 5 else 0.1)
     assert watch.said == []
+
+
+def test_a_training_that_goes_on_near_its_end_is_watched_at_once() -> None:
+    told: list[float] = []
+    watch = Watch(lambda **numbers: told.append(numbers["step"]), 400)
+    for step in range(370, 400):
+        watch(step=step, right_mass=-1.0)
+    assert watch.said == ["chosen_logp_fell"]
+    assert told == [*range(370, 400)]

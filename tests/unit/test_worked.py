@@ -12,7 +12,7 @@ from orcamath.answers.steps import spelled, steps
 from orcamath.errors import TooManyRejects
 from orcamath.records import Lesson, Problem
 from orcamath.stages.teach import TeachSettings, teach_from_seeds
-from orcamath.worked import _one_operation, n_equations, n_steps, solution_of
+from orcamath.worked import NoLesson, _one_operation, n_equations, n_steps, solution_of, worked_out
 from scripted import Bench, seed
 
 
@@ -89,6 +89,21 @@ def test_an_explanation_in_any_script_makes_a_lesson(answer: str, solution: str,
     assert (solution_of(problem) is not None) is taught
 
 
+@pytest.mark.parametrize(
+    ("problem", "why"),
+    [
+        (seed(STORY), NoLesson.NO_ANSWER),
+        (seed(STORY, "5"), NoLesson.NO_SOLUTION),
+        (seed(STORY, "5", solution="GCD(12,18)=5"), NoLesson.FEW_WORDS),
+        (seed(STORY, "5", solution="She has some pens, and then she has some more."), NoLesson.STATES_NONE),
+        (seed(STORY, "6", solution=PROSE), NoLesson.ANOTHER),
+        (seed(STORY, "6", solution="3+4-2=5"), NoLesson.ANOTHER),
+    ],
+)
+def test_why_a_solution_makes_no_lesson_is_told(problem: Problem, why: NoLesson) -> None:
+    assert worked_out(problem) is why
+
+
 def test_a_hidden_number_is_no_gold_to_make_a_lesson_of() -> None:
     hidden = Problem.make(STORY, "ask_me_anything", "t", answer="5", answer_from="hidden_number", solution="3+4-2=5")
     assert solution_of(hidden) is None
@@ -140,6 +155,8 @@ def test_seeds_teach_without_a_model_and_what_has_no_solution_is_left_for_practi
     assert {(x.verified, x.teacher, x.final_answer == x.gold) for x in lessons} == {("gold", "own:seeds", True)}
     assert bare in left
     assert {x.problem_id for x in lessons} | {p.id for p in left} == {p.id for p in (bare, *rows)}
+    assert made.facts["without"] == {"no solution": 1}
+    assert made.facts["warnings"] == ["problems without a lesson of their own: 1 of 7 (no solution: 1)"]
     more = bench.run(lambda out: teach_from_seeds(out, TeachSettings(by="seeds", max_problems=5), table))
     assert {x.id for x in lessons} < {x.id for x in more.read(Lesson)}  # a larger number only adds
 
@@ -154,5 +171,8 @@ def test_seeds_without_solutions_of_their_own_end_the_run_before_anything_is_tra
         "teach": {"by": "seeds"},
         "student": "classroom",
     }
-    with pytest.raises(TooManyRejects, match=r"none of 1 problems.*columns: \{solution"):
+    with pytest.raises(
+        TooManyRejects,
+        match=r"1 of 1 \(no solution: 1\)\..*columns: \{solution",
+    ):
         om.run(recipe, runs=tmp_path / "runs", store=tmp_path / "store")

@@ -14,9 +14,9 @@ so batches do the same at a twentieth of the cost (docs/decisions/agents.md).
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Annotated, ClassVar, Protocol, Self, TypeVar, runtime_checkable
+from typing import Annotated, ClassVar, Protocol, TypeVar, runtime_checkable
 
-from pydantic import Field, NonNegativeFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveInt
 
 from orcamath.ports import Progress, Reply, Request, Sampling
 from orcamath.prompts import Prompt, load_prompt
@@ -77,7 +77,7 @@ class CallSettings(Settings):
     top_p: TopP = 0.95
     max_new_tokens: PositiveInt = 2048
     tries: PositiveInt = 2
-    """How often a call is asked at most, where the reply could not be read; more than by default needs a temperature above 0."""
+    """How often a call is asked at most, where the reply could not be read; more than one needs a temperature above 0."""
     prompt: str | None = outside_digest(None)
     """Path of your own prompt file; what it says enters the digest, where it lies does not."""
     examples: str | None = outside_digest(None)
@@ -86,13 +86,9 @@ class CallSettings(Settings):
     PROMPT: ClassVar[str] = ""
     """Name of the prompt that ships."""
 
-    @model_validator(mode="after")
-    def _tries_differ(self) -> Self:
-        if self.temperature == 0 and self.tries > type(self).model_fields["tries"].default:
-            raise ValueError(
-                f"tries: {self.tries} with temperature: 0 would bring the same text; set temperature, or leave out tries"
-            )
-        return self
+    def tries_in_vain(self) -> bool:
+        """Tell whether more tries are asked for than will be made: at temperature 0 they would bring the same text."""
+        return self.temperature == 0 and self.tries > type(self).model_fields["tries"].default
 
     def loaded(self) -> Prompt:
         """Return the prompt: ours, or the user's own; raises RecipeError for a file that is not there."""

@@ -62,7 +62,8 @@ def _same(kind: AnswerKind, a: str, b: str, question: str, options: tuple[str, .
     if kind in ("number", "text", "expression") and (said := held_as_measures(a, b)) is not None:
         return SAYS[said]
     if kind == "number":
-        return _same_number(a, b, question)
+        alike = _same_number(a, b, question)
+        return None if alike and _other_currency(a, b) else alike
     if kind == "set":
         return _same_set(a, b, question)
     if kind == "choice":
@@ -93,6 +94,11 @@ def likely(kind: AnswerKind, a: str, b: str, question: str = "") -> bool:
     if left.shown == right.shown and not left.compound:
         return True
     return _converted(left, right) or _as_percentage(left, right, asked(question))
+
+
+def _other_currency(a: str, b: str) -> bool:
+    """Tell whether two amounts are in two currencies: `£5`, `$5`."""
+    return len({x.lstrip("-−–")[:1] for x in (a, b)} & {*CURRENCY_SIGNS}) > 1
 
 
 def _same_number(a: str, b: str, question: str) -> bool | None:

@@ -47,6 +47,7 @@ _BASES: list[tuple[str, str, str, tuple[int, ...]]] = [
     ("M", "molar", "1000", (-3, 0, 0, 0, 0, 1)),
     ("J", "joule", "1", (2, 1, -2, 0, 0, 0)),
     ("cal", "calorie", "4.184", (2, 1, -2, 0, 0, 0)),
+    ("Wh", "", "3600", (2, 1, -2, 0, 0, 0)),
     ("eV", "electronvolt", "1.602176634e-19", (2, 1, -2, 0, 0, 0)),
     ("N", "newton", "1", (1, 1, -2, 0, 0, 0)),
     ("W", "watt", "1", (2, 1, -3, 0, 0, 0)),
@@ -62,6 +63,16 @@ _BASES: list[tuple[str, str, str, tuple[int, ...]]] = [
 _ALONE: list[tuple[str, str, tuple[int, ...]]] = [
     ("min minute minutes", "60", (0, 0, 1, 0, 0, 0)),
     ("h hr hour hours", "3600", (0, 0, 1, 0, 0, 0)),
+    ("tonne tonnes", "1000", (0, 1, 0, 0, 0, 0)),
+    ("lb lbs", "0.45359237", (0, 1, 0, 0, 0, 0)),
+    ("mi mile miles", "1609.344", (1, 0, 0, 0, 0, 0)),
+    ("yd yard yards", "0.9144", (1, 0, 0, 0, 0, 0)),
+    ("ft foot feet", "0.3048", (1, 0, 0, 0, 0, 0)),
+    ("inch inches", "0.0254", (1, 0, 0, 0, 0, 0)),
+    ("mph", "0.44704", (1, 0, -1, 0, 0, 0)),
+    ("ha hectare hectares", "10000", (2, 0, 0, 0, 0, 0)),
+    ("rpm", "1/60", (0, 0, -1, 0, 0, 0)),
+    ("hp horsepower", "745.69987158227022", (2, 1, -3, 0, 0, 0)),  # 550 foot-pounds a second
     ("atm atmosphere atmospheres", "101325", (-1, 1, -2, 0, 0, 0)),
     ("mmHg torr Torr", "101325/760", (-1, 1, -2, 0, 0, 0)),
     ("°C ℃", "1", (0, 0, 0, 0, 1, 0, 1)),  # from another zero: never compared with kelvins
@@ -138,9 +149,16 @@ def held_as_measures(answer: str, reference: str, number: str = "") -> Verdict |
         said = _held(left.number, right.number, left, right) if not (left.plain and right.plain) else None
     elif left.unit == right.unit:
         said = _held(left.value, right.value, left, right)
-    else:  # temperatures from two zeros may be one; else the numbers are to tell
-        said = "doubt" if left.unit[4] == right.unit[4] != 0 and left.number != right.number else None
-    return said if said == "agrees" or not (left.grouped or right.grouped) else None
+    elif left.unit[4] == right.unit[4] != 0:  # temperatures from two zeros may be one
+        said = "doubt" if left.number != right.number else None
+    else:  # other numbers are told apart by the other rules
+        said = "doubt" if left.number == right.number and not _meant_alike(left.unit, right.unit) else None
+    return said if said != "disagrees" or not (left.grouped or right.grouped) else None
+
+
+def _meant_alike(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+    """Tell whether one unit may be written for the other: `40 C` for `40 °C`, `5 m` for `5 min`."""
+    return bool(a[6] or b[6]) or {a, b} == {_UNITS["m"][1] + (0,), _UNITS["s"][1] + (0,)}
 
 
 def _meant(answer: str, number: str) -> PhysicalQuantity | None:
@@ -158,7 +176,9 @@ def _meant(answer: str, number: str) -> PhysicalQuantity | None:
 def _held(a: Fraction, b: Fraction, left: PhysicalQuantity, right: PhysicalQuantity) -> Verdict:
     if a == b:
         return "agrees"
-    whole = all(m.plain and m.number.denominator == 1 for m in (left, right))
+    into = (left.value * right.number) / (right.value * left.number) if left.number and b else Fraction(1)
+    exact = 1 in (into.numerator, into.denominator)  # of miles and kilometres nobody writes all figures
+    whole = exact and all(m.plain and m.number.denominator == 1 for m in (left, right))
     return "doubt" if not whole and abs(a - b) <= NEAR * abs(b) else "disagrees"
 
 

@@ -226,7 +226,8 @@ class OpenAICompatible:
         try:
             status, headers, payload = await sent(self._session, "POST", url, orjson.dumps(body), _READ)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as e:
-            raise Fault("wire", f"cannot connect to {self.base_url}: {e}") from e
+            looks = f"is a server running there? `curl {self.base_url}/models` tells"
+            raise Fault("wire", f"cannot connect to {self.base_url}: {e} ({looks})") from e
         except TimeoutError:
             raise Fault("wire", f"no answer within {self.settings.timeout_s:g} s", billed=True) from None
         except aiohttp.ServerDisconnectedError as e:

@@ -4,6 +4,8 @@ In: a recipe. Out: troubles. Nothing is sent and no weights are read; a student'
 """
 
 import importlib.util
+import math
+import os
 import shlex
 import shutil
 from contextlib import suppress
@@ -17,13 +19,14 @@ from orcamath.backends.wire_keys import door_of
 from orcamath.checks.trouble import Notes
 from orcamath.errors import OrcamathError
 from orcamath.held import held
+from orcamath.plan.sizes import size_by_name
 from orcamath.recipe_settings import Recipe, look_wanted
 from orcamath.records import Problem
 from orcamath.settings import ModelSettings, read_options
 from orcamath.sources.source import Unsplit, is_generated
 from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.stages.practice import PracticeSettings
-from orcamath.store.hosts import OPENAI
+from orcamath.store.hosts import OPENAI, host_named, is_loopback
 from orcamath.store.prices import price_of
 from orcamath.student.settings import TrainSettings
 
@@ -35,6 +38,8 @@ __all__ = ["check_models", "models_asked", "trainings"]
 
 ANSWER_TOKENS = 16
 """The least room for an answer beside a prompt."""
+GPU_BYTES = 80e9
+"""Memory of a large GPU, for the least number of them that hold a model's weights in 16 bits."""
 
 
 def check_models(recipe: Recipe, notes: Notes, *, student: bool = True, on_cluster: bool = False) -> None:
@@ -176,6 +181,27 @@ def _devices(recipe: Recipe, notes: Notes, *, on_cluster: bool) -> None:
         elif here and not on_cluster and training.processes > here:
             what = f"{training.processes} are more than the {here} GPUs that torch sees; one a GPU at most"
             notes.lacks(f"{key}.processes", what)
+    if here and not on_cluster and "CUDA_VISIBLE_DEVICES" not in os.environ:
+        _shared_with_servers(recipe, here, notes)
+
+
+def _shared_with_servers(recipe: Recipe, here: int, notes: Notes) -> None:
+    """Warn where a model is served by this machine too: its GPUs are not told apart from those of the student."""
+    served = {
+        (m.base_url, m.model): key
+        for key, m in models_asked(recipe).items()
+        if is_loopback(host_named(m.base_url or ""))
+    }
+    sizes = {key: size for (_, name), key in served.items() if (size := size_by_name(name)) is not None}
+    if not sizes:
+        return
+    wanted = {key: math.ceil(2 * size.n_params / GPU_BYTES) for key, size in sizes.items()}
+    processes = max(training.processes for training in trainings(recipe).values())
+    least = processes + sum(wanted.values())
+    few = f"together they want at least {least} GPUs, and torch sees {here}; " if least > here else ""
+    for key in wanted:
+        what = f"this machine serves `{recipe.models()[key].model}`, and the student takes its GPUs from number 0 on: {few}"
+        notes.warn(f"{key}.base_url", f"{what}give the server and this run their own by CUDA_VISIBLE_DEVICES")
 
 
 def _installed(package: str) -> bool:

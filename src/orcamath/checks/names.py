@@ -8,6 +8,7 @@ from orcamath.errors import nearest
 from orcamath.families import find
 from orcamath.outline import outline
 from orcamath.recipe_settings import Recipe
+from orcamath.store.stage import StageLabel
 
 __all__ = ["check_arms", "check_names", "check_stage", "made_until", "trains"]
 
@@ -30,7 +31,7 @@ def made_until(recipe: Recipe, until: str | None) -> set[str]:
 
 def _called(label: str) -> tuple[str, str]:
     """Return the two ways of naming a stage: with its round, and without."""
-    return label, label.split(" ")[0]
+    return label, StageLabel.read(label).name
 
 
 def check_names(recipe: Recipe, notes: Notes, *, student: bool = True) -> None:

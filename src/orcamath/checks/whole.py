@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from orcamath.checks.calls import check_calls
 from orcamath.checks.data import check_data
 from orcamath.checks.models import check_models
 from orcamath.checks.names import check_arms, check_names, check_stage, trains
@@ -36,6 +37,7 @@ def check(
     recipes = [(one, trains(one, until)) for one in (recipe, *own.values())]
     for one, has_student in recipes:
         check_names(one, notes, student=has_student)
+        check_calls(one, notes)
         if has_student:
             check_rounds(one, notes)
     for one, has_student in recipes:

@@ -137,9 +137,9 @@ def _calls(name: str, found: Plan) -> Table:
 
 
 def _training(found: Plan, tflops: float) -> Table:
-    title = f"Training and practice, all of it (sealed or not), on one GPU of {tflops:,.0f} TFLOPS in 16 bits"
+    title = f"Training, practice and measuring, all of it (sealed or not), on GPUs of {tflops:,.0f} TFLOPS in 16 bits"
     table = Table(title=Text(title), title_justify="left")
-    _columns(table, "stage", "tokens", "memory GB", "GPU hours", "disk MB")
+    _columns(table, "stage", "tokens", "GB a process", "GPU hours", "disk MB")
     for t in found.training:
         spans = (_maybe(t.memory_gb, 1), _maybe(t.gpu_hours, 2), _maybe(t.disk_mb))
         table.add_row(_label(t.arm, t.stage), _span(t.tokens), *spans)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
+from orcamath.checks.models import models_asked
 from orcamath.checks.whole import check, free_bytes
 from orcamath.commands.ending import say
 from orcamath.commands.purse import UNLIMITED, Purse
@@ -54,15 +55,23 @@ def _recipe_says(recipe: Recipe, purse: Purse, runs: Path, store: Path, *, write
     found = check(recipe, store)
     yield from ((f"problem: {t.line()}", False) for t in found.troubles)
     yield from ((f"warning: {w}", True) for w in found.warnings)
-    if found.troubles:
-        yield "the teacher was not asked", False
-    else:
+    if not found.troubles:
         yield _disk_says(recipe, runs, store)
-        said, answered = _teacher_says(recipe, purse)
-        yield said, answered
-        if writer and answered:
-            yield _writer_says(recipe, purse)
+    # what is wrong elsewhere is no reason to hide that the teacher, too, does not answer
+    sections = {t.where.partition(".")[0] for t in found.troubles}
+    if "teacher" not in models_asked(recipe):
+        yield "the recipe asks no teacher", True
+    elif sections & ASKED_BY:
+        yield "the teacher was not asked: mend first what is said of it", False
+    else:
+        yield _teacher_says(recipe, purse)
+    if writer and not sections & {*ASKED_BY, "writer"}:
+        yield _writer_says(recipe, purse)
     yield _student_says(recipe)
+
+
+ASKED_BY = frozenset({"teacher", "budget"})
+"""The sections of a recipe by which its teacher is asked."""
 
 
 OF_DEVELOPERS = ("dev", "docs", "browser")

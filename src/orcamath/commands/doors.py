@@ -20,6 +20,7 @@ from orcamath.report.measures import percent
 from orcamath.report.rows import score_table
 from orcamath.report.standing import Standing, standing
 from orcamath.store.artifacts import Store
+from orcamath.store.stage import StageLabel
 from orcamath.text.money import dollars
 
 __all__ = ["Handout", "compared", "export_from", "runs_listed"]
@@ -94,7 +95,7 @@ def _chosen(run: Path, store: Store, door: Handout) -> tuple[ArmFolder, Stages]:
             )
         return found[0], dict(own(found[0], store))
     stage = _STAGE_OF.get(door.what)
-    having = (a for a in arms if any(s["label"].startswith(f"{stage} ") for s in a.pointers["stages"]))
+    having = (a for a in arms if any(StageLabel.read(s["label"]).name == stage for s in a.pointers["stages"]))
     arm = next(having, arms[0]) if stage is not None else arms[0]
     return arm, dict(own(arm, store))
 

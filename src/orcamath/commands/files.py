@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from orcamath.assemble import Assembled
-from orcamath.commands.ending import from_options
+from orcamath.commands.ending import from_options, say
 from orcamath.commands.models import address_of, with_key
 from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.contamination.check import Searched, check_files
 from orcamath.contamination.search import SearchSettings
-from orcamath.errors import DataError, UsageError, nearest
+from orcamath.errors import DataError, UsageError, WireDown, nearest
 from orcamath.export.places import check_place, export_place, write_lines
 from orcamath.held import held
 from orcamath.judges.file import JudgedRow, Summary, judge_rows, read_rows
@@ -19,7 +19,7 @@ from orcamath.judges.settings import JudgeSettings
 from orcamath.report.progress import Bars
 from orcamath.settings import ModelSettings
 from orcamath.store.artifacts import Store
-from orcamath.store.under_way import stage_under_way
+from orcamath.store.under_way import Calls, stage_under_way
 from orcamath.text.columns import Theirs, columns_in
 from orcamath.visible import one_line
 
@@ -130,12 +130,23 @@ def judged(
                 bars.advance()
                 yield verdict
         summary.model_calls = calls.n
+        _tell_failures(calls)
         if not summary.n:
             raise DataError(f"`{where}` holds no row to judge; name a file with answers in it")
     finally:
         bars.end()
         if tools is not None:
             tools.close()
+
+
+def _tell_failures(calls: Calls) -> None:
+    """Say how many rows are open because the model never answered. Raises WireDown where it never answered at all."""
+    if not (n := len(calls.failures)):
+        return
+    why = f"calls of the judge's model did not come through, the last one with: {calls.failures[-1]}"
+    if n >= calls.n:
+        raise WireDown(f"all {n:,} {why}. Run again when it answers")
+    say(f"warning: {n:,} of {calls.n:,} {why}. Their rows are `unjudged`; run again to ask only these")
 
 
 def _asked(model: str, base_url: str | None, transport: Mapping[str, str]) -> ModelSettings:

@@ -8,10 +8,12 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from orcamath.assemble import Assembled
+from orcamath.commands.ending import say
 from orcamath.commands.models import address_of, open_model, with_key
+from orcamath.commands.own_tests import as_options, left_out, looks_like_file
 from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.commands.shots import worked_examples
-from orcamath.errors import UsageError
+from orcamath.errors import DataError, UsageError
 from orcamath.export.answers import answer_rows, write_answers
 from orcamath.export.places import export_place
 from orcamath.held import held
@@ -70,6 +72,8 @@ class Wanted(NamedTuple):
     """Variable that holds the key of models behind a server, which are all at one host then."""
     columns: Mapping[str, Theirs] = MappingProxyType({})
     """Our column → theirs in files named as `NAME=FILE` (see `sources.file`), and in `shots`."""
+    skip_bad: bool = False
+    """Leave out lines of such files that cannot be read, and say how many."""
     out: Path | None = None
     """Where every answer is written: Parquet where that ends in `.parquet`, else JSON Lines."""
     replace: bool = False
@@ -179,7 +183,13 @@ class _Bench:
         """Read the benchmarks."""
         sources = tuple(_source(name, self.wanted) for name in self.wanted.on)
         settings = BenchmarksSettings(sources=sources, whole=not self.wanted.held_out, answers=self.wanted.answers)
-        return self.shop.stage(benchmarks, settings, self.tools.readers(sources))
+        try:
+            made = self.shop.stage(benchmarks, settings, self.tools.readers(sources))
+        except DataError as e:
+            raise DataError(as_options(str(e), sources)) from e
+        for line in left_out(made, sources):
+            say(line)
+        return made
 
     def examples(self, tests: Artifact) -> tuple[Message, ...]:
         """Return worked examples as turns, none of them one of the tests."""
@@ -191,7 +201,7 @@ class _Bench:
     def _shots(self) -> SourceSettings:
         if self.wanted.shots is None:
             return _source(self.wanted.on[0], self.wanted)
-        if Path(self.wanted.shots).is_file():
+        if looks_like_file(self.wanted.shots):
             return SourceSettings(name="file", path=self.wanted.shots, split="train", columns=dict(self.wanted.columns))
         return _source(self.wanted.shots, self.wanted)
 
@@ -220,12 +230,23 @@ class _Bench:
 
 
 def _source(name: str, wanted: Wanted) -> SourceSettings:
-    """Read `gsm8k` (from the folder `wanted.data`, or the hub) or `NAME=FILE`, by `wanted.columns`."""
+    """Read `gsm8k` (from the folder `wanted.data`, or the hub) or `NAME=FILE`, by `wanted.columns`. Raises UsageError for a
+    file without a name, or a name without one."""
     called, sign, path = name.strip().partition("=")
+    if sign and not (called and path):
+        raise UsageError(
+            f"`--on {name}` names no {'file' if called else 'benchmark'}: write NAME=FILE, as in `--on own=test.csv`"
+        )
+    if not sign and looks_like_file(called):
+        raise UsageError(
+            f"`{called}` is a file, and its scores need a name: write NAME=FILE, as in `--on own={called}`"
+        )
     if sign:
         # a file that is named here is measured on, whatever it is called
         split = split_named(Path(path).stem) or "test"
-        return SourceSettings(name="file", called=called, path=path, split=split, columns=dict(wanted.columns))
+        lines: Literal["stop", "skip"] = "skip" if wanted.skip_bad else "stop"
+        columns = dict(wanted.columns)
+        return SourceSettings(name="file", called=called, path=path, split=split, columns=columns, on_bad_line=lines)
     return SourceSettings(name=called, path=None if wanted.data is None else str(wanted.data))
 
 

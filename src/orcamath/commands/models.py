@@ -8,7 +8,7 @@ from types import MappingProxyType
 from orcamath.assemble import Assembled
 from orcamath.commands.ending import from_options
 from orcamath.commands.purse import UNLIMITED, Purse
-from orcamath.errors import OrcamathError, UsageError, nearest
+from orcamath.errors import UsageError, WireDown, nearest
 from orcamath.ports import Message, Pose, Request, Sampling
 from orcamath.records import digest
 from orcamath.settings import ModelSettings, StudentSettings, fault_in
@@ -140,7 +140,7 @@ def answer_by(
     finally:
         tools.close()
     if reply is None:
-        raise OrcamathError(f"`{model}` did not answer: {failures[-1] if failures else 'no reply'}")
+        raise WireDown(f"`{model}` did not answer: {failures[-1] if failures else 'no reply'}")
     return reply.text
 
 

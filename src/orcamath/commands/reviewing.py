@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from orcamath.commands.asked import RunAsked
 from orcamath.commands.ending import say
 from orcamath.errors import UsageError
 from orcamath.recipe_settings import Recipe
@@ -26,20 +27,18 @@ MEASURED_ON = ("benchmarks", "unseen")
 """Labels of stages whose problems are none that anything is trained on."""
 
 
-def reviewers_of(
-    recipe: Recipe, folder: Path, *, until: str | None, limited: bool, reviewed: bool, goes_on: str
-) -> Reviewers:
+def reviewers_of(recipe: Recipe, folder: Path, asked: RunAsked, *, goes_on: str) -> Reviewers:
     """Return who reads the lessons of a run that begins: its marks, and whoever sits at this terminal.
 
-    What there is to read is shown where the run waits for that or ends there, and where a `limited` run has taught it anew; any
-    other that has says where it is. `goes_on`: the command by which a run that waits is told that it was read.
+    What there is to read is shown where the run waits for that or ends there, and where a run of a few seeds has taught it anew;
+    any other that has says where it is. `goes_on`: the command by which a run that waits is told that it was read.
     """
-    waits = recipe.review == "pause" and not reviewed
+    waits = recipe.review == "pause" and not asked.reviewed
     marks, made = folder / MARKS, dict[str, Artifact]()
 
     def show(label: str, artifact: Artifact) -> None:
         made[label] = artifact
-        if label in TAUGHT and (waits or until == label or (limited and not artifact.reused)):
+        if label in TAUGHT and (waits or asked.until == label or (asked.limit is not None and not artifact.reused)):
             for line in _lines(to_read(before_training(made)), read_marks(marks)):
                 say(line)
         elif label in TAUGHT and not artifact.reused:

@@ -1,18 +1,22 @@
 """The command `run`."""
 
+import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
+from orcamath.assemble import DETACH
 from orcamath.checks.trouble import Checked
 from orcamath.checks.whole import check
 from orcamath.cluster.settings import EngineSettings
+from orcamath.commands.asked import RunAsked
 from orcamath.commands.ending import say
 from orcamath.commands.reporting import report_on, reported
 from orcamath.commands.reviewing import reviewers_of
 from orcamath.errors import OrcamathError, PaysAgain, ToReview, UsageError
+from orcamath.recipe_file import arms, load
 from orcamath.recipe_settings import Recipe
 from orcamath.running import run_recipe
 from orcamath.store.artifacts import Store
@@ -26,87 +30,42 @@ from orcamath.text.money import spent_of
 __all__ = ["commands_of", "run_in_folder", "run_loaded"]
 
 
-def run_in_folder(
-    recipe: str,
-    *,
-    runs: Path,
-    store: Path,
-    name: str | None,
-    until: str | None,
-    limit: int | None,
-    overrides: Sequence[str],
-    wait: bool,
-    pay_again: bool = False,
-    detach: bool = False,
-    new_book: bool = False,
-    same_model: bool = False,
-    reviewed: bool = False,
-    cluster: EngineSettings | None = None,
-) -> None:
+def run_in_folder(recipe: str, asked: RunAsked, overrides: Sequence[str] = (), *, detach: bool = False) -> None:
     """Load a recipe, run it in its folder, and leave the report; the tables go to stdout. See `run_loaded`.
 
     Raises BatchWaiting where a batch is not done and `detach` says not to wait for it.
     """
-    from orcamath.recipe_file import load
-
-    loaded, typed = load(recipe, overrides, limit=limit), ["orcamath", *sys.argv[1:]]
-    path = run_loaded(
-        _detached(loaded) if detach else loaded,
-        runs=runs,
-        store=store,
-        name=name,
-        until=until,
-        wait=wait,
-        pay_again=pay_again,
-        new_book=new_book,
-        same_model=same_model,
-        commands=commands_of(typed),
-        reviewed=reviewed,
-        limited=limit is not None,
-        cluster=cluster,
-    )
-    if until is None:
-        report_on(path, store)
+    loaded, typed = load(recipe, overrides, limit=asked.limit), ["orcamath", *sys.argv[1:]]
+    with _detached(loaded) if detach else nullcontext():
+        path = run_loaded(loaded, asked, commands_of(typed))
+    if asked.until is None:
+        report_on(path, asked.store)
 
 
-def run_loaded(
-    loaded: Recipe,
-    *,
-    runs: Path,
-    store: Path,
-    name: str | None,
-    until: str | None,
-    commands: Commands,
-    wait: bool = False,
-    pay_again: bool = False,
-    new_book: bool = False,
-    same_model: bool = False,
-    reviewed: bool = False,
-    limited: bool = False,
-    cluster: EngineSettings | None = None,
-) -> Path:
+def run_loaded(loaded: Recipe, asked: RunAsked, commands: Commands) -> Path:
     """Check a recipe whole, hold its run folder and run it there; returns the folder. `commands` go on with it.
 
     Raises PaysAgain where a changed recipe would pay again for much of what it paid for, unless `pay_again`, and where a run
     with a cap has lost its book, unless `new_book`; AnotherModel where a server may not be who answered before, unless
-    `same_model`; ToReview where the recipe waits for a reader, unless `reviewed`. A `limited` run shows what there is to read.
+    `same_model`; ToReview where the recipe waits for a reader, unless `reviewed`.
     """
     from orcamath.commands.answering import know_who_answers
     from orcamath.commands.promises import check_prices, leaving
 
-    _warn(check(loaded, store, until=until, on_cluster=cluster is not None), loaded.name)
+    runs, until = asked.runs, asked.until
+    _warn(check(loaded, asked.store, until=until, on_cluster=asked.cluster is not None), loaded.name)
     check_prices(loaded)
-    path = runs / run_name(loaded.name if name is None else name, (p.name for p in runs.glob("*/")))
-    with _reached(cluster), RunFolder(path, wait=wait) as folder:
+    path = runs / run_name(loaded.name if asked.name is None else asked.name, (p.name for p in runs.glob("*/")))
+    with _reached(asked.cluster), RunFolder(path, wait=asked.wait) as folder:
         for line in leaving(loaded):
             say(line)
-        book = History(store, folder.id).adopted(path)
-        if not new_book:
+        book = History(asked.store, folder.id).adopted(path)
+        if not asked.new_book:
             _know_the_book(loaded, folder, book)
-        shared = Store(store)
-        _plan(loaded, shared, path, book, until=until, pay_again=pay_again)
-        know_who_answers(loaded, store, same=same_model)
-        readers = reviewers_of(loaded, path, until=until, limited=limited, reviewed=reviewed, goes_on=commands.reviewed)
+        shared = Store(asked.store)
+        _plan(loaded, shared, path, book, until=until, pay_again=asked.pay_again)
+        know_who_answers(loaded, asked.store, same=asked.same_model)
+        readers = reviewers_of(loaded, path, asked, goes_on=commands.reviewed)
         try:
             run_recipe(
                 loaded,
@@ -116,10 +75,10 @@ def run_loaded(
                 announce=say,
                 commands=commands,
                 reviewers=readers,
-                cluster=cluster,
+                cluster=asked.cluster,
             )
         except ToReview:
-            say(f"report: {reported(path, store)[1]}")
+            say(f"report: {reported(path, asked.store)[1]}")
             raise
         finally:
             _say_spent(loaded, book)
@@ -151,7 +110,7 @@ def commands_of(typed: Sequence[str]) -> Commands:
         again=shlex.join(typed),
         past_until=shlex.join(_without("--until", typed)),
         reviewed=shlex.join([*typed, "--reviewed"]),
-        past_cap=lambda cap: f"{shlex.join(_without('--set', typed, f'{cap}='))} --set {cap}=…",
+        changed=lambda key: f"{shlex.join(_without('--set', typed, f'{key}='))} --set {shlex.quote(key)}=…",
     )
 
 
@@ -190,16 +149,19 @@ def _know_the_book(recipe: Recipe, folder: RunFolder, book: Path) -> None:
         )
 
 
-def _detached(recipe: Recipe) -> Recipe:
-    """Tell every model behind a batch API not to wait. Raises UsageError where there is none."""
-    batches = {role: m for role, m in recipe.models().items() if m.backend == "openai_batch"}
-    if not batches:
+@contextmanager
+def _detached(recipe: Recipe) -> Iterator[None]:
+    """Have no model behind a batch API wait meanwhile, those of arms included. Raises UsageError where there is none."""
+    models = (model for one in (recipe, *arms(recipe).values()) for model in one.models().values())
+    if all(model.backend != "openai_batch" for model in models):
         raise UsageError(
-            f"`--detach` is for models behind a batch API; none of `{recipe.name}` has `backend: openai_batch`"
+            f"`--detach` is for models behind a batch API; none of `{recipe.name}`, arms included, has `backend: openai_batch`"
         )
-    told = {role: m.model_copy(update={"options": {**m.options, "detach": True}}) for role, m in batches.items()}
-    ladder = tuple(told.pop(f"ladder.{i}", rung) for i, rung in enumerate(recipe.ladder))
-    return recipe.model_copy(update={**told, "ladder": ladder})
+    os.environ[DETACH] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[DETACH]
 
 
 def _asker() -> Callable[[str], bool] | None:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from orcamath.text.unspaced import apart
+from orcamath.text.words import WORDS_TO_MASK
 
 __all__ = [
     "MAX_ROWS",
@@ -131,8 +132,14 @@ def content(block: Block, n_stop: int) -> Block:
 
 
 def numbers_masked(block: Block, numbers: npt.NDArray[np.bool_]) -> Block:
-    """Give every word with a digit the same id (-1), so that texts that differ in numbers only become equal."""
-    return Block(np.where(numbers[block.ids], np.int32(-1), block.ids).astype(np.int32), block.starts)
+    """Give every word with a digit the same id (-1), so that texts that differ in numbers only become equal.
+
+    A text with fewer than `WORDS_TO_MASK` other words keeps them: its numbers are what it is.
+    """
+    masked = numbers[block.ids]
+    before = _starts(~masked)[block.starts]
+    masked &= np.repeat(np.diff(before) >= WORDS_TO_MASK, np.diff(block.starts))
+    return Block(np.where(masked, np.int32(-1), block.ids).astype(np.int32), block.starts)
 
 
 class Grams(NamedTuple):

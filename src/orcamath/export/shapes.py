@@ -14,6 +14,7 @@ from orcamath.export.pairs import paired_rows, unpaired_rows
 from orcamath.preferences import with_exercises
 from orcamath.records import Attempt, Exercise, Lesson, Preference, Problem, Record, Verdict
 from orcamath.store.artifacts import Artifact
+from orcamath.store.stage import StageLabel
 from orcamath.store.tables import arrow_schema
 
 __all__ = ["FOLDERS", "SHAPES", "Shape", "Stages", "last_round"]
@@ -50,16 +51,15 @@ def _by_round(stages: Stages, stage: str) -> dict[int, Artifact]:
     """Return round → what a stage made in it; the first one that bears no number is of round 1."""
     found = {}
     for label, artifact in stages.items():
-        name, _, number = label.partition(" ")
-        if name == stage and (number or "1").isdigit():  # `2.1` is a spell of round 2
-            found[int(number or 1)] = artifact
+        of = StageLabel.read(label)
+        if of.name == stage and (of.whole or not of.which):
+            found[of.round or 1] = artifact
     return found
 
 
 def _reached(stages: Stages, wanted: int | None) -> None:
     """Raise UsageError for a round that the run (or arm) has not come to."""
-    numbers = (label.partition(" ")[2].partition(".")[0] for label in stages)
-    last = max([1, *(int(n) for n in numbers if n.isdigit())])
+    last = max([1, *(StageLabel.read(label).round or 1 for label in stages)])
     if wanted is not None and wanted > last:
         raise UsageError(f"there is no round {wanted}; this run (or arm) has come to round {last}")
 

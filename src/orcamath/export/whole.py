@@ -59,7 +59,7 @@ def export_table(
     """Write `what` of a run to `target`: Parquet where that ends in `.parquet`, a folder for `hub`, else JSON Lines.
 
     `number` chooses a round of practice (the last where None); `history` is what a data card tells of. Raises UsageError for
-    an unknown form, a run that has no such thing, or a target that may not be written.
+    an unknown form, a run that has no such thing or not one of them, or a target that may not be written.
     """
     form = export_form(what, form)
     shape = SHAPES[what][form]
@@ -74,6 +74,11 @@ def export_table(
             n = write_parquet(rows, new, shape.schema)
         else:
             n = write_lines(rows, new)
+        if not n:
+            raise UsageError(
+                f"no {what} of this run (or arm) can be written as `{form}`, so nothing is; `orcamath status` counts what each "
+                f"stage kept, `orcamath report` says why the rest was rejected; --arm and --round name others"
+            )
     return Exported(target, n)
 
 

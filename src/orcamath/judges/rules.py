@@ -20,7 +20,7 @@ from orcamath.records import AnswerKind, Outcome
 
 __all__ = ["RulesJudge", "Ruling", "make", "rule", "short_reference"]
 
-RULES_VERSION = 8
+RULES_VERSION = 9
 """Raised whenever a verdict can change: it is part of what a sealed stage is called."""
 
 _LOSS = re.compile(r"\b(?:loss|lost|loses?|below|owes?|owed|debt|deficit|drop(?:s|ped)?|decreased?)\b", re.IGNORECASE)

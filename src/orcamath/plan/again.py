@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from orcamath.plan.calls import StagePlan
 from orcamath.plan.whole import Plan
+from orcamath.store.stage import StageLabel
 
 __all__ = ["PaidBefore", "paid_before"]
 
@@ -31,7 +32,7 @@ def paid_before(now: Plan, spent_usd: Callable[[str], float], cap_usd: float | N
     stages: dict[str, list[StagePlan]] = {}
     for s in now.stages:
         if s.rehearsed and not s.waiting:  # of the others nobody knows yet what is remembered, or what it cost
-            stages.setdefault(s.stage.partition(" ")[0], []).append(s)
+            stages.setdefault(StageLabel.read(s.stage).name, []).append(s)
     again = {}
     for name, parts in stages.items():
         lost = spent_usd(name) - sum(s.remembered_usd for s in parts)

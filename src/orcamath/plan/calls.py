@@ -15,6 +15,7 @@ from orcamath.plan.sizes import ModelSize, size_by_name
 from orcamath.recipe_settings import Recipe
 from orcamath.settings import ModelSettings
 from orcamath.store.prices import PAID_BACKENDS, is_unpriced, price_of
+from orcamath.store.stage import StageLabel
 
 __all__ = ["StagePlan", "follow_ups", "growth_of", "longest_of_asking", "put_together"]
 
@@ -76,7 +77,7 @@ def growth_of(seen: StageForecast, recipe: Recipe) -> Range:
         return Range(seen.n_out, seen.n_out)
     if done >= ENOUGH:
         rate = around(seen.n_out / done)
-    elif seen.label.startswith("agent "):
+    elif StageLabel.read(seen.label).name == "agent":
         rate = AGENT_GROWTH
     elif seen.label == "edit":
         rate = _sum_of_rounds(recipe, first=1)

@@ -1,4 +1,4 @@
-"""What training and practice will need: tokens, memory, GPU hours and disk of each stage, from sizes and counts alone.
+"""What training, practice and measuring will need: tokens, memory, GPU hours and disk of each stage, from sizes and counts alone.
 
 Memory: weights, gradients and AdamW's moments by parameter; activations a token and layer as measured on an unfused Llama
 (`benchmarks/training_memory.py`; Korthikanti et al. 2022, arXiv 2205.05198, eq. 2 comes to 17 numbers a hidden unit). Time:
@@ -22,7 +22,7 @@ from orcamath.student.settings import (
     TrainSettings,
 )
 
-__all__ = ["Lengths", "TrainingPlan", "exercises", "memory_gb", "served_hours", "training_plans"]
+__all__ = ["Lengths", "TrainingPlan", "exercises", "measuring", "memory_gb", "served_hours", "training_plans"]
 
 TRAIN_SHARE, SAMPLE_SHARE, SERVED_SHARE = Range(0.2, 0.5), Range(0.02, 0.1), Range(0.1, 0.4)
 """How much of the GPU's peak is reached: training, sampling in this process, sampling behind a server."""
@@ -51,7 +51,7 @@ class TrainingPlan(NamedTuple):
     arm: str
     stage: str
     tokens: Range
-    """Forwarded in training, or sampled in practice."""
+    """Forwarded in training, or sampled in practice and on benchmarks."""
     memory_gb: Range | None
     gpu_hours: Range | None
     disk_mb: Range | None
@@ -100,6 +100,14 @@ def training_plans(
     return rows
 
 
+def measuring(
+    arm: str, recipe: Recipe, answers: int, lengths: Lengths, size: ModelSize | None, tflops: float
+) -> TrainingPlan:
+    """Return what so many answers to benchmark problems take, of all students of an arm together."""
+    sampled = lengths.answer.at_most(recipe.evaluate.max_new_tokens).times(answers)
+    return _sampling(arm, "evaluate", sampled, SAMPLE_BYTES.times(answers), SAMPLE_SHARE, size, tflops)
+
+
 def _imitation(
     arm: str, stage: str, settings: SftSettings, lengths: Lengths, size: ModelSize | None, tflops: float
 ) -> TrainingPlan:
@@ -132,8 +140,14 @@ def _practice(
     attempts = exercises(step, lengths).times(_samples(step))
     sampled = attempts.times(lengths.answer.at_most(step.practice.max_new_tokens))
     share = SAMPLE_SHARE if step.practice.server is None else SERVED_SHARE
-    disk = attempts.times(SAMPLE_BYTES).times(1e-6)
-    return TrainingPlan(arm, stage, sampled, _at_rest(size), _hours(2, sampled, size, tflops, share), disk)
+    return _sampling(arm, stage, sampled, attempts.times(SAMPLE_BYTES), share, size, tflops)
+
+
+def _sampling(
+    arm: str, stage: str, tokens: Range, n_bytes: Range, share: Range, size: ModelSize | None, tflops: float
+) -> TrainingPlan:
+    hours = _hours(2, tokens, size, tflops, share)
+    return TrainingPlan(arm, stage, tokens, _at_rest(size), hours, n_bytes.times(1e-6))
 
 
 def _learning(
@@ -181,7 +195,10 @@ def _trained(
 
 
 def memory_gb(settings: TrainSettings, size: ModelSize | None) -> Range | None:
-    """Return what one process needs to train, in GB (10⁹ bytes); None where the model's size is not known."""
+    """Return what each process needs to train, in GB (10⁹ bytes); None where the model's size is not known.
+
+    Where processes share weights and moments out (FSDP2), each holds its part of them, and all of its own activations.
+    """
     if size is None:
         return None
     narrow = settings.dtype != "float32"
@@ -199,7 +216,8 @@ def memory_gb(settings: TrainSettings, size: ModelSize | None) -> Range | None:
         per_token = size.layers * size.hidden * (2 if narrow else 4) + a_layer
     at_once = settings.batch_tokens or TOKENS_AT_ONCE
     logits = min(LOGITS_BYTES, at_once * size.vocabulary * 4.0) * 1.5
-    whole = weights + trained * 12 + at_once * per_token + logits
+    shares = settings.processes if settings.sharding != "none" and settings.adapter is None else 1  # on GPUs
+    whole = (weights + trained * 12) / shares + at_once * per_token + logits
     return SLACK.times(whole / 1e9)
 
 

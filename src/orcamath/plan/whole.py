@@ -23,15 +23,16 @@ from orcamath.plan.ladder import climbed, dear_alone
 from orcamath.plan.ranges import Range
 from orcamath.plan.rehearsal import CallTally, StageForecast, rehearsal
 from orcamath.plan.sizes import ModelSize
-from orcamath.plan.training import Lengths, TrainingPlan, exercises, served_hours, training_plans
+from orcamath.plan.training import Lengths, TrainingPlan, exercises, measuring, served_hours, training_plans
 from orcamath.ports import Progress
 from orcamath.recipe_file import arms
-from orcamath.recipe_settings import Iteration, Recipe, look_wanted
+from orcamath.recipe_settings import WORKERS, Iteration, Recipe, look_wanted
 from orcamath.records import digest
 from orcamath.settings import StudentSettings
 from orcamath.sources.hub_rows import is_remote
 from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.store.artifacts import Store
+from orcamath.store.stage import StageLabel
 from orcamath.workshop import Tools
 
 __all__ = ["Plan", "plan"]
@@ -131,8 +132,11 @@ def plan(
             found = _Found(own, rehearsed[key])
             alone += dear_alone(arm, own, found.seen.get("teach"), found.taught) if new else []
             stages += [s for s in _stages(arm, found) if new or not s.rehearsed]
-            training += training_plans(arm, own, found.lengths, size_of(own.student), tflops, trained, key)
-    return Plan(tuple(stages), tuple(training), tuple(alone), tflops, recipe.workers if variants else 1)
+            size = size_of(own.student)
+            training += training_plans(arm, own, found.lengths, size, tflops, trained, key)
+            if answers := _measured(own, found.benchmarks, first=not arm):
+                training.append(measuring(arm, own, answers, found.lengths, size, tflops))
+    return Plan(tuple(stages), tuple(training), tuple(alone), tflops, (recipe.workers or WORKERS) if variants else 1)
 
 
 def _rehearsed(recipe: Recipe, rehearse: Callable[[Recipe], dict[str, StageForecast]]) -> dict[str, StageForecast]:
@@ -162,7 +166,7 @@ class _Found:
         self.missing = Range(0, 0)
         told = recipe.expected
         for label in seen:
-            name = label.split(" ")[0]
+            name = StageLabel.read(label).name
             if name in ("ask", "edit") and told is not None:
                 n = told.ask if name == "ask" else told.edit
                 self.missing = self.missing.plus(Range(n, n))
@@ -198,7 +202,7 @@ def _stages(arm: str, found: _Found) -> list[StagePlan]:
         "teach": recipe.teach.max_new_tokens,
         "confirm": recipe.confirm.max_new_tokens if recipe.confirm is not None else 0,
     }
-    own = [label for label in seen if label.startswith("agent ")]
+    own = [label for label in seen if StageLabel.read(label).name == "agent"]
     longest |= {label: seen[label].calls.longest for label in own}
     solver = recipe.solver or recipe.teacher
     models = {"ask": writer, "edit": writer, **dict.fromkeys(own, writer), "teach": recipe.teacher, "confirm": solver}
@@ -215,7 +219,7 @@ def _stages(arm: str, found: _Found) -> list[StagePlan]:
         if name == "confirm" and recipe.confirm is not None and not seen[name].sealed:
             begun = seen[name].calls.known + seen[name].calls.unknown
             more = Range(*(max(n * recipe.confirm.solutions - begun, 0) for n in found.lengths.unlearned))
-        kind = ASKING[asking.calls] if name == "ask" and asking is not None else name.split(" ")[0]
+        kind = ASKING[asking.calls] if name == "ask" and asking is not None else StageLabel.read(name).name
         row = put_together(arm, name, seen[name].calls, more, model, longest=longest[name], rehearsed=True, kind=kind)
         rows.append(row)
     return rows + _later(arm, found)
@@ -227,7 +231,7 @@ def _practises(step: Iteration) -> bool:
 
 
 def _measured(recipe: Recipe, n: int, *, first: bool) -> int:
-    """Return how many answers to so many benchmark problems are judged at most; of the base only in the `first` arm."""
+    """Return how many answers to so many benchmark problems are asked for at most; of the base only in the `first` arm."""
     sources = max(1, len(recipe.benchmarks.sources))
 
     def answers(how: EvaluateSettings) -> int:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from orcamath.report.fold import Results
 from orcamath.report.plot import Line, lines, smoothed
+from orcamath.store.stage import StageLabel
 
 __all__ = ["Curves", "Panel", "curves"]
 
@@ -73,10 +74,10 @@ def curves(results: Results) -> list[Curves]:
 
 def _loss(results: Results, arm: str, label: str) -> str:
     """Return how an arm was trained in a stage such as `learn 3` or `online 2`, in words, as its row in the score table says."""
-    kind, _, number = label.partition(" ")
-    if kind not in ("learn", "online"):
+    of = StageLabel.read(label)
+    if of.name not in ("learn", "online"):
         return "SFT"
-    iteration = int(number) if number.isdigit() else 2
+    iteration = of.round or 2
     return next((r.training.method for r in results.rows if r.arm == arm and r.iteration == iteration), "")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from orcamath.recipe_settings import Recipe
+from orcamath.store.stage import StageLabel
 
 __all__ = ["FIRST_STAGE", "Differing", "Setting", "differing"]
 
@@ -85,10 +86,22 @@ def differing(first: Recipe, second: Recipe) -> Differing:
         if key == "name" or one.get(key) == two.get(key):
             continue
         matters = read_one.get(key) != read_two.get(key) or key.split(".")[0] in ARMS
-        settings.append(Setting(key, _shown(one, key), _shown(two, key), matters))
+        if not _is_bare(key, one, two):
+            settings.append(Setting(key, _shown(one, key), _shown(two, key), matters))
         if matters and (stage := _first_stage(_path(key, [*first.variants, *second.variants]), second)) is not None:
             touched.add(stage)
     return Differing(tuple(settings), min(touched, key=_place, default=None))
+
+
+def _is_bare(key: str, one: Mapping[str, object], two: Mapping[str, object]) -> bool:
+    """Tell whether a key is a group of settings with nothing below it, on one side: what is below it on the other says it all.
+
+    What an arm overrides with nothing (`more_sft: {}`) is told: it is all that the arm says there.
+    """
+    values = [side[key] for side in (one, two) if key in side]
+    if len(values) == 2 or values[0] not in ({}, []):
+        return False
+    return not key.startswith("variants.") or any(k.startswith(f"{key}.") for k in (*one, *two))
 
 
 def _path(key: str, variants: Iterable[str]) -> list[str]:
@@ -114,8 +127,8 @@ def _first_stage(path: list[str], recipe: Recipe) -> str | None:
 
 def _place(stage: str) -> tuple[int, int]:
     """Return where a stage stands in a run: before the rounds, or in which and where in it."""
-    name, _, number = stage.rpartition(" ")
-    return (int(number), IN_ROUND.index(name)) if number.isdecimal() else (0, BEFORE_ROUNDS.index(stage))
+    of = StageLabel.read(stage)
+    return (0, BEFORE_ROUNDS.index(stage)) if of.round is None else (of.round, IN_ROUND.index(of.name))
 
 
 def _shown(values: Mapping[str, object], key: str) -> str:

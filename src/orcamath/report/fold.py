@@ -29,6 +29,7 @@ from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.facts import Facts
 from orcamath.store.history import book_of
 from orcamath.store.leases import account_of
+from orcamath.store.stage import StageLabel
 
 __all__ = ["Example", "Origin", "Results", "StageRow", "fold", "students_of"]
 
@@ -224,7 +225,7 @@ def _origins(base: Mapping[str, Artifact]) -> Iterator[Origin]:
 
 def _of_all_rounds(base: Mapping[str, Artifact], *stages: str) -> list[Artifact]:
     """Return what these stages made, in the rounds that grow as in the first."""
-    return [made for label, made in base.items() if label.split(" ")[0] in stages]
+    return [made for label, made in base.items() if StageLabel.read(label).name in stages]
 
 
 def _gated(base: Mapping[str, Artifact]) -> list[Artifact]:

@@ -16,6 +16,7 @@ from orcamath.records import Attempt, Exercise, Problem, Verdict
 from orcamath.report.arms import Made, key_of
 from orcamath.report.rows import Student
 from orcamath.store.artifacts import Artifact
+from orcamath.store.stage import StageLabel
 
 __all__ = ["MAX_SORTED", "MistakeTable", "mistakes_of_rounds", "mistakes_of_students"]
 
@@ -55,18 +56,18 @@ def mistakes_of_students(students: Sequence[Student], problems: Iterable[Problem
 
 def mistakes_of_rounds(made: Iterable[Made]) -> list[MistakeTable]:
     """Sort the wrong samples of every round of practice; `made`: stages in their order, what arms share once."""
-    practised: dict[tuple[str, str], Artifact] = {}
+    practised: dict[tuple[str, int | None], Artifact] = {}
     counted = []
     for arm, label, _, artifact in made:
-        kind, _, number = label.partition(" ")
-        if not number.isdigit():  # a spell of a round, which is counted whole
+        of = StageLabel.read(label)
+        if not of.whole:  # a spell of a round, which is counted whole
             continue
-        if kind == "practice":
-            practised[arm, number] = artifact
-        elif kind == "judge" and (asked := practised.get((arm, number))) is not None:
+        if of.name == "practice":
+            practised[arm, of.round] = artifact
+        elif of.name == "judge" and (asked := practised.get((arm, of.round))) is not None:
             rows = joined(asked.read(Exercise), asked.read(Attempt), artifact.read(Verdict))
             wrong = sum(v.outcome == "disagrees" for v in artifact.read(Verdict))
-            counted.append((key_of(arm, f"practice {number}"), wrong, _counts(of_attempts(rows))))
+            counted.append((key_of(arm, f"practice {of.which}"), wrong, _counts(of_attempts(rows))))
     table = _table("", counted)
     return [table] if table.kinds else []
 

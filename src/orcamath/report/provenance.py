@@ -12,6 +12,7 @@ from orcamath.sources.passes import ReadingFacts
 from orcamath.stages.imitate import ImitateFacts
 from orcamath.store.facts import Facts
 from orcamath.store.leases import Account
+from orcamath.store.stage import StageLabel
 
 __all__ = ["Origins", "models", "origins", "spent"]
 
@@ -79,5 +80,5 @@ def spent(account: Account, stages: Iterable[str]) -> dict[str, float]:
 
     Stages that are not sealed yet, or that the recipe no longer has, come last: what they cost was paid.
     """
-    names = dict.fromkeys([*(label.split(" ")[0] for label in stages), *account.usd])
+    names = dict.fromkeys([*(StageLabel.read(label).name for label in stages), *account.usd])
     return {name: account.usd[name] for name in names if name in account.usd}

@@ -14,6 +14,7 @@ from orcamath.report.rows import Student
 from orcamath.stages.preferences import PreferFacts
 from orcamath.stages.review import before_training, to_read
 from orcamath.store.artifacts import Artifact
+from orcamath.store.stage import StageLabel
 
 __all__ = ["Excerpt", "doubted", "samples"]
 
@@ -84,9 +85,9 @@ def _answers(tests: Artifact, student: Student) -> Iterator[Excerpt]:
 def doubted(arm: str, made: Mapping[str, Artifact]) -> Iterator[Excerpt]:
     """Yield problems whose samples all agree with each other, against the teacher; `made`: an arm's stages by label."""
     for label, preferred in made.items():
-        kind, _, number = label.partition(" ")
-        practised = made.get(f"reask {number}") or made.get(f"practice {number}")
-        ids = preferred.said(PreferFacts).teacher_doubted_ids if kind == "preferences" else ()
+        of = StageLabel.read(label)
+        practised = made.get(f"reask {of.which}") or made.get(f"practice {of.which}")
+        ids = preferred.said(PreferFacts).teacher_doubted_ids if of.name == "preferences" else ()
         if practised is not None and ids:
             yield from _against_teacher(f"{key_of(arm, label)}, the teacher is doubted", practised, ids[:MAX_DOUBTED])
 

@@ -22,6 +22,7 @@ from orcamath.stages.judge import JudgeFacts
 from orcamath.stages.practice import PracticeFacts
 from orcamath.stages.preferences import PreferFacts
 from orcamath.store.facts import Facts
+from orcamath.store.stage import StageLabel
 from orcamath.student.facts import OnlineFacts
 from orcamath.text.money import dollars
 
@@ -282,23 +283,20 @@ def practice(results: Results) -> PracticeCounts:
     groups = [(key, [(o, f.outcomes.get(o, 0)) for o in OUTCOMES]) for key, f in judged]
     about = "; ".join(f"{key}: " + ", ".join(f"{n} {what}" for what, n in counts) for key, counts in groups)
     drawn = bars("verdicts", "Verdicts on the samples", about, groups, series=VERDICT_SERIES, stacked=True)
-    aims = [(key, f) for key, f in said if isinstance(f, PracticeFacts) and f.aimed]
-    spells = [(key, f) for key, f in said if isinstance(f, PracticeFacts) and f.n_at_most]
-    online = [(key, f) for key, f in said if isinstance(f, OnlineFacts) and f.rounds]
     return PracticeCounts(
         plot=drawn,
         key=tuple(zip(OUTCOMES, VERDICT_SERIES, strict=True)),
         rows=tuple(judged),
         preferences=tuple(results.preferences.items()),
-        aims=tuple(aims),
-        spells=tuple(spells),
-        online=tuple(online),
+        aims=tuple((key, f) for key, f in said if isinstance(f, PracticeFacts) and f.aimed),
+        spells=tuple((key, f) for key, f in said if isinstance(f, PracticeFacts) and f.n_at_most),
+        online=tuple((key, f) for key, f in said if isinstance(f, OnlineFacts) and f.rounds),
     )
 
 
 def contamination(results: Results) -> Gate | None:
     """Return what the last gate found, which saw all lessons: counts of all data, seeds, each benchmark. None without one."""
-    *_, facts = (None, *(f for key, f in results.facts.items() if key.split(" ")[0] == "gate"))
+    *_, facts = (None, *(f for key, f in results.facts.items() if StageLabel.read(key).name == "gate"))
     if not isinstance(facts, GateFacts) or not facts.flagged:
         return None
     counts = [("all training questions", facts.flagged)]

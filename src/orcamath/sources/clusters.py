@@ -29,7 +29,7 @@ from orcamath.records import Problem, Split
 from orcamath.store.facts import Fact
 from orcamath.text.minhash import BATCH, minima
 from orcamath.text.unspaced import CHARACTER, LETTERS
-from orcamath.text.words import signs
+from orcamath.text.words import WORDS_TO_MASK, signs
 
 __all__ = [
     "NEAR",
@@ -52,7 +52,6 @@ LEAST_EQUAL = math.ceil(HASHES * (NEAR * 255 / 256 + 1 / 256))
 MAX_GROUP = 256
 MAX_PARTS = 200
 """Of more parts than that the overlap is not told two by two: their rows name a page, and no data set, as their source."""
-FEW_WORDS = 5
 
 _WORD = re.compile(rf"[^\W{LETTERS}]+|{CHARACTER}")
 _WORD_ASCII = re.compile(r"\w+")
@@ -93,7 +92,7 @@ def hashed_split(cluster: str, test: int = 20, dev: int = 10) -> Split:
 def shingles(text: str) -> set[str]:
     """Return what texts are compared by: pairs of words, numbers masked unless they are all there is (`387 x 387 = ?`)."""
     tokens = words(text)
-    if sum(not t[0].isdigit() for t in tokens) >= FEW_WORDS:
+    if sum(not t[0].isdigit() for t in tokens) >= WORDS_TO_MASK:
         tokens = _NUMBER.sub("0", " ".join(tokens)).split(" ")
     return {f"{a} {b}" for a, b in pairwise(tokens)} or set(tokens) or {""}
 

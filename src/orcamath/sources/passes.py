@@ -11,7 +11,7 @@ from pydantic import Field
 
 from orcamath.errors import DataError
 from orcamath.ports import Progress
-from orcamath.records import Problem, Rejected, Split
+from orcamath.records import HELD_OUT, Problem, Rejected, Split
 from orcamath.sources import clusters
 from orcamath.sources.choosing import BenchmarksSettings, ReadingSettings
 from orcamath.sources.mixture import Mixture
@@ -207,7 +207,7 @@ def nothing_to_take(what: str, sources: Sequence[SourceSettings], facts: Reading
     way_out = "Name the split wanted with `split:` (a row's own column of that name counts first), or mend the `path`"
     if what == "benchmarks":
         way_out += "; what is measured on needs known answers (`columns: {answer: …}`)"
-    if what == "seeds" and read and all(set(splits) == {"test"} for splits in read.values()):
+    if what == "seeds" and read and all(set(splits) <= {*HELD_OUT} for splits in read.values()):
         allowed = ", ".join(s.title for s in sources)
         way_out = f"Test problems become seeds only where `allow_test: [{allowed}]` says so; name another file instead"
     there = "; ".join(

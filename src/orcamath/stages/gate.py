@@ -85,7 +85,7 @@ class GateFacts(Facts):
     colliding_rows: int = 0
 
 
-@stage("gate", version=3, settings=GateSettings, facts=GateFacts)
+@stage("gate", version=4, settings=GateSettings, facts=GateFacts)
 def gate(
     out: Output,
     settings: GateSettings,

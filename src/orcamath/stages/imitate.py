@@ -14,7 +14,7 @@ __all__ = ["ImitateFacts", "SftSettings", "imitate"]
 
 @stage("imitate", version=3, settings=SftSettings, facts=ImitateFacts)
 def imitate(out: Output, settings: SftSettings, lessons: Artifact, base: ModelFolder) -> ImitateFacts:
-    """Fine-tune `base` on all lessons; writes the folder `model`. Raises ModelError, DataError, TrainingDiverged."""
+    """Fine-tune `base` on all lessons; writes the folder `model`. Raises ModelError, TooManyRejects, TrainingDiverged."""
     # here and not above: a run that ends before training needs no torch
     if settings.processes > 1:
         from orcamath.student.launch import launch

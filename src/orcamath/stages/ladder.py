@@ -28,7 +28,7 @@ from orcamath.verify import Check, verify
 __all__ = ["teach_by_ladder"]
 
 
-@stage("teach", version=5, settings=TeachSettings, facts=TeachFacts)
+@stage("teach", version=6, settings=TeachSettings, facts=TeachFacts)
 def teach_by_ladder(
     out: Output, settings: TeachSettings, problems: Artifact, teachers: Sequence[Remembered]
 ) -> TeachFacts:
@@ -99,10 +99,9 @@ class _Rung:
         )
         for problem in problems():
             items = posed(problem)
-            folded = fold_replies(solver, partial(iter, items), self.teacher, self.out, tries=settings.tries)
-            solutions = [solution for _, solution in folded]
             if all(came_through(solver, item, self.teacher, tries=settings.tries) for item in items):
-                yield from self._kept(problem, solutions)
+                folded = fold_replies(solver, partial(iter, items), self.teacher, self.out, tries=settings.tries)
+                yield from self._kept(problem, [solution for _, solution in folded])
         self.n.update(self.out.agents.get(solver.name, {}))
 
     def facts(self, n_problems: int) -> RungFacts:
@@ -120,7 +119,7 @@ class _Rung:
     def _kept(self, problem: Problem, solutions: Sequence[Solution]) -> Iterator[Lesson]:
         """Yield a problem's lessons, or send it up."""
         earlier = (self.below or {}).get(problem.id, ())
-        checks = _checked(problem, earlier, solutions, self.settings)
+        checks = _checked(problem, earlier, solutions, self.settings, self.number)
         confirmed = [check.verified != "unverified" for check in checks]
         if not self.last and not any(confirmed):
             self.above[problem.id] = (*earlier, *(s.final_answer for s in solutions))
@@ -138,14 +137,17 @@ class _Rung:
 
 
 def _checked(
-    problem: Problem, earlier: Sequence[str], solutions: Sequence[Solution], settings: TeachSettings
+    problem: Problem, earlier: Sequence[str], solutions: Sequence[Solution], settings: TeachSettings, rungs: int
 ) -> list[Check]:
-    """Check a rung's solutions: against a known answer by themselves, among each other with those of the rungs below."""
+    """Check a rung's solutions: against a known answer by themselves, among each other with those of the rungs below.
+
+    `rungs`: how many were asked, this one included.
+    """
     own, problem = [s.final_answer for s in solutions], answered(problem, solutions)
-    checks = verify(problem, own, settings.verify)
+    checks = verify(problem, own, settings.verify, settings.solutions)
     if not earlier or any(check.against in ("gold", "hidden_number") for check in checks):
         return checks
-    return verify(problem, [*earlier, *own], settings.verify)[len(earlier) :]
+    return verify(problem, [*earlier, *own], settings.verify, rungs * settings.solutions)[len(earlier) :]
 
 
 def _merged(problems: Iterator[Problem], paths: Sequence[Path]) -> Iterator[Lesson]:

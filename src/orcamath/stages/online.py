@@ -9,7 +9,7 @@ Deviation: the paper's rounds are offline; this is what came after it (`losses.g
 
 from typing import TYPE_CHECKING
 
-from orcamath.errors import DataError, RecipeError
+from orcamath.errors import RecipeError, TooManyRejects
 from orcamath.ports import Judge
 from orcamath.stages.practice import PracticeSettings, exercises_of
 from orcamath.store.artifacts import Artifact, Output
@@ -31,17 +31,17 @@ class RoundsSettings(OnlineSettings):
     """Which problems, held against whose answer; the iteration's own section of that name. Samples are told above."""
 
 
-@stage("online", version=3, settings=RoundsSettings, facts=OnlineFacts)
+@stage("online", version=4, settings=RoundsSettings, facts=OnlineFacts)
 def online(
     out: Output, settings: RoundsSettings, gated: Artifact, student: ModelFolder, judge: Judge, loss: "LossFunction"
 ) -> OnlineFacts:
     """Train `student` on its own answers; writes `rollouts` and the folder `model`.
 
-    Raises DataError where nothing can be practised, RecipeError where the loss reads no samples, TrainingDiverged, ModelError.
+    Raises TooManyRejects without anything to practise, RecipeError where the loss reads no samples, TrainingDiverged, ModelError.
     """
     exercises = exercises_of(out, settings.practice, gated)
     if not exercises:
-        raise DataError("no problem is left to practise on: see `practice.problems` and `practice.label`")
+        raise TooManyRejects("no problem is left to practise on: see `practice.problems` and `practice.label`")
     # here and not above: a run that ends before training needs no torch
     from orcamath.student.losses import needs_of
     from orcamath.student.online import train_online

@@ -10,7 +10,7 @@ The order is the recipe's order of sources, and file order within each.
 from collections.abc import Iterator, Mapping, Sequence
 
 from orcamath.errors import DataError
-from orcamath.records import Problem, Split
+from orcamath.records import HELD_OUT, Problem, Split
 from orcamath.sources import mixture
 from orcamath.sources.choosing import SeedsSettings
 from orcamath.sources.passes import Passes, ReadingFacts, counted, nothing_to_take
@@ -41,10 +41,10 @@ def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader]) 
 
 
 def refuse_test_split(source: SourceSettings, settings: SeedsSettings) -> None:
-    """Raise DataError where a source of seeds asks for its test split and is not named in `allow_test`."""
-    if source.split == "test" and not _allowed(source, settings):
+    """Raise DataError where a source of seeds asks for a split that is held out and is not named in `allow_test`."""
+    if source.split in HELD_OUT and not _allowed(source, settings):
         raise DataError(
-            f"seeds: `{source.name}` asks for its test split. Growing data from test problems spoils that benchmark; "
+            f"seeds: `{source.name}` asks for its {source.split} split. Data that is grown from it spoils that benchmark; "
             f"if that is meant, add `allow_test: [{source.title}]`"
         )
 
@@ -54,7 +54,11 @@ def _allowed(source: SourceSettings, settings: SeedsSettings) -> bool:
 
 
 def _seed_splits(source: SourceSettings, settings: SeedsSettings) -> tuple[Split, ...]:
-    return ("train", "dev", "test") if _allowed(source, settings) else tuple(s for s in settings.splits if s != "test")
+    return (
+        ("train", "dev", "test")
+        if _allowed(source, settings)
+        else tuple(s for s in settings.splits if s not in HELD_OUT)
+    )
 
 
 def _in_turn(streams: Sequence[Iterator[Problem]], limit: int) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ from pydantic import Field
 from orcamath.answers import final_answer, same
 from orcamath.errors import DataError, nearest
 from orcamath.records import (
+    HELD_OUT,
     Attempt,
     Exercise,
     Lesson,
@@ -109,8 +110,8 @@ def problems_from(out: Output, settings: StartSettings) -> Facts:
 
     def make(row: Row) -> Problem | Rejected:
         found = problem_of(row, source, full)
-        if isinstance(found, Problem) and found.split == "test":
-            return row.bad("test_split", "is of a test split; data is not grown from test problems")
+        if isinstance(found, Problem) and found.split in HELD_OUT:
+            return row.bad("test_split", f"is of the split `{found.split}`; data is not grown from held-out problems")
         return found if isinstance(found, Rejected | Problem) else found.problem
 
     out.write("problems", _unique(out, _made(out, settings, make)))
@@ -131,8 +132,8 @@ def lessons_from(out: Output, settings: StartSettings) -> Facts:
         if isinstance(found, Rejected):
             return found
         problem = found if isinstance(found, Problem) else found.problem
-        if problem.split == "test":
-            return row.bad("test_split", "is of a test split; test problems are not taught")
+        if problem.split in HELD_OUT:
+            return row.bad("test_split", f"is of the split `{problem.split}`; held-out problems are not taught")
         answer = row.cell(names["answer"])
         if not isinstance(answer, str) or not answer.strip():
             return row.bad("no_answer", f"has no text in `{names['answer']}`")
@@ -222,8 +223,8 @@ def _judged(row: Row, names: Mapping[str, Theirs], settings: StartSettings) -> _
     if isinstance(problem, Rejected):
         return problem
     assert isinstance(problem, Problem)
-    if problem.split == "test":
-        return row.bad("test_split", "is of a test split; test problems are not practised on")
+    if problem.split in HELD_OUT:
+        return row.bad("test_split", f"is of the split `{problem.split}`; held-out problems are not practised on")
     if not isinstance(value["response"], str) or not value["response"].strip():
         return row.bad("no_response", f"has no text in `{names['response']}`")
     outcome = outcome_of(value["label"])
@@ -285,16 +286,22 @@ def _made(out: Output, settings: StartSettings, make: Callable[[Row], T | Reject
         raise DataError(f"start_from: the file `{file}` does not exist; mend `path`")
     out.progress.begin("reading", None)
     n = 0
-    for row in islice(rows(file), settings.limit):
-        made = row if isinstance(row, Rejected) else make(row)
+    found = (r if isinstance(r, Rejected) else make(r) for r in islice(rows(file), settings.limit))
+    for made in found:
         out.progress.advance()
         if not isinstance(made, Rejected):
             n += 1
             out.owe()
             yield made
         elif settings.on_bad_line == "stop" and made.reason != "test_split":
+            like = sum(isinstance(m, Rejected) and m.reason == made.reason for m in found)
+            more = (
+                f"; {like:,} more {'rows are' if like > 1 else 'row is'} like it. Mend these"
+                if like
+                else ". Mend that line"
+            )
             raise DataError(
-                f"start_from: `{place_of(settings.path, made.item)}` {made.detail}: {made.text[:200]!r}. Mend that line, or set "
+                f"start_from: `{place_of(settings.path, made.item)}` {made.detail}: {made.text[:200]!r}{more}, or set "
                 f"`on_bad_line: skip` to leave such lines out, counted"
             )
         else:

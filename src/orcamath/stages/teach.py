@@ -27,7 +27,7 @@ from orcamath.store.facts import Fact, Facts
 from orcamath.store.ledger import Remembered
 from orcamath.store.stage import stage
 from orcamath.verify import Check, VerifySettings, verify
-from orcamath.worked import solution_of
+from orcamath.worked import NoLesson, solution_of, worked_out
 
 __all__ = [
     "GOES_UP",
@@ -40,6 +40,7 @@ __all__ = [
     "teach",
     "teach_from_seeds",
     "warnings_of",
+    "without_lesson",
 ]
 
 MAX_LISTED = 1000
@@ -102,9 +103,11 @@ class TeachFacts(Facts):
     """Problems with a solution that disagrees with a known answer: the first `MAX_LISTED`."""
     rungs: tuple[RungFacts, ...] = ()
     """Of a ladder of teachers, the cheapest first."""
+    without: dict[str, int] = Field({})
+    """Where the seeds' own solutions are the lessons: why a problem makes none → how many."""
 
 
-@stage("teach", version=5, settings=TeachSettings, facts=TeachFacts)
+@stage("teach", version=6, settings=TeachSettings, facts=TeachFacts)
 def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Remembered) -> TeachFacts:
     """Write the lessons, and the problems that were left for practice."""
     chosen = choice(lambda: problems.read(Problem), settings.max_problems, settings.seed)
@@ -123,7 +126,8 @@ def teach(out: Output, settings: TeachSettings, problems: Artifact, teacher: Rem
         for _, group in groupby(solved, key=lambda pair: pair[0].problem.id):
             pairs = list(group)
             problem, solutions = pairs[0][0].problem, [s for _, s in pairs]
-            checks = verify(answered(problem, solutions), [s.final_answer for s in solutions], settings.verify)
+            said = [s.final_answer for s in solutions]
+            checks = verify(answered(problem, solutions), said, settings.verify, settings.solutions)
             for lesson in lessons_of(out, settings, problem, solutions, checks, teacher, held):
                 out.keep(owed=True)
                 verified[lesson.verified] += 1
@@ -152,14 +156,17 @@ def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact) -
 
     chosen = choice(solved, settings.max_problems, settings.seed)
     taught: set[str] = set()
+    without = Counter[NoLesson]()
 
     def lessons() -> Iterator[Lesson]:
         out.progress.begin("teach", settings.max_problems)
-        for problem in solved():
+        for problem in problems.read(Problem):
+            text = worked_out(problem)
+            if isinstance(text, NoLesson):
+                without[text] += 1
+                continue
             if not chosen(problem):
                 continue
-            text = solution_of(problem)
-            assert text is not None
             out.keep()
             taught.add(problem.id)
             out.progress.advance()
@@ -168,7 +175,17 @@ def teach_from_seeds(out: Output, settings: TeachSettings, problems: Artifact) -
 
     n = out.write("lessons", lessons())
     out.write("problems", (p for p in problems.read(Problem) if p.id not in taught))
-    return TeachFacts(by="seeds", verified={"gold": n}, checks={}, disagreeing=())
+    if not without:
+        return TeachFacts(by="seeds", verified={"gold": n}, checks={}, disagreeing=())
+    counts = {str(reason): many for reason, many in without.most_common()}
+    told = (without_lesson(counts, problems.count("problems")),)
+    return TeachFacts(by="seeds", verified={"gold": n}, checks={}, disagreeing=(), without=counts, warnings=told)
+
+
+def without_lesson(counts: Mapping[str, int], total: int) -> str:
+    """Say for how many problems, of `total`, no worked solution of their own makes a lesson, by reason."""
+    why = ", ".join(f"{reason}: {n:,}" for reason, n in counts.items())
+    return f"problems without a lesson of their own: {sum(counts.values()):,} of {total:,} ({why})"
 
 
 @dataclass

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol, runtime_checkable
@@ -165,9 +165,8 @@ class Output:
             self.balance.results += n
 
     def _close(self, stage: str) -> None:
-        """Check the books and write what was rejected. Where calls failed on the wire, remove the folder and raise WireDown."""
+        """Check the books and write what was rejected. Raises WireDown where calls failed on the wire."""
         if failures := self.calls.failures:
-            shutil.rmtree(self.folder)
             raise WireDown(
                 f"stage `{stage}`: {len(failures)} calls did not come through, the last one with: "
                 f"{failures[-1]}. Everything that did is remembered; run again to ask only the rest"
@@ -236,7 +235,7 @@ class Store:
         name = self.digest_of(stage, version, settings, inputs)
         if found := self._find_whole(stage, name):
             return found
-        with self._alone(stage, name):
+        with self._alone(stage, name), self._swept(stage, name):
             if found := self._find_whole(stage, name):
                 return found
             began = time.monotonic()
@@ -268,8 +267,8 @@ class Store:
         return sealed
 
     def _begin(self, stage: str, name: str) -> tuple[Path, Path]:
-        folder = self.artifacts / f".{stage}-{name}.making"
-        shutil.rmtree(folder, ignore_errors=True)  # a crash left it
+        folder = self._half(stage, name)
+        shutil.rmtree(folder, ignore_errors=True)  # a process that was killed left it
         folder.mkdir()
         scratch = self.scratch / f"{stage}-{name}"
         scratch.mkdir(exist_ok=True)
@@ -299,6 +298,21 @@ class Store:
         """Hold the right to make one stage; another process that wants it waits here."""
         with wait_for(self.scratch / f"{stage}-{name}.lock", f"make `{stage}`"):
             yield
+
+    def _half(self, stage: str, name: str) -> Path:
+        """Return where a stage is made before it is sealed."""
+        return self.artifacts / f".{stage}-{name}.making"
+
+    @contextmanager
+    def _swept(self, stage: str, name: str) -> Iterator[None]:
+        """Leave nothing half made behind where something ends the block: only a process that is killed does. Checkpoints stay."""
+        try:
+            yield
+        except BaseException:
+            shutil.rmtree(self._half(stage, name), ignore_errors=True)
+            with suppress(OSError):  # it is not empty
+                (self.scratch / f"{stage}-{name}").rmdir()
+            raise
 
 
 def _shown(settings: Settings | None) -> dict[str, object]:

@@ -34,9 +34,12 @@ class Damage(NamedTuple):
 
 
 def check_store(store: Store, counts: Counter[str], only: Collection[str] | None = None) -> Iterator[Damage]:
-    """Yield what is damaged in a store; `counts` is filled with what was looked at. `only`: these artifacts and no others."""
+    """Yield what is damaged in a store; `counts` is filled with what was looked at. `only`: these artifacts and no others.
+
+    What a killed process left half made, or damage set aside, is no stage: `gc` drops it.
+    """
     yield from _closed(store.root)
-    for path in sorted(store.artifacts.glob("*-*/")):
+    for path in sorted(store.artifacts.glob("[!.]*-*/")):
         if only is None or path.name in only:
             yield from check_artifact(path, counts)
             yield from _state(

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 
-from orcamath.errors import CapReached, OrcamathError
+from orcamath.errors import CapReached, OrcamathError, TooManyRejects
 from orcamath.ports import Progress
 from orcamath.store.literals import masked
 from orcamath.store.run_folder import RunFolder
@@ -36,8 +36,8 @@ class Commands(NamedTuple):
     """After the stage that it was told to stop at."""
     reviewed: str
     """After its lessons were read."""
-    past_cap: Callable[[str], str]
-    """After the cap of that key stopped it, with a higher one to be filled in: else it stops at the same call again."""
+    changed: Callable[[str], str]
+    """With another value of that key, to be filled in, where without it the run ends at the same place again: a higher cap."""
 
     @classmethod
     def always(cls, command: str) -> "Commands":
@@ -164,8 +164,8 @@ class Keeper:
         try:
             yield
         except OrcamathError as e:
-            if isinstance(e, CapReached):
-                self.goes_on_by(self.commands.past_cap(e.cap))
+            if key := e.cap if isinstance(e, CapReached) else e.key if isinstance(e, TooManyRejects) else "":
+                self.goes_on_by(self.commands.changed(key))
             self._ended({0: "until", 4: "stopped"}.get(e.exit_code, "failed"), str(e))
             raise
         except BaseException as e:

@@ -9,17 +9,45 @@ with an `Output` in front it simply runs, which is how tests and other stages us
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from typing import Concatenate, Generic, NamedTuple, ParamSpec, TypeVar
 
 from orcamath.records import Settings
 from orcamath.store.artifacts import Output
 from orcamath.store.facts import Facts
 
-__all__ = ["Stage", "stage"]
+__all__ = ["Stage", "StageLabel", "stage"]
 
 S = TypeVar("S", bound=Settings)
 P = ParamSpec("P")
 F = TypeVar("F", bound=Facts)
+
+
+class StageLabel(NamedTuple):
+    """A stage's label read back: of `practice 3.1`, the name and which of several."""
+
+    name: str
+    which: str
+
+    @classmethod
+    def read(cls, label: str) -> "StageLabel":
+        """Read what `Stage.label` wrote.
+
+        >>> StageLabel.read("practice 3.1").round
+        3
+        """
+        name, _, which = label.partition(" ")
+        return cls(name, which)
+
+    @property
+    def round(self) -> int | None:
+        """The round of practice that it is of, by its spell too; None before all rounds, and for what goes by a name."""
+        number, _, _ = self.which.partition(".")
+        return int(number) if number.isdecimal() else None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is a round's, and no spell of one."""
+        return self.which.isdecimal()
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from orcamath.student.model import Loaded, contents, load_model
 from orcamath.student.prepare import prepared, quietly
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import OnlineSettings
-from orcamath.student.tried import Tried, step_on, tried_of
+from orcamath.student.tried import Tried, step_on, told_before, tried_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -129,6 +129,9 @@ def _round(run: _Run, number: int, exercises: Sequence[Exercise]) -> RoundFacts:
     write_table(_table(run.out, number), "rollouts", rollouts)
     tried = tried_of(exercises, rollouts, run.encoder)
     live = [t for t in tried if t.informative]
+    if run.settings.steps > 1:
+        with quietly(run.model, run.settings):
+            live = told_before(run.model, live, run.settings)
     steps = [live[i :: run.settings.steps] for i in range(run.settings.steps) if live[i :: run.settings.steps]]
     n_answers = sum(len(t.rewards) for t in tried)
     taken = [_step(run, number, i, part, n_answers / max(len(steps), 1)) for i, part in enumerate(steps)]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
-from orcamath.errors import DataError, ModelError
+from orcamath.errors import ModelError, TooManyRejects
 from orcamath.records import Preference, Rejected
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.student.adapters import quantize_of, training_dtype
@@ -140,7 +140,10 @@ def _groups(
     out.keep(len(groups))
     counts = Counter(reason for _, reason in [*skipped, *dropped])
     if not groups:
-        raise DataError(f"no preference is left to learn from; dropped: {dict(counts)}")
+        why = ", ".join(f"{n:,} as `{reason}`" for reason, n in counts.most_common()) or "`preferences` made none"
+        raise TooManyRejects(
+            f"no preference is left to learn from ({why}); `orcamath report RUN` shows what practice came to"
+        )
     return groups, counts
 
 

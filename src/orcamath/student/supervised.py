@@ -2,7 +2,7 @@
 
 import math
 
-from orcamath.errors import DataError
+from orcamath.errors import TooManyRejects
 from orcamath.records import Lesson
 from orcamath.store.artifacts import Artifact, Output
 from orcamath.student.adapters import quantize_of, training_dtype
@@ -37,7 +37,7 @@ def train_on_lessons(
             if n_long
             else "the stages before left none; `orcamath report RUN` shows what they rejected, and why"
         )
-        raise DataError(f"there is no lesson to learn from: {why}")
+        raise TooManyRejects(f"there is no lesson to learn from: {why}")
     steps = _steps(groups, settings)
     ready = [Referenced(g, (0.0,)) for g in groups]
     objective = Objective(nll, LossSettings())

@@ -22,7 +22,7 @@ from orcamath.student.steps import cut
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["Tried", "step_on", "tried_of"]
+__all__ = ["Tried", "step_on", "told_before", "tried_of"]
 
 REWARD = {"agrees": 1.0, "disagrees": 0.0}
 
@@ -33,7 +33,8 @@ class Tried(NamedTuple):
     problem_id: str
     posed: Posed
     sampled: tuple[tuple[float, ...], ...] | None
-    """log π of every token when it was sampled; None where the sampler does not tell, and the first step says it."""
+    """log π of every token when it was sampled; None where the sampler does not tell: the policy as it is says it then, which is
+    the one that sampled in a round's first step only (`told_before`)."""
     rewards: tuple[float, ...]
 
     @property
@@ -61,6 +62,20 @@ def tried_of(exercises: Sequence[Exercise], rollouts: Sequence[Rollout], encoder
         rewards = tuple(REWARD[r.outcome] for r in own)
         found.append(Tried(exercise.problem_id, posed, known if len(known) == len(own) else None, rewards))
     return found
+
+
+@torch.no_grad()
+def told_before(model: "PreTrainedModel", tried: Sequence[Tried], settings: OnlineSettings) -> list[Tried]:
+    """Return the problems with log π of every token as it is before any step, where the sampler did not tell it."""
+    silent = [t for t in tried if t.sampled is None]
+    rows = [Posed(t.posed.prompt, (answer,)) for t in silent for answer in t.posed.answers]
+    found: list[tuple[float, ...]] = [()] * len(rows)
+    for part in cut(rows, at_once(model, settings)):
+        logp, owner = score_tokens(model, _together([rows[i] for i in part]), share=settings.share_prompt)
+        for i, own in zip(part, logp.split(owner.bincount().tolist()), strict=True):
+            found[i] = tuple(own.tolist())
+    said = iter(found)
+    return [t._replace(sampled=tuple(next(said) for _ in t.posed.answers)) if t.sampled is None else t for t in tried]
 
 
 class _Row(NamedTuple):

@@ -112,17 +112,15 @@ class Watch:
     def __init__(self, metric: Callable[..., None], n_steps: int) -> None:
         self.metric = metric
         self.from_step = max(FEW, n_steps // 4)
-        self.seen = 0
         self.mass: list[float] = []
         self.said: list[str] = []
 
-    def __call__(self, **numbers: float) -> None:
-        """Take one step's numbers."""
-        self.metric(**numbers)
-        self.seen += 1
+    def __call__(self, *, step: int, **numbers: float) -> None:
+        """Take the numbers of a step, the first being 0; a training that was broken off goes on with a later one."""
+        self.metric(step=step, **numbers)
         if "right_mass" in numbers:
             self.mass = [*self.mass[1 - FEW :], numbers["right_mass"]]
-        if self.seen < self.from_step or self.said:
+        if step + 1 < self.from_step or self.said:
             return
         if len(self.mass) == FEW and sum(self.mass) / FEW < HALF:
             self.said.append("chosen_logp_fell")

@@ -8,6 +8,7 @@ __all__ = [
     "ENGLISH",
     "FUNCTION_WORDS",
     "MONTHS",
+    "WORDS_TO_MASK",
     "all_signs",
     "content_words",
     "normal",
@@ -30,6 +31,8 @@ did do does be by from than more as will were when then this but or not one all 
 """.split()
 )
 """The commonest words of English problems, by which a text is told to be one."""
+WORDS_TO_MASK = 5
+"""So many words beside its numbers has a text that is still itself with other numbers; `387 x 387 = ?` is not."""
 _DAYS = tuple("monday tuesday wednesday thursday friday saturday sunday".split())
 MONTHS = tuple("january february march april may june july august september october november december".split())
 CALENDAR = frozenset([*_DAYS, *MONTHS])

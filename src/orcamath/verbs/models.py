@@ -55,6 +55,9 @@ def evaluate(
     answers: Annotated[
         Literal["any", "number"], typer.Option(help="number: only problems whose answer is a single number.")
     ] = "any",
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out lines of your file that cannot be read; says how many.")
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Write every answer here: .parquet, else JSON lines.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite what an earlier `--out` wrote.")] = False,
     api_key_env: KeyOpt = None,
@@ -97,6 +100,7 @@ def evaluate(
         transport=transport,
         api_key_env=api_key_env,
         columns=mapped_columns(column or [], "question=my_column"),
+        skip_bad=skip_bad,
         out=out,
         replace=replace,
     )

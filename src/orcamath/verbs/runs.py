@@ -68,6 +68,7 @@ def run(
 ) -> None:
     """Run a recipe from the top. What is sealed is reused, so running again is resuming."""
     from orcamath.cluster.settings import EngineSettings
+    from orcamath.commands.asked import RunAsked
     from orcamath.commands.runs import run_in_folder
     from orcamath.errors import UsageError
 
@@ -75,23 +76,21 @@ def run(
     if engine == "local" and any(given is not None for given in of_cluster):
         raise UsageError("`--address`, `--workers` and `--wait-workers` are of a cluster: add `--engine ray`")
 
+    asked = RunAsked(
+        runs,
+        store,
+        name,
+        until,
+        limit,
+        wait=wait,
+        pay_again=pay_again,
+        new_book=new_book,
+        same_model=same_model,
+        reviewed=reviewed,
+        cluster=EngineSettings(address, workers, wait_workers or 120.0) if engine == "ray" else None,
+    )
     with interruptible():
-        run_in_folder(
-            recipe,
-            runs=runs,
-            store=store,
-            name=name,
-            until=until,
-            limit=limit,
-            overrides=overrides or [],
-            wait=wait,
-            pay_again=pay_again,
-            detach=detach,
-            new_book=new_book,
-            same_model=same_model,
-            reviewed=reviewed,
-            cluster=EngineSettings(address, workers, wait_workers or 120.0) if engine == "ray" else None,
-        )
+        run_in_folder(recipe, asked, overrides or [], detach=detach)
 
 
 @app.command()

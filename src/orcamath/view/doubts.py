@@ -12,6 +12,7 @@ from orcamath.report.arms import Made, key_of
 from orcamath.stages.facts import facts_of
 from orcamath.stages.gate import GateFacts
 from orcamath.stages.preferences import PreferFacts
+from orcamath.store.stage import StageLabel
 from orcamath.student.spelling import Spelled
 from orcamath.view.find import Query, page, pages
 from orcamath.view.kinds import STRINGS_DIFFER, IndexRow, number
@@ -65,7 +66,7 @@ def _doubted(sources: Sources) -> Iterator[IndexRow]:
 
 def _contradicting(db: sqlite3.Connection, problem: str, made: Made) -> IndexRow | None:
     """Return a sample of a problem that is against its teacher: of the round and the arm of a stage, where it has one."""
-    number = made.label.rpartition(" ")[2]
+    number = StageLabel.read(made.label).which
     practice = key_of(made.arm, f"practice {number}")
 
     def nearness(row: IndexRow) -> tuple[bool, bool]:
@@ -152,7 +153,7 @@ def _duplicates(sources: Sources) -> Iterator[IndexRow]:
 
 def _contaminated(sources: Sources) -> Iterator[dict[str, object]]:
     """Training questions most alike to benchmark questions, and what the gates dropped: a later round's sees all lessons anew."""
-    gates = (made.artifact for made in sources.made if made.label.split(" ")[0] == "gate")
+    gates = (made.artifact for made in sources.made if StageLabel.read(made.label).name == "gate")
     seen = set[tuple[str, str, str]]()
     for pair in (pair for gate in gates for pair in gate.said(GateFacts).pairs):
         test = pair.text("test")

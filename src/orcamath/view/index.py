@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from orcamath.errors import DataError
 from orcamath.report.arms import Made, key_of
 from orcamath.store.sqlite_errors import FAILED
+from orcamath.store.stage import StageLabel
 from orcamath.view.calls import RememberedCalls, key_at, models_of, new_calls
 from orcamath.view.index_schema import INDEX_VERSION, JOINED, READ, SCHEMA, current, number_of_word
 from orcamath.view.joining import join_verdicts
@@ -182,8 +183,8 @@ class Index:
 
     def _add_table(self, db: sqlite3.Connection, part: _Part, made: Made, kind: RecordKind) -> None:
         stage = {"stage": key_of(made.arm, made.label)}
-        if (number_of_round := _round_of(made.label)) is not None:
-            stage["round"] = number_of_round
+        if (of_round := StageLabel.read(made.label).round) is not None:
+            stage["round"] = str(of_round)
         row = 0
         for batch in pq.ParquetFile(_place(made, kind)).iter_batches(BATCH, columns=list(kind.columns)):
             if self._ending.is_set():
@@ -301,13 +302,6 @@ def _known(db: sqlite3.Connection, kind: str, name: str) -> int | None:
     query = "SELECT s.id FROM shown s CROSS JOIN records r ON r.id = s.id WHERE s.name=? AND r.kind=?"
     found = db.execute(query, (visible(name), number(kind))).fetchone()
     return None if found is None else int(found[0])
-
-
-def _round_of(label: str) -> str | None:
-    """Return the iteration that a label such as `practice 3` belongs to."""
-    _, _, rest = label.partition(" ")
-    number, _, _ = rest.partition(".")  # `practice 3.1` is a spell of round 3
-    return number if number.isdigit() else None
 
 
 def _searchable(text: str) -> str:
