@@ -42,15 +42,7 @@ from orcamath.store.stage import stage
 from orcamath.text.columns import Theirs
 from orcamath.text.truth import truth
 
-__all__ = [
-    "NEEDED",
-    "StartSettings",
-    "VerdictsFacts",
-    "lessons_from",
-    "outcome_of",
-    "problems_from",
-    "verdicts_from",
-]
+__all__ = ["NEEDED", "StartSettings", "VerdictsFacts", "lessons_from", "outcome_of", "problems_from", "verdicts_from"]
 
 T = TypeVar("T")
 P = TypeVar("P", Problem, Lesson)
