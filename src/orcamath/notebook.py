@@ -31,6 +31,7 @@ from orcamath.judges.file import Summary
 from orcamath.recipe_file import load
 from orcamath.stages.evaluate import EvaluateSettings
 from orcamath.store.run_state import Commands
+from orcamath.text.columns import Theirs
 from orcamath.workshop import UntilReached
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def judge(
     rows: Rows,
     *,
     judge: str = "cascade",
-    columns: Mapping[str, str] | None = None,
+    columns: Mapping[str, Theirs] | None = None,
     model: str | None = None,
     base_url: str | None = None,
     api_key_env: str | None = None,
@@ -207,7 +208,7 @@ def evaluate(
     on: str | Sequence[str],
     *,
     data: str | Path | None = None,
-    columns: Mapping[str, str] | None = None,
+    columns: Mapping[str, Theirs] | None = None,
     compare: str | None = None,
     limit: int | None = None,
     samples: int = 1,

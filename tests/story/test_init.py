@@ -122,3 +122,85 @@ def test_a_recipe_has_a_cap_where_calls_may_cost_money(
     Path("train.jsonl").write_text('{"question": "How many legs have two dogs?", "answer": "8"}\n')
     assert call("init", "--seeds", "train.jsonl", "--teacher", "m", *where).code == 0
     assert load("recipe.yaml").budget.cap_usd == cap
+
+
+def begun(*args: str, **files: str) -> str:
+    """Write files, begin with the CSV ones as seeds, and return what is said."""
+    for name, text in files.items():
+        Path(f"{name}.csv").write_text(text, encoding="utf-8")
+    seeds = [arg for name in files for arg in ("--seeds", f"{name}.csv")]
+    done = call("init", *seeds, "--teacher", "m", *args)
+    assert done.code == 0, done.err
+    return str(done.err)
+
+
+def test_choices_in_columns_are_shown_and_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = begun(
+        quiz="Question,A,B,C,D,Answer,Explanation\nWhich of these is a metal?,O,Na,N,,1,\nAnd which of these?,Li,O,N,F,0,\n"
+    )
+    assert "columns: Question → question, A → options, B → options, C → options, D → options, Answer → answer" in said
+    assert "Explanation (mostly empty, not taken)" in said
+    assert "numbers that answer count the choices from 0;" in said
+    (source,) = load("recipe.yaml").seeds.sources
+    assert source.columns["options"] == ("A", "B", "C", "D")
+    assert source.options["answers_from"] == 0
+    assert "options: [A, B, C, D]" in Path("recipe.yaml").read_text()
+
+
+def test_columns_are_named_on_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = "told,n,wrong,x,y\nWhich of these is the smaller one?,B,A,7,4\n"
+    other = "question,answer\nHow many legs have two dogs?,8\n"
+    named = [arg for c in ("question=told", "answer=n", "options=x,y") for arg in ("--column", c)]
+    begun(*named, own=own, other=other)
+    first, second = load("recipe.yaml").seeds.sources
+    assert first.columns == {"question": "told", "answer": "n", "options": ("x", "y")}
+    assert second.columns == {}
+    gone = call("init", "--seeds", "own.csv", "--teacher", "m", "--out", "b.yaml", "--column", "question=tol")
+    assert (gone.code, "no set has the column `tol`; did you mean `told`?" in gone.err) == (2, True)
+    no_sign = call("init", "--seeds", "own.csv", "--teacher", "m", "--out", "b.yaml", "--column", "told")
+    assert (no_sign.code, "has no `=`" in no_sign.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("args", "variable"),
+    [
+        ([], "OPENAI_API_KEY"),
+        (["--base-url", "https://api.anthropic.com/v1"], "ANTHROPIC_API_KEY"),
+        (["--base-url", "https://generativelanguage.googleapis.com/v1beta/openai"], "GEMINI_API_KEY"),
+        (["--base-url", "http://localhost:8000/v1"], "OPENAI_API_KEY"),
+        (["--base-url", "https://evilopenai.com/v1"], None),
+        (["--base-url", "https://models.example/v1"], None),
+        (["--base-url", "https://models.example/v1", "--api-key-env", "MINE"], "MINE"),
+        (["--api-key-env", "MINE"], "MINE"),
+    ],
+)
+def test_the_variable_of_a_key_is_the_hosts_own(
+    args: list[str], variable: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = begun(*args, own="question,answer\nHow many legs have two dogs?,8\n")
+    text = Path("recipe.yaml").read_text()
+    assert (f"  api_key_env: {variable} " in text) == (variable is not None)
+    assert ("no key goes to" in said) == ("#api_key_env: " in text) == (variable is None)
+
+
+def test_a_key_is_for_a_model_behind_a_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.csv").write_text("question,answer\nHow many legs have two dogs?,8\n")
+    local = call("init", "--seeds", "own.csv", "--teacher", "m.gguf", "--api-key-env", "MINE")
+    assert (local.code, "--api-key-env is for a model behind a server" in local.err) == (2, True)
+    written = call("init", "--seeds", "own.csv", "--teacher", "m", "--api-key-env", "sk-proj-abcdef")
+    assert written.code == 2
+    assert "sk-proj" not in written.err
+    assert not Path("recipe.yaml").exists()
+
+
+def test_two_files_of_one_name_stay_two_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, asked in (("a", "How many legs have two dogs?,8"), ("b", "How many wings have nine bees?,36")):
+        Path(name).mkdir()
+        Path(name, "train.csv").write_text(f"question,answer\n{asked}\n")
+    assert call("init", "--seeds", "a/train.csv", "--seeds", "b/train.csv", "--teacher", "m").code == 0
+    assert [s.title for s in load("recipe.yaml").seeds.sources] == ["a-train", "b-train"]

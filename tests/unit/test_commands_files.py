@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orcamath.commands.files import told_search, told_verdicts
+from orcamath.commands.files import mapped_columns, told_search, told_verdicts
 from orcamath.errors import UsageError
 
 TEST = "Nadia plants 12 rows of tulips with 8 bulbs in each row; a storm ruins 20 bulbs. How many bulbs survive?"
@@ -96,3 +96,8 @@ def test_check_tells_counts_every_look_and_the_pairs_with_shared_words_marked(tm
     assert shown[pair].startswith("row 2 of train.jsonl, row 1 of test.jsonl: ")
     assert "a [storm ruins] 31 [bulbs.]" in shown[pair + 1]
     assert "a [storm ruins] 20 [bulbs.]" in shown[pair + 2]
+
+
+def test_several_columns_hold_the_choices() -> None:
+    told = mapped_columns(["options=A, B,C", "question=a,b"], "question=frage")
+    assert told == {"options": ("A", "B", "C"), "question": "a,b"}

@@ -1,6 +1,7 @@
 """A look at files of five shapes: encoding, delimiter, columns, kinds of answers, language, rows that are none."""
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from orcamath.errors import DataError
 from orcamath.records import Problem
 from orcamath.sources import file
 from orcamath.sources.choosing import BenchmarksSettings, SharesSettings
-from orcamath.sources.look import drawn, look, look_up
+from orcamath.sources.look import drawn, look, look_all, look_up
 from orcamath.sources.rows import Writing
 from orcamath.sources.source import SourceSettings
 from orcamath.sources.written import how_written
 from orcamath.stages.benchmarks import benchmarks
 from orcamath.store.artifacts import Store
+from orcamath.text.columns import Theirs
 from own_files import OWN, Own
 
 
@@ -188,6 +190,120 @@ def test_columns_in_other_languages_are_known_by_their_names(named: str, tmp_pat
     assert found == {"question": question, "answer": answer, "solution": solution}
 
 
+def csv_of(path: Path, head: str, *rows: str) -> str:
+    path.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    return str(path)
+
+
+ASKED = [
+    "Which of these metals is it?",
+    "Which of them is the lightest?",
+    "And which one is heavy?",
+    "Which one floats?",
+]
+CHOICES = ["Na,Mg,K,Rb", "Li,Na,K,", "Pb,Al,Mg,Li", "Li,Pb,Au,Fe"]
+
+
+@pytest.mark.parametrize(
+    ("head", "answers", "taken"),
+    [
+        ("Question,A,B,C,D,Answer", "BACD", {"options": ("A", "B", "C", "D")}),
+        ("Question,choice_a,choice_b,choice_c,choice_d,Key", "BACD", {"answer": "Key"}),
+        ("Question,option1,option2,option3,option4,Answer", ["Mg", "Li", "Mg", "Fe"], {}),
+        ("Question,A),B),C),D),correct", "bacd", {"answer": "correct"}),
+        ("Question,opa,opb,opc,opd,cop", "0132", {"answer": "cop", "answers_from": 0}),
+        ("Question,option 1,option 2,option 3,option 4,Answer", "1342", {"answers_from": 1}),
+    ],
+)
+def test_a_family_of_columns_holds_the_choices(
+    head: str, answers: Sequence[str], taken: dict[str, object], tmp_path: Path
+) -> None:
+    rows = [f"{q},{c},{a}" for q, c, a in zip(ASKED, CHOICES, answers, strict=True)]
+    rows = [row.replace("K,,3", "K,,1") for row in rows]
+    seen = look(csv_of(tmp_path / "own.csv", head, *rows))
+    names = head.split(",")
+    wanted = {"question": "Question", "answer": "Answer", "options": tuple(names[1:5]), **taken}
+    assert seen.settings.options == ({"answers_from": wanted.pop("answers_from")} if "answers_from" in wanted else {})
+    assert seen.settings.columns == wanted
+    assert (seen.kinds, seen.bad) == ({"choice": 4}, ())
+
+
+def test_numbers_of_a_problem_are_no_choices(tmp_path: Path) -> None:
+    rows = [
+        f"What is {a} x + {2 * a} y + {b} z - {b + 1}?,{a},{2 * a},{b},{b + 1},{9 * a + b}" for a, b in [(3, 4), (5, 1)]
+    ]
+    seen = look(csv_of(tmp_path / "own.csv", "question,a,b,c,d,answer", *rows, rows[0].replace("x", "u")))
+    assert seen.settings.columns == {}
+    assert seen.kinds == {"number": 3}
+
+
+@pytest.mark.parametrize(
+    ("rows", "counted"),
+    [
+        ([(["1", "2", "3", "4"], 4), (["2", "4", "8", "9"], 2)], "text"),
+        ([(["Na", "Mg", "K"], 0), (["Li", "Na", "K"], 2)], 0),
+        ([(["Na", "Mg", "K"], 3), (["Li", "Na", "K"], 1)], 1),
+        ([(["Na", "Mg", "K"], "B"), (["Li", "Na", "K"], "C")], None),
+    ],
+)
+def test_what_numbers_among_answers_are_is_found_out(
+    rows: list[tuple[list[str], object]], counted: object, tmp_path: Path
+) -> None:
+    told = [{"question": f"Which of the {i} is it?", "choices": c, "answer": a} for i, (c, a) in enumerate(rows)]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, told)))
+    seen = look(str(tmp_path / "own.jsonl"))
+    assert seen.settings.options.get("answers_from") == counted
+    assert seen.bad == ()
+
+
+def test_what_is_told_is_not_guessed(tmp_path: Path) -> None:
+    rows = [f"{q},{c},{i},An elephant never forgets," for i, (q, c) in enumerate(zip(ASKED, CHOICES, strict=True))]
+    path = csv_of(tmp_path / "own.csv", "Question,w,x,y,z,n,Answer,Explanation", *rows)
+    told: dict[str, Theirs] = {"options": ("w", "x", "y", "z"), "answer": "", "level": "n"}
+    seen = look(path, told)
+    assert seen.settings.columns == {"question": "Question", **told}
+    assert seen.kinds == {"none": 4}
+    assert [p.options[:2] for p in seen.rows] == [("Na", "Mg"), ("Li", "Na"), ("Pb", "Al")]
+
+
+def test_a_column_that_was_considered_and_left_says_why(tmp_path: Path) -> None:
+    rows = [
+        {
+            "question": q,
+            "answer": {"value": i},
+            "Explanation": "Since it is so light." if i == 1 else "",
+            "worked": "yes",
+        }
+        for i, q in enumerate(ASKED)
+    ]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    seen = look(str(tmp_path / "own.jsonl"))
+    assert seen.left == {
+        "answer": "holds no text, number or list of these",
+        "Explanation": "mostly empty",
+        "worked": "too short for solutions",
+    }
+    assert seen.settings.columns == {"answer": ""}  # a run would take it by its name
+    assert seen.bad == ()
+
+
+def test_a_column_called_solution_is_believed(tmp_path: Path) -> None:
+    rows = [f"{q},{i},{'3 + 4 = 7' if i else ''}" for i, q in enumerate(ASKED)]
+    seen = look(csv_of(tmp_path / "own.csv", "question,answer,solution", *rows))
+    assert (seen.settings.columns, seen.left) == ({}, {})
+    assert [p.solution for p in seen.rows] == [None, "3 + 4 = 7", "3 + 4 = 7"]
+
+
+def test_sets_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a/train.csv", "b/train.csv", "b/train.jsonl", "b/other.csv")]
+    for i, path in enumerate(paths):
+        path.parent.mkdir(exist_ok=True)
+        row = {"question": f"How many are {i} and 3?", "answer": str(i + 3)}
+        path.write_text(json.dumps(row) if path.suffix == ".jsonl" else "\n".join(map(",".join, [row, row.values()])))
+    seen = look_all([*map(str, paths), str(paths[0])], {})
+    assert [one.settings.title for one in seen] == ["a-train", "b-train", "b-train-2", "other"]
+
+
 def test_a_hub_set_is_looked_at_by_its_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets", reason="the extra `hub` is not installed")
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
@@ -213,7 +329,9 @@ def test_a_hub_set_is_looked_at_by_its_splits(tmp_path: Path, monkeypatch: pytes
         ("empty.csv", "holds no row"),
     ],
 )
-def test_what_is_no_set_of_problems_says_so(named: str, says: str, tmp_path: Path, monkeypatch) -> None:
+def test_what_is_no_set_of_problems_says_so(
+    named: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("numbers.csv").write_text("a,b\n1,2\n3,4\n")
     Path("blank.csv").write_text('question,answer\n" ",4\n" ",5\n')

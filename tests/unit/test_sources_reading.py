@@ -1,6 +1,7 @@
 """Seeds and benchmarks read out of sources: bad lines, test splits, limits, clusters across sources, own files."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -225,6 +226,20 @@ def test_limits_take_the_first_in_file_order_and_of_every_source_in_turn(bench: 
     assert made.facts["by_source"] == {"a": 2, "b": 9}
 
 
+def test_a_limit_of_benchmarks_is_of_each_whatever_source_it_is_of(bench: Bench, tmp_path: Path) -> None:
+    rows = [{"question": f"{s} {i} + 1?", "answer": str(i + 1), "source": s} for s in ("a", "b") for i in range(9)]
+    mixed = lines(tmp_path / "mixed.jsonl", *rows, {"question": "b 10 + 1?", "source": "b"})
+    more = lines(tmp_path / "more.jsonl", {"question": "b 11 + 1?", "answer": "12", "source": "b"})
+    sources = one(path=mixed, split="test", called="mixed") + one(path=more, split="test", called="more")
+    made = measured(bench, BenchmarksSettings(sources=sources, limit=3))
+    assert [p.question[:3] for p in problems(made)] == ["a 0", "a 1", "a 2", "b 0", "b 1", "b 2"]
+    assert made.facts["by_source"] == {"a": 3, "b": 3}
+    assert made.balance["rejected"] == {}
+    narrow = one(path=mixed, split="test", limit=4)
+    assert made.facts["read"] == {"a": {"test": 9}, "b": {"test": 11}}
+    assert [p.source for p in problems(measured(bench, BenchmarksSettings(sources=narrow, limit=3)))] == [*"aaab"]
+
+
 def test_two_sources_of_one_title_are_refused_unless_they_are_called_so_or_are_two_splits(tmp_path: Path) -> None:
     one_set = {"name": "gsm8k"}
     for second in (one_set, {"name": "file", "path": "x.jsonl", "called": "gsm8k"}, {"name": "my/gsm8k.py"}):
@@ -425,6 +440,39 @@ def test_lila_is_told_beside_the_papers_count(bench: Bench, tmp_path: Path) -> N
     assert all("via Lila" in p.licence for p in problems(made))
     narrow = SourceSettings(name="lila", path=str(tmp_path / "lila.jsonl"), options={"parts": ["gsm8k"]})
     assert seeds(bench, SeedsSettings(sources=(narrow,))).facts["by_source"] == {"gsm8k": 1}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        (
+            "multi/iid/train.json",
+            "multi/iid/test.json",
+            "multi/ood/train.json",
+        ),  # the authors' archive; one way of two is read
+        ("addsub_train.json", "GSM8k_structured_test.json"),
+        ("addsub/train.json", "GSM8k_structured/test.json"),
+        ("addsub/train/0000.jsonl", "GSM8k_structured/test/0000.jsonl"),  # the hub's own copy
+        ("addsub/lila-train.jsonl", "GSM8k_structured/lila-test.jsonl"),  # and as it was before
+    ],
+)
+def test_lila_is_read_in_the_folders_that_people_have(files: tuple[str, ...], tmp_path: Path) -> None:
+    for file, task in zip(files, ("addsub", "GSM8k_structured", "addsub"), strict=False):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        told = {"dataset": f"{task}.json"} if "multi" in file else {}
+        rows = [
+            {"Input": f"{i} and 1 of {task}?", "Output Program": ["print(1)"], "Output Answer": ["1"], **told}
+            for i in (4, 5)
+        ]
+        (tmp_path / file).write_text("\n".join(map(json.dumps, rows)))
+    found = [
+        p
+        for p in find("source", "lila").read(SourceSettings(name="lila", path=str(tmp_path)))
+        if isinstance(p, Problem)
+    ]
+    assert Counter((p.source, p.split) for p in found) == {("addsub", "train"): 2, ("gsm8k", "test"): 2}
+    narrow = SourceSettings(name="lila", path=str(tmp_path), options={"parts": ["gsm8k"]})
+    assert len(list(find("source", "lila").read(narrow))) == 2
 
 
 def test_a_test_file_given_as_seeds_says_what_is_meant(bench: Bench, tmp_path: Path) -> None:

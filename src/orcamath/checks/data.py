@@ -85,7 +85,7 @@ def _stand_in(start: StartSettings, notes: Notes) -> None:
             continue
         for ours, theirs in needed.items():
             if theirs not in row.values:
-                fix = f"{nearest(theirs, row.values)}; name yours with `columns: {{{ours}: …}}`"
+                fix = f"{nearest(str(theirs), row.values)}; name yours with `columns: {{{ours}: …}}`"
                 notes.trouble("start_from.columns", f"{row.place} has no column `{theirs}`; {fix}")
 
 

@@ -21,6 +21,7 @@ from orcamath.report.progress import Bars
 from orcamath.settings import ModelSettings
 from orcamath.store.artifacts import Store
 from orcamath.store.under_way import Calls, stage_under_way
+from orcamath.text.columns import Theirs, columns_in
 from orcamath.visible import one_line
 
 __all__ = ["judged", "mapped_columns", "searched", "told_search", "told_verdicts"]
@@ -77,12 +78,16 @@ def told_verdicts(
     if as_json:
         told = {**plain, "columns": summary.columns, **({"offending": rows} if offending else {})}
         return json.dumps(told, indent=1)
-    lines = ["columns: " + ", ".join(f"{ours} ← {one_line(theirs, 40)}" for ours, theirs in summary.columns.items())]
+    lines = ["columns: " + ", ".join(f"{ours} ← {_several(theirs)}" for ours, theirs in summary.columns.items())]
     lines += [f"{key}: {_figure(value)}" for key, value in plain.items()]
     for r in rows:
         lines.append(f"row {r['row']}: {r['outcome']} ({r['reason']}), label {r['label']}; reference {r['reference']}")
         lines.append("  …" + " ".join(r["response"][-SHOWN_CHARS:].split()))
     return "\n".join(lines)
+
+
+def _several(theirs: Theirs) -> str:
+    return one_line(" + ".join(columns_in(theirs)), 40)
 
 
 def _figure(value: object) -> str:
@@ -94,7 +99,7 @@ def judged(
     summary: Summary,
     *,
     name: str,
-    columns: Mapping[str, str],
+    columns: Mapping[str, Theirs],
     model: str | None,
     base_url: str | None,
     store: Path,
@@ -157,12 +162,15 @@ def _asked(model: str, base_url: str | None, transport: Mapping[str, str]) -> Mo
         return ModelSettings(backend="transformers_local", model=model)
 
 
-def mapped_columns(columns: Sequence[str], example: str) -> dict[str, str]:
-    """Read `OURS=YOURS` options. Raises UsageError, with an example of one, where there is no `=`."""
+def mapped_columns(columns: Sequence[str], example: str) -> dict[str, Theirs]:
+    """Read `OURS=YOURS` options, `options=A,B,C` too. Raises UsageError, with an example of one, where there is no `=`."""
     pairs = [c.partition("=") for c in columns]
     if wrong := [c for c in pairs if not c[1]]:
         raise UsageError(f"--column `{wrong[0][0]}` has no `=`; write --column {example}")
-    return {ours: theirs for ours, _, theirs in pairs}
+    return {
+        ours: tuple(map(str.strip, theirs.split(","))) if ours == "options" and "," in theirs else theirs
+        for ours, _, theirs in pairs
+    }
 
 
 def told_search(

@@ -32,6 +32,7 @@ from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.budget import Budget
 from orcamath.store.ledger import Remembered
 from orcamath.student.settings import Dtype
+from orcamath.text.columns import Theirs
 from orcamath.workshop import Workshop
 
 __all__ = ["Evaluated", "Wanted", "evaluate_models", "evaluated", "plain_scores"]
@@ -71,7 +72,7 @@ class Wanted(NamedTuple):
     """Whether servers that say other things than before are who answered then."""
     api_key_env: str | None = None
     """Variable that holds the key of models behind a server, which are all at one host then."""
-    columns: Mapping[str, str] = MappingProxyType({})
+    columns: Mapping[str, Theirs] = MappingProxyType({})
     """Our column → theirs in files named as `NAME=FILE` (see `sources.file`), and in `shots`."""
     skip_bad: bool = False
     """Leave out lines of such files that cannot be read, and say how many."""

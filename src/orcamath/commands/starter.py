@@ -10,13 +10,17 @@ from pathlib import Path
 from string import Template
 from typing import NamedTuple
 
+from orcamath.commands.files import mapped_columns
+from orcamath.commands.models import with_key
 from orcamath.errors import UsageError
 from orcamath.recipe_file import load
+from orcamath.settings import fault_in
 from orcamath.sources.choosing import SharesSettings
-from orcamath.sources.look import FirstLook, drawn, look
+from orcamath.sources.look import FirstLook, drawn, look_all
 from orcamath.sources.source import SourceSettings
-from orcamath.store.hosts import host_of, is_loopback
+from orcamath.store.hosts import OPENAI, belongs, host_named, is_loopback
 from orcamath.store.names import fitting
+from orcamath.text.columns import columns_in
 from orcamath.visible import one_line
 from orcamath.yaml_reader import read_yaml
 
@@ -77,17 +81,26 @@ class _Divided(NamedTuple):
 
 
 def write_starter(
-    out: Path, *, seeds: Sequence[str], teacher: str, base_url: str | None, student: str
+    out: Path,
+    *,
+    seeds: Sequence[str],
+    teacher: str,
+    base_url: str | None,
+    student: str,
+    columns: Sequence[str] = (),
+    api_key_env: str | None = None,
 ) -> Iterator[str]:
     """Look at the data, write the recipe, check that it reads back, and yield what was seen, a line at a time.
 
-    Raises UsageError where the file exists or there is nothing to grow from, DataError where the data cannot be read.
+    `columns` are `OURS=THEIRS`, each for the sets that have THEIRS. Raises UsageError where the file exists, no set has a column
+    named so, or there is nothing to grow from, DataError where the data cannot be read.
     """
     if out.exists():
         raise UsageError(f"`{out}` exists already; name another file with --out")
-    seen = [look(name) for name in dict.fromkeys(seeds)]
+    model = _teacher(teacher, base_url, api_key_env)
+    told = mapped_columns(columns, "question=my_column")
+    seen = look_all(seeds, told)
     divided = _divided(seen)
-    model = _teacher(teacher, base_url)
     values = {
         "out": str(out),
         "name": _quoted(fitting(out.stem) or "mine"),
@@ -107,6 +120,8 @@ def write_starter(
     for one in seen:
         yield from _told(one)
     yield f"to be measured on: {divided.why}"
+    if "base_url" in model and "api_key_env" not in model:
+        yield f"no key goes to {_host(str(model['base_url']))}; if it needs one, name its variable: --api-key-env NAME"
 
 
 def _divided(seen: Sequence[FirstLook]) -> _Divided:
@@ -160,12 +175,16 @@ def _about(seen: FirstLook) -> Iterator[str]:
         yield f"encoding {options['encoding']};"
     if "delimiter" in options:
         yield f"columns parted by {options['delimiter']!r};"
+    if "answers_from" in options:
+        counted = options["answers_from"]
+        yield f"numbers that answer {'are a choice' if counted == 'text' else f'count the choices from {counted}'};"
     yield f"answers: {_counts(seen.kinds)}; language: {_counts(seen.languages)}"
 
 
 def _mapped(seen: FirstLook) -> str:
-    ours = {theirs: ours for ours, theirs in seen.settings.columns.items()}
-    return ", ".join(f"{one_line(c, 40)} → {ours[c]}" if c in ours else one_line(c, 40) for c in seen.columns)
+    ours = {name: ours for ours, theirs in seen.settings.columns.items() for name in columns_in(theirs)}
+    said = {**{c: f" ({why}, not taken)" for c, why in seen.left.items()}, **{c: f" → {o}" for c, o in ours.items()}}
+    return ", ".join(one_line(c, 40) + said.get(c, "") for c in seen.columns)
 
 
 def _bad(seen: FirstLook) -> str:
@@ -208,20 +227,46 @@ def _given(settings: SourceSettings) -> dict[str, object]:
     return settings.model_dump(mode="json", exclude_defaults=True)
 
 
-def _teacher(name: str, base_url: str | None) -> dict[str, object]:
+def _teacher(name: str, base_url: str | None, api_key_env: str | None) -> dict[str, object]:
     if Path(name).exists() or name.endswith(".gguf"):
-        return {"backend": "transformers_local", "model": name}
-    model = {
-        "backend": "openai_compatible",
-        "model": name,
-        "base_url": base_url or "https://api.openai.com/v1",
-        "api_key_env": "OPENAI_API_KEY",
-    }
+        return {"backend": "transformers_local", "model": name, **with_key(api_key_env, [])}
+    url = base_url or OPENAI
+    model = {"backend": "openai_compatible", "model": name, "base_url": url, **with_key(api_key_env, [url])}
+    if api_key_env is None and (usual := _key_of(url)) is not None:
+        model["api_key_env"] = usual
     return model | ({"options": {"price": [0, 0]}} if _loopback(base_url) else {})
 
 
+_KEYS = {
+    "openai.com": "OPENAI_API_KEY",
+    "openai.azure.com": "OPENAI_API_KEY",
+    "anthropic.com": "ANTHROPIC_API_KEY",
+    "generativelanguage.googleapis.com": "GEMINI_API_KEY",
+    "mistral.ai": "MISTRAL_API_KEY",
+    "deepseek.com": "DEEPSEEK_API_KEY",
+    "groq.com": "GROQ_API_KEY",
+    "together.xyz": "TOGETHER_API_KEY",
+    "fireworks.ai": "FIREWORKS_API_KEY",
+    "openrouter.ai": "OPENROUTER_API_KEY",
+    "x.ai": "XAI_API_KEY",
+    "huggingface.co": "HF_TOKEN",
+}
+"""Domain → the variable in which its own documents put a key."""
+
+
+def _key_of(url: str) -> str | None:
+    """Return the usual variable of a host's key, of this machine OpenAI's; None for a host that we do not know."""
+    if _loopback(url):
+        return _KEYS["openai.com"]
+    return next((key for domain, key in _KEYS.items() if belongs(_host(url), domain)), None)
+
+
 def _loopback(base_url: str | None) -> bool:
-    return base_url is not None and is_loopback(host_of(base_url))
+    return base_url is not None and is_loopback(_host(base_url))
+
+
+def _host(url: str) -> str:
+    return "" if fault_in(url) else host_named(url)  # a faulty one is refused with the recipe
 
 
 _SAID = {
@@ -234,6 +279,8 @@ def _teacher_lines(model: Mapping[str, object], base_url: str | None) -> Iterato
     for key, value in model.items():
         line = f"  {key}: {_flow(value)}"
         yield f"{line:<34} # {_SAID[key]}" if key in _SAID else line
+    if "base_url" in model and "api_key_env" not in model:
+        yield f"{'  #api_key_env: MY_API_KEY':<34} # the variable that holds a key of this host; without it none is sent"
     if base_url is not None and "options" not in model:
         yield "  #options: {price: [2.5, 10]}     # US dollars per million tokens in and out, where no list knows them"
 

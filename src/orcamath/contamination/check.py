@@ -20,6 +20,7 @@ from orcamath.records import Problem, Rejected
 from orcamath.sources import asdiv
 from orcamath.sources.rows import form_of, rows
 from orcamath.sources.source import SourceSettings, Unsplit
+from orcamath.text.columns import column_of
 
 __all__ = ["Searched", "check_files", "questions"]
 
@@ -157,8 +158,11 @@ def _column(path: Path, columns: Mapping[str, str]) -> str | None:
 
 def _no_question(path: Path, place: str, values: Mapping[str, object], column: str | None) -> DataError | UsageError:
     """Say that a row has no column for the question, or that it holds no text."""
-    known = {column} if column is not None else {name.lower() for name in KNOWN_COLUMNS}
-    if held := [name for name in values if (name if column is not None else name.strip().lower()) in known]:
+    if column is not None:
+        held = [name for name in values if name == column]
+    else:
+        held = [name for name in values if column_of(KNOWN_COLUMNS, (name,)) is not None]
+    if held:
         names = ", ".join(f"`{name}`" for name in held)
         return DataError(
             f"{place} has no text in {names}; mend or remove that line, or name another column with --column"

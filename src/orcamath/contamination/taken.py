@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from orcamath.sources.svamp import joined_text
-from orcamath.text.columns import QUESTION_COLUMNS
+from orcamath.text.columns import QUESTION_COLUMNS, column_of
 
 __all__ = ["KNOWN_COLUMNS", "TakenQuestion", "taken_question"]
 
@@ -29,12 +29,12 @@ def taken_question(values: Mapping[str, object], column: str | None = None) -> T
     if column is not None:
         text = _text(values.get(column))
         return TakenQuestion(text, (column,)) if text else None
-    named = _by_name(values)
-    body, question = named.get("body"), named.get("question")
+    present = tuple(values)
+    body, question = column_of(("body",), present), column_of(("question",), present)
     if body is not None and question is not None and (joined := joined_text(values[body], values[question])):
         return TakenQuestion(joined, (body, question))
-    for known in _candidates(values, named):
-        pair = _instruction(values, named) if known.lower() == "input" else None
+    for known in _candidates(present):
+        pair = _instruction(values, known) if known == column_of(("input",), present) else None
         if pair is not None:
             return pair
         if text := _text(values[known]):
@@ -42,27 +42,20 @@ def taken_question(values: Mapping[str, object], column: str | None = None) -> T
     return None
 
 
-def _by_name(values: Mapping[str, object]) -> dict[str, str]:
-    """Return name without case → column; of two such columns the first."""
-    named: dict[str, str] = {}
-    for name in values:
-        named.setdefault(str(name).strip().lower(), name)
-    return named
-
-
-def _candidates(values: Mapping[str, object], named: Mapping[str, str]) -> Iterator[str]:
+def _candidates(present: tuple[str, ...]) -> Iterator[str]:
     """Yield the known columns of a row: those that are spelled as they are known, then those in any case."""
-    yield from (known for known in KNOWN_COLUMNS if known in values)
-    yield from (named[k.lower()] for k in KNOWN_COLUMNS if k not in values and k.lower() in named)
+    while (found := column_of(KNOWN_COLUMNS, present, spelled=True)) is not None:
+        yield found
+        present = tuple(name for name in present if name != found)
 
 
-def _instruction(values: Mapping[str, object], named: Mapping[str, str]) -> TakenQuestion | None:
-    """Return Alpaca's question, an instruction and what it is about; None where there is no instruction."""
-    found = [(named[name], _text(values[named[name]])) for name in ("instruction", "input") if name in named]
-    filled = [(name, text) for name, text in found if text]
-    if len(found) < 2 or filled[:1] != found[:1]:
+def _instruction(values: Mapping[str, object], about: str) -> TakenQuestion | None:
+    """Return Alpaca's question, an instruction and what it is `about`; None where there is no instruction."""
+    instruction = column_of(("instruction",), tuple(values))
+    if instruction is None or not _text(values[instruction]):
         return None
-    return TakenQuestion("\n".join(text for _, text in filled), tuple(name for name, _ in filled))
+    filled = [name for name in (instruction, about) if _text(values[name])]
+    return TakenQuestion("\n".join(_text(values[name]) for name in filled), tuple(filled))
 
 
 def _text(value: object) -> str:

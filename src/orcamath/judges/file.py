@@ -19,8 +19,16 @@ from orcamath.ports import Comparison, Finding, Judge
 from orcamath.records import Rejected
 from orcamath.sources.mathqa import options_of
 from orcamath.sources.rows import rows as rows_of
-from orcamath.text.choices import choices_in
-from orcamath.text.columns import ANSWER_COLUMNS, OPTIONS_COLUMNS, QUESTION_COLUMNS, column_of
+from orcamath.text.choices import Choices, choices_in, letter_of, places_meant
+from orcamath.text.columns import (
+    ANSWER_COLUMNS,
+    OPTIONS_COLUMNS,
+    QUESTION_COLUMNS,
+    Theirs,
+    choice_columns,
+    column_of,
+    columns_in,
+)
 from orcamath.text.truth import truth
 
 __all__ = ["JudgedRow", "Summary", "judge_rows", "read_rows"]
@@ -82,8 +90,8 @@ class Summary:
     false_disagrees: int = 0
     offending: list[JudgedRow] = field(default_factory=list)
     """Labelled rows that the judge contradicts or leaves open; kept only where asked for."""
-    columns: dict[str, str] = field(default_factory=dict)
-    """Our name → the column that was taken for it, by the first row."""
+    columns: dict[str, Theirs] = field(default_factory=dict)
+    """Our name → the column that was taken for it, by the first row; several where each holds one choice."""
 
     def add(self, judged: JudgedRow, *, keep: bool = False) -> None:
         """Count one verdict."""
@@ -126,7 +134,7 @@ class Summary:
 def judge_rows(
     rows: Iterable[Mapping[str, object]],
     judge: Judge,
-    columns: Mapping[str, str] | None = None,
+    columns: Mapping[str, Theirs] | None = None,
     summary: Summary | None = None,
     *,
     keep: bool = False,
@@ -134,8 +142,8 @@ def judge_rows(
 ) -> Iterator[JudgedRow]:
     """Judge rows, in order, adding each verdict to `summary`; `keep` keeps its offending rows.
 
-    `columns` maps a name of `JUDGED_COLUMNS` to the rows' column; `where` is the file they are of, for messages. Raises
-    UsageError for a column that is not there.
+    `columns` maps a name of `JUDGED_COLUMNS` to the rows' column (`options` to several, one choice each); `where` is the file
+    they are of, for messages. Raises UsageError for a column that is not there.
     """
     source = iter(rows)
     first = list(islice(source, 1))
@@ -157,7 +165,7 @@ def judge_rows(
 
 
 def _numbered(
-    first: list[Mapping[str, object]], rest: Iterator[Mapping[str, object]], names: Mapping[str, str], where: str
+    first: list[Mapping[str, object]], rest: Iterator[Mapping[str, object]], names: Mapping[str, Theirs], where: str
 ) -> Iterator[tuple[int, Mapping[str, object], Comparison]]:
     number = 0
     for rows in (first, rest):
@@ -169,29 +177,41 @@ def _numbered(
                 raise DataError(f"{where}, row {number}: no column `{e.args[0]}`, which the first row has") from e
 
 
-def _comparison_of(row: Mapping[str, object], names: Mapping[str, str]) -> Comparison:
+def _comparison_of(row: Mapping[str, object], names: Mapping[str, Theirs]) -> Comparison:
     """Build the comparison of one row; `names` maps ours to the row's columns. Without a kind, the gold answer tells it."""
-    reference, options = _text(row[names["reference"]]), _options(_value(row, "options", names))
+    choices = _choices(_value(row, "options", names))
+    reference, options = _text(_needed(row, "reference", names)), choices.texts
+    if choices.labels and (places := places_meant(reference, choices)):
+        reference = letter_of(min(places))
     question = _text(_value(row, "question", names))
     kind = _text(_value(row, "kind", names)) or kind_of(reference, options, question)
-    return Comparison(question, reference, _text(row[names["response"]]), kind, options)
+    return Comparison(question, reference, _text(_needed(row, "response", names)), kind, options)
 
 
-def _value(row: Mapping[str, object], ours: str, names: Mapping[str, str]) -> object:
-    """Return what may be missing, read on every row that has it, whatever the first row had."""
-    if ours in names:
-        return row.get(names[ours])
-    found = _found(ours, tuple(row), names)
-    return None if found is None else row[found]
+def _needed(row: Mapping[str, object], ours: str, names: Mapping[str, Theirs]) -> object:
+    """Return what every row must have. Raises KeyError, of the column, where one lacks it."""
+    return row[str(names[ours])]
 
 
-def _resolve(columns: Mapping[str, str], present: Sequence[str], where: str) -> dict[str, str]:
-    columns = {_ALIASES.get(ours, ours): theirs for ours, theirs in columns.items()}
+def _value(row: Mapping[str, object], ours: str, names: Mapping[str, Theirs]) -> object:
+    """Return what may be missing, read on every row that has it, whatever the first row had; of several columns the list."""
+    theirs = names[ours] if ours in names else _found(ours, tuple(row), names)
+    if isinstance(theirs, tuple):
+        return [row.get(name) for name in theirs]
+    return None if theirs is None else row.get(theirs)
+
+
+def _resolve(columns: Mapping[str, Theirs], present: Sequence[str], where: str) -> dict[str, Theirs]:
+    columns = {
+        _ALIASES.get(ours, ours): theirs if isinstance(theirs, str) else tuple(theirs)
+        for ours, theirs in columns.items()
+    }
     for ours, theirs in columns.items():
         if ours not in JUDGED_COLUMNS:
             raise UsageError(f"there is no column `{ours}` to map; {nearest(ours, JUDGED_COLUMNS)}")
-        if theirs not in present:
-            raise UsageError(f"{where} has no column `{theirs}`; {nearest(theirs, present)}")
+        for name in columns_in(theirs):
+            if name not in present:
+                raise UsageError(f"{where} has no column `{name}`; {nearest(name, present)}")
     names = dict(columns)
     for ours in (*_NEEDED, *JUDGED_COLUMNS):
         found = _found(ours, tuple(present), names)
@@ -206,11 +226,13 @@ def _resolve(columns: Mapping[str, str], present: Sequence[str], where: str) -> 
     return names
 
 
-def _found(ours: str, present: tuple[str, ...], taken: Mapping[str, str]) -> str | None:
+def _found(ours: str, present: tuple[str, ...], taken: Mapping[str, Theirs]) -> Theirs | None:
     """Return the column for one of ours among those not `taken`: known names as they are, of texts then in any case."""
     free = tuple(c for c in present if c not in taken.values())
     known = JUDGED_COLUMNS[ours]
-    return column_of(known, free, spelled=True) if ours in _TEXTS else next((c for c in known if c in free), None)
+    if ours not in _TEXTS:
+        return next((c for c in known if c in free), None)
+    return column_of(known, free, spelled=True) or ((choice_columns(free) or None) if ours == "options" else None)
 
 
 def _text(value: object) -> str:
@@ -225,12 +247,11 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else str(value)
 
 
-def _options(value: object) -> tuple[str, ...]:
-    """Return the choices of a list, of a list written as JSON (a CSV cell), or of `a ) 24 , b ) 120`."""
-    value = choices_in(value)
-    if isinstance(value, str):
-        return options_of(value) or ((value,) if value.strip() else ())
-    return tuple(map(_text, value)) if isinstance(value, list | tuple) else ()
+def _choices(value: object) -> Choices:
+    """Return the choices of a list, as `choices_in` reads one, or of `a ) 24 , b ) 120`."""
+    if (choices := choices_in(value)) is not None or not isinstance(value, str):
+        return choices or Choices(())
+    return Choices(options_of(value) or ((value,) if value.strip() else ()))
 
 
 def _label(value: object, where: str, number: int) -> bool | None:

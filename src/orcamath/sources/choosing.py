@@ -90,7 +90,7 @@ class BenchmarksSettings(ReadingSettings):
     """What students are measured on. The `source` of a problem is the benchmark's name."""
 
     limit: int | None = Field(default=None, ge=1)
-    """At most so many of each benchmark, in file order."""
+    """At most so many of each benchmark, in file order; of a source that holds several, such as `lila`, of each of them."""
     split: Split = "test"
     """The split taken where a source does not name its own."""
     answers: Literal["any", "number"] = "any"
@@ -138,7 +138,7 @@ class FileSettings(Protocol):
 def contents_of(sources: Iterable[FileSettings]) -> list[str]:
     """Name the content of every source: a hash of local files (which their place is not part of), a hub set's commit.
 
-    Of files of one's own the folders below `path` count, since they may say the split.
+    Of files of one's own, and of Lila's, the folders below `path` count, since they may say the split, or the task.
     Raises DataError where a path does not exist or the hub does not tell.
     """
     return [name for s in sources for name in _content(s)]
@@ -149,7 +149,7 @@ def _content(settings: FileSettings) -> Iterator[str]:
         path = Path(settings.path).expanduser()
         if not path.exists():
             raise DataError(f"`{path}` does not exist; mend the source's `path`")
-        own = isinstance(settings, SourceSettings) and settings.name == "file" and path.is_dir()
+        own = isinstance(settings, SourceSettings) and settings.name in ("file", "lila") and path.is_dir()
         for file in _files(path):
             below = file.relative_to(path).parent.as_posix() if own else "."
             yield _file_hash(file) if below == "." else f"{_file_hash(file)} in {below}"

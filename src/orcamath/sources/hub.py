@@ -9,7 +9,7 @@ local folder that the `datasets` library can open.
 from collections.abc import Iterator
 
 from orcamath.errors import DataError
-from orcamath.sources.file import check_options, mapped, problem_of
+from orcamath.sources.file import ROW_OPTIONS, check_options, mapped, problem_of
 from orcamath.sources.hub_rows import hub_set, rows_of
 from orcamath.sources.source import Found, Row, SourceSettings, each
 
@@ -18,7 +18,7 @@ __all__ = ["read"]
 
 def read(settings: SourceSettings) -> Iterator[Found]:
     """Yield every row as a problem, split by split. Raises DataError where the set is not named or cannot be had."""
-    check_options(settings, ("dataset", "config", "draw_split"))
+    check_options(settings, (*ROW_OPTIONS, "dataset", "config"))
     hub, names = hub_set(settings), mapped(settings)
     if hub is None:
         raise DataError("source `hub` needs `options: {dataset: owner/name}`")
@@ -27,7 +27,7 @@ def read(settings: SourceSettings) -> Iterator[Found]:
     def make(row: Row) -> Found:
         if row.split is not None:
             named.add(row.split)  # rows of splits that are known come first
-        elif not (row.values.get(names["split"]) or settings.options.get("draw_split")):
+        elif not (row.cell(names["split"]) or settings.options.get("draw_split")):
             of = row.place.rpartition(":")[0].rpartition("/")[2]
             if named or settings.split is None:
                 way_out = "" if named else "; say which with `split:` on the source"

@@ -1,7 +1,9 @@
 """Lila (Mishra et al. 2022, arXiv 2210.17517), from which the paper took its seeds: many sets in one form, each with splits.
 
 Hub rows have `input`, `output_program`, `output_answer`, `split`, `dataset`; the authors' files one object a task with
-`Instances` of `Input`, `Output Program`, `Output Answer`, `split`. Programs are kept as the solution and never run.
+`Instances` of `Input`, `Output Program`, `Output Answer`, `split`, or such rows a line (`lila/multi/iid/train.json` of their
+archive). A row that does not name its task has that of its file (`addsub_train.json`), or of the nearest folder (the hub's
+own copy is a folder a task). Programs are kept as the solution and never run.
 
 `source: lila` reads the paper's eleven sets (`PARTS`); `options: {parts: [addsub, …]}` narrows them. A problem's `source` is
 the set it came from, so that it is told apart from no copy of the original. What the paper leaves open is in `mixture`.
@@ -9,6 +11,7 @@ the set it came from, so that it is told apart from no copy of the original. Wha
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from orcamath.errors import DataError, nearest
 from orcamath.records import Rejected
@@ -91,9 +94,29 @@ def _rows(settings: SourceSettings, wanted: set[str]) -> Iterator[Row | Rejected
             row for config in configs for row in _named(rows_of(HubSet(hub.name, (config,)), settings.revision), config)
         )
     else:
-        stems = (*PARTS, *(f"{p}_*" for p in PARTS), "lila", "iid", "*")
-        found = (row for path in files_of(settings, stems) for row in _named(rows(path), path.name.split(".")[0]))
+        found = (row for path, below in _files(settings) for row in _named(rows(path, below=below), _task_of(path)))
     yield from found
+
+
+def _files(settings: SourceSettings) -> Iterator[tuple[Path, Path | None]]:
+    """Yield the files, all of those folders that are named for a task, and the folder below which another may name the split."""
+    root = Path(str(settings.path)).expanduser()
+    folders = sorted(d for d in root.rglob("*") if d.is_dir() and _part_named(d.name) in PARTS) if root.is_dir() else []
+    for folder in folders:
+        yield from ((file, folder) for file in files_of(settings.model_copy(update={"path": str(folder)}), None))
+    if not folders:
+        stems = (*PARTS, *(f"{p}_*" for p in PARTS), "lila", "iid", "*")
+        yield from ((file, None) for file in files_of(settings, stems))
+
+
+def _task_of(path: Path) -> str:
+    """Return the task that a file, else the nearest folder, is named for, whatever split stands behind it."""
+    stem = path.name.split(".")[0].lower().replace("-", "_")
+    for name in (stem, *map(str.lower, path.parts[-2::-1])):
+        for part in PARTS:
+            if name == part or (name.startswith(f"{part}_") and split_named(name.removeprefix(part)) is not None):
+                return part
+    return stem
 
 
 def _named(found: Iterator[Row | Rejected], name: str) -> Iterator[Row | Rejected]:

@@ -50,9 +50,12 @@ class Passes:
     ) -> None:
         self.out, self.settings, self.readers, self.needs_gold = out, settings, readers, needs_gold
         self.numbers_only = isinstance(settings, BenchmarksSettings) and settings.answers == "number"
+        self.of_each = settings.limit if isinstance(settings, BenchmarksSettings) else None
+        self.taken: Counter[str] = Counter()
+        """Of each benchmark: one source may hold several, and one may have several sources."""
         self.read: dict[str, Counter[str]] = {}
         self.kept: Counter[int] = Counter()
-        """Of each source, by its `id`: two may have one title."""
+        """Of each source what is fit, by its `id`: two may have one title."""
         self.licences: dict[str, Counter[str]] = {}
         self.seen: set[int] = set()
         self.starts: dict[int, int] = {}
@@ -105,6 +108,10 @@ class Passes:
 
     def problems(self, source: SourceSettings, splits: Sequence[Split], limit: int | None) -> Iterator[Problem]:
         """Yield the wanted problems of one source, with split and cluster, and book the ones left out."""
+        if (
+            self._generated(source) and self.of_each is not None
+        ):  # all of it is one benchmark, so no more need be written
+            limit = self.of_each if limit is None else min(limit, self.of_each)
         return islice(self._wanted(source, splits), limit)
 
     def _wanted(self, source: SourceSettings, splits: Sequence[Split]) -> Iterator[Problem]:
@@ -118,10 +125,14 @@ class Passes:
             self.read.setdefault(problem.source, Counter())[problem.split] += 1
             if problem.split not in splits:
                 continue
+            if self.of_each is not None and self.taken[problem.source] >= self.of_each:
+                self.kept[id(source)] += 1
+                continue
             if reason := self._unfit(problem):
                 self.out.reject(reason)
                 continue
             self.kept[id(source)] += 1
+            self.taken[problem.source] += 1
             self.licences.setdefault(problem.source, Counter())[problem.licence] += 1
             yield problem
         self._reject(skipped)

@@ -18,6 +18,7 @@ from orcamath.answers import kind_of
 from orcamath.answers.writing import meanings
 from orcamath.errors import DataError
 from orcamath.records import AnswerKind, Problem, Rejected, Settings, Split, digest, member, outside_digest
+from orcamath.text.columns import Theirs
 
 __all__ = [
     "Found",
@@ -30,6 +31,7 @@ __all__ = [
     "generated",
     "gold_kind",
     "is_generated",
+    "is_missing",
     "number_text",
     "place_of",
     "problem_from",
@@ -54,8 +56,8 @@ class SourceSettings(Settings):
     """Only the first so many of the wanted split, in file order."""
     revision: str | None = None
     """Commit of a hub set; the newest is looked up, and written down, where left out."""
-    columns: dict[str, str] = Field(default_factory=dict)
-    """For `file` and `hub`: our column (`question`, `answer`, …) → yours."""
+    columns: dict[str, Theirs] = Field(default_factory=dict)
+    """For `file` and `hub`: our column (`question`, `answer`, …) → yours; `options` may be a list of columns, one choice each."""
     licence: str | None = None
     """Overrides what the reader knows of the set's licence."""
     on_bad_line: Literal["stop", "skip"] = "stop"
@@ -97,6 +99,10 @@ class Row(NamedTuple):
     values: Mapping[str, Any]
     split: Split | None = None
 
+    def cell(self, theirs: Theirs) -> object:
+        """Return what stands in a column, None where the row lacks it; of several columns the list."""
+        return self.values.get(theirs) if isinstance(theirs, str) else [self.values.get(name) for name in theirs]
+
     def bad(self, reason: str, detail: str) -> Rejected:
         """Say why this row is no problem."""
         return Rejected(item=self.place, reason=reason, detail=detail, text=str(dict(self.values))[:500])
@@ -127,12 +133,14 @@ def split_named(text: str) -> Split | None:
 
 
 def number_text(value: object, question: str = "") -> str | None:
-    """Spell an answer as text: 51.0 is `51`, 2.5 is `2.5`, text stays; several values are joined by a comma and a space.
+    """Spell an answer as text: 51.0 is `51`, 2.5 is `2.5`, True is `true`, text stays; several are joined by a comma and a space.
 
     The text `1.250` stays too where the language of `question` may mean 1250 by it.
     """
-    if value is None or isinstance(value, bool | dict):
+    if value is None or isinstance(value, dict):
         return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, list | tuple):
         parts = [number_text(v, question) for v in value]
         return ", ".join(p for p in parts if p) if parts and all(parts) else None
@@ -146,6 +154,17 @@ def number_text(value: object, question: str = "") -> str | None:
         exact = Decimal(text).normalize()
         return f"{exact:f}" if exact != 0 else "0"
     return text or None
+
+
+def is_missing(value: object) -> bool:
+    """Tell whether a cell holds nothing: empty, NaN (as tables have it), or a list of such; what cannot be read is something.
+
+    >>> [is_missing(value) for value in (" ", float("nan"), [None], 0, [5, None], {})]
+    [True, True, True, False, False, False]
+    """
+    if isinstance(value, list | tuple):
+        return all(map(is_missing, value))
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
 
 
 def text_of(value: object) -> str | None:

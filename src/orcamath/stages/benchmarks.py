@@ -16,15 +16,11 @@ from orcamath.store.stage import stage
 __all__ = ["BenchmarksSettings", "benchmarks"]
 
 
-@stage("benchmarks", version=4, settings=BenchmarksSettings, facts=ReadingFacts)
+@stage("benchmarks", version=5, settings=BenchmarksSettings, facts=ReadingFacts)
 def benchmarks(out: Output, settings: BenchmarksSettings, readers: Mapping[str, Reader]) -> ReadingFacts:
     """Write the benchmark problems, gold on each. Raises DataError for a bad line (unless skipped) or an empty benchmark."""
     reading = Passes(out, settings, readers, needs_gold=True)
-    limits = [min(x for x in (s.limit, settings.limit, 1 << 62) if x is not None) for s in settings.sources]
-    streams = [
-        reading.problems(s, (s.split or settings.split,), limit)
-        for s, limit in zip(settings.sources, limits, strict=True)
-    ]
+    streams = [reading.problems(s, (s.split or settings.split,), s.limit) for s in settings.sources]
     out.write("problems", counted((p for stream in streams for p in stream), out))
     facts = reading.facts()
     empty = reading.empty()

@@ -21,7 +21,7 @@ from orcamath.store.stage import stage
 __all__ = ["SeedsSettings", "gather", "refuse_test_split"]
 
 
-@stage("seeds", version=4, settings=SeedsSettings, facts=ReadingFacts)
+@stage("seeds", version=5, settings=SeedsSettings, facts=ReadingFacts)
 def gather(out: Output, settings: SeedsSettings, readers: Mapping[str, Reader]) -> ReadingFacts:
     """Write the seeds. Raises DataError for a bad line (unless skipped), an unnamed test split, or no seed at all."""
     for source in settings.sources:

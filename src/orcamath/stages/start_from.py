@@ -33,23 +33,16 @@ from orcamath.records import (
     outside_digest,
 )
 from orcamath.sources.choosing import contents_of
-from orcamath.sources.file import COLUMNS, problem_of
+from orcamath.sources.file import COLUMNS, problem_of, refuse_several
 from orcamath.sources.rows import rows
 from orcamath.sources.source import Row, SourceSettings, number_text, place_of
 from orcamath.store.artifacts import Output
 from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
+from orcamath.text.columns import Theirs
 from orcamath.text.truth import truth
 
-__all__ = [
-    "NEEDED",
-    "StartSettings",
-    "VerdictsFacts",
-    "lessons_from",
-    "outcome_of",
-    "problems_from",
-    "verdicts_from",
-]
+__all__ = ["NEEDED", "StartSettings", "VerdictsFacts", "lessons_from", "outcome_of", "problems_from", "verdicts_from"]
 
 T = TypeVar("T")
 P = TypeVar("P", Problem, Lesson)
@@ -75,8 +68,8 @@ class StartSettings(Settings):
     """What the file holds: questions; questions with worked answers; or question, response and yes / no."""
     path: str | None = outside_digest(None)
     """The file. Its content enters the digest, its place does not."""
-    columns: dict[str, str] = Field(default_factory=dict)
-    """Our column → yours, where the names differ."""
+    columns: dict[str, Theirs] = Field(default_factory=dict)
+    """Our column → yours, where the names differ; `options` may be a list of columns, one choice each."""
     called: str = "own"
     """What the rows' `source` says."""
     licence: str | None = None
@@ -101,7 +94,7 @@ class StartSettings(Settings):
         )
 
 
-@stage("problems", version=2, settings=StartSettings, facts=Facts)
+@stage("problems", version=3, settings=StartSettings, facts=Facts)
 def problems_from(out: Output, settings: StartSettings) -> Facts:
     """Write `problems` from a file of questions. Raises DataError for a bad line (unless skipped) or no row at all."""
     names, source = _names(settings, "problems"), settings.source()
@@ -117,7 +110,7 @@ def problems_from(out: Output, settings: StartSettings) -> Facts:
     return Facts()
 
 
-@stage("lessons", version=2, settings=StartSettings, facts=Facts)
+@stage("lessons", version=3, settings=StartSettings, facts=Facts)
 def lessons_from(out: Output, settings: StartSettings) -> Facts:
     """Write `lessons` from questions with worked answers. Raises DataError for a bad line (unless skipped) or no row.
 
@@ -133,12 +126,12 @@ def lessons_from(out: Output, settings: StartSettings) -> Facts:
         problem = found if isinstance(found, Problem) else found.problem
         if problem.split in HELD_OUT:
             return row.bad("test_split", f"is of the split `{problem.split}`; held-out problems are not taught")
-        answer = row.values.get(names["answer"])
+        answer = row.cell(names["answer"])
         if not isinstance(answer, str) or not answer.strip():
             return row.bad("no_answer", f"has no text in `{names['answer']}`")
-        short = number_text(row.values.get(names["final_answer"]))
+        short = number_text(row.cell(names["final_answer"]))
         short = short or final_answer(answer, problem.answer_kind, problem.question, problem.options)
-        teacher = str(row.values.get(names["teacher"]) or f"own:{settings.called}")
+        teacher = str(row.cell(names["teacher"]) or f"own:{settings.called}")
         verified = "gold" if _reaches(problem, short) else "unverified"
         return Lesson.make(problem, answer.strip(), short, teacher, verified=verified)
 
@@ -167,7 +160,7 @@ class VerdictsFacts(Facts):
     unjudged: int = 0
 
 
-@stage("verdicts", version=4, settings=StartSettings, facts=VerdictsFacts)
+@stage("verdicts", version=5, settings=StartSettings, facts=VerdictsFacts)
 def verdicts_from(out: Output, settings: StartSettings) -> VerdictsFacts:
     """Write `exercises`, `attempts` and `verdicts` from question, response, yes / no; rows of a question may lie apart.
 
@@ -215,8 +208,8 @@ class _Judged(Record):
         return self.exercise.problem_id
 
 
-def _judged(row: Row, names: Mapping[str, str], settings: StartSettings) -> _Judged | Rejected:
-    value = {ours: row.values.get(theirs) for ours, theirs in names.items()}
+def _judged(row: Row, names: Mapping[str, Theirs], settings: StartSettings) -> _Judged | Rejected:
+    value = {ours: row.cell(theirs) for ours, theirs in names.items()}
     full = {c: names.get(c, "") for c in COLUMNS}
     problem = problem_of(row, settings.source(), full)
     if isinstance(problem, Rejected):
@@ -265,13 +258,14 @@ def _attempts(group: list[_Judged], student: str) -> list[Attempt]:
     ]
 
 
-def _names(settings: StartSettings, stage: str) -> dict[str, str]:
+def _names(settings: StartSettings, stage: str) -> dict[str, Theirs]:
     if settings.stage != stage:
         raise DataError(f"start_from: the file is of the stage `{settings.stage}`, not `{stage}`")
     ours = (*NEEDED[stage], *OPTIONAL[stage])
     for name in settings.columns:
         if name not in ours:
             raise DataError(f"start_from: `columns` has no key `{name}` for `{stage}`; {nearest(name, ours)}")
+    refuse_several("start_from", settings.columns)
     return {name: settings.columns.get(name, name) for name in ours}
 
 

@@ -1,12 +1,13 @@
-"""The choices of a multiple-choice problem as they are put to whoever answers it."""
+"""The choices of a multiple-choice problem: as files hold them, which one an answer names, and as they are put to who answers."""
 
 import json
 import re
 from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 from orcamath.text.patterns import pattern
 
-__all__ = ["MAX_CHOICES", "choices_in", "letter_of", "with_choices"]
+__all__ = ["MAX_CHOICES", "AnswersFrom", "Choices", "choices_in", "letter_of", "places_meant", "with_choices"]
 
 _LETTERED = pattern(
     r"^\(?([A-J]) ?[).:]",
@@ -16,19 +17,92 @@ _LETTERED = pattern(
 )
 _JOINED_BEFORE = re.compile(r"(?:\w|\d[.,/])$")
 _JOINED_BEHIND = re.compile(r"\w|[.,/]\d")
+_WHOLE = re.compile(r"([0-9]{1,15})(?:\.0+)?")
 MAX_CHOICES = 26
 """As many as there are letters."""
 
 
-def choices_in(value: object) -> object:
-    """Return the list that a cell of a table holds as JSON (`["Na", "Mg"]`); anything else as it is."""
-    if not isinstance(value, str) or not value.lstrip().startswith("["):
-        return value
-    try:
-        found = json.loads(value)
-    except (ValueError, RecursionError):
-        return value
-    return found if isinstance(found, list) else value
+AnswersFrom = Literal[0, 1, "text"]
+"""What a whole number among the answers says: the place of a choice, counted from 0 or 1, or the text of one."""
+
+
+class Choices(NamedTuple):
+    """Choices in their order, as a file has them."""
+
+    texts: tuple[str, ...]
+    labels: tuple[str, ...] = ()
+    """What the file calls them (`1`, `A`), one each; empty where it does not."""
+
+
+def choices_in(value: object) -> Choices | None:
+    """Return the choices of a list, of texts with labels in the shapes below, or of either as JSON in a cell; else None.
+
+    >>> choices_in('["Na", "Mg"]')
+    Choices(texts=('Na', 'Mg'), labels=())
+    >>> choices_in({"text": ["Na", "Mg"], "label": ["1", "2"]})
+    Choices(texts=('Na', 'Mg'), labels=('1', '2'))
+    >>> choices_in([{"label": "A", "text": "Na"}]) == choices_in({"A": "Na"})
+    True
+    """
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return None
+    if isinstance(value, dict):
+        return _labelled(value)
+    if not isinstance(value, list | tuple):
+        return None
+    if value and all(isinstance(v, dict) and "text" in v and "label" in v for v in value):
+        return _labelled({key: [v[key] for v in value] for key in ("text", "label")})
+    return None if any(isinstance(v, dict | list) for v in value) else Choices(_without_end(value))
+
+
+def _without_end(texts: Sequence[object]) -> tuple[str, ...]:
+    """Return texts without the empty ones at their end: a row may have fewer choices than others."""
+    n = next((n for n in range(len(texts), 0, -1) if texts[n - 1] not in (None, "")), 0)
+    return tuple("" if text is None else str(text) for text in texts[:n])
+
+
+def _labelled(value: dict[str, object]) -> Choices | None:
+    """Read `{"text": […], "label": […]}`, or a text under each label; None where it is neither."""
+    texts, labels = value.get("text"), value.get("label")
+    if not (isinstance(texts, list) and isinstance(labels, list)):
+        held = {label: text for label, text in value.items() if text not in (None, "")}
+        texts, labels = list(held.values()), list(held)
+    if len(texts) != len(labels) or not all(isinstance(x, str | int | float) for x in (*texts, *labels)):
+        return None
+    return Choices(tuple(map(str, texts)), tuple(map(str, labels)))
+
+
+def places_meant(answer: str, choices: Choices, counted: AnswersFrom | None = None) -> frozenset[int] | None:
+    """Return the places of all choices that an answer may name; None where it is read by its letter or text, as any answer is.
+
+    A label names its choice. A whole number may be the text of one, or count them, from 0 or from 1, unless `counted` says.
+
+    >>> places_meant("2", Choices(("Na", "Mg", "K")))
+    frozenset({1, 2})
+    """
+    texts, number = choices.texts, _whole(answer)
+    labels = [_plain(label) for label in choices.labels]
+    if _plain(answer) in labels and (number is None or counted is None):
+        return frozenset([labels.index(_plain(answer))])
+    if number is None:
+        beyond = len(letter := _plain(answer)) == 1 and len(texts) <= ord(letter) - ord("a") < MAX_CHOICES
+        return frozenset() if beyond and letter not in map(_plain, texts) else None
+    named = any(_whole(label) is not None for label in labels)  # then a number is a label or a text
+    starts = () if named or counted == "text" else (0, 1) if counted is None else (counted,)
+    places = {number - start for start in starts if 0 <= number - start < len(texts)}
+    return frozenset(places if counted in (0, 1) else places | {i for i, t in enumerate(texts) if _whole(t) == number})
+
+
+def _plain(label: str) -> str:
+    return label.strip().strip("().:").replace("_", " ").casefold()
+
+
+def _whole(text: str) -> int | None:
+    found = _WHOLE.fullmatch(text.strip())
+    return int(found[1]) if found else None
 
 
 def letter_of(place: int) -> str:

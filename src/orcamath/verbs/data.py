@@ -26,12 +26,34 @@ def init(
     student: Annotated[
         str, typer.Option(help="Base model to train: hub name, folder or GGUF.")
     ] = "HuggingFaceTB/SmolLM2-135M-Instruct",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OURS=YOURS",
+            help="Names of your columns, such as question=frage or options=A,B,C,D; may be repeated.",
+        ),
+    ] = None,
+    api_key_env: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Variable that holds the teacher's key; of known hosts their usual one if left out."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where to write the recipe.")] = Path("recipe.yaml"),
 ) -> None:
     """Look at your own problems and write a commented recipe for them."""
     from orcamath.commands.starter import write_starter
 
-    for line in write_starter(out, seeds=seeds, teacher=teacher, base_url=base_url, student=student):
+    told = write_starter(
+        out,
+        seeds=seeds,
+        teacher=teacher,
+        base_url=base_url,
+        student=student,
+        columns=column or [],
+        api_key_env=api_key_env,
+    )
+    for line in told:
         say(line)
     say(f"wrote {out}; next: orcamath doctor {out}, then orcamath run {out} --limit 10 --until teach")
 
