@@ -138,7 +138,7 @@ def _batches(root: Path) -> Any:
     for intent in desk.intents():
         lines = desk.lines(intent)
         if intent.status == "intended" and lines is None:
-            desk.drop(intent)  # as a run does
+            desk.drop(intent, "cannot be read")  # as a run does
         found.append((intent, desk.results(intent), lines))
     return found
 
