@@ -110,7 +110,10 @@ def code_of(family: str, name: str) -> str | None:
     offer = next((o for o in offers(family) if o.name == name and o.by is not None), None)
     if offer is None:
         return None
-    spec = find_spec(offer.module)
+    try:
+        spec = find_spec(offer.module)
+    except ModuleNotFoundError:  # whoever imports it says so
+        spec = None
     source = Path(spec.origin).read_bytes() if spec is not None and spec.origin is not None else b""
     return f"{name} of {offer.by}, {_hash(source)}"
 

@@ -5,8 +5,8 @@ package offers by that name, or the user's own file by its path (see `extend.py`
 
 Others' code runs inside ours: when it is imported, when it makes its agent or judge, and in every call after that, often
 inside an iterator that we draw from. No call is wrapped. An exception reaches `boundary`, in which every process of ours runs its
-work, unchanged, and is attributed there: the last frame of its traceback that lies in others' code says which file, which
-line, and so which family's contract.
+work, unchanged, and is attributed there: the last frame of its traceback that lies in others' code says which file and which
+line, the last one that lies in a member which family's contract.
 """
 
 import importlib
@@ -15,14 +15,14 @@ import linecache
 import pkgutil
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import FrameType, ModuleType
 
 from orcamath.errors import NO_ROOM, OrcamathError, OthersFailed, RecipeError, nearest
-from orcamath.extend import FAMILIES, code_of, contract_of, offered, offers
+from orcamath.extend import FAMILIES, code_of, contract_of, group_of, offered, offers
 
 __all__ = ["attributed", "boundary", "find", "members"]
 
@@ -50,7 +50,9 @@ def find(family: str, name: str) -> ModuleType:
         raise RecipeError(
             f"there is no {family} `{name}`; {nearest(name, members(family))} (or give the path of a .py file)"
         )
-    return _checked(family, _imported(family, lambda: importlib.import_module(offer.module)), f"`{name}` of {offer.by}")
+    what = f"`{name}` of {offer.by}"
+    entry = f"the entry point `{name}` in `{group_of(family)}` of {offer.by}, which names `{offer.module}`"
+    return _checked(family, _imported(family, lambda: importlib.import_module(offer.module), entry), what)
 
 
 @cache
@@ -85,17 +87,18 @@ def _from_file(family: str, path: Path) -> ModuleType:
             raise
         return module
 
-    return _checked(family, _imported(family, load), f"{family} file `{path}`")
+    what = f"{family} file `{path}`"
+    return _checked(family, _imported(family, load, what), what)
 
 
-def _imported(family: str, load: Callable[[], ModuleType]) -> ModuleType:
-    """Import others' code: whatever it raises is theirs, also where no line of it ran (a syntax error, a missing package)."""
+def _imported(family: str, load: Callable[[], ModuleType], what: str) -> ModuleType:
+    """Import others' code: whatever it raises is theirs, also where no line of it ran (a syntax error, a missing module)."""
     try:
         return load()
     except OrcamathError:
         raise
-    except Exception as e:
-        raise _named(e, family) from e
+    except (Exception, SystemExit) as e:
+        raise _named(e, family, what) from e
 
 
 def _checked(family: str, module: ModuleType, what: str) -> ModuleType:
@@ -109,14 +112,14 @@ def _checked(family: str, module: ModuleType, what: str) -> ModuleType:
 def boundary() -> Iterator[None]:
     """Attribute what comes out of others' code inside: every process of ours runs its work in this, once.
 
-    Raises OthersFailed in place of an exception whose traceback passes through others' code; errors that were raised on
-    purpose, and all others, pass through.
+    Raises OthersFailed in place of an exception whose traceback passes through others' code, or of one that tells the run to end
+    (`sys.exit` of theirs); errors that were raised on purpose, an interrupt, and all others, pass through.
     """
     try:
         yield
     except OrcamathError:
         raise
-    except Exception as e:
+    except (Exception, SystemExit) as e:
         full = isinstance(e, OSError) and e.errno in NO_ROOM  # a full disk is no fault of the code that wrote
         theirs = None if full else attributed(e)
         if theirs is None:
@@ -125,40 +128,81 @@ def boundary() -> Iterator[None]:
 
 
 def attributed(error: BaseException) -> OthersFailed | None:
-    """Return what to say of an exception that came out of others' code; None where none of it was on the way."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    family = next((f for frame in reversed(frames) if (f := _family_of(frame)) is not None), None)
-    return None if family is None else _named(error, family)
+    """Return what to say of an exception that came out of others' code; None where none of it was on the way.
+
+    A StopIteration that ends a generator comes as a RuntimeError whose cause alone has the place, so causes are looked at too.
+    """
+    for e in _causes(error):
+        steps = list(traceback.walk_tb(e.__traceback__))
+        family = _family_of([module for frame, _ in steps if _is_theirs(module := _module(frame))])
+        if family is not None:
+            return _named(e, family)
+    return None
 
 
-def _named(error: BaseException, family: str) -> OthersFailed:
-    """Say file, line, what was raised, and what the family's contract is."""
-    file, line = _place(error, family)
-    text = linecache.getline(file, line).strip()
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception, what it was raised of or during, and so on."""
+    seen: list[BaseException] = []
+    found: BaseException | None = error
+    while found is not None and found not in seen:
+        yield found
+        seen.append(found)
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+
+
+def _named(error: BaseException, family: str, what: str = "") -> OthersFailed:
+    """Say file, line, what was raised, and what the family's contract is; `what` where no line of theirs was on the way."""
+    place, text = _place(error), ""
+    if place is not None:
+        what, text = f"`{place[0]}`, line {place[1]}", linecache.getline(*place).strip()
     raised = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return OthersFailed(
-        f"`{file}`, line {line}: {raised}" + (f" (in `{text}`)" if text else "") + f". {contract_of(family)}"
-    )
+    return OthersFailed(f"{what}: {raised}" + (f" (in `{text}`)" if text else "") + f". {contract_of(family)}")
 
 
-def _place(error: BaseException, family: str) -> tuple[str, int]:
+def _place(error: BaseException) -> tuple[str, int] | None:
     """Return the last place in others' code, or where Python could not read it."""
     if isinstance(error, SyntaxError) and error.filename is not None:
         return error.filename, error.lineno or 1
-    steps = list(traceback.walk_tb(error.__traceback__))
-    theirs = [(frame.f_code.co_filename, line) for frame, line in steps if _family_of(frame) == family]
-    return theirs[-1] if theirs else (steps[-1][0].f_code.co_filename, steps[-1][1])
+    steps = traceback.walk_tb(error.__traceback__)
+    theirs = [(frame.f_code.co_filename, line) for frame, line in steps if _is_theirs(_module(frame))]
+    return theirs[-1] if theirs else None
 
 
-def _family_of(frame: FrameType) -> str | None:
-    """Return the family whose contract the code of a frame is to keep; None for code of ours, and of libraries."""
-    module = str(frame.f_globals.get("__name__", ""))
-    if module.startswith(f"{_OWN}_"):
-        return module.split("_")[2]
-    packages = {
-        offer.module.partition(".")[0]: family
-        for family in FAMILIES
-        for offer in offers(family)
-        if offer.by is not None
-    }
-    return packages.get(module.partition(".")[0])
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _is_theirs(module: str) -> bool:
+    """Tell others' code from ours, and from libraries."""
+    return module.startswith(f"{_OWN}_") or module.partition(".")[0] in {m.partition(".")[0] for m in _offered()}
+
+
+def _family_of(modules: Sequence[str]) -> str | None:
+    """Return the family whose contract others' code is to keep, of the modules on the way: the last one that is a member says it.
+
+    Where none is, the last one is of the member with which its name has most in common.
+    """
+    known = _offered()
+    for module in reversed(modules):
+        if module.startswith(f"{_OWN}_"):
+            return module.split("_")[2]
+        if FAMILIES[known.get(module, "recipe")].entry:
+            return known[module]
+    if not modules:
+        return None
+    return known[max(known, key=lambda member: _in_common(member.split("."), modules[-1].split(".")))]
+
+
+def _in_common(one: Sequence[str], other: Sequence[str]) -> int:
+    """Count the parts with which both names begin."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _offered() -> dict[str, str]:
+    """Return module → family of what installed packages offer; a package that holds recipes last, for no code is called there."""
+    found: dict[str, str] = {}
+    for family in sorted(FAMILIES, key=lambda name: not FAMILIES[name].entry):
+        for offer in offers(family):
+            if offer.by is not None:
+                found.setdefault(offer.module, family)
+    return found

@@ -1,5 +1,6 @@
 """Members of every family, found by name here, in an installed package, and by path; and whose fault an exception is."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from orcamath.assemble import Assembled
 from orcamath.errors import DataError, OthersFailed, RecipeError
 from orcamath.extend import FAMILIES, code_of, group_of
 from orcamath.families import attributed, boundary, find, members
+from orcamath.held import held
 from orcamath.judges.settings import JudgeSettings
 from orcamath.recipe_file import load
 from orcamath.records import Lesson
@@ -198,6 +200,21 @@ FAULTS: dict[str, tuple[str, str, Callable[[Any], object], int, str]] = {
         3,
         "JSONDecodeError",
     ),
+    "a stray StopIteration": (
+        "source",
+        "def read(settings):\n    yield 1\n    next(iter(()))\n",
+        read,
+        3,
+        "StopIteration",
+    ),
+    "an exit": (
+        "source",
+        "import sys\ndef read(settings):\n    yield 1\n    sys.exit(0)\n",
+        read,
+        4,
+        "SystemExit: 0",
+    ),
+    "an exit at import": ("judge", "raise SystemExit\n", judged, 1, "SystemExit"),
     "in a line that calls ours wrongly": (
         "source",
         "from orcamath.records import Problem\ndef read(settings):\n    yield Problem.make('1+1?')\n",
@@ -235,6 +252,66 @@ def test_an_installed_package_s_exception_is_named_in_whichever_of_its_files(
     with pytest.raises(OthersFailed, match=r"inner.py`, line 2: ZeroDivisionError") as told, boundary():
         find("judge", "faulty").make(None, None)([])
     assert str(home) in str(told.value)
+
+
+FAMILIES_OF_ONE = {"orcamath.judges": "judge", "orcamath.sources": "source", "orcamath.bases": "base"}
+
+
+@pytest.mark.parametrize("family", FAMILIES_OF_ONE.values())
+def test_of_a_package_with_several_families_the_contract_of_the_member_at_work_is_told(
+    family: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = FAMILIES[family].entry
+    files = {f"{name}.py": "from my_several.inner import work\n" for name in FAMILIES_OF_ONE.values()}
+    files[f"{family}.py"] += f"def {entry}(*given):\n    return work()\n"
+    files["inner.py"] = "def work():\n    return 1 / 0\n"
+    offers = {group: {"several": f"my_several.{name}"} for group, name in FAMILIES_OF_ONE.items()}
+    offers["orcamath.recipes"] = {"several": "my_several"}
+    install(tmp_path, monkeypatch, "my_several", files, offers)
+    with pytest.raises(OthersFailed, match=r"inner.py`, line 2: ZeroDivisionError") as told, boundary():
+        getattr(find(family, "several"), entry)(None, None)
+    assert str(told.value).endswith(FAMILIES[family].contract)
+
+
+def test_code_beside_a_member_is_of_the_member_with_the_longest_name_in_common(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offers = {"orcamath.sources": {"one": "my_deep.sources.one"}, "orcamath.screens": {"one": "my_deep.screens.one"}}
+    home = install(tmp_path, monkeypatch, "my_deep", {}, offers)
+    for name in ("sources", "screens"):
+        (home / name).mkdir()
+        (home / name / "__init__.py").touch()
+        (home / name / "inner.py").write_text("def work():\n    return 1 / 0\n")
+    for name in ("sources", "screens"):
+        inner = importlib.import_module(f"my_deep.{name}.inner")  # as a callback of theirs is called
+        with pytest.raises(OthersFailed) as told, boundary():
+            inner.work()
+        assert str(told.value).endswith(FAMILIES[name[:-1]].contract)
+
+
+def test_an_entry_point_to_a_module_that_is_missing_is_told_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offers = {"orcamath.judges": {"gone": "my_gone.judge", "further": "no_such_place.judge"}}
+    install(tmp_path, monkeypatch, "my_gone", {}, offers)
+    for name, module in offers["orcamath.judges"].items():
+        with pytest.raises(OthersFailed) as told, boundary():
+            held("judge", name)  # type: ignore[call-overload]
+        said = str(told.value)
+        assert said.startswith(
+            f"the entry point `{name}` in `orcamath.judges` of my_gone 1.2, which names `{module}`: "
+        )
+        assert "ModuleNotFoundError: No module named" in said
+        assert "frozen" not in said
+        assert JudgeSettings(name=name).identity()["name"] is not None
+
+
+def test_an_interrupt_in_others_code_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("def read(settings):\n    raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt), boundary():
+        find("source", str(tmp_path / "slow.py")).read(None)
+    with pytest.raises(SystemExit), boundary():
+        sys.exit(3)  # ours
 
 
 def test_what_is_raised_on_purpose_and_what_is_ours_passes_the_boundary(tmp_path: Path) -> None:
