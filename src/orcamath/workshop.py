@@ -4,6 +4,7 @@ The recipe says what is made of what; the workshop keeps the books of which stag
 """
 
 import logging
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, Protocol, TypeVar
@@ -248,12 +249,10 @@ class Workshop:
         for tracker in list(self.trackers):
             try:
                 tracker.add(self.label, step if isinstance(step, int) else 0, told)
-            except Exception as e:  # whatever it is, a training of hours does not end by it
-                self.trackers.remove(tracker)
+            except (Exception, SystemExit) as e:  # whatever it is, a training of hours does not end by it
+                self.trackers = [other for other in self.trackers if other is not tracker]
                 log.warning(
-                    "a tracker of this run failed and gets nothing more (%s: %s); `metrics.jsonl` has every number",
-                    type(e).__name__,
-                    e,
+                    "the tracker %s failed and gets nothing more; `metrics.jsonl` has every number", _told(tracker, e)
                 )
 
     def close_trackers(self) -> None:
@@ -261,9 +260,17 @@ class Workshop:
         for tracker in self.trackers:
             try:
                 tracker.close()
-            except Exception as e:  # as above: what was trained is sealed
-                log.warning("a tracker of this run could not be closed (%s: %s)", type(e).__name__, e)
+            except (Exception, SystemExit) as e:  # as above: what was trained is sealed
+                log.warning("the tracker %s could not be closed", _told(tracker, e))
         self.trackers.clear()
+
+
+def _told(tracker: Tracker, error: BaseException) -> str:
+    """Say which of several trackers it was, where in its code, and what it raised."""
+    kind = type(tracker)
+    (_, *theirs) = traceback.extract_tb(error.__traceback__)  # the first is the call of ours
+    at = f"`{theirs[0].filename}`, line {theirs[0].lineno}: " if theirs else f"`{kind.__module__}`: "
+    return f"`{kind.__qualname__}` ({at}{type(error).__name__}: {error})"
 
 
 def _named(settings: Settings, inputs: Iterable[object], named: Mapping[str, object]) -> list[Identified | str]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sqlite3
 import sys
 from collections.abc import Mapping
@@ -39,13 +40,13 @@ def shop(folder: RunFolder, root: Path, *trackers: object) -> Workshop:
 class Notes:
     """A tracker of one's own: keeps what it is told."""
 
-    def __init__(self, fails_at: int | None = None) -> None:
+    def __init__(self, fails_at: int | None = None, error: BaseException | None = None) -> None:
         self.told: list[tuple[str, int, dict[str, float]]] = []
-        self.fails_at, self.closed = fails_at, 0
+        self.fails_at, self.error, self.closed = fails_at, error or ConnectionError("no route"), 0
 
     def add(self, stage: str, step: int, numbers: Mapping[str, float]) -> None:
         if step == self.fails_at:
-            raise ConnectionError("no route")
+            raise self.error
         self.told.append((stage, step, dict(numbers)))
 
     def close(self) -> None:
@@ -64,9 +65,39 @@ def test_a_tracker_has_what_metrics_jsonl_has_and_one_that_fails_ends_nothing(
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     assert whole.told == [("learn 2", x["step"], {"loss": x["loss"], "margin": x["margin"]}) for x in lines]
     assert (len(broken.told), broken.closed, whole.closed) == (1, 0, 1)
-    assert [r.getMessage() for r in caplog.records] == [
-        "a tracker of this run failed and gets nothing more (ConnectionError: no route); `metrics.jsonl` has every number"
+    assert [re.sub(r"line \d+", "line …", r.getMessage()) for r in caplog.records] == [
+        f"the tracker `Notes` (`{__file__}`, line …: ConnectionError: no route) failed and gets nothing more; `metrics.jsonl` "
+        "has every number"
     ]
+
+
+class Unclosed(Notes):
+    """Has no way to be told, or to be closed."""
+
+    add = None  # type: ignore[assignment]
+
+    def close(self) -> None:
+        raise SystemExit(0)
+
+
+def test_of_several_trackers_the_one_that_exits_is_named_and_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole, exits = Notes(), Notes(fails_at=0, error=SystemExit(0))
+    with RunFolder(tmp_path / "run") as folder, caplog.at_level(logging.WARNING, "orcamath"):
+        made = shop(folder, tmp_path, exits, Unclosed(), whole)
+        made.metric(step=0, loss=1.0)
+        made.trackers.append(Unclosed())
+        made.close_trackers()
+    assert (len(whole.told), whole.closed) == (1, 1)
+    assert [re.sub(r"\(`.*`(, line \d+)?: ", "(…: ", r.getMessage()) for r in caplog.records] == [
+        "the tracker `Notes` (…: SystemExit: 0) failed and gets nothing more; `metrics.jsonl` has every number",
+        "the tracker `Unclosed` (…: TypeError: 'NoneType' object is not callable) failed and gets nothing more; `metrics.jsonl` "
+        "has every number",
+        "the tracker `Unclosed` (…: SystemExit: 0) could not be closed",
+    ]
+    with pytest.raises(KeyboardInterrupt):
+        shop(folder, tmp_path, Notes(fails_at=0, error=KeyboardInterrupt())).metric(step=0)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
