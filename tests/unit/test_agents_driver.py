@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from orcamath.agents.driver import CallSettings, drive, write
-from orcamath.errors import BrokenBalance, RecipeError, WireDown
+from orcamath.errors import BrokenBalance, OthersFailed, RecipeError, WireDown
 from orcamath.ports import Message, Reply, Request
 from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Output
@@ -61,6 +61,37 @@ def test_a_reply_that_cannot_be_read_is_asked_again_with_the_next_draw(tmp_path:
     assert made.balance["parsed"] == 5
     assert made.balance["failed"] == 4
     assert made.facts["failed_calls"] == {"quiet": 4}
+
+
+class Moody(Shout):
+    """Asks about an item in other words each time, though not the first two."""
+
+    n = 0
+
+    def request(self, item: Problem, draw: int) -> Request:
+        self.n += 1
+        said = item.question if self.n < 3 else f"{item.question} ({self.n})"
+        return Request((Message("user", said),), sampling=self.settings.sampling(), draw=draw)
+
+
+class Fickle(Shout):
+    """Reads a reply in one way the first time, and in another after that."""
+
+    n = 0
+
+    def parse(self, reply: Reply, item: Problem) -> Sequence[Problem | Rejected] | Rejected:
+        self.n += 1
+        return super().parse(reply, item) if self.n <= len(SEEDS) else Rejected(item=item.id, reason="quiet")
+
+
+@pytest.mark.parametrize(("agent", "tries"), [(Moody(), 1), (Moody(), 2), (Fickle(), 2)])
+def test_a_reply_that_was_never_asked_for_ends_the_stage_with_who_it_was(
+    agent: Shout, tries: int, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path)
+    seeds, model = bench.table(SEEDS), bench.model(Scripted(lambda r: "loud!"))
+    with pytest.raises(OthersFailed, match=r"agent `shout`: the reply about `.*` is not found again, since `request`"):
+        bench.run(lambda out: write(agent, lambda: seeds.read(Problem), model, out, tries=tries) and None)
 
 
 def test_greedy_calls_are_never_asked_again(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 An agent is two pure halves around a call: `request(item, draw)` says what is asked, `parse(reply, item)` makes results of
 what came back, or says why not. Whatever went wrong with one item is a `Rejected`, never an exception; a failure of the
-wire is booked by the model itself, and asked again by the next run.
+wire is booked by the model itself, and asked again by the next run. A reply that was never asked for is missing by a fault of
+the agent's, and raises OthersFailed.
 
 Both balances are kept here. Calls: every draw asked was parsed or failed. Results: of a `final` agent every result is owed
 when it is handed out, to be kept or rejected by the stage; of an agent whose results are only the input of another one, the
@@ -18,11 +19,14 @@ from typing import Annotated, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
+from orcamath.errors import OthersFailed
+from orcamath.extend import contract_of
 from orcamath.ports import Progress, Reply, Request, Sampling
 from orcamath.prompts import Prompt, load_prompt
 from orcamath.records import Problem, Rejected, Settings, outside_digest
 from orcamath.store.artifacts import Output
 from orcamath.store.ledger import Remembered
+from orcamath.store.under_way import under_way
 
 __all__ = ["Agent", "CallSettings", "Item", "TopP", "came_through", "drive", "examine", "fill", "fold_replies", "write"]
 
@@ -228,6 +232,17 @@ def _book(parsed: Sequence[object] | Rejected, reply: Reply, out: Output, books:
                 out.owe()
 
 
+def _look_asked(agent: Agent[In, Made], item: In, key: bytes) -> None:
+    """Look whether the reply that is missing was asked for at all, so that what was paid is not lost silently."""
+    calls = under_way()
+    if calls is not None and not calls.has_asked(key):
+        raise OthersFailed(
+            f"agent `{agent.name}`: the reply about `{item.id}` is not found again, since `request` asked something else the "
+            f"second time, or `parse` read a reply in another way; both must do the same each time, without a random part. "
+            f"{contract_of('agent')}"
+        )
+
+
 def _again(agent: Agent[In, Made], item: In, chat: Remembered, draw: int) -> Request | None:
     """Return the call to ask next where every draw before could not be read; a wire failure is not asked here."""
     if not all(found is not None and isinstance(found[1], Rejected) for found in _heard(agent, item, chat, draw)):
@@ -246,6 +261,7 @@ def _heard(
             return
         reply = chat.reply(request)
         if reply is None:
+            _look_asked(agent, item, request.key(chat.fingerprint))
             yield None
             return
         parsed = _parsed(agent, reply, item)

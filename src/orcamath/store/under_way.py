@@ -28,6 +28,7 @@ class Calls:
         """Errors of calls that never came through on the wire: the stage is not sealed while there are any."""
         self._budget = budget
         self._keys = array("Q")
+        self._known, self._n_known = set[int](), 0
         self._leases: dict[Price, Lease] = {}
         self._told: list[Price] = []
         self._lock = threading.Lock()
@@ -45,6 +46,12 @@ class Calls:
     def asked(self, key: bytes) -> None:
         """Count a call."""
         self._keys.append(int.from_bytes(key[:8], "big"))
+
+    def has_asked(self, key: bytes) -> bool:
+        """Tell whether a call was counted: looked up where a reply is missing."""
+        self._known.update(self._keys[self._n_known :])
+        self._n_known = len(self._keys)
+        return int.from_bytes(key[:8], "big") in self._known
 
     def failed(self, errors: Iterable[str]) -> None:
         """Book calls that never came through."""
