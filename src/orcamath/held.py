@@ -7,35 +7,33 @@ what was due, and the family's contract; so does what cannot be called as its fa
 An exception out of theirs is the boundary's business (`families.py`).
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import replace
 from functools import wraps
+from os.path import commonprefix
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, get_args, overload
+from typing import TYPE_CHECKING, Literal, TypeVar, overload
 
 from orcamath.agents.driver import Agent
 from orcamath.agents.settings import AgentSettings
 from orcamath.extend import FAMILIES, code_of
 from orcamath.families import find
+from orcamath.fields import amiss, amiss_in_seed
+from orcamath.held_backend import backend
 from orcamath.judges.settings import JudgeSettings
 from orcamath.member import Member
 from orcamath.ports import (
-    Batched,
     Chat,
     Closing,
     Comparison,
     Finding,
     Judge,
-    Replies,
     Reply,
     Request,
     Screen,
     TrackedRun,
     Tracker,
 )
-from orcamath.records import Outcome, Problem, Rejected
+from orcamath.records import Problem, Rejected
 from orcamath.settings import ModelSettings
 from orcamath.sources.source import Found, Reader, SourceSettings, Unsplit
 from orcamath.store.ledger import Remembered
@@ -81,12 +79,25 @@ def _source(member: Member, read: Entry) -> Reader:
     wanted = "Problem, Unsplit or Rejected, one after the other"
 
     def yielded(settings: SourceSettings) -> Iterator[Found]:
-        for found in member.many(read(settings), wanted):
-            if not isinstance(found, Problem | Unsplit | Rejected):
+        for n, found in enumerate(member.many(read(settings), wanted), start=1):
+            if isinstance(found, Rejected):
+                member.sound(amiss(found), found, member.entry, wanted)
+                yield found
+                continue
+            problem = found.problem if isinstance(found, Unsplit) else found
+            if not isinstance(problem, Problem):
                 raise member.wrong(found, member.entry, wanted)
-            yield found
+            member.sound(amiss_in_seed(problem), problem, member.entry, wanted)
+            yield _blank(problem, f"problem {n}") or (found if isinstance(found, Unsplit) else problem)
 
     return yielded
+
+
+def _blank(problem: Problem, item: str) -> Rejected | None:
+    """Reject a problem that asks nothing, as our own readers do: nobody is to pay for it."""
+    if problem.question.strip():
+        return None
+    return Rejected(item=item, reason="no_question", detail="the question is empty", text=problem.question)
 
 
 def _agent(member: Member, make: Entry) -> Callable[[AgentSettings], Own]:
@@ -104,17 +115,40 @@ class _Agent:
         self.member, self.agent, self.name = member, agent, member.text(agent.name, "name")
         member.takes(agent.request, "request", "item", "draw")
         member.takes(agent.parse, "parse", "reply", "item")
+        self.steady = False
 
     def request(self, item: Problem, draw: int) -> Request:
-        return self.member.due(Request, self.agent.request(item, draw), "request", "a Request")
+        request = self._request(item, draw)
+        if not self.steady:  # once, before the first call is paid for: replies are found again by what was asked
+            if (again := self._request(item, draw)) != request:
+                how = f"asked something else the second time: {_difference(repr(request), repr(again))}"
+                raise self.member.broke("request", how, "the same for the same item and draw, without a random part")
+            self.steady = True
+        return request
+
+    def _request(self, item: Problem, draw: int) -> Request:
+        request, wanted = self.agent.request(item, draw), "a Request"
+        self.member.due(Request, request, "request", wanted)
+        self.member.sound(amiss(request), request, "request", wanted)
+        return request
 
     def parse(self, reply: Reply, item: Problem) -> Sequence[Problem | Rejected] | Rejected:
         found: object = self.agent.parse(reply, item)
+        wanted = "a list of Problem and Rejected, or one Rejected"
+        made = [found] if isinstance(found, Rejected) else found
+        if not isinstance(made, list | tuple) or not all(isinstance(x, Problem | Rejected) for x in made):
+            raise self.member.wrong(found, "parse", wanted)
+        for x in made:
+            self.member.sound(amiss(x), x, "parse", wanted)
         if isinstance(found, Rejected):
             return found
-        if not isinstance(found, list | tuple) or not all(isinstance(x, Problem | Rejected) for x in found):
-            raise self.member.wrong(found, "parse", "a list of Problem and Rejected, or one Rejected")
-        return found
+        return [(_blank(x, item.id) if isinstance(x, Problem) else None) or x for x in made]
+
+
+def _difference(one: str, other: str) -> str:
+    """Show both texts from shortly before they differ."""
+    begin = max(0, len(commonprefix([one, other])) - 20)  # noqa: RUF071 — characters are what is compared
+    return f"`…{one[begin : begin + 60]}…`, then `…{other[begin : begin + 60]}…`"
 
 
 def _judge(member: Member, make: Entry) -> Callable[[JudgeSettings, Remembered | None], Judge]:
@@ -130,7 +164,7 @@ def _judge(member: Member, make: Entry) -> Callable[[JudgeSettings, Remembered |
 class _Judge:
     def __init__(self, member: Member, judge: Judge) -> None:
         self.member, self.judge = member, judge
-        self.fingerprint = member.text(judge.fingerprint, "fingerprint")
+        self.fingerprint = member.named(judge.fingerprint)
         member.takes(judge, "__call__", "comparisons")
 
     def __call__(self, comparisons: Iterable[Comparison]) -> Iterator[Finding]:
@@ -140,9 +174,10 @@ class _Judge:
         if isinstance(findings, str) or not isinstance(findings, Iterable):
             raise self.member.wrong(findings, "__call__", wanted)
         for n, found in enumerate(findings, start=1):
-            if not isinstance(found, Finding) or found.outcome not in get_args(Outcome) or n > asked.n:
+            if not isinstance(found, Finding) or n > asked.n:
                 raise self.member.wrong(found, "__call__", wanted)
-            yield found
+            self.member.sound(amiss(found), found, "__call__", wanted)
+            yield found._replace(by=sendable(found.by), reason=sendable(found.reason))
         if n != asked.n or next(asked, None) is not None:
             raise self.member.too_few("__call__", f"after {n} findings there were comparisons left", wanted)
 
@@ -163,55 +198,6 @@ class _Counted(Iterator[T]):
         return item
 
 
-def _backend(member: Member, open_chat: Entry) -> Callable[[ModelSettings], Chat]:
-    def chat(settings: ModelSettings) -> Chat:
-        made = open_chat(settings)
-        if not isinstance(made, Chat):
-            raise member.wrong(made, member.entry, "a Chat: it has a `fingerprint` and a `chunk`, and is called")
-        held_to = _Chat(member, made)
-        if isinstance(made, Batched):  # a backend is told by it from one that answers at once
-            vars(held_to)["handed_in"] = made.handed_in
-        return held_to
-
-    return chat
-
-
-class _Chat:
-    def __init__(self, member: Member, chat: Chat) -> None:
-        self.member, self.chat = member, chat
-        self.fingerprint = member.text(chat.fingerprint, "fingerprint")
-        member.takes(chat, "__call__", "requests")
-        self.chunk = None if chat.chunk is None else member.due(int, chat.chunk, "chunk", "None, or a number of calls")
-
-    def __call__(self, requests: Iterable[Request]) -> Replies:
-        wanted = "one Reply a request, with the request's key, by a generator or another iterator that can be closed"
-        waiting = Counter[bytes]()
-
-        def noted() -> Iterator[Request]:
-            for request in requests:
-                waiting[request.key(self.fingerprint)] += 1
-                yield request
-
-        replies: object = self.chat(noted())
-        if not isinstance(replies, Iterator) or not isinstance(replies, Closing):
-            raise self.member.wrong(replies, "__call__", wanted)
-        with closing(replies):
-            for found in replies:
-                if not isinstance(found, Reply) or not waiting[found.key]:
-                    raise self.member.wrong(found, "__call__", wanted)
-                waiting[found.key] -= 1
-                if not waiting[found.key]:  # of a long run only what is under way is kept
-                    del waiting[found.key]
-                text = sendable(found.text)
-                yield found if text == found.text else replace(found, text=text)
-        if n := waiting.total():
-            raise self.member.too_few("__call__", f"requests without a reply: {n}", wanted)
-
-    def close(self) -> None:
-        if isinstance(self.chat, Closing):
-            self.chat.close()
-
-
 def _screens(member: Member, make: Entry) -> Callable[[], list[Screen]]:
     wanted = "Screens, one after the other: each has a `fingerprint` and a `reason`, and is called"
 
@@ -229,13 +215,13 @@ def _screens(member: Member, make: Entry) -> Callable[[], list[Screen]]:
 class _Screen:
     def __init__(self, member: Member, screen: Screen) -> None:
         self.member, self.screen = member, screen
-        self.fingerprint = member.text(screen.fingerprint, "fingerprint")
+        self.fingerprint = member.named(screen.fingerprint)
         self.reason = member.text(screen.reason, "reason")
         member.takes(screen, "__call__", "question")
 
     def __call__(self, question: str) -> str | None:
         said: object = self.screen(question)
-        return None if said is None else self.member.text(said, "__call__")
+        return None if said is None else self.member.text(said, "__call__", "a text that is not empty, or None")
 
 
 def _tracker(member: Member, open_tracker: Entry) -> Callable[[TrackedRun], Tracker]:
@@ -273,7 +259,7 @@ _HELD: dict[str, tuple[Callable[[Member, Entry], Entry], tuple[str, ...]]] = {
     "agent": (_agent, ("settings",)),
     "judge": (_judge, ("settings", "model")),
     "loss": (_loss, ("batch", "settings")),
-    "backend": (_backend, ("settings",)),
+    "backend": (backend, ("settings",)),
     "screen": (_screens, ()),
     "tracker": (_tracker, ("run",)),
     "base": (_base, ()),

@@ -5,7 +5,7 @@ from inspect import signature
 from typing import NamedTuple, TypeVar
 
 from orcamath.errors import OthersFailed
-from orcamath.extend import FAMILIES, contract_of
+from orcamath.extend import FAMILIES, code_of, contract_of
 
 __all__ = ["Member"]
 
@@ -36,9 +36,20 @@ class Member(NamedTuple):
             return found
         raise self.wrong(found, what, wanted)
 
-    def text(self, found: object, what: str) -> str:
+    def text(self, found: object, what: str, wanted: str = "a text that is not empty") -> str:
         """Return a text that says something."""
-        return self.due(str, found or None, what, "a text that is not empty")
+        if isinstance(found, str) and found:
+            return found
+        raise self.wrong(found, what, wanted)
+
+    def named(self, fingerprint: object) -> str:
+        """Return what names a judge or a screen in digests: its `fingerprint`, and what its code says."""
+        return f"{self.text(fingerprint, 'fingerprint')}, {code_of(self.family, self.name)}"
+
+    def sound(self, flaw: str | None, found: object, what: str, wanted: str) -> None:
+        """Take what `fields` says of a record's fields. Raises OthersFailed where that is something."""
+        if flaw is not None:
+            raise self.broke(what, f"returned a {type(found).__name__} {flaw}", wanted)
 
     def many(self, found: object, wanted: str) -> Iterator[object]:
         """Return an iterator over what can be gone through."""
@@ -48,13 +59,14 @@ class Member(NamedTuple):
 
     def wrong(self, found: object, what: str, wanted: str) -> OthersFailed:
         """Say who returned what, and what was due."""
-        return self._broke(what, f"returned {type(found).__name__} ({found!r:.80})", wanted)
+        return self.broke(what, f"returned {_shown(found)}", wanted)
 
     def too_few(self, what: str, missing: str, wanted: str) -> OthersFailed:
         """Say who ended before everything was answered, what is `missing`, and what was due."""
-        return self._broke(what, f"ended too early: {missing}", wanted)
+        return self.broke(what, f"ended too early: {missing}", wanted)
 
-    def _broke(self, what: str, how: str, wanted: str) -> OthersFailed:
+    def broke(self, what: str, how: str, wanted: str) -> OthersFailed:
+        """Say of what in theirs how it broke the contract, and what was due."""
         return OthersFailed(
             f"{self.family} `{self.name}`: `{what}` {how}; it must return {wanted}. {contract_of(self.family)}"
         )
@@ -63,3 +75,7 @@ class Member(NamedTuple):
     def entry(self) -> str:
         """The name of the family's entry."""
         return FAMILIES[self.family].entry
+
+
+def _shown(found: object) -> str:
+    return f"{type(found).__name__} ({found!r:.80})"

@@ -73,7 +73,7 @@ LAYERS = [
         "recipes",
     ],
     ["report", "view", "export"],
-    ["backends", "classroom", "cluster", "testing", "families", "member", "held"],
+    ["backends", "classroom", "cluster", "testing", "families", "fields", "member", "held", "held_backend"],
     ["assemble", "running", "checks", "commands", "notebook", "verbs", "cli", "__main__"],
 ]
 LAYER = {room: i for i, rooms in enumerate(LAYERS, 1) for room in rooms}

@@ -59,6 +59,12 @@ def test_an_example_keeps_its_familys_contract(name: str, tmp_path: Path) -> Non
     )  # raises where the contract is broken
 
 
+def test_the_screen_of_the_page_takes_whole_words(tmp_path: Path) -> None:
+    (screen,) = find("screen", written(tmp_path)["screen"]).make()
+    asked = ["Ann has 3 pens.", "A Pen costs $2.", "It happens that Ann has 3 eggs.", "He opens 3 boxes."]
+    assert [screen(question) for question in asked] == ["pens", "pens", None, None]
+
+
 def own_recipe(folder: Path, extra: str = "") -> Recipe:
     """A recipe of nothing but the examples."""
     own = written(folder)

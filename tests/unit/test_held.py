@@ -63,6 +63,7 @@ AGENT = (
     "        {}\n    def parse(self, reply, item):\n        {}\ndef agent(settings):\n    return Own()\n"
 )
 ASKS = "return Request((Message('user', item.question),), draw=draw)"
+RANDOM = "Request((Message('user', str(random.random()) + item.question),), draw=draw)"
 SCREEN = (
     "class Own:\n    fingerprint, reason = 'own', {}\n    def __call__(self, question):\n        {}\n"
     "def make():\n    return [Own()]\n"
@@ -79,6 +80,11 @@ WRONG: list[tuple[str, str, str]] = [
         "it must return an Agent: `name`, `request` and `parse`",
     ),
     ("agent", AGENT.replace("'own'", "''").format(ASKS, "return []"), "`name` returned"),
+    (
+        "agent",
+        AGENT.format("import random; return " + RANDOM, "return []"),
+        "`request` asked something else the second time",
+    ),
     ("agent", AGENT.format("return 'ask'", "return []"), "`request` returned str ('ask'); it must return a Request"),
     ("agent", AGENT.format(ASKS, "return reply.text"), "`parse` returned str"),
     ("agent", AGENT.format(ASKS, "return None"), "`parse` returned NoneType"),
@@ -95,7 +101,7 @@ WRONG: list[tuple[str, str, str]] = [
     (
         "judge",
         JUDGE.format("return [Finding('right', 'own') for c in comparisons]"),
-        "returned Finding (Finding(outcome='right'",
+        "returned a Finding whose `outcome` is str ('right')",
     ),
     (
         "judge",
@@ -119,6 +125,13 @@ WRONG: list[tuple[str, str, str]] = [
         "it has a `fingerprint` and a `chunk`",
     ),
     ("backend", CHAT.replace("'own', None", "'own', 'all'").format("yield"), "`chunk` returned str ('all')"),
+    (
+        "backend",
+        CHAT.replace("'own', None", "'own', 0").format("yield"),
+        "`chunk` returned int (0); it must return None, or a",
+    ),
+    ("backend", CHAT.replace("'own', None", "'own', -3").format("yield"), "a number of calls from 1"),
+    ("backend", CHAT.replace("'own', None", "'own', True").format("yield"), "`chunk` returned bool (True)"),
     ("backend", CHAT.format("return 7"), "`__call__` returned int (7); it must return one Reply a request"),
     ("backend", CHAT.format("return [Reply(r.key('own')) for r in requests]"), "`__call__` returned list"),
     ("backend", CHAT.format("yield from ('hello' for r in requests)"), "`__call__` returned str ('hello')"),
@@ -136,6 +149,12 @@ WRONG: list[tuple[str, str, str]] = [
     ("screen", "def make():\n    return ['one']\n", "`make` returned str ('one'); it must return Screens"),
     ("screen", SCREEN.format("''", "return None"), "`reason` returned"),
     ("screen", SCREEN.format("'own'", "return True"), "`__call__` returned bool (True)"),
+    (
+        "screen",
+        SCREEN.format("'own'", "return False"),
+        "`__call__` returned bool (False); it must return a text that is not empty, or None",
+    ),
+    ("screen", SCREEN.format("'own'", "return ''"), "`__call__` returned str (''); it must return a text that"),
     ("tracker", "def open_tracker(run):\n    return 'a tracker'\n", "it must return a Tracker: `add` and `close`"),
     (
         "base",
@@ -235,6 +254,11 @@ def test_marks_and_what_a_member_offers_besides_are_kept(tmp_path: Path) -> None
     assert chat.handed_in() == {b"k"}
     assert isinstance(chat, Closing)
     chat.close()  # of one that holds on to nothing
+    own["backend"].write_text(CHAT.format("yield") + "Own.handed_in = lambda self: None\n")
+    chat = held("backend", str(own["backend"]))(ModelSettings(backend="x.py"))
+    assert isinstance(chat, Batched)
+    with pytest.raises(OthersFailed, match=r"`handed_in` returned NoneType \(None\); it must return a set of keys"):
+        chat.handed_in()
     own["backend"].write_text(CHAT.format("yield"))
     assert not isinstance(held("backend", str(own["backend"]))(ModelSettings(backend="x.py")), Batched)
 
@@ -250,6 +274,28 @@ def test_replies_that_are_closed_early_are_closed_where_they_are_made(tmp_path: 
     assert not (tmp_path / "chat.py.closed").exists()
     replies.close()
     assert (tmp_path / "chat.py.closed").exists()
+
+
+@pytest.mark.parametrize(("family", "text"), [("judge", RIGHT["judge"]), ("screen", RIGHT["screen"])])
+def test_a_judge_or_screen_that_says_something_else_is_another_one(family: str, text: str, tmp_path: Path) -> None:
+    def named(place: str, text: str) -> str:
+        path = tmp_path / place
+        path.write_text(text)
+        made = held(family, str(path))  # type: ignore[call-overload]
+        one = made(JudgeSettings(), None) if family == "judge" else made()[0]
+        return str(one.fingerprint)
+
+    before = named("a.py", text)
+    assert before.startswith("own, ")
+    assert named("b.py", text) == before  # where it lies is no part of it
+    assert named("a.py", text.replace("return", "return  ")) != before
+
+
+def test_a_backend_keeps_its_name_so_that_nothing_is_paid_for_twice(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    for text in (RIGHT["backend"], RIGHT["backend"] + "# mended\n"):
+        path.write_text(text)
+        assert held("backend", str(path))(ModelSettings(backend="x.py")).fingerprint == "own"
 
 
 def test_half_a_character_of_a_reply_is_replaced_before_anything_keeps_it(tmp_path: Path) -> None:
