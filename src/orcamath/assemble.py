@@ -1,5 +1,6 @@
 """Where a recipe's names become open models, readers, judges: the tools that a workshop is given."""
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from orcamath.agents.driver import Agent
 from orcamath.agents.settings import AgentSettings
-from orcamath.extend import offered
+from orcamath.extend import code_of, offered
 from orcamath.families import boundary
 from orcamath.held import held
 from orcamath.ports import Chat, Closing, Judge, Message, Screen
@@ -20,6 +21,7 @@ from orcamath.stages.serving import ServerSettings
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.ledger import Ledger, Remembered
 from orcamath.store.prices import declared_price
+from orcamath.store.servers import Servers
 from orcamath.student.facts import TrainedFacts
 from orcamath.student.folder import ModelFolder
 from orcamath.terminal import guarded
@@ -34,6 +36,7 @@ __all__ = ["DETACH", "Assembled", "open_chat", "size_of", "student_folder", "tra
 DETACH = "ORCAMATH_DETACH"
 """Variable by which a command tells this process, and those of arms, that no batch is waited for: it is of the command, and in no
 recipe, or a run's own would say so for ever."""
+log = logging.getLogger("orcamath")
 Spreads = Callable[[ModelSettings, Chat, Callable[[ModelSettings], Chat] | None], Chat]
 """Puts many machines behind a model that was opened here; the last says what opens it there, if not its backend's name."""
 
@@ -79,8 +82,23 @@ class Assembled:
                 }
                 settings = settings.model_copy(update={"options": told | settings.options})
             opened = self._spread(settings, open_chat(settings), None)
+            self._tell_changed(settings, opened.fingerprint)
             self._chats[key] = Remembered(opened, self.ledger, declared_price(settings))
         return self._chats[key]
+
+    def _tell_changed(self, settings: ModelSettings, fingerprint: str) -> None:
+        """Say that replies of a backend of the user's stay although its code is another now: they were paid for."""
+        code, known = code_of("backend", settings.backend), Servers(self.store.root)
+        if code is None:
+            return
+        if known.doubt(fingerprint, settings.model, "code", {"code": code}) is not None:
+            log.warning(
+                "backend `%s`: its code changed since `%s` was asked first. Replies remembered under that name stay, beside new "
+                "ones; if it answers otherwise now, give it another `fingerprint`, and everything is asked anew",
+                settings.backend,
+                fingerprint,
+            )
+        known.keep(fingerprint, "code", {"code": code})
 
     def close(self) -> None:
         """Close every model that holds on to something, and the ledger, whatever the others raise."""

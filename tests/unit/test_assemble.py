@@ -39,6 +39,39 @@ def test_a_judge_gives_verdicts_in_practice_and_extracts_on_benchmarks(tmp_path:
     assert tools.judge(alone, on_benchmarks=True).fingerprint == tools.judge(alone).fingerprint
 
 
+OWN = (
+    "from orcamath.ports import Reply\nclass Own:\n    fingerprint, chunk = 'own 1', None\n    def __call__(self, requests):\n"
+    "        yield from (Reply(r.key(self.fingerprint), 'So it is 4.') for r in requests)\n"
+    "def open_chat(settings):\n    return Own()\n"
+)
+
+
+def test_replies_of_a_backend_of_ones_own_stay_when_its_file_changes_which_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, request = tmp_path / "own.py", Request((Message("user", "2+2?"),))
+
+    def known(text: str) -> tuple[bool, list[str]]:
+        path.write_text(text)
+        caplog.clear()
+        tools = Assembled(Store(tmp_path / "store"))
+        model = tools.chat(ModelSettings(backend=str(path), model="m"))
+        before = model.reply(request) is not None
+        model.fill([request])
+        tools.close()
+        return before, [r.getMessage() for r in caplog.records]
+
+    assert known(OWN) == (False, [])
+    assert known(OWN) == (True, [])
+    mended = OWN.replace("So it", "Here it")
+    (told,) = known(mended)[1]
+    assert told.startswith(
+        f"backend `{path}`: its code changed since `own 1` was asked first. Replies remembered under that"
+    )
+    assert known(mended) == (True, [])
+    assert known(mended.replace("own 1", "own 2")) == (False, [])
+
+
 @pytest.mark.parametrize(("asked", "users", "kept"), [(1, None, 1), (None, None, 2), (1, "2", 2)])
 def test_threads_hold_although_torch_was_there_before(
     asked: int | None, users: str | None, kept: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
