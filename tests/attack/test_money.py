@@ -19,7 +19,8 @@ from orcamath.store.budget import Budget, Price
 from orcamath.store.hosts import belongs, host_of, reach
 from orcamath.store.prices import is_unpriced, price_of
 from orcamath.store.under_way import stage_under_way
-from orcamath.testing import serve, stub
+from orcamath.testing import MisbehavingServer, serve, stub
+from orcamath.testing.http import HttpAnswer, Incoming
 
 
 def ask(i: int, max_tokens: int = 100) -> Request:
@@ -173,6 +174,41 @@ def test_the_cap_holds_against_an_honest_count_whatever_the_endpoint_claims(tmp_
         assert doubts["teach"][0] > 10
 
 
+def test_what_was_thought_is_booked_where_the_sum_alone_counts_it(tmp_path: Path) -> None:
+    """As Gemini's compatible endpoint and Grok count."""
+    thought, price = 900, Price(0.3, 2.5)
+
+    def says(usage: dict[str, int]) -> dict[str, int]:
+        return usage | {"total_tokens": usage["total_tokens"] + thought}
+
+    with serve(stub("2 + 2 = 4, since two and two are four.\n#### 4"), says=says) as server:
+        chat = open_chat(ModelSettings(model="m", base_url=server.base_url, options={"price": list(price)}))
+        budget = Budget(tmp_path / "book.sqlite", 0.05)
+        with stage_under_way("teach", budget) as calls, pytest.raises(CapReached):
+            list(chat(ask(i, 1024) for i in itertools.count()))
+        n, prompt, completion = (server.stats[name] for name in ("completions", "prompt_tokens", "completion_tokens"))
+        assert calls.spent_usd == pytest.approx((prompt * price[0] + (completion + n * thought) * price[1]) / 1e6)
+        budget.close()
+
+
+@pytest.mark.parametrize("beside", [{"usage": {"prompt_tokens": 50}}, {"choices": [{"message": {"content": "4"}}]}, {}])
+def test_a_completion_that_was_made_is_booked_though_an_error_stands_beside_it(
+    tmp_path: Path, beside: dict[str, Any]
+) -> None:
+    class Torn(MisbehavingServer):
+        def __call__(self, incoming: Incoming) -> HttpAnswer:
+            return HttpAnswer(body=orjson.dumps({"error": {"message": "upstream hiccup", "code": 502}, **beside}))
+
+    with serve(stub(), kind=Torn) as server:
+        options = {"price": [1, 8], "first_backoff_s": 0.001}
+        chat = open_chat(ModelSettings(model="m", base_url=server.base_url, max_tries=2, options=options))
+        budget = Budget(tmp_path / "book.sqlite", 1.0)
+        with stage_under_way("teach", budget) as calls:
+            (reply,) = chat([ask(1)])
+            assert ("upstream hiccup" in str(reply.error), calls.spent_usd > 0) == (True, bool(beside))
+        budget.close()
+
+
 @pytest.mark.parametrize("column", ["spent", "granted", "stage"])
 def test_a_damaged_book_is_never_spent_on(tmp_path: Path, column: str) -> None:
     budget = Budget(tmp_path / "book.sqlite", 1.0)
@@ -262,6 +298,22 @@ def test_a_host_is_read_as_it_is_looked_up(url: str, host: str) -> None:
 def test_a_look_alike_has_no_price(url: str) -> None:
     with pytest.raises(RecipeError, match="is not known"):
         price_of(ModelSettings(model="gpt-4o", base_url=url))
+
+
+@pytest.mark.parametrize(
+    ("name", "price"),
+    [
+        ("gpt-4o", (2.5, 10)),
+        ("gpt-4o-2024-05-13", (5, 15)),
+        ("gpt-4o-2024-08-06", (2.5, 10)),
+        ("gpt-3.5-turbo-0125", (0.5, 1.5)),
+        ("gpt-3.5-turbo-1106", (1, 2)),
+        ("gpt-3.5-turbo-0613", (1.5, 2)),
+    ],
+)
+def test_a_dated_model_has_the_price_of_its_date(name: str, price: tuple[float, float]) -> None:
+    assert price_of(ModelSettings(model=name)) == price
+    assert price_of(ModelSettings(model=name), "openai_batch") == (price[0] / 2, price[1] / 2)
 
 
 def test_an_endpoint_on_this_machine_is_booked_as_free_and_that_is_said_once(caplog) -> None:

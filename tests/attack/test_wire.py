@@ -2,6 +2,8 @@
 
 import logging
 import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ from orcamath.backends import batch_api, openai_batch, openai_compatible
 from orcamath.backends.wire_keys import Secrets, door_of, variables_of
 from orcamath.backends.wire_pace import bounded
 from orcamath.backends.wire_protocol import retry_after
-from orcamath.errors import OrcamathError, RecipeError, TeacherRefused, WireDown
+from orcamath.backends.wire_says import said_by
+from orcamath.errors import BatchWaiting, OrcamathError, RecipeError, TeacherRefused, WireDown
 from orcamath.ports import Message, Request, Sampling
 from orcamath.settings import ModelSettings
+from orcamath.store.servers import Servers
 from orcamath.testing import serve, stub
 from orcamath.testing.http import HttpAnswer, Incoming
 from orcamath.testing.server import MisbehavingServer
@@ -89,6 +93,9 @@ LOCATIONS = [
     "http://%00/",
     "http://a b/",
     "http://{host}/\x01",
+    "http://[::g]/",
+    "http://xn--a/",
+    "http://h:1:2/",
     "?x",
     "",
 ]
@@ -411,6 +418,10 @@ BATCH_ANSWERS: dict[str, tuple[str, bytes]] = {
     "bad UTF-8": ("/content", b"\xff\xfe\n"),
     "a file without id": ("/files", b"{}"),
     "a file that is a list": ("/files", b"[]"),
+    "a status that is a list": ("batch-0", b'{"id": "batch-0", "status": ["completed"]}'),
+    "a status that is a mapping": ("batch-0", b'{"id": "batch-0", "status": {}}'),
+    "no status": ("batch-0", b'{"id": "batch-0"}'),
+    "a file's name that is a list": ("batch-0", b'{"id": "x", "status": "completed", "output_file_id": [1]}'),
     "a batch without id": ("/batches", b"{}"),
     "a batch whose id is a number": ("/batches", b'{"id": 7}'),
     "a list that is none": ("limit", b'{"data": 7}'),
@@ -432,6 +443,56 @@ def test_no_answer_of_a_batch_api_is_a_traceback(kind: str, tmp_path: Path) -> N
         except OrcamathError:
             return
     assert (reply.error is not None) == (part == "/content")
+
+
+LISTS: dict[str, bytes] = {
+    "a number": b'{"data": 5}',
+    "a truth": b'{"data": true}',
+    "a mapping": b'{"data": {"a": 1}}',
+    "an id that is a list": b'{"data": [{"id": [1]}]}',
+    "deep": b'{"data": [{"id": "m", "root": ' + b"[" * 1000 + b"]" * 1000 + b"}]}",
+    "as deep as is read": b'{"data": [{"id": "m", "root": ' + b"[" * 250 + b"]" * 250 + b"}]}",
+    "a large number": b'{"data": [{"id": "m", "meta": {"a": 18446744073709551615}}]}',
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_no_list_of_models_is_a_traceback(kind: str, tmp_path: Path) -> None:
+    with serve(stub(), kind=Scripted) as server:
+        server.script = lambda _: HttpAnswer(body=LISTS[kind])
+        says = said_by(ModelSettings(model="m", base_url=server.base_url))
+    servers = Servers(tmp_path)
+    servers.keep("m@-", "host:1", says)
+    assert servers.doubt("m@-", "m", "host:1", says) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"SSH-2.0-x\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nab",
+        b'HTTP/1.1 200 OK\r\n\r\n{"data": [1]}',
+        b"HTTP/1.1 200 OK\r\n\r\n\xff",
+        b"HTTP/1.1 302 F\r\nLocation: http://[::g]/\r\n\r\n",
+        b"HTTP/1.1 302 F\r\nLocation: file:///etc/passwd\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+    ],
+)
+def test_what_else_answers_on_a_students_port_is_not_its_server(said: bytes) -> None:
+    from orcamath.backends.served import _served
+
+    with socket.socket() as port, ThreadPoolExecutor(1) as pool:
+        port.bind(("127.0.0.1", 0))
+        port.listen(1)
+
+        def answer() -> None:
+            caller, _ = port.accept()
+            with caller:
+                caller.recv(1000)
+                caller.sendall(said)
+
+        pool.submit(answer)
+        assert _served(f"http://127.0.0.1:{port.getsockname()[1]}/v1") is None
 
 
 RECIPE = """
@@ -478,3 +539,21 @@ def test_no_file_of_a_run_holds_a_key(way: str, tmp_path: Path, monkeypatch, cap
         lessons = [*taught.read(Lesson)]
         assert all("Your key is ***." in lesson.answer for lesson in lessons)
     assert os.environ["CANARY_KEY"] == CANARY
+
+
+def test_a_batchs_request_lines_are_written_down_without_the_keys_of_its_body(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("TENANT_SECRET", CANARY)
+    body = {"metadata": {"tenant_token": "${TENANT_SECRET}"}, "user": "me"}
+    with serve(stub("four"), kind=Scripted) as server:
+        server.batches.polls = 2
+        options = {"folder": str(tmp_path), "poll_s": 0.001, "detach": True, **QUICK}
+        settings = ModelSettings(model="m", base_url=server.base_url, body=body, options=options)
+        with pytest.raises(BatchWaiting):
+            list(openai_batch.open_chat(settings)([ask("Is ${TENANT_SECRET} 4?")]))
+        (lines,) = tmp_path.rglob("*.in.jsonl")
+        assert not any(b"sk-canary" in p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())
+        sent = orjson.loads(server.batches.files["file-0"])["body"]
+        assert sent == orjson.loads(lines.read_bytes())["body"] | {"metadata": {"tenant_token": CANARY}}
+        assert sent["messages"][0]["content"] == "Is ${TENANT_SECRET} 4?"
+        (reply,) = openai_batch.open_chat(settings)([ask("Is ${TENANT_SECRET} 4?")])
+        assert reply.text == "four"

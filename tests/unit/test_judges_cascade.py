@@ -2,10 +2,12 @@
 
 import os
 import signal
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+from orcamath import judges
 from orcamath.errors import DataError, WireDown
 from orcamath.judges.cascade import CascadeJudge
 from orcamath.judges.cascade import make as make_cascade
@@ -13,7 +15,7 @@ from orcamath.judges.math_verify import MathVerify
 from orcamath.judges.model import make as make_model
 from orcamath.judges.rules import RulesJudge
 from orcamath.judges.settings import JudgeSettings
-from orcamath.ports import Comparison, Judge, Request
+from orcamath.ports import Comparison, Judge, Reply, Request
 from orcamath.records import Attempt, Exercise, Verdict
 from orcamath.stages.judge import judge
 from orcamath.store.artifacts import Artifact, Output
@@ -43,6 +45,47 @@ def test_only_open_rows_reach_the_model(tmp_path: Path) -> None:
     assert [f.outcome for f in findings] == ["agrees", "agrees", "disagrees", "agrees"]
     assert [f.by.partition(":")[0] for f in findings] == ["rules", "model", "rules", "model"]
     assert (len(chat.asked), calls.n) == (1, 1)
+
+
+@pytest.mark.parametrize(("batched", "n_batches"), [(False, 4), (True, 1)])
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_batch_api_is_handed_many_windows_at_once(
+    tmp_path: Path, batched: bool, n_batches: int, alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Handed(Scripted):
+        n = 0
+
+        def __call__(self, requests: Iterable[Request]) -> Iterator[Reply]:
+            Handed.n += 1
+            return super().__call__(requests)
+
+    if batched:
+        monkeypatch.setattr(Handed, "handed_in", lambda _: frozenset(), raising=False)
+    for module in (judges.model, judges.cascade):
+        monkeypatch.setattr(module, "WINDOW", 3)
+    asked = make_model(JudgeSettings(), Bench(tmp_path).model(Handed(yes)))
+    rows = [OPEN._replace(question=f"How long is worm {i}?") if alone or i % 3 else SURE for i in range(12)]
+    findings = list((asked if alone else CascadeJudge(None, asked))(iter(rows)))
+    assert Handed.n == n_batches
+    assert [f.by.partition(":")[0] for f in findings] == ["model" if row != SURE else "rules" for row in rows]
+
+
+def test_no_more_is_read_ahead_for_a_batch_than_can_be_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chat = Scripted(yes)
+    chat.handed_in = frozenset  # type: ignore[attr-defined]
+    for name, n in (("WINDOW", 1), ("BATCH", 5)):
+        monkeypatch.setattr(judges.model, name, n)
+    monkeypatch.setattr(judges.cascade, "WINDOW", 1)
+    pulled = 0
+
+    def rows() -> Iterator[Comparison]:
+        nonlocal pulled
+        for _ in range(100):
+            pulled += 1
+            yield SURE
+
+    next(CascadeJudge(None, make_model(JudgeSettings(), Bench(tmp_path).model(chat)))(rows()))
+    assert pulled == 20
 
 
 def test_without_a_model_an_open_row_stays_open() -> None:

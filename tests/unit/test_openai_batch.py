@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from orcamath.backends import batch_api, openai_batch, openai_compatible
@@ -307,6 +308,130 @@ def test_a_file_that_was_not_taken_blocks_no_later_run(tmp_path: Path) -> None:
         budget.close()
         replies = list(batch(server.base_url, tmp_path, max_lines=1)([ask(0), ask(1)]))
         assert sorted(r.text for r in replies) == ["echo question 0", "echo question 1"]
+
+
+class Shut(BatchDesk):
+    """Takes no file, or makes no batch of it."""
+
+    shut = "/files"
+
+    def handle(self, incoming: Incoming, answer: Callable[[dict[str, Any]], object]) -> HttpAnswer | None:
+        if incoming.method == "POST" and incoming.path.endswith(self.shut):
+            return HttpAnswer(401, body=b'{"error": {"message": "Incorrect API key provided"}}')
+        return super().handle(incoming, answer)
+
+
+@pytest.mark.parametrize("shut", ["/files", "/batches"])
+def test_an_upload_that_was_refused_costs_nothing(tmp_path: Path, shut: str) -> None:
+    desk = Shut()
+    desk.shut = shut
+    with serve(echo, batches=desk) as server:
+        budget = Budget(tmp_path / "money.sqlite", 5.0)
+        with stage_under_way("teach", budget), pytest.raises(TeacherRefused, match="Check the key"):
+            list(batch(server.base_url, tmp_path, price=[1000, 1000])(ask(i) for i in range(9)))
+        assert budget.spent_usd() == 0.0
+        budget.close()
+        desk.shut = "/none"
+        assert len(list(batch(server.base_url, tmp_path)(ask(i) for i in range(9)))) == 9
+        assert len(desk.batches) == 1
+
+
+class Forgetful(BatchDesk):
+    """Has a batch, or its file of results, no more."""
+
+    forgets = ""
+
+    def handle(self, incoming: Incoming, answer: Callable[[dict[str, Any]], object]) -> HttpAnswer | None:
+        if self.forgets and self.forgets in incoming.path:
+            return HttpAnswer(404, body=b'{"error": {"message": "No such object"}}')
+        return super().handle(incoming, answer)
+
+
+@pytest.mark.parametrize(
+    ("forgets", "says"),
+    [("/batches/batch-0", "has no such batch for this key any more"), ("batch-0-out/", "has its results no more")],
+)
+def test_a_batch_that_the_provider_has_no_more_is_no_dead_end(tmp_path: Path, forgets: str, says: str) -> None:
+    desk = Forgetful(polls=2)
+    with serve(echo, batches=desk) as server:
+        with pytest.raises(BatchWaiting):
+            list(batch(server.base_url, tmp_path, detach=True)(ask(i) for i in range(2)))
+        desk.forgets = forgets
+        for reply in batch(server.base_url, tmp_path)(ask(i) for i in range(2)):
+            assert says in str(reply.error)
+            assert "the next run hands its calls in anew, and they may be paid again" in str(reply.error)
+        assert batch(server.base_url, tmp_path).handed_in() == set()
+        replies = list(batch(server.base_url, tmp_path)(ask(i) for i in range(2)))
+        assert sorted(r.text for r in replies) == ["echo question 0", "echo question 1"]
+        assert len(desk.batches) == 2
+
+
+def test_a_batch_that_was_asked_for_with_anothers_key_is_found_again(tmp_path: Path) -> None:
+    desk = Forgetful(polls=2)
+    with serve(echo, batches=desk) as server:
+        with pytest.raises(BatchWaiting):
+            list(batch(server.base_url, tmp_path, detach=True)([ask(0)]))
+        desk.forgets = "/batches/batch-0"
+        (reply,) = batch(server.base_url, tmp_path)([ask(0)])
+        assert "no such batch for this key" in str(reply.error)
+        desk.forgets = ""
+        (reply,) = batch(server.base_url, tmp_path)([ask(0)])
+        assert (reply.text, len(desk.batches), server.stats["completions"]) == ("echo question 0", 1, 1)
+
+
+class Altering(BatchDesk):
+    """Hands out files of results as a test changes them."""
+
+    change: Callable[[bytes], bytes] = staticmethod(lambda content: content)
+
+    def handle(self, incoming: Incoming, answer: Callable[[dict[str, Any]], object]) -> HttpAnswer | None:
+        answered = super().handle(incoming, answer)
+        return answered._replace(body=self.change(answered.body)) if answered and "-out/" in incoming.path else answered
+
+
+@pytest.mark.parametrize("late", [400, 429, 500, 200])
+@pytest.mark.parametrize("first", [True, False])
+def test_of_several_results_of_a_call_the_first_completion_stays(tmp_path: Path, late: int, first: bool) -> None:
+    def change(content: bytes) -> bytes:
+        row = orjson.loads(content)
+        body = {"error": {"message": "late"}} if late != 200 else {"choices": [{"message": {"content": "late"}}]}
+        other = orjson.dumps(row | {"response": {"status_code": late, "body": body}})
+        return b"\n".join([content, other] if first else [other, content])
+
+    desk = Altering()
+    desk.change = change
+    with serve(echo, batches=desk) as server:
+        (reply,) = batch(server.base_url, tmp_path)([ask(0)])
+    assert reply.text == ("late" if late == 200 and not first else "echo question 0")
+
+
+def test_words_of_a_prompt_that_a_result_repeats_say_nothing_of_the_failure(tmp_path: Path) -> None:
+    question = "The temperature was unknown at noon. What is its maximum context length?"
+    desk = NoVerdict()
+    desk.says = {"status_code": 422, "body": {"detail": [{"msg": "too many characters", "input": question}]}}
+    request = Request((Message("user", question),), sampling=Sampling(0.7))
+    with serve(echo, batches=desk) as server:
+        model = batch(server.base_url, tmp_path)
+        (reply,) = model([request])
+        assert (reply.finish_reason, "too many characters" in str(reply.error)) == ("stop", True)
+        assert question not in str(reply.error)
+        desk.says = None
+        (reply,) = batch(server.base_url, tmp_path)([request])
+        assert reply.text == f"echo {question}"
+
+
+@pytest.mark.parametrize("part", ["/batches/batch-0", "/content"])
+def test_an_answer_without_end_is_not_read_to_it(tmp_path: Path, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_api, "MAX_ANSWER_BYTES", 1_000)
+    monkeypatch.setattr(batch_api, "MAX_LINE_BYTES", 1_000)
+
+    class Endless(BatchDesk):
+        def handle(self, incoming: Incoming, answer: Callable[[dict[str, Any]], object]) -> HttpAnswer | None:
+            answered = super().handle(incoming, answer)
+            return answered and answered._replace(body=b" " * 2_001) if part in incoming.path else answered
+
+    with serve(echo, batches=Endless()) as server, pytest.raises(WireDown, match=r"longer than [12]000 bytes"):
+        list(batch(server.base_url, tmp_path)([ask(0)]))
 
 
 def test_calls_that_were_never_handed_in_cost_nothing(tmp_path: Path) -> None:

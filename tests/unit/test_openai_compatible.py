@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import json
 import logging
 import threading
 import time
@@ -31,7 +32,8 @@ from orcamath.ports import Message, Request, Sampling
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import Budget
 from orcamath.store.under_way import stage_under_way
-from orcamath.testing import Call, Faults, serve, stub
+from orcamath.testing import Call, Faults, MisbehavingServer, serve, stub
+from orcamath.testing.http import HttpAnswer, Incoming
 from pace import within
 
 QUICK: dict[str, Any] = {"first_backoff_s": 0.002, "pause_s": 0.002}
@@ -305,6 +307,10 @@ def test_thoughts_are_kept_apart_from_the_answer(text, answer, thought) -> None:
         ({"message": {"content": None, "refusal": "no"}, "finish_reason": "stop"}, "no", "refused", None),
         ({"message": {"content": None}, "finish_reason": "content_filter"}, "", "refused", None),
         ({"message": {"content": [{"type": "text", "text": "ab"}]}, "finish_reason": "eos"}, "ab", "stop", None),
+        ({"message": {"content": "a"}, "finish_reason": "model_length"}, "a", "length", None),  # Mistral
+        ({"message": {"content": "a"}, "finish_reason": "MAX_TOKENS"}, "a", "length", None),  # Gemini's own words
+        ({"message": {"content": "a"}, "finish_reason": "SAFETY"}, "a", "refused", None),
+        ({"message": {"content": "a"}, "finish_reason": "content_filter: RECITATION"}, "a", "refused", None),
         ({"text": "b", "finish_reason": "length", "token_ids": [1, 2]}, "b", "length", None),
     ],
 )
@@ -320,6 +326,8 @@ def test_completions_in_all_their_shapes(choice, text, finish, reasoning) -> Non
         {"message": {"content": "half of"}, "finish_reason": "error"},
         {"message": {"content": "half of"}, "finish_reason": "stop", "error": {"code": 502, "message": "upstream"}},
         {"message": {"content": ""}, "finish_reason": "abort"},
+        {"message": {"content": "half of"}, "finish_reason": "insufficient_system_resource"},  # DeepSeek
+        {"message": {"content": "half of"}, "finish_reason": "timeout"},
     ],
 )
 def test_what_the_server_broke_off_is_no_answer(choice) -> None:
@@ -374,10 +382,84 @@ def test_a_host_that_does_not_take_the_connection_costs_nothing(monkeypatch, tmp
         (404, {}, "", "refused"),
         (400, {}, "temperature", "item"),
         (400, {}, "The model `x` does not exist", "refused"),
+        (402, {}, '{"error": {"message": "Insufficient credits. Add more", "code": 402}}', "refused"),  # OpenRouter
+        (400, {}, "Your credit balance is too low to access the Anthropic API.", "refused"),
+        (400, {}, "API key expired. Please renew the API key.", "refused"),  # Gemini
+        (403, {}, "The caller does not have permission", "refused"),
+        (403, {}, "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO", "item"),  # xAI
     ],
 )
 def test_what_a_status_means(status, headers, body, kind) -> None:
     assert fault_of(status, headers, body.encode()).kind == kind
+
+
+SPENT = "You exceeded your current quota, please check your plan and billing details."
+
+
+@pytest.mark.parametrize(
+    ("headers", "more", "kind", "wait"),
+    [
+        ({}, "\nPlease retry in 47.5s.", "busy", 47.5),
+        ({}, '", "details": [{"retryDelay": "47s"}]', "busy", 47),
+        ({"Retry-After": "3"}, "\nPlease retry in 47s.", "busy", 3),
+        ({}, '\nPlease retry in 47s.", "quotaId": "GenerateRequestsPerDayPerProjectPerModel-FreeTier', "refused", None),
+        ({}, '\nPlease retry in 47s.", "code": "insufficient_quota', "refused", None),
+        ({}, "", "refused", None),
+    ],
+)
+def test_a_limit_a_minute_is_no_credit_used_up_whatever_it_is_called(headers, more, kind, wait) -> None:
+    """As Gemini says both."""
+    fault = fault_of(429, headers, f'{{"error": {{"message": "{SPENT}{more}"}}}}'.encode())
+    assert (fault.kind, fault.retry_after) == (kind, wait)
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (403, "Your chosen model requires moderation and your input was flagged"),  # OpenRouter
+        (403, "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO"),  # xAI
+        (400, "Invalid prompt: your prompt was flagged as potentially violating our usage policy."),  # OpenAI
+        (400, "Invalid prompt: we've limited access to this content for safety reasons."),
+        (400, '", "code": "data_inspection_failed'),  # DashScope
+        (422, "blocked by content_filter"),
+    ],
+)
+def test_a_providers_verdict_on_a_text_is_of_that_text_only(status: int, message: str) -> None:
+    assert is_refusal_of_content(fault_of(status, {}, message.encode()))
+
+
+class Echoing(MisbehavingServer):
+    """Takes no text of more than 70 characters, and repeats it, as FastAPI does."""
+
+    status = 422
+
+    def __call__(self, incoming: Incoming) -> HttpAnswer:
+        text = orjson.loads(incoming.body)["messages"][-1]["content"]
+        said = {"detail": [{"msg": "String should have at most 70 characters", "input": text}]}
+        if len(text) <= 70:
+            return super().__call__(incoming)
+        wrapped = {"error": {"message": json.dumps(text)[1:-1], "code": 422}}
+        return HttpAnswer(self.status, orjson.dumps(said if self.status == 422 else wrapped))
+
+
+@pytest.mark.parametrize("status", [422, 200])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The temperature was unknown at noon. It rose by 5 degrees to 20. What was it at noon?",
+        "John has an insufficient balance of 5 € and “pays in”\n20 €. How much has he then? " * 2,
+        "A spaceship's maximum context length is 9 m. What is its maximum context length in cm?",
+    ],
+)
+def test_words_of_a_prompt_that_an_error_repeats_say_nothing_of_the_error(text: str, status: int) -> None:
+    with serve(echo, kind=Echoing) as server:
+        server.status = status
+        model = chat(server.base_url, max_tries=1)
+        replies = {r.key: r for r in model([ask("before"), ask(text, temperature=0.7), ask("after")])}
+    reply = replies[ask(text, temperature=0.7).key(model.fingerprint)]
+    assert (len(replies), reply.finish_reason, text in str(reply.error)) == (3, "stop", False)
+    assert "(the prompt)" in str(reply.error)
+    assert model._quirks.dropped == set()
 
 
 def test_retry_after_in_its_three_spellings() -> None:
@@ -501,6 +583,11 @@ REFUSALS = {
         400,
         "You passed 1873 input tokens … However, the model's context length is only 1024 tokens, resulting",
     ),
+    "vLLM, counted": (
+        400,
+        "This model's maximum context length is 2048 tokens. However, you requested 3100 tokens (3052 in the messages, 48 in "
+        "the completion).",
+    ),
     # sgl-project/sglang#8096, Together says the same; sgl-project/sglang#4048
     "SGLang": (400, "The input (85050 tokens) is longer than the model's context length (32768 tokens)."),
     "SGLang, as it may": (400, "Input length (160062 tokens) exceeds the maximum allowed length (59862 tokens)."),
@@ -534,6 +621,15 @@ def test_a_prompt_that_is_too_long_is_a_failed_call_on_every_server(server: str)
         "`max_new_tokens` must be <= 4096",
         "`inputs` tokens + `max_new_tokens` must be <= 1512. Given: 14 `inputs` tokens and 9000 `max_new_tokens`",
         "input length and `max_tokens` exceed context limit: 9 + 64000 > 20000, decrease input length or `max_tokens`",
+        # vLLM and OpenAI, vLLM later (two), SGLang
+        "This model's maximum context length is 2048 tokens. However, you requested 2100 tokens (52 in the messages, 2048 in "
+        "the completion).",
+        "'max_tokens' or 'max_completion_tokens' is too large: 2048. This model's maximum context length is 2048 tokens and "
+        "your request has 52 input tokens (2048 > 2048 - 52).",
+        "You passed 52 input tokens and requested 2048 output tokens. However, the model's context length is only 2048 "
+        "tokens, resulting in a maximum input length of 0 tokens.",
+        "Requested token count exceeds the model's maximum context length of 2048 tokens. You requested a total of 2100 "
+        "tokens: 52 tokens from the input messages and 2048 tokens for the completion.",
         "field `user` exceeds the maximum allowed length",
         "out of memory",
     ],
@@ -556,6 +652,25 @@ def test_what_gateways_say_of_a_wrong_model_or_key_is_a_refusal(status: int, mes
     fault = fault_of(status, {}, orjson.dumps({"error": {"message": message}}))
     assert fault.kind == "refused"
     assert says in str(fault)
+
+
+class TooSmall(MisbehavingServer):
+    """Has no room for what is asked, as vLLM says it."""
+
+    def __call__(self, incoming: Incoming) -> HttpAnswer:
+        said = (
+            "'max_tokens' or 'max_completion_tokens' is too large: 2048. This model's maximum context length is 2048 tokens "
+            "and your request has 52 input tokens (2048 > 2048 - 52)."
+        )
+        return HttpAnswer(400, orjson.dumps({"error": {"message": said, "code": 400}}))
+
+
+def test_a_limit_that_leaves_no_room_for_a_prompt_is_told_and_not_remembered() -> None:
+    with (
+        serve(echo, kind=TooSmall) as server,
+        pytest.raises(TeacherRefused, match=r"takes no request of ours.*'max_tokens'.* is too large: 2048"),
+    ):
+        list(chat(server.base_url)(ask(f"question {i}", max_tokens=2048) for i in range(20)))
 
 
 def test_a_field_that_a_server_does_not_know_is_learnt_from_its_422() -> None:

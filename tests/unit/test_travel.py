@@ -22,7 +22,7 @@ from orcamath.store.leftovers import leftovers
 from orcamath.store.marks import Marks, read_marks
 from orcamath.store.object_store import ObjectStore
 from orcamath.store.run_folder import RunFolder
-from orcamath.store.seals import seal, unseal
+from orcamath.store.seals import hash_of, seal, unseal
 from orcamath.store.travel import pull_run, push_run
 from orcamath.view.opened import Opened
 from report_run import make_run
@@ -259,6 +259,8 @@ HOSTILE: dict[str, Callable[[dict[str, Any]], object]] = {
     "a file elsewhere": lambda said: next(iter(said["artifacts"].values())).update({"../../out": there_is(said)}),
     "another place's object": lambda said: said["run"].update({"out": "../" * 10 + "x"}),
     "an id that is a path": lambda said: said.update(id="../../out"),
+    "another run's id": lambda said: said.update(id="0" * 16),
+    "no id of its own": lambda said: said["run"].pop("run.json"),
     "another stage's name": lambda said: said["artifacts"].update({"teach-0a": next(iter(said["artifacts"].values()))}),
     "no manifest": lambda said: said["artifacts"].update({"teach-0a": {}}),
     "no hash": lambda said: said["run"].update({"out": 3}),
@@ -280,7 +282,12 @@ def test_a_list_that_somebody_wrote_leads_nowhere(
     path.write_text(seal(json.loads(json.dumps(said).replace("HERE", str(tmp_path)))))
     before = files(tmp_path / "bucket")
     runs, other = there(tmp_path)
-    says = {"of a newer version": "newer orcamath", "another stage's name": "is another stage's"}
+    says = {
+        "of a newer version": "newer orcamath",
+        "another stage's name": "is another stage's",
+        "another run's id": "says that it is another run",
+        "no id of its own": "says that it is another run",
+    }
     with pytest.raises((DataError, SchemaTooNew), match=says.get(kind, "is not what was written: push it again")):
         pull_run(ObjectStore(url), None, runs, other)
     assert not (runs / "trial").exists()
@@ -288,6 +295,22 @@ def test_a_list_that_somebody_wrote_leads_nowhere(
     assert files(tmp_path / "bucket") == before
     whole = {p.name for p in here[1].artifacts.iterdir()}
     assert {p.name for p in other.artifacts.glob("*-*/")} <= whole | {".teach-0a.writing"}
+
+
+@pytest.mark.parametrize("where", ["run.json", "arms/a/run.json"])
+def test_an_id_that_a_run_says_itself_leads_nowhere(
+    where: str, tmp_path: Path, here: tuple[Path, Store], url: str
+) -> None:
+    push_run(here[1], here[0], ObjectStore(url))
+    path = next((tmp_path / "bucket" / "runs" / "trial").iterdir())
+    (evil := tmp_path / "run.json").write_text(seal({"id": "../../../out"}))
+    ObjectStore(url).put(evil, hash_of(evil))
+    said: Any = unseal(path.read_text())
+    said["run"][where] = hash_of(evil)
+    path.write_text(seal(said))
+    with pytest.raises(DataError, match="says that it is another run: the run was not put in place"):
+        pull_run(ObjectStore(url), None, *there(tmp_path))
+    assert not (there(tmp_path)[0] / "trial").exists()
 
 
 def test_nothing_that_is_there_is_written_over(tmp_path: Path, here: tuple[Path, Store], url: str) -> None:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import aiohttp
 import orjson
 
-from orcamath.backends.wire_calls import fetched, join_url, sent
+from orcamath.backends.wire_calls import at_most, fetched, join_url, sent
 from orcamath.backends.wire_keys import Door
 from orcamath.backends.wire_pace import backoff, bounded
 from orcamath.backends.wire_protocol import Fault, fault_of
@@ -21,13 +21,21 @@ from orcamath.backends.wire_run import awaited
 from orcamath.errors import TeacherRefused, WireDown
 from orcamath.settings import ModelSettings
 
-__all__ = ["BatchAPI", "FileRefused"]
+__all__ = ["BatchAPI", "FileRefused", "Gone"]
 
 MAX_PAGES = 1_000
+MAX_ANSWER_BYTES = 16_000_000
+"""No batch, and no page of the list of them, says more of itself."""
+MAX_LINE_BYTES = 1_000_000
+"""So much a call may come back in a file of results: a quarter of a million tokens."""
 
 
 class FileRefused(TeacherRefused):
-    """The endpoint does not take a file of requests as it is."""
+    """The endpoint does not take a file of requests, or makes no batch of it: none of its calls is under way."""
+
+
+class Gone(TeacherRefused):
+    """The endpoint has no such batch or file (any more)."""
 
 
 class BatchAPI:
@@ -37,10 +45,12 @@ class BatchAPI:
         """`named`: the address as the recipe writes it, for messages; `first_backoff_s`: see `wire_pace.backoff`."""
         self.door, self.named, self.first_backoff_s = door, named, first_backoff_s
         self.max_tries, self.timeout_s = settings.max_tries, settings.timeout_s
+        told: dict[str, object] = orjson.loads(orjson.dumps(settings.body))
+        self.secret_fields = {name: value for name, value in told.items() if door.body[name] != value}
 
     def made(self, nonce: str, content: bytes) -> str:
         """Upload the lines of a batch and make it; returns its id. Raises FileRefused: its lines will not do."""
-        file = self._call("POST", "files", upload=(f"orcamath-{nonce}.jsonl", content))
+        file = self._call("POST", "files", upload=(f"orcamath-{nonce}.jsonl", self._filled(content)))
         what = {"endpoint": "/v1/chat/completions", "completion_window": "24h"}
         mark = {"metadata": {"orcamath_nonce": nonce}}
         body = {"input_file_id": _id(file)} | what | mark
@@ -65,14 +75,26 @@ class BatchAPI:
         )
 
     def batch(self, batch_id: str) -> dict[str, Any]:
-        """Return what the endpoint says of a batch."""
+        """Return what the endpoint says of a batch, its `status` a text. Raises Gone where there is none."""
         found: dict[str, Any] = self._call("GET", f"batches/{quote(batch_id, safe='')}")
+        if not isinstance(found.get("status"), str):
+            raise WireDown(f"batch API at {self.named}: it does not say how batch {batch_id} stands; run again later")
         return found
 
-    def content(self, file_id: str) -> bytes:
-        """Return a file."""
-        found: bytes = self._call("GET", f"files/{quote(file_id, safe='')}/content", raw=True)
+    def content(self, file_id: str, n_lines: int) -> bytes:
+        """Return a file of results; one that is longer than so many can be is not read to its end. Raises Gone."""
+        found: bytes = self._call("GET", f"files/{quote(file_id, safe='')}/content", most_lines=n_lines)
         return found
+
+    def _filled(self, content: bytes) -> bytes:
+        """Put the environment's values into the further fields of request lines, which are written down without them."""
+        if not self.secret_fields:
+            return content
+        rows = [orjson.loads(line) for line in content.splitlines()]
+        for row in rows:
+            ours = {name for name, told in self.secret_fields.items() if row["body"].get(name) == told}
+            row["body"] |= {name: self.door.body[name] for name in ours}
+        return b"\n".join(map(orjson.dumps, rows)) + b"\n"
 
     def _call(
         self,
@@ -82,10 +104,10 @@ class BatchAPI:
         query: str = "",
         json: object = None,
         upload: tuple[str, bytes] | None = None,
-        raw: bool = False,
+        most_lines: int | None = None,
         already: Callable[[], str | None] | None = None,
     ) -> Any:
-        """Make one call, with retries; returns the answer's JSON object, or its bytes where `raw`.
+        """Make one call, with retries; returns the answer's JSON object, or the bytes of a file of at most so many lines.
 
         `already` tells before each further try what an earlier one made all the same.
         """
@@ -94,19 +116,20 @@ class BatchAPI:
             if attempt > 1 and already is not None and (there := already()) is not None:
                 return {"id": there}
             try:
-                return awaited(lambda: self._once(method, url, json, upload, raw=raw))
+                return awaited(lambda: self._once(method, url, json, upload, most_lines))
             except Fault as fault:
                 message = f"batch API at {self.named}: {method} {path}: {self.door.secrets.hide(str(fault))}"
                 if fault.kind in ("refused", "item"):
-                    raise (FileRefused if fault.kind == "item" and method == "POST" else TeacherRefused)(
-                        message
-                    ) from None
+                    gone = Gone if fault.status in (404, 410) else TeacherRefused
+                    raise (FileRefused if method == "POST" else gone)(message) from None
                 wait = max(bounded(fault.retry_after), backoff(attempt - 1, self.first_backoff_s))
             if attempt < self.max_tries:
                 time.sleep(wait)
         raise WireDown(f"{message}. What is handed in is written down; run again")
 
-    async def _once(self, method: str, url: str, json: object, upload: tuple[str, bytes] | None, *, raw: bool) -> Any:
+    async def _once(
+        self, method: str, url: str, json: object, upload: tuple[str, bytes] | None, most_lines: int | None
+    ) -> Any:
         data: object = None
         headers = dict(self.door.headers)
         if upload is not None:
@@ -116,20 +139,21 @@ class BatchAPI:
             data = orjson.dumps(json)
             headers["Content-Type"] = "application/json"
         timeout = aiohttp.ClientTimeout(total=self.timeout_s * (10 if upload is not None else 1))
-        if raw:  # a day's results: however long it takes, as long as something comes
+        if most_lines is not None:  # a day's results: however long it takes, as long as something comes
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=self.timeout_s, sock_read=self.timeout_s)
         try:
             async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
-                if raw:
-                    status, said, payload = await fetched(session, url, timeout)
+                if most_lines is not None:
+                    read = at_most(MAX_ANSWER_BYTES + most_lines * MAX_LINE_BYTES)
+                    status, said, payload = await fetched(session, url, timeout, read)
                 else:
-                    status, said, payload = await sent(session, method, url, data, _whole)
+                    status, said, payload = await sent(session, method, url, data, at_most(MAX_ANSWER_BYTES))
             payload = self.door.secrets.hide_in(payload)
         except (aiohttp.ClientError, TimeoutError, OSError) as e:
             raise Fault("wire", f"{type(e).__name__} {e}") from e
         if status != 200:
             raise fault_of(status, said, payload)
-        if raw:
+        if most_lines is not None:
             return payload
         try:
             answer = orjson.loads(payload)
@@ -138,10 +162,6 @@ class BatchAPI:
         if not isinstance(answer, dict):
             raise Fault("wire", "the answer is no JSON object")
         return answer
-
-
-async def _whole(response: aiohttp.ClientResponse) -> bytes:
-    return await response.read()
 
 
 def _id(answer: dict[str, object]) -> str:

@@ -12,7 +12,7 @@ the batch it stands for is found at the provider and not paid for again; results
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -20,11 +20,12 @@ from typing import Any
 
 import orjson
 
+from orcamath.backends.wire_protocol import without_echo
 from orcamath.store.locks import wait_for
 from orcamath.store.placing import write_whole
 from orcamath.store.seals import changed, hash_of, read_sealed, write_sealed
 
-__all__ = ["Desk", "Intent", "reason_of", "rewritten"]
+__all__ = ["Desk", "Intent", "reason_of", "rewritten", "unechoed"]
 
 log = logging.getLogger("orcamath.wire")
 
@@ -38,7 +39,8 @@ class Intent:
     """Hex keys of the requests, which are the batch's `custom_id`s."""
     batch_id: str | None = None
     status: str = "intended"
-    """`intended`, `open`, or how it ended: `completed`, `expired`, `cancelled`, `failed`."""
+    """`intended`, `open`, or how it ended: `completed`, `expired`, `cancelled`, `failed`; `gone` where the provider has it no
+    more, `lost` where it has its results no more."""
     results: str | None = None
     """Hash of the file of results; None until there is one, or from before there were hashes."""
     lines: str | None = None
@@ -99,7 +101,7 @@ class Desk:
         if known is None:
             intent.status = "completed" if results.exists() else "intended"
             intent.keys = [
-                str(row["custom_id"]) for p in (lines, results) for _, row in _parsed(p) if "custom_id" in row
+                str(row["custom_id"]) for p in (lines, results) for _, row in _rows(_bytes(p)) if "custom_id" in row
             ]
             if not intent.keys:
                 return None  # nothing tells what it was for
@@ -133,25 +135,51 @@ class Desk:
         self.lines_of(intent).unlink(missing_ok=True)
 
     def results(self, intent: Intent) -> dict[str, bytes]:
-        """Return the lines of a batch that may settle a call, by key: what the endpoint said to it."""
-        return {
-            row["custom_id"]: line
-            for line, row in _parsed(self._results_of(intent))
-            if isinstance(row.get("custom_id"), str)
-            and isinstance(row.get("response"), dict)
-            and row["response"].get("status_code") in (200, 400)
-        }
+        """Return the lines of a batch that may settle a call, by key: what the endpoint said to it, the first completion of
+        several."""
+        found: dict[str, tuple[bool, bytes]] = {}
+        for line, row in _rows(_bytes(self._results_of(intent))):
+            key, status = row.get("custom_id"), _status(row)
+            if (
+                isinstance(key, str)
+                and status is not None
+                and (key not in found or (status == 200 and not found[key][0]))
+            ):
+                found[key] = status == 200, line
+        return {key: line for key, (_, line) in found.items()}
 
     def _results_of(self, intent: Intent) -> Path:
         return self.folder / f"{intent.nonce}.out.jsonl"
 
 
-def _parsed(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Yield the lines of a file that are JSON objects, and those; a provider may write others."""
-    for line in path.read_bytes().splitlines() if path.exists() else []:
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _rows(content: bytes) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Yield the lines that are JSON objects, and those; a provider may write others."""
+    for line in content.splitlines():
         with suppress(ValueError):
             if isinstance(row := orjson.loads(line), dict):
                 yield line, row
+
+
+def _status(row: Mapping[str, object]) -> int | None:
+    """Return the status of a line of results, None where it has none."""
+    said = row.get("response")
+    status = said.get("status_code") if isinstance(said, dict) else None
+    return status if type(status) is int else None
+
+
+def unechoed(came: bytes, lines: bytes) -> bytes:
+    """Return a batch's results, each failure without the texts of its own call; `lines`: its requests."""
+    failed = {str(row.get("custom_id")) for _, row in _rows(came) if _status(row) not in (200, None)}
+    asked = (row for _, row in _rows(lines) if failed and row.get("custom_id") in failed)
+    texts = {row["custom_id"]: [m["content"] for m in row["body"]["messages"]] for row in asked}
+    return b"\n".join(
+        line if _status(row) == 200 else without_echo(line, texts.get(str(row.get("custom_id")), ()))
+        for line, row in _rows(came)
+    )
 
 
 def reason_of(batch: dict[str, object]) -> str:

@@ -19,8 +19,8 @@ from typing import Any
 import orjson
 from pydantic import Field
 
-from orcamath.backends.batch_api import BatchAPI, FileRefused
-from orcamath.backends.batch_files import Desk, Intent, reason_of, rewritten
+from orcamath.backends.batch_api import BatchAPI, FileRefused, Gone
+from orcamath.backends.batch_files import Desk, Intent, reason_of, rewritten, unechoed
 from orcamath.backends.openai_compatible import fingerprint_of
 from orcamath.backends.wire_calls import billed, check_body
 from orcamath.backends.wire_keys import Door, door_of
@@ -38,7 +38,10 @@ from orcamath.store.under_way import meter
 
 __all__ = ["BatchOptions", "OpenAIBatch", "open_chat"]
 
-_ENDED = {"completed", "expired", "cancelled", "failed"}
+_ENDED = {"completed", "expired", "cancelled", "canceled", "failed", "gone"}
+_GONE = "the provider has no such batch for this key any more (HTTP 404)"
+_LOST = "the provider has its results no more (HTTP 404)"
+_ANEW = "the next run hands its calls in anew, and they may be paid again"
 
 
 class BatchOptions(Settings):
@@ -142,6 +145,7 @@ class OpenAIBatch:
 
     def _hand_in(self, requests: Iterable[Request], wanted: Counter[str]) -> Request | None:
         """Gather requests into batches and upload them; returns the one that the cap left no room for."""
+        self._look_again()
         known = self._known(self._intents())
         lines: list[bytes] = []
         keys: list[str] = []
@@ -174,7 +178,7 @@ class OpenAIBatch:
     def _line(self, key: str, request: Request) -> bytes:
         if request.token_ids is not None:
             raise RecipeError("a batch API takes messages only: a student of yours needs `openai_compatible`")
-        body = self._quirks.apply(body_of(request, self.settings.model, self._door.body))
+        body = self._quirks.apply(body_of(request, self.settings.model, self.settings.body))  # no key is written down
         return orjson.dumps({"custom_id": key, "method": "POST", "url": "/v1/chat/completions", "body": body})
 
     def _recover(self, intent: Intent) -> None:
@@ -188,6 +192,12 @@ class OpenAIBatch:
                 self._desk.drop(intent, "was not taken by the endpoint")
         else:
             self._desk.drop(intent, "is damaged")
+
+    def _look_again(self) -> None:
+        """Take up a batch that seemed gone and is there, as where the key was another's; for who is alone with the desk."""
+        for intent in self._desk.intents():
+            if intent.status == "gone" and self._standing(intent)["status"] != "gone":
+                self._opened(intent, str(intent.batch_id))
 
     def _upload(self, lines: Sequence[bytes], keys: list[str]) -> None:
         """Write down a new batch's intent, then make it."""
@@ -211,12 +221,12 @@ class OpenAIBatch:
         """
         was_open = intent.is_open
         while intent.is_open:
-            batch = self._api.batch(str(intent.batch_id))
-            if (status := batch.get("status")) in _ENDED:
+            batch = self._standing(intent)
+            if (status := batch["status"].casefold()) in _ENDED:
                 with self._desk.alone():
                     intent = self._desk.again(intent)
                     if intent.is_open:
-                        self._fetch(intent, batch)
+                        self._fetch(intent, batch, status)
             elif self._options.detach:
                 counts = batch.get("request_counts")
                 done = counts if isinstance(counts, dict) else {}
@@ -233,12 +243,25 @@ class OpenAIBatch:
                 reply = self._reply(bytes.fromhex(key), lines.get(key), intent)
                 yield from [reply] * wanted.pop(key)
 
-    def _fetch(self, intent: Intent, batch: dict[str, Any]) -> None:
+    def _standing(self, intent: Intent) -> dict[str, Any]:
+        """Return how a batch stands: what the endpoint says of it, or that it is gone."""
+        try:
+            return self._api.batch(str(intent.batch_id))
+        except Gone:
+            return {"status": "gone", "errors": {"data": [{"message": f"{_GONE}: {_ANEW}"}]}}
+
+    def _fetch(self, intent: Intent, batch: dict[str, Any], status: str) -> None:
         """Keep the results of a batch that ended, and hand in anew the calls of which it refused a parameter."""
         files = [str(batch[name]) for name in ("output_file_id", "error_file_id") if batch.get(name)]
-        came = b"\n".join(map(self._api.content, files))
+        came, reason = list[bytes](), reason_of(batch)
+        for file in files:
+            try:
+                came.append(self._api.content(file, len(intent.keys)))
+            except Gone:
+                status, reason = "lost", f"{_LOST}: {_ANEW}"
         lines = self._desk.lines(intent) or b""
-        self._desk.keep_results(intent, came, str(batch["status"]), self._door.secrets.hide(reason_of(batch)))
+        results = unechoed(b"\n".join(came), lines)
+        self._desk.keep_results(intent, results, status, self._door.secrets.hide(reason))
         mended = self._mended(intent, self._desk.results(intent))
         if again := rewritten(lines, mended, self._quirks.apply):
             self._upload(again, sorted(mended))
@@ -247,6 +270,7 @@ class OpenAIBatch:
         held, bill, ours, sent = self._held.pop(key.hex(), None), None, False, False
         try:
             if line is None:
+                sent = intent.status in ("gone", "lost")  # and perhaps answered
                 why = f": {intent.reason}" if intent.reason else ""
                 return Reply(key, error=f"batch {intent.batch_id} ended as `{intent.status}` without this call{why}")
             response = orjson.loads(line)["response"]  # `Desk.results` lets no other line through
@@ -257,7 +281,7 @@ class OpenAIBatch:
                     return Reply(key, finish_reason="refused")
                 return Reply(key, error=self._door.secrets.hide(str(fault)))
             sent = True
-            parsed = parse_reply(key, payload)
+            parsed = parse_reply(key, payload, [m.content for m in self._asked[key.hex()].messages])
             bill, ours = billed(parsed, self._asked[key.hex()], self._door.body, self.settings.model)
             return parsed.reply
         except Fault as fault:

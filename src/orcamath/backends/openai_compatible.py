@@ -19,7 +19,15 @@ from orcamath.backends import wire_run
 from orcamath.backends.wire_calls import at_most, billed, check_body, join_url, proxied, sent
 from orcamath.backends.wire_keys import Door, door_of
 from orcamath.backends.wire_pace import Pace, backoff, bounded
-from orcamath.backends.wire_protocol import Fault, Parsed, body_of, fault_of, is_refusal_of_content, parse_reply
+from orcamath.backends.wire_protocol import (
+    Fault,
+    Parsed,
+    body_of,
+    fault_of,
+    is_refusal_of_content,
+    parse_reply,
+    without_echo,
+)
 from orcamath.backends.wire_quirks import Quirks
 from orcamath.errors import RecipeError, TeacherRefused
 from orcamath.ports import Replies, Reply, Request, Sampling, Usage
@@ -235,8 +243,10 @@ class OpenAICompatible:
         except (aiohttp.ClientError, OSError) as e:
             raise Fault("wire", f"the connection broke: {type(e).__name__} {e}", billed=True) from e
         payload = self._door.secrets.hide_in(payload)
+        texts = [m.content for m in request.messages]
         if status == 200:
-            return parse_reply(key, payload)
+            return parse_reply(key, payload, texts)
+        payload = without_echo(payload, texts)
         fault = fault_of(status, headers, payload)
         if fault.kind == "item" and self._quirks.learn(body, payload):
             raise _AskDifferently

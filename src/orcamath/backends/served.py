@@ -12,9 +12,9 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +31,8 @@ LOOPBACK = "127.0.0.1"
 _DEVICES = Path("/proc/driver/nvidia/gpus")
 _LAST_LINES = 20
 _STOP_S = 20.0
+_MAX_LIST = 4_000_000
+"""Bytes; no list of models is longer."""
 _WATCH = """
 import os, signal, sys, time
 if os.fork():
@@ -160,8 +162,8 @@ def _served(url: str) -> list[str] | None:
     """Return the names a healthy server lists; None while it is not up."""
     try:
         with _DIRECT.open(f"{url}/models", timeout=5) as answer:
-            return [str(m["id"]) for m in orjson.loads(answer.read())["data"]]
-    except (OSError, urllib.error.URLError, orjson.JSONDecodeError, KeyError, TypeError):
+            return [str(m["id"]) for m in orjson.loads(answer.read(_MAX_LIST))["data"]]
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):  # whatever it is, it is not the server yet
         return None
 
 

@@ -118,12 +118,15 @@ async def sent(
 
 
 async def fetched(
-    session: aiohttp.ClientSession, url: str, timeout: aiohttp.ClientTimeout
+    session: aiohttp.ClientSession,
+    url: str,
+    timeout: aiohttp.ClientTimeout,
+    read: Callable[[aiohttp.ClientResponse], Awaitable[bytes]],
 ) -> tuple[int, Mapping[str, str], bytes]:
     """Fetch a file, whose host may redirect to where it keeps files: there without any header of ours."""
     async with session.get(url, allow_redirects=False) as response:
         if response.status not in REDIRECTS:
-            return response.status, response.headers, await response.read()
+            return response.status, response.headers, await read(response)
         place = _led(URL(url), response)
     async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as bare:
         for _ in range(MAX_HOPS):
@@ -133,7 +136,7 @@ async def fetched(
                 )
             async with bare.get(place, allow_redirects=False) as response:
                 if response.status not in REDIRECTS:
-                    return response.status, response.headers, await response.read()
+                    return response.status, response.headers, await read(response)
                 place = _led(place, response)
     raise Fault("refused", f"the file at `{url}` leads on and on, last to `{place}`: it is not fetched")
 
@@ -144,6 +147,7 @@ def _led(place: URL, response: aiohttp.ClientResponse) -> URL:
     try:
         to = place.join(URL(said))
         to.origin()
+        _origin(to)  # reads host and port, which may be none
     except ValueError:
         message = f"the endpoint redirects to `{said[:MAX_LOCATION]}`, which is no address"
         raise Fault("refused", message, status=response.status) from None

@@ -6,9 +6,10 @@ In: a `Request`, or the status, headers and bytes of an HTTP answer. Out: JSON b
 
 import datetime as dt
 import email.utils
+import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 import orjson
@@ -24,19 +25,28 @@ __all__ = [
     "parse_reply",
     "retry_after",
     "split_reasoning",
+    "without_echo",
 ]
 
 Kind = Literal["busy", "wire", "race", "item", "refused"]
 _FINISH: dict[str, Literal["stop", "length", "refused"]] = {
     "length": "length",
     "max_tokens": "length",
+    "model_length": "length",  # Mistral: the context is full
     "content_filter": "refused",
     "refusal": "refused",
+    "safety": "refused",  # Gemini's own words, passed on
+    "recitation": "refused",
+    "blocklist": "refused",
+    "prohibited_content": "refused",
+    "spii": "refused",
 }
-_BROKEN = ("error", "abort", "aborted", "cancelled")
+_BROKEN = ("error", "abort", "aborted", "cancelled", "timeout", "insufficient_system_resource")
 """Why a text ended that is no answer: a gateway's upstream failed, or the server let the request go."""
 _QUOTA = re.compile(
-    r"insufficient_quota|billing_hard_limit|exceeded your current quota|insufficient balance", re.IGNORECASE
+    r"insufficient_quota|billing_hard_limit|exceeded your current quota|insufficient (?:balance|credits?)|"
+    r"requires more credits|credit balance is too low",
+    re.IGNORECASE,
 )
 _TOO_LONG = re.compile(
     r"context_length_exceeded|maximum context length|maximum model length|prompt is too long|"
@@ -48,13 +58,35 @@ _TOO_LONG = re.compile(
     r"input token count \(\d+\) exceeds",  # Gemini
     re.IGNORECASE,
 )
-_FILTERED = re.compile(r"content_filter|content management policy|ResponsibleAIPolicy", re.IGNORECASE)
+_COUNTED = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        r"maximum context length (?:is|of) (?P<room>\d{1,12}) tokens.{0,200}?(?<!\d)(?P<prompt>\d{1,12}) "
+        r"(?:in (?:the messages|your prompt)|input tokens|tokens from the input)",
+        r"passed (?P<prompt>\d{1,12}) input tokens.{0,200}?context length is only (?P<room>\d{1,12})",
+    )
+)
+"""A prompt and its answer that are too long together: the prompt's tokens, and the context's."""
+_FILTERED = re.compile(
+    r"content_filter|content management policy|ResponsibleAIPolicy|"  # Azure
+    r"input was flagged|"  # OpenRouter
+    r"prompt was flagged|limited access to this content|"  # OpenAI, of its reasoning models
+    r"violates usage guidelines|data_inspection_failed",  # xAI, DashScope
+    re.IGNORECASE,
+)
+_RETRY_IN = re.compile(r"retry in (\d{1,9}(?:\.\d{1,9})?) ?s\b|\"retryDelay\": ?\"(\d{1,9}(?:\.\d{1,9})?)s\"")
+_OF_A_DAY = re.compile(r"per ?day", re.IGNORECASE)
 _NO_MODEL = re.compile(
     r"model_not_found|deploymentnotfound|invalid model name|is pinned to|model\b.{0,80}\bdoes not exist",
     re.IGNORECASE | re.DOTALL,
 )
-_NO_KEY = re.compile(r"AuthenticationError|api_key client option must be set|Missing credentials", re.IGNORECASE)
+_NO_KEY = re.compile(
+    r"AuthenticationError|API key (?:not valid|expired)|api_key client option must be set|Missing credentials",
+    re.IGNORECASE,
+)
 MAX_SHOWN = 2_000
+MIN_ECHO = 16
+"""Characters of a prompt that an error is searched for; what is shorter says nothing of a call, and may be a word of its own."""
 
 
 class Fault(Exception):
@@ -112,15 +144,18 @@ def split_reasoning(text: str) -> tuple[str, str | None]:
     return (answer.lstrip("\n"), thought.strip()) if closed else ("", thought.strip())
 
 
-def parse_reply(key: bytes, payload: bytes) -> Parsed:
-    """Read a 200 answer. Raises a `wire` Fault where it is no completion: the provider may have charged for it."""
+def parse_reply(key: bytes, payload: bytes, texts: Iterable[str] = ()) -> Parsed:
+    """Read a 200 answer to a call of those texts. Raises a Fault where it is no completion, which may be charged for."""
     try:
         body = orjson.loads(payload)
     except orjson.JSONDecodeError:
         raise Fault("wire", f"the answer is no JSON: {_shown(payload)}", billed=True) from None
     if isinstance(body, dict) and body.get("error"):  # some gateways wrap a failure in a 200
         code = body["error"].get("code") if isinstance(body["error"], dict) else None
-        raise fault_of(code if isinstance(code, int) and code >= 400 else 502, {}, payload)
+        status = code if isinstance(code, int) and code >= 400 else 502
+        fault = fault_of(status, {}, without_echo(payload, texts))
+        fault.billed = bool(body.get("usage") or body.get("choices"))  # made, and counted
+        raise fault
     try:
         choice = body["choices"][0]
         message = choice.get("message")
@@ -130,6 +165,7 @@ def parse_reply(key: bytes, payload: bytes) -> Parsed:
         ids = choice.get("token_ids")
     except (KeyError, IndexError, TypeError, AttributeError):
         raise Fault("wire", f"the answer has not the shape of a completion: {_shown(payload)}", billed=True) from None
+    finish = finish.casefold().partition(":")[0] if isinstance(finish, str) else finish
     if broken or finish in _BROKEN:
         raise Fault("wire", f"the answer was broken off by the server: {_shown(payload)}", billed=True)
     if thought is None:
@@ -158,7 +194,10 @@ def _content(part: dict[str, object]) -> tuple[str, str | None, bool]:
 def _claim(usage: object) -> tuple[object, object] | None:
     if not isinstance(usage, dict) or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
         return None
-    return usage["prompt_tokens"], usage["completion_tokens"]
+    prompt, completion, total = (usage.get(f"{name}_tokens") for name in ("prompt", "completion", "total"))
+    if type(prompt) is int and type(completion) is int and type(total) is int:
+        completion = max(completion, total - prompt)  # Gemini and Grok count what was thought in the sum alone
+    return prompt, completion
 
 
 def _usage(claim: tuple[object, object] | None) -> Usage:
@@ -172,7 +211,11 @@ def fault_of(status: int, headers: Mapping[str, str], payload: bytes) -> Fault:
     said = _shown(payload)
     message = f"HTTP {status}: {said}"
     wait = retry_after(headers)
-    if _QUOTA.search(said):
+    if status in (400, 403, 422) and _FILTERED.search(said):
+        return Fault("item", message, status=status)
+    if status == 429 and wait is None:
+        wait = _of_a_minute(said)
+    if status == 402 or (_QUOTA.search(said) and not (status == 429 and _of_a_minute(said) is not None)):
         return Fault("refused", f"{message}. The account is out of quota: add credit, then run again", status=status)
     if status in (401, 403) or (
         status in (400, 500) and _NO_KEY.search(said)
@@ -193,9 +236,34 @@ def fault_of(status: int, headers: Mapping[str, str], payload: bytes) -> Fault:
     return Fault("item", message, status=status)
 
 
+def without_echo(payload: bytes, texts: Iterable[str]) -> bytes:
+    """Return an error without the texts of its own call, however it spells them: their words say nothing of what is wrong."""
+    for text in texts:
+        spelled = {text} if len(text) >= MIN_ECHO else set[str]()
+        for _ in range(2):  # as JSON, and as JSON that a gateway wraps into its own
+            spelled |= {json.dumps(s, ensure_ascii=plain)[1:-1] for s in spelled for plain in (True, False)}
+        for one in spelled:
+            payload = payload.replace(one.encode(errors="replace"), b"(the prompt)")
+    return payload
+
+
 def is_refusal_of_content(fault: Fault) -> bool:
     """Tell whether an answer is the provider's verdict on this very text: data, like a model's refusal."""
-    return fault.kind == "item" and bool(_FILTERED.search(str(fault)) or _TOO_LONG.search(str(fault)))
+    said = str(fault)
+    return fault.kind == "item" and bool(_FILTERED.search(said) or (_TOO_LONG.search(said) and not _fits(said)))
+
+
+def _of_a_minute(said: str) -> float | None:
+    """Return the seconds until a minute's limit is over, which Gemini calls the quota too; None where that is really used up."""
+    asked = _RETRY_IN.search(said)
+    if asked is None or _OF_A_DAY.search(said) or "insufficient_quota" in said:
+        return None
+    return float(asked[1] or asked[2])
+
+
+def _fits(said: str) -> bool:
+    """Tell whether the prompt alone would fit: then it is the recipe's limit of tokens that does not."""
+    return any(m is not None and int(m["prompt"]) < int(m["room"]) for m in (p.search(said) for p in _COUNTED))
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

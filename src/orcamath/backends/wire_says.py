@@ -54,18 +54,28 @@ def said_by(settings: ModelSettings) -> dict[str, object]:
         listed = orjson.loads(awaited(lambda: _listed(door, trust_env=bool(settings.options.get("trust_env")))))
     except (aiohttp.ClientError, Fault, OSError, TimeoutError, ValueError):
         return {}
-    entries = [e for e in listed.get("data") or () if isinstance(e, dict)] if isinstance(listed, dict) else []
+    rows = listed.get("data") if isinstance(listed, dict) else None
+    entries = [e for e in rows if isinstance(e, dict)] if isinstance(rows, list) else []
     own = [e for e in entries if e.get("id") == settings.model]
     if not own and len(entries) == 1:  # a server of one model answers to any name
-        return _told(entries[0]) | {"id": entries[0].get("id")}
+        name = entries[0].get("id")
+        return _told(entries[0]) | {"id": name if isinstance(name, str) else None}
     return _told(own[0]) if own else {}
 
 
 def _told(entry: Mapping[str, object]) -> dict[str, object]:
-    told = {key: entry[key] for key in TELLS if entry.get(key) is not None}
+    told = {key: entry[key] for key in TELLS if entry.get(key) is not None and _is_plain(entry[key])}
     if isinstance(meta := told.get("meta"), dict):
         told["meta"] = {key: value for key, value in meta.items() if key not in OF_THE_START}
     return told
+
+
+def _is_plain(value: object) -> bool:
+    """Tell whether a value is nested no deeper than can be written down."""
+    try:
+        return bool(orjson.dumps(value))
+    except TypeError:  # it says so of more than 254 levels
+        return False
 
 
 async def _listed(door: Door, *, trust_env: bool) -> bytes:

@@ -3,12 +3,11 @@
 Every later judge sees only what the earlier ones left `unjudged`. What nobody decides stays `unjudged`, with the last reason.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
-from itertools import islice
 
 from orcamath.judges.math_verify import MathVerify
-from orcamath.judges.model import ModelJudge
+from orcamath.judges.model import WINDOW, ModelJudge
 from orcamath.judges.model import make as make_model
 from orcamath.judges.rules import RulesJudge, Ruling, rule, short_reference
 from orcamath.judges.settings import JudgeSettings
@@ -18,7 +17,8 @@ from orcamath.store.ledger import Remembered
 
 __all__ = ["CascadeJudge", "make"]
 
-WINDOW = 4096
+AHEAD = 4
+"""Windows of a model that are gone through, at most, to fill one with what rules leave open; where calls are not batched, one."""
 COMPARABLE = frozenset({"unclear_form"})
 """Doubts about two readable answers, which algebra may settle; doubts about *which* answer is meant it cannot."""
 
@@ -41,15 +41,26 @@ class CascadeJudge:
         )
 
     def __call__(self, comparisons: Iterable[Comparison]) -> Iterator[Finding]:
-        """Judge in order, a window at a time."""
-        source = iter(comparisons)
-        while window := list(islice(source, WINDOW)):
-            findings = [self._without_model(c) for c in window]
-            left = [i for i, f in enumerate(findings) if f.outcome == "unjudged"]
-            if self.model is not None and left:
-                for i, finding in zip(left, self.model([window[i] for i in left]), strict=True):
-                    findings[i] = finding
-            yield from findings
+        """Judge in order, a window at a time: a batch API is handed a window of what rules leave open."""
+        most = self.model.window if self.model is not None else WINDOW
+        ahead = most * AHEAD if most > WINDOW else most
+        findings, left = list[Finding](), dict[int, Comparison]()
+        for comparison in comparisons:
+            finding = self._without_model(comparison)
+            if finding.outcome == "unjudged":
+                left[len(findings)] = comparison
+            findings.append(finding)
+            if len(left) == most or len(findings) == ahead:
+                yield from self._completed(findings, left)
+                findings, left = [], {}
+        yield from self._completed(findings, left)
+
+    def _completed(self, findings: list[Finding], left: Mapping[int, Comparison]) -> list[Finding]:
+        """Have the model, where there is one, decide what is left."""
+        if self.model is not None:
+            for i, finding in zip(left, self.model(left.values()), strict=True):
+                findings[i] = finding
+        return findings
 
     def _without_model(self, comparison: Comparison) -> Finding:
         ruling = rule(comparison)

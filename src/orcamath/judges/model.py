@@ -26,6 +26,8 @@ __all__ = ["JudgeForm", "ModelJudge", "make", "read_extract", "read_verdict"]
 
 JudgeForm = Literal["verdict", "extract"]
 WINDOW = 4096
+BATCH = 50_000
+"""Comparisons that are gathered where a batch API is asked: as many calls as a batch of most providers holds."""
 _VERDICT = re.compile(r"[ \t*_#>-]*final verdict[ \t*_]*:[ \t*_]*(correct|incorrect)[ \t*_.!]*", re.IGNORECASE)
 _SPELLED = re.compile(r"(final)([ \t*_]+)(?=verdict)|(<)(?=/?answer\s*>)", re.IGNORECASE)
 """What is read out of a reply, spelled by those who are judged."""
@@ -69,6 +71,11 @@ class ModelJudge:
         """How its verdicts are signed."""
         return f"model:{self.model.fingerprint}"
 
+    @property
+    def window(self) -> int:
+        """How many comparisons are asked about at a time."""
+        return BATCH if self.model.batched else WINDOW
+
     def request(self, comparison: Comparison) -> Request:
         """Ask about one comparison."""
         values = {
@@ -81,8 +88,8 @@ class ModelJudge:
 
     def __call__(self, comparisons: Iterable[Comparison]) -> Iterator[Finding]:
         """Judge in order, a window at a time: bring the window's calls into the ledger, then read them back."""
-        source = iter(comparisons)
-        while window := list(islice(source, WINDOW)):
+        source, size = iter(comparisons), self.window
+        while window := list(islice(source, size)):
             requests = [self.request(c) for c in window]
             self.model.fill(requests)
             for comparison, request in zip(window, requests, strict=True):

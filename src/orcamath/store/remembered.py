@@ -80,6 +80,11 @@ class Remembered:
         """The model's."""
         return self.chat.fingerprint
 
+    @property
+    def batched(self) -> bool:
+        """Whether its calls lie with a provider for hours, so that many are better handed in at once."""
+        return isinstance(self.chat, Batched)
+
     def reply(self, request: Request) -> Reply | None:
         """Return the remembered reply to a request; None where it never came through."""
         return self.ledger.get(request.key(self.fingerprint))

@@ -129,6 +129,9 @@ def pull_run(place: ObjectStore, run: str | None, runs: Path, store: Store, name
     remove(aside)
     _fetch(place, found.run, aside, moved)
     _refuse(check_runs(aside, Counter()))
+    ids = {p: str((read_sealed(p) or {}).get("id")) for p in aside.rglob("run.json")}
+    if ids.get(aside / "run.json") != found.id or not all(_inside(own) and "/" not in own for own in ids.values()):
+        raise DataError(f"what `{place.url}` calls `{run}` says that it is another run: the run was not put in place")
     _note(store, found.id, aside, target)
     aside.rename(target)
     sync(runs)
