@@ -18,7 +18,7 @@ from orcamath.errors import BatchWaiting, DataError, ModelError, PaysAgain, Usag
 from orcamath.plan import Plan, Range, StagePlan, paid_before, plan
 from orcamath.plan.expected import counted_with
 from orcamath.plan.sizes import ModelSize, size_by_name, size_on_disk
-from orcamath.plan.training import Lengths, exercises, memory_gb
+from orcamath.plan.training import Lengths, exercises, memory_gb, training_plans
 from orcamath.ports import Silent
 from orcamath.recipe_file import dump, load
 from orcamath.recipe_settings import ExpectedSettings, Iteration, Recipe
@@ -422,6 +422,15 @@ def test_a_7b_model_needs_more_than_one_gpu_and_adapters_less() -> None:
     assert whole == full
     assert 14.4 < lora.high < 40
     assert quantized.high < 12
+
+
+def test_a_merged_adapter_takes_the_disk_of_float32_weights() -> None:
+    some = Range(100, 100)
+    rows = training_plans("", load("gsm8k-7b-24gb"), Lengths(some, some, some, some), SEVEN_B, 312, set(), "")
+    disks = {row.stage: row.disk_mb for row in rows}
+    for stage in ("imitate", "learn 2"):
+        assert disks[stage] is not None
+        assert disks[stage].low == pytest.approx(4 * 7200)
 
 
 def test_sizes_are_read_from_headers_or_names(tmp_path: Path) -> None:

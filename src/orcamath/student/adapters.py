@@ -2,10 +2,11 @@
 
 The reference of an adapted student is the student without its adapter, which is what the model is before training begins: its
 log-probs are computed then, so no second model is held. A trained adapter is merged into its base, so that every student is a
-plain folder that anything can load.
+plain folder that anything can load. It is merged and saved in float32, whatever its base was held in while it was trained:
+bfloat16 weights would round most of a small update away.
 """
 
-import gc
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -27,7 +28,10 @@ __all__ = ["adapted", "quantize_of", "save_trained", "training_dtype"]
 
 
 def training_dtype(settings: TrainSettings) -> torch.dtype:
-    """Return the dtype weights are held in: float32 where they are trained, as computed in where they stay frozen."""
+    """Return the dtype weights are held in: float32 where they are trained, as computed in where they stay frozen.
+
+    Frozen ones lose nothing by it: autocast would round them to that dtype for each product.
+    """
     return torch_dtype(settings.dtype) if settings.adapter else torch.float32
 
 
@@ -78,33 +82,43 @@ def save_trained(
     path: Path,
     settings: TrainSettings,
     weights: Mapping[str, torch.Tensor] | None = None,
-) -> None:
-    """Write the trained model; an adapter is merged first, into a base that was read anew where it was quantized.
+) -> float | None:
+    """Write the trained model, in float32; an adapter is merged first. Returns what `rounded_away` says of it.
 
     `weights`: what a sharded model was gathered to; they are written into its base, read anew.
     """
     if weights is not None:
-        model = load_model(source, device="cpu").model
+        model = load_model(source, device="cpu", to_train=True).model
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 parameter.copy_(weights[name])
-    ends = declared_ends(source.path)
-    if settings.adapter is None:
-        _save(model, tokenizer, ends, path)
-        return
-    if settings.adapter.quantize == "none":
-        _save(model.merge_and_unload(), tokenizer, ends, path)
-        return
-    model.save_pretrained(path.with_name("adapter"))
-    del model
-    gc.collect()
-    base = load_model(
-        source, dtype=torch_dtype(settings.dtype), device="cpu"
-    ).model  # the GPU still holds the quantized one
-    merged = saved_adapter_on(base, path.with_name("adapter")).merge_and_unload()
-    _save(merged, tokenizer, ends, path)
-
-
-def _save(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", ends: tuple[int, ...], path: Path) -> None:
+    ends, rounded = declared_ends(source.path), None
+    if settings.adapter is not None:
+        if training_dtype(settings) is not torch.float32 or settings.adapter.quantize != "none":
+            model = _on_whole_weights(model, source, path.with_name("adapter"))
+        rounded = _rounded_away(model)
+        model = model.merge_and_unload()
     name_end(model, tokenizer, ends)
     save(model, tokenizer, path)
+    return rounded
+
+
+def _on_whole_weights(model: "PreTrainedModel", source: ModelFolder, aside: Path) -> "PreTrainedModel":
+    """Return the adapter on its base in float32, read anew: on the CPU, since the GPU still holds the one that was trained."""
+    model.save_pretrained(aside)
+    return saved_adapter_on(load_model(source, device="cpu", to_train=True).model, aside)
+
+
+@torch.no_grad()
+def _rounded_away(model: "PreTrainedModel") -> float:
+    """Return ‖D̃ − D‖ / ‖D‖, D being all updates of an adapter on float32 weights W, and D̃ = bf16(W + D) − bf16(W)."""
+    from peft.tuners.lora import LoraLayer
+
+    off = whole = 0.0
+    for layer in model.modules():
+        if isinstance(layer, LoraLayer):
+            held, update = layer.get_base_layer().weight, layer.get_delta_weight("default")
+            shown = (held + update).bfloat16().float() - held.bfloat16().float()
+            off += float((shown - update).square().sum())
+            whole += float(update.square().sum())
+    return math.sqrt(off / whole) if whole else 0.0
