@@ -6,15 +6,17 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from orcamath.errors import ModelError
 from orcamath.stages.imitate import imitate
 from orcamath.store.artifacts import Output
 from orcamath.store.under_way import Calls
-from orcamath.student.adapters import save_trained
+from orcamath.student.adapters import adapted, save_trained
 from orcamath.student.facts import ImitateFacts
 from orcamath.student.folder import ModelFolder
 from orcamath.student.model import load_model, open_folder, save
 from orcamath.student.prepare import prepared
 from orcamath.student.settings import AdapterSettings, SftSettings
+from tiny_architectures import family
 from tiny_student import tiny_lessons, tiny_model, tiny_tokenizer
 
 SFT = SftSettings(learning_rate=3e-3, batch_size=4, max_tokens=64)
@@ -82,3 +84,28 @@ def test_an_update_that_bfloat16_rounds_away_is_said(
 def test_all_weights_trained_are_no_update_of_an_adapter(tmp_path: Path, base: ModelFolder) -> None:
     said = imitate(output(tmp_path), SFT, tiny_lessons(tmp_path), base)
     assert said.rounded_away is None
+
+
+@pytest.mark.parametrize("targets", ["q_proj,v_proj", "q_proj, v_proj", " q_proj ,v_proj,"])
+def test_every_module_that_is_named_is_adapted(targets: str) -> None:
+    model = adapted(tiny_model(), AdapterSettings(rank=2, targets=targets))
+    assert {n.split(".lora_A")[0].rpartition(".")[2] for n, _ in model.named_parameters() if "lora_A" in n} == {
+        "q_proj",
+        "v_proj",
+    }
+
+
+@pytest.mark.parametrize("targets", ["q_proj,v_porj", "proj", "q_proj,layers.0", " , "])
+def test_a_name_that_fits_no_module_is_refused_with_those_that_do(targets: str) -> None:
+    with pytest.raises(ModelError, match="fits nothing of this student.*down_proj, gate_proj"):
+        adapted(tiny_model(), AdapterSettings(rank=2, targets=targets))
+
+
+def test_the_modules_of_a_gpt2_are_named_too() -> None:
+    with pytest.raises(ModelError, match="c_attn, c_fc, c_proj"):
+        adapted(family("gpt2 (plain way)"), AdapterSettings(rank=2, targets="q_proj"))
+
+
+def test_all_linear_is_taken_with_blanks() -> None:
+    model = adapted(tiny_model(), AdapterSettings(rank=2, targets=" all-linear "))
+    assert any("gate_proj.lora_A" in n for n, _ in model.named_parameters())

@@ -55,24 +55,44 @@ def adapted(model: "PreTrainedModel", settings: AdapterSettings) -> "PreTrainedM
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         task_type="CAUSAL_LM",
-        target_modules=settings.targets if settings.targets == "all-linear" else settings.targets.split(","),
+        target_modules=_targets(model, settings.targets),
     )
     inner, outer = model.get_input_embeddings(), model.get_output_embeddings()
     tied = outer is not None and inner.weight is outer.weight
     try:
         made = with_adapter(model, config)
     except ValueError as e:
-        known = sorted({name.rpartition(".")[2] for name, m in model.named_modules() if isinstance(m, torch.nn.Linear)})
-        raise ModelError(
-            f"`adapter.targets: {settings.targets}` fits nothing of this student ({e}); name some of {', '.join(known)}, or "
-            f"`all-linear`"
-        ) from e
+        raise _unfit(model, settings.targets, " ".join(str(e).split())[:200]) from e
     if tied and (made.get_input_embeddings() is not inner or made.get_output_embeddings() is not outer):
         raise ModelError(
             f"`adapter.targets: {settings.targets}` adapts embeddings that are tied to the output matrix, so the merged student "
             f"would not be the trained one: leave them out of `targets` (`all-linear` does), or train all weights"
         )
     return made
+
+
+def _targets(model: "PreTrainedModel", said: str) -> str | list[str]:
+    """Return the names that are to be adapted, as peft takes them. Raises ModelError for one that no module has."""
+    names = [name.strip() for name in said.split(",") if name.strip()]
+    if names == ["all-linear"]:
+        return "all-linear"
+    modules = [name for name, _ in model.named_modules()]
+    absent = [name for name in names if not any(m == name or m.endswith(f".{name}") for m in modules)]
+    if absent or not names:
+        raise _unfit(
+            model, said, f"there is no {', '.join(f'`{name}`' for name in absent)}" if absent else "it names none"
+        )
+    return names
+
+
+def _unfit(model: "PreTrainedModel", said: str, why: str) -> ModelError:
+    from transformers.pytorch_utils import Conv1D
+
+    linear = (torch.nn.Linear, Conv1D)  # the second is GPT-2's
+    known = sorted({name.rpartition(".")[2] for name, m in model.named_modules() if isinstance(m, linear)})
+    return ModelError(
+        f"`adapter.targets: {said}` fits nothing of this student ({why}); name some of {', '.join(known)}, or `all-linear`"
+    )
 
 
 def save_trained(

@@ -49,7 +49,7 @@ class AdapterSettings(Settings):
     alpha: float = Field(default=32.0, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: str = "all-linear"
-    """Names of the modules to adapt, with commas between."""
+    """Names of the modules to adapt, with commas between; each must fit one. `all-linear`: all but embeddings and head."""
     quantize: Literal["none", "4bit"] = "none"
     """`4bit` holds the frozen weights in NF4 (needs a GPU and the package `bitsandbytes`)."""
 
