@@ -97,7 +97,7 @@ def test_every_module_that_is_named_is_adapted(targets: str) -> None:
 
 @pytest.mark.parametrize("targets", ["q_proj,v_porj", "proj", "q_proj,layers.0", " , "])
 def test_a_name_that_fits_no_module_is_refused_with_those_that_do(targets: str) -> None:
-    with pytest.raises(ModelError, match="fits nothing of this student.*down_proj, gate_proj"):
+    with pytest.raises(ModelError, match=r"fits nothing of this student.*down_proj, gate_proj"):
         adapted(tiny_model(), AdapterSettings(rank=2, targets=targets))
 
 

@@ -9,7 +9,7 @@ from orcamath.student.adapters import adapted, save_trained
 from orcamath.student.folder import ModelFolder
 from orcamath.student.model import Loaded, contents, torch_dtype
 from orcamath.student.processes import ALONE, World, blocks, gathered, is_sharded, shard, shards
-from orcamath.student.settings import TrainSettings
+from orcamath.student.settings import LossSettings, TrainSettings
 from orcamath.student.watch import warn
 
 if TYPE_CHECKING:
@@ -33,8 +33,13 @@ class WrittenStudent(NamedTuple):
 
 def prepared(loaded: Loaded, settings: TrainSettings, world: World = ALONE) -> "PreTrainedModel":
     """Return the model as it will be trained: with its adapter if there is one, checkpointing switched on, compiled, sharded,
-    in training mode. Fresh adapters are drawn from the seed, the same ones in every process."""
+    in training mode. Fresh adapters are drawn from the seed, the same ones in every process.
+
+    A base that is held against a reference, or against the policy that sampled, drops nothing out: neither do these.
+    """
     torch.manual_seed(settings.seed)
+    if isinstance(settings, LossSettings):
+        _drop_nothing(loaded.model)
     model = adapted(loaded.model, settings.adapter) if settings.adapter else loaded.model
     if settings.gradient_checkpointing:
         # the second name is that of transformers before 5.23
@@ -47,6 +52,15 @@ def prepared(loaded: Loaded, settings: TrainSettings, world: World = ALONE) -> "
     if shards(settings, world):
         shard(model, settings, world)
     return model.train()
+
+
+def _drop_nothing(model: "PreTrainedModel") -> None:
+    """Set every dropout of a model to 0: modules, and the rates that attention and layers keep. Its configuration stays."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+        for name in [name for name, value in vars(module).items() if "drop" in name and isinstance(value, float)]:
+            setattr(module, name, 0.0)
 
 
 def quietly(model: "PreTrainedModel", settings: TrainSettings) -> torch.autocast:

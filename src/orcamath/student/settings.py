@@ -73,7 +73,8 @@ class TrainSettings(Settings):
     seed: int = 0
     """Order of the problems, fresh adapters, and dropout."""
     batch_tokens: int | None = outside_digest(None, ge=1)
-    """Tokens forwarded at once: what fits in memory. Does not change the result. None: 16,384, or what one GPU should hold."""
+    """Tokens forwarded at once: what fits in memory. Does not change the result, unless dropout is on (what is drawn follows the
+    cut). None: 16,384, or what one GPU should hold."""
     adapter: AdapterSettings | None = None
     """LoRA or QLoRA; all weights are trained where left out."""
     share_prompt: bool = outside_digest(True)
