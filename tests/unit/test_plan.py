@@ -442,7 +442,20 @@ def test_sizes_are_read_from_headers_or_names(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"hidden_size": 8, "num_hidden_layers": 2, "vocab_size": 10}')
     header = json.dumps({"a": {"dtype": "F32", "shape": [3, 4], "data_offsets": [0, 48]}, "__metadata__": {}}).encode()
     (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(48))
-    assert size_on_disk(tmp_path) == ModelSize(12, 8, 2, 10, tied=False)
+    assert size_on_disk(tmp_path) == ModelSize(12, 8, 2, 10, tied=True)  # there is no head
+    said = {"n_embd": 8, "n_layer": 2, "n_positions": 64, "vocab_size": 10, "tie_word_embeddings": False}
+    (tmp_path / "config.json").write_text(json.dumps(said))  # GPT-2's names
+    assert size_on_disk(tmp_path) == ModelSize(12, 8, 2, 10, tied=False, context=64)
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    named = {"peft_type": "LORA", "base_model_name_or_path": str(tmp_path)}
+    (adapter / "adapter_config.json").write_text(json.dumps(named))
+    assert size_on_disk(adapter) == size_on_disk(tmp_path)
+    (adapter / "adapter_config.json").write_text(json.dumps(named | {"base_model_name_or_path": "owner/m-7B"}))
+    assert size_on_disk(adapter) == size_by_name("m-7B")
+    (adapter / "adapter_config.json").write_text(json.dumps(named | {"base_model_name_or_path": "owner/m"}))
+    with pytest.raises(ModelError, match="its name tells no size"):
+        size_on_disk(adapter)
     (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", 1 << 60))
     with pytest.raises(ModelError, match=r"model\.safetensors"):
         size_on_disk(tmp_path)

@@ -109,3 +109,19 @@ def test_the_modules_of_a_gpt2_are_named_too() -> None:
 def test_all_linear_is_taken_with_blanks() -> None:
     model = adapted(tiny_model(), AdapterSettings(rank=2, targets=" all-linear "))
     assert any("gate_proj.lora_A" in n for n, _ in model.named_parameters())
+
+
+def test_a_sharded_student_that_began_as_an_adapter_is_written(tmp_path: Path, base: ModelFolder) -> None:
+    model = load_model(base).model
+    model.name_or_path = str(base.path)
+    joined = adapted(model, AdapterSettings(rank=4))
+    updates(joined, 0.1)
+    joined.save_pretrained(tmp_path / "adapter")
+    tiny_tokenizer().save_pretrained(tmp_path / "adapter")
+    source = open_folder(str(tmp_path / "adapter"))
+    loaded = load_model(source, to_train=True)
+    gathered = {name: p.detach() + 1 for name, p in loaded.model.named_parameters()}
+    told = SftSettings(processes=2, sharding="fsdp2")
+    save_trained(loaded.model, loaded.tokenizer, source, tmp_path / "model", told, gathered)
+    for name, weight in load_model(tmp_path / "model").model.named_parameters():
+        torch.testing.assert_close(weight, gathered[name])
