@@ -5,7 +5,7 @@ import torch
 
 from orcamath.student.logprobs import Posed, score
 from orcamath.student.model import Loaded
-from orcamath.student.prepare import prepared
+from orcamath.student.prepare import optimizer_of, prepared
 from orcamath.student.settings import AdapterSettings, LearnSettings, OnlineSettings, SftSettings, TrainSettings
 from tiny_architectures import TOKENIZER, family
 
@@ -42,3 +42,13 @@ def test_it_does_while_it_imitates(name: str) -> None:
 def test_what_is_saved_says_what_the_base_said() -> None:
     model = family("gpt2 (plain way)", resid_pdrop=0.5)
     assert prepared(Loaded(model, TOKENIZER), LearnSettings()).config.resid_pdrop == 0.5
+
+
+def test_norms_and_biases_do_not_decay() -> None:
+    model = family("gpt2 (plain way)")
+    names = {p: name for name, p in model.named_parameters()}
+    groups = optimizer_of(model, SftSettings(weight_decay=0.1)).param_groups
+    decays = {names[p]: group["weight_decay"] for group in groups for p in group["params"]}
+    assert set(decays) == set(names.values())
+    for name, decay in decays.items():
+        assert decay == (0.0 if name.endswith("bias") or "ln_" in name else 0.1), name

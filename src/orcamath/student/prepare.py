@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+from torch.optim import AdamW
 
 from orcamath.student.adapters import adapted, save_trained
 from orcamath.student.folder import ModelFolder
@@ -15,7 +16,7 @@ from orcamath.student.watch import warn
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["WrittenStudent", "mostly_rounded", "prepared", "quietly", "write_student"]
+__all__ = ["WrittenStudent", "mostly_rounded", "optimizer_of", "prepared", "quietly", "write_student"]
 
 
 MOST = 0.5
@@ -52,6 +53,14 @@ def prepared(loaded: Loaded, settings: TrainSettings, world: World = ALONE) -> "
     if shards(settings, world):
         shard(model, settings, world)
     return model.train()
+
+
+def optimizer_of(model: "PreTrainedModel", settings: TrainSettings) -> AdamW:
+    """Return AdamW over what is trained; norms and biases (all that has one dimension) do not decay, as in transformers."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    kinds = (([p for p in trained if p.ndim > 1], settings.weight_decay), ([p for p in trained if p.ndim < 2], 0.0))
+    groups = [{"params": some, "weight_decay": decay} for some, decay in kinds if some]
+    return AdamW(groups, lr=settings.learning_rate, fused=True)
 
 
 def _drop_nothing(model: "PreTrainedModel") -> None:

@@ -60,11 +60,12 @@ class TrainSettings(Settings):
     learning_rate: float = Field(default=1e-6, gt=0)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the steps in which the learning rate rises from 0."""
+    """Share of the steps in which the learning rate rises from 0; a part of a step counts as one."""
     epochs: float = Field(default=1.0, gt=0)
     batch_size: int = Field(default=32, ge=1)
     """Problems in an optimizer step."""
     weight_decay: float = Field(default=0.0, ge=0)
+    """AdamW's; norms and biases do not decay."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     max_tokens: int = Field(default=2048, ge=2)
     """Prompt + answer; a longer answer is cut and then trained without EOS."""
