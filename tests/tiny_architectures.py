@@ -95,10 +95,12 @@ FAMILIES: dict[str, Callable[[], Any]] = {
 }
 
 
-def family(name: str, seed: int = 0) -> Any:
-    """Return the family's tiny model, in evaluation mode."""
+def family(name: str, seed: int = 0, **more: Any) -> Any:
+    """Return the family's tiny model, in evaluation mode. `more`: other values of its configuration."""
     torch.manual_seed(seed)
-    return sharpened(AutoModelForCausalLM.from_config(FAMILIES[name]()))
+    config = FAMILIES[name]()
+    config.update(more)
+    return sharpened(AutoModelForCausalLM.from_config(config))
 
 
 def sharpened(model: Any) -> Any:

@@ -7,7 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 from orcamath.cli import app
-from orcamath.student.model import save
+from orcamath.student.adapters import adapted
+from orcamath.student.model import load_model, save
+from orcamath.student.settings import AdapterSettings
 from tiny_architectures import TOKENIZER, family
 
 
@@ -31,6 +33,16 @@ def test_a_model_that_holds(folder: Path) -> None:
         "saved",
         "merged",
     ]
+
+
+def test_an_adapter_folder_is_checked_as_it_is_trained(folder: Path, tmp_path: Path) -> None:
+    base = load_model(folder).model
+    base.name_or_path = str(folder)
+    adapted(base, AdapterSettings(rank=4)).save_pretrained(tmp_path / "adapter")
+    TOKENIZER.save_pretrained(tmp_path / "adapter")
+    done = CliRunner().invoke(app, ["check-model", str(tmp_path / "adapter")])
+    assert done.exit_code == 0, done.stdout
+    assert "holds  trained" in done.stdout
 
 
 def test_a_model_that_fails_says_where(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ from orcamath.student.facts import RoundFacts
 from orcamath.student.logprobs import Posed, score, score_tokens
 from orcamath.student.losses import Batch, Samples, Totals, dr_grpo, grpo, kto, rloo
 from orcamath.student.online import rounds_of
+from orcamath.student.room import Room
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import LossSettings, OnlineSettings
 from orcamath.student.tried import Tried, step_on, told_before, tried_of
@@ -149,6 +150,23 @@ def test_a_step_is_the_same_however_it_is_cut(name: str) -> None:
     for numbers, grad in grads[1:]:
         assert numbers == pytest.approx(grads[0][0], rel=1e-6)
         torch.testing.assert_close(grad, grads[0][1], rtol=1e-6, atol=1e-9)
+
+
+def test_a_step_that_runs_out_of_memory_is_scored_again_in_smaller_parts() -> None:
+    said, grads = [], []
+    for most in (12, 6):
+
+        def tight(batch: Batch, told: LossSettings, most: int = most) -> Any:
+            if len(batch.logp) > most:
+                raise torch.OutOfMemoryError
+            return grpo.loss(batch, told)
+
+        model, room = tiny_model(), Room(4096)
+        said.append(step_on(model, tried(), tight, settings(), 12.0, room))
+        grads.append(torch.cat([p.grad.flatten() for p in model.parameters()]))
+        assert (room.tokens < 4096) == (most == 6)
+    assert said[0] == pytest.approx(said[1], abs=1e-5)
+    torch.testing.assert_close(grads[0], grads[1], rtol=1e-3, atol=1e-5)
 
 
 def test_token_log_probs_add_up_to_those_of_answers() -> None:

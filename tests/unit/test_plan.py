@@ -18,7 +18,7 @@ from orcamath.errors import BatchWaiting, DataError, ModelError, PaysAgain, Usag
 from orcamath.plan import Plan, Range, StagePlan, paid_before, plan
 from orcamath.plan.expected import counted_with
 from orcamath.plan.sizes import ModelSize, size_by_name, size_on_disk
-from orcamath.plan.training import Lengths, exercises, memory_gb
+from orcamath.plan.training import Lengths, exercises, memory_gb, training_plans
 from orcamath.ports import Silent
 from orcamath.recipe_file import dump, load
 from orcamath.recipe_settings import ExpectedSettings, Iteration, Recipe
@@ -424,6 +424,15 @@ def test_a_7b_model_needs_more_than_one_gpu_and_adapters_less() -> None:
     assert quantized.high < 12
 
 
+def test_a_merged_adapter_takes_the_disk_of_float32_weights() -> None:
+    some = Range(100, 100)
+    rows = training_plans("", load("gsm8k-7b-24gb"), Lengths(some, some, some, some), SEVEN_B, 312, set(), "")
+    disks = {row.stage: row.disk_mb for row in rows}
+    for stage in ("imitate", "learn 2"):
+        assert disks[stage] is not None
+        assert disks[stage].low == pytest.approx(4 * 7200)
+
+
 def test_sizes_are_read_from_headers_or_names(tmp_path: Path) -> None:
     assert size_by_name("owner/Some-Model-7B-v0.1").n_params == 7e9  # type: ignore[union-attr]
     assert size_by_name("SmolLM2-135M-Instruct").n_params == 135e6  # type: ignore[union-attr]
@@ -433,7 +442,20 @@ def test_sizes_are_read_from_headers_or_names(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"hidden_size": 8, "num_hidden_layers": 2, "vocab_size": 10}')
     header = json.dumps({"a": {"dtype": "F32", "shape": [3, 4], "data_offsets": [0, 48]}, "__metadata__": {}}).encode()
     (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(48))
-    assert size_on_disk(tmp_path) == ModelSize(12, 8, 2, 10, tied=False)
+    assert size_on_disk(tmp_path) == ModelSize(12, 8, 2, 10, tied=True)  # there is no head
+    said = {"n_embd": 8, "n_layer": 2, "n_positions": 64, "vocab_size": 10, "tie_word_embeddings": False}
+    (tmp_path / "config.json").write_text(json.dumps(said))  # GPT-2's names
+    assert size_on_disk(tmp_path) == ModelSize(12, 8, 2, 10, tied=False, context=64)
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    named = {"peft_type": "LORA", "base_model_name_or_path": str(tmp_path)}
+    (adapter / "adapter_config.json").write_text(json.dumps(named))
+    assert size_on_disk(adapter) == size_on_disk(tmp_path)
+    (adapter / "adapter_config.json").write_text(json.dumps(named | {"base_model_name_or_path": "owner/m-7B"}))
+    assert size_on_disk(adapter) == size_by_name("m-7B")
+    (adapter / "adapter_config.json").write_text(json.dumps(named | {"base_model_name_or_path": "owner/m"}))
+    with pytest.raises(ModelError, match="its name tells no size"):
+        size_on_disk(adapter)
     (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", 1 << 60))
     with pytest.raises(ModelError, match=r"model\.safetensors"):
         size_on_disk(tmp_path)

@@ -13,11 +13,13 @@ from orcamath.student.groups import Group, mismatches
 from orcamath.student.head import holds
 from orcamath.student.logprobs import Posed, score, score_rows
 from orcamath.student.losses import dpo, kto, nll
+from orcamath.student.model import Loaded
 from orcamath.student.packing import can_pack, pack
+from orcamath.student.prepare import prepared
 from orcamath.student.processes import World
-from orcamath.student.settings import LearnSettings
+from orcamath.student.settings import AdapterSettings, LearnSettings
 from orcamath.student.steps import Objective, Referenced, cut, gradients, score_all, step_slices, z0
-from tiny_student import tiny_model
+from tiny_student import tiny_model, tiny_tokenizer
 
 BETA = 0.3
 
@@ -233,3 +235,35 @@ def test_z0_is_the_mean_over_the_answers_of_all_processes() -> None:
     assert z0([(-1.0, -3.0)], [(-2.0, -3.0)], Beside()) == (1.0 + 3.5) / 5
     assert z0([()], [()], Beside()) == 3.5 / 3
     assert z0([(-9.0,)], [(-1.0,)], Beside()) == 0.0
+
+
+def test_a_problem_in_slices_drops_out_the_same_both_times() -> None:
+    torch.manual_seed(0)
+    settings = LearnSettings(adapter=AdapterSettings(rank=4, dropout=0.5))
+    base = tiny_model()
+    holds(base)  # looked at as it is loaded, not while something is drawn
+    model = prepared(Loaded(base, tiny_tokenizer()), settings)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                weight.normal_(0, 0.3)
+    (large,) = some_groups(4, 1)
+    posed = Posed(large.group.prompt, large.group.responses)
+    pieces = step_slices(posed, 1)
+    assert len(pieces) > 2
+
+    def gradient() -> torch.Tensor:
+        found = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+        model.zero_grad()
+        return found
+
+    torch.manual_seed(1)
+    logp = torch.cat([score(model, [piece]) for piece in pieces])  # drawn once, and the loss taken of just that
+    ratio = logp - torch.tensor(large.reference)
+    margins = torch.stack([settings.beta * (ratio[w] - ratio[loser]) for w, loser, _ in large.group.pairs])
+    (-F.logsigmoid(margins).mean()).backward()
+    wanted, drawn = gradient(), torch.rand(1)
+    torch.manual_seed(1)
+    gradients(model, [large], Objective(dpo.loss, settings), 0.0, 1)
+    torch.testing.assert_close(gradient(), wanted, rtol=1e-4, atol=1e-6)
+    assert torch.rand(1) == drawn  # nothing is drawn twice

@@ -358,6 +358,15 @@ def test_schedules() -> None:
     assert rates(warmup=0.25) == [0.333, 0.667, 1.0, 0.833, 0.667, 0.5, 0.333, 0.167]
     assert rates(warmup=0, schedule="constant") == [1.0] * 8
     assert rates(warmup=0, schedule="cosine")[4] == 0.5
+    assert rates(warmup=0.1)[:2] == [0.5, 1.0]  # no step at the full rate first
+
+
+@pytest.mark.parametrize(
+    ("warmup", "steps", "warm"), [(0.29, 100, 29), (0.07, 100, 7), (0.1, 15, 1), (0.1, 6, 1), (0, 9, 0)]
+)
+def test_warm_up_takes_whole_steps(warmup: float, steps: int, warm: int) -> None:
+    told = TrainSettings(learning_rate=1.0, warmup=warmup, schedule="constant")
+    assert sum(learning_rate(i, steps, told) < 1 for i in range(steps)) == warm
 
 
 def test_settings_that_only_change_speed_stay_out_of_the_digest() -> None:

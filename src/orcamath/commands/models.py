@@ -160,7 +160,7 @@ def check_model(name: str, *, runs: Path, store: Path, dtype: Dtype, as_json: bo
     from orcamath.student.model import load_model, local_folder, torch_dtype
 
     path = local_folder(_student_folder(name, runs, Store(store)) or name)
-    loaded = load_model(path, dtype=torch_dtype(dtype))
+    loaded = load_model(path, dtype=torch_dtype(dtype), to_train=True)  # an adapter is merged
     config = loaded.model.config
     width = window(config)
     crossed = (

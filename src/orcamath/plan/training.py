@@ -188,7 +188,7 @@ def _trained(
     hours = _hours(flops, tokens, size, tflops, TRAIN_SHARE)
     if size is None:
         return TrainingPlan(arm, stage, tokens, None, hours, None)
-    weights = size.n_params * (4 if settings.adapter is None else 2) / 1e6
+    weights = size.n_params * 4 / 1e6  # adapters are merged into float32 too
     checkpoints = CHECKPOINTS * _trained_params(settings.adapter, size) * 12 / 1e6  # weights and both moments
     disk = Range(weights, weights + checkpoints)
     return TrainingPlan(arm, stage, tokens, memory_gb(settings, size), hours, disk, checkpoints)

@@ -12,7 +12,7 @@ from orcamath.student.settings import SftSettings
 __all__ = ["ImitateFacts", "SftSettings", "imitate"]
 
 
-@stage("imitate", version=3, settings=SftSettings, facts=ImitateFacts)
+@stage("imitate", version=4, settings=SftSettings, facts=ImitateFacts)
 def imitate(out: Output, settings: SftSettings, lessons: Artifact, base: ModelFolder) -> ImitateFacts:
     """Fine-tune `base` on all lessons; writes the folder `model`. Raises ModelError, TooManyRejects, TrainingDiverged."""
     # here and not above: a run that ends before training needs no torch

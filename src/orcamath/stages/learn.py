@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["LearnFacts", "LearnSettings", "learn"]
 
 
-@stage("learn", version=3, settings=LearnSettings, facts=LearnFacts)
+@stage("learn", version=4, settings=LearnSettings, facts=LearnFacts)
 def learn(
     out: Output,
     settings: LearnSettings,

@@ -149,7 +149,7 @@ def resume(
             parameter.copy_(like(weights[name], parameter))
     moments = optimizer.state_dict()
     state: dict[int, dict[str, Tensor]] = {}
-    owners = [p for _, p in _trained(model)]
+    owners = [p for group in optimizer.param_groups for p in group["params"]]
     for key, value in load_file(path / "optimizer.safetensors").items():
         index, slot = key.split("|")
         state.setdefault(int(index), {})[slot] = like(value, owners[int(index)])

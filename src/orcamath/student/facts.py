@@ -12,6 +12,9 @@ class TrainedFacts(Facts):
 
     contents: dict[str, str] | None = None
     """Dtype → name of the trained weights' content; None where the training is older than such names."""
+    rounded_away: float | None = None
+    """Of what an adapter learnt, the share (of its norm) that does not show where the student runs in bfloat16. What is saved is
+    float32 and holds it. None: no adapter."""
     n_steps: int = 0
     n_tokens: int = 0
     """Forwarded with gradient, every answer counted with its prompt."""

@@ -16,7 +16,7 @@ from torch.optim import AdamW
 from orcamath.errors import TrainingDiverged
 from orcamath.ports import Progress
 from orcamath.student import checkpoint
-from orcamath.student.prepare import quietly
+from orcamath.student.prepare import optimizer_of, quietly
 from orcamath.student.processes import ALONE, World, even, is_sharded, whole_tensors
 from orcamath.student.room import Room, at_once
 from orcamath.student.settings import TrainSettings
@@ -78,8 +78,13 @@ def epoch_steps(n: int, settings: TrainSettings) -> int:
 
 
 def learning_rate(step: int, n_steps: int, settings: TrainSettings) -> float:
-    """Return the learning rate of step 0 … n_steps − 1: linear warm-up, then the schedule down to 0 (or constant)."""
-    warm = int(settings.warmup * n_steps)
+    """Return the learning rate of step 0 … n_steps − 1: linear warm-up, then the schedule down to 0 (or constant).
+
+    Warm-up takes whole steps, one at least where there is any; its first rate is above 0.
+    """
+    warm = math.floor(round(settings.warmup * n_steps, 6)) or math.ceil(
+        settings.warmup
+    )  # 0.29 × 100 is 28.999999999999996
     if step < warm:
         return settings.learning_rate * (step + 1) / (warm + 1)
     left = (n_steps - step) / max(1, n_steps - warm)
@@ -97,7 +102,7 @@ def train(work: Training, scratch: Path, progress: Progress, metric: Callable[..
     epoch = epoch_steps(len(work.groups), settings)
     room = Room(at_once(model, settings), alone=not is_sharded(model))
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+    optimizer = optimizer_of(model, settings)
     torch.manual_seed(settings.seed)
     first, state = _begun(scratch, work, optimizer, world)
     losses: list[float] = state["losses"]

@@ -28,7 +28,8 @@ from orcamath.student.folder import ModelFolder
 from orcamath.student.loop import learning_rate
 from orcamath.student.losses import LossFunction
 from orcamath.student.model import Loaded, contents, load_model
-from orcamath.student.prepare import prepared, quietly
+from orcamath.student.prepare import optimizer_of, prepared, quietly
+from orcamath.student.room import Room, at_once
 from orcamath.student.sampling import Asked, sample_chunk
 from orcamath.student.settings import OnlineSettings
 from orcamath.student.tried import Tried, step_on, told_before, tried_of
@@ -50,6 +51,7 @@ class _Run(NamedTuple):
     optimizer: AdamW
     judge: Judge
     loss: LossFunction
+    room: Room
 
     @property
     def n_steps(self) -> int:
@@ -83,10 +85,9 @@ def train_online(
     """Do the work of the stage `online`; writes `rollouts` and the folder `model`. Raises ModelError, TrainingDiverged."""
     loaded = load_model(student, dtype=training_dtype(settings), to_train=True)
     model = prepared(loaded, settings)
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+    optimizer = optimizer_of(model, settings)
     encoder = Encoder(loaded.tokenizer, settings.max_tokens, ends=loaded.ends)
-    run = _Run(out, settings, loaded, encoder, model, optimizer, judge, loss)
+    run = _Run(out, settings, loaded, encoder, model, optimizer, judge, loss, Room(at_once(model, settings)))
     torch.manual_seed(settings.seed)
     begun = checkpoint.resume(out.scratch / "rounds", model, optimizer)
     done: list[RoundFacts] = [RoundFacts.of(r) for r in begun.state["rounds"]] if begun else []
@@ -131,7 +132,7 @@ def _round(run: _Run, number: int, exercises: Sequence[Exercise]) -> RoundFacts:
     live = [t for t in tried if t.informative]
     if run.settings.steps > 1:
         with quietly(run.model, run.settings):
-            live = told_before(run.model, live, run.settings)
+            live = told_before(run.model, live, run.settings, run.room)
     steps = [live[i :: run.settings.steps] for i in range(run.settings.steps) if live[i :: run.settings.steps]]
     n_answers = sum(len(t.rewards) for t in tried)
     taken = [_step(run, number, i, part, n_answers / max(len(steps), 1)) for i, part in enumerate(steps)]
@@ -162,7 +163,7 @@ def _step(run: _Run, number: int, i: int, part: Sequence[Tried], n_answers: floa
     for group in run.optimizer.param_groups:
         group["lr"] = rate
     with quietly(run.model, settings):
-        numbers = step_on(run.model, part, run.loss, settings, n_answers)
+        numbers = step_on(run.model, part, run.loss, settings, n_answers, run.room)
     parameters = [p for p in run.model.parameters() if p.requires_grad]
     norm = float(torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm))
     if not all(x == x and abs(x) != float("inf") for x in (numbers["loss"], norm)):

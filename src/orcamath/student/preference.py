@@ -19,7 +19,7 @@ from orcamath.student.logprobs import Posed
 from orcamath.student.loop import Training, planned_steps, train
 from orcamath.student.losses import LossFunction, needs_of
 from orcamath.student.model import load_model
-from orcamath.student.prepare import prepared, write_student
+from orcamath.student.prepare import mostly_rounded, prepared, write_student
 from orcamath.student.processes import ALONE, World
 from orcamath.student.reference import reference_logprobs
 from orcamath.student.settings import LearnSettings
@@ -81,7 +81,7 @@ def train_on_preferences(
     work = Training(model, settings, ready, steps, objective, compared)
     watch = Watch(out.metric, len(steps))
     done = train(work, out.scratch / "steps", out.progress, watch, world)
-    contents = write_student(model, loaded, student, out.folder / "model", settings, world)
+    written = write_student(model, loaded, student, out.folder / "model", settings, world)
     trained = [groups[k] for s in steps for k in s]
     return LearnFacts(
         loss=settings.loss,
@@ -89,10 +89,10 @@ def train_on_preferences(
         **_counts(groups),
         n_answer_tokens=sum(len(r) for g in trained for r in g.responses),
         n_tokens_without_gradient=_scored(asked, compared or ()),
-        warnings=tuple(watch.said),
+        warnings=(*watch.said, *mostly_rounded(written, settings)),
         student=student.fingerprint,
         reference=reference.fingerprint,
-        contents=contents,
+        **written._asdict(),
         **done._asdict(),
     )
 

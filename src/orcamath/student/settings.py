@@ -49,7 +49,7 @@ class AdapterSettings(Settings):
     alpha: float = Field(default=32.0, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     targets: str = "all-linear"
-    """Names of the modules to adapt, with commas between."""
+    """Names of the modules to adapt, with commas between; each must fit one. `all-linear`: all but embeddings and head."""
     quantize: Literal["none", "4bit"] = "none"
     """`4bit` holds the frozen weights in NF4 (needs a GPU and the package `bitsandbytes`)."""
 
@@ -60,11 +60,12 @@ class TrainSettings(Settings):
     learning_rate: float = Field(default=1e-6, gt=0)
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     warmup: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the steps in which the learning rate rises from 0."""
+    """Share of the steps in which the learning rate rises from 0: whole steps, one at least where this is above 0."""
     epochs: float = Field(default=1.0, gt=0)
     batch_size: int = Field(default=32, ge=1)
     """Problems in an optimizer step."""
     weight_decay: float = Field(default=0.0, ge=0)
+    """AdamW's; norms and biases do not decay."""
     max_grad_norm: float = Field(default=1.0, gt=0)
     max_tokens: int = Field(default=2048, ge=2)
     """Prompt + answer; a longer answer is cut and then trained without EOS."""
@@ -73,7 +74,8 @@ class TrainSettings(Settings):
     seed: int = 0
     """Order of the problems, fresh adapters, and dropout."""
     batch_tokens: int | None = outside_digest(None, ge=1)
-    """Tokens forwarded at once: what fits in memory. Does not change the result. None: 16,384, or what one GPU should hold."""
+    """Tokens forwarded at once: what fits in memory. Does not change the result, unless dropout is on (what is drawn follows the
+    cut). None: 16,384, or what one GPU should hold."""
     adapter: AdapterSettings | None = None
     """LoRA or QLoRA; all weights are trained where left out."""
     share_prompt: bool = outside_digest(True)

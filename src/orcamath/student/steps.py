@@ -4,7 +4,9 @@ Every sum is divided by the step's own counts, so the step's loss and gradient d
 order, or how rows were padded.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import torch
@@ -175,8 +177,9 @@ def gradients(
 
     A problem larger than `budget` is scored in slices, which a loss that reads no pairs takes as they come. For one that does,
     they are scored without gradient first: what the loss then says of each log-prob is all that the slices need, one after the
-    other, to add up to the same gradient. `whole`: the step's counts, where `groups` are only one process's part of it. `even`:
-    how many forwards are to be run where n are needed (a sharded model's processes all run the same number).
+    other, to add up to the same gradient; dropout draws the same both times. `whole`: the step's counts, where `groups` are only
+    one process's part of it. `even`: how many forwards are to be run where n are needed (a sharded model's processes all run the
+    same number).
     """
     whole = whole or totals([g.group for g in groups])
     posed = [Posed(g.group.prompt, g.group.responses) for g in groups]
@@ -186,7 +189,7 @@ def gradients(
         m[0]: pieces for m in micros if len(m) == 1 and len(pieces := step_slices(posed[m[0]], budget, share=share)) > 1
     }
     paired = "pairs" in needs_of(objective.loss)
-    known = _without_gradient(model, large if paired else {}, share, even)
+    known, drawn = _without_gradient(model, large if paired else {}, share, even)
     n = 0
     seen: list[_Seen] = []
     for micro in micros:
@@ -200,8 +203,10 @@ def gradients(
         value.backward()
         if pieces:
             assert logp.grad is not None
-            for piece, coefficient in zip(pieces, logp.grad.split([len(p.answers) for p in pieces]), strict=True):
-                (coefficient * score(model, [piece], share=share)).sum().backward()
+            coefficients = logp.grad.split([len(p.answers) for p in pieces])
+            for piece, coefficient, state in zip(pieces, coefficients, drawn[micro[0]], strict=True):
+                with _drawing_from(model.device, state):
+                    (coefficient * score(model, [piece], share=share)).sum().backward()
         seen.append((part, value.detach(), logp.detach()))
     loss, sums = _read(seen)
     for _ in range(even(n) - n):
@@ -252,15 +257,34 @@ def _slice_by_slice(
 @torch.no_grad()
 def _without_gradient(
     model: "PreTrainedModel", large: Mapping[int, Sequence[Posed]], share: bool, even: Callable[[int], int]
-) -> dict[int, Tensor]:
-    """Score sliced problems, as leaves that the loss can be differentiated with respect to."""
+) -> tuple[dict[int, Tensor], dict[int, list[Tensor]]]:
+    """Score sliced problems, as leaves that the loss can be differentiated with respect to, and say what each slice drew from."""
+    known, drawn = dict[int, Tensor](), dict[int, list[Tensor]]()
+    for i, pieces in large.items():
+        logps, drawn[i] = [], []
+        for piece in pieces:
+            drawn[i].append(_random(model.device))
+            logps.append(score(model, [piece], share=share))
+        known[i] = torch.cat(logps).requires_grad_()
     n = sum(map(len, large.values()))
-    known = {
-        i: torch.cat([score(model, [p], share=share) for p in pieces]).requires_grad_() for i, pieces in large.items()
-    }
     for _ in range(even(n) - n):
         score(model, [IDLE], share=share)
-    return known
+    return known, drawn
+
+
+def _random(device: torch.device) -> Tensor:
+    """Return the state of the generator that dropout on a device draws from."""
+    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+
+@contextmanager
+def _drawing_from(device: torch.device, state: Tensor) -> Iterator[None]:
+    """Draw from an earlier state; what is drawn afterwards goes on as if nothing had been."""
+    restore = partial(torch.cuda.set_rng_state, device=device) if device.type == "cuda" else torch.set_rng_state
+    now = _random(device)
+    restore(state)
+    yield
+    restore(now)
 
 
 def _value(logp: Tensor, part: Sequence[Referenced], objective: Objective, baseline: float, whole: Totals) -> Tensor:

@@ -13,7 +13,7 @@ from orcamath.student.groups import Group
 from orcamath.student.loop import Training, epoch_steps, planned_steps, train
 from orcamath.student.losses.nll import loss as nll
 from orcamath.student.model import load_model
-from orcamath.student.prepare import prepared, write_student
+from orcamath.student.prepare import mostly_rounded, prepared, write_student
 from orcamath.student.processes import ALONE, World
 from orcamath.student.settings import LossSettings, SftSettings
 from orcamath.student.steps import Objective, Referenced
@@ -44,14 +44,15 @@ def train_on_lessons(
     model = prepared(loaded, settings, world)
     work = Training(model, settings, ready, steps, objective)
     done = train(work, out.scratch / "steps", out.progress, out.metric, world)
-    contents = write_student(model, loaded, base, out.folder / "model", settings, world)
+    written = write_student(model, loaded, base, out.folder / "model", settings, world)
     return ImitateFacts(
         n_lessons=len(groups),
         n_cut=n_cut,
         n_too_long=n_long,
         n_answer_tokens=sum(len(groups[k].responses[0]) for s in steps for k in s),
         base=base.fingerprint,
-        contents=contents,
+        warnings=mostly_rounded(written, settings),
+        **written._asdict(),
         **done._asdict(),
     )
 

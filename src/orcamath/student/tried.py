@@ -4,7 +4,7 @@ Every loss is a sum over answers divided by the step's own count, and an answer 
 deviation of the rewards, and how many there are), so a step may be cut into any parts that fit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +15,7 @@ from orcamath.records import Exercise, Rollout
 from orcamath.student.encode import Encoder
 from orcamath.student.logprobs import Posed, score_tokens
 from orcamath.student.losses import Batch, LossFunction, Samples, Totals
-from orcamath.student.room import at_once
+from orcamath.student.room import Room, at_once
 from orcamath.student.settings import OnlineSettings
 from orcamath.student.steps import cut
 
@@ -65,15 +65,24 @@ def tried_of(exercises: Sequence[Exercise], rollouts: Sequence[Rollout], encoder
 
 
 @torch.no_grad()
-def told_before(model: "PreTrainedModel", tried: Sequence[Tried], settings: OnlineSettings) -> list[Tried]:
-    """Return the problems with log π of every token as it is before any step, where the sampler did not tell it."""
+def told_before(
+    model: "PreTrainedModel", tried: Sequence[Tried], settings: OnlineSettings, room: Room | None = None
+) -> list[Tried]:
+    """Return the problems with log π of every token as it is before any step, where the sampler did not tell it.
+
+    `room`: see `step_on`.
+    """
     silent = [t for t in tried if t.sampled is None]
     rows = [Posed(t.posed.prompt, (answer,)) for t in silent for answer in t.posed.answers]
     found: list[tuple[float, ...]] = [()] * len(rows)
-    for part in cut(rows, at_once(model, settings)):
-        logp, owner = score_tokens(model, _together([rows[i] for i in part]), share=settings.share_prompt)
-        for i, own in zip(part, logp.split(owner.bincount().tolist()), strict=True):
-            found[i] = tuple(own.tolist())
+
+    def score(tokens: int) -> None:
+        for part in cut(rows, tokens):
+            logp, owner = score_tokens(model, _together([rows[i] for i in part]), share=settings.share_prompt)
+            for i, own in zip(part, logp.split(owner.bincount().tolist()), strict=True):
+                found[i] = tuple(own.tolist())
+
+    (room or Room(at_once(model, settings))).within(score)
     said = iter(found)
     return [t._replace(sampled=tuple(next(said) for _ in t.posed.answers)) if t.sampled is None else t for t in tried]
 
@@ -90,39 +99,65 @@ class _Row(NamedTuple):
 
 
 def step_on(
-    model: "PreTrainedModel", tried: Sequence[Tried], loss: LossFunction, settings: OnlineSettings, n_answers: float
+    model: "PreTrainedModel",
+    tried: Sequence[Tried],
+    loss: LossFunction,
+    settings: OnlineSettings,
+    n_answers: float,
+    room: Room | None = None,
 ) -> dict[str, float]:
     """Add the gradient of a step's loss to the parameters; returns `loss`, `clip_share`, `kl` and `share_right`.
 
     `clip_share`: of the tokens, those whose ratio is held at the clip's edge. `kl`: mean over tokens of ρ − 1 − log ρ, an
-    estimate of KL(sampler‖policy) that is never negative (Schulman's k3); 0 in a round's first step, up to rounding.
+    estimate of KL(sampler‖policy) that is never negative (Schulman's k3); 0 in a round's first step, up to rounding. `room`: how
+    much is forwarded at once, in all steps; where memory runs out the step is scored again in smaller parts.
     """
     rows = [row for t in tried for row in _rows(t)]
-    totals, total = Totals(n_answers, 0.0, 0.0), 0.0
-    n_tokens = n_clipped = 0
-    kl = 0.0
-    for part in cut([row.posed for row in rows], at_once(model, settings)):
-        chosen = [rows[i] for i in part]
-        batch = _batch(model, chosen, settings, totals)
-        value = loss(batch, settings).total
-        value.backward()
-        total += float(value.detach())
-        s = batch.online
-        log_ratio = (s.logp - s.sampled).detach()
-        gain = (s.reward - s.mean)[s.owner]
-        ratio = log_ratio.exp()
-        n_clipped += int(
-            (((ratio > 1 + settings.clip) & (gain > 0)) | ((ratio < 1 - settings.clip) & (gain < 0))).sum()
-        )
-        kl += float((torch.expm1(log_ratio) - log_ratio).sum())
-        n_tokens += len(log_ratio)
+    totals = Totals(n_answers, 0.0, 0.0)
+
+    def score(tokens: int) -> _Seen:
+        parts = cut([row.posed for row in rows], tokens)
+        return _Seen.sum(_seen(model, [rows[i] for i in part], loss, settings, totals) for part in parts)
+
+    room = room or Room(at_once(model, settings))
+    seen = room.within(score, lambda: model.zero_grad(set_to_none=True))
     rewards = [r for t in tried for r in t.rewards]
     return {
-        "loss": total,
-        "clip_share": n_clipped / n_tokens,
-        "kl": kl / n_tokens,
+        "loss": seen.loss,
+        "clip_share": seen.n_clipped / seen.n_tokens,
+        "kl": seen.kl / seen.n_tokens,
         "share_right": sum(rewards) / len(rewards),
     }
+
+
+class _Seen(NamedTuple):
+    """Sums over the tokens of a step, or of a part of it."""
+
+    loss: float
+    n_tokens: int
+    n_clipped: int
+    kl: float
+
+    @classmethod
+    def sum(cls, parts: Iterable["_Seen"]) -> "_Seen":
+        """Add up field by field."""
+        return cls(*map(sum, zip(*parts, strict=True)))
+
+
+def _seen(
+    model: "PreTrainedModel", rows: Sequence[_Row], loss: LossFunction, settings: OnlineSettings, totals: Totals
+) -> _Seen:
+    """Add a part's gradient to the parameters."""
+    batch = _batch(model, rows, settings, totals)
+    value = loss(batch, settings).total
+    value.backward()
+    s = batch.online
+    log_ratio = (s.logp - s.sampled).detach()
+    gain = (s.reward - s.mean)[s.owner]
+    ratio = log_ratio.exp()
+    clipped = ((ratio > 1 + settings.clip) & (gain > 0)) | ((ratio < 1 - settings.clip) & (gain < 0))
+    kl = float((torch.expm1(log_ratio) - log_ratio).sum())
+    return _Seen(float(value.detach()), len(log_ratio), int(clipped.sum()), kl)
 
 
 def _rows(tried: Tried) -> list[_Row]:

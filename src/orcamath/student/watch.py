@@ -15,6 +15,8 @@ __all__ = ["Sums", "Watch", "looked_at", "warn", "watched"]
 WARNINGS = {
     "chosen_logp_fell": "a problem's right answers together have less than half of their probability under the reference: add "
     "nll_weight, or lower learning_rate",
+    "update_rounded": "most of what the adapter learnt is too small to show where the student runs in bfloat16 (the weights that "
+    "are saved hold it): raise learning_rate, or sample in float32 (`student.options: {dtype: float32}`)",
 }
 HALF = math.log(0.5)
 """A fall below this is said. Answers that were sampled from the reference fall by its KL to the student in the mean, whatever is
