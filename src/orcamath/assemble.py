@@ -76,11 +76,9 @@ class Assembled:
         key = digest(settings.model_dump(mode="json"))
         if key not in self._chats:
             if settings.backend == "openai_batch":  # its desk lies with the ledger, wherever the store is
-                told = {
-                    "folder": str(self.store.root / "batches"),
-                    **({"detach": True} if DETACH in os.environ else {}),
-                }
-                settings = settings.model_copy(update={"options": told | settings.options})
+                told = {"folder": str(self.store.root / "batches")} | settings.options
+                detached = {"detach": True} if DETACH in os.environ else {}
+                settings = settings.model_copy(update={"options": told | detached})
             opened = self._spread(settings, open_chat(settings), None)
             self._tell_changed(settings, opened.fingerprint)
             self._chats[key] = Remembered(opened, self.ledger, declared_price(settings))

@@ -141,13 +141,13 @@ def attributed(error: BaseException) -> OthersFailed | None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an exception, what it was raised of or during, and so on."""
+    """Yield an exception, what it was raised from, and so on."""
     seen: list[BaseException] = []
     found: BaseException | None = error
     while found is not None and found not in seen:
         yield found
         seen.append(found)
-        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+        found = found.__cause__
 
 
 def _named(error: BaseException, family: str, what: str = "") -> OthersFailed:

@@ -173,7 +173,8 @@ def _of_prompt(request: Request) -> str | None:
 def _of_record(record: Problem | Rejected) -> str | None:
     """Have pydantic look at the fields once more: `model_copy` and `model_construct` look at nothing."""
     try:
-        type(record).model_validate(vars(record), strict=True)
+        held = {name: vars(record)[name] for name in type(record).model_fields if name in vars(record)}
+        type(record).model_validate({k: tuple(v) if isinstance(v, list) else v for k, v in held.items()}, strict=True)
     except ValidationError as e:
         error = e.errors(include_url=False, include_context=False)[0]
         name = ".".join(str(part) for part in error["loc"])

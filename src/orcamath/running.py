@@ -216,7 +216,10 @@ def _named(arm: str) -> "Iterator[None]":
     try:
         yield
     except TooManyRejects as e:
-        raise TooManyRejects(f"arm `{arm}`: {e}", key=e.key and f"variants.{arm}.{e.key}") from e
+        own = (
+            "" if arm.startswith("seed ") else arm.partition(" · seed ")[0]
+        )  # another seed of an arm, or of the recipe itself
+        raise TooManyRejects(f"arm `{arm}`: {e}", key=f"variants.{own}.{e.key}" if own and e.key else e.key) from e
 
 
 def _end_with(parent: int) -> None:

@@ -33,6 +33,8 @@ _PREFIXES = {
     "M": 6,
     "G": 9,
 }
+_MORE = ("/", "-", "^", "per ", "a ", "an ", "each", "every", "in ", "squared", "cubed", "sq")
+"""What goes on with a unit."""
 _NAMED = {"nano": -9, "micro": -6, "milli": -3, "centi": -2, "deci": -1, "kilo": 3, "mega": 6, "giga": 9, "": 0}
 # symbol, name, factor, exponents of metre, kilogram, second, ampere, kelvin, mole
 _BASES: list[tuple[str, str, str, tuple[int, ...]]] = [
@@ -62,7 +64,8 @@ _BASES: list[tuple[str, str, str, tuple[int, ...]]] = [
 ]
 _ALONE: list[tuple[str, str, tuple[int, ...]]] = [
     ("min minute minutes", "60", (0, 0, 1, 0, 0, 0)),
-    ("h hr hour hours", "3600", (0, 0, 1, 0, 0, 0)),
+    ("sec secs", "1", (0, 0, 1, 0, 0, 0)),
+    ("h hr hrs hour hours", "3600", (0, 0, 1, 0, 0, 0)),
     ("tonne tonnes", "1000", (0, 1, 0, 0, 0, 0)),
     ("lb lbs", "0.45359237", (0, 1, 0, 0, 0, 0)),
     ("mi mile miles", "1609.344", (1, 0, 0, 0, 0, 0)),
@@ -149,11 +152,26 @@ def held_as_measures(answer: str, reference: str, number: str = "") -> Verdict |
         said = _held(left.number, right.number, left, right) if not (left.plain and right.plain) else None
     elif left.unit == right.unit:
         said = _held(left.value, right.value, left, right)
+        if (
+            said == "disagrees"
+            and left.plain
+            and right.plain
+            and left.value * right.number == right.value * left.number
+        ):
+            said = None  # in one unit numbers tell, and what the question wants rounded
     elif left.unit[4] == right.unit[4] != 0:  # temperatures from two zeros may be one
         said = "doubt" if left.number != right.number else None
     else:  # other numbers are told apart by the other rules
-        said = "doubt" if left.number == right.number and not _meant_alike(left.unit, right.unit) else None
+        apart = left.number == right.number and not _meant_alike(left.unit, right.unit) and not _goes_on(answer, left)
+        said = "doubt" if apart else None
     return said if said != "disagrees" or not (left.grouped or right.grouped) else None
+
+
+def _goes_on(answer: str, measure: PhysicalQuantity) -> bool:
+    """Tell whether more of a unit stands behind what could be read of it: `60 miles an hour`, `20 feet squared`."""
+    text = plain(answer)
+    stretch = next((words for found, words in _measures_in(answer) if found == measure), "")
+    return text[text.find(stretch) + len(stretch) :].lstrip(" ").startswith(_MORE)
 
 
 def _meant_alike(a: tuple[int, ...], b: tuple[int, ...]) -> bool:

@@ -121,7 +121,9 @@ class BatchAPI:
                 message = f"batch API at {self.named}: {method} {path}: {self.door.secrets.hide(str(fault))}"
                 if fault.kind in ("refused", "item"):
                     gone = Gone if fault.status in (404, 410) else TeacherRefused
-                    raise (FileRefused if method == "POST" else gone)(message) from None
+                    # where an earlier try was not answered, a batch may have been made all the same
+                    nothing_made = method == "POST" and (attempt == 1 or upload is not None)
+                    raise (FileRefused if nothing_made else gone)(message) from None
                 wait = max(bounded(fault.retry_after), backoff(attempt - 1, self.first_backoff_s))
             if attempt < self.max_tries:
                 time.sleep(wait)

@@ -123,6 +123,10 @@ class Desk:
         for path in (self.folder / f"{intent.nonce}.json", self.lines_of(intent)):
             path.unlink(missing_ok=True)
 
+    def home_of(self, intent: Intent) -> Path:
+        """Return where an intent is written down."""
+        return self.folder / f"{intent.nonce}.json"
+
     def lines_of(self, intent: Intent) -> Path:
         """Return where the request lines of a batch are."""
         return self.folder / f"{intent.nonce}.in.jsonl"

@@ -12,6 +12,7 @@ What a batch left out (expired, cancelled) is an error of those calls: the next 
 import time
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from orcamath.backends.wire_calls import billed, check_body
 from orcamath.backends.wire_keys import Door, door_of
 from orcamath.backends.wire_protocol import Fault, body_of, fault_of, is_refusal_of_content, parse_reply
 from orcamath.backends.wire_quirks import Quirks
-from orcamath.errors import BatchWaiting, RecipeError
+from orcamath.errors import BatchWaiting, RecipeError, TeacherRefused
 from orcamath.ports import Replies, Reply, Request, Usage
 from orcamath.records import Settings, digest
 from orcamath.settings import ModelSettings, read_options
@@ -38,10 +39,7 @@ from orcamath.store.under_way import meter
 
 __all__ = ["BatchOptions", "OpenAIBatch", "open_chat"]
 
-_ENDED = {"completed", "expired", "cancelled", "canceled", "failed", "gone"}
-_GONE = "the provider has no such batch for this key any more (HTTP 404)"
-_LOST = "the provider has its results no more (HTTP 404)"
-_ANEW = "the next run hands its calls in anew, and they may be paid again"
+_ENDED = {"completed", "expired", "cancelled", "canceled", "failed"}
 
 
 class BatchOptions(Settings):
@@ -145,7 +143,6 @@ class OpenAIBatch:
 
     def _hand_in(self, requests: Iterable[Request], wanted: Counter[str]) -> Request | None:
         """Gather requests into batches and upload them; returns the one that the cap left no room for."""
-        self._look_again()
         known = self._known(self._intents())
         lines: list[bytes] = []
         keys: list[str] = []
@@ -193,12 +190,6 @@ class OpenAIBatch:
         else:
             self._desk.drop(intent, "is damaged")
 
-    def _look_again(self) -> None:
-        """Take up a batch that seemed gone and is there, as where the key was another's; for who is alone with the desk."""
-        for intent in self._desk.intents():
-            if intent.status == "gone" and self._standing(intent)["status"] != "gone":
-                self._opened(intent, str(intent.batch_id))
-
     def _upload(self, lines: Sequence[bytes], keys: list[str]) -> None:
         """Write down a new batch's intent, then make it."""
         intent = self._desk.intend(lines, keys)
@@ -221,7 +212,8 @@ class OpenAIBatch:
         """
         was_open = intent.is_open
         while intent.is_open:
-            batch = self._standing(intent)
+            with self._gone_is_told(intent):
+                batch = self._api.batch(str(intent.batch_id))
             if (status := batch["status"].casefold()) in _ENDED:
                 with self._desk.alone():
                     intent = self._desk.again(intent)
@@ -243,34 +235,34 @@ class OpenAIBatch:
                 reply = self._reply(bytes.fromhex(key), lines.get(key), intent)
                 yield from [reply] * wanted.pop(key)
 
-    def _standing(self, intent: Intent) -> dict[str, Any]:
-        """Return how a batch stands: what the endpoint says of it, or that it is gone."""
-        try:
-            return self._api.batch(str(intent.batch_id))
-        except Gone:
-            return {"status": "gone", "errors": {"data": [{"message": f"{_GONE}: {_ANEW}"}]}}
-
     def _fetch(self, intent: Intent, batch: dict[str, Any], status: str) -> None:
         """Keep the results of a batch that ended, and hand in anew the calls of which it refused a parameter."""
         files = [str(batch[name]) for name in ("output_file_id", "error_file_id") if batch.get(name)]
-        came, reason = list[bytes](), reason_of(batch)
-        for file in files:
-            try:
-                came.append(self._api.content(file, len(intent.keys)))
-            except Gone:
-                status, reason = "lost", f"{_LOST}: {_ANEW}"
+        with self._gone_is_told(intent, "the results of"):
+            came = [self._api.content(file, len(intent.keys)) for file in files]
         lines = self._desk.lines(intent) or b""
         results = unechoed(b"\n".join(came), lines)
-        self._desk.keep_results(intent, results, status, self._door.secrets.hide(reason))
+        self._desk.keep_results(intent, results, status, self._door.secrets.hide(reason_of(batch)))
         mended = self._mended(intent, self._desk.results(intent))
         if again := rewritten(lines, mended, self._quirks.apply):
             self._upload(again, sorted(mended))
+
+    @contextmanager
+    def _gone_is_told(self, intent: Intent, what: str = "") -> Iterator[None]:
+        """Say how to go on without a batch that the provider does not have: paying twice is its owner's to decide."""
+        try:
+            yield
+        except Gone as e:
+            raise TeacherRefused(
+                f"{e}. The provider has not {f'{what} ' if what else ''}batch `{intent.batch_id}`, which was handed in: with the "
+                f"key of its project the same command goes on. If it is gone for good, delete `{self._desk.home_of(intent)}`: "
+                f"its {len(intent.keys):,} calls are handed in anew then, and may be paid again"
+            ) from None
 
     def _reply(self, key: bytes, line: bytes | None, intent: Intent) -> Reply:
         held, bill, ours, sent = self._held.pop(key.hex(), None), None, False, False
         try:
             if line is None:
-                sent = intent.status in ("gone", "lost")  # and perhaps answered
                 why = f": {intent.reason}" if intent.reason else ""
                 return Reply(key, error=f"batch {intent.batch_id} ended as `{intent.status}` without this call{why}")
             response = orjson.loads(line)["response"]  # `Desk.results` lets no other line through

@@ -254,7 +254,7 @@ class OpenAICompatible:
 
     def _bad_request(self, fault: Fault, message: str, key: bytes) -> Reply:
         """Judge a 400: a verdict on this text is data, else the item fails; raise where every call gets one."""
-        if is_refusal_of_content(fault):
+        if is_refusal_of_content(fault, others_pass=bool(self._completions)):
             return Reply(key, finish_reason="refused")
         self._bad_requests += 1
         if not self._completions and self._bad_requests >= BAD_REQUESTS:

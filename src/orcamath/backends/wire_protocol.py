@@ -61,7 +61,7 @@ _TOO_LONG = re.compile(
 _COUNTED = tuple(
     re.compile(pattern, re.IGNORECASE | re.DOTALL)
     for pattern in (
-        r"maximum context length (?:is|of) (?P<room>\d{1,12}) tokens.{0,200}?(?<!\d)(?P<prompt>\d{1,12}) "
+        r"maximum context length (?:is|of) (?P<room>\d{1,12}) tokens.{0,200}?(?<!\d)(?<!at least )(?P<prompt>\d{1,12}) "
         r"(?:in (?:the messages|your prompt)|input tokens|tokens from the input)",
         r"passed (?P<prompt>\d{1,12}) input tokens.{0,200}?context length is only (?P<room>\d{1,12})",
     )
@@ -74,6 +74,10 @@ _FILTERED = re.compile(
     r"violates usage guidelines|data_inspection_failed",  # xAI, DashScope
     re.IGNORECASE,
 )
+_FLAGGED = re.compile(
+    r'"code": ?"content_filter"|your input was flagged|"Content violates usage guidelines', re.IGNORECASE
+)
+"""The same beside a 403, which is the account's in other words."""
 _RETRY_IN = re.compile(r"retry in (\d{1,9}(?:\.\d{1,9})?) ?s\b|\"retryDelay\": ?\"(\d{1,9}(?:\.\d{1,9})?)s\"")
 _OF_A_DAY = re.compile(r"per ?day", re.IGNORECASE)
 _NO_MODEL = re.compile(
@@ -211,7 +215,7 @@ def fault_of(status: int, headers: Mapping[str, str], payload: bytes) -> Fault:
     said = _shown(payload)
     message = f"HTTP {status}: {said}"
     wait = retry_after(headers)
-    if status in (400, 403, 422) and _FILTERED.search(said):
+    if (status in (400, 422) and _FILTERED.search(said)) or (status == 403 and _FLAGGED.search(said)):
         return Fault("item", message, status=status)
     if status == 429 and wait is None:
         wait = _of_a_minute(said)
@@ -247,10 +251,14 @@ def without_echo(payload: bytes, texts: Iterable[str]) -> bytes:
     return payload
 
 
-def is_refusal_of_content(fault: Fault) -> bool:
-    """Tell whether an answer is the provider's verdict on this very text: data, like a model's refusal."""
+def is_refusal_of_content(fault: Fault, *, others_pass: bool = False) -> bool:
+    """Tell whether an answer is the provider's verdict on this very text: data, like a model's refusal.
+
+    A prompt that fits alone is too long with its answer: where `others_pass` it is the text's, else the limit's.
+    """
     said = str(fault)
-    return fault.kind == "item" and bool(_FILTERED.search(said) or (_TOO_LONG.search(said) and not _fits(said)))
+    too_long = bool(_TOO_LONG.search(said)) and (others_pass or not _fits(said))
+    return fault.kind == "item" and (too_long or bool(_FILTERED.search(said)))
 
 
 def _of_a_minute(said: str) -> float | None:

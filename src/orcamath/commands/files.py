@@ -136,7 +136,7 @@ def judged(
                 bars.advance()
                 yield verdict
         summary.model_calls = calls.n
-        _tell_failures(calls)
+        _tell_failures(calls, summary)
         if not summary.n:
             raise DataError(f"`{where}` holds no row to judge; name a file with answers in it")
     finally:
@@ -145,14 +145,14 @@ def judged(
             tools.close()
 
 
-def _tell_failures(calls: Calls) -> None:
-    """Say how many rows are open because the model never answered. Raises WireDown where it never answered at all."""
+def _tell_failures(calls: Calls, summary: Summary) -> None:
+    """Say that rows are open because the model never answered. Raises WireDown where nothing was judged."""
     if not (n := len(calls.failures)):
         return
-    why = f"calls of the judge's model did not come through, the last one with: {calls.failures[-1]}"
-    if n >= calls.n:
-        raise WireDown(f"all {n:,} {why}. Run again when it answers")
-    say(f"warning: {n:,} of {calls.n:,} {why}. Their rows are `unjudged`; run again to ask only these")
+    why = f"of the judge's model did not come through, the last one with: {calls.failures[-1]}"
+    if summary.unjudged == summary.n:
+        raise WireDown(f"no row is judged: {n:,} calls {why}. Run again when it answers")
+    say(f"warning: {n:,} calls {why}. Their rows are `unjudged`; run again to ask only these")
 
 
 def _asked(model: str, base_url: str | None, transport: Mapping[str, str]) -> ModelSettings:

@@ -11,6 +11,7 @@ from pathlib import Path
 from orcamath.errors import OrcamathError
 from orcamath.judges.file import read_rows
 from orcamath.records import Rejected
+from orcamath.sources.rows import FORMS, form_of
 from orcamath.sources.source import SourceSettings
 from orcamath.store.artifacts import Artifact
 
@@ -19,7 +20,8 @@ __all__ = ["as_options", "left_out", "looks_like_file"]
 
 def looks_like_file(name: str) -> bool:
     """Tell whether a benchmark was named by its file; a source of one's own is a `.py` file."""
-    return Path(name).suffix not in ("", ".py")
+    path = Path(name)
+    return path.suffix != ".py" and (path.is_file() or form_of(path) in FORMS)
 
 
 def as_options(said: str, sources: Sequence[SourceSettings]) -> str:

@@ -179,8 +179,12 @@ def _numbered(
 
 def _comparison_of(row: Mapping[str, object], names: Mapping[str, Theirs]) -> Comparison:
     """Build the comparison of one row; `names` maps ours to the row's columns. Without a kind, the gold answer tells it."""
-    choices = _choices(_value(row, "options", names))
-    reference, options = _text(_needed(row, "reference", names)), choices.texts
+    reference, choices = _text(_needed(row, "reference", names)), _choices(_value(row, "options", names))
+    if isinstance(names.get("options", _found("options", tuple(row), names)), tuple) and not _is_one(
+        reference, choices
+    ):
+        choices = Choices(())  # columns called A, B, C may be anything else
+    options = choices.texts
     if choices.labels and (places := places_meant(reference, choices)):
         reference = letter_of(min(places))
     question = _text(_value(row, "question", names))
@@ -207,6 +211,8 @@ def _resolve(columns: Mapping[str, Theirs], present: Sequence[str], where: str) 
         for ours, theirs in columns.items()
     }
     for ours, theirs in columns.items():
+        if not isinstance(theirs, str) and ours != "options":
+            raise UsageError(f"`columns` names several for `{ours}`; name one, since only `options` may have several")
         if ours not in JUDGED_COLUMNS:
             raise UsageError(f"there is no column `{ours}` to map; {nearest(ours, JUDGED_COLUMNS)}")
         for name in columns_in(theirs):
@@ -245,6 +251,13 @@ def _text(value: object) -> str:
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, default=str)
     return value if isinstance(value, str) else str(value)
+
+
+def _is_one(reference: str, choices: Choices) -> bool:
+    """Tell whether a reference is the letter or the text of a choice."""
+    said = reference.strip().strip("().:").casefold()
+    letters = [letter_of(i).casefold() for i in range(len(choices.texts))]
+    return said in letters or said in [text.strip().casefold() for text in choices.texts]
 
 
 def _choices(value: object) -> Choices:

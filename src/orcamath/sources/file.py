@@ -124,14 +124,14 @@ def read(settings: SourceSettings) -> Iterator[Found]:
 def _named(ours: str, theirs: Theirs, row: Row) -> Theirs:
     """Return the row's name of a column: the one mapped, else the first known one that it has, in any case."""
     known = PLAIN_COLUMNS.get(ours)
-    return theirs if theirs != ours or known is None else column_of(known, tuple(row.values)) or theirs
+    return theirs if theirs != ours or known is None else column_of(known, tuple(row.values), spelled=True) or theirs
 
 
-def _wrong_choices(choices: Choices) -> str | None:
+def _wrong_choices(choices: Choices, several: bool) -> str | None:
     n = len(choices.texts)
     if n > MAX_CHOICES:
         return f"has {n:,} options; there are {MAX_CHOICES} letters for them"
-    empty = next((i for i, text in enumerate(choices.texts) if not text.strip()), None)
+    empty = next((i for i, text in enumerate(choices.texts) if several and not text.strip()), None)
     return None if empty is None else f"has no text for choice {letter_of(empty)}, but one for a choice behind it"
 
 
@@ -204,14 +204,24 @@ def problem_of(row: Row, settings: SourceSettings, names: Mapping[str, Theirs]) 
             f"has no column `{names['question']}`; {nearest(str(names['question']), map(str, row.values))}. "
             f"Map it with `columns: {{question: …}}`, or `--column question=…` on the command line",
         )
+    if settings.columns.get("question") is None and (body := column_of(("body",), tuple(row.values))) is not None:
+        return row.bad(
+            "no_question",
+            f"has a story in `{body}` beside its question, as SVAMP and ASDiv have: name the source `svamp`, put both into one "
+            f"column, or map the question alone with `columns: {{question: …}}`",
+        )
     value = {ours: row.cell(theirs) for ours, theirs in names.items()}
     split = split_named(str(value["split"])) if value["split"] else None
     if value["split"] and split is None:
         return row.bad("bad_split", f"has the split `{value['split']}`, which is none of train, dev, test")
     choices = choices_in(value["options"] or ())
+    if choices is None and names["options"] == "choices" and "options" not in settings.columns:
+        choices = choices_in(())  # nobody named that column, which may be any other thing
     if choices is None:
         return row.bad("bad_options", _NO_CHOICES)
-    if wrong := _wrong_choices(choices) or _unnamed(row, names["options"], value["answer"]):
+    several = isinstance(names["options"], tuple)
+    wrong = _wrong_choices(choices, several) if choices.texts else _unnamed(row, names["options"], value["answer"])
+    if wrong:
         return row.bad("bad_options", wrong)
     if isinstance(names["options"], tuple):
         choices = choices._replace(labels=names["options"][: len(choices.texts)])

@@ -29,6 +29,8 @@ from orcamath.text.columns import (
 __all__ = ["Guess", "guessed"]
 
 TEXT_CHARS = 12
+MOSTLY_EMPTY = "mostly empty"
+"""Said of a column that holds something in some rows: `init` does not take it, and a run takes what is there."""
 MOST = 0.8
 """Of the answers, those that must name one of the choices that stand in columns of their own."""
 _OURS: dict[str, Callable[[object], bool]] = {
@@ -125,7 +127,11 @@ class _Table:
     def naming(self, answer: str, options: Theirs) -> float:
         """Return the share of the answers that name one of the choices."""
         rows = list(self.chosen(answer, options))
-        return sum(_names_one(*row) for row in rows) / len(rows) if rows else 0.0
+        # columns called `a`, `b`, `c` may be numbers of the problem, which a number among the answers does not count
+        counted: AnswersFrom | None = (
+            "text" if not isinstance(options, str) and all(len(c) == 1 for c in options) else None
+        )
+        return sum(_names_one(*row, counted) for row in rows) / len(rows) if rows else 0.0
 
     def chosen(self, answer: str, options: Theirs) -> Iterator[tuple[str, Choices]]:
         """Yield the answers that are there, and the choices that they are of."""
@@ -141,7 +147,14 @@ class _Table:
     def refused(self, found: Mapping[str, Theirs | None]) -> dict[str, Theirs]:
         """Return what a run would take by its plain name and must not."""
         plain = ((ours, column_of(known, tuple(self.cells))) for ours, known in PLAIN_COLUMNS.items())
-        refused = [ours for ours, name in plain if name is not None and found.get(ours) is None and name in self.free]
+        refused = [
+            ours
+            for ours, name in plain
+            if name is not None
+            and found.get(ours) is None
+            and name in self.free
+            and self.left.get(name) != MOSTLY_EMPTY
+        ]
         strange = [
             ours
             for ours, fits in _OURS.items()
@@ -165,9 +178,9 @@ def _counting(table: _Table, found: Mapping[str, Theirs | None]) -> dict[str, ob
     return {} if way is None else {"answers_from": way}
 
 
-def _names_one(answer: str, choices: Choices) -> bool:
+def _names_one(answer: str, choices: Choices, counted: AnswersFrom | None = None) -> bool:
     """Tell whether an answer is a choice's text, letter, label or number."""
-    places = places_meant(answer, choices)
+    places = places_meant(answer, choices, counted)
     letters = answer.strip().strip("().:").casefold()
     return (
         bool(places)
@@ -180,7 +193,7 @@ def _names_one(answer: str, choices: Choices) -> bool:
 
 
 def _empty(cells: _Cells) -> str | None:
-    return "mostly empty" if 2 * sum(map(is_missing, cells)) >= len(cells) else None
+    return MOSTLY_EMPTY if 2 * sum(map(is_missing, cells)) >= len(cells) else None
 
 
 def _no_texts(cells: _Cells) -> str | None:

@@ -17,7 +17,7 @@ from orcamath.errors import DataError, nearest
 from orcamath.records import Rejected
 from orcamath.sources import alg514, asdiv, draw, gsm8k, mathqa, mawps, numglue, svamp
 from orcamath.sources.hub_rows import HubSet, hub_set, rows_of
-from orcamath.sources.rows import files_of, rows
+from orcamath.sources.rows import FORMS, files_of, form_of, rows
 from orcamath.sources.source import (
     Found,
     Row,
@@ -100,13 +100,23 @@ def _rows(settings: SourceSettings, wanted: set[str]) -> Iterator[Row | Rejected
 
 def _files(settings: SourceSettings) -> Iterator[tuple[Path, Path | None]]:
     """Yield the files, all of those folders that are named for a task, and the folder below which another may name the split."""
-    root = Path(str(settings.path)).expanduser()
-    folders = sorted(d for d in root.rglob("*") if d.is_dir() and _part_named(d.name) in PARTS) if root.is_dir() else []
+    stems = (*PARTS, *(f"{p}_*" for p in PARTS), "lila", "iid", "*")
+    try:
+        yield from ((file, None) for file in list(files_of(settings, stems)))
+        return
+    except DataError:  # no file says of what it is: folders may
+        folders = _task_folders(Path(str(settings.path)).expanduser())
+        if not folders:
+            raise
     for folder in folders:
         yield from ((file, folder) for file in files_of(settings.model_copy(update={"path": str(folder)}), None))
-    if not folders:
-        stems = (*PARTS, *(f"{p}_*" for p in PARTS), "lila", "iid", "*")
-        yield from ((file, None) for file in files_of(settings, stems))
+
+
+def _task_folders(root: Path) -> list[Path]:
+    """Return the folders named for a task that hold files, none within another."""
+    named = [d for d in sorted(root.rglob("*")) if d.is_dir() and _part_named(d.name) in PARTS] if root.is_dir() else []
+    outer = [d for d in named if not any(other in d.parents for other in named)]
+    return [d for d in outer if any(form_of(file) in FORMS for file in d.rglob("*") if file.is_file())]
 
 
 def _task_of(path: Path) -> str:

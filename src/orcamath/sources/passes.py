@@ -37,6 +37,11 @@ class ReadingFacts(Facts):
     """Of seeds: the paper's mixture beside ours, where it was asked for."""
 
 
+def _benchmark(source: SourceSettings, problem: Problem) -> str:
+    """Return what a limit of each benchmark counts: `lila` holds several, and of a file the column `source` may name anything."""
+    return problem.source if source.name == "lila" else source.title
+
+
 class Passes:
     """Reads the sources of one stage and keeps its books."""
 
@@ -125,14 +130,14 @@ class Passes:
             self.read.setdefault(problem.source, Counter())[problem.split] += 1
             if problem.split not in splits:
                 continue
-            if self.of_each is not None and self.taken[problem.source] >= self.of_each:
+            if self.of_each is not None and self.taken[_benchmark(source, problem)] >= self.of_each:
                 self.kept[id(source)] += 1
                 continue
             if reason := self._unfit(problem):
                 self.out.reject(reason)
                 continue
             self.kept[id(source)] += 1
-            self.taken[problem.source] += 1
+            self.taken[_benchmark(source, problem)] += 1
             self.licences.setdefault(problem.source, Counter())[problem.licence] += 1
             yield problem
         self._reject(skipped)

@@ -17,6 +17,7 @@ _LETTERED = pattern(
 )
 _JOINED_BEFORE = re.compile(r"(?:\w|\d[.,/])$")
 _JOINED_BEHIND = re.compile(r"\w|[.,/]\d")
+_WITH_NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)\b", re.IGNORECASE)
 _WHOLE = re.compile(r"([0-9]{1,15})(?:\.0+)?")
 MAX_CHOICES = 26
 """As many as there are letters."""
@@ -60,8 +61,9 @@ def choices_in(value: object) -> Choices | None:
 
 def _without_end(texts: Sequence[object]) -> tuple[str, ...]:
     """Return texts without the empty ones at their end: a row may have fewer choices than others."""
-    n = next((n for n in range(len(texts), 0, -1) if texts[n - 1] not in (None, "")), 0)
-    return tuple("" if text is None else str(text) for text in texts[:n])
+    held = ["" if text is None or text != text else str(text) for text in texts]  # NaN is no text
+    n = next((n for n in range(len(held), 0, -1) if held[n - 1].strip()), 0)
+    return tuple(held[:n])
 
 
 def _labelled(value: dict[str, object]) -> Choices | None:
@@ -78,10 +80,12 @@ def _labelled(value: dict[str, object]) -> Choices | None:
 def places_meant(answer: str, choices: Choices, counted: AnswersFrom | None = None) -> frozenset[int] | None:
     """Return the places of all choices that an answer may name; None where it is read by its letter or text, as any answer is.
 
-    A label names its choice. A whole number may be the text of one, or count them, from 0 or from 1, unless `counted` says.
+    A label names its choice. A whole number may be the text of one, or count them, from 0 or from 1, unless `counted` says;
+    where choices are written with numbers, if otherwise (`$4$`, `4 cm`), it is read as one of these.
 
     >>> places_meant("2", Choices(("Na", "Mg", "K")))
     frozenset({1, 2})
+    >>> places_meant("4", Choices(("$4$", "$7$", "four")))
     """
     texts, number = choices.texts, _whole(answer)
     labels = [_plain(label) for label in choices.labels]
@@ -89,11 +93,16 @@ def places_meant(answer: str, choices: Choices, counted: AnswersFrom | None = No
         return frozenset([labels.index(_plain(answer))])
     if number is None:
         beyond = len(letter := _plain(answer)) == 1 and len(texts) <= ord(letter) - ord("a") < MAX_CHOICES
-        return frozenset() if beyond and letter not in map(_plain, texts) else None
+        return frozenset() if beyond and not any(letter in text.casefold() for text in texts) else None
     named = any(_whole(label) is not None for label in labels)  # then a number is a label or a text
     starts = () if named or counted == "text" else (0, 1) if counted is None else (counted,)
     places = {number - start for start in starts if 0 <= number - start < len(texts)}
-    return frozenset(places if counted in (0, 1) else places | {i for i, t in enumerate(texts) if _whole(t) == number})
+    if counted in (0, 1):
+        return frozenset(places)
+    same = {i for i, text in enumerate(texts) if _whole(text) == number}
+    if not same and any(_WITH_NUMBER.search(text) for text in texts):
+        return None
+    return frozenset(places | same)
 
 
 def _plain(label: str) -> str:
