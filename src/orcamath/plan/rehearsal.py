@@ -88,6 +88,8 @@ class StageForecast:
     calls: CallTally = field(default_factory=CallTally)
     rungs: list[CallTally] = field(default_factory=list)
     """Its calls by teacher, where several stand on a ladder."""
+    artifact: str = ""
+    """What it makes is called; empty where nothing was read, and so nobody knows."""
 
 
 class _Enough(Exception):
@@ -220,7 +222,7 @@ def _seen(label: str, made: Artifact, parts: Iterable[Artifact], tally: CallTall
     lessons = [(_size(question), _size(answer)) for question, answer in made.columns(Lesson, "question", "answer")]
     n_out = next((made.count(t) for t in ("lessons", "exercises", "problems") if made.has(t)), 0)
     question_bytes = _mean(questions or [q for q, _ in lessons])
-    return StageForecast(label, sealed, len(questions), n_out, question_bytes, _mean([a for _, a in lessons]), tally)
+    return StageForecast(label, sealed, len(questions), n_out, question_bytes, _mean([a for _, a in lessons]), tally, artifact=made.path.name)
 
 
 def _size(text: str) -> int:
