@@ -129,13 +129,16 @@ def runs_listed(runs: Path, store: Path, *, as_json: bool) -> str:
 
 
 def _line(s: Standing) -> str:
+    spent = f"what it spent is not known: {s.doubt}" if s.doubt else f"{dollars(s.spent_usd)} spent"
+    if s.trouble:
+        return f"{s.name:<24} cannot be read: {s.trouble}; {spent}"
     best = (
         f"best {s.best.name} {percent(s.best.score)} on {s.best.benchmark}"
         if s.best is not None
         else "not measured yet"
     )
     arms = f", {s.n_arms} arms" if s.n_arms else ""
-    return f"{s.name:<24} {s.state:<28} {best}; {dollars(s.spent_usd)} spent; {s.n_stages} stages{arms}"
+    return f"{s.name:<24} {s.state:<28} {best}; {spent}; {s.n_stages} stages{arms}"
 
 
 def compared(first: str, second: str, *, runs: Path, store: Path, as_json: bool) -> str:
@@ -156,7 +159,10 @@ def compared(first: str, second: str, *, runs: Path, store: Path, as_json: bool)
         return json.dumps(
             {"settings": [d._asdict() for d in found.settings], "remade_from": found.remade_from, "usd": cost}, indent=1
         )
-    lines = [f"{d.key}: {d.first} → {d.second}{'' if d.matters else '   (in itself changes no result)'}" for d in found.settings]
+    lines = [
+        f"{d.key}: {d.first} → {d.second}{'' if d.matters else '   (in itself changes no result)'}"
+        for d in found.settings
+    ]
     remade = f"made anew from `{found.remade_from}` on" if found.remade_from else "nothing is made anew"
     if found.by_content:
         remade += f" (a file read for it differs in content from that of `{first}`, or this version makes it otherwise)"

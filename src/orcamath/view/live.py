@@ -13,7 +13,7 @@ from orcamath.errors import OrcamathError
 from orcamath.report.arms import ArmFolder, arms_of, load_artifact, recipe_of
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.facts import Facts
-from orcamath.store.history import StagePointer, book_of
+from orcamath.store.history import StagePointer, book_of, lacks_book
 from orcamath.store.leases import account_of
 from orcamath.store.run_state import RunState, read_state
 
@@ -97,7 +97,7 @@ def now_of(folder: Path, store: Store) -> RunNow:
         why,
         state.command if state else f"orcamath run {folder.name}",
         tuple(shown),
-        _money(book_of(store.root, folder), recipe),
+        _money(book_of(store.root, folder), recipe, lacks_book(store.root, folder)),
         time.time(),
     )
 
@@ -159,9 +159,9 @@ def _stage(pointer: StagePointer, artifact: Artifact, seen: set[str]) -> StageNo
     )
 
 
-def _money(book: Path | None, recipe: Mapping[str, Any]) -> Money:
+def _money(book: Path | None, recipe: Mapping[str, Any], doubt: str) -> Money:
     cap = (recipe.get("budget") or {}).get("cap_usd")
-    usd, doubt = dict[str, float](), ""
+    usd = dict[str, float]()
     try:
         usd = dict(account_of(book).usd)
     except OrcamathError as e:
