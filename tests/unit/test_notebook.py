@@ -108,6 +108,25 @@ def test_what_a_frame_lacks_is_missing_and_not_the_text_nan(tmp_path: Path) -> N
     assert [r["reason"] for r in om.judge(frame, store=tmp_path).records] == ["same_answer", "no_answer"]
 
 
+@pytest.mark.parametrize("missing", [float("nan"), numpy.float32("nan"), Decimal("nan"), pandas.NA, pandas.NaT, None])
+def test_what_is_missing_in_dicts_is_missing_and_no_answer(missing: object, tmp_path: Path) -> None:
+    rows = [{"gold": missing, "response": "4"}, {"gold": 4.0, "response": missing}]
+    assert [r["outcome"] for r in om.judge(rows, store=tmp_path).records] == ["unjudged", "disagrees"]
+    if isinstance(missing, float):
+        (tmp_path / "rows.jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in rows)
+        )  # NaN, as Python writes it
+        assert om.judge(tmp_path / "rows.jsonl", store=tmp_path).records[0]["outcome"] == "unjudged"
+    found = om.check([{"question": "Tom has 3 pens. How many?", "by": missing}], ["How many?"])
+    assert found.summary["n_training"] == 1
+
+
+def test_a_frame_with_levels_of_columns_is_told_how_to_join_them(tmp_path: Path) -> None:
+    frame = pandas.DataFrame([["4", "4"]], columns=pandas.MultiIndex.from_tuples([("a", "gold"), ("a", "response")]))
+    with pytest.raises(UsageError, match="several levels of column names"):
+        om.judge(frame, store=tmp_path)
+
+
 def test_a_notebook_shows_text_of_a_model_as_text(tmp_path: Path) -> None:
     rows = [{"gold": "4", "response": "<script>alert(1)</script> 4"}]
     html = om.judge(rows, store=tmp_path)._repr_html_()
