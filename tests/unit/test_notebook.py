@@ -5,6 +5,7 @@ import importlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
@@ -233,3 +234,38 @@ def test_a_wrong_recipe_names_the_key_and_the_nearest() -> None:
         om.run({"name": "mine", "teachers": {}})
     with pytest.raises(RecipeError, match="there is no recipe `clasroom`"):
         om.run("clasroom")
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: om.run("classroom", settings=["a=b"]), r"`settings` is a list: give a dict"),
+        (lambda: om.run("classroom", settings="a=b"), r"`settings` is 'a=b': give a dict"),
+        (lambda: om.run("classroom", limit="3"), r"`limit` is '3': give a whole number"),
+        (lambda: om.run("classroom", limit=2.5), r"`limit` is 2.5: give a whole number"),
+        (lambda: om.run("classroom", limit=0), r"`limit` is 0: give a whole number from 1 on"),
+        (lambda: om.run("classroom", until=5), r"`until` is 5: give a text"),
+        (lambda: om.run("classroom", runs=5), r"`runs` is 5: give a path"),
+        (lambda: om.run(None), r"`recipe` is None: give a shipped name, a file or a dict"),
+        (lambda: om.evaluate(None, "gsm8k"), r"`model` is None: give a text"),
+        (lambda: om.evaluate("m", None), r"`on` is a NoneType, and no list of names: .*`on='own=test.csv'`"),
+        (lambda: om.evaluate("m", [{"question": "2 + 2?"}]), r"`on` is a list, and no list of names"),
+        (lambda: om.evaluate("m", pandas.DataFrame(ROWS)), r"`on` is a DataFrame.*frame.to_csv\('test.csv'\)"),
+        (lambda: om.evaluate("m", "test.csv"), r"write NAME=FILE, as in `on='own=test.csv'`"),
+        (lambda: om.evaluate("m@http://127.0.0.1:9/v1", "gsm8k", dtype="float17"), r"no dtype `float17`.*`bfloat16`"),
+        (lambda: om.judge(ROWS, columns="gold"), r"`columns` is 'gold': give a dict"),
+        (lambda: om.judge([{"a": "4"}]), r"name it, as in `columns=\{'reference': 'my_column'\}`"),
+        (lambda: om.judge(ROWS, model="m@http://127.0.0.1:9/v1", cap_usd=1), r"^`cap_usd` needs .*`price=\(2.5, 10\)`"),
+        (lambda: om.judge(ROWS, api_key_env="K"), r"^`api_key_env` is for a model behind a server"),
+        (lambda: om.check([], []), r"^t[a-z]+: no "),
+        (lambda: om.check([{"a": 1}], ["How many?"]), r"with `column`|`column`"),
+    ],
+)
+def test_a_wrong_argument_is_told_in_the_words_of_a_call(
+    call: Callable[[], object], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OrcamathError, match=says) as told:
+        call()
+    assert "--" not in str(told.value)
+    assert "/tmp/orcamath-" not in str(told.value)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from orcamath.commands.typed import places, without
+from orcamath.commands.typed import places, without_option
 from orcamath.errors import UsageError
 from orcamath.report.arms import recipe_of
 from orcamath.store.artifacts import Artifact, Store
@@ -108,7 +108,7 @@ def _from_here(command: str, called: str, recipe: str, runs: Path, store: Path) 
     if typed[:2] != ["orcamath", "run"]:  # it was begun from Python, by a call that this machine does not have
         return shlex.join(["orcamath", "run", str(runs / called / "recipe.yaml"), *named])
     for option in ("--name", "--runs", "--store"):
-        typed = without(option, typed)
+        typed = without_option(option, typed)
     return shlex.join([*typed, *named])
 
 

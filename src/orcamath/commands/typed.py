@@ -6,12 +6,12 @@ In: words. Out: words.
 from collections.abc import Sequence
 from pathlib import Path
 
-__all__ = ["places", "without"]
+__all__ = ["places", "without_option"]
 
 USUAL = {"--runs": "runs", "--store": "store"}
 
 
-def without(option: str, typed: Sequence[str], value: str = "") -> list[str]:
+def without_option(option: str, typed: Sequence[str], value: str = "") -> list[str]:
     """Return a typed command without an option and its value, if that begins with `value`, however the two are written."""
     words, kept = iter(typed), list[str]()
     for word in words:

@@ -57,6 +57,8 @@ class Money(NamedTuple):
     """Stage → what of it is spent; for programs that read `status --json`."""
     doubt: str = ""
     """Why the book cannot be read, so that nobody knows what is spent; empty where it can."""
+    held: float = 0.0
+    """Of what is spent, the part that is held: for calls under way, or by a process that was killed and told no bill of it."""
 
 
 class RunNow(NamedTuple):
@@ -161,9 +163,10 @@ def _stage(pointer: StagePointer, artifact: Artifact, seen: set[str]) -> StageNo
 
 def _money(book: Path | None, recipe: Mapping[str, Any], doubt: str) -> Money:
     cap = (recipe.get("budget") or {}).get("cap_usd")
-    usd = dict[str, float]()
+    usd, held = dict[str, float](), 0.0
     try:
-        usd = dict(account_of(book).usd)
+        account = account_of(book)
+        usd, held = dict(account.usd), account.held_usd
     except OrcamathError as e:
         doubt = str(e)
-    return Money(sum(usd.values()), None if cap is None else float(cap), usd, doubt)
+    return Money(sum(usd.values()), None if cap is None else float(cap), usd, doubt, held)
