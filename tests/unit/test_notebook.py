@@ -26,6 +26,8 @@ ROWS = [
     {"question": "2 + 2?", "gold": "4", "response": "It is 4.", "label": True},
     {"question": "2 + 3?", "gold": "5", "response": "So it is 6.", "label": False},
 ]
+ANYHOW: Any = om
+"""To call it with what its types refuse."""
 SEED = {"question": "Tom has 3 apples and 1 pear. How many fruits has he?", "answer": "4"}
 
 
@@ -239,26 +241,32 @@ def test_a_wrong_recipe_names_the_key_and_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: om.run("classroom", settings=["a=b"]), r"`settings` is a list: give a dict"),
-        (lambda: om.run("classroom", settings="a=b"), r"`settings` is 'a=b': give a dict"),
-        (lambda: om.run("classroom", limit="3"), r"`limit` is '3': give a whole number"),
-        (lambda: om.run("classroom", limit=2.5), r"`limit` is 2.5: give a whole number"),
-        (lambda: om.run("classroom", limit=0), r"`limit` is 0: give a whole number from 1 on"),
-        (lambda: om.run("classroom", until=5), r"`until` is 5: give a text"),
-        (lambda: om.run("classroom", runs=5), r"`runs` is 5: give a path"),
-        (lambda: om.run(None), r"`recipe` is None: give a shipped name, a file or a dict"),
-        (lambda: om.evaluate(None, "gsm8k"), r"`model` is None: give a text"),
-        (lambda: om.evaluate("m", None), r"`on` is a NoneType, and no list of names: .*`on='own=test.csv'`"),
-        (lambda: om.evaluate("m", [{"question": "2 + 2?"}]), r"`on` is a list, and no list of names"),
-        (lambda: om.evaluate("m", pandas.DataFrame(ROWS)), r"`on` is a DataFrame.*frame.to_csv\('test.csv'\)"),
-        (lambda: om.evaluate("m", "test.csv"), r"write NAME=FILE, as in `on='own=test.csv'`"),
-        (lambda: om.evaluate("m@http://127.0.0.1:9/v1", "gsm8k", dtype="float17"), r"no dtype `float17`.*`bfloat16`"),
-        (lambda: om.judge(ROWS, columns="gold"), r"`columns` is 'gold': give a dict"),
-        (lambda: om.judge([{"a": "4"}]), r"name it, as in `columns=\{'reference': 'my_column'\}`"),
-        (lambda: om.judge(ROWS, model="m@http://127.0.0.1:9/v1", cap_usd=1), r"^`cap_usd` needs .*`price=\(2.5, 10\)`"),
-        (lambda: om.judge(ROWS, api_key_env="K"), r"^`api_key_env` is for a model behind a server"),
-        (lambda: om.check([], []), r"^t[a-z]+: no "),
-        (lambda: om.check([{"a": 1}], ["How many?"]), r"with `column`|`column`"),
+        (lambda: ANYHOW.run("classroom", settings=["a=b"]), r"`settings` is a list: give a dict"),
+        (lambda: ANYHOW.run("classroom", settings="a=b"), r"`settings` is 'a=b': give a dict"),
+        (lambda: ANYHOW.run("classroom", limit="3"), r"`limit` is '3': give a whole number"),
+        (lambda: ANYHOW.run("classroom", limit=2.5), r"`limit` is 2.5: give a whole number"),
+        (lambda: ANYHOW.run("classroom", limit=0), r"`limit` is 0: give a whole number from 1 on"),
+        (lambda: ANYHOW.run("classroom", until=5), r"`until` is 5: give a text"),
+        (lambda: ANYHOW.run("classroom", runs=5), r"`runs` is 5: give a path"),
+        (lambda: ANYHOW.run(None), r"`recipe` is None: give a shipped name, a file or a dict"),
+        (lambda: ANYHOW.evaluate(None, "gsm8k"), r"`model` is None: give a text"),
+        (lambda: ANYHOW.evaluate("m", None), r"`on` is a NoneType, and no list of names: .*`on='own=test.csv'`"),
+        (lambda: ANYHOW.evaluate("m", [{"question": "2 + 2?"}]), r"`on` is a list, and no list of names"),
+        (lambda: ANYHOW.evaluate("m", pandas.DataFrame(ROWS)), r"`on` is a DataFrame.*frame.to_csv\('test.csv'\)"),
+        (lambda: ANYHOW.evaluate("m", "test.csv"), r"write NAME=FILE, as in `on='own=test.csv'`"),
+        (
+            lambda: ANYHOW.evaluate("m@http://127.0.0.1:9/v1", "gsm8k", dtype="float17"),
+            r"no dtype `float17`.*`bfloat16`",
+        ),
+        (lambda: ANYHOW.judge(ROWS, columns="gold"), r"`columns` is 'gold': give a dict"),
+        (lambda: ANYHOW.judge([{"a": "4"}]), r"name it, as in `columns=\{'reference': 'my_column'\}`"),
+        (
+            lambda: ANYHOW.judge(ROWS, model="m@http://127.0.0.1:9/v1", cap_usd=1),
+            r"^`cap_usd` needs .*`price=\(2.5, 10\)`",
+        ),
+        (lambda: ANYHOW.judge(ROWS, api_key_env="K"), r"^`api_key_env` is for a model behind a server"),
+        (lambda: ANYHOW.check([], []), r"^t[a-z]+: no "),
+        (lambda: ANYHOW.check([{"a": 1}], ["How many?"]), r"with `column`|`column`"),
     ],
 )
 def test_a_wrong_argument_is_told_in_the_words_of_a_call(
