@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from orcamath.commands.asked import RunAsked
+from orcamath.commands.called import called
 from orcamath.commands.ending import from_options
 from orcamath.commands.files import judged, searched
 from orcamath.commands.given import Rows, given_rows
@@ -24,7 +25,7 @@ from orcamath.commands.purse import Purse
 from orcamath.commands.reporting import plain_report, reported
 from orcamath.commands.runs import run_loaded
 from orcamath.contamination.search import LOOKS
-from orcamath.errors import UsageError
+from orcamath.errors import OrcamathError, UsageError
 from orcamath.export.places import write_lines
 from orcamath.families import boundary
 from orcamath.judges.file import Summary
@@ -71,6 +72,7 @@ class Result:
             return None
 
 
+@called
 def run(
     recipe: str | Path | Mapping[str, object],
     *,
@@ -150,6 +152,7 @@ def _commands(
     )
 
 
+@called
 def judge(
     rows: Rows,
     *,
@@ -188,6 +191,7 @@ def judge(
     return Result(records, summary.plain())
 
 
+@called
 def check(
     train: Rows, test: Rows, *, column: str | None = None, by: str | None = None, threshold: float = 0.5
 ) -> Result:
@@ -199,10 +203,16 @@ def check(
     with tempfile.TemporaryDirectory(prefix="orcamath-") as folder, boundary():
         sides = [_file(rows, Path(folder) / f"{side}.jsonl") for side, rows in (("train", train), ("test", test))]
         columns = {"": column} if column is not None else {}
-        found = searched([sides[0]], [sides[1]], by=by, columns=columns, n=(), threshold=threshold).plain()
+        try:
+            found = searched([sides[0]], [sides[1]], by=by, columns=columns, n=(), threshold=threshold).plain()
+        except OrcamathError as e:
+            e.args = (_without_folder(str(e), folder), *e.args[1:])
+            raise
+        found["columns"] = {_without_folder(file, folder): taken for file, taken in found["columns"].items()}
     return Result([_flat(pair) for pair in found.pop("pairs")], found)
 
 
+@called
 def evaluate(
     model: str,
     on: str | Sequence[str],
@@ -232,6 +242,11 @@ def evaluate(
     answer with question, gold and verdict. Summary: scores with intervals, and under `compared` those of `compare` with paired
     differences. Raises UsageError, ModelError and DataError as the command does.
     """
+    if not isinstance(on, list | tuple | str) or not all(isinstance(name, str) for name in on):
+        raise UsageError(
+            f"`on` is a {type(on).__name__}, and no list of names: name benchmarks, such as `on='gsm8k'`, or a file, "
+            f"`on='own=test.csv'`; rows are written to one first (`frame.to_csv('test.csv')`)"
+        )
     with from_options():
         settings = EvaluateSettings(
             max_new_tokens=max_new_tokens,
@@ -266,6 +281,13 @@ def _file(rows: Rows, path: Path) -> Path:
         return Path(rows)
     write_lines(({str(name): _value(value) for name, value in row.items()} for row in given_rows(rows)), path)
     return path
+
+
+def _without_folder(said: str, folder: str) -> str:
+    """Return a text in which rows that were written into `folder` for a search are called by their side."""
+    for side in ("train", "test"):
+        said = said.replace(str(Path(folder) / f"{side}.jsonl"), side).replace(f"{side}.jsonl", side)
+    return said
 
 
 def _value(value: object) -> object:

@@ -80,15 +80,15 @@ def run_recipe(
         run_one = _ArmRunner(folder.path, store.root, history.folder.name, None if engine is None else engine.shared)
         waits = recipe.review == "pause" and reviewers is not None and not reviewers.done
         beside = partial(first_students_own, base=recipe) if until is None and not waits else _none
-        for arm in run_arms(own, run_one, _arms_at_once(recipe, cluster), base=base, beside=beside):
+        for arm in run_arms(own, run_one, _arms_at_once(recipe, cluster, len(own)), base=base, beside=beside):
             announce(f"arm `{arm.name}` done")
 
 
-def _arms_at_once(recipe: Recipe, cluster: EngineSettings | None) -> int:
+def _arms_at_once(recipe: Recipe, cluster: EngineSettings | None, n_arms: int) -> int:
     """Return how many arms run at once: `workers`, or one where the recipe does not say and they would share GPUs here."""
     if recipe.workers is not None:
         return recipe.workers
-    if cluster is not None or find_spec("torch") is None:
+    if not n_arms or cluster is not None or find_spec("torch") is None:
         return WORKERS
     from orcamath.student.processes import n_gpus
 

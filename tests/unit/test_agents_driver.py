@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 from orcamath.agents.driver import CallSettings, drive, write
+from orcamath.agents.few_kept import with_few_told
 from orcamath.errors import BrokenBalance, OthersFailed, RecipeError, WireDown
 from orcamath.ports import Message, Reply, Request
 from orcamath.records import Problem, Rejected
 from orcamath.store.artifacts import Output
+from orcamath.store.facts import Facts
+from orcamath.store.under_way import Calls
 from scripted import Bench, Scripted, seed, user_text
 
 
@@ -159,3 +162,14 @@ def test_a_prompt_of_the_users_own_changes_the_fingerprint_and_its_path_does_not
 def test_a_prompt_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"nowhere\.md"):
         CallSettings(prompt=str(tmp_path / "nowhere.md")).contents()
+
+
+@pytest.mark.parametrize(("asked", "kept", "told"), [(0, 0, 0), (64, 0, 1), (64, 3, 1), (64, 4, 0), (1, 1, 0)])
+def test_a_stage_that_keeps_next_to_nothing_says_so(asked: int, kept: int, told: int, tmp_path: Path) -> None:
+    out = Output(tmp_path, tmp_path, Calls("ask", None))
+    out.balance.asked, out.balance.kept = asked, kept
+    out.failed_calls["no_problem"] = asked - kept
+    warnings = with_few_told(Facts(), out).warnings
+    assert len(warnings) == told
+    assert all(f"of {asked} calls {kept} problems were kept (rejected most often: `no_problem`)" in w for w in warnings)
+    assert ("warnings" in with_few_told(Facts(), out).plain()) == bool(told)

@@ -1,7 +1,9 @@
 """The cap holds: through rounding, crashes, several processes, and bills that nobody saw."""
 
+import json
 import multiprocessing
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -9,13 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orcamath.backends.openai_compatible import open_chat
+from orcamath.commands.reporting import status_of
 from orcamath.errors import CapReached, RecipeError
 from orcamath.ports import Message, Request, Sampling, Usage
 from orcamath.settings import ModelSettings
 from orcamath.store.budget import NANO, Budget, Price, most_tokens
+from orcamath.store.leases import account_of
 from orcamath.store.prices import price_of, prices
 from orcamath.store.under_way import stage_under_way
 from orcamath.testing import Faults, serve, stub
+from report_run import make_run
 
 
 def ask(text: str, max_tokens: int = 100) -> Request:
@@ -194,3 +199,23 @@ def test_an_unknown_price_is_refused(model, base_url, declared, says) -> None:
 
 def test_the_price_list_is_dated() -> None:
     assert prices()["as_of"] > "2025"
+
+
+def test_what_is_held_for_a_killed_process_is_named(tmp_path: Path) -> None:
+    run, store = make_run(tmp_path)
+    (run / "state.json").write_text(
+        json.dumps({"process": 1, "host": "x", "began_at": 0.0, "command": "", "ending": ""})
+    )
+    killed = Budget(run / "budget.sqlite", cap_usd=1.0)
+    meter = killed.meter("teach", Price(1000, 1000))
+    for _ in range(2):
+        held = meter.reserve(ask("x" * 68))
+        assert held is not None
+        meter.settle(held, Usage(17, 10), sent=True)
+    assert account_of(killed.path).held_usd == pytest.approx(killed.spent_usd() - 0.027)  # as of the last lease
+    said = status_of(run, store.root)
+    assert re.search(
+        r"spent      \$0\.\d+ \(\$0\.\d+ of it is held for a process that was killed, whose bills", said
+    ), said
+    killed.close()
+    assert "held" not in status_of(run, store.root)

@@ -4,7 +4,7 @@ import base64
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -24,7 +24,11 @@ from orcamath.recipe_settings import Iteration
 from orcamath.report.differing import FIRST_STAGE, OF_ITERATION, differing
 from orcamath.report.fold import fold
 from orcamath.report.standing import standing
+from orcamath.running import run_recipe
+from orcamath.store.artifacts import Store
 from orcamath.store.budget import Budget, Price
+from orcamath.store.run_folder import RunFolder
+from orcamath.workshop import UntilReached
 from report_run import make_run
 
 
@@ -256,7 +260,7 @@ def test_a_difference_says_what_is_made_anew(change: str, stage: str | None, mat
     found = differing(load("classroom"), load("classroom", [change]))
     assert any(d.key == key and d.matters is matters for d in found.settings)
     assert found.remade_from == stage
-    assert differing(load("classroom"), load("classroom")) == ((), None)
+    assert differing(load("classroom"), load("classroom")) == ((), None, False)
 
 
 @pytest.mark.parametrize(
@@ -311,3 +315,42 @@ def test_two_recipes_compared_with_their_cost(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code in {0, None}
+
+
+def test_a_file_that_holds_something_else_is_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    seeds = tmp_path / "seeds.jsonl"
+    row = '{"question": "Tom has 3 apples and %d pears. How many fruits has he?", "answer": "%d"}\n'
+    seeds.write_text(row % (4, 7))
+    text = "name: mine\nseeds: {sources: [{name: file, path: seeds.jsonl, split: train}]}\nteacher: {model: gpt-4.1-mini}\n"
+    (tmp_path / "a.yaml").write_text(text + "benchmarks: {sources: [{name: file, path: test.jsonl, split: test}]}\n")
+    (tmp_path / "test.jsonl").write_text('{"question": "What is 9 minus 2?", "answer": "7"}\n')
+    with RunFolder(tmp_path / "runs" / "mine") as folder, suppress(UntilReached):
+        run_recipe(load("a.yaml"), folder, Store(tmp_path / "store"), until="seeds", quiet=True)
+    places = {"runs": tmp_path / "runs", "store": tmp_path / "store"}
+    assert "nothing is made anew" in compared("mine", "a.yaml", **places, as_json=False)
+    seeds.write_text(row % (4, 7) + row % (5, 8))
+    for _ in range(2):  # the first look seals what it read
+        said = compared("mine", "a.yaml", **places, as_json=False)
+        assert "no setting differs" in said
+        assert "made anew from `seeds` on (a file read for it differs in content from that of `mine`" in said
+    assert json.loads(compared("mine", "a.yaml", **places, as_json=True))["remade_from"] == "seeds"
+    seeds.write_text(row % (4, 7))
+    (tmp_path / "test.jsonl").write_text('{"question": "What is 9 minus 3?", "answer": "6"}\n')
+    assert "made anew from `seeds` on" in compared("mine", "a.yaml", **places, as_json=False)
+
+
+def test_another_file_with_other_content_is_a_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    text = "name: mine\nseeds: {sources: [{name: file, path: %s, split: train}]}\nteacher: {model: gpt-4.1-mini}\n"
+    row = '{"question": "Tom has 3 apples and %d pears. How many fruits has he?", "answer": "%d"}\n'
+    for name, n in {"a": 4, "b": 5, "c": 4}.items():
+        (tmp_path / f"{name}.yaml").write_text(text % f"{name}.jsonl")
+        (tmp_path / f"{name}.jsonl").write_text(row % (n, n + 3))
+    places = {"runs": tmp_path / "runs", "store": tmp_path / "store"}
+    said = compared("a.yaml", "b.yaml", **places, as_json=False)
+    assert "(in itself changes no result)" in said
+    assert "made anew from `seeds` on" in said
+    assert "nothing is made anew" in compared("a.yaml", "c.yaml", **places, as_json=False)

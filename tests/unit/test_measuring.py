@@ -2,6 +2,7 @@
 
 import json
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from commanding import call_in
 from orcamath.commands.files import mapped_columns
 from orcamath.commands.measuring import Wanted, evaluate_models
 from orcamath.errors import DataError, UsageError
@@ -272,3 +274,18 @@ def test_published_scores_stand_beside_the_whole_benchmark_only() -> None:
         )
         assert ("Beside published scores: GSM8K, 1,319 items, pass@1" in shown) is there
         assert (published("GSM8K")[0].model in shown) is there
+
+
+@pytest.mark.parametrize(
+    "line",
+    [("check-model", "x"), ("evaluate", "x", "--on", "own=own.csv"), ("ask", "x", "2 + 2?"), ("judge", "own.csv")],
+)
+def test_a_model_of_this_machine_without_torch_is_told_what_to_install(
+    line: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.csv").write_text("question,answer,response\n2 + 2?,4,4\n")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    done = call_in(tmp_path, *line, *(["--model", "x"] if line[0] == "judge" else []))
+    assert done.code == 2
+    assert "needs the package `torch`, which is not installed: pip install 'orcamath[student]'" in done.err
+    assert "fault" not in done.err

@@ -5,6 +5,7 @@ import importlib
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,6 +26,8 @@ ROWS = [
     {"question": "2 + 2?", "gold": "4", "response": "It is 4.", "label": True},
     {"question": "2 + 3?", "gold": "5", "response": "So it is 6.", "label": False},
 ]
+ANYHOW: Any = om
+"""To call it with what its types refuse."""
 SEED = {"question": "Tom has 3 apples and 1 pear. How many fruits has he?", "answer": "4"}
 
 
@@ -106,6 +109,25 @@ def test_columns_that_json_has_no_word_for_do_not_stop_a_search() -> None:
 def test_what_a_frame_lacks_is_missing_and_not_the_text_nan(tmp_path: Path) -> None:
     frame = pandas.DataFrame([{"gold": 4.0, "response": "4"}, {"gold": 5.0, "response": None}])
     assert [r["reason"] for r in om.judge(frame, store=tmp_path).records] == ["same_answer", "no_answer"]
+
+
+@pytest.mark.parametrize("missing", [float("nan"), numpy.float32("nan"), Decimal("nan"), pandas.NA, pandas.NaT, None])
+def test_what_is_missing_in_dicts_is_missing_and_no_answer(missing: object, tmp_path: Path) -> None:
+    rows = [{"gold": missing, "response": "4"}, {"gold": 4.0, "response": missing}]
+    assert [r["outcome"] for r in om.judge(rows, store=tmp_path).records] == ["unjudged", "disagrees"]
+    if isinstance(missing, float):
+        (tmp_path / "rows.jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in rows)
+        )  # NaN, as Python writes it
+        assert om.judge(tmp_path / "rows.jsonl", store=tmp_path).records[0]["outcome"] == "unjudged"
+    found = om.check([{"question": "Tom has 3 pens. How many?", "by": missing}], ["How many?"])
+    assert found.summary["n_training"] == 1
+
+
+def test_a_frame_with_levels_of_columns_is_told_how_to_join_them(tmp_path: Path) -> None:
+    frame = pandas.DataFrame([["4", "4"]], columns=pandas.MultiIndex.from_tuples([("a", "gold"), ("a", "response")]))
+    with pytest.raises(UsageError, match="several levels of column names"):
+        om.judge(frame, store=tmp_path)
 
 
 def test_a_notebook_shows_text_of_a_model_as_text(tmp_path: Path) -> None:
@@ -214,3 +236,44 @@ def test_a_wrong_recipe_names_the_key_and_the_nearest() -> None:
         om.run({"name": "mine", "teachers": {}})
     with pytest.raises(RecipeError, match="there is no recipe `clasroom`"):
         om.run("clasroom")
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: ANYHOW.run("classroom", settings=["a=b"]), r"`settings` is a list: give a dict"),
+        (lambda: ANYHOW.run("classroom", settings="a=b"), r"`settings` is 'a=b': give a dict"),
+        (lambda: ANYHOW.run("classroom", limit="3"), r"`limit` is '3': give a whole number"),
+        (lambda: ANYHOW.run("classroom", limit=2.5), r"`limit` is 2.5: give a whole number"),
+        (lambda: ANYHOW.run("classroom", limit=0), r"`limit` is 0: give a whole number from 1 on"),
+        (lambda: ANYHOW.run("classroom", until=5), r"`until` is 5: give a text"),
+        (lambda: ANYHOW.run("classroom", runs=5), r"`runs` is 5: give a path"),
+        (lambda: ANYHOW.run(None), r"`recipe` is None: give a shipped name, a file or a dict"),
+        (lambda: ANYHOW.evaluate(None, "gsm8k"), r"`model` is None: give a text"),
+        (lambda: ANYHOW.evaluate("m", None), r"`on` is a NoneType, and no list of names: .*`on='own=test.csv'`"),
+        (lambda: ANYHOW.evaluate("m", [{"question": "2 + 2?"}]), r"`on` is a list, and no list of names"),
+        (lambda: ANYHOW.evaluate("m", pandas.DataFrame(ROWS)), r"`on` is a DataFrame.*frame.to_csv\('test.csv'\)"),
+        (lambda: ANYHOW.evaluate("m", "test.csv"), r"write NAME=FILE, as in `on='own=test.csv'`"),
+        (
+            lambda: ANYHOW.evaluate("m@http://127.0.0.1:9/v1", "gsm8k", dtype="float17"),
+            r"no dtype `float17`.*`bfloat16`",
+        ),
+        (lambda: ANYHOW.judge(ROWS, columns="gold"), r"`columns` is 'gold': give a dict"),
+        (lambda: ANYHOW.judge([{"a": "4"}]), r"name it, as in `columns=\{'reference': 'my_column'\}`"),
+        (
+            lambda: ANYHOW.judge(ROWS, model="m@http://127.0.0.1:9/v1", cap_usd=1),
+            r"^`cap_usd` needs .*`price=\(2.5, 10\)`",
+        ),
+        (lambda: ANYHOW.judge(ROWS, api_key_env="K"), r"^`api_key_env` is for a model behind a server"),
+        (lambda: ANYHOW.check([], []), r"^t[a-z]+: no "),
+        (lambda: ANYHOW.check([{"a": 1}], ["How many?"]), r"with `column`|`column`"),
+    ],
+)
+def test_a_wrong_argument_is_told_in_the_words_of_a_call(
+    call: Callable[[], object], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OrcamathError, match=says) as told:
+        call()
+    assert "--" not in str(told.value)
+    assert "/tmp/orcamath-" not in str(told.value)

@@ -3,6 +3,8 @@
 import argparse
 import importlib
 import re
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -84,3 +86,12 @@ def test_every_benchmark_takes_the_arguments_it_is_given(quick: Any) -> None:
         parser = argparse.ArgumentParser()
         importlib.import_module(claim.script).options(parser)
         parser.parse_args(claim.arguments)
+
+
+def test_a_run_without_arms_loads_no_torch_to_count_gpus_for_them() -> None:
+    code = (
+        "import sys\nfrom orcamath.recipe_settings import Recipe\nfrom orcamath.running import _arms_at_once\n"
+        "_arms_at_once(Recipe(name='x'), None, 0)\nprint('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -70,6 +70,8 @@ def test_how_it_ended_is_kept(tmp_path: Path, raised: BaseException | None, endi
     assert state is not None
     assert (state.ending, state.running) == (ending, False)
     assert str(raised or "") in state.why
+    assert "Interrupt" not in state.why
+    assert (ending == "interrupted") == (state.why == "the same command goes on")
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_the_score_table_fits_80_columns_with_no_figure_broken(run: tuple[Path, 
 
 def test_status_of_a_finished_run(run: tuple[Path, Store]) -> None:
     now = now_of(*run)
-    assert json.loads(json.dumps(now.plain()))["money"].keys() == {"spent", "cap", "by_stage", "doubt"}
+    assert json.loads(json.dumps(now.plain()))["money"].keys() == {"spent", "cap", "by_stage", "doubt", "held"}
     lines = list(lines_of(now))
     assert lines[0] == "trial: done"
     assert not any("go on" in line or "to come" in line for line in lines)

@@ -1,6 +1,7 @@
 """A run that is pushed arrives whole or not at all, is the same there, and nothing of anybody's is written over."""
 
 import json
+import shlex
 import shutil
 import sys
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from commanding import call_in
 from orcamath.errors import DataError, RunBusy, SchemaTooNew, UsageError, WireDown
-from orcamath.ports import Message, Request, Usage
+from orcamath.ports import Message, Request, Silent, Usage
 from orcamath.store.artifacts import Store
 from orcamath.store.budget import Budget, Price
 from orcamath.store.history import History, named_in
@@ -22,6 +23,7 @@ from orcamath.store.leftovers import leftovers
 from orcamath.store.marks import Marks, read_marks
 from orcamath.store.object_store import ObjectStore
 from orcamath.store.run_folder import RunFolder
+from orcamath.store.run_state import Commands, Keeper, read_state
 from orcamath.store.seals import hash_of, seal, unseal
 from orcamath.store.travel import pull_run, push_run
 from orcamath.view.opened import Opened
@@ -129,6 +131,51 @@ def test_a_run_goes_on_where_it_was_pulled_to(tmp_path: Path, url: str) -> None:
     shutil.rmtree(folders[0] / "runs")
     assert call_in(folders[0], "pull", url).code == 0
     assert "6 stages reused" in call_in(folders[0], "run", *few, "--until", "teach").err
+
+
+@pytest.mark.parametrize(
+    ("typed", "pull", "goes_on"),
+    [
+        (
+            "orcamath run r.yaml --store /mine/store --runs=/mine/runs --limit 3 --set budget.cap_usd=…",
+            [],
+            "orcamath run r.yaml --limit 3 --set 'budget.cap_usd=…'",
+        ),
+        ("orcamath run r.yaml --name b", ["--name", "trial"], "orcamath run r.yaml"),
+        ("orcamath run r.yaml", ["--name", "c", "--runs", "k r"], "orcamath run r.yaml --name c --runs 'k r'"),
+        ("orcamath.run('r.yaml', store='/mine')", ["--store", "s"], "orcamath run runs/trial/recipe.yaml --store s"),
+    ],
+)
+def test_a_pulled_run_goes_on_in_the_folders_it_was_pulled_to(
+    typed: str, pull: list[str], goes_on: str, tmp_path: Path, here: tuple[Path, Store], url: str
+) -> None:
+    run, store = here
+    Keeper(RunFolder(run), Silent(), Commands.always(typed), ())
+    push_run(store, run, ObjectStore(url))
+    (tmp_path / "there").mkdir()
+    done = call_in(tmp_path / "there", "pull", url, *pull)
+    assert done.code == 0, done.err
+    given = pull[pull.index("--runs") :] if "--runs" in pull else pull if "--store" in pull else []
+    named = pull[pull.index("--name") + 1] if "--name" in pull else "trial"
+    assert done.out.endswith(f"next: {shlex.join(['orcamath', 'report', named, *given])}\n")
+    (folder,) = [p.parent for p in (tmp_path / "there").glob("*/*/recipe.yaml")]
+    state = read_state(folder)
+    assert state is not None
+    assert state.command == goes_on
+
+
+def test_a_run_whose_book_lies_elsewhere_is_not_said_to_have_spent_nothing(
+    tmp_path: Path, here: tuple[Path, Store]
+) -> None:
+    run, store = here
+    assert RunFolder(run).id
+    shutil.copytree(store.artifacts, tmp_path / "copied" / "artifacts")
+    said = call_in(tmp_path, "status", str(run), "--store", "copied").out
+    assert "spent      not known: the book of `trial` is not in `copied`; is `--store` the right one?" in said
+    (line,) = call_in(tmp_path, "runs", "--runs", str(run.parent), "--store", "other").out.splitlines()
+    assert "trial                    cannot be read: `" in line
+    assert "run the recipe again to make it; what it spent is not known: the book of `trial`" in line
+    assert "not measured yet" not in line
 
 
 def test_what_a_reader_marks_while_a_run_goes_up_spoils_nothing(tmp_path: Path, here: tuple[Path, Store]) -> None:

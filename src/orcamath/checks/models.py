@@ -17,7 +17,7 @@ from orcamath.assemble import size_of, student_folder
 from orcamath.backends.served import lacking
 from orcamath.backends.wire_keys import door_of
 from orcamath.checks.trouble import Notes
-from orcamath.errors import OrcamathError
+from orcamath.errors import OrcamathError, UsageError
 from orcamath.held import held
 from orcamath.plan.sizes import size_by_name
 from orcamath.recipe_settings import Recipe, look_wanted
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from orcamath.plan.sizes import ModelSize
     from orcamath.student.encode import Encoder
 
-__all__ = ["check_models", "models_asked", "trainings"]
+__all__ = ["check_models", "models_asked", "require_for", "trainings"]
 
 ANSWER_TOKENS = 16
 """The least room for an answer beside a prompt."""
@@ -161,10 +161,18 @@ def _extras(recipe: Recipe, notes: Notes) -> None:
         wanted["gguf"] = "student.base"
     for package, where in wanted.items():
         if not _installed(package):
-            extra = (
-                f"pip install 'orcamath[{_PACKAGES[package]}]'" if package in _PACKAGES else f"pip install {package}"
-            )
-            notes.lacks(where, f"needs the package `{package}`, which is not installed: {extra}")
+            notes.lacks(where, _needs(package))
+
+
+def _needs(package: str) -> str:
+    extra = f"pip install 'orcamath[{_PACKAGES[package]}]'" if package in _PACKAGES else f"pip install {package}"
+    return f"needs the package `{package}`, which is not installed: {extra}"
+
+
+def require_for(what: str, package: str) -> None:
+    """Raise UsageError where what a command is told to use needs a package that is not installed."""
+    if not _installed(package):
+        raise UsageError(f"{what} {_needs(package)}")
 
 
 def _devices(recipe: Recipe, notes: Notes, *, on_cluster: bool) -> None:

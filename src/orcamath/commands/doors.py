@@ -1,6 +1,7 @@
 """Commands that lead out of a run or between runs: export, the list of runs, the difference of two."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,12 +15,13 @@ from orcamath.ports import Silent
 from orcamath.recipe_file import load
 from orcamath.recipe_settings import Recipe
 from orcamath.report.arms import ArmFolder, arms_of, artifacts_of, own
-from orcamath.report.differing import differing
+from orcamath.report.differing import Differing, differing, reads_otherwise
 from orcamath.report.fold import students_of
 from orcamath.report.measures import percent
 from orcamath.report.rows import score_table
 from orcamath.report.standing import Standing, standing
 from orcamath.store.artifacts import Store
+from orcamath.store.history import reached_in
 from orcamath.store.stage import StageLabel
 from orcamath.text.money import dollars
 
@@ -127,13 +129,16 @@ def runs_listed(runs: Path, store: Path, *, as_json: bool) -> str:
 
 
 def _line(s: Standing) -> str:
+    spent = f"what it spent is not known: {s.doubt}" if s.doubt else f"{dollars(s.spent_usd)} spent"
+    if s.trouble:
+        return f"{s.name:<24} cannot be read: {s.trouble}; {spent}"
     best = (
         f"best {s.best.name} {percent(s.best.score)} on {s.best.benchmark}"
         if s.best is not None
         else "not measured yet"
     )
     arms = f", {s.n_arms} arms" if s.n_arms else ""
-    return f"{s.name:<24} {s.state:<28} {best}; {dollars(s.spent_usd)} spent; {s.n_stages} stages{arms}"
+    return f"{s.name:<24} {s.state:<28} {best}; {spent}; {s.n_stages} stages{arms}"
 
 
 def compared(first: str, second: str, *, runs: Path, store: Path, as_json: bool) -> str:
@@ -145,6 +150,7 @@ def compared(first: str, second: str, *, runs: Path, store: Path, as_json: bool)
     found = differing(one, two)
     try:
         plan = planned(two, Store(store), Silent())
+        found = reads_otherwise(found, _made_by(first, one, found, runs=runs, store=store), plan.artifacts)
         cost = {"low": plan.usd.low, "high": plan.usd.high}
         said = f"`{second}` has still to pay {dollars(plan.usd.low)} to {dollars(plan.usd.high)}"
     except OrcamathError as e:  # files or a hub that are not here: the settings can be compared all the same
@@ -153,13 +159,29 @@ def compared(first: str, second: str, *, runs: Path, store: Path, as_json: bool)
         return json.dumps(
             {"settings": [d._asdict() for d in found.settings], "remade_from": found.remade_from, "usd": cost}, indent=1
         )
-    lines = [f"{d.key}: {d.first} → {d.second}{'' if d.matters else '   (changes no result)'}" for d in found.settings]
+    lines = [
+        f"{d.key}: {d.first} → {d.second}{'' if d.matters else '   (in itself changes no result)'}"
+        for d in found.settings
+    ]
     remade = f"made anew from `{found.remade_from}` on" if found.remade_from else "nothing is made anew"
+    if found.by_content:
+        remade += f" (a file read for it differs in content from that of `{first}`, or this version makes it otherwise)"
     return "\n".join([*(lines or ["no setting differs"]), f"{remade}; {said}"])
 
 
+def _made_by(name: str, recipe: Recipe, found: Differing, *, runs: Path, store: Path) -> Mapping[str, str]:
+    """Return what the stages of a run made, by label; of a recipe, where another path may hold other content, what they would."""
+    if (folder := _run_of(name, runs)) is not None:
+        return {s["label"]: s["artifact"] for s in (reached_in(folder) or {"stages": []})["stages"]}
+    if all(setting.matters for setting in found.settings):
+        return {}
+    return planned(recipe, Store(store), Silent()).artifacts
+
+
+def _run_of(name: str, runs: Path) -> Path | None:
+    return next((f for f in (Path(name), runs / name) if (f / "recipe.yaml").is_file()), None)
+
+
 def _recipe_of(name: str, runs: Path) -> Recipe:
-    for folder in (Path(name), runs / name):
-        if (folder / "recipe.yaml").is_file():
-            return load(str(folder / "recipe.yaml"), of_run=True)
-    return load(name)
+    folder = _run_of(name, runs)
+    return load(name) if folder is None else load(str(folder / "recipe.yaml"), of_run=True)

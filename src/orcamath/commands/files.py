@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from orcamath.assemble import Assembled
+from orcamath.checks.models import require_for
 from orcamath.commands.answering import know_server
 from orcamath.commands.ending import from_options, say
+from orcamath.commands.given import given_rows
 from orcamath.commands.models import address_of, with_key
 from orcamath.commands.purse import UNLIMITED, Purse
 from orcamath.contamination.check import Searched, check_files
@@ -15,7 +17,7 @@ from orcamath.contamination.search import SearchSettings
 from orcamath.errors import DataError, UsageError, WireDown, nearest
 from orcamath.export.places import check_place, export_place, write_lines
 from orcamath.held import held
-from orcamath.judges.file import JudgedRow, Summary, judge_rows, read_rows
+from orcamath.judges.file import JudgedRow, Summary, judge_rows
 from orcamath.judges.settings import JudgeSettings
 from orcamath.report.progress import Bars
 from orcamath.settings import ModelSettings
@@ -55,7 +57,7 @@ def told_verdicts(
         check_place(out, folder=False, replace=replace, of=path)
     summary = Summary()
     verdicts = judged(
-        read_rows(path),
+        given_rows(path),
         summary,
         name=name,
         columns=mapped_columns(columns, "response=my_column"),
@@ -159,6 +161,7 @@ def _asked(model: str, base_url: str | None, transport: Mapping[str, str]) -> Mo
     with from_options():
         if base_url:
             return ModelSettings(model=model, base_url=base_url, **transport)
+        require_for(f"`{model}`, a model that runs on this machine,", "torch")
         return ModelSettings(backend="transformers_local", model=model)
 
 

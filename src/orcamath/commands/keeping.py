@@ -2,11 +2,14 @@
 runs to and from object storage (`push`, `pull`)."""
 
 import json
+import shlex
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from orcamath.commands.typed import places, without_option
 from orcamath.errors import UsageError
+from orcamath.report.arms import recipe_of
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.checking import check_runs, check_store
 from orcamath.store.history import named_in, pointed_to
@@ -14,6 +17,7 @@ from orcamath.store.ledger import Ledger
 from orcamath.store.leftovers import leftovers
 from orcamath.store.leftovers import superseded as results_no_run_names
 from orcamath.store.object_store import ObjectStore
+from orcamath.store.run_state import goes_on_here
 from orcamath.store.seals import read_sealed
 from orcamath.store.travel import Carried, pull_run, push_run
 from orcamath.student.facts import TrainedFacts
@@ -84,8 +88,28 @@ def run_pushed(run: Path, store: Path, url: str, name: str | None) -> str:
 
 def run_pulled(url: str, run: str | None, runs: Path, store: Path, name: str | None) -> str:
     """Pull a run and say what came. Raises as `pull_run`."""
-    came = pull_run(ObjectStore(url), run, runs, Store(store), name)
-    return f"pulled {_carried(came)}; next: orcamath report {came.run}"
+
+    def arrives(folder: Path, called: str) -> None:
+        goes_on_here(
+            folder, lambda command: _from_here(command, called, str(recipe_of(folder).get("name")), runs, store)
+        )
+
+    came = pull_run(ObjectStore(url), run, runs, Store(store), name, arrives)
+    return f"pulled {_carried(came)}; next: {shlex.join(['orcamath', 'report', came.run, *places(runs, store)])}"
+
+
+def _from_here(command: str, called: str, recipe: str, runs: Path, store: Path) -> str:
+    """Return the command that goes on with a run in its new folders: the sender's folders would be other ones, or none."""
+    named = [*(["--name", called] if called != recipe else []), *places(runs, store)]
+    try:
+        typed = shlex.split(command)
+    except ValueError:
+        typed = []
+    if typed[:2] != ["orcamath", "run"]:  # it was begun from Python, by a call that this machine does not have
+        return shlex.join(["orcamath", "run", str(runs / called / "recipe.yaml"), *named])
+    for option in ("--name", "--runs", "--store"):
+        typed = without_option(option, typed)
+    return shlex.join([*typed, *named])
 
 
 def _carried(moved: Carried) -> str:

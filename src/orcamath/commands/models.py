@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from orcamath.assemble import Assembled
+from orcamath.checks.models import require_for
 from orcamath.commands.answering import know_server
 from orcamath.commands.ending import from_options
 from orcamath.commands.purse import UNLIMITED, Purse
@@ -48,6 +49,7 @@ def open_model(
             served_by = ModelSettings(model=name, base_url=base_url, **transport)
         know_server(served_by, store.root, same=same_model)
         return tools.chat(purse.settings(served_by)), ChatAfter(examples) if examples else pose_as_chat
+    require_for(f"`{name}`, a model that runs on this machine,", "torch")
     settings = StudentSettings(base=_student_folder(name, runs, store) or name, options={"dtype": dtype})
     player = tools.player(settings, tools.base(settings), examples=examples)
     return player.chat, player.pose
@@ -155,6 +157,7 @@ def check_model(name: str, *, runs: Path, store: Path, dtype: Dtype, as_json: bo
 
     Returns (what to print, whether all hold).
     """
+    require_for(f"`check-model {name}`", "torch")
     from orcamath.student.architectures import KNOWN, window
     from orcamath.student.conformance import held_against
     from orcamath.student.model import load_model, local_folder, torch_dtype

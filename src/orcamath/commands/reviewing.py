@@ -4,12 +4,14 @@ In: a run's stages up to its lessons. Out: lines for people, or JSON; marks are 
 """
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 from orcamath.commands.asked import RunAsked
 from orcamath.commands.ending import say
+from orcamath.commands.typed import places
 from orcamath.errors import UsageError
 from orcamath.recipe_settings import Recipe
 from orcamath.records import Lesson, Problem
@@ -42,7 +44,8 @@ def reviewers_of(recipe: Recipe, folder: Path, asked: RunAsked, *, goes_on: str)
             for line in _lines(to_read(before_training(made)), read_marks(marks)):
                 say(line)
         elif label in TAUGHT and not artifact.reused:
-            say(f"read before you train: `orcamath review {folder.name}` shows lessons, doubts and rejects")
+            command = shlex.join(["orcamath", "review", folder.name, *places(asked.runs, asked.store)])
+            say(f"read before you train: `{command}` shows lessons, doubts and rejects")
 
     return Reviewers(read_marks(marks), not waits, goes_on, show)
 

@@ -15,6 +15,7 @@ from orcamath.commands.asked import RunAsked
 from orcamath.commands.ending import say
 from orcamath.commands.reporting import report_on, reported
 from orcamath.commands.reviewing import reviewers_of
+from orcamath.commands.typed import without_option
 from orcamath.errors import OrcamathError, PaysAgain, ToReview, UsageError
 from orcamath.recipe_file import arms, load
 from orcamath.recipe_settings import Recipe
@@ -108,20 +109,10 @@ def commands_of(typed: Sequence[str]) -> Commands:
     """Return by what a run goes on that was begun by this command line."""
     return Commands(
         again=shlex.join(typed),
-        past_until=shlex.join(_without("--until", typed)),
+        past_until=shlex.join(without_option("--until", typed)),
         reviewed=shlex.join([*typed, "--reviewed"]),
-        changed=lambda key: f"{shlex.join(_without('--set', typed, f'{key}='))} --set {shlex.quote(key)}=…",
+        changed=lambda key: f"{shlex.join(without_option('--set', typed, f'{key}='))} --set {shlex.quote(key)}=…",
     )
-
-
-def _without(option: str, typed: Sequence[str], value: str = "") -> list[str]:
-    """Return a typed command without an option and its value, if that begins with `value`, however the two are written."""
-    words, kept = iter(typed), list[str]()
-    for word in words:
-        told = (word, next(words, "")) if word == option else (word,)
-        if not "=".join(told).startswith(f"{option}={value}"):
-            kept += told
-    return kept
 
 
 def _warn(checked: Checked, recipe: str) -> None:

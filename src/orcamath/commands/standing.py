@@ -41,13 +41,23 @@ def lines_of(now: RunNow) -> Iterator[str]:
         yield f"  spent      not known: {now.money.doubt}"
     elif now.money.spent or now.money.cap is not None:
         of = f" of {dollars(now.money.cap)}" if now.money.cap is not None else ""
-        yield f"  spent      {dollars(now.money.spent)}{of}"
+        yield f"  spent      {dollars(now.money.spent)}{of}{_held(now)}"
     if now.stands not in {"running", "done"}:
         yield f"  go on      {now.command}"
     yield from _stages(base)
     for arm in now.arms[1:]:
         yield f"arm {arm.name}: {SAID.get(arm.stands, arm.stands)}" + (f" ({arm.why})" if arm.why else "")
         yield from _stages(arm)
+
+
+def _held(now: RunNow) -> str:
+    """Say what part of the money is not billed but held: it counts as spent, so that no cap is ever passed."""
+    if not now.money.held:
+        return ""
+    whose = (
+        "for calls under way" if now.stands == "running" else "for a process that was killed, whose bills nobody knows"
+    )
+    return f" ({dollars(now.money.held)} of it is held {whose})"
 
 
 def _under_way(arm: ArmNow) -> str | None:

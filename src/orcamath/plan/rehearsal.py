@@ -88,6 +88,8 @@ class StageForecast:
     calls: CallTally = field(default_factory=CallTally)
     rungs: list[CallTally] = field(default_factory=list)
     """Its calls by teacher, where several stand on a ladder."""
+    artifact: str = ""
+    """What it makes is called; empty where nothing was read, and so nobody knows."""
 
 
 class _Enough(Exception):
@@ -219,8 +221,8 @@ def _seen(label: str, made: Artifact, parts: Iterable[Artifact], tally: CallTall
     questions = [_size(question) for part in parts for (question,) in part.columns(Problem, "question")]
     lessons = [(_size(question), _size(answer)) for question, answer in made.columns(Lesson, "question", "answer")]
     n_out = next((made.count(t) for t in ("lessons", "exercises", "problems") if made.has(t)), 0)
-    question_bytes = _mean(questions or [q for q, _ in lessons])
-    return StageForecast(label, sealed, len(questions), n_out, question_bytes, _mean([a for _, a in lessons]), tally)
+    size, answer = _mean(questions or [q for q, _ in lessons]), _mean([a for _, a in lessons])
+    return StageForecast(label, sealed, len(questions), n_out, size, answer, tally, artifact=made.path.name)
 
 
 def _size(text: str) -> int:

@@ -1,8 +1,9 @@
 """The plan of a recipe and its arms: the calls of each stage, then what training them takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from heapq import nlargest
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from orcamath.errors import DataError
@@ -56,6 +57,8 @@ class Plan(NamedTuple):
     """The GPU's peak in 16 bits."""
     at_once: int = 1
     """How many arms are trained at the same time."""
+    artifacts: Mapping[str, str] = MappingProxyType({})
+    """Label → what the base's stages up to the lessons make, those that could be gone through here."""
 
     def only(self, wanted: Callable[[str, str], bool]) -> "Plan":
         """Return the plan of those stages that are `wanted`, by arm and stage."""
@@ -136,7 +139,9 @@ def plan(
             training += training_plans(arm, own, found.lengths, size, tflops, trained, key)
             if answers := _measured(own, found.benchmarks, first=not arm):
                 training.append(measuring(arm, own, answers, found.lengths, size, tflops))
-    return Plan(tuple(stages), tuple(training), tuple(alone), tflops, (recipe.workers or WORKERS) if variants else 1)
+    at_once = (recipe.workers or WORKERS) if variants else 1
+    made = {label: seen.artifact for label, seen in next(iter(rehearsed.values())).items() if seen.artifact}
+    return Plan(tuple(stages), tuple(training), tuple(alone), tflops, at_once, made)
 
 
 def _rehearsed(recipe: Recipe, rehearse: Callable[[Recipe], dict[str, StageForecast]]) -> dict[str, StageForecast]:

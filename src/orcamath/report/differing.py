@@ -1,4 +1,7 @@
-"""Two recipes side by side: which settings differ, and from which stage on the second is made anew. Pure."""
+"""Two recipes side by side: which settings differ, and from which stage on the second is made anew. Pure.
+
+What the files hold that they name is told by what their stages make (`reads_otherwise`): settings do not say it.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
@@ -6,7 +9,7 @@ from typing import NamedTuple
 from orcamath.recipe_settings import Recipe
 from orcamath.store.stage import StageLabel
 
-__all__ = ["FIRST_STAGE", "Differing", "Setting", "differing"]
+__all__ = ["FIRST_STAGE", "Differing", "Setting", "differing", "reads_otherwise"]
 
 FIRST_STAGE = {
     "seeds": "seeds",
@@ -75,6 +78,8 @@ class Differing(NamedTuple):
     settings: tuple[Setting, ...]
     remade_from: str | None
     """The first stage that the second recipe makes anew; None where both share everything."""
+    by_content: bool = False
+    """Whether no setting says so: a file that is read has other content, or this version makes it otherwise."""
 
 
 def differing(first: Recipe, second: Recipe) -> Differing:
@@ -91,6 +96,18 @@ def differing(first: Recipe, second: Recipe) -> Differing:
         if matters and (stage := _first_stage(_path(key, [*first.variants, *second.variants]), second)) is not None:
             touched.add(stage)
     return Differing(tuple(settings), min(touched, key=_place, default=None))
+
+
+def reads_otherwise(found: Differing, was: Mapping[str, str], now: Mapping[str, str]) -> Differing:
+    """Return the difference with what files hold counted in.
+
+    `was` and `now`: what stages up to the lessons make, by label, in the order in which they are made.
+    """
+    label = next((label for label, made in now.items() if was.get(label, made) != made), None)
+    label = "seeds" if label == "benchmarks" else label  # as above: they are read together
+    if label is None or (found.remade_from is not None and _place(found.remade_from) <= _place(label)):
+        return found
+    return found._replace(remade_from=label, by_content=True)
 
 
 def _is_bare(key: str, one: Mapping[str, object], two: Mapping[str, object]) -> bool:
@@ -128,7 +145,9 @@ def _first_stage(path: list[str], recipe: Recipe) -> str | None:
 def _place(stage: str) -> tuple[int, int]:
     """Return where a stage stands in a run: before the rounds, or in which and where in it."""
     of = StageLabel.read(stage)
-    return (0, BEFORE_ROUNDS.index(stage)) if of.round is None else (of.round, IN_ROUND.index(of.name))
+    if of.round is not None:
+        return of.round, IN_ROUND.index(of.name)
+    return 0, BEFORE_ROUNDS.index(stage if stage in BEFORE_ROUNDS else of.name)
 
 
 def _shown(values: Mapping[str, object], key: str) -> str:

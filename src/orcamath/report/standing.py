@@ -10,7 +10,7 @@ from orcamath.report.arms import arms_of, made
 from orcamath.report.fold import students_of
 from orcamath.report.rows import score_table
 from orcamath.store.artifacts import Store
-from orcamath.store.history import book_of
+from orcamath.store.history import book_of, lacks_book
 from orcamath.store.leases import account_of
 from orcamath.store.run_folder import touched
 from orcamath.store.run_state import read_state
@@ -38,6 +38,10 @@ class Standing(NamedTuple):
     spent_usd: float
     changed: float
     """When it was last at work, seconds since the epoch."""
+    trouble: str = ""
+    """Why its folder cannot be read; empty where it can."""
+    doubt: str = ""
+    """Why nobody knows what it spent; empty where that is known."""
 
     def plain(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -50,14 +54,15 @@ def standing(runs: Path, store: Store) -> Iterator[Standing]:
         changed = touched(folder)
         state_told = read_state(folder)
         running = state_told is not None and state_told.running
-        usd = 0.0
+        usd, doubt = 0.0, lacks_book(store.root, folder)
         try:
             usd = sum(account_of(book_of(store.root, folder)).usd.values())
             arms = list(arms_of(folder))
             labels = [stage.label for stage in made(arms, store)]
             found = list(score_table(list(students_of(arms, store))))
         except OrcamathError as e:
-            yield Standing(folder.name, "running" if running else str(e), 0, 0, None, usd, changed)
+            trouble = "" if running else str(e)
+            yield Standing(folder.name, trouble or "running", 0, 0, None, usd, changed, trouble, doubt)
             continue
         rows = [r for r in found if r.benchmark == found[0].benchmark]
         top = max(rows, key=lambda r: r.score.point, default=None)
@@ -66,4 +71,4 @@ def standing(runs: Path, store: Store) -> Iterator[Standing]:
         done = state_told.ending == "done" if state_told is not None else last.startswith("evaluate")
         ended = ("measured" if last.startswith("evaluate") else "done") if done else f"stopped after {last}"
         state = "running" if running else ended
-        yield Standing(folder.name, state, len(labels), len(arms) - 1, best, usd, changed)
+        yield Standing(folder.name, state, len(labels), len(arms) - 1, best, usd, changed, doubt=doubt)

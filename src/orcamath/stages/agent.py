@@ -9,6 +9,7 @@ says of them itself.
 from collections.abc import Iterable
 
 from orcamath.agents.driver import Agent, write
+from orcamath.agents.few_kept import with_few_told
 from orcamath.agents.settings import AgentSettings
 from orcamath.ports import Reply, Request
 from orcamath.records import Problem, Rejected
@@ -31,7 +32,7 @@ def invent(
 
     total = seeds.count("problems")
     write(_Signed(agent, settings.title), problems, writer, out, tries=settings.tries, total=total)
-    return Facts()
+    return with_few_told(Facts(), out)
 
 
 class _Signed:

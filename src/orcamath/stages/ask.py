@@ -12,6 +12,7 @@ from itertools import compress
 
 from orcamath.agents.ask_me_anything import AskSettings, make
 from orcamath.agents.driver import write
+from orcamath.agents.few_kept import with_few_told
 from orcamath.agents.hidden_numbers import answer_value, short_answer
 from orcamath.agents.small_writer.ask_each import ask_each
 from orcamath.agents.small_writer.ask_in_two import ask_in_two
@@ -55,12 +56,12 @@ def ask(out: Output, settings: AskSettings, seeds: Artifact, writer: Remembered)
     n_fit = n - unfit.total()
     if settings.calls == "each":
         n_targets = ask_each(out, settings.statement, settings.question, fit, n_fit, writer)
-        return facts.model_copy(update={"targets": n_targets})
+        return with_few_told(facts.model_copy(update={"targets": n_targets}), out)
     if settings.calls == "two":
         ask_in_two(out, settings.statement, settings.questions, fit, n_fit, writer)
     else:
         write(make(settings), fit, writer, out, tries=settings.tries, total=n_fit)
-    return facts
+    return with_few_told(facts, out)
 
 
 def _unfit(seed: Problem) -> str | None:

@@ -14,6 +14,7 @@ from orcamath.agents import editor as editors
 from orcamath.agents import suggester as suggesters
 from orcamath.agents.driver import drive, fill, fold_replies
 from orcamath.agents.editor import EditorSettings
+from orcamath.agents.few_kept import with_few_told
 from orcamath.agents.suggester import Suggested, SuggesterSettings
 from orcamath.records import Problem, Rejected, Settings
 from orcamath.store.artifacts import Artifact, Output
@@ -59,7 +60,8 @@ def edit(out: Output, settings: EditSettings, seeds: Artifact, writer: Remembere
         if out.calls.failures:
             break  # the next round would start from a part only
     out.write("problems", _kept(out, settings, list(rounds)))
-    return EditFacts(rounds={str(n): made for n, made in enumerate(rounds.values(), start=1)})
+    facts = EditFacts(rounds={str(n): made for n, made in enumerate(rounds.values(), start=1)})
+    return with_few_told(facts, out)
 
 
 def _round(

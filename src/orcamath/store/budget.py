@@ -234,7 +234,7 @@ class Budget:
         caps = [("cap_usd", self.cap, None), (f"stages_usd.{stage}", self.stage_caps.get(stage), stage)]
         left = {f"budget.{name}": (cap, self._committed(of) - unused) for name, cap, of in caps if cap is not None}
         said = [
-            f"`{n}` is {dollars(cap / NANO)}, of which {dollars(spent / NANO)} is spent"
+            f"`{n}` is {dollars(cap / NANO)}, of which {dollars(spent / NANO)} is spent or held for calls under way"
             for n, (cap, spent) in left.items()
         ]
         cap = min(left, key=lambda n: left[n][0] - left[n][1])

@@ -24,6 +24,7 @@ __all__ = [
     "book_of",
     "copy_book",
     "joined_pointers",
+    "lacks_book",
     "named_in",
     "pointed_to",
     "reached_in",
@@ -126,6 +127,13 @@ def book_of(store: Path, run: Path) -> Path | None:
     known = read_sealed(run / "run.json")
     places = [run / BOOK] if known is None else [History(store, known["id"]).book, run / BOOK]
     return next((p for p in places if p.exists()), None)
+
+
+def lacks_book(store: Path, run: Path) -> str:
+    """Say that a store has no book of a run that worked; empty where it has, or where the run is from before there were books."""
+    if book_of(store, run) is not None or not all((run / name).exists() for name in ("run.json", "stages.json")):
+        return ""
+    return f"the book of `{run.name}` is not in `{store}`; is `--store` the right one?"
 
 
 def copy_book(book: Path, target: Path) -> None:

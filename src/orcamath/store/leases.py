@@ -28,6 +28,8 @@ class Account(NamedTuple):
     """Spent for certain, or leased to somebody, by stage."""
     doubts: Mapping[str, tuple[int, int]]
     """By stage, where there were any: bills replaced by our own count, and bills above what was reserved."""
+    held_usd: float = 0.0
+    """Of `usd`, what processes leased and have not accounted for: of one that was killed nobody will."""
 
 
 def is_lost(book: Path) -> bool:
@@ -45,7 +47,12 @@ def account_of(book: Path | None) -> Account:
             rows = db.execute("SELECT stage, sum(max(granted, spent)) FROM leases GROUP BY stage").fetchall()
             return Account({stage: n / NANO for stage, n in rows if n}, {})
         booked = committed(db, book)
-        return Account({stage: n / NANO for stage, n in booked.items() if n}, doubts_in(db))
+        return Account({stage: n / NANO for stage, n in booked.items() if n}, doubts_in(db), _held(db) / NANO)
+
+
+def _held(db: sqlite3.Connection) -> int:
+    query = "SELECT coalesce(sum(granted - spent), 0) FROM leases WHERE open = 1 AND granted > spent"
+    return int(db.execute(query).fetchone()[0])
 
 
 def committed(db: sqlite3.Connection, book: Path) -> Counter[str]:

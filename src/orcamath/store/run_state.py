@@ -19,8 +19,9 @@ from orcamath.errors import CapReached, OrcamathError, TooManyRejects
 from orcamath.ports import Progress
 from orcamath.store.literals import masked
 from orcamath.store.run_folder import RunFolder
+from orcamath.store.seals import write_sealed
 
-__all__ = ["Commands", "Keeper", "RunState", "read_state"]
+__all__ = ["Commands", "Keeper", "RunState", "goes_on_here", "read_state"]
 
 WRITE_EVERY_S = 1.0
 SILENT_AFTER_S = 120.0
@@ -111,6 +112,12 @@ def read_state(folder: Path) -> RunState | None:
     return state if state.process > 0 else None  # 0 and below name groups of processes
 
 
+def goes_on_here(folder: Path, command: Callable[[str], str]) -> None:
+    """Put another command in place of the one that goes on with a run, where its folder says any: it came from elsewhere."""
+    if (state := read_state(folder)) is not None:
+        write_sealed(folder / "state.json", state._replace(command=command(state.command))._asdict())
+
+
 def _younger(process: int, began_at: float) -> bool:
     """Tell whether a process began after that time: its number was given to another one. Only Linux tells."""
     try:
@@ -169,7 +176,9 @@ class Keeper:
             self._ended({0: "until", 4: "stopped"}.get(e.exit_code, "failed"), str(e))
             raise
         except BaseException as e:
-            self._ended("interrupted" if isinstance(e, KeyboardInterrupt) else "failed", str(e) or type(e).__name__)
+            interrupted = isinstance(e, KeyboardInterrupt)
+            said = "the same command goes on" if interrupted else str(e) or type(e).__name__
+            self._ended("interrupted" if interrupted else "failed", said)
             raise
         self._ended("done")
 

@@ -102,9 +102,17 @@ def push_run(store: Store, run: Path, place: ObjectStore, name: str | None = Non
     return Carried(called, len(artifacts), _n_files(own, artifacts, book), sum(n > 0 for n in moved), sum(moved))
 
 
-def pull_run(place: ObjectStore, run: str | None, runs: Path, store: Store, name: str | None = None) -> Carried:
+def pull_run(
+    place: ObjectStore,
+    run: str | None,
+    runs: Path,
+    store: Store,
+    name: str | None = None,
+    arrives: Callable[[Path, str], None] = lambda _folder, _name: None,
+) -> Carried:
     """Fetch a run into `runs` and its artifacts into the store; the only one there is where no name is given.
 
+    `arrives` is called with the folder before it is put in place under the name.
     Raises UsageError where a run of that name is there, or the store has other content under the name of one of its artifacts;
     DataError where something that arrives is not what was pushed; WireDown where the storage fails.
     """
@@ -133,6 +141,7 @@ def pull_run(place: ObjectStore, run: str | None, runs: Path, store: Store, name
     if ids.get(aside / "run.json") != found.id or not all(_inside(own) and "/" not in own for own in ids.values()):
         raise DataError(f"what `{place.url}` calls `{run}` says that it is another run: the run was not put in place")
     _note(store, found.id, aside, target)
+    arrives(aside, target.name)
     aside.rename(target)
     sync(runs)
     n_files = _n_files(found.run, found.artifacts, found.book)

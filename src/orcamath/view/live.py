@@ -13,7 +13,7 @@ from orcamath.errors import OrcamathError
 from orcamath.report.arms import ArmFolder, arms_of, load_artifact, recipe_of
 from orcamath.store.artifacts import Artifact, Store
 from orcamath.store.facts import Facts
-from orcamath.store.history import StagePointer, book_of
+from orcamath.store.history import StagePointer, book_of, lacks_book
 from orcamath.store.leases import account_of
 from orcamath.store.run_state import RunState, read_state
 
@@ -57,6 +57,8 @@ class Money(NamedTuple):
     """Stage → what of it is spent; for programs that read `status --json`."""
     doubt: str = ""
     """Why the book cannot be read, so that nobody knows what is spent; empty where it can."""
+    held: float = 0.0
+    """Of what is spent, the part that is held: for calls under way, or by a process that was killed and told no bill of it."""
 
 
 class RunNow(NamedTuple):
@@ -97,7 +99,7 @@ def now_of(folder: Path, store: Store) -> RunNow:
         why,
         state.command if state else f"orcamath run {folder.name}",
         tuple(shown),
-        _money(book_of(store.root, folder), recipe),
+        _money(book_of(store.root, folder), recipe, lacks_book(store.root, folder)),
         time.time(),
     )
 
@@ -159,11 +161,12 @@ def _stage(pointer: StagePointer, artifact: Artifact, seen: set[str]) -> StageNo
     )
 
 
-def _money(book: Path | None, recipe: Mapping[str, Any]) -> Money:
+def _money(book: Path | None, recipe: Mapping[str, Any], doubt: str) -> Money:
     cap = (recipe.get("budget") or {}).get("cap_usd")
-    usd, doubt = dict[str, float](), ""
+    usd, held = dict[str, float](), 0.0
     try:
-        usd = dict(account_of(book).usd)
+        account = account_of(book)
+        usd, held = dict(account.usd), account.held_usd
     except OrcamathError as e:
         doubt = str(e)
-    return Money(sum(usd.values()), None if cap is None else float(cap), usd, doubt)
+    return Money(sum(usd.values()), None if cap is None else float(cap), usd, doubt, held)
