@@ -76,6 +76,11 @@ LIKE_BEFORE = [  # gold, a whole answer, the verdict that stood before there wer
     ("60 km/h", "#### 60", True),
     ("12", "#### $12 M", True),
     ("12", "#### 12 T-shirts", True),
+    ("60 mph", "#### 60 miles an hour", True),
+    ("10 m/s", "#### 10 m/sec", True),
+    ("20 m^2", "#### 20 meters squared", True),
+    ("5 kWh", "#### 5 kilowatt-hours", True),
+    ("1.3 miles", "#### 1.3 miles", True),
 ]
 DOUBT = [
     ("298 K", "25 °C"),
@@ -121,6 +126,11 @@ def test_measures_that_cannot_be_held_against_each_other_are_a_doubt(gold: str, 
 def test_what_other_rules_decide_is_left_to_them(gold: str, said: str, agrees: bool) -> None:
     question = "Wie viel Mehl braucht Anna?" if "." in said + gold else "How much is it?"
     assert rule(Comparison(question, gold, said, kind_of(gold))).agrees is agrees
+
+
+def test_in_one_unit_a_question_says_how_far_it_is_rounded() -> None:
+    question = "How far is it, rounded to the nearest tenth of a mile?"
+    assert rule(Comparison(question, "1.3 miles", "#### 1.33 miles", "number")).agrees is not False
 
 
 def test_a_speed_is_a_number_and_a_shirt_no_unit() -> None:

@@ -235,3 +235,26 @@ def test_a_cell_that_opens_without_end_is_a_text(tmp_path: Path) -> None:
     row = {"question": "2 + 2?", "gold": "4", "response": "It is 4.", "options": "[" * 100_000}
     (judged,) = judge_file(written(tmp_path, "jsonl", [row]), RulesJudge())
     assert judged.finding.outcome in {"agrees", "unjudged"}
+
+
+def test_columns_called_a_to_d_are_choices_only_where_the_reference_is_one() -> None:
+    others = {"A": "11", "B": "12.5", "C": "9", "D": "12"}
+    rows = [
+        {"question": "How many?", "answer": "30", "response": "There are 30 apples.", **others},
+        {
+            "question": "Which?",
+            "answer": "B",
+            "response": "The answer is B.",
+            "A": "a cat",
+            "B": "a dog",
+            "C": "x",
+            "D": "y",
+        },
+    ]
+    judged = list(judge_rows(rows, RulesJudge()))
+    assert [(j.finding.outcome, j.comparison.kind) for j in judged] == [("agrees", "number"), ("agrees", "choice")]
+
+
+def test_several_columns_are_of_choices_only() -> None:
+    with pytest.raises(UsageError, match="names several for `response`"):
+        list(judge_rows([{"gold": "4", "a": "4", "b": "5"}], RulesJudge(), {"response": ("a", "b")}))

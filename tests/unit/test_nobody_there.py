@@ -8,6 +8,7 @@ import pytest
 
 from commanding import call
 from orcamath.commands import files
+from orcamath.judges.file import Summary
 from orcamath.store.under_way import Calls
 
 
@@ -21,7 +22,7 @@ def free_port() -> int:
     ("command", "says"),
     [
         ("ask m@{url} hello", "did not answer"),
-        ("judge rows.jsonl --judge model --model m@{url} --out verdicts.jsonl", "all 1 calls"),
+        ("judge rows.jsonl --judge model --model m@{url} --out verdicts.jsonl", "no row is judged: 1 calls"),
     ],
 )
 def test_a_server_that_is_not_there_is_told_with_what_to_do(
@@ -44,8 +45,9 @@ def test_rows_that_are_open_because_a_call_failed_are_told(capsys: pytest.Captur
     calls = Calls("judge")
     for key in (b"k" * 16, b"l" * 16):
         calls.asked(key)
-    files._tell_failures(calls)
+    summary = Summary(n=6, unjudged=1)
+    files._tell_failures(calls, summary)
     assert capsys.readouterr().err == ""
     calls.failed(["HTTP 500"])
-    files._tell_failures(calls)
-    assert "warning: 1 of 2 calls of the judge's model did not come through" in capsys.readouterr().err
+    files._tell_failures(calls, summary)
+    assert "warning: 1 calls of the judge's model did not come through" in capsys.readouterr().err

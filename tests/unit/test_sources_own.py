@@ -175,3 +175,20 @@ def test_plain_names_are_known_in_any_case(
     assert isinstance(found, Problem), found
     assert (found.question, found.answer, found.solution) == ("Which one?", "B", "It is lighter.")
     assert found.options == ("Na", "Li")
+
+
+def test_choices_beside_columns_called_a_to_d_stay_and_a_story_beside_its_question_is_not_lost(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    row = {"question": "Which?", "options": ["cat", "dog"], "answer": "B", "A": 1, "B": 2, "C": 3, "D": 4}
+    path.write_text(json.dumps(row) + "\n")
+    (found,) = read(SourceSettings(name="file", path=str(path)))
+    assert isinstance(found, Problem)
+    assert found.options == ("cat", "dog")
+    path.write_text(json.dumps({"Body": "Tom has 3 pens.", "Question": "How many?", "Answer": "3"}) + "\n")
+    (bad,) = read(SourceSettings(name="file", path=str(path)))
+    assert isinstance(bad, Rejected)
+    assert "svamp" in bad.detail
+    path.write_text(json.dumps({"problem": "P?", "Question": "Q?", "expected_answer": "5", "Answer": "wrong"}) + "\n")
+    (spelled,) = read(SourceSettings(name="file", path=str(path)))
+    assert isinstance(spelled, Problem)
+    assert (spelled.question, spelled.answer) == ("P?", "5")

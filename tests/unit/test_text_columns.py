@@ -108,6 +108,13 @@ def test_what_holds_no_choices(cell: object) -> None:
         ("12", Choices(("12", "14")), None, {0}),
         ("2", Choices(("4", "2"), ("1", "2")), None, {1}),
         ("0", Choices(("4", "2"), ("1", "2")), None, set()),
+        ("4", Choices(("$4$", "$7$", "$10$", "$2$")), None, None),  # read by its text, as any answer
+        ("4", Choices(("A)4", "B)7")), None, None),
+        ("4", Choices(("four", "seven", "ten", "two")), None, None),
+        ("20", Choices(("$10", "$20")), None, None),
+        ("10", Choices(("10%", "20%")), None, None),
+        ("2", Choices(("$4$", "$7$")), 1, {1}),
+        ("n", Choices(("$n$", "$m$", "2n")), None, None),
         ("4", Choices(("4", "2"), ("1", "2")), None, {0}),
         ("option_b", Choices(("Na", "Mg"), ("Option A", "Option B")), None, {1}),
         ("2", Choices(("Na", "Mg", "K"), ("A", "B", "C")), None, {1, 2}),

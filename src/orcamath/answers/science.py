@@ -142,7 +142,7 @@ def held_as_measures(answer: str, reference: str, number: str = "") -> Verdict |
     """Hold an answer against a yardstick that has a unit or a power of ten; None where the other rules are to decide.
 
     `answer` may be a sentence: `number` is what was taken out of it, and several measures that belong together (`3 h 20 min`)
-    are left to the others.
+    are left to the others. Of a number alone (without `number`) nobody knows how its unit went on.
     """
     right = None if reference.isdigit() else measure_of(reference)
     left = None if right is None or right.bare else _meant(answer, number)
@@ -162,7 +162,12 @@ def held_as_measures(answer: str, reference: str, number: str = "") -> Verdict |
     elif left.unit[4] == right.unit[4] != 0:  # temperatures from two zeros may be one
         said = "doubt" if left.number != right.number else None
     else:  # other numbers are told apart by the other rules
-        apart = left.number == right.number and not _meant_alike(left.unit, right.unit) and not _goes_on(answer, left)
+        apart = (
+            bool(number)
+            and left.number == right.number
+            and not _meant_alike(left.unit, right.unit)
+            and not _goes_on(answer, left)
+        )
         said = "doubt" if apart else None
     return said if said != "disagrees" or not (left.grouped or right.grouped) else None
 

@@ -123,9 +123,9 @@ class Desk:
         for path in (self.folder / f"{intent.nonce}.json", self.lines_of(intent)):
             path.unlink(missing_ok=True)
 
-    def home_of(self, intent: Intent) -> Path:
-        """Return where an intent is written down."""
-        return self.folder / f"{intent.nonce}.json"
+    def files_of(self, intent: Intent) -> str:
+        """Return what matches all files that a batch has here."""
+        return str(self.folder / f"{intent.nonce}.*")
 
     def lines_of(self, intent: Intent) -> Path:
         """Return where the request lines of a batch are."""

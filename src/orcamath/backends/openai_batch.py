@@ -255,7 +255,7 @@ class OpenAIBatch:
         except Gone as e:
             raise TeacherRefused(
                 f"{e}. The provider has not {f'{what} ' if what else ''}batch `{intent.batch_id}`, which was handed in: with the "
-                f"key of its project the same command goes on. If it is gone for good, delete `{self._desk.home_of(intent)}`: "
+                f"key of its project the same command goes on. If it is gone for good, delete `{self._desk.files_of(intent)}`: "
                 f"its {len(intent.keys):,} calls are handed in anew then, and may be paid again"
             ) from None
 

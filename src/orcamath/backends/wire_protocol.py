@@ -75,7 +75,7 @@ _FILTERED = re.compile(
     re.IGNORECASE,
 )
 _FLAGGED = re.compile(
-    r'"code": ?"content_filter"|your input was flagged|"Content violates usage guidelines', re.IGNORECASE
+    r'"code": ?"content_filter"|your input was flagged|Content violates usage guidelines', re.IGNORECASE
 )
 """The same beside a 403, which is the account's in other words."""
 _RETRY_IN = re.compile(r"retry in (\d{1,9}(?:\.\d{1,9})?) ?s\b|\"retryDelay\": ?\"(\d{1,9}(?:\.\d{1,9})?)s\"")

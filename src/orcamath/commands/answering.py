@@ -47,7 +47,8 @@ def _know(who: str, model: ModelSettings, store: Path, same: bool, way_out: str)
     from orcamath.backends.openai_compatible import fingerprint_of
     from orcamath.backends.wire_says import place_of_server, said_by
 
-    servers, fingerprint, server, says = Servers(store), fingerprint_of(model), place_of_server(model), said_by(model)
+    says = said_by(model)  # first: it says where an address is none
+    servers, fingerprint, server = Servers(store), fingerprint_of(model), place_of_server(model)
     doubt = None if same else servers.doubt(fingerprint, model.model, server, says)
     if doubt is not None:
         raise AnotherModel(

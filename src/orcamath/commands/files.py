@@ -130,8 +130,8 @@ def judged(
         chat = None
         if tools is not None and model is not None:
             asked = _asked(model, base_url, transport)
-            know_server(asked, store, same=same_model)
             chat = tools.chat(purse.settings(asked))
+            know_server(asked, store, same=same_model)
         judge = held("judge", name)(JudgeSettings(name=name), chat)
         with purse.opened() as budget, stage_under_way("judge", budget) as calls:
             for verdict in judge_rows(rows, judge, columns, summary, keep=keep, where=where):

@@ -47,8 +47,9 @@ def open_model(
     if base_url is not None:
         with from_options():
             served_by = ModelSettings(model=name, base_url=base_url, **transport)
+        chat = tools.chat(purse.settings(served_by))
         know_server(served_by, store.root, same=same_model)
-        return tools.chat(purse.settings(served_by)), ChatAfter(examples) if examples else pose_as_chat
+        return chat, ChatAfter(examples) if examples else pose_as_chat
     require_for(f"`{name}`, a model that runs on this machine,", "torch")
     settings = StudentSettings(base=_student_folder(name, runs, store) or name, options={"dtype": dtype})
     player = tools.player(settings, tools.base(settings), examples=examples)

@@ -37,11 +37,6 @@ class ReadingFacts(Facts):
     """Of seeds: the paper's mixture beside ours, where it was asked for."""
 
 
-def _benchmark(source: SourceSettings, problem: Problem) -> str:
-    """Return what a limit of each benchmark counts: `lila` holds several, and of a file the column `source` may name anything."""
-    return problem.source if source.name == "lila" else source.title
-
-
 class Passes:
     """Reads the sources of one stage and keeps its books."""
 
@@ -130,17 +125,22 @@ class Passes:
             self.read.setdefault(problem.source, Counter())[problem.split] += 1
             if problem.split not in splits:
                 continue
-            if self.of_each is not None and self.taken[_benchmark(source, problem)] >= self.of_each:
+            if self.of_each is not None and self.taken[self._benchmark(source, problem)] >= self.of_each:
                 self.kept[id(source)] += 1
                 continue
             if reason := self._unfit(problem):
                 self.out.reject(reason)
                 continue
             self.kept[id(source)] += 1
-            self.taken[_benchmark(source, problem)] += 1
+            self.taken[self._benchmark(source, problem)] += 1
             self.licences.setdefault(problem.source, Counter())[problem.licence] += 1
             yield problem
         self._reject(skipped)
+
+    def _benchmark(self, source: SourceSettings, problem: Problem) -> str:
+        """Return what a limit counts: sources may hold several benchmarks; of rows that each name a page the file is one."""
+        known = problem.source in self.taken or len(self.taken) < clusters.MAX_PARTS
+        return problem.source if known else source.title
 
     def _placed(self, found: Problem | Unsplit, place: int, *, sketched: bool) -> Problem:
         problem = found.problem if isinstance(found, Unsplit) else found

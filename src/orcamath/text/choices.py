@@ -100,7 +100,7 @@ def places_meant(answer: str, choices: Choices, counted: AnswersFrom | None = No
     if counted in (0, 1):
         return frozenset(places)
     same = {i for i, text in enumerate(texts) if _whole(text) == number}
-    if not same and any(_WITH_NUMBER.search(text) for text in texts):
+    if not same and not named and any(_whole(text) is None and _WITH_NUMBER.search(text) for text in texts):
         return None
     return frozenset(places | same)
 
