@@ -152,23 +152,16 @@ def held_as_measures(answer: str, reference: str, number: str = "") -> Verdict |
         said = _held(left.number, right.number, left, right) if not (left.plain and right.plain) else None
     elif left.unit == right.unit:
         said = _held(left.value, right.value, left, right)
-        if (
-            said == "disagrees"
-            and left.plain
-            and right.plain
-            and left.value * right.number == right.value * left.number
-        ):
-            said = None  # in one unit numbers tell, and what the question wants rounded
+        one_unit = left.plain and right.plain and left.value * right.number == right.value * left.number
+        if said == "disagrees" and one_unit:  # numbers tell, and what the question wants rounded
+            said = None
     elif left.unit[4] == right.unit[4] != 0:  # temperatures from two zeros may be one
         said = "doubt" if left.number != right.number else None
     else:  # other numbers are told apart by the other rules
-        apart = (
-            bool(number)
-            and left.number == right.number
-            and not _meant_alike(left.unit, right.unit)
-            and not _goes_on(answer, left)
+        one_number = bool(number) and left.number == right.number
+        said = (
+            "doubt" if one_number and not _meant_alike(left.unit, right.unit) and not _goes_on(answer, left) else None
         )
-        said = "doubt" if apart else None
     return said if said != "disagrees" or not (left.grouped or right.grouped) else None
 
 

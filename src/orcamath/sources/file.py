@@ -195,36 +195,45 @@ def _word(value: object) -> str | None:
     return None if value in (None, "") else str(value)
 
 
+def _no_question(row: Row, settings: SourceSettings, names: Mapping[str, Theirs]) -> str | None:
+    if names["question"] not in row.values:
+        return (
+            f"has no column `{names['question']}`; {nearest(str(names['question']), map(str, row.values))}. "
+            f"Map it with `columns: {{question: …}}`, or `--column question=…` on the command line"
+        )
+    body = column_of(("body",), tuple(row.values)) if settings.columns.get("question") is None else None
+    return body and (
+        f"has a story in `{body}` beside its question, as SVAMP and ASDiv have: name the source `svamp`, put both into one "
+        f"column, or map the question alone with `columns: {{question: …}}`"
+    )
+
+
+def _choices_of(row: Row, settings: SourceSettings, theirs: Theirs, value: Mapping[str, object]) -> Choices | Rejected:
+    """Return a row's choices, none where it has none, or say what is wrong with them."""
+    choices = choices_in(value["options"] or ())
+    if choices is None and theirs == "choices" and "options" not in settings.columns:
+        choices = Choices(())  # nobody named that column, which may be any other thing
+    if choices is None:
+        return row.bad("bad_options", _NO_CHOICES)
+    several = isinstance(theirs, tuple)
+    wrong = _wrong_choices(choices, several) if choices.texts else _unnamed(row, theirs, value["answer"])
+    if wrong:
+        return row.bad("bad_options", wrong)
+    return choices._replace(labels=theirs[: len(choices.texts)]) if isinstance(theirs, tuple) else choices
+
+
 def problem_of(row: Row, settings: SourceSettings, names: Mapping[str, Theirs]) -> Found:
     """Turn one row with mapped columns into a problem, or say what is wrong with it."""
     names = {ours: _named(ours, theirs, row) for ours, theirs in names.items()}
-    if names["question"] not in row.values:
-        return row.bad(
-            "no_question",
-            f"has no column `{names['question']}`; {nearest(str(names['question']), map(str, row.values))}. "
-            f"Map it with `columns: {{question: …}}`, or `--column question=…` on the command line",
-        )
-    if settings.columns.get("question") is None and (body := column_of(("body",), tuple(row.values))) is not None:
-        return row.bad(
-            "no_question",
-            f"has a story in `{body}` beside its question, as SVAMP and ASDiv have: name the source `svamp`, put both into one "
-            f"column, or map the question alone with `columns: {{question: …}}`",
-        )
+    if wrong := _no_question(row, settings, names):
+        return row.bad("no_question", wrong)
     value = {ours: row.cell(theirs) for ours, theirs in names.items()}
     split = split_named(str(value["split"])) if value["split"] else None
     if value["split"] and split is None:
         return row.bad("bad_split", f"has the split `{value['split']}`, which is none of train, dev, test")
-    choices = choices_in(value["options"] or ())
-    if choices is None and names["options"] == "choices" and "options" not in settings.columns:
-        choices = choices_in(())  # nobody named that column, which may be any other thing
-    if choices is None:
-        return row.bad("bad_options", _NO_CHOICES)
-    several = isinstance(names["options"], tuple)
-    wrong = _wrong_choices(choices, several) if choices.texts else _unnamed(row, names["options"], value["answer"])
-    if wrong:
-        return row.bad("bad_options", wrong)
-    if isinstance(names["options"], tuple):
-        choices = choices._replace(labels=names["options"][: len(choices.texts)])
+    choices = _choices_of(row, settings, names["options"], value)
+    if isinstance(choices, Rejected):
+        return choices
     gold = _gold(row, settings, value, choices)
     if isinstance(gold, Rejected):
         return gold
