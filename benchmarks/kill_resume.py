@@ -38,7 +38,7 @@ RECIPE = f"""
 name: killed
 seeds: {{sources: [{{name: classroom, split: train, options: {{n: 40, seed: 0}}}}]}}
 benchmarks: {{sources: [{{name: classroom, split: test, options: {{n: 40, seed: 0}}}}]}}
-teacher: {{backend: openai_compatible, model: m, concurrency: {CONCURRENCY}}}
+teacher: {{backend: openai_compatible, model: stub-1, concurrency: {CONCURRENCY}}}
 suggester_editor: {{rounds: 2}}
 collect: {{near: false}}
 teach: {{max_problems: 120}}

@@ -127,10 +127,9 @@ class _Table:
     def naming(self, answer: str, options: Theirs) -> float:
         """Return the share of the answers that name one of the choices."""
         rows = list(self.chosen(answer, options))
-        # columns called `a`, `b`, `c` may be numbers of the problem, which a number among the answers does not count
-        counted: AnswersFrom | None = (
-            "text" if not isinstance(options, str) and all(len(c) == 1 for c in options) else None
-        )
+        # columns called `a`, `b`, `c` that hold numbers may be the problem's, which a number among the answers does not count
+        bare = not isinstance(options, str) and all(len(c) == 1 and _numbers(self.cells[c]) > 0.5 for c in options)
+        counted: AnswersFrom | None = "text" if bare else None
         return sum(_names_one(*row, counted) for row in rows) / len(rows) if rows else 0.0
 
     def chosen(self, answer: str, options: Theirs) -> Iterator[tuple[str, Choices]]:

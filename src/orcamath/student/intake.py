@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from safetensors import SafetensorError, safe_open
-
 from orcamath.errors import ModelError
 
 __all__ = ["base_of", "check_claims", "check_folder", "config_of"]
@@ -107,6 +105,8 @@ class _Held(NamedTuple):
 
 
 def _held(path: Path) -> _Held:
+    from safetensors import SafetensorError, safe_open  # what plans and checks read a configuration by needs none
+
     n_tensors, n_bytes, longest = 0, 0, 0
     for weights in sorted(path.glob("*.safetensors")):
         try:
