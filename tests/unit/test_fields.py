@@ -2,6 +2,7 @@
 
 import timeit
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,22 @@ def test_a_problem_that_asks_nothing_is_rejected_with_a_reason_and_never_paid_fo
     assert USES["agent"](own(tmp_path, "agent", ASKS, f"[P, {blank}]"))[1:] == [  # type: ignore[index]
         Rejected(item=SEED.id, reason="no_question", detail="the question is empty", text=text)
     ]
+
+
+class Wordy(Problem):
+    """A stranger's own kind of problem, which remembers what it worked out."""
+
+    @cached_property
+    def words(self) -> list[str]:
+        return self.question.split()
+
+
+def test_a_list_for_a_tuple_and_what_a_record_remembers_are_no_flaws() -> None:
+    problem = Problem.make("Tom has 3 pens. How many?", "seed", "t")
+    assert amiss(problem.model_copy(update={"parents": [problem.id]})) is None
+    own = Wordy.model_validate(problem.model_dump())
+    assert own.words[0] == "Tom"
+    assert amiss(own) is None
 
 
 def test_records_as_they_should_be_have_no_flaw_and_are_looked_at_in_microseconds() -> None:

@@ -11,7 +11,7 @@ from commanding import call
 from orcamath.commands.runs import commands_of
 from orcamath.errors import TooManyRejects
 from orcamath.recipe_file import load
-from orcamath.running import _ArmRunner
+from orcamath.running import _ArmRunner, _named
 from orcamath.testing import serve, stub
 
 SEEDS = "".join(
@@ -78,3 +78,17 @@ def test_of_an_arm_its_own_setting_is_named(tmp_path: Path, monkeypatch: pytest.
     assert again.key == raised.value.key
     went_on = commands_of(["orcamath", "run", "mine.yaml"]).changed(again.key)
     assert went_on == "orcamath run mine.yaml --set 'variants.two words.teach.prompt'=…"
+
+
+@pytest.mark.parametrize(
+    ("arm", "key"),
+    [
+        ("dear", "variants.dear.teach.prompt"),
+        ("dear · seed 2", "variants.dear.teach.prompt"),
+        ("seed 2", "teach.prompt"),
+    ],
+)
+def test_of_another_seed_the_setting_is_that_of_its_arm(arm: str, key: str) -> None:
+    with pytest.raises(TooManyRejects) as told, _named(arm):
+        raise TooManyRejects("no lesson", key="teach.prompt")
+    assert told.value.key == key

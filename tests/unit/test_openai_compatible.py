@@ -386,6 +386,8 @@ def test_a_host_that_does_not_take_the_connection_costs_nothing(monkeypatch, tmp
         (400, {}, "Your credit balance is too low to access the Anthropic API.", "refused"),
         (400, {}, "API key expired. Please renew the API key.", "refused"),  # Gemini
         (403, {}, "The caller does not have permission", "refused"),
+        (403, {}, "This team is blocked because its traffic violates usage guidelines", "refused"),
+        (403, {}, "You do not have permission to use a custom content_filter", "refused"),
         (403, {}, "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO", "item"),  # xAI
     ],
 )
