@@ -60,6 +60,19 @@ def test_test_problems_are_left_out_and_counted_and_repeats_kept_once(bench: Ben
     assert made.balance["rejected"] == {"same_row": 1, "test_split": 1}
 
 
+def test_numbers_among_answers_count_choices_where_it_is_said_and_a_mapped_question_may_have_a_body_beside_it(
+    bench: Bench, tmp_path: Path
+) -> None:
+    row = {"question": "Which?", "options": ["Na", "Mg", "K"], "answer": 2}
+    with pytest.raises(DataError, match="under `start_from` by `answers_from: 0`"):
+        started(bench, tmp_path / "own.jsonl", "problems", row)
+    (counted,) = started(bench, tmp_path / "own.jsonl", "problems", row, answers_from=0).read(Problem)
+    assert counted.answer == "K"
+    row = {"Body": "A story.", "Question": "How many?", "answer": "3"}
+    (mapped,) = started(bench, tmp_path / "own.jsonl", "problems", row, columns={"question": "Question"}).read(Problem)
+    assert mapped.question == "How many?"
+
+
 @pytest.mark.parametrize("stage", ["problems", "lessons", "verdicts"])
 @pytest.mark.parametrize("split", ["test", "confirm"])
 def test_a_file_that_is_held_out_as_a_whole_gives_nothing_to_train_on(

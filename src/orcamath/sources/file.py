@@ -181,8 +181,9 @@ def _which(answer: str, choices: Choices, places: Sequence[int]) -> str:
         return f"has the answer `{answer}`, which is none of its {len(choices.texts)} choices; write the letter of the right one"
     meant = " or ".join(f"`{letter_of(i)}) {choices.texts[i][:40]}`" for i in places)
     return (
-        f"has the answer `{answer}`, which may be {meant}; write its letter, or say on the source what such numbers are: "
-        f"`options: {{answers_from: 0}}` (or 1) where they count the choices, `text` where they are a choice's own text"
+        f"has the answer `{answer}`, which may be {meant}; write its letter, or say what such numbers are, on the source by "
+        f"`options: {{answers_from: 0}}`, under `start_from` by `answers_from: 0` (or 1) where they count the choices, `text` "
+        f"where they are a choice's own text"
     )
 
 

@@ -30,6 +30,7 @@ from orcamath.records import (
     Settings,
     Split,
     Verdict,
+    later,
     outside_digest,
 )
 from orcamath.sources.choosing import contents_of
@@ -39,6 +40,7 @@ from orcamath.sources.source import Row, SourceSettings, number_text, place_of
 from orcamath.store.artifacts import Output
 from orcamath.store.facts import Facts
 from orcamath.store.stage import stage
+from orcamath.text.choices import AnswersFrom
 from orcamath.text.columns import Theirs
 from orcamath.text.truth import truth
 
@@ -77,6 +79,8 @@ class StartSettings(Settings):
     limit: int | None = Field(default=None, ge=1)
     """Only the first so many rows."""
     split: Split = "train"
+    answers_from: AnswersFrom | None = later(None)
+    """What numbers among the answers are where there are choices: places from 0 or 1, or `text`."""
 
     def contents(self) -> list[str]:
         """Name the file's content. Raises DataError where there is none."""
@@ -91,6 +95,8 @@ class StartSettings(Settings):
             licence=self.licence,
             on_bad_line=self.on_bad_line,
             split=self.split,
+            columns=self.columns,
+            options={} if self.answers_from is None else {"answers_from": self.answers_from},
         )
 
 
@@ -287,11 +293,8 @@ def _made(out: Output, settings: StartSettings, make: Callable[[Row], T | Reject
             yield made
         elif settings.on_bad_line == "stop" and made.reason != "test_split":
             like = sum(isinstance(m, Rejected) and m.reason == made.reason for m in found)
-            more = (
-                f"; {like:,} more {'rows are' if like > 1 else 'row is'} like it. Mend these"
-                if like
-                else ". Mend that line"
-            )
+            rows_are = "row is" if like == 1 else "rows are"
+            more = f"; {like:,} more {rows_are} like it. Mend these" if like else ". Mend that line"
             raise DataError(
                 f"start_from: `{place_of(settings.path, made.item)}` {made.detail}: {made.text[:200]!r}{more}, or set "
                 f"`on_bad_line: skip` to leave such lines out, counted"
