@@ -216,9 +216,8 @@ def _named(arm: str) -> "Iterator[None]":
     try:
         yield
     except TooManyRejects as e:
-        own = (
-            "" if arm.startswith("seed ") else arm.partition(" · seed ")[0]
-        )  # another seed of an arm, or of the recipe itself
+        # another seed has the settings of its arm, or of the recipe itself
+        own = "" if arm.startswith("seed ") else arm.partition(" · seed ")[0]
         raise TooManyRejects(f"arm `{arm}`: {e}", key=f"variants.{own}.{e.key}" if own and e.key else e.key) from e
 
 

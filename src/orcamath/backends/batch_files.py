@@ -39,8 +39,7 @@ class Intent:
     """Hex keys of the requests, which are the batch's `custom_id`s."""
     batch_id: str | None = None
     status: str = "intended"
-    """`intended`, `open`, or how it ended: `completed`, `expired`, `cancelled`, `failed`; `gone` where the provider has it no
-    more, `lost` where it has its results no more."""
+    """`intended`, `open`, or how it ended: `completed`, `expired`, `cancelled`, `failed`."""
     results: str | None = None
     """Hash of the file of results; None until there is one, or from before there were hashes."""
     lines: str | None = None

@@ -1,8 +1,7 @@
 """Before the first call: is who answers still who answered? Names such as `default` say nothing of it, and servers change.
 
-In: a recipe and its arms, or a model that a command names. Out: nothing, or AnotherModel.
-Every endpoint is asked once for its list of models; what it says is
-kept in the store (`store.servers`).
+In: a recipe and its arms, or a model that a command names. Out: nothing, or AnotherModel. Every endpoint is asked once for its
+list of models; what it says is kept in the store (`store.servers`).
 """
 
 from pathlib import Path
